@@ -1,0 +1,58 @@
+/*
+ * base.h: what every file of datamover includes first.
+ *
+ * Cleanup attribute, hand-over, must-use, and the calls that are banned
+ * because a safer one of ours (or of POSIX) exists.
+ */
+#ifndef BASE_BASE_H
+#define BASE_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MUST_USE	__attribute__((warn_unused_result))
+#define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
+#define UNUSED		__attribute__((unused))
+/* Runs fn(&variable) when the variable goes out of scope. */
+#define CLEANUP(fn)	__attribute__((cleanup(fn)))
+
+/* Hand a pointer over: yields it and leaves NULL behind. */
+#define STEAL(p) \
+	__extension__({ __typeof__(p) steal_ = (p); (p) = NULL; steal_; })
+
+#define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b)	((a) < (b) ? (a) : (b))
+#define MAX(a, b)	((a) > (b) ? (a) : (b))
+
+#define KIB		((uint64_t)1024)
+#define MIB		(1024 * KIB)
+#define GIB		(1024 * MIB)
+
+/* Small allocations: abort on failure (with a message), never NULL. */
+void	*xmalloc(size_t) MUST_USE;
+void	*xcalloc(size_t, size_t) MUST_USE;
+/* Room for n elements of the given size; aborts on overflow. */
+void	*xreallocarray(void *, size_t n, size_t size) MUST_USE;
+char	*xstrdup(const char *) MUST_USE;
+char	*xstrndup(const char *, size_t) MUST_USE;
+void	*xmemdup(const void *, size_t) MUST_USE;
+/* A printed string of its own; the caller frees it. */
+char	*xasprintf(const char *, ...) MUST_USE PRINTF_LIKE(1, 2);
+
+/* free() for CLEANUP: frees what the variable points to. */
+void	 free_ptr(void *pp);
+#define AUTOFREE	CLEANUP(free_ptr)
+
+/* close() for CLEANUP: closes a descriptor unless it is -1. */
+void	 close_fd(int *);
+
+#ifndef BASE_ALLOW_BANNED
+#pragma GCC poison strcpy strcat sprintf vsprintf strtok atoi atol gmtime \
+    localtime
+#endif
+
+#endif

@@ -1,0 +1,22 @@
+/*
+ * idset.h: a set of 64-bit ids that is small when the ids lie together (72
+ * bytes for each run of 512 ids), as the ids of one directory do.
+ */
+#ifndef BASE_IDSET_H
+#define BASE_IDSET_H
+
+#include "base/base.h"
+
+struct idset {
+	struct idset_chunk *chunks;
+	size_t	 cap;		/* a power of two, or 0 */
+	size_t	 used;
+};
+
+void	 idset_init(struct idset *);
+void	 idset_release(struct idset *);
+/* True if the id was not in the set before. */
+bool	 idset_add(struct idset *, int64_t id);
+bool	 idset_has(const struct idset *, int64_t id);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * mailbox.h: messages from any number of threads to one.
+ *
+ * A message starts with a struct mail (first member), so that no allocation
+ * is made to queue it. The mailbox has a descriptor that polls readable when
+ * it may hold messages; the reader takes them all with mailbox_take.
+ * Ownership of a message passes to the mailbox with mailbox_put and to the
+ * reader with mailbox_take.
+ */
+#ifndef BASE_MAILBOX_H
+#define BASE_MAILBOX_H
+
+#include "base/base.h"
+
+struct mail {
+	struct mail *next;
+	int	 type;
+};
+
+struct mailbox;
+
+/* At most limit messages wait in it (0: as many as come). */
+struct mailbox *mailbox_new(size_t limit);
+/* The mailbox must be empty and without a waiting writer. */
+void	 mailbox_free(struct mailbox **);
+
+/* Any thread. Waits while the mailbox is full. After mailbox_close the
+ * message isn't taken and false is returned: the caller still owns it. */
+bool	 mailbox_put(struct mailbox *, struct mail *) MUST_USE;
+/* Any thread: readers and writers return at once from now on. */
+void	 mailbox_close(struct mailbox *);
+bool	 mailbox_closed(struct mailbox *);
+
+/* The reader's thread. All messages, oldest first, linked by next; NULL if
+ * there are none. Resets the descriptor. */
+struct mail *mailbox_take(struct mailbox *);
+/* As mailbox_take, but waits up to timeout_ms (-1: for ever) for one. */
+struct mail *mailbox_wait(struct mailbox *, int timeout_ms);
+/* For poll(2): readable when messages wait. */
+int	 mailbox_fd(const struct mailbox *);
+
+#endif

@@ -1,0 +1,88 @@
+/*
+ * item.h: the nouns that travel between master and client: a lease of items
+ * one way, results the other way.
+ */
+#ifndef MODEL_ITEM_H
+#define MODEL_ITEM_H
+
+#include "base/err.h"
+#include "base/mailbox.h"
+#include "model/attrs.h"
+
+enum item_flag {
+	ITEM_SETTLE = 1,	/* a lease of it was open when a run died: look
+				   at S3 before sending */
+	ITEM_CHECKSUM = 2,	/* stat says unchanged: hash and compare */
+	ITEM_FOLLOW = 4		/* a symlink to be followed */
+};
+
+/* One object to move. Owned by its lease. */
+struct item {
+	int64_t	 object;	/* id in the catalog: one version of one file */
+	unsigned export;	/* index into the run's exports */
+	uint32_t flags;		/* enum item_flag */
+	char	*path;		/* catalog path: server/share/dir/name, escaped
+				   as keys are (model/key.h) */
+	char	*raw;		/* name bytes relative to the export's root */
+	struct handle fh;
+	struct attrs attrs;	/* as crawled */
+	/* what this target holds of an earlier version, or has_prev false */
+	bool	 has_prev;
+	uint8_t	 prev_md5[16];
+	bool	 prev_has_md5;
+	char	 prev_etag[72];
+	struct attrs prev_attrs;
+	uint64_t prev_part_size;
+	/* a multipart upload that an earlier run began; upload_id NULL with
+	 * upload_intent_sec > 0: began perhaps, the answer was not seen */
+	char	*upload_id;
+	int64_t	 upload_intent_sec;
+	uint64_t upload_part_size;
+};
+void	 item_release(struct item *);
+
+struct lease {
+	struct mail mail;
+	int64_t	 id;
+	uint32_t epoch;
+	struct item *items;
+	size_t	 count;
+	uint64_t bytes;
+	bool	 end;		/* no item is left and none will come */
+};
+void	 lease_free(struct lease **);
+
+enum outcome {
+	OUTCOME_MOVED = 0,	/* acknowledged, proof equal */
+	OUTCOME_UNCHANGED,	/* the bytes are there already */
+	OUTCOME_FAILED,
+	OUTCOME_GONE		/* vanished from the source before it was read */
+};
+
+struct result {
+	int64_t	 object;
+	enum outcome outcome;
+	struct attrs attrs;	/* as read: may be newer than the item's */
+	bool	 has_md5;
+	uint8_t	 md5[16];	/* of the whole file */
+	char	 etag[72];
+	uint64_t part_size;	/* 0: not multipart */
+	uint8_t	*part_md5s;	/* 16 bytes a part, owned; or NULL */
+	unsigned part_count;
+	uint64_t bytes_sent;
+	unsigned attempts;
+	char	*version_id;	/* owned; or NULL */
+	struct err err;		/* when FAILED or GONE */
+};
+void	 result_release(struct result *);
+
+struct results {
+	struct mail mail;
+	int64_t	 lease;
+	uint32_t epoch;
+	size_t	 count;
+	struct result *v;
+};
+void	 results_free(struct results **);
+
+#endif

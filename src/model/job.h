@@ -1,0 +1,58 @@
+/*
+ * job.h: what one run was asked to do, beside the settings. Filled by cmd/,
+ * read-only afterwards.
+ */
+#ifndef MODEL_JOB_H
+#define MODEL_JOB_H
+
+#include "base/buf.h"
+
+enum op {
+	OP_NONE = 0,
+	OP_PUT,
+	OP_LIST,
+	OP_GET,
+	OP_DEL,
+	OP_TEST
+};
+const char *op_name(enum op);		/* "PUT" */
+
+struct job {
+	enum op	 op;
+	char	*prefix;		/* of keys, ends in '/'; or NULL */
+	char	*dest_path;		/* or NULL */
+	char	*files_from;		/* or NULL; "-": standard input */
+	bool	 dryrun;
+	bool	 debug;
+	bool	 json;
+	bool	 standalone;
+	bool	 all;			/* LIST, DEL: the whole bucket */
+	bool	 print0;
+	bool	 follow_links;		/* --links follow */
+	bool	 checksum;		/* read and hash the unchanged too */
+	bool	 retry_failed;		/* only what failed before */
+	bool	 quiet;
+	uint64_t min_size;		/* bytes */
+	uint64_t max_size;		/* UINT64_MAX: none */
+	unsigned threads;		/* workers of the run; 0: settings */
+	struct filter *filter;		/* --include/--exclude, or NULL */
+	char	*command_line;		/* for the catalog: no secrets in it */
+};
+
+/* What a run counted; see datamover(1) for the identity that closes. */
+struct totals {
+	uint64_t found;
+	uint64_t moved;
+	uint64_t unchanged;
+	uint64_t failed;
+	uint64_t excluded;
+	uint64_t gone;			/* outside the sum */
+	uint64_t pending;		/* left by an interrupted run */
+	uint64_t bytes;			/* of what was moved */
+	uint64_t found_bytes;
+	uint64_t queued;		/* handed to the transfer so far */
+	uint64_t queued_bytes;
+	uint64_t dirs;			/* read so far */
+};
+
+#endif

@@ -1,0 +1,86 @@
+#include "model/key.h"
+
+static const char REPLACEMENT[] = "\xef\xbf\xbd";	/* U+FFFD */
+
+static bool
+is_replacement(struct str s)
+{
+	return str_starts(s, STR(REPLACEMENT));
+}
+
+static int
+add_escaped_byte(struct buf *b, unsigned char c)
+{
+	return buf_addf(b, "%s%02X", REPLACEMENT, c);
+}
+
+int
+key_from_path(struct buf *b, struct str s)
+{
+	while (s.len > 0) {
+		size_t n = utf8_len(s.p, s.len);
+		int rc = 0;
+
+		if (n == 0) {
+			n = 1;
+			rc = add_escaped_byte(b, (unsigned char)s.p[0]);
+		} else if (is_replacement(s)) {
+			for (size_t i = 0; i < n && rc == 0; i++)
+				rc = add_escaped_byte(b,
+				    (unsigned char)s.p[i]);
+		} else {
+			rc = buf_add(b, s.p, n);
+		}
+		if (rc == -1)
+			return -1;
+		s.p += n;
+		s.len -= n;
+	}
+	return 0;
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+int
+key_to_path(struct buf *b, struct str s)
+{
+	while (s.len > 0) {
+		size_t n = 1;
+		char c = s.p[0];
+
+		/* A U+FFFD that no escape follows is not of our making: it
+		 * stands for itself. */
+		if (s.len >= 5 && is_replacement(s) &&
+		    hex_digit(s.p[3]) != -1 && hex_digit(s.p[4]) != -1) {
+			c = (char)(hex_digit(s.p[3]) * 16 + hex_digit(s.p[4]));
+			n = 5;
+		}
+		if (buf_addch(b, c) == -1)
+			return -1;
+		s.p += n;
+		s.len -= n;
+	}
+	return 0;
+}
+
+bool
+key_is_plain(struct str s)
+{
+	while (s.len > 0) {
+		size_t n = utf8_len(s.p, s.len);
+
+		if (n == 0 || is_replacement(s))
+			return false;
+		s.p += n;
+		s.len -= n;
+	}
+	return true;
+}

@@ -1,0 +1,23 @@
+/*
+ * key.h: file name bytes <-> S3 key (and catalog path), pure and reversible.
+ *
+ * S3 keys are UTF-8. Bytes that are valid UTF-8 stay as they are; each byte
+ * that is not part of a valid sequence becomes U+FFFD and two upper-case hex
+ * digits, and each byte of a literal U+FFFD (EF BF BD) is written the same
+ * way. Two names never meet in one key.
+ */
+#ifndef MODEL_KEY_H
+#define MODEL_KEY_H
+
+#include "base/buf.h"
+
+#define KEY_MAX 1024		/* S3: at most 1,024 bytes of UTF-8 */
+
+/* Append the key text for these name bytes (slashes are kept). */
+int	 key_from_path(struct buf *, struct str path) MUST_USE;
+/* Append the name bytes for this key text. */
+int	 key_to_path(struct buf *, struct str key) MUST_USE;
+/* True if the mapping leaves the bytes as they are. */
+bool	 key_is_plain(struct str path);
+
+#endif

@@ -1,0 +1,189 @@
+/*
+ * s3.h: an S3 client for one thread: own SigV4 signing, requests over a
+ * libcurl multi handle, retries, and a number of requests in flight that
+ * adapts (additive increase; halved on 503 SlowDown and time-outs).
+ *
+ * Life cycle: s3_new, begin requests, loop over s3_wait, s3_free. Every
+ * request gets its callback exactly once, from s3_wait (or from s3_free with
+ * ERR_STOPPED), never from inside the call that began it. Requests may be
+ * begun from callbacks. Requests beyond the limit in flight wait in a queue.
+ *
+ * Thread: one; only s3_wakeup may be called from another.
+ *
+ * Retries are made inside: 5xx, SlowDown, RequestTimeout, time-outs and
+ * broken connections, with full jitter, on the next endpoint, until
+ * retry_for_ms is over (ERR_RETRY then). RequestTimeTooSkewed adopts the
+ * server's Date once. 403 is ERR_DENIED, a missing key ERR_GONE, a missing
+ * bucket or an upload that is unknown ERR_UNREACHABLE / ERR_GONE.
+ * An ETag that differs is the caller's business.
+ */
+#ifndef S3_S3_H
+#define S3_S3_H
+
+#include <poll.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct s3;
+
+struct s3_config {
+	const char *const *endpoints;	/* "http://host:port", used in turn */
+	size_t	 endpoint_count;
+	const char *region;		/* default us-east-1 */
+	const char *bucket;
+	const char *access_key;
+	const char *secret_key;
+	const char *session_token;	/* or NULL */
+	const char *ca_file;		/* or NULL: the system's */
+	const char *storage_class;	/* or NULL */
+	const char *sse;		/* "AES256", "aws:kms", "aws:kms:KEY-ID" */
+	bool	 path_style;
+	bool	 sign_payload;		/* SHA-256 of the body in the signature */
+	unsigned max_inflight;		/* requests on the wire; 0: 32 */
+	uint64_t retry_for_ms;		/* 0: 300 s */
+	uint64_t connect_timeout_ms;	/* 0: 10 s */
+	uint64_t stall_timeout_ms;	/* no byte moves for so long; 0: 60 s */
+	uint64_t seed;			/* of the jitter */
+};
+
+/* The config's strings are copied. */
+int	 s3_new(struct s3 **, const struct s3_config *, struct err *) MUST_USE;
+void	 s3_free(struct s3 **);
+
+/*
+ * One turn: do what can be done, wait until a connection, one of the extra
+ * descriptors (revents are filled), a retry's time or s3_wakeup is ready or
+ * timeout_ms is over; run callbacks.
+ */
+void	 s3_wait(struct s3 *, struct pollfd *extra, unsigned extra_count,
+	    int timeout_ms);
+void	 s3_wakeup(struct s3 *);
+/* Requests begun and not yet called back; and of those on the wire. */
+size_t	 s3_pending(const struct s3 *);
+/* How many more could go on the wire now. */
+size_t	 s3_room(const struct s3 *);
+/* Seconds since 1970 by the server's clock as last seen (Date header). */
+int64_t	 s3_server_time(const struct s3 *);
+
+struct s3_stats {
+	uint64_t requests;	/* attempts sent */
+	uint64_t retries;
+	uint64_t slowdowns;
+	uint64_t bytes_sent;	/* bodies */
+	uint64_t bytes_received;
+	unsigned window;	/* requests allowed in flight now */
+};
+void	 s3_stats(const struct s3 *, struct s3_stats *);
+
+/* What is kept of the file with the object, as x-amz-meta-*: file-mtime
+ * ("1595000000123456789ns", as AWS DataSync), file-permissions ("0644"),
+ * file-owner, file-group (decimal), and mtime as rclone (seconds with
+ * nanoseconds as a decimal fraction). */
+struct s3_meta {
+	int64_t	 mtime_ns;
+	uint32_t mode;		/* permission bits */
+	uint32_t uid;
+	uint32_t gid;
+};
+
+struct s3_listed {
+	struct str key;		/* decoded bytes */
+	uint64_t size;
+	int64_t	 modified_sec;
+	char	 etag[72];	/* without quotes */
+};
+struct s3_part {
+	unsigned number;	/* 1 to 10,000 */
+	uint64_t size;
+	char	 etag[72];
+};
+struct s3_upload {
+	struct str key;
+	struct str upload_id;
+	int64_t	 initiated_sec;
+};
+
+/* Lent for the time of the callback. */
+struct s3_reply {
+	int	 status;		/* HTTP */
+	unsigned attempts;		/* 1: the first try got it */
+	char	 etag[72];		/* without quotes; "" if none came */
+	struct str version_id;		/* or empty */
+	uint64_t size;			/* HEAD: Content-Length */
+	int64_t	 modified_sec;		/* HEAD */
+	bool	 has_meta;		/* HEAD: ours were all there */
+	struct s3_meta meta;
+	struct str upload_id;		/* create */
+	/* one page of ListObjectsV2, ListParts, ListMultipartUploads */
+	const struct s3_listed *listed;
+	size_t	 listed_count;
+	const struct str *prefixes;	/* common prefixes, with delimiter */
+	size_t	 prefix_count;
+	const struct s3_part *parts;
+	size_t	 part_count;
+	const struct s3_upload *uploads;
+	size_t	 upload_count;
+	bool	 truncated;
+	struct str next;		/* token or marker of the next page */
+};
+/* err is NULL on success; the reply is always there (status may be 0). */
+typedef void s3_done_fn(void *arg, const struct s3_reply *,
+	    const struct err *);
+
+/*
+ * Bytes to send; they must stay as they are until the callback. With read
+ * set, data is NULL and the body is asked for piece by piece, in order; a
+ * retry asks from offset 0 again. read returns the bytes put into out, 0 for
+ * "none yet" (s3_body_ready must follow when there are), -1 to give up.
+ */
+struct s3_body {
+	const void *data;
+	uint64_t len;
+	const uint8_t *md5;		/* 16 bytes for Content-MD5, or NULL;
+					   copied */
+	ptrdiff_t (*read)(void *arg, uint64_t offset, void *out, size_t max);
+	void	*read_arg;
+};
+/* Bodies that said "none yet" are asked again. */
+void	 s3_body_ready(struct s3 *);
+
+void	 s3_put(struct s3 *, struct str key, const struct s3_body *,
+	    const struct s3_meta *, s3_done_fn *, void *arg);
+void	 s3_head(struct s3 *, struct str key, s3_done_fn *, void *arg);
+/* CopyObject onto itself with new metadata (MetadataDirective REPLACE). */
+void	 s3_copy_self(struct s3 *, struct str key, const struct s3_meta *,
+	    s3_done_fn *, void *arg);
+void	 s3_delete(struct s3 *, struct str key, s3_done_fn *, void *arg);
+/* HEAD of the bucket: is it there, may we? */
+void	 s3_bucket(struct s3 *, s3_done_fn *, void *arg);
+
+/* Body bytes as they come; return false to end the transfer (ERR_STOPPED). */
+typedef bool s3_data_fn(void *arg, const void *, size_t);
+/* GET of bytes [offset, offset + len) (len 0: to the end). */
+void	 s3_get(struct s3 *, struct str key, uint64_t offset, uint64_t len,
+	    s3_data_fn *, s3_done_fn *, void *arg);
+
+void	 s3_mpu_create(struct s3 *, struct str key, const struct s3_meta *,
+	    s3_done_fn *, void *arg);
+void	 s3_mpu_part(struct s3 *, struct str key, struct str upload_id,
+	    unsigned number, const struct s3_body *, s3_done_fn *, void *arg);
+/* md5s: 16 bytes for each part, parts 1 to count. A 200 with an error inside
+ * is an error. */
+void	 s3_mpu_complete(struct s3 *, struct str key, struct str upload_id,
+	    const uint8_t *md5s, unsigned count, s3_done_fn *, void *arg);
+void	 s3_mpu_abort(struct s3 *, struct str key, struct str upload_id,
+	    s3_done_fn *, void *arg);
+/* Parts after number marker (0: from the first), up to 1,000. */
+void	 s3_mpu_parts(struct s3 *, struct str key, struct str upload_id,
+	    unsigned marker, s3_done_fn *, void *arg);
+/* Uploads of keys that start with prefix; key_marker and id_marker (reply's
+ * next is the upload-id marker, and the last upload's key the key marker) */
+void	 s3_mpu_list(struct s3 *, struct str prefix, struct str key_marker,
+	    struct str id_marker, s3_done_fn *, void *arg);
+/* ListObjectsV2, one page of up to 1,000. delimiter: 0 or '/'. token: next of
+ * the page before, or empty; start_after: keys after this one, or empty. */
+void	 s3_list(struct s3 *, struct str prefix, struct str start_after,
+	    struct str token, char delimiter, s3_done_fn *, void *arg);
+
+#endif
