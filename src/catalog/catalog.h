@@ -1,0 +1,275 @@
+/*
+ * catalog.h: the SQLite catalog. One writer thread owns the only connection
+ * that writes; everybody else posts messages to it, and readers have
+ * connections of their own that are read-only.
+ *
+ * What is in the tables, and what the views promise to people who query
+ * them, is in datamover-catalog(5) and schema/.
+ *
+ * Life cycle of a run:
+ *	catalog_open            lock, check, migrate, start the thread
+ *	catalog_begin_run       new run, or the continuation of a cut one
+ *	crawl threads:          want_dirs -> dir_batch, put_page ...
+ *	the master:             want_lease -> lease, put_results, put_upload
+ *	catalog_end_run         closes the totals from rows
+ *	catalog_close
+ *
+ * Results are committed at least every 200 ms or 1,000 objects. Posting
+ * calls may be made by any thread and wait while the thread's mailbox is full
+ * (back-pressure); replies come as mail to the mailbox given.
+ *
+ * Errors: CONFIG (damaged, too new, on a network file system, its directory
+ * does not exist), RESOURCE (disk full), DENIED (a second master; no
+ * permission). An error inside the thread is final: it is mailed once to the
+ * events mailbox as MAIL_CATALOG_FAILED, and everything that waits is
+ * answered with end set.
+ */
+#ifndef CATALOG_CATALOG_H
+#define CATALOG_CATALOG_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/idset.h"
+#include "base/mailbox.h"
+#include "model/attrs.h"
+#include "model/item.h"
+#include "model/job.h"
+
+struct catalog;
+
+/* Types of the mail that the catalog sends. */
+enum {
+	MAIL_DIRS = 100,	/* struct dir_batch */
+	MAIL_LEASE,		/* struct lease */
+	MAIL_UPLOAD_NOTED,	/* struct upload_note: its row is on disk */
+	MAIL_CATALOG_FAILED	/* struct catalog_failure */
+};
+struct catalog_failure {
+	struct mail mail;
+	struct err err;
+};
+
+/* path NULL: a temporary catalog, gone after close (dry runs). The directory
+ * must exist. The file is created with mode 0640 if it is not there. events
+ * must live until catalog_close returned. */
+int	 catalog_open(struct catalog **, const char *path,
+	    struct mailbox *events, struct err *) MUST_USE;
+/* Ends the thread after the messages already posted; commits; checkpoints. */
+void	 catalog_close(struct catalog **);
+
+/* --- the run --- */
+
+struct run_export {
+	const char *server;
+	const char *share;
+	const char *path;	/* catalog path of its root: "server/share" */
+	const char *start;	/* where the crawl begins: path, or a directory
+				   below it (--prefix); catalog path */
+};
+struct run_spec {
+	enum op	 op;
+	const char *endpoint;	/* with bucket: the target */
+	const char *bucket;
+	bool	 server_as_prefix; /* key = path, or path without server */
+	const char *scope;	/* text that is equal when a cut crawl may be
+				   continued: exports, prefix, filters */
+	const char *command_line;
+	const struct run_export *exports;
+	size_t	 export_count;
+	bool	 no_crawl;	/* --files-from, --retry-failed: the frontier
+				   starts empty */
+	bool	 retry_failed;	/* queue what failed before at this target,
+				   and failed directories as frontier */
+};
+struct run_info {
+	int64_t	 run;
+	int64_t	 crawl;		/* first run of this crawl: <= run */
+	bool	 continued;
+	int64_t	 target;
+};
+/* A cut run (killed, interrupted) with the same operation, target and scope
+ * that ended less than 24 hours ago is continued: its frontier and backlog
+ * stay; objects of leases that were open get ITEM_SETTLE; else both start
+ * afresh. Waits. */
+int	 catalog_begin_run(struct catalog *, const struct run_spec *,
+	    struct run_info *, struct err *) MUST_USE;
+
+enum run_end {
+	RUN_COMPLETE = 0,	/* crawled everything and settled all items */
+	RUN_INTERRUPTED,	/* stopped; resumable */
+	RUN_FAILED		/* ended by an error; resumable */
+};
+struct run_failure {
+	char	 path[256];	/* escaped */
+	char	 kind[16];
+	char	 reason[232];
+};
+struct run_closing {
+	struct totals totals;	/* counted from rows */
+	bool	 closes;	/* the identity holds */
+	struct run_failure failures[10];
+	size_t	 failure_count;	/* of those filled */
+};
+/* Waits until everything posted is handled. With RUN_COMPLETE directories
+ * that are gone (their parent was read cleanly and no longer has them) become
+ * tombstones with all below, and the backlog is emptied. */
+int	 catalog_end_run(struct catalog *, enum run_end, const char *reason,
+	    struct run_closing *, struct err *) MUST_USE;
+
+/* What the run counted so far; cheap, any thread. */
+void	 catalog_totals(struct catalog *, struct totals *);
+/* No directory is left to read and none is being read. Any thread. */
+bool	 catalog_crawl_done(struct catalog *);
+
+/* --- crawl threads --- */
+
+struct dir_job {
+	int64_t	 dir;
+	unsigned export;	/* index into run_spec.exports */
+	char	*path;		/* catalog path, owned by the batch */
+	struct handle fh;	/* len 0: not known */
+	bool	 fresh;		/* new in this run: the catalog knows nothing
+				   below it, no comparison is needed */
+};
+struct dir_batch {
+	struct mail mail;
+	struct dir_job *v;
+	size_t	 count;
+	bool	 end;		/* the crawl is over (or the catalog failed) */
+};
+void	 dir_batch_free(struct dir_batch **);
+/* Ask for up to max directories; answered with at least one as soon as there
+ * is one, or with end. */
+void	 catalog_want_dirs(struct catalog *, size_t max, struct mailbox *reply);
+
+enum page_action {
+	PAGE_NEW = 0,	/* not in the catalog: row, queue */
+	PAGE_CHANGED,	/* another version: old row to history, new row, queue
+			   with prev = what the target holds of it */
+	PAGE_QUEUE,	/* known and the same, but not stored at this target
+			   (or --checksum): queue */
+	PAGE_EXCLUDED,	/* row in state excluded with the reason (new or
+			   changed; object 0 if new), not queued */
+	PAGE_FAILED	/* row and failure, not queued (key too long, no
+			   attributes) */
+};
+struct page_entry {
+	enum page_action action;
+	int64_t	 object;	/* as found, or 0 */
+	char	*path;		/* catalog path; owned by the page */
+	struct attrs attrs;
+	struct handle fh;
+	uint32_t flags;		/* enum item_flag for the queue */
+	char	*why;		/* EXCLUDED: reason; owned; else NULL */
+	struct err err;		/* FAILED */
+};
+struct page_dir {
+	char	*path;		/* owned by the page */
+	struct handle fh;
+};
+struct dir_page {
+	struct mail mail;
+	int64_t	 dir;		/* 0: --files-from; the directory rows are
+				   made from the paths */
+	unsigned export;
+	struct page_entry *entries;
+	size_t	 entry_count;
+	struct page_dir *dirs;	/* to be crawled: frontier rows */
+	size_t	 dir_count;
+	char	**kept_dirs;	/* excluded directories: not gone, not read */
+	size_t	 kept_dir_count;
+	int64_t	*gone;		/* objects that are no longer there */
+	size_t	 gone_count;
+	uint64_t unchanged;	/* counts of what needs no row */
+	uint64_t unchanged_bytes;
+	uint64_t excluded;	/* excluded before with the same reason */
+	bool	 last;		/* the directory is done */
+	struct err err;		/* last: it could not be read (whole): one
+				   found, one failed, a failure row */
+};
+void	 dir_page_free(struct dir_page **);
+/* Takes the page. Entries that came twice (same path in one crawl of the
+ * directory) are counted once. */
+void	 catalog_put_page(struct catalog *, struct dir_page *);
+
+/* Lookups while a crawl thread compares; one reader, one thread. */
+struct catalog_reader;
+int	 catalog_reader_open(struct catalog *, struct catalog_reader **,
+	    struct err *) MUST_USE;
+void	 catalog_reader_close(struct catalog_reader **);
+struct known {
+	int64_t	 object;
+	struct attrs attrs;
+	bool	 stored;	/* at this run's target, this version */
+	bool	 excluded;
+	bool	 tombstone;	/* was gone: treat as new (PAGE_CHANGED) */
+	char	 why[120];
+};
+/* 1 found, 0 not in the catalog, -1 error. */
+int	 catalog_find(struct catalog_reader *, struct str path, struct known *,
+	    struct err *) MUST_USE;
+/* Calls fn for each live object directly in the directory that is not in
+ * seen. */
+int	 catalog_unseen(struct catalog_reader *, int64_t dir,
+	    const struct idset *seen, void (*fn)(void *, int64_t object),
+	    void *arg, struct err *) MUST_USE;
+
+/* --- the master --- */
+
+/* Ask for a lease of up to max_count items and about max_bytes (at least one
+ * item); answered with one as soon as there is work, or with end when no item
+ * is left and the crawl is over. */
+void	 catalog_want_lease(struct catalog *, size_t max_count,
+	    uint64_t max_bytes, struct mailbox *reply);
+/* Takes the results. Items that have no result stay in the backlog. */
+void	 catalog_put_results(struct catalog *, struct results *);
+
+enum upload_event {
+	UPLOAD_INTENT = 0,	/* before CreateMultipartUpload */
+	UPLOAD_CREATED,		/* upload_id is known */
+	UPLOAD_ENDED		/* completed or aborted: row goes */
+};
+struct upload_note {
+	struct mail mail;	/* type MAIL_UPLOAD_NOTED when it comes back */
+	enum upload_event event;
+	int64_t	 object;
+	char	*upload_id;	/* owned; or NULL */
+	int64_t	 server_sec;	/* S3's clock at the intent */
+	uint64_t part_size;
+	unsigned worker;	/* the sender's; for routing the answer */
+};
+void	 upload_note_free(struct upload_note **);
+/* Takes the note. INTENT comes back to reply after it is committed; the
+ * others don't come back (reply may be NULL). */
+void	 catalog_put_upload(struct catalog *, struct upload_note *,
+	    struct mailbox *reply);
+
+/* --- looking at a catalog (status, sql, report) --- */
+
+struct catalog_view;
+/* Read-only, with an authorizer: no writes, no ATTACH, no PRAGMA that
+ * changes; also for a user who may only read the files, also while a run is
+ * going on. Never creates anything. */
+int	 catalog_view_open(struct catalog_view **, const char *path,
+	    struct err *) MUST_USE;
+void	 catalog_view_close(struct catalog_view **);
+/* One column's value. */
+enum value_type { VALUE_NULL = 0, VALUE_INTEGER, VALUE_REAL, VALUE_TEXT,
+	VALUE_BLOB };
+struct value {
+	enum value_type type;
+	int64_t	 integer;
+	double	 real;
+	struct str bytes;	/* TEXT and BLOB */
+};
+/* Called once before the first row with row NULL and the column names, then
+ * for each row; return false to stop. */
+typedef bool catalog_row_fn(void *arg, size_t columns, const char *const *names,
+	    const struct value *row);
+/* One SELECT (or EXPLAIN, VALUES, WITH); anything else is ERR_USAGE. */
+int	 catalog_query(struct catalog_view *, const char *sql,
+	    catalog_row_fn *, void *arg, struct err *) MUST_USE;
+/* True if a master holds the catalog's lock now; ret_pid is its pid or 0. */
+bool	 catalog_in_use(const char *path, int64_t *ret_pid);
+
+#endif

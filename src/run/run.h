@@ -1,0 +1,15 @@
+/*
+ * run.h: the verbs that move data, as whole runs: they join the stages.
+ */
+#ifndef RUN_RUN_H
+#define RUN_RUN_H
+
+#include "conf/conf.h"
+#include "model/job.h"
+
+/* Each prints what people see (stderr, stdout) and returns the exit status
+ * (see datamover(1)). The settings and the job are only read. */
+int	 run_put(const struct conf *, const struct job *);
+int	 run_list(const struct conf *, const struct job *);
+
+#endif
