@@ -1,0 +1,121 @@
+#!/bin/bash
+# The shape of the source, checked from one short list: which folder stands
+# on which level, and which one may include which foreign library. Also how
+# long a file and a function may be, that every header stands alone, and
+# that nothing in the project names a path outside it.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+
+# level folder: others of its own level that it sees: foreign headers it owns
+layers='
+0 base    :                       :
+1 model   :                       :
+1 crypto  :                       : openssl/
+1 json    :                       : jansson.h
+2 conf    :                       : ini.h
+2 tree    :                       : nfsc/
+2 s3      :                       : curl/ expat.h
+2 ssh     :                       : libssh/
+2 wire    :                       :
+3 crawl   :                       :
+3 catalog :                       : sqlite3.h
+3 lease   : catalog               :
+3 launch  :                       :
+3 xfer    :                       :
+3 verify  :                       :
+3 report  : catalog               :
+4 run     :                       :
+5 cmd     :                       :
+'
+file_max=800
+function_max=80
+
+fault=$(mktemp -d) || exit 1
+trap 'rm -rf "$fault"' EXIT
+complain()
+{
+	echo "$*" | tee -a "$fault/lines"
+}
+
+# Every #include of src, as "FILE:LINE FOLDER HEADER".
+includes()
+{
+	grep -nHE '^[[:space:]]*#[[:space:]]*include' src/*/*.[ch] |
+		sed -nE 's/^(src\/([^/]*)\/[^:]*:[0-9]+):.*[<"]([^>"]*)[>"].*/\1 \2 \3/p'
+}
+
+includes | awk -v layers="$layers" '
+BEGIN {
+	n = split(layers, row, "\n")
+	for (i = 1; i <= n; i++) {
+		if (split(row[i], part, ":") < 3)
+			continue
+		split(part[1], head, " ")
+		level[head[2]] = head[1]
+		m = split(part[2], word, " ")
+		for (j = 1; j <= m; j++)
+			sees[head[2], word[j]] = 1
+		m = split(part[3], word, " ")
+		for (j = 1; j <= m; j++)
+			owner[word[j]] = head[2]
+	}
+}
+{
+	where = $1; from = $2; header = $3
+	if (!(from in level)) {
+		print where ": the folder " from " is not in the list"
+		next
+	}
+	for (o in owner)
+		if (index(header, o) == 1 && owner[o] != from)
+			print where ": only " owner[o] "/ includes " o
+	if (split(header, part, "/") < 2 || !(part[1] in level))
+		next
+	to = part[1]
+	if (to != from && level[to] >= level[from] && !((from, to) in sees))
+		print where ": " from "/ may not include " to "/"
+}' >"$fault/layers"
+while read -r line; do
+	complain "$line"
+done <"$fault/layers"
+
+for file in $(git ls-files '*.c' '*.h'); do
+	[ -e "$file" ] || continue
+	lines=$(wc -l <"$file")
+	[ "$lines" -le "$file_max" ] ||
+		complain "$file: $lines lines, at most $file_max"
+	awk -v most="$function_max" '
+	/^\{/ { start = FNR }
+	/^\}/ && start {
+		n = FNR - start - 1
+		if (n > most)
+			printf "%s:%d: a function of %d lines, at most %d\n",
+			    FILENAME, start, n, most
+		start = 0
+	}' "$file"
+done >"$fault/sizes"
+while read -r line; do
+	complain "$line"
+done <"$fault/sizes"
+
+packages='sqlite3 libnfs libcurl libcrypto libssl libssh jansson expat'
+flags=$(pkg-config --cflags $packages 2>/dev/null)
+for header in src/*/*.h; do
+	# shellcheck disable=SC2086 # a list of words
+	printf '#include "%s"\nextern int unused;\n' "${header#src/}" |
+		${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -Isrc $flags -Wall -Wextra \
+		    -Werror -fsyntax-only -x c - 2>"$fault/cc" ||
+		complain "$header: does not stand alone: $(head -n 3 "$fault/cc")"
+done
+
+# The brackets keep this line from finding itself.
+git grep -nIE '\.\./share[d]|/wor[k]/|\.librar[y]/|/tm[p]/wt' -- . |
+	while read -r line; do
+		complain "names a path outside the project: $line"
+	done
+
+if [ -s "$fault/lines" ]; then
+	echo "layers: $(wc -l <"$fault/lines") found"
+	exit 1
+fi
+echo "layers: ok"
