@@ -3,8 +3,9 @@
  * RULES, INCLUDE/EXCLUDE PATTERN RULES): the first pattern that matches
  * decides; none: included. A trailing '/' matches directories only, a
  * leading '/' anchors at the root of the share, "**" crosses slashes, a
- * pattern with a slash matches the path, one without the last component,
- * "dir/***" the directory and all in it. Pure; any thread may match.
+ * pattern with a slash matches the path, one without the last component, one
+ * that ends in a slash and three stars a directory and all that is in it. A
+ * backslash escapes a wildcard. Pure; any thread may match.
  */
 #ifndef MODEL_FILTER_H
 #define MODEL_FILTER_H
