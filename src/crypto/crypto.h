@@ -30,7 +30,7 @@ void	 md5_init(struct md5 *);
 void	 md5_update_many(struct md5_job *, size_t count);
 void	 md5_update(struct md5 *, const void *, size_t);
 void	 md5_final(const struct md5 *, uint8_t out[MD5_LEN]);
-/* How many streams one call hashes at the price of one (8 with AVX2). */
+/* How many streams one call hashes at the price of one (16 with AVX2). */
 size_t	 md5_lanes(void);
 
 void	 sha256(const void *, size_t, uint8_t out[SHA256_LEN]);

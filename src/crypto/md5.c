@@ -116,15 +116,16 @@ run(struct work *w, const struct md5_engine *e)
 
 	for (size_t i = 1; i < w->used; i++)
 		blocks = MIN(blocks, w->left[i]);
-	if (w->used == 1) {
+	for (size_t i = w->used; i < e->lanes; i++)
+		w->lanes.data[i] = w->lanes.data[0];
+	if (w->used == 1)
 		md5_x1(&w->lanes, blocks);
-	} else if (w->used == 2) {
+	else if (w->used == 2)
 		md5_x2(&w->lanes, blocks);
-	} else {
-		for (size_t i = w->used; i < e->lanes; i++)
-			w->lanes.data[i] = w->lanes.data[0];
+	else if (w->used <= e->half_lanes)
+		e->half(&w->lanes, blocks);
+	else
 		e->wide(&w->lanes, blocks);
-	}
 	for (size_t i = 0; i < w->used; i++) {
 		w->lanes.data[i] += blocks * BLOCK;
 		w->left[i] -= blocks;
@@ -171,10 +172,16 @@ md5_update_using(const struct md5_engine *e, const struct md5_job *jobs,
 const struct md5_engine *
 md5_engine(size_t i)
 {
-	static const struct md5_engine scalar = { "scalar", 2, NULL };
+	static const struct md5_engine scalar = {
+		"scalar", 2, md5_x2, 2, md5_x2,
+	};
 #ifdef __x86_64__
-	static const struct md5_engine avx512 = { "avx512", 16, md5_avx512 };
-	static const struct md5_engine avx2 = { "avx2", 8, md5_avx2 };
+	static const struct md5_engine avx512 = {
+		"avx512", 16, md5_avx512, 16, md5_avx512,
+	};
+	static const struct md5_engine avx2 = {
+		"avx2", 16, md5_avx2_pair, 8, md5_avx2,
+	};
 
 	if (__builtin_cpu_supports("avx512f") && i-- == 0)
 		return &avx512;

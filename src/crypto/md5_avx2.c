@@ -15,15 +15,21 @@
 #define ROL(x, s) \
 	OR(_mm256_slli_epi32(x, s), _mm256_srli_epi32(x, 32 - (s)))
 
-#define MD5_F(b, c, d) XOR(AND(XOR(c, d), b), d)
-#define MD5_G(b, c, d) ADD(_mm256_andnot_si256(d, c), AND(d, b))
-#define MD5_H(b, c, d) XOR(XOR(c, d), b)
-#define MD5_I(b, c, d) XOR(OR(XOR(d, ones), b), c)
+#define MD5_F(a, b, c, d) ADD(a, XOR(AND(XOR(c, d), b), d))
+#define MD5_G(a, b, c, d) ADD(ADD(a, _mm256_andnot_si256(d, c)), AND(d, b))
+#define MD5_H(a, b, c, d) ADD(a, XOR(XOR(c, d), b))
+#define MD5_I(a, b, c, d) ADD(a, XOR(OR(XOR(d, ones), b), c))
 
-#define STEP(f, a, b, c, d, k, s, t) \
+#define ONE(f, a, b, c, d, k, s, t, w) \
 	a = ADD(a, ADD(w[k], _mm256_set1_epi32((int)(t)))); \
-	a = ADD(a, f(b, c, d)); \
+	MD5_PIN_VECTOR(a); \
+	a = f(a, b, c, d); \
 	a = ADD(ROL(a, s), b);
+
+#define STEP(f, a, b, c, d, k, s, t) ONE(f, a, b, c, d, k, s, t, w)
+#define STEP_PAIR(f, a, b, c, d, k, s, t) \
+	ONE(f, a, b, c, d, k, s, t, w) \
+	ONE(f, a##2, b##2, c##2, d##2, k, s, t, w2)
 
 TARGET static inline __m256i
 load(const uint32_t *p)
@@ -53,9 +59,11 @@ load_pair(const uint8_t *p, const uint8_t *q)
 TARGET static inline void
 transpose(__m256i w[16], const uint8_t *const data[], size_t off)
 {
+#pragma GCC unroll 4
 	for (size_t q = 0; q < 4; q++) {
 		__m256i r[4], lo01, hi01, lo23, hi23;
 
+#pragma GCC unroll 4
 		for (size_t i = 0; i < 4; i++)
 			r[i] = load_pair(data[i] + off + 16 * q,
 			    data[i + 4] + off + 16 * q);
@@ -92,5 +100,32 @@ md5_avx2(struct md5_lanes *l, size_t blocks)
 	store(l->state[1], b);
 	store(l->state[2], c);
 	store(l->state[3], d);
+}
+
+/* Two vectors take turns: one has work while the other waits. */
+TARGET void
+md5_avx2_pair(struct md5_lanes *l, size_t blocks)
+{
+	const __m256i ones = _mm256_set1_epi32(-1);
+
+	for (size_t n = 0; n < blocks; n++) {
+		__m256i a = load(l->state[0]), a2 = load(l->state[0] + 8);
+		__m256i b = load(l->state[1]), b2 = load(l->state[1] + 8);
+		__m256i c = load(l->state[2]), c2 = load(l->state[2] + 8);
+		__m256i d = load(l->state[3]), d2 = load(l->state[3] + 8);
+		__m256i w[16], w2[16];
+
+		transpose(w, l->data, n * 64);
+		transpose(w2, l->data + 8, n * 64);
+		MD5_STEPS(STEP_PAIR)
+		store(l->state[0], ADD(a, load(l->state[0])));
+		store(l->state[1], ADD(b, load(l->state[1])));
+		store(l->state[2], ADD(c, load(l->state[2])));
+		store(l->state[3], ADD(d, load(l->state[3])));
+		store(l->state[0] + 8, ADD(a2, load(l->state[0] + 8)));
+		store(l->state[1] + 8, ADD(b2, load(l->state[1] + 8)));
+		store(l->state[2] + 8, ADD(c2, load(l->state[2] + 8)));
+		store(l->state[3] + 8, ADD(d2, load(l->state[3] + 8)));
+	}
 }
 #endif

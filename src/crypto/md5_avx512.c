@@ -14,14 +14,15 @@
 /* The truth table of f(b, c, d), where b is 11110000, c 11001100 and d
  * 10101010. */
 #define TERNARY(b, c, d, table) _mm512_ternarylogic_epi32(b, c, d, table)
-#define MD5_F(b, c, d) TERNARY(b, c, d, 0xca)
-#define MD5_G(b, c, d) TERNARY(b, c, d, 0xe4)
-#define MD5_H(b, c, d) TERNARY(b, c, d, 0x96)
-#define MD5_I(b, c, d) TERNARY(b, c, d, 0x39)
+#define MD5_F(a, b, c, d) ADD(a, TERNARY(b, c, d, 0xca))
+#define MD5_G(a, b, c, d) ADD(a, TERNARY(b, c, d, 0xe4))
+#define MD5_H(a, b, c, d) ADD(a, TERNARY(b, c, d, 0x96))
+#define MD5_I(a, b, c, d) ADD(a, TERNARY(b, c, d, 0x39))
 
 #define STEP(f, a, b, c, d, k, s, t) \
 	a = ADD(a, ADD(w[k], _mm512_set1_epi32((int)(t)))); \
-	a = ADD(a, f(b, c, d)); \
+	MD5_PIN_VECTOR(a); \
+	a = f(a, b, c, d); \
 	a = ADD(_mm512_rol_epi32(a, s), b);
 
 /* Four words of four lanes: in each quarter of out[j] word j of in[0..3]. */
@@ -45,14 +46,17 @@ transpose(__m512i w[16], const uint8_t *const data[], size_t off)
 {
 	__m512i t[4][4];
 
+#pragma GCC unroll 4
 	for (size_t g = 0; g < 4; g++) {
 		__m512i r[4];
 
+#pragma GCC unroll 4
 		for (size_t i = 0; i < 4; i++)
 			r[i] = _mm512_loadu_si512(data[4 * g + i] + off);
 		transpose_4x4(t[g], r);
 	}
 	/* Now the same with quarters for words. */
+#pragma GCC unroll 4
 	for (size_t j = 0; j < 4; j++) {
 		__m512i e01 = _mm512_shuffle_i32x4(t[0][j], t[1][j], 0x88);
 		__m512i o01 = _mm512_shuffle_i32x4(t[0][j], t[1][j], 0xdd);

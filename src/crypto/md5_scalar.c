@@ -20,17 +20,19 @@ load_le32(const uint8_t *p)
 
 #define ROL(x, s) ((x) << (s) | (x) >> (32 - (s)))
 
-/* b is the value that comes last, so each function is written for the
- * shortest way from b to the result; G's halves never have a common bit and
- * can be added one after the other. */
-#define MD5_F(b, c, d) ((((c) ^ (d)) & (b)) ^ (d))
-#define MD5_G(b, c, d) ((~(d) & (c)) + ((d) & (b)))
-#define MD5_H(b, c, d) (((c) ^ (d)) ^ (b))
-#define MD5_I(b, c, d) ((~(d) | (b)) ^ (c))
+/* a + f(b, c, d). b is the value that comes last, so each is written for the
+ * shortest way from b to the sum; G's halves never have a common bit and can
+ * be added one after the other. */
+#define MD5_F(a, b, c, d) ((a) + ((((c) ^ (d)) & (b)) ^ (d)))
+#define MD5_G(a, b, c, d) ((a) + (~(d) & (c)) + ((d) & (b)))
+#define MD5_H(a, b, c, d) ((a) + (((c) ^ (d)) ^ (b)))
+#define MD5_I(a, b, c, d) ((a) + ((~(d) | (b)) ^ (c)))
 
+/* MD5_PIN: a sum that is ready early stays one, see md5_kernel.h. */
 #define ONE(f, a, b, c, d, k, s, t, p) \
 	a += load_le32((p) + (k) * 4) + (t); \
-	a += f(b, c, d); \
+	MD5_PIN(a); \
+	a = f(a, b, c, d); \
 	a = ROL(a, s) + b;
 
 #define STEP_X1(f, a, b, c, d, k, s, t) ONE(f, a, b, c, d, k, s, t, p)
