@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/jsontext.h"
 #include "base/log.h"
 
 #define LINE_MAX_BYTES	(64 * KIB)
@@ -29,8 +30,8 @@ static struct {
 	} locked;
 } l = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.level = LOG_INFO,
-	.locked = { .fd = -1, .file_level = -1, .stderr_level = LOG_INFO },
+	.level = LOG_WARN,
+	.locked = { .fd = -1, .file_level = -1, .stderr_level = LOG_WARN },
 };
 
 static const char *const level_names[LOG__MAX] = {
@@ -149,17 +150,6 @@ rotate_locked(void)
 }
 
 static void
-add_json_text(struct buf *b, struct str escaped)
-{
-	/* What was escaped for people has no control characters any more. */
-	for (size_t i = 0; i < escaped.len; i++) {
-		if (escaped.p[i] == '"' || escaped.p[i] == '\\')
-			buf_addch(b, '\\');
-		buf_addch(b, escaped.p[i]);
-	}
-}
-
-static void
 write_file_locked(enum log_level level, const char *event, struct str text)
 {
 	int64_t now = clock_wall_ns();
@@ -170,10 +160,10 @@ write_file_locked(enum log_level level, const char *event, struct str text)
 	when[strcspn(when, "Z")] = '\0';
 	buf_init(&b, 4 * LINE_MAX_BYTES);
 	buf_addf(&b, "{\"time\":\"%s.%03dZ\",\"level\":\"%s\","
-	    "\"event\":\"%s\",\"msg\":\"", when,
+	    "\"event\":\"%s\",\"msg\":", when,
 	    (int)(now / 1000000 % 1000), level_names[level], event);
-	add_json_text(&b, text);
-	buf_addstr(&b, "\"}\n");
+	buf_add_json(&b, text);
+	buf_addstr(&b, "}\n");
 	if (l.locked.max_bytes > 0 && l.locked.size > 0 &&
 	    l.locked.size + b.len > l.locked.max_bytes)
 		rotate_locked();

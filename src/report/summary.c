@@ -1,0 +1,156 @@
+#include "base/buf.h"
+#include "base/jsontext.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "report/exit_status.h"
+#include "report/summary.h"
+#include "report/text.h"
+
+static void
+print_count(FILE *f, const char *name, uint64_t n, const char *note)
+{
+	char count[32];
+
+	fprintf(f, "  %-10s %15s%s%s\n", name, text_count(n, count),
+	    note[0] != '\0' ? "   " : "", note);
+}
+
+/* "3.4 GiB, 283.1 MiB/s, 81,300 objects/s" */
+static void
+describe_rate(const struct summary *s, uint64_t objects, uint64_t bytes,
+    char *out, size_t len)
+{
+	char size[16], byte_rate[32], object_rate[48];
+	double seconds = MAX(s->seconds, 1e-3);
+
+	units_format(bytes, size);
+	if (objects == 0)
+		snprintf(out, len, "%s", s->dryrun ? "nothing was read" : "");
+	else
+		snprintf(out, len, "%s, %s, %s%s", size,
+		    text_byte_rate((double)bytes / seconds, byte_rate),
+		    text_object_rate((double)objects / seconds, object_rate),
+		    s->dryrun ? " (read, not uploaded)" : "");
+}
+
+static void
+print_failures(FILE *f, const struct summary *s)
+{
+	const struct totals *t = &s->totals;
+	char count[32];
+
+	if (t->failed == 0 && s->failure_count == 0)
+		return;
+	fputs("failed:\n", f);
+	for (size_t i = 0; i < s->failure_count; i++)
+		fprintf(f, "  %-11s %s: %s\n", s->failures[i].kind,
+		    s->failures[i].path, s->failures[i].reason);
+	if (t->failed > s->failure_count)
+		fprintf(f, "  and %s more\n",
+		    text_count(t->failed - s->failure_count, count));
+	/* A dry run has a catalog of its own, which is gone by now. */
+	if (s->run > 0 && !s->dryrun)
+		fprintf(f, "all: datamover sql "
+		    "'SELECT * FROM failures WHERE run = %jd'\n",
+		    (intmax_t)s->run);
+}
+
+static void
+print_totals(FILE *f, const struct summary *s)
+{
+	const struct totals *t = &s->totals;
+	char note[160];
+
+	print_count(f, "found", t->found, t->pending > 0 ?
+	    "= moved + unchanged + failed + excluded + pending" :
+	    "= moved + unchanged + failed + excluded");
+	describe_rate(s, t->moved, t->bytes, note, sizeof(note));
+	print_count(f, "moved", t->moved, note);
+	print_count(f, "unchanged", t->unchanged, "");
+	print_count(f, "failed", t->failed, "");
+	print_count(f, "excluded", t->excluded, "");
+	if (t->pending > 0)
+		print_count(f, "pending", t->pending, "left for the next run");
+	if (t->gone > 0)
+		print_count(f, "gone", t->gone,
+		    "no longer at the source; not in the sum");
+}
+
+void
+summary_print(FILE *f, const struct summary *s)
+{
+	char duration[32], note[160];
+
+	fprintf(f, "%s%s %s after %s", op_name(s->op),
+	    s->dryrun ? " --dryrun" : "",
+	    s->interrupted ? "was interrupted" : "finished",
+	    text_duration(s->seconds, duration));
+	if (s->run > 0 && !s->dryrun)
+		fprintf(f, " (run %jd)", (intmax_t)s->run);
+	fputc('\n', f);
+	if (s->op == OP_LIST) {
+		describe_rate(s, s->totals.found, s->totals.found_bytes, note,
+		    sizeof(note));
+		print_count(f, "found", s->totals.found, note);
+		return;
+	}
+	print_totals(f, s);
+	if (!s->closes)
+		fputs("THE TOTALS DO NOT CLOSE: found is not the sum of its "
+		    "parts\n", f);
+	print_failures(f, s);
+	if (s->interrupted)
+		fputs("to go on, give the same command again\n", f);
+}
+
+void
+summary_json(FILE *f, enum op op, const struct totals *t, double seconds,
+    const char *error, int64_t run)
+{
+	static const struct totals none;
+	struct buf b;
+
+	if (t == NULL)
+		t = &none;
+	buf_init(&b, 64 * KIB);
+	buf_addf(&b, "{\"operation\":\"%s\",\"found\":%ju", op_name(op),
+	    (uintmax_t)t->found);
+	if (op == OP_LIST)
+		buf_addf(&b, ",\"bytes\":%ju", (uintmax_t)t->found_bytes);
+	else
+		buf_addf(&b, ",\"moved\":%ju,\"unchanged\":%ju,\"failed\":%ju,"
+		    "\"excluded\":%ju,\"gone\":%ju,\"pending\":%ju,"
+		    "\"bytes\":%ju", (uintmax_t)t->moved,
+		    (uintmax_t)t->unchanged, (uintmax_t)t->failed,
+		    (uintmax_t)t->excluded, (uintmax_t)t->gone,
+		    (uintmax_t)t->pending, (uintmax_t)t->bytes);
+	buf_addf(&b, ",\"seconds\":%.3f", seconds > 0 ? seconds : 0.0);
+	if (run > 0)
+		buf_addf(&b, ",\"run\":%jd", (intmax_t)run);
+	if (error != NULL) {
+		buf_addstr(&b, ",\"error\":");
+		buf_add_json(&b, str_of(error));
+	}
+	buf_addstr(&b, "}\n");
+	fwrite(b.data, 1, b.len, f);
+	fflush(f);
+	buf_release(&b);
+}
+
+int
+summary_error(const struct job *job, const struct err *err)
+{
+	int status = exit_status_of(err);
+	char text[4 * sizeof(err->msg)];
+
+	fprintf(stderr, "datamover: %s: %s\n", op_name(job->op),
+	    str_escape(str_of(err->msg), text, sizeof(text)));
+	if (err->kind == ERR_USAGE)
+		fprintf(stderr, "see datamover %s --help\n",
+		    op_name(job->op));
+	log_event(LOG_INFO, "end", "operation=%s status=%d reason=%s",
+	    op_name(job->op), status, err->msg);
+	if (job->json)
+		summary_json(stdout, job->op, NULL, 0, err->msg, 0);
+	return status;
+}

@@ -1,0 +1,35 @@
+/*
+ * summary.h: what a run says when it ends: lines for people on standard
+ * error, and with --json one object as the last line of standard output.
+ * Pure formatting; one thread.
+ */
+#ifndef REPORT_SUMMARY_H
+#define REPORT_SUMMARY_H
+
+#include "base/err.h"
+#include "catalog/catalog.h"
+#include "model/job.h"
+
+struct summary {
+	enum op	 op;
+	bool	 dryrun;
+	bool	 interrupted;	/* the run can be resumed */
+	int64_t	 run;		/* its number in the catalog; 0: none */
+	double	 seconds;
+	struct totals totals;
+	bool	 closes;	/* found is the sum of its parts */
+	const struct run_failure *failures;	/* the first ones */
+	size_t	 failure_count;
+};
+void	 summary_print(FILE *, const struct summary *);
+
+/* The last line of --json. error: what ended the run, or NULL. run: its
+ * number in the catalog, 0 if it has none. */
+void	 summary_json(FILE *, enum op, const struct totals *, double seconds,
+	    const char *error, int64_t run);
+
+/* A run that ended before it began: the reason on standard error (and in the
+ * log), the last line of --json, and the exit status, which is returned. */
+int	 summary_error(const struct job *, const struct err *);
+
+#endif
