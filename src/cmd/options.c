@@ -1,0 +1,221 @@
+#include "cmd/options.h"
+#include "model/filter.h"
+
+#define HELP_COLUMN	30
+#define HELP_WIDTH	79
+
+/* '_' and '-' are the same in names: name_len bytes of name. */
+static bool
+same_name(const char *name, size_t name_len, const char *want)
+{
+	if (strlen(want) != name_len)
+		return false;
+	for (size_t i = 0; i < name_len; i++)
+		if (name[i] != want[i] && !(strchr("-_", name[i]) != NULL &&
+		    strchr("-_", want[i]) != NULL))
+			return false;
+	return true;
+}
+
+/* name: without its dashes. */
+static const struct option *
+find(enum verb verb, const char *name, size_t len, bool is_long)
+{
+	for (size_t i = 0; i < options_count; i++) {
+		const struct option *o = &options_table[i];
+
+		if ((o->verbs & (unsigned)verb) == 0)
+			continue;
+		if (is_long && same_name(name, len, o->name))
+			return o;
+		if (!is_long && o->brief != NULL &&
+		    strlen(o->brief) == len && memcmp(o->brief, name, len) == 0)
+			return o;
+	}
+	return NULL;
+}
+
+/* Parses argv[i]; returns how many arguments it took, or -1. */
+static int
+parse_one(struct options *o, int argc, char **argv, int i, struct err *err)
+{
+	const char *arg = argv[i];
+	bool is_long = arg[1] == '-';
+	const char *name = arg + (is_long ? 2 : 1);
+	size_t len = strcspn(name, "=");
+	const char *value = name[len] == '=' ? name + len + 1 : NULL;
+	const struct option *opt = find(o->verb, name, len, is_long);
+	bool own = value != NULL;
+
+	if (opt == NULL)
+		return err_set(err, ERR_USAGE, 0, "unknown option %.*s",
+		    (int)(name + len - arg), arg);
+	if (opt->arg == NULL && own)
+		return err_set(err, ERR_USAGE, 0, "--%s takes no value",
+		    opt->name);
+	if (opt->arg != NULL && !own) {
+		if (i + 1 == argc)
+			return err_set(err, ERR_USAGE, 0,
+			    "--%s needs a value", opt->name);
+		value = argv[i + 1];
+		/* Most likely the value was forgotten. */
+		if (value[0] == '-' && value[1] != '\0')
+			return err_set(err, ERR_USAGE, 0, "--%s needs a value "
+			    "(if it is \"%s\", write --%s=%s)", opt->name,
+			    value, opt->name, value);
+	}
+	if (opt->set(o, opt, value, err) == -1)
+		return -1;
+	return opt->arg != NULL && !own ? 2 : 1;
+}
+
+/* What was asked for, as a shell would read it. */
+static char *
+command_line(int argc, char **argv)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+,./:@%";
+	struct buf b;
+	char *line;
+
+	buf_init(&b, SIZE_MAX >> 1);
+	buf_addstr(&b, "datamover");
+	for (int i = 0; i < argc; i++) {
+		const char *p = argv[i];
+
+		buf_addch(&b, ' ');
+		if (p[0] != '\0' && p[strspn(p, plain)] == '\0') {
+			buf_addstr(&b, p);
+			continue;
+		}
+		buf_addch(&b, '\'');
+		for (; *p != '\0'; p++) {
+			if (*p == '\'')
+				buf_addstr(&b, "'\\'");
+			buf_addch(&b, *p);
+		}
+		buf_addch(&b, '\'');
+	}
+	line = xstrdup(b.data);
+	buf_release(&b);
+	return line;
+}
+
+static int
+check_words(const struct options *o, struct err *err)
+{
+	if (o->help || o->version)
+		return 0;
+	if (o->verb != VERB_SQL && o->word_count > 0)
+		return err_set(err, ERR_USAGE, 0,
+		    "\"%s\" is no option and has no place here", o->words[0]);
+	if (o->verb == VERB_SQL && o->word_count != 1)
+		return err_set(err, ERR_USAGE, 0, "one query is needed, "
+		    "quoted: datamover sql 'SELECT ...'");
+	if ((o->nfs_server == NULL) != (o->nfs_share == NULL))
+		return err_set(err, ERR_USAGE, 0,
+		    "--nfs-server and --nfs-share need each other");
+	if (o->nfs_share != NULL && o->nfs_share[0] != '/')
+		return err_set(err, ERR_USAGE, 0, "--nfs-share \"%s\" must "
+		    "begin with /", o->nfs_share);
+	return 0;
+}
+
+int
+options_parse(struct options *o, enum verb verb, int argc, char **argv,
+    struct err *err)
+{
+	int i = 1;
+
+	memset(o, 0, sizeof(*o));
+	o->verb = verb;
+	o->job.op = verb == VERB_PUT ? OP_PUT :
+	    verb == VERB_LIST ? OP_LIST : OP_NONE;
+	o->job.max_size = UINT64_MAX;
+	o->job.command_line = command_line(argc, argv);
+	o->words = xcalloc((size_t)argc, sizeof(*o->words));
+	while (i < argc) {
+		int took = 1;
+
+		if (strcmp(argv[i], "--") == 0) {
+			for (i++; i < argc; i++)
+				o->words[o->word_count++] = argv[i];
+			break;
+		}
+		if (argv[i][0] != '-' || argv[i][1] == '\0')
+			o->words[o->word_count++] = argv[i];
+		else
+			took = parse_one(o, argc, argv, i, err);
+		if (took == -1)
+			return -1;
+		i += took;
+	}
+	return check_words(o, err);
+}
+
+void
+options_release(struct options *o)
+{
+	free(o->job.prefix);
+	free(o->job.dest_path);
+	free(o->job.files_from);
+	free(o->job.command_line);
+	filter_free(&o->job.filter);
+	free(o->config);
+	free(o->catalog);
+	free(o->format);
+	free(o->nfs_server);
+	free(o->nfs_share);
+	for (size_t i = 0; i < o->override_count; i++) {
+		free(o->overrides[i].value);
+		free(o->overrides[i].where);
+	}
+	free(o->overrides);
+	free(o->words);
+	memset(o, 0, sizeof(*o));
+}
+
+/* Print the words of text from the help column on, wrapped. */
+static void
+print_wrapped(FILE *f, const char *text)
+{
+	size_t column = HELP_COLUMN;
+
+	while (*text != '\0') {
+		size_t len = strcspn(text, " ");
+		bool first = column == HELP_COLUMN;
+
+		if (!first && column + 1 + len > HELP_WIDTH) {
+			fprintf(f, "\n%*s", HELP_COLUMN, "");
+			column = HELP_COLUMN;
+			first = true;
+		}
+		column += (size_t)fprintf(f, "%s%.*s", first ? "" : " ",
+		    (int)len, text);
+		text += len + strspn(text + len, " ");
+	}
+	fputc('\n', f);
+}
+
+void
+options_help(FILE *f, enum verb verb)
+{
+	for (size_t i = 0; i < options_count; i++) {
+		const struct option *o = &options_table[i];
+		char left[80];
+		int n;
+
+		if ((o->verbs & (unsigned)verb) == 0)
+			continue;
+		n = snprintf(left, sizeof(left), "  %s%s%s--%s%s%s",
+		    o->brief != NULL ? "-" : "",
+		    o->brief != NULL ? o->brief : "",
+		    o->brief != NULL ? ", " : "", o->name,
+		    o->arg != NULL ? " " : "", o->arg != NULL ? o->arg : "");
+		if (n + 2 > HELP_COLUMN)
+			fprintf(f, "%s\n%*s", left, HELP_COLUMN, "");
+		else
+			fprintf(f, "%-*s", HELP_COLUMN, left);
+		print_wrapped(f, o->help);
+	}
+}

@@ -1,0 +1,79 @@
+/*
+ * options.h: the command line. One table (options_table.c) holds every option
+ * of every verb: --help, the parser and the lint of datamover(1) follow it.
+ *
+ * Names may be written with '_' for '-'. A value follows as "--name value" or
+ * "--name=value". The original's short forms have one dash and several
+ * letters (-ns, -dp). "--" ends the options.
+ *
+ * Life cycle: options_parse, conf_load, options_apply, conf_finish,
+ * options_check, then use job; options_release.
+ */
+#ifndef CMD_OPTIONS_H
+#define CMD_OPTIONS_H
+
+#include "conf/conf.h"
+#include "model/job.h"
+
+enum verb {
+	VERB_PUT = 1,		/* bits: an option belongs to several */
+	VERB_LIST = 2,
+	VERB_STATUS = 4,
+	VERB_SQL = 8
+};
+
+/* A setting that an option overrides. */
+struct override {
+	const char *section;
+	const char *key;
+	char	*value;
+	char	*where;		/* "--nfs-port" */
+};
+
+struct options {
+	enum verb verb;
+	struct job job;
+	bool	 help;
+	bool	 version;
+	char	*config;	/* or NULL: the default places */
+	char	*catalog;	/* status, sql; or NULL */
+	char	*format;	/* sql; or NULL */
+	char	*nfs_server;
+	char	*nfs_share;
+	struct override *overrides;
+	size_t	 override_count;
+	char	**words;	/* what is no option; not copied */
+	size_t	 word_count;
+};
+
+struct option {
+	const char *name;
+	const char *brief;	/* without its dash; or NULL */
+	const char *arg;	/* what its value is called; NULL: none */
+	unsigned verbs;
+	int	 (*set)(struct options *, const struct option *,
+		    const char *value, struct err *);
+	size_t	 offset;	/* into struct options, if set uses it */
+	const char *section;	/* of the setting that it overrides */
+	const char *key;
+	const char *help;
+};
+extern const struct option options_table[];
+extern const size_t options_count;
+
+/* argv[0] is the verb. Errors are ERR_USAGE; options_release is due after
+ * them too. */
+int	 options_parse(struct options *, enum verb, int argc, char **argv,
+	    struct err *) MUST_USE;
+void	 options_release(struct options *);
+/* Put what overrides settings into them. */
+int	 options_apply(const struct options *, struct conf *, struct err *)
+	    MUST_USE;
+/* After conf_finish: what can't be asked for together or not in this
+ * version, and whether --prefix lies under a share. */
+int	 options_check(const struct options *, const struct conf *,
+	    struct err *) MUST_USE;
+/* The verb's options, two columns, at most 80 wide. */
+void	 options_help(FILE *, enum verb);
+
+#endif

@@ -1,0 +1,217 @@
+#include <stddef.h>
+
+#include "base/units.h"
+#include "cmd/options.h"
+#include "model/filter.h"
+
+static void *
+field(struct options *o, const struct option *opt)
+{
+	return (char *)o + opt->offset;
+}
+
+static int
+set_flag(struct options *o, const struct option *opt, const char *value,
+    struct err *err)
+{
+	bool *flag = field(o, opt);
+
+	(void)value;
+	(void)err;
+	*flag = true;
+	return 0;
+}
+
+static int
+set_text(struct options *o, const struct option *opt, const char *value,
+    struct err *err)
+{
+	char **text = field(o, opt);
+
+	if (value[0] == '\0')
+		return err_set(err, ERR_USAGE, 0, "--%s is empty", opt->name);
+	free(*text);
+	*text = xstrdup(value);
+	return 0;
+}
+
+static int
+set_size(struct options *o, const struct option *opt, const char *value,
+    struct err *err)
+{
+	uint64_t *size = field(o, opt);
+
+	if (units_parse(value, size, err) == -1)
+		return err_wrap(err, "--%s", opt->name);
+	return 0;
+}
+
+static int
+set_setting(struct options *o, const struct option *opt, const char *value,
+    struct err *err)
+{
+	struct override *v;
+
+	(void)err;
+	o->overrides = xreallocarray(o->overrides, o->override_count + 1,
+	    sizeof(*o->overrides));
+	v = &o->overrides[o->override_count++];
+	v->section = opt->section;
+	v->key = opt->key;
+	v->value = xstrdup(value);
+	v->where = xasprintf("--%s", opt->name);
+	return 0;
+}
+
+/* Settings know more spellings; the option promises these two. */
+static int
+set_yes_no(struct options *o, const struct option *opt, const char *value,
+    struct err *err)
+{
+	if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+		return err_set(err, ERR_USAGE, 0, "--%s is yes or no, not "
+		    "\"%s\"", opt->name, value);
+	return set_setting(o, opt, value, err);
+}
+
+static int
+set_links(struct options *o, const struct option *opt, const char *value,
+    struct err *err)
+{
+	if (strcmp(value, "skip") != 0 && strcmp(value, "follow") != 0)
+		return err_set(err, ERR_USAGE, 0, "--%s is skip or follow, "
+		    "not \"%s\"", opt->name, value);
+	o->job.follow_links = strcmp(value, "follow") == 0;
+	return 0;
+}
+
+static int
+set_thread(struct options *o, const struct option *opt, const char *value,
+    struct err *err)
+{
+	unsigned n = 0;
+
+	for (const char *p = value; *p != '\0' && n < 1000; p++) {
+		if (*p < '0' || *p > '9') {
+			n = 0;
+			break;
+		}
+		n = n * 10 + (unsigned)(*p - '0');
+	}
+	if (n < 1 || n > 256)
+		return err_set(err, ERR_USAGE, 0, "--%s is a number from 1 to "
+		    "256, not \"%s\"", opt->name, value);
+	o->job.threads = n;
+	return 0;
+}
+
+static int
+set_filter(struct options *o, const struct option *opt, const char *value,
+    struct err *err)
+{
+	if (o->job.filter == NULL)
+		o->job.filter = filter_new();
+	if (filter_add(o->job.filter, strcmp(opt->name, "include") == 0,
+	    value, err) == -1)
+		return err_wrap(err, "--%s", opt->name);
+	return 0;
+}
+
+static int
+refuse(struct options *o, const struct option *opt, const char *value,
+    struct err *err)
+{
+	(void)o;
+	(void)value;
+	return err_set(err, ERR_USAGE, 0, "--%s is for a later version: "
+	    "this one lists alone", opt->name);
+}
+
+#define AT(member)	.offset = offsetof(struct options, member)
+#define MOVES		VERB_PUT
+#define RUNS		(VERB_PUT | VERB_LIST)
+#define LOOKS		(VERB_STATUS | VERB_SQL)
+#define ALL		(RUNS | LOOKS)
+
+const struct option options_table[] = {
+	{ "config", "cfg", "FILE", ALL, set_text, AT(config), .help =
+	    "the settings; *.json is the original's format [/etc/dss/"
+	    "datamover/datamover.conf, else config.json there]" },
+	{ "catalog", NULL, "FILE", LOOKS, set_text, AT(catalog), .help =
+	    "the catalog to look at; no settings are read then" },
+	{ "format", NULL, "FORMAT", VERB_SQL, set_text, AT(format), .help =
+	    "table, csv, tsv or json [table]" },
+	{ "prefix", "p", "PREFIX", RUNS, set_text, AT(job.prefix), .help =
+	    "only keys that begin with it; ends in / and lies under a "
+	    "configured share" },
+	{ "files-from", NULL, "FILE", MOVES, set_text, AT(job.files_from),
+	    .help = "no crawl: only the files named in FILE, one a line; "
+	    "- is standard input" },
+	{ "retry-failed", NULL, NULL, MOVES, set_flag, AT(job.retry_failed),
+	    .help = "no crawl: only what failed before" },
+	{ "include", NULL, "PATTERN", MOVES, set_filter, .help =
+	    "don't exclude what matches; the first pattern that matches "
+	    "decides, the rules are rsync's" },
+	{ "exclude", NULL, "PATTERN", MOVES, set_filter, .help =
+	    "leave out what matches" },
+	{ "min-size", NULL, "SIZE", MOVES, set_size, AT(job.min_size), .help =
+	    "leave out smaller files" },
+	{ "max-size", NULL, "SIZE", MOVES, set_size, AT(job.max_size), .help =
+	    "leave out larger files" },
+	{ "links", NULL, "skip|follow", MOVES, set_links, .help =
+	    "symbolic links: leave out, or move what they point to [skip]" },
+	{ "checksum", NULL, NULL, MOVES, set_flag, AT(job.checksum), .help =
+	    "read and compare also files that look unchanged" },
+	{ "nfs-server", "ns", "HOST", MOVES, set_text, AT(nfs_server), .help =
+	    "with --nfs-share: this export instead of the configured ones" },
+	{ "nfs-share", "nsh", "PATH", MOVES, set_text, AT(nfs_share), .help =
+	    "see --nfs-server" },
+	{ "nfs-port", "np", "PORT", MOVES, set_setting,
+	    .section = "fs_config", .key = "nfsport", .help =
+	    "the NFS servers' port" },
+	{ "bucket", "b", "NAME", RUNS, set_setting, .section = "s3_storage",
+	    .key = "bucket", .help = "instead of the configured bucket" },
+	{ "server-as-prefix", "sp", "yes|no", RUNS, set_yes_no,
+	    .section = "fs_config", .key = "server_as_prefix", .help =
+	    "keys begin with the NFS server's name [yes]" },
+	{ "storage-class", NULL, "CLASS", MOVES, set_setting,
+	    .section = "s3_storage", .key = "storage_class", .help =
+	    "of the new objects" },
+	{ "sse", NULL, "ALGORITHM", MOVES, set_setting,
+	    .section = "s3_storage", .key = "sse", .help =
+	    "encryption by the store: AES256, aws:kms or aws:kms:KEY-ID" },
+	{ "all", NULL, NULL, VERB_LIST, set_flag, AT(job.all), .help =
+	    "the whole bucket, not only the configured shares" },
+	{ "dest_path", "dp", "DIR", VERB_LIST, set_text, AT(job.dest_path),
+	    .help = "write the keys to DIR/listing_object_keys" },
+	{ "print0", NULL, NULL, VERB_LIST, set_flag, AT(job.print0), .help =
+	    "end each key with NUL and don't escape it" },
+	{ "distributed", "dist", NULL, VERB_LIST, refuse, .help =
+	    "for a later version" },
+	{ "dryrun", "dr", NULL, MOVES, set_flag, AT(job.dryrun), .help =
+	    "crawl and read every file, upload nothing, show how fast" },
+	{ "standalone", "sa", NULL, MOVES, set_flag, AT(job.standalone),
+	    .help = "this machine alone, whatever hosts are configured" },
+	{ "compaction", "com", "yes|no", MOVES, set_yes_no,
+	    .section = "general", .key = "compaction", .help =
+	    "compact the DSS targets afterwards; yes is for a later version "
+	    "where targets are configured" },
+	{ "thread", "t", "N", MOVES, set_thread, .help =
+	    "threads that move data" },
+	{ "bwlimit", NULL, "SIZE", MOVES, set_setting, .section = "general",
+	    .key = "bwlimit", .help = "bytes a second, such as 10M" },
+	{ "limit-memory", NULL, "SIZE", MOVES, set_setting,
+	    .section = "general", .key = "limit_memory", .help =
+	    "memory for data on its way, such as 64M" },
+	{ "json", NULL, NULL, RUNS | VERB_STATUS, set_flag, AT(job.json),
+	    .help = "the last line of standard output is one JSON object" },
+	{ "quiet", NULL, NULL, RUNS, set_flag, AT(job.quiet), .help =
+	    "no progress and no summary, only warnings and errors" },
+	{ "debug", "d", NULL, RUNS, set_flag, AT(job.debug), .help =
+	    "log everything" },
+	{ "help", "h", NULL, ALL, set_flag, AT(help), .help =
+	    "show this help" },
+	{ "version", NULL, NULL, ALL, set_flag, AT(version), .help =
+	    "show the version" },
+};
+const size_t options_count = ARRAY_LEN(options_table);

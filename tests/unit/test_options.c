@@ -1,0 +1,321 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "cmd/options.h"
+#include "model/filter.h"
+
+static char text[64 * 1024];
+
+/* A command line as one text; words are divided by single blanks. */
+static int
+parse(struct options *o, enum verb verb, const char *line, struct err *err)
+{
+	static char words[1024];
+	char *argv[32], *p = words, *word;
+	int argc = 0;
+
+	snprintf(words, sizeof(words), "%s", line);
+	while ((word = strsep(&p, " ")) != NULL)
+		argv[argc++] = word;
+	return options_parse(o, verb, argc, argv, err);
+}
+
+static void
+good(struct options *o, enum verb verb, const char *line)
+{
+	struct err err = ERR_INIT;
+
+	if (parse(o, verb, line, &err) == -1)
+		fail_msg("%s: %s", line, err.msg);
+}
+
+static void
+bad(enum verb verb, const char *line, const char *part)
+{
+	struct err err = ERR_INIT;
+	struct options o;
+
+	if (parse(&o, verb, line, &err) != -1)
+		fail_msg("\"%s\" was taken", line);
+	assert_int_equal(err.kind, ERR_USAGE);
+	if (strstr(err.msg, part) == NULL)
+		fail_msg("\"%s\" says \"%s\"", line, err.msg);
+	options_release(&o);
+}
+
+static void
+short_forms_are_the_originals(void **state)
+{
+	struct options o;
+
+	(void)state;
+	good(&o, VERB_PUT, "PUT -cfg /c.json -p h/s/ -dr -d -sa -com no "
+	    "-sp yes -ns h -nsh /S -np 20049 -t 4 -b Bucket");
+	assert_string_equal(o.config, "/c.json");
+	assert_string_equal(o.job.prefix, "h/s/");
+	assert_true(o.job.dryrun);
+	assert_true(o.job.debug);
+	assert_true(o.job.standalone);
+	assert_string_equal(o.nfs_server, "h");
+	assert_string_equal(o.nfs_share, "/S");
+	assert_int_equal(o.job.threads, 4);
+	assert_int_equal(o.override_count, 4);
+	assert_string_equal(o.overrides[0].section, "general");
+	assert_string_equal(o.overrides[0].key, "compaction");
+	assert_string_equal(o.overrides[0].value, "no");
+	assert_string_equal(o.overrides[1].key, "server_as_prefix");
+	assert_string_equal(o.overrides[2].key, "nfsport");
+	assert_string_equal(o.overrides[2].value, "20049");
+	assert_string_equal(o.overrides[2].where, "--nfs-port");
+	assert_string_equal(o.overrides[3].value, "Bucket");
+	options_release(&o);
+	good(&o, VERB_LIST, "LIST -dp /tmp/X -p=h/s/");
+	assert_int_equal(o.job.op, OP_LIST);
+	assert_string_equal(o.job.dest_path, "/tmp/X");
+	assert_string_equal(o.job.prefix, "h/s/");
+	options_release(&o);
+}
+
+static void
+spellings_mean_the_same(void **state)
+{
+	static const char *const lines[] = {
+		"LIST --dest_path /D --server_as_prefix no",
+		"LIST --dest-path /D --server-as-prefix no",
+		"LIST --dest_path=/D --server-as_prefix=no",
+		"LIST -dp=/D -sp=no",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+		struct options o;
+
+		good(&o, VERB_LIST, lines[i]);
+		assert_string_equal(o.job.dest_path, "/D");
+		assert_int_equal(o.override_count, 1);
+		assert_string_equal(o.overrides[0].value, "no");
+		options_release(&o);
+	}
+}
+
+static void
+put_has_its_options(void **state)
+{
+	struct options o;
+
+	(void)state;
+	good(&o, VERB_PUT, "PUT");
+	assert_int_equal(o.job.op, OP_PUT);
+	assert_true(o.job.max_size == UINT64_MAX);
+	assert_null(o.job.filter);
+	options_release(&o);
+	good(&o, VERB_PUT, "put --min-size 4K --max-size=1.5MiB --links follow "
+	    "--files-from - --checksum --retry-failed --quiet --json "
+	    "--bwlimit 10M --limit-memory 64M --storage-class STANDARD_IA "
+	    "--sse aws:kms");
+	assert_int_equal(o.job.min_size, 4096);
+	assert_int_equal(o.job.max_size, 1572864);
+	assert_true(o.job.follow_links);
+	assert_string_equal(o.job.files_from, "-");
+	assert_true(o.job.checksum);
+	assert_true(o.job.retry_failed);
+	assert_true(o.job.quiet);
+	assert_true(o.job.json);
+	assert_int_equal(o.override_count, 4);
+	assert_string_equal(o.overrides[1].key, "limit_memory");
+	assert_string_equal(o.overrides[1].where, "--limit-memory");
+	options_release(&o);
+	/* The last one of a kind counts; no leak of the first. */
+	good(&o, VERB_PUT, "PUT --prefix a/ --prefix b/ --links follow "
+	    "--links skip");
+	assert_string_equal(o.job.prefix, "b/");
+	assert_false(o.job.follow_links);
+	options_release(&o);
+}
+
+static void
+filters_keep_their_order(void **state)
+{
+	struct options o;
+	char *line;
+
+	(void)state;
+	good(&o, VERB_PUT, "PUT --include=*.c --exclude=* --include=x");
+	line = filter_describe(o.job.filter);
+	assert_string_equal(line, "+ *.c, - *, + x");
+	free(line);
+	options_release(&o);
+	bad(VERB_PUT, "PUT --exclude=[a", "--exclude: ");
+}
+
+static void
+list_has_its_options(void **state)
+{
+	struct options o;
+
+	(void)state;
+	good(&o, VERB_LIST, "list --all --print0 --quiet");
+	assert_true(o.job.all);
+	assert_true(o.job.print0);
+	options_release(&o);
+	bad(VERB_LIST, "LIST --distributed", "later version");
+	bad(VERB_LIST, "LIST -dist", "later version");
+	bad(VERB_LIST, "LIST --dryrun", "unknown option --dryrun");
+	bad(VERB_PUT, "PUT --all", "unknown option --all");
+}
+
+static void
+sql_takes_one_query(void **state)
+{
+	struct options o;
+
+	(void)state;
+	good(&o, VERB_SQL, "sql --catalog=/c.db SELECT --format csv");
+	assert_int_equal(o.word_count, 1);
+	assert_string_equal(o.words[0], "SELECT");
+	assert_string_equal(o.format, "csv");
+	options_release(&o);
+	good(&o, VERB_SQL, "sql -- --SELECT");
+	assert_string_equal(o.words[0], "--SELECT");
+	options_release(&o);
+	bad(VERB_SQL, "sql", "one query");
+	bad(VERB_SQL, "sql SELECT 1", "one query");
+	good(&o, VERB_STATUS, "status --json --catalog c");
+	assert_true(o.job.json);
+	options_release(&o);
+}
+
+static void
+mistakes_are_named(void **state)
+{
+	(void)state;
+	bad(VERB_PUT, "PUT --bogus", "unknown option --bogus");
+	bad(VERB_PUT, "PUT --bogus=secret", "unknown option --bogus");
+	bad(VERB_PUT, "PUT -x", "unknown option -x");
+	bad(VERB_PUT, "PUT -prefix a/", "unknown option -prefix");
+	bad(VERB_PUT, "PUT --p a/", "unknown option --p");
+	bad(VERB_PUT, "PUT --pref a/", "unknown option --pref");
+	bad(VERB_PUT, "PUT --prefix", "--prefix needs a value");
+	bad(VERB_PUT, "PUT --prefix --json", "--prefix needs a value");
+	bad(VERB_PUT, "PUT --prefix=", "--prefix is empty");
+	bad(VERB_PUT, "PUT --json=yes", "--json takes no value");
+	bad(VERB_PUT, "PUT word", "\"word\"");
+	bad(VERB_PUT, "PUT --thread 0", "1 to 256");
+	bad(VERB_PUT, "PUT --thread 257", "1 to 256");
+	bad(VERB_PUT, "PUT --thread 4x", "1 to 256");
+	bad(VERB_PUT, "PUT --thread 99999999999999999999", "1 to 256");
+	bad(VERB_PUT, "PUT --min-size 4Q", "--min-size: ");
+	bad(VERB_PUT, "PUT --links maybe", "skip or follow");
+	bad(VERB_PUT, "PUT --compaction true", "yes or no");
+	bad(VERB_PUT, "PUT -sp YES", "yes or no");
+	bad(VERB_PUT, "PUT --nfs-server h", "need each other");
+	bad(VERB_PUT, "PUT --nfs-share /s", "need each other");
+	bad(VERB_PUT, "PUT --nfs-server h --nfs-share s", "begin with /");
+}
+
+static void
+help_is_asked_for_in_any_place(void **state)
+{
+	struct options o;
+
+	(void)state;
+	good(&o, VERB_SQL, "sql --help");
+	assert_true(o.help);
+	options_release(&o);
+	good(&o, VERB_PUT, "PUT --nfs-server h -h");
+	assert_true(o.help);
+	options_release(&o);
+	good(&o, VERB_PUT, "PUT --version x");
+	assert_true(o.version);
+	options_release(&o);
+}
+
+static void
+command_line_can_be_pasted(void **state)
+{
+	char *argv[] = { (char[]){ "PUT" }, (char[]){ "--exclude=*.o" },
+		(char[]){ "--prefix" }, (char[]){ "h/it's a/" },
+		(char[]){ "--bucket=" } };
+	struct options o;
+
+	(void)state;
+	assert_int_equal(options_parse(&o, VERB_PUT, ARRAY_LEN(argv), argv,
+	    NULL), 0);
+	assert_string_equal(o.job.command_line, "datamover PUT "
+	    "'--exclude=*.o' --prefix 'h/it'\\''s a/' --bucket=");
+	options_release(&o);
+}
+
+static void
+help_fits(void **state)
+{
+	static const enum verb verbs[] = { VERB_PUT, VERB_LIST, VERB_STATUS,
+		VERB_SQL };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+		FILE *f = tmpfile();
+		char line[256];
+
+		assert_non_null(f);
+		options_help(f, verbs[i]);
+		rewind(f);
+		while (fgets(line, sizeof(line), f) != NULL) {
+			if (strlen(line) > 80)
+				fail_msg("too wide: %s", line);
+			assert_null(strstr(line, " \n"));
+			strncat(text, line, sizeof(text) - strlen(text) - 1);
+		}
+		fclose(f);
+	}
+	/* Every option is shown, and has a help text that says something. */
+	for (size_t i = 0; i < options_count; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "--%s", options_table[i].name);
+		assert_non_null(strstr(text, name));
+		assert_true(strlen(options_table[i].help) > 8);
+	}
+}
+
+/* In one verb no two options may be meant by the same name. */
+static void
+names_are_unique(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < options_count; i++) {
+		for (size_t j = 0; j < i; j++) {
+			const struct option *a = &options_table[i];
+			const struct option *b = &options_table[j];
+
+			if ((a->verbs & b->verbs) == 0)
+				continue;
+			assert_string_not_equal(a->name, b->name);
+			if (a->brief != NULL && b->brief != NULL)
+				assert_string_not_equal(a->brief, b->brief);
+		}
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(short_forms_are_the_originals),
+		cmocka_unit_test(spellings_mean_the_same),
+		cmocka_unit_test(put_has_its_options),
+		cmocka_unit_test(filters_keep_their_order),
+		cmocka_unit_test(list_has_its_options),
+		cmocka_unit_test(sql_takes_one_query),
+		cmocka_unit_test(mistakes_are_named),
+		cmocka_unit_test(help_is_asked_for_in_any_place),
+		cmocka_unit_test(command_line_can_be_pasted),
+		cmocka_unit_test(help_fits),
+		cmocka_unit_test(names_are_unique),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
