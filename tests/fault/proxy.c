@@ -33,46 +33,15 @@
  *
  * --log FILE gets a line for each answer: "METHOD TARGET STATUS".
  */
-#include <sys/socket.h>
-
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <strings.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "base/base.h"
+#include "port.h"
+#include "rule.h"
 
 enum { CONN_MAX = 1024, RULE_MAX = 16, CONTROL_MAX = 8, BUF_SIZE = 65536 };
-
-enum action {
-	PASS = 0, SLOWDOWN, DROP, DELAY, RESET_AFTER, TRUNCATE, SWALLOW,
-	CORRUPT_REQUEST, CORRUPT_REPLY, REFUSE, RATE, ACTION__MAX
-};
-static const struct {
-	const char *name;
-	bool	 has_number;
-} actions[ACTION__MAX] = {
-	{ "pass", false }, { "503", false }, { "drop", false },
-	{ "delay", true }, { "reset-after", true },
-	{ "truncate-reply", true }, { "swallow-reply", false },
-	{ "corrupt-request", true }, { "corrupt-reply", true },
-	{ "refuse", false }, { "rate", true }
-};
-
-struct rule {
-	enum action action;
-	char	 match[128];
-	uint64_t number;
-	int64_t	 left;			/* -1: without end */
-	unsigned percent;
-};
 
 /* Bytes on their way in one direction. */
 struct stream {
@@ -124,52 +93,6 @@ now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static void
-die(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	fputs("proxy: ", stderr);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
-	va_end(ap);
-	exit(1);
-}
-
-static int
-open_port(uint16_t *port)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET };
-	socklen_t len = sizeof(a);
-	int fd, one = 1;
-
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	a.sin_port = htons(*port);
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		die("socket: %s", strerror(errno));
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) == -1 ||
-	    listen(fd, 128) == -1)
-		die("port %u: %s", *port, strerror(errno));
-	getsockname(fd, (struct sockaddr *)&a, &len);
-	*port = ntohs(a.sin_port);
-	return fd;
-}
-
-/* Close with RST and not FIN, as a crash or a firewall does. */
-static void
-reset_fd(int fd)
-{
-	struct linger l = { .l_onoff = 1, .l_linger = 0 };
-
-	if (fd == -1)
-		return;
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
-	close(fd);
 }
 
 static void
@@ -597,47 +520,6 @@ conn_step(struct conn *c, short client_events, short server_events)
 		conn_close(c);
 }
 
-static int
-parse_rule(char *line, struct rule *r, const char **why)
-{
-	char *word, *save = NULL, *end;
-
-	memset(r, 0, sizeof(*r));
-	r->left = -1;
-	word = strtok_r(line, " ", &save);
-	if (word != NULL && strcmp(word, "match") == 0) {
-		word = strtok_r(NULL, " ", &save);
-		if (word == NULL)
-			return *why = "match what?", -1;
-		snprintf(r->match, sizeof(r->match), "%s", word);
-		word = strtok_r(NULL, " ", &save);
-	}
-	for (int i = 1; word != NULL && i < ACTION__MAX; i++)
-		if (strcmp(word, actions[i].name) == 0)
-			r->action = (enum action)i;
-	if (r->action == PASS)
-		return *why = "unknown action", -1;
-	word = strtok_r(NULL, " ", &save);
-	if (actions[r->action].has_number) {
-		if (word == NULL)
-			return *why = "a number is missing", -1;
-		r->number = strtoull(word, &end, 10);
-		if (*end != '\0')
-			return *why = "not a number", -1;
-		word = strtok_r(NULL, " ", &save);
-	}
-	if (word != NULL) {
-		r->left = strtoll(word, &end, 10);
-		if (*end == '%') {
-			r->percent = (unsigned)r->left;
-			r->left = -1;
-		} else if (*end != '\0') {
-			return *why = "not a count", -1;
-		}
-	}
-	return 0;
-}
-
 static void
 refuse(bool yes)
 {
@@ -872,22 +754,6 @@ serve(void)
 	}
 }
 
-static void
-parse_target(const char *text)
-{
-	char address[64];
-	const char *colon = strrchr(text, ':');
-
-	if (colon == NULL || (size_t)(colon - text) >= sizeof(address))
-		die("--to ADDRESS:PORT");
-	memcpy(address, text, (size_t)(colon - text));
-	address[colon - text] = '\0';
-	target.sin_family = AF_INET;
-	target.sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
-	if (inet_pton(AF_INET, address, &target.sin_addr) != 1)
-		die("%s: not an IPv4 address", address);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -907,7 +773,7 @@ main(int argc, char **argv)
 		else if (strcmp(argv[i], "--control") == 0)
 			control_port = (uint16_t)strtoul(value, NULL, 10);
 		else if (strcmp(argv[i], "--to") == 0)
-			parse_target(value);
+			parse_target(value, &target);
 		else if (strcmp(argv[i], "--log") == 0)
 			request_log = fopen(value, "ae");
 		else
