@@ -14,11 +14,11 @@
  *	pass                          forget all rules
  *	stats                         counters as one line of JSON, then "ok"
  *	zero                          counters to 0
- *	[match TEXT] ACTION [ARGUMENT] [COUNT]
+ *	[match TEXT[,TEXT...]] ACTION [ARGUMENT] [COUNT]
  *
- * TEXT stands somewhere in the request line; COUNT is how many requests (in
- * --raw: how many connections) the rule meets, all if it isn't given. The
- * first rule that fits decides. Actions:
+ * Each TEXT stands somewhere in "METHOD TARGET"; COUNT is how many requests
+ * (in --raw: connections) the rule meets, all if it isn't given. The first
+ * rule that fits decides. Actions:
  *
  *	503 [COUNT|N%]       answer 503 SlowDown, the server sees nothing
  *	drop                 swallow the request, never answer
@@ -28,6 +28,7 @@
  *	swallow-reply        reset when the answer begins: the work is done
  *	corrupt-request N    flip a bit in byte N of the body
  *	corrupt-reply N      the same in the answer's body
+ *	corrupt-etag         change a digit of the answer's ETag
  *	refuse               close the listening port, reset what is open
  *	rate N               at most N bytes a second, all together
  *
@@ -36,6 +37,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
+#include <strings.h>
 #include <time.h>
 
 #include "port.h"
@@ -81,10 +83,13 @@ static int listen_fd = -1, control_fd = -1;
 static uint16_t listen_port;
 static struct sockaddr_in target;
 static FILE *request_log;
-static struct {
-	uint64_t get, put, post, head, delete, other;
-	uint64_t connections, faults, up, down;
-} stats;
+
+/* What is counted; the methods come first. */
+enum counter { GET = 0, PUT, POST, HEAD, DELETE, OTHER, CONNECTIONS, FAULTS,
+	UP, DOWN, COUNTER__MAX };
+static const char *const counter_names[COUNTER__MAX] = { "GET", "PUT", "POST",
+	"HEAD", "DELETE", "other", "connections", "faults", "up", "down" };
+static uint64_t counters[COUNTER__MAX];
 
 static int64_t
 now_ms(void)
@@ -129,7 +134,7 @@ conn_accept(void)
 		reset_fd(fd);
 		return;
 	}
-	stats.connections++;
+	counters[CONNECTIONS]++;
 	c = xcalloc(1, sizeof(*c));
 	c->client = fd;
 	c->server = socket(AF_INET,
@@ -152,14 +157,14 @@ choose_rule(struct conn *c)
 	for (size_t i = 0; i < rule_count; i++) {
 		struct rule *r = &rules[i];
 
-		if (r->left == 0 || strstr(c->line, r->match) == NULL)
+		if (r->left == 0 || !rule_fits(r, c->line))
 			continue;
 		if (r->percent > 0 && (unsigned)(random() % 100) >= r->percent)
 			continue;
 		if (r->left > 0)
 			r->left--;
 		c->rule = *r;
-		stats.faults++;
+		counters[FAULTS]++;
 		return;
 	}
 }
@@ -167,22 +172,13 @@ choose_rule(struct conn *c)
 static void
 count_method(const char *line)
 {
-	static const struct {
-		const char *name;
-		uint64_t *count;
-	} m[] = {
-		{ "GET ", &stats.get }, { "PUT ", &stats.put },
-		{ "POST ", &stats.post }, { "HEAD ", &stats.head },
-		{ "DELETE ", &stats.delete }
-	};
+	size_t n = strcspn(line, " ");
+	int i = GET;
 
-	for (size_t i = 0; i < ARRAY_LEN(m); i++) {
-		if (strncmp(line, m[i].name, strlen(m[i].name)) == 0) {
-			++*m[i].count;
-			return;
-		}
-	}
-	stats.other++;
+	while (i < OTHER && (strlen(counter_names[i]) != n ||
+	    memcmp(line, counter_names[i], n) != 0))
+		i++;
+	counters[i]++;
 }
 
 /* A line of the log; the status is what the client got, or a word. */
@@ -358,7 +354,7 @@ forward_up(struct conn *c)
 		s->start += (size_t)sent;
 		c->sent += (uint64_t)sent;
 		c->request_left -= (uint64_t)sent;
-		stats.up += (uint64_t)sent;
+		counters[UP] += (uint64_t)sent;
 		if (c->request_left == 0)
 			request_ends(c);
 	}
@@ -410,6 +406,17 @@ answer_head(struct conn *c, const char *p, size_t n)
 	return head;
 }
 
+static void
+corrupt_etag(char *p, size_t n)
+{
+	static const char name[] = "\nETag: \"";
+	size_t len = sizeof(name) - 1;
+
+	for (size_t i = 0; i + len < n; i++)
+		if (strncasecmp(p + i, name, len) == 0)
+			p[i + len] = p[i + len] == '0' ? '1' : '0';
+}
+
 /* n bytes of an answer came from the server and stand at the end of the
  * downward stream. Returns false when the rule says that the client doesn't
  * see all of them; then the connection is doomed. */
@@ -430,6 +437,8 @@ answer_bytes(struct conn *c, size_t n)
 	if (!raw && c->head_match < 4)
 		head = answer_head(c, p, n);
 	body = n - head;
+	if (c->rule.action == CORRUPT_ETAG)
+		corrupt_etag(p, head);
 	if (c->rule.action == CORRUPT_REPLY)
 		corrupt(p + head, c->body_received, body, c->rule.number);
 	c->body_received += body;
@@ -459,7 +468,7 @@ forward_down(struct conn *c)
 			return;
 		}
 		s->start += (size_t)n;
-		stats.down += (uint64_t)n;
+		counters[DOWN] += (uint64_t)n;
 	}
 	if (c->close_when_sent && s->start == s->end && !c->dead)
 		conn_close(c);
@@ -578,6 +587,15 @@ add_rule(char *line)
 }
 
 static void
+print_counters(int fd)
+{
+	for (int i = 0; i < COUNTER__MAX; i++)
+		dprintf(fd, "%s\"%s\":%llu", i == 0 ? "{" : ",",
+		    counter_names[i], (unsigned long long)counters[i]);
+	dprintf(fd, "}\n");
+}
+
+static void
 obey(int fd, char *line)
 {
 	const char *why = NULL;
@@ -585,22 +603,9 @@ obey(int fd, char *line)
 	if (strcmp(line, "pass") == 0)
 		forget_rules();
 	else if (strcmp(line, "zero") == 0)
-		memset(&stats, 0, sizeof(stats));
+		memset(counters, 0, sizeof(counters));
 	else if (strcmp(line, "stats") == 0)
-		dprintf(fd, "{\"GET\":%llu,\"PUT\":%llu,\"POST\":%llu,"
-		    "\"HEAD\":%llu,\"DELETE\":%llu,\"other\":%llu,"
-		    "\"connections\":%llu,\"faults\":%llu,\"up\":%llu,"
-		    "\"down\":%llu}\n",
-		    (unsigned long long)stats.get,
-		    (unsigned long long)stats.put,
-		    (unsigned long long)stats.post,
-		    (unsigned long long)stats.head,
-		    (unsigned long long)stats.delete,
-		    (unsigned long long)stats.other,
-		    (unsigned long long)stats.connections,
-		    (unsigned long long)stats.faults,
-		    (unsigned long long)stats.up,
-		    (unsigned long long)stats.down);
+		print_counters(fd);
 	else
 		why = add_rule(line);
 	if (why == NULL)

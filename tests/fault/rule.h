@@ -9,7 +9,7 @@
 
 enum action {
 	PASS = 0, SLOWDOWN, DROP, DELAY, RESET_AFTER, TRUNCATE, SWALLOW,
-	CORRUPT_REQUEST, CORRUPT_REPLY, REFUSE, RATE, ACTION__MAX
+	CORRUPT_REQUEST, CORRUPT_REPLY, CORRUPT_ETAG, REFUSE, RATE, ACTION__MAX
 };
 static const struct {
 	const char *name;
@@ -19,7 +19,7 @@ static const struct {
 	{ "delay", true }, { "reset-after", true },
 	{ "truncate-reply", true }, { "swallow-reply", false },
 	{ "corrupt-request", true }, { "corrupt-reply", true },
-	{ "refuse", false }, { "rate", true }
+	{ "corrupt-etag", false }, { "refuse", false }, { "rate", true }
 };
 
 struct rule {
@@ -29,6 +29,20 @@ struct rule {
 	int64_t	 left;			/* -1: without end */
 	unsigned percent;
 };
+
+/* Each of the texts, with commas between them, stands in the line. */
+static bool
+rule_fits(const struct rule *r, const char *line)
+{
+	char texts[sizeof(r->match)], *save = NULL;
+
+	memcpy(texts, r->match, sizeof(texts));
+	for (char *t = strtok_r(texts, ",", &save); t != NULL;
+	    t = strtok_r(NULL, ",", &save))
+		if (strstr(line, t) == NULL)
+			return false;
+	return true;
+}
 
 static int
 parse_rule(char *line, struct rule *r, const char **why)
