@@ -2,8 +2,6 @@
 import json
 import os
 
-import case
-import truth
 from case import MIB
 
 
@@ -374,16 +372,3 @@ def test_credentials_from_elsewhere(t):
     t.write("f", "4")
     t.put(moved=1)
     t.same()
-
-
-def test_proxy_counts(t):
-    """The tool that the other tests count with counts right itself."""
-    proxy = t.proxy()
-    s3 = case.s3_client(proxy.url, t.key, t.secret)
-    for i in range(5):
-        s3.put_object(Bucket=t.bucket, Key="k%d" % i, Body=b"x" * i)
-    s3.head_object(Bucket=t.bucket, Key="k1")
-    assert len(truth.objects_in(s3, t.bucket)) == 5
-    stats = proxy.stats()
-    assert (stats["PUT"], stats["HEAD"], stats["GET"]) == (5, 1, 1), stats
-    assert [r[0] for r in proxy.requests()].count("PUT") == 5
