@@ -68,14 +68,9 @@ find_export(const struct crawl_config *c, struct str line, unsigned *export,
     struct str *rest)
 {
 	for (unsigned i = 0; i < c->export_count; i++) {
-		struct str root = str_of(c->roots[i]);
+		struct str root = str_of(c->server_as_prefix ? c->roots[i] :
+		    key_without_server(c->roots[i]));
 
-		if (!c->server_as_prefix) {
-			size_t server = strcspn(root.p, "/") + 1;
-
-			root.p += server;
-			root.len -= server;
-		}
 		if (str_starts(line, root) && line.len > root.len + 1 &&
 		    line.p[root.len] == '/') {
 			*export = i;

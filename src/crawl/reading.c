@@ -150,13 +150,8 @@ set_paths(struct reading *r, struct str name)
 static struct str
 key_of(const struct reading *r)
 {
-	struct str key = buf_str(&r->path);
-	size_t server;
-
-	if (r->w->c->c.server_as_prefix)
-		return key;
-	server = strcspn(key.p, "/") + 1;
-	return (struct str){ key.p + server, key.len - server };
+	return r->w->c->c.server_as_prefix ? buf_str(&r->path) :
+	    str_of(key_without_server(r->path.data));
 }
 
 static void

@@ -87,6 +87,7 @@ tree_file_open(struct tree *tree, const struct handle *fh, struct str path)
 	struct tree_file *file = tree->ops->file_open(tree, fh, path);
 
 	file->tree = tree;
+	file->ops = tree->ops;
 	file->outstanding = 0;
 	return file;
 }
@@ -97,7 +98,7 @@ tree_file_close(struct tree_file **file)
 	if (*file == NULL)
 		return;
 	assert((*file)->outstanding == 0);
-	(*file)->tree->ops->file_close(*file);
+	(*file)->ops->file_close(*file);
 	*file = NULL;
 }
 

@@ -34,6 +34,7 @@ struct tree {
 
 struct tree_file {
 	struct tree *tree;
+	const struct tree_ops *ops;	/* a file may outlive its tree */
 	uint32_t outstanding;	/* reads and stats that have not ended */
 };
 

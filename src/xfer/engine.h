@@ -45,7 +45,6 @@ void	 xfer_note_free(struct xfer_note **);
 struct engine_config {
 	unsigned workers;
 	const struct tree_spec *exports; /* index: item.export */
-	const char *const *roots;	/* catalog path of each: "server/share" */
 	size_t	 export_count;
 	struct s3_config s3;
 	uint64_t part_size;

@@ -3,6 +3,7 @@
  */
 #include "xfer/xfer.h"
 
+#include "model/key.h"
 #include "verify/proof.h"
 
 #define CHANGES_MAX	5	/* a file that changes more often is failed */
@@ -41,15 +42,8 @@ transfer_proved(struct transfer *t, const char *expected, const char *got)
 static struct str
 key_of(const struct worker *w, const struct item *it)
 {
-	const char *key = it->path;
-
-	/* The catalog path begins with the server; a key need not. */
-	if (!w->e->c.server_as_prefix) {
-		const char *root = w->e->c.roots[it->export];
-
-		key += strcspn(root, "/") + 1;
-	}
-	return str_of(key);
+	return str_of(w->e->c.server_as_prefix ? it->path :
+	    key_without_server(it->path));
 }
 
 void
