@@ -6,7 +6,7 @@
 #include "crawl/crawl_int.h"
 #include "model/key.h"
 
-#define PAGE_ENTRIES	500
+#define PAGE_ENTRIES	256
 #define PATH_BYTES_MAX	(64 * KIB)
 #define BACKOFF_BASE_MS	200
 #define BACKOFF_CAP_MS	10000
@@ -56,17 +56,21 @@ static struct dir_page *
 page_of(struct reading *r)
 {
 	if (r->page == NULL) {
-		struct dir_page *p = xcalloc(1, sizeof(*p));
-
-		p->dir = r->job.dir;
-		p->export = r->job.export;
-		p->entries = xcalloc(PAGE_ENTRIES, sizeof(*p->entries));
-		p->dirs = xcalloc(PAGE_ENTRIES, sizeof(*p->dirs));
-		p->kept_dirs = xcalloc(PAGE_ENTRIES, sizeof(*p->kept_dirs));
-		p->gone = xcalloc(PAGE_ENTRIES, sizeof(*p->gone));
-		r->page = p;
+		r->page = xcalloc(1, sizeof(*r->page));
+		r->page->dir = r->job.dir;
+		r->page->export = r->job.export;
 	}
 	return r->page;
+}
+
+/* Make room for one more: a page of an unchanged directory holds nothing, so
+ * its arrays grow as they are needed, in powers of two. */
+static void *
+room(void *array, size_t count, size_t size)
+{
+	if ((count & (count - 1)) != 0)
+		return array;
+	return xreallocarray(array, count == 0 ? 1 : count * 2, size);
 }
 
 void
@@ -97,8 +101,11 @@ add_entry(struct reading *r, enum page_action action, int64_t object,
     const struct tree_entry *e, const char *why, const struct err *err)
 {
 	struct dir_page *p = page_of(r);
-	struct page_entry *pe = &p->entries[p->entry_count++];
+	struct page_entry *pe;
 
+	p->entries = room(p->entries, p->entry_count, sizeof(*p->entries));
+	pe = &p->entries[p->entry_count++];
+	memset(pe, 0, sizeof(*pe));
 	pe->action = action;
 	pe->object = object;
 	pe->path = xmemdup(r->path.data, r->path.len + 1);
@@ -116,8 +123,10 @@ static void
 add_dir(struct reading *r, const struct tree_entry *e)
 {
 	struct dir_page *p = page_of(r);
-	struct page_dir *d = &p->dirs[p->dir_count++];
+	struct page_dir *d;
 
+	p->dirs = room(p->dirs, p->dir_count, sizeof(*p->dirs));
+	d = &p->dirs[p->dir_count++];
 	d->path = xmemdup(r->path.data, r->path.len + 1);
 	d->fh = e->fh;
 	flush_if_full(r);
@@ -128,6 +137,8 @@ keep_dir(struct reading *r)
 {
 	struct dir_page *p = page_of(r);
 
+	p->kept_dirs = room(p->kept_dirs, p->kept_dir_count,
+	    sizeof(*p->kept_dirs));
 	p->kept_dirs[p->kept_dir_count++] = xmemdup(r->path.data,
 	    r->path.len + 1);
 	flush_if_full(r);
@@ -313,6 +324,7 @@ gone_cb(void *arg, int64_t object)
 	struct reading *r = arg;
 	struct dir_page *p = page_of(r);
 
+	p->gone = room(p->gone, p->gone_count, sizeof(*p->gone));
 	p->gone[p->gone_count++] = object;
 	flush_if_full(r);
 }
