@@ -40,6 +40,7 @@ read_done(void *arg, const struct tree_read *r, const struct err *err)
 		transfer_fault(t, err);
 		return;
 	}
+	t->w->fault_ms[t->item->export] = 0;
 	atomic_fetch_add_explicit(&t->w->bytes_read, r->len,
 	    memory_order_relaxed);
 	if (r->attrs.kind != ENTRY_UNKNOWN && !attrs_same(&r->attrs,

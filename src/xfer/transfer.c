@@ -240,9 +240,21 @@ again_later(struct transfer *t)
 	    BACKOFF_CAP_MS, rng_next(&t->w->rng));
 }
 
+/* The time is counted for the file, and for its export: once that has been
+ * out of reach for so long, its other files fail at their first fault. */
+static bool
+failing_too_long(const struct worker *w, uint64_t *since_ms)
+{
+	if (*since_ms == 0)
+		*since_ms = w->now_ms;
+	return w->now_ms - *since_ms >= w->e->c.retry_for_ms;
+}
+
 void
 transfer_fault(struct transfer *t, const struct err *err)
 {
+	bool file, export;
+
 	if (t->ending || (t->broken && t->calls > 0))
 		return;
 	if (err->kind == ERR_STOPPED) {
@@ -258,10 +270,10 @@ transfer_fault(struct transfer *t, const struct err *err)
 		transfer_end(t, OUTCOME_FAILED);
 		return;
 	}
-	if (t->fault_ms == 0)
-		t->fault_ms = t->w->now_ms;
 	t->tries++;
-	if (t->w->now_ms - t->fault_ms >= t->w->e->c.retry_for_ms)
+	file = failing_too_long(t->w, &t->fault_ms);
+	export = failing_too_long(t->w, &t->w->fault_ms[t->item->export]);
+	if (file || export)
 		transfer_end(t, OUTCOME_FAILED);
 	else
 		again_later(t);

@@ -118,6 +118,7 @@ struct worker {
 	struct mailbox *in;	/* answers to intents */
 	struct s3 *s3;
 	struct tree **trees;	/* by export; opened when first needed */
+	uint64_t *fault_ms;	/* by export: since when every read fails */
 	struct pollfd *fds;	/* room for all */
 	size_t	*fds_first;	/* where those of each export begin */
 	struct transfer *active;
