@@ -113,7 +113,7 @@ put_has_its_options(void **state)
 	assert_null(o.job.filter);
 	options_release(&o);
 	good(&o, VERB_PUT, "put --min-size 4K --max-size=1.5MiB --links follow "
-	    "--files-from - --checksum --retry-failed --quiet --json "
+	    "--files-from - --checksum --quiet --json "
 	    "--bwlimit 10M --limit-memory 64M --storage-class STANDARD_IA "
 	    "--sse aws:kms");
 	assert_int_equal(o.job.min_size, 4096);
@@ -121,12 +121,14 @@ put_has_its_options(void **state)
 	assert_true(o.job.follow_links);
 	assert_string_equal(o.job.files_from, "-");
 	assert_true(o.job.checksum);
-	assert_true(o.job.retry_failed);
 	assert_true(o.job.quiet);
 	assert_true(o.job.json);
 	assert_int_equal(o.override_count, 4);
 	assert_string_equal(o.overrides[1].key, "limit_memory");
 	assert_string_equal(o.overrides[1].where, "--limit-memory");
+	options_release(&o);
+	good(&o, VERB_PUT, "PUT --retry-failed");
+	assert_true(o.job.retry_failed);
 	options_release(&o);
 	/* The last one of a kind counts; no leak of the first. */
 	good(&o, VERB_PUT, "PUT --prefix a/ --prefix b/ --links follow "
@@ -214,6 +216,19 @@ mistakes_are_named(void **state)
 	bad(VERB_PUT, "PUT --nfs-server h", "need each other");
 	bad(VERB_PUT, "PUT --nfs-share /s", "need each other");
 	bad(VERB_PUT, "PUT --nfs-server h --nfs-share s", "begin with /");
+}
+
+static void
+what_excludes_each_other_is_refused(void **state)
+{
+	(void)state;
+	bad(VERB_PUT, "PUT --files-from f --retry-failed", "exclude each");
+	bad(VERB_PUT, "PUT --files-from f -p h/s/", "exclude each");
+	bad(VERB_PUT, "PUT --dryrun --retry-failed", "exclude each");
+	bad(VERB_PUT, "PUT --min-size 2K --max-size 1K", "no file is left");
+	bad(VERB_LIST, "LIST --all -p h/s/", "exclude each");
+	bad(VERB_LIST, "LIST --print0 --json", "exclude each");
+	bad(VERB_LIST, "LIST --print0 -dp /", "exclude each");
 }
 
 static void
@@ -311,6 +326,7 @@ main(void)
 		cmocka_unit_test(list_has_its_options),
 		cmocka_unit_test(sql_takes_one_query),
 		cmocka_unit_test(mistakes_are_named),
+		cmocka_unit_test(what_excludes_each_other_is_refused),
 		cmocka_unit_test(help_is_asked_for_in_any_place),
 		cmocka_unit_test(command_line_can_be_pasted),
 		cmocka_unit_test(help_fits),
