@@ -210,6 +210,7 @@ static void
 all_done(struct transfer *t)
 {
 	if (t->mode == MODE_READ) {
+		t->bytes_sent = t->before.size;
 		transfer_end(t, OUTCOME_MOVED);
 		return;
 	}
