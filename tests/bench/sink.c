@@ -4,11 +4,13 @@
  * keeps names, sizes, ETags and metadata in memory (the data as well with
  * --keep; without it GET gives zeros). Every bucket exists.
  *
- *	sink [--port N] [--keep] [--no-md5]
+ *	sink [--port N] [--keep] [--no-md5] [--seed FILE]
  *
  * prints the address it listens on, and its counts when it is ended by
  * SIGTERM; GET /_stats gives them at any time. With --no-md5 a Content-MD5
- * becomes the ETag unread, so that the sink costs less than it measures.
+ * becomes the ETag unread, so that the sink costs less than it measures. A
+ * seed file names objects that are there from the start, one a line: size,
+ * seconds since 1970, bucket/key.
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -755,9 +757,43 @@ listen_on(unsigned long port)
 	return fd;
 }
 
+/* The ETag is that of an empty object, whatever the size. The time is also
+ * given as rclone writes it. */
+static int
+seed(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	char *line = NULL;
+	size_t cap = 0;
+	ssize_t len;
+
+	if (f == NULL)
+		return -1;
+	while ((len = getline(&line, &cap, f)) != -1) {
+		struct object *o;
+		char *p = line, *size, *mtime;
+
+		line[len - 1] = '\0';
+		size = strsep(&p, " ");
+		mtime = strsep(&p, " ");
+		if (p == NULL)
+			break;
+		o = store_put(&sink.store, p);
+		o->size = strtoull(size, NULL, 10);
+		o->mtime = (time_t)strtoll(mtime, NULL, 10);
+		o->meta = xasprintf("x-amz-meta-mtime: %s\r\n", mtime);
+		snprintf(o->etag, sizeof(o->etag), "%s",
+		    "d41d8cd98f00b204e9800998ecf8427e");
+	}
+	free(line);
+	fclose(f);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
+	const char *seed_file = NULL;
 	unsigned long port = 0;
 	struct buf b;
 	sigset_t set;
@@ -771,9 +807,11 @@ main(int argc, char **argv)
 			sink.no_md5 = true;
 		} else if (strcmp(argv[i], "--port") == 0 && i + 1 < argc) {
 			port = strtoul(argv[++i], NULL, 10);
+		} else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
+			seed_file = argv[++i];
 		} else {
 			fprintf(stderr, "usage: sink [--port N] [--keep] "
-			    "[--no-md5]\n");
+			    "[--no-md5] [--seed FILE]\n");
 			return 2;
 		}
 	}
@@ -782,6 +820,10 @@ main(int argc, char **argv)
 	sigaddset(&set, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	rng_seed(&sink.store.rng, 1);
+	if (seed_file != NULL && seed(seed_file) == -1) {
+		perror(seed_file);
+		return 1;
+	}
 	fd = listen_on(port);
 	if (fd == -1) {
 		perror("sink");
