@@ -1,0 +1,188 @@
+/*
+ * s3_internal.h: what the files of the S3 client share.
+ *
+ * A struct s3_request is one call of the caller, from its beginning to its
+ * callback, over all attempts. A struct s3_slot is one place on the wire: an
+ * easy handle with its fixed options, and what one attempt sends and gets. A
+ * request is in exactly one place: the queue, the list of those that wait
+ * for their next attempt, the list of those refused, or a slot.
+ */
+#ifndef S3_S3_INTERNAL_H
+#define S3_S3_INTERNAL_H
+
+/* First: it needs what base.h bans. */
+#include <curl/curl.h>
+
+#include "base/backoff.h"
+#include "crypto/crypto.h"
+#include "s3/s3.h"
+#include "s3/s3_fault.h"
+#include "s3/s3_meta.h"
+#include "s3/s3_pace.h"
+#include "s3/s3_sign.h"
+#include "s3/s3_xml.h"
+
+#define S3_KEY_MAX	1024	/* bytes, S3's own limit */
+#define S3_HEADERS_MAX	20
+#define S3_NO_XML	S3_XML__MAX
+
+struct s3_op {
+	const char *name;	/* in errors */
+	const char *method;
+	enum s3_xml_kind xml;	/* of a good answer, or S3_NO_XML */
+	bool	 of_bucket;	/* it names no object */
+	bool	 whole_object;	/* it makes an object: class, encryption */
+	bool	 needs_etag;	/* a good answer has one */
+};
+
+struct s3_request {
+	struct s3_request *next;
+	const struct s3_op *op;
+	s3_done_fn *done;
+	s3_data_fn *data;
+	void	*arg;
+	struct buf path;	/* encoded, with the leading slash */
+	struct buf query;	/* encoded and sorted */
+	struct s3_body body;
+	struct buf own_body;	/* complete's XML */
+	char	 content_md5[25];	/* base64, or "" */
+	char	 payload[65];	/* hex, or UNSIGNED-PAYLOAD, or "" */
+	bool	 has_meta;
+	bool	 copy_self;
+	struct s3_meta meta;
+	uint64_t offset;	/* of a GET */
+	uint64_t len;		/* 0: to the end */
+	/* over the attempts */
+	unsigned attempts;
+	uint64_t first_failure_ms;
+	uint64_t due_ms;
+	bool	 skew_adopted;
+	uint64_t got;		/* bytes given to data */
+	char	 got_etag[72];	/* of the object that they are from */
+	struct err refused;	/* by us: never sent */
+};
+
+/* A header of the attempt: offsets into the slot's head. */
+struct s3_line {
+	size_t	 name;
+	size_t	 name_len;
+	size_t	 value_len;	/* after ": " */
+	bool	 sign;
+};
+
+enum s3_mode {
+	S3_MODE_NONE = 0,
+	S3_MODE_READ,		/* no body goes out */
+	S3_MODE_HEAD,
+	S3_MODE_MEMORY,
+	S3_MODE_STREAM
+};
+
+struct s3_slot {
+	struct s3_slot *next;	/* of the free ones */
+	struct s3 *s3;
+	struct s3_request *req;	/* NULL: free */
+	CURL	*easy;		/* made at first use */
+	enum s3_mode mode;	/* that easy is set to */
+	const char *method;	/* likewise */
+	size_t	 endpoint;
+	int64_t	 signed_sec;
+	struct buf head;	/* URL and header lines */
+	struct s3_line lines[S3_HEADERS_MAX];
+	size_t	 line_count;
+	struct curl_slist nodes[S3_HEADERS_MAX + 2];
+	uint64_t sent;		/* of a streamed body */
+	bool	 paused;
+	/* the answer */
+	int	 status;
+	char	 etag[72];
+	struct buf version_id;
+	char	 region[40];
+	bool	 has_date, has_length, chunked, has_modified, has_range;
+	int64_t	 date_sec;
+	int64_t	 modified_sec;
+	uint64_t length;
+	uint64_t range_first, range_last, range_total;
+	struct s3_meta_seen meta;
+	bool	 range_checked;
+	struct buf answer;
+	struct err local;	/* why we broke it off */
+	char	 curl_text[CURL_ERROR_SIZE];
+	/* stall */
+	uint64_t moved;
+	uint64_t moved_ms;
+};
+
+struct s3_list_of_requests {
+	struct s3_request *first;
+	struct s3_request *last;
+	size_t	 count;
+};
+
+struct s3 {
+	CURLM	*multi;
+	struct s3_signer signer;
+	struct s3_endpoint *endpoints;
+	size_t	 endpoint_count;
+	size_t	 turn;
+	char	*bucket;
+	char	*session_token;
+	char	*ca_file;
+	char	*storage_class;
+	char	*sse;		/* AES256 or aws:kms */
+	char	*kms_key;
+	bool	 sign_payload;
+	bool	 global;	/* curl_global_init was called */
+	uint64_t retry_for_ms;
+	uint64_t connect_timeout_ms;
+	uint64_t stall_timeout_ms;
+	struct rng rng;
+	struct s3_window window;
+	struct s3_slot *slots;
+	struct s3_slot *free_slots;
+	size_t	 on_wire;
+	struct s3_list_of_requests queue;
+	struct s3_list_of_requests waiting;
+	uint64_t waiting_due_ms;	/* the earliest of them */
+	struct s3_list_of_requests refused;
+	struct s3_list_of_requests spare;	/* request structs to reuse */
+	size_t	 pending;
+	uint64_t finished;	/* callbacks run */
+	struct curl_waitfd *extra;
+	unsigned extra_cap;
+	uint64_t now_ms;	/* of this turn */
+	uint64_t stall_check_ms;	/* next one */
+	int64_t	 skew_sec;	/* added to our clock when signing */
+	int64_t	 server_ahead_sec;	/* by the last Date */
+	bool	 body_ready;
+	struct s3_stats stats;
+};
+
+/* s3_request.c: one attempt. */
+int	 s3_slot_start(struct s3_slot *, struct s3_request *, struct err *)
+	    MUST_USE;
+void	 s3_slot_release(struct s3_slot *);
+
+/* s3_answer.c: what curl calls, and what an answer means. */
+size_t	 s3_on_header(char *, size_t, size_t, void *slot);
+size_t	 s3_on_write(char *, size_t, size_t, void *slot);
+size_t	 s3_on_read(char *, size_t, size_t, void *slot);
+int	 s3_on_seek(void *slot, curl_off_t, int origin);
+void	 s3_answer_clear(struct s3_slot *);
+/* 0, or -1 with err and the fault's flags. */
+int	 s3_answer_judge(struct s3_slot *, CURLcode, struct s3_xml *,
+	    unsigned *ret_flags, struct err *) MUST_USE;
+void	 s3_answer_reply(const struct s3_slot *, const struct s3_xml *,
+	    struct s3_reply *);
+
+/* s3_client.c: for s3_free: every callback that is due, with STOPPED. */
+void	 s3_stop_all(struct s3 *);
+/* For the operations. */
+struct s3_request *s3_request_new(struct s3 *, const struct s3_op *,
+	    struct str key, s3_done_fn *, void *arg);
+void	 s3_request_submit(struct s3 *, struct s3_request *);
+/* Never sent: the callback gets this error. */
+void	 s3_request_refuse(struct s3 *, struct s3_request *, enum err_kind,
+	    const char *why);
+
+#endif

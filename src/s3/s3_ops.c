@@ -1,0 +1,232 @@
+/* The operations: what each asks for. */
+#include "s3/s3_internal.h"
+
+static const struct s3_op op_put = { .name = "put", .method = "PUT",
+    .xml = S3_NO_XML, .whole_object = true, .needs_etag = true };
+static const struct s3_op op_head = { .name = "head", .method = "HEAD",
+    .xml = S3_NO_XML, .needs_etag = true };
+static const struct s3_op op_copy = { .name = "copy", .method = "PUT",
+    .xml = S3_XML_COPY, .whole_object = true };
+static const struct s3_op op_delete = { .name = "delete",
+    .method = "DELETE", .xml = S3_NO_XML };
+static const struct s3_op op_bucket = { .name = "bucket", .method = "HEAD",
+    .xml = S3_NO_XML, .of_bucket = true };
+static const struct s3_op op_get = { .name = "get", .method = "GET",
+    .xml = S3_NO_XML, .needs_etag = true };
+static const struct s3_op op_create = { .name = "create upload",
+    .method = "POST", .xml = S3_XML_CREATE, .whole_object = true };
+static const struct s3_op op_part = { .name = "put part", .method = "PUT",
+    .xml = S3_NO_XML, .needs_etag = true };
+static const struct s3_op op_complete = { .name = "complete upload",
+    .method = "POST", .xml = S3_XML_COMPLETE };
+static const struct s3_op op_abort = { .name = "abort upload",
+    .method = "DELETE", .xml = S3_NO_XML };
+static const struct s3_op op_parts = { .name = "list parts",
+    .method = "GET", .xml = S3_XML_PARTS };
+static const struct s3_op op_uploads = { .name = "list uploads",
+    .method = "GET", .xml = S3_XML_UPLOADS, .of_bucket = true };
+static const struct s3_op op_list = { .name = "list", .method = "GET",
+    .xml = S3_XML_LIST, .of_bucket = true };
+
+static void
+set_meta(struct s3_request *r, const struct s3_meta *meta)
+{
+	if (meta == NULL)
+		return;
+	r->meta = *meta;
+	r->has_meta = true;
+}
+
+static void
+set_body(struct s3_request *r, const struct s3_body *body)
+{
+	r->body = *body;
+	if (body->md5 != NULL)
+		base64_encode(body->md5, MD5_LEN, r->content_md5);
+	r->body.md5 = NULL;
+	/* Nothing to ask for. */
+	if (body->len == 0)
+		r->body.read = NULL;
+}
+
+void
+s3_put(struct s3 *s, struct str key, const struct s3_body *body,
+    const struct s3_meta *meta, s3_done_fn *done, void *arg)
+{
+	struct s3_request *r = s3_request_new(s, &op_put, key, done, arg);
+
+	set_body(r, body);
+	set_meta(r, meta);
+	s3_request_submit(s, r);
+}
+
+void
+s3_head(struct s3 *s, struct str key, s3_done_fn *done, void *arg)
+{
+	s3_request_submit(s, s3_request_new(s, &op_head, key, done, arg));
+}
+
+void
+s3_copy_self(struct s3 *s, struct str key, const struct s3_meta *meta,
+    s3_done_fn *done, void *arg)
+{
+	struct s3_request *r = s3_request_new(s, &op_copy, key, done, arg);
+
+	r->copy_self = true;
+	set_meta(r, meta);
+	s3_request_submit(s, r);
+}
+
+void
+s3_delete(struct s3 *s, struct str key, s3_done_fn *done, void *arg)
+{
+	s3_request_submit(s, s3_request_new(s, &op_delete, key, done, arg));
+}
+
+void
+s3_bucket(struct s3 *s, s3_done_fn *done, void *arg)
+{
+	s3_request_submit(s, s3_request_new(s, &op_bucket, STR(""), done,
+	    arg));
+}
+
+void
+s3_get(struct s3 *s, struct str key, uint64_t offset, uint64_t len,
+    s3_data_fn *data, s3_done_fn *done, void *arg)
+{
+	struct s3_request *r = s3_request_new(s, &op_get, key, done, arg);
+
+	r->data = data;
+	r->offset = offset;
+	r->len = len;
+	if (len > UINT64_MAX - offset)
+		err_set(&r->refused, ERR_INVALID, 0, "the range is too long");
+	s3_request_submit(s, r);
+}
+
+static void
+set_upload(struct s3_request *r, struct str upload_id)
+{
+	struct s3_param p[] = { { "uploadId", upload_id } };
+
+	s3_query(&r->query, p, ARRAY_LEN(p));
+}
+
+void
+s3_mpu_create(struct s3 *s, struct str key, const struct s3_meta *meta,
+    s3_done_fn *done, void *arg)
+{
+	struct s3_request *r = s3_request_new(s, &op_create, key, done, arg);
+	struct s3_param p[] = { { "uploads", STR("") } };
+
+	s3_query(&r->query, p, ARRAY_LEN(p));
+	set_meta(r, meta);
+	s3_request_submit(s, r);
+}
+
+void
+s3_mpu_part(struct s3 *s, struct str key, struct str upload_id,
+    unsigned number, const struct s3_body *body, s3_done_fn *done, void *arg)
+{
+	struct s3_request *r = s3_request_new(s, &op_part, key, done, arg);
+	char text[16];
+	struct s3_param p[] = { { "partNumber", STR("") },
+	    { "uploadId", upload_id } };
+
+	snprintf(text, sizeof(text), "%u", number);
+	p[0].value = str_of(text);
+	s3_query(&r->query, p, ARRAY_LEN(p));
+	set_body(r, body);
+	s3_request_submit(s, r);
+}
+
+void
+s3_mpu_complete(struct s3 *s, struct str key, struct str upload_id,
+    const uint8_t *md5s, unsigned count, s3_done_fn *done, void *arg)
+{
+	struct s3_request *r = s3_request_new(s, &op_complete, key, done,
+	    arg);
+
+	set_upload(r, upload_id);
+	s3_xml_complete(&r->own_body, md5s, count);
+	r->body.data = r->own_body.data;
+	r->body.len = r->own_body.len;
+	if (buf_overflowed(&r->own_body)) {
+		s3_request_refuse(s, r, ERR_INVALID, "too many parts");
+		return;
+	}
+	s3_request_submit(s, r);
+}
+
+void
+s3_mpu_abort(struct s3 *s, struct str key, struct str upload_id,
+    s3_done_fn *done, void *arg)
+{
+	struct s3_request *r = s3_request_new(s, &op_abort, key, done, arg);
+
+	set_upload(r, upload_id);
+	s3_request_submit(s, r);
+}
+
+void
+s3_mpu_parts(struct s3 *s, struct str key, struct str upload_id,
+    unsigned marker, s3_done_fn *done, void *arg)
+{
+	struct s3_request *r = s3_request_new(s, &op_parts, key, done, arg);
+	char text[16];
+	struct s3_param p[] = { { "uploadId", upload_id },
+	    { "max-parts", STR("1000") },
+	    { "part-number-marker", STR("") } };
+
+	snprintf(text, sizeof(text), "%u", marker);
+	p[2].value = str_of(text);
+	s3_query(&r->query, p, marker == 0 ? 2 : 3);
+	s3_request_submit(s, r);
+}
+
+static void
+add_param(struct s3_param *p, size_t *n, const char *name, struct str value)
+{
+	if (value.len > 0)
+		p[(*n)++] = (struct s3_param){ name, value };
+}
+
+void
+s3_mpu_list(struct s3 *s, struct str prefix, struct str key_marker,
+    struct str id_marker, s3_done_fn *done, void *arg)
+{
+	struct s3_request *r = s3_request_new(s, &op_uploads, STR(""), done,
+	    arg);
+	struct s3_param p[6];
+	size_t n = 0;
+
+	p[n++] = (struct s3_param){ "uploads", STR("") };
+	add_param(p, &n, "encoding-type", STR("url"));
+	add_param(p, &n, "max-uploads", STR("1000"));
+	add_param(p, &n, "prefix", prefix);
+	add_param(p, &n, "key-marker", key_marker);
+	add_param(p, &n, "upload-id-marker", id_marker);
+	s3_query(&r->query, p, n);
+	s3_request_submit(s, r);
+}
+
+void
+s3_list(struct s3 *s, struct str prefix, struct str start_after,
+    struct str token, char delimiter, s3_done_fn *done, void *arg)
+{
+	struct s3_request *r = s3_request_new(s, &op_list, STR(""), done,
+	    arg);
+	struct s3_param p[7];
+	size_t n = 0;
+
+	add_param(p, &n, "list-type", STR("2"));
+	add_param(p, &n, "encoding-type", STR("url"));
+	add_param(p, &n, "max-keys", STR("1000"));
+	add_param(p, &n, "prefix", prefix);
+	add_param(p, &n, "start-after", start_after);
+	add_param(p, &n, "continuation-token", token);
+	if (delimiter != 0)
+		add_param(p, &n, "delimiter", (struct str){ &delimiter, 1 });
+	s3_query(&r->query, p, n);
+	s3_request_submit(s, r);
+}

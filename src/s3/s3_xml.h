@@ -1,0 +1,62 @@
+/*
+ * s3_xml.h: S3's XML answers, read by expat with limits on depth, text,
+ * entries and size; document types (and so entities) are refused. Pure.
+ *
+ * Life cycle: s3_xml_init, s3_xml_parse, use the fields, s3_xml_release. The
+ * strings belong to the answer.
+ */
+#ifndef S3_S3_XML_H
+#define S3_S3_XML_H
+
+#include "s3/s3.h"
+
+#define S3_XML_MAX	(8 * 1024 * 1024)	/* of one answer */
+
+enum s3_xml_kind {
+	S3_XML_LIST = 0,	/* ListBucketResult */
+	S3_XML_PARTS,		/* ListPartsResult */
+	S3_XML_UPLOADS,		/* ListMultipartUploadsResult */
+	S3_XML_CREATE,		/* InitiateMultipartUploadResult */
+	S3_XML_COMPLETE,	/* CompleteMultipartUploadResult */
+	S3_XML_COPY,		/* CopyObjectResult */
+	S3_XML_ERROR,
+	S3_XML__MAX
+};
+
+struct s3_xml {
+	enum s3_xml_kind kind;	/* of what came */
+	struct s3_listed *listed;
+	size_t	 listed_count;
+	struct str *prefixes;
+	size_t	 prefix_count;
+	struct s3_part *parts;
+	size_t	 part_count;
+	struct s3_upload *uploads;
+	size_t	 upload_count;
+	bool	 truncated;
+	struct str next;	/* token, part number or upload-id marker */
+	char	 etag[72];	/* complete, copy */
+	struct str upload_id;	/* create */
+	char	 code[64];	/* error */
+	struct str message;
+	struct str region;
+	/* private */
+	bool	 url_encoded;
+	bool	 marked;	/* control characters stand as marks */
+	struct s3_xml_block *blocks;	/* the strings */
+};
+
+void	 s3_xml_init(struct s3_xml *);
+void	 s3_xml_release(struct s3_xml *);
+/*
+ * Parse a whole answer. An <Error> is read whatever was wanted; any other
+ * root than the wanted one, and any answer that lacks what it must have, is
+ * an error (kind PEER).
+ */
+int	 s3_xml_parse(struct s3_xml *, enum s3_xml_kind wanted, struct str,
+	    struct err *) MUST_USE;
+
+/* The body of CompleteMultipartUpload. */
+void	 s3_xml_complete(struct buf *, const uint8_t *md5s, unsigned count);
+
+#endif
