@@ -108,6 +108,7 @@ coverage:
 lint: lint-layers lint-sql lint-doc
 lint-layers:
 	@tests/lint/layers.sh
+	@tests/lint/banned.sh
 lint-sql:
 	@tests/lint/sql.sh
 lint-doc: all

@@ -1,8 +1,9 @@
 /*
  * base.h: what every file of datamover includes first.
  *
- * Cleanup attribute, hand-over, must-use, and the calls that are banned
- * because a safer one of ours (or of POSIX) exists.
+ * Cleanup attribute, hand-over, must-use, allocation that cannot fail. Calls
+ * that are banned (strcpy, strcat, sprintf, strtok, atoi, gmtime, localtime)
+ * are looked for by tests/lint/layers.sh.
  */
 #ifndef BASE_BASE_H
 #define BASE_BASE_H
@@ -49,10 +50,5 @@ void	 free_ptr(void *pp);
 
 /* close() for CLEANUP: closes a descriptor unless it is -1. */
 void	 close_fd(int *);
-
-#ifndef BASE_ALLOW_BANNED
-#pragma GCC poison strcpy strcat sprintf vsprintf strtok atoi atol gmtime \
-    localtime
-#endif
 
 #endif

@@ -16,6 +16,9 @@ buf_add_json(struct buf *b, struct str s)
 			buf_addch(b, (char)c);
 		} else if (c < 0x20 || c == 0x7f) {
 			buf_addf(b, "\\u%04x", c);
+		} else if (n == 2 && c == 0xc2 && (s.p[1] & 0x60) == 0) {
+			/* U+0080 to U+009F: terminals act on them. */
+			buf_addf(b, "\\u00%02x", (unsigned char)s.p[1]);
 		} else {
 			buf_add(b, s.p, n);
 		}

@@ -78,6 +78,9 @@ struct run_spec {
 	size_t	 export_count;
 	bool	 no_crawl;	/* --files-from, --retry-failed: the frontier
 				   starts empty */
+	bool	 list;		/* --files-from: pages with dir 0 come until
+				   catalog_list_over; the crawl isn't done
+				   before that */
 	bool	 retry_failed;	/* queue what failed before at this target,
 				   and failed directories as frontier */
 };
@@ -192,6 +195,9 @@ void	 dir_page_free(struct dir_page **);
  * directory) are counted once. */
 void	 catalog_put_page(struct catalog *, struct dir_page *);
 
+/* The names of --files-from are all in pages that were put. */
+void	 catalog_list_over(struct catalog *);
+
 /* Lookups while a crawl thread compares; one reader, one thread. */
 struct catalog_reader;
 int	 catalog_reader_open(struct catalog *, struct catalog_reader **,
@@ -199,6 +205,7 @@ int	 catalog_reader_open(struct catalog *, struct catalog_reader **,
 void	 catalog_reader_close(struct catalog_reader **);
 struct known {
 	int64_t	 object;
+	int64_t	 run;		/* in which this version was first seen */
 	struct attrs attrs;
 	bool	 stored;	/* at this run's target, this version */
 	bool	 excluded;
@@ -243,6 +250,19 @@ void	 upload_note_free(struct upload_note **);
  * others don't come back (reply may be NULL). */
 void	 catalog_put_upload(struct catalog *, struct upload_note *,
 	    struct mailbox *reply);
+
+/* Uploads at this run's target that rows remember although no item of the
+ * backlog will go on with them (their file changed or is gone): to be aborted
+ * before a complete run ends, each followed by UPLOAD_ENDED. Waits. The array
+ * and its strings are the caller's to free. */
+struct left_upload {
+	int64_t	 object;
+	char	*path;		/* catalog path */
+	char	*upload_id;	/* or NULL: its answer was not seen */
+	int64_t	 intent_sec;
+};
+int	 catalog_left_uploads(struct catalog *, struct left_upload **,
+	    size_t *ret_count, struct err *) MUST_USE;
 
 /* --- looking at a catalog (status, sql, report) --- */
 

@@ -104,8 +104,6 @@ command_line(int argc, char **argv)
 static int
 check_words(const struct options *o, struct err *err)
 {
-	if (o->help || o->version)
-		return 0;
 	if (o->verb != VERB_SQL && o->word_count > 0)
 		return err_set(err, ERR_USAGE, 0,
 		    "\"%s\" is no option and has no place here", o->words[0]);
@@ -118,6 +116,35 @@ check_words(const struct options *o, struct err *err)
 	if (o->nfs_share != NULL && o->nfs_share[0] != '/')
 		return err_set(err, ERR_USAGE, 0, "--nfs-share \"%s\" must "
 		    "begin with /", o->nfs_share);
+	return 0;
+}
+
+/* Options of which one makes the other meaningless. */
+static int
+check_pairs(const struct job *j, struct err *err)
+{
+	const struct {
+		bool	 both;
+		const char *what;
+	} pairs[] = {
+		{ j->files_from != NULL && j->retry_failed,
+		    "--files-from and --retry-failed" },
+		{ j->files_from != NULL && j->prefix != NULL,
+		    "--files-from and --prefix" },
+		{ j->dryrun && j->retry_failed, "--dryrun and --retry-failed" },
+		{ j->all && j->prefix != NULL, "--all and --prefix" },
+		{ j->print0 && j->json, "--print0 and --json" },
+		{ j->print0 && j->dest_path != NULL,
+		    "--print0 and --dest_path" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
+		if (pairs[i].both)
+			return err_set(err, ERR_USAGE, 0,
+			    "%s exclude each other", pairs[i].what);
+	if (j->min_size > j->max_size)
+		return err_set(err, ERR_USAGE, 0,
+		    "--min-size is above --max-size: no file is left");
 	return 0;
 }
 
@@ -150,7 +177,9 @@ options_parse(struct options *o, enum verb verb, int argc, char **argv,
 			return -1;
 		i += took;
 	}
-	return check_words(o, err);
+	if (o->help || o->version)
+		return 0;
+	return check_words(o, err) == -1 ? -1 : check_pairs(&o->job, err);
 }
 
 void

@@ -69,7 +69,7 @@ void	 options_release(struct options *);
 /* Put what overrides settings into them. */
 int	 options_apply(const struct options *, struct conf *, struct err *)
 	    MUST_USE;
-/* After conf_finish: what can't be asked for together or not in this
+/* After conf_finish: what the settings don't allow, what isn't in this
  * version, and whether --prefix lies under a share. */
 int	 options_check(const struct options *, const struct conf *,
 	    struct err *) MUST_USE;

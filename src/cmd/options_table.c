@@ -204,7 +204,7 @@ const struct option options_table[] = {
 	    .section = "general", .key = "limit_memory", .help =
 	    "memory for data on its way, such as 64M" },
 	{ "json", NULL, NULL, RUNS | VERB_STATUS, set_flag, AT(job.json),
-	    .help = "the last line of standard output is one JSON object" },
+	    .help = "one JSON object as the last line of standard output" },
 	{ "quiet", NULL, NULL, RUNS, set_flag, AT(job.quiet), .help =
 	    "no progress and no summary, only warnings and errors" },
 	{ "debug", "d", NULL, RUNS, set_flag, AT(job.debug), .help =

@@ -11,22 +11,32 @@
 #define CONF_CONF_H
 
 #include "base/base.h"
+#include "base/buf.h"
 #include "base/err.h"
 
 struct strlist {
 	char	**v;
 	size_t	 n;
 };
+void	 strlist_add(struct strlist *, const char *);
+void	 strlist_clear(struct strlist *);
 
 struct conf_nfs {
+	char	*name;			/* of the section: [nfs NAME] */
 	char	*server;		/* as configured: also the key's H */
 	struct strlist shares;		/* absolute, without trailing slash */
 };
 
 struct conf_dss_target {
+	char	*name;
 	char	*host;
 	struct strlist nqns;
 };
+
+#define CONF_ROWS_MAX	96
+
+/* Where a setting came from. */
+enum conf_origin { CONF_DEFAULT = 0, CONF_FILE, CONF_OPTION };
 
 enum conf_client_lib { CLIENT_LIB_MINIO = 0, CLIENT_LIB_BOTO3,
 	CLIENT_LIB_DSS };
@@ -46,8 +56,7 @@ struct conf {
 	} master;
 	struct {
 		struct strlist hosts;
-		unsigned workers;
-		unsigned max_index_size;
+		unsigned workers;	/* conf_finish: never 0 */
 		char	*user_id;
 		char	*password;
 		char	*password_file;
@@ -61,7 +70,6 @@ struct conf {
 	struct {
 		unsigned connection_retry_delay;	/* s */
 		unsigned max_connection_time_threshold;	/* s */
-		unsigned response_header_length;
 		unsigned recv_timeout;			/* s */
 	} socket_options;
 	struct {
@@ -76,7 +84,7 @@ struct conf {
 		bool	 server_as_prefix;
 		bool	 ignore_inode;	/* inode = ignore */
 		unsigned timeout;	/* s, of one NFS call */
-		struct strlist skip_dirs; /* .snapshot, .zfs, ~snapshot */
+		struct strlist skip_dirs; /* names: .snapshot, .zfs, ~snapshot */
 	} fs_config;
 	struct {
 		enum conf_client_lib client_lib;
@@ -110,43 +118,77 @@ struct conf {
 		unsigned log_file_backup_count;
 	} logging;
 	struct {
-		bool	 gcc_required;
-		char	*gcc_source;
-		char	*gcc_version;
 		char	*target_dir;
 	} environment;
-	struct {
-		unsigned awslib_log_debug;
-	} aws;
 	uint64_t limit_memory;		/* bytes; 0: default */
 	uint64_t bwlimit;		/* bytes a second; 0: none */
+	/* What people should hear once (log warnings): settings of the
+	 * original that were passed over, a file with secrets that others
+	 * can read. */
+	struct strlist notices;
+	unsigned char origin[CONF_ROWS_MAX];	/* enum conf_origin by row */
 };
 
 /* The defaults alone. */
 void	 conf_init(struct conf *);
 void	 conf_release(struct conf *);
 
-/* Read a file (".json": the original's format). path NULL: datamover.conf in
- * /etc/dss/datamover, else config.json there; none is ERR_CONFIG that says
- * what to do. Errors are ERR_CONFIG "file:line: what, what to do". */
+/* Read a file (".json": the original's format) into a struct conf that need
+ * not be initialised; it is to be released also after an error. path NULL:
+ * datamover.conf in /etc/dss/datamover, else config.json there; none is
+ * ERR_CONFIG that says what to do. Errors are ERR_CONFIG "file:line: what;
+ * what to do". Not for several threads at once: inih keeps its limits in
+ * global variables. */
 int	 conf_load(struct conf *, const char *path, struct err *) MUST_USE;
 
 /* Set one setting from text, as a file would: section "fs_config", key
- * "nfsport"; where is put in front of errors ("--nfs-port"). A list setting
- * that is set from an option replaces what the file said. */
+ * "nfsport"; where is put in front of errors ("--nfs-port"). A list that is
+ * set from an option replaces what the file said; set again, it grows. */
 int	 conf_set(struct conf *, const char *section, const char *key,
 	    const char *value, const char *where, struct err *) MUST_USE;
 /* Replace the whole server map by one server and one share. */
 void	 conf_set_nfs(struct conf *, const char *server, const char *share);
+/* Where the setting came from; CONF_DEFAULT also for an unknown one. */
+enum conf_origin conf_origin_of(const struct conf *, const char *section,
+	    const char *key);
 
 /* After options: credentials from secret_key_file, the environment
- * (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION,
- * AWS_PROFILE, AWS_SHARED_CREDENTIALS_FILE) and ~/.aws/credentials, paths
- * that depend on who we are, and checks that need several settings (no
- * bucket, no endpoint, no share, two shares that meet in one key). needs_s3
- * and needs_nfs say what the operation will use. */
+ * (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE,
+ * AWS_REGION, AWS_DEFAULT_REGION, AWS_SHARED_CREDENTIALS_FILE) and
+ * ~/.aws/credentials, client.password_file, paths that depend on who we are,
+ * and checks that need several settings (no bucket, no endpoint, no share,
+ * two shares that meet in one key, client_lib = dss_client, which is for
+ * later). needs_s3 and needs_nfs say what the operation will use. The
+ * default logging.path need not exist: that is no reason to stop. */
 int	 conf_finish(struct conf *, bool needs_s3, bool needs_nfs,
 	    struct err *) MUST_USE;
+
+/* More advice for `check` and `conf`: pairs of settings that are allowed but
+ * surprise (mounted = yes with server_as_prefix = yes). */
+void	 conf_advise(const struct conf *, struct strlist *);
+
+/* True if [general] operation allows it ("PUT"): all do when none is named;
+ * TEST is allowed where PUT is. */
+bool	 conf_allows(const struct conf *, const char *operation);
+
+/* Append the catalog path of a share, as key text: "H/S", S without its
+ * leading slash, H alone for the share "/". Always with the server, whatever
+ * the settings are. -1 if the buffer is full. */
+int	 conf_key_prefix(const struct conf *, const char *server,
+	    const char *share, struct buf *) MUST_USE;
+/* Append what the S3 keys of a share begin with, as key text without a slash
+ * at its end: "H/S" (server_as_prefix yes) or "S" ("" for the share "/"). */
+int	 conf_s3_prefix(const struct conf *, const char *server,
+	    const char *share, struct buf *) MUST_USE;
+/* ERR_USAGE unless prefix (key text) ends in '/' and lies under a configured
+ * share. */
+int	 conf_check_prefix(const struct conf *, const char *prefix,
+	    struct err *) MUST_USE;
+/* The share that a key (or prefix) lies under; ret_rest: what follows the
+ * share's prefix and its slash. False: none. */
+bool	 conf_share_of(const struct conf *, const char *key,
+	    const struct conf_nfs **ret_nfs, const char **ret_share,
+	    const char **ret_rest);
 
 /* Print the settings in force as INI (secrets as "(set)"), or with the
  * comments of the table. */
@@ -155,15 +197,38 @@ void	 conf_print(const struct conf *, FILE *, bool comments,
 /* The commented example file, made from the table. */
 void	 conf_print_example(FILE *);
 
-/* One row of the table, for tests and documentation. */
+/*
+ * One row of the table. Sections "nfs NAME" and "dss_targets NAME" stand for
+ * any number of sections with names of their own; their offsets are into
+ * struct conf_nfs and struct conf_dss_target.
+ */
+enum conf_kind {
+	CONF_BOOL = 0,		/* bool */
+	CONF_UINT,		/* unsigned */
+	CONF_SIZE,		/* uint64_t, with units */
+	CONF_TEXT,		/* char *, NULL when empty */
+	CONF_LIST,		/* struct strlist */
+	CONF_NOTHING		/* of the original: passed over */
+};
+struct conf_word {
+	const char *word;
+	unsigned value;
+};
 struct conf_row_info {
 	const char *section;
 	const char *key;
-	const char *type;	/* "yes/no", "number", "size", "text", "list" */
-	const char *def;
-	const char *unit;
+	const char *type;	/* "yes/no", "number", "size", "text", "word",
+				   "list"; "" for CONF_NOTHING */
+	const char *def;	/* as in a file, lists with ", "; or NULL */
+	const char *def_note;	/* where it is not a plain value; or NULL */
+	const char *unit;	/* or "" */
 	const char *help;
-	bool	 later;		/* known, but no meaning yet: exit 2 when used */
+	bool	 later;		/* known, but for a later version */
+	bool	 secret;	/* printed as "(set)" */
+	enum conf_kind kind;
+	size_t	 offset;
+	uint64_t min, max;	/* of numbers and sizes */
+	const struct conf_word *words;	/* the only values, or NULL */
 };
 size_t	 conf_rows(const struct conf_row_info **);
 

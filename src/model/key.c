@@ -71,6 +71,14 @@ key_to_path(struct buf *b, struct str s)
 	return 0;
 }
 
+const char *
+key_without_server(const char *path)
+{
+	const char *slash = strchr(path, '/');
+
+	return slash == NULL ? path + strlen(path) : slash + 1;
+}
+
 bool
 key_is_plain(struct str s)
 {

@@ -17,6 +17,10 @@
 int	 key_from_path(struct buf *, struct str path) MUST_USE;
 /* Append the name bytes for this key text. */
 int	 key_to_path(struct buf *, struct str key) MUST_USE;
+/* A catalog path ("server/share/dir/name") without its server: the key when
+ * server_as_prefix is no. Points into path; "" if nothing follows. */
+const char *key_without_server(const char *path);
+
 /* True if the mapping leaves the bytes as they are. */
 bool	 key_is_plain(struct str path);
 

@@ -105,7 +105,7 @@ void	 tree_lookup_follow(struct tree *, struct str path, tree_lookup_fn *,
 /* A file to read. Costs no request; handle and path as in tree_list. */
 struct tree_file *tree_file_open(struct tree *, const struct handle *,
 	    struct str path);
-/* No read of this file may be outstanding. */
+/* No read of this file may be outstanding; its tree may be gone already. */
 void	 tree_file_close(struct tree_file **);
 
 struct tree_read {

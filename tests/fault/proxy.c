@@ -14,11 +14,11 @@
  *	pass                          forget all rules
  *	stats                         counters as one line of JSON, then "ok"
  *	zero                          counters to 0
- *	[match TEXT] ACTION [ARGUMENT] [COUNT]
+ *	[match TEXT[,TEXT...]] ACTION [ARGUMENT] [COUNT]
  *
- * TEXT stands somewhere in the request line; COUNT is how many requests (in
- * --raw: how many connections) the rule meets, all if it isn't given. The
- * first rule that fits decides. Actions:
+ * Each TEXT stands somewhere in "METHOD TARGET"; COUNT is how many requests
+ * (in --raw: connections) the rule meets, all if it isn't given. The first
+ * rule that fits decides. Actions:
  *
  *	503 [COUNT|N%]       answer 503 SlowDown, the server sees nothing
  *	drop                 swallow the request, never answer
@@ -28,51 +28,22 @@
  *	swallow-reply        reset when the answer begins: the work is done
  *	corrupt-request N    flip a bit in byte N of the body
  *	corrupt-reply N      the same in the answer's body
+ *	corrupt-etag         change a digit of the answer's ETag
  *	refuse               close the listening port, reset what is open
  *	rate N               at most N bytes a second, all together
  *
  * --log FILE gets a line for each answer: "METHOD TARGET STATUS".
  */
-#include <sys/socket.h>
-
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <strings.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "base/base.h"
+#include "port.h"
+#include "rule.h"
 
 enum { CONN_MAX = 1024, RULE_MAX = 16, CONTROL_MAX = 8, BUF_SIZE = 65536 };
-
-enum action {
-	PASS = 0, SLOWDOWN, DROP, DELAY, RESET_AFTER, TRUNCATE, SWALLOW,
-	CORRUPT_REQUEST, CORRUPT_REPLY, REFUSE, RATE, ACTION__MAX
-};
-static const struct {
-	const char *name;
-	bool	 has_number;
-} actions[ACTION__MAX] = {
-	{ "pass", false }, { "503", false }, { "drop", false },
-	{ "delay", true }, { "reset-after", true },
-	{ "truncate-reply", true }, { "swallow-reply", false },
-	{ "corrupt-request", true }, { "corrupt-reply", true },
-	{ "refuse", false }, { "rate", true }
-};
-
-struct rule {
-	enum action action;
-	char	 match[128];
-	uint64_t number;
-	int64_t	 left;			/* -1: without end */
-	unsigned percent;
-};
 
 /* Bytes on their way in one direction. */
 struct stream {
@@ -112,10 +83,13 @@ static int listen_fd = -1, control_fd = -1;
 static uint16_t listen_port;
 static struct sockaddr_in target;
 static FILE *request_log;
-static struct {
-	uint64_t get, put, post, head, delete, other;
-	uint64_t connections, faults, up, down;
-} stats;
+
+/* What is counted; the methods come first. */
+enum counter { GET = 0, PUT, POST, HEAD, DELETE, OTHER, CONNECTIONS, FAULTS,
+	UP, DOWN, COUNTER__MAX };
+static const char *const counter_names[COUNTER__MAX] = { "GET", "PUT", "POST",
+	"HEAD", "DELETE", "other", "connections", "faults", "up", "down" };
+static uint64_t counters[COUNTER__MAX];
 
 static int64_t
 now_ms(void)
@@ -124,52 +98,6 @@ now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static void
-die(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	fputs("proxy: ", stderr);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
-	va_end(ap);
-	exit(1);
-}
-
-static int
-open_port(uint16_t *port)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET };
-	socklen_t len = sizeof(a);
-	int fd, one = 1;
-
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	a.sin_port = htons(*port);
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		die("socket: %s", strerror(errno));
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) == -1 ||
-	    listen(fd, 128) == -1)
-		die("port %u: %s", *port, strerror(errno));
-	getsockname(fd, (struct sockaddr *)&a, &len);
-	*port = ntohs(a.sin_port);
-	return fd;
-}
-
-/* Close with RST and not FIN, as a crash or a firewall does. */
-static void
-reset_fd(int fd)
-{
-	struct linger l = { .l_onoff = 1, .l_linger = 0 };
-
-	if (fd == -1)
-		return;
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
-	close(fd);
 }
 
 static void
@@ -206,7 +134,7 @@ conn_accept(void)
 		reset_fd(fd);
 		return;
 	}
-	stats.connections++;
+	counters[CONNECTIONS]++;
 	c = xcalloc(1, sizeof(*c));
 	c->client = fd;
 	c->server = socket(AF_INET,
@@ -229,14 +157,14 @@ choose_rule(struct conn *c)
 	for (size_t i = 0; i < rule_count; i++) {
 		struct rule *r = &rules[i];
 
-		if (r->left == 0 || strstr(c->line, r->match) == NULL)
+		if (r->left == 0 || !rule_fits(r, c->line))
 			continue;
 		if (r->percent > 0 && (unsigned)(random() % 100) >= r->percent)
 			continue;
 		if (r->left > 0)
 			r->left--;
 		c->rule = *r;
-		stats.faults++;
+		counters[FAULTS]++;
 		return;
 	}
 }
@@ -244,22 +172,13 @@ choose_rule(struct conn *c)
 static void
 count_method(const char *line)
 {
-	static const struct {
-		const char *name;
-		uint64_t *count;
-	} m[] = {
-		{ "GET ", &stats.get }, { "PUT ", &stats.put },
-		{ "POST ", &stats.post }, { "HEAD ", &stats.head },
-		{ "DELETE ", &stats.delete }
-	};
+	size_t n = strcspn(line, " ");
+	int i = GET;
 
-	for (size_t i = 0; i < ARRAY_LEN(m); i++) {
-		if (strncmp(line, m[i].name, strlen(m[i].name)) == 0) {
-			++*m[i].count;
-			return;
-		}
-	}
-	stats.other++;
+	while (i < OTHER && (strlen(counter_names[i]) != n ||
+	    memcmp(line, counter_names[i], n) != 0))
+		i++;
+	counters[i]++;
 }
 
 /* A line of the log; the status is what the client got, or a word. */
@@ -435,7 +354,7 @@ forward_up(struct conn *c)
 		s->start += (size_t)sent;
 		c->sent += (uint64_t)sent;
 		c->request_left -= (uint64_t)sent;
-		stats.up += (uint64_t)sent;
+		counters[UP] += (uint64_t)sent;
 		if (c->request_left == 0)
 			request_ends(c);
 	}
@@ -487,6 +406,17 @@ answer_head(struct conn *c, const char *p, size_t n)
 	return head;
 }
 
+static void
+corrupt_etag(char *p, size_t n)
+{
+	static const char name[] = "\nETag: \"";
+	size_t len = sizeof(name) - 1;
+
+	for (size_t i = 0; i + len < n; i++)
+		if (strncasecmp(p + i, name, len) == 0)
+			p[i + len] = p[i + len] == '0' ? '1' : '0';
+}
+
 /* n bytes of an answer came from the server and stand at the end of the
  * downward stream. Returns false when the rule says that the client doesn't
  * see all of them; then the connection is doomed. */
@@ -507,6 +437,8 @@ answer_bytes(struct conn *c, size_t n)
 	if (!raw && c->head_match < 4)
 		head = answer_head(c, p, n);
 	body = n - head;
+	if (c->rule.action == CORRUPT_ETAG)
+		corrupt_etag(p, head);
 	if (c->rule.action == CORRUPT_REPLY)
 		corrupt(p + head, c->body_received, body, c->rule.number);
 	c->body_received += body;
@@ -536,7 +468,7 @@ forward_down(struct conn *c)
 			return;
 		}
 		s->start += (size_t)n;
-		stats.down += (uint64_t)n;
+		counters[DOWN] += (uint64_t)n;
 	}
 	if (c->close_when_sent && s->start == s->end && !c->dead)
 		conn_close(c);
@@ -597,47 +529,6 @@ conn_step(struct conn *c, short client_events, short server_events)
 		conn_close(c);
 }
 
-static int
-parse_rule(char *line, struct rule *r, const char **why)
-{
-	char *word, *save = NULL, *end;
-
-	memset(r, 0, sizeof(*r));
-	r->left = -1;
-	word = strtok_r(line, " ", &save);
-	if (word != NULL && strcmp(word, "match") == 0) {
-		word = strtok_r(NULL, " ", &save);
-		if (word == NULL)
-			return *why = "match what?", -1;
-		snprintf(r->match, sizeof(r->match), "%s", word);
-		word = strtok_r(NULL, " ", &save);
-	}
-	for (int i = 1; word != NULL && i < ACTION__MAX; i++)
-		if (strcmp(word, actions[i].name) == 0)
-			r->action = (enum action)i;
-	if (r->action == PASS)
-		return *why = "unknown action", -1;
-	word = strtok_r(NULL, " ", &save);
-	if (actions[r->action].has_number) {
-		if (word == NULL)
-			return *why = "a number is missing", -1;
-		r->number = strtoull(word, &end, 10);
-		if (*end != '\0')
-			return *why = "not a number", -1;
-		word = strtok_r(NULL, " ", &save);
-	}
-	if (word != NULL) {
-		r->left = strtoll(word, &end, 10);
-		if (*end == '%') {
-			r->percent = (unsigned)r->left;
-			r->left = -1;
-		} else if (*end != '\0') {
-			return *why = "not a count", -1;
-		}
-	}
-	return 0;
-}
-
 static void
 refuse(bool yes)
 {
@@ -696,6 +587,15 @@ add_rule(char *line)
 }
 
 static void
+print_counters(int fd)
+{
+	for (int i = 0; i < COUNTER__MAX; i++)
+		dprintf(fd, "%s\"%s\":%llu", i == 0 ? "{" : ",",
+		    counter_names[i], (unsigned long long)counters[i]);
+	dprintf(fd, "}\n");
+}
+
+static void
 obey(int fd, char *line)
 {
 	const char *why = NULL;
@@ -703,22 +603,9 @@ obey(int fd, char *line)
 	if (strcmp(line, "pass") == 0)
 		forget_rules();
 	else if (strcmp(line, "zero") == 0)
-		memset(&stats, 0, sizeof(stats));
+		memset(counters, 0, sizeof(counters));
 	else if (strcmp(line, "stats") == 0)
-		dprintf(fd, "{\"GET\":%llu,\"PUT\":%llu,\"POST\":%llu,"
-		    "\"HEAD\":%llu,\"DELETE\":%llu,\"other\":%llu,"
-		    "\"connections\":%llu,\"faults\":%llu,\"up\":%llu,"
-		    "\"down\":%llu}\n",
-		    (unsigned long long)stats.get,
-		    (unsigned long long)stats.put,
-		    (unsigned long long)stats.post,
-		    (unsigned long long)stats.head,
-		    (unsigned long long)stats.delete,
-		    (unsigned long long)stats.other,
-		    (unsigned long long)stats.connections,
-		    (unsigned long long)stats.faults,
-		    (unsigned long long)stats.up,
-		    (unsigned long long)stats.down);
+		print_counters(fd);
 	else
 		why = add_rule(line);
 	if (why == NULL)
@@ -872,22 +759,6 @@ serve(void)
 	}
 }
 
-static void
-parse_target(const char *text)
-{
-	char address[64];
-	const char *colon = strrchr(text, ':');
-
-	if (colon == NULL || (size_t)(colon - text) >= sizeof(address))
-		die("--to ADDRESS:PORT");
-	memcpy(address, text, (size_t)(colon - text));
-	address[colon - text] = '\0';
-	target.sin_family = AF_INET;
-	target.sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
-	if (inet_pton(AF_INET, address, &target.sin_addr) != 1)
-		die("%s: not an IPv4 address", address);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -907,7 +778,7 @@ main(int argc, char **argv)
 		else if (strcmp(argv[i], "--control") == 0)
 			control_port = (uint16_t)strtoul(value, NULL, 10);
 		else if (strcmp(argv[i], "--to") == 0)
-			parse_target(value);
+			parse_target(value, &target);
 		else if (strcmp(argv[i], "--log") == 0)
 			request_log = fopen(value, "ae");
 		else

@@ -6,7 +6,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
-# level folder: others of its own level that it sees: foreign headers it owns
+# level, folder : others of its own level that it sees : foreign headers it owns
 layers='
 0 base    :                       :
 1 model   :                       :
@@ -17,11 +17,11 @@ layers='
 2 s3      :                       : curl/ expat.h
 2 ssh     :                       : libssh/
 2 wire    :                       :
-3 crawl   :                       :
+3 crawl   : catalog               :
 3 catalog :                       : sqlite3.h
 3 lease   : catalog               :
 3 launch  :                       :
-3 xfer    :                       :
+3 xfer    : verify                :
 3 verify  :                       :
 3 report  : catalog               :
 4 run     :                       :

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "base/backoff.h"
 #include "model/filter.h"
 
 /* The rows follow the examples and sentences of rsync(1), INCLUDE/EXCLUDE
@@ -186,6 +187,69 @@ first_match_decides_for_all_pairs(void **state)
 	}
 }
 
+/* The plain meaning of the wildcards, in exponential time. */
+static bool
+matches_plainly(const char *p, const char *s)
+{
+	if (*p == '\0')
+		return *s == '\0';
+	if (*p == '*') {
+		bool cross = p[1] == '*';
+		const char *rest = p + strspn(p, "*");
+
+		for (;; s++) {
+			if (matches_plainly(rest, s))
+				return true;
+			if (*s == '\0' || (*s == '/' && !cross))
+				return false;
+		}
+	}
+	if (*s == '\0' || (*p == '?' ? *s == '/' : *s != *p))
+		return false;
+	return matches_plainly(p + 1, s + 1);
+}
+
+static void
+random_word(struct rng *r, const char *letters, size_t most, char *out)
+{
+	size_t n = 1 + rng_next(r) % most;
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = letters[rng_next(r) % strlen(letters)];
+	out[n] = '\0';
+}
+
+static void
+matching_agrees_with_its_plain_meaning(void **state)
+{
+	struct rng r;
+	size_t matched = 0;
+
+	(void)state;
+	rng_seed(&r, 20260101);
+	for (size_t i = 0; i < 300000; i++) {
+		char pattern[32], path[32];
+		struct filter *f;
+		bool want;
+
+		/* Anchored, so that no rule but the wildcards has a say. */
+		pattern[0] = '/';
+		random_word(&r, "ab*?/", 9, pattern + 1);
+		random_word(&r, "aab/", 10, path);
+		if (pattern[strlen(pattern) - 1] == '/' ||
+		    strstr(pattern, "***") != NULL)
+			continue;
+		f = filter_new();
+		assert_int_equal(filter_add(f, false, pattern, NULL), 0);
+		want = matches_plainly(pattern + 1, path);
+		matched += want;
+		if ((filter_excludes(f, str_of(path), false) != NULL) != want)
+			fail_msg("\"%s\" and \"%s\"", pattern, path);
+		filter_free(&f);
+	}
+	assert_true(matched > 1000);
+}
+
 static void
 no_rule_excludes_nothing(void **state)
 {
@@ -260,6 +324,7 @@ main(void)
 		cmocka_unit_test(patterns_match_as_the_manual_says),
 		cmocka_unit_test(first_match_decides),
 		cmocka_unit_test(first_match_decides_for_all_pairs),
+		cmocka_unit_test(matching_agrees_with_its_plain_meaning),
 		cmocka_unit_test(no_rule_excludes_nothing),
 		cmocka_unit_test(bad_patterns_are_refused),
 		cmocka_unit_test(long_paths_and_hard_patterns_end),

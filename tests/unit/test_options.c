@@ -113,7 +113,7 @@ put_has_its_options(void **state)
 	assert_null(o.job.filter);
 	options_release(&o);
 	good(&o, VERB_PUT, "put --min-size 4K --max-size=1.5MiB --links follow "
-	    "--files-from - --checksum --retry-failed --quiet --json "
+	    "--files-from - --checksum --quiet --json "
 	    "--bwlimit 10M --limit-memory 64M --storage-class STANDARD_IA "
 	    "--sse aws:kms");
 	assert_int_equal(o.job.min_size, 4096);
@@ -121,12 +121,14 @@ put_has_its_options(void **state)
 	assert_true(o.job.follow_links);
 	assert_string_equal(o.job.files_from, "-");
 	assert_true(o.job.checksum);
-	assert_true(o.job.retry_failed);
 	assert_true(o.job.quiet);
 	assert_true(o.job.json);
 	assert_int_equal(o.override_count, 4);
 	assert_string_equal(o.overrides[1].key, "limit_memory");
 	assert_string_equal(o.overrides[1].where, "--limit-memory");
+	options_release(&o);
+	good(&o, VERB_PUT, "PUT --retry-failed");
+	assert_true(o.job.retry_failed);
 	options_release(&o);
 	/* The last one of a kind counts; no leak of the first. */
 	good(&o, VERB_PUT, "PUT --prefix a/ --prefix b/ --links follow "
@@ -214,6 +216,112 @@ mistakes_are_named(void **state)
 	bad(VERB_PUT, "PUT --nfs-server h", "need each other");
 	bad(VERB_PUT, "PUT --nfs-share /s", "need each other");
 	bad(VERB_PUT, "PUT --nfs-server h --nfs-share s", "begin with /");
+}
+
+static void
+what_excludes_each_other_is_refused(void **state)
+{
+	(void)state;
+	bad(VERB_PUT, "PUT --files-from f --retry-failed", "exclude each");
+	bad(VERB_PUT, "PUT --files-from f -p h/s/", "exclude each");
+	bad(VERB_PUT, "PUT --dryrun --retry-failed", "exclude each");
+	bad(VERB_PUT, "PUT --min-size 2K --max-size 1K", "no file is left");
+	bad(VERB_LIST, "LIST --all -p h/s/", "exclude each");
+	bad(VERB_LIST, "LIST --print0 --json", "exclude each");
+	bad(VERB_LIST, "LIST --print0 -dp /", "exclude each");
+}
+
+static void
+options_override_settings(void **state)
+{
+	struct err err = ERR_INIT;
+	struct options o;
+	struct conf c;
+
+	(void)state;
+	conf_init(&c);
+	conf_set_nfs(&c, "other", "/x");
+	good(&o, VERB_PUT, "PUT -np 20049 --bwlimit 10M --limit-memory=64M "
+	    "-b bucket -sp no -ns filer -nsh /exp/a// --sse AES256");
+	if (options_apply(&o, &c, &err) == -1)
+		fail_msg("%s", err.msg);
+	assert_int_equal(c.fs_config.nfsport, 20049);
+	assert_int_equal(c.bwlimit, 10 * MIB);
+	assert_int_equal(c.limit_memory, 64 * MIB);
+	assert_string_equal(c.s3_storage.bucket, "bucket");
+	assert_string_equal(c.s3_storage.sse, "AES256");
+	assert_false(c.fs_config.server_as_prefix);
+	assert_int_equal(c.fs_config.nfs_count, 1);
+	assert_string_equal(c.fs_config.nfs[0].server, "filer");
+	assert_string_equal(c.fs_config.nfs[0].shares.v[0], "/exp/a");
+	options_release(&o);
+	good(&o, VERB_PUT, "PUT -np 99999");
+	assert_int_equal(options_apply(&o, &c, &err), -1);
+	assert_non_null(strstr(err.msg, "--nfs-port"));
+	options_release(&o);
+	conf_release(&c);
+}
+
+/* ret is what options_check says of this line and these settings. */
+static int
+check(const struct conf *c, enum verb verb, const char *line, struct err *err)
+{
+	struct options o;
+	int rc;
+
+	good(&o, verb, line);
+	rc = options_check(&o, c, err);
+	options_release(&o);
+	return rc;
+}
+
+static void
+what_is_for_later_says_so(void **state)
+{
+	struct err err = ERR_INIT;
+	struct conf c;
+
+	(void)state;
+	conf_init(&c);
+	conf_set_nfs(&c, "h", "/s");
+	assert_int_equal(check(&c, VERB_PUT, "PUT", &err), 0);
+	strlist_add(&c.client.hosts, "client1");
+	assert_int_equal(check(&c, VERB_PUT, "PUT", &err), -1);
+	assert_int_equal(err.kind, ERR_CONFIG);
+	assert_non_null(strstr(err.msg, "--standalone"));
+	assert_int_equal(check(&c, VERB_PUT, "PUT -sa", &err), 0);
+	assert_int_equal(check(&c, VERB_LIST, "LIST", &err), 0);
+	assert_int_equal(conf_set(&c, "dss_targets t", "nqn", "nqn.x", "test",
+	    &err), 0);
+	assert_int_equal(check(&c, VERB_PUT, "PUT -sa", &err), -1);
+	assert_int_equal(err.kind, ERR_CONFIG);
+	assert_non_null(strstr(err.msg, "--compaction no"));
+	c.general.compaction = false;
+	assert_int_equal(check(&c, VERB_PUT, "PUT -sa", &err), 0);
+	conf_release(&c);
+}
+
+static void
+settings_may_refuse_the_rest(void **state)
+{
+	struct err err = ERR_INIT;
+	struct conf c;
+
+	(void)state;
+	conf_init(&c);
+	conf_set_nfs(&c, "h", "/s");
+	c.fs_config.server_as_prefix = true;
+	assert_int_equal(check(&c, VERB_LIST, "LIST -p h/s/a/", &err), 0);
+	assert_int_equal(check(&c, VERB_LIST, "LIST -p h/s1/", &err), -1);
+	assert_int_equal(err.kind, ERR_USAGE);
+	assert_non_null(strstr(err.msg, "--prefix"));
+	strlist_add(&c.general.operations, "PUT");
+	c.file = xstrdup("the.conf");
+	assert_int_equal(check(&c, VERB_PUT, "PUT", &err), 0);
+	assert_int_equal(check(&c, VERB_LIST, "LIST", &err), -1);
+	assert_int_equal(err.kind, ERR_CONFIG);
+	assert_non_null(strstr(err.msg, "the.conf does not allow LIST"));
+	conf_release(&c);
 }
 
 static void
@@ -311,6 +419,10 @@ main(void)
 		cmocka_unit_test(list_has_its_options),
 		cmocka_unit_test(sql_takes_one_query),
 		cmocka_unit_test(mistakes_are_named),
+		cmocka_unit_test(what_excludes_each_other_is_refused),
+		cmocka_unit_test(options_override_settings),
+		cmocka_unit_test(what_is_for_later_says_so),
+		cmocka_unit_test(settings_may_refuse_the_rest),
 		cmocka_unit_test(help_is_asked_for_in_any_place),
 		cmocka_unit_test(command_line_can_be_pasted),
 		cmocka_unit_test(help_fits),

@@ -1,0 +1,55 @@
+# Turns the ladder and the named statements into C for an X-macro:
+#	RUNG(number, "one SQL statement")	from NNN_*.sql, in order
+#	STMT(NAME, "statement")			from queries.sql
+# Comment lines between statements are left out; those inside a CREATE stay,
+# so that .schema shows them.
+
+function literal(s)
+{
+	gsub(/\\/, "\\\\", s)
+	gsub(/"/, "\\\"", s)
+	return "    \"" s "\\n\""
+}
+
+function flush_statement()
+{
+	if (text == "")
+		return
+	if (rung > 0)
+		rungs = rungs "RUNG(" rung ",\n" text ")\n"
+	else
+		stmts = stmts "STMT(" toupper(name) ",\n" text ")\n"
+	text = ""
+}
+
+FNR == 1 {
+	flush_statement()
+	n = split(FILENAME, part, "/")
+	rung = part[n] ~ /^[0-9]/ ? part[n] + 0 : 0
+	name = ""
+}
+
+/^-- name: / {
+	flush_statement()
+	name = $3
+	next
+}
+
+text == "" && (/^--/ || /^[ \t]*$/) { next }
+
+{
+	text = text (text == "" ? "" : "\n") literal($0)
+	if ($0 ~ /;[ \t]*$/)
+		flush_statement()
+}
+
+END {
+	flush_statement()
+	print "/* Made by schema/embed.awk. */"
+	print "#ifdef RUNG"
+	printf "%s", rungs
+	print "#endif"
+	print "#ifdef STMT"
+	printf "%s", stmts
+	print "#endif"
+}

@@ -1,0 +1,416 @@
+-- The statements, by name. Parameters are bound in the order in which they
+-- appear first. Every plan is checked by make lint-sql.
+
+-- Begin and end of a run.
+
+-- name: begin
+BEGIN IMMEDIATE;
+
+-- name: commit
+COMMIT;
+
+-- name: rollback
+ROLLBACK;
+
+-- name: marks
+SELECT (SELECT coalesce(max(id), 0) FROM dir),
+	max((SELECT coalesce(max(id), 0) FROM object),
+	    (SELECT coalesce(max(id), 0) FROM history)),
+	max((SELECT coalesce(max(id), 0) FROM todo),
+	    (SELECT coalesce(max(last), 0) FROM lease)),
+	(SELECT coalesce(max(id), 0) FROM result),
+	(SELECT coalesce(max(last), 0) FROM lease),
+	EXISTS (SELECT 1 FROM history);
+
+-- name: target_insert
+INSERT INTO target (endpoint, bucket, server_as_prefix)
+VALUES (:endpoint, :bucket, :prefix)
+ON CONFLICT DO NOTHING;
+
+-- name: target_find
+SELECT id FROM target
+WHERE endpoint = :endpoint AND bucket = :bucket AND
+	server_as_prefix = :prefix;
+
+-- name: export_insert
+INSERT INTO export (server, share, path, slot)
+VALUES (:server, :share, :path, :slot)
+ON CONFLICT (path) DO UPDATE SET slot = excluded.slot;
+
+-- name: export_clear
+UPDATE export SET slot = NULL WHERE slot IS NOT NULL;
+
+-- name: export_find
+SELECT id FROM export WHERE path = :path;
+
+-- name: runs_died
+UPDATE run SET state = 'dead', ended_ns = updated_ns WHERE state = 'running';
+
+-- name: run_last
+SELECT id, crawl, op, target, scope, state, coalesce(ended_ns, updated_ns)
+FROM run ORDER BY id DESC LIMIT 1;
+
+-- name: run_insert
+INSERT INTO run (op, target, scope, command, pid, started_ns, updated_ns,
+	state, first_result)
+VALUES (:op, :target, :scope, :command, :pid, :now, :now, 'running',
+	:first_result);
+
+-- name: run_crawl
+UPDATE run SET crawl = :crawl WHERE id = :run;
+
+-- name: run_count
+UPDATE run SET updated_ns = :now, found = :found, moved = :moved,
+	unchanged = :unchanged, failed = :failed, excluded = :excluded,
+	gone = :gone, pending = :pending, bytes = :bytes,
+	found_bytes = :found_bytes, dirs = :dirs
+WHERE id = :run;
+
+-- name: run_end
+UPDATE run SET ended_ns = :now, state = :state, reason = :reason
+WHERE id = :run;
+
+-- name: run_first_result
+SELECT first_result FROM run WHERE id = :run;
+
+-- name: settle_open
+INSERT OR IGNORE INTO settle (target, object)
+SELECT r.target, t.object
+FROM lease l JOIN run r ON r.id = l.run
+	CROSS JOIN todo t ON t.id BETWEEN l.first AND l.last
+WHERE l.closed = 0 AND NOT EXISTS (SELECT 1 FROM result x WHERE x.object = t.object AND
+	x.target = r.target AND x.run >= r.crawl);
+
+-- name: settle_list
+SELECT object FROM settle WHERE target = :target;
+
+-- name: settle_clear
+DELETE FROM settle WHERE target = :target;
+
+-- name: lease_clear
+DELETE FROM lease;
+
+-- name: todo_clear
+DELETE FROM todo;
+
+-- name: frontier_clear
+DELETE FROM frontier;
+
+-- name: frontier_count
+SELECT count(*) FROM frontier;
+
+-- name: todo_count
+SELECT count(*) FROM todo WHERE id > :cursor;
+
+-- name: todo_unsettled
+SELECT count(*) FROM todo t
+WHERE t.id <= :cursor AND NOT EXISTS (SELECT 1 FROM result x
+	WHERE x.object = t.object AND x.target = :target AND x.run = :run);
+
+-- Directories of this crawl that could not be read are read again.
+-- name: again_dirs
+INSERT OR IGNORE INTO frontier (dir, started)
+SELECT f.dir, 1 FROM failure f CROSS JOIN dir d ON d.id = f.dir
+WHERE f.run >= :crawl AND f.object IS NULL AND d.clean = 0 AND
+	d.run = f.run;
+
+-- name: again_reset
+UPDATE dir SET run = NULL
+WHERE run >= :crawl AND id IN (SELECT dir FROM frontier WHERE started = 1);
+
+-- name: todo_reread
+DELETE FROM todo WHERE object IN (SELECT o.id
+	FROM frontier f CROSS JOIN object o ON o.dir = f.dir
+	WHERE f.started = 1 AND o.gone_run IS NULL);
+
+-- name: todo_done
+DELETE FROM todo
+WHERE id <= :last AND EXISTS (SELECT 1 FROM result x
+	WHERE x.object = todo.object AND x.target = :target AND
+	x.run >= :crawl);
+
+-- name: failed_list
+SELECT o.id, o.dir, o.size, r.held
+FROM result r CROSS JOIN object o ON o.id = r.object
+WHERE r.target = :target AND r.outcome = :outcome AND r.outcome >= 2 AND
+	r.run >= :since AND o.gone_run IS NULL AND o.why IS NULL AND
+	o.path > :start || '/' AND o.path < :start || '0' AND
+	NOT EXISTS (SELECT 1 FROM frontier f WHERE f.dir = o.dir);
+
+-- name: failed_dirs
+SELECT DISTINCT d.id
+FROM failure f CROSS JOIN dir d ON d.id = f.dir
+WHERE f.run >= 0 AND f.object IS NULL AND d.clean = 0 AND
+	d.run = f.run AND d.gone_run IS NULL AND
+	(d.path = :start OR
+	(d.path > :start || '/' AND d.path < :start || '0'));
+
+-- name: failed_holders
+SELECT DISTINCT o.dir
+FROM result r CROSS JOIN object o ON o.id = r.object
+WHERE r.target = :target AND r.outcome = 4 AND r.outcome >= 2 AND
+	o.gone_run IS NULL AND
+	o.path > :start || '/' AND o.path < :start || '0';
+
+-- Totals from rows.
+
+-- name: sum_dirs
+SELECT coalesce(sum(found), 0), coalesce(sum(found_bytes), 0),
+	coalesce(sum(unchanged), 0), coalesce(sum(excluded), 0),
+	coalesce(sum(failed), 0), coalesce(sum(queued), 0),
+	coalesce(sum(queued_bytes), 0)
+FROM dir WHERE run >= :crawl;
+
+-- name: count_dirs
+SELECT count(*) FROM dir WHERE run = :run AND path <> '';
+
+-- name: sum_results
+SELECT outcome, count(*), sum(size) FROM result
+WHERE id > :first AND run = :run GROUP BY outcome;
+
+-- Results of the earlier runs of this crawl, in directories that were not
+-- read again since.
+-- name: sum_prior
+SELECT r.outcome, count(*)
+FROM result r CROSS JOIN object o ON o.id = r.object
+	CROSS JOIN dir d ON d.id = o.dir
+WHERE r.id > :first AND r.target = :target AND r.run >= :crawl AND
+	r.run < :run AND d.run >= :crawl AND d.run < :run
+GROUP BY r.outcome;
+
+-- name: prior_gone
+SELECT count(*)
+FROM result r CROSS JOIN object o ON o.id = r.object
+	CROSS JOIN dir d ON d.id = o.dir
+WHERE r.target = :target AND r.outcome = 3 AND r.run >= :crawl AND
+	r.run < :run AND d.run >= :crawl AND d.run < :run;
+
+-- name: failures_first
+SELECT path, kind, reason FROM failure
+WHERE run = :run ORDER BY id LIMIT 10;
+
+-- Directories.
+
+-- name: dir_insert
+INSERT INTO dir (id, export, parent, path)
+VALUES (:id, :export, :parent, :path)
+ON CONFLICT (path) DO NOTHING;
+
+-- name: dir_find
+SELECT id, run, export FROM dir WHERE path = :path;
+
+-- name: dir_path
+SELECT path FROM dir WHERE id = :id;
+
+-- name: dir_kept
+UPDATE dir SET kept = :crawl WHERE path = :path;
+
+-- name: dir_done
+UPDATE dir SET run = :run, clean = :clean, export = :export, gone_run = NULL,
+	found = :found, found_bytes = :found_bytes, unchanged = :unchanged,
+	excluded = :excluded, failed = :failed, queued = :queued,
+	queued_bytes = :queued_bytes
+WHERE id = :id;
+
+-- A page of a list: its numbers are added.
+-- name: dir_add
+INSERT INTO dir (export, run, found, found_bytes, unchanged, excluded, failed,
+	queued, queued_bytes, path)
+VALUES (0, :run, :found, :found_bytes, :unchanged, :excluded, :failed,
+	:queued, :queued_bytes, :path)
+ON CONFLICT (path) DO UPDATE SET
+	found = iif(run = excluded.run, found, 0) + excluded.found,
+	found_bytes = iif(run = excluded.run, found_bytes, 0) +
+	    excluded.found_bytes,
+	unchanged = iif(run = excluded.run, unchanged, 0) +
+	    excluded.unchanged,
+	excluded = iif(run = excluded.run, dir.excluded, 0) +
+	    excluded.excluded,
+	failed = iif(run = excluded.run, failed, 0) + excluded.failed,
+	queued = iif(run = excluded.run, queued, 0) + excluded.queued,
+	queued_bytes = iif(run = excluded.run, queued_bytes, 0) +
+	    excluded.queued_bytes,
+	run = excluded.run;
+
+-- name: dir_export
+UPDATE dir SET export = :export WHERE id = :id;
+
+-- name: dirs_gone
+SELECT d.id, d.path
+FROM dir d CROSS JOIN dir p ON p.id = d.parent
+WHERE d.gone_run IS NULL AND coalesce(d.run, 0) < :crawl AND
+	coalesce(d.kept, 0) < :crawl AND p.run >= :crawl AND p.clean = 1;
+
+-- name: dir_tombstone
+UPDATE dir SET gone_run = :run
+WHERE (id = :id OR (path > :path || '/' AND path < :path || '0')) AND
+	gone_run IS NULL;
+
+-- name: subtree_tombstone
+UPDATE object SET gone_run = :run
+WHERE path > :path || '/' AND path < :path || '0' AND gone_run IS NULL;
+
+-- name: frontier_push
+INSERT INTO frontier (dir, fh, started) VALUES (:dir, :fh, :started)
+ON CONFLICT DO NOTHING;
+
+-- name: frontier_read
+SELECT f.id, f.dir, f.fh, d.path, e.slot, e.id
+FROM frontier f CROSS JOIN dir d ON d.id = f.dir
+	CROSS JOIN export e ON e.id = d.export
+WHERE f.id > :cursor ORDER BY f.id LIMIT :max;
+
+-- name: frontier_started
+UPDATE frontier SET started = 1 WHERE id = :id;
+
+-- name: frontier_pop
+DELETE FROM frontier WHERE id = :id;
+
+-- Objects.
+
+-- name: object_insert
+INSERT INTO object (id, dir, path, raw, kind, size, mtime_ns, ctime_ns, ino,
+	mode, uid, gid, run, why)
+VALUES (:id, :dir, :path, :raw, :kind, :size, :mtime, :ctime, :ino,
+	:mode, :uid, :gid, :run, :why)
+ON CONFLICT (path) DO NOTHING;
+
+-- name: object_find
+SELECT o.id, o.kind, o.size, o.mtime_ns, o.ctime_ns, o.ino, o.mode, o.uid,
+	o.gid, o.gone_run IS NOT NULL, o.why, coalesce(r.held, 0)
+FROM object o LEFT JOIN result r ON r.object = o.id AND r.target = :target
+WHERE o.path = :path;
+
+-- name: object_place
+SELECT path, dir FROM object WHERE id = :id;
+
+-- name: object_to_history
+INSERT INTO history (id, dir, path, raw, kind, size, mtime_ns, ctime_ns, ino,
+	mode, uid, gid, run, why, gone_run, until_run, fate)
+SELECT id, dir, path, raw, kind, size, mtime_ns, ctime_ns, ino,
+	mode, uid, gid, run, why, gone_run, :run,
+	iif(gone_run IS NULL, 'changed', 'gone')
+FROM object WHERE id = :id;
+
+-- name: object_delete
+DELETE FROM object WHERE id = :id;
+
+-- name: object_gone
+UPDATE object SET gone_run = :run WHERE id = :id AND gone_run IS NULL;
+
+-- name: object_why
+UPDATE object SET why = :why WHERE id = :id;
+
+-- name: object_stat
+UPDATE object SET kind = :kind, size = :size, mtime_ns = :mtime,
+	ctime_ns = :ctime, ino = :ino, mode = :mode, uid = :uid, gid = :gid
+WHERE id = :id;
+
+-- name: object_held
+SELECT 1 FROM result WHERE object = :id AND held = 1 LIMIT 1;
+
+-- name: history_held
+SELECT h.id
+FROM history h JOIN result r ON r.object = h.id AND r.target = :target
+WHERE h.path = :path AND r.held = 1
+ORDER BY h.id DESC LIMIT 1;
+
+-- name: known
+SELECT o.id, o.kind, o.size, o.mtime_ns, o.ctime_ns, o.ino, o.mode, o.uid,
+	o.gid, o.gone_run IS NOT NULL, o.why, r.outcome
+FROM object o LEFT JOIN result r ON r.object = o.id AND r.target = :target
+WHERE o.path = :path;
+
+-- name: dir_objects
+SELECT id FROM object
+WHERE dir = :dir AND gone_run IS NULL AND id < :first_object;
+
+-- Backlog and leases.
+
+-- name: todo_insert
+INSERT INTO todo (id, object, export, flags, prev, fh)
+VALUES (:id, :object, :export, :flags, :prev, :fh);
+
+-- name: todo_read
+SELECT t.id, t.object, t.export, t.flags, t.prev, t.fh, o.path, o.raw,
+	o.kind, o.size, o.mtime_ns, o.ctime_ns, o.ino, o.mode, o.uid, o.gid
+FROM todo t CROSS JOIN object o ON o.id = t.object
+WHERE t.id > :cursor ORDER BY t.id LIMIT :max;
+
+-- name: todo_trim
+DELETE FROM todo WHERE id <= :last;
+
+-- name: prev_read
+SELECT r.md5, r.etag, r.part_size, h.kind, h.size, h.mtime_ns, h.ctime_ns,
+	h.ino, h.mode, h.uid, h.gid
+FROM result r LEFT JOIN history h ON h.id = r.object
+WHERE r.object = :prev AND r.target = :target AND r.held = 1;
+
+-- name: lease_insert
+INSERT INTO lease (run, first, last, epoch)
+VALUES (:run, :first, :last, :epoch);
+
+-- name: lease_end
+UPDATE lease SET closed = 1 WHERE id = :id;
+
+-- name: lease_trim
+DELETE FROM lease WHERE last <= :last AND closed = 1;
+
+-- name: todo_object
+UPDATE todo SET object = :object WHERE id = :id;
+
+-- name: result_insert
+INSERT INTO result (id, object, target, run, outcome, held, size, time_ns,
+	md5, etag, part_size, part_md5s, attempts, version_id, reason)
+VALUES (:id, :object, :target, :run, :outcome, :held, :size, :time,
+	:md5, :etag, :part_size, :part_md5s, :attempts, :version, :reason)
+ON CONFLICT (object, target) DO UPDATE SET
+	id = excluded.id, run = excluded.run, outcome = excluded.outcome,
+	time_ns = excluded.time_ns, attempts = excluded.attempts,
+	reason = excluded.reason,
+	held = max(held, excluded.held),
+	size = iif(excluded.held OR NOT held, excluded.size, size),
+	md5 = iif(excluded.held, excluded.md5, md5),
+	etag = iif(excluded.held, excluded.etag, etag),
+	part_size = iif(excluded.held, excluded.part_size, part_size),
+	part_md5s = iif(excluded.held, excluded.part_md5s, part_md5s),
+	version_id = iif(excluded.held, excluded.version_id, version_id);
+
+-- A failure in the crawl leaves the result of a stored version alone.
+-- name: result_crawl_failed
+INSERT INTO result (id, object, target, run, outcome, held, size, time_ns,
+	attempts, reason)
+VALUES (:id, :object, :target, :run, 4, 0, :size, :time, 1, :reason)
+ON CONFLICT (object, target) DO UPDATE SET
+	id = excluded.id, run = excluded.run, outcome = 4,
+	time_ns = excluded.time_ns, reason = excluded.reason
+WHERE outcome > 1;
+
+-- name: failure_insert
+INSERT INTO failure (run, target, object, dir, path, kind, code, reason,
+	attempts, time_ns)
+VALUES (:run, :target, :object, :dir, :path, :kind, :code, :reason,
+	:attempts, :time);
+
+-- Uploads.
+
+-- name: upload_intent
+INSERT INTO upload (object, target, upload_id, intent_sec, part_size)
+VALUES (:object, :target, NULL, :sec, :part_size)
+ON CONFLICT (object, target) DO UPDATE SET
+	upload_id = NULL, intent_sec = excluded.intent_sec,
+	part_size = excluded.part_size;
+
+-- name: upload_created
+UPDATE upload SET upload_id = :upload_id, part_size = :part_size
+WHERE object = :object AND target = :target;
+
+-- name: upload_ended
+DELETE FROM upload WHERE object = :object AND target = :target;
+
+-- name: upload_find
+SELECT upload_id, intent_sec, part_size FROM upload
+WHERE object = :object AND target = :target;
+
+-- name: upload_list
+SELECT object FROM upload WHERE target = :target;

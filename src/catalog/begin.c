@@ -1,0 +1,292 @@
+/*
+ * The beginning of a run: afresh, or where a cut one stopped.
+ */
+#include <unistd.h>
+
+#include "catalog/core.h"
+#include "base/clock.h"
+
+#define CONTINUE_NS ((int64_t)24 * 3600 * 1000000000)
+
+struct begin {
+	const struct run_spec *spec;
+	struct run_info *info;
+};
+
+static void
+load_marks(struct own *o, int64_t *last_leased)
+{
+	const enum stmt s = STMT_MARKS;
+	struct db *db = &o->db;
+
+	*last_leased = 0;
+	if (!DB_ROW0(db, MARKS))
+		return;
+	o->next_dir = db_int(db, s, 0) + 1;
+	o->next_object = db_int(db, s, 1) + 1;
+	o->next_todo = db_int(db, s, 2) + 1;
+	o->next_result = db_int(db, s, 3) + 1;
+	*last_leased = db_int(db, s, 4);
+	o->has_history = db_int(db, s, 5) != 0;
+	db_done(db, s);
+	o->first_new_dir = o->next_dir;
+	o->first_object = o->next_object;
+}
+
+static int64_t
+find_target(struct db *db, const struct run_spec *spec)
+{
+	int64_t id = 0;
+
+	DB_RUN(db, TARGET_INSERT, TEXT(spec->endpoint), TEXT(spec->bucket),
+	    INT(spec->server_as_prefix));
+	if (DB_ROW(db, TARGET_FIND, TEXT(spec->endpoint), TEXT(spec->bucket),
+	    INT(spec->server_as_prefix))) {
+		id = db_int(db, STMT_TARGET_FIND, 0);
+		db_done(db, STMT_TARGET_FIND);
+	}
+	return id;
+}
+
+static void
+load_exports(struct own *o, const struct run_spec *spec)
+{
+	const struct run_export *x;
+
+	DB_RUN0(&o->db, EXPORT_CLEAR);
+	o->exports = xcalloc(MAX(spec->export_count, (size_t)1),
+	    sizeof(*o->exports));
+	o->export_count = spec->export_count;
+	for (size_t i = 0; i < spec->export_count; i++) {
+		x = &spec->exports[i];
+		DB_RUN(&o->db, EXPORT_INSERT, TEXT(x->server), TEXT(x->share),
+		    TEXT(x->path), INT(i));
+		if (DB_ROW(&o->db, EXPORT_FIND, TEXT(x->path))) {
+			o->exports[i].id = db_int(&o->db, STMT_EXPORT_FIND, 0);
+			db_done(&o->db, STMT_EXPORT_FIND);
+		}
+		o->exports[i].path_len = strlen(x->path);
+	}
+}
+
+/* The crawl that this run continues, or 0. The backlog belongs to the last
+ * run, so it is that one or none. */
+static int64_t
+cut_crawl(struct own *o, const struct run_spec *spec)
+{
+	const enum stmt s = STMT_RUN_LAST;
+	struct db *db = &o->db;
+	int64_t crawl = 0;
+
+	if (!DB_ROW0(db, RUN_LAST))
+		return 0;
+	if (!spec->no_crawl && !spec->retry_failed &&
+	    str_eq(db_bytes(db, s, 2), str_of(op_name(spec->op))) &&
+	    db_int(db, s, 3) == o->target &&
+	    str_eq(db_bytes(db, s, 4), str_of(spec->scope)) &&
+	    !str_eq(db_bytes(db, s, 5), STR("complete")) &&
+	    clock_wall_ns() - db_int(db, s, 6) < CONTINUE_NS)
+		crawl = db_int(db, s, 1);
+	db_done(db, s);
+	return crawl;
+}
+
+static void
+insert_run(struct own *o, const struct run_spec *spec)
+{
+	DB_RUN(&o->db, RUN_INSERT, TEXT(op_name(spec->op)), INT(o->target),
+	    TEXT(spec->scope), TEXT(spec->command_line), INT(getpid()),
+	    INT(clock_wall_ns()), INT(o->next_result - 1));
+	if (o->db.err.kind != ERR_NONE)
+		return;
+	o->run = db_last_id(&o->db);
+	if (o->crawl == 0)
+		o->crawl = o->run;
+	DB_RUN(&o->db, RUN_CRAWL, INT(o->crawl), INT(o->run));
+}
+
+static void
+load_set(struct own *o, enum stmt s, struct idset *set)
+{
+	const struct value target = INT(o->target);
+	bool more = db_row(&o->db, s, &target, 1);
+
+	while (more) {
+		idset_add(set, db_int(&o->db, s, 0));
+		more = db_next(&o->db, s);
+	}
+}
+
+/* Queue what failed at this target in or after the given run. */
+static void
+queue_failed(struct own *o, const struct run_spec *spec, size_t export,
+    int64_t since, struct counts *n)
+{
+	const char *start = spec->exports[export].start;
+	const struct handle no_handle = { .len = 0 };
+	const enum stmt s = STMT_FAILED_LIST;
+	const struct value v[] = { INT(o->target), INT(OUTCOME_FAILED),
+	    INT(since), TEXT(start) };
+	bool more = db_row(&o->db, s, v, ARRAY_LEN(v));
+
+	while (more) {
+		/* The target may hold the bytes of this version: what failed
+		 * was the proof. */
+		core_queue(o, db_int(&o->db, s, 0), o->exports[export].id, 0,
+		    db_int(&o->db, s, 3) != 0 ? db_int(&o->db, s, 0) : 0,
+		    &no_handle);
+		n->found++;
+		n->queued++;
+		n->found_bytes += (uint64_t)db_int(&o->db, s, 2);
+		more = db_next(&o->db, s);
+	}
+	n->queued_bytes = n->found_bytes;
+}
+
+static void
+push_dir(struct own *o, int64_t dir, int64_t export)
+{
+	DB_RUN(&o->db, DIR_EXPORT, INT(export), INT(dir));
+	DB_RUN(&o->db, FRONTIER_PUSH, INT(dir), NOTHING, INT(0));
+}
+
+/* Directories that failed, or hold entries that the crawl could not take. */
+static void
+push_failed_dirs(struct own *o, const char *start, int64_t export)
+{
+	const struct value dirs[] = { TEXT(start) };
+	const struct value holders[] = { INT(o->target), TEXT(start) };
+	bool more = db_row(&o->db, STMT_FAILED_DIRS, dirs, 1);
+
+	while (more) {
+		push_dir(o, db_int(&o->db, STMT_FAILED_DIRS, 0), export);
+		more = db_next(&o->db, STMT_FAILED_DIRS);
+	}
+	more = db_row(&o->db, STMT_FAILED_HOLDERS, holders, 2);
+	while (more) {
+		push_dir(o, db_int(&o->db, STMT_FAILED_HOLDERS, 0), export);
+		more = db_next(&o->db, STMT_FAILED_HOLDERS);
+	}
+}
+
+/* Entries that no directory page brings are counted in a row of their own. */
+static void
+open_list(struct own *o)
+{
+	DB_RUN(&o->db, DIR_INSERT, INT(o->next_dir++), INT(0), NOTHING,
+	    TEXT(""));
+	o->dirs = xcalloc(1, sizeof(*o->dirs));
+	idset_init(&o->dirs->seen);
+}
+
+static void
+start_afresh(struct own *o, const struct run_spec *spec)
+{
+	struct counts n = { .found = 0 };
+
+	DB_RUN0(&o->db, TODO_CLEAR);
+	DB_RUN0(&o->db, FRONTIER_CLEAR);
+	o->next_todo = 1;
+	if (spec->no_crawl || spec->retry_failed)
+		open_list(o);
+	o->list_open = spec->no_crawl && !spec->retry_failed;
+	for (size_t i = 0; i < spec->export_count; i++) {
+		struct str start = str_of(spec->exports[i].start);
+
+		if (spec->retry_failed) {
+			push_failed_dirs(o, start.p, o->exports[i].id);
+			queue_failed(o, spec, i, 0, &n);
+		} else if (!spec->no_crawl) {
+			push_dir(o, core_dir(o, start, o->exports[i].id),
+			    o->exports[i].id);
+		}
+	}
+	if (n.found == 0)
+		return;
+	core_add_counts(&o->totals, &n);
+	core_add_list(o, &n);
+}
+
+/* What the earlier runs of the crawl found, and have done. */
+static void
+resume_totals(struct own *o)
+{
+	struct db *db = &o->db;
+	struct counts n = { .found = 0 };
+	uint64_t left = 0, gone = 0, done;
+
+	core_sum_dirs(o, &n);
+	if (DB_ROW(db, TODO_COUNT, INT(0))) {
+		left = (uint64_t)db_int(db, STMT_TODO_COUNT, 0);
+		db_done(db, STMT_TODO_COUNT);
+	}
+	if (DB_ROW(db, PRIOR_GONE, INT(o->target), INT(o->crawl),
+	    INT(o->run))) {
+		gone = (uint64_t)db_int(db, STMT_PRIOR_GONE, 0);
+		db_done(db, STMT_PRIOR_GONE);
+	}
+	done = n.queued - left - gone;
+	n.found -= gone;
+	n.unchanged += done;
+	n.queued = left;
+	core_add_counts(&o->totals, &n);
+}
+
+static void
+resume(struct own *o, const struct run_spec *spec, int64_t last_leased)
+{
+	struct counts n = { .found = 0 };
+	struct db *db = &o->db;
+
+	DB_RUN(db, AGAIN_DIRS, INT(o->crawl));
+	DB_RUN(db, AGAIN_RESET, INT(o->crawl));
+	DB_RUN(db, TODO_DONE, INT(last_leased), INT(o->target),
+	    INT(o->crawl));
+	DB_RUN0(db, TODO_REREAD);
+	for (size_t i = 0; i < spec->export_count; i++)
+		queue_failed(o, spec, i, o->crawl, &n);
+	resume_totals(o);
+}
+
+static void
+begin_run(struct catalog *c, void *arg)
+{
+	struct begin *b = arg;
+	struct own *o = &c->own;
+	int64_t last_leased;
+
+	core_reset_run(o);
+	o->over = false;
+	o->target = find_target(&o->db, b->spec);
+	DB_RUN0(&o->db, RUNS_DIED);
+	o->crawl = cut_crawl(o, b->spec);
+	b->info->continued = o->crawl != 0;
+	load_marks(o, &last_leased);
+	load_exports(o, b->spec);
+	DB_RUN0(&o->db, SETTLE_OPEN);
+	load_set(o, STMT_SETTLE_LIST, &o->settle);
+	load_set(o, STMT_UPLOAD_LIST, &o->uploads);
+	insert_run(o, b->spec);
+	if (b->info->continued)
+		resume(o, b->spec, last_leased);
+	else
+		start_afresh(o, b->spec);
+	DB_RUN0(&o->db, LEASE_CLEAR);
+	if (DB_ROW0(&o->db, FRONTIER_COUNT)) {
+		o->frontier_left = db_int(&o->db, STMT_FRONTIER_COUNT, 0);
+		db_done(&o->db, STMT_FRONTIER_COUNT);
+	}
+	b->info->run = o->run;
+	b->info->crawl = o->crawl;
+	b->info->target = o->target;
+}
+
+int
+catalog_begin_run(struct catalog *c, const struct run_spec *spec,
+    struct run_info *info, struct err *err)
+{
+	struct begin b = { spec, info };
+
+	memset(info, 0, sizeof(*info));
+	return core_call(c, begin_run, &b, err);
+}

@@ -1,0 +1,208 @@
+/*
+ * core.h: the inside of the catalog's thread. Only the files of this folder
+ * include it. What is in struct own belongs to that thread; struct shared is
+ * for everybody, under its lock.
+ */
+#ifndef CATALOG_CORE_H
+#define CATALOG_CORE_H
+
+#include <pthread.h>
+
+#include "catalog/catalog.h"
+#include "catalog/db.h"
+
+/* Numbers of a page, a directory, a run. */
+struct counts {
+	uint64_t found;
+	uint64_t found_bytes;
+	uint64_t unchanged;
+	uint64_t excluded;
+	uint64_t failed;
+	uint64_t queued;
+	uint64_t queued_bytes;
+};
+
+/* A directory that a crawl thread is reading; id 0: a list. */
+struct open_dir {
+	struct open_dir *next;
+	int64_t	 id;
+	int64_t	 frontier;
+	int64_t	 export;	/* id, not index */
+	bool	 started;	/* the frontier row says so */
+	struct idset seen;	/* objects of its pages so far */
+	struct counts counts;
+};
+
+struct open_item {
+	int64_t	 object;
+	int64_t	 todo;		/* its backlog row */
+	struct attrs attrs;
+	bool	 done;
+};
+/* A lease that is out. items are sorted by object. */
+struct open_lease {
+	struct open_lease *next;
+	int64_t	 id;
+	int64_t	 first;
+	int64_t	 last;
+	uint32_t epoch;
+	size_t	 count;
+	size_t	 left;		/* without a result */
+	struct open_item *items;
+};
+
+/* Somebody waits for directories or for a lease. */
+struct want {
+	struct mail mail;
+	struct mailbox *reply;
+	size_t	 max_count;
+	uint64_t max_bytes;
+};
+struct want_list {
+	struct mail *head;	/* struct want, linked by mail.next */
+	struct mail **tail;
+};
+
+/* A function to be run by the thread while the caller waits. */
+struct call {
+	struct mail mail;
+	void	 (*fn)(struct catalog *, void *arg);
+	void	*arg;
+	bool	 done;		/* under shared.lock */
+};
+
+/* An upload note on its way, with where it comes back to. */
+struct noted {
+	struct mail mail;
+	struct noted *next;	/* of those that wait for the commit */
+	struct upload_note *note;
+	struct mailbox *reply;
+};
+
+struct run_export_row {
+	int64_t	 id;
+	size_t	 path_len;	/* of the catalog path of its root */
+};
+
+struct own {
+	struct db db;
+	bool	 failed;	/* told everybody */
+	bool	 stopping;
+	uint64_t began_ms;	/* of the open transaction */
+	size_t	 results;	/* in it */
+	struct noted *acks;	/* wait for the commit */
+	struct want_list want_dirs;
+	struct want_list want_lease;
+
+	/* the run; run 0: none is going on */
+	int64_t	 run;
+	int64_t	 crawl;
+	int64_t	 target;
+	bool	 over;		/* the run has ended: nothing will come */
+	bool	 list_open;	/* --files-from: more pages come */
+	struct run_export_row *exports;
+	size_t	 export_count;
+	struct idset settle;	/* objects to be settled */
+	struct idset uploads;	/* objects that may have upload rows */
+	bool	 has_history;
+	int64_t	 next_object;
+	int64_t	 next_todo;
+	int64_t	 next_result;
+	int64_t	 next_dir;
+	int64_t	 first_object;	/* this and larger: made by this run */
+	int64_t	 first_new_dir;	/* this and larger: made by this run */
+	int64_t	 dir_cursor;	/* frontier rows up to it are handed out */
+	int64_t	 todo_cursor;	/* backlog rows up to it are leased */
+	int64_t	 trimmed;	/* backlog rows up to it are deleted */
+	int64_t	 frontier_left;
+	int64_t	 dirs_out;	/* of those, being read */
+	struct open_dir *dirs;
+	struct open_lease *leases;
+	struct totals totals;
+};
+
+struct catalog {
+	char	*path;
+	char	*temporary;	/* directory that goes at close; or NULL */
+	int	 lock_fd;
+	pthread_t thread;
+	struct mailbox *in;
+	struct mailbox *events;
+	struct own own;
+	struct {
+		pthread_mutex_t lock;
+		pthread_cond_t changed;
+		struct totals totals;
+		struct err err;
+		bool	 crawl_done;
+		int64_t	 target;	/* of the run */
+		int64_t	 first_object;
+	} shared;
+};
+
+enum {
+	MSG_CALL = 1,
+	MSG_WANT_DIRS,
+	MSG_WANT_LEASE,
+	MSG_PAGE,
+	MSG_RESULTS,
+	MSG_UPLOAD,
+	MSG_STOP
+};
+
+/* catalog.c */
+void	*catalog_thread(void *);
+/* Runs fn in the thread, in a transaction of its own; -1: the catalog has
+ * failed. */
+int	 core_call(struct catalog *, void (*fn)(struct catalog *, void *),
+	    void *arg, struct err *) MUST_USE;
+void	 core_begin(struct own *);
+void	 core_commit(struct catalog *);
+/* The counters into the run's row. */
+void	 core_count_run(struct own *);
+
+/* guard.c: is this a place for a catalog, and is it ours alone? */
+int	 guard_place(const char *path, struct err *) MUST_USE;
+int	 guard_lock(const char *path, int *ret_fd, struct err *) MUST_USE;
+int	 guard_file(const char *path, struct err *) MUST_USE;
+
+/* page.c */
+void	 core_page(struct catalog *, struct dir_page *);
+void	 core_open_dirs_free(struct own *);
+/* The directory's row, made with those above it if it is not there. */
+int64_t	 core_dir(struct own *, struct str path, int64_t export);
+void	 core_queue(struct own *, int64_t object, int64_t export,
+	    uint32_t flags, int64_t prev, const struct handle *);
+void	 core_failure(struct own *, int64_t object, int64_t dir,
+	    struct str path, const struct err *, unsigned attempts);
+/* Move the row to history; false if there is none. */
+bool	 core_retire(struct own *, int64_t object);
+/* A row with a new id; 0 if the path has one. */
+int64_t	 core_insert(struct own *, int64_t dir, struct str path,
+	    const struct attrs *, const char *why);
+void	 core_stat(struct own *, int64_t object, const struct attrs *);
+/* Adds to the row of what came from a list. */
+void	 core_add_list(struct own *, const struct counts *);
+void	 core_add_counts(struct totals *, const struct counts *);
+
+/* lease.c */
+void	 core_serve_dirs(struct catalog *);
+void	 core_serve_leases(struct catalog *);
+bool	 core_crawl_done(const struct own *);
+void	 core_trim(struct own *);
+
+/* result.c */
+void	 core_results(struct catalog *, struct results *);
+void	 core_upload(struct catalog *, struct noted *);
+void	 core_leases_free(struct own *);
+
+/* end.c */
+void	 core_reset_run(struct own *);
+/* Over the directories that this crawl has read. */
+void	 core_sum_dirs(struct own *, struct counts *);
+
+/* attrs of eight columns from the given one on: kind, size, mtime, ctime,
+ * ino, mode, uid, gid. */
+void	 core_attrs(const struct db *, enum stmt, int column, struct attrs *);
+
+#endif

@@ -1,0 +1,91 @@
+/*
+ * db.h: one SQLite connection and the named statements of schema/queries.sql.
+ *
+ * The first error of a connection stays (db.err): every later call does
+ * nothing, so a row of calls is checked once, at its end. One thread at a
+ * time.
+ */
+#ifndef CATALOG_DB_H
+#define CATALOG_DB_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "catalog/catalog.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+enum stmt {
+#define STMT(name, text) STMT_##name,
+#include "catalog/schema.inc"
+#undef STMT
+	STMT__MAX
+};
+
+#define DB_APPLICATION_ID 0x444d4341	/* "DMCA" */
+
+struct db {
+	struct sqlite3 *conn;
+	struct sqlite3_stmt *stmt[STMT__MAX];
+	char	*path;
+	struct err err;		/* kind NONE: all is well */
+	uint64_t rows;		/* written since db_begin */
+	bool	 in_transaction;
+};
+
+/* The writer's: creates the file if it is empty, climbs the ladder and
+ * prepares every statement. */
+int	 db_open_writer(struct db *, const char *path, struct err *) MUST_USE;
+/* Statements are prepared when they are used first. */
+int	 db_open_reader(struct db *, const char *path, struct err *) MUST_USE;
+void	 db_close(struct db *);
+
+/* Nothing happens if one is open, or none. */
+void	 db_begin(struct db *);
+void	 db_commit(struct db *);
+void	 db_rollback(struct db *);
+
+#define INT(v)		((struct value){ .type = VALUE_INTEGER, \
+			    .integer = (int64_t)(v) })
+#define TEXT(s)		db_text(s)
+#define BYTES(s)	((struct value){ .type = VALUE_TEXT, .bytes = (s) })
+#define BLOB(p, n)	((struct value){ .type = (n) > 0 ? VALUE_BLOB : \
+			    VALUE_NULL, .bytes = { (const char *)(p), (n) } })
+#define NOTHING		((struct value){ .type = VALUE_NULL })
+/* NULL is SQL's NULL. */
+struct value db_text(const char *);
+
+/* Run a statement to its end: DB_RUN(db, OBJECT_GONE, INT(run), INT(id)).
+ * The values are needed only during the call. */
+#define DB_RUN(db, name, ...) \
+	db_run((db), STMT_##name, (const struct value[]){ __VA_ARGS__ }, \
+	    sizeof((const struct value[]){ __VA_ARGS__ }) / \
+	    sizeof(struct value))
+#define DB_RUN0(db, name) db_run((db), STMT_##name, NULL, 0)
+void	 db_run(struct db *, enum stmt, const struct value *, size_t);
+
+/* First row; false if there is none or after an error. While it is true,
+ * columns can be read until db_next or db_done; what db_bytes gave lives as
+ * long. The values bound must live until the last db_next. */
+#define DB_ROW(db, name, ...) \
+	db_row((db), STMT_##name, (const struct value[]){ __VA_ARGS__ }, \
+	    sizeof((const struct value[]){ __VA_ARGS__ }) / \
+	    sizeof(struct value))
+#define DB_ROW0(db, name) db_row((db), STMT_##name, NULL, 0)
+bool	 db_row(struct db *, enum stmt, const struct value *, size_t);
+bool	 db_next(struct db *, enum stmt);
+void	 db_done(struct db *, enum stmt);
+int64_t	 db_int(const struct db *, enum stmt, int column);
+bool	 db_null(const struct db *, enum stmt, int column);
+struct str db_bytes(const struct db *, enum stmt, int column);
+/* A string of its own; NULL for NULL. */
+char	*db_strdup(const struct db *, enum stmt, int column);
+/* Rows that the last statement changed; the last row id it made. */
+int64_t	 db_changes(const struct db *);
+int64_t	 db_last_id(const struct db *);
+
+/* SQLite's code as an error of ours; the border table. */
+int	 db_fault(struct err *, int code, const char *path,
+	    const char *message);
+
+#endif

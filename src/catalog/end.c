@@ -1,0 +1,226 @@
+/*
+ * The end of a run: tombstones for what is gone, and the totals once more
+ * from rows.
+ */
+#include "catalog/core.h"
+#include "base/clock.h"
+
+struct end {
+	enum run_end how;
+	const char *reason;
+	struct run_closing *closing;
+};
+
+void
+core_reset_run(struct own *o)
+{
+	core_open_dirs_free(o);
+	core_leases_free(o);
+	idset_release(&o->settle);
+	idset_release(&o->uploads);
+	free(STEAL(o->exports));
+	o->export_count = 0;
+	o->run = 0;
+	o->crawl = 0;
+	o->list_open = false;
+	o->dir_cursor = 0;
+	o->todo_cursor = 0;
+	o->trimmed = 0;
+	o->frontier_left = 0;
+	o->dirs_out = 0;
+	memset(&o->totals, 0, sizeof(o->totals));
+}
+
+void
+core_sum_dirs(struct own *o, struct counts *n)
+{
+	const enum stmt s = STMT_SUM_DIRS;
+
+	if (!DB_ROW(&o->db, SUM_DIRS, INT(o->crawl)))
+		return;
+	n->found = (uint64_t)db_int(&o->db, s, 0);
+	n->found_bytes = (uint64_t)db_int(&o->db, s, 1);
+	n->unchanged = (uint64_t)db_int(&o->db, s, 2);
+	n->excluded = (uint64_t)db_int(&o->db, s, 3);
+	n->failed = (uint64_t)db_int(&o->db, s, 4);
+	n->queued = (uint64_t)db_int(&o->db, s, 5);
+	n->queued_bytes = (uint64_t)db_int(&o->db, s, 6);
+	db_done(&o->db, s);
+}
+
+/* Directories whose parent was read cleanly and no longer has them. */
+static void
+bury(struct own *o)
+{
+	struct db *db = &o->db;
+	bool more = DB_ROW(db, DIRS_GONE, INT(o->crawl));
+
+	while (more) {
+		int64_t id = db_int(db, STMT_DIRS_GONE, 0);
+		AUTOFREE char *path = db_strdup(db, STMT_DIRS_GONE, 1);
+
+		DB_RUN(db, DIR_TOMBSTONE, INT(o->run), INT(id), TEXT(path));
+		DB_RUN(db, SUBTREE_TOMBSTONE, INT(o->run), TEXT(path));
+		if (db->err.kind == ERR_NONE)
+			o->totals.gone += (uint64_t)db_changes(db);
+		more = db_next(db, STMT_DIRS_GONE);
+	}
+}
+
+static int64_t
+one_int(struct db *db, enum stmt s, const struct value *v, size_t n)
+{
+	int64_t number = 0;
+
+	if (db_row(db, s, v, n)) {
+		number = db_int(db, s, 0);
+		db_done(db, s);
+	}
+	return number;
+}
+
+static void
+add_outcomes(struct own *o, struct totals *t)
+{
+	const int64_t first = one_int(&o->db, STMT_RUN_FIRST_RESULT,
+	    &INT(o->run), 1);
+	bool more = DB_ROW(&o->db, SUM_RESULTS, INT(first), INT(o->run));
+
+	while (more) {
+		int64_t outcome = db_int(&o->db, STMT_SUM_RESULTS, 0);
+		uint64_t n = (uint64_t)db_int(&o->db, STMT_SUM_RESULTS, 1);
+
+		if (outcome == OUTCOME_MOVED) {
+			t->moved += n;
+			t->bytes += (uint64_t)db_int(&o->db,
+			    STMT_SUM_RESULTS, 2);
+		} else if (outcome == OUTCOME_UNCHANGED) {
+			t->unchanged += n;
+		} else if (outcome == OUTCOME_FAILED) {
+			t->failed += n;
+		} else if (outcome == OUTCOME_GONE) {
+			t->found -= n;
+		}
+		more = db_next(&o->db, STMT_SUM_RESULTS);
+	}
+}
+
+/* What the earlier runs of this crawl finished is unchanged now. */
+static void
+add_prior(struct own *o, struct totals *t)
+{
+	const int64_t first = one_int(&o->db, STMT_RUN_FIRST_RESULT,
+	    &INT(o->crawl), 1);
+	bool more;
+
+	if (o->run == o->crawl)
+		return;
+	more = DB_ROW(&o->db, SUM_PRIOR, INT(first), INT(o->target),
+	    INT(o->crawl), INT(o->run));
+	while (more) {
+		int64_t outcome = db_int(&o->db, STMT_SUM_PRIOR, 0);
+		uint64_t n = (uint64_t)db_int(&o->db, STMT_SUM_PRIOR, 1);
+
+		if (outcome == OUTCOME_MOVED || outcome == OUTCOME_UNCHANGED)
+			t->unchanged += n;
+		else if (outcome == OUTCOME_GONE)
+			t->found -= n;
+		more = db_next(&o->db, STMT_SUM_PRIOR);
+	}
+}
+
+static void
+count_again(struct own *o, struct totals *t)
+{
+	const struct value left[] = { INT(o->todo_cursor) };
+	const struct value open[] = { INT(o->todo_cursor), INT(o->target),
+	    INT(o->run) };
+	struct counts n = { .found = 0 };
+
+	memset(t, 0, sizeof(*t));
+	core_sum_dirs(o, &n);
+	core_add_counts(t, &n);
+	/* Directories that were cut have no numbers in their rows yet. */
+	for (const struct open_dir *d = o->dirs; d != NULL; d = d->next)
+		core_add_counts(t, &d->counts);
+	add_outcomes(o, t);
+	add_prior(o, t);
+	t->pending = (uint64_t)(one_int(&o->db, STMT_TODO_COUNT, left, 1) +
+	    one_int(&o->db, STMT_TODO_UNSETTLED, open, ARRAY_LEN(open)));
+	t->dirs = (uint64_t)one_int(&o->db, STMT_COUNT_DIRS,
+	    &INT(o->run), 1);
+	t->gone = o->totals.gone;
+	t->queued = o->totals.queued;
+	t->queued_bytes = o->totals.queued_bytes;
+}
+
+static void
+copy_text(struct db *db, int column, char *out, size_t size)
+{
+	str_escape(db_bytes(db, STMT_FAILURES_FIRST, column), out, size);
+}
+
+static void
+list_failures(struct own *o, struct run_closing *c)
+{
+	bool more = DB_ROW(&o->db, FAILURES_FIRST, INT(o->run));
+
+	while (more && c->failure_count < ARRAY_LEN(c->failures)) {
+		struct run_failure *f = &c->failures[c->failure_count++];
+
+		copy_text(&o->db, 0, f->path, sizeof(f->path));
+		copy_text(&o->db, 1, f->kind, sizeof(f->kind));
+		copy_text(&o->db, 2, f->reason, sizeof(f->reason));
+		more = db_next(&o->db, STMT_FAILURES_FIRST);
+	}
+	if (more)
+		db_done(&o->db, STMT_FAILURES_FIRST);
+}
+
+static void
+end_run(struct catalog *c, void *arg)
+{
+	static const char *const state[] = {
+		[RUN_COMPLETE] = "complete",
+		[RUN_INTERRUPTED] = "interrupted",
+		[RUN_FAILED] = "failed",
+	};
+	struct end *e = arg;
+	struct own *o = &c->own;
+	struct totals *t = &e->closing->totals;
+	struct db *db = &o->db;
+
+	if (o->run == 0)
+		return;
+	if (e->how == RUN_COMPLETE)
+		bury(o);
+	count_again(o, t);
+	e->closing->closes = t->found == t->moved + t->unchanged + t->failed +
+	    t->excluded + t->pending;
+	if (e->how == RUN_COMPLETE && t->pending > 0)
+		e->closing->closes = false;
+	list_failures(o, e->closing);
+	o->totals = *t;
+	core_count_run(o);
+	DB_RUN(db, RUN_END, INT(clock_wall_ns()), TEXT(state[e->how]),
+	    TEXT(e->reason), INT(o->run));
+	if (e->how == RUN_COMPLETE) {
+		DB_RUN0(db, TODO_CLEAR);
+		DB_RUN0(db, FRONTIER_CLEAR);
+		DB_RUN0(db, LEASE_CLEAR);
+		DB_RUN(db, SETTLE_CLEAR, INT(o->target));
+	}
+	core_reset_run(o);
+	o->totals = *t;
+	o->over = true;
+}
+
+int
+catalog_end_run(struct catalog *c, enum run_end how, const char *reason,
+    struct run_closing *closing, struct err *err)
+{
+	struct end e = { how, reason, closing };
+
+	memset(closing, 0, sizeof(*closing));
+	return core_call(c, end_run, &e, err);
+}

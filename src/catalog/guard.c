@@ -1,0 +1,171 @@
+/*
+ * The checks before a catalog is opened: its file system, its directory, its
+ * header, and that no other master has it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "catalog/core.h"
+
+#define SQLITE_HEADER 16	/* bytes of its magic string */
+
+/* WAL needs shared memory, which these do not have between hosts. FUSE is
+ * not among them: what is below it is unknown. */
+static const struct {
+	unsigned long magic;
+	const char *name;
+} network[] = {
+	{ NFS_SUPER_MAGIC, "NFS" },
+	{ SMB_SUPER_MAGIC, "SMB" },
+	{ CIFS_SUPER_MAGIC, "CIFS" },
+	{ SMB2_SUPER_MAGIC, "SMB" },
+	{ V9FS_MAGIC, "9p" },
+	{ CEPH_SUPER_MAGIC, "Ceph" },
+	{ AFS_SUPER_MAGIC, "AFS" },
+	{ CODA_SUPER_MAGIC, "Coda" },
+	{ NCP_SUPER_MAGIC, "NCP" },
+	{ 0x0bd00bd0, "Lustre" },
+	{ 0x47504653, "GPFS" },
+	{ 0x01161970, "GFS2" },
+	{ OCFS2_SUPER_MAGIC, "OCFS2" },
+};
+
+static char *
+directory_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (slash == NULL)
+		return xstrdup(".");
+	return slash == path ? xstrdup("/") :
+	    xstrndup(path, (size_t)(slash - path));
+}
+
+int
+guard_place(const char *path, struct err *err)
+{
+	AUTOFREE char *dir = directory_of(path);
+	struct statfs fs;
+
+	if (statfs(dir, &fs) == -1) {
+		if (errno == ENOENT || errno == ENOTDIR)
+			return err_set(err, ERR_CONFIG, errno, "catalog %s: "
+			    "directory %s does not exist", path, dir);
+		return err_errno(err, ERR_DENIED, errno, "catalog %s", path);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(network); i++)
+		if ((unsigned long)fs.f_type == network[i].magic)
+			return err_set(err, ERR_CONFIG, 0, "catalog %s is on "
+			    "a network file system (%s): it must be on a "
+			    "local one", path, network[i].name);
+	return 0;
+}
+
+static int
+open_fault(struct err *err, int code, const char *path)
+{
+	enum err_kind kind = ERR_CONFIG;
+
+	if (code == EACCES || code == EPERM || code == EROFS)
+		kind = ERR_DENIED;
+	else if (code == ENOSPC || code == EDQUOT || code == EMFILE ||
+	    code == ENFILE || code == EIO)
+		kind = ERR_RESOURCE;
+	return err_errno(err, kind, code, "catalog %s", path);
+}
+
+/* The pid that the holder wrote, or 0. */
+static int64_t
+read_pid(int fd)
+{
+	char text[24] = "";
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+
+	if (n <= 0)
+		return 0;
+	return strtoll(text, NULL, 10);
+}
+
+/* A lock of the open file and not of the process: it goes with its holder
+ * however that ends, and asking who has it does not take it. */
+static struct flock
+whole_file(void)
+{
+	return (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET };
+}
+
+int
+guard_lock(const char *path, int *ret_fd, struct err *err)
+{
+	AUTOFREE char *name = xasprintf("%s.lock", path);
+	int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	struct flock lock = whole_file();
+	char text[24];
+	int n;
+
+	if (fd == -1)
+		return open_fault(err, errno, name);
+	if (fcntl(fd, F_OFD_SETLK, &lock) == -1) {
+		err_set(err, ERR_DENIED, errno, "catalog %s is in use by "
+		    "another datamover (process %lld)", path,
+		    (long long)read_pid(fd));
+		close_fd(&fd);
+		return -1;
+	}
+	n = snprintf(text, sizeof(text), "%lld\n", (long long)getpid());
+	if (ftruncate(fd, 0) == -1 || pwrite(fd, text, (size_t)n, 0) == -1) {
+		open_fault(err, errno, name);
+		close_fd(&fd);
+		return -1;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+/* Makes the file if it is not there, and looks at its first bytes before
+ * SQLite does: what is not a database is not touched. */
+int
+guard_file(const char *path, struct err *err)
+{
+	CLEANUP(close_fd) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC,
+	    0640);
+	char head[SQLITE_HEADER];
+	struct stat st;
+	ssize_t n;
+
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return open_fault(err, errno, path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_CONFIG, 0,
+		    "catalog %s is not a file", path);
+	if (st.st_size == 0)
+		return 0;
+	n = pread(fd, head, sizeof(head), 0);
+	if (n == -1)
+		return open_fault(err, errno, path);
+	if ((size_t)n < sizeof(head) ||
+	    memcmp(head, "SQLite format 3", sizeof(head)) != 0)
+		return err_set(err, ERR_CONFIG, 0, "catalog %s is damaged "
+		    "(not a database); it was not touched: restore a copy or "
+		    "move it away", path);
+	return 0;
+}
+
+bool
+catalog_in_use(const char *path, int64_t *ret_pid)
+{
+	AUTOFREE char *name = xasprintf("%s.lock", path);
+	CLEANUP(close_fd) int fd = open(name, O_RDONLY | O_CLOEXEC);
+	struct flock lock = whole_file();
+
+	*ret_pid = 0;
+	if (fd == -1 || fcntl(fd, F_OFD_GETLK, &lock) == -1 ||
+	    lock.l_type == F_UNLCK)
+		return false;
+	*ret_pid = read_pid(fd);
+	return true;
+}

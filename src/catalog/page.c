@@ -1,0 +1,554 @@
+/*
+ * Pages of directories: what the crawl found, in the thread.
+ */
+#include "catalog/core.h"
+#include "base/clock.h"
+#include "model/key.h"
+
+struct page {
+	struct own *own;
+	struct dir_page *in;
+	struct open_dir *dir;
+	int64_t	 export;	/* id */
+	struct counts counts;
+	struct {		/* last directory of a list's entries */
+		struct buf path;
+		int64_t	 id;
+	} cache;
+};
+
+/* --- rows --- */
+
+void
+core_add_counts(struct totals *t, const struct counts *n)
+{
+	t->found += n->found;
+	t->found_bytes += n->found_bytes;
+	t->unchanged += n->unchanged;
+	t->excluded += n->excluded;
+	t->failed += n->failed;
+	t->queued += n->queued;
+	t->queued_bytes += n->queued_bytes;
+}
+
+static void
+add_counts(struct counts *to, const struct counts *n)
+{
+	to->found += n->found;
+	to->found_bytes += n->found_bytes;
+	to->unchanged += n->unchanged;
+	to->excluded += n->excluded;
+	to->failed += n->failed;
+	to->queued += n->queued;
+	to->queued_bytes += n->queued_bytes;
+}
+
+void
+core_attrs(const struct db *db, enum stmt s, int column, struct attrs *a)
+{
+	memset(a, 0, sizeof(*a));
+	a->kind = (enum entry_kind)db_int(db, s, column);
+	a->size = (uint64_t)db_int(db, s, column + 1);
+	a->mtime_ns = db_int(db, s, column + 2);
+	a->ctime_ns = db_int(db, s, column + 3);
+	a->ino = (uint64_t)db_int(db, s, column + 4);
+	a->mode = (uint32_t)db_int(db, s, column + 5);
+	a->uid = (uint32_t)db_int(db, s, column + 6);
+	a->gid = (uint32_t)db_int(db, s, column + 7);
+}
+
+void
+core_failure(struct own *o, int64_t object, int64_t dir, struct str path,
+    const struct err *err, unsigned attempts)
+{
+	DB_RUN(&o->db, FAILURE_INSERT, INT(o->run), INT(o->target),
+	    object == 0 ? NOTHING : INT(object), dir == 0 ? NOTHING : INT(dir),
+	    BYTES(path), TEXT(err_kind_name(err->kind)), INT(err->code),
+	    TEXT(err->msg), INT(attempts), INT(clock_wall_ns()));
+}
+
+bool
+core_retire(struct own *o, int64_t object)
+{
+	DB_RUN(&o->db, OBJECT_TO_HISTORY, INT(o->run), INT(object));
+	if (o->db.err.kind != ERR_NONE || db_changes(&o->db) == 0)
+		return false;
+	DB_RUN(&o->db, OBJECT_DELETE, INT(object));
+	o->has_history = true;
+	return true;
+}
+
+/* Name bytes that the path does not show as they are, or nothing. */
+static struct value
+raw_of(struct buf *raw, struct str path)
+{
+	if (memmem(path.p, path.len, "\xef\xbf\xbd", 3) == NULL ||
+	    key_to_path(raw, path) == -1 || str_eq(buf_str(raw), path))
+		return NOTHING;
+	return BLOB(raw->data, raw->len);
+}
+
+int64_t
+core_insert(struct own *o, int64_t dir, struct str path,
+    const struct attrs *a, const char *why)
+{
+	CLEANUP(buf_release) struct buf raw;
+	int64_t id = o->next_object;
+
+	buf_init(&raw, path.len);
+	DB_RUN(&o->db, OBJECT_INSERT, INT(id), INT(dir), BYTES(path),
+	    raw_of(&raw, path), INT(a->kind), INT(a->size), INT(a->mtime_ns),
+	    INT(a->ctime_ns), INT(a->ino), INT(a->mode), INT(a->uid),
+	    INT(a->gid), INT(o->run), TEXT(why));
+	if (o->db.err.kind != ERR_NONE || db_changes(&o->db) == 0)
+		return 0;
+	o->next_object++;
+	return id;
+}
+
+void
+core_queue(struct own *o, int64_t object, int64_t export, uint32_t flags,
+    int64_t prev, const struct handle *fh)
+{
+	if (idset_has(&o->settle, object))
+		flags |= ITEM_SETTLE;
+	DB_RUN(&o->db, TODO_INSERT, INT(o->next_todo++), INT(object),
+	    INT(export), INT(flags), prev == 0 ? NOTHING : INT(prev),
+	    BLOB(fh->data, fh->len));
+}
+
+static struct str
+parent_of(struct str path)
+{
+	while (path.len > 0 && path.p[path.len - 1] != '/')
+		path.len--;
+	if (path.len > 0)
+		path.len--;
+	return path;
+}
+
+int64_t
+core_dir(struct own *o, struct str path, int64_t export)
+{
+	struct str root, up;
+	int64_t id = 0, parent = 0;
+
+	if (DB_ROW(&o->db, DIR_FIND, BYTES(path))) {
+		id = db_int(&o->db, STMT_DIR_FIND, 0);
+		db_done(&o->db, STMT_DIR_FIND);
+	}
+	if (id != 0 || o->db.err.kind != ERR_NONE)
+		return id;
+	for (size_t i = 0; i < o->export_count; i++) {
+		if (o->exports[i].id != export)
+			continue;
+		root = path;
+		root.len = MIN(o->exports[i].path_len, path.len);
+		up = parent_of(path);
+		if (up.len >= root.len && path.len > root.len)
+			parent = core_dir(o, up, export);
+	}
+	id = o->next_dir++;
+	DB_RUN(&o->db, DIR_INSERT, INT(id), INT(export),
+	    parent == 0 ? NOTHING : INT(parent), BYTES(path));
+	return id;
+}
+
+/* --- entries --- */
+
+static int64_t
+dir_of_entry(struct page *p, struct str path)
+{
+	struct str dir = parent_of(path);
+
+	if (p->dir->id != 0)
+		return p->dir->id;
+	if (p->cache.id == 0 || !str_eq(buf_str(&p->cache.path), dir)) {
+		buf_clear(&p->cache.path);
+		if (buf_add(&p->cache.path, dir.p, dir.len) == -1)
+			return core_dir(p->own, dir, p->export);
+		p->cache.id = core_dir(p->own, dir, p->export);
+	}
+	return p->cache.id;
+}
+
+/* The newest version that the target holds of an earlier one, or 0. */
+static int64_t
+held_before(struct own *o, const char *path)
+{
+	int64_t id = 0;
+
+	if (o->has_history && DB_ROW(&o->db, HISTORY_HELD, INT(o->target),
+	    TEXT(path))) {
+		id = db_int(&o->db, STMT_HISTORY_HELD, 0);
+		db_done(&o->db, STMT_HISTORY_HELD);
+	}
+	return id;
+}
+
+struct row {
+	int64_t	 object;	/* 0: there is none */
+	struct attrs attrs;
+	bool	 gone;
+	bool	 excluded;
+	bool	 held;		/* by this run's target */
+};
+
+static struct row
+find_row(struct own *o, const char *path)
+{
+	struct row r = { .object = 0 };
+	struct db *db = &o->db;
+
+	if (DB_ROW(db, OBJECT_FIND, INT(o->target), TEXT(path))) {
+		r.object = db_int(db, STMT_OBJECT_FIND, 0);
+		core_attrs(db, STMT_OBJECT_FIND, 1, &r.attrs);
+		r.gone = db_int(db, STMT_OBJECT_FIND, 9) != 0;
+		r.excluded = !db_null(db, STMT_OBJECT_FIND, 10);
+		r.held = db_int(db, STMT_OBJECT_FIND, 11) != 0;
+		db_done(db, STMT_OBJECT_FIND);
+	}
+	return r;
+}
+
+static void
+count_queued(struct page *p, const struct attrs *a)
+{
+	p->counts.found++;
+	p->counts.found_bytes += a->size;
+	p->counts.queued++;
+	p->counts.queued_bytes += a->size;
+}
+
+/* A version that was not there before is queued. */
+static void
+queue_new(struct page *p, const struct page_entry *e, int64_t object)
+{
+	if (object == 0)
+		return;
+	idset_add(&p->dir->seen, object);
+	core_queue(p->own, object, p->export, e->flags,
+	    held_before(p->own, e->path), &e->fh);
+	count_queued(p, &e->attrs);
+}
+
+static int64_t
+insert(struct page *p, const struct page_entry *e, const char *why)
+{
+	struct str path = str_of(e->path);
+
+	return core_insert(p->own, dir_of_entry(p, path), path, &e->attrs,
+	    why);
+}
+
+/* The path has a row: whatever the crawl knew of it, the row decides. */
+static void
+queue_known(struct page *p, const struct page_entry *e)
+{
+	struct own *o = p->own;
+	struct row r = find_row(o, e->path);
+	bool same = !r.gone && attrs_same(&r.attrs, &e->attrs, false);
+
+	if (r.object == 0) {
+		queue_new(p, e, insert(p, e, NULL));
+		return;
+	}
+	if (idset_has(&p->dir->seen, r.object))
+		return;		/* came twice */
+	if (e->action == PAGE_QUEUE && !r.gone)
+		same = true;	/* inode = ignore: the crawl compared */
+	if (!same || e->action == PAGE_CHANGED) {
+		core_retire(o, r.object);
+		queue_new(p, e, insert(p, e, NULL));
+		return;
+	}
+	idset_add(&p->dir->seen, r.object);
+	if (r.excluded)
+		DB_RUN(&o->db, OBJECT_WHY, NOTHING, INT(r.object));
+	if (r.held && e->action == PAGE_NEW) {
+		p->counts.found++;
+		p->counts.found_bytes += e->attrs.size;
+		p->counts.unchanged++;
+		return;
+	}
+	core_queue(o, r.object, p->export, e->flags,
+	    r.held ? r.object : held_before(o, e->path), &e->fh);
+	count_queued(p, &e->attrs);
+}
+
+static void
+entry_queue(struct page *p, const struct page_entry *e)
+{
+	int64_t object = 0;
+
+	if (e->action == PAGE_NEW)
+		object = insert(p, e, NULL);
+	if (object != 0)
+		queue_new(p, e, object);
+	else
+		queue_known(p, e);
+}
+
+/* The entry's row, for one that isn't queued: 0 if it came twice. */
+static int64_t
+entry_row(struct page *p, const struct page_entry *e, const char *why)
+{
+	struct own *o = p->own;
+	struct row r = { .object = 0 };
+	int64_t object = 0;
+
+	if (e->object == 0)
+		object = insert(p, e, why);
+	if (object == 0)
+		r = find_row(o, e->path);
+	if (r.object != 0 && idset_has(&p->dir->seen, r.object))
+		return 0;
+	if (r.object == 0) {
+		if (object == 0)
+			object = insert(p, e, why);
+	} else if (r.gone || (why != NULL && r.held &&
+	    !attrs_same(&r.attrs, &e->attrs, false))) {
+		core_retire(o, r.object);
+		object = insert(p, e, why);
+	} else {
+		object = r.object;
+		if (why != NULL) {
+			DB_RUN(&o->db, OBJECT_WHY, TEXT(why), INT(object));
+			core_stat(o, object, &e->attrs);
+		}
+	}
+	if (object != 0)
+		idset_add(&p->dir->seen, object);
+	return object;
+}
+
+static void
+entry_excluded(struct page *p, const struct page_entry *e, const char *why)
+{
+	if (entry_row(p, e, why) == 0)
+		return;
+	p->counts.found++;
+	p->counts.excluded++;
+}
+
+static void
+entry_failed(struct page *p, const struct page_entry *e)
+{
+	struct own *o = p->own;
+	int64_t object = entry_row(p, e, NULL);
+
+	if (object == 0)
+		return;
+	DB_RUN(&o->db, RESULT_CRAWL_FAILED, INT(o->next_result++),
+	    INT(object), INT(o->target), INT(o->run), INT(e->attrs.size),
+	    INT(clock_wall_ns()), TEXT(e->err.msg));
+	core_failure(o, object, dir_of_entry(p, str_of(e->path)),
+	    str_of(e->path), &e->err, 1);
+	p->counts.found++;
+	p->counts.found_bytes += e->attrs.size;
+	p->counts.failed++;
+}
+
+static void
+entry(struct page *p, const struct page_entry *e)
+{
+	bool movable = e->attrs.kind == ENTRY_FILE ||
+	    (e->flags & ITEM_FOLLOW) != 0;
+
+	if (e->action == PAGE_FAILED)
+		entry_failed(p, e);
+	else if (e->action == PAGE_EXCLUDED)
+		entry_excluded(p, e, e->why == NULL ? "excluded" : e->why);
+	else if (!movable)
+		entry_excluded(p, e, entry_kind_name(e->attrs.kind));
+	else
+		entry_queue(p, e);
+}
+
+/* --- directories --- */
+
+static void
+subdirectory(struct page *p, const struct page_dir *d)
+{
+	struct own *o = p->own;
+	struct db *db = &o->db;
+	int64_t id = o->next_dir, export = p->export, run = 0;
+
+	DB_RUN(db, DIR_INSERT, INT(id), INT(export),
+	    p->dir->id == 0 ? NOTHING : INT(p->dir->id), TEXT(d->path));
+	if (db->err.kind != ERR_NONE)
+		return;
+	if (db_changes(db) == 1) {
+		o->next_dir++;
+	} else if (DB_ROW(db, DIR_FIND, TEXT(d->path))) {
+		id = db_int(db, STMT_DIR_FIND, 0);
+		run = db_int(db, STMT_DIR_FIND, 1);
+		export = db_int(db, STMT_DIR_FIND, 2);
+		db_done(db, STMT_DIR_FIND);
+	}
+	if (run >= o->crawl)
+		return;		/* read already: it came twice */
+	if (export != p->export)
+		DB_RUN(db, DIR_EXPORT, INT(p->export), INT(id));
+	DB_RUN(db, FRONTIER_PUSH, INT(id), BLOB(d->fh.data, d->fh.len),
+	    INT(0));
+	if (db->err.kind == ERR_NONE)
+		o->frontier_left += db_changes(db);
+}
+
+static void
+directory_failed(struct page *p)
+{
+	struct own *o = p->own;
+	AUTOFREE char *path = NULL;
+
+	if (DB_ROW(&o->db, DIR_PATH, INT(p->dir->id))) {
+		path = db_strdup(&o->db, STMT_DIR_PATH, 0);
+		db_done(&o->db, STMT_DIR_PATH);
+	}
+	core_failure(o, 0, p->dir->id, str_of(path == NULL ? "" : path),
+	    &p->in->err, 1);
+	p->counts.found++;
+	p->counts.failed++;
+}
+
+static void
+open_dir_free(struct open_dir *d)
+{
+	idset_release(&d->seen);
+	free(d);
+}
+
+void
+core_open_dirs_free(struct own *o)
+{
+	struct open_dir *next;
+
+	for (struct open_dir *d = STEAL(o->dirs); d != NULL; d = next) {
+		next = d->next;
+		open_dir_free(d);
+	}
+}
+
+static void
+close_directory(struct own *o, struct open_dir *d, bool clean)
+{
+	const struct counts *n = &d->counts;
+	struct open_dir **at = &o->dirs;
+
+	DB_RUN(&o->db, DIR_DONE, INT(o->run), INT(clean), INT(d->export),
+	    INT(n->found), INT(n->found_bytes), INT(n->unchanged),
+	    INT(n->excluded), INT(n->failed), INT(n->queued),
+	    INT(n->queued_bytes), INT(d->id));
+	DB_RUN(&o->db, FRONTIER_POP, INT(d->frontier));
+	o->frontier_left--;
+	o->dirs_out--;
+	o->totals.dirs++;
+	while (*at != d)
+		at = &(*at)->next;
+	*at = d->next;
+	open_dir_free(d);
+}
+
+void
+core_add_list(struct own *o, const struct counts *n)
+{
+	DB_RUN(&o->db, DIR_ADD, INT(o->run), INT(n->found),
+	    INT(n->found_bytes), INT(n->unchanged), INT(n->excluded),
+	    INT(n->failed), INT(n->queued), INT(n->queued_bytes), TEXT(""));
+}
+
+/* The numbers of the page go to where they are counted from again. */
+static void
+account(struct page *p)
+{
+	struct own *o = p->own;
+	struct open_dir *d = p->dir;
+	const struct counts *n = &p->counts;
+
+	core_add_counts(&o->totals, n);
+	if (d->id == 0) {
+		core_add_list(o, n);
+		if (p->in->last)
+			o->list_open = false;
+		return;
+	}
+	add_counts(&d->counts, n);
+	if (p->in->last) {
+		close_directory(o, d, p->in->err.kind == ERR_NONE);
+	} else if (!d->started) {
+		d->started = true;
+		DB_RUN(&o->db, FRONTIER_STARTED, INT(d->frontier));
+	}
+}
+
+static void
+apply(struct page *p)
+{
+	struct dir_page *in = p->in;
+	struct own *o = p->own;
+
+	for (size_t i = 0; i < in->entry_count; i++)
+		entry(p, &in->entries[i]);
+	for (size_t i = 0; i < in->dir_count; i++)
+		subdirectory(p, &in->dirs[i]);
+	for (size_t i = 0; i < in->kept_dir_count; i++)
+		DB_RUN(&o->db, DIR_KEPT, INT(o->crawl),
+		    TEXT(in->kept_dirs[i]));
+	for (size_t i = 0; i < in->gone_count; i++) {
+		DB_RUN(&o->db, OBJECT_GONE, INT(o->run), INT(in->gone[i]));
+		if (o->db.err.kind == ERR_NONE)
+			o->totals.gone += (uint64_t)db_changes(&o->db);
+	}
+	p->counts.found += in->unchanged + in->excluded;
+	p->counts.found_bytes += in->unchanged_bytes;
+	p->counts.unchanged += in->unchanged;
+	p->counts.excluded += in->excluded;
+	if (in->last && in->err.kind != ERR_NONE && p->dir->id != 0)
+		directory_failed(p);
+	account(p);
+}
+
+void
+core_page(struct catalog *c, struct dir_page *in)
+{
+	struct own *o = &c->own;
+	struct page p = { .own = o, .in = in };
+
+	for (p.dir = o->dirs; p.dir != NULL; p.dir = p.dir->next)
+		if (p.dir->id == in->dir)
+			break;
+	/* Of a directory that is not open: late, from a run that ended. */
+	if (p.dir != NULL && !o->failed && o->run != 0 &&
+	    (in->dir != 0 || in->export < o->export_count)) {
+		buf_init(&p.cache.path, 64 * KIB);
+		p.export = in->dir == 0 ? o->exports[in->export].id :
+		    p.dir->export;
+		apply(&p);
+		buf_release(&p.cache.path);
+	}
+	dir_page_free(&in);
+}
+
+void
+dir_page_free(struct dir_page **pp)
+{
+	struct dir_page *p = *pp;
+
+	if (p == NULL)
+		return;
+	for (size_t i = 0; i < p->entry_count; i++) {
+		free(p->entries[i].path);
+		free(p->entries[i].why);
+	}
+	for (size_t i = 0; i < p->dir_count; i++)
+		free(p->dirs[i].path);
+	for (size_t i = 0; i < p->kept_dir_count; i++)
+		free(p->kept_dirs[i]);
+	free(p->entries);
+	free(p->dirs);
+	free(p->kept_dirs);
+	free(p->gone);
+	free(p);
+	*pp = NULL;
+}

@@ -1,0 +1,246 @@
+/*
+ * What came of the items of a lease, and the rows of multipart uploads.
+ */
+#include "catalog/core.h"
+#include "base/clock.h"
+
+static void
+lease_release(struct open_lease *l)
+{
+	free(l->items);
+	free(l);
+}
+
+void
+core_leases_free(struct own *o)
+{
+	struct open_lease *next;
+
+	for (struct open_lease *l = STEAL(o->leases); l != NULL; l = next) {
+		next = l->next;
+		lease_release(l);
+	}
+}
+
+static struct open_item *
+find_item(struct open_lease *l, int64_t object)
+{
+	size_t low = 0, high = l->count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (l->items[mid].object < object)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < l->count && l->items[low].object == object ?
+	    &l->items[low] : NULL;
+}
+
+void
+core_stat(struct own *o, int64_t object, const struct attrs *a)
+{
+	DB_RUN(&o->db, OBJECT_STAT, INT(a->kind), INT(a->size),
+	    INT(a->mtime_ns), INT(a->ctime_ns), INT(a->ino), INT(a->mode),
+	    INT(a->uid), INT(a->gid), INT(object));
+}
+
+/* The file changed between crawl and read. The version that was crawled was
+ * never stored, so its row is corrected; unless a target holds it: then what
+ * was read is a version of its own. Returns the version's id. */
+static int64_t
+as_read(struct own *o, const struct open_item *it, const struct attrs *a)
+{
+	struct db *db = &o->db;
+	CLEANUP(free_ptr) char *path = NULL;
+	int64_t dir = 0, id;
+	bool held = false;
+
+	if (DB_ROW(db, OBJECT_HELD, INT(it->object))) {
+		held = true;
+		db_done(db, STMT_OBJECT_HELD);
+	}
+	if (held && DB_ROW(db, OBJECT_PLACE, INT(it->object))) {
+		path = db_strdup(db, STMT_OBJECT_PLACE, 0);
+		dir = db_int(db, STMT_OBJECT_PLACE, 1);
+		db_done(db, STMT_OBJECT_PLACE);
+	}
+	if (path == NULL || !core_retire(o, it->object)) {
+		core_stat(o, it->object, a);
+		return it->object;
+	}
+	id = core_insert(o, dir, str_of(path), a, NULL);
+	DB_RUN(db, TODO_OBJECT, INT(id), INT(it->todo));
+	return id;
+}
+
+static void
+store(struct own *o, const struct result *r, int64_t object, uint64_t size)
+{
+	bool held = r->outcome == OUTCOME_MOVED ||
+	    r->outcome == OUTCOME_UNCHANGED;
+
+	DB_RUN(&o->db, RESULT_INSERT, INT(o->next_result++), INT(object),
+	    INT(o->target), INT(o->run), INT(r->outcome), INT(held),
+	    INT(size), INT(clock_wall_ns()),
+	    BLOB(r->md5, r->has_md5 ? sizeof(r->md5) : 0),
+	    TEXT(r->etag[0] == '\0' ? NULL : r->etag),
+	    r->part_size == 0 ? NOTHING : INT(r->part_size),
+	    BLOB(r->part_md5s, r->part_md5s == NULL ? 0 :
+	    (size_t)r->part_count * 16), INT(r->attempts),
+	    TEXT(r->version_id),
+	    TEXT(r->err.kind == ERR_NONE ? NULL : r->err.msg));
+}
+
+static void
+note_failure(struct own *o, const struct result *r)
+{
+	struct db *db = &o->db;
+	AUTOFREE char *path = NULL;
+	int64_t dir = 0;
+
+	if (DB_ROW(db, OBJECT_PLACE, INT(r->object))) {
+		path = db_strdup(db, STMT_OBJECT_PLACE, 0);
+		dir = db_int(db, STMT_OBJECT_PLACE, 1);
+		db_done(db, STMT_OBJECT_PLACE);
+	}
+	core_failure(o, r->object, dir, str_of(path == NULL ? "" : path),
+	    &r->err, r->attempts);
+}
+
+static void
+count(struct own *o, const struct result *r, uint64_t size)
+{
+	struct totals *t = &o->totals;
+
+	switch (r->outcome) {
+	case OUTCOME_MOVED:
+		t->moved++;
+		t->bytes += size;
+		break;
+	case OUTCOME_UNCHANGED:
+		t->unchanged++;
+		break;
+	case OUTCOME_FAILED:
+		t->failed++;
+		note_failure(o, r);
+		break;
+	case OUTCOME_GONE:
+		/* Found by the crawl, but there was nothing to find. */
+		t->found--;
+		DB_RUN(&o->db, OBJECT_GONE, INT(o->run), INT(r->object));
+		t->gone++;
+		break;
+	}
+}
+
+static void
+settle_item(struct own *o, struct open_item *it, const struct result *r)
+{
+	bool read = r->attrs.kind == it->attrs.kind &&
+	    (r->outcome == OUTCOME_MOVED || r->outcome == OUTCOME_UNCHANGED);
+	uint64_t size = read ? r->attrs.size : it->attrs.size;
+	int64_t object = it->object;
+
+	if (read && !attrs_same(&r->attrs, &it->attrs, false))
+		object = as_read(o, it, &r->attrs);
+	store(o, r, object, size);
+	count(o, r, size);
+	it->done = true;
+}
+
+static void
+close_lease(struct own *o, struct open_lease *l)
+{
+	struct open_lease **at = &o->leases;
+
+	DB_RUN(&o->db, LEASE_END, INT(l->id));
+	while (*at != l)
+		at = &(*at)->next;
+	*at = l->next;
+	lease_release(l);
+}
+
+void
+core_results(struct catalog *c, struct results *in)
+{
+	struct own *o = &c->own;
+	struct open_lease *l = o->leases;
+
+	while (l != NULL && (l->id != in->lease || l->epoch != in->epoch))
+		l = l->next;
+	if (l == NULL || o->failed || o->run == 0) {
+		results_free(&in);	/* late: it was counted, or will be */
+		return;
+	}
+	for (size_t i = 0; i < in->count; i++) {
+		struct open_item *it = find_item(l, in->v[i].object);
+
+		if (it == NULL || it->done)
+			continue;
+		settle_item(o, it, &in->v[i]);
+		o->results++;
+		l->left--;
+	}
+	if (l->left == 0)
+		close_lease(o, l);
+	results_free(&in);
+}
+
+void
+upload_note_free(struct upload_note **np)
+{
+	struct upload_note *n = *np;
+
+	if (n == NULL)
+		return;
+	free(n->upload_id);
+	free(n);
+	*np = NULL;
+}
+
+static void
+wait_for_commit(struct own *o, struct noted *d)
+{
+	struct noted **at = &o->acks;
+
+	while (*at != NULL)
+		at = &(*at)->next;
+	d->next = NULL;
+	*at = d;
+}
+
+void
+core_upload(struct catalog *c, struct noted *d)
+{
+	struct own *o = &c->own;
+	struct upload_note *n = d->note;
+
+	if (!o->failed && o->run != 0) {
+		switch (n->event) {
+		case UPLOAD_INTENT:
+			idset_add(&o->uploads, n->object);
+			DB_RUN(&o->db, UPLOAD_INTENT, INT(n->object),
+			    INT(o->target), INT(n->server_sec),
+			    INT(n->part_size));
+			break;
+		case UPLOAD_CREATED:
+			DB_RUN(&o->db, UPLOAD_CREATED, TEXT(n->upload_id),
+			    INT(n->part_size), INT(n->object),
+			    INT(o->target));
+			break;
+		case UPLOAD_ENDED:
+			DB_RUN(&o->db, UPLOAD_ENDED, INT(n->object),
+			    INT(o->target));
+			break;
+		}
+		if (n->event == UPLOAD_INTENT && d->reply != NULL) {
+			wait_for_commit(o, d);
+			return;
+		}
+	}
+	upload_note_free(&d->note);
+	free(d);
+}

@@ -1,0 +1,176 @@
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "cmd/cmd.h"
+#include "report/exit_status.h"
+#include "report/summary.h"
+
+static const struct {
+	enum verb verb;
+	const char *name;
+	const char *usage;
+	const char *what;
+} verbs[] = {
+	{ VERB_PUT, "PUT", "PUT [options]",
+	    "Upload what the bucket doesn't hold yet of the configured NFS "
+	    "exports.\nAfter a kill or Ctrl-C the same command goes on." },
+	{ VERB_LIST, "LIST", "LIST [options]",
+	    "Print the keys of the configured shares that the bucket holds, "
+	    "one a line." },
+	{ VERB_STATUS, "status", "status [options]",
+	    "Show the last run: its state, what it counted, and whether it "
+	    "is going on." },
+	{ VERB_SQL, "sql", "sql [options] 'SELECT ...'",
+	    "Ask the catalog, also while a run is going on; see "
+	    "datamover-catalog(5)." },
+};
+
+static size_t
+find(enum verb verb)
+{
+	size_t i = 0;
+
+	while (verbs[i].verb != verb)
+		i++;
+	return i;
+}
+
+void
+cmd_help(enum verb verb)
+{
+	size_t i = find(verb);
+
+	printf("usage: datamover %s\n\n%s\n\n", verbs[i].usage,
+	    verbs[i].what);
+	options_help(stdout, verb);
+	if (verb == VERB_PUT)
+		fputs("\nSIZE is bytes, or 64K, 1.5GiB (powers of 1024), "
+		    "10MB (of 1000).\n", stdout);
+	fputs("\nMore is in datamover(1).\n", stdout);
+}
+
+int
+cmd_error(const char *verb, const struct err *err)
+{
+	char text[4 * sizeof(err->msg)];
+
+	fprintf(stderr, "datamover: %s: %s\n", verb,
+	    str_escape(str_of(err->msg), text, sizeof(text)));
+	if (err->kind == ERR_USAGE)
+		fprintf(stderr, "see datamover %s --help\n", verb);
+	return exit_status_of(err);
+}
+
+bool
+cmd_begin(struct options *o, enum verb verb, int argc, char **argv,
+    int *ret_status)
+{
+	struct err err = ERR_INIT;
+
+	if (options_parse(o, verb, argc, argv, &err) == -1) {
+		if (o->job.op != OP_NONE)
+			*ret_status = summary_error(&o->job, &err);
+		else
+			*ret_status = cmd_error(verbs[find(verb)].name, &err);
+		return false;
+	}
+	*ret_status = 0;
+	if (o->help)
+		cmd_help(verb);
+	else if (o->version)
+		puts("datamover " DATAMOVER_VERSION);
+	return !o->help && !o->version;
+}
+
+/* The directory and those above it. */
+static int
+make_directory(const char *path)
+{
+	AUTOFREE char *part = xstrdup(path);
+	struct stat st;
+
+	for (char *p = part + 1; *p != '\0'; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(part, 0755) == -1 && errno != EEXIST)
+			return -1;
+		*p = '/';
+	}
+	if (mkdir(part, 0750) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return -1;
+	if (stat(part, &st) == 0 && S_ISDIR(st.st_mode))
+		return 0;
+	errno = ENOTDIR;
+	return -1;
+}
+
+static enum log_level
+level_of(const char *name)
+{
+	if (strcmp(name, "DEBUG") == 0)
+		return LOG_DEBUG;
+	if (strcmp(name, "INFO") == 0)
+		return LOG_INFO;
+	if (strcmp(name, "WARNING") == 0)
+		return LOG_WARN;
+	return LOG_ERROR;
+}
+
+int
+cmd_open_log(const struct conf *c, const struct job *j, struct err *err)
+{
+	AUTOFREE char *path = xasprintf("%s/datamover.log", c->logging.path);
+	struct log_config lc = {
+		.file_level = j->debug ? LOG_DEBUG :
+		    level_of(c->logging.level),
+		.stderr_level = j->debug ? LOG_DEBUG : LOG_WARN,
+		.path = path,
+		.max_bytes = c->logging.max_log_file_size,
+		.backup_count = c->logging.log_file_backup_count,
+	};
+	int rc = make_directory(c->logging.path);
+
+	if (rc == -1)
+		err_errno(err, ERR_CONFIG, errno, "log directory %s",
+		    c->logging.path);
+	else
+		rc = log_open(&lc, err);
+	if (rc == -1) {
+		if (conf_origin_of(c, "logging", "path") != CONF_DEFAULT)
+			return -1;
+		lc.path = NULL;
+		if (log_open(&lc, NULL) == -1)
+			return -1;
+		log_event(LOG_WARN, "no-log-file", "%s (set path in [logging])",
+		    err->msg);
+		err_clear(err);
+	}
+	for (size_t i = 0; i < c->notices.n; i++)
+		log_event(LOG_WARN, "config", "%s", c->notices.v[i]);
+	return 0;
+}
+
+int
+cmd_find_catalog(const struct options *o, char **ret_path, struct err *err)
+{
+	struct conf c;
+	int rc;
+
+	if (o->catalog != NULL) {
+		*ret_path = xstrdup(o->catalog);
+		return 0;
+	}
+	rc = conf_load(&c, o->config, err);
+	if (rc == 0)
+		rc = conf_finish(&c, false, false, err);
+	if (rc == 0)
+		*ret_path = xstrdup(c.catalog.path);
+	else
+		err_wrap(err, "no --catalog is given");
+	conf_release(&c);
+	return rc;
+}

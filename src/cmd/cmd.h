@@ -1,0 +1,35 @@
+/*
+ * cmd.h: one function for each verb. argv[0] is the verb as it was written;
+ * each returns the exit status.
+ */
+#ifndef CMD_CMD_H
+#define CMD_CMD_H
+
+#include "cmd/options.h"
+
+#define DATAMOVER_VERSION "0.1.0"
+
+int	 cmd_put(int argc, char **argv);
+int	 cmd_list(int argc, char **argv);
+int	 cmd_status(int argc, char **argv);
+int	 cmd_sql(int argc, char **argv);
+
+/* --- for the verbs --- */
+
+/* Parse; true if the verb is to go on. Else *ret_status is the exit status:
+ * help or the version were shown, or a mistake was named. */
+bool	 cmd_begin(struct options *, enum verb, int argc, char **argv,
+	    int *ret_status);
+/* usage text of a verb, on standard output. */
+void	 cmd_help(enum verb);
+/* Open the log that the settings ask for. The default directory need not be
+ * writable: then there is a warning and no log file. */
+int	 cmd_open_log(const struct conf *, const struct job *, struct err *)
+	    MUST_USE;
+/* The catalog that status and sql look at. */
+int	 cmd_find_catalog(const struct options *, char **ret_path,
+	    struct err *) MUST_USE;
+/* "datamover: sql: what" on standard error; the exit status. */
+int	 cmd_error(const char *verb, const struct err *);
+
+#endif

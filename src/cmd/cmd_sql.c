@@ -1,0 +1,45 @@
+#include <unistd.h>
+
+#include "catalog/catalog.h"
+#include "cmd/cmd.h"
+#include "report/exit_status.h"
+#include "report/rows.h"
+
+static int
+query(const struct options *o, struct err *err)
+{
+	enum rows_format format = ROWS_TABLE;
+	struct catalog_view *view = NULL;
+	AUTOFREE char *path = NULL;
+	struct rows *rows;
+	int rc;
+
+	if (o->format != NULL && !rows_format_of(o->format, &format))
+		return err_set(err, ERR_USAGE, 0, "--format is table, csv, "
+		    "tsv or json, not \"%s\"", o->format);
+	if (cmd_find_catalog(o, &path, err) == -1 ||
+	    catalog_view_open(&view, path, err) == -1)
+		return -1;
+	rows = rows_new(stdout, format, isatty(STDOUT_FILENO) == 1);
+	rc = catalog_query(view, o->words[0], rows_take, rows, err);
+	/* A mistake in the query has printed nothing: there are no rows. */
+	if (rows_end(&rows) == -1 && rc == 0)
+		rc = err_set(err, ERR_RESOURCE, 0,
+		    "standard output can't be written");
+	catalog_view_close(&view);
+	return rc;
+}
+
+int
+cmd_sql(int argc, char **argv)
+{
+	struct err err = ERR_INIT;
+	struct options o;
+	int status;
+
+	if (cmd_begin(&o, VERB_SQL, argc, argv, &status) &&
+	    query(&o, &err) == -1)
+		status = cmd_error("sql", &err);
+	options_release(&o);
+	return status;
+}

@@ -1,0 +1,275 @@
+/* The settings as a whole: defaults, files, options. */
+#include <errno.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "conf/table.h"
+
+#define DEFAULT_INI	"/etc/dss/datamover/datamover.conf"
+#define DEFAULT_JSON	"/etc/dss/datamover/config.json"
+
+void
+strlist_add(struct strlist *l, const char *s)
+{
+	l->v = xreallocarray(l->v, l->n + 1, sizeof(*l->v));
+	l->v[l->n++] = xstrdup(s);
+}
+
+void
+strlist_clear(struct strlist *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->v[i]);
+	free(l->v);
+	l->v = NULL;
+	l->n = 0;
+}
+
+void
+conf_set_text(char **to, const char *text)
+{
+	free(*to);
+	*to = text == NULL || text[0] == '\0' ? NULL : xstrdup(text);
+}
+
+void
+conf_notice(struct conf *c, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	strlist_add(&c->notices, text);
+}
+
+/* A default may hold several values: ".snapshot, .zfs". */
+static void
+set_default(struct conf *c, const struct conf_row_info *row)
+{
+	const struct conf_place place = { "default", CONF_DEFAULT };
+	const char *p = row->def;
+
+	while (p != NULL) {
+		const char *end = row->kind == CONF_LIST ? strstr(p, ", ") :
+		    NULL;
+		struct str value = str_of(p);
+		struct err err = ERR_INIT;
+
+		if (end != NULL)
+			value.len = (size_t)(end - p);
+		/* A default that its own row refuses is a fault of ours. */
+		if (conf_assign(c, &place, row->section, row->key, value,
+		    &err) == -1)
+			abort();
+		p = end == NULL ? NULL : end + 2;
+	}
+}
+
+void
+conf_init(struct conf *c)
+{
+	memset(c, 0, sizeof(*c));
+	for (size_t i = 0; i < conf_table_len; i++)
+		set_default(c, &conf_table[i]);
+	c->fs_config.uid = geteuid();
+	c->fs_config.gid = getegid();
+}
+
+static void
+release_nfs(struct conf *c)
+{
+	for (size_t i = 0; i < c->fs_config.nfs_count; i++) {
+		free(c->fs_config.nfs[i].name);
+		free(c->fs_config.nfs[i].server);
+		strlist_clear(&c->fs_config.nfs[i].shares);
+	}
+	free(c->fs_config.nfs);
+	c->fs_config.nfs = NULL;
+	c->fs_config.nfs_count = 0;
+}
+
+void
+conf_release(struct conf *c)
+{
+	for (size_t i = 0; i < conf_table_len; i++) {
+		const struct conf_row_info *row = &conf_table[i];
+		char *at = (char *)c + row->offset;
+
+		if (conf_row_is_named(row))
+			continue;
+		if (row->kind == CONF_TEXT)
+			free(*(char **)at);
+		else if (row->kind == CONF_LIST)
+			strlist_clear((struct strlist *)at);
+	}
+	release_nfs(c);
+	for (size_t i = 0; i < c->dss_target_count; i++) {
+		free(c->dss_targets[i].name);
+		free(c->dss_targets[i].host);
+		strlist_clear(&c->dss_targets[i].nqns);
+	}
+	free(c->dss_targets);
+	free(c->file);
+	strlist_clear(&c->notices);
+	memset(c, 0, sizeof(*c));
+}
+
+static void
+close_file(FILE **f)
+{
+	if (*f != NULL)
+		fclose(*f);
+}
+
+int
+conf_read_file(const char *path, struct buf *out, bool *ret_open_to_all,
+    struct err *err)
+{
+	CLEANUP(close_file) FILE *f = fopen(path, "re");
+	char chunk[4096];
+	struct stat st;
+	size_t n;
+
+	if (f == NULL || fstat(fileno(f), &st) == -1)
+		return err_errno(err, ERR_CONFIG, errno, "%s", path);
+	if (ret_open_to_all != NULL)
+		*ret_open_to_all = S_ISREG(st.st_mode) &&
+		    (st.st_mode & (S_IROTH | S_IWOTH)) != 0;
+	buf_init(out, CONF_FILE_MAX);
+	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+		if (buf_add(out, chunk, n) == -1)
+			return err_set(err, ERR_CONFIG, 0, "%s: longer than "
+			    "%d bytes; is it the right file?", path,
+			    CONF_FILE_MAX);
+	if (ferror(f) != 0)
+		return err_errno(err, ERR_CONFIG, errno, "%s", path);
+	return 0;
+}
+
+/* A server or target without a name of its own has that of its section. */
+static void
+name_servers(struct conf *c)
+{
+	for (size_t i = 0; i < c->fs_config.nfs_count; i++) {
+		struct conf_nfs *nfs = &c->fs_config.nfs[i];
+
+		if (nfs->server == NULL)
+			nfs->server = xstrdup(nfs->name);
+	}
+	for (size_t i = 0; i < c->dss_target_count; i++) {
+		struct conf_dss_target *t = &c->dss_targets[i];
+
+		if (t->host == NULL)
+			t->host = xstrdup(t->name);
+	}
+}
+
+/* Settings of the original that mean nothing now: all in one notice. */
+static void
+notice_passed_over(struct conf *c)
+{
+	CLEANUP(buf_release) struct buf names;
+
+	buf_init(&names, 1024);
+	for (size_t i = 0; i < conf_table_len; i++)
+		if (conf_table[i].kind == CONF_NOTHING &&
+		    c->origin[i] == CONF_FILE)
+			buf_addf(&names, "%s [%s] %s", names.len == 0 ? "" :
+			    ",", conf_table[i].section, conf_table[i].key);
+	if (names.len > 0)
+		conf_notice(c, "%s: passed over, for these settings of the "
+		    "original mean nothing now:%s", c->file, names.data);
+}
+
+static int
+default_file(const char **ret, struct err *err)
+{
+	*ret = DEFAULT_INI;
+	if (access(DEFAULT_INI, F_OK) == 0)
+		return 0;
+	*ret = DEFAULT_JSON;
+	if (access(DEFAULT_JSON, F_OK) == 0)
+		return 0;
+	return err_set(err, ERR_CONFIG, 0, "no settings: there is no " \
+	    DEFAULT_INI "; make it from what \"datamover conf --example\" "
+	    "prints, or name a file with --config");
+}
+
+int
+conf_load(struct conf *c, const char *path, struct err *err)
+{
+	CLEANUP(buf_release) struct buf text = { .data = NULL };
+	bool open_to_all, json;
+	int rc;
+
+	conf_init(c);
+	if (path == NULL && default_file(&path, err) == -1)
+		return -1;
+	c->file = xstrdup(path);
+	if (conf_read_file(path, &text, &open_to_all, err) == -1)
+		return -1;
+	json = str_ends(str_of(path), STR(".json"));
+	rc = json ? conf_read_json(c, buf_str(&text), path, err) :
+	    conf_read_ini(c, buf_str(&text), path, err);
+	if (rc == -1)
+		return -1;
+	name_servers(c);
+	notice_passed_over(c);
+	if (open_to_all && (c->s3_storage.secret_key != NULL ||
+	    c->s3_storage.session_token != NULL ||
+	    c->client.password != NULL))
+		conf_notice(c, "%s holds a secret and is open to every user: "
+		    "chmod o= it", path);
+	return 0;
+}
+
+int
+conf_set(struct conf *c, const char *section, const char *key,
+    const char *value, const char *where, struct err *err)
+{
+	const struct conf_place place = { where, CONF_OPTION };
+
+	if (conf_assign(c, &place, section, key, str_of(value), err) == -1)
+		return -1;
+	name_servers(c);
+	return 0;
+}
+
+void
+conf_set_nfs(struct conf *c, const char *server, const char *share)
+{
+	struct conf_nfs *nfs = xcalloc(1, sizeof(*nfs));
+
+	release_nfs(c);
+	nfs->name = xstrdup(server);
+	nfs->server = xstrdup(server);
+	strlist_add(&nfs->shares, share);
+	c->fs_config.nfs = nfs;
+	c->fs_config.nfs_count = 1;
+}
+
+enum conf_origin
+conf_origin_of(const struct conf *c, const char *section, const char *key)
+{
+	const char *name;
+	const struct conf_row_info *row = conf_find_row(section, key, &name);
+
+	return row == NULL ? CONF_DEFAULT :
+	    (enum conf_origin)c->origin[row - conf_table];
+}
+
+bool
+conf_allows(const struct conf *c, const char *operation)
+{
+	const struct strlist *l = &c->general.operations;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (strcmp(l->v[i], operation) == 0 ||
+		    (strcmp(operation, "TEST") == 0 &&
+		    strcmp(l->v[i], "PUT") == 0))
+			return true;
+	return l->n == 0;
+}

@@ -1,0 +1,167 @@
+/* What can be checked and filled in only when all settings are known. */
+#include <unistd.h>
+
+#include "conf/table.h"
+
+static int
+bad_endpoint(const char *endpoint, const char *what, struct err *err)
+{
+	char shown[80];
+
+	/* What stands before an @ may be a password. */
+	str_escape(str_of(strchr(endpoint, '@') == NULL ? endpoint : "(...)"),
+	    shown, sizeof(shown));
+	return err_set(err, ERR_CONFIG, 0, "[s3_storage] endpoint = %s: %s",
+	    shown, what);
+}
+
+static int
+check_endpoint(char *endpoint, struct err *err)
+{
+	struct str s = str_of(endpoint);
+	const char *host;
+	size_t len;
+
+	while (s.len > 0 && endpoint[s.len - 1] == '/')
+		endpoint[--s.len] = '\0';
+	if (!str_starts(s, STR("http://")) && !str_starts(s, STR("https://")))
+		return bad_endpoint(endpoint, "begin it with http:// or "
+		    "https://", err);
+	host = strstr(endpoint, "://") + 3;
+	len = strcspn(host, "/?#@ \t\\");
+	if (len == 0)
+		return bad_endpoint(endpoint, "a host is missing; write "
+		    "http://HOST:PORT", err);
+	if (host[len] != '\0')
+		return bad_endpoint(endpoint, "only a host and a port may "
+		    "follow; write http://HOST:PORT", err);
+	for (const char *p = host; *p != '\0'; p++)
+		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f)
+			return bad_endpoint(endpoint, "no host is named so",
+			    err);
+	return 0;
+}
+
+/* Only what could change the meaning of a request: stores differ in what
+ * they allow. */
+static int
+check_bucket(const char *bucket, struct err *err)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	size_t len = strlen(bucket);
+	char shown[80];
+
+	if (len >= 3 && len <= 255 && strspn(bucket, allowed) == len &&
+	    strstr(bucket, "..") == NULL)
+		return 0;
+	str_escape(str_of(bucket), shown, sizeof(shown));
+	return err_set(err, ERR_CONFIG, 0, "[s3_storage] bucket = %s: no "
+	    "bucket is named so; write 3 to 63 letters, digits, dots and "
+	    "hyphens", shown);
+}
+
+int
+conf_check_s3(struct conf *c, bool required, struct err *err)
+{
+	struct strlist *endpoints = &c->s3_storage.endpoints;
+
+	for (size_t i = 0; i < endpoints->n; i++)
+		if (check_endpoint(endpoints->v[i], err) == -1)
+			return -1;
+	if (c->s3_storage.bucket != NULL &&
+	    check_bucket(c->s3_storage.bucket, err) == -1)
+		return -1;
+	if (!required)
+		return 0;
+	if (c->s3_storage.client_lib == CLIENT_LIB_DSS)
+		return err_set(err, ERR_CONFIG, 0, "[s3_storage] client_lib "
+		    "= dss_client: not in this version; with one S3 endpoint "
+		    "write client_lib = minio");
+	if (endpoints->n == 0)
+		return err_set(err, ERR_CONFIG, 0, "no S3 endpoint; set "
+		    "endpoint = http://HOST:PORT in [s3_storage]");
+	if (c->s3_storage.bucket == NULL)
+		return err_set(err, ERR_CONFIG, 0, "no bucket; set bucket = "
+		    "NAME in [s3_storage]");
+	return 0;
+}
+
+/* Where the state of a user who isn't root belongs (XDG). */
+static char *
+state_path(const char *name)
+{
+	const char *state = getenv("XDG_STATE_HOME");
+	const char *home = getenv("HOME");
+
+	/* The XDG rules: a relative path there is to be ignored. */
+	if (state != NULL && state[0] == '/')
+		return xasprintf("%s/datamover%s", state, name);
+	if (home != NULL && home[0] == '/')
+		return xasprintf("%s/.local/state/datamover%s", home, name);
+	return NULL;
+}
+
+static int
+fill_paths(struct conf *c, struct err *err)
+{
+	bool root = geteuid() == 0;
+
+	if (c->catalog.path == NULL)
+		c->catalog.path = root ?
+		    xstrdup("/var/lib/datamover/catalog.db") :
+		    state_path("/catalog.db");
+	if (c->logging.path == NULL)
+		c->logging.path = root ? xstrdup("/var/log/dss") :
+		    state_path("");
+	if (c->catalog.path == NULL)
+		return err_set(err, ERR_CONFIG, 0, "no place for the catalog: "
+		    "HOME is not set; set path in [catalog]");
+	return 0;
+}
+
+static void
+fill_workers(struct conf *c)
+{
+	long n;
+
+	if (c->client.workers > 0)
+		return;
+	n = sysconf(_SC_NPROCESSORS_ONLN);
+	c->client.workers = (unsigned)MAX(1, MIN(n, 16));
+}
+
+static int
+finish(struct conf *c, bool needs_s3, bool needs_nfs, struct err *err)
+{
+	if (conf_check_s3(c, needs_s3, err) == -1 ||
+	    conf_credentials(c, needs_s3, err) == -1 ||
+	    conf_check_shares(c, err) == -1)
+		return -1;
+	if (needs_nfs && c->fs_config.nfs_count == 0)
+		return err_set(err, ERR_CONFIG, 0, "no share; add [nfs "
+		    "SERVER] with share = /PATH, or use --nfs-server and "
+		    "--nfs-share");
+	if (c->message.port_index == c->message.port_status)
+		return err_set(err, ERR_CONFIG, 0, "[message] port_index and "
+		    "port_status are the same; choose two ports");
+	fill_workers(c);
+	return fill_paths(c, err);
+}
+
+int
+conf_finish(struct conf *c, bool needs_s3, bool needs_nfs, struct err *err)
+{
+	if (finish(c, needs_s3, needs_nfs, err) == -1)
+		return c->file == NULL ? -1 : err_wrap(err, "%s", c->file);
+	return 0;
+}
+
+void
+conf_advise(const struct conf *c, struct strlist *out)
+{
+	if (c->fs_config.mounted && c->fs_config.server_as_prefix)
+		strlist_add(out, "mounted = yes with server_as_prefix = yes: "
+		    "keys begin with the server, which the original left out "
+		    "here; for its keys set server_as_prefix = no");
+}

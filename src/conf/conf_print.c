@@ -1,0 +1,231 @@
+/* The settings as an INI file: those in force, a converted file, the example
+ * file. What is printed can be read again. */
+#include <inttypes.h>
+
+#include "conf/table.h"
+
+#define COLUMNS 78
+
+struct printer {
+	FILE	*f;
+	bool	 comments;
+	bool	 with_secrets;
+};
+
+/* "# " and words, in lines of at most COLUMNS. */
+static void
+print_comment(FILE *f, const char *text)
+{
+	size_t column = 0;
+
+	while (*text != '\0') {
+		size_t len = strcspn(text, " ");
+
+		if (column > 0 && column + 1 + len > COLUMNS) {
+			fputc('\n', f);
+			column = 0;
+		}
+		fputs(column == 0 ? "# " : " ", f);
+		fwrite(text, 1, len, f);
+		column += len + (column == 0 ? 2 : 1);
+		text += len;
+		text += strspn(text, " ");
+	}
+	fputc('\n', f);
+}
+
+/* "number of threads, 1 to 64; default 1". */
+static void
+describe(const struct conf_row_info *row, struct buf *b)
+{
+	const char *def = row->def_note != NULL ? row->def_note : row->def;
+
+	if (row->kind == CONF_LIST) {
+		buf_addstr(b, "once per line");
+	} else if (row->words != NULL) {
+		for (const struct conf_word *w = row->words; w->word; w++)
+			buf_addf(b, "%s%s", w == row->words ? "one of " :
+			    ", ", w->word);
+	} else if (row->kind == CONF_UINT) {
+		buf_addf(b, "number%s%s, %" PRIu64 " to %" PRIu64,
+		    row->unit[0] == '\0' ? "" : " of ", row->unit, row->min,
+		    row->max);
+	} else if (row->kind == CONF_SIZE) {
+		buf_addf(b, "size%s%s, ", row->unit[0] == '\0' ? "" : " ",
+		    row->unit);
+		conf_size_text(row->min, b);
+		buf_addstr(b, " to ");
+		conf_size_text(row->max, b);
+	} else {
+		buf_addstr(b, row->type);
+	}
+	buf_addf(b, "; default %s", def != NULL ? def : "empty");
+	if (row->later)
+		buf_addstr(b, "; for a later version");
+}
+
+static void
+explain(const struct printer *p, const struct conf_row_info *row)
+{
+	CLEANUP(buf_release) struct buf b;
+
+	buf_init(&b, 1024);
+	describe(row, &b);
+	fputc('\n', p->f);
+	print_comment(p->f, row->help);
+	print_comment(p->f, buf_str(&b).p);
+}
+
+static void
+print_value(const struct printer *p, const struct conf_row_info *row,
+    const char *value, bool is_default)
+{
+	fprintf(p->f, "%s%s =%s%s\n", is_default && p->comments ? "#" : "",
+	    row->key, value[0] == '\0' ? "" : " ", value);
+}
+
+/* The default as the table has it, whatever this machine makes of it. */
+static void
+print_default(const struct printer *p, const struct conf_row_info *row)
+{
+	const char *s = row->def == NULL ? "" : row->def;
+
+	for (;;) {
+		const char *end = row->kind == CONF_LIST ? strstr(s, ", ") :
+		    NULL;
+		AUTOFREE char *one = end == NULL ? xstrdup(s) :
+		    xstrndup(s, (size_t)(end - s));
+
+		print_value(p, row, one, true);
+		if (end == NULL)
+			return;
+		s = end + 2;
+	}
+}
+
+/* A value that the caller set or, without comments, every one in force. */
+static void
+print_row(const struct printer *p, const struct conf_row_info *row,
+    const void *base, bool is_default)
+{
+	CLEANUP(buf_release) struct buf b;
+	const struct strlist *l;
+
+	buf_init(&b, 2 * CONF_VALUE_MAX);
+	if (is_default && p->comments) {
+		print_default(p, row);
+		return;
+	}
+	if (row->kind == CONF_LIST) {
+		l = conf_row_list(row, base);
+		for (size_t i = 0; i < l->n; i++)
+			print_value(p, row, l->v[i], is_default);
+		if (l->n == 0 && !is_default)
+			print_value(p, row, "", false);
+		return;
+	}
+	if (!conf_row_text(row, base, &b)) {
+		if (!is_default)
+			print_value(p, row, "", false);
+		return;
+	}
+	print_value(p, row, row->secret && !p->with_secrets ? "(set)" :
+	    buf_str(&b).p, is_default);
+}
+
+/* All sections [nfs NAME], or [dss_targets NAME]: rows first to last - 1. */
+static void
+print_named(const struct printer *p, const struct conf *c, size_t first,
+    size_t last)
+{
+	const char *section = conf_table[first].section;
+	size_t count = conf_named_count(c, section);
+
+	for (size_t i = 0; i < MAX(count, (size_t)p->comments); i++) {
+		const char *name = "NAME";
+		const void *base = NULL;
+
+		if (i < count)
+			base = conf_named_at(c, section, i, &name);
+		fprintf(p->f, "\n%s[%.*s %s]\n", base == NULL ? "#" : "",
+		    (int)strcspn(section, " "), section, name);
+		for (size_t r = first; r < last; r++) {
+			const struct conf_row_info *row = &conf_table[r];
+			bool is_default = base == NULL;
+
+			if (row->kind == CONF_TEXT && base != NULL)
+				is_default = strcmp(*(char *const *)
+				    ((const char *)base + row->offset),
+				    name) == 0;
+			else if (base != NULL)
+				is_default = conf_row_list(row, base)->n == 0;
+			if (p->comments && i == 0)
+				explain(p, row);
+			if (!is_default || p->comments)
+				print_row(p, row, base, is_default);
+		}
+	}
+}
+
+void
+conf_print(const struct conf *c, FILE *f, bool comments, bool with_secrets)
+{
+	const struct printer p = { f, comments, with_secrets };
+	const char *section = "";
+
+	for (size_t i = 0; i < conf_table_len; i++) {
+		const struct conf_row_info *row = &conf_table[i];
+		size_t last = i;
+
+		if (conf_row_is_named(row)) {
+			while (last < conf_table_len && strcmp(
+			    conf_table[last].section, row->section) == 0)
+				last++;
+			print_named(&p, c, i, last);
+			i = last - 1;
+			section = "";
+			continue;
+		}
+		if (row->kind == CONF_NOTHING)
+			continue;
+		if (strcmp(section, row->section) != 0)
+			fprintf(f, "%s[%s]\n", i == 0 ? "" : "\n",
+			    row->section);
+		section = row->section;
+		if (comments)
+			explain(&p, row);
+		print_row(&p, row, c, c->origin[i] == CONF_DEFAULT);
+	}
+}
+
+void
+conf_print_example(FILE *f)
+{
+	static const char *const samples[][3] = {
+		{ "nfs filer.example.com", "share", "/export/home" },
+		{ "nfs filer.example.com", "share", "/export/projects" },
+		{ "s3_storage", "endpoint", "http://s3.example.com:9000" },
+		{ "s3_storage", "bucket", "bucket" },
+	};
+	struct conf c;
+
+	conf_init(&c);
+	for (size_t i = 0; i < ARRAY_LEN(samples); i++)
+		if (conf_set(&c, samples[i][0], samples[i][1], samples[i][2],
+		    "example", NULL) == -1)
+			abort();
+	print_comment(f, "datamover.conf: the settings of datamover(1); "
+	    "datamover.conf(5) explains them. Its place is "
+	    "/etc/dss/datamover/datamover.conf, unless --config names "
+	    "another.");
+	fputs("#\n", f);
+	print_comment(f, "Each setting stands here with its default, "
+	    "commented out, except the share, the endpoint and the bucket, "
+	    "which everybody has to set. A setting that may stand more than "
+	    "once has \"once per line\". Comments have lines of their own. "
+	    "Sizes: K, M, G and KiB, MiB, GiB are powers of 1024, KB, MB, GB "
+	    "of 1000.");
+	fputc('\n', f);
+	conf_print(&c, f, true, true);
+	conf_release(&c);
+}

@@ -1,0 +1,273 @@
+/*
+ * The settings, one row each. The INI reader, the JSON reader, conf_print,
+ * the example file and the checks of the manual all follow this table.
+ */
+#include "conf/table.h"
+
+#define AT(member)	offsetof(struct conf, member)
+#define AT_NFS(member)	offsetof(struct conf_nfs, member)
+#define AT_DSS(member)	offsetof(struct conf_dss_target, member)
+
+/* What a row says beside its type: when it is for, which values it takes. */
+#define LATER		.later = true
+#define SECRET		.secret = true
+#define RANGE(lo, hi)	.min = (lo), .max = (hi)
+#define WORDS(w)	.words = (w)
+#define NOTE(text)	.def_note = (text)
+
+#define ROW(s, k, t, kd, at, d, u, h, ...) \
+	{ .section = (s), .key = (k), .type = (t), .kind = (kd), \
+	  .offset = (at), .def = (d), .unit = (u), .help = (h), __VA_ARGS__ }
+#define YESNO(s, k, at, d, h, ...) \
+	ROW(s, k, "yes/no", CONF_BOOL, at, d, "", h, __VA_ARGS__)
+#define NUMBER(s, k, at, d, u, h, ...) \
+	ROW(s, k, "number", CONF_UINT, at, d, u, h, __VA_ARGS__)
+#define SIZE(s, k, at, d, u, h, ...) \
+	ROW(s, k, "size", CONF_SIZE, at, d, u, h, __VA_ARGS__)
+#define TEXT(s, k, at, d, h, ...) \
+	ROW(s, k, "text", CONF_TEXT, at, d, "", h, __VA_ARGS__)
+#define LIST(s, k, at, d, h, ...) \
+	ROW(s, k, "list", CONF_LIST, at, d, "", h, __VA_ARGS__)
+/* Known to the original, of no meaning here: named once and passed over. */
+#define NOTHING(s, k) \
+	ROW(s, k, "", CONF_NOTHING, 0, NULL, "", "", .later = false)
+/* A row without anything to add. */
+#define PLAIN		.later = false
+
+static const struct conf_word operations[] = {
+	{ "PUT", 1 }, { "LIST", 2 }, { "GET", 3 }, { "DEL", 4 },
+	{ "TEST", 5 }, { NULL, 0 }
+};
+static const struct conf_word nfs_versions[] = {
+	{ "auto", 0 }, { "3", 3 }, { "4", 4 }, { NULL, 0 }
+};
+static const struct conf_word inode_words[] = {
+	{ "compare", false }, { "ignore", true }, { NULL, 0 }
+};
+static const struct conf_word client_libs[] = {
+	{ "minio", CLIENT_LIB_MINIO }, { "boto3", CLIENT_LIB_BOTO3 },
+	{ "dss_client", CLIENT_LIB_DSS }, { NULL, 0 }
+};
+static const struct conf_word levels[] = {
+	{ "DEBUG", 0 }, { "INFO", 1 }, { "WARNING", 2 }, { "ERROR", 3 },
+	{ "EXCEPTION", 3 }, { "FATAL", 3 }, { NULL, 0 }
+};
+
+const struct conf_row_info conf_table[] = {
+	LIST("general", "operation", AT(general.operations), NULL,
+	    "An operation that this file allows: PUT, LIST, GET, DEL or TEST. "
+	    "Without any, all are allowed; TEST is where PUT is.",
+	    WORDS(operations)),
+	YESNO("general", "compaction", AT(general.compaction), "yes",
+	    "Compact the DSS targets after an operation, where dss_targets "
+	    "names any.", LATER),
+	SIZE("general", "limit_memory", AT(limit_memory), "0", "",
+	    "Memory for data on its way. 0: enough for the workers.",
+	    RANGE(0, 1024 * 1024 * MIB)),
+	SIZE("general", "bwlimit", AT(bwlimit), "0", "a second",
+	    "Send and fetch no faster than this, all workers together. "
+	    "0: no limit.", RANGE(0, 1024 * 1024 * MIB)),
+	NOTHING("general", "ip_address_family"),
+
+	TEXT("master", "host_or_ip_address", AT(master.host_or_ip_address),
+	    NULL, "The address that clients dial. Empty: the address that "
+	    "their SSH connection came from.", LATER),
+	NUMBER("master", "workers", AT(master.workers), "1", "threads",
+	    "Threads that crawl, each with many requests under way.",
+	    RANGE(1, 64)),
+	NUMBER("master", "max_index_size", AT(master.max_index_size), "1000",
+	    "objects", "At most so many objects in one batch of work.",
+	    RANGE(1, 100000)),
+	SIZE("master", "size", AT(master.size), "1GB", "",
+	    "At most so many bytes in one batch of work; one larger file is a "
+	    "batch of its own.", RANGE(MIB, 1024 * 1024 * MIB)),
+	NUMBER("master", "index_data_queue_size",
+	    AT(master.index_data_queue_size), "100000", "objects",
+	    "The crawl waits while so many objects wait for the catalog.",
+	    RANGE(1000, 10000000)),
+
+	LIST("client", "host", AT(client.hosts), NULL,
+	    "A host that moves data, by name or address. In JSON: "
+	    "clients_hosts_or_ip_addresses. Without any, this machine works "
+	    "alone.", LATER),
+	NUMBER("client", "workers", AT(client.workers), "0", "threads",
+	    "Threads that move data on each client, each with many requests "
+	    "under way. 0: one for each processor, at most 16.",
+	    RANGE(0, 256)),
+	TEXT("client", "user_id", AT(client.user_id), NULL,
+	    "The SSH user on the clients. Empty: the one who runs datamover.",
+	    LATER),
+	TEXT("client", "password", AT(client.password), NULL,
+	    "The SSH password. Empty: SSH keys. Better in password_file.",
+	    LATER, SECRET),
+	TEXT("client", "password_file", AT(client.password_file), NULL,
+	    "A file whose first line is the SSH password.", LATER),
+	TEXT("client", "identity_file", AT(client.identity_file), NULL,
+	    "The SSH private key. Empty: the agent and the usual files.",
+	    LATER),
+	TEXT("client", "path", AT(client.path), "datamover",
+	    "The datamover program on the clients.", LATER),
+	NOTHING("client", "max_index_size"),
+
+	NUMBER("message", "port_index", AT(message.port_index), "6000", "",
+	    "The master's TCP port for work.", RANGE(1, 65535), LATER),
+	NUMBER("message", "port_status", AT(message.port_status), "6001", "",
+	    "The master's TCP port for results and heartbeats.",
+	    RANGE(1, 65535), LATER),
+
+	NUMBER("socket_options", "connection_retry_delay",
+	    AT(socket_options.connection_retry_delay), "2", "seconds",
+	    "Between two attempts of a client to connect.", RANGE(1, 3600),
+	    LATER),
+	NUMBER("socket_options", "max_connection_time_threshold",
+	    AT(socket_options.max_connection_time_threshold), "300",
+	    "seconds", "A client gives up connecting after so long.",
+	    RANGE(1, 86400), LATER),
+	NUMBER("socket_options", "recv_timeout",
+	    AT(socket_options.recv_timeout), "30", "seconds",
+	    "A peer that is silent for so long is lost.", RANGE(5, 3600),
+	    LATER),
+	NOTHING("socket_options", "response_header_length"),
+
+	TEXT("nfs NAME", "server", AT_NFS(server), NULL,
+	    "The NFS server, by name or address. It is also the first part "
+	    "of the keys.", NOTE("NAME")),
+	LIST("nfs NAME", "share", AT_NFS(shares), NULL,
+	    "An export of that server, an absolute path; with mounted = yes "
+	    "the local path it is mounted at.", PLAIN),
+
+	YESNO("fs_config", "mounted", AT(fs_config.mounted), "no",
+	    "The shares are local paths already: read and write them there "
+	    "instead of speaking NFS.", PLAIN),
+	YESNO("fs_config", "server_as_prefix",
+	    AT(fs_config.server_as_prefix), "yes",
+	    "Keys begin with the server: H/S/a/b; no: S/a/b.", PLAIN),
+	NUMBER("fs_config", "nfsport", AT(fs_config.nfsport), "0", "",
+	    "The server's NFS port. 0: 2049, or what its rpcbind says.",
+	    RANGE(0, 65535)),
+	NUMBER("fs_config", "mountport", AT(fs_config.mountport), "0", "",
+	    "The port of its mount service (NFS version 3). With it and "
+	    "nfsport no rpcbind is asked. 0: ask rpcbind.",
+	    RANGE(0, 65535)),
+	ROW("fs_config", "nfs_version", "word", CONF_UINT,
+	    AT(fs_config.nfs_version), "auto", "",
+	    "The NFS version: 3, 4, or auto for 3 and then 4.",
+	    WORDS(nfs_versions)),
+	NUMBER("fs_config", "uid", AT(fs_config.uid), NULL, "",
+	    "The user number that the server is told.",
+	    RANGE(0, 4294967294), NOTE("that of the process")),
+	NUMBER("fs_config", "gid", AT(fs_config.gid), NULL, "",
+	    "The group number that the server is told.",
+	    RANGE(0, 4294967294), NOTE("that of the process")),
+	ROW("fs_config", "inode", "word", CONF_BOOL,
+	    AT(fs_config.ignore_inode), "compare", "",
+	    "A new inode number means a changed file (compare), or nothing "
+	    "(ignore: for FUSE mounts, whose numbers change).",
+	    WORDS(inode_words)),
+	NUMBER("fs_config", "timeout", AT(fs_config.timeout), "30",
+	    "seconds", "The limit of one NFS call.", RANGE(1, 3600)),
+	LIST("fs_config", "skip_dir", AT(fs_config.skip_dirs),
+	    ".snapshot, .zfs, ~snapshot",
+	    "The name of a directory that is left out wherever it stands, "
+	    "with all below. An empty value: none.", PLAIN),
+
+	ROW("s3_storage", "client_lib", "word", CONF_UINT,
+	    AT(s3_storage.client_lib), "minio", "",
+	    "The kind of store: minio and boto3 mean one S3 service; "
+	    "dss_client, a DSS cluster map, is for a later version.",
+	    WORDS(client_libs)),
+	LIST("s3_storage", "endpoint", AT(s3_storage.endpoints), NULL,
+	    "Where the S3 service is: http:// or https://, host, port. More "
+	    "than one: nodes of the same service, used in turn.", PLAIN),
+	TEXT("s3_storage", "bucket", AT(s3_storage.bucket), NULL,
+	    "The bucket. It must exist.", PLAIN),
+	TEXT("s3_storage", "access_key", AT(s3_storage.access_key), NULL,
+	    "The access key. Empty: AWS_ACCESS_KEY_ID, then the profile.",
+	    NOTE("from the environment")),
+	TEXT("s3_storage", "secret_key", AT(s3_storage.secret_key), NULL,
+	    "The secret key. Better in secret_key_file.", SECRET,
+	    NOTE("from the environment")),
+	TEXT("s3_storage", "secret_key_file",
+	    AT(s3_storage.secret_key_file), NULL,
+	    "A file whose first line is the secret key. Others must not be "
+	    "able to read it.", PLAIN),
+	TEXT("s3_storage", "session_token", AT(s3_storage.session_token),
+	    NULL, "The token of temporary credentials.", SECRET,
+	    NOTE("from the environment")),
+	TEXT("s3_storage", "profile", AT(s3_storage.profile), NULL,
+	    "Take the credentials from this section of ~/.aws/credentials.",
+	    NOTE("from the environment")),
+	TEXT("s3_storage", "region", AT(s3_storage.region), "us-east-1",
+	    "The region that requests are signed for.", PLAIN),
+	TEXT("s3_storage", "ca_file", AT(s3_storage.ca_file), NULL,
+	    "The certificates (PEM) that https endpoints are checked with. "
+	    "Empty: those of the system.", PLAIN),
+	YESNO("s3_storage", "path_style", AT(s3_storage.path_style), "yes",
+	    "The bucket stands in the path; no: in the host name.", PLAIN),
+	YESNO("s3_storage", "sign_payload", AT(s3_storage.sign_payload),
+	    "no", "Sign the data too (SHA-256), for stores that insist.",
+	    PLAIN),
+	SIZE("s3_storage", "part_size", AT(s3_storage.part_size), "8MiB",
+	    "", "Larger files are uploaded in parts of this size; files "
+	    "of more than 10,000 such parts in larger ones.",
+	    RANGE(5 * MIB, 5 * GIB)),
+	NUMBER("s3_storage", "max_inflight", AT(s3_storage.max_inflight),
+	    "32", "requests", "At most so many requests of one worker at a "
+	    "time.", RANGE(1, 1024)),
+	NUMBER("s3_storage", "retry_for", AT(s3_storage.retry_for), "300",
+	    "seconds", "A request that fails for a passing reason is tried "
+	    "again for so long.", RANGE(0, 86400)),
+	TEXT("s3_storage", "storage_class", AT(s3_storage.storage_class),
+	    NULL, "The storage class of new objects. Empty: the bucket's.",
+	    PLAIN),
+	TEXT("s3_storage", "sse", AT(s3_storage.sse), NULL,
+	    "Encryption by the store: AES256, aws:kms or aws:kms:KEY-ID. "
+	    "Empty: as the bucket says.", PLAIN),
+
+	TEXT("catalog", "path", AT(catalog.path), NULL,
+	    "The catalog, a file on a local file system; its directory must "
+	    "exist.", NOTE("/var/lib/datamover/catalog.db, for other users "
+	    "than root $XDG_STATE_HOME/datamover/catalog.db")),
+
+	TEXT("dss_targets", "installation_path", AT(dss_installation_path),
+	    "/usr/dss/nkv-target", "Where the DSS software is on the targets.",
+	    LATER),
+	TEXT("dss_targets NAME", "host", AT_DSS(host), NULL,
+	    "A DSS target to compact.", NOTE("NAME"), LATER),
+	LIST("dss_targets NAME", "nqn", AT_DSS(nqns), NULL,
+	    "A subsystem of that target.", LATER),
+
+	TEXT("logging", "path", AT(logging.path), NULL,
+	    "The directory for log files.", NOTE("/var/log/dss, for other "
+	    "users than root $XDG_STATE_HOME/datamover")),
+	ROW("logging", "level", "word", CONF_TEXT, AT(logging.level), "INFO",
+	    "", "How much is logged: DEBUG, INFO, WARNING or ERROR.",
+	    WORDS(levels)),
+	SIZE("logging", "max_log_file_size", AT(logging.max_log_file_size),
+	    "1MiB", "", "A log file that is larger is put aside.",
+	    RANGE(4 * KIB, 1024 * GIB)),
+	NUMBER("logging", "log_file_backup_count",
+	    AT(logging.log_file_backup_count), "5", "files",
+	    "So many log files that were put aside are kept.",
+	    RANGE(0, 1000)),
+
+	TEXT("environment", "target_dir", AT(environment.target_dir),
+	    "/usr/dss/nkv-datamover",
+	    "Where the compaction script is on the DSS targets.", LATER),
+	NOTHING("environment", "gcc_required"),
+	NOTHING("environment", "gcc_source"),
+	NOTHING("environment", "gcc_version"),
+
+	NOTHING("aws", "awslib_log_debug"),
+};
+const size_t conf_table_len = ARRAY_LEN(conf_table);
+
+_Static_assert(ARRAY_LEN(conf_table) <= CONF_ROWS_MAX,
+    "struct conf keeps the origin of each row");
+
+size_t
+conf_rows(const struct conf_row_info **ret)
+{
+	*ret = conf_table;
+	return conf_table_len;
+}

@@ -1,0 +1,57 @@
+/*
+ * crawl.h: crawl threads: read directories of the exports as streams, compare
+ * each entry with the catalog, and send pages of differences to it.
+ *
+ * A crawl ends by itself when the catalog has no directory left; each thread
+ * then sends MAIL_CRAWLED to the mailbox given.
+ */
+#ifndef CRAWL_CRAWL_H
+#define CRAWL_CRAWL_H
+
+#include "base/err.h"
+#include "base/mailbox.h"
+#include "catalog/catalog.h"
+#include "conf/conf.h"
+#include "model/filter.h"
+#include "model/job.h"
+#include "tree/tree.h"
+
+enum {
+	MAIL_CRAWLED = 300	/* struct mail alone: one thread has ended */
+};
+
+struct crawl_config {
+	struct catalog *catalog;
+	const struct tree_spec *exports;
+	const char *const *roots;	/* catalog path of each */
+	size_t	 export_count;
+	const struct err *export_errs;	/* an export that is known to be out
+					   of reach: kind is not NONE */
+	bool	 server_as_prefix;
+	bool	 follow_links;
+	bool	 checksum;	/* queue unchanged files too */
+	bool	 ignore_inode;
+	uint64_t min_size;
+	uint64_t max_size;
+	const struct filter *filter;	/* or NULL */
+	const struct strlist *skip_dirs; /* names of snapshot directories */
+	uint64_t retry_for_ms;
+	int64_t	 run;
+	struct mailbox *up;
+};
+
+struct crawl;
+
+/* What the config points to must live until crawl_free. */
+int	 crawl_start(struct crawl **, const struct crawl_config *,
+	    unsigned threads, struct err *) MUST_USE;
+/* One thread that looks up the names of a file instead (--files-from): a key
+ * or, when one export is configured, a path below it, one a line. "-": stdin.
+ * An unreadable file is ERR_USAGE. */
+int	 crawl_start_list(struct crawl **, const struct crawl_config *,
+	    const char *path, struct err *) MUST_USE;
+/* The threads end soon, with directories left. */
+void	 crawl_stop(struct crawl *);
+void	 crawl_free(struct crawl **);
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * crawl_int.h: inside the crawl room: one thread and the directories that it
+ * reads at the same time.
+ */
+#ifndef CRAWL_CRAWL_INT_H
+#define CRAWL_CRAWL_INT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/backoff.h"
+#include "crawl/crawl.h"
+#include "crawl/judge.h"
+
+struct crawler {
+	struct crawl *c;
+	pthread_t thread;
+	struct mailbox *in;	/* directories from the catalog */
+	struct catalog_reader *reader;
+	struct tree **trees;	/* by export */
+	struct pollfd *fds;
+	size_t	*fds_first;
+	struct reading *active;
+	size_t	 active_count;
+	bool	 asked;		/* for directories; the answer is to come */
+	bool	 end;		/* the catalog has no more */
+	struct rng rng;
+	FILE	*list;		/* --files-from, or NULL */
+};
+
+struct crawl {
+	struct crawl_config c;
+	struct crawler *v;
+	unsigned count;
+	_Atomic bool stopping;
+};
+
+/* A directory being read, or (list) the names of a file being looked up. */
+struct reading {
+	struct crawler *w;
+	struct reading *next;
+	struct dir_job job;
+	struct buf raw;		/* name bytes below the export's root */
+	struct buf path;	/* catalog path of the entry at hand */
+	size_t	 raw_len;	/* of the directory alone */
+	size_t	 path_len;
+	struct idset seen;	/* objects of the catalog that are there */
+	struct dir_page *page;
+	uint64_t fault_ms;	/* since when it fails */
+	unsigned tries;
+	uint64_t resume_at_ms;
+	bool	 listing;	/* callbacks will come */
+	unsigned links;		/* symlinks being looked up */
+	bool	 ended;		/* the listing ended ... */
+	struct err err;		/* ... so */
+};
+
+/* crawler.c */
+struct tree *crawler_tree(struct crawler *, unsigned export, struct err *);
+/* Wait for descriptors and serve the trees once. */
+void	 crawler_turn(struct crawler *, int timeout_ms);
+
+/* reading.c */
+struct reading *reading_new(struct crawler *, struct dir_job *);
+void	 reading_free(struct reading **);
+void	 reading_start(struct reading *);
+/* Judge one entry and put it on the page. fh lent. */
+void	 reading_entry(struct reading *, struct str name,
+	    const struct tree_entry *);
+/* The same for one that is left out, with the reason. */
+void	 reading_excluded(struct reading *, struct str name,
+	    const struct tree_entry *, const char *why);
+void	 reading_flush(struct reading *, bool last);
+/* True when it is done and reported. */
+bool	 reading_settle(struct reading *);
+
+/* links.c: --links follow */
+void	 link_follow(struct reading *, struct str name);
+
+/* list.c: --files-from */
+void	*list_main(void *);
+
+#endif

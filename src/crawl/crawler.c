@@ -1,0 +1,248 @@
+/*
+ * crawler.c: the crawl threads: each reads several directories at the same
+ * time, over its own connections.
+ */
+#include <errno.h>
+
+#include "base/clock.h"
+#include "crawl/crawl_int.h"
+#include "crypto/crypto.h"
+
+#define DIRS_MAX	8	/* read at the same time by one thread */
+#define TREE_FDS	2
+#define IDLE_MS		200
+
+struct tree *
+crawler_tree(struct crawler *w, unsigned export, struct err *err)
+{
+	const struct crawl_config *c = &w->c->c;
+
+	if (w->trees[export] != NULL)
+		return w->trees[export];
+	if (c->export_errs[export].kind != ERR_NONE) {
+		*err = c->export_errs[export];
+		return NULL;
+	}
+	if (tree_open(&w->trees[export], &c->exports[export], err) == -1)
+		return NULL;
+	return w->trees[export];
+}
+
+void
+crawler_turn(struct crawler *w, int timeout)
+{
+	size_t n = w->c->c.export_count, count = 0;
+
+	w->fds[count++] = (struct pollfd){ .fd = mailbox_fd(w->in),
+	    .events = POLLIN };
+	for (size_t i = 0; i < n; i++) {
+		int ms;
+
+		w->fds_first[i] = count;
+		if (w->trees[i] == NULL)
+			continue;
+		count += (size_t)tree_fds(w->trees[i], w->fds + count,
+		    TREE_FDS);
+		ms = tree_timeout_ms(w->trees[i]);
+		if (ms >= 0)
+			timeout = MIN(timeout, ms);
+	}
+	if (poll(w->fds, count, timeout) == -1)
+		count = 0;
+	for (size_t i = 0; i < n; i++) {
+		size_t first = w->fds_first[i];
+		size_t next = i + 1 < n ? w->fds_first[i + 1] : count;
+
+		if (w->trees[i] != NULL)
+			tree_service(w->trees[i], w->fds + first,
+			    count == 0 ? 0 : (int)(next - first));
+	}
+}
+
+static void
+take_dirs(struct crawler *w)
+{
+	struct mail *m = mailbox_take(w->in), *next;
+
+	for (; m != NULL; m = next) {
+		struct dir_batch *b = (struct dir_batch *)(void *)m;
+
+		next = m->next;
+		w->asked = false;
+		w->end = w->end || b->end;
+		for (size_t i = 0; i < b->count; i++) {
+			struct reading *r = reading_new(w, &b->v[i]);
+
+			r->next = w->active;
+			w->active = r;
+			w->active_count++;
+			reading_start(r);
+		}
+		dir_batch_free(&b);
+	}
+}
+
+static void
+settle_all(struct crawler *w)
+{
+	struct reading **rp = &w->active;
+
+	while (*rp != NULL) {
+		struct reading *r = *rp;
+
+		if (!reading_settle(r)) {
+			rp = &r->next;
+			continue;
+		}
+		*rp = r->next;
+		w->active_count--;
+		reading_free(&r);
+	}
+}
+
+static void *
+crawler_main(void *arg)
+{
+	struct crawler *w = arg;
+	struct crawl *c = w->c;
+	struct mail *done;
+
+	while (!atomic_load(&c->stopping)) {
+		if (!w->asked && !w->end && w->active_count < DIRS_MAX) {
+			w->asked = true;
+			catalog_want_dirs(c->c.catalog,
+			    DIRS_MAX - w->active_count, w->in);
+		}
+		take_dirs(w);
+		settle_all(w);
+		if (w->end && w->active_count == 0)
+			break;
+		crawler_turn(w, IDLE_MS);
+	}
+	done = xcalloc(1, sizeof(*done));
+	done->type = MAIL_CRAWLED;
+	if (!mailbox_put(c->c.up, done))
+		free(done);
+	return NULL;
+}
+
+static int
+crawler_init(struct crawler *w, struct crawl *c, struct err *err)
+{
+	size_t n = c->c.export_count;
+	uint64_t seed;
+
+	w->c = c;
+	w->in = mailbox_new(0);
+	w->trees = xcalloc(n, sizeof(*w->trees));
+	w->fds = xcalloc(1 + n * TREE_FDS, sizeof(*w->fds));
+	w->fds_first = xcalloc(n, sizeof(*w->fds_first));
+	random_bytes(&seed, sizeof(seed));
+	rng_seed(&w->rng, seed);
+	return catalog_reader_open(c->c.catalog, &w->reader, err);
+}
+
+/* After its thread has ended. */
+static void
+crawler_release(struct crawler *w)
+{
+	struct mail *m, *next;
+
+	for (size_t i = 0; i < w->c->c.export_count; i++)
+		tree_free(&w->trees[i]);
+	while (w->active != NULL) {
+		struct reading *r = w->active;
+
+		w->active = r->next;
+		reading_free(&r);
+	}
+	for (m = mailbox_take(w->in); m != NULL; m = next) {
+		struct dir_batch *b = (struct dir_batch *)(void *)m;
+
+		next = m->next;
+		dir_batch_free(&b);
+	}
+	mailbox_free(&w->in);
+	catalog_reader_close(&w->reader);
+	free(w->trees);
+	free(w->fds);
+	free(w->fds_first);
+	if (w->list != NULL && w->list != stdin)
+		fclose(w->list);
+}
+
+static int
+start(struct crawl **ret, const struct crawl_config *config, unsigned threads,
+    void *(*main_fn)(void *), FILE *list, struct err *err)
+{
+	struct crawl *c = xcalloc(1, sizeof(*c));
+	int rc = 0;
+
+	c->c = *config;
+	c->v = xcalloc(threads, sizeof(*c->v));
+	c->v[0].list = list;
+	while (rc == 0 && c->count < threads) {
+		struct crawler *w = &c->v[c->count];
+		int no;
+
+		rc = crawler_init(w, c, err);
+		if (rc == -1) {
+			crawler_release(w);
+			break;
+		}
+		no = pthread_create(&w->thread, NULL, main_fn, w);
+		if (no != 0) {
+			crawler_release(w);
+			rc = err_errno(err, ERR_RESOURCE, no, "crawl thread");
+			break;
+		}
+		c->count++;
+	}
+	if (rc == -1)
+		crawl_free(&c);
+	else
+		*ret = c;
+	return rc;
+}
+
+int
+crawl_start(struct crawl **ret, const struct crawl_config *c, unsigned threads,
+    struct err *err)
+{
+	return start(ret, c, threads, crawler_main, NULL, err);
+}
+
+int
+crawl_start_list(struct crawl **ret, const struct crawl_config *c,
+    const char *path, struct err *err)
+{
+	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+
+	if (f == NULL)
+		return err_errno(err, ERR_USAGE, errno, "--files-from %s",
+		    path);
+	return start(ret, c, 1, list_main, f, err);
+}
+
+void
+crawl_stop(struct crawl *c)
+{
+	atomic_store(&c->stopping, true);
+}
+
+void
+crawl_free(struct crawl **cp)
+{
+	struct crawl *c = *cp;
+
+	if (c == NULL)
+		return;
+	crawl_stop(c);
+	for (unsigned i = 0; i < c->count; i++)
+		pthread_join(c->v[i].thread, NULL);
+	for (unsigned i = 0; i < c->count; i++)
+		crawler_release(&c->v[i]);
+	free(c->v);
+	free(c);
+	*cp = NULL;
+}

@@ -1,0 +1,66 @@
+#include "crawl/judge.h"
+
+#include "model/key.h"
+
+static bool
+in_list(const struct strlist *l, struct str name)
+{
+	for (size_t i = 0; l != NULL && i < l->n; i++)
+		if (str_eq(str_of(l->v[i]), name))
+			return true;
+	return false;
+}
+
+const char *
+judge_excluded(const struct crawl_config *c, struct str rel, struct str name,
+    const struct attrs *a, char buf[120])
+{
+	const char *pattern;
+
+	if (a->kind == ENTRY_DIR && in_list(c->skip_dirs, name))
+		return "snapshot directory";
+	pattern = c->filter == NULL ? NULL :
+	    filter_excludes(c->filter, rel, a->kind == ENTRY_DIR);
+	if (pattern != NULL) {
+		snprintf(buf, 120, "excluded by pattern %s", pattern);
+		return buf;
+	}
+	if (a->kind == ENTRY_DIR)
+		return NULL;
+	if (a->kind != ENTRY_FILE)
+		return entry_kind_name(a->kind);
+	if (a->size < c->min_size)
+		return "smaller than --min-size";
+	if (a->size > c->max_size)
+		return "larger than --max-size";
+	return NULL;
+}
+
+enum verdict
+judge(const struct crawl_config *c, const struct attrs *a,
+    const struct known *k, struct str key, const char *why, struct err *err)
+{
+	bool live = k != NULL && !k->tombstone;
+	bool same = live && attrs_same(a, &k->attrs, c->ignore_inode) &&
+	    a->mode == k->attrs.mode && a->uid == k->attrs.uid &&
+	    a->gid == k->attrs.gid;
+
+	if (why != NULL) {
+		if (live && k->excluded && strcmp(k->why, why) == 0)
+			return VERDICT_EXCLUDED_SAME;
+		return VERDICT_EXCLUDED;
+	}
+	if (key.len > KEY_MAX) {
+		err_set(err, ERR_INVALID, 0, "the key has %zu bytes, S3 holds "
+		    "at most %d", key.len, KEY_MAX);
+		return VERDICT_FAILED;
+	}
+	if (k == NULL)
+		return VERDICT_NEW;
+	/* Included again, or never here: what we saw of it does not count. */
+	if (!same || k->excluded)
+		return VERDICT_CHANGED;
+	if (!k->stored || c->checksum)
+		return VERDICT_QUEUE;
+	return VERDICT_UNCHANGED;
+}

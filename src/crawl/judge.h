@@ -1,0 +1,30 @@
+/*
+ * judge.h: what becomes of one entry: the diff of a directory. Pure.
+ */
+#ifndef CRAWL_JUDGE_H
+#define CRAWL_JUDGE_H
+
+#include "crawl/crawl.h"
+
+enum verdict {
+	VERDICT_UNCHANGED = 0,	/* known, the same, stored: no row */
+	VERDICT_EXCLUDED_SAME,	/* excluded before, for the same reason */
+	VERDICT_NEW,
+	VERDICT_CHANGED,
+	VERDICT_QUEUE,		/* known and the same, to be moved still */
+	VERDICT_EXCLUDED,	/* row with the reason why */
+	VERDICT_FAILED		/* row and failure */
+};
+
+/* Why the entry is left out, or NULL; rel is the path below the export's
+ * root. The text lasts as long as config and entry, or sits in buf. */
+const char *judge_excluded(const struct crawl_config *, struct str rel,
+	    struct str name, const struct attrs *, char buf[120]);
+
+/* known is NULL if the catalog has no such path. why is judge_excluded's. A
+ * key that S3 can't hold is FAILED, with err. */
+enum verdict judge(const struct crawl_config *, const struct attrs *,
+	    const struct known *, struct str key, const char *why,
+	    struct err *);
+
+#endif

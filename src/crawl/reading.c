@@ -1,0 +1,376 @@
+/*
+ * reading.c: one directory: its stream of entries becomes pages of
+ * differences.
+ */
+#include "base/clock.h"
+#include "crawl/crawl_int.h"
+#include "model/key.h"
+
+#define PAGE_ENTRIES	256
+#define PATH_BYTES_MAX	(64 * KIB)
+#define BACKOFF_BASE_MS	200
+#define BACKOFF_CAP_MS	10000
+
+struct reading *
+reading_new(struct crawler *w, struct dir_job *job)
+{
+	struct reading *r = xcalloc(1, sizeof(*r));
+	const char *root = w->c->c.roots[job->export];
+	size_t skip = strlen(root);
+
+	r->w = w;
+	r->job = *job;
+	r->job.path = STEAL(job->path);
+	buf_init(&r->raw, PATH_BYTES_MAX);
+	buf_init(&r->path, PATH_BYTES_MAX * 5);
+	idset_init(&r->seen);
+	buf_addstr(&r->path, r->job.path);
+	r->path_len = r->path.len;
+	if (r->path.len > skip + 1 && key_to_path(&r->raw,
+	    (struct str){ r->path.data + skip + 1, r->path.len - skip - 1 }) ==
+	    -1)
+		err_set(&r->err, ERR_INVALID, 0, "its path is too long");
+	r->raw_len = r->raw.len;
+	return r;
+}
+
+void
+reading_free(struct reading **rp)
+{
+	struct reading *r = *rp;
+
+	if (r == NULL)
+		return;
+	free(r->job.path);
+	buf_release(&r->raw);
+	buf_release(&r->path);
+	idset_release(&r->seen);
+	dir_page_free(&r->page);
+	free(r);
+	*rp = NULL;
+}
+
+/* --- pages --- */
+
+static struct dir_page *
+page_of(struct reading *r)
+{
+	if (r->page == NULL) {
+		r->page = xcalloc(1, sizeof(*r->page));
+		r->page->dir = r->job.dir;
+		r->page->export = r->job.export;
+	}
+	return r->page;
+}
+
+/* Make room for one more: a page of an unchanged directory holds nothing, so
+ * its arrays grow as they are needed, in powers of two. */
+static void *
+room(void *array, size_t count, size_t size)
+{
+	if ((count & (count - 1)) != 0)
+		return array;
+	return xreallocarray(array, count == 0 ? 1 : count * 2, size);
+}
+
+void
+reading_flush(struct reading *r, bool last)
+{
+	struct dir_page *p;
+
+	if (r->page == NULL && !last)
+		return;
+	p = page_of(r);
+	p->last = last;
+	r->page = NULL;
+	catalog_put_page(r->w->c->c.catalog, p);
+}
+
+static void
+flush_if_full(struct reading *r)
+{
+	const struct dir_page *p = r->page;
+
+	if (p->entry_count == PAGE_ENTRIES || p->dir_count == PAGE_ENTRIES ||
+	    p->kept_dir_count == PAGE_ENTRIES || p->gone_count == PAGE_ENTRIES)
+		reading_flush(r, false);
+}
+
+static void
+add_entry(struct reading *r, enum page_action action, int64_t object,
+    const struct tree_entry *e, const char *why, const struct err *err)
+{
+	struct dir_page *p = page_of(r);
+	struct page_entry *pe;
+
+	p->entries = room(p->entries, p->entry_count, sizeof(*p->entries));
+	pe = &p->entries[p->entry_count++];
+	memset(pe, 0, sizeof(*pe));
+	pe->action = action;
+	pe->object = object;
+	pe->path = xmemdup(r->path.data, r->path.len + 1);
+	pe->attrs = e->attrs;
+	pe->fh = e->fh;
+	pe->flags = action == PAGE_QUEUE && r->w->c->c.checksum ?
+	    ITEM_CHECKSUM : 0;
+	pe->why = why == NULL ? NULL : xstrdup(why);
+	if (err != NULL)
+		pe->err = *err;
+	flush_if_full(r);
+}
+
+static void
+add_dir(struct reading *r, const struct tree_entry *e)
+{
+	struct dir_page *p = page_of(r);
+	struct page_dir *d;
+
+	p->dirs = room(p->dirs, p->dir_count, sizeof(*p->dirs));
+	d = &p->dirs[p->dir_count++];
+	d->path = xmemdup(r->path.data, r->path.len + 1);
+	d->fh = e->fh;
+	flush_if_full(r);
+}
+
+static void
+keep_dir(struct reading *r)
+{
+	struct dir_page *p = page_of(r);
+
+	p->kept_dirs = room(p->kept_dirs, p->kept_dir_count,
+	    sizeof(*p->kept_dirs));
+	p->kept_dirs[p->kept_dir_count++] = xmemdup(r->path.data,
+	    r->path.len + 1);
+	flush_if_full(r);
+}
+
+/* --- one entry --- */
+
+/* Set path and raw to the entry's; false if the names are too long. */
+static bool
+set_paths(struct reading *r, struct str name)
+{
+	r->raw.len = r->raw_len;
+	r->path.len = r->path_len;
+	return (r->raw_len == 0 || buf_addch(&r->raw, '/') == 0) &&
+	    buf_add(&r->raw, name.p, name.len) == 0 &&
+	    buf_addch(&r->path, '/') == 0 &&
+	    key_from_path(&r->path, name) == 0;
+}
+
+static struct str
+key_of(const struct reading *r)
+{
+	return r->w->c->c.server_as_prefix ? buf_str(&r->path) :
+	    str_of(key_without_server(r->path.data));
+}
+
+static void
+act(struct reading *r, enum verdict v, const struct known *k,
+    const struct tree_entry *e, const char *why, const struct err *err)
+{
+	int64_t object = k == NULL ? 0 : k->object;
+	struct dir_page *p = page_of(r);
+
+	switch (v) {
+	case VERDICT_UNCHANGED:
+		p->unchanged++;
+		p->unchanged_bytes += e->attrs.size;
+		break;
+	case VERDICT_EXCLUDED_SAME:
+		p->excluded++;
+		break;
+	case VERDICT_NEW:
+		add_entry(r, PAGE_NEW, 0, e, NULL, NULL);
+		break;
+	case VERDICT_CHANGED:
+		add_entry(r, PAGE_CHANGED, object, e, NULL, NULL);
+		break;
+	case VERDICT_QUEUE:
+		add_entry(r, PAGE_QUEUE, object, e, NULL, NULL);
+		break;
+	case VERDICT_EXCLUDED:
+		add_entry(r, PAGE_EXCLUDED, object, e, why, NULL);
+		break;
+	case VERDICT_FAILED:
+		add_entry(r, PAGE_FAILED, object, e, NULL, err);
+		break;
+	}
+}
+
+/* What the catalog knows of the path: 1 with known filled, 0 nothing, -1
+ * nothing is to be done (it came before, or an error that r has). */
+static int
+find_known(struct reading *r, struct known *known)
+{
+	struct err err = ERR_INIT;
+	int rc;
+
+	if (r->job.fresh)
+		return 0;
+	rc = catalog_find(r->w->reader, buf_str(&r->path), known, &err);
+	if (rc == -1)
+		r->err = err;
+	/* It came before: in this listing, or in one that broke off. */
+	if (rc == 1 && (!idset_add(&r->seen, known->object) ||
+	    (known->run == r->w->c->c.run && r->tries > 0)))
+		return -1;
+	return rc;
+}
+
+static void
+judge_entry(struct reading *r, const struct tree_entry *e, const char *why)
+{
+	struct known known, *k = NULL;
+	struct err err = ERR_INIT;
+	int rc = find_known(r, &known);
+
+	if (rc == -1)
+		return;
+	if (rc == 1)
+		k = &known;
+	if (e->attrs.kind == ENTRY_UNKNOWN) {
+		if (e->err.kind != ERR_GONE)
+			act(r, VERDICT_FAILED, k, e, NULL, &e->err);
+		return;
+	}
+	act(r, judge(&r->w->c->c, &e->attrs, k, key_of(r), why, &err), k, e,
+	    why, &err);
+}
+
+void
+reading_excluded(struct reading *r, struct str name,
+    const struct tree_entry *e, const char *why)
+{
+	if (set_paths(r, name))
+		judge_entry(r, e, why);
+}
+
+void
+reading_entry(struct reading *r, struct str name, const struct tree_entry *e)
+{
+	const struct crawl_config *c = &r->w->c->c;
+	char whybuf[120];
+	const char *why;
+
+	if (!set_paths(r, name)) {
+		err_set(&r->err, ERR_INVALID, 0, "a path below it is too long");
+		return;
+	}
+	why = judge_excluded(c, buf_str(&r->raw), name, &e->attrs, whybuf);
+	if (e->attrs.kind == ENTRY_LINK && c->follow_links && why != NULL &&
+	    strcmp(why, "symlink") == 0) {
+		link_follow(r, name);
+		return;
+	}
+	if (e->attrs.kind == ENTRY_DIR && why == NULL) {
+		add_dir(r, e);
+		return;
+	}
+	if (e->attrs.kind == ENTRY_DIR)
+		keep_dir(r);
+	judge_entry(r, e, why);
+}
+
+/* --- the stream --- */
+
+static void
+page_cb(void *arg, const struct tree_entry *v, size_t n)
+{
+	struct reading *r = arg;
+
+	for (size_t i = 0; i < n && r->err.kind == ERR_NONE; i++)
+		reading_entry(r, v[i].name, &v[i]);
+}
+
+static void
+end_cb(void *arg, const struct err *err)
+{
+	struct reading *r = arg;
+
+	r->listing = false;
+	r->ended = true;
+	if (err != NULL && r->err.kind == ERR_NONE)
+		r->err = *err;
+}
+
+void
+reading_start(struct reading *r)
+{
+	struct err err = ERR_INIT;
+	struct tree *t;
+
+	r->ended = false;
+	if (r->err.kind != ERR_NONE) {
+		r->ended = true;
+		return;
+	}
+	t = crawler_tree(r->w, r->job.export, &err);
+	if (t == NULL) {
+		r->err = err;
+		r->ended = true;
+		return;
+	}
+	if (r->job.fh.len == 0 && r->raw_len == 0)
+		tree_root(t, &r->job.fh, &(struct attrs){ 0 });
+	r->listing = true;
+	tree_list(t, &r->job.fh, (struct str){ r->raw.data == NULL ? "" :
+	    r->raw.data, r->raw_len }, page_cb, end_cb, r);
+}
+
+static void
+gone_cb(void *arg, int64_t object)
+{
+	struct reading *r = arg;
+	struct dir_page *p = page_of(r);
+
+	p->gone = room(p->gone, p->gone_count, sizeof(*p->gone));
+	p->gone[p->gone_count++] = object;
+	flush_if_full(r);
+}
+
+/* A fault that passes: begin again later. What was seen stays seen. */
+static bool
+try_again(struct reading *r)
+{
+	uint64_t now = clock_mono_ms();
+
+	if (r->err.kind != ERR_RETRY || atomic_load(&r->w->c->stopping))
+		return false;
+	if (r->fault_ms == 0)
+		r->fault_ms = now;
+	if (now - r->fault_ms >= r->w->c->c.retry_for_ms)
+		return false;
+	r->resume_at_ms = now + backoff_ms(++r->tries, BACKOFF_BASE_MS,
+	    BACKOFF_CAP_MS, rng_next(&r->w->rng));
+	err_clear(&r->err);
+	r->ended = false;
+	/* The entries that came are in the catalog now, or on their way. */
+	r->job.fresh = false;
+	reading_flush(r, false);
+	return true;
+}
+
+bool
+reading_settle(struct reading *r)
+{
+	struct err err = ERR_INIT;
+
+	if (r->resume_at_ms > 0 && clock_mono_ms() >= r->resume_at_ms) {
+		r->resume_at_ms = 0;
+		reading_start(r);
+	}
+	if (!r->ended || r->links > 0 || try_again(r))
+		return false;
+	/* Stopped: the directory stays in the frontier. */
+	if (r->err.kind == ERR_STOPPED) {
+		reading_flush(r, false);
+		return true;
+	}
+	if (r->err.kind == ERR_NONE && !r->job.fresh && catalog_unseen(
+	    r->w->reader, r->job.dir, &r->seen, gone_cb, r, &err) == -1)
+		r->err = err;
+	page_of(r)->err = r->err;
+	reading_flush(r, true);
+	return true;
+}

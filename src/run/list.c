@@ -1,0 +1,185 @@
+/*
+ * list.c: LIST: the keys of a bucket or of prefixes, streamed.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/jsontext.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "report/exit_status.h"
+#include "report/summary.h"
+#include "run/plan.h"
+#include "run/run.h"
+
+struct lister {
+	const struct conf *conf;
+	const struct job *job;
+	struct s3 *s3;
+	FILE	*out;
+	const char *prefix;
+	struct buf line;
+	struct totals totals;
+	bool	 done;		/* the prefix at hand */
+	bool	 failed;
+	struct err err;
+};
+
+static void
+print_key(struct lister *l, const struct s3_listed *k)
+{
+	buf_clear(&l->line);
+	if (l->job->json && l->out == stdout) {
+		buf_addstr(&l->line, "{\"type\":\"key\",\"key\":");
+		buf_add_json(&l->line, k->key);
+		buf_addf(&l->line, ",\"size\":%ju,\"etag\":\"%s\"}\n",
+		    (uintmax_t)k->size, k->etag);
+	} else if (l->job->print0) {
+		buf_add(&l->line, k->key.p, k->key.len);
+		buf_addch(&l->line, '\0');
+	} else {
+		buf_add_escaped(&l->line, k->key);
+		buf_addch(&l->line, '\n');
+	}
+	if (fwrite(l->line.data, 1, l->line.len, l->out) != l->line.len &&
+	    !l->failed) {
+		l->failed = true;
+		err_errno(&l->err, ERR_RESOURCE, errno, "writing the listing");
+	}
+}
+
+static void page(void *, const struct s3_reply *, const struct err *);
+
+static void
+ask(struct lister *l, struct str token)
+{
+	s3_list(l->s3, str_of(l->prefix), (struct str){ "", 0 }, token, 0,
+	    page, l);
+}
+
+static void
+page(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct lister *l = arg;
+
+	if (err != NULL) {
+		l->failed = true;
+		l->err = *err;
+		l->done = true;
+		return;
+	}
+	for (size_t i = 0; i < r->listed_count; i++) {
+		print_key(l, &r->listed[i]);
+		l->totals.found++;
+		l->totals.found_bytes += r->listed[i].size;
+	}
+	if (r->truncated && !l->failed)
+		ask(l, r->next);
+	else
+		l->done = true;
+}
+
+static void
+list_prefix(struct lister *l, const char *prefix)
+{
+	l->prefix = prefix;
+	l->done = false;
+	ask(l, (struct str){ "", 0 });
+	while (!l->done)
+		s3_wait(l->s3, NULL, 0, 1000);
+}
+
+static void
+list_shares(struct lister *l)
+{
+	const struct conf *c = l->conf;
+
+	for (size_t i = 0; i < c->fs_config.nfs_count; i++) {
+		const struct conf_nfs *n = &c->fs_config.nfs[i];
+
+		for (size_t k = 0; k < n->shares.n && !l->failed; k++) {
+			struct buf key CLEANUP(buf_release);
+
+			buf_init(&key, 64 * KIB);
+			if (conf_s3_prefix(c, n->server, n->shares.v[k],
+			    &key) == -1 || (key.len > 0 &&
+			    buf_addch(&key, '/') == -1))
+				continue;
+			list_prefix(l, key.len > 0 ? key.data : "");
+		}
+	}
+}
+
+static int
+open_out(struct lister *l, struct err *err)
+{
+	char *path AUTOFREE = NULL;
+
+	l->out = stdout;
+	if (l->job->dest_path == NULL)
+		return 0;
+	path = xasprintf("%s/listing_object_keys", l->job->dest_path);
+	l->out = fopen(path, "we");
+	if (l->out == NULL)
+		return err_errno(err, ERR_USAGE, errno, "--dest_path: %s",
+		    path);
+	return 0;
+}
+
+static int
+run(struct lister *l, struct err *err)
+{
+	struct s3_config sc = plan_s3(l->conf);
+
+	if (l->job->prefix != NULL && !l->job->all &&
+	    conf_check_prefix(l->conf, l->job->prefix, err) == -1)
+		return -1;
+	if (plan_check_s3(l->conf, err) == -1 ||
+	    s3_new(&l->s3, &sc, err) == -1 || open_out(l, err) == -1)
+		return -1;
+	if (l->job->all)
+		list_prefix(l, "");
+	else if (l->job->prefix != NULL)
+		list_prefix(l, l->job->prefix);
+	else
+		list_shares(l);
+	if (l->out != stdout && fclose(STEAL(l->out)) != 0 && !l->failed) {
+		l->failed = true;
+		err_errno(&l->err, ERR_RESOURCE, errno, "%s",
+		    l->job->dest_path);
+	}
+	if (l->out == stdout && fflush(stdout) != 0 && !l->failed) {
+		l->failed = true;
+		err_errno(&l->err, ERR_RESOURCE, errno, "standard output");
+	}
+	if (!l->failed)
+		return 0;
+	*err = l->err;
+	return -1;
+}
+
+int
+run_list(const struct conf *conf, const struct job *job)
+{
+	struct lister l = { .conf = conf, .job = job };
+	uint64_t start_ms = clock_mono_ms();
+	struct err err = ERR_INIT;
+	int status = EXIT_DONE;
+	double seconds;
+	char size[16];
+
+	buf_init(&l.line, 64 * KIB);
+	if (run(&l, &err) == -1)
+		status = summary_error(job, &err);
+	seconds = (double)(clock_mono_ms() - start_ms) / 1000;
+	if (status == EXIT_DONE && !job->quiet)
+		fprintf(stderr, "LIST: %ju keys, %s, %.1f s\n",
+		    (uintmax_t)l.totals.found,
+		    units_format(l.totals.found_bytes, size), seconds);
+	if (status == EXIT_DONE && job->json)
+		summary_json(stdout, OP_LIST, &l.totals, seconds, NULL, 0);
+	buf_release(&l.line);
+	s3_free(&l.s3);
+	return status;
+}

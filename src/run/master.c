@@ -1,0 +1,221 @@
+#include "run/master.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define HOLDER		0	/* the engine in this process */
+#define TICK_MS		200
+#define STOP_LIMIT_MS	5000	/* what is on the way may end in this time */
+#define ITEMS_PER_SLOT	4	/* items at hand for each request slot */
+
+int
+master_signals(struct err *err)
+{
+	sigset_t set;
+	int fd;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd == -1)
+		return err_errno(err, ERR_RESOURCE, errno, "signalfd");
+	return fd;
+}
+
+static void
+stop(struct master *m, uint64_t limit_ms)
+{
+	if (m->crawl != NULL)
+		crawl_stop(m->crawl);
+	engine_stop(m->engine, limit_ms);
+}
+
+static void
+read_signals(struct master *m)
+{
+	struct signalfd_siginfo si;
+
+	while (read(m->signals, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		/* A second one does not wait for what is on the way. */
+		bool again = m->stop_signal != 0;
+
+		m->stop_signal = (int)si.ssi_signo;
+		log_event(LOG_WARN, "stopping", "%s", again ?
+		    "at once" : "what is on the way may end within 5 s");
+		stop(m, again ? 0 : STOP_LIMIT_MS);
+	}
+}
+
+static void
+fail(struct master *m, const struct err *err)
+{
+	if (m->failed)
+		return;
+	m->failed = true;
+	m->err = *err;
+	stop(m, 0);
+}
+
+static void
+take_lease(struct master *m, struct lease *l)
+{
+	m->asked = false;
+	m->no_more = m->no_more || l->end;
+	if (l->count == 0) {
+		lease_free(&l);
+		return;
+	}
+	lease_book_grant(m->book, l->id, l->epoch, HOLDER, l->count,
+	    clock_mono_ms());
+	engine_give(m->engine, l);
+}
+
+static void
+take_results(struct master *m, struct results *r)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < r->count; i++)
+		bytes += r->v[i].bytes_sent;
+	if (!lease_book_results(m->book, r->lease, r->epoch, r->count, bytes,
+	    clock_mono_ms())) {
+		results_free(&r);
+		return;
+	}
+	catalog_put_results(m->catalog, r);
+}
+
+static void
+take_upload(struct master *m, struct xfer_note *n)
+{
+	static const enum upload_event events[] = {
+		[NOTE_INTENT] = UPLOAD_INTENT,
+		[NOTE_CREATED] = UPLOAD_CREATED,
+		[NOTE_ENDED] = UPLOAD_ENDED,
+	};
+	struct upload_note *u = xcalloc(1, sizeof(*u));
+
+	u->event = events[n->event];
+	u->object = n->object;
+	u->upload_id = STEAL(n->upload_id);
+	u->server_sec = n->server_sec;
+	u->part_size = n->part_size;
+	u->worker = n->worker;
+	xfer_note_free(&n);
+	catalog_put_upload(m->catalog, u, m->in);
+}
+
+static void
+take_noted(struct master *m, struct upload_note *u)
+{
+	engine_noted(m->engine, u->worker, u->object);
+	upload_note_free(&u);
+}
+
+static void
+take_failure(struct master *m, struct catalog_failure *f)
+{
+	fail(m, &f->err);
+	free(f);
+}
+
+static void
+take_mail(struct master *m)
+{
+	struct mail *mail = mailbox_take(m->in), *next;
+
+	for (; mail != NULL; mail = next) {
+		void *msg = mail;
+
+		next = mail->next;
+		switch (mail->type) {
+		case MAIL_LEASE:
+			take_lease(m, msg);
+			break;
+		case MAIL_RESULTS:
+			take_results(m, msg);
+			break;
+		case MAIL_UPLOAD:
+			take_upload(m, msg);
+			break;
+		case MAIL_UPLOAD_NOTED:
+			take_noted(m, msg);
+			break;
+		case MAIL_CRAWLED:
+			m->crawlers_left--;
+			free(msg);
+			break;
+		case MAIL_CATALOG_FAILED:
+			take_failure(m, msg);
+			break;
+		}
+	}
+}
+
+/* Keep enough items at hand that no worker waits for the catalog. */
+static void
+ask_lease(struct master *m)
+{
+	size_t count, low = (size_t)m->workers *
+	    m->conf->s3_storage.max_inflight * ITEMS_PER_SLOT;
+	uint64_t bytes;
+
+	if (m->asked || m->no_more || engine_backlog(m->engine) >= low)
+		return;
+	lease_book_size(m->book, HOLDER, &count, &bytes);
+	m->asked = true;
+	catalog_want_lease(m->catalog, count, bytes, m->in);
+}
+
+static void
+show(struct master *m)
+{
+	struct totals t;
+
+	catalog_totals(m->catalog, &t);
+	progress_update(m->progress, &t, catalog_crawl_done(m->catalog),
+	    clock_mono_ms());
+}
+
+void
+master_loop(struct master *m)
+{
+	struct pollfd fds[2] = {
+		{ .fd = mailbox_fd(m->in), .events = POLLIN },
+		{ .fd = m->signals, .events = POLLIN },
+	};
+
+	while (m->stop_signal == 0 && !m->failed) {
+		ask_lease(m);
+		if (m->no_more && m->crawlers_left == 0 &&
+		    lease_book_items(m->book) == 0)
+			break;
+		if (poll(fds, ARRAY_LEN(fds), TICK_MS) > 0) {
+			take_mail(m);
+			read_signals(m);
+		}
+		show(m);
+	}
+	/* Ended or stopped: the threads end, and what they say at last is
+	 * still recorded. A second signal must be seen meanwhile. */
+	while (m->stop_signal != 0 && !m->failed && !engine_idle(m->engine)) {
+		if (poll(fds, ARRAY_LEN(fds), TICK_MS) > 0) {
+			take_mail(m);
+			read_signals(m);
+		}
+		show(m);
+	}
+	crawl_free(&m->crawl);
+	engine_free(&m->engine);
+	take_mail(m);
+}

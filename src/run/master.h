@@ -1,0 +1,44 @@
+/*
+ * master.h: the master of one run: it joins crawl, catalog, leases and the
+ * engine by messages. Main thread only.
+ */
+#ifndef RUN_MASTER_H
+#define RUN_MASTER_H
+
+#include "catalog/catalog.h"
+#include "crawl/crawl.h"
+#include "lease/book.h"
+#include "report/progress.h"
+#include "run/plan.h"
+#include "xfer/engine.h"
+
+struct master {
+	const struct conf *conf;
+	const struct job *job;
+	struct run_plan *plan;
+	struct run_info run;
+	struct catalog *catalog;
+	struct crawl *crawl;
+	struct engine *engine;
+	struct lease_book *book;
+	struct mailbox *in;	/* from all of them */
+	struct progress *progress;
+	int	 signals;	/* signalfd */
+	unsigned workers;
+	unsigned crawlers_left;
+	bool	 asked;		/* for a lease; the answer is to come */
+	bool	 no_more;	/* the catalog has no more leases */
+	int	 stop_signal;	/* SIGINT or SIGTERM came; or 0 */
+	bool	 failed;	/* err ends the run */
+	struct err err;
+};
+
+/* Block the signals that stop a run; they arrive at the descriptor. Before
+ * any thread starts. */
+int	 master_signals(struct err *) MUST_USE;
+
+/* Go until everything is moved, or until it must stop. On return the threads
+ * of crawl and engine have ended and all they said is with the catalog. */
+void	 master_loop(struct master *);
+
+#endif

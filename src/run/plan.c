@@ -1,0 +1,226 @@
+#include "run/plan.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "model/filter.h"
+#include "model/key.h"
+
+#define START_LIMIT_MS	30000	/* no answer at start for so long: give up */
+
+void
+plan_release(struct run_plan *p)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		free(p->roots[i]);
+		free(p->starts[i]);
+	}
+	free(p->specs);
+	free(p->roots);
+	free(p->starts);
+	free(p->exports);
+	free(p->errs);
+	free(p->scope);
+	memset(p, 0, sizeof(*p));
+}
+
+/* The catalog path at which a crawl of this root begins, or NULL if --prefix
+ * leaves the export out. */
+static char *
+start_of(const char *root, const struct conf *c, const char *prefix)
+{
+	const char *key = root;
+	size_t n;
+
+	if (prefix == NULL)
+		return xstrdup(root);
+	if (!c->fs_config.server_as_prefix)
+		key = key_without_server(root);
+	n = strlen(key);
+	if (strncmp(prefix, key, n) != 0 || (n > 0 && prefix[n] != '/'))
+		return NULL;
+	/* The prefix ends in a slash, the path does not. */
+	return xasprintf("%.*s%.*s", (int)(key - root), root,
+	    (int)strlen(prefix) - 1, prefix);
+}
+
+static void
+add_export(struct run_plan *p, const struct conf *c, const struct job *job,
+    const char *server, const char *share)
+{
+	struct buf root CLEANUP(buf_release);
+	struct tree_spec spec = {
+		.type = c->fs_config.mounted ? TREE_POSIX : TREE_NFS,
+		.server = server,
+		.share = share,
+		.nfs_version = c->fs_config.nfs_version,
+		.nfsport = c->fs_config.nfsport,
+		.mountport = c->fs_config.mountport,
+		.uid = c->fs_config.uid,
+		.gid = c->fs_config.gid,
+		.timeout_ms = c->fs_config.timeout * 1000,
+	};
+	size_t n = p->count;
+	char *start;
+
+	buf_init(&root, 64 * KIB);
+	if (conf_key_prefix(c, server, share, &root) == -1)
+		return;
+	start = start_of(root.data, c, job->prefix);
+	if (start == NULL)
+		return;
+	p->specs = xreallocarray(p->specs, n + 1, sizeof(*p->specs));
+	p->roots = xreallocarray(p->roots, n + 1, sizeof(*p->roots));
+	p->starts = xreallocarray(p->starts, n + 1, sizeof(*p->starts));
+	p->exports = xreallocarray(p->exports, n + 1, sizeof(*p->exports));
+	p->errs = xreallocarray(p->errs, n + 1, sizeof(*p->errs));
+	p->specs[n] = spec;
+	p->roots[n] = xstrdup(root.data);
+	p->starts[n] = start;
+	p->exports[n] = (struct run_export){ .server = server,
+	    .share = share, .path = p->roots[n], .start = p->starts[n] };
+	p->errs[n] = (struct err)ERR_INIT;
+	p->count++;
+}
+
+static char *
+scope_of(const struct run_plan *p, const struct conf *c,
+    const struct job *job)
+{
+	struct buf b;
+	char *filters = job->filter == NULL ? xstrdup("") :
+	    filter_describe(job->filter);
+
+	buf_init(&b, 16 * MIB);
+	for (size_t i = 0; i < p->count; i++)
+		buf_addf(&b, "%s\n", p->starts[i]);
+	buf_addf(&b, "links=%d checksum=%d min=%ju max=%ju mounted=%d\n%s",
+	    job->follow_links, job->checksum, (uintmax_t)job->min_size,
+	    (uintmax_t)job->max_size, c->fs_config.mounted, filters);
+	if (job->files_from != NULL)
+		buf_addf(&b, "\nfiles-from=%s", job->files_from);
+	if (job->retry_failed)
+		buf_addstr(&b, "\nretry-failed");
+	free(filters);
+	return b.data;
+}
+
+int
+plan_make(struct run_plan *p, const struct conf *c, const struct job *job,
+    struct err *err)
+{
+	memset(p, 0, sizeof(*p));
+	if (job->prefix != NULL &&
+	    conf_check_prefix(c, job->prefix, err) == -1)
+		return -1;
+	for (size_t i = 0; i < c->fs_config.nfs_count; i++) {
+		const struct conf_nfs *n = &c->fs_config.nfs[i];
+
+		for (size_t k = 0; k < n->shares.n; k++)
+			add_export(p, c, job, n->server, n->shares.v[k]);
+	}
+	if (p->count == 0)
+		return err_set(err, ERR_USAGE, 0, "--prefix %s lies under no "
+		    "configured share", job->prefix);
+	p->scope = scope_of(p, c, job);
+	return 0;
+}
+
+struct s3_config
+plan_s3(const struct conf *c)
+{
+	return (struct s3_config){
+		.endpoints = (const char *const *)c->s3_storage.endpoints.v,
+		.endpoint_count = c->s3_storage.endpoints.n,
+		.region = c->s3_storage.region,
+		.bucket = c->s3_storage.bucket,
+		.access_key = c->s3_storage.access_key,
+		.secret_key = c->s3_storage.secret_key,
+		.session_token = c->s3_storage.session_token,
+		.ca_file = c->s3_storage.ca_file,
+		.storage_class = c->s3_storage.storage_class,
+		.sse = c->s3_storage.sse,
+		.path_style = c->s3_storage.path_style,
+		.sign_payload = c->s3_storage.sign_payload,
+		.max_inflight = c->s3_storage.max_inflight,
+		.retry_for_ms = (uint64_t)c->s3_storage.retry_for * 1000,
+	};
+}
+
+struct answer {
+	bool	 done;
+	bool	 ok;
+	struct err err;
+};
+
+static void
+answered(void *arg, const struct s3_reply *r UNUSED, const struct err *err)
+{
+	struct answer *a = arg;
+
+	a->done = true;
+	a->ok = err == NULL;
+	if (err != NULL)
+		a->err = *err;
+}
+
+int
+plan_check_s3(const struct conf *c, struct err *err)
+{
+	struct s3_config sc = plan_s3(c);
+	struct answer a = { .done = false };
+	uint64_t start = clock_mono_ms();
+	bool told = false;
+	struct s3 *s3 = NULL;
+
+	sc.retry_for_ms = START_LIMIT_MS;
+	sc.stall_timeout_ms = START_LIMIT_MS;
+	if (s3_new(&s3, &sc, err) == -1)
+		return -1;
+	s3_bucket(s3, answered, &a);
+	while (!a.done) {
+		uint64_t waited = clock_mono_ms() - start;
+
+		if (waited > START_LIMIT_MS + 1000)
+			break;
+		if (waited > 2000 && !told) {
+			told = true;
+			log_event(LOG_WARN, "s3_slow", "%s does not answer; "
+			    "waiting up to %d s", sc.endpoints[0],
+			    START_LIMIT_MS / 1000);
+		}
+		s3_wait(s3, NULL, 0, 500);
+	}
+	if (!a.done)
+		err_set(&a.err, ERR_UNREACHABLE, 0, "no answer for %d s",
+		    START_LIMIT_MS / 1000);
+	s3_free(&s3);
+	if (a.ok)
+		return 0;
+	*err = a.err;
+	return err_wrap(err, "S3 %s, bucket %s", sc.endpoints[0], sc.bucket);
+}
+
+int
+plan_check_exports(struct run_plan *p, struct err *err)
+{
+	size_t bad = 0;
+
+	for (size_t i = 0; i < p->count; i++) {
+		struct tree *t = NULL;
+
+		if (tree_open(&t, &p->specs[i], &p->errs[i]) == -1) {
+			bad++;
+			log_event(LOG_ERROR, "export", "%s: %s", p->roots[i],
+			    p->errs[i].msg);
+			continue;
+		}
+		tree_free(&t);
+	}
+	if (bad < p->count)
+		return 0;
+	*err = p->errs[0];
+	if (err->kind == ERR_RETRY || err->kind == ERR_GONE)
+		err->kind = ERR_UNREACHABLE;
+	return err_wrap(err, bad == 1 ? "export %s" :
+	    "no export can be reached; %s", p->roots[0]);
+}

@@ -1,0 +1,40 @@
+/*
+ * plan.h: what a run works on, made from settings and job: its exports, the
+ * S3 target, and whether they can be reached.
+ */
+#ifndef RUN_PLAN_H
+#define RUN_PLAN_H
+
+#include "catalog/catalog.h"
+#include "conf/conf.h"
+#include "model/job.h"
+#include "s3/s3.h"
+#include "tree/tree.h"
+
+struct run_plan {
+	size_t	 count;		/* of exports */
+	struct tree_spec *specs;
+	char	**roots;	/* catalog path: "server/share" */
+	char	**starts;	/* where the crawl begins */
+	struct run_export *exports;
+	struct err *errs;	/* why an export is out of reach, or NONE */
+	char	*scope;		/* what a cut crawl must have in common */
+};
+
+/* Exports that --prefix leaves out are not in it. Owns its strings, but
+ * borrows from conf. */
+int	 plan_make(struct run_plan *, const struct conf *, const struct job *,
+	    struct err *) MUST_USE;
+void	 plan_release(struct run_plan *);
+
+/* The settings of the S3 client; borrows from conf. */
+struct s3_config plan_s3(const struct conf *);
+
+/* Can the bucket be reached, may we? An S3 that does not answer for 30 s is
+ * an error (RETRY, UNREACHABLE, DENIED). */
+int	 plan_check_s3(const struct conf *, struct err *) MUST_USE;
+/* Mount each export once. An error if none can be reached; else errs says
+ * which, and a line of the log. */
+int	 plan_check_exports(struct run_plan *, struct err *) MUST_USE;
+
+#endif

@@ -1,0 +1,259 @@
+/*
+ * put.c: PUT, from its options to its last line.
+ */
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "report/exit_status.h"
+#include "report/summary.h"
+#include "run/leftovers.h"
+#include "run/master.h"
+#include "run/run.h"
+
+#define DEFAULT_MEMORY	(256 * MIB)
+#define MEMORY_ASIDE	(24 * MIB)	/* of --limit-memory: code, catalog,
+					   connections */
+#define LEASE_MS	10000	/* work that a lease should be */
+#define SILENCE_MS	30000
+
+static unsigned
+worker_count(const struct conf *c, const struct job *job)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (job->threads > 0)
+		return job->threads;
+	return MAX(1U, MIN(c->client.workers, (unsigned)MAX(cores, 1L)));
+}
+
+/* Bytes for the buffers of files. */
+static uint64_t
+buffer_memory(const struct conf *c)
+{
+	uint64_t all = c->limit_memory == 0 ? DEFAULT_MEMORY :
+	    c->limit_memory;
+
+	return all > 2 * MEMORY_ASIDE ? all - MEMORY_ASIDE : all / 2;
+}
+
+static int
+open_catalog(struct master *m, struct err *err)
+{
+	const struct conf *c = m->conf;
+	struct run_spec spec = {
+		.op = OP_PUT,
+		.endpoint = c->s3_storage.endpoints.n > 0 ?
+		    c->s3_storage.endpoints.v[0] : "",
+		.bucket = c->s3_storage.bucket,
+		.server_as_prefix = c->fs_config.server_as_prefix,
+		.scope = m->plan->scope,
+		.command_line = m->job->command_line,
+		.exports = m->plan->exports,
+		.export_count = m->plan->count,
+		.no_crawl = m->job->files_from != NULL ||
+		    m->job->retry_failed,
+		.list = m->job->files_from != NULL,
+		.retry_failed = m->job->retry_failed,
+	};
+
+	/* A dry run leaves the catalog alone: it has one of its own. */
+	if (catalog_open(&m->catalog, m->job->dryrun ? NULL :
+	    c->catalog.path, m->in, err) == -1)
+		return -1;
+	return catalog_begin_run(m->catalog, &spec, &m->run, err);
+}
+
+static int
+start_engine(struct master *m, struct err *err)
+{
+	const struct conf *c = m->conf;
+	struct engine_config ec = {
+		.workers = m->workers,
+		.exports = m->plan->specs,
+		.export_count = m->plan->count,
+		.s3 = plan_s3(c),
+		.part_size = c->s3_storage.part_size,
+		.memory_bytes = buffer_memory(c),
+		.bwlimit = c->bwlimit,
+		.retry_for_ms = (uint64_t)c->s3_storage.retry_for * 1000,
+		.dryrun = m->job->dryrun,
+		.server_as_prefix = c->fs_config.server_as_prefix,
+		.ignore_inode = c->fs_config.ignore_inode,
+		.up = m->in,
+	};
+
+	return engine_start(&m->engine, &ec, err);
+}
+
+static int
+start_crawl(struct master *m, struct err *err)
+{
+	const struct conf *c = m->conf;
+	struct crawl_config cc = {
+		.catalog = m->catalog,
+		.exports = m->plan->specs,
+		.roots = (const char *const *)m->plan->roots,
+		.export_count = m->plan->count,
+		.export_errs = m->plan->errs,
+		.server_as_prefix = c->fs_config.server_as_prefix,
+		.follow_links = m->job->follow_links,
+		.checksum = m->job->checksum,
+		.ignore_inode = c->fs_config.ignore_inode,
+		.min_size = m->job->min_size,
+		.max_size = m->job->max_size,
+		.filter = m->job->filter,
+		.skip_dirs = &c->fs_config.skip_dirs,
+		.retry_for_ms = (uint64_t)c->s3_storage.retry_for * 1000,
+		.run = m->run.run,
+		.up = m->in,
+	};
+
+	if (m->job->files_from != NULL) {
+		m->crawlers_left = 1;
+		return crawl_start_list(&m->crawl, &cc, m->job->files_from,
+		    err);
+	}
+	m->crawlers_left = MAX(c->master.workers, 1U);
+	return crawl_start(&m->crawl, &cc, m->crawlers_left, err);
+}
+
+static int
+prepare(struct master *m, struct err *err)
+{
+	struct lease_limits limits = {
+		.max_count = m->conf->master.max_index_size,
+		.max_bytes = m->conf->master.size,
+		.target_ms = LEASE_MS,
+		.silence_ms = SILENCE_MS,
+	};
+
+	if (plan_make(m->plan, m->conf, m->job, err) == -1)
+		return -1;
+	if (!m->job->dryrun && plan_check_s3(m->conf, err) == -1)
+		return -1;
+	if (plan_check_exports(m->plan, err) == -1 ||
+	    open_catalog(m, err) == -1)
+		return -1;
+	m->workers = worker_count(m->conf, m->job);
+	m->book = lease_book_new(&limits);
+	if (start_engine(m, err) == -1)
+		return -1;
+	if (start_crawl(m, err) == -1) {
+		engine_stop(m->engine, 0);
+		engine_free(&m->engine);
+		return -1;
+	}
+	return 0;
+}
+
+static int
+status_of(const struct master *m, const struct run_closing *closing)
+{
+	if (m->stop_signal != 0)
+		return m->stop_signal == SIGINT ? EXIT_INTERRUPTED :
+		    EXIT_TERMINATED;
+	if (m->failed)
+		return exit_status_of(&m->err);
+	if (closing->totals.failed > 0 || !closing->closes)
+		return EXIT_FAILED;
+	return EXIT_DONE;
+}
+
+/* Close the totals, say how it went. */
+static int
+finish(struct master *m, uint64_t start_ms, struct err *err)
+{
+	enum run_end end = m->failed ? RUN_FAILED : m->stop_signal != 0 ?
+	    RUN_INTERRUPTED : RUN_COMPLETE;
+	struct run_closing closing;
+	struct summary s = { .op = OP_PUT, .dryrun = m->job->dryrun,
+	    .interrupted = end != RUN_COMPLETE, .run = m->run.run };
+	double seconds;
+
+	memset(&closing, 0, sizeof(closing));
+	if (end == RUN_COMPLETE && !m->job->dryrun)
+		leftovers_abort(m->conf, m->catalog);
+	if (catalog_end_run(m->catalog, end, m->failed ? m->err.msg : "",
+	    &closing, err) == -1 && !m->failed) {
+		m->failed = true;
+		m->err = *err;
+	}
+	seconds = (double)(clock_mono_ms() - start_ms) / 1000;
+	s.seconds = seconds;
+	s.totals = closing.totals;
+	s.closes = closing.closes || end != RUN_COMPLETE;
+	s.failures = closing.failures;
+	s.failure_count = closing.failure_count;
+	if (!m->job->quiet || closing.totals.failed > 0)
+		summary_print(stderr, &s);
+	if (m->failed)
+		log_event(LOG_ERROR, "run_failed", "%s", m->err.msg);
+	if (m->job->json)
+		summary_json(stdout, OP_PUT, &closing.totals, seconds,
+		    m->failed ? m->err.msg : NULL, m->run.run);
+	return status_of(m, &closing);
+}
+
+static void
+drop_mail(struct mailbox *in)
+{
+	struct mail *mail = mailbox_take(in), *next;
+
+	for (; mail != NULL; mail = next) {
+		void *msg = mail;
+
+		next = mail->next;
+		if (mail->type == MAIL_LEASE) {
+			struct lease *l = msg;
+
+			lease_free(&l);
+		} else if (mail->type == MAIL_UPLOAD_NOTED) {
+			struct upload_note *u = msg;
+
+			upload_note_free(&u);
+		} else {
+			free(msg);
+		}
+	}
+}
+
+int
+run_put(const struct conf *conf, const struct job *job)
+{
+	struct run_plan plan = { .count = 0 };
+	struct master m = { .conf = conf, .job = job, .plan = &plan,
+	    .signals = -1 };
+	uint64_t start_ms = clock_mono_ms();
+	struct err err = ERR_INIT;
+	int status;
+
+	m.in = mailbox_new(0);
+	m.signals = master_signals(&err);
+	if (m.signals != -1 && prepare(&m, &err) == 0) {
+		log_event(LOG_INFO, "run", "%ju %s%s", (uintmax_t)m.run.run,
+		    m.run.continued ? "continues a cut run: " : "begins: ",
+		    job->command_line == NULL ? "" : job->command_line);
+		m.progress = job->quiet ? NULL :
+		    progress_new(isatty(STDERR_FILENO) == 1);
+		master_loop(&m);
+		progress_end(&m.progress);
+		status = finish(&m, start_ms, &err);
+	} else {
+		struct run_closing closing;
+
+		if (m.catalog != NULL && m.run.run != 0 && catalog_end_run(
+		    m.catalog, RUN_FAILED, err.msg, &closing, NULL) == -1)
+			log_event(LOG_WARN, "catalog", "the run's end could "
+			    "not be recorded");
+		status = summary_error(job, &err);
+	}
+	catalog_close(&m.catalog);
+	drop_mail(m.in);
+	mailbox_free(&m.in);
+	lease_book_free(&m.book);
+	plan_release(&plan);
+	close_fd(&m.signals);
+	return status;
+}

@@ -1,0 +1,30 @@
+/*
+ * nfs4_attrs.h: the attributes of an NFSv4 answer (RFC 7530, 5 and 20), as a
+ * bit mask of which are there and their values one after the other; pure.
+ */
+#ifndef TREE_NFS4_ATTRS_H
+#define TREE_NFS4_ATTRS_H
+
+#include "base/err.h"
+#include "model/attrs.h"
+
+/* What to ask for: words of the mask. */
+#define NFS4_MASK_WORDS	2
+extern const uint32_t nfs4_mask_attrs[NFS4_MASK_WORDS];
+extern const uint32_t nfs4_mask_readdir[NFS4_MASK_WORDS];
+extern const uint32_t nfs4_mask_limits[NFS4_MASK_WORDS];
+
+struct nfs4_attrs {
+	struct attrs attrs;	/* kind UNKNOWN: no type was given */
+	const uint8_t *fh;	/* points into the values; NULL: none */
+	size_t	 fh_len;
+	uint64_t max_read;	/* 0: not given */
+	int	 rdattr_error;	/* NFS status, or 0 */
+};
+
+/* -1 (PEER) if the values end early or hold what wasn't asked for. */
+int	 nfs4_attrs_decode(const uint32_t *mask, size_t words,
+	    const void *values, size_t len, struct nfs4_attrs *,
+	    struct err *) MUST_USE;
+
+#endif

@@ -1,0 +1,173 @@
+#include <assert.h>
+
+#include "tree/tree_impl.h"
+
+int
+tree_open(struct tree **ret_tree, const struct tree_spec *spec,
+    struct err *err)
+{
+	*ret_tree = NULL;
+	if (spec->type == TREE_POSIX)
+		return tree_posix_open(ret_tree, spec, err);
+	return tree_nfs_open(ret_tree, spec, err);
+}
+
+void
+tree_free(struct tree **tree)
+{
+	if (*tree == NULL)
+		return;
+	(*tree)->ops->free(*tree);
+	*tree = NULL;
+}
+
+void
+tree_root(const struct tree *tree, struct handle *ret_handle,
+    struct attrs *ret_attrs)
+{
+	if (ret_handle != NULL)
+		handle_copy(ret_handle, &tree->root);
+	if (ret_attrs != NULL)
+		*ret_attrs = tree->root_attrs;
+}
+
+const char *
+tree_protocol(const struct tree *tree)
+{
+	return tree->protocol;
+}
+
+uint32_t
+tree_read_max(const struct tree *tree)
+{
+	return tree->read_max;
+}
+
+int
+tree_fds(struct tree *tree, struct pollfd *fds, int max)
+{
+	return tree->ops->fds(tree, fds, max);
+}
+
+int
+tree_timeout_ms(const struct tree *tree)
+{
+	return tree->ops->timeout_ms(tree);
+}
+
+void
+tree_service(struct tree *tree, const struct pollfd *fds, int n)
+{
+	tree->ops->service(tree, fds, n);
+}
+
+void
+tree_list(struct tree *tree, const struct handle *dir, struct str path,
+    tree_page_fn *page, tree_end_fn *end, void *arg)
+{
+	tree->ops->list(tree, dir, path, page, end, arg);
+}
+
+void
+tree_lookup(struct tree *tree, struct str path, tree_lookup_fn *fn, void *arg)
+{
+	tree->ops->lookup(tree, path, false, fn, arg);
+}
+
+void
+tree_lookup_follow(struct tree *tree, struct str path, tree_lookup_fn *fn,
+    void *arg)
+{
+	tree->ops->lookup(tree, path, true, fn, arg);
+}
+
+struct tree_file *
+tree_file_open(struct tree *tree, const struct handle *fh, struct str path)
+{
+	struct tree_file *file = tree->ops->file_open(tree, fh, path);
+
+	file->tree = tree;
+	file->ops = tree->ops;
+	file->outstanding = 0;
+	return file;
+}
+
+void
+tree_file_close(struct tree_file **file)
+{
+	if (*file == NULL)
+		return;
+	assert((*file)->outstanding == 0);
+	(*file)->ops->file_close(*file);
+	*file = NULL;
+}
+
+void
+tree_file_read(struct tree_file *file, uint64_t offset, uint32_t len,
+    void *buf, tree_read_fn *fn, void *arg)
+{
+	assert(len <= file->tree->read_max);
+	file->outstanding++;
+	file->tree->ops->file_read(file, offset, len, buf, fn, arg);
+}
+
+void
+tree_file_stat(struct tree_file *file, tree_lookup_fn *fn, void *arg)
+{
+	file->outstanding++;
+	file->tree->ops->file_stat(file, fn, arg);
+}
+
+bool
+tree_name_is_dot(struct str name)
+{
+	return (name.len == 1 && name.p[0] == '.') ||
+	    (name.len == 2 && name.p[0] == '.' && name.p[1] == '.');
+}
+
+const char *
+tree_name_fault(struct str name)
+{
+	if (name.len == 0)
+		return "an empty name";
+	if (name.len > TREE_NAME_MAX)
+		return "a name of more than 255 bytes";
+	if (memchr(name.p, '/', name.len) != NULL)
+		return "a name with a slash";
+	if (memchr(name.p, '\0', name.len) != NULL)
+		return "a name with a NUL";
+	return NULL;
+}
+
+bool
+tree_path_valid(struct str path)
+{
+	if (path.len == 0)
+		return true;
+	for (;;) {
+		const char *slash = memchr(path.p, '/', path.len);
+		struct str part = path;
+
+		if (slash != NULL)
+			part.len = (size_t)(slash - path.p);
+		if (part.len == 0 || tree_name_is_dot(part) ||
+		    memchr(part.p, '\0', part.len) != NULL)
+			return false;
+		if (slash == NULL)
+			return true;
+		path.p += part.len + 1;
+		path.len -= part.len + 1;
+	}
+}
+
+struct str
+tree_path_name(struct str path)
+{
+	const char *slash = path.len == 0 ? NULL :
+	    memrchr(path.p, '/', path.len);
+
+	if (slash == NULL)
+		return path;
+	return (struct str){ slash + 1,
+	    (size_t)(path.p + path.len - slash - 1) };
+}

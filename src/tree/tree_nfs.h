@@ -1,0 +1,205 @@
+/*
+ * tree_nfs.h: inside of the NFS trees.
+ *
+ * tree_nfs.c holds the connection: it sends calls, times them, and builds
+ * the connection anew when it breaks. tree_nfs3.c and tree_nfs4.c encode a
+ * call and decode its answer. tree_nfs_list.c and tree_nfs_file.c make the
+ * operations of tree.h out of calls.
+ *
+ * A call lives in its operation's memory. It is in exactly one list of
+ * struct nfs: waiting (no connection yet), sent, or failed. done runs from
+ * tree_service, once.
+ *
+ * Functions begin with tnfs_: libnfs exports an nfs_open and many more.
+ *
+ * libnfs must not be destroyed or given new calls while it reports a broken
+ * connection, so failures are put aside (failed) and told after libnfs has
+ * returned.
+ */
+#ifndef TREE_TREE_NFS_H
+#define TREE_TREE_NFS_H
+
+/* Before base.h, which bans calls that time.h declares. */
+#include <sys/queue.h>
+#include <time.h>
+
+#include <nfsc/libnfs-zdr.h>
+#include <nfsc/libnfs.h>
+#include <nfsc/libnfs-raw.h>
+
+#include "base/backoff.h"
+#include "tree/tree_impl.h"
+#include "tree/walk.h"
+
+enum nfs_proc {
+	NFS_MNT = 0,		/* v3, on the mount connection: name is the path */
+	NFS_EXPORTS,		/* the same: is name among them? */
+	NFS_ROOT,		/* v4: the root of the server */
+	NFS_FSINFO,
+	NFS_GETATTR,
+	NFS_LOOKUP,
+	NFS_READLINK,
+	NFS_READ,
+	NFS_READDIR,		/* with attributes and handles */
+	NFS_READDIR_NAMES,	/* names only */
+	NFS_PROC__MAX
+};
+
+struct nfs;
+struct nfs_call;
+
+/* What an answer brought; each procedure fills its part. */
+struct nfs_reply {
+	struct handle fh;	/* MNT, ROOT, LOOKUP */
+	struct attrs attrs;	/* kind UNKNOWN: not given */
+	struct str link;	/* READLINK; lent */
+	uint64_t cookie;	/* READDIR: of the last entry */
+	uint8_t	 verf[8];
+	size_t	 entries;	/* READDIR: how many came, dots included */
+	uint32_t len;		/* READ: copied into the call's buf */
+	uint32_t read_max;	/* FSINFO */
+	bool	 eof;
+	bool	 listed;	/* EXPORTS */
+};
+
+/* err is NULL if all went well; its code is the NFS status, if that is what
+ * failed. */
+typedef void nfs_done_fn(struct nfs_call *, const struct nfs_reply *,
+	    const struct err *);
+
+/* One entry of a READDIR answer, lent. */
+struct nfs_entry {
+	struct str name;
+	struct attrs attrs;
+	const void *fh;
+	size_t	 fh_len;
+	int	 status;	/* why there are no attributes (v4), or 0 */
+};
+typedef int nfs_entry_fn(struct nfs_call *, const struct nfs_entry *,
+	    struct err *);
+
+struct nfs_call {
+	TAILQ_ENTRY(nfs_call) link;
+	struct nfs *nfs;
+	nfs_done_fn *done;
+	nfs_entry_fn *entry;	/* READDIR: one by one, before done */
+	void	*buf;		/* READ */
+	struct str name;	/* LOOKUP, MNT; stays until done */
+	uint64_t deadline_ms;
+	uint64_t offset;	/* READ; READDIR: cookie */
+	uint32_t len;		/* READ */
+	enum nfs_proc proc;
+	enum err_kind fail_kind; /* in the failed list: why */
+	const char *fail_text;	/* static */
+	uint8_t	 verf[8];	/* READDIR */
+	struct handle fh;
+};
+TAILQ_HEAD(nfs_calls, nfs_call);
+
+/* Encode and queue one call in libnfs; 0, or another value if it can't. */
+typedef int nfs_send_fn(struct rpc_context *, struct nfs_call *);
+
+struct nfs_version {
+	const char *name;	/* "nfs3" */
+	int	 version;
+	nfs_send_fn *send[NFS_PROC__MAX];
+};
+extern const struct nfs_version tnfs_version3;
+extern const struct nfs_version tnfs_version4;
+
+enum nfs_state {
+	NFS_DOWN = 0,		/* waits for retry_ms */
+	NFS_ASKING,		/* rpcbind: which port */
+	NFS_CONNECTING,
+	NFS_UP
+};
+
+#define NFS_CHUNK 128		/* entries a page has at most */
+
+struct nfs {
+	struct tree tree;
+	const struct nfs_version *version;
+	char	*server;
+	char	*share;
+	char	*address;	/* numeric */
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t timeout_ms;
+	/* where to connect to */
+	int	 program;
+	int	 program_version;
+	unsigned port;		/* 0: ask rpcbind */
+	/* the connection */
+	struct rpc_context *rpc;
+	enum nfs_state state;
+	unsigned asked_port;	/* rpcbind's answer; 0: none yet */
+	bool	 opening;	/* a failure is final, no reconnect */
+	bool	 broken;	/* seen in a callback: take it down */
+	bool	 stopping;
+	enum err_kind broken_kind;
+	char	 broken_text[160];
+	uint64_t connect_deadline_ms;
+	uint64_t retry_ms;
+	unsigned attempts;	/* failed ones since the last answer */
+	struct rng rng;
+	struct nfs_calls waiting;
+	struct nfs_calls sent;
+	struct nfs_calls failed;
+	/* entries of the answer that is being read */
+	struct tree_entry chunk[NFS_CHUNK];
+	size_t	 chunk_len;
+};
+
+/* tree_nfs_mount.c: resolve, mount, ask for the limits; waits. */
+int	 tnfs_mount(struct nfs *, const struct tree_spec *, struct err *)
+	    MUST_USE;
+
+/* tree_nfs.c */
+void	 tnfs_service(struct nfs *, const struct pollfd *, int n);
+int	 tnfs_fds(struct nfs *, struct pollfd *, int max);
+int	 tnfs_timeout(const struct nfs *);
+/* Begin to connect to program at port (0: ask rpcbind); any connection that
+ * was there is given up. */
+void	 tnfs_connect(struct nfs *, int program, int version, unsigned port);
+/* Take the connection down; what is outstanding fails. */
+void	 tnfs_disconnect(struct nfs *, enum err_kind, const char *text);
+/* Give the calls that failed their callbacks. */
+void	 tnfs_run_failed(struct nfs *);
+
+/* Begin a call; its arguments are filled in. done comes later, always. */
+void	 tnfs_begin(struct nfs *, struct nfs_call *);
+/* From a libnfs callback: the server answered. May begin calls. */
+void	 tnfs_end(struct nfs_call *, const struct nfs_reply *,
+	    const struct err *);
+/* From a libnfs callback: if there is no answer, put the call aside. */
+bool	 tnfs_no_answer(struct nfs_call *, int rpc_status, const void *data);
+/* The answer is an NFS status other than OK. */
+void	 tnfs_end_status(struct nfs_call *, int status);
+
+/* err from a status; always -1. what is the call: "read". */
+int	 tnfs_status_err(struct err *, const char *what, int status);
+int	 tnfs_mount_status_err(struct err *, int status);
+/* The handle is of no use any more: look it up again by its path. */
+bool	 tnfs_is_stale(const struct err *);
+bool	 tnfs_is_bad_cookie(const struct err *);
+bool	 tnfs_is_unsupported(const struct err *);
+const char *tnfs_proc_name(enum nfs_proc);
+/* Kind of failure that libnfs tells of in words. */
+enum err_kind tnfs_rpc_fault(const char *text);
+#define NFS_UNSUPPORTED 10004	/* NFS3ERR_NOTSUPP; also PROC_UNAVAIL */
+
+/* Room for a handle? Copies it, or false. */
+bool	 tnfs_handle_set(struct handle *, const void *, size_t);
+
+void	 tnfs_list(struct tree *, const struct handle *, struct str path,
+	    tree_page_fn *, tree_end_fn *, void *arg);
+void	 tnfs_lookup(struct tree *, struct str path, bool follow,
+	    tree_lookup_fn *, void *arg);
+struct tree_file *tnfs_file_open(struct tree *, const struct handle *,
+	    struct str path);
+void	 tnfs_file_close(struct tree_file *);
+void	 tnfs_file_read(struct tree_file *, uint64_t offset, uint32_t len,
+	    void *buf, tree_read_fn *, void *arg);
+void	 tnfs_file_stat(struct tree_file *, tree_lookup_fn *, void *arg);
+
+#endif

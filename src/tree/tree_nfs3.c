@@ -1,0 +1,412 @@
+/*
+ * NFSv3 (RFC 1813): one call out, one answer in. Bytes of READ are copied
+ * once, from libnfs' receive buffer into the caller's; directory entries are
+ * handed on in place.
+ */
+#include "tree/tree_nfs.h"
+
+#include <nfsc/libnfs-raw-mount.h>
+#include <nfsc/libnfs-raw-nfs.h>
+
+#define DIR_BYTES	(256 * 1024)
+/* Plain READDIR: each name costs a LOOKUP that is remembered meanwhile. */
+#define NAMES_BYTES	(32 * 1024)
+
+static int64_t
+time_ns(const nfstime3 *t)
+{
+	return (int64_t)t->seconds * 1000000000 + t->nseconds;
+}
+
+static void
+set_attrs(struct attrs *to, const fattr3 *from)
+{
+	static const enum entry_kind kinds[] = {
+		[NF3REG] = ENTRY_FILE,
+		[NF3DIR] = ENTRY_DIR,
+		[NF3BLK] = ENTRY_BLOCK,
+		[NF3CHR] = ENTRY_CHAR,
+		[NF3LNK] = ENTRY_LINK,
+		[NF3SOCK] = ENTRY_SOCKET,
+		[NF3FIFO] = ENTRY_FIFO,
+	};
+
+	to->kind = (size_t)from->type < ARRAY_LEN(kinds) ?
+	    kinds[from->type] : ENTRY_UNKNOWN;
+	to->mode = from->mode & 07777;
+	to->uid = from->uid;
+	to->gid = from->gid;
+	to->size = from->size;
+	to->mtime_ns = time_ns(&from->mtime);
+	to->ctime_ns = time_ns(&from->ctime);
+	to->ino = from->fileid;
+	to->fsid = from->fsid;
+}
+
+static void
+set_post_attrs(struct attrs *to, const post_op_attr *from)
+{
+	to->kind = ENTRY_UNKNOWN;
+	if (from->attributes_follow)
+		set_attrs(to, &from->post_op_attr_u.attributes);
+}
+
+static nfs_fh3
+fh3(struct nfs_call *call)
+{
+	nfs_fh3 fh;
+
+	fh.data.data_len = call->fh.len;
+	fh.data.data_val = (char *)call->fh.data;
+	return fh;
+}
+
+static void
+end_protocol(struct nfs_call *call, const char *text)
+{
+	struct err err = ERR_INIT;
+
+	err_set(&err, ERR_PEER, 0, "%s: %s", tnfs_proc_name(call->proc), text);
+	tnfs_end(call, NULL, &err);
+}
+
+/* AUTH_NONE is 0, AUTH_SYS is 1 (RFC 5531, 8.2). No list at all comes from
+ * old servers and means AUTH_SYS. */
+static bool
+allows_sys(const mountres3_ok *ok)
+{
+	for (u_int i = 0; i < ok->auth_flavors.auth_flavors_len; i++) {
+		int flavor = ok->auth_flavors.auth_flavors_val[i];
+
+		if (flavor == 0 || flavor == 1)
+			return true;
+	}
+	return ok->auth_flavors.auth_flavors_len == 0;
+}
+
+static void
+on_mnt(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
+{
+	struct nfs_call *call = arg;
+	struct nfs_reply reply = { .len = 0 };
+	const mountres3 *res = data;
+	const mountres3_ok *ok;
+	struct err err = ERR_INIT;
+
+	if (tnfs_no_answer(call, status, data))
+		return;
+	if (res->fhs_status != MNT3_OK) {
+		tnfs_end_status(call, (int)res->fhs_status);
+		return;
+	}
+	ok = &res->mountres3_u.mountinfo;
+	if (!allows_sys(ok)) {
+		err_set(&err, ERR_DENIED, 0, "the export wants another "
+		    "security flavor than AUTH_SYS (Kerberos?)");
+		tnfs_end(call, NULL, &err);
+		return;
+	}
+	if (!tnfs_handle_set(&reply.fh, ok->fhandle.fhandle3_val,
+	    ok->fhandle.fhandle3_len))
+		end_protocol(call, "a handle of a wrong length");
+	else
+		tnfs_end(call, &reply, NULL);
+}
+
+static int
+send_mnt(struct rpc_context *rpc, struct nfs_call *call)
+{
+	/* name is the share, a C string. */
+	return rpc_mount3_mnt_async(rpc, on_mnt, (char *)(uintptr_t)call->name.p,
+	    call);
+}
+
+static void
+on_exports(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
+{
+	struct nfs_call *call = arg;
+	struct nfs_reply reply = { .len = 0 };
+
+	if (tnfs_no_answer(call, status, data))
+		return;
+	for (const exportnode *e = *(exports *)data; e != NULL;
+	    e = e->ex_next) {
+		struct str dir = str_of(e->ex_dir);
+
+		/* A directory below an export may be mounted as well. */
+		while (dir.len > 0 && dir.p[dir.len - 1] == '/')
+			dir.len--;
+		if (str_starts(call->name, dir) &&
+		    (call->name.len == dir.len ||
+		    call->name.p[dir.len] == '/'))
+			reply.listed = true;
+	}
+	tnfs_end(call, &reply, NULL);
+}
+
+static int
+send_exports(struct rpc_context *rpc, struct nfs_call *call)
+{
+	return rpc_mount3_export_async(rpc, on_exports, call);
+}
+
+static void
+on_fsinfo(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
+{
+	struct nfs_call *call = arg;
+	struct nfs_reply reply = { .len = 0 };
+	const FSINFO3res *res = data;
+
+	if (tnfs_no_answer(call, status, data))
+		return;
+	if (res->status != NFS3_OK) {
+		tnfs_end_status(call, (int)res->status);
+		return;
+	}
+	reply.read_max = res->FSINFO3res_u.resok.rtmax;
+	tnfs_end(call, &reply, NULL);
+}
+
+static int
+send_fsinfo(struct rpc_context *rpc, struct nfs_call *call)
+{
+	FSINFO3args args = { .fsroot = fh3(call) };
+
+	return rpc_nfs3_fsinfo_async(rpc, on_fsinfo, &args, call);
+}
+
+static void
+on_getattr(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
+{
+	struct nfs_call *call = arg;
+	struct nfs_reply reply;
+	const GETATTR3res *res = data;
+
+	if (tnfs_no_answer(call, status, data))
+		return;
+	if (res->status != NFS3_OK) {
+		tnfs_end_status(call, (int)res->status);
+		return;
+	}
+	set_attrs(&reply.attrs, &res->GETATTR3res_u.resok.obj_attributes);
+	tnfs_end(call, &reply, NULL);
+}
+
+static int
+send_getattr(struct rpc_context *rpc, struct nfs_call *call)
+{
+	GETATTR3args args = { .object = fh3(call) };
+
+	return rpc_nfs3_getattr_async(rpc, on_getattr, &args, call);
+}
+
+static void
+on_lookup(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
+{
+	struct nfs_call *call = arg;
+	struct nfs_reply reply;
+	const LOOKUP3res *res = data;
+	const LOOKUP3resok *ok;
+
+	if (tnfs_no_answer(call, status, data))
+		return;
+	if (res->status != NFS3_OK) {
+		tnfs_end_status(call, (int)res->status);
+		return;
+	}
+	ok = &res->LOOKUP3res_u.resok;
+	set_post_attrs(&reply.attrs, &ok->obj_attributes);
+	if (!tnfs_handle_set(&reply.fh, ok->object.data.data_val,
+	    ok->object.data.data_len))
+		end_protocol(call, "a handle of a wrong length");
+	else
+		tnfs_end(call, &reply, NULL);
+}
+
+static int
+send_lookup(struct rpc_context *rpc, struct nfs_call *call)
+{
+	char name[TREE_NAME_MAX + 1];
+	LOOKUP3args args;
+
+	/* No NFS server takes more; callers check. */
+	if (call->name.len > TREE_NAME_MAX)
+		return -1;
+	memcpy(name, call->name.p, call->name.len);
+	name[call->name.len] = '\0';
+	args.what.dir = fh3(call);
+	args.what.name = name;
+	return rpc_nfs3_lookup_async(rpc, on_lookup, &args, call);
+}
+
+static void
+on_readlink(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
+{
+	struct nfs_call *call = arg;
+	struct nfs_reply reply;
+	const READLINK3res *res = data;
+
+	if (tnfs_no_answer(call, status, data))
+		return;
+	if (res->status != NFS3_OK) {
+		tnfs_end_status(call, (int)res->status);
+		return;
+	}
+	reply.link = str_of(res->READLINK3res_u.resok.data);
+	tnfs_end(call, &reply, NULL);
+}
+
+static int
+send_readlink(struct rpc_context *rpc, struct nfs_call *call)
+{
+	READLINK3args args = { .symlink = fh3(call) };
+
+	return rpc_nfs3_readlink_async(rpc, on_readlink, &args, call);
+}
+
+static void
+on_read(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
+{
+	struct nfs_call *call = arg;
+	struct nfs_reply reply;
+	const READ3res *res = data;
+	const READ3resok *ok;
+
+	if (tnfs_no_answer(call, status, data))
+		return;
+	if (res->status != NFS3_OK) {
+		tnfs_end_status(call, (int)res->status);
+		return;
+	}
+	ok = &res->READ3res_u.resok;
+	if (ok->data.data_len > call->len || ok->count != ok->data.data_len) {
+		end_protocol(call, "a wrong count of bytes");
+		return;
+	}
+	memcpy(call->buf, ok->data.data_val, ok->data.data_len);
+	reply.len = ok->data.data_len;
+	reply.eof = ok->eof != 0;
+	set_post_attrs(&reply.attrs, &ok->file_attributes);
+	tnfs_end(call, &reply, NULL);
+}
+
+static int
+send_read(struct rpc_context *rpc, struct nfs_call *call)
+{
+	READ3args args = { .file = fh3(call), .offset = call->offset,
+	    .count = call->len };
+
+	return rpc_nfs3_read_async(rpc, on_read, &args, call);
+}
+
+/* The first entry that can't be is the error of the whole call. */
+static void
+end_readdir(struct nfs_call *call, struct nfs_reply *reply,
+    const struct err *err)
+{
+	tnfs_end(call, err->kind == ERR_NONE ? reply : NULL,
+	    err->kind == ERR_NONE ? NULL : err);
+}
+
+static void
+on_readdirplus(struct rpc_context *rpc UNUSED, int status, void *data,
+    void *arg)
+{
+	struct nfs_call *call = arg;
+	struct nfs_reply reply = { .cookie = call->offset };
+	const READDIRPLUS3res *res = data;
+	const READDIRPLUS3resok *ok;
+	struct err err = ERR_INIT;
+
+	if (tnfs_no_answer(call, status, data))
+		return;
+	if (res->status != NFS3_OK) {
+		tnfs_end_status(call, (int)res->status);
+		return;
+	}
+	ok = &res->READDIRPLUS3res_u.resok;
+	memcpy(reply.verf, ok->cookieverf, sizeof(reply.verf));
+	reply.eof = ok->reply.eof != 0;
+	for (const entryplus3 *e = ok->reply.entries; e != NULL;
+	    e = e->nextentry) {
+		struct nfs_entry entry = { .name = str_of(e->name) };
+		const nfs_fh3 *fh = &e->name_handle.post_op_fh3_u.handle;
+
+		set_post_attrs(&entry.attrs, &e->name_attributes);
+		if (e->name_handle.handle_follows) {
+			entry.fh = fh->data.data_val;
+			entry.fh_len = fh->data.data_len;
+		}
+		reply.cookie = e->cookie;
+		reply.entries++;
+		if (call->entry(call, &entry, &err) == -1)
+			break;
+	}
+	end_readdir(call, &reply, &err);
+}
+
+static int
+send_readdirplus(struct rpc_context *rpc, struct nfs_call *call)
+{
+	READDIRPLUS3args args = { .dir = fh3(call), .cookie = call->offset,
+	    .dircount = DIR_BYTES, .maxcount = DIR_BYTES };
+
+	memcpy(args.cookieverf, call->verf, sizeof(args.cookieverf));
+	return rpc_nfs3_readdirplus_async(rpc, on_readdirplus, &args, call);
+}
+
+static void
+on_readdir(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
+{
+	struct nfs_call *call = arg;
+	struct nfs_reply reply = { .cookie = call->offset };
+	const READDIR3res *res = data;
+	const READDIR3resok *ok;
+	struct err err = ERR_INIT;
+
+	if (tnfs_no_answer(call, status, data))
+		return;
+	if (res->status != NFS3_OK) {
+		tnfs_end_status(call, (int)res->status);
+		return;
+	}
+	ok = &res->READDIR3res_u.resok;
+	memcpy(reply.verf, ok->cookieverf, sizeof(reply.verf));
+	reply.eof = ok->reply.eof != 0;
+	for (const entry3 *e = ok->reply.entries; e != NULL;
+	    e = e->nextentry) {
+		struct nfs_entry entry = { .name = str_of(e->name) };
+
+		reply.cookie = e->cookie;
+		reply.entries++;
+		if (call->entry(call, &entry, &err) == -1)
+			break;
+	}
+	end_readdir(call, &reply, &err);
+}
+
+static int
+send_readdir(struct rpc_context *rpc, struct nfs_call *call)
+{
+	READDIR3args args = { .dir = fh3(call), .cookie = call->offset,
+	    .count = NAMES_BYTES };
+
+	memcpy(args.cookieverf, call->verf, sizeof(args.cookieverf));
+	return rpc_nfs3_readdir_async(rpc, on_readdir, &args, call);
+}
+
+const struct nfs_version tnfs_version3 = {
+	.name = "nfs3",
+	.version = 3,
+	.send = {
+		[NFS_MNT] = send_mnt,
+		[NFS_EXPORTS] = send_exports,
+		[NFS_FSINFO] = send_fsinfo,
+		[NFS_GETATTR] = send_getattr,
+		[NFS_LOOKUP] = send_lookup,
+		[NFS_READLINK] = send_readlink,
+		[NFS_READ] = send_read,
+		[NFS_READDIR] = send_readdirplus,
+		[NFS_READDIR_NAMES] = send_readdir,
+	},
+};

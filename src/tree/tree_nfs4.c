@@ -1,0 +1,339 @@
+/*
+ * NFSv4.0 (RFC 7530): each call is one COMPOUND. Files are read with the
+ * anonymous stateid, so there is no state on the server: nothing to renew,
+ * nothing to claim again after a reconnect.
+ */
+#include "tree/tree_nfs.h"
+
+#include <nfsc/libnfs-raw-nfs4.h>
+
+#include "tree/nfs4_attrs.h"
+
+#define DIR_BYTES	(256 * 1024)
+
+static void
+end_protocol(struct nfs_call *call, const char *text)
+{
+	struct err err = ERR_INIT;
+
+	err_set(&err, ERR_PEER, 0, "%s: %s", tnfs_proc_name(call->proc), text);
+	tnfs_end(call, NULL, &err);
+}
+
+/* The result number i, which must be of that operation; else the call has
+ * ended. */
+static const nfs_resop4 *
+result(struct nfs_call *call, const COMPOUND4res *res, unsigned i, int op)
+{
+	if (i < res->resarray.resarray_len &&
+	    (int)res->resarray.resarray_val[i].resop == op)
+		return &res->resarray.resarray_val[i];
+	end_protocol(call, "the server left out a result");
+	return NULL;
+}
+
+/* The whole compound; NULL: the call has ended, or will. */
+static const COMPOUND4res *
+answer(struct nfs_call *call, int status, const void *data)
+{
+	const COMPOUND4res *res = data;
+
+	if (tnfs_no_answer(call, status, data))
+		return NULL;
+	if (res->status != NFS4_OK) {
+		tnfs_end_status(call, (int)res->status);
+		return NULL;
+	}
+	return res;
+}
+
+static int
+decode_attrs(const fattr4 *from, struct nfs4_attrs *to, struct err *err)
+{
+	return nfs4_attrs_decode(from->attrmask.bitmap4_val,
+	    from->attrmask.bitmap4_len, from->attr_vals.attrlist4_val,
+	    from->attr_vals.attrlist4_len, to, err);
+}
+
+/* The GETATTR at number i of the answer; false: the call has ended. */
+static bool
+take_attrs(struct nfs_call *call, const COMPOUND4res *res, unsigned i,
+    struct nfs4_attrs *ret_attrs)
+{
+	const nfs_resop4 *r = result(call, res, i, OP_GETATTR);
+	struct err err = ERR_INIT;
+
+	if (r == NULL)
+		return false;
+	if (decode_attrs(&r->nfs_resop4_u.opgetattr.GETATTR4res_u.resok4
+	    .obj_attributes, ret_attrs, &err) == -1) {
+		tnfs_end(call, NULL, &err);
+		return false;
+	}
+	return true;
+}
+
+static void
+arg_putfh(nfs_argop4 *op, struct nfs_call *call)
+{
+	op->argop = OP_PUTFH;
+	op->nfs_argop4_u.opputfh.object.nfs_fh4_len = call->fh.len;
+	op->nfs_argop4_u.opputfh.object.nfs_fh4_val = (char *)call->fh.data;
+}
+
+static void
+set_mask(bitmap4 *to, const uint32_t *mask)
+{
+	to->bitmap4_len = NFS4_MASK_WORDS;
+	to->bitmap4_val = (uint32_t *)(uintptr_t)mask;
+}
+
+static void
+arg_getattr(nfs_argop4 *op, const uint32_t *mask)
+{
+	op->argop = OP_GETATTR;
+	set_mask(&op->nfs_argop4_u.opgetattr.attr_request, mask);
+}
+
+static int
+send_compound(struct rpc_context *rpc, struct nfs_call *call, rpc_cb cb,
+    nfs_argop4 *ops, unsigned n)
+{
+	COMPOUND4args args;
+
+	memset(&args, 0, sizeof(args));
+	args.argarray.argarray_len = n;
+	args.argarray.argarray_val = ops;
+	return rpc_nfs4_compound_async(rpc, cb, &args, call);
+}
+
+/* PUTFH or PUTROOTFH, LOOKUP or nothing, GETFH, GETATTR: LOOKUP and ROOT. */
+static void
+on_entry(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
+{
+	struct nfs_call *call = arg;
+	const COMPOUND4res *res = answer(call, status, data);
+	unsigned at = call->proc == NFS_LOOKUP ? 2 : 1;
+	struct nfs4_attrs attrs;
+	struct nfs_reply reply;
+	const nfs_resop4 *r;
+	const nfs_fh4 *fh;
+
+	if (res == NULL)
+		return;
+	r = result(call, res, at, OP_GETFH);
+	if (r == NULL || !take_attrs(call, res, at + 1, &attrs))
+		return;
+	fh = &r->nfs_resop4_u.opgetfh.GETFH4res_u.resok4.object;
+	reply.attrs = attrs.attrs;
+	if (!tnfs_handle_set(&reply.fh, fh->nfs_fh4_val, fh->nfs_fh4_len))
+		end_protocol(call, "a handle of a wrong length");
+	else
+		tnfs_end(call, &reply, NULL);
+}
+
+static int
+send_root(struct rpc_context *rpc, struct nfs_call *call)
+{
+	nfs_argop4 ops[3];
+
+	memset(ops, 0, sizeof(ops));
+	ops[0].argop = OP_PUTROOTFH;
+	ops[1].argop = OP_GETFH;
+	arg_getattr(&ops[2], nfs4_mask_attrs);
+	return send_compound(rpc, call, on_entry, ops, 3);
+}
+
+static int
+send_lookup(struct rpc_context *rpc, struct nfs_call *call)
+{
+	nfs_argop4 ops[4];
+	component4 *name = &ops[1].nfs_argop4_u.oplookup.objname;
+
+	memset(ops, 0, sizeof(ops));
+	arg_putfh(&ops[0], call);
+	ops[1].argop = OP_LOOKUP;
+	name->utf8string_len = (u_int)call->name.len;
+	name->utf8string_val = (char *)(uintptr_t)call->name.p;
+	ops[2].argop = OP_GETFH;
+	arg_getattr(&ops[3], nfs4_mask_attrs);
+	return send_compound(rpc, call, on_entry, ops, 4);
+}
+
+static void
+on_getattr(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
+{
+	struct nfs_call *call = arg;
+	const COMPOUND4res *res = answer(call, status, data);
+	struct nfs4_attrs attrs;
+	struct nfs_reply reply;
+
+	if (res == NULL || !take_attrs(call, res, 1, &attrs))
+		return;
+	reply.attrs = attrs.attrs;
+	reply.read_max = attrs.max_read == 0 ? TREE_READ_MAX :
+	    (uint32_t)MIN(attrs.max_read, TREE_READ_MAX);
+	tnfs_end(call, &reply, NULL);
+}
+
+static int
+send_getattr(struct rpc_context *rpc, struct nfs_call *call)
+{
+	nfs_argop4 ops[2];
+
+	memset(ops, 0, sizeof(ops));
+	arg_putfh(&ops[0], call);
+	arg_getattr(&ops[1], call->proc == NFS_FSINFO ? nfs4_mask_limits :
+	    nfs4_mask_attrs);
+	return send_compound(rpc, call, on_getattr, ops, 2);
+}
+
+static void
+on_readlink(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
+{
+	struct nfs_call *call = arg;
+	const COMPOUND4res *res = answer(call, status, data);
+	const nfs_resop4 *r;
+	const linktext4 *link;
+	struct nfs_reply reply;
+
+	if (res == NULL)
+		return;
+	r = result(call, res, 1, OP_READLINK);
+	if (r == NULL)
+		return;
+	link = &r->nfs_resop4_u.opreadlink.READLINK4res_u.resok4.link;
+	reply.link = (struct str){ link->utf8string_val,
+	    link->utf8string_len };
+	tnfs_end(call, &reply, NULL);
+}
+
+static int
+send_readlink(struct rpc_context *rpc, struct nfs_call *call)
+{
+	nfs_argop4 ops[2];
+
+	memset(ops, 0, sizeof(ops));
+	arg_putfh(&ops[0], call);
+	ops[1].argop = OP_READLINK;
+	return send_compound(rpc, call, on_readlink, ops, 2);
+}
+
+static void
+on_read(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
+{
+	struct nfs_call *call = arg;
+	const COMPOUND4res *res = answer(call, status, data);
+	struct nfs4_attrs attrs;
+	struct nfs_reply reply;
+	const nfs_resop4 *r;
+	const READ4resok *ok;
+
+	if (res == NULL)
+		return;
+	r = result(call, res, 1, OP_READ);
+	if (r == NULL || !take_attrs(call, res, 2, &attrs))
+		return;
+	ok = &r->nfs_resop4_u.opread.READ4res_u.resok4;
+	if (ok->data.data_len > call->len) {
+		end_protocol(call, "more bytes than asked for");
+		return;
+	}
+	memcpy(call->buf, ok->data.data_val, ok->data.data_len);
+	reply.len = ok->data.data_len;
+	reply.eof = ok->eof != 0;
+	reply.attrs = attrs.attrs;
+	tnfs_end(call, &reply, NULL);
+}
+
+static int
+send_read(struct rpc_context *rpc, struct nfs_call *call)
+{
+	nfs_argop4 ops[3];
+
+	/* A stateid of zeros is the anonymous one (RFC 7530, 9.1.4.3). */
+	memset(ops, 0, sizeof(ops));
+	arg_putfh(&ops[0], call);
+	ops[1].argop = OP_READ;
+	ops[1].nfs_argop4_u.opread.offset = call->offset;
+	ops[1].nfs_argop4_u.opread.count = call->len;
+	arg_getattr(&ops[2], nfs4_mask_attrs);
+	return send_compound(rpc, call, on_read, ops, 3);
+}
+
+static int
+give_entry(struct nfs_call *call, const entry4 *e, struct err *err)
+{
+	struct nfs4_attrs attrs;
+	struct nfs_entry entry = { .name = { e->name.utf8string_val,
+	    e->name.utf8string_len } };
+
+	if (decode_attrs(&e->attrs, &attrs, err) == -1)
+		return err_wrap(err, "readdir");
+	entry.attrs = attrs.attrs;
+	entry.status = attrs.rdattr_error;
+	entry.fh = attrs.fh;
+	entry.fh_len = attrs.fh_len;
+	return call->entry(call, &entry, err);
+}
+
+static void
+on_readdir(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
+{
+	struct nfs_call *call = arg;
+	const COMPOUND4res *res = answer(call, status, data);
+	struct nfs_reply reply = { .cookie = call->offset };
+	struct err err = ERR_INIT;
+	const nfs_resop4 *r;
+	const READDIR4resok *ok;
+
+	if (res == NULL)
+		return;
+	r = result(call, res, 1, OP_READDIR);
+	if (r == NULL)
+		return;
+	ok = &r->nfs_resop4_u.opreaddir.READDIR4res_u.resok4;
+	memcpy(reply.verf, ok->cookieverf, sizeof(reply.verf));
+	reply.eof = ok->reply.eof != 0;
+	for (const entry4 *e = ok->reply.entries; e != NULL;
+	    e = e->nextentry) {
+		reply.cookie = e->cookie;
+		reply.entries++;
+		if (give_entry(call, e, &err) == -1) {
+			tnfs_end(call, NULL, &err);
+			return;
+		}
+	}
+	tnfs_end(call, &reply, NULL);
+}
+
+static int
+send_readdir(struct rpc_context *rpc, struct nfs_call *call)
+{
+	nfs_argop4 ops[2];
+	READDIR4args *args = &ops[1].nfs_argop4_u.opreaddir;
+
+	memset(ops, 0, sizeof(ops));
+	arg_putfh(&ops[0], call);
+	ops[1].argop = OP_READDIR;
+	args->cookie = call->offset;
+	memcpy(args->cookieverf, call->verf, sizeof(args->cookieverf));
+	args->dircount = DIR_BYTES;
+	args->maxcount = DIR_BYTES;
+	set_mask(&args->attr_request, nfs4_mask_readdir);
+	return send_compound(rpc, call, on_readdir, ops, 2);
+}
+
+const struct nfs_version tnfs_version4 = {
+	.name = "nfs4",
+	.version = 4,
+	.send = {
+		[NFS_ROOT] = send_root,
+		[NFS_FSINFO] = send_getattr,
+		[NFS_GETATTR] = send_getattr,
+		[NFS_LOOKUP] = send_lookup,
+		[NFS_READLINK] = send_readlink,
+		[NFS_READ] = send_read,
+		[NFS_READDIR] = send_readdir,
+	},
+};

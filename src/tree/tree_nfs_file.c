@@ -1,0 +1,417 @@
+/*
+ * Looking paths up and reading files over NFS. Both begin with a handle
+ * where there is one; a path is walked component by component from the root,
+ * which is what finds a file again that was replaced on the server.
+ */
+#include "tree/tree_nfs.h"
+
+/* One path on its way down. */
+struct lookup {
+	struct nfs_call call;
+	tree_lookup_fn *fn;
+	void	*arg;
+	char	*path;		/* as asked */
+	size_t	 path_len;
+	struct walk walk;
+	/* The directories from the root down to where we are. */
+	struct handle *dirs;
+	size_t	 dirs_len;
+	size_t	 dirs_cap;
+	struct handle fh;	/* of the entry reached */
+	bool	 follow;
+};
+
+static void step(struct lookup *);
+
+static void
+end_lookup(struct lookup *k, const struct attrs *attrs, const struct err *err)
+{
+	struct tree_entry e = { .err = ERR_INIT };
+
+	if (err == NULL) {
+		e.name = tree_path_name((struct str){ k->path, k->path_len });
+		e.attrs = *attrs;
+		handle_copy(&e.fh, &k->fh);
+	}
+	k->fn(k->arg, err == NULL ? &e : NULL, err);
+	walk_release(&k->walk);
+	free(k->dirs);
+	free(k->path);
+	free(k);
+}
+
+static void
+fail_lookup(struct lookup *k, enum err_kind kind, const char *text)
+{
+	struct err err = ERR_INIT;
+
+	err_set(&err, kind, 0, "lookup: %s", text);
+	end_lookup(k, NULL, &err);
+}
+
+static void
+push_dir(struct lookup *k, const struct handle *fh)
+{
+	if (k->dirs_len == k->dirs_cap) {
+		k->dirs_cap = k->dirs_cap == 0 ? 8 : 2 * k->dirs_cap;
+		k->dirs = xreallocarray(k->dirs, k->dirs_cap,
+		    sizeof(*k->dirs));
+	}
+	handle_copy(&k->dirs[k->dirs_len++], fh);
+}
+
+static void
+on_link(struct nfs_call *call, const struct nfs_reply *reply,
+    const struct err *err)
+{
+	struct lookup *k = (struct lookup *)call;
+	struct err fault = ERR_INIT;
+
+	if (err != NULL)
+		end_lookup(k, NULL, err);
+	else if (walk_splice(&k->walk, reply->link, &fault) == -1)
+		end_lookup(k, NULL, &fault);
+	else
+		step(k);
+}
+
+/* An entry was reached, attributes known: go on below it or end. */
+static void
+reached(struct lookup *k, const struct attrs *attrs)
+{
+	if (attrs->kind == ENTRY_LINK && k->follow) {
+		k->call.proc = NFS_READLINK;
+		k->call.done = on_link;
+		handle_copy(&k->call.fh, &k->fh);
+		tnfs_begin(k->call.nfs, &k->call);
+	} else if (walk_at_end(&k->walk)) {
+		end_lookup(k, attrs, NULL);
+	} else if (attrs->kind != ENTRY_DIR) {
+		fail_lookup(k, ERR_GONE, attrs->kind == ENTRY_LINK ?
+		    "a symlink on the way" : "not a directory any more");
+	} else {
+		push_dir(k, &k->fh);
+		step(k);
+	}
+}
+
+static void
+on_attrs(struct nfs_call *call, const struct nfs_reply *reply,
+    const struct err *err)
+{
+	struct lookup *k = (struct lookup *)call;
+
+	if (err == NULL && reply->attrs.kind != ENTRY_UNKNOWN)
+		reached(k, &reply->attrs);
+	else if (err == NULL)
+		fail_lookup(k, ERR_PEER, "the server gave no attributes");
+	else if (k->dirs_len == 1 && tnfs_is_stale(err) && k->path_len == 0)
+		fail_lookup(k, ERR_UNREACHABLE,
+		    "the root of the export is stale");
+	else
+		end_lookup(k, NULL, err);
+}
+
+static void
+ask_attrs(struct lookup *k)
+{
+	k->call.proc = NFS_GETATTR;
+	k->call.done = on_attrs;
+	handle_copy(&k->call.fh, &k->fh);
+	tnfs_begin(k->call.nfs, &k->call);
+}
+
+static void
+on_component(struct nfs_call *call, const struct nfs_reply *reply,
+    const struct err *err)
+{
+	struct lookup *k = (struct lookup *)call;
+
+	if (err != NULL && tnfs_is_stale(err)) {
+		/* Not the entry is gone: the directory that was found a
+		 * moment ago, or the whole export. */
+		if (k->dirs_len == 1)
+			fail_lookup(k, ERR_UNREACHABLE,
+			    "the root of the export is stale");
+		else
+			fail_lookup(k, ERR_RETRY,
+			    "a directory was replaced meanwhile");
+	} else if (err != NULL) {
+		end_lookup(k, NULL, err);
+	} else {
+		handle_copy(&k->fh, &reply->fh);
+		if (reply->attrs.kind == ENTRY_UNKNOWN)
+			ask_attrs(k);
+		else
+			reached(k, &reply->attrs);
+	}
+}
+
+static void
+step(struct lookup *k)
+{
+	struct str name;
+
+	switch (walk_next(&k->walk, &name)) {
+	case WALK_END:
+		handle_copy(&k->fh, &k->dirs[k->dirs_len - 1]);
+		ask_attrs(k);
+		return;
+	case WALK_UP:
+		k->dirs_len--;
+		handle_copy(&k->fh, &k->dirs[k->dirs_len - 1]);
+		step(k);
+		return;
+	case WALK_OUTSIDE:
+		fail_lookup(k, ERR_GONE, "a symlink leads out of the tree");
+		return;
+	case WALK_NAME:
+		break;
+	}
+	if (name.len > TREE_NAME_MAX) {
+		fail_lookup(k, ERR_INVALID, "name too long");
+		return;
+	}
+	k->call.proc = NFS_LOOKUP;
+	k->call.done = on_component;
+	k->call.name = name;
+	handle_copy(&k->call.fh, &k->dirs[k->dirs_len - 1]);
+	tnfs_begin(k->call.nfs, &k->call);
+}
+
+static void
+on_invalid(struct nfs_call *call, const struct nfs_reply *reply UNUSED,
+    const struct err *err)
+{
+	struct lookup *k = (struct lookup *)call;
+
+	if (err->kind == ERR_STOPPED)
+		end_lookup(k, NULL, err);
+	else
+		fail_lookup(k, ERR_INVALID, "not a path inside of the tree");
+}
+
+void
+tnfs_lookup(struct tree *tree, struct str path, bool follow,
+    tree_lookup_fn *fn, void *arg)
+{
+	struct nfs *nfs = (struct nfs *)tree;
+	struct lookup *k = xcalloc(1, sizeof(*k));
+
+	k->fn = fn;
+	k->arg = arg;
+	k->follow = follow;
+	k->path = xstrndup(path.p, path.len);
+	k->path_len = path.len;
+	k->call.nfs = nfs;
+	walk_init(&k->walk, path);
+	push_dir(k, &tree->root);
+	if (tree_path_valid(path)) {
+		step(k);
+		return;
+	}
+	/* Not from inside of this call: as a call that fails. */
+	k->call.proc = NFS_LOOKUP;
+	k->call.done = on_invalid;
+	k->call.fail_kind = ERR_INVALID;
+	k->call.fail_text = "not a path inside of the tree";
+	TAILQ_INSERT_TAIL(&nfs->failed, &k->call, link);
+}
+
+struct nfs_file {
+	struct tree_file file;
+	struct handle fh;
+	size_t	 path_len;
+	char	 path[];
+};
+
+struct tree_file *
+tnfs_file_open(struct tree *tree UNUSED, const struct handle *fh,
+    struct str path)
+{
+	struct nfs_file *f = xmalloc(sizeof(*f) + path.len + 1);
+
+	f->fh.len = 0;
+	if (fh != NULL)
+		handle_copy(&f->fh, fh);
+	f->path_len = path.len;
+	memcpy(f->path, path.p, path.len);
+	f->path[path.len] = '\0';
+	return &f->file;
+}
+
+void
+tnfs_file_close(struct tree_file *file)
+{
+	free(file);
+}
+
+/* One tree_file_read or, with stat set, tree_file_stat. */
+struct access {
+	struct nfs_call call;
+	struct nfs_file *file;
+	tree_read_fn *read;
+	tree_lookup_fn *stat;
+	void	*arg;
+	uint64_t offset;
+	uint32_t len;
+	uint32_t got;
+	char	*buf;
+	struct attrs attrs;
+	bool	 found_again;
+};
+
+static void begin_access(struct access *);
+
+static void
+end_access(struct access *a, bool eof, const struct err *err)
+{
+	struct nfs_file *f = a->file;
+	tree_read_fn *read = a->read;
+	tree_lookup_fn *stat = a->stat;
+	void *arg = a->arg;
+	struct tree_read res = { .len = a->got, .eof = eof,
+	    .attrs = a->attrs };
+
+	free(a);
+	f->file.outstanding--;
+	if (stat == NULL) {
+		read(arg, err == NULL ? &res : NULL, err);
+	} else {
+		struct tree_entry e = { .err = ERR_INIT };
+
+		e.name = tree_path_name((struct str){ f->path, f->path_len });
+		e.attrs = res.attrs;
+		handle_copy(&e.fh, &f->fh);
+		stat(arg, err == NULL ? &e : NULL, err);
+	}
+}
+
+static void
+on_file_found(void *arg, const struct tree_entry *e, const struct err *err)
+{
+	struct access *a = arg;
+	struct err not_file = ERR_INIT;
+
+	if (err != NULL) {
+		end_access(a, false, err);
+		return;
+	}
+	handle_copy(&a->file->fh, &e->fh);
+	if (a->stat != NULL) {
+		a->attrs = e->attrs;
+		end_access(a, false, NULL);
+	} else if (e->attrs.kind != ENTRY_FILE) {
+		err_set(&not_file, ERR_GONE, 0, "read: a %s, not a file "
+		    "any more", entry_kind_name(e->attrs.kind));
+		end_access(a, false, &not_file);
+	} else {
+		/* From its beginning: what came before was another file's. */
+		a->got = 0;
+		begin_access(a);
+	}
+}
+
+static void
+find_file(struct access *a)
+{
+	struct nfs_file *f = a->file;
+
+	a->found_again = true;
+	tnfs_lookup(f->file.tree, (struct str){ f->path, f->path_len }, false,
+	    on_file_found, a);
+}
+
+static void
+on_access(struct nfs_call *call, const struct nfs_reply *reply,
+    const struct err *err)
+{
+	struct access *a = (struct access *)call;
+	struct err fault = ERR_INIT;
+
+	if (err != NULL) {
+		if (tnfs_is_stale(err) && !a->found_again &&
+		    a->file->path_len > 0)
+			find_file(a);
+		else
+			end_access(a, false, err);
+		return;
+	}
+	a->attrs = reply->attrs;
+	if (call->proc == NFS_GETATTR) {
+		end_access(a, false, NULL);
+		return;
+	}
+	a->got += reply->len;
+	if (reply->eof || a->got == a->len) {
+		end_access(a, reply->eof, NULL);
+	} else if (reply->len == 0) {
+		err_set(&fault, ERR_PEER, 0, "read: the server gave no bytes "
+		    "before the end of the file");
+		end_access(a, false, &fault);
+	} else {
+		begin_access(a);
+	}
+}
+
+static void
+begin_access(struct access *a)
+{
+	struct nfs_call *call = &a->call;
+
+	call->proc = a->stat != NULL ? NFS_GETATTR : NFS_READ;
+	call->done = on_access;
+	handle_copy(&call->fh, &a->file->fh);
+	call->offset = a->offset + a->got;
+	call->len = a->len - a->got;
+	call->buf = a->buf + a->got;
+	tnfs_begin((struct nfs *)a->file->file.tree, call);
+}
+
+static struct access *
+new_access(struct tree_file *file, void *arg)
+{
+	struct access *a = xmalloc(sizeof(*a));
+
+	a->file = (struct nfs_file *)file;
+	a->read = NULL;
+	a->stat = NULL;
+	a->arg = arg;
+	a->offset = 0;
+	a->len = a->got = 0;
+	a->buf = NULL;
+	a->attrs.kind = ENTRY_UNKNOWN;
+	a->found_again = false;
+	return a;
+}
+
+static void
+start_access(struct access *a)
+{
+	if (a->file->fh.len == 0)
+		find_file(a);
+	else
+		begin_access(a);
+}
+
+void
+tnfs_file_read(struct tree_file *file, uint64_t offset, uint32_t len,
+    void *buf, tree_read_fn *fn, void *arg)
+{
+	struct access *a = new_access(file, arg);
+
+	a->read = fn;
+	a->offset = offset;
+	a->len = len;
+	a->buf = buf;
+	start_access(a);
+}
+
+void
+tnfs_file_stat(struct tree_file *file, tree_lookup_fn *fn, void *arg)
+{
+	struct access *a = new_access(file, arg);
+
+	a->stat = fn;
+	start_access(a);
+}

@@ -1,0 +1,217 @@
+/*
+ * Opening an NFS tree: resolve the name once, mount (v3) or walk to the
+ * export (v4), ask for the limits. The only code of the tree that waits.
+ */
+#include <netdb.h>
+
+#include "tree/tree_nfs.h"
+
+#include <nfsc/libnfs-raw-mount.h>
+#include <nfsc/libnfs-raw-nfs.h>
+#include <nfsc/libnfs-raw-nfs4.h>
+
+/* A call that is waited for. */
+struct wait {
+	struct nfs_call call;
+	struct nfs_reply reply;
+	struct err err;
+	bool	 done;
+	bool	 failed;
+};
+
+static void
+on_done(struct nfs_call *call, const struct nfs_reply *reply,
+    const struct err *err)
+{
+	struct wait *w = (struct wait *)call;
+
+	w->done = true;
+	if (err != NULL) {
+		w->failed = true;
+		w->err = *err;
+	} else {
+		w->reply = *reply;
+	}
+}
+
+/* Ends: the call has a limit, and so has the connection. */
+static int
+wait_for(struct nfs *nfs, struct wait *w, enum nfs_proc proc,
+    struct err *err)
+{
+	w->done = w->failed = false;
+	w->call.proc = proc;
+	w->call.done = on_done;
+	tnfs_begin(nfs, &w->call);
+	while (!w->done) {
+		struct pollfd fd;
+		int n = tnfs_fds(nfs, &fd, 1);
+
+		poll(&fd, (nfds_t)n, tnfs_timeout(nfs));
+		tnfs_service(nfs, NULL, 0);
+	}
+	if (!w->failed)
+		return 0;
+	/* A server that only needs time is out of reach for now. */
+	if (w->err.kind == ERR_RETRY)
+		w->err.kind = ERR_UNREACHABLE;
+	*err = w->err;
+	return -1;
+}
+
+/* Servers deny what they don't export at all: look whether they list it. */
+static void
+explain_denied(struct nfs *nfs, struct err *err)
+{
+	struct wait w = { .call.name = str_of(nfs->share) };
+	struct err unused = ERR_INIT;
+
+	if (wait_for(nfs, &w, NFS_EXPORTS, &unused) == 0 && !w.reply.listed)
+		err_set(err, ERR_UNREACHABLE, err->code, "the server denies "
+		    "the mount and lists no such export");
+}
+
+static int
+mount3(struct nfs *nfs, const struct tree_spec *spec, struct err *err)
+{
+	struct wait w = { .call.name = str_of(nfs->share) };
+
+	nfs->version = &tnfs_version3;
+	tnfs_connect(nfs, MOUNT_PROGRAM, MOUNT_V3, spec->mountport);
+	if (wait_for(nfs, &w, NFS_MNT, err) == -1) {
+		if (err->kind == ERR_DENIED)
+			explain_denied(nfs, err);
+		return -1;
+	}
+	handle_copy(&nfs->tree.root, &w.reply.fh);
+	tnfs_connect(nfs, NFS_PROGRAM, NFS_V3, spec->nfsport);
+	return 0;
+}
+
+/* An error of the way to the export; nothing there is "gone". */
+static int
+no_export(struct err *err)
+{
+	if (err->kind == ERR_GONE)
+		err->kind = ERR_UNREACHABLE;
+	return -1;
+}
+
+static int
+mount4(struct nfs *nfs, const struct tree_spec *spec, struct err *err)
+{
+	struct wait w = { .done = false };
+	const char *p = nfs->share;
+
+	nfs->version = &tnfs_version4;
+	tnfs_connect(nfs, NFS4_PROGRAM, NFS_V4,
+	    spec->nfsport == 0 ? 2049 : spec->nfsport);
+	if (wait_for(nfs, &w, NFS_ROOT, err) == -1)
+		return no_export(err);
+	handle_copy(&w.call.fh, &w.reply.fh);
+	for (;;) {
+		p += strspn(p, "/");
+		if (*p == '\0')
+			break;
+		w.call.name = (struct str){ p, strcspn(p, "/") };
+		p += w.call.name.len;
+		if (wait_for(nfs, &w, NFS_LOOKUP, err) == -1)
+			return no_export(err);
+		handle_copy(&w.call.fh, &w.reply.fh);
+	}
+	handle_copy(&nfs->tree.root, &w.call.fh);
+	return 0;
+}
+
+static uint32_t
+read_max(uint32_t server_max)
+{
+	uint32_t max = TREE_READ_MAX;
+
+	while (max > 4096 && max > server_max)
+		max /= 2;
+	return max;
+}
+
+/* What both versions ask of the root. */
+static int
+ask_root(struct nfs *nfs, struct err *err)
+{
+	struct wait w = { .done = false };
+
+	handle_copy(&w.call.fh, &nfs->tree.root);
+	if (wait_for(nfs, &w, NFS_FSINFO, err) == -1)
+		return no_export(err);
+	nfs->tree.read_max = read_max(w.reply.read_max);
+	if (wait_for(nfs, &w, NFS_GETATTR, err) == -1)
+		return no_export(err);
+	nfs->tree.root_attrs = w.reply.attrs;
+	if (w.reply.attrs.kind != ENTRY_DIR)
+		return err_set(err, ERR_UNREACHABLE, 0, "%s: not a directory",
+		    nfs->server);
+	nfs->tree.protocol = nfs->version->name;
+	return 0;
+}
+
+/* One version at one address. */
+static int
+mount_version(struct nfs *nfs, const struct tree_spec *spec, int version,
+    struct err *err)
+{
+	int r = version == 3 ? mount3(nfs, spec, err) :
+	    mount4(nfs, spec, err);
+
+	if (r == 0)
+		r = ask_root(nfs, err);
+	if (r == -1)
+		tnfs_disconnect(nfs, ERR_STOPPED, "not mounted");
+	return r;
+}
+
+static int
+mount_address(struct nfs *nfs, const struct tree_spec *spec, struct err *err)
+{
+	struct err err3 = ERR_INIT;
+
+	if (spec->nfs_version != 0)
+		return mount_version(nfs, spec, (int)spec->nfs_version, err);
+	if (mount_version(nfs, spec, 3, &err3) == 0 ||
+	    mount_version(nfs, spec, 4, err) == 0)
+		return 0;
+	/* Denied says more than a second protocol that isn't there. */
+	if (err3.kind == ERR_DENIED)
+		*err = err3;
+	else
+		err_wrap(err, "NFSv3: %.90s; NFSv4", err3.msg);
+	return -1;
+}
+
+int
+tnfs_mount(struct nfs *nfs, const struct tree_spec *spec, struct err *err)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	struct addrinfo *list = NULL;
+	int r = getaddrinfo(nfs->server, NULL, &hints, &list);
+
+	if (r != 0)
+		return err_set(err, ERR_UNREACHABLE, r,
+		    "%s: cannot resolve the name: %s", nfs->server,
+		    gai_strerror(r));
+	r = -1;
+	for (const struct addrinfo *ai = list; ai != NULL; ai = ai->ai_next) {
+		char text[64];
+
+		if (getnameinfo(ai->ai_addr, ai->ai_addrlen, text,
+		    sizeof(text), NULL, 0, NI_NUMERICHOST) != 0)
+			continue;
+		free(nfs->address);
+		nfs->address = xstrdup(text);
+		r = mount_address(nfs, spec, err);
+		if (r == 0 || err->kind != ERR_UNREACHABLE)
+			break;
+	}
+	freeaddrinfo(list);
+	if (r == -1)
+		err_wrap(err, "%s:%s", nfs->server, nfs->share);
+	return r;
+}

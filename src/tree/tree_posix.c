@@ -1,0 +1,625 @@
+/*
+ * A tree on a local or mounted path. System calls wait for the disk, so the
+ * work is queued and done by tree_service, a bounded number of jobs each
+ * time; the order is the order of the calls.
+ *
+ * Nothing is opened through a symlink or above the root: openat2 with
+ * RESOLVE_BENEATH does it in one call; where a kernel lacks it, the path is
+ * opened component by component. Only regular files are read: opening a FIFO
+ * or a device could wait, or do something.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "tree/tree_impl.h"
+
+#define PAGE_ENTRIES	500
+#define JOBS_A_SERVICE	16
+#define SEQUENTIAL_SIZE	(4 * MIB)
+
+enum job_type {
+	JOB_LIST = 0,
+	JOB_LOOKUP,
+	JOB_FOLLOW,
+	JOB_READ,
+	JOB_STAT
+};
+
+struct posix_file {
+	struct tree_file file;
+	int	 fd;		/* -1: not open yet */
+	char	*path;
+	size_t	 path_len;
+};
+
+struct job {
+	TAILQ_ENTRY(job) link;
+	enum job_type type;
+	struct str path;	/* owned but for files */
+	void	*arg;
+	/* list */
+	DIR	*dir;
+	tree_page_fn *page;
+	tree_end_fn *end;
+	/* lookup, stat */
+	tree_lookup_fn *lookup;
+	/* read */
+	struct posix_file *file;
+	tree_read_fn *read;
+	uint64_t offset;
+	uint32_t len;
+	char	*buf;
+};
+TAILQ_HEAD(jobs, job);
+
+struct posix {
+	struct tree tree;
+	int	 root;
+	bool	 no_openat2;
+	struct jobs jobs;
+	struct tree_entry page[PAGE_ENTRIES];
+	char	 names[PAGE_ENTRIES][TREE_NAME_MAX + 1];
+};
+
+static enum err_kind
+errno_kind(int code)
+{
+	switch (code) {
+	case ENOENT:
+	case ENOTDIR:
+	case EISDIR:
+	case ELOOP:
+	case ESTALE:
+	case EXDEV:	/* openat2: out of the tree */
+	case ENXIO:	/* a socket or a FIFO where a file was */
+		return ERR_GONE;
+	case EACCES:
+	case EPERM:
+		return ERR_DENIED;
+	case ENAMETOOLONG:
+	case EINVAL:
+	case EOVERFLOW:
+	case EFBIG:
+		return ERR_INVALID;
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case ENOSPC:
+		return ERR_RESOURCE;
+	default:
+		return ERR_RETRY;
+	}
+}
+
+static int
+errno_err(struct err *err, const char *what)
+{
+	int code = errno;
+
+	return err_errno(err, errno_kind(code), code, "%s", what);
+}
+
+static void
+set_attrs(struct attrs *a, const struct stat *st)
+{
+	switch (st->st_mode & S_IFMT) {
+	case S_IFREG:
+		a->kind = ENTRY_FILE;
+		break;
+	case S_IFDIR:
+		a->kind = ENTRY_DIR;
+		break;
+	case S_IFLNK:
+		a->kind = ENTRY_LINK;
+		break;
+	case S_IFIFO:
+		a->kind = ENTRY_FIFO;
+		break;
+	case S_IFSOCK:
+		a->kind = ENTRY_SOCKET;
+		break;
+	case S_IFCHR:
+		a->kind = ENTRY_CHAR;
+		break;
+	case S_IFBLK:
+		a->kind = ENTRY_BLOCK;
+		break;
+	default:
+		a->kind = ENTRY_UNKNOWN;
+	}
+	a->mode = st->st_mode & 07777;
+	a->uid = st->st_uid;
+	a->gid = st->st_gid;
+	a->size = (uint64_t)st->st_size;
+	a->mtime_ns = st->st_mtim.tv_sec * (int64_t)1000000000 +
+	    st->st_mtim.tv_nsec;
+	a->ctime_ns = st->st_ctim.tv_sec * (int64_t)1000000000 +
+	    st->st_ctim.tv_nsec;
+	a->ino = st->st_ino;
+	a->fsid = st->st_dev;
+}
+
+/* Component by component; the last may be a symlink if flags has O_PATH. */
+static int
+open_steps(const struct posix *p, const char *path, int flags)
+{
+	CLEANUP(close_fd) int dir = -1;
+	int at = p->root;
+
+	for (;;) {
+		size_t n = strcspn(path, "/");
+		char name[TREE_NAME_MAX + 1];
+		int fd;
+
+		if (n > TREE_NAME_MAX) {
+			errno = ENAMETOOLONG;
+			return -1;
+		}
+		memcpy(name, path, n);
+		name[n] = '\0';
+		if (path[n] == '\0')
+			return openat(at, name, flags | O_NOFOLLOW);
+		fd = openat(at, name,
+		    O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd == -1)
+			return -1;
+		close_fd(&dir);
+		at = dir = fd;
+		path += n + 1;
+	}
+}
+
+static int
+open_below(struct posix *p, const char *path, int flags, bool follow)
+{
+	struct open_how how = {
+		.flags = (unsigned)(flags | O_CLOEXEC |
+		    (follow ? 0 : O_NOFOLLOW)),
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS |
+		    (follow ? 0 : RESOLVE_NO_SYMLINKS),
+	};
+
+	if (*path == '\0')
+		path = ".";
+	for (int tries = 0; !p->no_openat2 && tries < 8; tries++) {
+		int fd = (int)syscall(SYS_openat2, p->root, path, &how,
+		    sizeof(how));
+
+		if (fd != -1)
+			return fd;
+		/* EAGAIN: a rename raced with "..". */
+		if (errno == EAGAIN)
+			continue;
+		/* EPERM: a container's filter that doesn't know it. */
+		if (errno != ENOSYS && errno != EPERM)
+			return -1;
+		p->no_openat2 = true;
+	}
+	if (!p->no_openat2)
+		return -1;
+	if (follow) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	return open_steps(p, path, flags | O_CLOEXEC);
+}
+
+static int
+stat_below(struct posix *p, const char *path, bool follow,
+    struct attrs *ret_attrs, struct err *err)
+{
+	CLEANUP(close_fd) int fd = -1;
+	struct stat st;
+
+	fd = open_below(p, path, O_PATH, follow);
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return errno_err(err, "lookup");
+	set_attrs(ret_attrs, &st);
+	return 0;
+}
+
+static struct job *
+add_job(struct tree *tree, enum job_type type, void *arg)
+{
+	struct posix *p = (struct posix *)tree;
+	struct job *j = xcalloc(1, sizeof(*j));
+
+	j->type = type;
+	j->arg = arg;
+	TAILQ_INSERT_TAIL(&p->jobs, j, link);
+	return j;
+}
+
+static void
+own_path(struct job *j, struct str path)
+{
+	j->path = (struct str){ xstrndup(path.p, path.len), path.len };
+}
+
+static void
+free_job(struct job *j)
+{
+	if (j->dir != NULL)
+		closedir(j->dir);
+	if (j->file == NULL)
+		free((char *)(uintptr_t)j->path.p);
+	free(j);
+}
+
+/* Tell the caller that it failed. */
+static void
+fail_job(struct job *job, const struct err *err)
+{
+	struct job j = *job;
+
+	if (j.file != NULL)
+		j.file->file.outstanding--;
+	free_job(job);
+	if (j.type == JOB_LIST)
+		j.end(j.arg, err);
+	else if (j.type == JOB_READ)
+		j.read(j.arg, NULL, err);
+	else
+		j.lookup(j.arg, NULL, err);
+}
+
+static void
+end_lookup(struct job *j, const struct attrs *attrs)
+{
+	struct tree_entry e = { .err = ERR_INIT };
+
+	if (j->file != NULL)
+		j->file->file.outstanding--;
+	e.name = tree_path_name(j->path);
+	e.attrs = *attrs;
+	j->lookup(j->arg, &e, NULL);
+	free_job(j);
+}
+
+static int
+list_open(struct posix *p, struct job *j, struct err *err)
+{
+	int fd;
+
+	if (j->dir != NULL)
+		return 0;
+	fd = open_below(p, j->path.p, O_RDONLY | O_DIRECTORY | O_NONBLOCK,
+	    false);
+	if (fd == -1)
+		return errno_err(err, "list");
+	j->dir = fdopendir(fd);
+	if (j->dir == NULL) {
+		close(fd);
+		return errno_err(err, "list");
+	}
+	return 0;
+}
+
+/* One page; true at the end of the directory. */
+static int
+list_page(struct posix *p, struct job *j, bool *ret_end, struct err *err)
+{
+	size_t n = 0;
+
+	*ret_end = false;
+	while (n < PAGE_ENTRIES) {
+		struct tree_entry *e = &p->page[n];
+		struct dirent *d;
+		struct stat st;
+
+		errno = 0;
+		d = readdir(j->dir);
+		if (d == NULL && errno != 0)
+			return errno_err(err, "list");
+		if (d == NULL) {
+			*ret_end = true;
+			break;
+		}
+		e->name = str_of(d->d_name);
+		if (tree_name_is_dot(e->name))
+			continue;
+		if (e->name.len > TREE_NAME_MAX)
+			return err_set(err, ERR_PEER, 0,
+			    "list: a name of more than 255 bytes");
+		e->err = (struct err)ERR_INIT;
+		e->attrs.kind = ENTRY_UNKNOWN;
+		e->fh.len = 0;
+		memcpy(p->names[n], d->d_name, e->name.len + 1);
+		e->name.p = p->names[n];
+		if (fstatat(dirfd(j->dir), e->name.p, &st,
+		    AT_SYMLINK_NOFOLLOW) == -1)
+			errno_err(&e->err, "list");
+		else
+			set_attrs(&e->attrs, &st);
+		n++;
+	}
+	if (n > 0)
+		j->page(j->arg, p->page, n);
+	return 0;
+}
+
+static void
+run_list(struct posix *p, struct job *j)
+{
+	struct err err = ERR_INIT;
+	bool end;
+
+	if (list_open(p, j, &err) == -1 ||
+	    list_page(p, j, &end, &err) == -1) {
+		fail_job(j, &err);
+	} else if (end) {
+		tree_end_fn *fn = j->end;
+		void *arg = j->arg;
+
+		free_job(j);
+		fn(arg, NULL);
+	} else {
+		TAILQ_INSERT_TAIL(&p->jobs, j, link);
+	}
+}
+
+static int
+file_open(struct posix *p, struct posix_file *f, struct err *err)
+{
+	CLEANUP(close_fd) int fd = -1;
+	struct stat st;
+
+	if (f->fd != -1)
+		return 0;
+	fd = open_below(p, f->path, O_RDONLY | O_NONBLOCK | O_NOCTTY, false);
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return errno_err(err, "open");
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_GONE, 0, "open: not a file any more");
+	if ((uint64_t)st.st_size >= SEQUENTIAL_SIZE)
+		posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	f->fd = fd;
+	fd = -1;
+	return 0;
+}
+
+static int
+read_file(struct posix *p, struct job *j, struct tree_read *ret_read,
+    struct err *err)
+{
+	struct stat st;
+	uint32_t got = 0;
+
+	if (file_open(p, j->file, err) == -1)
+		return -1;
+	while (got < j->len) {
+		ssize_t r = pread(j->file->fd, j->buf + got, j->len - got,
+		    (off_t)(j->offset + got));
+
+		if (r == -1 && errno == EINTR)
+			continue;
+		if (r == -1)
+			return errno_err(err, "read");
+		if (r == 0)
+			break;
+		got += (uint32_t)r;
+	}
+	if (fstat(j->file->fd, &st) == -1)
+		return errno_err(err, "read");
+	*ret_read = (struct tree_read){ .len = got };
+	set_attrs(&ret_read->attrs, &st);
+	ret_read->eof = got < j->len ||
+	    j->offset + got >= ret_read->attrs.size;
+	return 0;
+}
+
+static void
+run_read(struct posix *p, struct job *j)
+{
+	struct tree_read res;
+	struct err err = ERR_INIT;
+	tree_read_fn *fn = j->read;
+	void *arg = j->arg;
+
+	if (read_file(p, j, &res, &err) == -1) {
+		fail_job(j, &err);
+		return;
+	}
+	j->file->file.outstanding--;
+	free_job(j);
+	fn(arg, &res, NULL);
+}
+
+static void
+run_lookup(struct posix *p, struct job *j)
+{
+	struct err err = ERR_INIT;
+	struct attrs attrs;
+	struct stat st;
+	int r;
+
+	if (j->file != NULL && j->file->fd != -1) {
+		r = fstat(j->file->fd, &st);
+		if (r == -1)
+			errno_err(&err, "stat");
+		else
+			set_attrs(&attrs, &st);
+	} else if (!tree_path_valid(j->path)) {
+		r = err_set(&err, ERR_INVALID, 0,
+		    "lookup: not a path inside of the tree");
+	} else {
+		r = stat_below(p, j->path.p, j->type == JOB_FOLLOW, &attrs,
+		    &err);
+	}
+	if (r == -1)
+		fail_job(j, &err);
+	else
+		end_lookup(j, &attrs);
+}
+
+static void
+run_job(struct posix *p, struct job *j)
+{
+	TAILQ_REMOVE(&p->jobs, j, link);
+	switch (j->type) {
+	case JOB_LIST:
+		run_list(p, j);
+		break;
+	case JOB_LOOKUP:
+	case JOB_FOLLOW:
+	case JOB_STAT:
+		run_lookup(p, j);
+		break;
+	case JOB_READ:
+		run_read(p, j);
+		break;
+	}
+}
+
+static void
+posix_list(struct tree *tree, const struct handle *dir UNUSED,
+    struct str path, tree_page_fn *page, tree_end_fn *end, void *arg)
+{
+	struct job *j = add_job(tree, JOB_LIST, arg);
+
+	own_path(j, path);
+	j->page = page;
+	j->end = end;
+}
+
+static void
+posix_lookup(struct tree *tree, struct str path, bool follow,
+    tree_lookup_fn *fn, void *arg)
+{
+	struct job *j = add_job(tree, follow ? JOB_FOLLOW : JOB_LOOKUP, arg);
+
+	own_path(j, path);
+	j->lookup = fn;
+}
+
+static struct tree_file *
+posix_file_open(struct tree *tree UNUSED, const struct handle *fh UNUSED,
+    struct str path)
+{
+	struct posix_file *f = xcalloc(1, sizeof(*f));
+
+	f->fd = -1;
+	f->path = xstrndup(path.p, path.len);
+	f->path_len = path.len;
+	return &f->file;
+}
+
+static void
+posix_file_close(struct tree_file *file)
+{
+	struct posix_file *f = (struct posix_file *)file;
+
+	close_fd(&f->fd);
+	free(f->path);
+	free(f);
+}
+
+static void
+posix_file_read(struct tree_file *file, uint64_t offset, uint32_t len,
+    void *buf, tree_read_fn *fn, void *arg)
+{
+	struct job *j = add_job(file->tree, JOB_READ, arg);
+
+	j->file = (struct posix_file *)file;
+	j->read = fn;
+	j->offset = offset;
+	j->len = len;
+	j->buf = buf;
+}
+
+static void
+posix_file_stat(struct tree_file *file, tree_lookup_fn *fn, void *arg)
+{
+	struct job *j = add_job(file->tree, JOB_STAT, arg);
+
+	j->file = (struct posix_file *)file;
+	j->path = (struct str){ j->file->path, j->file->path_len };
+	j->lookup = fn;
+}
+
+static int
+posix_fds(struct tree *tree UNUSED, struct pollfd *fds UNUSED,
+    int max UNUSED)
+{
+	return 0;
+}
+
+static int
+posix_timeout_ms(const struct tree *tree)
+{
+	return TAILQ_EMPTY(&((const struct posix *)tree)->jobs) ? -1 : 0;
+}
+
+static void
+posix_service(struct tree *tree, const struct pollfd *fds UNUSED,
+    int n UNUSED)
+{
+	struct posix *p = (struct posix *)tree;
+
+	for (int i = 0; i < JOBS_A_SERVICE && !TAILQ_EMPTY(&p->jobs); i++)
+		run_job(p, TAILQ_FIRST(&p->jobs));
+}
+
+static void
+posix_free(struct tree *tree)
+{
+	struct posix *p = (struct posix *)tree;
+	struct err err = ERR_INIT;
+	struct job *j;
+
+	err_set(&err, ERR_STOPPED, 0, "the tree is closed");
+	while ((j = TAILQ_FIRST(&p->jobs)) != NULL) {
+		TAILQ_REMOVE(&p->jobs, j, link);
+		fail_job(j, &err);
+	}
+	close_fd(&p->root);
+	free(p);
+}
+
+static const struct tree_ops posix_ops = {
+	.free = posix_free,
+	.fds = posix_fds,
+	.timeout_ms = posix_timeout_ms,
+	.service = posix_service,
+	.list = posix_list,
+	.lookup = posix_lookup,
+	.file_open = posix_file_open,
+	.file_close = posix_file_close,
+	.file_read = posix_file_read,
+	.file_stat = posix_file_stat,
+};
+
+int
+tree_posix_open(struct tree **ret_tree, const struct tree_spec *spec,
+    struct err *err)
+{
+	struct posix *p;
+	struct stat st;
+	int fd = open(spec->share, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd == -1 && (errno == EACCES || errno == EPERM))
+		return err_errno(err, ERR_DENIED, errno, "%s", spec->share);
+	if (fd == -1)
+		return err_errno(err, ERR_UNREACHABLE, errno, "%s",
+		    spec->share);
+	if (fstat(fd, &st) == -1) {
+		err_errno(err, ERR_UNREACHABLE, errno, "%s", spec->share);
+		close(fd);
+		return -1;
+	}
+	p = xcalloc(1, sizeof(*p));
+	p->tree.ops = &posix_ops;
+	p->tree.protocol = "posix";
+	p->tree.read_max = TREE_READ_MAX;
+	set_attrs(&p->tree.root_attrs, &st);
+	p->root = fd;
+	TAILQ_INIT(&p->jobs);
+	*ret_tree = &p->tree;
+	return 0;
+}

@@ -1,0 +1,319 @@
+/*
+ * multipart.c: the upload of a large file in parts (Amazon S3 User Guide,
+ * "Uploading and copying objects using multipart upload").
+ *
+ * The catalog has an intent row before CreateMultipartUpload, so that after a
+ * kill anywhere the upload is found again: by its id, to go on with the parts
+ * that the server has, or, when the answer with the id was never seen, by key
+ * and time, to be aborted.
+ */
+#include "xfer/xfer.h"
+
+void
+multipart_forget(struct transfer *t)
+{
+	free(t->upload_id);
+	t->upload_id = NULL;
+	free(t->have);
+	t->have = NULL;
+	free(t->have_md5s);
+	t->have_md5s = NULL;
+}
+
+static void
+alloc_have(struct transfer *t)
+{
+	if (t->have != NULL)
+		return;
+	t->have = xcalloc(t->plan.count, 1);
+	t->have_md5s = xcalloc(t->plan.count, MD5_LEN);
+}
+
+static void
+intent(struct transfer *t)
+{
+	alloc_have(t);
+	t->upload_noted = true;
+	t->calls++;
+	worker_note(t, NOTE_INTENT);
+}
+
+static void
+created(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct transfer *t = arg;
+
+	t->calls--;
+	if (err == NULL) {
+		t->upload_id = xstrndup(r->upload_id.p, r->upload_id.len);
+		worker_note(t, NOTE_CREATED);
+	}
+	if (t->broken)
+		return;
+	if (err != NULL)
+		transfer_s3_fault(t, err);
+	else
+		t->phase = PHASE_MOVING;
+}
+
+void
+multipart_noted(struct transfer *t)
+{
+	struct s3_meta meta = transfer_meta(t);
+
+	t->calls--;
+	if (t->broken)
+		return;
+	t->calls++;
+	s3_mpu_create(t->w->s3, t->key, &meta, created, t);
+}
+
+/* --- uploads that were perhaps begun --- */
+
+
+static void
+orphan_aborted(void *arg, const struct s3_reply *r UNUSED,
+    const struct err *err)
+{
+	struct transfer *t = arg;
+
+	t->calls--;
+	if (t->broken)
+		return;
+	if (err != NULL && err->kind != ERR_GONE)
+		transfer_s3_fault(t, err);
+	else if (t->calls == 0)
+		intent(t);
+}
+
+/* Only uploads of this very key that began after our intent are ours. */
+static void
+orphans_listed(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct transfer *t = arg;
+
+	t->calls--;
+	if (t->broken)
+		return;
+	if (err != NULL) {
+		transfer_s3_fault(t, err);
+		return;
+	}
+	for (size_t i = 0; i < r->upload_count; i++) {
+		const struct s3_upload *u = &r->uploads[i];
+
+		if (!str_eq(u->key, t->key) ||
+		    u->initiated_sec < t->item->upload_intent_sec)
+			continue;
+		t->calls++;
+		s3_mpu_abort(t->w->s3, t->key, u->upload_id, orphan_aborted,
+		    t);
+	}
+	if (t->calls == 0)
+		intent(t);
+}
+
+/* --- an upload that is known --- */
+
+static void ask_parts(struct transfer *, unsigned marker);
+
+static void
+take_parts(struct transfer *t, const struct s3_reply *r)
+{
+	for (size_t i = 0; i < r->part_count; i++) {
+		const struct s3_part *p = &r->parts[i];
+		uint64_t off, len;
+
+		if (p->number < 1 || p->number > t->plan.count)
+			continue;
+		part_range(t->before.size, &t->plan, p->number - 1, &off,
+		    &len);
+		if (p->size == len && hex_decode(p->etag, t->have_md5s +
+		    (size_t)(p->number - 1) * MD5_LEN, MD5_LEN))
+			t->have[p->number - 1] = 1;
+	}
+}
+
+static void
+parts_listed(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct transfer *t = arg;
+
+	t->calls--;
+	if (t->broken)
+		return;
+	if (err != NULL && err->kind == ERR_GONE) {
+		multipart_forget(t);
+		intent(t);
+		return;
+	}
+	if (err != NULL) {
+		transfer_s3_fault(t, err);
+		return;
+	}
+	take_parts(t, r);
+	if (r->truncated && r->part_count > 0)
+		ask_parts(t, r->parts[r->part_count - 1].number);
+	else
+		t->phase = PHASE_MOVING;
+}
+
+static void
+ask_parts(struct transfer *t, unsigned marker)
+{
+	t->calls++;
+	s3_mpu_parts(t->w->s3, t->key, str_of(t->upload_id), marker,
+	    parts_listed, t);
+}
+
+void
+multipart_ask(struct transfer *t)
+{
+	struct str none = STR("");
+
+	if (t->upload_id != NULL && t->have != NULL) {
+		t->phase = PHASE_MOVING;	/* begun in this run */
+	} else if (t->upload_id != NULL) {
+		alloc_have(t);
+		ask_parts(t, 0);
+	} else if (t->item->upload_intent_sec > 0 && !t->upload_noted) {
+		t->calls++;
+		s3_mpu_list(t->w->s3, t->key, none, none, orphans_listed, t);
+	} else {
+		intent(t);
+	}
+}
+
+/* --- sending --- */
+
+static void
+part_done(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct segment *s = arg;
+	struct transfer *t = s->t;
+	char etag[72];
+
+	t->calls--;
+	t->attempts += r->attempts - (r->attempts > 0);
+	if (t->broken)
+		return;
+	if (err != NULL && err->kind == ERR_GONE) {
+		/* Somebody aborted the upload: begin another. */
+		multipart_forget(t);
+		transfer_again(t, MODE_SEND);
+		return;
+	}
+	if (err != NULL) {
+		transfer_s3_fault(t, err);
+		return;
+	}
+	etag_single(s->digest, etag);
+	if (!transfer_proved(t, etag, r->etag))
+		return;
+	t->have[s->index] = 1;
+	memcpy(t->have_md5s + (size_t)s->index * MD5_LEN, s->digest, MD5_LEN);
+	t->bytes_sent += s->len;
+	s->state = SEG_DONE;
+}
+
+void
+multipart_send(struct segment *s)
+{
+	struct transfer *t = s->t;
+	struct s3_body body = { .data = s->data, .len = s->len,
+	    .md5 = s->digest };
+
+	s->state = SEG_SENDING;
+	t->calls++;
+	s3_mpu_part(t->w->s3, t->key, str_of(t->upload_id), s->index + 1,
+	    &body, part_done, s);
+}
+
+/* --- completing --- */
+
+static void
+complete_proved(struct transfer *t, const char *got)
+{
+	char etag[72];
+
+	etag_multipart(t->part_md5s, t->plan.count, etag);
+	if (!transfer_proved(t, etag, got))
+		return;
+	memcpy(t->etag, got, sizeof(t->etag));
+	multipart_forget(t);
+	transfer_end(t, OUTCOME_MOVED);
+}
+
+/* After an answer that was lost, or that had no ETag: what is there? */
+static void
+complete_looked(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct transfer *t = arg;
+
+	t->calls--;
+	if (t->broken)
+		return;
+	if (err != NULL && err->kind == ERR_GONE) {
+		multipart_forget(t);
+		transfer_again(t, MODE_SEND);
+	} else if (err != NULL) {
+		transfer_s3_fault(t, err);
+	} else {
+		complete_proved(t, r->etag);
+	}
+}
+
+static void
+complete_done(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct transfer *t = arg;
+
+	t->calls--;
+	t->attempts += r->attempts;
+	if (t->broken)
+		return;
+	if (err != NULL && err->kind != ERR_GONE) {
+		transfer_s3_fault(t, err);
+		return;
+	}
+	if (r->version_id.len > 0 && t->version_id == NULL)
+		t->version_id = xstrndup(r->version_id.p, r->version_id.len);
+	if (err == NULL && r->etag[0] != '\0') {
+		complete_proved(t, r->etag);
+		return;
+	}
+	t->calls++;
+	s3_head(t->w->s3, t->key, complete_looked, t);
+}
+
+void
+multipart_complete(struct transfer *t)
+{
+	t->phase = PHASE_CLOSING;
+	t->calls++;
+	s3_mpu_complete(t->w->s3, t->key, str_of(t->upload_id), t->part_md5s,
+	    t->plan.count, complete_done, t);
+}
+
+static void
+abort_done(void *arg, const struct s3_reply *r UNUSED,
+    const struct err *err UNUSED)
+{
+	struct transfer *t = arg;
+
+	/* One that could not be aborted has its row in the catalog still only
+	 * if the transfer failed for want of S3; the end of a run looks for
+	 * such rows. */
+	t->calls--;
+}
+
+void
+multipart_abort(struct transfer *t)
+{
+	char *id = STEAL(t->upload_id);
+
+	multipart_forget(t);
+	t->calls++;
+	s3_mpu_abort(t->w->s3, t->key, str_of(id), abort_done, t);
+	free(id);
+}

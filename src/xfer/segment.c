@@ -1,0 +1,198 @@
+/*
+ * segment.c: the bytes of a transfer: read with several READs in flight into
+ * one buffer a segment, hashed in lanes across all that the worker has.
+ */
+#include "xfer/xfer.h"
+
+#define READS_MAX	4		/* READs in flight of one segment */
+#define SLICE		(256 * KIB)	/* of one stream in one hash call */
+#define JOBS_MAX	64
+
+struct read_call {
+	struct segment *s;
+	struct transfer *t;
+	uint32_t want;
+};
+
+static void read_more(struct segment *);
+
+void
+segment_free(struct segment *s)
+{
+	if (s->t != NULL)
+		worker_buffer_free(s->t->w, s->data, MAX(s->len, 1U));
+	memset(s, 0, sizeof(*s));
+}
+
+static void
+read_done(void *arg, const struct tree_read *r, const struct err *err)
+{
+	struct read_call *c = arg;
+	struct segment *s = c->s;
+	struct transfer *t = c->t;
+	uint32_t want = c->want;
+
+	free(c);
+	t->calls--;
+	if (t->broken || t->phase == PHASE_ENDED)
+		return;
+	if (err != NULL) {
+		transfer_fault(t, err);
+		return;
+	}
+	t->w->fault_ms[t->item->export] = 0;
+	atomic_fetch_add_explicit(&t->w->bytes_read, r->len,
+	    memory_order_relaxed);
+	if (r->attrs.kind != ENTRY_UNKNOWN && !attrs_same(&r->attrs,
+	    &t->before, t->w->e->c.ignore_inode)) {
+		transfer_changed(t, &r->attrs);
+		return;
+	}
+	if (r->len < MIN((uint64_t)want, s->len)) {
+		transfer_changed(t, NULL);
+		return;
+	}
+	s->got += MIN((uint64_t)r->len, s->len);
+	if (s->got == s->len) {
+		s->state = t->mode == MODE_READ ? SEG_DONE : SEG_HASHING;
+		t->tries = 0;
+		t->fault_ms = 0;
+	} else {
+		read_more(s);
+	}
+}
+
+static void
+read_more(struct segment *s)
+{
+	struct transfer *t = s->t;
+	uint32_t max = tree_read_max(t->w->trees[t->item->export]);
+
+	do {
+		uint64_t left = s->len - s->asked;
+		struct read_call *c = xmalloc(sizeof(*c));
+
+		/* An empty file is asked for one byte: the answer says that
+		 * it is empty still. */
+		c->s = s;
+		c->t = t;
+		c->want = (uint32_t)MIN(MAX(left, 1U), max);
+		t->calls++;
+		tree_file_read(t->file, s->offset + s->asked, c->want,
+		    s->data + s->asked, read_done, c);
+		s->asked += MIN((uint64_t)c->want, left);
+	} while (s->asked < s->len && s->asked - s->got <
+	    (uint64_t)READS_MAX * max);
+}
+
+/* False: no memory now. */
+static bool
+start(struct transfer *t, struct segment *s)
+{
+	uint64_t off, len;
+	void *data;
+
+	part_range(t->before.size, &t->plan, t->next_index, &off, &len);
+	data = worker_buffer(t->w, MAX(len, 1U));
+	if (data == NULL)
+		return false;
+	memset(s, 0, sizeof(*s));
+	s->t = t;
+	s->state = SEG_READING;
+	s->index = t->next_index++;
+	s->offset = off;
+	s->len = len;
+	s->data = data;
+	md5_init(&s->md5);
+	read_more(s);
+	return true;
+}
+
+void
+segments_read(struct transfer *t)
+{
+	for (size_t i = 0; i < SEGMENTS_MAX &&
+	    t->next_index < t->plan.count; i++)
+		if (t->seg[i].state == SEG_FREE && !start(t, &t->seg[i]))
+			return;
+}
+
+/* The segment that the whole-file MD5 needs next, if its bytes are here. */
+static struct segment *
+whole_next(struct transfer *t)
+{
+	for (size_t i = 0; i < SEGMENTS_MAX; i++) {
+		struct segment *s = &t->seg[i];
+
+		if (s->state > SEG_READING && s->offset <= t->whole_done &&
+		    t->whole_done < s->offset + s->len)
+			return s;
+	}
+	return NULL;
+}
+
+struct hash_job {
+	struct segment *s;	/* a part's stream, or */
+	struct transfer *whole;	/* a file's */
+};
+
+static size_t
+collect(struct worker *w, struct md5_job *jobs, struct hash_job *who)
+{
+	size_t n = 0;
+
+	for (struct transfer *t = w->active; t != NULL; t = t->next) {
+		struct segment *s;
+
+		if (t->phase != PHASE_MOVING || t->broken)
+			continue;
+		for (size_t i = 0; i < SEGMENTS_MAX && n < JOBS_MAX; i++) {
+			s = &t->seg[i];
+			if (s->state != SEG_HASHING)
+				continue;
+			who[n] = (struct hash_job){ .s = s };
+			jobs[n++] = (struct md5_job){ &s->md5,
+			    s->data + s->hashed,
+			    (size_t)MIN(s->len - s->hashed, SLICE) };
+		}
+		if (!transfer_is_multipart(t) || n == JOBS_MAX)
+			continue;
+		s = whole_next(t);
+		if (s != NULL) {
+			uint64_t at = t->whole_done - s->offset;
+
+			who[n] = (struct hash_job){ .whole = t };
+			jobs[n++] = (struct md5_job){ &t->whole, s->data + at,
+			    (size_t)MIN(s->len - at, SLICE) };
+		}
+		if (n == JOBS_MAX)
+			break;
+	}
+	return n;
+}
+
+bool
+hash_turn(struct worker *w)
+{
+	struct md5_job jobs[JOBS_MAX + 1];
+	struct hash_job who[JOBS_MAX + 1];
+	size_t n = collect(w, jobs, who);
+
+	if (n == 0)
+		return false;
+	md5_update_many(jobs, n);
+	for (size_t i = 0; i < n; i++) {
+		struct segment *s = who[i].s;
+
+		if (s == NULL) {
+			who[i].whole->whole_done += jobs[i].len;
+			continue;
+		}
+		s->hashed += jobs[i].len;
+		if (s->hashed == s->len) {
+			md5_final(&s->md5, s->digest);
+			s->state = SEG_READY;
+		}
+	}
+	return true;
+}

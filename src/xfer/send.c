@@ -1,0 +1,249 @@
+/*
+ * send.c: what to do with bytes that were read and hashed: compare, refresh
+ * metadata, or send; and the single PUT.
+ */
+#include "xfer/xfer.h"
+
+#define COPY_MAX (5 * GIB)	/* of one CopyObject (Amazon S3 API) */
+
+static void
+expected_etag(const struct transfer *t, char out[72])
+{
+	if (transfer_is_multipart(t))
+		etag_multipart(t->part_md5s, t->plan.count, out);
+	else
+		etag_single(t->whole_md5, out);
+}
+
+static void
+move_on(struct transfer *t)
+{
+	if (t->mode == MODE_SEND && transfer_is_multipart(t))
+		multipart_ask(t);
+	else
+		t->phase = PHASE_MOVING;
+}
+
+static void
+head_done(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct transfer *t = arg;
+
+	t->calls--;
+	if (t->broken)
+		return;
+	if (err != NULL && err->kind != ERR_GONE) {
+		transfer_s3_fault(t, err);
+		return;
+	}
+	/* The same size and time: perhaps it arrived. The bytes decide. */
+	t->settled = true;
+	t->etag[0] = '\0';
+	if (err == NULL && r->size == t->before.size && r->has_meta &&
+	    r->meta.mtime_ns == t->before.mtime_ns) {
+		memcpy(t->etag, r->etag, sizeof(t->etag));
+		if (transfer_is_multipart(t))
+			t->mode = MODE_COMPARE;
+	}
+	move_on(t);
+}
+
+void
+send_ask(struct transfer *t)
+{
+	if ((t->item->flags & ITEM_SETTLE) == 0 || t->settled) {
+		move_on(t);
+		return;
+	}
+	t->calls++;
+	s3_head(t->w->s3, t->key, head_done, t);
+}
+
+static bool
+same_metadata(const struct attrs *a, const struct attrs *b)
+{
+	return a->mtime_ns == b->mtime_ns && a->mode == b->mode &&
+	    a->uid == b->uid && a->gid == b->gid;
+}
+
+static void
+copy_done(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct transfer *t = arg;
+	char single[72];
+
+	t->calls--;
+	if (t->broken)
+		return;
+	/* Whatever went wrong with the copy: sending makes it right. */
+	if (err != NULL && err->kind != ERR_RETRY && err->kind != ERR_STOPPED) {
+		transfer_again(t, MODE_SEND);
+		return;
+	}
+	if (err != NULL) {
+		transfer_s3_fault(t, err);
+		return;
+	}
+	/* A copy of a multipart object may be a plain one. */
+	etag_single(t->whole_md5, single);
+	if (strcmp(r->etag, single) == 0) {
+		t->plan.part_size = 0;
+		free(t->part_md5s);
+		t->part_md5s = NULL;
+	} else if (strcmp(r->etag, t->item->prev_etag) != 0) {
+		transfer_again(t, MODE_SEND);
+		return;
+	}
+	memcpy(t->etag, r->etag, sizeof(t->etag));
+	transfer_end(t, OUTCOME_UNCHANGED);
+}
+
+/* The object's bytes are these: only what is kept beside them may differ. */
+static void
+refresh(struct transfer *t)
+{
+	struct s3_meta meta = transfer_meta(t);
+
+	memcpy(t->etag, t->item->prev_etag, sizeof(t->etag));
+	if (same_metadata(&t->before, &t->item->prev_attrs)) {
+		transfer_end(t, OUTCOME_UNCHANGED);
+	} else if (t->before.size > COPY_MAX) {
+		transfer_again(t, MODE_SEND);
+	} else {
+		t->phase = PHASE_CLOSING;
+		t->calls++;
+		s3_copy_self(t->w->s3, t->key, &meta, copy_done, t);
+	}
+}
+
+/* All bytes are hashed, in MODE_COMPARE or settling: true if nothing needs
+ * to be sent (or the sending begins again elsewhere). */
+static bool
+compared(struct transfer *t)
+{
+	const struct item *it = t->item;
+	char etag[72];
+
+	expected_etag(t, etag);
+	if (t->settled && strcmp(t->etag, etag) == 0) {
+		transfer_end(t, OUTCOME_MOVED);
+		return true;
+	}
+	if (t->mode != MODE_COMPARE)
+		return false;
+	if (it->has_prev && it->prev_has_md5 &&
+	    memcmp(it->prev_md5, t->whole_md5, MD5_LEN) == 0) {
+		refresh(t);
+		return true;
+	}
+	t->mode = MODE_SEND;
+	if (!transfer_is_multipart(t))
+		return false;
+	transfer_again(t, MODE_SEND);
+	return true;
+}
+
+static void
+put_done(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct segment *s = arg;
+	struct transfer *t = s->t;
+
+	t->calls--;
+	t->attempts += r->attempts;
+	if (t->broken)
+		return;
+	if (err != NULL) {
+		transfer_s3_fault(t, err);
+		return;
+	}
+	expected_etag(t, t->etag);
+	if (!transfer_proved(t, t->etag, r->etag))
+		return;
+	memcpy(t->etag, r->etag, sizeof(t->etag));
+	if (r->version_id.len > 0)
+		t->version_id = xstrndup(r->version_id.p, r->version_id.len);
+	t->bytes_sent += s->len;
+	transfer_end(t, OUTCOME_MOVED);
+}
+
+/* False until its slot of the bandwidth has come. */
+static bool
+has_slot(struct segment *s)
+{
+	struct worker *w = s->t->w;
+
+	if (s->send_at_ms == 0)
+		s->send_at_ms = rate_reserve(&w->e->rate, s->len, w->now_ms);
+	return s->send_at_ms <= w->now_ms;
+}
+
+static void
+single_ready(struct transfer *t, struct segment *s)
+{
+	struct s3_meta meta = transfer_meta(t);
+	struct s3_body body = { .data = s->data, .len = s->len,
+	    .md5 = s->digest };
+
+	memcpy(t->whole_md5, s->digest, MD5_LEN);
+	if (compared(t) || !has_slot(s))
+		return;
+	s->state = SEG_SENDING;
+	t->phase = PHASE_CLOSING;
+	t->calls++;
+	s3_put(t->w->s3, t->key, &body, &meta, put_done, s);
+}
+
+static void
+part_ready(struct transfer *t, struct segment *s)
+{
+	memcpy(t->part_md5s + (size_t)s->index * MD5_LEN, s->digest, MD5_LEN);
+	if (t->mode == MODE_COMPARE || (t->have[s->index] != 0 &&
+	    memcmp(t->have_md5s + (size_t)s->index * MD5_LEN, s->digest,
+	    MD5_LEN) == 0))
+		s->state = SEG_DONE;
+	else if (has_slot(s))
+		multipart_send(s);
+}
+
+static void
+all_done(struct transfer *t)
+{
+	if (t->mode == MODE_READ) {
+		t->bytes_sent = t->before.size;
+		transfer_end(t, OUTCOME_MOVED);
+		return;
+	}
+	md5_final(&t->whole, t->whole_md5);
+	if (!compared(t))
+		multipart_complete(t);
+}
+
+/* Nobody needs the segment's bytes any more. */
+static bool
+is_over(const struct transfer *t, const struct segment *s)
+{
+	return s->state == SEG_DONE && (t->mode == MODE_READ ||
+	    t->whole_done >= s->offset + s->len);
+}
+
+void
+send_segments(struct transfer *t)
+{
+	for (size_t i = 0; i < SEGMENTS_MAX; i++) {
+		struct segment *s = &t->seg[i];
+
+		if (s->state == SEG_READY && transfer_is_multipart(t))
+			part_ready(t, s);
+		else if (s->state == SEG_READY)
+			single_ready(t, s);
+		if (t->broken || t->phase != PHASE_MOVING)
+			return;
+		if (is_over(t, s)) {
+			segment_free(s);
+			t->done_count++;
+		}
+	}
+	if (t->done_count == t->plan.count)
+		all_done(t);
+}

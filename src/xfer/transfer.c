@@ -1,0 +1,341 @@
+/*
+ * transfer.c: the life of a transfer: begin, faults, begin again, end.
+ */
+#include "xfer/xfer.h"
+
+#include "model/key.h"
+#include "verify/proof.h"
+
+#define CHANGES_MAX	5	/* a file that changes more often is failed */
+#define CORRUPT_MAX	4	/* sendings of bytes that arrive wrong */
+#define BACKOFF_BASE_MS	100
+#define BACKOFF_CAP_MS	10000
+
+bool
+transfer_is_multipart(const struct transfer *t)
+{
+	return t->plan.part_size > 0;
+}
+
+struct s3_meta
+transfer_meta(const struct transfer *t)
+{
+	return (struct s3_meta){
+		.mtime_ns = t->before.mtime_ns,
+		.mode = t->before.mode,
+		.uid = t->before.uid,
+		.gid = t->before.gid,
+	};
+}
+
+bool
+transfer_proved(struct transfer *t, const char *expected, const char *got)
+{
+	struct err err = ERR_INIT;
+
+	if (proof_etag(expected, got, t->w->e->c.s3.sse, &err) == 0)
+		return true;
+	transfer_s3_fault(t, &err);
+	return false;
+}
+
+static struct str
+key_of(const struct worker *w, const struct item *it)
+{
+	return str_of(w->e->c.server_as_prefix ? it->path :
+	    key_without_server(it->path));
+}
+
+void
+transfer_begin(struct worker *w, const struct item *it, struct held_lease *h)
+{
+	struct transfer *t = xcalloc(1, sizeof(*t));
+
+	t->w = w;
+	t->lease = h;
+	t->item = it;
+	t->key = key_of(w, it);
+	t->before = it->attrs;
+	if (w->e->c.dryrun)
+		t->mode = MODE_READ;
+	else if (it->has_prev && it->prev_has_md5 &&
+	    it->prev_attrs.size == it->attrs.size)
+		t->mode = MODE_COMPARE;
+	if (it->upload_id != NULL) {
+		t->upload_id = xstrdup(it->upload_id);
+		t->upload_noted = true;
+	}
+	t->next = w->active;
+	w->active = t;
+	w->active_count++;
+}
+
+void
+transfer_free(struct transfer *t)
+{
+	for (size_t i = 0; i < SEGMENTS_MAX; i++)
+		segment_free(&t->seg[i]);
+	tree_file_close(&t->file);
+	multipart_forget(t);
+	free(t->part_md5s);
+	free(t->version_id);
+	engine_settled(t->w->e, t->lease);
+	free(t);
+}
+
+/* Back to the beginning; the upload, if there is one, stays. */
+static void
+reset(struct transfer *t)
+{
+	for (size_t i = 0; i < SEGMENTS_MAX; i++)
+		segment_free(&t->seg[i]);
+	free(t->part_md5s);
+	t->part_md5s = NULL;
+	t->next_index = 0;
+	t->done_count = 0;
+	t->whole_done = 0;
+	t->broken = false;
+	t->phase = PHASE_BEGIN;
+}
+
+static void
+open_file(struct transfer *t)
+{
+	const struct item *it = t->item;
+	struct err err = ERR_INIT;
+	struct tree *tree = worker_tree(t->w, it->export, &err);
+
+	if (tree == NULL)
+		transfer_fault(t, &err);
+	else
+		t->file = tree_file_open(tree, &it->fh, str_of(it->raw));
+}
+
+/* The part size that an upload or object made before was cut with. */
+static uint64_t
+part_size_of(const struct transfer *t)
+{
+	if (t->upload_id != NULL && t->item->upload_part_size > 0)
+		return t->item->upload_part_size;
+	if (t->mode == MODE_COMPARE && t->item->prev_part_size > 0)
+		return t->item->prev_part_size;
+	return t->w->e->c.part_size;
+}
+
+static void
+begin(struct transfer *t)
+{
+	struct err err = ERR_INIT;
+
+	t->resume_at_ms = 0;
+	if (t->file == NULL)
+		open_file(t);
+	if (t->file == NULL)
+		return;
+	if (part_plan(t->before.size, part_size_of(t), &t->plan, &err) == -1) {
+		t->err = err;
+		transfer_end(t, OUTCOME_FAILED);
+		return;
+	}
+	md5_init(&t->whole);
+	if (transfer_is_multipart(t))
+		t->part_md5s = xcalloc(t->plan.count, MD5_LEN);
+	t->phase = PHASE_ASKING;
+	if (t->mode == MODE_READ)
+		t->phase = PHASE_MOVING;
+	else
+		send_ask(t);
+}
+
+static struct result
+make_result(struct transfer *t)
+{
+	struct result r = {
+		.object = t->item->object,
+		.outcome = t->outcome,
+		.attrs = t->before,
+		.attempts = MAX(t->attempts, 1U),
+		.bytes_sent = t->bytes_sent,
+		.err = t->err,
+	};
+
+	if (t->outcome > OUTCOME_UNCHANGED)
+		return r;
+	r.has_md5 = t->mode != MODE_READ;
+	memcpy(r.md5, t->whole_md5, MD5_LEN);
+	memcpy(r.etag, t->etag, sizeof(r.etag));
+	r.part_size = t->plan.part_size;
+	r.part_md5s = STEAL(t->part_md5s);
+	r.part_count = r.part_md5s == NULL ? 0 : t->plan.count;
+	r.version_id = STEAL(t->version_id);
+	return r;
+}
+
+/* All calls are back: abort what must not stay open, then report. */
+static void
+finish(struct transfer *t)
+{
+	struct result r;
+	bool passing = t->outcome == OUTCOME_FAILED && t->err.kind == ERR_RETRY;
+
+	/* An upload is kept when S3 was out of reach: the next run goes on
+	 * with it. */
+	if (t->outcome > OUTCOME_UNCHANGED && t->upload_id != NULL &&
+	    !passing) {
+		multipart_abort(t);
+		return;
+	}
+	r = make_result(t);
+	worker_result(t->w, t->lease, &r);
+	if (t->upload_noted && !passing)
+		worker_note(t, NOTE_ENDED);
+	for (size_t i = 0; i < SEGMENTS_MAX; i++)
+		segment_free(&t->seg[i]);
+	t->phase = PHASE_ENDED;
+}
+
+void
+transfer_step(struct transfer *t)
+{
+	if (t->phase == PHASE_ENDED || t->resume_at_ms > t->w->now_ms)
+		return;
+	if (t->broken) {
+		if (t->calls > 0)
+			return;
+		if (t->ending) {
+			finish(t);
+			return;
+		}
+		reset(t);
+	}
+	if (t->phase == PHASE_BEGIN)
+		begin(t);
+	if (t->phase == PHASE_MOVING && !t->broken) {
+		segments_read(t);
+		send_segments(t);
+	}
+}
+
+void
+transfer_end(struct transfer *t, enum outcome outcome)
+{
+	t->outcome = outcome;
+	t->ending = true;
+	t->broken = true;
+	t->resume_at_ms = 0;
+}
+
+void
+transfer_again(struct transfer *t, enum transfer_mode mode)
+{
+	t->mode = mode;
+	t->broken = true;
+}
+
+static void
+again_later(struct transfer *t)
+{
+	t->broken = true;
+	t->resume_at_ms = t->w->now_ms + backoff_ms(t->tries, BACKOFF_BASE_MS,
+	    BACKOFF_CAP_MS, rng_next(&t->w->rng));
+}
+
+/* The time is counted for the file, and for its export: once that has been
+ * out of reach for so long, its other files fail at their first fault. */
+static bool
+failing_too_long(const struct worker *w, uint64_t *since_ms)
+{
+	if (*since_ms == 0)
+		*since_ms = w->now_ms;
+	return w->now_ms - *since_ms >= w->e->c.retry_for_ms;
+}
+
+void
+transfer_fault(struct transfer *t, const struct err *err)
+{
+	bool file, export;
+
+	if (t->ending || (t->broken && t->calls > 0))
+		return;
+	if (err->kind == ERR_STOPPED) {
+		t->broken = true;
+		return;
+	}
+	t->err = *err;
+	if (err->kind == ERR_GONE) {
+		transfer_end(t, OUTCOME_GONE);
+		return;
+	}
+	if (err->kind != ERR_RETRY && err->kind != ERR_UNREACHABLE) {
+		transfer_end(t, OUTCOME_FAILED);
+		return;
+	}
+	t->tries++;
+	file = failing_too_long(t->w, &t->fault_ms);
+	export = failing_too_long(t->w, &t->w->fault_ms[t->item->export]);
+	if (file || export)
+		transfer_end(t, OUTCOME_FAILED);
+	else
+		again_later(t);
+}
+
+void
+transfer_s3_fault(struct transfer *t, const struct err *err)
+{
+	if (t->ending || (t->broken && t->calls > 0))
+		return;
+	if (err->kind == ERR_STOPPED) {
+		t->broken = true;
+		return;
+	}
+	t->err = *err;
+	if (err->kind == ERR_CORRUPT && ++t->tries < CORRUPT_MAX)
+		again_later(t);
+	else
+		transfer_end(t, OUTCOME_FAILED);
+}
+
+static void
+restat_done(void *arg, const struct tree_entry *e, const struct err *err)
+{
+	struct transfer *t = arg;
+
+	t->calls--;
+	if (err != NULL) {
+		t->broken = false;
+		transfer_fault(t, err);
+		return;
+	}
+	t->before = e->attrs;
+	if (e->attrs.kind != ENTRY_FILE) {
+		err_set(&t->err, ERR_GONE, 0, "it is a %s now",
+		    entry_kind_name(e->attrs.kind));
+		transfer_end(t, OUTCOME_FAILED);
+	}
+}
+
+void
+transfer_changed(struct transfer *t, const struct attrs *now)
+{
+	if (t->broken)
+		return;
+	if (++t->changes > CHANGES_MAX) {
+		err_set(&t->err, ERR_GONE, 0, "it changed %u times while it "
+		    "was read; not stored", t->changes);
+		transfer_end(t, OUTCOME_FAILED);
+		return;
+	}
+	t->tries = t->changes;
+	again_later(t);
+	if (t->mode == MODE_COMPARE)
+		t->mode = MODE_SEND;
+	/* An upload of the old bytes is of no use. */
+	if (t->upload_id != NULL)
+		multipart_abort(t);
+	if (now != NULL && now->kind == ENTRY_FILE) {
+		t->before = *now;
+		return;
+	}
+	t->calls++;
+	tree_file_stat(t->file, restat_done, t);
+}

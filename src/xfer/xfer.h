@@ -1,0 +1,218 @@
+/*
+ * xfer.h: inside the engine: one worker thread and its transfers.
+ *
+ * A transfer moves one item. Its bytes come in segments: the whole file when
+ * it fits in one part, else one segment a part. A segment is read (several
+ * READs in flight), hashed (in lanes, with other segments), sent, freed. The
+ * whole-file MD5 follows over the segments in their order.
+ *
+ * Callbacks of tree and s3 get the segment or the transfer itself, which
+ * lives until all of its calls have come back (calls == 0).
+ */
+#ifndef XFER_XFER_H
+#define XFER_XFER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/backoff.h"
+#include "crypto/crypto.h"
+#include "xfer/engine.h"
+#include "xfer/part_plan.h"
+#include "xfer/rate.h"
+
+#define SEGMENTS_MAX	4	/* parts of one file in flight */
+#define SPARE_MAX	16
+#define TREE_FDS	2	/* descriptors of one tree, see tree_fds */
+
+enum segment_state {
+	SEG_FREE = 0,
+	SEG_READING,
+	SEG_HASHING,
+	SEG_READY,		/* hashed; may not be sent yet */
+	SEG_SENDING,
+	SEG_DONE		/* sent; the whole-file hash may need it */
+};
+
+struct segment {
+	struct transfer *t;
+	enum segment_state state;
+	unsigned index;
+	uint64_t offset;
+	uint64_t len;
+	uint8_t	*data;
+	uint64_t asked;		/* bytes asked for so far */
+	uint64_t got;
+	struct md5 md5;
+	uint64_t hashed;
+	uint8_t	 digest[MD5_LEN];
+	uint64_t send_at_ms;	/* its slot of the bandwidth; 0: none yet */
+};
+
+enum transfer_mode {
+	MODE_SEND = 0,
+	MODE_COMPARE,		/* hash only; then decide whether to send */
+	MODE_READ		/* dry run */
+};
+
+enum transfer_phase {
+	PHASE_BEGIN = 0,	/* nothing is on the way */
+	PHASE_ASKING,		/* HEAD, ListParts, intent, create */
+	PHASE_MOVING,		/* segments are read, hashed, sent */
+	PHASE_CLOSING,		/* last request: PUT, Complete, copy */
+	PHASE_ENDED		/* waits for calls, then is freed */
+};
+
+struct transfer {
+	struct worker *w;
+	struct transfer *next;
+	struct held_lease *lease;
+	const struct item *item;
+	struct str key;
+	struct tree_file *file;
+	struct attrs before;	/* every read must agree with it */
+	enum transfer_mode mode;
+	enum transfer_phase phase;
+	struct part_plan plan;
+	unsigned calls;		/* of tree and s3 that will come back */
+	bool	 broken;	/* begin again, or end, when calls is 0 */
+	bool	 ending;	/* ... end with outcome */
+	bool	 compared;	/* MODE_COMPARE is behind us */
+	bool	 settled;	/* S3 was asked what it has */
+	enum outcome outcome;
+	unsigned changes;	/* times the file changed under us */
+	unsigned tries;		/* after faults that pass */
+	uint64_t fault_ms;	/* since when they come without a success */
+	uint64_t resume_at_ms;	/* not before */
+	struct err err;
+	struct segment seg[SEGMENTS_MAX];
+	unsigned next_index;	/* next part to read */
+	unsigned done_count;	/* parts done */
+	struct md5 whole;
+	uint64_t whole_done;	/* bytes in it */
+	uint8_t	 whole_md5[MD5_LEN];
+	/* multipart */
+	char	*upload_id;
+	bool	 upload_noted;	/* a row of it is in the catalog */
+	uint8_t	*part_md5s;	/* plan.count * 16 */
+	uint8_t	*have;		/* one flag a part: the server has it */
+	uint8_t	*have_md5s;
+	char	 etag[72];
+	char	*version_id;
+	uint64_t bytes_sent;
+	unsigned attempts;
+};
+
+/* A lease in the engine, until its last item has a result. */
+struct held_lease {
+	struct held_lease *next;
+	struct lease *lease;
+	size_t	 begun;		/* items handed to workers */
+	size_t	 left;		/* items without result */
+};
+
+struct worker {
+	struct engine *e;
+	unsigned index;
+	pthread_t thread;
+	struct mailbox *in;	/* answers to intents */
+	struct s3 *s3;
+	struct tree **trees;	/* by export; opened when first needed */
+	uint64_t *fault_ms;	/* by export: since when every read fails */
+	struct pollfd *fds;	/* room for all */
+	size_t	*fds_first;	/* where those of each export begin */
+	struct transfer *active;
+	size_t	 active_count;
+	uint64_t memory_used;
+	uint64_t memory_limit;
+	void	*spare[SPARE_MAX];	/* part buffers that wait for use */
+	size_t	 spare_count;
+	struct results *batch;
+	uint64_t batch_since_ms;
+	uint64_t now_ms;
+	struct rng rng;
+	_Atomic uint64_t bytes_read;
+	pthread_mutex_t lock;
+	struct s3_stats stats_locked;
+};
+
+struct engine {
+	struct engine_config c;
+	struct worker *workers;
+	struct rate rate;
+	pthread_mutex_t lock;
+	struct {
+		struct held_lease *head;
+		struct held_lease **tail;
+		size_t	 backlog;	/* items not begun */
+	} locked;
+	_Atomic bool stopping;
+	_Atomic uint64_t stop_at_ms;	/* leave what is on the way */
+	_Atomic bool closing;		/* end when idle */
+	_Atomic unsigned running;	/* worker threads */
+};
+
+/* engine.c: draw the next item, or NULL. Any worker. */
+const struct item *engine_next(struct engine *, struct held_lease **);
+/* The item of the lease has its result (or never will). */
+void	 engine_settled(struct engine *, struct held_lease *);
+
+/* worker.c */
+void	*worker_main(void *);
+struct tree *worker_tree(struct worker *, unsigned export, struct err *);
+/* NULL: not yet, the memory is in use. */
+void	*worker_buffer(struct worker *, uint64_t size);
+void	 worker_buffer_free(struct worker *, void *, uint64_t size);
+/* Put the result in the batch; takes what it owns. */
+void	 worker_result(struct worker *, struct held_lease *,
+	    const struct result *);
+void	 worker_note(struct transfer *, enum xfer_note_event);
+
+/* transfer.c */
+void	 transfer_begin(struct worker *, const struct item *,
+	    struct held_lease *);
+/* Go on as far as it can. */
+void	 transfer_step(struct transfer *);
+/* Free what it holds, whatever its phase; no call may be outstanding. */
+void	 transfer_free(struct transfer *);
+/* An error of the source: later again, or the end. */
+void	 transfer_fault(struct transfer *, const struct err *);
+/* An error of S3, which has retried by itself: the end, unless the proof
+ * failed and sending again may help. */
+void	 transfer_s3_fault(struct transfer *, const struct err *);
+/* End with this outcome when its calls have come back. */
+void	 transfer_end(struct transfer *, enum outcome);
+/* The file is not what it was: begin again with what it is now. */
+void	 transfer_changed(struct transfer *, const struct attrs *);
+/* Begin again from the first byte, at once. */
+void	 transfer_again(struct transfer *, enum transfer_mode);
+/* What S3 is told of the file. */
+struct s3_meta transfer_meta(const struct transfer *);
+/* The ETag that S3 must have given, and whether it did. */
+bool	 transfer_proved(struct transfer *, const char *expected,
+	    const char *got);
+bool	 transfer_is_multipart(const struct transfer *);
+
+/* segment.c: reading and hashing */
+void	 segments_read(struct transfer *);
+void	 segment_free(struct segment *);
+/* Hash a slice of all that has been read; false if there was nothing. */
+bool	 hash_turn(struct worker *);
+
+/* send.c: deciding, one PUT, metadata */
+/* Ask S3 what it has, where that must be known first. */
+void	 send_ask(struct transfer *);
+void	 send_segments(struct transfer *);
+
+/* multipart.c */
+/* Find the upload to go on with, or create one. */
+void	 multipart_ask(struct transfer *);
+void	 multipart_noted(struct transfer *);
+void	 multipart_send(struct segment *);
+void	 multipart_complete(struct transfer *);
+/* Abort the upload and forget it. */
+void	 multipart_abort(struct transfer *);
+/* Forget what is known of its parts. */
+void	 multipart_forget(struct transfer *);
+
+#endif

@@ -1,0 +1,247 @@
+#!/bin/bash
+# Speed against peers: run.sh [B] [CASE...]
+#
+#   small   many small files, first upload
+#   large   few large files, first upload
+#   rerun   the small tree again, nothing changed
+#   crawl   very many empty files again, nothing changed (datamover's first
+#           run of that tree is shown as the case "first")
+#
+# datamover reads over NFS from nfs-ganesha; "datamover-local" is the same
+# program on the local directory, as rclone and s5cmd run, where they are
+# installed. The store is tests/bench/sink.c, so that what is measured is the
+# tool. CPU is that of the tool alone.
+#
+#   BENCH_DIR     trees and results (/tmp/dm-bench; the trees stay)
+#   BENCH_TOOLS   which of the tools
+#   BENCH_REPEAT  runs of each, the best one counts (1)
+#   BENCH_SMALL BENCH_SMALL_SIZE BENCH_LARGE BENCH_LARGE_MIB BENCH_CRAWL
+#                 how many and how large
+#   SINK_PORT NFS_PORT MNT_PORT
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+B=build
+if [ $# -gt 0 ] && [ -x "$1/tools/bench/sink" ]; then
+	B=$1
+	shift
+fi
+[ $# -gt 0 ] || set -- small large rerun crawl
+
+: "${BENCH_DIR:=/tmp/dm-bench}" "${BENCH_REPEAT:=1}"
+: "${BENCH_TOOLS:=datamover datamover-local rclone s5cmd}"
+: "${BENCH_SMALL:=20000}" "${BENCH_SMALL_SIZE:=4096}"
+: "${BENCH_LARGE:=8}" "${BENCH_LARGE_MIB:=256}" "${BENCH_CRAWL:=1000000}"
+: "${SINK_PORT:=18300}" "${NFS_PORT:=18320}" "${MNT_PORT:=$((NFS_PORT + 1))}"
+export NFS_PORT MNT_PORT STACK=$BENCH_DIR/stack
+trees=$BENCH_DIR/trees work=$BENCH_DIR/work results=$BENCH_DIR/results.tsv
+url=http://127.0.0.1:$SINK_PORT bucket=bench
+sink_pid=
+mkdir -p "$trees" "$work"
+
+# Nothing of the user's own settings, and no question to a cloud's host.
+unset AWS_CA_BUNDLE AWS_PROFILE AWS_SESSION_TOKEN
+export AWS_ACCESS_KEY_ID=bench AWS_SECRET_ACCESS_KEY=benchsecret
+export AWS_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true
+export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
+export RCLONE_CONFIG=/dev/null RCLONE_CONFIG_SINK_TYPE=s3
+export RCLONE_CONFIG_SINK_PROVIDER=Other RCLONE_CONFIG_SINK_ENDPOINT=$url
+export RCLONE_CONFIG_SINK_ACCESS_KEY_ID=bench
+export RCLONE_CONFIG_SINK_SECRET_ACCESS_KEY=benchsecret
+
+sink_stop()
+{
+	[ -n "$sink_pid" ] || return 0
+	kill "$sink_pid"
+	wait "$sink_pid" 2>/dev/null
+	sink_pid=
+}
+
+# A store with nothing in it, or with what the file says.
+sink_start()
+{
+	sink_stop
+	"$B/tools/bench/sink" --port "$SINK_PORT" "$@" >"$work/sink.out" &
+	sink_pid=$!
+	for _ in $(seq 600); do
+		[ -s "$work/sink.out" ] && return
+		kill -0 "$sink_pid" || break
+		sleep .05
+	done
+	echo "bench: the sink does not start" >&2
+	exit 1
+}
+
+sink_stat()
+{
+	curl -sS "$url/_stats" | awk -v k="$1" '$1 == k { print $2 }'
+}
+
+cleanup()
+{
+	sink_stop
+	tests/system/stack/nfs-down >/dev/null 2>&1
+}
+trap cleanup EXIT
+
+# The settings of datamover for a tree; mounted or over NFS.
+settings()
+{
+	local tree=$1 mounted=$2
+	cat <<-C
+	[nfs bench]
+	server = 127.0.0.1
+	share = $([ "$mounted" = yes ] && echo "$trees")/$tree
+	[fs_config]
+	mounted = $mounted
+	nfsport = $NFS_PORT
+	mountport = $MNT_PORT
+	[s3_storage]
+	endpoint = $url
+	bucket = $bucket
+	region = us-east-1
+	[catalog]
+	path = $work/$tree-$mounted.db
+	[logging]
+	path = $work
+	level = WARNING
+	C
+}
+
+installed()
+{
+	case $1 in
+	datamover*) [ -x "$B/datamover" ] ;;
+	*) command -v "$1" >/dev/null ;;
+	esac
+}
+
+# The command that brings a tree to the store, for the first time (the
+# cheapest the tool has: s5cmd sync costs several times s5cmd cp) or again.
+command_of()
+{
+	local tool=$1 tree=$2 again=$3 mounted=no verb
+	[ "$tool" = datamover-local ] && mounted=yes
+	case $tool in
+	datamover*)
+		settings "$tree" $mounted >"$work/$tool-$tree.conf"
+		cmd=("$B/datamover" PUT --standalone --config
+		    "$work/$tool-$tree.conf") ;;
+	rclone)
+		[ "$again" = yes ] && verb=sync || verb=copy
+		cmd=(rclone "$verb" --s3-no-check-bucket --transfers 32
+		    --checkers 32 --fast-list "$trees/$tree"
+		    "sink:$bucket/$tree") ;;
+	s5cmd)
+		[ "$again" = yes ] && verb=sync || verb=cp
+		cmd=(s5cmd --log error --endpoint-url "$url" "$verb"
+		    "$trees/$tree/" "s3://$bucket/$tree/") ;;
+	esac
+}
+
+forget()
+{
+	rm -f "$work/$1"-*.db*
+}
+
+# measured CASE TOOL TREE AGAIN: run the tool and note a line.
+measured()
+{
+	local case=$1 tool=$2 tree=$3 before after
+	command_of "$tool" "$tree" "$4"
+	before=$(sink_stat requests)
+	"$B/tools/bench/measure" "$work/measure" "${cmd[@]}" \
+	    >"$work/$tool-$case.out" 2>&1 ||
+		echo "bench: $case $tool: see $work/$tool-$case.out" >&2
+	after=$(sink_stat requests)
+	printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$case" "$tool" \
+	    "$(tr ' ' '\t' <"$work/measure")" $((after - before)) \
+	    "$(sink_stat objects)" "${files[$tree]}" "${bytes[$tree]}" \
+	    >>"$results"
+}
+
+# First upload by each tool.
+put_case()
+{
+	for tool in $tools; do
+		forget "$1"
+		sink_start
+		measured "$1" "$tool" "$1" no
+	done
+}
+
+# The second of two runs; the first makes the store and the catalog.
+rerun_case()
+{
+	for tool in $tools; do
+		forget small
+		sink_start
+		command_of "$tool" small no
+		"${cmd[@]}" >"$work/$tool-first.out" 2>&1
+		measured rerun "$tool" small yes
+	done
+}
+
+# The peers' first upload would take longer than all the rest: they find a
+# store that has everything.
+crawl_case()
+{
+	find "$trees/crawl" -type f -printf '%s %T@ %P\n' |
+	    sed "s,^\([0-9]* [0-9]*\)[.0-9]* ,\1 $bucket/crawl/," \
+	    >"$work/seed"
+	for tool in $tools; do
+		case $tool in
+		datamover*)
+			forget crawl
+			sink_start
+			measured first "$tool" crawl no ;;
+		*)
+			sink_start --seed "$work/seed" ;;
+		esac
+		measured crawl "$tool" crawl yes
+	done
+}
+
+declare -A files bytes
+tree()
+{
+	echo "bench: tree $1" >&2
+	files[$1]=$2
+	bytes[$1]=$(($2 * $3))
+	mkdir -p "$trees/$1"
+	tests/bench/mktree.py "$trees/$1" "$2" "$3" "$4" || exit 1
+}
+
+tools=
+for tool in $BENCH_TOOLS; do
+	if installed "$tool"; then
+		tools="$tools $tool"
+	else
+		echo "bench: $tool is not installed" >&2
+	fi
+done
+for case; do
+	case $case in
+	small | rerun) tree small "$BENCH_SMALL" "$BENCH_SMALL_SIZE" 20 ;;
+	large) tree large "$BENCH_LARGE" $((BENCH_LARGE_MIB << 20)) 1 ;;
+	crawl) tree crawl "$BENCH_CRAWL" 0 1000 ;;
+	*) echo "bench: no case $case" >&2; exit 2 ;;
+	esac
+done
+case " $tools " in
+*" datamover "*)
+	NFS_EXPORTS="$trees/small $trees/large $trees/crawl" \
+	    tests/system/stack/nfs-up >"$work/nfs.out" || exit 1 ;;
+esac
+
+: >"$results"
+for _ in $(seq "$BENCH_REPEAT"); do
+	for case; do
+		echo "bench: case $case" >&2
+		case $case in
+		small | large) put_case "$case" ;;
+		rerun) rerun_case ;;
+		crawl) crawl_case ;;
+		esac
+	done
+done
+tests/bench/table.py "$results"

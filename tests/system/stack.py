@@ -1,0 +1,87 @@
+"""The servers that the tests share, and how they are started."""
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+
+SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "stack")
+
+
+def room():
+    """A directory for what the tests write. nfs-ganesha needs file handles,
+    which the file system of a container's root often doesn't have."""
+    there = tempfile.gettempdir()
+    kind = subprocess.run(
+        ["stat", "-f", "-c", "%T", there], stdout=subprocess.PIPE, text=True
+    ).stdout.strip()
+    return "/dev/shm" if kind == "overlayfs" else there
+
+
+def script(name, **environment):
+    """Run one of the scripts; the variables that it prints, as a dict."""
+    done = subprocess.run(
+        [os.path.join(SCRIPTS, name)],
+        env=dict(os.environ, **environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(name + ": " + done.stdout + done.stderr)
+    pairs = (line.split("=", 1) for line in done.stdout.splitlines())
+    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
+
+
+def down(directories):
+    for directory in directories:
+        for name in ("nfs-down", "s3-down"):
+            script(name, STACK=directory)
+
+
+def stack_pid(directory, name):
+    """The process id of one of its servers, or None."""
+    try:
+        with open(os.path.join(directory, name + ".pid")) as f:
+            return int(f.read())
+    except FileNotFoundError:
+        return None
+
+
+class World:
+    """What all tests share: the build, the servers, the exports."""
+
+    def __init__(self, build, directory):
+        self.build = build
+        self.directory = directory
+        self.stack = os.path.join(directory, "stack")
+        self.export = os.path.join(directory, "exp")
+        self.second_export = os.path.join(directory, "exp2")
+        # The sanitizers make a build several times slower.
+        self.slowness = 6 if "san" in os.path.basename(build) else 1
+        self.nfs = {}
+        self.s3 = {}
+
+    def up(self):
+        os.makedirs(os.path.join(self.directory, "tests"))
+        self.nfs = script(
+            "nfs-up",
+            STACK=self.stack,
+            NFS_EXPORTS=self.export + " " + self.second_export,
+        )
+        self.s3 = script("s3-up", STACK=self.stack)
+
+    def down(self):
+        down([self.stack])
+
+    def wake(self):
+        """A test that failed may have left a server stopped."""
+        for name in ("radosgw", "ganesha"):
+            pid = stack_pid(self.stack, name)
+            if pid is not None:
+                os.kill(pid, signal.SIGCONT)
+
+    def forget(self, test):
+        for export in (self.export, self.second_export):
+            shutil.rmtree(os.path.join(export, test), ignore_errors=True)

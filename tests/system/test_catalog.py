@@ -1,0 +1,304 @@
+"""The catalog: guarded, asked in SQL, never silently replaced."""
+import hashlib
+import os
+import signal
+import sqlite3
+import subprocess
+
+from case import MIB, Skip, limit
+
+
+def digest(path):
+    with open(path, "rb") as f:
+        return hashlib.sha256(f.read()).hexdigest()
+
+
+def refused(t, *words):
+    """The catalog is refused and stays as it is."""
+    before = digest(t.catalog)
+    t.run("PUT", expect=2).says(t.catalog, *words)
+    assert digest(t.catalog) == before, "the catalog was changed"
+    assert not t.objects()
+
+
+def test_not_a_catalog(t):
+    t.write("f", "1")
+    with open(t.catalog, "w") as f:
+        f.write("These are notes of mine.\n" * 1000)
+    refused(t)
+
+
+def test_foreign_database(t):
+    t.write("f", "1")
+    db = sqlite3.connect(t.catalog)
+    db.execute("CREATE TABLE mine (x)")
+    db.commit()
+    db.close()
+    refused(t)
+
+
+def test_newer_catalog(t):
+    t.write("f", "1")
+    t.run("PUT", "--bucket", t.bucket)
+    db = sqlite3.connect(t.catalog)
+    db.execute("PRAGMA user_version = 999")
+    db.commit()
+    db.close()
+    before = digest(t.catalog)
+    t.run("PUT", expect=2).says("newer")
+    assert digest(t.catalog) == before
+
+
+def damaged(t, damage):
+    t.small_files(500)
+    t.put(moved=500)
+    with open(t.catalog, "r+b") as f:
+        damage(f, os.path.getsize(t.catalog))
+    for end in ("-wal", "-shm"):
+        if os.path.exists(t.catalog + end):
+            os.unlink(t.catalog + end)
+    count = len(t.objects())
+    before = digest(t.catalog)
+    t.run("PUT", expect=2).says(t.catalog, "damaged")
+    assert len(t.objects()) == count
+    assert digest(t.catalog) == before
+
+
+def test_damaged_header(t):
+    def damage(f, size):
+        f.seek(16)
+        f.write(os.urandom(1000))
+
+    damaged(t, damage)
+
+
+def test_damaged_pages(t):
+    def damage(f, size):
+        for at in range(8192, size - 4096, 8192):
+            f.seek(at)
+            f.write(b"\xa5" * 3000)
+
+    damaged(t, damage)
+
+
+def test_truncated(t):
+    damaged(t, lambda f, size: f.truncate(size // 2))
+
+
+def test_empty_catalog_file(t):
+    """A file of no bytes is a catalog that is new."""
+    t.write("f", "1")
+    open(t.catalog, "w").close()
+    t.put(moved=1)
+
+
+def test_directory_missing(t):
+    t.write("f", "1")
+    where = os.path.join(t.dir, "no", "such")
+    t.conf(catalog={"path": os.path.join(where, "catalog.db")})
+    t.run("PUT", expect=2).says(where)
+    assert not os.path.exists(os.path.join(t.dir, "no"))
+
+
+def test_catalog_mode(t):
+    """Not for everybody to read: it has names."""
+    t.write("f", "1")
+    t.put(moved=1)
+    assert os.stat(t.catalog).st_mode & 0o007 == 0
+
+
+def slow_put(t):
+    """A PUT that takes long, and has begun."""
+    proxy = t.proxy()
+    proxy.order("match PUT delay 200")
+    t.small_files(3000)
+    process = t.start("PUT")
+    t.eventually(lambda: proxy.stats()["PUT"] > 5, what="PUT began")
+    return process, proxy
+
+
+def finish(t, process, proxy):
+    proxy.order("pass")
+    assert process.wait(timeout=120) == 0, t.started_text()
+    t.same(whole=3)
+
+
+@limit(150)
+def test_second_master(t):
+    process, proxy = slow_put(t)
+    t.run("PUT", expect={2, 3}).says(t.catalog, "another")
+    assert process.poll() is None, t.started_text()
+    finish(t, process, proxy)
+
+
+@limit(150)
+def test_status_and_sql_while_running(t):
+    process, proxy = slow_put(t)
+    t.run("status")
+    result = t.run("sql", "SELECT count(*) FROM objects")
+    assert result.out.strip(), result
+    assert process.poll() is None, t.started_text()
+    finish(t, process, proxy)
+    t.run("status").says("3000")
+
+
+def test_status_without_catalog(t):
+    t.run("status", expect=2)
+    t.run("sql", "SELECT 1", expect=2)
+    assert not os.path.exists(t.catalog), "looking made a catalog"
+
+
+def test_sql(t):
+    t.write("f", "hello")
+    t.put(moved=1)
+    result = t.run("sql", "SELECT path, size, md5 FROM objects")
+    result.says(t.server + t.share + "/f", "5")
+    result.says(hashlib.md5(b"hello").hexdigest())
+
+
+def test_sql_is_read_only(t):
+    t.write("f", "1")
+    t.put(moved=1)
+    other = os.path.join(t.dir, "other.db")
+    for statement in (
+        "INSERT INTO objects (path) VALUES ('x')",
+        "DELETE FROM object",
+        "UPDATE object SET size = 0",
+        "DROP VIEW objects",
+        "CREATE TABLE x (y)",
+        "CREATE TEMP TABLE x (y)",
+        "ATTACH '%s' AS o" % other,
+        "PRAGMA journal_mode = DELETE",
+        "PRAGMA writable_schema = 1",
+        "VACUUM INTO '%s'" % other,
+        "BEGIN IMMEDIATE",
+        "SELECT 1; DELETE FROM object",
+        "SELECT load_extension('x')",
+        "SELECT no_such_column FROM objects",
+        "",
+    ):
+        t.run("sql", statement, expect=2)
+    assert not os.path.exists(other)
+    assert t.states() == {t.server + t.share + "/f": "stored"}
+
+
+def test_sql_as_reader(t):
+    """Who may only read the files may ask, also after the run ended."""
+    t.write("f", "1")
+    t.put(moved=1)
+    for entry in os.scandir(t.dir):
+        if entry.name.startswith("catalog.db"):
+            os.chown(entry.path, 0, 65534)
+            os.chmod(entry.path, 0o640)
+    # Both are for root alone otherwise: the build and the config.
+    program = os.path.join(t.dir, "datamover")
+    subprocess.run(
+        ["cp", os.path.join(t.world.build, "datamover"), program], check=True
+    )
+    with open(t.config) as f:
+        text = f.read()
+    for secret in (t.key, t.secret):
+        text = text.replace(secret, "x")
+    config = os.path.join(t.dir, "reader.conf")
+    with open(config, "w") as f:
+        f.write(text)
+    os.chmod(t.dir, 0o755)
+    done = subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        + [program, "sql", "SELECT count(*) FROM objects"]
+        + ["--config", config],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=t.environment(),
+    )
+    assert done.returncode == 0 and b"1" in done.stdout, done
+
+
+def test_views(t):
+    """The views and their columns are a public interface."""
+    t.write("f", "1")
+    os.symlink("f", t.path("link"))
+    t.put(moved=1)
+    t.query(
+        "SELECT path, path_raw, size, mtime_ns, md5, etag, state, target,"
+        " run FROM objects"
+    )
+    for view in ("runs", "failures", "dirs", "uploads", "verifications"):
+        t.query("SELECT * FROM %s" % view)
+    assert len(t.query("SELECT * FROM runs")) == 1
+
+
+def test_path_is_fast(t):
+    """path = '...' uses an index."""
+    t.write("f", "1")
+    t.put(moved=1)
+    plan = t.query("EXPLAIN QUERY PLAN SELECT * FROM objects WHERE path='x'")
+    text = " / ".join(str(row[-1]) for row in plan)
+    assert "SEARCH" in text, text
+
+
+@limit(150)
+def test_disk_full(t):
+    """The catalog's disk is full: a clear error; with room it goes on."""
+    disk = os.path.join(t.dir, "disk")
+    os.mkdir(disk)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1M", "tmpfs", disk]
+    if subprocess.run(mount).returncode:
+        raise Skip("tmpfs cannot be mounted here")
+    t.catalog = os.path.join(disk, "catalog.db")
+    t.conf(catalog={"path": t.catalog})
+    for i in range(6000):
+        t.write("d%d/%s%d" % (i % 20, "n" * 150, i))
+    result = t.run("PUT", "--json", expect={1, 2, 3})
+    assert "full" in result.text or "space" in result.text, result
+    assert "error" in result.json, result
+    subprocess.run(["mount", "-o", "remount,size=64M", disk], check=True)
+    t.put(found=6000, failed=0)
+    t.same(whole=3)
+
+
+def secrets_in(data, t):
+    return [s for s in (t.secret,) if s.encode() in data]
+
+
+def test_secrets(t):
+    """Not in the log, the catalog, the output, the list of processes."""
+    proxy = t.proxy()
+    proxy.order("match PUT delay 20")
+    t.small_files(100)
+    t.random_file("large", 20 * MIB)
+    process = t.start("PUT", "--debug", "--json")
+    t.eventually(lambda: proxy.stats()["PUT"] > 5, what="PUT began")
+    for name in ("cmdline", "environ"):
+        with open("/proc/%d/%s" % (process.pid, name), "rb") as f:
+            assert not secrets_in(f.read(), t), name
+    assert process.wait(timeout=60) == 0, t.started_text()
+    t.conf(s3_storage={"access_key": "nobody"})
+    t.run("PUT", "--debug", expect=3)
+    looked = 0
+    for directory, _, files in os.walk(t.dir):
+        for name in files:
+            path = os.path.join(directory, name)
+            if path == t.config:
+                continue
+            with open(path, "rb") as f:
+                data = f.read()
+            looked += 1
+            assert not secrets_in(data, t), path
+            assert b"Signature=" not in data, path
+    assert looked >= 3
+    result = t.run("conf", expect=None)
+    assert not secrets_in(result.out + result.err, t), result
+
+
+@limit(120)
+def test_interrupt_kept_by_catalog(t):
+    """What was finished before SIGTERM is recorded; exit 143."""
+    process, proxy = slow_put(t)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 143, t.started_text()
+    stored = t.query("SELECT count(*) FROM objects WHERE state='stored'")
+    assert stored[0][0] == len(t.objects()), (stored, len(t.objects()))
+    proxy.order("pass")
+    t.put(found=3000)
+    t.same(whole=3)

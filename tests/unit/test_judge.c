@@ -1,0 +1,145 @@
+/* The diff of a directory: what becomes of one entry. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "crawl/judge.h"
+
+static const struct attrs FILE_ATTRS = { .kind = ENTRY_FILE, .mode = 0644,
+    .uid = 1, .gid = 2, .size = 10, .mtime_ns = 100, .ctime_ns = 200,
+    .ino = 7 };
+
+static struct crawl_config
+config(void)
+{
+	return (struct crawl_config){ .max_size = UINT64_MAX };
+}
+
+static struct known
+stored(void)
+{
+	return (struct known){ .object = 5, .attrs = FILE_ATTRS,
+	    .stored = true };
+}
+
+static enum verdict
+judged(const struct crawl_config *c, const struct attrs *a,
+    const struct known *k)
+{
+	struct err err = ERR_INIT;
+
+	return judge(c, a, k, STR("h/s/a"), NULL, &err);
+}
+
+static void
+test_verdicts(void **state UNUSED)
+{
+	struct crawl_config c = config();
+	struct attrs a = FILE_ATTRS;
+	struct known k = stored();
+
+	assert_int_equal(judged(&c, &a, NULL), VERDICT_NEW);
+	assert_int_equal(judged(&c, &a, &k), VERDICT_UNCHANGED);
+	k.stored = false;
+	assert_int_equal(judged(&c, &a, &k), VERDICT_QUEUE);
+	k.tombstone = true;
+	assert_int_equal(judged(&c, &a, &k), VERDICT_CHANGED);
+	k = stored();
+	c.checksum = true;
+	assert_int_equal(judged(&c, &a, &k), VERDICT_QUEUE);
+}
+
+/* Each field alone makes another version. */
+static void
+test_changed(void **state UNUSED)
+{
+	struct crawl_config c = config();
+	struct known k = stored();
+	struct attrs v[7];
+
+	for (size_t i = 0; i < ARRAY_LEN(v); i++)
+		v[i] = FILE_ATTRS;
+	v[0].size++;
+	v[1].mtime_ns++;
+	v[2].ctime_ns++;
+	v[3].ino++;
+	v[4].mode = 0600;
+	v[5].uid++;
+	v[6].gid++;
+	for (size_t i = 0; i < ARRAY_LEN(v); i++)
+		assert_int_equal(judged(&c, &v[i], &k), VERDICT_CHANGED);
+	c.ignore_inode = true;
+	assert_int_equal(judged(&c, &v[3], &k), VERDICT_UNCHANGED);
+	assert_int_equal(judged(&c, &v[2], &k), VERDICT_CHANGED);
+}
+
+static void
+test_excluded(void **state UNUSED)
+{
+	struct crawl_config c = config();
+	struct attrs a = FILE_ATTRS;
+	struct known k = stored();
+	struct err err = ERR_INIT;
+	char *names[] = { (char *)(uintptr_t)".snapshot" };
+	struct strlist skip = { names, 1 };
+	struct str name = STR("x");
+	char buf[120];
+
+	assert_null(judge_excluded(&c, name, name, &a, buf));
+	c.min_size = 11;
+	assert_non_null(judge_excluded(&c, name, name, &a, buf));
+	c.min_size = 0;
+	c.max_size = 9;
+	assert_non_null(judge_excluded(&c, name, name, &a, buf));
+	c.max_size = UINT64_MAX;
+	a.kind = ENTRY_FIFO;
+	assert_string_equal(judge_excluded(&c, name, name, &a, buf), "fifo");
+	a.kind = ENTRY_DIR;
+	c.skip_dirs = &skip;
+	assert_null(judge_excluded(&c, name, name, &a, buf));
+	assert_non_null(judge_excluded(&c, STR(".snapshot"), STR(".snapshot"),
+	    &a, buf));
+
+	assert_int_equal(judge(&c, &a, NULL, name, "fifo", &err),
+	    VERDICT_EXCLUDED);
+	k.excluded = true;
+	snprintf(k.why, sizeof(k.why), "fifo");
+	assert_int_equal(judge(&c, &a, &k, name, "fifo", &err),
+	    VERDICT_EXCLUDED_SAME);
+	assert_int_equal(judge(&c, &a, &k, name, "socket", &err),
+	    VERDICT_EXCLUDED);
+	/* No longer excluded: it is moved, though stat says the same. */
+	a = FILE_ATTRS;
+	assert_int_equal(judged(&c, &a, &k), VERDICT_CHANGED);
+}
+
+static void
+test_long_key(void **state UNUSED)
+{
+	struct crawl_config c = config();
+	struct err err = ERR_INIT;
+	char key[1025];
+
+	memset(key, 'k', sizeof(key));
+	assert_int_equal(judge(&c, &FILE_ATTRS, NULL,
+	    (struct str){ key, 1024 }, NULL, &err), VERDICT_NEW);
+	assert_int_equal(judge(&c, &FILE_ATTRS, NULL,
+	    (struct str){ key, 1025 }, NULL, &err), VERDICT_FAILED);
+	assert_int_equal(err.kind, ERR_INVALID);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_changed),
+		cmocka_unit_test(test_excluded),
+		cmocka_unit_test(test_long_key),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
