@@ -132,7 +132,7 @@ command_of()
 		    --checkers 32 --fast-list "$trees/$tree"
 		    "sink:$bucket/$tree") ;;
 	s5cmd)
-		[ "$again" = yes ] && verb=sync || verb=cp
+		[ "$again" = yes ] && verb=sync || verb="cp"
 		cmd=(s5cmd --log error --endpoint-url "$url" "$verb"
 		    "$trees/$tree/" "s3://$bucket/$tree/") ;;
 	esac
