@@ -412,5 +412,12 @@ DELETE FROM upload WHERE object = :object AND target = :target;
 SELECT upload_id, intent_sec, part_size FROM upload
 WHERE object = :object AND target = :target;
 
+-- name: uploads_left
+SELECT u.object, coalesce(o.path, h.path), u.upload_id, u.intent_sec
+FROM upload u LEFT JOIN object o ON o.id = u.object
+	LEFT JOIN history h ON h.id = u.object
+WHERE u.target = :target AND (o.id IS NULL OR o.gone_run IS NOT NULL OR
+	o.why IS NOT NULL);
+
 -- name: upload_list
 SELECT object FROM upload WHERE target = :target;

@@ -78,9 +78,6 @@ struct run_spec {
 	size_t	 export_count;
 	bool	 no_crawl;	/* --files-from, --retry-failed: the frontier
 				   starts empty */
-	bool	 list;		/* --files-from: pages with dir 0 come until
-				   catalog_list_over; the crawl isn't done
-				   before that */
 	bool	 retry_failed;	/* queue what failed before at this target,
 				   and failed directories as frontier */
 };
@@ -173,7 +170,8 @@ struct page_dir {
 struct dir_page {
 	struct mail mail;
 	int64_t	 dir;		/* 0: --files-from; the directory rows are
-				   made from the paths */
+				   made from the paths, and last ends the
+				   list */
 	unsigned export;
 	struct page_entry *entries;
 	size_t	 entry_count;
@@ -195,9 +193,6 @@ void	 dir_page_free(struct dir_page **);
  * directory) are counted once. */
 void	 catalog_put_page(struct catalog *, struct dir_page *);
 
-/* The names of --files-from are all in pages that were put. */
-void	 catalog_list_over(struct catalog *);
-
 /* Lookups while a crawl thread compares; one reader, one thread. */
 struct catalog_reader;
 int	 catalog_reader_open(struct catalog *, struct catalog_reader **,
@@ -205,7 +200,6 @@ int	 catalog_reader_open(struct catalog *, struct catalog_reader **,
 void	 catalog_reader_close(struct catalog_reader **);
 struct known {
 	int64_t	 object;
-	int64_t	 run;		/* in which this version was first seen */
 	struct attrs attrs;
 	bool	 stored;	/* at this run's target, this version */
 	bool	 excluded;
@@ -251,10 +245,10 @@ void	 upload_note_free(struct upload_note **);
 void	 catalog_put_upload(struct catalog *, struct upload_note *,
 	    struct mailbox *reply);
 
-/* Uploads at this run's target that rows remember although no item of the
- * backlog will go on with them (their file changed or is gone): to be aborted
- * before a complete run ends, each followed by UPLOAD_ENDED. Waits. The array
- * and its strings are the caller's to free. */
+/* Uploads at this run's target that rows remember although nothing will go on
+ * with them (their file changed, or is gone): to be aborted before a complete
+ * run ends, each followed by UPLOAD_ENDED. Waits. The array and its strings
+ * are the caller's to free. */
 struct left_upload {
 	int64_t	 object;
 	char	*path;		/* catalog path */

@@ -36,7 +36,6 @@ struct crawl_config {
 	const struct filter *filter;	/* or NULL */
 	const struct strlist *skip_dirs; /* names of snapshot directories */
 	uint64_t retry_for_ms;
-	int64_t	 run;
 	struct mailbox *up;
 };
 

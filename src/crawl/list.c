@@ -165,13 +165,13 @@ list_main(void *arg)
 	}
 	for (size_t i = 0; i < w->c->c.export_count; i++)
 		tree_free(&w->trees[i]);
-	for (size_t i = 0; i < w->c->c.export_count; i++) {
+	for (size_t i = 0; i < w->c->c.export_count; i++)
 		if (l.by_export[i] != NULL)
 			reading_flush(l.by_export[i], false);
-		reading_free(&l.by_export[i]);
-	}
 	if (!atomic_load(&w->c->stopping))
-		catalog_list_over(w->c->c.catalog);
+		reading_flush(reading_of(&l, 0), true);
+	for (size_t i = 0; i < w->c->c.export_count; i++)
+		reading_free(&l.by_export[i]);
 	free(l.by_export);
 	done = xcalloc(1, sizeof(*done));
 	done->type = MAIL_CRAWLED;

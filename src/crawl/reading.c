@@ -211,10 +211,8 @@ find_known(struct reading *r, struct known *known)
 	rc = catalog_find(r->w->reader, buf_str(&r->path), known, &err);
 	if (rc == -1)
 		r->err = err;
-	/* It came before: in this listing, or in one that broke off. */
-	if (rc == 1 && (!idset_add(&r->seen, known->object) ||
-	    (known->run == r->w->c->c.run && r->tries > 0)))
-		return -1;
+	if (rc == 1 && !idset_add(&r->seen, known->object))
+		return -1;	/* it came twice */
 	return rc;
 }
 

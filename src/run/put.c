@@ -54,7 +54,6 @@ open_catalog(struct master *m, struct err *err)
 		.export_count = m->plan->count,
 		.no_crawl = m->job->files_from != NULL ||
 		    m->job->retry_failed,
-		.list = m->job->files_from != NULL,
 		.retry_failed = m->job->retry_failed,
 	};
 
@@ -106,7 +105,6 @@ start_crawl(struct master *m, struct err *err)
 		.filter = m->job->filter,
 		.skip_dirs = &c->fs_config.skip_dirs,
 		.retry_for_ms = (uint64_t)c->s3_storage.retry_for * 1000,
-		.run = m->run.run,
 		.up = m->in,
 	};
 

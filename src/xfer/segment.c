@@ -57,7 +57,7 @@ read_done(void *arg, const struct tree_read *r, const struct err *err)
 		s->state = t->mode == MODE_READ ? SEG_DONE : SEG_HASHING;
 		t->tries = 0;
 		t->fault_ms = 0;
-	} else {
+	} else if (s->asked < s->len) {
 		read_more(s);
 	}
 }
