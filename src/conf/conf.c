@@ -169,7 +169,7 @@ name_servers(struct conf *c)
 
 /* Settings of the original that mean nothing now: all in one notice. */
 static void
-notice_passed_over(struct conf *c)
+notice_passed_over(struct conf *c, const char *name)
 {
 	CLEANUP(buf_release) struct buf names;
 
@@ -181,7 +181,7 @@ notice_passed_over(struct conf *c)
 			    ",", conf_table[i].section, conf_table[i].key);
 	if (names.len > 0)
 		conf_notice(c, "%s: passed over, for these settings of the "
-		    "original mean nothing now:%s", c->file, names.data);
+		    "original mean nothing now:%s", name, names.data);
 }
 
 static int
@@ -199,11 +199,24 @@ default_file(const char **ret, struct err *err)
 }
 
 int
+conf_parse(struct conf *c, struct str text, const char *name, bool json,
+    struct err *err)
+{
+	int rc = json ? conf_read_json(c, text, name, err) :
+	    conf_read_ini(c, text, name, err);
+
+	if (rc == -1)
+		return -1;
+	name_servers(c);
+	notice_passed_over(c, name);
+	return 0;
+}
+
+int
 conf_load(struct conf *c, const char *path, struct err *err)
 {
 	CLEANUP(buf_release) struct buf text = { .data = NULL };
-	bool open_to_all, json;
-	int rc;
+	bool open_to_all;
 
 	conf_init(c);
 	if (path == NULL && default_file(&path, err) == -1)
@@ -211,13 +224,9 @@ conf_load(struct conf *c, const char *path, struct err *err)
 	c->file = xstrdup(path);
 	if (conf_read_file(path, &text, &open_to_all, err) == -1)
 		return -1;
-	json = str_ends(str_of(path), STR(".json"));
-	rc = json ? conf_read_json(c, buf_str(&text), path, err) :
-	    conf_read_ini(c, buf_str(&text), path, err);
-	if (rc == -1)
+	if (conf_parse(c, buf_str(&text), path,
+	    str_ends(str_of(path), STR(".json")), err) == -1)
 		return -1;
-	name_servers(c);
-	notice_passed_over(c);
 	if (open_to_all && (c->s3_storage.secret_key != NULL ||
 	    c->s3_storage.session_token != NULL ||
 	    c->client.password != NULL))

@@ -184,7 +184,7 @@ read_line(char *out, int size, void *arg)
 	if (meaning == LINE_EMPTY)
 		line.len = 0;
 	if (meaning == LINE_ODD_SECTION)
-		line = STR("[?]");
+		line = STR("[\x01]");	/* no profile is called so */
 	if (line.len + 2 > (size_t)size) {
 		refuse(r, "a line longer than libinih takes; shorten it");
 		return NULL;

@@ -133,38 +133,57 @@ print_row(const struct printer *p, const struct conf_row_info *row,
 	    buf_str(&b).p, is_default);
 }
 
-/* All sections [nfs NAME], or [dss_targets NAME]: rows first to last - 1. */
+/* An entry's server is its section's name unless it says otherwise. One that
+ * has nothing else says so too, or its section would be empty. */
+static bool
+is_plain(const struct conf_row_info *row, const void *base, const char *name,
+    bool alone)
+{
+	if (base == NULL)
+		return true;
+	if (row->kind == CONF_LIST)
+		return conf_row_list(row, base)->n == 0;
+	return !alone && strcmp(*(char *const *)((const char *)base +
+	    row->offset), name) == 0;
+}
+
+/* Entry i of [nfs NAME] or [dss_targets NAME]; one that isn't there is a
+ * sample. Rows are first to last - 1. */
+static void
+print_entry(const struct printer *p, const struct conf *c, size_t i,
+    size_t first, size_t last)
+{
+	const char *section = conf_table[first].section, *name = "NAME";
+	const void *base = NULL;
+	bool alone = true;
+
+	if (i < conf_named_count(c, section))
+		base = conf_named_at(c, section, i, &name);
+	for (size_t r = first; base != NULL && r < last; r++)
+		if (conf_table[r].kind == CONF_LIST &&
+		    conf_row_list(&conf_table[r], base)->n > 0)
+			alone = false;
+	fprintf(p->f, "\n%s[%.*s %s]\n", base == NULL ? "#" : "",
+	    (int)strcspn(section, " "), section, name);
+	for (size_t r = first; r < last; r++) {
+		const struct conf_row_info *row = &conf_table[r];
+		bool plain = is_plain(row, base, name, alone);
+
+		if (p->comments && i == 0)
+			explain(p, row);
+		if (!plain || p->comments)
+			print_row(p, row, base, plain);
+	}
+}
+
 static void
 print_named(const struct printer *p, const struct conf *c, size_t first,
     size_t last)
 {
-	const char *section = conf_table[first].section;
-	size_t count = conf_named_count(c, section);
+	size_t n = conf_named_count(c, conf_table[first].section);
 
-	for (size_t i = 0; i < MAX(count, (size_t)p->comments); i++) {
-		const char *name = "NAME";
-		const void *base = NULL;
-
-		if (i < count)
-			base = conf_named_at(c, section, i, &name);
-		fprintf(p->f, "\n%s[%.*s %s]\n", base == NULL ? "#" : "",
-		    (int)strcspn(section, " "), section, name);
-		for (size_t r = first; r < last; r++) {
-			const struct conf_row_info *row = &conf_table[r];
-			bool is_default = base == NULL;
-
-			if (row->kind == CONF_TEXT && base != NULL)
-				is_default = strcmp(*(char *const *)
-				    ((const char *)base + row->offset),
-				    name) == 0;
-			else if (base != NULL)
-				is_default = conf_row_list(row, base)->n == 0;
-			if (p->comments && i == 0)
-				explain(p, row);
-			if (!is_default || p->comments)
-				print_row(p, row, base, is_default);
-		}
-	}
+	for (size_t i = 0; i < MAX(n, (size_t)p->comments); i++)
+		print_entry(p, c, i, first, last);
 }
 
 void

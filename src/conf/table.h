@@ -44,7 +44,11 @@ size_t	 conf_named_count(const struct conf *, const char *section);
 const void *conf_named_at(const struct conf *, const char *section, size_t i,
 	    const char **ret_name);
 
-/* Readers of the two formats; name is for messages. */
+/* What conf_load does with the text of a file; the settings have been
+ * initialised. name is for messages. */
+int	 conf_parse(struct conf *, struct str text, const char *name,
+	    bool json, struct err *) MUST_USE;
+/* Readers of the two formats. */
 int	 conf_read_ini(struct conf *, struct str text, const char *name,
 	    struct err *) MUST_USE;
 int	 conf_read_json(struct conf *, struct str text, const char *name,
