@@ -98,12 +98,15 @@ while read -r line; do
 	complain "$line"
 done <"$fault/sizes"
 
+# One header of the catalog includes what the build makes of schema/.
+make -s B="$fault/b" "$fault/b/catalog/schema.inc" 2>"$fault/make" ||
+	complain "schema.inc: $(cat "$fault/make")"
 packages='sqlite3 libnfs libcurl libcrypto libssl libssh jansson expat'
 flags=$(pkg-config --cflags $packages 2>/dev/null)
 for header in src/*/*.h; do
 	# shellcheck disable=SC2086 # a list of words
 	printf '#include "%s"\nextern int unused;\n' "${header#src/}" |
-		${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -Isrc $flags -Wall -Wextra \
+		${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -Isrc "-I$fault/b" $flags -Wall -Wextra \
 		    -Werror -fsyntax-only -x c - 2>"$fault/cc" ||
 		complain "$header: does not stand alone: $(head -n 3 "$fault/cc")"
 done
