@@ -178,6 +178,12 @@ catalog_put_upload(struct catalog *c, struct upload_note *n,
 	post(c, &d->mail, MSG_UPLOAD);
 }
 
+void
+catalog_list_over(struct catalog *c)
+{
+	post(c, xcalloc(1, sizeof(struct mail)), MSG_LIST_OVER);
+}
+
 int
 core_call(struct catalog *c, void (*fn)(struct catalog *, void *), void *arg,
     struct err *err)
@@ -190,7 +196,8 @@ core_call(struct catalog *c, void (*fn)(struct catalog *, void *), void *arg,
 	while (!call.done)
 		pthread_cond_wait(&c->shared.changed, &c->shared.lock);
 	if (c->shared.err.kind != ERR_NONE) {
-		*err = c->shared.err;
+		if (err != NULL)
+			*err = c->shared.err;
 		rc = -1;
 	}
 	pthread_mutex_unlock(&c->shared.lock);
@@ -358,6 +365,10 @@ handle(struct catalog *c, struct mail *m)
 	case MSG_UPLOAD:
 		core_upload(c, (struct noted *)m);
 		break;
+	case MSG_LIST_OVER:
+		o->list_open = false;
+		free(m);
+		break;
 	case MSG_STOP:
 		o->stopping = true;
 		break;
@@ -398,16 +409,6 @@ wait_ms(const struct own *o)
 	return age >= COMMIT_MS ? 0 : (int)(COMMIT_MS - age);
 }
 
-static void
-free_wants(struct want_list *l)
-{
-	struct mail *next;
-
-	for (struct mail *m = l->head; m != NULL; m = next) {
-		next = m->next;
-		free(m);
-	}
-}
 
 static void
 leave(struct catalog *c)
@@ -415,8 +416,8 @@ leave(struct catalog *c)
 	struct own *o = &c->own;
 
 	core_commit(c);
-	free_wants(&o->want_dirs);
-	free_wants(&o->want_lease);
+	core_forget(&o->want_dirs, NULL);
+	core_forget(&o->want_lease, NULL);
 	core_reset_run(o);
 }
 

@@ -141,6 +141,10 @@ void	 dir_batch_free(struct dir_batch **);
 /* Ask for up to max directories; answered with at least one as soon as there
  * is one, or with end. */
 void	 catalog_want_dirs(struct catalog *, size_t max, struct mailbox *reply);
+/* Before a mailbox goes whose owner may still wait for directories or a
+ * lease: drops what was asked. Waits; afterwards no more mail comes. The end
+ * of a run does the same for all who wait. */
+void	 catalog_forget(struct catalog *, struct mailbox *reply);
 
 enum page_action {
 	PAGE_NEW = 0,	/* not in the catalog: row, queue */

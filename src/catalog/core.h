@@ -147,6 +147,7 @@ enum {
 	MSG_PAGE,
 	MSG_RESULTS,
 	MSG_UPLOAD,
+	MSG_LIST_OVER,
 	MSG_STOP
 };
 
@@ -155,7 +156,7 @@ void	*catalog_thread(void *);
 /* Runs fn in the thread, in a transaction of its own; -1: the catalog has
  * failed. */
 int	 core_call(struct catalog *, void (*fn)(struct catalog *, void *),
-	    void *arg, struct err *) MUST_USE;
+	    void *arg, struct err *);
 void	 core_begin(struct own *);
 void	 core_commit(struct catalog *);
 /* The counters into the run's row. */
@@ -187,11 +188,15 @@ void	 core_add_counts(struct totals *, const struct counts *);
 
 /* lease.c */
 void	 core_serve_dirs(struct catalog *);
+/* Drop those who wait with this mailbox, or all (NULL), unanswered. */
+void	 core_forget(struct want_list *, const struct mailbox *reply);
 void	 core_serve_leases(struct catalog *);
 bool	 core_crawl_done(const struct own *);
 void	 core_trim(struct own *);
 
 /* result.c */
+/* Nothing that stat tells differs. */
+bool	 core_same(const struct attrs *, const struct attrs *);
 void	 core_results(struct catalog *, struct results *);
 void	 core_upload(struct catalog *, struct noted *);
 void	 core_leases_free(struct own *);

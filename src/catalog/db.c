@@ -334,18 +334,31 @@ check_version(struct db *db, bool may_be_empty)
 		    db->path, (int)version, newest_rung());
 	else if (!may_be_empty && version < newest_rung())
 		err_set(&db->err, ERR_CONFIG, 0, "catalog %s was made by an "
-		    "older datamover (schema %d): run datamover check first",
+		    "older datamover (schema %d): the next "
+		    "run brings it up to date",
 		    db->path, (int)version);
 }
 
 static int
-connect_file(struct db *db, const char *path, int flags, struct err *err)
+opened(struct db *db, struct err *err)
+{
+	if (!failed(db))
+		return 0;
+	if (err != NULL)
+		*err = db->err;
+	db_close(db);
+	return -1;
+}
+
+static int
+connect_file(struct db *db, const char *name, const char *path, int flags,
+    struct err *err)
 {
 	int rc, on = 1;
 
 	memset(db, 0, sizeof(*db));
 	db->path = xstrdup(path);
-	rc = sqlite3_open_v2(path, &db->conn, flags | SQLITE_OPEN_NOMUTEX,
+	rc = sqlite3_open_v2(name, &db->conn, flags | SQLITE_OPEN_NOMUTEX,
 	    NULL);
 	if (rc != SQLITE_OK) {
 		fail(db, rc);
@@ -357,12 +370,7 @@ connect_file(struct db *db, const char *path, int flags, struct err *err)
 		exec(db, "PRAGMA trusted_schema = OFF");
 		exec(db, "PRAGMA mmap_size = 0");
 	}
-	if (failed(db)) {
-		*err = db->err;
-		db_close(db);
-		return -1;
-	}
-	return 0;
+	return opened(db, err);
 }
 
 static void
@@ -397,29 +405,32 @@ set_up_writer(struct db *db)
 int
 db_open_writer(struct db *db, const char *path, struct err *err)
 {
-	if (connect_file(db, path, SQLITE_OPEN_READWRITE, err) == -1)
+	if (connect_file(db, path, path, SQLITE_OPEN_READWRITE, err) == -1)
 		return -1;
 	set_up_writer(db);
-	if (failed(db)) {
-		*err = db->err;
-		db_close(db);
-		return -1;
-	}
-	return 0;
+	return opened(db, err);
 }
 
 int
 db_open_reader(struct db *db, const char *path, struct err *err)
 {
-	if (connect_file(db, path, SQLITE_OPEN_READONLY, err) == -1)
+	if (connect_file(db, path, path, SQLITE_OPEN_READONLY, err) == -1)
 		return -1;
 	exec(db, "PRAGMA cache_size = -4096");
-	if (failed(db)) {
-		*err = db->err;
-		db_close(db);
+	return opened(db, err);
+}
+
+int
+db_open_view(struct db *db, const char *uri, const char *path,
+    struct err *err)
+{
+	if (connect_file(db, uri, path, SQLITE_OPEN_READONLY |
+	    SQLITE_OPEN_URI, err) == -1)
 		return -1;
-	}
-	return 0;
+	/* So that LIKE 'a/%' finds its way by the index, as GLOB does. */
+	exec(db, "PRAGMA case_sensitive_like = ON");
+	check_version(db, false);
+	return opened(db, err);
 }
 
 void

@@ -38,6 +38,10 @@ struct db {
 int	 db_open_writer(struct db *, const char *path, struct err *) MUST_USE;
 /* Statements are prepared when they are used first. */
 int	 db_open_reader(struct db *, const char *path, struct err *) MUST_USE;
+/* For people's questions; uri names the file. A catalog that is not of this
+ * program's schema is refused. */
+int	 db_open_view(struct db *, const char *uri, const char *path,
+	    struct err *) MUST_USE;
 void	 db_close(struct db *);
 
 /* Nothing happens if one is open, or none. */

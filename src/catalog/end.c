@@ -211,6 +211,8 @@ end_run(struct catalog *c, void *arg)
 		DB_RUN(db, SETTLE_CLEAR, INT(o->target));
 	}
 	core_reset_run(o);
+	core_forget(&o->want_dirs, NULL);
+	core_forget(&o->want_lease, NULL);
 	o->totals = *t;
 	o->over = true;
 }

@@ -21,6 +21,37 @@ pop(struct want_list *l)
 	return (struct want *)m;
 }
 
+void
+core_forget(struct want_list *l, const struct mailbox *reply)
+{
+	struct mail **at = &l->head;
+
+	while (*at != NULL) {
+		struct want *w = (struct want *)*at;
+
+		if (reply != NULL && w->reply != reply) {
+			at = &w->mail.next;
+			continue;
+		}
+		*at = w->mail.next;
+		free(w);
+	}
+	l->tail = at;
+}
+
+static void
+forget(struct catalog *c, void *reply)
+{
+	core_forget(&c->own.want_dirs, reply);
+	core_forget(&c->own.want_lease, reply);
+}
+
+void
+catalog_forget(struct catalog *c, struct mailbox *reply)
+{
+	core_call(c, forget, reply, NULL);
+}
+
 /* --- directories --- */
 
 void

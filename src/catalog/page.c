@@ -247,7 +247,7 @@ queue_known(struct page *p, const struct page_entry *e)
 {
 	struct own *o = p->own;
 	struct row r = find_row(o, e->path);
-	bool same = !r.gone && attrs_same(&r.attrs, &e->attrs, false);
+	bool same = !r.gone && core_same(&r.attrs, &e->attrs);
 
 	if (r.object == 0) {
 		queue_new(p, e, insert(p, e, NULL));
@@ -307,15 +307,15 @@ entry_row(struct page *p, const struct page_entry *e, const char *why)
 		if (object == 0)
 			object = insert(p, e, why);
 	} else if (r.gone || (why != NULL && r.held &&
-	    !attrs_same(&r.attrs, &e->attrs, false))) {
+	    !core_same(&r.attrs, &e->attrs))) {
 		core_retire(o, r.object);
 		object = insert(p, e, why);
 	} else {
 		object = r.object;
-		if (why != NULL) {
+		if (why != NULL || r.excluded)
 			DB_RUN(&o->db, OBJECT_WHY, TEXT(why), INT(object));
+		if (why != NULL)
 			core_stat(o, object, &e->attrs);
-		}
 	}
 	if (object != 0)
 		idset_add(&p->dir->seen, object);
@@ -469,8 +469,6 @@ account(struct page *p)
 	core_add_counts(&o->totals, n);
 	if (d->id == 0) {
 		core_add_list(o, n);
-		if (p->in->last)
-			o->list_open = false;
 		return;
 	}
 	add_counts(&d->counts, n);

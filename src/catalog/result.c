@@ -47,6 +47,13 @@ core_stat(struct own *o, int64_t object, const struct attrs *a)
 	    INT(a->uid), INT(a->gid), INT(object));
 }
 
+bool
+core_same(const struct attrs *a, const struct attrs *b)
+{
+	return attrs_same(a, b, false) && a->mode == b->mode &&
+	    a->uid == b->uid && a->gid == b->gid;
+}
+
 /* The file changed between crawl and read. The version that was crawled was
  * never stored, so its row is corrected; unless a target holds it: then what
  * was read is a version of its own. Returns the version's id. */
@@ -144,7 +151,7 @@ settle_item(struct own *o, struct open_item *it, const struct result *r)
 	uint64_t size = read ? r->attrs.size : it->attrs.size;
 	int64_t object = it->object;
 
-	if (read && !attrs_same(&r->attrs, &it->attrs, false))
+	if (read && !core_same(&r->attrs, &it->attrs))
 		object = as_read(o, it, &r->attrs);
 	store(o, r, object, size);
 	count(o, r, size);
@@ -169,8 +176,9 @@ core_results(struct catalog *c, struct results *in)
 	struct own *o = &c->own;
 	struct open_lease *l = o->leases;
 
-	while (l != NULL && (l->id != in->lease || l->epoch != in->epoch))
+	while (l != NULL && l->id != in->lease)
 		l = l->next;
+	/* Which epoch may speak for the lease is the master's to decide. */
 	if (l == NULL || o->failed || o->run == 0) {
 		results_free(&in);	/* late: it was counted, or will be */
 		return;
@@ -187,6 +195,46 @@ core_results(struct catalog *c, struct results *in)
 	if (l->left == 0)
 		close_lease(o, l);
 	results_free(&in);
+}
+
+struct left {
+	struct left_upload *v;
+	size_t	 count;
+};
+
+static void
+list_uploads(struct catalog *c, void *arg)
+{
+	const enum stmt s = STMT_UPLOAD_LEFT;
+	struct left *left = arg;
+	struct own *o = &c->own;
+	bool more = o->run != 0 && DB_ROW(&o->db, UPLOAD_LEFT,
+	    INT(o->target));
+
+	while (more) {
+		struct left_upload *u;
+
+		left->v = xreallocarray(left->v, left->count + 1,
+		    sizeof(*left->v));
+		u = &left->v[left->count++];
+		u->object = db_int(&o->db, s, 0);
+		u->path = db_strdup(&o->db, s, 1);
+		u->upload_id = db_strdup(&o->db, s, 2);
+		u->intent_sec = db_int(&o->db, s, 3);
+		more = db_next(&o->db, s);
+	}
+}
+
+int
+catalog_left_uploads(struct catalog *c, struct left_upload **ret,
+    size_t *ret_count, struct err *err)
+{
+	struct left left = { NULL, 0 };
+	int rc = core_call(c, list_uploads, &left, err);
+
+	*ret = left.v;
+	*ret_count = left.count;
+	return rc;
 }
 
 void

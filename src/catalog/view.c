@@ -1,0 +1,210 @@
+/*
+ * Looking at a catalog: a connection that can do nothing but read.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "catalog/db.h"
+
+struct catalog_view {
+	struct db db;
+};
+
+/* For the statements of others: reading, and nothing else. */
+static int
+authorize(void *arg, int action, const char *a, const char *b,
+    const char *database, const char *view)
+{
+	(void)arg;
+	(void)a;
+	(void)database;
+	(void)view;
+	switch (action) {
+	case SQLITE_SELECT:
+	case SQLITE_READ:
+	case SQLITE_RECURSIVE:
+		return SQLITE_OK;
+	case SQLITE_FUNCTION:
+		return strcmp(b, "load_extension") == 0 ? SQLITE_DENY :
+		    SQLITE_OK;
+	default:
+		return SQLITE_DENY;
+	}
+}
+
+/* A file name as SQLite's URI. */
+static char *
+uri_of(const char *path, const char *query)
+{
+	struct buf b;
+
+	buf_init(&b, 64 * KIB);
+	buf_addstr(&b, path[0] == '/' ? "file://" : "file:");
+	for (; *path != '\0'; path++) {
+		unsigned char c = (unsigned char)*path;
+
+		if (isalnum(c) || strchr("/-_.~", c) != NULL)
+			buf_addch(&b, *path);
+		else
+			buf_addf(&b, "%%%02X", c);
+	}
+	buf_addstr(&b, query);
+	return b.data;
+}
+
+/* Without a -wal nobody is writing, as masters leave theirs; who may not
+ * make one reads the file as it is. */
+static bool
+must_be_immutable(const char *path)
+{
+	AUTOFREE char *wal = xasprintf("%s-wal", path);
+	const char *slash = strrchr(path, '/');
+	AUTOFREE char *dir = slash == NULL ? xstrdup(".") :
+	    xstrndup(path, (size_t)(slash - path) + 1);
+
+	return access(wal, F_OK) == -1 && access(dir, W_OK) == -1;
+}
+
+int
+catalog_view_open(struct catalog_view **ret, const char *path,
+    struct err *err)
+{
+	struct catalog_view *v;
+	AUTOFREE char *uri = NULL;
+	struct stat st;
+
+	if (stat(path, &st) == -1)
+		return err_errno(err, errno == EACCES ? ERR_DENIED :
+		    ERR_CONFIG, errno, "catalog %s", path);
+	if (access(path, R_OK) == -1)
+		return err_errno(err, ERR_DENIED, errno, "catalog %s", path);
+	uri = uri_of(path, must_be_immutable(path) ? "?immutable=1" : "");
+	v = xcalloc(1, sizeof(*v));
+	if (db_open_view(&v->db, uri, path, err) == -1) {
+		free(v);
+		return -1;
+	}
+	sqlite3_limit(v->db.conn, SQLITE_LIMIT_ATTACHED, 0);
+	sqlite3_set_authorizer(v->db.conn, authorize, NULL);
+	*ret = v;
+	return 0;
+}
+
+void
+catalog_view_close(struct catalog_view **vp)
+{
+	struct catalog_view *v = *vp;
+
+	if (v == NULL)
+		return;
+	db_close(&v->db);
+	free(v);
+	*vp = NULL;
+}
+
+static struct value
+column_value(sqlite3_stmt *st, int i)
+{
+	struct value v = { .type = VALUE_NULL };
+	const char *p;
+
+	switch (sqlite3_column_type(st, i)) {
+	case SQLITE_INTEGER:
+		v.type = VALUE_INTEGER;
+		v.integer = sqlite3_column_int64(st, i);
+		break;
+	case SQLITE_FLOAT:
+		v.type = VALUE_REAL;
+		v.real = sqlite3_column_double(st, i);
+		break;
+	case SQLITE_TEXT:
+	case SQLITE_BLOB:
+		v.type = sqlite3_column_type(st, i) == SQLITE_TEXT ?
+		    VALUE_TEXT : VALUE_BLOB;
+		p = sqlite3_column_blob(st, i);
+		v.bytes.p = p == NULL ? "" : p;
+		v.bytes.len = (size_t)sqlite3_column_bytes(st, i);
+		break;
+	default:
+		break;
+	}
+	return v;
+}
+
+static int
+prepare_one(struct db *db, const char *sql, sqlite3_stmt **ret,
+    struct err *err)
+{
+	sqlite3_stmt *second = NULL;
+	const char *tail;
+	int rc = sqlite3_prepare_v2(db->conn, sql, -1, ret, &tail);
+
+	if (rc == SQLITE_OK && *ret != NULL && *tail != '\0') {
+		rc = sqlite3_prepare_v2(db->conn, tail, -1, &second, NULL);
+		if (rc == SQLITE_OK && second != NULL) {
+			sqlite3_finalize(second);
+			return err_set(err, ERR_USAGE, 0,
+			    "one statement at a time");
+		}
+	}
+	if (rc == SQLITE_ERROR)
+		return err_set(err, ERR_USAGE, rc, "SQL: %s",
+		    sqlite3_errmsg(db->conn));
+	if (rc == SQLITE_AUTH)
+		return err_set(err, ERR_USAGE, rc, "SQL: only SELECT is "
+		    "allowed (%s)", sqlite3_errmsg(db->conn));
+	if (rc != SQLITE_OK)
+		return db_fault(err, rc, db->path, sqlite3_errmsg(db->conn));
+	if (*ret == NULL || sqlite3_column_count(*ret) == 0 ||
+	    !sqlite3_stmt_readonly(*ret))
+		return err_set(err, ERR_USAGE, 0,
+		    "SQL: only SELECT is allowed");
+	return 0;
+}
+
+static int
+give_rows(struct db *db, sqlite3_stmt *st, catalog_row_fn *fn, void *arg,
+    struct err *err)
+{
+	size_t n = (size_t)sqlite3_column_count(st);
+	const char **names AUTOFREE = xreallocarray(NULL, n, sizeof(*names));
+	struct value *row AUTOFREE = xreallocarray(NULL, n, sizeof(*row));
+	int rc;
+
+	for (size_t i = 0; i < n; i++)
+		names[i] = sqlite3_column_name(st, (int)i);
+	/* The first step before the names: a fault leaves nothing printed. */
+	rc = sqlite3_step(st);
+	if ((rc == SQLITE_ROW || rc == SQLITE_DONE) &&
+	    !fn(arg, n, names, NULL))
+		return 0;
+	while (rc == SQLITE_ROW) {
+		for (size_t i = 0; i < n; i++)
+			row[i] = column_value(st, (int)i);
+		if (!fn(arg, n, names, row))
+			return 0;
+		rc = sqlite3_step(st);
+	}
+	if (rc == SQLITE_DONE)
+		return 0;
+	if (rc == SQLITE_ERROR || rc == SQLITE_AUTH)
+		return err_set(err, ERR_USAGE, rc, "SQL: %s",
+		    sqlite3_errmsg(db->conn));
+	return db_fault(err, rc, db->path, sqlite3_errmsg(db->conn));
+}
+
+int
+catalog_query(struct catalog_view *v, const char *sql, catalog_row_fn *fn,
+    void *arg, struct err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = prepare_one(&v->db, sql, &st, err);
+
+	if (rc == 0)
+		rc = give_rows(&v->db, st, fn, arg, err);
+	sqlite3_finalize(st);
+	return rc;
+}
