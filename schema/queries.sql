@@ -317,7 +317,7 @@ ORDER BY h.id DESC LIMIT 1;
 
 -- name: known
 SELECT o.id, o.kind, o.size, o.mtime_ns, o.ctime_ns, o.ino, o.mode, o.uid,
-	o.gid, o.gone_run IS NOT NULL, o.why, r.outcome, o.run
+	o.gid, o.gone_run IS NOT NULL, o.why, r.outcome
 FROM object o LEFT JOIN result r ON r.object = o.id AND r.target = :target
 WHERE o.path = :path;
 
@@ -421,9 +421,3 @@ WHERE u.target = :target AND (o.id IS NULL OR o.gone_run IS NOT NULL OR
 
 -- name: upload_list
 SELECT object FROM upload WHERE target = :target;
-
--- name: upload_left
-SELECT u.object, coalesce(o.path, h.path), u.upload_id, u.intent_sec
-FROM upload u LEFT JOIN object o ON o.id = u.object
-	LEFT JOIN history h ON h.id = u.object
-WHERE u.target = :target AND coalesce(o.path, h.path) IS NOT NULL;

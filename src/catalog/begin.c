@@ -80,7 +80,7 @@ cut_crawl(struct own *o, const struct run_spec *spec)
 
 	if (!DB_ROW0(db, RUN_LAST))
 		return 0;
-	if (!spec->no_crawl && !spec->retry_failed && !spec->list &&
+	if (!spec->no_crawl && !spec->retry_failed &&
 	    str_eq(db_bytes(db, s, 2), str_of(op_name(spec->op))) &&
 	    db_int(db, s, 3) == o->target &&
 	    str_eq(db_bytes(db, s, 4), str_of(spec->scope)) &&
@@ -187,16 +187,16 @@ start_afresh(struct own *o, const struct run_spec *spec)
 	DB_RUN0(&o->db, TODO_CLEAR);
 	DB_RUN0(&o->db, FRONTIER_CLEAR);
 	o->next_todo = 1;
-	if (spec->list || spec->retry_failed)
+	if (spec->no_crawl || spec->retry_failed)
 		open_list(o);
-	o->list_open = spec->list;
+	o->list_open = spec->no_crawl && !spec->retry_failed;
 	for (size_t i = 0; i < spec->export_count; i++) {
 		struct str start = str_of(spec->exports[i].start);
 
 		if (spec->retry_failed) {
 			push_failed_dirs(o, start.p, o->exports[i].id);
 			queue_failed(o, spec, i, 0, &n);
-		} else if (!spec->no_crawl && !spec->list) {
+		} else if (!spec->no_crawl) {
 			push_dir(o, core_dir(o, start, o->exports[i].id),
 			    o->exports[i].id);
 		}

@@ -178,12 +178,6 @@ catalog_put_upload(struct catalog *c, struct upload_note *n,
 	post(c, &d->mail, MSG_UPLOAD);
 }
 
-void
-catalog_list_over(struct catalog *c)
-{
-	post(c, xcalloc(1, sizeof(struct mail)), MSG_LIST_OVER);
-}
-
 int
 core_call(struct catalog *c, void (*fn)(struct catalog *, void *), void *arg,
     struct err *err)
@@ -364,10 +358,6 @@ handle(struct catalog *c, struct mail *m)
 		break;
 	case MSG_UPLOAD:
 		core_upload(c, (struct noted *)m);
-		break;
-	case MSG_LIST_OVER:
-		o->list_open = false;
-		free(m);
 		break;
 	case MSG_STOP:
 		o->stopping = true;

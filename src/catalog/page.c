@@ -469,6 +469,8 @@ account(struct page *p)
 	core_add_counts(&o->totals, n);
 	if (d->id == 0) {
 		core_add_list(o, n);
+		if (p->in->last)
+			o->list_open = false;
 		return;
 	}
 	add_counts(&d->counts, n);

@@ -70,7 +70,6 @@ catalog_find(struct catalog_reader *r, struct str path, struct known *k,
 	snprintf(k->why, sizeof(k->why), "%.*s", (int)why.len, why.p);
 	k->stored = !k->tombstone && !k->excluded &&
 	    !db_null(&r->db, s, 11) && db_int(&r->db, s, 11) <= 1;
-	k->run = db_int(&r->db, s, 12);
 	db_done(&r->db, s);
 	return 1;
 }

@@ -197,46 +197,6 @@ core_results(struct catalog *c, struct results *in)
 	results_free(&in);
 }
 
-struct left {
-	struct left_upload *v;
-	size_t	 count;
-};
-
-static void
-list_uploads(struct catalog *c, void *arg)
-{
-	const enum stmt s = STMT_UPLOAD_LEFT;
-	struct left *left = arg;
-	struct own *o = &c->own;
-	bool more = o->run != 0 && DB_ROW(&o->db, UPLOAD_LEFT,
-	    INT(o->target));
-
-	while (more) {
-		struct left_upload *u;
-
-		left->v = xreallocarray(left->v, left->count + 1,
-		    sizeof(*left->v));
-		u = &left->v[left->count++];
-		u->object = db_int(&o->db, s, 0);
-		u->path = db_strdup(&o->db, s, 1);
-		u->upload_id = db_strdup(&o->db, s, 2);
-		u->intent_sec = db_int(&o->db, s, 3);
-		more = db_next(&o->db, s);
-	}
-}
-
-int
-catalog_left_uploads(struct catalog *c, struct left_upload **ret,
-    size_t *ret_count, struct err *err)
-{
-	struct left left = { NULL, 0 };
-	int rc = core_call(c, list_uploads, &left, err);
-
-	*ret = left.v;
-	*ret_count = left.count;
-	return rc;
-}
-
 void
 upload_note_free(struct upload_note **np)
 {
