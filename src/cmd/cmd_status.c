@@ -20,14 +20,10 @@ struct status {
 static void
 add_text(struct status *s, const char *name, const struct value *v)
 {
-	char count[32];
-
 	if (v->type == VALUE_NULL)
 		return;
 	buf_addf(&s->text, "%-12s ", name);
-	if (v->type == VALUE_INTEGER && v->integer >= 0)
-		buf_addstr(&s->text, text_count((uint64_t)v->integer, count));
-	else if (v->type == VALUE_INTEGER)
+	if (v->type == VALUE_INTEGER)
 		buf_addf(&s->text, "%jd", (intmax_t)v->integer);
 	else if (v->type == VALUE_REAL)
 		buf_addf(&s->text, "%.1f", v->real);
