@@ -10,6 +10,8 @@ static const char last_run[] =
  * rates are made of. */
 struct status {
 	bool	 json;
+	bool	 in_use;	/* a master holds the catalog */
+	int64_t	 pid;		/* its process, or 0 */
 	size_t	 runs;
 	struct buf text;
 	double	 moved;
@@ -58,8 +60,14 @@ take(void *arg, size_t columns, const char *const *names,
 		return true;
 	s->runs++;
 	for (size_t i = 0; i < columns; i++) {
-		double x = row[i].type == VALUE_REAL ? row[i].real :
-		    row[i].type == VALUE_INTEGER ? (double)row[i].integer : 0;
+		struct value v = row[i];
+		double x = v.type == VALUE_REAL ? v.real :
+		    v.type == VALUE_INTEGER ? (double)v.integer : 0;
+
+		/* A killed run could not say that it ended. */
+		if (strcmp(names[i], "state") == 0 && !s->in_use &&
+		    v.type == VALUE_TEXT && str_eq(v.bytes, STR("running")))
+			v.bytes = STR("dead");
 
 		if (strcmp(names[i], "moved") == 0)
 			s->moved = x;
@@ -68,24 +76,24 @@ take(void *arg, size_t columns, const char *const *names,
 		else if (strcmp(names[i], "seconds") == 0)
 			s->seconds = x;
 		if (s->json)
-			add_json(s, names[i], &row[i]);
+			add_json(s, names[i], &v);
 		else
-			add_text(s, names[i], &row[i]);
+			add_text(s, names[i], &v);
 	}
 	return true;
 }
 
 static void
-print_json(const struct status *s, const char *path, bool in_use, int64_t pid)
+print_json(const struct status *s, const char *path)
 {
 	struct buf b;
 
 	buf_init(&b, SIZE_MAX >> 1);
 	buf_addstr(&b, "{\"catalog\":");
 	buf_add_json(&b, str_of(path));
-	buf_addf(&b, ",\"running\":%s", in_use ? "true" : "false");
-	if (in_use && pid > 0)
-		buf_addf(&b, ",\"pid\":%jd", (intmax_t)pid);
+	buf_addf(&b, ",\"running\":%s", s->in_use ? "true" : "false");
+	if (s->in_use && s->pid > 0)
+		buf_addf(&b, ",\"pid\":%jd", (intmax_t)s->pid);
 	buf_add(&b, s->text.data, s->text.len);
 	buf_addstr(&b, "}\n");
 	fputs(b.data, stdout);
@@ -93,14 +101,15 @@ print_json(const struct status *s, const char *path, bool in_use, int64_t pid)
 }
 
 static void
-print_text(const struct status *s, const char *path, bool in_use, int64_t pid)
+print_text(const struct status *s, const char *path)
 {
 	char byte_rate[32], object_rate[48], shown[1024];
 
 	printf("%-12s %s\n", "catalog",
 	    str_escape(str_of(path), shown, sizeof(shown)));
-	if (in_use)
-		printf("%-12s yes, process %jd\n", "running", (intmax_t)pid);
+	if (s->in_use)
+		printf("%-12s yes, process %jd\n", "running",
+		    (intmax_t)s->pid);
 	else
 		printf("%-12s no\n", "running");
 	if (s->runs == 0) {
@@ -120,8 +129,6 @@ show(const struct options *o, struct err *err)
 	struct status s = { .json = o->job.json };
 	struct catalog_view *view = NULL;
 	AUTOFREE char *path = NULL;
-	int64_t pid = 0;
-	bool in_use;
 	int rc;
 
 	if (cmd_find_catalog(o, &path, err) == -1 ||
@@ -129,12 +136,12 @@ show(const struct options *o, struct err *err)
 		return -1;
 	buf_init(&s.text, SIZE_MAX >> 1);
 	buf_addstr(&s.text, "");
-	in_use = catalog_in_use(path, &pid);
+	s.in_use = catalog_in_use(path, &s.pid);
 	rc = catalog_query(view, last_run, take, &s, err);
 	if (rc == 0 && s.json)
-		print_json(&s, path, in_use, pid);
+		print_json(&s, path);
 	else if (rc == 0)
-		print_text(&s, path, in_use, pid);
+		print_text(&s, path);
 	buf_release(&s.text);
 	catalog_view_close(&view);
 	return rc;

@@ -1,26 +1,79 @@
-/*
- * main.c: find the verb.
- */
+#include <errno.h>
 #include <strings.h>
 
 #include "cmd/cmd.h"
 #include "cmd/cmd_conf.h"
+#include "report/exit_status.h"
+
+static const struct {
+	const char *name;
+	int	 (*run)(int argc, char **argv);	/* NULL: a later version's */
+	const char *what;
+} verbs[] = {
+	{ "PUT", cmd_put, "upload files of NFS exports to the bucket" },
+	{ "LIST", cmd_list, "print the keys that the bucket holds" },
+	{ "GET", NULL, "not in this version yet" },
+	{ "DEL", NULL, "not in this version yet" },
+	{ "TEST", NULL, "not in this version yet" },
+	{ "status", cmd_status, "show the last run" },
+	{ "sql", cmd_sql, "ask the catalog" },
+	{ "conf", cmd_conf, "print, validate or convert the settings" },
+};
+
+static void
+usage(FILE *f)
+{
+	fputs("usage: datamover VERB [options]\n\n", f);
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		fprintf(f, "  %-8s  %s\n", verbs[i].name, verbs[i].what);
+	fputs("\ndatamover VERB --help shows the options of a verb; "
+	    "see also datamover(1).\n", f);
+}
+
+static int
+dispatch(int argc, char **argv)
+{
+	const char *word = argc > 1 ? argv[1] : "";
+	char shown[80];
+
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
+	    strcasecmp(word, "help") == 0) {
+		usage(stdout);
+		return EXIT_DONE;
+	}
+	if (strcmp(word, "--version") == 0) {
+		puts("datamover " DATAMOVER_VERSION);
+		return EXIT_DONE;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+		if (strcasecmp(word, verbs[i].name) != 0)
+			continue;
+		if (verbs[i].run != NULL)
+			return verbs[i].run(argc - 1, argv + 1);
+		fprintf(stderr, "datamover: %s is not in this version yet\n",
+		    verbs[i].name);
+		return EXIT_CONFIG;
+	}
+	if (argc < 2)
+		usage(stderr);
+	else
+		fprintf(stderr, "datamover: unknown verb \"%s\"\n"
+		    "see datamover --help\n",
+		    str_escape(str_of(word), shown, sizeof(shown)));
+	return EXIT_CONFIG;
+}
 
 int
 main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		int	 (*fn)(int, char **);
-	} verbs[] = {
-		{ "PUT", cmd_put },
-		{ "LIST", cmd_list },
-		{ "conf", cmd_conf },
-	};
+	int status = dispatch(argc, argv);
 
-	for (size_t i = 0; argc > 1 && i < ARRAY_LEN(verbs); i++)
-		if (strcasecmp(argv[1], verbs[i].name) == 0)
-			return verbs[i].fn(argc - 1, argv + 1);
-	fputs("usage: datamover PUT|LIST|conf [options]\n", stderr);
-	return 2;
+	/* What could not be printed is not done. */
+	if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+		fprintf(stderr, "datamover: standard output: %s\n",
+		    strerror(errno));
+		if (status == EXIT_DONE)
+			status = EXIT_FAILED;
+	}
+	return status;
 }
