@@ -104,7 +104,8 @@ cmd_conf(int argc, char **argv)
 	int ch, actions = 0, rc = 0;
 
 	optind = 0;	/* start again: main may have used getopt */
-	while ((ch = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+	opterr = 0;
+	while ((ch = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
 		switch (ch) {
 		case 'c':
 			file = optarg;
@@ -124,15 +125,21 @@ cmd_conf(int argc, char **argv)
 		case 'h':
 			usage(stdout);
 			return 0;
+		case ':':
+			fprintf(stderr, "datamover: %s needs a value\n",
+			    argv[optind - 1]);
+			return 2;
 		default:
-			usage(stderr);
+			fprintf(stderr, "datamover: conf has no option %s; "
+			    "see datamover conf --help\n", argv[optind - 1]);
 			return 2;
 		}
 	}
 	if (optind == argc - 1 && file == NULL)
 		file = argv[optind++];
 	if (optind != argc || actions > 1) {
-		usage(stderr);
+		fputs("datamover: conf takes one file and one of --check, "
+		    "--convert and --example\n", stderr);
 		return 2;
 	}
 	if (action == ACTION_EXAMPLE)

@@ -52,7 +52,6 @@ struct conf {
 		unsigned workers;	/* crawl threads */
 		unsigned max_index_size;/* objects in a lease */
 		uint64_t size;		/* bytes in a lease */
-		unsigned index_data_queue_size;
 	} master;
 	struct {
 		struct strlist hosts;

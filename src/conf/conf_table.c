@@ -62,7 +62,8 @@ const struct conf_row_info conf_table[] = {
 	    "Compact the DSS targets after an operation, where dss_targets "
 	    "names any.", LATER),
 	SIZE("general", "limit_memory", AT(limit_memory), "0", "",
-	    "Memory for data on its way. 0: enough for the workers.",
+	    "Memory that a run may take, the most of it for data on its "
+	    "way. 0: 256MiB.",
 	    RANGE(0, 1024 * 1024 * MIB)),
 	SIZE("general", "bwlimit", AT(bwlimit), "0", "a second",
 	    "Send and fetch no faster than this, all workers together. "
@@ -81,18 +82,15 @@ const struct conf_row_info conf_table[] = {
 	SIZE("master", "size", AT(master.size), "1GB", "",
 	    "At most so many bytes in one batch of work; one larger file is a "
 	    "batch of its own.", RANGE(MIB, 1024 * 1024 * MIB)),
-	NUMBER("master", "index_data_queue_size",
-	    AT(master.index_data_queue_size), "100000", "objects",
-	    "The crawl waits while so many objects wait for the catalog.",
-	    RANGE(1000, 10000000)),
+	NOTHING("master", "index_data_queue_size"),
 
 	LIST("client", "host", AT(client.hosts), NULL,
 	    "A host that moves data, by name or address. In JSON: "
 	    "clients_hosts_or_ip_addresses. Without any, this machine works "
 	    "alone.", LATER),
 	NUMBER("client", "workers", AT(client.workers), "0", "threads",
-	    "Threads that move data on each client, each with many requests "
-	    "under way. 0: one for each processor, at most 16.",
+	    "Threads that move data, each with many requests under way; no "
+	    "more than there are processors. 0: one for each, at most 16.",
 	    RANGE(0, 256)),
 	TEXT("client", "user_id", AT(client.user_id), NULL,
 	    "The SSH user on the clients. Empty: the one who runs datamover.",
@@ -143,7 +141,8 @@ const struct conf_row_info conf_table[] = {
 	    AT(fs_config.server_as_prefix), "yes",
 	    "Keys begin with the server: H/S/a/b; no: S/a/b.", PLAIN),
 	NUMBER("fs_config", "nfsport", AT(fs_config.nfsport), "0", "",
-	    "The server's NFS port. 0: 2049, or what its rpcbind says.",
+	    "The server's NFS port. 0: what its rpcbind says for version 3, "
+	    "2049 for version 4.",
 	    RANGE(0, 65535)),
 	NUMBER("fs_config", "mountport", AT(fs_config.mountport), "0", "",
 	    "The port of its mount service (NFS version 3). With it and "

@@ -77,7 +77,7 @@ the_original_is_read_as_it_is(void **state)
 	assert_string_equal(c.catalog.path, "/c.db");
 	assert_int_equal(c.notices.n, 1);
 	assert_non_null(strstr(c.notices.v[0], "[general] ip_address_family, "
-	    "[client] max_index_size, [socket_options] response_header"));
+	    "[master] index_data_queue_size, [client] max_index_size, "));
 }
 
 static void
