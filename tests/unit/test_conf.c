@@ -126,6 +126,8 @@ static const struct {
 	    "\"2\"; write auto, 3 or 4" },
 	{ "[fs_config]\nnfsport = 65536\n", "t.conf:2: bad nfsport "
 	    "\"65536\"; write a number from 0 to 65535" },
+	{ "[master]\nworkers = 0\n", "t.conf:2: bad workers \"0\"; write a "
+	    "number from 1 to 64" },
 	{ "[fs_config]\nnfsport = 2049 # x\n", "t.conf:2: bad nfsport" },
 	{ "[fs_config]\nnfsport = -1\n", "t.conf:2: bad nfsport" },
 	{ "[fs_config]\nnfsport = 0x801\n", "t.conf:2: bad nfsport" },
