@@ -160,6 +160,17 @@ tree_path_valid(struct str path)
 	}
 }
 
+char *
+tree_path_copy(struct str path)
+{
+	char *copy = xmalloc(path.len + 1);
+
+	if (path.len > 0)
+		memcpy(copy, path.p, path.len);
+	copy[path.len] = '\0';
+	return copy;
+}
+
 struct str
 tree_path_name(struct str path)
 {

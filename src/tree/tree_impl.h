@@ -57,6 +57,8 @@ handle_copy(struct handle *to, const struct handle *from)
 /* A path that tree_list and its sisters take: relative, no empty, "." or
  * ".." component, no NUL. "" is the root. */
 bool	 tree_path_valid(struct str);
+/* A copy with a NUL behind it, whatever bytes it has; the caller frees it. */
+char	*tree_path_copy(struct str) MUST_USE;
 /* The part after the last slash. */
 struct str tree_path_name(struct str);
 /* True for "." and "..". */

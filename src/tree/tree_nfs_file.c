@@ -201,7 +201,7 @@ tnfs_lookup(struct tree *tree, struct str path, bool follow,
 	k->fn = fn;
 	k->arg = arg;
 	k->follow = follow;
-	k->path = xstrndup(path.p, path.len);
+	k->path = tree_path_copy(path);
 	k->path_len = path.len;
 	k->call.nfs = nfs;
 	walk_init(&k->walk, path);
@@ -235,7 +235,8 @@ tnfs_file_open(struct tree *tree UNUSED, const struct handle *fh,
 	if (fh != NULL)
 		handle_copy(&f->fh, fh);
 	f->path_len = path.len;
-	memcpy(f->path, path.p, path.len);
+	if (path.len > 0)
+		memcpy(f->path, path.p, path.len);
 	f->path[path.len] = '\0';
 	return &f->file;
 }

@@ -361,7 +361,7 @@ tnfs_list(struct tree *tree, const struct handle *dir, struct str path,
 	l->page = page;
 	l->end = end;
 	l->arg = arg;
-	l->path = xstrndup(path.p, path.len);
+	l->path = tree_path_copy(path);
 	l->path_len = path.len;
 	l->call.nfs = (struct nfs *)tree;
 	l->call.proc = NFS_READDIR;

@@ -3,25 +3,23 @@
  * work is queued and done by tree_service, a bounded number of jobs each
  * time; the order is the order of the calls.
  *
- * Nothing is opened through a symlink or above the root: openat2 with
- * RESOLVE_BENEATH does it in one call; where a kernel lacks it, the path is
- * opened component by component. Only regular files are read: opening a FIFO
- * or a device could wait, or do something.
+ * Only regular files are read: opening a FIFO or a device could wait, or do
+ * something.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/queue.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tree/below.h"
 #include "tree/tree_impl.h"
 
 #define PAGE_ENTRIES	500
 #define JOBS_A_SERVICE	16
 #define SEQUENTIAL_SIZE	(4 * MIB)
+#define PATH_INVALID	"not a path inside of the tree"
 
 enum job_type {
 	JOB_LIST = 0,
@@ -60,8 +58,7 @@ TAILQ_HEAD(jobs, job);
 
 struct posix {
 	struct tree tree;
-	int	 root;
-	bool	 no_openat2;
+	struct below below;
 	struct jobs jobs;
 	struct tree_entry page[PAGE_ENTRIES];
 	char	 names[PAGE_ENTRIES][TREE_NAME_MAX + 1];
@@ -76,7 +73,7 @@ errno_kind(int code)
 	case EISDIR:
 	case ELOOP:
 	case ESTALE:
-	case EXDEV:	/* openat2: out of the tree */
+	case EXDEV:	/* below_open: out of the tree */
 	case ENXIO:	/* a socket or a FIFO where a file was */
 		return ERR_GONE;
 	case EACCES:
@@ -145,71 +142,6 @@ set_attrs(struct attrs *a, const struct stat *st)
 	a->fsid = st->st_dev;
 }
 
-/* Component by component; the last may be a symlink if flags has O_PATH. */
-static int
-open_steps(const struct posix *p, const char *path, int flags)
-{
-	CLEANUP(close_fd) int dir = -1;
-	int at = p->root;
-
-	for (;;) {
-		size_t n = strcspn(path, "/");
-		char name[TREE_NAME_MAX + 1];
-		int fd;
-
-		if (n > TREE_NAME_MAX) {
-			errno = ENAMETOOLONG;
-			return -1;
-		}
-		memcpy(name, path, n);
-		name[n] = '\0';
-		if (path[n] == '\0')
-			return openat(at, name, flags | O_NOFOLLOW);
-		fd = openat(at, name,
-		    O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd == -1)
-			return -1;
-		close_fd(&dir);
-		at = dir = fd;
-		path += n + 1;
-	}
-}
-
-static int
-open_below(struct posix *p, const char *path, int flags, bool follow)
-{
-	struct open_how how = {
-		.flags = (unsigned)(flags | O_CLOEXEC |
-		    (follow ? 0 : O_NOFOLLOW)),
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS |
-		    (follow ? 0 : RESOLVE_NO_SYMLINKS),
-	};
-
-	if (*path == '\0')
-		path = ".";
-	for (int tries = 0; !p->no_openat2 && tries < 8; tries++) {
-		int fd = (int)syscall(SYS_openat2, p->root, path, &how,
-		    sizeof(how));
-
-		if (fd != -1)
-			return fd;
-		/* EAGAIN: a rename raced with "..". */
-		if (errno == EAGAIN)
-			continue;
-		/* EPERM: a container's filter that doesn't know it. */
-		if (errno != ENOSYS && errno != EPERM)
-			return -1;
-		p->no_openat2 = true;
-	}
-	if (!p->no_openat2)
-		return -1;
-	if (follow) {
-		errno = EOPNOTSUPP;
-		return -1;
-	}
-	return open_steps(p, path, flags | O_CLOEXEC);
-}
-
 static int
 stat_below(struct posix *p, const char *path, bool follow,
     struct attrs *ret_attrs, struct err *err)
@@ -217,7 +149,7 @@ stat_below(struct posix *p, const char *path, bool follow,
 	CLEANUP(close_fd) int fd = -1;
 	struct stat st;
 
-	fd = open_below(p, path, O_PATH, follow);
+	fd = below_open(&p->below, path, O_PATH, follow);
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return errno_err(err, "lookup");
 	set_attrs(ret_attrs, &st);
@@ -239,7 +171,7 @@ add_job(struct tree *tree, enum job_type type, void *arg)
 static void
 own_path(struct job *j, struct str path)
 {
-	j->path = (struct str){ xstrndup(path.p, path.len), path.len };
+	j->path = (struct str){ tree_path_copy(path), path.len };
 }
 
 static void
@@ -289,7 +221,9 @@ list_open(struct posix *p, struct job *j, struct err *err)
 
 	if (j->dir != NULL)
 		return 0;
-	fd = open_below(p, j->path.p, O_RDONLY | O_DIRECTORY | O_NONBLOCK,
+	if (!tree_path_valid(j->path))
+		return err_set(err, ERR_INVALID, 0, "list: " PATH_INVALID);
+	fd = below_open(&p->below, j->path.p, O_RDONLY | O_DIRECTORY | O_NONBLOCK,
 	    false);
 	if (fd == -1)
 		return errno_err(err, "list");
@@ -372,7 +306,9 @@ file_open(struct posix *p, struct posix_file *f, struct err *err)
 
 	if (f->fd != -1)
 		return 0;
-	fd = open_below(p, f->path, O_RDONLY | O_NONBLOCK | O_NOCTTY, false);
+	if (!tree_path_valid((struct str){ f->path, f->path_len }))
+		return err_set(err, ERR_INVALID, 0, "open: " PATH_INVALID);
+	fd = below_open(&p->below, f->path, O_RDONLY | O_NONBLOCK | O_NOCTTY, false);
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return errno_err(err, "open");
 	if (!S_ISREG(st.st_mode))
@@ -446,8 +382,7 @@ run_lookup(struct posix *p, struct job *j)
 		else
 			set_attrs(&attrs, &st);
 	} else if (!tree_path_valid(j->path)) {
-		r = err_set(&err, ERR_INVALID, 0,
-		    "lookup: not a path inside of the tree");
+		r = err_set(&err, ERR_INVALID, 0, "lookup: " PATH_INVALID);
 	} else {
 		r = stat_below(p, j->path.p, j->type == JOB_FOLLOW, &attrs,
 		    &err);
@@ -505,7 +440,7 @@ posix_file_open(struct tree *tree UNUSED, const struct handle *fh UNUSED,
 	struct posix_file *f = xcalloc(1, sizeof(*f));
 
 	f->fd = -1;
-	f->path = xstrndup(path.p, path.len);
+	f->path = tree_path_copy(path);
 	f->path_len = path.len;
 	return &f->file;
 }
@@ -578,7 +513,7 @@ posix_free(struct tree *tree)
 		TAILQ_REMOVE(&p->jobs, j, link);
 		fail_job(j, &err);
 	}
-	close_fd(&p->root);
+	close_fd(&p->below.root);
 	free(p);
 }
 
@@ -618,7 +553,7 @@ tree_posix_open(struct tree **ret_tree, const struct tree_spec *spec,
 	p->tree.protocol = "posix";
 	p->tree.read_max = TREE_READ_MAX;
 	set_attrs(&p->tree.root_attrs, &st);
-	p->root = fd;
+	p->below.root = fd;
 	TAILQ_INIT(&p->jobs);
 	*ret_tree = &p->tree;
 	return 0;

@@ -1,9 +1,10 @@
+#include "tree/tree_impl.h"
 #include "tree/walk.h"
 
 void
 walk_init(struct walk *w, struct str path)
 {
-	*w = (struct walk){ .rest = xstrndup(path.p, path.len),
+	*w = (struct walk){ .rest = tree_path_copy(path),
 	    .len = path.len };
 }
 
