@@ -1,7 +1,10 @@
 /*
  * NFSv3 (RFC 1813): one call out, one answer in. Bytes of READ are copied
- * once, from libnfs' receive buffer into the caller's; directory entries are
- * handed on in place.
+ * once, from libnfs' receive buffer into the caller's; names of directory
+ * entries are handed on in place.
+ *
+ * What libnfs allocates while decoding (links of lists) isn't aligned for its
+ * type, so it is copied out before it is used.
  */
 #include "tree/tree_nfs.h"
 
@@ -126,13 +129,15 @@ on_exports(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 {
 	struct nfs_call *call = arg;
 	struct nfs_reply reply = { .len = 0 };
+	exportnode e;
 
 	if (tnfs_no_answer(call, status, data))
 		return;
-	for (const exportnode *e = *(exports *)data; e != NULL;
-	    e = e->ex_next) {
-		struct str dir = str_of(e->ex_dir);
+	for (const void *p = *(exports *)data; p != NULL; p = e.ex_next) {
+		struct str dir;
 
+		memcpy(&e, p, sizeof(e));
+		dir = str_of(e.ex_dir);
 		/* A directory below an export may be mounted as well. */
 		while (dir.len > 0 && dir.p[dir.len - 1] == '/')
 			dir.len--;
@@ -316,6 +321,7 @@ on_readdirplus(struct rpc_context *rpc UNUSED, int status, void *data,
 	struct nfs_reply reply = { .cookie = call->offset };
 	const READDIRPLUS3res *res = data;
 	const READDIRPLUS3resok *ok;
+	entryplus3 e;
 	struct err err = ERR_INIT;
 
 	if (tnfs_no_answer(call, status, data))
@@ -327,17 +333,19 @@ on_readdirplus(struct rpc_context *rpc UNUSED, int status, void *data,
 	ok = &res->READDIRPLUS3res_u.resok;
 	memcpy(reply.verf, ok->cookieverf, sizeof(reply.verf));
 	reply.eof = ok->reply.eof != 0;
-	for (const entryplus3 *e = ok->reply.entries; e != NULL;
-	    e = e->nextentry) {
-		struct nfs_entry entry = { .name = str_of(e->name) };
-		const nfs_fh3 *fh = &e->name_handle.post_op_fh3_u.handle;
+	for (const void *p = ok->reply.entries; p != NULL;
+	    p = e.nextentry) {
+		struct nfs_entry entry = { .fh = NULL };
+		const nfs_fh3 *fh = &e.name_handle.post_op_fh3_u.handle;
 
-		set_post_attrs(&entry.attrs, &e->name_attributes);
-		if (e->name_handle.handle_follows) {
+		memcpy(&e, p, sizeof(e));
+		entry.name = str_of(e.name);
+		set_post_attrs(&entry.attrs, &e.name_attributes);
+		if (e.name_handle.handle_follows) {
 			entry.fh = fh->data.data_val;
 			entry.fh_len = fh->data.data_len;
 		}
-		reply.cookie = e->cookie;
+		reply.cookie = e.cookie;
 		reply.entries++;
 		if (call->entry(call, &entry, &err) == -1)
 			break;
@@ -362,6 +370,7 @@ on_readdir(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 	struct nfs_reply reply = { .cookie = call->offset };
 	const READDIR3res *res = data;
 	const READDIR3resok *ok;
+	entry3 e;
 	struct err err = ERR_INIT;
 
 	if (tnfs_no_answer(call, status, data))
@@ -373,11 +382,13 @@ on_readdir(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 	ok = &res->READDIR3res_u.resok;
 	memcpy(reply.verf, ok->cookieverf, sizeof(reply.verf));
 	reply.eof = ok->reply.eof != 0;
-	for (const entry3 *e = ok->reply.entries; e != NULL;
-	    e = e->nextentry) {
-		struct nfs_entry entry = { .name = str_of(e->name) };
+	for (const void *p = ok->reply.entries; p != NULL;
+	    p = e.nextentry) {
+		struct nfs_entry entry = { .fh = NULL };
 
-		reply.cookie = e->cookie;
+		memcpy(&e, p, sizeof(e));
+		entry.name = str_of(e.name);
+		reply.cookie = e.cookie;
 		reply.entries++;
 		if (call->entry(call, &entry, &err) == -1)
 			break;

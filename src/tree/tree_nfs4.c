@@ -20,19 +20,25 @@ end_protocol(struct nfs_call *call, const char *text)
 	tnfs_end(call, NULL, &err);
 }
 
-/* The result number i, which must be of that operation; else the call has
- * ended. */
-static const nfs_resop4 *
-result(struct nfs_call *call, const COMPOUND4res *res, unsigned i, int op)
+/* A copy (libnfs doesn't align them) of the result number i, which must be of
+ * that operation; false: the call has ended. */
+static bool
+result(struct nfs_call *call, const COMPOUND4res *res, unsigned i, int op,
+    nfs_resop4 *ret_op)
 {
-	if (i < res->resarray.resarray_len &&
-	    (int)res->resarray.resarray_val[i].resop == op)
-		return &res->resarray.resarray_val[i];
+	const char *ops = (const char *)res->resarray.resarray_val;
+
+	if (i < res->resarray.resarray_len) {
+		memcpy(ret_op, ops + i * sizeof(*ret_op), sizeof(*ret_op));
+		if ((int)ret_op->resop == op)
+			return true;
+	}
 	end_protocol(call, "the server left out a result");
-	return NULL;
+	return false;
 }
 
-/* The whole compound; NULL: the call has ended, or will. */
+/* The whole compound; NULL: the call has ended (and may be freed), or
+ * will. */
 static const COMPOUND4res *
 answer(struct nfs_call *call, int status, const void *data)
 {
@@ -60,12 +66,12 @@ static bool
 take_attrs(struct nfs_call *call, const COMPOUND4res *res, unsigned i,
     struct nfs4_attrs *ret_attrs)
 {
-	const nfs_resop4 *r = result(call, res, i, OP_GETATTR);
 	struct err err = ERR_INIT;
+	nfs_resop4 r;
 
-	if (r == NULL)
+	if (!result(call, res, i, OP_GETATTR, &r))
 		return false;
-	if (decode_attrs(&r->nfs_resop4_u.opgetattr.GETATTR4res_u.resok4
+	if (decode_attrs(&r.nfs_resop4_u.opgetattr.GETATTR4res_u.resok4
 	    .obj_attributes, ret_attrs, &err) == -1) {
 		tnfs_end(call, NULL, &err);
 		return false;
@@ -113,18 +119,19 @@ on_entry(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 {
 	struct nfs_call *call = arg;
 	const COMPOUND4res *res = answer(call, status, data);
-	unsigned at = call->proc == NFS_LOOKUP ? 2 : 1;
+	unsigned at;
 	struct nfs4_attrs attrs;
 	struct nfs_reply reply;
-	const nfs_resop4 *r;
+	nfs_resop4 r;
 	const nfs_fh4 *fh;
 
 	if (res == NULL)
 		return;
-	r = result(call, res, at, OP_GETFH);
-	if (r == NULL || !take_attrs(call, res, at + 1, &attrs))
+	at = call->proc == NFS_LOOKUP ? 2 : 1;
+	if (!result(call, res, at, OP_GETFH, &r) ||
+	    !take_attrs(call, res, at + 1, &attrs))
 		return;
-	fh = &r->nfs_resop4_u.opgetfh.GETFH4res_u.resok4.object;
+	fh = &r.nfs_resop4_u.opgetfh.GETFH4res_u.resok4.object;
 	reply.attrs = attrs.attrs;
 	if (!tnfs_handle_set(&reply.fh, fh->nfs_fh4_val, fh->nfs_fh4_len))
 		end_protocol(call, "a handle of a wrong length");
@@ -193,16 +200,15 @@ on_readlink(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 {
 	struct nfs_call *call = arg;
 	const COMPOUND4res *res = answer(call, status, data);
-	const nfs_resop4 *r;
+	nfs_resop4 r;
 	const linktext4 *link;
 	struct nfs_reply reply;
 
 	if (res == NULL)
 		return;
-	r = result(call, res, 1, OP_READLINK);
-	if (r == NULL)
+	if (!result(call, res, 1, OP_READLINK, &r))
 		return;
-	link = &r->nfs_resop4_u.opreadlink.READLINK4res_u.resok4.link;
+	link = &r.nfs_resop4_u.opreadlink.READLINK4res_u.resok4.link;
 	reply.link = (struct str){ link->utf8string_val,
 	    link->utf8string_len };
 	tnfs_end(call, &reply, NULL);
@@ -226,15 +232,15 @@ on_read(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 	const COMPOUND4res *res = answer(call, status, data);
 	struct nfs4_attrs attrs;
 	struct nfs_reply reply;
-	const nfs_resop4 *r;
+	nfs_resop4 r;
 	const READ4resok *ok;
 
 	if (res == NULL)
 		return;
-	r = result(call, res, 1, OP_READ);
-	if (r == NULL || !take_attrs(call, res, 2, &attrs))
+	if (!result(call, res, 1, OP_READ, &r) ||
+	    !take_attrs(call, res, 2, &attrs))
 		return;
-	ok = &r->nfs_resop4_u.opread.READ4res_u.resok4;
+	ok = &r.nfs_resop4_u.opread.READ4res_u.resok4;
 	if (ok->data.data_len > call->len) {
 		end_protocol(call, "more bytes than asked for");
 		return;
@@ -282,24 +288,26 @@ on_readdir(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 {
 	struct nfs_call *call = arg;
 	const COMPOUND4res *res = answer(call, status, data);
-	struct nfs_reply reply = { .cookie = call->offset };
+	struct nfs_reply reply = { .len = 0 };
 	struct err err = ERR_INIT;
-	const nfs_resop4 *r;
+	nfs_resop4 r;
 	const READDIR4resok *ok;
+	entry4 e;
 
 	if (res == NULL)
 		return;
-	r = result(call, res, 1, OP_READDIR);
-	if (r == NULL)
+	if (!result(call, res, 1, OP_READDIR, &r))
 		return;
-	ok = &r->nfs_resop4_u.opreaddir.READDIR4res_u.resok4;
+	reply.cookie = call->offset;
+	ok = &r.nfs_resop4_u.opreaddir.READDIR4res_u.resok4;
 	memcpy(reply.verf, ok->cookieverf, sizeof(reply.verf));
 	reply.eof = ok->reply.eof != 0;
-	for (const entry4 *e = ok->reply.entries; e != NULL;
-	    e = e->nextentry) {
-		reply.cookie = e->cookie;
+	for (const void *p = ok->reply.entries; p != NULL;
+	    p = e.nextentry) {
+		memcpy(&e, p, sizeof(e));
+		reply.cookie = e.cookie;
 		reply.entries++;
-		if (give_entry(call, e, &err) == -1) {
+		if (give_entry(call, &e, &err) == -1) {
 			tnfs_end(call, NULL, &err);
 			return;
 		}

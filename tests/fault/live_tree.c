@@ -8,6 +8,7 @@
  * stopped, continued, killed and started again (RESTART is a command line for
  * the shell). Needs root. Prints what failed and "N passed, N failed".
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -621,6 +622,41 @@ server_pid(void)
 	return pid;
 }
 
+/* SIGSTOP reaches the threads one by one: wait for the last. */
+static void
+stop_server(void)
+{
+	char path[64], stat[512];
+	bool all = false;
+
+	kill(server_pid(), SIGSTOP);
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)server_pid());
+	while (!all) {
+		DIR *tasks = opendir(path);
+		struct dirent *d;
+
+		all = true;
+		while (tasks != NULL && (d = readdir(tasks)) != NULL) {
+			char name[512];
+			FILE *f;
+			const char *p;
+
+			snprintf(name, sizeof(name), "%s/%s/stat", path,
+			    d->d_name);
+			f = d->d_name[0] == '.' ? NULL : fopen(name, "r");
+			if (f == NULL)
+				continue;
+			if (fgets(stat, sizeof(stat), f) != NULL) {
+				p = strrchr(stat, ')');
+				all = all && p != NULL && p[2] == 'T';
+			}
+			fclose(f);
+		}
+		if (tasks != NULL)
+			closedir(tasks);
+	}
+}
+
 /* Call until it succeeds, as callers do; each try must end in its time. */
 static void
 retry_read(struct tree *t, struct tree_file *file, int tries)
@@ -651,7 +687,7 @@ test_faults(struct tree *t)
 	file = tree_file_open(t, &f.fh, STR("a/b/file"));
 
 	/* Stopped: it takes the connection and never answers. */
-	kill(server_pid(), SIGSTOP);
+	stop_server();
 	start = clock_mono_ms();
 	for (int i = 0; i < 4; i++) {
 		g[i] = (struct got){ .done = false };

@@ -1,0 +1,494 @@
+/*
+ * fake_nfs.h: a small NFSv3 server (RFC 5531, RFC 1813) in a thread of the
+ * test, that misbehaves on request. One port for the mount and the NFS
+ * program; one directory (the root) with files "f0", "f1", ...
+ */
+#ifndef UNIT_FAKE_NFS_H
+#define UNIT_FAKE_NFS_H
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+
+#define FAKE_CONNS	16
+#define FAKE_PAGE	10	/* entries of one READDIR answer */
+
+enum fake_how {
+	FAKE_REPLY = 0,
+	FAKE_DROP,		/* no answer */
+	FAKE_CLOSE,		/* break the connection */
+	FAKE_PROG_UNAVAIL = 101,
+	FAKE_PROC_UNAVAIL = 103
+};
+
+/* Misbehaviour; set before fake_start, or between calls. "times" count
+ * down. */
+struct fake {
+	unsigned files;
+	bool	 no_attrs;	/* READDIRPLUS: names only */
+	bool	 lookup_no_attrs;
+	bool	 no_plus;	/* READDIRPLUS is NOTSUPP */
+	bool	 no_plus_proc;	/* ... is PROC_UNAVAIL */
+	bool	 stuck;		/* the cookie doesn't advance */
+	bool	 circle;	/* cookies go round */
+	bool	 empty_pages;
+	const char *bad_name;
+	size_t	 bad_name_len;
+	bool	 huge_handle;
+	int	 mnt_status;
+	bool	 kerberos;
+	bool	 prog_unavail;
+	uint32_t rtmax;
+	uint32_t max_reply;	/* bytes a READ gives at most; 0: as asked */
+	bool	 no_progress;	/* READ: none, and not the end */
+	bool	 too_many;	/* READ: more than asked */
+	int	 getattr_status;
+	atomic_int bad_cookie_times;
+	atomic_int drop_times;	/* of READ */
+	atomic_int close_times;	/* of READ */
+	atomic_int jukebox_times;
+	atomic_int lookup_status;	/* of "f3" */
+	atomic_int generation;	/* of handles; others are stale */
+	atomic_bool root_stale;
+	/* what was seen */
+	atomic_int conns, reads, lookups, lists, getattrs;
+	/* the server */
+	int	 port;
+	int	 listener;
+	int	 stop[2];
+	pthread_t thread;
+};
+
+struct fake_in {
+	const uint8_t *p;
+	size_t	 left;
+};
+
+static uint32_t
+in32(struct fake_in *in)
+{
+	uint32_t v;
+
+	if (in->left < 4)
+		return 0;
+	memcpy(&v, in->p, 4);
+	in->p += 4;
+	in->left -= 4;
+	return ntohl(v);
+}
+
+static uint64_t
+in64(struct fake_in *in)
+{
+	uint64_t high = in32(in);
+
+	return high << 32 | in32(in);
+}
+
+static struct str
+in_opaque(struct fake_in *in)
+{
+	struct str s = { .len = in32(in) };
+	size_t padded = (s.len + 3) & ~(size_t)3;
+
+	s.p = (const char *)in->p;
+	if (padded > in->left)
+		abort();
+	in->p += padded;
+	in->left -= padded;
+	return s;
+}
+
+static void
+out32(struct buf *b, uint32_t v)
+{
+	v = htonl(v);
+	buf_add(b, &v, 4);
+}
+
+static void
+out64(struct buf *b, uint64_t v)
+{
+	out32(b, (uint32_t)(v >> 32));
+	out32(b, (uint32_t)v);
+}
+
+static void
+out_opaque(struct buf *b, const void *p, size_t len)
+{
+	out32(b, (uint32_t)len);
+	buf_add(b, p, len);
+	while (b->len % 4 != 0)
+		buf_addch(b, '\0');
+}
+
+/* fattr3 of the root (id 1) or a file. */
+static void
+out_attrs(struct buf *b, uint64_t id)
+{
+	out32(b, id == 1 ? 2 : 1);
+	out32(b, 0644);
+	out32(b, 1);
+	out32(b, 10);
+	out32(b, 20);
+	out64(b, id == 1 ? 4096 : 100);
+	out64(b, 4096);
+	out64(b, 0);
+	out64(b, 7);		/* fsid */
+	out64(b, id);
+	for (uint32_t i = 0; i < 3; i++) {
+		out32(b, 1000 + i);
+		out32(b, i);
+	}
+}
+
+static void
+out_handle(const struct fake *f, struct buf *b, uint64_t id)
+{
+	char text[129] = "";
+
+	if (id == 1) {
+		out_opaque(b, "root", 4);
+		return;
+	}
+	snprintf(text, sizeof(text), "f%d.%d", (int)id - 2, f->generation);
+	out_opaque(b, text, f->huge_handle ? sizeof(text) : strlen(text));
+}
+
+/* The id of a handle; 0: stale. */
+static uint64_t
+in_handle(const struct fake *f, struct fake_in *in)
+{
+	struct str s = in_opaque(in);
+	char text[128] = "";
+	int k, generation;
+
+	if (str_eq(s, STR("root")))
+		return f->root_stale ? 0 : 1;
+	memcpy(text, s.p, MIN(s.len, sizeof(text) - 1));
+	if (sscanf(text, "f%d.%d", &k, &generation) != 2 ||
+	    generation != f->generation)
+		return 0;
+	return (uint64_t)k + 2;
+}
+
+static void
+fail_with(struct buf *out, int status)
+{
+	out32(out, (uint32_t)status);
+	out32(out, 0);		/* no attributes */
+}
+
+static bool
+take(atomic_int *times)
+{
+	if (*times <= 0)
+		return false;
+	(*times)--;
+	return true;
+}
+
+static void
+fake_lookup(struct fake *f, struct fake_in *in, struct buf *out)
+{
+	uint64_t dir = in_handle(f, in);
+	struct str name = in_opaque(in);
+	char text[300];
+	int k;
+
+	f->lookups++;
+	snprintf(text, sizeof(text), "%.*s", (int)name.len, name.p);
+	if (dir != 1) {
+		fail_with(out, 70);
+	} else if (sscanf(text, "f%d", &k) != 1 || k >= (int)f->files) {
+		fail_with(out, 2);
+	} else if (k == 3 && f->lookup_status != 0) {
+		fail_with(out, f->lookup_status);
+	} else {
+		out32(out, 0);
+		out_handle(f, out, (uint64_t)k + 2);
+		out32(out, f->lookup_no_attrs ? 0 : 1);
+		if (!f->lookup_no_attrs)
+			out_attrs(out, (uint64_t)k + 2);
+		out32(out, 0);
+	}
+}
+
+static void
+fake_entry(struct fake *f, struct buf *out, const char *name, size_t len,
+    uint64_t id, uint64_t cookie, bool plus)
+{
+	bool full = plus && !f->no_attrs;
+
+	out32(out, 1);
+	out64(out, id);
+	out_opaque(out, name, len);
+	out64(out, f->stuck ? 5 : f->circle ? 5 + cookie % 30 : cookie);
+	if (!plus)
+		return;
+	out32(out, full);
+	if (full)
+		out_attrs(out, id);
+	out32(out, full);
+	if (full)
+		out_handle(f, out, id);
+}
+
+static enum fake_how
+fake_list(struct fake *f, struct fake_in *in, struct buf *out, bool plus)
+{
+	uint64_t dir = in_handle(f, in);
+	uint64_t cookie = in64(in);
+	uint64_t end;
+
+	f->lists++;
+	if (plus && f->no_plus_proc)
+		return FAKE_PROC_UNAVAIL;
+	if (dir != 1 || (plus && f->no_plus)) {
+		fail_with(out, dir != 1 ? 70 : 10004);
+		return FAKE_REPLY;
+	}
+	if (cookie != 0 && take(&f->bad_cookie_times)) {
+		fail_with(out, 10003);
+		return FAKE_REPLY;
+	}
+	out32(out, 0);
+	out32(out, 0);
+	out64(out, 0x1122334455667788U);
+	if (f->circle || f->stuck)
+		cookie = cookie < 5 ? 0 : cookie - 5;
+	end = MIN(cookie + FAKE_PAGE, f->files);
+	if (f->empty_pages)
+		end = cookie;
+	if (cookie == 0 && !f->empty_pages) {
+		fake_entry(f, out, ".", 1, 1, 1, plus);
+		fake_entry(f, out, "..", 2, 1, 1, plus);
+	}
+	for (uint64_t i = cookie; i < end; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "f%d", (int)i);
+		fake_entry(f, out, name, strlen(name), i + 2, i + 1, plus);
+	}
+	if (f->bad_name != NULL)
+		fake_entry(f, out, f->bad_name, f->bad_name_len, 99, end,
+		    plus);
+	out32(out, 0);
+	out32(out, end == f->files && !f->circle && !f->stuck);
+	return FAKE_REPLY;
+}
+
+static enum fake_how
+fake_read(struct fake *f, struct fake_in *in, struct buf *out)
+{
+	static const char data[4096];
+	uint64_t id = in_handle(f, in);
+	uint64_t off = in64(in);
+	uint32_t len = in32(in);
+	uint32_t left = off >= 100 ? 0 : (uint32_t)(100 - off);
+	uint32_t n = MIN(len, left);
+
+	f->reads++;
+	if (take(&f->drop_times))
+		return FAKE_DROP;
+	if (take(&f->close_times))
+		return FAKE_CLOSE;
+	if (take(&f->jukebox_times) || id == 0) {
+		fail_with(out, id == 0 ? 70 : 10008);
+		return FAKE_REPLY;
+	}
+	if (f->max_reply != 0)
+		n = MIN(n, f->max_reply);
+	if (f->no_progress)
+		n = 0;
+	if (f->too_many)
+		n = len + 4;
+	out32(out, 0);
+	out32(out, 1);
+	out_attrs(out, id);
+	out32(out, n);
+	out32(out, n == left && !f->no_progress && !f->too_many);
+	out_opaque(out, data, n);
+	return FAKE_REPLY;
+}
+
+static enum fake_how
+fake_mount(struct fake *f, uint32_t proc, struct buf *out)
+{
+	if (proc == 5) {	/* EXPORT: one, without groups */
+		out32(out, 1);
+		out_opaque(out, "/export", 7);
+		out32(out, 0);
+		out32(out, 0);
+		return FAKE_REPLY;
+	}
+	out32(out, (uint32_t)f->mnt_status);
+	if (f->mnt_status != 0)
+		return FAKE_REPLY;
+	out_opaque(out, "root", 4);
+	out32(out, 1);
+	out32(out, f->kerberos ? 390003 : 1);
+	return FAKE_REPLY;
+}
+
+static enum fake_how
+fake_proc(struct fake *f, uint32_t prog, uint32_t proc, struct fake_in *in,
+    struct buf *out)
+{
+	uint64_t id;
+
+	if (prog == 100005)
+		return fake_mount(f, proc, out);
+	if (f->prog_unavail)
+		return FAKE_PROG_UNAVAIL;
+	switch (proc) {
+	case 1:
+		f->getattrs++;
+		id = in_handle(f, in);
+		if (id == 0 || f->getattr_status != 0) {
+			out32(out, id == 0 ? 70 :
+			    (uint32_t)f->getattr_status);
+			return FAKE_REPLY;
+		}
+		out32(out, 0);
+		out_attrs(out, id);
+		return FAKE_REPLY;
+	case 3:
+		fake_lookup(f, in, out);
+		return FAKE_REPLY;
+	case 6:
+		return fake_read(f, in, out);
+	case 16:
+	case 17:
+		return fake_list(f, in, out, proc == 17);
+	case 19:
+		out32(out, 0);
+		out32(out, 0);
+		for (int i = 0; i < 7; i++)
+			out32(out, f->rtmax);
+		out64(out, 1 << 30);
+		out64(out, 1);
+		out32(out, 0);
+		return FAKE_REPLY;
+	default:
+		return FAKE_PROC_UNAVAIL;
+	}
+}
+
+static bool
+fake_read_all(int fd, void *p, size_t len)
+{
+	return recv(fd, p, len, MSG_WAITALL) == (ssize_t)len;
+}
+
+/* One call of a connection; false: close it. */
+static bool
+fake_serve(struct fake *f, int fd)
+{
+	static char record[65536];
+	struct buf out;
+	struct fake_in in = { .p = (const uint8_t *)record };
+	uint32_t mark, xid, prog, proc, how;
+
+	if (!fake_read_all(fd, &mark, 4))
+		return false;
+	in.left = ntohl(mark) & 0x7fffffff;
+	if (in.left > sizeof(record) || !fake_read_all(fd, record, in.left))
+		return false;
+	buf_init(&out, MIB);
+	out32(&out, 0);
+	xid = in32(&in);
+	in32(&in);
+	in32(&in);
+	prog = in32(&in);
+	in32(&in);
+	proc = in32(&in);
+	in32(&in);
+	in_opaque(&in);
+	in32(&in);
+	in_opaque(&in);
+	out32(&out, xid);
+	for (int i = 0; i < 4; i++)	/* reply, accepted, no verifier */
+		out32(&out, i == 0);
+	out32(&out, 0);
+	how = fake_proc(f, prog, proc, &in, &out);
+	if (how > 100) {
+		out.len = 24;
+		out32(&out, how - 100);
+	}
+	if (how != FAKE_DROP && how != FAKE_CLOSE) {
+		mark = htonl((uint32_t)(out.len - 4) | 0x80000000);
+		memcpy(out.data, &mark, 4);
+		send(fd, out.data, out.len, MSG_NOSIGNAL);
+	}
+	buf_release(&out);
+	return how != FAKE_CLOSE;
+}
+
+static void *
+fake_main(void *arg)
+{
+	struct fake *f = arg;
+	struct pollfd fds[2 + FAKE_CONNS];
+	nfds_t n = 2;
+
+	fds[0] = (struct pollfd){ .fd = f->stop[0], .events = POLLIN };
+	fds[1] = (struct pollfd){ .fd = f->listener, .events = POLLIN };
+	for (;;) {
+		poll(fds, n, -1);
+		if (fds[0].revents != 0)
+			break;
+		for (nfds_t i = 2; i < n; i++) {
+			if (fds[i].revents != 0 && !fake_serve(f, fds[i].fd)) {
+				close(fds[i].fd);
+				fds[i--] = fds[--n];
+			}
+		}
+		if (fds[1].revents != 0 && n < ARRAY_LEN(fds)) {
+			int fd = accept(f->listener, NULL, NULL);
+
+			f->conns++;
+			fds[n++] = (struct pollfd){ .fd = fd,
+			    .events = POLLIN };
+		}
+	}
+	while (n > 2)
+		close(fds[--n].fd);
+	return NULL;
+}
+
+static void
+fake_start(struct fake *f)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(sin);
+
+	f->listener = socket(AF_INET, SOCK_STREAM, 0);
+	if (bind(f->listener, (struct sockaddr *)&sin, sizeof(sin)) == -1 ||
+	    listen(f->listener, 16) == -1 || pipe(f->stop) == -1 ||
+	    getsockname(f->listener, (struct sockaddr *)&sin, &len) == -1)
+		abort();
+	f->port = ntohs(sin.sin_port);
+	if (pthread_create(&f->thread, NULL, fake_main, f) != 0)
+		abort();
+}
+
+static void
+fake_stop(struct fake *f)
+{
+	if (write(f->stop[1], "", 1) != 1)
+		abort();
+	pthread_join(f->thread, NULL);
+	close(f->listener);
+	close(f->stop[0]);
+	close(f->stop[1]);
+}
+
+#endif

@@ -1,0 +1,518 @@
+/*
+ * NFS trees against a server that misbehaves (fake_nfs.h): what a good one
+ * does is tests/fault/live_tree.c's.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "unit/fake_nfs.h"
+
+#include "tree/tree.h"
+
+#define FILES	35
+
+/* Each test has its own. */
+static struct fake fake;
+static struct tree *tree;
+
+static int
+setup(void **state UNUSED)
+{
+	memset(&fake, 0, sizeof(fake));
+	fake.files = FILES;
+	fake.rtmax = 65536;
+	fake_start(&fake);
+	return 0;
+}
+
+static int
+teardown(void **state UNUSED)
+{
+	tree_free(&tree);
+	fake_stop(&fake);
+	return 0;
+}
+
+static int
+try_open(struct err *err)
+{
+	struct tree_spec spec = { .type = TREE_NFS, .server = "127.0.0.1",
+	    .share = "/export", .nfs_version = 3, .timeout_ms = 300,
+	    .nfsport = (unsigned)fake.port,
+	    .mountport = (unsigned)fake.port };
+
+	return tree_open(&tree, &spec, err);
+}
+
+static void
+open_tree(void)
+{
+	struct err err = ERR_INIT;
+
+	if (try_open(&err) == -1)
+		fail_msg("%s", err.msg);
+}
+
+struct seen {
+	size_t	 n, bad;
+	unsigned each[FILES];
+	unsigned ends;
+	struct err err;
+	struct tree_read r;
+	struct attrs attrs;
+	struct handle fh;
+	struct err entry_err;
+};
+
+static void
+on_page(void *arg, const struct tree_entry *e, size_t n)
+{
+	struct seen *s = arg;
+
+	for (size_t i = 0; i < n; i++) {
+		char name[16] = "";
+		int k;
+
+		memcpy(name, e[i].name.p, MIN(e[i].name.len, 15));
+		if (sscanf(name, "f%d", &k) != 1 || k < 0 || k >= FILES) {
+			s->bad++;
+			continue;
+		}
+		s->each[k]++;
+		s->n++;
+		if (e[i].err.kind != ERR_NONE)
+			s->entry_err = e[i].err;
+		else if (e[i].attrs.kind != ENTRY_FILE || e[i].fh.len == 0 ||
+		    e[i].attrs.ino != (uint64_t)k + 2)
+			s->bad++;
+	}
+}
+
+static void
+on_end(void *arg, const struct err *err)
+{
+	struct seen *s = arg;
+
+	s->ends++;
+	if (err != NULL)
+		s->err = *err;
+}
+
+static void
+on_entry(void *arg, const struct tree_entry *e, const struct err *err)
+{
+	struct seen *s = arg;
+
+	on_end(s, err);
+	if (err == NULL) {
+		s->attrs = e->attrs;
+		s->fh.len = e->fh.len;
+		memcpy(s->fh.data, e->fh.data, e->fh.len);
+	}
+}
+
+static void
+on_read(void *arg, const struct tree_read *r, const struct err *err)
+{
+	struct seen *s = arg;
+
+	on_end(s, err);
+	if (err == NULL)
+		s->r = *r;
+}
+
+static void
+finish(struct seen *s)
+{
+	assert_int_equal(s->ends, 0);
+	while (s->ends == 0) {
+		struct pollfd fds[2];
+		int n = tree_fds(tree, fds, 2);
+
+		poll(fds, (nfds_t)n, tree_timeout_ms(tree));
+		tree_service(tree, fds, n);
+	}
+	assert_int_equal(s->ends, 1);
+}
+
+static struct seen
+list(void)
+{
+	struct seen s = { .n = 0 };
+
+	tree_list(tree, NULL, STR(""), on_page, on_end, &s);
+	finish(&s);
+	return s;
+}
+
+static struct seen
+look(struct str path)
+{
+	struct seen s = { .n = 0 };
+
+	tree_lookup(tree, path, on_entry, &s);
+	finish(&s);
+	return s;
+}
+
+static struct seen
+read_some(struct tree_file *f, uint64_t off, uint32_t len)
+{
+	static char buf[4096];
+	struct seen s = { .n = 0 };
+
+	tree_file_read(f, off, len, buf, on_read, &s);
+	finish(&s);
+	return s;
+}
+
+static void
+expect_whole(const struct seen *s)
+{
+	if (s->err.kind != ERR_NONE)
+		fail_msg("%s", s->err.msg);
+	assert_int_equal(s->n, FILES);
+	assert_int_equal(s->bad, 0);
+	for (int i = 0; i < FILES; i++)
+		assert_int_equal(s->each[i], 1);
+}
+
+static void
+test_plain(void **state UNUSED)
+{
+	struct seen s;
+
+	open_tree();
+	assert_string_equal(tree_protocol(tree), "nfs3");
+	assert_int_equal(tree_read_max(tree), 65536);
+	s = list();
+	expect_whole(&s);
+	assert_int_equal(fake.lists, 4);
+	assert_int_equal(fake.lookups, 0);
+}
+
+static void
+test_no_attrs(void **state UNUSED)
+{
+	struct seen s;
+
+	fake.no_attrs = true;
+	open_tree();
+	s = list();
+	expect_whole(&s);
+	assert_int_equal(fake.lookups, FILES);
+	fake.lookup_no_attrs = true;
+	s = list();
+	expect_whole(&s);
+	assert_int_equal(look(STR("f7")).attrs.ino, 9);
+}
+
+static void
+test_fill_errors(void **state UNUSED)
+{
+	struct seen s;
+
+	fake.no_attrs = true;
+	fake.lookup_status = 2;
+	open_tree();
+	s = list();
+	assert_int_equal(s.err.kind, ERR_NONE);
+	assert_int_equal(s.n, FILES);
+	assert_int_equal(s.entry_err.kind, ERR_GONE);
+	fake.lookup_status = 13;
+	s = list();
+	assert_int_equal(s.entry_err.kind, ERR_DENIED);
+	/* Not the entry's fault: the listing is to be begun again. */
+	fake.lookup_status = 10008;
+	s = list();
+	assert_int_equal(s.err.kind, ERR_RETRY);
+}
+
+static void
+test_no_readdirplus(void **state UNUSED)
+{
+	struct seen s;
+
+	fake.no_plus = true;
+	open_tree();
+	s = list();
+	expect_whole(&s);
+	fake.no_plus = false;
+	fake.no_plus_proc = true;
+	s = list();
+	expect_whole(&s);
+}
+
+static void
+test_cookies(void **state UNUSED)
+{
+	struct seen s;
+
+	open_tree();
+	fake.bad_cookie_times = 3;
+	s = list();
+	assert_int_equal(s.err.kind, ERR_NONE);
+	for (int i = 0; i < FILES; i++)
+		assert_true(s.each[i] >= 1);
+	fake.bad_cookie_times = 1000;
+	s = list();
+	assert_int_equal(s.err.kind, ERR_RETRY);
+	fake.bad_cookie_times = 0;
+	fake.stuck = true;
+	assert_int_equal(list().err.kind, ERR_PEER);
+	fake.stuck = false;
+	fake.circle = true;
+	assert_int_equal(list().err.kind, ERR_PEER);
+	fake.circle = false;
+	fake.empty_pages = true;
+	assert_int_equal(list().err.kind, ERR_PEER);
+}
+
+static void
+test_bad_names(void **state UNUSED)
+{
+	static const char *const names[] = { "a/b", "", "../../etc" };
+	char name[256];
+
+	open_tree();
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		fake.bad_name = names[i];
+		fake.bad_name_len = strlen(names[i]);
+		assert_int_equal(list().err.kind, ERR_PEER);
+	}
+	memset(name, 'x', sizeof(name));
+	fake.bad_name = name;
+	fake.bad_name_len = 256;
+	assert_int_equal(list().err.kind, ERR_PEER);
+	fake.bad_name_len = 255;
+	assert_int_equal(list().err.kind, ERR_NONE);
+}
+
+static void
+test_huge_handle(void **state UNUSED)
+{
+	open_tree();
+	fake.huge_handle = true;
+	assert_int_equal(list().err.kind, ERR_PEER);
+	assert_int_equal(look(STR("f1")).err.kind, ERR_PEER);
+}
+
+static void
+test_mount_errors(void **state UNUSED)
+{
+	struct err err = ERR_INIT;
+
+	fake.mnt_status = 13;
+	assert_int_equal(try_open(&err), -1);
+	assert_int_equal(err.kind, ERR_DENIED);
+	fake.mnt_status = 2;
+	assert_int_equal(try_open(&err), -1);
+	assert_int_equal(err.kind, ERR_UNREACHABLE);
+	fake.mnt_status = 0;
+	fake.kerberos = true;
+	assert_int_equal(try_open(&err), -1);
+	assert_int_equal(err.kind, ERR_DENIED);
+	fake.kerberos = false;
+	fake.prog_unavail = true;
+	assert_int_equal(try_open(&err), -1);
+	assert_int_equal(err.kind, ERR_UNREACHABLE);
+	fake.prog_unavail = false;
+	fake.getattr_status = 10008;
+	assert_int_equal(try_open(&err), -1);
+	assert_int_equal(err.kind, ERR_UNREACHABLE);
+	assert_null(tree);
+}
+
+static void
+test_read(void **state UNUSED)
+{
+	struct tree_file *f;
+	struct seen s;
+
+	open_tree();
+	f = tree_file_open(tree, NULL, STR("f2"));
+	fake.max_reply = 7;
+	s = read_some(f, 0, 1000);
+	assert_int_equal(s.err.kind, ERR_NONE);
+	assert_int_equal(s.r.len, 100);
+	assert_true(s.r.eof);
+	assert_int_equal(s.r.attrs.ino, 4);
+	s = read_some(f, 10, 20);
+	assert_int_equal(s.r.len, 20);
+	assert_false(s.r.eof);
+	fake.no_progress = true;
+	assert_int_equal(read_some(f, 0, 10).err.kind, ERR_PEER);
+	fake.no_progress = false;
+	fake.too_many = true;
+	assert_int_equal(read_some(f, 0, 10).err.kind, ERR_PEER);
+	fake.too_many = false;
+	fake.jukebox_times = 1;
+	assert_int_equal(read_some(f, 0, 10).err.kind, ERR_RETRY);
+	assert_int_equal(read_some(f, 0, 10).err.kind, ERR_NONE);
+	tree_file_close(&f);
+}
+
+static void
+test_stale(void **state UNUSED)
+{
+	struct tree_file *f, *nameless;
+	struct seen s;
+
+	open_tree();
+	s = look(STR("f2"));
+	f = tree_file_open(tree, &s.fh, STR("f2"));
+	nameless = tree_file_open(tree, &s.fh, STR(""));
+	assert_int_equal(read_some(f, 0, 10).err.kind, ERR_NONE);
+	fake.generation = 1;
+	fake.lookups = 0;
+	assert_int_equal(read_some(nameless, 0, 10).err.kind, ERR_GONE);
+	assert_int_equal(fake.lookups, 0);
+	assert_int_equal(read_some(f, 0, 10).err.kind, ERR_NONE);
+	assert_int_equal(fake.lookups, 1);
+	/* The new handle is remembered. */
+	assert_int_equal(read_some(f, 0, 10).err.kind, ERR_NONE);
+	assert_int_equal(fake.lookups, 1);
+	/* Never "gone" when it is the export that is. */
+	fake.generation = 2;
+	fake.root_stale = true;
+	assert_int_equal(read_some(f, 0, 10).err.kind, ERR_UNREACHABLE);
+	assert_int_equal(look(STR("f1")).err.kind, ERR_UNREACHABLE);
+	assert_int_equal(look(STR("")).err.kind, ERR_UNREACHABLE);
+	assert_int_equal(list().err.kind, ERR_UNREACHABLE);
+	tree_file_close(&f);
+	tree_file_close(&nameless);
+}
+
+static void
+test_no_answer(void **state UNUSED)
+{
+	struct tree_file *f;
+	static char buf[2][100];
+	struct seen s[2] = { { .n = 0 } };
+	int conns;
+
+	open_tree();
+	f = tree_file_open(tree, NULL, STR("f2"));
+	assert_int_equal(read_some(f, 0, 10).err.kind, ERR_NONE);
+	conns = fake.conns;
+	fake.drop_times = 2;
+	tree_file_read(f, 0, 100, buf[0], on_read, &s[0]);
+	tree_file_read(f, 0, 100, buf[1], on_read, &s[1]);
+	finish(&s[0]);
+	assert_int_equal(s[0].err.kind, ERR_RETRY);
+	/* All that was under way ends with it. */
+	assert_int_equal(s[1].ends, 1);
+	assert_int_equal(s[1].err.kind, ERR_RETRY);
+	assert_int_equal(read_some(f, 0, 10).err.kind, ERR_NONE);
+	assert_int_equal(fake.conns, conns + 1);
+	tree_file_close(&f);
+}
+
+static void
+test_broken_connection(void **state UNUSED)
+{
+	struct tree_file *f;
+	struct seen s;
+
+	open_tree();
+	f = tree_file_open(tree, NULL, STR("f2"));
+	for (int i = 0; i < 3; i++) {
+		fake.close_times = 1;
+		assert_int_equal(read_some(f, 0, 10).err.kind, ERR_RETRY);
+		assert_int_equal(read_some(f, 0, 10).err.kind, ERR_NONE);
+	}
+	s = list();
+	expect_whole(&s);
+	tree_file_close(&f);
+}
+
+static void
+test_gone_server(void **state UNUSED)
+{
+	struct err err = ERR_INIT;
+	struct seen s;
+	int port;
+
+	open_tree();
+	port = fake.port;
+	fake_stop(&fake);
+	s = look(STR("f1"));
+	assert_int_equal(s.err.kind, ERR_RETRY);
+	s = look(STR("f1"));
+	assert_int_equal(s.err.kind, ERR_RETRY);
+	tree_free(&tree);
+	assert_int_equal(try_open(&err), -1);
+	assert_int_equal(err.kind, ERR_UNREACHABLE);
+	assert_non_null(strstr(err.msg, "127.0.0.1:/export"));
+	assert_int_equal(port, fake.port);
+	fake_start(&fake);
+}
+
+/* Callbacks may begin calls, also when theirs failed. */
+struct chain {
+	unsigned left;
+	unsigned ends;
+};
+
+static void
+on_chain(void *arg, const struct tree_entry *e UNUSED,
+    const struct err *err UNUSED)
+{
+	struct chain *c = arg;
+
+	c->ends++;
+	if (c->left > 0) {
+		c->left--;
+		tree_lookup(tree, STR("missing"), on_chain, c);
+	}
+}
+
+static void
+test_calls_from_callbacks(void **state UNUSED)
+{
+	struct chain c = { .left = 50 };
+
+	open_tree();
+	tree_lookup(tree, STR("f1"), on_chain, &c);
+	tree_lookup(tree, STR("../x"), on_chain, &c);
+	assert_int_equal(c.ends, 0);
+	while (c.ends < 40) {
+		struct pollfd fds[2];
+		int n = tree_fds(tree, fds, 2);
+
+		poll(fds, (nfds_t)n, tree_timeout_ms(tree));
+		tree_service(tree, fds, n);
+	}
+	/* Closing ends those under way, and those that they begin. */
+	tree_free(&tree);
+	assert_int_equal(c.ends, 52);
+}
+
+#define NFS_TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		NFS_TEST(test_plain),
+		NFS_TEST(test_no_attrs),
+		NFS_TEST(test_fill_errors),
+		NFS_TEST(test_no_readdirplus),
+		NFS_TEST(test_cookies),
+		NFS_TEST(test_bad_names),
+		NFS_TEST(test_huge_handle),
+		NFS_TEST(test_mount_errors),
+		NFS_TEST(test_read),
+		NFS_TEST(test_stale),
+		NFS_TEST(test_no_answer),
+		NFS_TEST(test_broken_connection),
+		NFS_TEST(test_gone_server),
+		NFS_TEST(test_calls_from_callbacks),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
