@@ -127,10 +127,10 @@ DELETE FROM todo WHERE object IN (SELECT o.id
 DELETE FROM todo
 WHERE id <= :last AND EXISTS (SELECT 1 FROM result x
 	WHERE x.object = todo.object AND x.target = :target AND
-	x.run >= :crawl);
+	x.run >= :crawl AND (x.outcome <> 2 OR x.run = :last_run));
 
 -- name: failed_list
-SELECT o.id, o.dir, o.size, r.held
+SELECT o.id, o.path, o.size, r.held
 FROM result r CROSS JOIN object o ON o.id = r.object
 WHERE r.target = :target AND r.outcome = :outcome AND r.outcome >= 2 AND
 	r.run >= :since AND o.gone_run IS NULL AND o.why IS NULL AND
@@ -169,13 +169,13 @@ SELECT outcome, count(*), sum(size) FROM result
 WHERE id > :first AND run = :run GROUP BY outcome;
 
 -- Results of the earlier runs of this crawl, in directories that were not
--- read again since.
+-- read again since (a later reading counts them itself).
 -- name: sum_prior
 SELECT r.outcome, count(*)
 FROM result r CROSS JOIN object o ON o.id = r.object
 	CROSS JOIN dir d ON d.id = o.dir
 WHERE r.id > :first AND r.target = :target AND r.run >= :crawl AND
-	r.run < :run AND d.run >= :crawl AND d.run < :run
+	r.run < :run AND d.run >= :crawl AND d.run <= r.run
 GROUP BY r.outcome;
 
 -- name: prior_gone
@@ -183,7 +183,7 @@ SELECT count(*)
 FROM result r CROSS JOIN object o ON o.id = r.object
 	CROSS JOIN dir d ON d.id = o.dir
 WHERE r.target = :target AND r.outcome = 3 AND r.run >= :crawl AND
-	r.run < :run AND d.run >= :crawl AND d.run < :run;
+	r.run < :run AND d.run >= :crawl AND d.run <= r.run;
 
 -- name: failures_first
 SELECT path, kind, reason FROM failure

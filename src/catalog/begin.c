@@ -72,7 +72,7 @@ load_exports(struct own *o, const struct run_spec *spec)
 /* The crawl that this run continues, or 0. The backlog belongs to the last
  * run, so it is that one or none. */
 static int64_t
-cut_crawl(struct own *o, const struct run_spec *spec)
+cut_crawl(struct own *o, const struct run_spec *spec, int64_t *last_run)
 {
 	const enum stmt s = STMT_RUN_LAST;
 	struct db *db = &o->db;
@@ -80,6 +80,7 @@ cut_crawl(struct own *o, const struct run_spec *spec)
 
 	if (!DB_ROW0(db, RUN_LAST))
 		return 0;
+	*last_run = db_int(db, s, 0);
 	if (!spec->no_crawl && !spec->retry_failed &&
 	    str_eq(db_bytes(db, s, 2), str_of(op_name(spec->op))) &&
 	    db_int(db, s, 3) == o->target &&
@@ -130,11 +131,13 @@ queue_failed(struct own *o, const struct run_spec *spec, size_t export,
 	bool more = db_row(&o->db, s, v, ARRAY_LEN(v));
 
 	while (more) {
+		int64_t object = db_int(&o->db, s, 0);
+
 		/* The target may hold the bytes of this version: what failed
 		 * was the proof. */
-		core_queue(o, db_int(&o->db, s, 0), o->exports[export].id, 0,
-		    db_int(&o->db, s, 3) != 0 ? db_int(&o->db, s, 0) : 0,
-		    &no_handle);
+		core_queue(o, object, o->exports[export].id, 0,
+		    db_int(&o->db, s, 3) != 0 ? object :
+		    core_held_before(o, db_bytes(&o->db, s, 1)), &no_handle);
 		n->found++;
 		n->queued++;
 		n->found_bytes += (uint64_t)db_int(&o->db, s, 2);
@@ -232,8 +235,11 @@ resume_totals(struct own *o)
 	core_add_counts(&o->totals, &n);
 }
 
+/* What failed in earlier runs of the crawl than the last is in the backlog:
+ * that run put it there. */
 static void
-resume(struct own *o, const struct run_spec *spec, int64_t last_leased)
+resume(struct own *o, const struct run_spec *spec, int64_t last_run,
+    int64_t last_leased)
 {
 	struct counts n = { .found = 0 };
 	struct db *db = &o->db;
@@ -241,10 +247,10 @@ resume(struct own *o, const struct run_spec *spec, int64_t last_leased)
 	DB_RUN(db, AGAIN_DIRS, INT(o->crawl));
 	DB_RUN(db, AGAIN_RESET, INT(o->crawl));
 	DB_RUN(db, TODO_DONE, INT(last_leased), INT(o->target),
-	    INT(o->crawl));
+	    INT(o->crawl), INT(last_run));
 	DB_RUN0(db, TODO_REREAD);
 	for (size_t i = 0; i < spec->export_count; i++)
-		queue_failed(o, spec, i, o->crawl, &n);
+		queue_failed(o, spec, i, last_run, &n);
 	resume_totals(o);
 }
 
@@ -253,13 +259,13 @@ begin_run(struct catalog *c, void *arg)
 {
 	struct begin *b = arg;
 	struct own *o = &c->own;
-	int64_t last_leased;
+	int64_t last_leased, last_run = 0;
 
 	core_reset_run(o);
 	o->over = false;
 	o->target = find_target(&o->db, b->spec);
 	DB_RUN0(&o->db, RUNS_DIED);
-	o->crawl = cut_crawl(o, b->spec);
+	o->crawl = cut_crawl(o, b->spec, &last_run);
 	b->info->continued = o->crawl != 0;
 	load_marks(o, &last_leased);
 	load_exports(o, b->spec);
@@ -268,7 +274,7 @@ begin_run(struct catalog *c, void *arg)
 	load_set(o, STMT_UPLOAD_LIST, &o->uploads);
 	insert_run(o, b->spec);
 	if (b->info->continued)
-		resume(o, b->spec, last_leased);
+		resume(o, b->spec, last_run, last_leased);
 	else
 		start_afresh(o, b->spec);
 	DB_RUN0(&o->db, LEASE_CLEAR);

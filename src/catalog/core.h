@@ -173,6 +173,8 @@ void	 core_open_dirs_free(struct own *);
 int64_t	 core_dir(struct own *, struct str path, int64_t export);
 void	 core_queue(struct own *, int64_t object, int64_t export,
 	    uint32_t flags, int64_t prev, const struct handle *);
+/* The newest earlier version that the target holds, or 0. */
+int64_t	 core_held_before(struct own *, struct str path);
 void	 core_failure(struct own *, int64_t object, int64_t dir,
 	    struct str path, const struct err *, unsigned attempts);
 /* Move the row to history; false if there is none. */

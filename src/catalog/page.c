@@ -172,14 +172,13 @@ dir_of_entry(struct page *p, struct str path)
 	return p->cache.id;
 }
 
-/* The newest version that the target holds of an earlier one, or 0. */
-static int64_t
-held_before(struct own *o, const char *path)
+int64_t
+core_held_before(struct own *o, struct str path)
 {
 	int64_t id = 0;
 
 	if (o->has_history && DB_ROW(&o->db, HISTORY_HELD, INT(o->target),
-	    TEXT(path))) {
+	    BYTES(path))) {
 		id = db_int(&o->db, STMT_HISTORY_HELD, 0);
 		db_done(&o->db, STMT_HISTORY_HELD);
 	}
@@ -228,7 +227,7 @@ queue_new(struct page *p, const struct page_entry *e, int64_t object)
 		return;
 	idset_add(&p->dir->seen, object);
 	core_queue(p->own, object, p->export, e->flags,
-	    held_before(p->own, e->path), &e->fh);
+	    core_held_before(p->own, str_of(e->path)), &e->fh);
 	count_queued(p, &e->attrs);
 }
 
@@ -272,7 +271,7 @@ queue_known(struct page *p, const struct page_entry *e)
 		return;
 	}
 	core_queue(o, r.object, p->export, e->flags,
-	    r.held ? r.object : held_before(o, e->path), &e->fh);
+	    r.held ? r.object : core_held_before(o, str_of(e->path)), &e->fh);
 	count_queued(p, &e->attrs);
 }
 
