@@ -22,7 +22,8 @@ struct status {
 static void
 add_text(struct status *s, const char *name, const struct value *v)
 {
-	if (v->type == VALUE_NULL)
+	if (v->type == VALUE_NULL ||
+	    (v->type == VALUE_TEXT && v->bytes.len == 0))
 		return;
 	buf_addf(&s->text, "%-12s ", name);
 	if (v->type == VALUE_INTEGER)

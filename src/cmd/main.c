@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <strings.h>
 
 #include "cmd/cmd.h"
@@ -69,11 +68,10 @@ main(int argc, char **argv)
 	int status = dispatch(argc, argv);
 
 	/* What could not be printed is not done. */
-	if (fflush(stdout) != 0 || ferror(stdout) != 0) {
-		fprintf(stderr, "datamover: standard output: %s\n",
-		    strerror(errno));
-		if (status == EXIT_DONE)
-			status = EXIT_FAILED;
+	if ((fflush(stdout) != 0 || ferror(stdout) != 0) &&
+	    status == EXIT_DONE) {
+		fputs("datamover: standard output can't be written\n", stderr);
+		status = EXIT_FAILED;
 	}
 	return status;
 }

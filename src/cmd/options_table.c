@@ -206,7 +206,7 @@ const struct option options_table[] = {
 	{ "json", NULL, NULL, RUNS | VERB_STATUS, set_flag, AT(job.json),
 	    .help = "one JSON object as the last line of standard output" },
 	{ "quiet", NULL, NULL, RUNS, set_flag, AT(job.quiet), .help =
-	    "no progress and no summary, only warnings and errors" },
+	    "no progress, and a summary only if something failed" },
 	{ "debug", "d", NULL, RUNS, set_flag, AT(job.debug), .help =
 	    "log everything" },
 	{ "help", "h", NULL, ALL, set_flag, AT(help), .help =

@@ -18,7 +18,7 @@
 struct sample {
 	uint64_t ms;
 	uint64_t found;
-	uint64_t moved;
+	uint64_t done;			/* moved, or failed */
 	uint64_t bytes;
 };
 
@@ -38,7 +38,7 @@ struct progress {
 
 struct rates {
 	double	 found;			/* all of them a second */
-	double	 moved;
+	double	 done;
 	double	 bytes;
 };
 
@@ -90,7 +90,7 @@ draw_locked(struct progress *p)
 	buf_init(&b, 8 * KIB);
 	if (p->locked.shown)
 		buf_addstr(&b, "\r\033[1A");
-	buf_addf(&b, "\033[K%.*s\r\n\033[K%.*s", width, p->locked.lines[0],
+	buf_addf(&b, "\033[K%.*s\n\033[K%.*s", width, p->locked.lines[0],
 	    width, p->locked.lines[1]);
 	put(b.data, b.len);
 	buf_release(&b);
@@ -136,7 +136,7 @@ add_sample(struct progress *p, const struct totals *t, uint64_t now_ms)
 	if (p->count > 0 && now_ms < last->ms + SAMPLE_MS)
 		return;
 	p->ring[p->next] = (struct sample){ .ms = now_ms, .found = t->found,
-		.moved = t->moved, .bytes = t->bytes };
+		.done = t->moved + t->failed, .bytes = t->bytes };
 	p->next = (p->next + 1) % SAMPLES;
 	if (p->count < SAMPLES)
 		p->count++;
@@ -161,7 +161,7 @@ measure(const struct progress *p, const struct totals *t, uint64_t now_ms)
 	seconds = (double)(now_ms - oldest->ms) / 1000;
 	return (struct rates){
 		.found = rate(t->found, oldest->found, seconds),
-		.moved = rate(t->moved, oldest->moved, seconds),
+		.done = rate(t->moved + t->failed, oldest->done, seconds),
 		.bytes = rate(t->bytes, oldest->bytes, seconds),
 	};
 }
@@ -183,8 +183,8 @@ describe_left(const struct totals *t, const struct rates *r, bool crawl_done,
 		return;
 	}
 	text_count(left, count);
-	if (r->moved > 0)
-		seconds = (double)left / r->moved;
+	if (r->done > 0)
+		seconds = (double)left / r->done;
 	if (r->bytes > 0)
 		seconds = MAX(seconds, (double)bytes / r->bytes);
 	if (left > 0 && seconds > 0)
@@ -206,11 +206,11 @@ format(const struct totals *t, const struct rates *r, bool crawl_done,
 	    text_count(t->failed, n[3]));
 	describe_left(t, r, crawl_done, left, sizeof(left));
 	/* Until something moves, the crawl is what goes on. */
-	if (t->moved == 0)
+	if (t->moved + t->failed == 0)
 		snprintf(rates[1], sizeof(rates[1]), "crawl %s",
 		    text_object_rate(r->found, rates[0]));
 	else
-		text_object_rate(r->moved, rates[1]);
+		text_object_rate(r->done, rates[1]);
 	snprintf(lines[1], 200, "%s  %s  %s  %s", units_format(t->bytes, size),
 	    text_byte_rate(r->bytes, byte_rate), rates[1], left);
 }

@@ -7,6 +7,8 @@
 /* Of a table, so many rows or bytes are kept to find the widths. */
 #define KEPT_ROWS	1000
 #define KEPT_BYTES	MIB
+/* A longer text stands out of its column: the rest of the row moves. */
+#define WIDTH_MAX	((size_t)80)
 
 struct rows {
 	FILE	*f;
@@ -195,6 +197,7 @@ print_kept(struct rows *r)
 		for (size_t i = 0; i < r->table.rows; i++)
 			r->table.widths[c] = MAX(r->table.widths[c],
 			    width_of(r->table.cells[i * n + c]));
+		r->table.widths[c] = MIN(r->table.widths[c], WIDTH_MAX);
 	}
 	for (size_t c = 0; c < n; c++)
 		add_cell(r, c, r->names[c], false);

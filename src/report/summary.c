@@ -45,12 +45,18 @@ print_failures(FILE *f, const struct summary *s)
 	for (size_t i = 0; i < s->failure_count; i++)
 		fprintf(f, "  %-11s %s: %s\n", s->failures[i].kind,
 		    s->failures[i].path, s->failures[i].reason);
-	if (t->failed > s->failure_count)
+	if (s->failure_count > 0 && t->failed > s->failure_count)
 		fprintf(f, "  and %s more\n",
 		    text_count(t->failed - s->failure_count, count));
 	/* A dry run has a catalog of its own, which is gone by now. */
-	if (s->run > 0 && !s->dryrun)
-		fprintf(f, "all: datamover sql "
+	if (s->run == 0 || s->dryrun)
+		return;
+	if (s->crawl > 0 && s->crawl < s->run)
+		fprintf(f, "  all: datamover sql 'SELECT * FROM failures "
+		    "WHERE run BETWEEN %jd AND %jd'\n", (intmax_t)s->crawl,
+		    (intmax_t)s->run);
+	else
+		fprintf(f, "  all: datamover sql "
 		    "'SELECT * FROM failures WHERE run = %jd'\n",
 		    (intmax_t)s->run);
 }

@@ -15,6 +15,8 @@ struct summary {
 	bool	 dryrun;
 	bool	 interrupted;	/* the run can be resumed */
 	int64_t	 run;		/* its number in the catalog; 0: none */
+	int64_t	 crawl;		/* the run that began the crawl, whose failures
+				   count here too; 0: this one */
 	double	 seconds;
 	struct totals totals;
 	bool	 closes;	/* found is the sum of its parts */

@@ -115,6 +115,12 @@ summary_says_it_all(void **state)
 	assert_non_null(strstr(text, "  and 2 more\n"));
 	assert_non_null(strstr(text, "all: datamover sql "
 	    "'SELECT * FROM failures WHERE run = 17'\n"));
+	s.crawl = 15;
+	print(&s);
+	assert_non_null(strstr(text, "WHERE run BETWEEN 15 AND 17'\n"));
+	s.crawl = 17;
+	print(&s);
+	assert_non_null(strstr(text, "WHERE run = 17'\n"));
 	assert_null(strstr(text, "DO NOT CLOSE"));
 	assert_null(strstr(text, "pending"));
 	assert_null(strstr(text, "again"));
@@ -297,7 +303,7 @@ on_a_terminal_an_area_that_makes_way(void **state)
 	assert_string_equal(written(), "");
 	progress_update(p, &t, false, 1200);
 	begins(written(), "\033[Kcrawled 10 (2 directories)");
-	assert_non_null(strstr(text, "\r\n\033[K0 B"));
+	assert_non_null(strstr(text, "\n\033[K0 B"));
 	progress_update(p, &t, false, 1300);
 	assert_string_equal(written(), "");
 	progress_update(p, &t, false, 1400);

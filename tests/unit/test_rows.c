@@ -154,6 +154,24 @@ long_tables_stream(void **state)
 }
 
 static void
+columns_have_a_widest(void **state)
+{
+	struct value rows[2][2];
+	char wide[101];
+
+	(void)state;
+	memset(wide, 'w', 100);
+	wide[100] = '\0';
+	rows[0][0] = text_value(wide);
+	rows[0][1] = integer(1);
+	rows[1][0] = text_value("a");
+	rows[1][1] = integer(2);
+	print(ROWS_TABLE, false, names, (const struct value (*)[2])rows, 2);
+	assert_non_null(strstr(text, "www  1\na  "));
+	assert_int_equal(strlen(text), 4 * 84 + 20);
+}
+
+static void
 full_disk_is_noticed(void **state)
 {
 	static const enum rows_format formats[] = { ROWS_TABLE, ROWS_CSV };
@@ -195,6 +213,7 @@ main(void)
 		cmocka_unit_test(names_are_escaped_too),
 		cmocka_unit_test(numbers_read_back),
 		cmocka_unit_test(long_tables_stream),
+		cmocka_unit_test(columns_have_a_widest),
 		cmocka_unit_test(full_disk_is_noticed),
 		cmocka_unit_test(format_names),
 	};
