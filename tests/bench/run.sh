@@ -17,7 +17,7 @@
 #   BENCH_REPEAT  runs of each, the best one counts (1)
 #   BENCH_SMALL BENCH_SMALL_SIZE BENCH_LARGE BENCH_LARGE_MIB BENCH_CRAWL
 #                 how many and how large
-#   SINK_PORT NFS_PORT MNT_PORT
+#   SINK_PORT NFS_PORT MNT_PORT  (chosen when not given)
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 B=build
@@ -31,12 +31,19 @@ fi
 : "${BENCH_TOOLS:=datamover datamover-local rclone s5cmd}"
 : "${BENCH_SMALL:=20000}" "${BENCH_SMALL_SIZE:=4096}"
 : "${BENCH_LARGE:=8}" "${BENCH_LARGE_MIB:=256}" "${BENCH_CRAWL:=1000000}"
-: "${SINK_PORT:=18300}" "${NFS_PORT:=18320}" "${MNT_PORT:=$((NFS_PORT + 1))}"
-export NFS_PORT MNT_PORT STACK=$BENCH_DIR/stack
+: "${SINK_PORT:=0}"
+export STACK=$BENCH_DIR/stack
 trees=$BENCH_DIR/trees work=$BENCH_DIR/work results=$BENCH_DIR/results.tsv
-url=http://127.0.0.1:$SINK_PORT bucket=bench
+url="" bucket=bench
 sink_pid=
 mkdir -p "$trees" "$work"
+
+# Two runs at a time would share the servers, and measure each other.
+exec 9>"$BENCH_DIR/lock"
+if ! flock -n 9; then
+	echo "bench: waiting for another run in $BENCH_DIR" >&2
+	flock 9
+fi
 
 # Nothing of the user's own settings, and no question to a cloud's host.
 unset AWS_CA_BUNDLE AWS_PROFILE AWS_SESSION_TOKEN
@@ -44,7 +51,7 @@ export AWS_ACCESS_KEY_ID=bench AWS_SECRET_ACCESS_KEY=benchsecret
 export AWS_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true
 export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
 export RCLONE_CONFIG=/dev/null RCLONE_CONFIG_SINK_TYPE=s3
-export RCLONE_CONFIG_SINK_PROVIDER=Other RCLONE_CONFIG_SINK_ENDPOINT=$url
+export RCLONE_CONFIG_SINK_PROVIDER=Other
 export RCLONE_CONFIG_SINK_ACCESS_KEY_ID=bench
 export RCLONE_CONFIG_SINK_SECRET_ACCESS_KEY=benchsecret
 
@@ -56,17 +63,24 @@ sink_stop()
 	sink_pid=
 }
 
-# A store with nothing in it, or with what the file says.
+# A store with nothing in it, or with what a seed file says; sets url.
 sink_start()
 {
 	sink_stop
-	"$B/tools/bench/sink" --port "$SINK_PORT" "$@" >"$work/sink.out" &
+	rm -f "$work/sink.out"
+	"$B/tools/bench/sink" --port "$SINK_PORT" "$@" 9>&- \
+	    >"$work/sink.out" &
 	sink_pid=$!
 	for _ in $(seq 600); do
-		[ -s "$work/sink.out" ] && return
-		kill -0 "$sink_pid" || break
+		if [ -s "$work/sink.out" ]; then
+			url=$(head -1 "$work/sink.out")
+			export RCLONE_CONFIG_SINK_ENDPOINT=$url
+			return
+		fi
+		kill -0 "$sink_pid" 2>/dev/null || break
 		sleep .05
 	done
+	sink_pid=
 	echo "bench: the sink does not start" >&2
 	exit 1
 }
@@ -93,8 +107,8 @@ settings()
 	share = $([ "$mounted" = yes ] && echo "$trees")/$tree
 	[fs_config]
 	mounted = $mounted
-	nfsport = $NFS_PORT
-	mountport = $MNT_PORT
+	nfsport = ${NFS_PORT:-0}
+	mountport = ${MNT_PORT:-0}
 	[s3_storage]
 	endpoint = $url
 	bucket = $bucket
@@ -230,7 +244,9 @@ done
 case " $tools " in
 *" datamover "*)
 	NFS_EXPORTS="$trees/small $trees/large $trees/crawl" \
-	    tests/system/stack/nfs-up >"$work/nfs.out" || exit 1 ;;
+	    tests/system/stack/nfs-up 9>&- >"$work/nfs.out" || exit 1
+	# shellcheck source=/dev/null
+	. "$STACK/nfs.env" ;;
 esac
 
 : >"$results"

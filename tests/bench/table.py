@@ -55,7 +55,9 @@ def cells(best, row):
 def main():
     best = rows(sys.argv[1])
     last = None
-    for line in [HEAD] + [cells(best, r) for r in best.values()]:
+    cases = [case for case, _ in best]
+    ordered = sorted(best.values(), key=lambda r: cases.index(r["case"]))
+    for line in [HEAD] + [cells(best, r) for r in ordered]:
         if last not in (None, line[0]):
             print()
         last = line[0]
