@@ -182,8 +182,8 @@ GROUP BY r.outcome;
 SELECT count(*)
 FROM result r CROSS JOIN object o ON o.id = r.object
 	CROSS JOIN dir d ON d.id = o.dir
-WHERE r.target = :target AND r.outcome = 3 AND r.run >= :crawl AND
-	r.run < :run AND d.run >= :crawl AND d.run <= r.run;
+WHERE r.target = :target AND r.outcome = 3 AND r.outcome >= 2 AND
+	r.run >= :crawl AND r.run < :run AND d.run >= :crawl AND d.run <= r.run;
 
 -- name: failures_first
 SELECT path, kind, reason FROM failure

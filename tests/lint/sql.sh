@@ -1,0 +1,79 @@
+#!/bin/sh
+# The ladder loads into an empty database, every named statement compiles, and
+# none reads a whole table unless it is on the list below, with the reason.
+set -eu
+cd "$(dirname "$0")/../.."
+
+# statement table: why it may.
+allowed='
+marks history: EXISTS stops at the first row
+run_last run: stops at the first row
+runs_died run: runs are few, once a run
+export_clear export: exports are few, once a run
+settle_open l: leases that are out are few
+lease_trim lease: leases that are out are few
+frontier_count frontier: once a run
+sum_dirs dir: once a run
+count_dirs dir: once a run
+dirs_gone d: once a complete run
+again_reset frontier: a partial index, of directories that were cut
+todo_reread f: a partial index, of directories that were cut
+todo_reread todo: once a continued run
+upload_list upload: open uploads are few, once a run
+uploads_left u: open uploads are few, once a run
+'
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cat schema/[0-9]*.sql > "$dir/ladder.sql"
+sqlite3 -bail "$dir/db" < "$dir/ladder.sql"
+
+# One file of EXPLAIN QUERY PLAN, each statement after a line with its name.
+awk '
+	/^-- name: / { name = $3; fresh = 1; next }
+	/^--/ || /^[ \t]*$/ || name == "" { next }
+	name == "begin" || name == "commit" || name == "rollback" { next }
+	fresh { print "SELECT \"@\" || \x27" name "\x27;"
+		print "EXPLAIN QUERY PLAN"; fresh = 0 }
+	{ print }
+' schema/queries.sql | sed 's/"@"/'"'@'"'/' > "$dir/explain.sql"
+names=$(grep -c '^-- name: ' schema/queries.sql)
+twice=$(sed -n 's/^-- name: //p' schema/queries.sql | sort | uniq -d)
+if [ -n "$twice" ]; then
+	echo "schema/queries.sql: named twice: $twice" >&2
+	exit 1
+fi
+sqlite3 -bail "$dir/db" < "$dir/explain.sql" > "$dir/plans"
+
+echo "$allowed" | sed -n 's/^\([a-z_]* [a-z]*\):.*/\1/p' > "$dir/allowed"
+awk -v list="$dir/allowed" '
+	BEGIN { while ((getline line < list) > 0) ok[line] = 1 }
+	/^@/ { name = substr($0, 2); next }
+	/(--|-) *SCAN / {
+		sub(/.*SCAN /, "")
+		table = $1
+		if (table == "CONSTANT" || table ~ /^\(/)
+			next
+		used[name " " table] = 1
+		if (!((name " " table) in ok)) {
+			print "schema/queries.sql: " name \
+			    " reads all of " table
+			bad = 1
+		}
+	}
+	END {
+		for (k in ok)
+			if (!(k in used)) {
+				print "tests/lint/sql.sh: " k \
+				    " need not be allowed"
+				bad = 1
+			}
+		exit bad
+	}
+' "$dir/plans" >&2
+plans=$(grep -c '^@' "$dir/plans")
+if [ "$plans" -ne $((names - 3)) ]; then
+	echo "lint-sql: $plans plans of $names statements" >&2
+	exit 1
+fi
+echo "lint-sql: $names statements"
