@@ -400,42 +400,28 @@ wait_ms(const struct s3 *s, int timeout_ms)
 	return (int)ms;
 }
 
-/* The events of poll and of curl have the same values. */
-static void
-set_extra(struct s3 *s, const struct pollfd *extra, unsigned count)
-{
-	if (count > s->extra_cap) {
-		s->extra = xreallocarray(s->extra, count, sizeof(*s->extra));
-		s->extra_cap = count;
-	}
-	for (unsigned i = 0; i < count; i++)
-		s->extra[i] = (struct curl_waitfd){ .fd = extra[i].fd,
-		    .events = extra[i].events };
-}
-
 void
 s3_wait(struct s3 *s, struct pollfd *extra, unsigned extra_count,
     int timeout_ms)
 {
 	uint64_t finished = s->finished;
-	int running;
 
 	s->now_ms = clock_mono_ms();
 	resume_bodies(s);
 	run_refused(s);
 	start_queued(s);
-	curl_multi_perform(s->multi, &running);
+	s3_loop_run_timer(s);
 	reap(s);
 	check_stalls(s);
+	/* What the callbacks began goes out in the same turn. */
 	start_queued(s);
-	set_extra(s, extra, extra_count);
+	s3_loop_run_timer(s);
 	/* After a callback the caller has things to do. */
 	if (s->finished != finished)
 		timeout_ms = 0;
-	curl_multi_poll(s->multi, s->extra, extra_count,
-	    wait_ms(s, timeout_ms), NULL);
-	for (unsigned i = 0; i < extra_count; i++)
-		extra[i].revents = s->extra[i].revents;
+	s3_loop_poll(s, extra, extra_count, wait_ms(s, timeout_ms));
+	s->now_ms = clock_mono_ms();
+	reap(s);
 }
 
 void

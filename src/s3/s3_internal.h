@@ -148,13 +148,21 @@ struct s3 {
 	struct s3_list_of_requests spare;	/* request structs to reuse */
 	size_t	 pending;
 	uint64_t finished;	/* callbacks run */
-	struct curl_waitfd *extra;
-	unsigned extra_cap;
 	uint64_t now_ms;	/* of this turn */
 	uint64_t stall_check_ms;	/* next one */
 	int64_t	 skew_sec;	/* added to our clock when signing */
 	int64_t	 server_ahead_sec;	/* by the last Date */
 	bool	 body_ready;
+	/* s3_loop.c: what curl wants to be told of */
+	struct {
+		int	 wakeup_fd;
+		struct pollfd *fds;	/* curl's sockets */
+		unsigned fd_count;
+		unsigned fd_cap;
+		struct pollfd *all;	/* with the others, for one poll */
+		unsigned all_cap;
+		uint64_t timer_ms;	/* curl's; UINT64_MAX: none */
+	} loop;
 	struct s3_stats stats;
 };
 
@@ -174,6 +182,14 @@ int	 s3_answer_judge(struct s3_slot *, CURLcode, struct s3_xml *,
 	    unsigned *ret_flags, struct err *) MUST_USE;
 void	 s3_answer_reply(const struct s3_slot *, const struct s3_xml *,
 	    struct s3_reply *);
+
+/* s3_loop.c: curl's sockets and timer. */
+int	 s3_loop_init(struct s3 *, struct err *) MUST_USE;
+void	 s3_loop_release(struct s3 *);
+void	 s3_loop_run_timer(struct s3 *);
+/* Wait, and let curl act on its sockets. */
+void	 s3_loop_poll(struct s3 *, struct pollfd *extra, unsigned extra_count,
+	    int timeout_ms);
 
 /* s3_client.c: for s3_free: every callback that is due, with STOPPED. */
 void	 s3_stop_all(struct s3 *);

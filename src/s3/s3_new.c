@@ -126,7 +126,7 @@ make_multi(struct s3 *s, struct err *err)
 	curl_multi_setopt(s->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
 	curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS,
 	    (long)MIN(connections, (uint64_t)INFLIGHT_MAX));
-	return 0;
+	return s3_loop_init(s, err);
 }
 
 int
@@ -140,6 +140,7 @@ s3_new(struct s3 **ret, const struct s3_config *c, struct err *err)
 	if (check(c, err) == -1)
 		return -1;
 	s = xcalloc(1, sizeof(*s));
+	s->loop.wakeup_fd = -1;
 	copy_settings(s, c);
 	s->waiting_due_ms = UINT64_MAX;
 	s->now_ms = clock_mono_ms();
@@ -182,6 +183,7 @@ s3_free(struct s3 **sp)
 	free(s->slots);
 	if (s->multi != NULL)
 		curl_multi_cleanup(s->multi);
+	s3_loop_release(s);
 	if (s->global)
 		curl_global_cleanup();
 	for (size_t i = 0; i < s->endpoint_count; i++)
@@ -194,14 +196,7 @@ s3_free(struct s3 **sp)
 	free(s->storage_class);
 	free(s->sse);
 	free(s->kms_key);
-	free(s->extra);
 	free(s);
-}
-
-void
-s3_wakeup(struct s3 *s)
-{
-	curl_multi_wakeup(s->multi);
 }
 
 size_t

@@ -3,8 +3,11 @@
 #include "base/clock.h"
 
 #define HEAD_MAX	(256 * 1024)
-#define BUFFER_SIZE	(128L * 1024)	/* answers are read in such pieces */
-#define UPLOAD_SIZE	(256L * 1024)	/* large bodies are sent in such */
+/* Pieces in which bodies go out and come in. curl allocates the second for
+ * each transfer, so those that expect little get little. */
+#define UPLOAD_SIZE	(256L * 1024)
+#define GET_SIZE	(256L * 1024)
+#define ANSWER_SIZE	(16L * 1024)
 
 static void
 add_line(struct s3_slot *t, const char *name, struct str value, bool sign)
@@ -247,7 +250,6 @@ make_easy(struct s3_slot *t)
 		curl_easy_setopt(c, CURLOPT_CAINFO, s->ca_file);
 		curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
 	}
-	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, BUFFER_SIZE);
 	curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_SIZE);
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, t->curl_text);
 	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, s3_on_header);
@@ -289,6 +291,8 @@ set_mode(struct s3_slot *t, const struct s3_request *r)
 			curl_easy_setopt(c, CURLOPT_POST, 1L);
 		else if (mode == S3_MODE_STREAM)
 			curl_easy_setopt(c, CURLOPT_UPLOAD, 1L);
+		curl_easy_setopt(c, CURLOPT_BUFFERSIZE,
+		    mode == S3_MODE_READ ? GET_SIZE : ANSWER_SIZE);
 		t->mode = mode;
 	}
 	if (t->method != r->op->method) {
