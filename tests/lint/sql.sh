@@ -76,4 +76,21 @@ if [ "$plans" -ne $((names - 3)) ]; then
 	echo "lint-sql: $plans plans of $names statements" >&2
 	exit 1
 fi
-echo "lint-sql: $names statements"
+
+# The manual page names every view and its columns, and no other.
+page=man/datamover-catalog.5
+sqlite3 "$dir/db" "SELECT v.name || ' ' || c.name FROM sqlite_schema v,
+	pragma_table_info(v.name) c WHERE v.type = 'view' AND
+	v.name <> 'failure_log' ORDER BY 1" > "$dir/views"
+awk '
+	/^\.Ss / { view = $2 }
+	/^\.Sh / { view = "" }
+	/^\.It Sy / && view != "" { print view " " $3 }
+' "$page" | sort > "$dir/page"
+LC_ALL=C sort "$dir/views" > "$dir/views.s"
+LC_ALL=C sort "$dir/page" > "$dir/page.s"
+if ! diff "$dir/views.s" "$dir/page.s" >&2; then
+	echo "lint-sql: columns of the views <, of $page >" >&2
+	exit 1
+fi
+echo "lint-sql: $names statements, $(wc -l < "$dir/views") columns"
