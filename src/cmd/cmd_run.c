@@ -31,7 +31,6 @@ cmd_run(enum verb verb, run_fn *run, int argc, char **argv)
 	int status;
 
 	if (cmd_begin(&o, verb, argc, argv, &status)) {
-		conf_init(&c);
 		if (prepare(&o, &c, &err) == -1) {
 			status = summary_error(&o.job, &err);
 		} else {
