@@ -165,8 +165,11 @@ read_some(struct tree_file *f, uint64_t off, uint32_t len)
 	static char buf[4096];
 	struct seen s = { .n = 0 };
 
+	memset(buf, 0x55, sizeof(buf));
 	tree_file_read(f, off, len, buf, on_read, &s);
 	finish(&s);
+	for (size_t i = len; i < sizeof(buf); i++)
+		assert_int_equal(buf[i], 0x55);
 	return s;
 }
 
@@ -177,6 +180,7 @@ expect_whole(const struct seen *s)
 		fail_msg("%s", s->err.msg);
 	assert_int_equal(s->n, FILES);
 	assert_int_equal(s->bad, 0);
+	assert_int_equal(s->entry_err.kind, ERR_NONE);
 	for (int i = 0; i < FILES; i++)
 		assert_int_equal(s->each[i], 1);
 }
@@ -324,6 +328,10 @@ test_mount_errors(void **state UNUSED)
 	fake.getattr_status = 10008;
 	assert_int_equal(try_open(&err), -1);
 	assert_int_equal(err.kind, ERR_UNREACHABLE);
+	fake.getattr_status = 0;
+	fake.root_stale = true;
+	assert_int_equal(try_open(&err), -1);
+	assert_int_equal(err.kind, ERR_UNREACHABLE);
 	assert_null(tree);
 }
 
@@ -368,9 +376,9 @@ test_stale(void **state UNUSED)
 	nameless = tree_file_open(tree, &s.fh, STR(""));
 	assert_int_equal(read_some(f, 0, 10).err.kind, ERR_NONE);
 	fake.generation = 1;
-	fake.lookups = 0;
+	fake.lookups = fake.getattrs = 0;
 	assert_int_equal(read_some(nameless, 0, 10).err.kind, ERR_GONE);
-	assert_int_equal(fake.lookups, 0);
+	assert_int_equal(fake.lookups + fake.getattrs, 0);
 	assert_int_equal(read_some(f, 0, 10).err.kind, ERR_NONE);
 	assert_int_equal(fake.lookups, 1);
 	/* The new handle is remembered. */
