@@ -32,7 +32,7 @@
 #include "tree/walk.h"
 
 enum nfs_proc {
-	NFS_MNT = 0,		/* v3, on the mount connection: name is the path */
+	NFS_MNT = 0,		/* v3, on the mount connection; name: path */
 	NFS_EXPORTS,		/* the same: is name among them? */
 	NFS_ROOT,		/* v4: the root of the server */
 	NFS_FSINFO,

@@ -120,8 +120,8 @@ static int
 send_mnt(struct rpc_context *rpc, struct nfs_call *call)
 {
 	/* name is the share, a C string. */
-	return rpc_mount3_mnt_async(rpc, on_mnt, (char *)(uintptr_t)call->name.p,
-	    call);
+	return rpc_mount3_mnt_async(rpc, on_mnt,
+	    (char *)(uintptr_t)call->name.p, call);
 }
 
 static void

@@ -222,9 +222,10 @@ list_open(struct posix *p, struct job *j, struct err *err)
 	if (j->dir != NULL)
 		return 0;
 	if (!tree_path_valid(j->path))
-		return err_set(err, ERR_INVALID, 0, "list: " PATH_INVALID);
-	fd = below_open(&p->below, j->path.p, O_RDONLY | O_DIRECTORY | O_NONBLOCK,
-	    false);
+		return err_set(err, ERR_INVALID, 0,
+		    "list: " PATH_INVALID);
+	fd = below_open(&p->below, j->path.p,
+	    O_RDONLY | O_DIRECTORY | O_NONBLOCK, false);
 	if (fd == -1)
 		return errno_err(err, "list");
 	j->dir = fdopendir(fd);
@@ -307,8 +308,10 @@ file_open(struct posix *p, struct posix_file *f, struct err *err)
 	if (f->fd != -1)
 		return 0;
 	if (!tree_path_valid((struct str){ f->path, f->path_len }))
-		return err_set(err, ERR_INVALID, 0, "open: " PATH_INVALID);
-	fd = below_open(&p->below, f->path, O_RDONLY | O_NONBLOCK | O_NOCTTY, false);
+		return err_set(err, ERR_INVALID, 0,
+		    "open: " PATH_INVALID);
+	fd = below_open(&p->below, f->path,
+	    O_RDONLY | O_NONBLOCK | O_NOCTTY, false);
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return errno_err(err, "open");
 	if (!S_ISREG(st.st_mode))
