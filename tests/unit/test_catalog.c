@@ -274,6 +274,76 @@ outcomes_count(void **state)
 	assert_string_equal(k->closing.failures[0].path, "srv/vol/long");
 }
 
+static void
+first_result_wins(void **state)
+{
+	struct kit *k = *state;
+	struct results *r;
+	struct dir_page *p;
+	struct lease *l;
+
+	kit_open(k);
+	kit_begin(k);
+	p = kit_page(kit_take(k, "srv/vol"), true);
+	kit_entry(p, PAGE_NEW, 0, "srv/vol/a", kit_attrs(10, 1));
+	kit_entry(p, PAGE_NEW, 0, "srv/vol/b", kit_attrs(10, 1));
+	catalog_put_page(k->c, p);
+	l = kit_lease(k, 10);
+	for (int i = 0; i < 2; i++) {
+		r = kit_results(l);
+		kit_result(r, &l->items[0], i == 0 ? OUTCOME_MOVED :
+		    OUTCOME_FAILED);
+		catalog_put_results(k->c, r);
+	}
+	r = kit_results(l);
+	kit_result(r, &l->items[1], OUTCOME_MOVED);
+	r->epoch++;		/* the master gave it to another */
+	catalog_put_results(k->c, r);
+	lease_free(&l);
+	kit_end(k, RUN_COMPLETE);
+	assert_true(k->closing.closes);
+	assert_int_equal(k->closing.totals.moved, 2);
+	assert_int_equal(k->closing.totals.failed, 0);
+}
+
+static void
+count_unseen(void *arg, int64_t object)
+{
+	int64_t *sum = arg;
+
+	*sum = *sum * 1000 + object;
+}
+
+/* What the crawl put itself is not gone, committed or not. */
+static void
+unseen_are_older_than_the_run(void **state)
+{
+	struct kit *k = *state;
+	struct idset seen;
+	struct known known;
+	struct err err = ERR_INIT;
+	struct dir_page *p;
+	int64_t dir, sum = 0;
+
+	kit_open(k);
+	fill(k);
+	kit_begin(k);
+	dir = kit_take(k, "srv/vol");
+	p = kit_page(dir, false);
+	kit_entry(p, PAGE_NEW, 0, "srv/vol/z", kit_attrs(10, 1));
+	catalog_put_page(k->c, p);
+	kit_flush(k, 1);
+	assert_int_equal(kit_find(k, "srv/vol/z", &known), 1);
+	idset_init(&seen);
+	assert_int_equal(kit_find(k, "srv/vol/a", &known), 1);
+	idset_add(&seen, known.object);
+	assert_int_equal(catalog_unseen(k->reader, dir, &seen, count_unseen,
+	    &sum, &err), 0);
+	idset_release(&seen);
+	assert_int_equal(kit_find(k, "srv/vol/b", &known), 1);
+	assert_int_equal(sum, known.object);
+}
+
 /* What was not settled can't end as complete. */
 static void
 complete_needs_all(void **state)
@@ -651,6 +721,8 @@ main(void)
 		T(subtree_goes_and_comes_back),
 		T(unread_is_not_gone),
 		T(outcomes_count),
+		T(first_result_wins),
+		T(unseen_are_older_than_the_run),
 		T(complete_needs_all),
 		T(leases_are_bounded),
 		T(read_newer_than_crawled),

@@ -85,7 +85,7 @@ make_world(struct world *w, struct kit *k, uint64_t seed)
 		struct file *f = &w->file[i];
 
 		f->dir = (int)below(w, DIRS);
-		snprintf(f->path, sizeof(f->path), "%s/f%d",
+		snprintf(f->path, sizeof(f->path), "%.59s/f%d",
 		    w->dir[f->dir].path, i);
 		f->exists = below(w, 4) != 0;
 		f->version = 1;
