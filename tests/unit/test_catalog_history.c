@@ -67,6 +67,15 @@ file_exists(const struct world *w, const struct file *f)
 }
 
 static void
+set_path(char *out, size_t size, const char *dir, char kind, int i)
+{
+	AUTOFREE char *path = xasprintf("%s/%c%d", dir, kind, i);
+
+	assert_true(strlen(path) < size);
+	memcpy(out, path, strlen(path) + 1);
+}
+
+static void
 make_world(struct world *w, struct kit *k, uint64_t seed)
 {
 	memset(w, 0, sizeof(*w));
@@ -77,16 +86,16 @@ make_world(struct world *w, struct kit *k, uint64_t seed)
 	for (int i = 1; i < DIRS; i++) {
 		int up = (i - 1) / 3;
 
-		snprintf(w->dir[i].path, sizeof(w->dir[i].path), "%.40s/d%d",
-		    w->dir[up].path, i);
+		set_path(w->dir[i].path, sizeof(w->dir[i].path),
+		    w->dir[up].path, 'd', i);
 		w->dir[i].exists = true;
 	}
 	for (int i = 0; i < FILES; i++) {
 		struct file *f = &w->file[i];
 
 		f->dir = (int)below(w, DIRS);
-		snprintf(f->path, sizeof(f->path), "%.59s/f%d",
-		    w->dir[f->dir].path, i);
+		set_path(f->path, sizeof(f->path), w->dir[f->dir].path, 'f',
+		    i);
 		f->exists = below(w, 4) != 0;
 		f->version = 1;
 	}
