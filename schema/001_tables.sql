@@ -77,9 +77,11 @@ CREATE TABLE dir (
 
 -- Directories that this crawl has still to read. The row goes in the
 -- transaction that writes the last page of the directory, so that one that
--- was cut is read again. started: some of its pages are written.
+-- was cut is read again. started: some of its pages are written. An id is
+-- never used twice: rows are handed out in the order of their ids, and one
+-- that came below the last would wait for ever.
 CREATE TABLE frontier (
-	id INTEGER PRIMARY KEY,
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
 	dir INTEGER NOT NULL UNIQUE,
 	fh BLOB,
 	started INTEGER NOT NULL DEFAULT 0

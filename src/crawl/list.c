@@ -6,7 +6,6 @@
 #include "model/key.h"
 
 #define LOOKUPS_MAX	32
-#define LINE_MAX_BYTES	(16 * KIB)
 
 struct lister {
 	struct crawler *w;
@@ -143,9 +142,9 @@ next_line(struct lister *l)
 		l->eof = true;
 		return;
 	}
-	while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
+	if (len > 0 && line[len - 1] == '\n')
 		len--;
-	if (len > 0 && (size_t)len <= LINE_MAX_BYTES)
+	if (len > 0)
 		want(l, (struct str){ line, (size_t)len });
 }
 

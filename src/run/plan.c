@@ -157,6 +157,8 @@ answered(void *arg, const struct s3_reply *r UNUSED, const struct err *err)
 {
 	struct answer *a = arg;
 
+	if (a->done)
+		return;		/* given up; s3_free says so too */
 	a->done = true;
 	a->ok = err == NULL;
 	if (err != NULL)
@@ -190,13 +192,19 @@ plan_check_s3(const struct conf *c, struct err *err)
 		}
 		s3_wait(s3, NULL, 0, 500);
 	}
-	if (!a.done)
+	if (!a.done) {
+		a.done = true;
 		err_set(&a.err, ERR_UNREACHABLE, 0, "no answer for %d s",
 		    START_LIMIT_MS / 1000);
+	}
 	s3_free(&s3);
 	if (a.ok)
 		return 0;
 	*err = a.err;
+	/* The answer to HEAD has no body that would tell more. */
+	if (err->kind == ERR_DENIED)
+		err_set(err, ERR_DENIED, err->code, "refused (HTTP 403): the "
+		    "credentials are wrong, or have no right to this bucket");
 	return err_wrap(err, "S3 %s, bucket %s", sc.endpoints[0], sc.bucket);
 }
 

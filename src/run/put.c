@@ -167,7 +167,8 @@ finish(struct master *m, uint64_t start_ms, struct err *err)
 	    RUN_INTERRUPTED : RUN_COMPLETE;
 	struct run_closing closing;
 	struct summary s = { .op = OP_PUT, .dryrun = m->job->dryrun,
-	    .interrupted = end != RUN_COMPLETE, .run = m->run.run };
+	    .interrupted = end == RUN_INTERRUPTED, .run = m->run.run,
+	    .crawl = m->run.crawl };
 	double seconds;
 
 	memset(&closing, 0, sizeof(closing));

@@ -34,42 +34,22 @@ intent(struct transfer *t)
 {
 	alloc_have(t);
 	t->upload_noted = true;
+	t->intent_sec = s3_server_time(t->w->s3);
 	t->calls++;
 	worker_note(t, NOTE_INTENT);
 }
 
-static void
-created(void *arg, const struct s3_reply *r, const struct err *err)
-{
-	struct transfer *t = arg;
+/* --- uploads that were perhaps begun --- */
 
-	t->calls--;
-	if (err == NULL) {
-		t->upload_id = xstrndup(r->upload_id.p, r->upload_id.len);
-		worker_note(t, NOTE_CREATED);
-	}
-	if (t->broken)
-		return;
-	if (err != NULL)
-		transfer_s3_fault(t, err);
+/* All are aborted: what was held up by them goes on. */
+static void
+orphans_over(struct transfer *t)
+{
+	if (t->upload_id == NULL)
+		intent(t);
 	else
 		t->phase = PHASE_MOVING;
 }
-
-void
-multipart_noted(struct transfer *t)
-{
-	struct s3_meta meta = transfer_meta(t);
-
-	t->calls--;
-	if (t->broken)
-		return;
-	t->calls++;
-	s3_mpu_create(t->w->s3, t->key, &meta, created, t);
-}
-
-/* --- uploads that were perhaps begun --- */
-
 
 static void
 orphan_aborted(void *arg, const struct s3_reply *r UNUSED,
@@ -83,10 +63,11 @@ orphan_aborted(void *arg, const struct s3_reply *r UNUSED,
 	if (err != NULL && err->kind != ERR_GONE)
 		transfer_s3_fault(t, err);
 	else if (t->calls == 0)
-		intent(t);
+		orphans_over(t);
 }
 
-/* Only uploads of this very key that began after our intent are ours. */
+/* Only uploads of this very key that began after our intent are ours; the one
+ * whose id we know is no orphan. */
 static void
 orphans_listed(void *arg, const struct s3_reply *r, const struct err *err)
 {
@@ -103,14 +84,57 @@ orphans_listed(void *arg, const struct s3_reply *r, const struct err *err)
 		const struct s3_upload *u = &r->uploads[i];
 
 		if (!str_eq(u->key, t->key) ||
-		    u->initiated_sec < t->item->upload_intent_sec)
+		    u->initiated_sec < t->intent_sec ||
+		    (t->upload_id != NULL &&
+		    str_eq(u->upload_id, str_of(t->upload_id))))
 			continue;
 		t->calls++;
 		s3_mpu_abort(t->w->s3, t->key, u->upload_id, orphan_aborted,
 		    t);
 	}
 	if (t->calls == 0)
-		intent(t);
+		orphans_over(t);
+}
+
+static void
+abort_orphans(struct transfer *t)
+{
+	struct str none = STR("");
+
+	t->calls++;
+	s3_mpu_list(t->w->s3, t->key, none, none, orphans_listed, t);
+}
+
+static void
+created(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct transfer *t = arg;
+
+	t->calls--;
+	if (err == NULL) {
+		t->upload_id = xstrndup(r->upload_id.p, r->upload_id.len);
+		worker_note(t, NOTE_CREATED);
+	}
+	if (t->broken)
+		return;
+	if (err != NULL)
+		transfer_s3_fault(t, err);
+	else if (r->attempts > 1)
+		abort_orphans(t);	/* an answer may have been lost */
+	else
+		t->phase = PHASE_MOVING;
+}
+
+void
+multipart_noted(struct transfer *t)
+{
+	struct s3_meta meta = transfer_meta(t);
+
+	t->calls--;
+	if (t->broken)
+		return;
+	t->calls++;
+	s3_mpu_create(t->w->s3, t->key, &meta, created, t);
 }
 
 /* --- an upload that is known --- */
@@ -169,16 +193,14 @@ ask_parts(struct transfer *t, unsigned marker)
 void
 multipart_ask(struct transfer *t)
 {
-	struct str none = STR("");
-
 	if (t->upload_id != NULL && t->have != NULL) {
 		t->phase = PHASE_MOVING;	/* begun in this run */
 	} else if (t->upload_id != NULL) {
 		alloc_have(t);
 		ask_parts(t, 0);
 	} else if (t->item->upload_intent_sec > 0 && !t->upload_noted) {
-		t->calls++;
-		s3_mpu_list(t->w->s3, t->key, none, none, orphans_listed, t);
+		t->intent_sec = t->item->upload_intent_sec;
+		abort_orphans(t);
 	} else {
 		intent(t);
 	}

@@ -289,7 +289,7 @@ transfer_s3_fault(struct transfer *t, const struct err *err)
 		return;
 	}
 	t->err = *err;
-	if (err->kind == ERR_CORRUPT && ++t->tries < CORRUPT_MAX)
+	if (err->kind == ERR_CORRUPT && ++t->corrupt < CORRUPT_MAX)
 		again_later(t);
 	else
 		transfer_end(t, OUTCOME_FAILED);

@@ -89,7 +89,7 @@ worker_note(struct transfer *t, enum xfer_note_event event)
 	n->event = event;
 	n->object = t->item->object;
 	n->upload_id = t->upload_id == NULL ? NULL : xstrdup(t->upload_id);
-	n->server_sec = s3_server_time(t->w->s3);
+	n->server_sec = t->intent_sec;
 	n->part_size = t->plan.part_size;
 	n->worker = t->w->index;
 	if (!mailbox_put(t->w->e->c.up, &n->mail))

@@ -82,6 +82,7 @@ struct transfer {
 	enum outcome outcome;
 	unsigned changes;	/* times the file changed under us */
 	unsigned tries;		/* after faults that pass */
+	unsigned corrupt;	/* sendings that arrived wrong */
 	uint64_t fault_ms;	/* since when they come without a success */
 	uint64_t resume_at_ms;	/* not before */
 	struct err err;
@@ -94,6 +95,7 @@ struct transfer {
 	/* multipart */
 	char	*upload_id;
 	bool	 upload_noted;	/* a row of it is in the catalog */
+	int64_t	 intent_sec;	/* S3's clock, before it was created */
 	uint8_t	*part_md5s;	/* plan.count * 16 */
 	uint8_t	*have;		/* one flag a part: the server has it */
 	uint8_t	*have_md5s;
