@@ -1,7 +1,7 @@
 """The system tests: run.sh [BUILD] [--list] [--keep] [NAME...]
 
 BUILD is the directory of the build that is tested (build). A NAME chooses the
-tests whose name has it in it. One nfs-ganesha and one radosgw serve all
+tests whose file or name has it in it. One nfs-ganesha and one radosgw serve all
 tests; each test is a process of its own with its own directory, export,
 bucket, catalog and time limit, and may be run alone. --keep leaves the
 directories of the tests that fail.
@@ -134,6 +134,10 @@ def run_one(function, world, keep):
     return status
 
 
+def full_name(function):
+    return "%s.%s" % (function.__module__, function.__name__)
+
+
 def choose(arguments):
     build = os.path.join(TOP, "build")
     names = []
@@ -146,7 +150,7 @@ def choose(arguments):
     chosen = [
         f
         for f in tests()
-        if not names or any(n in f.__name__ for n in names)
+        if not names or any(n in full_name(f) for n in names)
     ]
     return build, chosen
 

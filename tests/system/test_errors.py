@@ -54,7 +54,7 @@ def test_unknown_json_key(t):
     t.config = os.path.join(t.dir, "config.json")
     with open(t.config, "w") as f:
         f.write('{\n  "master": {\n    "wrokers": 1\n  }\n}\n')
-    t.run("PUT", expect=2).says("config.json:3", "wrokers")
+    t.run("PUT", expect=2).says("config.json", "master.wrokers")
 
 
 def test_broken_json(t):

@@ -241,9 +241,10 @@ def test_storage_class_and_sse(t):
 
 
 def test_bwlimit(t):
-    t.random_file("a", 6 * MIB)
-    result = t.put("--bwlimit", "2M", moved=1)
-    assert result.seconds > 1.5, "6 MiB at 2 MiB/s in %.1f s" % result.seconds
+    t.random_file("a", 32 * MIB)
+    result = t.put("--bwlimit", "8M", moved=1)
+    # The first part goes out at once, the rest has to wait.
+    assert result.seconds > 2.5, "32 MiB at 8 MiB/s in %.1f s" % result.seconds
     t.same()
 
 
