@@ -12,7 +12,7 @@ s3_answer_clear(struct s3_slot *t)
 	t->status = 0;
 	t->etag[0] = t->region[0] = t->curl_text[0] = '\0';
 	buf_clear(&t->version_id);
-	t->has_date = t->has_length = t->chunked = t->has_modified =
+	t->head_whole = t->has_date = t->has_length = t->chunked = t->has_modified =
 	    t->has_range = t->range_checked = false;
 	memset(&t->meta, 0, sizeof(t->meta));
 	buf_clear(&t->answer);
@@ -122,7 +122,11 @@ s3_on_header(char *data, size_t size, size_t count, void *arg)
 		see_status(t, s);
 		return all;
 	}
-	colon = s.len == 0 ? NULL : memchr(s.p, ':', s.len);
+	if (s.len == 0) {
+		t->head_whole = true;
+		return all;
+	}
+	colon = memchr(s.p, ':', s.len);
 	if (colon == NULL)
 		return all;
 	name = (struct str){ s.p, (size_t)(colon - s.p) };
@@ -349,6 +353,12 @@ s3_answer_judge(struct s3_slot *t, CURLcode code, struct s3_xml *x,
 		    clock_wall_ns() / 1000000000;
 	if (code != CURLE_OK)
 		return judge_curl(t, code, flags, err);
+	/* To curl, a connection that ends among the headers ends them. */
+	if (!t->head_whole) {
+		*flags = S3_FAULT_RETRY;
+		return err_set(err, ERR_RETRY, t->status,
+		    "HTTP %d, cut short", t->status);
+	}
 	if (t->status == 200 || t->status == 204 || t->status == 206)
 		return judge_success(t, x, flags, err);
 	/* A body that is no XML, as of a proxy, leaves the status. */

@@ -98,6 +98,7 @@ struct s3_slot {
 	char	 etag[72];
 	struct buf version_id;
 	char	 region[40];
+	bool	 head_whole;	/* the empty line has come */
 	bool	 has_date, has_length, chunked, has_modified, has_range;
 	int64_t	 date_sec;
 	int64_t	 modified_sec;

@@ -206,6 +206,9 @@ prepare(struct s3_slot *t, struct s3_request *r, struct err *err)
 	buf_clear(&t->head);
 	buf_addstr(&t->head, e->base);
 	buf_add(&t->head, r->path.data, r->path.len);
+	/* With the bucket in the host name, that is the bucket's path. */
+	if (t->head.len == path)
+		buf_addch(&t->head, '/');
 	signed_path.len = t->head.len - path;
 	if (r->query.len > 0) {
 		buf_addch(&t->head, '?');

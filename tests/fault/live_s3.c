@@ -2,9 +2,9 @@
  * Run the S3 client against a real server and say "N passed, N failed".
  *
  * From the environment: S3_ENDPOINT, S3_BUCKET (there already), S3_KEY,
- * S3_SECRET. With S3_TLS_ENDPOINT and S3_CA also over TLS; with S3_STOP and
- * S3_START (shell commands) the server goes away and comes back in the
- * middle. "live_s3 load COUNT SIZE INFLIGHT" measures the processor time of
+ * S3_SECRET. With S3_TLS_ENDPOINT and S3_CA also over TLS; with S3_HOST_ENDPOINT
+ * also with the bucket in the host name; with S3_STOP and S3_START (shell
+ * commands) the server goes away and comes back in the middle. "live_s3 load COUNT SIZE INFLIGHT" measures the processor time of
  * small PUTs instead.
  */
 #include <inttypes.h>
@@ -652,6 +652,24 @@ test_tls(struct s3_config c)
 	s3_free(&s);
 }
 
+/* The bucket in the host name. */
+static void
+test_host_style(struct s3_config c)
+{
+	const char *endpoint = env("S3_HOST_ENDPOINT");
+	struct s3 *s;
+
+	if (endpoint == NULL)
+		return;
+	c.endpoints = &endpoint;
+	c.path_style = false;
+	s = make(&c);
+	test_object(s, "with the bucket in the host name");
+	test_odd_keys(s);
+	test_multipart(s);
+	s3_free(&s);
+}
+
 static void
 test_stop(struct s3_config c)
 {
@@ -766,6 +784,7 @@ main(int argc, char **argv)
 	test_denied(c);
 	test_refused(c);
 	test_tls(c);
+	test_host_style(c);
 	test_stop(c);
 	test_restart(c);
 	printf("%u passed, %u failed\n", passed, failed);

@@ -1,0 +1,855 @@
+/*
+ * The client against a server that follows a script: it reads a request,
+ * notes it, and answers with the next bytes of the script, good or not. One
+ * connection at a time.
+ */
+#include <pthread.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "s3/s3.h"
+
+#define SECRET	"very+secret/key"
+#define TOKEN	"a-session-token"
+/* Answers that end the connection, give none, or keep still. */
+#define CLOSE	"\001"
+#define NOTHING	"\002"
+#define SILENT	"\003"
+#define OK_PUT	"HTTP/1.1 200 OK\r\nETag: \"e1\"\r\nContent-Length: 0\r\n\r\n"
+#define BODY(status, headers, len, body) \
+	"HTTP/1.1 " status "\r\n" headers "Content-Length: " len \
+	"\r\n\r\n" body
+#define ERROR_503 BODY("503 Slow", "", "38", \
+	"<Error><Code>SlowDown</Code></Error>\n\n")
+
+struct server {
+	int	 listen_fd;
+	char	 url[64];
+	pthread_t thread;
+	const char *const *script;	/* ends with NULL */
+	pthread_mutex_t lock;	/* of what follows */
+	struct buf requests;	/* heads and bodies, one after another */
+	unsigned count;
+};
+
+/* Read one request: its head and the body that content-length tells of. */
+static bool
+read_request(struct server *v, int fd)
+{
+	size_t from = v->requests.len, head = 0, body = 0;
+	char data[65536];
+
+	/* Only this thread writes it: it may read without the lock. */
+	for (;;) {
+		const char *end = v->requests.len == from ? NULL :
+		    strstr(v->requests.data + from, "\r\n\r\n");
+		const char *len;
+		ssize_t n;
+
+		if (end != NULL && head == 0) {
+			head = (size_t)(end + 4 - v->requests.data) - from;
+			len = strcasestr(v->requests.data + from,
+			    "content-length: ");
+			if (len != NULL && len < end)
+				body = strtoul(len + 16, NULL, 10);
+		}
+		if (head > 0 && v->requests.len - from >= head + body)
+			return true;
+		n = read(fd, data, sizeof(data));
+		if (n <= 0)
+			return false;
+		pthread_mutex_lock(&v->lock);
+		buf_add(&v->requests, data, (size_t)n);
+		pthread_mutex_unlock(&v->lock);
+	}
+}
+
+static bool
+answer(int fd, const char *reply)
+{
+	size_t len = strlen(reply);
+	bool close_after = len > 0 && reply[len - 1] == CLOSE[0];
+	char c;
+
+	if (strcmp(reply, NOTHING) == 0)
+		return false;
+	if (strcmp(reply, SILENT) == 0)
+		return read(fd, &c, 1) > 0;
+	if (close_after)
+		len--;
+	while (len > 0) {
+		ssize_t n = send(fd, reply, len, MSG_NOSIGNAL);
+
+		if (n <= 0)
+			return false;
+		reply += n;
+		len -= (size_t)n;
+	}
+	return !close_after;
+}
+
+static void *
+serve(void *arg)
+{
+	struct server *v = arg;
+
+	while (*v->script != NULL) {
+		int fd = accept(v->listen_fd, NULL, NULL);
+
+		if (fd == -1)
+			return NULL;
+		while (*v->script != NULL && read_request(v, fd)) {
+			pthread_mutex_lock(&v->lock);
+			v->count++;
+			pthread_mutex_unlock(&v->lock);
+			if (!answer(fd, *v->script++))
+				break;
+		}
+		close(fd);
+	}
+	return NULL;
+}
+
+static void
+server_start(struct server *v, const char *const *script)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(a);
+
+	memset(v, 0, sizeof(*v));
+	buf_init(&v->requests, 64 * MIB);
+	pthread_mutex_init(&v->lock, NULL);
+	v->script = script;
+	v->listen_fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_not_equal(v->listen_fd, -1);
+	assert_int_equal(bind(v->listen_fd, (struct sockaddr *)&a, len), 0);
+	assert_int_equal(listen(v->listen_fd, 16), 0);
+	assert_int_equal(getsockname(v->listen_fd, (struct sockaddr *)&a,
+	    &len), 0);
+	snprintf(v->url, sizeof(v->url), "http://127.0.0.1:%u",
+	    ntohs(a.sin_port));
+	assert_int_equal(pthread_create(&v->thread, NULL, serve, v), 0);
+}
+
+/* What was asked so far; the answers to it have come. */
+static const char *
+asked(struct server *v)
+{
+	const char *text;
+
+	pthread_mutex_lock(&v->lock);
+	text = v->requests.data == NULL ? "" : v->requests.data;
+	pthread_mutex_unlock(&v->lock);
+	return text;
+}
+
+/* The script is over, or nobody asks for the rest of it. */
+static void
+server_stop(struct server *v)
+{
+	shutdown(v->listen_fd, SHUT_RDWR);
+	pthread_join(v->thread, NULL);
+	close(v->listen_fd);
+	buf_release(&v->requests);
+}
+
+struct got {
+	unsigned calls;
+	struct err err;
+	int	 status;
+	unsigned attempts;
+	char	 etag[72];
+	uint64_t size;
+	size_t	 listed;
+	struct buf body;
+	bool	 refuse;	/* the body's bytes */
+};
+
+static void
+on_done(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct got *g = arg;
+
+	g->calls++;
+	if (err != NULL)
+		g->err = *err;
+	g->status = r->status;
+	g->attempts = r->attempts;
+	memcpy(g->etag, r->etag, sizeof(g->etag));
+	g->size = r->size;
+	g->listed = r->listed_count;
+}
+
+static bool
+on_data(void *arg, const void *p, size_t len)
+{
+	struct got *g = arg;
+
+	buf_add(&g->body, p, len);
+	return !g->refuse;
+}
+
+/* One test: a server with its script, a client, what a request brought. */
+struct fixture {
+	struct server v;
+	struct s3_config c;
+	const char *endpoint;
+	struct s3 *s;
+	struct got g;
+};
+
+static void
+start(struct fixture *f, const char *const *script)
+{
+	struct err err = ERR_INIT;
+
+	server_start(&f->v, script);
+	f->endpoint = f->v.url;
+	f->c.endpoints = &f->endpoint;
+	f->c.endpoint_count = 1;
+	f->c.bucket = "bkt";
+	f->c.access_key = "AK";
+	f->c.secret_key = SECRET;
+	f->c.session_token = TOKEN;
+	if (f->c.max_inflight == 0)
+		f->c.max_inflight = 1;
+	if (f->c.retry_for_ms == 0)
+		f->c.retry_for_ms = 60000;
+	f->c.seed = 3;
+	buf_init(&f->g.body, MIB);
+	if (s3_new(&f->s, &f->c, &err) == -1)
+		fail_msg("%s", err.msg);
+}
+
+static void
+finish(struct fixture *f)
+{
+	/* Nothing that is for us alone went over the wire or into an error. */
+	assert_null(strstr(asked(&f->v), SECRET));
+	assert_null(strstr(f->g.err.msg, SECRET));
+	assert_null(strstr(f->g.err.msg, TOKEN));
+	s3_free(&f->s);
+	server_stop(&f->v);
+	buf_release(&f->g.body);
+}
+
+static void
+run(struct fixture *f)
+{
+	while (s3_pending(f->s) > 0)
+		s3_wait(f->s, NULL, 0, 1000);
+	assert_int_equal(f->g.calls, 1);
+}
+
+static void
+good(struct fixture *f, unsigned attempts)
+{
+	run(f);
+	if (f->g.err.kind != ERR_NONE)
+		fail_msg("%s", f->g.err.msg);
+	assert_int_equal(f->g.attempts, attempts);
+}
+
+static void
+bad(struct fixture *f, enum err_kind kind, const char *text)
+{
+	run(f);
+	if (f->g.err.kind != kind || strstr(f->g.err.msg, text) == NULL)
+		fail_msg("%s: %s", err_kind_name(f->g.err.kind),
+		    f->g.err.msg);
+}
+
+#define FIXTURE(f, ...) \
+	const char *const script[] = { __VA_ARGS__, NULL }; \
+	struct fixture f = { .s = NULL }; \
+	start(&f, script)
+
+static const struct s3_body hello = { .data = "hello", .len = 5 };
+
+static void
+test_request(void **state)
+{
+	static const uint8_t md5[16] = { 0x5d, 0x41, 0x40, 0x2a, 0xbc, 0x4b,
+	    0x2a, 0x76, 0xb9, 0x71, 0x9d, 0x91, 0x10, 0x17, 0xc5, 0x92 };
+	struct s3_body body = hello;
+	FIXTURE(f, OK_PUT);
+
+	(void)state;
+	body.md5 = md5;
+	s3_put(f.s, STR("../a//b\n%25+ \303\274"), &body,
+	    &(struct s3_meta){ .mtime_ns = 5, .mode = 0644 }, on_done, &f.g);
+	/* Never from inside the call. */
+	assert_int_equal(f.g.calls, 0);
+	good(&f, 1);
+	assert_string_equal(f.g.etag, "e1");
+	assert_true(str_starts(str_of(asked(&f.v)), STR(
+	    "PUT /bkt/../a//b%0A%2525%2B%20%C3%BC HTTP/1.1\r\n")));
+	assert_non_null(strstr(asked(&f.v),
+	    "content-md5: XUFAKrxLKna5cZ2REBfFkg=="));
+	assert_non_null(strstr(asked(&f.v),
+	    "x-amz-content-sha256: UNSIGNED-PAYLOAD"));
+	assert_non_null(strstr(asked(&f.v),
+	    "x-amz-meta-file-mtime: 5ns"));
+	assert_non_null(strstr(asked(&f.v),
+	    "x-amz-security-token: " TOKEN));
+	assert_non_null(strstr(asked(&f.v), "Authorization: AWS4-"));
+	assert_non_null(strstr(asked(&f.v), "\r\n\r\nhello"));
+	assert_null(strcasestr(asked(&f.v), "expect"));
+	finish(&f);
+}
+
+static void
+test_object_headers(void **state)
+{
+	struct fixture f = { .s = NULL };
+	const char *const script[] = { OK_PUT, OK_PUT, NULL };
+	const char *part;
+
+	(void)state;
+	f.c.storage_class = "GLACIER";
+	f.c.sse = "aws:kms:my-key";
+	f.c.sign_payload = true;
+	start(&f, script);
+	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+	good(&f, 1);
+	assert_non_null(strstr(asked(&f.v),
+	    "x-amz-storage-class: GLACIER"));
+	assert_non_null(strstr(asked(&f.v),
+	    "x-amz-server-side-encryption: aws:kms\r"));
+	assert_non_null(strstr(asked(&f.v),
+	    "x-amz-server-side-encryption-aws-kms-key-id: my-key\r"));
+	assert_non_null(strstr(asked(&f.v), "x-amz-content-sha256: "
+	    "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+	    ));
+	/* A part inherits them. */
+	f.g.calls = 0;
+	s3_mpu_part(f.s, STR("k"), STR("u&1"), 7, &hello, on_done, &f.g);
+	good(&f, 1);
+	part = strstr(asked(&f.v),
+	    "PUT /bkt/k?partNumber=7&uploadId=u%261 HTTP/1.1\r\n");
+	assert_non_null(part);
+	assert_null(strstr(part, "x-amz-storage-class"));
+	finish(&f);
+}
+
+static void
+test_retries(void **state)
+{
+	struct s3_stats stats;
+	FIXTURE(f, BODY("500 Oops", "", "0", ""), NOTHING,
+	    "this is not HTTP\r\n\r\n" CLOSE, BODY("503 Slow", "", "0", ""),
+	    BODY("408 Late", "", "0", ""), "HTTP/1.1 200 OK\r\nETag" CLOSE,
+	    ERROR_503, OK_PUT);
+
+	(void)state;
+	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+	/* A kept connection that ends without an answer is curl's to retry. */
+	good(&f, 7);
+	assert_non_null(asked(&f.v));
+	assert_int_equal(f.v.count, 8);
+	s3_stats(f.s, &stats);
+	assert_int_equal(stats.requests, 7);
+	assert_int_equal(stats.retries, 6);
+	assert_int_equal(stats.slowdowns, 2);
+	finish(&f);
+}
+
+static void
+test_window(void **state)
+{
+	struct fixture f = { .s = NULL };
+	const char *const script[] = { ERROR_503, OK_PUT, NULL };
+	struct s3_stats stats;
+
+	(void)state;
+	f.c.max_inflight = 8;
+	start(&f, script);
+	assert_int_equal(s3_room(f.s), 8);
+	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+	assert_int_equal(s3_room(f.s), 7);
+	good(&f, 2);
+	s3_stats(f.s, &stats);
+	assert_int_equal(stats.window, 4);
+	assert_int_equal(s3_room(f.s), 4);
+	finish(&f);
+}
+
+static void
+test_gives_up(void **state)
+{
+	struct fixture f = { .s = NULL };
+	const char *const script[] = { ERROR_503, ERROR_503, ERROR_503,
+	    ERROR_503, ERROR_503, ERROR_503, ERROR_503, ERROR_503, NULL };
+
+	(void)state;
+	f.c.retry_for_ms = 1;
+	start(&f, script);
+	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+	bad(&f, ERR_RETRY, "attempts: HTTP 503 SlowDown");
+	assert_true(str_starts(str_of(f.g.err.msg),
+	    STR("put: gave up after ")));
+	assert_true(f.g.attempts > 1);
+	assert_int_equal(f.g.err.code, 503);
+	finish(&f);
+}
+
+/* What can't get better is tried once. */
+static void
+test_final(void **state)
+{
+	FIXTURE(f, BODY("403 No", "", "89", "<Error><Code>SignatureDoesNotMatch"
+	    "</Code><Message>bad\nsignature</Message></Error>        "), OK_PUT);
+
+	(void)state;
+	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+	bad(&f, ERR_DENIED, "HTTP 403 SignatureDoesNotMatch: "
+	    "bad\\x0asignature; is secret_key right?");
+	assert_int_equal(f.g.attempts, 1);
+	assert_int_equal(f.g.status, 403);
+	finish(&f);
+}
+
+static void
+test_redirect(void **state)
+{
+	FIXTURE(f, BODY("301 Moved", "x-amz-bucket-region: eu-west-9\r\n"
+	    "Location: http://127.0.0.1:1/\r\n", "0", ""));
+
+	(void)state;
+	s3_head(f.s, STR("k"), on_done, &f.g);
+	bad(&f, ERR_CONFIG, "redirected: set endpoint and region: eu-west-9");
+	finish(&f);
+}
+
+static void
+test_skew(void **state)
+{
+	FIXTURE(f, BODY("403 No", "Date: Fri, 24 May 2013 00:00:00 GMT\r\n",
+	    "50", "<Error><Code>RequestTimeTooSkewed</Code></Error>  "), OK_PUT);
+
+	(void)state;
+	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+	good(&f, 2);
+	assert_non_null(strstr(asked(&f.v), "x-amz-date: 20130524T"));
+	assert_true(s3_server_time(f.s) < 1369353600 + 86400);
+	finish(&f);
+}
+
+/* HEAD has no body: the Date tells, and once is enough. */
+static void
+test_skew_of_head(void **state)
+{
+	FIXTURE(f, BODY("403 No", "Date: Fri, 24 May 2013 00:00:00 GMT\r\n",
+	    "0", ""), BODY("403 No", "Date: Fri, 24 May 2019 00:00:00 GMT\r\n",
+	    "0", ""), OK_PUT);
+
+	(void)state;
+	s3_head(f.s, STR("k"), on_done, &f.g);
+	bad(&f, ERR_DENIED, "403");
+	assert_int_equal(f.g.attempts, 2);
+	finish(&f);
+}
+
+/* A GET that breaks off goes on behind the bytes that came. */
+static void
+test_get_resumes(void **state)
+{
+	FIXTURE(f, BODY("200 OK", "ETag: \"v1\"\r\n", "10", "0123" CLOSE),
+	    BODY("206 Partial", "ETag: \"v1\"\r\n"
+	    "Content-Range: bytes 4-9/10\r\n", "6", "45" CLOSE),
+	    BODY("206 Partial", "ETag: \"v1\"\r\n"
+	    "Content-Range: bytes 6-9/10\r\n", "4", "6789"));
+
+	(void)state;
+	s3_get(f.s, STR("k"), 0, 0, on_data, on_done, &f.g);
+	good(&f, 3);
+	assert_string_equal(f.g.body.data, "0123456789");
+	assert_int_equal(f.g.size, 10);
+	assert_non_null(strstr(asked(&f.v), "range: bytes=4-\r"));
+	assert_non_null(strstr(asked(&f.v), "range: bytes=6-\r"));
+	assert_non_null(strstr(asked(&f.v), "if-match: \"v1\"\r"));
+	finish(&f);
+}
+
+static void
+test_get_of_changed(void **state)
+{
+	FIXTURE(f, BODY("200 OK", "ETag: \"v1\"\r\n", "10", "0123" CLOSE),
+	    BODY("206 Partial", "ETag: \"v2\"\r\n"
+	    "Content-Range: bytes 4-9/10\r\n", "6", "abcdef"));
+
+	(void)state;
+	s3_get(f.s, STR("k"), 0, 0, on_data, on_done, &f.g);
+	bad(&f, ERR_GONE, "changed while it was read");
+	assert_string_equal(f.g.body.data, "0123");
+	finish(&f);
+}
+
+static void
+get_is_wrong(const char *reply, uint64_t offset, uint64_t len)
+{
+	FIXTURE(f, reply);
+
+	s3_get(f.s, STR("k"), offset, len, on_data, on_done, &f.g);
+	bad(&f, ERR_PEER, "get: ");
+	assert_int_equal(f.g.body.len, 0);
+	finish(&f);
+}
+
+static void
+test_wrong_ranges(void **state)
+{
+	(void)state;
+	/* another start, another end, none, the whole, without a length */
+	get_is_wrong(BODY("206 P", "ETag: \"v\"\r\n"
+	    "Content-Range: bytes 0-4/10\r\n", "5", "01234"), 2, 5);
+	get_is_wrong(BODY("206 P", "ETag: \"v\"\r\n"
+	    "Content-Range: bytes 2-4/10\r\n", "3", "234"), 2, 5);
+	get_is_wrong(BODY("206 P", "ETag: \"v\"\r\n", "5", "23456"), 2, 5);
+	get_is_wrong(BODY("200 OK", "ETag: \"v\"\r\n", "10", "0123456789"),
+	    2, 5);
+	get_is_wrong(BODY("200 OK", "ETag: \"v\"\r\n", "10", "0123456789"),
+	    0, 5);
+	get_is_wrong(BODY("200 OK", "ETag: \"v\"\r\n", "10", "0123456789"),
+	    2, 0);
+	get_is_wrong("HTTP/1.1 200 OK\r\nETag: \"v\"\r\n\r\n01234" CLOSE,
+	    0, 0);
+}
+
+static void
+test_data_refused(void **state)
+{
+	FIXTURE(f, BODY("200 OK", "ETag: \"v\"\r\n", "2", "01"));
+
+	(void)state;
+	f.g.refuse = true;
+	s3_get(f.s, STR("k"), 0, 0, on_data, on_done, &f.g);
+	bad(&f, ERR_STOPPED, "stopped");
+	finish(&f);
+}
+
+/* 2xx that no S3 would give. */
+static void
+test_false_success(void **state)
+{
+	(void)state;
+	{
+		FIXTURE(f, BODY("200 OK", "", "0", ""));
+		s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+		bad(&f, ERR_PEER, "no ETag");
+		finish(&f);
+	}
+	{
+		FIXTURE(f, BODY("200 OK", "", "13", "<html></html>"));
+		s3_delete(f.s, STR("k"), on_done, &f.g);
+		bad(&f, ERR_PEER, "a body where none belongs");
+		finish(&f);
+	}
+	{
+		FIXTURE(f, "HTTP/1.1 200 OK\r\nETag: \"a\"\r\n\r\n" CLOSE);
+		s3_head(f.s, STR("k"), on_done, &f.g);
+		bad(&f, ERR_PEER, "no length");
+		finish(&f);
+	}
+}
+
+#define COMPLETE "<CompleteMultipartUploadResult><ETag>\"c-1\"</ETag>" \
+	"</CompleteMultipartUploadResult>"
+
+static void
+test_error_in_200(void **state)
+{
+	static const uint8_t md5[16] = { 1 };
+
+	(void)state;
+	{
+		FIXTURE(f, BODY("200 OK", "", "41",
+		    "<Error><Code>InternalError</Code></Error>"),
+		    BODY("200 OK", "", "81", COMPLETE));
+		s3_mpu_complete(f.s, STR("k"), STR("u"), md5, 1, on_done,
+		    &f.g);
+		good(&f, 2);
+		assert_string_equal(f.g.etag, "c-1");
+		finish(&f);
+	}
+	{
+		FIXTURE(f, BODY("200 OK", "", "40",
+		    "<Error><Code>AccessDenied</Code></Error>"));
+		s3_mpu_complete(f.s, STR("k"), STR("u"), md5, 1, on_done,
+		    &f.g);
+		bad(&f, ERR_DENIED, "HTTP 200 AccessDenied");
+		finish(&f);
+	}
+}
+
+#define LIST "<ListBucketResult><Contents><Key>a</Key><Size>1</Size>" \
+	"</Contents><IsTruncated>false</IsTruncated></ListBucketResult>"
+
+static void
+test_list_cut(void **state)
+{
+	FIXTURE(f, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	    "74\r\n" LIST "\r\n" CLOSE,
+	    BODY("200 OK", "", "116", "<ListBucketResult>" CLOSE),
+	    BODY("200 OK", "", "18", "<ListBucketResult>"),
+	    BODY("200 OK", "", "116", LIST));
+
+	(void)state;
+	assert_int_equal(strlen(LIST), 116);
+	s3_list(f.s, STR("p/"), STR("a b"), STR("t+/="), '/', on_done, &f.g);
+	good(&f, 4);
+	assert_int_equal(f.g.listed, 1);
+	assert_true(str_starts(str_of(asked(&f.v)), STR("GET /bkt?"
+	    "continuation-token=t%2B%2F%3D&delimiter=%2F&encoding-type=url"
+	    "&list-type=2&max-keys=1000&prefix=p%2F&start-after=a%20b "
+	    "HTTP/1.1\r\n")));
+	finish(&f);
+}
+
+#define OOPS	BODY("200 OK", "", "4", "oops")
+
+static void
+test_list_garbage(void **state)
+{
+	struct fixture f = { .s = NULL };
+	const char *const script[] = { OOPS, OOPS, OOPS, OOPS, OOPS, OOPS,
+	    OOPS, OOPS, NULL };
+
+	(void)state;
+	f.c.retry_for_ms = 1;
+	start(&f, script);
+	s3_list(f.s, STR(""), STR(""), STR(""), 0, on_done, &f.g);
+	bad(&f, ERR_PEER, "XML");
+	finish(&f);
+}
+
+static void
+test_too_big(void **state)
+{
+	struct buf big;
+
+	(void)state;
+	buf_init(&big, 20 * MIB);
+	buf_addstr(&big, "HTTP/1.1 200 OK\r\nContent-Length: 9437184\r\n\r\n");
+	for (size_t i = 0; i < 9437184 / 64; i++)
+		buf_add(&big, "                                "
+		    "                                ", 64);
+	{
+		FIXTURE(f, big.data);
+		s3_list(f.s, STR(""), STR(""), STR(""), 0, on_done, &f.g);
+		bad(&f, ERR_PEER, "over 8388608 bytes");
+		finish(&f);
+	}
+	buf_release(&big);
+}
+
+/* A server that takes the request and says nothing. */
+static void
+test_stall(void **state)
+{
+	struct fixture f = { .s = NULL };
+	/* More answers than needed, for machines that stall by themselves. */
+	const char *const script[] = { SILENT, OK_PUT, OK_PUT, OK_PUT,
+	    OK_PUT, NULL };
+
+	(void)state;
+	f.c.stall_timeout_ms = 200;
+	start(&f, script);
+	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+	run(&f);
+	assert_int_equal(f.g.err.kind, ERR_NONE);
+	assert_true(f.g.attempts >= 2);
+	finish(&f);
+}
+
+struct stream {
+	unsigned starts;
+	unsigned turns;
+	bool	 waits;
+};
+
+static ptrdiff_t
+on_read(void *arg, uint64_t offset, void *out, size_t max)
+{
+	struct stream *t = arg;
+
+	(void)max;
+	if (++t->turns % 2 == 0) {
+		t->waits = true;
+		return 0;
+	}
+	t->starts += offset == 0;
+	memcpy(out, "abcdef" + offset, 1);
+	return 1;
+}
+
+/* Piece by piece with pauses; a retry asks from the start again. */
+static void
+test_stream(void **state)
+{
+	struct stream t = { .starts = 0 };
+	struct s3_body body = { .len = 6, .read = on_read, .read_arg = &t };
+	FIXTURE(f, BODY("500 Oops", "", "0", ""), OK_PUT);
+
+	(void)state;
+	s3_put(f.s, STR("k"), &body, NULL, on_done, &f.g);
+	while (s3_pending(f.s) > 0) {
+		s3_wait(f.s, NULL, 0, 1000);
+		if (t.waits)
+			s3_body_ready(f.s);
+		t.waits = false;
+	}
+	good(&f, 2);
+	assert_int_equal(t.starts, 2);
+	assert_non_null(strstr(asked(&f.v), "\r\n\r\nabcdefPUT"));
+	assert_null(strcasestr(asked(&f.v), "expect"));
+	finish(&f);
+}
+
+static void
+on_done_again(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct fixture *f = arg;
+
+	assert_null(err);
+	assert_int_equal(r->status, 200);
+	s3_put(f->s, STR("second"), &hello, NULL, on_done, &f->g);
+	/* Refused, but from the loop as well. */
+	s3_head(f->s, STR(""), on_done, &f->g);
+	assert_int_equal(f->g.calls, 0);
+}
+
+static void
+test_from_callback(void **state)
+{
+	FIXTURE(f, OK_PUT, OK_PUT);
+
+	(void)state;
+	s3_put(f.s, STR("first"), &hello, NULL, on_done_again, &f);
+	while (s3_pending(f.s) > 0)
+		s3_wait(f.s, NULL, 0, 1000);
+	assert_int_equal(f.g.calls, 2);
+	asked(&f.v);
+	assert_int_equal(f.v.count, 2);
+	finish(&f);
+}
+
+static void
+test_extra_and_wakeup(void **state)
+{
+	struct pollfd extra[2] = { { .fd = -1 } };
+	int fds[2];
+	uint64_t from;
+	FIXTURE(f, OK_PUT);
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	extra[0] = (struct pollfd){ .fd = fds[0], .events = POLLIN,
+	    .revents = POLLOUT };
+	extra[1] = (struct pollfd){ .fd = fds[1], .events = POLLOUT };
+	s3_wait(f.s, extra, 2, 1000);
+	assert_int_equal(extra[0].revents, 0);
+	assert_int_equal(extra[1].revents, POLLOUT);
+	close(fds[1]);
+	s3_wait(f.s, extra, 1, 1000);
+	assert_int_equal(extra[0].revents, POLLHUP);
+	close(fds[0]);
+	from = clock_mono_ms();
+	s3_wakeup(f.s);
+	s3_wait(f.s, NULL, 0, -1);
+	/* Else it would have been a minute. */
+	assert_true(clock_mono_ms() - from < 50000);
+	finish(&f);
+}
+
+static void
+test_free_stops(void **state)
+{
+	struct got waiting = { .calls = 0 };
+	FIXTURE(f, SILENT);
+
+	(void)state;
+	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+	s3_wait(f.s, NULL, 0, 0);
+	s3_put(f.s, STR("k"), &hello, NULL, on_done, &waiting);
+	s3_free(&f.s);
+	assert_int_equal(f.g.calls, 1);
+	assert_int_equal(f.g.err.kind, ERR_STOPPED);
+	assert_int_equal(waiting.calls, 1);
+	assert_int_equal(waiting.err.kind, ERR_STOPPED);
+	finish(&f);
+}
+
+static void
+test_refused_config(void **state)
+{
+	static const char *const endpoint[] = { "http://h" };
+	const struct s3_config fine = { .endpoints = endpoint,
+	    .endpoint_count = 1, .bucket = "b", .access_key = "a",
+	    .secret_key = SECRET };
+	struct s3_config c[7];
+	struct s3 *s;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(c); i++)
+		c[i] = fine;
+	c[0].endpoint_count = 0;
+	c[1].bucket = "a/b";
+	c[2].bucket = NULL;
+	c[3].secret_key = "";
+	c[4].session_token = "x\r\ny: z";
+	c[5].sse = "rot13";
+	c[6].region = "eu west";
+	for (size_t i = 0; i < ARRAY_LEN(c); i++) {
+		struct err err = ERR_INIT;
+
+		assert_int_equal(s3_new(&s, &c[i], &err), -1);
+		assert_null(s);
+		assert_int_equal(err.kind, ERR_CONFIG);
+	}
+	assert_int_equal(s3_new(&s, &fine, NULL), 0);
+	s3_free(&s);
+	s3_free(&s);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_request),
+		cmocka_unit_test(test_object_headers),
+		cmocka_unit_test(test_retries),
+		cmocka_unit_test(test_window),
+		cmocka_unit_test(test_gives_up),
+		cmocka_unit_test(test_final),
+		cmocka_unit_test(test_redirect),
+		cmocka_unit_test(test_skew),
+		cmocka_unit_test(test_skew_of_head),
+		cmocka_unit_test(test_get_resumes),
+		cmocka_unit_test(test_get_of_changed),
+		cmocka_unit_test(test_wrong_ranges),
+		cmocka_unit_test(test_data_refused),
+		cmocka_unit_test(test_false_success),
+		cmocka_unit_test(test_error_in_200),
+		cmocka_unit_test(test_list_cut),
+		cmocka_unit_test(test_list_garbage),
+		cmocka_unit_test(test_too_big),
+		cmocka_unit_test(test_stall),
+		cmocka_unit_test(test_stream),
+		cmocka_unit_test(test_from_callback),
+		cmocka_unit_test(test_extra_and_wakeup),
+		cmocka_unit_test(test_free_stops),
+		cmocka_unit_test(test_refused_config),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
