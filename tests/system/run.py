@@ -71,7 +71,7 @@ def child(function, world, directory):
 
 
 def wait_child(pid, limit):
-    """The exit status; None when the limit passed."""
+    """The exit status; TIMED_OUT when the limit passed."""
     end = time.monotonic() + limit
     while time.monotonic() < end:
         done, status = os.waitpid(pid, os.WNOHANG)
@@ -111,8 +111,11 @@ def run_one(function, world, keep):
         os.dup2(fd, 1)
         os.dup2(fd, 2)
         child(function, world, directory)
-    status = wait_child(pid, limit)
-    clean_up(pid, world, directory, status)
+    status = TIMED_OUT
+    try:
+        status = wait_child(pid, limit)
+    finally:
+        clean_up(pid, world, directory, status)
     seconds = time.monotonic() - begun
     text = open(output, errors="backslashreplace").read()
     if status == 0:
