@@ -351,14 +351,11 @@ entry_failed(struct page *p, const struct page_entry *e)
 static void
 entry(struct page *p, const struct page_entry *e)
 {
-	bool movable = e->attrs.kind == ENTRY_FILE ||
-	    (e->flags & ITEM_FOLLOW) != 0;
-
 	if (e->action == PAGE_FAILED)
 		entry_failed(p, e);
 	else if (e->action == PAGE_EXCLUDED)
 		entry_excluded(p, e, e->why == NULL ? "excluded" : e->why);
-	else if (!movable)
+	else if (e->attrs.kind != ENTRY_FILE)
 		entry_excluded(p, e, entry_kind_name(e->attrs.kind));
 	else
 		entry_queue(p, e);

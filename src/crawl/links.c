@@ -33,6 +33,14 @@ done(struct follow *f)
 
 static void look_above(struct follow *);
 
+/* The link stands for its target. */
+static void
+take_target(struct follow *f)
+{
+	reading_entry(f->r, (struct str){ f->name, f->name_len }, &f->target);
+	done(f);
+}
+
 static void
 above_cb(void *arg, const struct tree_entry *e, const struct err *err)
 {
@@ -46,9 +54,7 @@ above_cb(void *arg, const struct tree_entry *e, const struct err *err)
 		return;
 	}
 	if (f->above[0] == '\0') {
-		reading_entry(f->r, (struct str){ f->name, f->name_len },
-		    &f->target);
-		done(f);
+		take_target(f);
 		return;
 	}
 	slash = strrchr(f->above, '/');
@@ -83,8 +89,7 @@ target_cb(void *arg, const struct tree_entry *e, const struct err *err)
 		look_above(f);
 		return;
 	}
-	reading_entry(f->r, (struct str){ f->name, f->name_len }, &f->target);
-	done(f);
+	take_target(f);
 }
 
 void

@@ -111,8 +111,8 @@ add_entry(struct reading *r, enum page_action action, int64_t object,
 	pe->path = xmemdup(r->path.data, r->path.len + 1);
 	pe->attrs = e->attrs;
 	pe->fh = e->fh;
-	pe->flags = action == PAGE_QUEUE && r->w->c->c.checksum ?
-	    ITEM_CHECKSUM : 0;
+	if (action == PAGE_QUEUE && r->w->c->c.checksum)
+		pe->flags |= ITEM_CHECKSUM;
 	pe->why = why == NULL ? NULL : xstrdup(why);
 	if (err != NULL)
 		pe->err = *err;

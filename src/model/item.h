@@ -12,8 +12,7 @@
 enum item_flag {
 	ITEM_SETTLE = 1,	/* a lease of it was open when a run died: look
 				   at S3 before sending */
-	ITEM_CHECKSUM = 2,	/* stat says unchanged: hash and compare */
-	ITEM_FOLLOW = 4		/* a symlink to be followed */
+	ITEM_CHECKSUM = 2	/* stat says unchanged: hash and compare */
 };
 
 /* One object to move. Owned by its lease. */

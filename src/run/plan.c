@@ -57,6 +57,7 @@ add_export(struct run_plan *p, const struct conf *c, const struct job *job,
 		.mountport = c->fs_config.mountport,
 		.uid = c->fs_config.uid,
 		.gid = c->fs_config.gid,
+		.follow_links = job->follow_links,
 		.timeout_ms = c->fs_config.timeout * 1000,
 	};
 	size_t n = p->count;

@@ -6,10 +6,14 @@ int
 tree_open(struct tree **ret_tree, const struct tree_spec *spec,
     struct err *err)
 {
+	int rc;
+
 	*ret_tree = NULL;
-	if (spec->type == TREE_POSIX)
-		return tree_posix_open(ret_tree, spec, err);
-	return tree_nfs_open(ret_tree, spec, err);
+	rc = spec->type == TREE_POSIX ? tree_posix_open(ret_tree, spec, err) :
+	    tree_nfs_open(ret_tree, spec, err);
+	if (rc == 0)
+		(*ret_tree)->follow = spec->follow_links;
+	return rc;
 }
 
 void

@@ -43,6 +43,8 @@ struct tree_spec {
 	unsigned mountport;	/* 0: ask rpcbind */
 	uint32_t uid;		/* AUTH_SYS credentials */
 	uint32_t gid;
+	bool	 follow_links;	/* paths may go through symlinks, and end in
+				   one, inside the export */
 	unsigned timeout_ms;	/* limit of one call, and of each step of
 				   open; 0: 30 s */
 };

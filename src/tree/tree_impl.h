@@ -30,6 +30,7 @@ struct tree {
 	struct handle root;
 	struct attrs root_attrs;
 	uint32_t read_max;
+	bool	 follow;		/* see tree_spec.follow_links */
 };
 
 struct tree_file {

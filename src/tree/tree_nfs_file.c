@@ -319,7 +319,8 @@ find_file(struct access *a)
 	struct nfs_file *f = a->file;
 
 	a->found_again = true;
-	tnfs_lookup(f->file.tree, (struct str){ f->path, f->path_len }, false,
+	tnfs_lookup(f->file.tree, (struct str){ f->path, f->path_len },
+	    f->file.tree->follow,
 	    on_file_found, a);
 }
 

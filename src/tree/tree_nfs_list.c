@@ -300,7 +300,8 @@ recover(struct list *l, const struct err *err)
 	if (tnfs_is_stale(err) && !l->found_again) {
 		l->found_again = true;
 		tnfs_lookup(&l->call.nfs->tree,
-		    (struct str){ l->path, l->path_len }, false, on_found, l);
+		    (struct str){ l->path, l->path_len },
+		    l->call.nfs->tree.follow, on_found, l);
 	} else if (tnfs_is_bad_cookie(err) && l->restarts < RESTARTS_MAX) {
 		l->restarts++;
 		begin_again(l);
@@ -370,6 +371,6 @@ tnfs_list(struct tree *tree, const struct handle *dir, struct str path,
 		handle_copy(&l->call.fh, dir);
 		begin_again(l);
 	} else {
-		tnfs_lookup(tree, path, false, on_found, l);
+		tnfs_lookup(tree, path, tree->follow, on_found, l);
 	}
 }

@@ -225,7 +225,7 @@ list_open(struct posix *p, struct job *j, struct err *err)
 		return err_set(err, ERR_INVALID, 0,
 		    "list: " PATH_INVALID);
 	fd = below_open(&p->below, j->path.p,
-	    O_RDONLY | O_DIRECTORY | O_NONBLOCK, false);
+	    O_RDONLY | O_DIRECTORY | O_NONBLOCK, p->tree.follow);
 	if (fd == -1)
 		return errno_err(err, "list");
 	j->dir = fdopendir(fd);
@@ -311,7 +311,7 @@ file_open(struct posix *p, struct posix_file *f, struct err *err)
 		return err_set(err, ERR_INVALID, 0,
 		    "open: " PATH_INVALID);
 	fd = below_open(&p->below, f->path,
-	    O_RDONLY | O_NONBLOCK | O_NOCTTY, false);
+	    O_RDONLY | O_NONBLOCK | O_NOCTTY, p->tree.follow);
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return errno_err(err, "open");
 	if (!S_ISREG(st.st_mode))

@@ -45,11 +45,11 @@ read_done(void *arg, const struct tree_read *r, const struct err *err)
 	    memory_order_relaxed);
 	if (r->attrs.kind != ENTRY_UNKNOWN && !attrs_same(&r->attrs,
 	    &t->before, t->w->e->c.ignore_inode)) {
-		transfer_changed(t, &r->attrs);
+		transfer_changed(t);
 		return;
 	}
 	if (r->len < MIN((uint64_t)want, s->len)) {
-		transfer_changed(t, NULL);
+		transfer_changed(t);
 		return;
 	}
 	s->got += MIN((uint64_t)r->len, s->len);

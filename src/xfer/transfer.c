@@ -56,6 +56,7 @@ transfer_begin(struct worker *w, const struct item *it, struct held_lease *h)
 	t->item = it;
 	t->key = key_of(w, it);
 	t->before = it->attrs;
+	t->fh = it->fh;
 	if (w->e->c.dryrun)
 		t->mode = MODE_READ;
 	else if (it->has_prev && it->prev_has_md5 &&
@@ -108,7 +109,7 @@ open_file(struct transfer *t)
 	if (tree == NULL)
 		transfer_fault(t, &err);
 	else
-		t->file = tree_file_open(tree, &it->fh, str_of(it->raw));
+		t->file = tree_file_open(tree, &t->fh, str_of(it->raw));
 }
 
 /* The part size that an upload or object made before was cut with. */
@@ -128,6 +129,9 @@ begin(struct transfer *t)
 	struct err err = ERR_INIT;
 
 	t->resume_at_ms = 0;
+	if (t->reopen)
+		tree_file_close(&t->file);
+	t->reopen = false;
 	if (t->file == NULL)
 		open_file(t);
 	if (t->file == NULL)
@@ -296,17 +300,21 @@ transfer_s3_fault(struct transfer *t, const struct err *err)
 }
 
 static void
-restat_done(void *arg, const struct tree_entry *e, const struct err *err)
+looked_again(void *arg, const struct tree_entry *e, const struct err *err)
 {
 	struct transfer *t = arg;
 
 	t->calls--;
+	if (t->ending)
+		return;
 	if (err != NULL) {
 		t->broken = false;
 		transfer_fault(t, err);
 		return;
 	}
 	t->before = e->attrs;
+	t->fh = e->fh;
+	t->reopen = true;
 	if (e->attrs.kind != ENTRY_FILE) {
 		err_set(&t->err, ERR_GONE, 0, "it is a %s now",
 		    entry_kind_name(e->attrs.kind));
@@ -314,8 +322,23 @@ restat_done(void *arg, const struct tree_entry *e, const struct err *err)
 	}
 }
 
+/* What is under the name now may be another file, or none: a server gives the
+ * bytes of a removed one as long as somebody has its handle. */
+static void
+look_again(struct transfer *t)
+{
+	struct tree *tree = t->w->trees[t->item->export];
+	struct str path = str_of(t->item->raw);
+
+	t->calls++;
+	if (t->w->e->c.exports[t->item->export].follow_links)
+		tree_lookup_follow(tree, path, looked_again, t);
+	else
+		tree_lookup(tree, path, looked_again, t);
+}
+
 void
-transfer_changed(struct transfer *t, const struct attrs *now)
+transfer_changed(struct transfer *t)
 {
 	if (t->broken)
 		return;
@@ -332,10 +355,5 @@ transfer_changed(struct transfer *t, const struct attrs *now)
 	/* An upload of the old bytes is of no use. */
 	if (t->upload_id != NULL)
 		multipart_abort(t);
-	if (now != NULL && now->kind == ENTRY_FILE) {
-		t->before = *now;
-		return;
-	}
-	t->calls++;
-	tree_file_stat(t->file, restat_done, t);
+	look_again(t);
 }

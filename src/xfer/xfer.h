@@ -70,6 +70,8 @@ struct transfer {
 	const struct item *item;
 	struct str key;
 	struct tree_file *file;
+	struct handle fh;	/* of the file; len 0: by path */
+	bool	 reopen;	/* fh has changed */
 	struct attrs before;	/* every read must agree with it */
 	enum transfer_mode mode;
 	enum transfer_phase phase;
@@ -184,8 +186,8 @@ void	 transfer_fault(struct transfer *, const struct err *);
 void	 transfer_s3_fault(struct transfer *, const struct err *);
 /* End with this outcome when its calls have come back. */
 void	 transfer_end(struct transfer *, enum outcome);
-/* The file is not what it was: begin again with what it is now. */
-void	 transfer_changed(struct transfer *, const struct attrs *);
+/* The file is not what it was: begin again with what is there now. */
+void	 transfer_changed(struct transfer *);
 /* Begin again from the first byte, at once. */
 void	 transfer_again(struct transfer *, enum transfer_mode);
 /* What S3 is told of the file. */
