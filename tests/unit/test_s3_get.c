@@ -1,0 +1,94 @@
+/* GET against a server that follows a script: a transfer that breaks off, and
+ * answers that are not the bytes that were asked for. */
+#include "unit/s3_script.h"
+
+/* A GET that breaks off goes on behind the bytes that came. */
+static void
+test_get_resumes(void **state)
+{
+	FIXTURE(f, BODY("200 OK", "ETag: \"v1\"\r\n", "10", "0123" CLOSE),
+	    BODY("206 Partial", "ETag: \"v1\"\r\n"
+	    "Content-Range: bytes 4-9/10\r\n", "6", "45" CLOSE),
+	    BODY("206 Partial", "ETag: \"v1\"\r\n"
+	    "Content-Range: bytes 6-9/10\r\n", "4", "6789"));
+
+	(void)state;
+	s3_get(f.s, STR("k"), 0, 0, on_data, on_done, &f.g);
+	good(&f, 3);
+	assert_string_equal(f.g.body.data, "0123456789");
+	assert_int_equal(f.g.size, 10);
+	assert_non_null(strstr(asked(&f.v), "range: bytes=4-\r"));
+	assert_non_null(strstr(asked(&f.v), "range: bytes=6-\r"));
+	assert_non_null(strstr(asked(&f.v), "if-match: \"v1\"\r"));
+	finish(&f);
+}
+
+static void
+test_get_of_changed(void **state)
+{
+	FIXTURE(f, BODY("200 OK", "ETag: \"v1\"\r\n", "10", "0123" CLOSE),
+	    BODY("206 Partial", "ETag: \"v2\"\r\n"
+	    "Content-Range: bytes 4-9/10\r\n", "6", "abcdef"));
+
+	(void)state;
+	s3_get(f.s, STR("k"), 0, 0, on_data, on_done, &f.g);
+	bad(&f, ERR_GONE, "changed while it was read");
+	assert_string_equal(f.g.body.data, "0123");
+	finish(&f);
+}
+
+static void
+get_is_wrong(const char *reply, uint64_t offset, uint64_t len)
+{
+	FIXTURE(f, reply);
+
+	s3_get(f.s, STR("k"), offset, len, on_data, on_done, &f.g);
+	bad(&f, ERR_PEER, "get: ");
+	assert_int_equal(f.g.body.len, 0);
+	finish(&f);
+}
+
+static void
+test_wrong_ranges(void **state)
+{
+	(void)state;
+	/* another start, another end, none, the whole, without a length */
+	get_is_wrong(BODY("206 P", "ETag: \"v\"\r\n"
+	    "Content-Range: bytes 0-4/10\r\n", "5", "01234"), 2, 5);
+	get_is_wrong(BODY("206 P", "ETag: \"v\"\r\n"
+	    "Content-Range: bytes 2-4/10\r\n", "3", "234"), 2, 5);
+	get_is_wrong(BODY("206 P", "ETag: \"v\"\r\n", "5", "23456"), 2, 5);
+	get_is_wrong(BODY("200 OK", "ETag: \"v\"\r\n", "10", "0123456789"),
+	    2, 5);
+	get_is_wrong(BODY("200 OK", "ETag: \"v\"\r\n", "10", "0123456789"),
+	    0, 5);
+	get_is_wrong(BODY("200 OK", "ETag: \"v\"\r\n", "10", "0123456789"),
+	    2, 0);
+	get_is_wrong("HTTP/1.1 200 OK\r\nETag: \"v\"\r\n\r\n01234" CLOSE,
+	    0, 0);
+}
+
+static void
+test_data_refused(void **state)
+{
+	FIXTURE(f, BODY("200 OK", "ETag: \"v\"\r\n", "2", "01"));
+
+	(void)state;
+	f.g.refuse = true;
+	s3_get(f.s, STR("k"), 0, 0, on_data, on_done, &f.g);
+	bad(&f, ERR_STOPPED, "stopped");
+	finish(&f);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_get_resumes),
+		cmocka_unit_test(test_get_of_changed),
+		cmocka_unit_test(test_wrong_ranges),
+		cmocka_unit_test(test_data_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
