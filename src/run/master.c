@@ -180,9 +180,14 @@ ask_lease(struct master *m)
 static void
 show(struct master *m)
 {
+	struct s3_stats s;
 	struct totals t;
+	uint64_t read;
 
 	catalog_totals(m->catalog, &t);
+	/* Bytes that are under way count too: a large file takes long. */
+	engine_stats(m->engine, &s, &read);
+	t.bytes = MAX(t.bytes, m->job->dryrun ? read : s.bytes_sent);
 	progress_update(m->progress, &t, catalog_crawl_done(m->catalog),
 	    clock_mono_ms());
 }

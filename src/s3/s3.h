@@ -133,9 +133,10 @@ typedef void s3_done_fn(void *arg, const struct s3_reply *,
 
 /*
  * Bytes to send; they must stay as they are until the callback. With read
- * set, data is NULL and the body is asked for piece by piece, in order; a
- * retry asks from offset 0 again. read returns the bytes put into out, 0 for
- * "none yet" (s3_body_ready must follow when there are), -1 to give up.
+ * set, they are asked for piece by piece, in order; a retry asks from offset
+ * 0 again. read returns the bytes put into out, 0 for "none yet"
+ * (s3_body_ready must follow when there are), -1 to give up. data may be NULL
+ * then; where payloads are signed it is needed.
  */
 struct s3_body {
 	const void *data;

@@ -98,7 +98,7 @@ payload(const struct s3 *s, struct s3_request *r)
 
 	if (r->payload[0] != '\0')
 		return r->payload;
-	if (!s->sign_payload || r->body.read != NULL) {
+	if (!s->sign_payload || (r->body.data == NULL && r->body.len > 0)) {
 		snprintf(r->payload, sizeof(r->payload), S3_UNSIGNED);
 	} else if (r->body.len == 0) {
 		snprintf(r->payload, sizeof(r->payload), S3_EMPTY_SHA256);

@@ -246,8 +246,7 @@ void
 multipart_send(struct segment *s)
 {
 	struct transfer *t = s->t;
-	struct s3_body body = { .data = s->data, .len = s->len,
-	    .md5 = s->digest };
+	struct s3_body body = send_body(s);
 
 	s->state = SEG_SENDING;
 	t->calls++;

@@ -1,16 +1,33 @@
 #include "xfer/rate.h"
 
-uint64_t
-rate_reserve(struct rate *r, uint64_t bytes, uint64_t now_ms)
+#define PIECES_PER_S	50
+#define PIECE_MIN	((size_t)1024)
+#define PIECE_MAX	((size_t)(64 * KIB))
+
+size_t
+rate_take(struct rate *r, size_t want, uint64_t now_ns)
 {
-	uint64_t now_ns = now_ms * 1000000, start, next;
+	uint64_t next, after;
+	size_t n;
 
 	if (r->bytes_per_s == 0)
-		return now_ms;
+		return want;
+	n = (size_t)MIN(r->bytes_per_s / PIECES_PER_S, PIECE_MAX);
+	n = MIN(want, MAX(n, PIECE_MIN));
 	next = atomic_load(&r->next_ns);
 	do {
-		start = MAX(next, now_ns);
-	} while (!atomic_compare_exchange_weak(&r->next_ns, &next, start +
-	    (uint64_t)((double)bytes * 1e9 / (double)r->bytes_per_s)));
-	return start / 1000000;
+		if (next > now_ns)
+			return 0;
+		/* Time that nobody used is not saved up, but for the moment
+		 * that it took to look. */
+		after = MAX(next, now_ns - MIN(now_ns, 1000000000U /
+		    PIECES_PER_S)) + n * 1000000000U / r->bytes_per_s;
+	} while (!atomic_compare_exchange_weak(&r->next_ns, &next, after));
+	return n;
+}
+
+uint64_t
+rate_next_ms(const struct rate *r)
+{
+	return atomic_load(&r->next_ns) / 1000000 + 1;
 }

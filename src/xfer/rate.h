@@ -1,6 +1,6 @@
 /*
- * rate.h: --bwlimit, a clock of send slots shared by all workers of a run.
- * Any thread.
+ * rate.h: --bwlimit: one clock shared by all workers of a run, at which the
+ * next bytes may go. Any thread.
  */
 #ifndef XFER_RATE_H
 #define XFER_RATE_H
@@ -11,11 +11,12 @@
 
 struct rate {
 	uint64_t bytes_per_s;		/* 0: no limit */
-	_Atomic uint64_t next_ns;	/* when the next slot begins */
+	_Atomic uint64_t next_ns;	/* monotonic */
 };
 
-/* Reserve a slot for this many bytes: the time (monotonic, ms) at which they
- * may go. */
-uint64_t rate_reserve(struct rate *, uint64_t bytes, uint64_t now_ms);
+/* How many of want bytes may go now; 0: none before rate_next_ms. Bytes come
+ * in small pieces, so that the average holds over any second. */
+size_t	 rate_take(struct rate *, size_t want, uint64_t now_ns);
+uint64_t rate_next_ms(const struct rate *);
 
 #endif

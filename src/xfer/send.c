@@ -2,6 +2,7 @@
  * send.c: what to do with bytes that were read and hashed: compare, refresh
  * metadata, or send; and the single PUT.
  */
+#include "base/clock.h"
 #include "xfer/xfer.h"
 
 #define COPY_MAX (5 * GIB)	/* of one CopyObject (Amazon S3 API) */
@@ -167,26 +168,37 @@ put_done(void *arg, const struct s3_reply *r, const struct err *err)
 	transfer_end(t, OUTCOME_MOVED);
 }
 
-/* False until its slot of the bandwidth has come. */
-static bool
-has_slot(struct segment *s)
+static ptrdiff_t
+paced_read(void *arg, uint64_t offset, void *out, size_t max)
 {
-	struct worker *w = s->t->w;
+	const struct segment *s = arg;
+	size_t n = rate_take(&s->t->w->e->rate, max, clock_mono_ns());
 
-	if (s->send_at_ms == 0)
-		s->send_at_ms = rate_reserve(&w->e->rate, s->len, w->now_ms);
-	return s->send_at_ms <= w->now_ms;
+	memcpy(out, s->data + offset, n);
+	return (ptrdiff_t)n;
+}
+
+struct s3_body
+send_body(struct segment *s)
+{
+	struct s3_body body = { .data = s->data, .len = s->len,
+	    .md5 = s->digest };
+
+	if (s->t->w->e->rate.bytes_per_s > 0 && s->len > 0) {
+		body.read = paced_read;
+		body.read_arg = s;
+	}
+	return body;
 }
 
 static void
 single_ready(struct transfer *t, struct segment *s)
 {
 	struct s3_meta meta = transfer_meta(t);
-	struct s3_body body = { .data = s->data, .len = s->len,
-	    .md5 = s->digest };
+	struct s3_body body = send_body(s);
 
 	memcpy(t->whole_md5, s->digest, MD5_LEN);
-	if (compared(t) || !has_slot(s))
+	if (compared(t))
 		return;
 	s->state = SEG_SENDING;
 	t->phase = PHASE_CLOSING;
@@ -202,7 +214,7 @@ part_ready(struct transfer *t, struct segment *s)
 	    memcmp(t->have_md5s + (size_t)s->index * MD5_LEN, s->digest,
 	    MD5_LEN) == 0))
 		s->state = SEG_DONE;
-	else if (has_slot(s))
+	else
 		multipart_send(s);
 }
 

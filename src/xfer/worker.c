@@ -155,14 +155,11 @@ sleep_ms(struct worker *w)
 
 	if (w->batch != NULL)
 		until = MIN(until, w->batch_since_ms + BATCH_MS);
-	for (struct transfer *t = w->active; t != NULL; t = t->next) {
+	for (struct transfer *t = w->active; t != NULL; t = t->next)
 		if (t->calls == 0 && t->resume_at_ms > 0)
 			until = MIN(until, t->resume_at_ms);
-		for (size_t i = 0; i < SEGMENTS_MAX; i++)
-			if (t->seg[i].state == SEG_READY &&
-			    t->seg[i].send_at_ms > 0)
-				until = MIN(until, t->seg[i].send_at_ms);
-	}
+	if (w->e->rate.bytes_per_s > 0 && s3_pending(w->s3) > 0)
+		until = MIN(until, rate_next_ms(&w->e->rate));
 	return until <= w->now_ms ? 0 : (int)(until - w->now_ms);
 }
 
@@ -232,6 +229,8 @@ worker_main(void *arg)
 		    w->now_ms >= atomic_load(&e->stop_at_ms))
 			break;
 		wait_turn(w, busy);
+		if (e->rate.bytes_per_s > 0)
+			s3_body_ready(w->s3);
 		busy = hash_turn(w);
 		if (w->batch != NULL &&
 		    w->now_ms - w->batch_since_ms >= BATCH_MS)

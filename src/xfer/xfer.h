@@ -29,7 +29,7 @@ enum segment_state {
 	SEG_FREE = 0,
 	SEG_READING,
 	SEG_HASHING,
-	SEG_READY,		/* hashed; may not be sent yet */
+	SEG_READY,		/* hashed */
 	SEG_SENDING,
 	SEG_DONE		/* sent; the whole-file hash may need it */
 };
@@ -46,7 +46,6 @@ struct segment {
 	struct md5 md5;
 	uint64_t hashed;
 	uint8_t	 digest[MD5_LEN];
-	uint64_t send_at_ms;	/* its slot of the bandwidth; 0: none yet */
 };
 
 enum transfer_mode {
@@ -207,6 +206,8 @@ bool	 hash_turn(struct worker *);
 /* Ask S3 what it has, where that must be known first. */
 void	 send_ask(struct transfer *);
 void	 send_segments(struct transfer *);
+/* The bytes of a segment, at the pace of --bwlimit. */
+struct s3_body send_body(struct segment *);
 
 /* multipart.c */
 /* Find the upload to go on with, or create one. */
