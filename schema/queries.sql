@@ -97,7 +97,7 @@ DELETE FROM todo;
 DELETE FROM frontier;
 
 -- name: frontier_count
-SELECT count(*) FROM frontier;
+SELECT count(*), coalesce(max(id), 0) FROM frontier;
 
 -- name: todo_count
 SELECT count(*) FROM todo WHERE id > :cursor;
@@ -251,7 +251,7 @@ UPDATE object SET gone_run = :run
 WHERE path > :path || '/' AND path < :path || '0' AND gone_run IS NULL;
 
 -- name: frontier_push
-INSERT INTO frontier (dir, fh, started) VALUES (:dir, :fh, :started)
+INSERT INTO frontier (id, dir, fh) VALUES (:id, :dir, :fh)
 ON CONFLICT DO NOTHING;
 
 -- name: frontier_read

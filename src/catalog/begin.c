@@ -150,7 +150,7 @@ static void
 push_dir(struct own *o, int64_t dir, int64_t export)
 {
 	DB_RUN(&o->db, DIR_EXPORT, INT(export), INT(dir));
-	DB_RUN(&o->db, FRONTIER_PUSH, INT(dir), NOTHING, INT(0));
+	DB_RUN(&o->db, FRONTIER_PUSH, NOTHING, INT(dir), NOTHING);
 }
 
 /* Directories that failed, or hold entries that the crawl could not take. */
@@ -280,6 +280,7 @@ begin_run(struct catalog *c, void *arg)
 	DB_RUN0(&o->db, LEASE_CLEAR);
 	if (DB_ROW0(&o->db, FRONTIER_COUNT)) {
 		o->frontier_left = db_int(&o->db, STMT_FRONTIER_COUNT, 0);
+		o->next_frontier = db_int(&o->db, STMT_FRONTIER_COUNT, 1) + 1;
 		db_done(&o->db, STMT_FRONTIER_COUNT);
 	}
 	b->info->run = o->run;

@@ -109,6 +109,7 @@ struct own {
 	int64_t	 next_todo;
 	int64_t	 next_result;
 	int64_t	 next_dir;
+	int64_t	 next_frontier;
 	int64_t	 first_object;	/* this and larger: made by this run */
 	int64_t	 first_new_dir;	/* this and larger: made by this run */
 	int64_t	 dir_cursor;	/* frontier rows up to it are handed out */

@@ -386,8 +386,10 @@ subdirectory(struct page *p, const struct page_dir *d)
 		return;		/* read already: it came twice */
 	if (export != p->export)
 		DB_RUN(db, DIR_EXPORT, INT(p->export), INT(id));
-	DB_RUN(db, FRONTIER_PUSH, INT(id), BLOB(d->fh.data, d->fh.len),
-	    INT(0));
+	/* An id of ours: SQLite would use those of deleted rows again, and
+	 * the cursor is past them. */
+	DB_RUN(db, FRONTIER_PUSH, INT(o->next_frontier++), INT(id),
+	    BLOB(d->fh.data, d->fh.len));
 	if (db->err.kind == ERR_NONE)
 		o->frontier_left += db_changes(db);
 }

@@ -334,8 +334,9 @@ work(struct world *w)
 		struct dir_batch *b = kit_dirs(w->k, 1 + below(w, 3));
 		bool end = b->end;
 
-		for (size_t i = 0; i < b->count && whole; i++)
-			whole = read_dir(w, &b->v[i]);
+		/* They end in another order than they began. */
+		for (size_t i = b->count; i > 0 && whole; i--)
+			whole = read_dir(w, &b->v[i - 1]);
 		dir_batch_free(&b);
 		while (chance(w, 60) && backlog(w))
 			transfer(w);
