@@ -156,6 +156,7 @@ crawler_release(struct crawler *w)
 		w->active = r->next;
 		reading_free(&r);
 	}
+	catalog_forget(w->c->c.catalog, w->in);
 	for (m = mailbox_take(w->in); m != NULL; m = next) {
 		struct dir_batch *b = (struct dir_batch *)(void *)m;
 
