@@ -37,7 +37,8 @@ stop(struct master *m, uint64_t limit_ms)
 {
 	if (m->crawl != NULL)
 		crawl_stop(m->crawl);
-	engine_stop(m->engine, limit_ms);
+	if (m->engine != NULL)
+		engine_stop(m->engine, limit_ms);
 }
 
 static void
@@ -71,7 +72,8 @@ take_lease(struct master *m, struct lease *l)
 {
 	m->asked = false;
 	m->no_more = m->no_more || l->end;
-	if (l->count == 0) {
+	/* What comes when the engine has gone stays open in the catalog. */
+	if (l->count == 0 || m->engine == NULL) {
 		lease_free(&l);
 		return;
 	}
@@ -118,7 +120,8 @@ take_upload(struct master *m, struct xfer_note *n)
 static void
 take_noted(struct master *m, struct upload_note *u)
 {
-	engine_noted(m->engine, u->worker, u->object);
+	if (m->engine != NULL)
+		engine_noted(m->engine, u->worker, u->object);
 	upload_note_free(&u);
 }
 
