@@ -31,6 +31,19 @@ done(struct follow *f)
 	free(f);
 }
 
+/* The listing has to begin again, or the crawl has been stopped: nothing was
+ * learned of the link. */
+static bool
+cut(struct follow *f, const struct err *err)
+{
+	if (err == NULL || (err->kind != ERR_RETRY &&
+	    err->kind != ERR_STOPPED))
+		return false;
+	f->r->err = *err;
+	done(f);
+	return true;
+}
+
 static void look_above(struct follow *);
 
 /* The link stands for its target. */
@@ -47,6 +60,8 @@ above_cb(void *arg, const struct tree_entry *e, const struct err *err)
 	struct follow *f = arg;
 	char *slash;
 
+	if (cut(f, err))
+		return;
 	if (err == NULL && e->attrs.ino == f->target.attrs.ino &&
 	    e->attrs.fsid == f->target.attrs.fsid) {
 		excluded(f, "symlink loop");
@@ -73,11 +88,8 @@ target_cb(void *arg, const struct tree_entry *e, const struct err *err)
 {
 	struct follow *f = arg;
 
-	if (err != NULL && err->kind == ERR_RETRY) {
-		f->r->err = *err;
-		done(f);
+	if (cut(f, err))
 		return;
-	}
 	if (err != NULL) {
 		excluded(f, err->kind == ERR_GONE ? "dangling symlink" :
 		    err->msg);
