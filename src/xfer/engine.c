@@ -23,6 +23,7 @@ wake_all(struct engine *e)
 static void
 worker_release(struct worker *w)
 {
+	struct mail *m, *next;
 	struct transfer *t;
 
 	for (size_t i = 0; i < w->e->c.export_count; i++)
@@ -38,6 +39,10 @@ worker_release(struct worker *w)
 	free(w->fds_first);
 	for (size_t i = 0; i < w->spare_count; i++)
 		free(w->spare[i]);
+	for (m = mailbox_take(w->in); m != NULL; m = next) {
+		next = m->next;
+		free(m);
+	}
 	mailbox_free(&w->in);
 	pthread_mutex_destroy(&w->lock);
 }
