@@ -11,7 +11,9 @@ LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -linih -lm
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wformat=2 -Wvla \
 	-Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef
 OPT ?= -O2 -g
-HARDEN ?= -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+# The C library warns of the first without optimisation.
+HARDEN ?= $(if $(filter -O0,$(OPT)),,-D_FORTIFY_SOURCE=2) \
+	-fstack-protector-strong
 SAN ?=
 CFLAGS ?=
 WERROR ?= -Werror
@@ -37,7 +39,9 @@ help:
 	@echo "make               build $(B)/datamover"
 	@echo "make check         unit tests, fuzz targets on their saved inputs"
 	@echo "make check-system  real servers: nfs-ganesha, radosgw (root)"
-	@echo "make asan tsan     unit and system tests under the sanitizers"
+	@echo "                   TESTS=\"put_ list\": those with such a name"
+	@echo "make asan tsan     unit tests and part of the system tests under"
+	@echo "                   the sanitizers (SAN_TESTS= for all)"
 	@echo "make fuzz          each fuzz target for a minute (clang)"
 	@echo "make lint          layers, SQL plans, manual pages, documents"
 	@echo "make coverage      lines run by the unit tests"
@@ -74,27 +78,40 @@ $(B)/tools/%: tests/%.c $(B)/libdatamover.a
 
 tools: $(TOOLS)
 
-# A fuzz target is an LLVMFuzzerTestOneInput; with fuzz_main.c it runs on
+# A fuzz target is an LLVMFuzzerTestOneInput; with main.c it runs on
 # saved inputs, with clang's -fsanitize=fuzzer it looks for new ones.
-$(B)/fuzz/%: tests/fuzz/%.c tests/fuzz/main.c $(B)/libdatamover.a
+$(B)/fuzz/%: tests/fuzz/%.c $(B)/fuzz/main.o $(B)/libdatamover.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< tests/fuzz/main.c \
+	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(B)/fuzz/main.o \
 	    $(B)/libdatamover.a $(LDLIBS)
+
+$(B)/fuzz/main.o: tests/fuzz/main.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 check: all $(UNIT) $(FUZZ)
 	@tests/unit/run.sh $(B)
 
+# TESTS: words; tests with one of them in the name are run.
 check-system: all tools
-	@tests/system/run.sh $(B)
+	@tests/system/run.sh $(B) $(TESTS)
 
 check-all: check lint check-system
 
 ASAN = B=build-asan SAN="-fsanitize=address,undefined -fno-sanitize-recover=all" HARDEN= OPT="-O1 -g"
 TSAN = B=build-tsan SAN="-fsanitize=thread" HARDEN= OPT="-O1 -g"
+# What is run under the sanitizers of the system tests: each way through the
+# stages, each way to stop them. "make asan SAN_TESTS=" runs all.
+SAN_TESTS = put_v3 put_v4 put_mounted put_https put_sizes put_multipart \
+	put_several odd_names special links_follow files_from dryrun exclude \
+	swallowed reset_in corrupt_part corrupt_etag nfs_reset_v3 \
+	vanishes shrinks changes_while_read changes removed stat_only \
+	retry_failed nightly list_many list_json interrupt ctrl_c kill_ \
+	status_and sql_is views disk_full
 asan:
-	$(MAKE) $(ASAN) check check-system
+	$(MAKE) $(ASAN) TESTS="$(SAN_TESTS)" check check-system
 tsan:
-	$(MAKE) $(TSAN) check check-system
+	$(MAKE) $(TSAN) TESTS="$(SAN_TESTS)" check check-system
 
 fuzz:
 	tests/fuzz/run.sh 60
@@ -127,4 +144,4 @@ install: all
 clean:
 	rm -rf build build-asan build-tsan build-cov build-fuzz
 
--include $(OBJ:.o=.d)
+-include $(OBJ:.o=.d) $(UNIT:=.d) $(FUZZ:=.d) $(TOOLS:=.d) $(B)/fuzz/main.d
