@@ -15,6 +15,7 @@ import time
 import boto3
 from botocore.config import Config
 
+import sanitizer
 import stack
 import truth
 
@@ -162,6 +163,9 @@ class Case:
         self.catalog = os.path.join(directory, "catalog.db")
         self.logs = os.path.join(directory, "log")
         os.mkdir(self.logs)
+        self.reports = os.path.join(directory, "reports")
+        sanitizer.prepare(self.reports)
+        os.environ.update(sanitizer.options(self.reports))
         self.config = os.path.join(directory, "datamover.conf")
         self.proxies = []
         self.conf()
@@ -267,6 +271,7 @@ class Case:
                 "TERM": "dumb",
                 "LANG": "C.UTF-8",
             },
+            **sanitizer.options(self.reports),
             **(more or {})
         )
 

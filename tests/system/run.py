@@ -25,6 +25,7 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, HERE)
 
 import case  # noqa: E402
+import sanitizer  # noqa: E402
 import stack  # noqa: E402
 
 SKIPPED = 77
@@ -55,6 +56,7 @@ def child(function, world, directory):
             status = 0
         finally:
             t.close()
+            sanitizer.check(t.reports)
     except case.Skip as why:
         print(why)
         status = SKIPPED
