@@ -2,7 +2,7 @@
 
 #include "base/err.h"
 
-static void
+PRINTF_LIKE(4, 0) static void
 vset(struct err *err, enum err_kind kind, int code, const char *fmt,
     va_list ap)
 {

@@ -14,7 +14,7 @@
 
 #include "base/base.h"
 
-static void
+PRINTF_LIKE(1, 2) static void
 die(const char *fmt, ...)
 {
 	va_list ap;

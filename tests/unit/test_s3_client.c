@@ -337,7 +337,7 @@ on_read(void *arg, uint64_t offset, void *out, size_t max)
 		return 0;
 	}
 	t->starts += offset == 0;
-	memcpy(out, "abcdef" + offset, 1);
+	memcpy(out, &"abcdef"[offset], 1);
 	return 1;
 }
 
