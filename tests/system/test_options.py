@@ -1,6 +1,7 @@
 """What the options promise."""
 import json
 import os
+import subprocess
 
 from case import MIB
 
@@ -268,6 +269,61 @@ def test_debug(t):
 
 def log_size(t):
     return sum(e.stat().st_size for e in os.scandir(t.logs))
+
+
+def test_log_rotates(t):
+    """No log file grows beyond its size, and the oldest go."""
+    t.conf(logging={"max_log_file_size": 20000, "log_file_backup_count": 3})
+    t.write("f", "1")
+    for _ in range(4):
+        t.small_files(200)
+        t.run("PUT", "--debug")
+    sizes = [e.stat().st_size for e in os.scandir(t.logs)]
+    assert sum(sizes) > 0 and len(sizes) <= 4, sizes
+    assert max(sizes) < 21000, sizes
+
+
+def test_names_are_escaped(t):
+    """A file name can't play tricks on the terminal."""
+    t.conf(fs_config={"uid": 1000, "gid": 1000})
+    path = t.write(b"evil\x1b[2J\r\nname", "1")
+    os.chmod(path, 0)
+    result = t.run("PUT", "--debug", expect=1).says("evil")
+    assert b"\x1b" not in result.out + result.err, result
+    assert b"\r" not in result.out + result.err, result
+    assert b"\x1b" not in t.run("sql", "SELECT * FROM failures").out
+
+
+def test_progress_on_terminal(t):
+    """A live line on a terminal, none of its codes elsewhere."""
+    proxy = t.proxy()
+    proxy.order("match PUT delay 100")
+    t.small_files(600)
+    master, slave = os.openpty()
+    process = subprocess.Popen(
+        t.command("PUT", "--config", t.config),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=slave,
+        env=dict(t.environment(), TERM="xterm"),
+    )
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            data = os.read(master, 4096)
+        except OSError:
+            break
+        if not data:
+            break
+        shown += data
+    os.close(master)
+    assert process.wait() == 0, shown
+    first = shown.split(b"\n")[0]
+    assert b"\r" in first or b"\x1b" in first, shown[:500]
+    t.small_files(100)
+    result = t.run("PUT")
+    assert b"\x1b" not in result.err and b"\r" not in result.err, result
 
 
 def test_later_options_refused(t):
