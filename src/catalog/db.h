@@ -38,6 +38,9 @@ struct db {
 int	 db_open_writer(struct db *, const char *path, struct err *) MUST_USE;
 /* Statements are prepared when they are used first. */
 int	 db_open_reader(struct db *, const char *path, struct err *) MUST_USE;
+/* A file name as SQLite's URI, with "?name=value" behind it, or "". The caller
+ * frees it. */
+char	*db_uri(const char *path, const char *query);
 /* For people's questions; uri names the file. A catalog that is not of this
  * program's schema is refused. */
 int	 db_open_view(struct db *, const char *uri, const char *path,

@@ -35,9 +35,8 @@ authorize(void *arg, int action, const char *a, const char *b,
 	}
 }
 
-/* A file name as SQLite's URI. */
-static char *
-uri_of(const char *path, const char *query)
+char *
+db_uri(const char *path, const char *query)
 {
 	struct buf b;
 
@@ -81,7 +80,7 @@ catalog_view_open(struct catalog_view **ret, const char *path,
 		    ERR_CONFIG, errno, "catalog %s", path);
 	if (access(path, R_OK) == -1)
 		return err_errno(err, ERR_DENIED, errno, "catalog %s", path);
-	uri = uri_of(path, must_be_immutable(path) ? "?immutable=1" : "");
+	uri = db_uri(path, must_be_immutable(path) ? "?immutable=1" : "");
 	v = xcalloc(1, sizeof(*v));
 	if (db_open_view(&v->db, uri, path, err) == -1) {
 		free(v);

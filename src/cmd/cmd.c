@@ -24,6 +24,9 @@ static const struct {
 	{ VERB_SQL, "sql", "sql [options] 'SELECT ...'",
 	    "Ask the catalog, also while a run is going on; see "
 	    "datamover-catalog(5)." },
+	{ VERB_CHECK, "check", "check [options]",
+	    "Try all that a run needs - settings, catalog, exports, S3, "
+	    "free space - and\nsay each in a line." },
 };
 
 static size_t

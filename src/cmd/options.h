@@ -19,7 +19,8 @@ enum verb {
 	VERB_PUT = 1,		/* bits: an option belongs to several */
 	VERB_LIST = 2,
 	VERB_STATUS = 4,
-	VERB_SQL = 8
+	VERB_SQL = 8,
+	VERB_CHECK = 16
 };
 
 /* A setting that an option overrides. */

@@ -131,7 +131,7 @@ refuse(struct options *o, const struct option *opt, const char *value,
 #define MOVES		VERB_PUT
 #define RUNS		(VERB_PUT | VERB_LIST)
 #define LOOKS		(VERB_STATUS | VERB_SQL)
-#define ALL		(RUNS | LOOKS)
+#define ALL		(RUNS | LOOKS | VERB_CHECK)
 
 const struct option options_table[] = {
 	{ "config", "cfg", "FILE", ALL, set_text, AT(config), .help =
@@ -203,8 +203,9 @@ const struct option options_table[] = {
 	{ "limit-memory", NULL, "SIZE", MOVES, set_setting,
 	    .section = "general", .key = "limit_memory", .help =
 	    "memory for data on its way, such as 64M" },
-	{ "json", NULL, NULL, RUNS | VERB_STATUS, set_flag, AT(job.json),
-	    .help = "one JSON object as the last line of standard output" },
+	{ "json", NULL, NULL, RUNS | VERB_STATUS | VERB_CHECK, set_flag,
+	    AT(job.json), .help =
+	    "one JSON object as the last line of standard output" },
 	{ "quiet", NULL, NULL, RUNS, set_flag, AT(job.quiet), .help =
 	    "no progress, and a summary only if something failed" },
 	{ "debug", "d", NULL, RUNS, set_flag, AT(job.debug), .help =

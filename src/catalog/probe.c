@@ -1,0 +1,121 @@
+#include <errno.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "catalog/core.h"
+#include "catalog/probe.h"
+
+static const int rungs[] = {
+#define RUNG(number, text) number,
+#include "catalog/schema.inc"
+#undef RUNG
+};
+
+static int
+may_write(const char *path, struct err *err)
+{
+	if (access(path, R_OK | W_OK) == 0 || errno == ENOENT)
+		return 0;
+	return err_errno(err, ERR_DENIED, errno, "%s", path);
+}
+
+/* The database, its companions and its lock are made in the directory. */
+static int
+may_write_all(const char *path, struct err *err)
+{
+	static const char *const ends[] = { "", "-wal", "-shm", ".lock" };
+	const char *slash = strrchr(path, '/');
+	AUTOFREE char *dir = slash == NULL ? xstrdup(".") :
+	    xstrndup(path, (size_t)(slash - path) + 1);
+
+	if (access(dir, R_OK | W_OK | X_OK) == -1)
+		return err_errno(err, ERR_DENIED, errno, "directory %s", dir);
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		AUTOFREE char *name = xasprintf("%s%s", path, ends[i]);
+
+		if (may_write(name, err) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+one_row(sqlite3 *conn, const char *path, int64_t v[3], struct err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(conn, "SELECT "
+	    "(SELECT application_id FROM pragma_application_id), "
+	    "(SELECT user_version FROM pragma_user_version), "
+	    "(SELECT count(*) FROM sqlite_schema)", -1, &st, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	for (int i = 0; i < 3 && rc == SQLITE_ROW; i++)
+		v[i] = sqlite3_column_int64(st, i);
+	sqlite3_finalize(st);
+	return rc == SQLITE_ROW ? 0 :
+	    db_fault(err, rc, path, sqlite3_errmsg(conn));
+}
+
+/* Where no -wal is, all is in the file, and SQLite is told so: else it would
+ * make one. */
+static int
+read_version(const char *path, struct catalog_probe *p, struct err *err)
+{
+	AUTOFREE char *wal = xasprintf("%s-wal", path);
+	AUTOFREE char *uri = db_uri(path,
+	    access(wal, F_OK) == -1 ? "?immutable=1" : "");
+	int64_t v[3] = { 0, 0, 0 };
+	sqlite3 *conn = NULL;
+	int on = 1, rc;
+
+	rc = sqlite3_open_v2(uri, &conn, SQLITE_OPEN_READONLY |
+	    SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc != SQLITE_OK) {
+		rc = db_fault(err, rc, path, sqlite3_errstr(rc));
+	} else {
+		sqlite3_file_control(conn, "main", SQLITE_FCNTL_PERSIST_WAL,
+		    &on);
+		rc = one_row(conn, path, v, err);
+	}
+	sqlite3_close(conn);
+	if (rc == -1)
+		return -1;
+	p->version = (int)v[1];
+	if (v[0] == 0 && v[1] == 0 && v[2] == 0)
+		return 0;
+	if (v[0] != DB_APPLICATION_ID)
+		return err_set(err, ERR_CONFIG, 0, "%s is a database, but "
+		    "not a catalog of datamover", path);
+	if (p->version > p->newest)
+		return err_set(err, ERR_CONFIG, 0, "catalog %s was made by a "
+		    "newer datamover (schema %d, this one knows %d)", path,
+		    p->version, p->newest);
+	return 0;
+}
+
+int
+catalog_probe(const char *path, struct catalog_probe *p, struct err *err)
+{
+	struct stat st;
+
+	memset(p, 0, sizeof(*p));
+	p->newest = rungs[ARRAY_LEN(rungs) - 1];
+	if (guard_place(path, err) == -1 || may_write_all(path, err) == -1)
+		return -1;
+	if (stat(path, &st) == -1) {
+		if (errno == ENOENT)
+			return 0;
+		return err_errno(err, ERR_DENIED, errno, "catalog %s", path);
+	}
+	p->exists = true;
+	p->bytes = (uint64_t)st.st_size;
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_CONFIG, 0,
+		    "catalog %s is not a file", path);
+	p->in_use = catalog_in_use(path, &p->pid);
+	if (st.st_size == 0)
+		return 0;
+	return read_version(path, p, err);
+}
