@@ -110,7 +110,12 @@ struct s3_reply {
 	unsigned attempts;		/* 1: the first try got it */
 	char	 etag[72];		/* without quotes; "" if none came */
 	struct str version_id;		/* or empty */
-	uint64_t size;			/* HEAD: Content-Length */
+	bool	 delete_marker;		/* DELETE left one, or HEAD met it */
+	uint64_t size;			/* HEAD: Content-Length; GET: bytes
+					   given to data */
+	uint64_t object_size;		/* HEAD, GET: of the whole object */
+	unsigned parts_count;		/* HEAD of a part: how many there are;
+					   0: the server doesn't say */
 	int64_t	 modified_sec;		/* HEAD */
 	bool	 has_meta;		/* HEAD: ours were all there */
 	struct s3_meta meta;
@@ -152,10 +157,39 @@ void	 s3_body_ready(struct s3 *);
 void	 s3_put(struct s3 *, struct str key, const struct s3_body *,
 	    const struct s3_meta *, s3_done_fn *, void *arg);
 void	 s3_head(struct s3 *, struct str key, s3_done_fn *, void *arg);
+/*
+ * HEAD of one part (from 1) of an object that was put in parts: size is the
+ * part's, object_size and etag the object's. A server that knows no such
+ * question answers for the whole object, with parts_count 0.
+ */
+void	 s3_head_part(struct s3 *, struct str key, unsigned number,
+	    s3_done_fn *, void *arg);
 /* CopyObject onto itself with new metadata (MetadataDirective REPLACE). */
 void	 s3_copy_self(struct s3 *, struct str key, const struct s3_meta *,
 	    s3_done_fn *, void *arg);
 void	 s3_delete(struct s3 *, struct str key, s3_done_fn *, void *arg);
+/*
+ * DeleteObjects: many keys in one request (1,000, fewer if they are very
+ * long; more keys than that make several requests). The callback comes once,
+ * with a result for each key, in the order asked. A request that fails as a
+ * whole fails all its keys; keys that the server asks to try again are asked
+ * for again; a key that the answer doesn't mention has failed. As with
+ * s3_delete, it is no error that a key isn't there. The keys are copied.
+ */
+struct s3_deleted {
+	struct str key;
+	const struct err *err;	/* NULL: it is gone */
+	struct str version_id;	/* of the delete marker, if one was made; else
+				   of what was deleted; or empty */
+	bool	 delete_marker;
+};
+typedef void s3_deleted_fn(void *arg, const struct s3_deleted *,
+	    size_t count);
+void	 s3_delete_many(struct s3 *, const struct str *keys, size_t count,
+	    s3_deleted_fn *, void *arg);
+/* Can XML 1.0 carry this key? Other keys have control characters or are no
+ * UTF-8: s3_delete_many refuses them (ERR_INVALID), s3_delete takes them. */
+bool	 s3_key_fits_xml(struct str key);
 /* HEAD of the bucket: is it there, may we? */
 void	 s3_bucket(struct s3 *, s3_done_fn *, void *arg);
 
@@ -164,6 +198,11 @@ typedef bool s3_data_fn(void *arg, const void *, size_t);
 /* GET of bytes [offset, offset + len) (len 0: to the end). */
 void	 s3_get(struct s3 *, struct str key, uint64_t offset, uint64_t len,
 	    s3_data_fn *, s3_done_fn *, void *arg);
+/* The same, of the object with this ETag (without quotes; "": any) or, with
+ * ERR_GONE and before the first byte, not at all. */
+void	 s3_get_match(struct s3 *, struct str key, const char *etag,
+	    uint64_t offset, uint64_t len, s3_data_fn *, s3_done_fn *,
+	    void *arg);
 
 void	 s3_mpu_create(struct s3 *, struct str key, const struct s3_meta *,
 	    s3_done_fn *, void *arg);

@@ -12,8 +12,10 @@ s3_answer_clear(struct s3_slot *t)
 	t->status = 0;
 	t->etag[0] = t->region[0] = t->curl_text[0] = '\0';
 	buf_clear(&t->version_id);
-	t->head_whole = t->has_date = t->has_length = t->chunked = t->has_modified =
-	    t->has_range = t->range_checked = false;
+	t->delete_marker = false;
+	t->parts_count = 0;
+	t->head_whole = t->has_date = t->has_length = t->chunked =
+	    t->has_modified = t->has_range = t->range_checked = false;
 	memset(&t->meta, 0, sizeof(t->meta));
 	buf_clear(&t->answer);
 	err_clear(&t->local);
@@ -81,6 +83,11 @@ see_header(struct s3_slot *t, struct str name, struct str value)
 	} else if (is(name, STR("x-amz-version-id"))) {
 		buf_clear(&t->version_id);
 		buf_add(&t->version_id, value.p, value.len);
+	} else if (is(name, STR("x-amz-delete-marker"))) {
+		t->delete_marker = is(value, STR("true"));
+	} else if (is(name, STR("x-amz-mp-parts-count"))) {
+		if (!number(&value, &t->parts_count) || value.len > 0)
+			t->parts_count = 0;
 	} else if (is(name, STR("x-amz-bucket-region"))) {
 		str_escape(value, t->region, sizeof(t->region));
 	} else if (name.len > meta.len &&
@@ -147,10 +154,10 @@ check_range(struct s3_slot *t, const struct s3_request *r)
 	uint64_t first = r->offset + r->got;
 	uint64_t last;
 
-	if (r->got > 0 && r->got_etag[0] != '\0' &&
-	    strcmp(r->got_etag, t->etag) != 0)
-		return err_set(&t->local, ERR_GONE, t->status,
-		    "the object changed while it was read");
+	if (r->got_etag[0] != '\0' && strcmp(r->got_etag, t->etag) != 0)
+		return err_set(&t->local, ERR_GONE, t->status, r->got > 0 ?
+		    "the object changed while it was read" :
+		    "the object is another now");
 	if (!t->has_length && !t->chunked)
 		return err_set(&t->local, ERR_PEER, t->status,
 		    "an answer without a length");
@@ -309,7 +316,7 @@ static int
 judge_success(struct s3_slot *t, struct s3_xml *x, unsigned *flags,
     struct err *err)
 {
-	const struct s3_request *r = t->req;
+	struct s3_request *r = t->req;
 	const char *lacks = NULL;
 
 	if (r->op->xml != S3_NO_XML) {
@@ -321,7 +328,7 @@ judge_success(struct s3_slot *t, struct s3_xml *x, unsigned *flags,
 		}
 		if (x->kind == S3_XML_ERROR)
 			return judge_error(t, x, flags, err);
-		return 0;
+		return r->judge == NULL ? 0 : r->judge(r, x, flags, err);
 	}
 	if (r->op->needs_etag && t->etag[0] == '\0')
 		lacks = "no ETag";
@@ -382,6 +389,10 @@ s3_answer_reply(const struct s3_slot *t, const struct s3_xml *x,
 	reply->size = r->data != NULL ? r->got : t->length;
 	if (!t->has_length && r->data == NULL)
 		reply->size = 0;
+	reply->object_size = t->has_range ? t->range_total :
+	    t->has_length ? t->length : r->got;
+	reply->parts_count = (unsigned)MIN(t->parts_count, (uint64_t)10000);
+	reply->delete_marker = t->delete_marker;
 	reply->modified_sec = t->has_modified ? t->modified_sec : 0;
 	reply->has_meta = s3_meta_complete(&t->meta);
 	reply->meta = t->meta.meta;

@@ -35,11 +35,18 @@ struct s3_op {
 	bool	 needs_etag;	/* a good answer has one */
 };
 
+/* What a good answer's XML means to the operation: as s3_answer_judge. The
+ * body for another attempt may be written anew. */
+struct s3_request;
+typedef int s3_judge_fn(struct s3_request *, const struct s3_xml *,
+	    unsigned *ret_flags, struct err *);
+
 struct s3_request {
 	struct s3_request *next;
 	const struct s3_op *op;
 	s3_done_fn *done;
 	s3_data_fn *data;
+	s3_judge_fn *judge;	/* or NULL */
 	void	*arg;
 	struct buf path;	/* encoded, with the leading slash */
 	struct buf query;	/* encoded and sorted */
@@ -58,7 +65,8 @@ struct s3_request {
 	uint64_t due_ms;
 	bool	 skew_adopted;
 	uint64_t got;		/* bytes given to data */
-	char	 got_etag[72];	/* of the object that they are from */
+	char	 got_etag[72];	/* of the object that they are, or must be,
+				   from */
 	struct err refused;	/* by us: never sent */
 };
 
@@ -97,6 +105,8 @@ struct s3_slot {
 	int	 status;
 	char	 etag[72];
 	struct buf version_id;
+	bool	 delete_marker;
+	uint64_t parts_count;
 	char	 region[40];
 	bool	 head_whole;	/* the empty line has come */
 	bool	 has_date, has_length, chunked, has_modified, has_range;

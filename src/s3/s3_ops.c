@@ -67,6 +67,20 @@ s3_head(struct s3 *s, struct str key, s3_done_fn *done, void *arg)
 }
 
 void
+s3_head_part(struct s3 *s, struct str key, unsigned part, s3_done_fn *done,
+    void *arg)
+{
+	struct s3_request *r = s3_request_new(s, &op_head, key, done, arg);
+	char text[16];
+	struct s3_param p[] = { { "partNumber", STR("") } };
+
+	snprintf(text, sizeof(text), "%u", part);
+	p[0].value = str_of(text);
+	s3_query(&r->query, p, ARRAY_LEN(p));
+	s3_request_submit(s, r);
+}
+
+void
 s3_copy_self(struct s3 *s, struct str key, const struct s3_meta *meta,
     s3_done_fn *done, void *arg)
 {
@@ -94,6 +108,13 @@ void
 s3_get(struct s3 *s, struct str key, uint64_t offset, uint64_t len,
     s3_data_fn *data, s3_done_fn *done, void *arg)
 {
+	s3_get_match(s, key, "", offset, len, data, done, arg);
+}
+
+void
+s3_get_match(struct s3 *s, struct str key, const char *etag, uint64_t offset,
+    uint64_t len, s3_data_fn *data, s3_done_fn *done, void *arg)
+{
 	struct s3_request *r = s3_request_new(s, &op_get, key, done, arg);
 
 	r->data = data;
@@ -101,6 +122,10 @@ s3_get(struct s3 *s, struct str key, uint64_t offset, uint64_t len,
 	r->len = len;
 	if (len > UINT64_MAX - offset)
 		err_set(&r->refused, ERR_INVALID, 0, "the range is too long");
+	if (strlen(etag) >= sizeof(r->got_etag))
+		err_set(&r->refused, ERR_INVALID, 0, "the ETag is too long");
+	else
+		memcpy(r->got_etag, etag, strlen(etag) + 1);
 	s3_request_submit(s, r);
 }
 

@@ -61,8 +61,12 @@ static void
 add_range(struct s3_slot *t, const struct s3_request *r)
 {
 	uint64_t first = r->offset + r->got;
-	char text[64];
+	char text[80];
 
+	if (r->got_etag[0] != '\0') {
+		snprintf(text, sizeof(text), "\"%s\"", r->got_etag);
+		add_line(t, "if-match", str_of(text), false);
+	}
 	if (first == 0 && r->len == 0)
 		return;
 	if (r->len == 0)
@@ -71,10 +75,6 @@ add_range(struct s3_slot *t, const struct s3_request *r)
 		snprintf(text, sizeof(text), "bytes=%ju-%ju",
 		    (uintmax_t)first, (uintmax_t)(r->offset + r->len - 1));
 	add_line(t, "range", str_of(text), false);
-	if (r->got > 0 && r->got_etag[0] != '\0') {
-		snprintf(text, sizeof(text), "\"%.60s\"", r->got_etag);
-		add_line(t, "if-match", str_of(text), false);
-	}
 }
 
 static void

@@ -24,7 +24,7 @@ enum place {
 	PLACE_PREFIX,
 	PLACE_PART,
 	PLACE_UPLOAD,
-	PLACE_IGNORED
+	PLACE_DELETED
 };
 
 struct parse {
@@ -48,6 +48,7 @@ static const char *const roots[S3_XML__MAX] = {
 	[S3_XML_CREATE] = "InitiateMultipartUploadResult",
 	[S3_XML_COMPLETE] = "CompleteMultipartUploadResult",
 	[S3_XML_COPY] = "CopyObjectResult",
+	[S3_XML_DELETED] = "DeleteResult",
 	[S3_XML_ERROR] = "Error",
 };
 
@@ -71,6 +72,7 @@ s3_xml_release(struct s3_xml *x)
 	free(x->prefixes);
 	free(x->parts);
 	free(x->uploads);
+	free(x->deleted);
 	s3_xml_init(x);
 }
 
@@ -223,6 +225,12 @@ open_entry(struct parse *p, const char *name)
 		x->uploads = grow(x->uploads, x->upload_count,
 		    sizeof(*x->uploads));
 		p->place = PLACE_UPLOAD;
+	} else if (x->kind == S3_XML_DELETED && (strcmp(name, "Deleted") == 0
+	    || strcmp(name, "Error") == 0)) {
+		x->deleted = grow(x->deleted, x->deleted_count,
+		    sizeof(*x->deleted));
+		x->deleted[x->deleted_count].failed = name[0] == 'E';
+		p->place = PLACE_DELETED;
 	} else {
 		return;
 	}
@@ -333,6 +341,28 @@ see_upload(struct parse *p, const char *name, struct str s)
 }
 
 static void
+see_deleted(struct parse *p, const char *name, struct str s)
+{
+	struct s3_xml_deleted *d = &p->xml->deleted[p->xml->deleted_count];
+
+	if (is(name, "Key")) {
+		d->key = keep(p->xml, s);
+		p->has_key = true;
+	} else if (is(name, "VersionId")) {
+		d->version_id = keep(p->xml, s);
+	} else if (is(name, "DeleteMarkerVersionId")) {
+		d->marker_id = keep(p->xml, s);
+	} else if (is(name, "DeleteMarker")) {
+		d->marker = str_eq(s, STR("true"));
+	} else if (is(name, "Code")) {
+		d->code = keep(p->xml, s);
+		p->has_id = s.len > 0;
+	} else if (is(name, "Message")) {
+		d->message = keep(p->xml, s);
+	}
+}
+
+static void
 see_prefix(struct parse *p, const char *name, struct str s)
 {
 	if (is(name, "Prefix")) {
@@ -400,6 +430,10 @@ close_entry(struct parse *p)
 	} else if (p->place == PLACE_UPLOAD) {
 		whole = p->has_key && p->has_id;
 		x->upload_count++;
+	} else if (p->place == PLACE_DELETED) {
+		whole = p->has_key && (p->has_id ||
+		    !x->deleted[x->deleted_count].failed);
+		x->deleted_count++;
 	}
 	p->place = PLACE_ROOT;
 	if (!whole)
@@ -426,6 +460,8 @@ on_end(void *arg, const char *name)
 		see_part(p, name, s);
 	else if (p->depth == 3 && p->place == PLACE_UPLOAD)
 		see_upload(p, name, s);
+	else if (p->depth == 3 && p->place == PLACE_DELETED)
+		see_deleted(p, name, s);
 	buf_clear(&p->text);
 	p->depth--;
 }
@@ -594,4 +630,30 @@ s3_xml_complete(struct buf *b, const uint8_t *md5s, unsigned count)
 		    "<ETag>&quot;%s&quot;</ETag></Part>", i + 1, text);
 	}
 	buf_addstr(b, "</CompleteMultipartUpload>");
+}
+
+void
+s3_xml_text(struct buf *b, struct str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		switch (s.p[i]) {
+		case '&':
+			buf_addstr(b, "&amp;");
+			break;
+		case '<':
+			buf_addstr(b, "&lt;");
+			break;
+		case '>':
+			buf_addstr(b, "&gt;");
+			break;
+		case '\t':
+		case '\n':
+		case '\r':
+			/* A parser would make one newline of both. */
+			buf_addf(b, "&#%d;", s.p[i]);
+			break;
+		default:
+			buf_addch(b, s.p[i]);
+		}
+	}
 }

@@ -19,8 +19,20 @@ enum s3_xml_kind {
 	S3_XML_CREATE,		/* InitiateMultipartUploadResult */
 	S3_XML_COMPLETE,	/* CompleteMultipartUploadResult */
 	S3_XML_COPY,		/* CopyObjectResult */
+	S3_XML_DELETED,		/* DeleteResult */
 	S3_XML_ERROR,
 	S3_XML__MAX
+};
+
+/* What became of one key of DeleteObjects. */
+struct s3_xml_deleted {
+	struct str key;
+	bool	 failed;	/* code and message tell why */
+	struct str code;
+	struct str message;
+	struct str version_id;
+	struct str marker_id;	/* version of the delete marker */
+	bool	 marker;
 };
 
 struct s3_xml {
@@ -33,6 +45,8 @@ struct s3_xml {
 	size_t	 part_count;
 	struct s3_upload *uploads;
 	size_t	 upload_count;
+	struct s3_xml_deleted *deleted;
+	size_t	 deleted_count;
 	bool	 truncated;
 	struct str next;	/* token, part number or upload-id marker */
 	char	 etag[72];	/* complete, copy */
@@ -58,5 +72,7 @@ int	 s3_xml_parse(struct s3_xml *, enum s3_xml_kind wanted, struct str,
 
 /* The body of CompleteMultipartUpload. */
 void	 s3_xml_complete(struct buf *, const uint8_t *md5s, unsigned count);
+/* Append as character data; what comes out stays what it is, newlines too. */
+void	 s3_xml_text(struct buf *, struct str);
 
 #endif

@@ -23,6 +23,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 			for (size_t i = 0; i < x.upload_count; i++)
 				sum += x.uploads[i].key.len +
 				    x.uploads[i].upload_id.len;
+			for (size_t i = 0; i < x.deleted_count; i++)
+				sum += x.deleted[i].key.len +
+				    x.deleted[i].code.len +
+				    x.deleted[i].message.len +
+				    x.deleted[i].version_id.len +
+				    x.deleted[i].marker_id.len;
 			/* Nothing comes out that didn't go in. */
 			if (sum > len || x.listed_count > len)
 				abort();

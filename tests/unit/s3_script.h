@@ -172,6 +172,9 @@ struct got {
 	unsigned attempts;
 	char	 etag[72];
 	uint64_t size;
+	uint64_t object_size;
+	unsigned parts_count;
+	bool	 marker;
 	size_t	 listed;
 	struct buf body;
 	bool	 refuse;	/* the body's bytes */
@@ -189,6 +192,9 @@ on_done(void *arg, const struct s3_reply *r, const struct err *err)
 	g->attempts = r->attempts;
 	memcpy(g->etag, r->etag, sizeof(g->etag));
 	g->size = r->size;
+	g->object_size = r->object_size;
+	g->parts_count = r->parts_count;
+	g->marker = r->delete_marker;
 	g->listed = r->listed_count;
 }
 
@@ -262,7 +268,7 @@ good(struct fixture *f, unsigned attempts)
 	assert_int_equal(f->g.attempts, attempts);
 }
 
-static void
+static void UNUSED
 bad(struct fixture *f, enum err_kind kind, const char *text)
 {
 	run(f);

@@ -80,6 +80,61 @@ test_data_refused(void **state)
 	finish(&f);
 }
 
+/* Only of the object that was meant, from the first byte on. */
+static void
+test_get_match(void **state)
+{
+	FIXTURE(f, BODY("200 OK", "ETag: \"v1\"\r\n", "10", "0123" CLOSE),
+	    BODY("206 Partial", "ETag: \"v1\"\r\n"
+	    "Content-Range: bytes 4-9/10\r\n", "6", "456789"),
+	    BODY("412 P", "", "0", ""),
+	    BODY("206 Partial", "ETag: \"v2\"\r\n"
+	    "Content-Range: bytes 2-3/10\r\n", "2", "23"));
+
+	(void)state;
+	s3_get_match(f.s, STR("k"), "v1", 0, 0, on_data, on_done, &f.g);
+	good(&f, 2);
+	assert_string_equal(f.g.body.data, "0123456789");
+	assert_int_equal(f.g.object_size, 10);
+	f.g.calls = 0;
+	assert_non_null(strstr(asked(&f.v), "if-match: \"v1\"\r"));
+	assert_true(strstr(asked(&f.v), "if-match") <
+	    strstr(asked(&f.v), "range: bytes=4-"));
+	s3_get_match(f.s, STR("k"), "v1", 2, 2, on_data, on_done, &f.g);
+	bad(&f, ERR_GONE, "another now");
+	f.g.calls = 0;
+	/* A server that takes no notice. */
+	s3_get_match(f.s, STR("k"), "v1", 2, 2, on_data, on_done, &f.g);
+	bad(&f, ERR_GONE, "another now");
+	assert_int_equal(f.g.body.len, 10);
+	finish(&f);
+}
+
+static void
+test_head_part(void **state)
+{
+	FIXTURE(f, "HTTP/1.1 206 P\r\nETag: \"v-3\"\r\n"
+	    "Content-Range: bytes 0-99/250\r\nContent-Length: 100\r\n"
+	    "x-amz-mp-parts-count: 3\r\n\r\n",
+	    "HTTP/1.1 200 OK\r\nETag: \"v-3\"\r\n"
+	    "Content-Length: 250\r\n\r\n");
+
+	(void)state;
+	s3_head_part(f.s, STR("k"), 1, on_done, &f.g);
+	good(&f, 1);
+	assert_int_equal(f.g.size, 100);
+	assert_int_equal(f.g.object_size, 250);
+	assert_int_equal(f.g.parts_count, 3);
+	assert_non_null(strstr(asked(&f.v), "HEAD /bkt/k?partNumber=1 "));
+	f.g.calls = 0;
+	s3_head_part(f.s, STR("k"), 1, on_done, &f.g);
+	good(&f, 1);
+	assert_int_equal(f.g.size, 250);
+	assert_int_equal(f.g.object_size, 250);
+	assert_int_equal(f.g.parts_count, 0);
+	finish(&f);
+}
+
 int
 main(void)
 {
@@ -88,6 +143,8 @@ main(void)
 		cmocka_unit_test(test_get_of_changed),
 		cmocka_unit_test(test_wrong_ranges),
 		cmocka_unit_test(test_data_refused),
+		cmocka_unit_test(test_get_match),
+		cmocka_unit_test(test_head_part),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,230 @@
+/*
+ * Run DeleteObjects and the lister against a real server and say "N passed, N
+ * failed". From the environment: S3_ENDPOINT, S3_BUCKET (there already),
+ * S3_KEY, S3_SECRET; with S3_VERSIONED (another bucket, with versions) also
+ * what is told of delete markers.
+ */
+#include "live_s3.h"
+
+#define COUNT 2300
+
+struct many {
+	unsigned calls;
+	size_t	 gone;
+	size_t	 markers;
+	size_t	 versions;
+	struct err err;		/* the last key's that has one */
+};
+
+static void
+on_deleted(void *arg, const struct s3_deleted *d, size_t count)
+{
+	struct many *m = arg;
+
+	m->calls++;
+	for (size_t i = 0; i < count; i++) {
+		m->gone += d[i].err == NULL;
+		m->markers += d[i].delete_marker;
+		m->versions += d[i].version_id.len > 0;
+		if (d[i].err != NULL)
+			m->err = *d[i].err;
+	}
+}
+
+static void
+turn(struct s3 *s)
+{
+	while (s3_pending(s) > 0)
+		s3_wait(s, NULL, 0, 1000);
+}
+
+static bool
+put_all(struct s3 *s, const struct str *keys, size_t count)
+{
+	struct s3_body body = { .data = "x", .len = 1 };
+	struct got *g = xcalloc(count, sizeof(*g));
+	size_t bad = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		got_init(&g[i]);
+		s3_put(s, keys[i], &body, NULL, on_done, &g[i]);
+	}
+	turn(s);
+	for (size_t i = 0; i < count; i++) {
+		bad += g[i].calls != 1 || g[i].err.kind != ERR_NONE;
+		got_release(&g[i]);
+	}
+	free(g);
+	return bad == 0;
+}
+
+static bool
+is_empty(struct s3 *s, struct str prefix)
+{
+	GOT(l);
+
+	s3_list(s, prefix, STR(""), STR(""), 0, on_done, &l);
+	return run(s, &l) && l.count == 0;
+}
+
+static void
+test_delete_odd(struct s3 *s)
+{
+	const struct str keys[] = {
+		STR("many/a b"), STR("many/\303\274\360\237\230\200"),
+		STR("many/new\nline"), STR("many/re\rturn"),
+		STR("many/both\r\n"), STR("many/tab\t"), STR("many/ "),
+		STR("many/per%25cent+plus"), STR("many/q\"uo'tes<>&amp;]]>"),
+		STR("many/\177"), STR("many/end "), STR("many/end\n"),
+		STR("many//slashes//"), STR("many/back\\slash"),
+		STR(" many"), STR("\nmany"), STR(" "),
+		STR("many/\357\267\260"), STR("many/\302\205"),
+	};
+
+	check(put_all(s, keys, ARRAY_LEN(keys)), "put odd keys", "");
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		struct many m = { .calls = 0 };
+		char shown[64];
+		GOT(h);
+
+		str_escape(keys[i], shown, sizeof(shown));
+		s3_delete_many(s, &keys[i], 1, on_deleted, &m);
+		turn(s);
+		s3_head(s, keys[i], on_done, &h);
+		check(s3_key_fits_xml(keys[i]) && m.gone == 1 &&
+		    !run(s, &h) && h.err.kind == ERR_GONE, shown,
+		    m.err.msg);
+	}
+}
+
+static void
+test_delete_many(struct s3 *s)
+{
+	static char text[COUNT][1024];
+	struct str keys[COUNT];
+	struct many m = { .calls = 0 };
+
+	for (size_t i = 0; i < COUNT; i++) {
+		int len = snprintf(text[i], sizeof(text[i]), "many/%05zu&", i);
+
+		/* Some as long as keys can be. */
+		memset(text[i] + len, 'k', sizeof(text[i]) - (size_t)len);
+		keys[i] = (struct str){ text[i],
+		    i % 4 == 0 ? sizeof(text[i]) : (size_t)len };
+	}
+	check(put_all(s, keys, COUNT), "put many", "");
+	s3_delete_many(s, keys, COUNT, on_deleted, &m);
+	turn(s);
+	check(m.calls == 1 && m.gone == COUNT && m.versions == 0,
+	    "delete many", m.err.msg);
+	check(is_empty(s, STR("many/")), "they are gone", "");
+	memset(&m, 0, sizeof(m));
+	for (size_t i = 0; i < 1000; i++)
+		keys[i].len = sizeof(text[i]);
+	s3_delete_many(s, keys, 1000, on_deleted, &m);
+	turn(s);
+	check(m.gone == 1000, "delete 1,000 long keys that aren't there",
+	    m.err.msg);
+}
+
+static void
+test_delete_fails(struct s3_config c)
+{
+	const struct str keys[] = { STR("a"), STR("b\001"), STR("c") };
+	struct many m = { .calls = 0 };
+	struct s3 *s;
+
+	c.secret_key = "wrong";
+	s = make(&c);
+	s3_delete_many(s, keys, ARRAY_LEN(keys), on_deleted, &m);
+	turn(s);
+	check(m.calls == 1 && m.gone == 0 && m.err.kind == ERR_DENIED,
+	    "delete many with a wrong secret", m.err.msg);
+	s3_free(&s);
+}
+
+static void
+test_versioned(struct s3_config c)
+{
+	const struct str keys[] = { STR("v/1"), STR("v/2") };
+	struct many m = { .calls = 0 };
+	struct s3 *s;
+	GOT(g);
+
+	c.bucket = env("S3_VERSIONED");
+	if (c.bucket == NULL)
+		return;
+	s = make(&c);
+	check(put_all(s, keys, ARRAY_LEN(keys)), "put with versions", "");
+	s3_delete_many(s, keys, ARRAY_LEN(keys), on_deleted, &m);
+	turn(s);
+	check(m.gone == 2 && m.markers == 2 && m.versions == 2,
+	    "delete many leaves markers", m.err.msg);
+	check(put_all(s, keys, 1), "put again", "");
+	s3_delete(s, keys[0], on_done, &g);
+	check(run(s, &g) && g.delete_marker, "delete leaves a marker",
+	    g.err.msg);
+	s3_free(&s);
+}
+
+/* Another object under the same key, and parts. */
+static void
+test_get_match(struct s3 *s)
+{
+	char old[72];
+	GOT(g);
+	GOT(h);
+	GOT(w);
+	GOT(b);
+	GOT(p);
+
+	check(put(s, STR("match"), "old one", 7, NULL, &g), "put", "");
+	memcpy(old, g.etag, sizeof(old));
+	s3_get_match(s, STR("match"), old, 4, 3, on_data, on_done, &h);
+	check(run(s, &h) && h.body.len == 3 && h.object_size == 7 &&
+	    memcmp(h.body.data, "one", 3) == 0, "get if it is that one",
+	    h.err.msg);
+	g.calls = 0;
+	check(put(s, STR("match"), "new one", 7, NULL, &g), "put another",
+	    "");
+	s3_get_match(s, STR("match"), old, 4, 3, on_data, on_done, &w);
+	check(!run(s, &w) && w.err.kind == ERR_GONE && w.body.len == 0,
+	    "no range of another object", w.err.msg);
+	s3_get_match(s, STR("match"), old, 0, 0, on_data, on_done, &b);
+	check(!run(s, &b) && b.err.kind == ERR_GONE && b.body.len == 0,
+	    "nor another object", b.err.msg);
+	s3_head_part(s, STR("match"), 1, on_done, &p);
+	check(run(s, &p) && p.size == 7 && p.object_size == 7 &&
+	    p.parts_count <= 1, "head of the one part", p.err.msg);
+	check(delete(s, STR("match")), "delete it", "");
+}
+
+int
+main(void)
+{
+	const char *endpoint = env("S3_ENDPOINT");
+	struct s3_config c = settings(&endpoint);
+	struct s3 *s;
+
+	if (endpoint == NULL || c.bucket == NULL || c.access_key == NULL ||
+	    c.secret_key == NULL) {
+		fputs("live_s3_many: set S3_ENDPOINT, S3_BUCKET, S3_KEY, "
+		    "S3_SECRET\n", stderr);
+		return 2;
+	}
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	s = make(&c);
+	test_delete_odd(s);
+	test_delete_many(s);
+	test_get_match(s);
+	s3_free(&s);
+	c.sign_payload = true;
+	s = make(&c);
+	test_delete_odd(s);
+	s3_free(&s);
+	c.sign_payload = false;
+	test_delete_fails(c);
+	test_versioned(c);
+	printf("%u passed, %u failed\n", passed, failed);
+	return failed == 0 && passed > 0 ? 0 : 1;
+}
