@@ -1,0 +1,119 @@
+/*
+ * dest.h: the write side of a tree of files, for GET: a local or mounted
+ * directory into which objects come back as files.
+ *
+ * A file is written under a temporary name beside its final one and renamed
+ * over it by dest_commit, so nobody ever sees half of it. The temporary name
+ * follows from the final one, so that a later run finds it. A file of
+ * several ranges keeps behind its data which ranges are whole, and of which
+ * size, ETag and range size: after a kill, dest_begin takes up what is there
+ * (dest_have). The order of the writes makes that true after a kill at any
+ * point; after a power loss the record may be ahead of the data, so hash
+ * what was there (dest_read) before the commit.
+ *
+ * Paths are name bytes relative to the root. None leaves it: a path that is
+ * absolute or has an empty, "." or ".." component is refused, and symlinks
+ * in the destination aren't followed, but for the root itself.
+ *
+ * Life cycle: dest_open, any number of files, dest_free.
+ * Of a file: dest_begin, for each range dest_write and dest_range_done, then
+ * dest_commit; dest_abort in any case (after the commit it only frees).
+ *
+ * Threads: any may use one dest at once, for different files. One file
+ * belongs to one thread, but dest_write, dest_read, dest_have and
+ * dest_range_done for different ranges may run at once. Calls wait for the
+ * disk.
+ *
+ * Errors: RESOURCE (no space, over quota, too large for the file system),
+ * DENIED, INVALID (this file can't be here: its name, or something else in
+ * its place or its parents'), GONE, RETRY.
+ */
+#ifndef TREE_DEST_H
+#define TREE_DEST_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "model/attrs.h"
+
+struct dest;
+struct dest_file;
+
+/* The root must exist. The umask is read here. */
+int	 dest_open(struct dest **, const char *dir, struct err *) MUST_USE;
+void	 dest_free(struct dest **);
+
+/* Append the path below the root for this key text; INVALID with the reason
+ * if it can't be one. Pure. */
+int	 dest_path(struct buf *, struct str key, struct err *) MUST_USE;
+/* Only the check, for a path that is there already. Pure. */
+int	 dest_path_check(struct str rel, struct err *) MUST_USE;
+
+/* What is there (a symlink is itself), or GONE. INVALID where something else
+ * stands in place of a parent directory: dest_begin would say the same. */
+int	 dest_look(struct dest *, struct str rel, struct attrs *,
+	    struct err *) MUST_USE;
+
+/* Open the regular file that is there, for dest_read and dest_restore. */
+int	 dest_existing(struct dest *, struct str rel, struct dest_file **,
+	    struct attrs *, struct err *) MUST_USE;
+
+struct dest_want {
+	uint64_t size;
+	const char *etag;	/* "" or NULL: nothing to resume by */
+	uint64_t range;		/* bytes a range has; 0: all in one */
+};
+
+/*
+ * Begin to write, with the parent directories made. RETRY while somebody
+ * else writes the same file of several ranges. A temporary file of another
+ * ETag, size or range size starts anew.
+ */
+int	 dest_begin(struct dest *, struct str rel, const struct dest_want *,
+	    struct dest_file **, struct err *) MUST_USE;
+
+/* 0 for an empty file. */
+uint32_t dest_range_count(const struct dest_file *);
+/* Is the range whole? */
+bool	 dest_have(const struct dest_file *, uint32_t index);
+/* All of buf, inside the size (PEER if it isn't: the store sent too much). */
+int	 dest_write(struct dest_file *, uint64_t offset, const void *buf,
+	    size_t len, struct err *) MUST_USE;
+/* The range was written; recorded if there are several. */
+int	 dest_range_done(struct dest_file *, uint32_t index, struct err *)
+	    MUST_USE;
+/* The range turned out wrong: it is to be written again. */
+int	 dest_range_undo(struct dest_file *, uint32_t index, struct err *)
+	    MUST_USE;
+/* All of len; GONE if the file ends before. */
+int	 dest_read(struct dest_file *, uint64_t offset, void *buf, size_t len,
+	    struct err *) MUST_USE;
+
+/* What to give back; what isn't there stays as a new file has it. */
+struct dest_meta {
+	int64_t	 mtime_ns;
+	uint32_t mode;
+	uint32_t uid;
+	uint32_t gid;
+	bool	 has_mtime;
+	bool	 has_mode;
+	bool	 has_owner;	/* uid and gid */
+};
+
+/*
+ * Cut to size, give mode, mtime and, as_root, the owner, then rename over
+ * what is there. Set-id and sticky bits come back only with the owner. sync:
+ * on the disk, name included, when this returns. BUG unless all ranges are
+ * done. After an error it may be called again, also with as_root false
+ * (DENIED: owners can't be set here), or begun anew if RETRY.
+ */
+int	 dest_commit(struct dest_file *, const struct dest_meta *, bool as_root,
+	    bool sync, struct err *) MUST_USE;
+/* Give an existing file what differs of mode, mtime and owner. */
+int	 dest_restore(struct dest_file *, const struct dest_meta *,
+	    bool as_root, struct err *) MUST_USE;
+
+/* Close and free. The temporary file goes, unless keep and there is a record
+ * to resume by. NULL-safe, sets NULL. */
+void	 dest_abort(struct dest_file **, bool keep);
+
+#endif

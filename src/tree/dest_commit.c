@@ -1,0 +1,186 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "tree/dest_impl.h"
+
+#define NS_A_SEC ((int64_t)1000000000)
+
+static int
+set_owner(int fd, const struct dest_meta *m, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return dest_errno(err, "look up");
+	if (st.st_uid == m->uid && st.st_gid == m->gid)
+		return 0;
+	if (fchown(fd, m->uid, m->gid) == -1)
+		return dest_errno(err, "set the owner");
+	return 0;
+}
+
+static int
+set_mode(int fd, mode_t mode, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return dest_errno(err, "look up");
+	if ((st.st_mode & 07777) != mode && fchmod(fd, mode) == -1)
+		return dest_errno(err, "set the mode");
+	return 0;
+}
+
+/* Owner first: a change of it takes the set-id bits away. Without the owner
+ * they would be of someone else. */
+static int
+set_owner_mode(int fd, const struct dest_meta *m, bool as_root,
+    struct err *err)
+{
+	bool owner = as_root && m->has_owner;
+
+	if (owner && set_owner(fd, m, err) == -1)
+		return -1;
+	if (!m->has_mode)
+		return 0;
+	return set_mode(fd, m->mode & (owner ? 07777 : 0777), err);
+}
+
+static int
+set_mtime(int fd, int64_t mtime_ns, struct err *err)
+{
+	struct timespec times[2] = {
+		{ .tv_nsec = UTIME_OMIT },
+		{ .tv_sec = mtime_ns / NS_A_SEC,
+		    .tv_nsec = mtime_ns % NS_A_SEC },
+	};
+	struct stat st;
+
+	/* Before 1970 the division rounds the wrong way. */
+	if (times[1].tv_nsec < 0) {
+		times[1].tv_sec--;
+		times[1].tv_nsec += NS_A_SEC;
+	}
+	if (fstat(fd, &st) == 0 && st.st_mtim.tv_sec == times[1].tv_sec &&
+	    st.st_mtim.tv_nsec == times[1].tv_nsec)
+		return 0;
+	if (futimens(fd, times) == -1)
+		return dest_errno(err, "set the mtime");
+	return 0;
+}
+
+int
+dest_restore(struct dest_file *f, const struct dest_meta *m, bool as_root,
+    struct err *err)
+{
+	if (set_owner_mode(f->fd, m, as_root, err) == -1)
+		return -1;
+	return m->has_mtime ? set_mtime(f->fd, m->mtime_ns, err) : 0;
+}
+
+static int
+check_whole(const struct dest_file *f, struct err *err)
+{
+	if (f->name == NULL)
+		return err_set(err, ERR_BUG, 0, "commit of an existing file");
+	for (uint32_t i = 0; i < f->count; i++)
+		if (f->have[i] != 1)
+			return err_set(err, ERR_BUG, 0,
+			    "commit without range %u of %u", i, f->count);
+	return 0;
+}
+
+static int
+sync_file(int fd, struct err *err)
+{
+	return fsync(fd) == -1 ? dest_errno(err, "sync") : 0;
+}
+
+static int
+sync_dir(int dir, struct err *err)
+{
+	CLEANUP(close_fd) int fd = openat(dir, ".",
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	/* A directory that may be written but not read can't be synced. */
+	if (fd == -1 && errno == EACCES)
+		return 0;
+	if (fd == -1)
+		return dest_errno(err, "open directory");
+	/* EINVAL: the file system has no such thing. */
+	if (fsync(fd) == -1 && errno != EINVAL)
+		return dest_errno(err, "sync directory");
+	return 0;
+}
+
+static int
+put_in_place(struct dest_file *f, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(f->fd, &st) == -1)
+		return dest_errno(err, "look up");
+	if (!dest_part_is(f->dir, f->temp, &st))
+		return err_set(err, ERR_RETRY, 0,
+		    "the temporary file was taken away");
+	if (renameat(f->dir, f->temp, f->dir, f->name) == 0) {
+		f->in_place = true;
+		return 0;
+	}
+	if (errno == EISDIR || errno == ENOTEMPTY || errno == EEXIST)
+		return err_set(err, ERR_INVALID, errno,
+		    "a directory is where the file must be");
+	return dest_errno(err, "rename");
+}
+
+static int
+finish(struct dest_file *f, const struct dest_meta *m, bool as_root,
+    bool sync, struct err *err)
+{
+	if (check_whole(f, err) == -1)
+		return -1;
+	/* What takes long or may fail, as long as the record is there. */
+	if (sync && f->recorded && sync_file(f->fd, err) == -1)
+		return -1;
+	if (set_owner_mode(f->fd, m, as_root, err) == -1)
+		return -1;
+	if (!m->has_mode && set_mode(f->fd, f->dest->file_mode, err) == -1)
+		return -1;
+	if (ftruncate(f->fd, (off_t)f->size) == -1)
+		return dest_errno(err, "cut to size");
+	if (m->has_mtime && set_mtime(f->fd, m->mtime_ns, err) == -1)
+		return -1;
+	if (sync && sync_file(f->fd, err) == -1)
+		return -1;
+	return put_in_place(f, err);
+}
+
+int
+dest_commit(struct dest_file *f, const struct dest_meta *m, bool as_root,
+    bool sync, struct err *err)
+{
+	if (!f->in_place && finish(f, m, as_root, sync, err) == -1)
+		return -1;
+	return sync ? sync_dir(f->dir, err) : 0;
+}
+
+void
+dest_abort(struct dest_file **file, bool keep)
+{
+	struct dest_file *f = *file;
+	struct stat st;
+
+	if (f == NULL)
+		return;
+	*file = NULL;
+	if (f->fd != -1 && f->name != NULL && !f->in_place &&
+	    !(keep && f->recorded) && fstat(f->fd, &st) == 0 &&
+	    dest_part_is(f->dir, f->temp, &st))
+		unlinkat(f->dir, f->temp, 0);
+	close_fd(&f->fd);
+	close_fd(&f->dir);
+	free(f->name);
+	free(f->have);
+	free(f);
+}

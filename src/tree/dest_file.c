@@ -1,0 +1,114 @@
+#include <assert.h>
+#include <errno.h>
+#include <unistd.h>
+
+#include "tree/dest_impl.h"
+
+int
+dest_pwrite(int fd, uint64_t offset, const void *p, size_t len,
+    struct err *err)
+{
+	const char *from = p;
+
+	while (len > 0) {
+		ssize_t n = pwrite(fd, from, len, (off_t)offset);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == 0)
+			errno = ENOSPC;
+		if (n <= 0)
+			return dest_errno(err, "write");
+		from += n;
+		offset += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+ssize_t
+dest_pread(int fd, uint64_t offset, void *p, size_t len, struct err *err)
+{
+	char *to = p;
+	size_t got = 0;
+
+	while (got < len) {
+		ssize_t n = pread(fd, to + got, len - got,
+		    (off_t)(offset + got));
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return dest_errno(err, "read");
+		if (n == 0)
+			break;
+		got += (size_t)n;
+	}
+	return (ssize_t)got;
+}
+
+uint32_t
+dest_range_count(const struct dest_file *f)
+{
+	return f->count;
+}
+
+bool
+dest_have(const struct dest_file *f, uint32_t index)
+{
+	assert(index < f->count);
+	return f->have[index] == 1;
+}
+
+int
+dest_write(struct dest_file *f, uint64_t offset, const void *p, size_t len,
+    struct err *err)
+{
+	if (f->name == NULL || f->in_place)
+		return err_set(err, ERR_BUG, 0, "write to a finished file");
+	/* Behind the data stands the record. */
+	if (offset > f->size || len > f->size - offset)
+		return err_set(err, ERR_PEER, 0,
+		    "more data than the %ju bytes of the object",
+		    (uintmax_t)f->size);
+	return dest_pwrite(f->fd, offset, p, len, err);
+}
+
+static int
+set_have(struct dest_file *f, uint32_t index, uint8_t value, struct err *err)
+{
+	assert(index < f->count);
+	if (f->recorded && dest_pwrite(f->fd,
+	    f->size + DEST_HEAD_LEN + index, &value, 1, err) == -1)
+		return -1;
+	f->have[index] = value;
+	return 0;
+}
+
+int
+dest_range_done(struct dest_file *f, uint32_t index, struct err *err)
+{
+	return set_have(f, index, 1, err);
+}
+
+int
+dest_range_undo(struct dest_file *f, uint32_t index, struct err *err)
+{
+	return set_have(f, index, 0, err);
+}
+
+int
+dest_read(struct dest_file *f, uint64_t offset, void *p, size_t len,
+    struct err *err)
+{
+	ssize_t n = 0;
+
+	if (offset <= f->size && len <= f->size - offset) {
+		n = dest_pread(f->fd, offset, p, len, err);
+		if (n == -1)
+			return -1;
+		if ((size_t)n == len)
+			return 0;
+	}
+	return err_set(err, ERR_GONE, 0, "the file is shorter than before");
+}
