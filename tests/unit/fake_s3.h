@@ -1,0 +1,410 @@
+/*
+ * fake_s3.h: an S3 for the tests of the engine: it keeps objects and uploads
+ * in memory and does what it is told to. A thread for each connection.
+ */
+#ifndef TESTS_FAKE_S3_H
+#define TESTS_FAKE_S3_H
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "crypto/crypto.h"
+
+#define FAKE_MAX	128	/* objects, connections */
+#define FAKE_PARTS	16
+
+struct fake_object {
+	char	*key;
+	struct buf data;
+	struct buf meta;	/* header lines x-amz-meta- */
+	char	 etag[72];
+};
+
+struct fake_upload {
+	char	*key;		/* NULL: there is none */
+	struct buf meta;
+	struct buf parts[FAKE_PARTS];
+};
+
+struct fake_s3 {
+	int	 fd;
+	char	 url[64];
+	pthread_t thread;
+	pthread_t conn[FAKE_MAX];
+	int	 conn_fd[FAKE_MAX];
+	size_t	 conn_count;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct {
+		struct fake_object objects[FAKE_MAX];
+		size_t	 count;
+		struct fake_upload upload;	/* one at a time */
+		unsigned puts, parts, heads, copies, creates, aborts;
+		unsigned in_flight;	/* PUTs of objects and parts */
+		unsigned in_flight_max;
+		/* What it is told: */
+		bool	 held;		/* PUTs wait until it is false */
+		unsigned wrong_etags;	/* of the next PUTs */
+		void	 (*on_put)(void *arg, unsigned count);
+		void	*arg;
+	} locked;
+};
+
+struct fake_request {
+	struct fake_s3 *f;
+	int	 fd;
+	struct buf in;		/* head and body */
+	size_t	 head;		/* bytes of it */
+	char	 method[8];
+	char	 key[512];
+	const char *query;	/* in key's array, or "" */
+};
+
+static void
+fake_answer(int fd, const char *status, const char *headers, const char *body)
+{
+	struct buf b;
+	size_t at = 0;
+	ssize_t n = 1;
+
+	buf_init(&b, MIB);
+	buf_addf(&b, "HTTP/1.1 %s\r\n%sContent-Length: %zu\r\n\r\n%s", status,
+	    headers, strlen(body), body);
+	for (; at < b.len && n > 0; at += (size_t)MAX(n, 0))
+		n = send(fd, b.data + at, b.len - at, MSG_NOSIGNAL);
+	buf_release(&b);
+}
+
+static struct fake_object *
+fake_find_locked(struct fake_s3 *f, const char *key)
+{
+	for (size_t i = 0; i < f->locked.count; i++)
+		if (strcmp(f->locked.objects[i].key, key) == 0)
+			return &f->locked.objects[i];
+	return NULL;
+}
+
+static void
+fake_take_meta(const struct fake_request *r, struct buf *meta)
+{
+	const char *p = r->in.data, *end = r->in.data + r->head;
+
+	buf_release(meta);
+	buf_init(meta, MIB);
+	for (; p < end; p = strstr(p, "\r\n") + 2)
+		if (strncmp(p, "x-amz-meta-", 11) == 0)
+			buf_add(meta, p, (size_t)(strstr(p, "\r\n") + 2 - p));
+	buf_addch(meta, '\0');
+}
+
+static struct fake_object *
+fake_store_locked(struct fake_s3 *f, const char *key)
+{
+	struct fake_object *o = fake_find_locked(f, key);
+
+	if (o == NULL) {
+		assert_true(f->locked.count < FAKE_MAX);
+		o = &f->locked.objects[f->locked.count++];
+		o->key = xstrdup(key);
+		buf_init(&o->meta, MIB);
+	}
+	buf_release(&o->data);
+	buf_init(&o->data, 64 * MIB);
+	return o;
+}
+
+/* The time between a PUT's arrival and its answer is the test's. */
+static void
+fake_wait_locked(struct fake_s3 *f, unsigned count)
+{
+	unsigned *n = &f->locked.in_flight;
+
+	++*n;
+	f->locked.in_flight_max = MAX(f->locked.in_flight_max, *n);
+	pthread_cond_broadcast(&f->changed);
+	if (f->locked.on_put != NULL)
+		f->locked.on_put(f->locked.arg, count);
+	while (f->locked.held)
+		pthread_cond_wait(&f->changed, &f->lock);
+	--*n;
+}
+
+static void
+fake_put_locked(struct fake_request *r)
+{
+	struct fake_s3 *f = r->f;
+	const char *number = strstr(r->query, "partNumber=");
+	const char *body = r->in.data + r->head;
+	size_t len = r->in.len - r->head;
+	char etag[72], line[100];
+	uint8_t digest[MD5_LEN];
+	struct md5 md5;
+
+	fake_wait_locked(f, number == NULL ? ++f->locked.puts :
+	    ++f->locked.parts);
+	md5_init(&md5);
+	md5_update(&md5, body, len);
+	md5_final(&md5, digest);
+	etag_single(digest, etag);
+	if (f->locked.wrong_etags > 0) {
+		f->locked.wrong_etags--;
+		etag[0] = etag[0] == '0' ? '1' : '0';
+	}
+	if (number != NULL && f->locked.upload.key == NULL) {
+		fake_answer(r->fd, "404 None", "",
+		    "<Error><Code>NoSuchUpload</Code></Error>");
+		return;
+	}
+	if (number != NULL) {
+		struct buf *b = &f->locked.upload.parts[strtoul(number + 11,
+		    NULL, 10)];
+
+		buf_clear(b);
+		buf_add(b, body, len);
+	} else {
+		struct fake_object *o = fake_store_locked(f, r->key);
+
+		buf_add(&o->data, body, len);
+		fake_take_meta(r, &o->meta);
+		memcpy(o->etag, etag, sizeof(etag));
+	}
+	snprintf(line, sizeof(line), "ETag: \"%s\"\r\n", etag);
+	fake_answer(r->fd, "200 OK", line, "");
+}
+
+static void
+fake_drop_locked(struct fake_upload *u)
+{
+	free(u->key);
+	u->key = NULL;
+	buf_release(&u->meta);
+	for (size_t i = 0; i < FAKE_PARTS; i++)
+		buf_release(&u->parts[i]);
+}
+
+static void
+fake_post_locked(struct fake_request *r)
+{
+	struct fake_upload *u = &r->f->locked.upload;
+	uint8_t md5s[FAKE_PARTS * MD5_LEN];
+	struct fake_object *o;
+	unsigned n = 0;
+	char xml[200];
+
+	if (strstr(r->query, "uploadId=") == NULL) {
+		r->f->locked.creates++;
+		fake_drop_locked(u);
+		u->key = xstrdup(r->key);
+		fake_take_meta(r, &u->meta);
+		for (size_t i = 0; i < FAKE_PARTS; i++)
+			buf_init(&u->parts[i], 64 * MIB);
+		fake_answer(r->fd, "200 OK", "",
+		    "<InitiateMultipartUploadResult><UploadId>u</UploadId>"
+		    "</InitiateMultipartUploadResult>");
+		return;
+	}
+	o = fake_store_locked(r->f, r->key);
+	for (size_t i = 1; i < FAKE_PARTS && u->parts[i].len > 0; i++) {
+		struct md5 md5;
+
+		md5_init(&md5);
+		md5_update(&md5, u->parts[i].data, u->parts[i].len);
+		md5_final(&md5, md5s + MD5_LEN * n++);
+		buf_add(&o->data, u->parts[i].data, u->parts[i].len);
+	}
+	buf_clear(&o->meta);
+	buf_add(&o->meta, u->meta.data, u->meta.len);
+	etag_multipart(md5s, n, o->etag);
+	fake_drop_locked(u);
+	snprintf(xml, sizeof(xml), "<CompleteMultipartUploadResult><ETag>"
+	    "%s</ETag></CompleteMultipartUploadResult>", o->etag);
+	fake_answer(r->fd, "200 OK", "", xml);
+}
+
+static void
+fake_copy_locked(struct fake_request *r)
+{
+	struct fake_object *o = fake_find_locked(r->f, r->key);
+	char xml[200];
+
+	r->f->locked.copies++;
+	if (o == NULL) {
+		fake_answer(r->fd, "404 None", "",
+		    "<Error><Code>NoSuchKey</Code></Error>");
+		return;
+	}
+	fake_take_meta(r, &o->meta);
+	snprintf(xml, sizeof(xml), "<CopyObjectResult><ETag>%s</ETag>"
+	    "</CopyObjectResult>", o->etag);
+	fake_answer(r->fd, "200 OK", "", xml);
+}
+
+static void
+fake_head_locked(struct fake_request *r)
+{
+	struct fake_object *o = fake_find_locked(r->f, r->key);
+	struct buf b;
+
+	r->f->locked.heads++;
+	buf_init(&b, MIB);
+	if (o == NULL)
+		buf_addstr(&b, "HTTP/1.1 404 None\r\n\r\n");
+	else
+		buf_addf(&b, "HTTP/1.1 200 OK\r\nETag: \"%s\"\r\n%s"
+		    "Content-Length: %zu\r\n\r\n", o->etag, o->meta.data,
+		    o->data.len);
+	send(r->fd, b.data, b.len, MSG_NOSIGNAL);
+	buf_release(&b);
+}
+
+static void
+fake_handle(struct fake_request *r)
+{
+	struct fake_s3 *f = r->f;
+
+	pthread_mutex_lock(&f->lock);
+	if (strcmp(r->method, "PUT") == 0 && memmem(r->in.data, r->head,
+	    "x-amz-copy-source", 17) != NULL) {
+		fake_copy_locked(r);
+	} else if (strcmp(r->method, "PUT") == 0) {
+		fake_put_locked(r);
+	} else if (strcmp(r->method, "POST") == 0) {
+		fake_post_locked(r);
+	} else if (strcmp(r->method, "HEAD") == 0) {
+		fake_head_locked(r);
+	} else if (strcmp(r->method, "DELETE") == 0) {
+		f->locked.aborts++;
+		fake_drop_locked(&f->locked.upload);
+		fake_answer(r->fd, "204 Gone", "", "");
+	} else {
+		fake_answer(r->fd, "400 Unknown", "", "");
+	}
+	pthread_cond_broadcast(&f->changed);
+	pthread_mutex_unlock(&f->lock);
+}
+
+/* False at the end of the connection. */
+static bool
+fake_read(struct fake_request *r)
+{
+	size_t body = 0;
+	char data[65536], *end;
+
+	buf_clear(&r->in);
+	r->head = 0;
+	while (r->head == 0 || r->in.len < r->head + body) {
+		ssize_t n = recv(r->fd, data, sizeof(data) - 1, 0);
+
+		if (n <= 0)
+			return false;
+		buf_add(&r->in, data, (size_t)n);
+		end = r->head > 0 ? NULL : memmem(r->in.data, r->in.len,
+		    "\r\n\r\n", 4);
+		if (end != NULL) {
+			const char *len;
+
+			r->head = (size_t)(end + 4 - r->in.data);
+			*end = '\0';
+			len = strcasestr(r->in.data, "content-length: ");
+			*end = '\r';
+			body = len == NULL ? 0 : strtoul(len + 16, NULL, 10);
+		}
+	}
+	return true;
+}
+
+static void *
+fake_connection(void *arg)
+{
+	struct fake_request *r = arg;
+	char *query;
+
+	while (fake_read(r)) {
+		if (sscanf(r->in.data, "%7s /bkt/%500s", r->method, r->key) !=
+		    2)
+			break;
+		query = strchr(r->key, '?');
+		r->query = query == NULL ? "" : query + 1;
+		if (query != NULL)
+			*query = '\0';
+		fake_handle(r);
+	}
+	buf_release(&r->in);
+	free(r);
+	return NULL;
+}
+
+static void *
+fake_accept(void *arg)
+{
+	struct fake_s3 *f = arg;
+
+	while (f->conn_count < FAKE_MAX) {
+		struct fake_request *r;
+		int fd = accept(f->fd, NULL, NULL);
+
+		if (fd == -1)
+			break;
+		r = xcalloc(1, sizeof(*r));
+		r->f = f;
+		r->fd = fd;
+		buf_init(&r->in, 64 * MIB);
+		f->conn_fd[f->conn_count] = fd;
+		if (pthread_create(&f->conn[f->conn_count++], NULL,
+		    fake_connection, r) != 0)
+			abort();
+	}
+	return NULL;
+}
+
+static void
+fake_start(struct fake_s3 *f)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(a);
+
+	memset(f, 0, sizeof(*f));
+	pthread_mutex_init(&f->lock, NULL);
+	pthread_cond_init(&f->changed, NULL);
+	f->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(f->fd, (struct sockaddr *)&a, len), 0);
+	assert_int_equal(listen(f->fd, FAKE_MAX), 0);
+	assert_int_equal(getsockname(f->fd, (struct sockaddr *)&a, &len), 0);
+	snprintf(f->url, sizeof(f->url), "http://127.0.0.1:%u",
+	    ntohs(a.sin_port));
+	assert_int_equal(pthread_create(&f->thread, NULL, fake_accept, f), 0);
+}
+
+/* Whoever asks must have ended. */
+static void
+fake_stop(struct fake_s3 *f)
+{
+	shutdown(f->fd, SHUT_RDWR);
+	pthread_join(f->thread, NULL);
+	close(f->fd);
+	for (size_t i = 0; i < f->conn_count; i++) {
+		shutdown(f->conn_fd[i], SHUT_RDWR);
+		pthread_join(f->conn[i], NULL);
+		close(f->conn_fd[i]);
+	}
+	for (size_t i = 0; i < f->locked.count; i++) {
+		free(f->locked.objects[i].key);
+		buf_release(&f->locked.objects[i].data);
+		buf_release(&f->locked.objects[i].meta);
+	}
+	fake_drop_locked(&f->locked.upload);
+	pthread_mutex_destroy(&f->lock);
+	pthread_cond_destroy(&f->changed);
+}
+
+#endif

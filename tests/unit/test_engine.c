@@ -1,0 +1,324 @@
+/* The engine over a local tree, with an S3 that does as it is told. */
+#include <utime.h>
+
+#include "unit/test_engine_kit.h"
+
+static void
+test_moves(void **state UNUSED)
+{
+	/* Of two uploads, the fake would know one. */
+	static const size_t sizes[] = { 0, 1, PART - 1, PART,
+	    12 * PART + 5 };
+	struct fixture *x = setup();
+
+	for (unsigned i = 0; i < ARRAY_LEN(sizes); i++)
+		write_file(x, i, sizes[i], 7);
+	move(x, new_lease(x, 5));
+	for (unsigned i = 0; i < 5; i++) {
+		assert_stored(x, i);
+		assert_int_equal(x->got[i].outcome, OUTCOME_MOVED);
+	}
+	assert_int_equal(x->got[3].part_size, 0);
+	assert_int_equal(x->got[4].part_size, PART);
+	assert_int_equal(x->got[4].part_count, 13);
+	assert_int_equal(x->notes[NOTE_INTENT], 1);
+	assert_int_equal(x->notes[NOTE_CREATED], 1);
+	assert_int_equal(x->notes[NOTE_ENDED], 1);
+	teardown(x);
+}
+
+static void
+test_dryrun(void **state UNUSED)
+{
+	struct fixture *x = setup();
+
+	x->c.dryrun = true;
+	write_file(x, 0, 100, 7);
+	write_file(x, 1, 9 * PART, 7);
+	move(x, new_lease(x, 2));
+	assert_int_equal(x->got[1].outcome, OUTCOME_MOVED);
+	assert_int_equal(x->got[1].bytes_sent, 9 * PART);
+	assert_int_equal(x->f.conn_count, 0);
+	teardown(x);
+}
+
+static void
+test_changed_before_read(void **state UNUSED)
+{
+	struct fixture *x = setup();
+	struct lease *l;
+	struct attrs now;
+
+	write_file(x, 0, 100, 7);
+	l = new_lease(x, 1);
+	write_file(x, 0, 300, 8);
+	now = attrs_of(x, 0);
+	move(x, l);
+	assert_stored(x, 0);
+	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
+	assert_int_equal(x->got[0].attrs.size, 300);
+	assert_int_equal(x->got[0].attrs.mtime_ns, now.mtime_ns);
+	assert_int_equal(x->f.locked.puts, 1);
+	teardown(x);
+}
+
+static void
+rewrite(void *arg, unsigned count)
+{
+	if (count == 1)
+		write_file(arg, 0, 12 * PART, 8);
+}
+
+/* While its first part is on the way, the file becomes another one. */
+static void
+test_changed_while_read(void **state UNUSED)
+{
+	struct fixture *x = setup();
+	struct attrs now;
+
+	x->c.workers = 1;
+	x->f.locked.on_put = rewrite;
+	x->f.locked.arg = x;
+	write_file(x, 0, 12 * PART, 7);
+	move(x, new_lease(x, 1));
+	assert_stored(x, 0);
+	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
+	now = attrs_of(x, 0);
+	assert_int_equal(x->got[0].attrs.mtime_ns, now.mtime_ns);
+	assert_int_equal(x->f.locked.aborts, 1);
+	assert_int_equal(x->f.locked.creates, 2);
+	assert_null(x->f.locked.upload.key);
+	teardown(x);
+}
+
+static void
+test_gone(void **state UNUSED)
+{
+	AUTOFREE char *path = NULL;
+	struct fixture *x = setup();
+	struct lease *l;
+
+	write_file(x, 0, 100, 7);
+	l = new_lease(x, 1);
+	path = path_of(x, 0);
+	assert_int_equal(unlink(path), 0);
+	move(x, l);
+	assert_int_equal(x->got[0].outcome, OUTCOME_GONE);
+	assert_int_equal(x->f.locked.puts, 0);
+	teardown(x);
+}
+
+/* Bytes that arrive wrong are sent again. */
+static void
+test_corrupt(void **state UNUSED)
+{
+	struct fixture *x = setup();
+
+	x->f.locked.wrong_etags = 2;
+	write_file(x, 0, 100, 7);
+	move(x, new_lease(x, 1));
+	assert_stored(x, 0);
+	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
+	assert_int_equal(x->f.locked.puts, 3);
+	teardown(x);
+}
+
+/* Open leases of a run that died: what arrived is not sent again. */
+static void
+test_settle(void **state UNUSED)
+{
+	struct fixture *x = setup();
+	struct lease *l;
+
+	write_file(x, 0, 100, 7);
+	write_file(x, 1, 100, 7);
+	write_file(x, 2, 3 * PART, 7);
+	move(x, new_lease(x, 3));
+	forget(x);
+	/* Of another content, though size and time are the same. */
+	x->f.locked.objects[0].data.data[0]++;
+	memset(x->f.locked.objects[0].etag, '0', 32);
+	l = new_lease(x, 3);
+	for (unsigned i = 0; i < 3; i++)
+		l->items[i].flags = ITEM_SETTLE;
+	move(x, l);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_stored(x, i);
+		assert_int_equal(x->got[i].outcome, OUTCOME_MOVED);
+	}
+	assert_int_equal(x->f.locked.heads, 3);
+	assert_int_equal(x->f.locked.puts, 2 + 1);
+	assert_int_equal(x->f.locked.creates, 1);
+	teardown(x);
+}
+
+/* Items that the target holds in an earlier version. */
+static struct lease *
+held_lease(struct fixture *x, unsigned count)
+{
+	struct lease *l = new_lease(x, count);
+
+	for (unsigned i = 0; i < count; i++) {
+		struct item *it = &l->items[i];
+
+		it->has_prev = true;
+		it->prev_has_md5 = true;
+		memcpy(it->prev_md5, x->got[i].md5, MD5_LEN);
+		memcpy(it->prev_etag, x->got[i].etag, sizeof(it->prev_etag));
+		it->prev_attrs = x->got[i].attrs;
+		it->prev_part_size = x->got[i].part_size;
+	}
+	forget(x);
+	return l;
+}
+
+static void
+touch(struct fixture *x, unsigned i)
+{
+	AUTOFREE char *path = path_of(x, i);
+
+	assert_int_equal(utime(path, &(struct utimbuf){ 5, 5 }), 0);
+}
+
+static void
+test_compare(void **state UNUSED)
+{
+	struct fixture *x = setup();
+
+	for (unsigned i = 0; i < 4; i++)
+		write_file(x, i, i == 3 ? 3 * PART : 100, 7);
+	move(x, new_lease(x, 4));
+	/* 0 as it was, 1 and 3 of another time, 2 of other bytes. */
+	touch(x, 1);
+	touch(x, 3);
+	write_file(x, 2, 100, 8);
+	move(x, held_lease(x, 4));
+	for (unsigned i = 0; i < 4; i++) {
+		assert_stored(x, i);
+		assert_int_equal(x->got[i].outcome, i == 2 ? OUTCOME_MOVED :
+		    OUTCOME_UNCHANGED);
+	}
+	assert_int_equal(x->f.locked.copies, 2);
+	assert_int_equal(x->f.locked.puts, 3 + 1);
+	assert_int_equal(x->f.locked.creates, 1);
+	assert_non_null(strstr(fake_find_locked(&x->f, "s/f1")->meta.data,
+	    "file-mtime: 5000000000ns"));
+	teardown(x);
+}
+
+static void
+wait_for_puts(struct fixture *x, unsigned count)
+{
+	pthread_mutex_lock(&x->f.lock);
+	while (x->f.locked.in_flight < count)
+		pthread_cond_wait(&x->f.changed, &x->f.lock);
+	pthread_mutex_unlock(&x->f.lock);
+}
+
+static void
+release(struct fixture *x)
+{
+	pthread_mutex_lock(&x->f.lock);
+	x->f.locked.held = false;
+	pthread_cond_broadcast(&x->f.changed);
+	pthread_mutex_unlock(&x->f.lock);
+}
+
+/* No more files are in memory than fit; one that doesn't fit goes alone. */
+static void
+test_memory(void **state UNUSED)
+{
+	struct s3_stats stats;
+	struct fixture *x = setup();
+	uint64_t read;
+
+	x->c.workers = 1;
+	x->c.memory_bytes = 2 * PART;
+	x->f.locked.held = true;
+	for (unsigned i = 0; i < 20; i++)
+		write_file(x, i, PART, 7);
+	begin(x);
+	engine_give(x->e, new_lease(x, 20));
+	wait_for_puts(x, 2);
+	engine_stats(x->e, &stats, &read);
+	assert_int_equal(read, 2 * PART);
+	release(x);
+	finish(x, 20);
+	end_engine(x);
+	for (unsigned i = 0; i < 20; i++)
+		assert_stored(x, i);
+	forget(x);
+	x->c.memory_bytes = PART / 2;
+	x->f.locked.in_flight_max = 0;
+	move(x, new_lease(x, 3));
+	assert_int_equal(x->f.locked.in_flight_max, 1);
+	teardown(x);
+}
+
+/* What is on the way ends; nothing else begins. */
+static void
+test_stop(void **state UNUSED)
+{
+	struct fixture *x = setup();
+
+	x->f.locked.held = true;
+	for (unsigned i = 0; i < ITEMS; i++)
+		write_file(x, i, 100, 7);
+	begin(x);
+	engine_give(x->e, new_lease(x, ITEMS));
+	wait_for_puts(x, 2 * 8);
+	engine_stop(x->e, 600000);
+	assert_int_equal(engine_backlog(x->e), ITEMS - 2 * 2 * 8);
+	release(x);
+	end_engine(x);
+	assert_int_equal(x->count, 2 * 2 * 8);
+	for (unsigned i = 0; i < ITEMS; i++)
+		if (x->got[i].object != 0) {
+			assert_int_equal(x->got[i].outcome, OUTCOME_MOVED);
+			assert_stored(x, i);
+		}
+	teardown(x);
+}
+
+/* What does not end in time has no result. */
+static void
+test_stop_at_once(void **state UNUSED)
+{
+	struct fixture *x = setup();
+
+	x->f.locked.held = true;
+	for (unsigned i = 0; i < 40; i++)
+		write_file(x, i, i == 20 ? 9 * PART : 100, 7);
+	begin(x);
+	engine_give(x->e, new_lease(x, 40));
+	wait_for_puts(x, 2 * 8);
+	engine_stop(x->e, 0);
+	while (!engine_idle(x->e))
+		take_mail(x, 1);
+	/* The answer to an intent, too late. */
+	engine_noted(x->e, 0, 21);
+	end_engine(x);
+	assert_int_equal(x->count, 0);
+	release(x);
+	teardown(x);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_moves),
+		cmocka_unit_test(test_dryrun),
+		cmocka_unit_test(test_changed_before_read),
+		cmocka_unit_test(test_changed_while_read),
+		cmocka_unit_test(test_gone),
+		cmocka_unit_test(test_corrupt),
+		cmocka_unit_test(test_settle),
+		cmocka_unit_test(test_compare),
+		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_stop_at_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
