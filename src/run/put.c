@@ -38,6 +38,23 @@ buffer_memory(const struct conf *c)
 	return all > 2 * MEMORY_ASIDE ? all - MEMORY_ASIDE : all / 2;
 }
 
+/* Each worker must be able to hold a part. */
+static int
+fit_workers(struct master *m, struct err *err)
+{
+	uint64_t part = m->conf->s3_storage.part_size;
+	uint64_t memory = buffer_memory(m->conf);
+
+	m->workers = worker_count(m->conf, m->job);
+	while (m->workers > 1 && memory / m->workers < part)
+		m->workers--;
+	if (memory >= part)
+		return 0;
+	return err_set(err, ERR_CONFIG, 0, "limit_memory of %ju MiB leaves no "
+	    "room for a part of %ju MiB; raise it, or lower part_size",
+	    (uintmax_t)(m->conf->limit_memory / MIB), (uintmax_t)(part / MIB));
+}
+
 static int
 open_catalog(struct master *m, struct err *err)
 {
@@ -127,14 +144,14 @@ prepare(struct master *m, struct err *err)
 		.silence_ms = SILENCE_MS,
 	};
 
-	if (plan_make(m->plan, m->conf, m->job, err) == -1)
+	if (fit_workers(m, err) == -1 ||
+	    plan_make(m->plan, m->conf, m->job, err) == -1)
 		return -1;
 	if (!m->job->dryrun && plan_check_s3(m->conf, err) == -1)
 		return -1;
 	if (plan_check_exports(m->plan, err) == -1 ||
 	    open_catalog(m, err) == -1)
 		return -1;
-	m->workers = worker_count(m->conf, m->job);
 	m->book = lease_book_new(&limits);
 	if (start_engine(m, err) == -1)
 		return -1;

@@ -34,7 +34,7 @@ worker_release(struct worker *w)
 		transfer_free(t);
 	}
 	free(w->trees);
-	free(w->fault_ms);
+	free(w->faults);
 	free(w->fds);
 	free(w->fds_first);
 	for (size_t i = 0; i < w->spare_count; i++)
@@ -58,7 +58,7 @@ worker_init(struct worker *w, struct engine *e, unsigned index,
 	pthread_mutex_init(&w->lock, NULL);
 	w->in = mailbox_new(0);
 	w->trees = xcalloc(e->c.export_count, sizeof(*w->trees));
-	w->fault_ms = xcalloc(e->c.export_count, sizeof(*w->fault_ms));
+	w->faults = xcalloc(e->c.export_count, sizeof(*w->faults));
 	w->fds = xcalloc(1 + e->c.export_count * TREE_FDS, sizeof(*w->fds));
 	w->fds_first = xcalloc(e->c.export_count, sizeof(*w->fds_first));
 	w->memory_limit = e->c.memory_bytes / e->c.workers;

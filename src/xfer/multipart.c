@@ -7,6 +7,7 @@
  * that the server has, or, when the answer with the id was never seen, by key
  * and time, to be aborted.
  */
+#include "verify/proof.h"
 #include "xfer/xfer.h"
 
 /* The server's clock is known from its Date headers, in whole seconds, and
@@ -212,6 +213,14 @@ multipart_ask(struct transfer *t)
 
 /* --- sending --- */
 
+/* Somebody aborted the upload: begin another. */
+static void
+upload_lost(struct transfer *t, const struct err *err)
+{
+	multipart_forget(t);
+	transfer_resend(t, err);
+}
+
 static void
 part_done(void *arg, const struct s3_reply *r, const struct err *err)
 {
@@ -224,9 +233,7 @@ part_done(void *arg, const struct s3_reply *r, const struct err *err)
 	if (t->broken)
 		return;
 	if (err != NULL && err->kind == ERR_GONE) {
-		/* Somebody aborted the upload: begin another. */
-		multipart_forget(t);
-		transfer_again(t, MODE_SEND);
+		upload_lost(t, err);
 		return;
 	}
 	if (err != NULL) {
@@ -269,20 +276,37 @@ complete_proved(struct transfer *t, const char *got)
 	transfer_end(t, OUTCOME_MOVED);
 }
 
+/* True if the object that is there is the one that the upload makes. Where
+ * ETags are no digests, its size, times and number of parts must do. */
+static bool
+is_ours(const struct transfer *t, const struct s3_reply *r)
+{
+	char suffix[16];
+
+	if (!transfer_looks_same(t, r))
+		return false;
+	if (proof_etag_is_digest(t->w->e->c.s3.sse))
+		return true;
+	snprintf(suffix, sizeof(suffix), "-%u", t->plan.count);
+	return str_ends(str_of(r->etag), str_of(suffix));
+}
+
 /* After an answer that was lost, or that had no ETag: what is there? */
 static void
 complete_looked(void *arg, const struct s3_reply *r, const struct err *err)
 {
 	struct transfer *t = arg;
+	struct err lost = ERR_INIT;
 
 	t->calls--;
 	if (t->broken)
 		return;
-	if (err != NULL && err->kind == ERR_GONE) {
-		multipart_forget(t);
-		transfer_again(t, MODE_SEND);
-	} else if (err != NULL) {
+	if (err != NULL && err->kind != ERR_GONE) {
 		transfer_s3_fault(t, err);
+	} else if (err != NULL || !is_ours(t, r)) {
+		err_set(&lost, ERR_CORRUPT, 0, "the upload was completed, but "
+		    "S3 does not hold what it makes");
+		upload_lost(t, &lost);
 	} else {
 		complete_proved(t, r->etag);
 	}
@@ -320,16 +344,21 @@ multipart_complete(struct transfer *t)
 	    t->plan.count, complete_done, t);
 }
 
+/* An upload that could not be aborted stays in the catalog, and the transfer
+ * ends: another upload would take its row. */
 static void
-abort_done(void *arg, const struct s3_reply *r UNUSED,
-    const struct err *err UNUSED)
+abort_done(void *arg, const struct s3_reply *r UNUSED, const struct err *err)
 {
 	struct transfer *t = arg;
 
-	/* One that could not be aborted has its row in the catalog still only
-	 * if the transfer failed for want of S3; the end of a run looks for
-	 * such rows. */
 	t->calls--;
+	if (err == NULL || err->kind == ERR_GONE || err->kind == ERR_STOPPED)
+		return;
+	t->keep_upload = true;
+	if (t->ending)
+		return;
+	t->err = *err;
+	transfer_end(t, OUTCOME_FAILED);
 }
 
 void

@@ -40,11 +40,13 @@ read_done(void *arg, const struct tree_read *r, const struct err *err)
 		transfer_fault(t, err);
 		return;
 	}
-	t->w->fault_ms[t->item->export] = 0;
+	t->w->faults[t->item->export].since_ms = 0;
 	atomic_fetch_add_explicit(&t->w->bytes_read, r->len,
 	    memory_order_relaxed);
-	if (r->attrs.kind != ENTRY_UNKNOWN && !attrs_same(&r->attrs,
-	    &t->before, t->w->e->c.ignore_inode)) {
+	if (r->attrs.kind == ENTRY_UNKNOWN) {
+		t->no_attrs = true;
+	} else if (!attrs_same(&r->attrs, &t->before,
+	    t->w->e->c.ignore_inode)) {
 		transfer_changed(t);
 		return;
 	}
@@ -56,7 +58,7 @@ read_done(void *arg, const struct tree_read *r, const struct err *err)
 	if (s->got == s->len) {
 		s->state = t->mode == MODE_READ ? SEG_DONE : SEG_HASHING;
 		t->tries = 0;
-		t->fault_ms = 0;
+		t->fault.since_ms = 0;
 	} else if (s->asked < s->len) {
 		read_more(s);
 	}

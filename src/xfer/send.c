@@ -39,10 +39,8 @@ head_done(void *arg, const struct s3_reply *r, const struct err *err)
 	}
 	/* The same size and time: perhaps it arrived. The bytes decide. */
 	t->settled = true;
-	t->etag[0] = '\0';
-	if (err == NULL && r->size == t->before.size && r->has_meta &&
-	    r->meta.mtime_ns == t->before.mtime_ns) {
-		memcpy(t->etag, r->etag, sizeof(t->etag));
+	if (err == NULL && transfer_looks_same(t, r)) {
+		memcpy(t->found_etag, r->etag, sizeof(t->found_etag));
 		if (transfer_is_multipart(t))
 			t->mode = MODE_COMPARE;
 	}
@@ -105,16 +103,53 @@ refresh(struct transfer *t)
 {
 	struct s3_meta meta = transfer_meta(t);
 
-	memcpy(t->etag, t->item->prev_etag, sizeof(t->etag));
 	if (same_metadata(&t->before, &t->item->prev_attrs)) {
 		transfer_end(t, OUTCOME_UNCHANGED);
 	} else if (t->before.size > COPY_MAX) {
 		transfer_again(t, MODE_SEND);
 	} else {
-		t->phase = PHASE_CLOSING;
 		t->calls++;
 		s3_copy_self(t->w->s3, t->key, &meta, copy_done, t);
 	}
+}
+
+static void
+held_done(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct transfer *t = arg;
+
+	t->calls--;
+	if (t->broken)
+		return;
+	if (err != NULL && err->kind != ERR_GONE)
+		transfer_s3_fault(t, err);
+	else if (err == NULL && r->size == t->before.size &&
+	    strcmp(r->etag, t->item->prev_etag) == 0)
+		refresh(t);
+	else
+		transfer_again(t, MODE_SEND);
+}
+
+/* The bytes are those of the version that was stored. Another version may
+ * have been sent since, and its result lost: S3 says what it holds, unless
+ * this is that very version (--checksum). */
+static void
+same_bytes(struct transfer *t)
+{
+	memcpy(t->etag, t->item->prev_etag, sizeof(t->etag));
+	t->phase = PHASE_CLOSING;
+	/* The object was one PUT, whatever the part size is now. */
+	if (t->item->prev_part_size == 0) {
+		t->plan.part_size = 0;
+		free(t->part_md5s);
+		t->part_md5s = NULL;
+	}
+	if ((t->item->flags & ITEM_CHECKSUM) != 0) {
+		transfer_end(t, OUTCOME_UNCHANGED);
+		return;
+	}
+	t->calls++;
+	s3_head(t->w->s3, t->key, held_done, t);
 }
 
 /* All bytes are hashed, in MODE_COMPARE or settling: true if nothing needs
@@ -126,15 +161,17 @@ compared(struct transfer *t)
 	char etag[72];
 
 	expected_etag(t, etag);
-	if (t->settled && strcmp(t->etag, etag) == 0) {
+	if (strcmp(t->found_etag, etag) == 0) {
+		memcpy(t->etag, etag, sizeof(t->etag));
 		transfer_end(t, OUTCOME_MOVED);
 		return true;
 	}
+	t->found_etag[0] = '\0';
 	if (t->mode != MODE_COMPARE)
 		return false;
 	if (it->has_prev && it->prev_has_md5 &&
 	    memcmp(it->prev_md5, t->whole_md5, MD5_LEN) == 0) {
-		refresh(t);
+		same_bytes(t);
 		return true;
 	}
 	t->mode = MODE_SEND;
@@ -149,6 +186,7 @@ put_done(void *arg, const struct s3_reply *r, const struct err *err)
 {
 	struct segment *s = arg;
 	struct transfer *t = s->t;
+	char etag[72];
 
 	t->calls--;
 	t->attempts += r->attempts;
@@ -158,8 +196,8 @@ put_done(void *arg, const struct s3_reply *r, const struct err *err)
 		transfer_s3_fault(t, err);
 		return;
 	}
-	expected_etag(t, t->etag);
-	if (!transfer_proved(t, t->etag, r->etag))
+	expected_etag(t, etag);
+	if (!transfer_proved(t, etag, r->etag))
 		return;
 	memcpy(t->etag, r->etag, sizeof(t->etag));
 	if (r->version_id.len > 0)
@@ -191,12 +229,16 @@ send_body(struct segment *s)
 	return body;
 }
 
+static bool must_stat(struct transfer *);
+
 static void
 single_ready(struct transfer *t, struct segment *s)
 {
 	struct s3_meta meta = transfer_meta(t);
 	struct s3_body body = send_body(s);
 
+	if (must_stat(t))
+		return;
 	memcpy(t->whole_md5, s->digest, MD5_LEN);
 	if (compared(t))
 		return;
@@ -226,9 +268,45 @@ all_done(struct transfer *t)
 		transfer_end(t, OUTCOME_MOVED);
 		return;
 	}
+	if (must_stat(t))
+		return;
 	md5_final(&t->whole, t->whole_md5);
 	if (!compared(t))
 		multipart_complete(t);
+}
+
+/* --- a server that gives no attributes with its READs --- */
+
+static void
+stat_done(void *arg, const struct tree_entry *e, const struct err *err)
+{
+	struct transfer *t = arg;
+
+	t->calls--;
+	if (t->broken)
+		return;
+	if (err != NULL) {
+		transfer_fault(t, err);
+	} else if (!attrs_same(&e->attrs, &t->before,
+	    t->w->e->c.ignore_inode)) {
+		transfer_changed(t);
+	} else {
+		t->no_attrs = false;
+		t->phase = PHASE_MOVING;
+	}
+}
+
+/* True if the file has first to be looked at once more: nothing that was read
+ * counts before it is known to be the same as at the beginning. */
+static bool
+must_stat(struct transfer *t)
+{
+	if (!t->no_attrs)
+		return false;
+	t->phase = PHASE_CLOSING;
+	t->calls++;
+	tree_file_stat(t->file, stat_done, t);
+	return true;
 }
 
 /* Nobody needs the segment's bytes any more. */

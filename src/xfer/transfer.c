@@ -7,7 +7,8 @@
 #include "verify/proof.h"
 
 #define CHANGES_MAX	5	/* a file that changes more often is failed */
-#define CORRUPT_MAX	4	/* sendings of bytes that arrive wrong */
+#define RESEND_MAX	4	/* sendings of one object that go wrong */
+#define FAULT_GAP_MS	90000	/* more than one call and its backoff */
 #define BACKOFF_BASE_MS	100
 #define BACKOFF_CAP_MS	10000
 
@@ -95,6 +96,7 @@ reset(struct transfer *t)
 	t->next_index = 0;
 	t->done_count = 0;
 	t->whole_done = 0;
+	t->no_attrs = false;
 	t->broken = false;
 	t->phase = PHASE_BEGIN;
 }
@@ -138,6 +140,14 @@ begin(struct transfer *t)
 		return;
 	if (part_plan(t->before.size, part_size_of(t), &t->plan, &err) == -1) {
 		t->err = err;
+		transfer_end(t, OUTCOME_FAILED);
+		return;
+	}
+	if (MAX(t->plan.part_size, MIN(t->before.size,
+	    t->w->e->c.part_size)) > t->w->memory_limit) {
+		err_set(&t->err, ERR_RESOURCE, 0, "its parts of %ju bytes "
+		    "need more memory than a worker has: raise --limit-memory "
+		    "or lower --thread", (uintmax_t)t->plan.part_size);
 		transfer_end(t, OUTCOME_FAILED);
 		return;
 	}
@@ -185,13 +195,13 @@ finish(struct transfer *t)
 	/* An upload is kept when S3 was out of reach: the next run goes on
 	 * with it. */
 	if (t->outcome > OUTCOME_UNCHANGED && t->upload_id != NULL &&
-	    !passing) {
+	    !passing && !t->keep_upload) {
 		multipart_abort(t);
 		return;
 	}
 	r = make_result(t);
 	worker_result(t->w, t->lease, &r);
-	if (t->upload_noted && !passing)
+	if (t->upload_noted && !passing && !t->keep_upload)
 		worker_note(t, NOTE_ENDED);
 	for (size_t i = 0; i < SEGMENTS_MAX; i++)
 		segment_free(&t->seg[i]);
@@ -206,6 +216,11 @@ transfer_step(struct transfer *t)
 	if (t->broken) {
 		if (t->calls > 0)
 			return;
+		if (t->stale_upload) {
+			t->stale_upload = false;
+			multipart_abort(t);
+			return;
+		}
 		if (t->ending) {
 			finish(t);
 			return;
@@ -245,13 +260,15 @@ again_later(struct transfer *t)
 }
 
 /* The time is counted for the file, and for its export: once that has been
- * out of reach for so long, its other files fail at their first fault. */
+ * out of reach for so long, its other files fail at their first fault. A
+ * fault long after the last one begins a new count. */
 static bool
-failing_too_long(const struct worker *w, uint64_t *since_ms)
+failing_too_long(const struct worker *w, struct fault *f)
 {
-	if (*since_ms == 0)
-		*since_ms = w->now_ms;
-	return w->now_ms - *since_ms >= w->e->c.retry_for_ms;
+	if (f->since_ms == 0 || w->now_ms - f->last_ms > FAULT_GAP_MS)
+		f->since_ms = w->now_ms;
+	f->last_ms = w->now_ms;
+	return w->now_ms - f->since_ms >= w->e->c.retry_for_ms;
 }
 
 void
@@ -275,8 +292,8 @@ transfer_fault(struct transfer *t, const struct err *err)
 		return;
 	}
 	t->tries++;
-	file = failing_too_long(t->w, &t->fault_ms);
-	export = failing_too_long(t->w, &t->w->fault_ms[t->item->export]);
+	file = failing_too_long(t->w, &t->fault);
+	export = failing_too_long(t->w, &t->w->faults[t->item->export]);
 	if (file || export)
 		transfer_end(t, OUTCOME_FAILED);
 	else
@@ -292,11 +309,30 @@ transfer_s3_fault(struct transfer *t, const struct err *err)
 		t->broken = true;
 		return;
 	}
+	if (err->kind == ERR_CORRUPT) {
+		transfer_resend(t, err);
+		return;
+	}
 	t->err = *err;
-	if (err->kind == ERR_CORRUPT && ++t->corrupt < CORRUPT_MAX)
+	transfer_end(t, OUTCOME_FAILED);
+}
+
+void
+transfer_resend(struct transfer *t, const struct err *err)
+{
+	t->err = *err;
+	t->tries = ++t->resent;
+	if (t->resent < RESEND_MAX)
 		again_later(t);
 	else
 		transfer_end(t, OUTCOME_FAILED);
+}
+
+bool
+transfer_looks_same(const struct transfer *t, const struct s3_reply *r)
+{
+	return r->size == t->before.size && r->has_meta &&
+	    r->meta.mtime_ns == t->before.mtime_ns;
 }
 
 static void
@@ -352,8 +388,8 @@ transfer_changed(struct transfer *t)
 	again_later(t);
 	if (t->mode == MODE_COMPARE)
 		t->mode = MODE_SEND;
-	/* An upload of the old bytes is of no use. */
-	if (t->upload_id != NULL)
-		multipart_abort(t);
+	/* An upload of the old bytes is of no use; parts of it may still be
+	 * on the way. */
+	t->stale_upload = t->upload_id != NULL;
 	look_again(t);
 }

@@ -62,6 +62,12 @@ enum transfer_phase {
 	PHASE_ENDED		/* waits for calls, then is freed */
 };
 
+/* How long something has been failing. */
+struct fault {
+	uint64_t since_ms;	/* 0: it is not */
+	uint64_t last_ms;
+};
+
 struct transfer {
 	struct worker *w;
 	struct transfer *next;
@@ -83,8 +89,13 @@ struct transfer {
 	enum outcome outcome;
 	unsigned changes;	/* times the file changed under us */
 	unsigned tries;		/* after faults that pass */
-	unsigned corrupt;	/* sendings that arrived wrong */
-	uint64_t fault_ms;	/* since when they come without a success */
+	unsigned resent;	/* sendings that arrived wrong, or into an
+				   upload that was gone */
+	bool	 no_attrs;	/* a READ came without: ask before the end */
+	bool	 stale_upload;	/* to be aborted, its file changed */
+	bool	 keep_upload;	/* it could not be aborted: its row stays */
+	char	 found_etag[72];/* HEAD: what may be there already; or "" */
+	struct fault fault;	/* of reading the file */
 	uint64_t resume_at_ms;	/* not before */
 	struct err err;
 	struct segment seg[SEGMENTS_MAX];
@@ -121,7 +132,7 @@ struct worker {
 	struct mailbox *in;	/* answers to intents */
 	struct s3 *s3;
 	struct tree **trees;	/* by export; opened when first needed */
-	uint64_t *fault_ms;	/* by export: since when every read fails */
+	struct fault *faults;	/* by export */
 	struct pollfd *fds;	/* room for all */
 	size_t	*fds_first;	/* where those of each export begin */
 	struct transfer *active;
@@ -194,6 +205,10 @@ struct s3_meta transfer_meta(const struct transfer *);
 /* The ETag that S3 must have given, and whether it did. */
 bool	 transfer_proved(struct transfer *, const char *expected,
 	    const char *got);
+/* Send again, later; too often is the end, with this error. */
+void	 transfer_resend(struct transfer *, const struct err *);
+/* HEAD's answer shows an object of this size and these times. */
+bool	 transfer_looks_same(const struct transfer *, const struct s3_reply *);
 bool	 transfer_is_multipart(const struct transfer *);
 
 /* segment.c: reading and hashing */
