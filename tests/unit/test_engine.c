@@ -152,6 +152,23 @@ test_settle(void **state UNUSED)
 	teardown(x);
 }
 
+/* Settling is no proof: what arrives wrong again and again has failed. */
+static void
+test_settle_corrupt(void **state UNUSED)
+{
+	struct fixture *x = setup();
+	struct lease *l;
+
+	x->f.locked.wrong_etags = 100;
+	write_file(x, 0, 100, 7);
+	l = new_lease(x, 1);
+	l->items[0].flags = ITEM_SETTLE;
+	move(x, l);
+	assert_int_equal(x->got[0].outcome, OUTCOME_FAILED);
+	assert_int_equal(x->got[0].err.kind, ERR_CORRUPT);
+	teardown(x);
+}
+
 /* Items that the target holds in an earlier version. */
 static struct lease *
 held_lease(struct fixture *x, unsigned count)
@@ -206,6 +223,26 @@ test_compare(void **state UNUSED)
 	teardown(x);
 }
 
+/* The file is again what was stored, but another version of it was sent since
+ * and its result lost: S3 holds that one. */
+static void
+test_reverted(void **state UNUSED)
+{
+	struct fixture *x = setup();
+	struct lease *l;
+
+	write_file(x, 0, 100, 7);
+	move(x, new_lease(x, 1));
+	l = held_lease(x, 1);
+	memset(x->f.locked.objects[0].etag, '0', 32);
+	x->f.locked.objects[0].data.data[0]++;
+	move(x, l);
+	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
+	assert_int_equal(x->f.locked.puts, 2);
+	assert_stored(x, 0);
+	teardown(x);
+}
+
 static void
 wait_for_puts(struct fixture *x, unsigned count)
 {
@@ -224,7 +261,7 @@ release(struct fixture *x)
 	pthread_mutex_unlock(&x->f.lock);
 }
 
-/* No more files are in memory than fit; one that doesn't fit goes alone. */
+/* No more files are in memory than fit. */
 static void
 test_memory(void **state UNUSED)
 {
@@ -248,10 +285,15 @@ test_memory(void **state UNUSED)
 	for (unsigned i = 0; i < 20; i++)
 		assert_stored(x, i);
 	forget(x);
+	/* A part that no worker can hold is refused, not taken anyhow. */
 	x->c.memory_bytes = PART / 2;
-	x->f.locked.in_flight_max = 0;
+	x->f.locked.puts = 0;
 	move(x, new_lease(x, 3));
-	assert_int_equal(x->f.locked.in_flight_max, 1);
+	assert_int_equal(x->f.locked.puts, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(x->got[i].outcome, OUTCOME_FAILED);
+		assert_int_equal(x->got[i].err.kind, ERR_RESOURCE);
+	}
 	teardown(x);
 }
 
@@ -315,6 +357,8 @@ main(void)
 		cmocka_unit_test(test_corrupt),
 		cmocka_unit_test(test_settle),
 		cmocka_unit_test(test_compare),
+		cmocka_unit_test(test_settle_corrupt),
+		cmocka_unit_test(test_reverted),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_stop_at_once),
