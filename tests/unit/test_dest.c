@@ -478,7 +478,7 @@ many_files(void *arg)
 		struct dest_want want = { .size = 8 };
 		struct dest_file *f;
 		struct err err;
-		char rel[64], text[16];
+		char rel[64], text[32];
 
 		snprintf(rel, sizeof(rel), "p%d/q/r%d/%d", i, i % 3, me);
 		snprintf(text, sizeof(text), "%03d %04d", me, i);
@@ -515,7 +515,7 @@ test_threads(void **state UNUSED)
 	}
 	for (int t = 0; t < THREADS; t++)
 		for (int i = 0; i < FILES; i++) {
-			char path[64], text[16];
+			char path[64], text[32];
 
 			snprintf(path, sizeof(path), "to/p%d/q/r%d/%d", i,
 			    i % 3, t);
