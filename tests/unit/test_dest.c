@@ -259,6 +259,11 @@ test_existing(void **state UNUSED)
 	assert_int_equal(dest_restore(f, &m, false, &err), 0);
 	assert_int_equal(dest_look(dest, STR("e"), &at, &err), 0);
 	assert_int_equal(at.mode, 04711);
+	m.has_mtime = false;
+	m.mtime_ns = 0;
+	assert_int_equal(dest_restore(f, &m, false, &err), 0);
+	assert_int_equal(dest_look(dest, STR("e"), &at, &err), 0);
+	assert_int_equal(at.mtime_ns, 1000000001);
 	dest_abort(&f, false);
 	assert_int_equal(dest_existing(dest, STR("none"), &f, &at, &err), -1);
 	assert_int_equal(err.kind, ERR_GONE);

@@ -72,6 +72,8 @@ static const struct {
 	{ TEXT("x" TEMP), TEXT("x" TEMP), NULL },
 	{ TEXT(".datamover-0123456789abcdeF.part"),
 	    TEXT(".datamover-0123456789abcdeF.part"), NULL },
+	{ TEXT(".datamover-0123456789abcdef0.part"),
+	    TEXT(".datamover-0123456789abcdef0.part"), NULL },
 	{ TEXT(".datamover-0123456789abcde/.part"),
 	    TEXT(".datamover-0123456789abcde/.part"), NULL },
 };

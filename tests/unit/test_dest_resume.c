@@ -202,6 +202,7 @@ taken_up(const char *name, uint64_t size, uint64_t range, const char *etag)
 static void
 test_which_is_taken_up(void **state UNUSED)
 {
+	struct dest_file *f;
 	static const struct {
 		uint64_t size, range;
 		const char *etag;
@@ -224,11 +225,18 @@ test_which_is_taken_up(void **state UNUSED)
 		leave_three("w");
 		assert_int_equal(taken_up("w", c[i].size, c[i].range,
 		    c[i].etag), c[i].have);
+		/* Of another one nothing is left, not even later. */
+		assert_int_equal(taken_up("w", c[i].size, c[i].range,
+		    c[i].etag), c[i].have);
 		if (c[i].have == 0)
-			/* Nothing of the other is left either. */
 			assert_int_equal(taken_up("w", SIZE, RANGE, "e"), 0);
 		assert_int_equal(unlink(kit_temp("to", "w")), 0);
 	}
+	/* Without an ETag there is nothing to know it by. */
+	f = kit_begin("w", SIZE, RANGE, "");
+	kit_range(f, 0, SEED);
+	dest_abort(&f, true);
+	assert_int_equal(taken_up("w", SIZE, RANGE, ""), 0);
 	/* It belongs to its name. */
 	leave_three("w");
 	assert_int_equal(taken_up("v", SIZE, RANGE, "e"), 0);
