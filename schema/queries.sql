@@ -20,7 +20,7 @@ SELECT (SELECT coalesce(max(id), 0) FROM dir),
 	    (SELECT coalesce(max(last), 0) FROM lease)),
 	(SELECT coalesce(max(id), 0) FROM result),
 	(SELECT coalesce(max(last), 0) FROM lease),
-	EXISTS (SELECT 1 FROM history);
+	EXISTS (SELECT 1 FROM history), EXISTS (SELECT 1 FROM verified);
 
 -- name: target_insert
 INSERT INTO target (endpoint, bucket, server_as_prefix)
@@ -46,15 +46,16 @@ SELECT id FROM export WHERE path = :path;
 -- name: runs_died
 UPDATE run SET state = 'dead', ended_ns = updated_ns WHERE state = 'running';
 
+-- The last run that had a backlog: what is there is its.
 -- name: run_last
 SELECT id, crawl, op, target, scope, state, coalesce(ended_ns, updated_ns)
-FROM run ORDER BY id DESC LIMIT 1;
+FROM run WHERE backlog = 1 ORDER BY id DESC LIMIT 1;
 
 -- name: run_insert
 INSERT INTO run (op, target, scope, command, pid, started_ns, updated_ns,
-	state, first_result)
+	state, first_result, backlog)
 VALUES (:op, :target, :scope, :command, :pid, :now, :now, 'running',
-	:first_result);
+	:first_result, :backlog);
 
 -- name: run_crawl
 UPDATE run SET crawl = :crawl WHERE id = :run;
@@ -63,8 +64,13 @@ UPDATE run SET crawl = :crawl WHERE id = :run;
 UPDATE run SET updated_ns = :now, found = :found, moved = :moved,
 	unchanged = :unchanged, failed = :failed, excluded = :excluded,
 	gone = :gone, pending = :pending, bytes = :bytes,
-	found_bytes = :found_bytes, dirs = :dirs
+	found_bytes = :found_bytes, dirs = :dirs, deleted = :deleted
 WHERE id = :run;
+
+-- name: run_counters
+SELECT found, moved, unchanged, failed, excluded, gone, bytes, found_bytes,
+	deleted
+FROM run WHERE id = :run;
 
 -- name: run_end
 UPDATE run SET ended_ns = :now, state = :state, reason = :reason
@@ -114,6 +120,17 @@ SELECT f.dir, 1 FROM failure f CROSS JOIN dir d ON d.id = f.dir
 WHERE f.run >= :crawl AND f.object IS NULL AND d.clean = 0 AND
 	d.run = f.run;
 
+-- Directories that this crawl has read, of objects that the target lost
+-- since, to DEL or as TEST saw.
+-- name: again_lost
+INSERT OR IGNORE INTO frontier (dir, started)
+SELECT DISTINCT o.dir, 1
+FROM result r CROSS JOIN object o ON o.id = r.object
+	CROSS JOIN dir d ON d.id = o.dir CROSS JOIN run y ON y.id = r.run
+WHERE r.target = :target AND r.outcome IN (2, 5) AND r.outcome >= 2 AND
+	r.run >= :crawl AND y.backlog = 0 AND o.gone_run IS NULL AND
+	o.why IS NULL AND d.run >= :crawl;
+
 -- name: again_reset
 UPDATE dir SET run = NULL
 WHERE run >= :crawl AND id IN (SELECT dir FROM frontier WHERE started = 1);
@@ -133,7 +150,7 @@ WHERE id <= :last AND EXISTS (SELECT 1 FROM result x
 SELECT o.id, o.path, o.size, r.held
 FROM result r CROSS JOIN object o ON o.id = r.object
 WHERE r.target = :target AND r.outcome = :outcome AND r.outcome >= 2 AND
-	r.run >= :since AND o.gone_run IS NULL AND o.why IS NULL AND
+	r.run >= :since AND r.run <= :until AND o.gone_run IS NULL AND o.why IS NULL AND
 	o.path > :start || '/' AND o.path < :start || '0' AND
 	NOT EXISTS (SELECT 1 FROM frontier f WHERE f.dir = o.dir);
 
@@ -184,6 +201,9 @@ FROM result r CROSS JOIN object o ON o.id = r.object
 	CROSS JOIN dir d ON d.id = o.dir
 WHERE r.target = :target AND r.outcome = 3 AND r.outcome >= 2 AND
 	r.run >= :crawl AND r.run < :run AND d.run >= :crawl AND d.run <= r.run;
+
+-- name: failures_count
+SELECT count(*) FROM failure WHERE run = :run;
 
 -- name: failures_first
 SELECT path, kind, reason FROM failure
@@ -421,3 +441,211 @@ WHERE u.target = :target AND (o.id IS NULL OR o.gone_run IS NOT NULL OR
 
 -- name: upload_list
 SELECT object FROM upload WHERE target = :target;
+
+-- What the target holds: of each path the newest version, or the newest
+-- before it that was moved.
+
+-- name: stored_find
+SELECT s.object, o.path, s.md5, s.etag, s.part_size, s.part_md5s,
+	s.version_id, s.time_ns, h.id IS NULL, o.gone_run IS NOT NULL,
+	v.time_ns, v.outcome, coalesce(h.kind, o.kind),
+	coalesce(h.size, o.size), coalesce(h.mtime_ns, o.mtime_ns),
+	coalesce(h.ctime_ns, o.ctime_ns), coalesce(h.ino, o.ino),
+	coalesce(h.mode, o.mode), coalesce(h.uid, o.uid),
+	coalesce(h.gid, o.gid)
+FROM object o CROSS JOIN result s ON s.id = coalesce(
+	(SELECT r.id FROM result r WHERE r.object = o.id AND
+	    r.target = :target AND r.held = 1),
+	(SELECT r.id FROM history x CROSS JOIN result r ON
+	    r.object = x.id AND r.target = :target
+	    WHERE x.path = o.path AND r.held = 1 ORDER BY x.id DESC LIMIT 1))
+	LEFT JOIN history h ON h.id = s.object
+	LEFT JOIN verified v ON v.object = s.object AND v.target = :target
+WHERE o.path = :path;
+
+-- name: stored_page
+SELECT s.object, o.path, s.md5, s.etag, s.part_size, s.part_md5s,
+	s.version_id, s.time_ns, h.id IS NULL, o.gone_run IS NOT NULL,
+	v.time_ns, v.outcome, coalesce(h.kind, o.kind),
+	coalesce(h.size, o.size), coalesce(h.mtime_ns, o.mtime_ns),
+	coalesce(h.ctime_ns, o.ctime_ns), coalesce(h.ino, o.ino),
+	coalesce(h.mode, o.mode), coalesce(h.uid, o.uid),
+	coalesce(h.gid, o.gid)
+FROM object o CROSS JOIN result s ON s.id = coalesce(
+	(SELECT r.id FROM result r WHERE r.object = o.id AND
+	    r.target = :target AND r.held = 1),
+	(SELECT r.id FROM history x CROSS JOIN result r ON
+	    r.object = x.id AND r.target = :target
+	    WHERE x.path = o.path AND r.held = 1 ORDER BY x.id DESC LIMIT 1))
+	LEFT JOIN history h ON h.id = s.object
+	LEFT JOIN verified v ON v.object = s.object AND v.target = :target
+WHERE o.path >= :from AND o.path < :end
+ORDER BY o.path;
+
+-- name: stored_sizes
+SELECT s.size
+FROM object o CROSS JOIN result s ON s.id = coalesce(
+	(SELECT r.id FROM result r WHERE r.object = o.id AND
+	    r.target = :target AND r.held = 1),
+	(SELECT r.id FROM history x CROSS JOIN result r ON
+	    r.object = x.id AND r.target = :target
+	    WHERE x.path = o.path AND r.held = 1 ORDER BY x.id DESC LIMIT 1))
+WHERE o.path >= :from AND o.path < :end;
+
+-- name: sample_new
+SELECT r.id, r.object, coalesce(o.path, h.path)
+FROM result r LEFT JOIN object o ON o.id = r.object
+	LEFT JOIN history h ON h.id = r.object
+WHERE r.id > :last AND r.target = :target AND r.held = 1 AND
+	NOT EXISTS (SELECT 1 FROM verified v
+	WHERE v.object = r.object AND v.target = r.target)
+ORDER BY r.id;
+
+-- name: sample_old
+SELECT v.time_ns, v.object, coalesce(o.path, h.path)
+FROM verified v LEFT JOIN object o ON o.id = v.object
+	LEFT JOIN history h ON h.id = v.object
+WHERE v.target = :target AND v.time_ns >= :last AND
+	v.time_ns < :started AND (v.time_ns > :last OR v.object > :object)
+ORDER BY v.time_ns, v.object;
+
+-- name: object_bounds
+SELECT (SELECT coalesce(min(id), 0) FROM object),
+	(SELECT coalesce(max(id), 0) FROM object);
+
+-- name: split_probe
+SELECT path, gone_run IS NULL AND why IS NULL FROM object
+WHERE id >= :id ORDER BY id LIMIT 1;
+
+-- name: split_scan
+SELECT path FROM object
+WHERE path >= :from AND path < :end ORDER BY path;
+
+-- name: export_paths
+SELECT path FROM export;
+
+-- Outcomes of GET, DEL and TEST.
+
+-- name: object_id
+SELECT id FROM object WHERE path = :path;
+
+-- name: version_path
+SELECT path FROM object WHERE id = :id
+UNION ALL SELECT path FROM history WHERE id = :id LIMIT 1;
+
+-- name: verification_insert
+INSERT INTO verification (run, object, target, method, outcome, reason,
+	time_ns, path)
+VALUES (:run, :object, :target, :method, :outcome, :reason, :time, :path);
+
+-- name: verified_put
+INSERT INTO verified (object, target, run, method, outcome, time_ns)
+VALUES (:object, :target, :run, :method, :outcome, :time)
+ON CONFLICT (object, target) DO UPDATE SET run = excluded.run,
+	method = excluded.method, outcome = excluded.outcome,
+	time_ns = excluded.time_ns;
+
+-- name: verified_clear
+DELETE FROM verified WHERE object = :object AND target = :target;
+
+-- name: verified_retire
+DELETE FROM verified WHERE object = :object;
+
+-- name: verified_clear_path
+DELETE FROM verified
+WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
+	UNION ALL SELECT id FROM history WHERE path = :path);
+
+-- name: result_deleted
+UPDATE result SET outcome = 5, held = 0, run = :run, time_ns = :time,
+	version_id = :version, reason = NULL
+WHERE target = :target AND held = 1 AND object IN (
+	SELECT id FROM object WHERE path = :path
+	UNION ALL SELECT id FROM history WHERE path = :path);
+
+-- name: result_lost
+UPDATE result SET outcome = 2, held = 0, run = :run, time_ns = :time,
+	reason = :reason
+WHERE target = :target AND held = 1 AND
+	object = (SELECT id FROM object WHERE path = :path);
+
+-- name: history_lost
+UPDATE result SET held = 0
+WHERE target = :target AND held = 1 AND
+	object IN (SELECT id FROM history WHERE path = :path);
+
+-- name: doomed_insert
+INSERT OR IGNORE INTO doomed (target, object, run)
+SELECT r.target, r.object, :run FROM result r
+WHERE r.target = :target AND r.held = 1 AND r.object IN (
+	SELECT id FROM object WHERE path = :path
+	UNION ALL SELECT id FROM history WHERE path = :path);
+
+-- name: doomed_done
+DELETE FROM doomed
+WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
+	UNION ALL SELECT id FROM history WHERE path = :path);
+
+-- name: doomed_any
+SELECT 1 FROM doomed LIMIT 1;
+
+-- name: doomed_deleted
+UPDATE result SET outcome = 5, held = 0, run = d.run, time_ns = :time,
+	version_id = NULL,
+	reason = 'the run that deleted it ended before the answer came'
+FROM doomed d
+WHERE result.object = d.object AND result.target = d.target;
+
+-- name: doomed_unverified
+DELETE FROM verified
+WHERE (object, target) IN (SELECT object, target FROM doomed);
+
+-- name: doomed_clear
+DELETE FROM doomed;
+
+-- Mirror.
+
+-- What was seen twice in one crawl and is not the same is none.
+-- name: export_note
+UPDATE export SET
+	seen_fsid = iif(seen_crawl IS :crawl AND seen_fsid IS NOT :fsid, NULL,
+	    :fsid),
+	seen_empty = iif(seen_crawl IS :crawl, max(seen_empty, :empty),
+	    :empty),
+	seen_crawl = :crawl
+WHERE id = :id;
+
+-- name: export_keep
+UPDATE export SET fsid = seen_fsid
+WHERE seen_crawl = :crawl AND seen_empty = 0 AND seen_fsid IS NOT NULL;
+
+-- name: export_guard
+SELECT seen_crawl IS :crawl, seen_empty, fsid, seen_fsid
+FROM export WHERE id = :id;
+
+-- name: dir_proof
+SELECT parent, coalesce(run, 0), clean, gone_run IS NOT NULL, export
+FROM dir WHERE id = :id;
+
+-- name: object_live
+SELECT 1 FROM object WHERE path = :path AND gone_run IS NULL;
+
+-- name: gone_page
+SELECT s.object, o.path, s.md5, s.etag, s.part_size, s.part_md5s,
+	s.version_id, s.time_ns, h.id IS NULL, 1,
+	NULL, NULL, coalesce(h.kind, o.kind),
+	coalesce(h.size, o.size), coalesce(h.mtime_ns, o.mtime_ns),
+	coalesce(h.ctime_ns, o.ctime_ns), coalesce(h.ino, o.ino),
+	coalesce(h.mode, o.mode), coalesce(h.uid, o.uid),
+	coalesce(h.gid, o.gid), o.dir
+FROM object o INDEXED BY object_gone CROSS JOIN result s ON s.id = coalesce(
+	(SELECT r.id FROM result r WHERE r.object = o.id AND
+	    r.target = :target AND r.held = 1),
+	(SELECT r.id FROM history x CROSS JOIN result r ON
+	    r.object = x.id AND r.target = :target
+	    WHERE x.path = o.path AND r.held = 1 ORDER BY x.id DESC LIMIT 1))
+	LEFT JOIN history h ON h.id = s.object
+WHERE o.gone_run IS NOT NULL AND o.path >= :from AND o.path < :end AND
+	NOT EXISTS (SELECT 1 FROM result y WHERE y.object = o.id AND
+	y.target = :target AND y.outcome = 3 AND y.run >= :crawl)
+ORDER BY o.path;

@@ -28,6 +28,7 @@ load_marks(struct own *o, int64_t *last_leased)
 	o->next_result = db_int(db, s, 3) + 1;
 	*last_leased = db_int(db, s, 4);
 	o->has_history = db_int(db, s, 5) != 0;
+	o->has_verified = db_int(db, s, 6) != 0;
 	db_done(db, s);
 	o->first_new_dir = o->next_dir;
 	o->first_object = o->next_object;
@@ -66,6 +67,7 @@ load_exports(struct own *o, const struct run_spec *spec)
 			db_done(&o->db, STMT_EXPORT_FIND);
 		}
 		o->exports[i].path_len = strlen(x->path);
+		o->exports[i].start = xstrdup(x->start);
 	}
 }
 
@@ -97,7 +99,8 @@ insert_run(struct own *o, const struct run_spec *spec)
 {
 	DB_RUN(&o->db, RUN_INSERT, TEXT(op_name(spec->op)), INT(o->target),
 	    TEXT(spec->scope), TEXT(spec->command_line), INT(getpid()),
-	    INT(clock_wall_ns()), INT(o->next_result - 1));
+	    INT(clock_wall_ns()), INT(o->next_result - 1),
+	    INT(!spec->no_backlog));
 	if (o->db.err.kind != ERR_NONE)
 		return;
 	o->run = db_last_id(&o->db);
@@ -118,16 +121,16 @@ load_set(struct own *o, enum stmt s, struct idset *set)
 	}
 }
 
-/* Queue what failed at this target in or after the given run. */
+/* Queue what failed at this target in these runs. */
 static void
 queue_failed(struct own *o, const struct run_spec *spec, size_t export,
-    int64_t since, struct counts *n)
+    int64_t since, int64_t until, struct counts *n)
 {
 	const char *start = spec->exports[export].start;
 	const struct handle no_handle = { .len = 0 };
 	const enum stmt s = STMT_FAILED_LIST;
 	const struct value v[] = { INT(o->target), INT(OUTCOME_FAILED),
-	    INT(since), TEXT(start) };
+	    INT(since), INT(until), TEXT(start) };
 	bool more = db_row(&o->db, s, v, ARRAY_LEN(v));
 
 	while (more) {
@@ -198,7 +201,7 @@ start_afresh(struct own *o, const struct run_spec *spec)
 
 		if (spec->retry_failed) {
 			push_failed_dirs(o, start.p, o->exports[i].id);
-			queue_failed(o, spec, i, 0, &n);
+			queue_failed(o, spec, i, 0, INT64_MAX, &n);
 		} else if (!spec->no_crawl) {
 			push_dir(o, core_dir(o, start, o->exports[i].id),
 			    o->exports[i].id);
@@ -236,7 +239,8 @@ resume_totals(struct own *o)
 }
 
 /* What failed in earlier runs of the crawl than the last is in the backlog:
- * that run put it there. */
+ * that run put it there. What was lost since is in directories that are read
+ * again. */
 static void
 resume(struct own *o, const struct run_spec *spec, int64_t last_run,
     int64_t last_leased)
@@ -245,27 +249,34 @@ resume(struct own *o, const struct run_spec *spec, int64_t last_run,
 	struct db *db = &o->db;
 
 	DB_RUN(db, AGAIN_DIRS, INT(o->crawl));
+	DB_RUN(db, AGAIN_LOST, INT(o->target), INT(o->crawl));
 	DB_RUN(db, AGAIN_RESET, INT(o->crawl));
 	DB_RUN(db, TODO_DONE, INT(last_leased), INT(o->target),
 	    INT(o->crawl), INT(last_run));
 	DB_RUN0(db, TODO_REREAD);
 	for (size_t i = 0; i < spec->export_count; i++)
-		queue_failed(o, spec, i, last_run, &n);
+		queue_failed(o, spec, i, last_run, last_run, &n);
 	resume_totals(o);
 }
 
+/* What a cut run left is not for this one: it stays as it is. */
 static void
-begin_run(struct catalog *c, void *arg)
+begin_plain(struct own *o, const struct begin *b)
 {
-	struct begin *b = arg;
-	struct own *o = &c->own;
+	int64_t last_leased;
+
+	load_marks(o, &last_leased);
+	o->next_todo = 1;
+	insert_run(o, b->spec);
+}
+
+static void
+begin_backlog(struct own *o, const struct begin *b)
+{
 	int64_t last_leased, last_run = 0;
 
-	core_reset_run(o);
-	o->over = false;
-	o->target = find_target(&o->db, b->spec);
-	DB_RUN0(&o->db, RUNS_DIED);
 	o->crawl = cut_crawl(o, b->spec, &last_run);
+	o->crawls = !b->spec->no_crawl && !b->spec->retry_failed;
 	b->info->continued = o->crawl != 0;
 	load_marks(o, &last_leased);
 	load_exports(o, b->spec);
@@ -283,6 +294,25 @@ begin_run(struct catalog *c, void *arg)
 		o->next_frontier = db_int(&o->db, STMT_FRONTIER_COUNT, 1) + 1;
 		db_done(&o->db, STMT_FRONTIER_COUNT);
 	}
+}
+
+static void
+begin_run(struct catalog *c, void *arg)
+{
+	struct begin *b = arg;
+	struct own *o = &c->own;
+
+	core_reset_run(o);
+	o->over = false;
+	o->target = find_target(&o->db, b->spec);
+	o->server_as_prefix = b->spec->server_as_prefix;
+	o->no_backlog = b->spec->no_backlog;
+	DB_RUN0(&o->db, RUNS_DIED);
+	core_settle_doomed(o);
+	if (o->no_backlog)
+		begin_plain(o, b);
+	else
+		begin_backlog(o, b);
 	b->info->run = o->run;
 	b->info->crawl = o->crawl;
 	b->info->target = o->target;

@@ -178,6 +178,35 @@ catalog_put_upload(struct catalog *c, struct upload_note *n,
 	post(c, &d->mail, MSG_UPLOAD);
 }
 
+void
+catalog_put_outcomes(struct catalog *c, struct outcomes *v)
+{
+	post(c, &v->mail, MSG_OUTCOMES);
+}
+
+void
+catalog_doom(struct catalog *c, struct outcomes *v, struct mailbox *reply)
+{
+	struct dooming *d = xcalloc(1, sizeof(*d));
+
+	d->doomed = xcalloc(1, sizeof(*d->doomed));
+	d->doomed->outcomes = v;
+	d->reply = reply;
+	post(c, &d->mail, MSG_DOOM);
+}
+
+void
+catalog_note_export(struct catalog *c, unsigned export, uint64_t fsid,
+    bool empty)
+{
+	struct export_note *n = xcalloc(1, sizeof(*n));
+
+	n->export = export;
+	n->fsid = fsid;
+	n->empty = empty;
+	post(c, &n->mail, MSG_EXPORT);
+}
+
 int
 core_call(struct catalog *c, void (*fn)(struct catalog *, void *), void *arg,
     struct err *err)
@@ -227,6 +256,7 @@ publish(struct catalog *c)
 	c->shared.crawl_done = c->own.run != 0 &&
 	    (c->own.failed || core_crawl_done(&c->own));
 	c->shared.target = c->own.target;
+	c->shared.server_as_prefix = c->own.server_as_prefix;
 	c->shared.first_object = c->own.first_object;
 	pthread_mutex_unlock(&c->shared.lock);
 }
@@ -275,7 +305,7 @@ core_count_run(struct own *o)
 	DB_RUN(&o->db, RUN_COUNT, INT(clock_wall_ns()), INT(t->found),
 	    INT(t->moved), INT(t->unchanged), INT(t->failed),
 	    INT(t->excluded), INT(t->gone), INT(t->pending), INT(t->bytes),
-	    INT(t->found_bytes), INT(t->dirs), INT(o->run));
+	    INT(t->found_bytes), INT(t->dirs), INT(t->deleted), INT(o->run));
 }
 
 void
@@ -299,6 +329,7 @@ core_commit(struct catalog *c)
 			upload_note_free(&d->note);
 		free(d);
 	}
+	core_doomed(o);
 }
 
 void
@@ -337,8 +368,7 @@ handle(struct catalog *c, struct mail *m)
 {
 	struct own *o = &c->own;
 
-	if (m->type == MSG_PAGE || m->type == MSG_RESULTS ||
-	    m->type == MSG_UPLOAD)
+	if (m->type >= MSG_PAGE && m->type <= MSG_EXPORT)
 		core_begin(o);
 	switch (m->type) {
 	case MSG_CALL:
@@ -358,6 +388,15 @@ handle(struct catalog *c, struct mail *m)
 		break;
 	case MSG_UPLOAD:
 		core_upload(c, (struct noted *)m);
+		break;
+	case MSG_OUTCOMES:
+		core_outcomes(c, (struct outcomes *)m);
+		break;
+	case MSG_DOOM:
+		core_doom(o, (struct dooming *)m);
+		break;
+	case MSG_EXPORT:
+		core_note_export(o, (struct export_note *)m);
 		break;
 	case MSG_STOP:
 		o->stopping = true;
@@ -427,7 +466,7 @@ catalog_thread(void *arg)
 			commit_if_due(c);
 			publish(c);
 		}
-		if (o->acks != NULL)
+		if (o->acks != NULL || o->doomings != NULL)
 			core_commit(c);
 		commit_if_due(c);
 	}

@@ -4,7 +4,8 @@
  * connections of their own that are read-only.
  *
  * What is in the tables, and what the views promise to people who query
- * them, is in datamover-catalog(5) and schema/.
+ * them, is in datamover-catalog(5) and schema/. What GET, DEL and TEST need
+ * is in outcome.h and stored.h, PUT --delete in mirror.h.
  *
  * Life cycle of a run:
  *	catalog_open            lock, check, migrate, start the thread
@@ -80,6 +81,8 @@ struct run_spec {
 				   starts empty */
 	bool	 retry_failed;	/* queue what failed before at this target,
 				   and failed directories as frontier */
+	bool	 no_backlog;	/* GET, DEL, TEST: neither crawl nor leases;
+				   see catalog/outcome.h */
 };
 struct run_info {
 	int64_t	 run;
@@ -90,7 +93,8 @@ struct run_info {
 /* A cut run (killed, interrupted) with the same operation, target and scope
  * that ended less than 24 hours ago is continued: its frontier and backlog
  * stay; objects of leases that were open get ITEM_SETTLE; else both start
- * afresh. Waits. */
+ * afresh. Runs without a backlog do not come between: what they deleted of a
+ * cut crawl is read again. Waits. */
 int	 catalog_begin_run(struct catalog *, const struct run_spec *,
 	    struct run_info *, struct err *) MUST_USE;
 

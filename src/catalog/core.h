@@ -10,6 +10,9 @@
 
 #include "catalog/catalog.h"
 #include "catalog/db.h"
+#include "catalog/mirror.h"
+#include "catalog/outcome.h"
+#include "catalog/stored.h"
 
 /* Numbers of a page, a directory, a run. */
 struct counts {
@@ -79,9 +82,32 @@ struct noted {
 	struct mailbox *reply;
 };
 
+/* Objects that are about to be deleted, on their way back. */
+struct dooming {
+	struct mail mail;
+	struct dooming *next;	/* of those that wait for the commit */
+	struct doomed *doomed;
+	struct mailbox *reply;
+};
+
+struct export_note {
+	struct mail mail;
+	unsigned export;
+	uint64_t fsid;
+	bool	 empty;
+};
+
 struct run_export_row {
 	int64_t	 id;
 	size_t	 path_len;	/* of the catalog path of its root */
+	char	*start;		/* where the crawl begins */
+};
+
+struct catalog_reader {
+	struct catalog *catalog; /* NULL: without a master */
+	struct db db;
+	int64_t	 target;	/* if so */
+	bool	 server_as_prefix;
 };
 
 struct own {
@@ -91,6 +117,7 @@ struct own {
 	uint64_t began_ms;	/* of the open transaction */
 	size_t	 results;	/* in it */
 	struct noted *acks;	/* wait for the commit */
+	struct dooming *doomings; /* likewise */
 	struct want_list want_dirs;
 	struct want_list want_lease;
 
@@ -98,6 +125,9 @@ struct own {
 	int64_t	 run;
 	int64_t	 crawl;
 	int64_t	 target;
+	bool	 server_as_prefix;
+	bool	 no_backlog;
+	bool	 crawls;	/* from the exports' starts */
 	bool	 over;		/* the run has ended: nothing will come */
 	bool	 list_open;	/* --files-from: more pages come */
 	struct run_export_row *exports;
@@ -105,6 +135,9 @@ struct own {
 	struct idset settle;	/* objects to be settled */
 	struct idset uploads;	/* objects that may have upload rows */
 	bool	 has_history;
+	bool	 has_verified;	/* verdicts are there */
+	bool	 has_doomed;	/* rows of this run may be there */
+	uint64_t delete_failed;	/* of a run with a backlog */
 	int64_t	 next_object;
 	int64_t	 next_todo;
 	int64_t	 next_result;
@@ -137,6 +170,7 @@ struct catalog {
 		struct err err;
 		bool	 crawl_done;
 		int64_t	 target;	/* of the run */
+		bool	 server_as_prefix;
 		int64_t	 first_object;
 	} shared;
 };
@@ -148,6 +182,9 @@ enum {
 	MSG_PAGE,
 	MSG_RESULTS,
 	MSG_UPLOAD,
+	MSG_OUTCOMES,
+	MSG_DOOM,
+	MSG_EXPORT,
 	MSG_STOP
 };
 
@@ -197,14 +234,54 @@ bool	 core_crawl_done(const struct own *);
 void	 core_trim(struct own *);
 
 /* result.c */
+/* Some target has this version. */
+bool	 core_held(struct own *, int64_t object);
 /* Nothing that stat tells differs. */
 bool	 core_same(const struct attrs *, const struct attrs *);
 void	 core_results(struct catalog *, struct results *);
 void	 core_upload(struct catalog *, struct noted *);
 void	 core_leases_free(struct own *);
 
+/* outcome.c */
+void	 core_outcomes(struct catalog *, struct outcomes *);
+void	 core_doom(struct own *, struct dooming *);
+/* Send back those that wait; the commit is made, or the catalog failed. */
+void	 core_doomed(struct own *);
+/* What a killed run was about to delete may be gone. */
+void	 core_settle_doomed(struct own *);
+
+/* names.c: calls fn for each catalog path that may have this key. */
+void	 core_names_of_key(struct db *, bool server_as_prefix, struct str key,
+	    void (*fn)(void *, struct str path), void *arg);
+
+/* mirror.c */
+void	 core_note_export(struct own *, struct export_note *);
+
+/* reader.c */
+int64_t	 core_reader_target(const struct catalog_reader *,
+	    bool *ret_server_as_prefix);
+int	 core_reader_fault(const struct catalog_reader *, struct err *);
+
+/* view.c: as catalog_view_open looks at it. */
+int	 core_open_look(struct db *, const char *path, struct err *) MUST_USE;
+
+/* stored.c */
+/* The path range of a prefix from a path on, or from the one after it. */
+struct range {
+	struct buf from;
+	struct buf end;
+	struct value bind_from;
+	struct value bind_end;
+};
+void	 core_range(struct range *, struct str prefix, struct str after);
+void	 core_range_release(struct range *);
+/* The columns of stored_find, stored_page and gone_page. */
+void	 core_read_stored(const struct db *, enum stmt, struct stored *);
+
 /* end.c */
 void	 core_reset_run(struct own *);
+/* Tombstones for directories that their parents no longer have. */
+void	 core_bury(struct own *);
 /* Over the directories that this crawl has read. */
 void	 core_sum_dirs(struct own *, struct counts *);
 

@@ -18,11 +18,17 @@ core_reset_run(struct own *o)
 	core_leases_free(o);
 	idset_release(&o->settle);
 	idset_release(&o->uploads);
+	for (size_t i = 0; i < o->export_count; i++)
+		free(o->exports[i].start);
 	free(STEAL(o->exports));
 	o->export_count = 0;
 	o->run = 0;
 	o->crawl = 0;
 	o->list_open = false;
+	o->no_backlog = false;
+	o->crawls = false;
+	o->has_doomed = false;
+	o->delete_failed = 0;
 	o->dir_cursor = 0;
 	o->todo_cursor = 0;
 	o->trimmed = 0;
@@ -49,8 +55,8 @@ core_sum_dirs(struct own *o, struct counts *n)
 }
 
 /* Directories whose parent was read cleanly and no longer has them. */
-static void
-bury(struct own *o)
+void
+core_bury(struct own *o)
 {
 	struct db *db = &o->db;
 	bool more = DB_ROW(db, DIRS_GONE, INT(o->crawl));
@@ -149,9 +155,37 @@ count_again(struct own *o, struct totals *t)
 	    one_int(&o->db, STMT_TODO_UNSETTLED, open, ARRAY_LEN(open)));
 	t->dirs = (uint64_t)one_int(&o->db, STMT_COUNT_DIRS,
 	    &INT(o->run), 1);
+	t->found += o->delete_failed;
+	t->failed += o->delete_failed;
+	t->deleted = o->totals.deleted;
 	t->gone = o->totals.gone;
 	t->queued = o->totals.queued;
 	t->queued_bytes = o->totals.queued_bytes;
+}
+
+/* The run's row, which was written with the rows that it counts; true if
+ * its failures are those rows. */
+static bool
+count_plain(struct own *o, struct totals *t)
+{
+	const enum stmt s = STMT_RUN_COUNTERS;
+	struct db *db = &o->db;
+
+	memset(t, 0, sizeof(*t));
+	if (DB_ROW(db, RUN_COUNTERS, INT(o->run))) {
+		t->found = (uint64_t)db_int(db, s, 0);
+		t->moved = (uint64_t)db_int(db, s, 1);
+		t->unchanged = (uint64_t)db_int(db, s, 2);
+		t->failed = (uint64_t)db_int(db, s, 3);
+		t->excluded = (uint64_t)db_int(db, s, 4);
+		t->gone = (uint64_t)db_int(db, s, 5);
+		t->bytes = (uint64_t)db_int(db, s, 6);
+		t->found_bytes = (uint64_t)db_int(db, s, 7);
+		t->deleted = (uint64_t)db_int(db, s, 8);
+		db_done(db, s);
+	}
+	return (uint64_t)one_int(db, STMT_FAILURES_COUNT, &INT(o->run), 1) ==
+	    t->failed;
 }
 
 static void
@@ -177,6 +211,19 @@ list_failures(struct own *o, struct run_closing *c)
 		db_done(&o->db, STMT_FAILURES_FIRST);
 }
 
+/* What only matters while a crawl is to be continued. */
+static void
+empty_backlog(struct own *o)
+{
+	struct db *db = &o->db;
+
+	DB_RUN(db, EXPORT_KEEP, INT(o->crawl));
+	DB_RUN0(db, TODO_CLEAR);
+	DB_RUN0(db, FRONTIER_CLEAR);
+	DB_RUN0(db, LEASE_CLEAR);
+	DB_RUN(db, SETTLE_CLEAR, INT(o->target));
+}
+
 static void
 end_run(struct catalog *c, void *arg)
 {
@@ -188,28 +235,27 @@ end_run(struct catalog *c, void *arg)
 	struct end *e = arg;
 	struct own *o = &c->own;
 	struct totals *t = &e->closing->totals;
-	struct db *db = &o->db;
+	bool complete = e->how == RUN_COMPLETE && !o->no_backlog, sound = true;
 
 	if (o->run == 0)
 		return;
-	if (e->how == RUN_COMPLETE)
-		bury(o);
-	count_again(o, t);
-	e->closing->closes = t->found == t->moved + t->unchanged + t->failed +
+	if (complete)
+		core_bury(o);
+	if (o->no_backlog)
+		sound = count_plain(o, t);
+	else
+		count_again(o, t);
+	e->closing->closes = sound && t->found == t->moved + t->unchanged + t->failed +
 	    t->excluded + t->pending;
-	if (e->how == RUN_COMPLETE && t->pending > 0)
+	if (complete && t->pending > 0)
 		e->closing->closes = false;
 	list_failures(o, e->closing);
 	o->totals = *t;
 	core_count_run(o);
-	DB_RUN(db, RUN_END, INT(clock_wall_ns()), TEXT(state[e->how]),
+	DB_RUN(&o->db, RUN_END, INT(clock_wall_ns()), TEXT(state[e->how]),
 	    TEXT(e->reason), INT(o->run));
-	if (e->how == RUN_COMPLETE) {
-		DB_RUN0(db, TODO_CLEAR);
-		DB_RUN0(db, FRONTIER_CLEAR);
-		DB_RUN0(db, LEASE_CLEAR);
-		DB_RUN(db, SETTLE_CLEAR, INT(o->target));
-	}
+	if (complete)
+		empty_backlog(o);
 	core_reset_run(o);
 	core_forget(&o->want_dirs, NULL);
 	core_forget(&o->want_lease, NULL);

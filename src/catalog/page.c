@@ -74,6 +74,8 @@ core_retire(struct own *o, int64_t object)
 	if (o->db.err.kind != ERR_NONE || db_changes(&o->db) == 0)
 		return false;
 	DB_RUN(&o->db, OBJECT_DELETE, INT(object));
+	if (o->has_verified)
+		DB_RUN(&o->db, VERIFIED_RETIRE, INT(object));
 	o->has_history = true;
 	return true;
 }
@@ -305,8 +307,8 @@ entry_row(struct page *p, const struct page_entry *e, const char *why)
 	if (r.object == 0) {
 		if (object == 0)
 			object = insert(p, e, why);
-	} else if (r.gone || (why != NULL && r.held &&
-	    !core_same(&r.attrs, &e->attrs))) {
+	} else if (r.gone || (why != NULL && !core_same(&r.attrs,
+	    &e->attrs) && core_held(o, r.object))) {
 		core_retire(o, r.object);
 		object = insert(p, e, why);
 	} else {

@@ -4,10 +4,31 @@
  */
 #include "catalog/core.h"
 
-struct catalog_reader {
-	struct catalog *catalog;
-	struct db db;
-};
+int
+catalog_look(struct catalog_reader **ret, const char *path,
+    const char *endpoint, const char *bucket, bool server_as_prefix,
+    struct err *err)
+{
+	struct catalog_reader *r = xcalloc(1, sizeof(*r));
+
+	r->server_as_prefix = server_as_prefix;
+	if (core_open_look(&r->db, path, err) == -1) {
+		free(r);
+		return -1;
+	}
+	if (DB_ROW(&r->db, TARGET_FIND, TEXT(endpoint), TEXT(bucket),
+	    INT(server_as_prefix))) {
+		r->target = db_int(&r->db, STMT_TARGET_FIND, 0);
+		db_done(&r->db, STMT_TARGET_FIND);
+	}
+	if (r->db.err.kind != ERR_NONE) {
+		*err = r->db.err;
+		catalog_reader_close(&r);
+		return -1;
+	}
+	*ret = r;
+	return 0;
+}
 
 int
 catalog_reader_open(struct catalog *c, struct catalog_reader **ret,
@@ -36,13 +57,30 @@ catalog_reader_close(struct catalog_reader **rp)
 	*rp = NULL;
 }
 
-static void
-run_facts(struct catalog *c, int64_t *target, int64_t *first_object)
+int64_t
+core_reader_target(const struct catalog_reader *r, bool *ret_server_as_prefix)
 {
+	struct catalog *c = r->catalog;
+	int64_t target = r->target;
+
+	*ret_server_as_prefix = r->server_as_prefix;
+	if (c == NULL)
+		return target;
 	pthread_mutex_lock(&c->shared.lock);
-	*target = c->shared.target;
-	*first_object = c->shared.first_object;
+	target = c->shared.target;
+	*ret_server_as_prefix = c->shared.server_as_prefix;
 	pthread_mutex_unlock(&c->shared.lock);
+	return target;
+}
+
+int
+core_reader_fault(const struct catalog_reader *r, struct err *err)
+{
+	if (r->db.err.kind == ERR_NONE)
+		return 0;
+	if (err != NULL)
+		*err = r->db.err;
+	return -1;
 }
 
 int
@@ -50,11 +88,10 @@ catalog_find(struct catalog_reader *r, struct str path, struct known *k,
     struct err *err)
 {
 	const enum stmt s = STMT_KNOWN;
-	int64_t target, first;
-	bool found;
+	bool found, prefix;
+	int64_t target = core_reader_target(r, &prefix);
 	struct str why;
 
-	run_facts(r->catalog, &target, &first);
 	found = DB_ROW(&r->db, KNOWN, INT(target), BYTES(path));
 	if (r->db.err.kind != ERR_NONE) {
 		*err = r->db.err;
@@ -80,10 +117,13 @@ int
 catalog_unseen(struct catalog_reader *r, int64_t dir, const struct idset *seen,
     void (*fn)(void *, int64_t object), void *arg, struct err *err)
 {
-	int64_t target, first, object;
+	struct catalog *c = r->catalog;
+	int64_t first, object;
 	bool more;
 
-	run_facts(r->catalog, &target, &first);
+	pthread_mutex_lock(&c->shared.lock);
+	first = c->shared.first_object;
+	pthread_mutex_unlock(&c->shared.lock);
 	more = DB_ROW(&r->db, DIR_OBJECTS, INT(dir), INT(first));
 	while (more) {
 		object = db_int(&r->db, STMT_DIR_OBJECTS, 0);

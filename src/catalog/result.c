@@ -48,6 +48,15 @@ core_stat(struct own *o, int64_t object, const struct attrs *a)
 }
 
 bool
+core_held(struct own *o, int64_t object)
+{
+	if (!DB_ROW(&o->db, OBJECT_HELD, INT(object)))
+		return false;
+	db_done(&o->db, STMT_OBJECT_HELD);
+	return true;
+}
+
+bool
 core_same(const struct attrs *a, const struct attrs *b)
 {
 	return attrs_same(a, b, false) && a->mode == b->mode &&
@@ -63,13 +72,8 @@ as_read(struct own *o, const struct open_item *it, const struct attrs *a)
 	struct db *db = &o->db;
 	CLEANUP(free_ptr) char *path = NULL;
 	int64_t dir = 0, id;
-	bool held = false;
 
-	if (DB_ROW(db, OBJECT_HELD, INT(it->object))) {
-		held = true;
-		db_done(db, STMT_OBJECT_HELD);
-	}
-	if (held && DB_ROW(db, OBJECT_PLACE, INT(it->object))) {
+	if (core_held(o, it->object) && DB_ROW(db, OBJECT_PLACE, INT(it->object))) {
 		path = db_strdup(db, STMT_OBJECT_PLACE, 0);
 		dir = db_int(db, STMT_OBJECT_PLACE, 1);
 		db_done(db, STMT_OBJECT_PLACE);
@@ -99,6 +103,10 @@ store(struct own *o, const struct result *r, int64_t object, uint64_t size)
 	    (size_t)r->part_count * 16), INT(r->attempts),
 	    TEXT(r->version_id),
 	    TEXT(r->err.kind == ERR_NONE ? NULL : r->err.msg));
+	/* A verdict was on the bytes before. */
+	if (o->has_verified && r->outcome == OUTCOME_MOVED &&
+	    object < o->first_object)
+		DB_RUN(&o->db, VERIFIED_CLEAR, INT(object), INT(o->target));
 }
 
 static void

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "catalog/db.h"
+#include "catalog/core.h"
 
 struct catalog_view {
 	struct db db;
@@ -68,10 +68,8 @@ must_be_immutable(const char *path)
 }
 
 int
-catalog_view_open(struct catalog_view **ret, const char *path,
-    struct err *err)
+core_open_look(struct db *db, const char *path, struct err *err)
 {
-	struct catalog_view *v;
 	AUTOFREE char *uri = NULL;
 	struct stat st;
 
@@ -81,8 +79,16 @@ catalog_view_open(struct catalog_view **ret, const char *path,
 	if (access(path, R_OK) == -1)
 		return err_errno(err, ERR_DENIED, errno, "catalog %s", path);
 	uri = db_uri(path, must_be_immutable(path) ? "?immutable=1" : "");
-	v = xcalloc(1, sizeof(*v));
-	if (db_open_view(&v->db, uri, path, err) == -1) {
+	return db_open_view(db, uri, path, err);
+}
+
+int
+catalog_view_open(struct catalog_view **ret, const char *path,
+    struct err *err)
+{
+	struct catalog_view *v = xcalloc(1, sizeof(*v));
+
+	if (core_open_look(&v->db, path, err) == -1) {
 		free(v);
 		return -1;
 	}

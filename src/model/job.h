@@ -53,6 +53,7 @@ struct totals {
 	uint64_t queued;		/* handed to the transfer so far */
 	uint64_t queued_bytes;
 	uint64_t dirs;			/* read so far */
+	uint64_t deleted;		/* at the target */
 };
 
 #endif

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/../.."
 # statement table: why it may.
 allowed='
 marks history: EXISTS stops at the first row
+marks verified: EXISTS stops at the first row
 run_last run: stops at the first row
 runs_died run: runs are few, once a run
 export_clear export: exports are few, once a run
@@ -21,6 +22,10 @@ todo_reread f: a partial index, of directories that were cut
 todo_reread todo: once a continued run
 upload_list upload: open uploads are few, once a run
 uploads_left u: open uploads are few, once a run
+doomed_any doomed: stops at the first row
+doomed_deleted d: of one batch, once a run
+export_paths export: exports are few
+export_keep export: exports are few, once a run
 '
 
 dir=$(mktemp -d)

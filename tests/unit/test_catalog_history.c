@@ -1,12 +1,16 @@
 /*
  * Random histories: a tree that changes, runs that are cut and go on, two
- * targets. What the catalog counts must close, finished work must not be done
- * again, and after a quiet run everything must be stored.
+ * targets; objects that are deleted at a target between runs, or lost; and the
+ * deletion of what is gone. What the catalog counts must close, finished work
+ * must not be done again, and after a quiet run everything must be stored.
  */
 #include "unit/test_catalog_kit.h"
 
 #include "base/backoff.h"
 #include "base/idset.h"
+#include "catalog/mirror.h"
+#include "catalog/outcome.h"
+#include "catalog/stored.h"
 
 #define DIRS 12
 #define FILES 90
@@ -37,6 +41,7 @@ struct world {
 	size_t	 work_left;	/* steps until the run is cut */
 	uint64_t leased;	/* items, in this run */
 	bool	 stray;		/* an item went without a result */
+	bool	 mirror;	/* PUT --delete */
 };
 
 static uint64_t
@@ -271,6 +276,8 @@ move_one(struct world *w, struct results *rs, const struct item *it)
 		assert_true(it->has_prev);
 		assert_true(it->prev_has_md5);
 	}
+	if (f->stored[w->target] == 0)
+		assert_false(it->has_prev);
 	r = kit_result(rs, it, outcome);
 	if (outcome == OUTCOME_MOVED) {
 		r->attrs = attrs_of(f);
@@ -308,6 +315,180 @@ backlog(struct world *w)
 	kit_flush(w->k, 1);
 	catalog_totals(w->k->c, &t);
 	return t.queued > w->leased;
+}
+
+/* --- deletions --- */
+
+static struct file *
+file_of(struct world *w, const char *path)
+{
+	struct file *f = w->file;
+
+	while (strcmp(f->path, path) != 0)
+		f++;
+	return f;
+}
+
+static void
+forget_file(struct world *w, struct file *f)
+{
+	f->stored[w->target] = 0;
+	f->moved[w->target] = 0;
+}
+
+static struct outcome_row *
+add_row(struct outcomes *v, const char *path, enum ended ended)
+{
+	struct outcome_row *r;
+
+	v->v = xreallocarray(v->v, v->count + 1, sizeof(*v->v));
+	r = &v->v[v->count++];
+	memset(r, 0, sizeof(*r));
+	r->path = xstrdup(path);
+	r->ended = ended;
+	return r;
+}
+
+static struct outcomes *
+doom(struct world *w, struct outcomes *v)
+{
+	struct doomed *d;
+
+	catalog_doom(w->k->c, v, w->k->mail);
+	d = (struct doomed *)kit_mail(w->k, MAIL_DOOMED);
+	assert_true(d->noted);
+	v = d->outcomes;
+	free(d);
+	return v;
+}
+
+/* DEL, or a TEST that finds things lost; killed perhaps. */
+static void
+lose(struct world *w, const char *bucket)
+{
+	struct run_spec spec = kit_spec(bucket, "some");
+	struct outcomes *v = xcalloc(1, sizeof(*v));
+	bool test = below(w, 3) == 0, killed = below(w, 3) == 0;
+	size_t n = 0;
+
+	spec.op = test ? OP_TEST : OP_DEL;
+	spec.no_backlog = true;
+	kit_begin_spec(w->k, &spec);
+	assert_false(w->k->info.continued);
+	for (int i = 0; i < FILES; i++) {
+		struct file *f = &w->file[i];
+		struct outcome_row *r;
+
+		if (f->stored[w->target] == 0 || below(w, 4) != 0)
+			continue;
+		r = add_row(v, f->path, test ? ENDED_FAILED : ENDED_DELETED);
+		r->verdict = test ? VERDICT_MISSING : VERDICT_NONE;
+		r->lost = test;
+		n++;
+		forget_file(w, f);
+	}
+	if (!test)
+		v = doom(w, v);
+	if (killed && !test) {
+		outcomes_free(&v);
+	} else {
+		catalog_put_outcomes(w->k->c, v);
+		kit_flush(w->k, 1);
+	}
+	if (killed) {
+		kit_close(w->k);
+		kit_open(w->k);
+		return;
+	}
+	kit_end(w->k, RUN_COMPLETE);
+	assert_true(w->k->closing.closes);
+	assert_int_equal(w->k->closing.totals.found, n);
+	assert_int_equal(w->k->closing.totals.deleted, test ? 0 : n);
+	assert_int_equal(w->k->closing.totals.failed, test ? n : 0);
+}
+
+static size_t
+gone_and_stored(const struct world *w, size_t *ret_stored)
+{
+	size_t n = 0;
+
+	*ret_stored = 0;
+	for (int i = 0; i < FILES; i++) {
+		const struct file *f = &w->file[i];
+
+		*ret_stored += f->stored[w->target] != 0;
+		n += f->stored[w->target] != 0 && !file_exists(w, f);
+	}
+	return n;
+}
+
+/* The plan is exactly what is gone and still stored; it is carried out. */
+static void
+mirror(struct world *w)
+{
+	struct catalog_reader *reader = w->k->reader;
+	struct mirror_plan plan;
+	struct stored page[7];
+	struct err err = ERR_INIT;
+	char after[80] = "";
+	size_t n, stored, expected = gone_and_stored(w, &stored);
+	uint64_t count;
+
+	assert_int_equal(catalog_mirror_plan(w->k->c, reader, &plan, &err), 0);
+	assert_int_equal(plan.exports[0], MIRROR_OPEN);
+	assert_int_equal(plan.count, expected);
+	assert_int_equal(plan.guarded + plan.unproved, 0);
+	assert_int_equal(catalog_mirror_stored(reader, &plan, 0, &count,
+	    &err), 0);
+	assert_int_equal(count, stored);
+	do {
+		struct outcomes *v = xcalloc(1, sizeof(*v));
+
+		assert_int_equal(catalog_mirror_page(reader, &plan,
+		    str_of(after), page, ARRAY_LEN(page), &n, &err), 0);
+		for (size_t i = 0; i < n; i++) {
+			struct file *f = file_of(w, page[i].path);
+
+			assert_false(file_exists(w, f));
+			assert_true(f->stored[w->target] != 0);
+			forget_file(w, f);
+			add_row(v, page[i].path, ENDED_DELETED)->object =
+			    page[i].object;
+			snprintf(after, sizeof(after), "%s", page[i].path);
+			stored_release(&page[i]);
+			expected--;
+		}
+		catalog_put_outcomes(w->k->c, doom(w, v));
+	} while (n == ARRAY_LEN(page));
+	assert_int_equal(expected, 0);
+	mirror_plan_release(&plan);
+}
+
+/* The pages of what is stored are what the world knows, each once. */
+static void
+check_stored(struct world *w)
+{
+	struct stored page[9];
+	struct err err = ERR_INIT;
+	char after[80] = "";
+	size_t n, seen = 0, stored;
+
+	(void)gone_and_stored(w, &stored);
+	do {
+		assert_int_equal(catalog_stored_page(w->k->reader, str_of(""),
+		    str_of(after), page, ARRAY_LEN(page), &n, &err), 0);
+		for (size_t i = 0; i < n; i++) {
+			struct file *f = file_of(w, page[i].path);
+
+			assert_true(strcmp(after, page[i].path) < 0);
+			assert_int_equal(page[i].attrs.size,
+			    f->stored[w->target]);
+			snprintf(after, sizeof(after), "%s", page[i].path);
+			stored_release(&page[i]);
+			seen++;
+		}
+	} while (n == ARRAY_LEN(page));
+	assert_int_equal(seen, stored);
 }
 
 /* --- runs --- */
@@ -378,10 +559,11 @@ check_totals(struct world *w, const struct totals *live, bool whole)
 		assert_int_equal(t->pending, 0);
 }
 
+static const char *const bucket[TARGETS] = { "one", "two" };
+
 static bool
 one_run(struct world *w)
 {
-	static const char *const bucket[TARGETS] = { "one", "two" };
 	struct run_spec spec = kit_spec(bucket[w->target], "all");
 	struct totals live;
 	bool whole;
@@ -390,7 +572,10 @@ one_run(struct world *w)
 	w->leased = 0;
 	w->dir_failed = false;
 	kit_begin_spec(w->k, &spec);
+	catalog_note_export(w->k->c, 0, 42, false);
 	whole = work(w);
+	if (whole && w->mirror)
+		mirror(w);
 	kit_flush(w->k, 1);
 	catalog_totals(w->k->c, &live);
 	if (!whole && below(w, 2) == 0) {
@@ -438,11 +623,15 @@ quiet_run(struct world *w)
 		assert_int_equal(f->stored[w->target], f->version);
 	}
 	assert_int_equal(t->excluded, excluded);
+	check_stored(w);
 	/* And once more: nothing is to be done. */
+	w->mirror = below(w, 2) == 0;
 	assert_true(one_run(w));
 	assert_int_equal(t->moved, 0);
 	assert_int_equal(t->gone, 0);
 	assert_int_equal(t->unchanged + t->excluded, existing(w));
+	check_stored(w);
+	w->mirror = false;
 	w->quiet = false;
 }
 
@@ -460,6 +649,8 @@ history(struct kit *k, uint64_t seed)
 			one_run(&w);
 			if (below(&w, 3) == 0)
 				mutate(&w);
+			if (below(&w, 3) == 0)
+				lose(&w, bucket[w.target]);
 		}
 		quiet_run(&w);
 	}

@@ -1,0 +1,343 @@
+/*
+ * PUT --delete: what may be deleted at the target, and what must not.
+ */
+#include "catalog/core.h"
+#include "model/key.h"
+
+const char *
+mirror_guard_text(enum mirror_guard g)
+{
+	static const char *const text[] = {
+		[MIRROR_OPEN] = "",
+		[MIRROR_UNSEEN] = "its root was not read in this run",
+		[MIRROR_EMPTY] = "its root is empty",
+		[MIRROR_OTHER_FS] = "it is another file system than in the "
+		    "last complete run",
+		[MIRROR_NEW_FS] = "no complete run has noted its file system "
+		    "yet",
+	};
+
+	return text[g];
+}
+
+void
+core_note_export(struct own *o, struct export_note *n)
+{
+	if (!o->failed && o->run != 0 && n->export < o->export_count)
+		DB_RUN(&o->db, EXPORT_NOTE, INT(o->crawl), INT(n->fsid),
+		    INT(n->empty), INT(o->exports[n->export].id));
+	free(n);
+}
+
+/* --- the plan --- */
+
+void
+mirror_plan_release(struct mirror_plan *p)
+{
+	for (size_t i = 0; i < p->root_count; i++)
+		free(p->roots[i]);
+	free(p->roots);
+	free(p->ids);
+	free(p->exports);
+	memset(p, 0, sizeof(*p));
+}
+
+static enum mirror_guard
+guard_of(struct own *o, int64_t export)
+{
+	const enum stmt s = STMT_EXPORT_GUARD;
+	struct db *db = &o->db;
+	enum mirror_guard g = MIRROR_UNSEEN;
+
+	if (!DB_ROW(db, EXPORT_GUARD, INT(o->crawl), INT(export)))
+		return g;
+	if (db_int(db, s, 0) == 0)
+		g = MIRROR_UNSEEN;
+	else if (db_int(db, s, 1) != 0)
+		g = MIRROR_EMPTY;
+	else if (db_null(db, s, 2))
+		g = MIRROR_NEW_FS;
+	else if (db_null(db, s, 3) || db_int(db, s, 2) != db_int(db, s, 3))
+		g = MIRROR_OTHER_FS;
+	else
+		g = MIRROR_OPEN;
+	db_done(db, s);
+	return g;
+}
+
+static int
+by_root(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Starts with a slash behind, sorted, none below another. */
+static void
+set_roots(struct mirror_plan *p, const struct own *o)
+{
+	size_t kept = 0;
+
+	p->roots = xcalloc(MAX(o->export_count, (size_t)1),
+	    sizeof(*p->roots));
+	for (size_t i = 0; i < o->export_count; i++)
+		p->roots[i] = xasprintf("%s/", o->exports[i].start);
+	qsort(p->roots, o->export_count, sizeof(*p->roots), by_root);
+	for (size_t i = 0; i < o->export_count; i++) {
+		if (kept > 0 && str_starts(str_of(p->roots[i]),
+		    str_of(p->roots[kept - 1])))
+			free(p->roots[i]);
+		else
+			p->roots[kept++] = p->roots[i];
+	}
+	p->root_count = kept;
+}
+
+struct planning {
+	struct mirror_plan *plan;
+	bool	 refused;
+};
+
+static void
+plan(struct catalog *c, void *arg)
+{
+	struct planning *pl = arg;
+	struct mirror_plan *p = pl->plan;
+	struct own *o = &c->own;
+
+	if (o->run == 0 || !o->crawls || !core_crawl_done(o)) {
+		pl->refused = true;
+		return;
+	}
+	core_bury(o);
+	p->crawl = o->crawl;
+	p->export_count = o->export_count;
+	p->exports = xcalloc(MAX(o->export_count, (size_t)1),
+	    sizeof(*p->exports));
+	p->ids = xcalloc(MAX(o->export_count, (size_t)1), sizeof(*p->ids));
+	for (size_t i = 0; i < o->export_count; i++) {
+		p->ids[i] = o->exports[i].id;
+		p->exports[i] = guard_of(o, p->ids[i]);
+	}
+	set_roots(p, o);
+}
+
+/* --- may it go? --- */
+
+enum judgement { MAY_GO = 0, GUARDED, UNPROVED };
+
+struct mirror {
+	struct catalog_reader *reader;
+	const struct mirror_plan *plan;
+	int64_t	 target;
+	bool	 server_as_prefix;
+	int64_t	 dir;		/* the last that was judged */
+	enum judgement judgement;
+	size_t	 export;
+};
+
+/* The directory was read cleanly in this crawl; or if it is gone, the
+ * nearest above that is not. Its export is the one that counts. */
+static enum judgement
+judge_dir(struct mirror *m, int64_t dir)
+{
+	const enum stmt s = STMT_DIR_PROOF;
+	struct db *db = &m->reader->db;
+	bool clean = false, gone = true;
+	int64_t export = 0;
+
+	while (gone && dir != 0) {
+		if (!DB_ROW(db, DIR_PROOF, INT(dir)))
+			return UNPROVED;
+		dir = db_int(db, s, 0);
+		clean = db_int(db, s, 1) >= m->plan->crawl &&
+		    db_int(db, s, 2) != 0;
+		gone = db_int(db, s, 3) != 0;
+		export = db_int(db, s, 4);
+		db_done(db, s);
+	}
+	if (gone || !clean)
+		return UNPROVED;
+	for (size_t i = 0; i < m->plan->export_count; i++) {
+		if (m->plan->ids[i] != export)
+			continue;
+		m->export = i;
+		return m->plan->exports[i] == MIRROR_OPEN ? MAY_GO : GUARDED;
+	}
+	return UNPROVED;
+}
+
+struct twin {
+	struct db *db;
+	struct str path;
+	bool	 live;
+};
+
+static void
+look_for_twin(void *arg, struct str path)
+{
+	struct twin *t = arg;
+
+	if (!str_eq(path, t->path) && DB_ROW(t->db, OBJECT_LIVE,
+	    BYTES(path))) {
+		t->live = true;
+		db_done(t->db, STMT_OBJECT_LIVE);
+	}
+}
+
+static enum judgement
+judge(struct mirror *m, struct str path, int64_t dir)
+{
+	struct twin t = { .db = &m->reader->db, .path = path };
+	AUTOFREE char *name = NULL;
+
+	if (dir != m->dir) {
+		m->judgement = judge_dir(m, dir);
+		m->dir = dir;
+	}
+	if (m->judgement != MAY_GO || m->server_as_prefix)
+		return m->judgement;
+	name = xstrndup(path.p, path.len);
+	core_names_of_key(t.db, false, str_of(key_without_server(name)),
+	    look_for_twin, &t);
+	return t.live ? UNPROVED : MAY_GO;
+}
+
+/* --- going through them --- */
+
+/* Called for each that is gone and held; false: enough. */
+typedef bool gone_fn(struct mirror *, enum judgement, void *arg);
+
+/* False: fn had enough. */
+static bool
+each_below(struct mirror *m, struct str root, struct str after, gone_fn *fn,
+    void *arg)
+{
+	CLEANUP(core_range_release) struct range range;
+	struct db *db = &m->reader->db;
+	const enum stmt s = STMT_GONE_PAGE;
+	bool more;
+
+	core_range(&range, root, after);
+	more = DB_ROW(db, GONE_PAGE, INT(m->target), range.bind_from,
+	    range.bind_end, INT(m->plan->crawl));
+	while (more) {
+		if (!fn(m, judge(m, db_bytes(db, s, 1), db_int(db, s, 20)),
+		    arg)) {
+			db_done(db, s);
+			return false;
+		}
+		more = db_next(db, s);
+	}
+	return true;
+}
+
+/* After the path given: roots that lie before it are done. */
+static int
+each_gone(struct mirror *m, const char *after, gone_fn *fn, void *arg,
+    struct err *err)
+{
+	const struct mirror_plan *p = m->plan;
+	const struct str begin = { "", 0 };
+	bool more = true;
+
+	m->target = core_reader_target(m->reader, &m->server_as_prefix);
+	for (size_t i = 0; i < p->root_count && more; i++) {
+		struct str root = str_of(p->roots[i]);
+
+		if (str_starts(str_of(after), root))
+			more = each_below(m, root, str_of(after), fn, arg);
+		else if (strcmp(root.p, after) > 0)
+			more = each_below(m, root, begin, fn, arg);
+	}
+	return core_reader_fault(m->reader, err);
+}
+
+static bool
+count_one(struct mirror *m, enum judgement j, void *arg)
+{
+	struct mirror_plan *p = arg;
+
+	if (j == MAY_GO) {
+		p->count++;
+		p->bytes += (uint64_t)db_int(&m->reader->db, STMT_GONE_PAGE,
+		    13);
+	} else if (j == GUARDED) {
+		if (p->guarded++ == 0)
+			p->first_guarded = m->export;
+	} else {
+		p->unproved++;
+	}
+	return true;
+}
+
+int
+catalog_mirror_plan(struct catalog *c, struct catalog_reader *r,
+    struct mirror_plan *p, struct err *err)
+{
+	struct planning pl = { .plan = p };
+	struct mirror m = { .reader = r, .plan = p };
+
+	memset(p, 0, sizeof(*p));
+	if (core_call(c, plan, &pl, err) == -1)
+		return -1;
+	if (pl.refused)
+		return err_set(err, ERR_USAGE, 0, "what is gone is known only "
+		    "when all directories have been read");
+	if (each_gone(&m, "", count_one, p, err) == -1) {
+		mirror_plan_release(p);
+		return -1;
+	}
+	return 0;
+}
+
+int
+catalog_mirror_stored(struct catalog_reader *r, const struct mirror_plan *p,
+    uint64_t enough, uint64_t *ret_count, struct err *err)
+{
+	uint64_t n, bytes;
+
+	*ret_count = 0;
+	for (size_t i = 0; i < p->root_count; i++) {
+		if (enough > 0 && *ret_count >= enough)
+			break;
+		if (catalog_count_stored(r, str_of(p->roots[i]),
+		    enough == 0 ? 0 : enough - *ret_count, &n, &bytes,
+		    err) == -1)
+			return -1;
+		*ret_count += n;
+	}
+	return 0;
+}
+
+struct page {
+	struct stored *v;
+	size_t	 n;
+	size_t	 count;
+};
+
+static bool
+take_one(struct mirror *m, enum judgement j, void *arg)
+{
+	struct page *p = arg;
+
+	if (j == MAY_GO)
+		core_read_stored(&m->reader->db, STMT_GONE_PAGE,
+		    &p->v[p->count++]);
+	return p->count < p->n;
+}
+
+int
+catalog_mirror_page(struct catalog_reader *r, const struct mirror_plan *p,
+    struct str after, struct stored *v, size_t n, size_t *ret_count,
+    struct err *err)
+{
+	struct mirror m = { .reader = r, .plan = p };
+	AUTOFREE char *name = xstrndup(after.p, after.len);
+	struct page page = { .v = v, .n = n };
+	int rc = 0;
+
+	if (n > 0)
+		rc = each_gone(&m, name, take_one, &page, err);
+	*ret_count = page.count;
+	return rc;
+}

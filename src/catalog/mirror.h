@@ -1,0 +1,75 @@
+/*
+ * mirror.h: PUT --delete: which objects may be deleted at the target because
+ * their files are gone from the source.
+ *
+ * In the plan is what this catalog put at this target and still holds, whose
+ * file was no longer there in this run or an earlier one, if
+ *  - its directory was read cleanly in this crawl, or where the directory is
+ *    gone too, the nearest directory above it that is there was;
+ *  - the root of its export was looked at in this crawl, is not empty, and is
+ *    of the file system that it was of in the last complete run;
+ *  - no other export has a file with the same key (server_as_prefix no);
+ *  - it did not vanish between crawl and transfer just now (the next run
+ *    will delete it).
+ *
+ * Order: catalog_note_export for each export while the crawl goes on, in
+ * every PUT (it remembers the file system for the next); when the crawl is done and all items are settled,
+ * catalog_mirror_plan; compare with --max-delete; then pages, catalog_doom,
+ * DeleteObjects, catalog_put_outcomes; catalog_end_run.
+ */
+#ifndef CATALOG_MIRROR_H
+#define CATALOG_MIRROR_H
+
+#include "catalog/catalog.h"
+#include "model/outcome.h"
+
+/* What the crawl saw of an export (index into run_spec.exports): the file
+ * system of its root, and whether the directory that the crawl begins in is
+ * empty. Two notes of one crawl that differ close the guard. Any thread. */
+void	 catalog_note_export(struct catalog *, unsigned export, uint64_t fsid,
+	    bool empty);
+
+enum mirror_guard {
+	MIRROR_OPEN = 0,
+	MIRROR_UNSEEN,		/* the root was not looked at in this crawl */
+	MIRROR_EMPTY,
+	MIRROR_OTHER_FS,	/* than in the last complete run */
+	MIRROR_NEW_FS		/* there is no complete run that noted it */
+};
+/* For people: "the export's root is empty". */
+const char *mirror_guard_text(enum mirror_guard);
+
+struct mirror_plan {
+	uint64_t count;		/* objects to be deleted */
+	uint64_t bytes;
+	uint64_t guarded;	/* kept because of their export's guard */
+	size_t	 first_guarded;	/* an export that has such; if guarded > 0 */
+	uint64_t unproved;	/* kept because their directory was not read
+				   cleanly, or another export has the key */
+	enum mirror_guard *exports;	/* by index; owned */
+	size_t	 export_count;
+	/* for the calls below */
+	int64_t	 crawl;
+	int64_t	*ids;		/* of the exports */
+	char	**roots;	/* what was crawled, a slash behind, sorted */
+	size_t	 root_count;
+};
+void	 mirror_plan_release(struct mirror_plan *);
+/* Directories that are gone become tombstones now, and not at the end of the
+ * run. Waits. ERR_USAGE if the crawl is not over, or the run has none
+ * (no_crawl, retry_failed, no_backlog). The reader is one of this catalog. */
+int	 catalog_mirror_plan(struct catalog *, struct catalog_reader *,
+	    struct mirror_plan *, struct err *) MUST_USE;
+/* For --max-delete N%: objects stored at the target under what was crawled
+ * (run_export.start of each export), those of the plan among them; stops at
+ * enough unless that is 0: with count of the plan * 100 / N that is cheap. */
+int	 catalog_mirror_stored(struct catalog_reader *,
+	    const struct mirror_plan *, uint64_t enough, uint64_t *ret_count,
+	    struct err *) MUST_USE;
+/* The next n at most of the plan after the path given ("": from the begin),
+ * in the order of paths; less than n: that was all. */
+int	 catalog_mirror_page(struct catalog_reader *,
+	    const struct mirror_plan *, struct str after, struct stored *,
+	    size_t n, size_t *ret_count, struct err *) MUST_USE;
+
+#endif

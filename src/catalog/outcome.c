@@ -1,0 +1,267 @@
+/*
+ * What GET, DEL and TEST did, and the deletions of PUT --delete: rows and
+ * counters, in the thread.
+ */
+#include "catalog/core.h"
+#include "base/clock.h"
+
+/* --- deletions that are under way --- */
+
+void
+core_doomed(struct own *o)
+{
+	struct dooming *next;
+
+	for (struct dooming *d = STEAL(o->doomings); d != NULL; d = next) {
+		next = d->next;
+		d->doomed->mail.type = MAIL_DOOMED;
+		d->doomed->noted = !o->failed && o->run != 0;
+		if (!mailbox_put(d->reply, &d->doomed->mail)) {
+			outcomes_free(&d->doomed->outcomes);
+			free(d->doomed);
+		}
+		free(d);
+	}
+}
+
+static void
+doom_path(void *arg, struct str path)
+{
+	struct own *o = arg;
+
+	DB_RUN(&o->db, DOOMED_INSERT, INT(o->run), INT(o->target),
+	    BYTES(path));
+}
+
+/* Calls fn for each path that the row may mean. */
+static void
+each_path(struct own *o, const struct outcome_row *r,
+    void (*fn)(void *, struct str path), void *arg)
+{
+	struct str given = str_of(r->path == NULL ? "" : r->path);
+	AUTOFREE char *path = NULL;
+
+	if (r->object != 0 && DB_ROW(&o->db, VERSION_PATH, INT(r->object))) {
+		path = db_strdup(&o->db, STMT_VERSION_PATH, 0);
+		db_done(&o->db, STMT_VERSION_PATH);
+	}
+	if (path != NULL)
+		fn(arg, str_of(path));
+	else if (given.len > 0)
+		core_names_of_key(&o->db, !r->is_key || o->server_as_prefix,
+		    given, fn, arg);
+}
+
+void
+core_doom(struct own *o, struct dooming *d)
+{
+	const struct outcomes *v = d->doomed->outcomes;
+	struct dooming **at = &o->doomings;
+
+	if (!o->failed && o->run != 0) {
+		o->has_doomed = true;
+		for (size_t i = 0; i < v->count; i++)
+			each_path(o, &v->v[i], doom_path, o);
+	}
+	while (*at != NULL)
+		at = &(*at)->next;
+	d->next = NULL;
+	*at = d;
+}
+
+void
+core_settle_doomed(struct own *o)
+{
+	if (!DB_ROW0(&o->db, DOOMED_ANY))
+		return;
+	db_done(&o->db, STMT_DOOMED_ANY);
+	DB_RUN(&o->db, DOOMED_DELETED, INT(clock_wall_ns()));
+	DB_RUN0(&o->db, DOOMED_UNVERIFIED);
+	DB_RUN0(&o->db, DOOMED_CLEAR);
+}
+
+/* --- outcomes --- */
+
+struct row {
+	struct own *own;
+	const struct outcome_row *in;
+	int64_t	 object;	/* 0: the catalog does not know it */
+	char	*path;		/* catalog path, if so */
+	const char *reason;
+	bool	 held;		/* the object is what the target holds */
+};
+
+/* The version that the target holds; else the newest of the path. */
+static void
+look_up(void *arg, struct str path)
+{
+	struct row *r = arg;
+	struct db *db = &r->own->db;
+	int64_t id = 0;
+	bool held = false;
+
+	if (r->held)
+		return;
+	if (DB_ROW(db, STORED_FIND, INT(r->own->target), BYTES(path))) {
+		id = db_int(db, STMT_STORED_FIND, 0);
+		held = true;
+		db_done(db, STMT_STORED_FIND);
+	} else if (r->object == 0 && DB_ROW(db, OBJECT_ID, BYTES(path))) {
+		id = db_int(db, STMT_OBJECT_ID, 0);
+		db_done(db, STMT_OBJECT_ID);
+	}
+	if (id == 0)
+		return;
+	r->held = held;
+	r->object = id;
+	free(r->path);
+	r->path = xstrndup(path.p, path.len);
+}
+
+static void
+identify(struct row *r)
+{
+	each_path(r->own, r->in, look_up, r);
+	if (r->path == NULL && r->in->path != NULL)
+		r->path = xstrdup(r->in->path);
+}
+
+static void
+mark_deleted(void *arg, struct str path)
+{
+	struct row *r = arg;
+	struct own *o = r->own;
+
+	DB_RUN(&o->db, RESULT_DELETED, INT(o->run), INT(clock_wall_ns()),
+	    TEXT(r->in->version_id), INT(o->target), BYTES(path));
+	DB_RUN(&o->db, VERIFIED_CLEAR_PATH, INT(o->target), BYTES(path));
+}
+
+static void
+mark_lost(void *arg, struct str path)
+{
+	struct row *r = arg;
+	struct own *o = r->own;
+
+	DB_RUN(&o->db, RESULT_LOST, INT(o->run), INT(clock_wall_ns()),
+	    TEXT(r->reason), INT(o->target), BYTES(path));
+	DB_RUN(&o->db, HISTORY_LOST, INT(o->target), BYTES(path));
+}
+
+static void
+spare(void *arg, struct str path)
+{
+	struct own *o = arg;
+
+	DB_RUN(&o->db, DOOMED_DONE, INT(o->target), BYTES(path));
+}
+
+static void
+note_verdict(struct row *r)
+{
+	const struct outcome_row *in = r->in;
+	struct own *o = r->own;
+	int64_t now = clock_wall_ns();
+
+	DB_RUN(&o->db, VERIFICATION_INSERT, INT(o->run), INT(r->object),
+	    INT(o->target), TEXT(verify_method_name(in->method)),
+	    TEXT(verdict_name(in->verdict)), in->err.kind == ERR_NONE ?
+	    NOTHING : TEXT(in->err.msg), INT(now),
+	    TEXT(r->object == 0 ? r->path : NULL));
+	if (!r->held)
+		return;
+	o->has_verified = true;
+	DB_RUN(&o->db, VERIFIED_PUT, INT(r->object), INT(o->target),
+	    INT(o->run), TEXT(verify_method_name(in->method)),
+	    TEXT(verdict_name(in->verdict)), INT(now));
+}
+
+static void
+note_failure(struct row *r)
+{
+	struct err err = r->in->err;
+
+	if (err.kind == ERR_NONE)
+		err_set(&err, ERR_CORRUPT, 0, "%s", r->reason);
+	core_failure(r->own, r->object, 0,
+	    str_of(r->path == NULL ? "" : r->path), &err, r->in->attempts);
+}
+
+static void
+count_plain(struct totals *t, const struct outcome_row *in)
+{
+	switch (in->ended) {
+	case ENDED_GONE:
+		t->gone++;
+		return;
+	case ENDED_DELETED:
+		t->deleted++;
+		/* FALLTHROUGH */
+	case ENDED_MOVED:
+		t->moved++;
+		t->bytes += in->size;
+		break;
+	case ENDED_UNCHANGED:
+		t->unchanged++;
+		break;
+	case ENDED_FAILED:
+		t->failed++;
+		break;
+	case ENDED_EXCLUDED:
+		t->excluded++;
+		break;
+	case ENDED__MAX:
+		return;
+	}
+	t->found++;
+	t->found_bytes += in->size;
+}
+
+static void
+count(struct own *o, const struct outcome_row *in)
+{
+	if (o->no_backlog) {
+		count_plain(&o->totals, in);
+	} else if (in->ended == ENDED_DELETED) {
+		o->totals.deleted++;
+	} else if (in->ended == ENDED_FAILED) {
+		o->totals.found++;
+		o->totals.failed++;
+		o->delete_failed++;
+	}
+}
+
+static void
+outcome(struct own *o, const struct outcome_row *in)
+{
+	struct row r = { .own = o, .in = in };
+
+	r.reason = in->err.kind != ERR_NONE ? in->err.msg :
+	    in->verdict != VERDICT_NONE ? verdict_name(in->verdict) : "failed";
+	if (in->verdict != VERDICT_NONE || in->ended == ENDED_FAILED)
+		identify(&r);
+	if (in->verdict != VERDICT_NONE)
+		note_verdict(&r);
+	if (in->ended == ENDED_FAILED)
+		note_failure(&r);
+	if (in->ended == ENDED_DELETED)
+		each_path(o, in, mark_deleted, &r);
+	else if (in->lost)
+		each_path(o, in, mark_lost, &r);
+	if (o->has_doomed)
+		each_path(o, in, spare, o);
+	count(o, in);
+	o->results++;
+	free(r.path);
+}
+
+void
+core_outcomes(struct catalog *c, struct outcomes *v)
+{
+	struct own *o = &c->own;
+
+	if (!o->failed && o->run != 0)
+		for (size_t i = 0; i < v->count; i++)
+			outcome(o, &v->v[i]);
+	outcomes_free(&v);
+}

@@ -1,0 +1,52 @@
+/*
+ * outcome.h: what GET, DEL and TEST write into the catalog, and PUT --delete.
+ *
+ * A run with run_spec.no_backlog has a row with counters and nothing else:
+ * frontier, backlog and leases of a cut PUT stay as they are, and the next
+ * PUT continues it. Its items come from a lister or from stored.h.
+ *
+ * Its totals: each outcome adds to the counters of the run's row, in the
+ * transaction that writes its other rows. catalog_end_run reads that row
+ * again, counts the run's failure rows, and says "closes" if
+ *	found = moved + unchanged + failed + excluded
+ * and failed is the number of failure rows. DELETED counts as moved (and as
+ * deleted), GONE is outside the sum. A killed run is not continued: state
+ * dead, its counters as of its last commit.
+ *
+ * In a PUT run only deletions are meant: DELETED counts as deleted and is
+ * outside the sum, FAILED is one found, one failed.
+ *
+ * Rows by outcome:
+ *	FAILED		a failure row
+ *	verdict		a verification row, and the last verdict on the object
+ *	lost		the result becomes failed: a later PUT uploads again
+ *	DELETED		the result becomes deleted, whichever version the
+ *			target held; likewise. A key that the catalog does
+ *			not know only counts.
+ */
+#ifndef CATALOG_OUTCOME_H
+#define CATALOG_OUTCOME_H
+
+#include "catalog/catalog.h"
+#include "model/outcome.h"
+
+/* Takes the batch. Any thread; waits while the catalog is behind. */
+void	 catalog_put_outcomes(struct catalog *, struct outcomes *);
+
+/* Before a DeleteObjects is sent: rows say that these objects may be gone,
+ * so that a kill between request and outcome cannot leave the catalog in
+ * the belief that the target has them. Comes back to reply, type
+ * MAIL_DOOMED, when that is on disk; afterwards fill in ended, err and
+ * version_id of each row and give it to catalog_put_outcomes. Rows without
+ * an outcome are taken for deleted when the next run begins. Of a catalog
+ * that has failed it comes back too: nothing must be deleted then. */
+#define MAIL_DOOMED 110
+struct doomed {
+	struct mail mail;
+	struct outcomes *outcomes;
+	bool	 noted;		/* false: the catalog has failed */
+};
+void	 catalog_doom(struct catalog *, struct outcomes *,
+	    struct mailbox *reply);
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * stored.h: what the target holds, for GET, DEL and TEST: one file, pages of
+ * files in the order of their paths, pages with the longest unverified first,
+ * and keys that split a prefix into equal parts.
+ *
+ * A target holds of each path at most one version: the newest, or if that
+ * was not moved yet (or failed), the newest that was. All questions are about
+ * the target of the run that is going on (or that of catalog_look).
+ *
+ * A prefix is the text that catalog paths begin with: "server/share/dir/", or
+ * "" for all. Where server_as_prefix is no, keys are paths without the
+ * server: catalog_find_key tries the exports that the catalog knows.
+ *
+ * One reader, one thread. Memory does not grow with the catalog.
+ */
+#ifndef CATALOG_STORED_H
+#define CATALOG_STORED_H
+
+#include "catalog/catalog.h"
+#include "model/outcome.h"
+
+/* A reader without a master, for dry runs: nothing is written, and a run may
+ * be going on. Knows a target by endpoint, bucket and server_as_prefix; one
+ * that the catalog does not know holds nothing. */
+int	 catalog_look(struct catalog_reader **, const char *path,
+	    const char *endpoint, const char *bucket, bool server_as_prefix,
+	    struct err *) MUST_USE;
+
+/* 1 found (release it with stored_release), 0 not stored, -1 error. */
+int	 catalog_find_stored(struct catalog_reader *, struct str path,
+	    struct stored *, struct err *) MUST_USE;
+int	 catalog_find_key(struct catalog_reader *, struct str key,
+	    struct stored *, struct err *) MUST_USE;
+
+/* The next n at most under the prefix, after the path given ("": from the
+ * begin). *ret_count less than n: that was all. The entries are the
+ * caller's to release. */
+int	 catalog_stored_page(struct catalog_reader *, struct str prefix,
+	    struct str after, struct stored *, size_t n, size_t *ret_count,
+	    struct err *) MUST_USE;
+
+/* How many there are and their bytes; stops when it has counted enough (0:
+ * counts them all). Reads an index entry and a row for each. */
+int	 catalog_count_stored(struct catalog_reader *, struct str prefix,
+	    uint64_t enough, uint64_t *ret_count, uint64_t *ret_bytes,
+	    struct err *) MUST_USE;
+
+/* As catalog_stored_page, but those never verified come first (in the order
+ * in which they were stored), then those whose verification is the oldest.
+ * What is verified while the cursor is used does not come again. Start with
+ * a cursor of zeros. */
+struct sample_cursor {
+	bool	 second;	/* the never verified are done */
+	int64_t	 started_ns;
+	int64_t	 last;		/* result id, then time of verification */
+	int64_t	 last_object;
+};
+int	 catalog_sample_page(struct catalog_reader *, struct str prefix,
+	    struct sample_cursor *, struct stored *, size_t n,
+	    size_t *ret_count, struct err *) MUST_USE;
+
+/* Up to n - 1 keys (ascending, owned by the caller) that cut the keys under
+ * the prefix into about equal ranges, by a sample: the time does not grow
+ * with large prefixes. *ret_count is 0 where there is not much to cut. */
+int	 catalog_key_splits(struct catalog_reader *, struct str prefix,
+	    size_t n, char **ret_keys, size_t *ret_count, struct err *)
+	    MUST_USE;
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * outcome.h: what became of the objects of an operation that needs no
+ * backlog: GET, DEL, TEST, and the deletions of PUT --delete. Also what a
+ * target holds of a file, which GET and TEST compare with.
+ */
+#ifndef MODEL_OUTCOME_H
+#define MODEL_OUTCOME_H
+
+#include "base/err.h"
+#include "base/mailbox.h"
+#include "model/attrs.h"
+
+enum ended {
+	ENDED_MOVED = 0,	/* fetched, or verified and equal */
+	ENDED_UNCHANGED,	/* there already */
+	ENDED_FAILED,
+	ENDED_EXCLUDED,
+	ENDED_GONE,		/* it was not there any more: outside the sum */
+	ENDED_DELETED,		/* the target has it no longer */
+	ENDED__MAX
+};
+
+enum verdict {
+	VERDICT_NONE = 0,	/* nothing was verified: no row */
+	VERDICT_OK,
+	VERDICT_MISSING,	/* the target does not have it */
+	VERDICT_CORRUPT,	/* the target has other bytes */
+	VERDICT_CHANGED,	/* the file changed since it was put */
+	VERDICT_BITROT,		/* stat says unchanged, the file's bytes
+				   differ from what was put */
+	VERDICT_UNREADABLE,	/* it could not be looked at */
+	VERDICT__MAX
+};
+/* "ok", "missing", ...; stored in the catalog. NULL for VERDICT_NONE. */
+const char *verdict_name(enum verdict);
+/* VERDICT_NONE if there is none of that name. */
+enum verdict verdict_of(const char *name, size_t len);
+
+enum verify_method {
+	METHOD_FULL = 0,	/* all its bytes were read */
+	METHOD_HEAD,		/* size and ETag */
+	METHOD_SAMPLE,		/* all its bytes, as one of a sample */
+	METHOD__MAX
+};
+const char *verify_method_name(enum verify_method);
+
+struct outcome_row {
+	char	*path;		/* catalog path, or key with is_key; owned.
+				   May be NULL if object is given */
+	bool	 is_key;
+	int64_t	 object;	/* struct stored's; or 0: looked up by path
+				   where it matters */
+	enum ended ended;
+	uint64_t size;
+	unsigned attempts;
+	struct err err;		/* FAILED: a failure row. With a verdict: the
+				   detail */
+	enum verdict verdict;
+	enum verify_method method;
+	bool	 lost;		/* the target does not hold it as recorded: a
+				   later PUT uploads it again */
+	char	*version_id;	/* DELETED: of the delete marker; owned */
+};
+void	 outcome_row_release(struct outcome_row *);
+
+struct outcomes {
+	struct mail mail;
+	size_t	 count;
+	struct outcome_row *v;
+};
+void	 outcomes_free(struct outcomes **);
+
+/* What a target holds of one file, and how to prove it. */
+struct stored {
+	int64_t	 object;	/* the version that it holds */
+	char	*path;		/* catalog path */
+	struct attrs attrs;	/* of that version */
+	bool	 has_md5;
+	uint8_t	 md5[16];	/* of the whole file, as it was read */
+	char	 etag[72];
+	uint64_t part_size;	/* 0: not multipart */
+	uint8_t	*part_md5s;	/* 16 bytes each, or NULL */
+	size_t	 part_count;
+	char	*version_id;	/* or NULL */
+	int64_t	 stored_ns;	/* when that was recorded */
+	bool	 newest;	/* it is the version last seen at the source */
+	bool	 gone;		/* the source has the file no longer */
+	int64_t	 verified_ns;	/* 0: never */
+	enum verdict verdict;	/* of that time */
+};
+void	 stored_release(struct stored *);
+
+#endif
