@@ -350,10 +350,21 @@ entry_failed(struct page *p, const struct page_entry *e)
 	p->counts.failed++;
 }
 
+/* Nothing is known to be there: neither an object nor directories. */
+static void
+entry_refused(struct page *p, const struct page_entry *e)
+{
+	core_failure(p->own, 0, 0, str_of(e->path), &e->err, 1);
+	p->counts.found++;
+	p->counts.failed++;
+}
+
 static void
 entry(struct page *p, const struct page_entry *e)
 {
-	if (e->action == PAGE_FAILED)
+	if (e->action == PAGE_REFUSED)
+		entry_refused(p, e);
+	else if (e->action == PAGE_FAILED)
 		entry_failed(p, e);
 	else if (e->action == PAGE_EXCLUDED)
 		entry_excluded(p, e, e->why == NULL ? "excluded" : e->why);

@@ -44,11 +44,13 @@ struct crawl;
 /* What the config points to must live until crawl_free. */
 int	 crawl_start(struct crawl **, const struct crawl_config *,
 	    unsigned threads, struct err *) MUST_USE;
-/* One thread that looks up the names of a file instead (--files-from): a key
- * or, when one export is configured, a path below it, one a line. "-": stdin.
- * An unreadable file is ERR_USAGE. */
-int	 crawl_start_list(struct crawl **, const struct crawl_config *,
-	    const char *path, struct err *) MUST_USE;
+/* The list of --files-from; "-": stdin. One that can't be read is ERR_USAGE. */
+int	 crawl_open_list(const char *path, int *ret_fd, struct err *) MUST_USE;
+/* One thread that looks up the names of a list instead: a key or, when one
+ * export is configured, a path below it, one a line. Owns fd from now on, also
+ * when it fails. */
+int	 crawl_start_list(struct crawl **, const struct crawl_config *, int fd,
+	    struct err *) MUST_USE;
 /* The threads end soon, with directories left. */
 void	 crawl_stop(struct crawl *);
 void	 crawl_free(struct crawl **);

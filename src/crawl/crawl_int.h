@@ -25,7 +25,9 @@ struct crawler {
 	bool	 asked;		/* for directories; the answer is to come */
 	bool	 end;		/* the catalog has no more */
 	struct rng rng;
-	FILE	*list;		/* --files-from, or NULL */
+	int	 list_fd;	/* --files-from, or -1 */
+	bool	 list_wanted;	/* there is room for more of it */
+	bool	 list_ready;	/* it can be read without waiting */
 };
 
 struct crawl {
@@ -70,6 +72,10 @@ void	 reading_entry(struct reading *, struct str name,
 /* The same for one that is left out, with the reason. */
 void	 reading_excluded(struct reading *, struct str name,
 	    const struct tree_entry *, const char *why);
+/* (list) A name that can't be looked at as one of an object: it has failed,
+ * and leaves no row but that. path NULL: that of the entry at hand. */
+void	 reading_refused(struct reading *, const char *path,
+	    const struct err *);
 void	 reading_flush(struct reading *, bool last);
 /* True when it is done and reported. */
 bool	 reading_settle(struct reading *);

@@ -3,6 +3,9 @@
  * time, over its own connections.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "crawl/crawl_int.h"
@@ -10,6 +13,7 @@
 
 #define DIRS_MAX	8	/* read at the same time by one thread */
 #define TREE_FDS	2
+#define OWN_FDS		2	/* the mailbox, a list */
 #define IDLE_MS		200
 
 struct tree *
@@ -35,6 +39,8 @@ crawler_turn(struct crawler *w, int timeout)
 
 	w->fds[count++] = (struct pollfd){ .fd = mailbox_fd(w->in),
 	    .events = POLLIN };
+	w->fds[count++] = (struct pollfd){ .events = POLLIN,
+	    .fd = w->list_wanted ? w->list_fd : -1 };
 	for (size_t i = 0; i < n; i++) {
 		int ms;
 
@@ -49,6 +55,7 @@ crawler_turn(struct crawler *w, int timeout)
 	}
 	if (poll(w->fds, count, timeout) == -1)
 		count = 0;
+	w->list_ready = count > 0 && w->fds[1].revents != 0;
 	for (size_t i = 0; i < n; i++) {
 		size_t first = w->fds_first[i];
 		size_t next = i + 1 < n ? w->fds_first[i + 1] : count;
@@ -135,7 +142,7 @@ crawler_init(struct crawler *w, struct crawl *c, struct err *err)
 	w->c = c;
 	w->in = mailbox_new(0);
 	w->trees = xcalloc(n, sizeof(*w->trees));
-	w->fds = xcalloc(1 + n * TREE_FDS, sizeof(*w->fds));
+	w->fds = xcalloc(OWN_FDS + n * TREE_FDS, sizeof(*w->fds));
 	w->fds_first = xcalloc(n, sizeof(*w->fds_first));
 	random_bytes(&seed, sizeof(seed));
 	rng_seed(&w->rng, seed);
@@ -168,20 +175,20 @@ crawler_release(struct crawler *w)
 	free(w->trees);
 	free(w->fds);
 	free(w->fds_first);
-	if (w->list != NULL && w->list != stdin)
-		fclose(w->list);
+	close_fd(&w->list_fd);
 }
 
 static int
 start(struct crawl **ret, const struct crawl_config *config, unsigned threads,
-    void *(*main_fn)(void *), FILE *list, struct err *err)
+    void *(*main_fn)(void *), int list_fd, struct err *err)
 {
 	struct crawl *c = xcalloc(1, sizeof(*c));
 	int rc = 0;
 
 	c->c = *config;
 	c->v = xcalloc(threads, sizeof(*c->v));
-	c->v[0].list = list;
+	for (unsigned i = 0; i < threads; i++)
+		c->v[i].list_fd = i == 0 ? list_fd : -1;
 	while (rc == 0 && c->count < threads) {
 		struct crawler *w = &c->v[c->count];
 		int no;
@@ -210,19 +217,34 @@ int
 crawl_start(struct crawl **ret, const struct crawl_config *c, unsigned threads,
     struct err *err)
 {
-	return start(ret, c, threads, crawler_main, NULL, err);
+	return start(ret, c, threads, crawler_main, -1, err);
 }
 
 int
-crawl_start_list(struct crawl **ret, const struct crawl_config *c,
-    const char *path, struct err *err)
+crawl_open_list(const char *path, int *ret_fd, struct err *err)
 {
-	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	struct stat st;
+	int fd = strcmp(path, "-") == 0 ?
+	    fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) :
+	    open(path, O_RDONLY | O_CLOEXEC);
+	int code = errno;
 
-	if (f == NULL)
-		return err_errno(err, ERR_USAGE, errno, "--files-from %s",
+	if (fd != -1 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+		code = EISDIR;
+		close_fd(&fd);
+	}
+	if (fd == -1)
+		return err_errno(err, ERR_USAGE, code, "--files-from %s",
 		    path);
-	return start(ret, c, 1, list_main, f, err);
+	*ret_fd = fd;
+	return 0;
+}
+
+int
+crawl_start_list(struct crawl **ret, const struct crawl_config *c, int fd,
+    struct err *err)
+{
+	return start(ret, c, 1, list_main, fd, err);
 }
 
 void

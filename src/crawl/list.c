@@ -1,53 +1,50 @@
 /*
  * list.c: --files-from: the names come from a file, not from directories.
+ *
+ * A line becomes a struct wanted, which is looked up until it is known what
+ * it names; then it is an entry as those of a directory are. Lines are read
+ * only while there is room for more look-ups, and never waited for: the list
+ * may be a pipe whose writer takes its time.
  */
-#include "crawl/crawl_int.h"
+#include <errno.h>
+#include <unistd.h>
 
-#include "model/key.h"
+#include "base/clock.h"
+#include "crawl/crawl_int.h"
+#include "crawl/names.h"
 
 #define LOOKUPS_MAX	32
+#define LINE_MAX_BYTES	(32 * KIB)
+#define INPUT_BYTES	(16 * KIB)
+#define SHOWN_BYTES	1024	/* of a line that is no path */
+#define TURN_MS		100
+#define BACKOFF_BASE_MS	200
+#define BACKOFF_CAP_MS	10000
 
 struct lister {
 	struct crawler *w;
 	struct reading **by_export;
-	size_t	 in_flight;
+	struct wanted *waiting;	/* for the time of their next look-up */
+	size_t	 busy;		/* those, and the ones being looked up */
+	struct buf line;	/* what came of it so far */
+	struct buf path;	/* of the line at hand */
+	bool	 too_long;	/* the line: the rest of it is passed over */
 	bool	 eof;
+	size_t	 at;		/* of input */
+	size_t	 input_len;
+	char	 input[INPUT_BYTES];
 };
 
 struct wanted {
+	struct wanted *next;
 	struct lister *l;
 	struct reading *r;
 	char	*raw;		/* path below the export's root */
+	bool	 follow;	/* it is a link: what does it stand for? */
+	uint64_t fault_ms;	/* since when it fails */
+	uint64_t resume_at_ms;
+	unsigned tries;
 };
-
-static void
-failed(struct wanted *n, const struct err *err)
-{
-	struct tree_entry e = { .attrs.kind = ENTRY_UNKNOWN };
-
-	e.err = *err;
-	if (err->kind == ERR_GONE)
-		err_set(&e.err, ERR_INVALID, 0, "no such file");
-	reading_entry(n->r, str_of(n->raw), &e);
-}
-
-static void
-looked_up(void *arg, const struct tree_entry *e, const struct err *err)
-{
-	struct wanted *n = arg;
-
-	n->l->in_flight--;
-	if (err != NULL && err->kind == ERR_STOPPED)
-		n->r->err = *err;
-	else if (err != NULL)
-		failed(n, err);
-	else if (e->attrs.kind == ENTRY_DIR)
-		reading_excluded(n->r, str_of(n->raw), e, "directory");
-	else
-		reading_entry(n->r, str_of(n->raw), e);
-	free(n->raw);
-	free(n);
-}
 
 static struct reading *
 reading_of(struct lister *l, unsigned export)
@@ -61,117 +58,267 @@ reading_of(struct lister *l, unsigned export)
 	return l->by_export[export];
 }
 
-/* The export that the key lies under, and what comes after its root. */
-static bool
-find_export(const struct crawl_config *c, struct str line, unsigned *export,
-    struct str *rest)
+static void
+wanted_free(struct wanted *n)
 {
-	for (unsigned i = 0; i < c->export_count; i++) {
-		struct str root = str_of(c->server_as_prefix ? c->roots[i] :
-		    key_without_server(c->roots[i]));
+	n->l->busy--;
+	free(n->raw);
+	free(n);
+}
 
-		if (str_starts(line, root) && line.len > root.len + 1 &&
-		    line.p[root.len] == '/') {
-			*export = i;
-			rest->p = line.p + root.len + 1;
-			rest->len = line.len - root.len - 1;
-			return true;
+/* --- look-ups --- */
+
+/* Its name is judged; if that failed, the name has failed and nothing more. */
+static void
+finish(struct wanted *n)
+{
+	struct reading *r = n->r;
+
+	if (r->err.kind != ERR_NONE)
+		reading_refused(r, NULL, &r->err);
+	err_clear(&r->err);
+	wanted_free(n);
+}
+
+static void
+failed(struct wanted *n, const struct err *err)
+{
+	struct tree_entry e = { .attrs.kind = ENTRY_UNKNOWN, .err = *err };
+
+	if (n->follow && err->kind == ERR_GONE)
+		reading_excluded(n->r, str_of(n->raw), &(struct tree_entry){
+		    .attrs.kind = ENTRY_LINK }, "dangling symlink");
+	else
+		reading_entry(n->r, str_of(n->raw), &e);
+	finish(n);
+}
+
+/* A fault that passes: look again later. */
+static bool
+try_again(struct wanted *n, const struct err *err)
+{
+	struct crawler *w = n->l->w;
+	uint64_t now = clock_mono_ms();
+
+	if (err->kind != ERR_RETRY)
+		return false;
+	if (n->fault_ms == 0)
+		n->fault_ms = now;
+	if (now - n->fault_ms >= w->c->c.retry_for_ms)
+		return false;
+	n->resume_at_ms = now + backoff_ms(++n->tries, BACKOFF_BASE_MS,
+	    BACKOFF_CAP_MS, rng_next(&w->rng));
+	n->next = n->l->waiting;
+	n->l->waiting = n;
+	return true;
+}
+
+static void look_up(struct wanted *);
+
+static void
+looked_up(void *arg, const struct tree_entry *e, const struct err *err)
+{
+	struct wanted *n = arg;
+
+	if (err != NULL && err->kind == ERR_STOPPED) {
+		wanted_free(n);
+	} else if (err != NULL) {
+		if (!try_again(n, err))
+			failed(n, err);
+	} else if (e->attrs.kind == ENTRY_LINK && !n->follow &&
+	    n->l->w->c->c.follow_links) {
+		n->follow = true;
+		look_up(n);
+	} else {
+		if (e->attrs.kind == ENTRY_DIR)
+			reading_excluded(n->r, str_of(n->raw), e,
+			    "directory");
+		else
+			reading_entry(n->r, str_of(n->raw), e);
+		finish(n);
+	}
+}
+
+static void
+look_up(struct wanted *n)
+{
+	struct err err = ERR_INIT;
+	struct tree *t = crawler_tree(n->l->w, n->r->job.export, &err);
+
+	if (t == NULL)
+		looked_up(n, NULL, &err);
+	else if (n->follow)
+		tree_lookup_follow(t, str_of(n->raw), looked_up, n);
+	else
+		tree_lookup(t, str_of(n->raw), looked_up, n);
+}
+
+static void
+look_again(struct lister *l, uint64_t now)
+{
+	struct wanted *n = STEAL(l->waiting), *next;
+
+	for (; n != NULL; n = next) {
+		next = n->next;
+		if (n->resume_at_ms <= now) {
+			look_up(n);
+		} else {
+			n->next = l->waiting;
+			l->waiting = n;
 		}
 	}
-	*export = 0;
-	*rest = line;
-	return c->export_count == 1;
 }
 
-/* A path that climbs out of the export names nothing in it. */
-static bool
-climbs(struct str s)
-{
-	while (s.len > 0) {
-		size_t n = 0;
+/* --- lines --- */
 
-		while (n < s.len && s.p[n] != '/')
-			n++;
-		if (n == 2 && s.p[0] == '.' && s.p[1] == '.')
-			return true;
-		n = MIN(n + 1, s.len);
-		s.p += n;
-		s.len -= n;
-	}
-	return false;
+/* The line is no name of a file; it is shown as it stands in the list. */
+static void
+refuse(struct lister *l, const struct err *err)
+{
+	char shown[SHOWN_BYTES];
+
+	reading_refused(reading_of(l, 0), str_escape(buf_str(&l->line), shown,
+	    sizeof(shown)), err);
 }
 
 static void
-want(struct lister *l, struct str line)
+want_line(struct lister *l)
 {
-	struct wanted *n = xcalloc(1, sizeof(*n));
 	struct err err = ERR_INIT;
-	struct str rest;
+	struct wanted *n;
+	struct str rel;
 	unsigned export;
-	bool ours = find_export(&l->w->c->c, line, &export, &rest) &&
-	    !climbs(rest);
-	struct tree *t;
 
-	while (rest.len > 1 && rest.p[0] == '/') {
-		rest.p++;
-		rest.len--;
+	if (l->too_long)
+		err_set(&err, ERR_INVALID, 0, "a line of more than %zu bytes",
+		    (size_t)LINE_MAX_BYTES);
+	if (l->too_long || names_find(&l->w->c->c, buf_str(&l->line),
+	    &l->path, &export, &rel, &err) == -1) {
+		refuse(l, &err);
+		return;
 	}
+	n = xcalloc(1, sizeof(*n));
 	n->l = l;
 	n->r = reading_of(l, export);
-	n->raw = xstrndup(rest.p, rest.len);
-	l->in_flight++;
-	t = ours ? crawler_tree(l->w, export, &err) : NULL;
-	if (t == NULL) {
-		if (!ours)
-			err_set(&err, ERR_INVALID, 0,
-			    "it lies under no configured share");
-		looked_up(n, NULL, &err);
-		return;
-	}
-	tree_lookup(t, str_of(n->raw), looked_up, n);
+	n->raw = xstrndup(rel.p, rel.len);
+	l->busy++;
+	look_up(n);
 }
 
 static void
-next_line(struct lister *l)
+end_line(struct lister *l)
 {
-	char *line AUTOFREE = NULL;
-	size_t cap = 0;
-	ssize_t len = getline(&line, &cap, l->w->list);
+	if (l->line.len > 0)
+		want_line(l);
+	buf_clear(&l->line);
+	l->too_long = false;
+}
 
-	if (len == -1) {
-		l->eof = true;
-		return;
+static void
+take_lines(struct lister *l)
+{
+	while (l->at < l->input_len && l->busy < LOOKUPS_MAX) {
+		const char *p = l->input + l->at;
+		size_t left = l->input_len - l->at;
+		const char *nl = memchr(p, '\n', left);
+		size_t n = nl == NULL ? left : (size_t)(nl - p);
+		size_t room = LINE_MAX_BYTES - l->line.len;
+
+		l->too_long = l->too_long || n > room;
+		if (buf_add(&l->line, p, MIN(n, room)) == -1)
+			l->too_long = true;
+		l->at += n;
+		if (nl != NULL) {
+			l->at++;
+			end_line(l);
+		}
 	}
-	if (len > 0 && line[len - 1] == '\n')
-		len--;
-	if (len > 0)
-		want(l, (struct str){ line, (size_t)len });
+}
+
+static void
+read_input(struct lister *l)
+{
+	struct err err = ERR_INIT;
+	ssize_t n = read(l->w->list_fd, l->input, sizeof(l->input));
+
+	if (n == -1 && (errno == EINTR || errno == EAGAIN))
+		return;
+	l->at = 0;
+	l->input_len = n > 0 ? (size_t)n : 0;
+	if (n > 0)
+		return;
+	l->eof = true;
+	end_line(l);
+	if (n == -1) {
+		err_errno(&err, ERR_INVALID, errno, "the list ends here");
+		refuse(l, &err);
+	}
+}
+
+/* --- the thread --- */
+
+static void
+flush(struct lister *l)
+{
+	for (size_t i = 0; i < l->w->c->c.export_count; i++)
+		if (l->by_export[i] != NULL)
+			reading_flush(l->by_export[i], false);
+}
+
+static void
+lister_loop(struct lister *l)
+{
+	struct crawler *w = l->w;
+
+	while (!atomic_load(&w->c->stopping) && (!l->eof || l->busy > 0)) {
+		look_again(l, clock_mono_ms());
+		take_lines(l);
+		w->list_wanted = !l->eof && l->at == l->input_len &&
+		    l->busy < LOOKUPS_MAX;
+		/* What is known must not wait for a slow list. */
+		if (l->busy == 0)
+			flush(l);
+		crawler_turn(w, TURN_MS);
+		if (w->list_ready)
+			read_input(l);
+	}
+}
+
+static void
+lister_release(struct lister *l)
+{
+	struct wanted *next;
+
+	for (size_t i = 0; i < l->w->c->c.export_count; i++)
+		tree_free(&l->w->trees[i]);
+	for (struct wanted *n = l->waiting; n != NULL; n = next) {
+		next = n->next;
+		wanted_free(n);
+	}
+	flush(l);
+	if (!atomic_load(&l->w->c->stopping))
+		reading_flush(reading_of(l, 0), true);
+	for (size_t i = 0; i < l->w->c->c.export_count; i++)
+		reading_free(&l->by_export[i]);
+	free(l->by_export);
+	buf_release(&l->line);
+	buf_release(&l->path);
+	free(l);
 }
 
 void *
 list_main(void *arg)
 {
 	struct crawler *w = arg;
-	struct lister l = { .w = w };
+	struct lister *l = xcalloc(1, sizeof(*l));
 	struct mail *done;
 
-	l.by_export = xcalloc(w->c->c.export_count, sizeof(*l.by_export));
-	while (!atomic_load(&w->c->stopping) && (!l.eof || l.in_flight > 0)) {
-		while (!l.eof && l.in_flight < LOOKUPS_MAX)
-			next_line(&l);
-		if (l.in_flight > 0)
-			crawler_turn(w, 100);
-	}
-	for (size_t i = 0; i < w->c->c.export_count; i++)
-		tree_free(&w->trees[i]);
-	for (size_t i = 0; i < w->c->c.export_count; i++)
-		if (l.by_export[i] != NULL)
-			reading_flush(l.by_export[i], false);
-	if (!atomic_load(&w->c->stopping))
-		reading_flush(reading_of(&l, 0), true);
-	for (size_t i = 0; i < w->c->c.export_count; i++)
-		reading_free(&l.by_export[i]);
-	free(l.by_export);
+	l->w = w;
+	buf_init(&l->line, LINE_MAX_BYTES);
+	buf_init(&l->path, LINE_MAX_BYTES);
+	l->by_export = xcalloc(w->c->c.export_count, sizeof(*l->by_export));
+	lister_loop(l);
+	lister_release(l);
 	done = xcalloc(1, sizeof(*done));
 	done->type = MAIL_CRAWLED;
 	if (!mailbox_put(w->c->c.up, done))

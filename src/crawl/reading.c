@@ -216,6 +216,20 @@ find_known(struct reading *r, struct known *known)
 	return rc;
 }
 
+/* A name of a list that isn't there: a file that the catalog has failed, any
+ * other name was never one. */
+static void
+missing(struct reading *r, const struct known *k, const struct tree_entry *e)
+{
+	struct err err = ERR_INIT;
+
+	err_set(&err, ERR_INVALID, 0, "no such file");
+	if (k != NULL && !k->tombstone)
+		act(r, VERDICT_FAILED, k, e, NULL, &err);
+	else
+		add_entry(r, PAGE_REFUSED, 0, e, NULL, &err);
+}
+
 static void
 judge_entry(struct reading *r, const struct tree_entry *e, const char *why)
 {
@@ -230,6 +244,8 @@ judge_entry(struct reading *r, const struct tree_entry *e, const char *why)
 	if (e->attrs.kind == ENTRY_UNKNOWN) {
 		if (e->err.kind != ERR_GONE)
 			act(r, VERDICT_FAILED, k, e, NULL, &e->err);
+		else if (r->job.dir == 0)
+			missing(r, k, e);
 		return;
 	}
 	act(r, judge(&r->w->c->c, &e->attrs, k, key_of(r), why, &err), k, e,
@@ -268,6 +284,23 @@ reading_entry(struct reading *r, struct str name, const struct tree_entry *e)
 	if (e->attrs.kind == ENTRY_DIR)
 		keep_dir(r);
 	judge_entry(r, e, why);
+}
+
+void
+reading_refused(struct reading *r, const char *path, const struct err *err)
+{
+	static const struct tree_entry nothing = {
+		.attrs.kind = ENTRY_UNKNOWN };
+
+	if (path != NULL) {
+		buf_clear(&r->path);
+		if (buf_addstr(&r->path, path) == -1)
+			return;
+	}
+	add_entry(r, PAGE_REFUSED, 0, &nothing, NULL, err);
+	/* As it was: the next entry's path begins with it. */
+	buf_clear(&r->path);
+	buf_addstr(&r->path, r->job.path);
 }
 
 /* --- the stream --- */

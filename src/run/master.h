@@ -24,6 +24,7 @@ struct master {
 	struct mailbox *in;	/* from all of them */
 	struct progress *progress;
 	int	 signals;	/* signalfd */
+	int	 list_fd;	/* --files-from, until the crawl has it */
 	unsigned workers;
 	unsigned crawlers_left;
 	bool	 asked;		/* for a lease; the answer is to come */

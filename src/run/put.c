@@ -126,9 +126,11 @@ start_crawl(struct master *m, struct err *err)
 	};
 
 	if (m->job->files_from != NULL) {
+		int fd = m->list_fd;
+
+		m->list_fd = -1;
 		m->crawlers_left = 1;
-		return crawl_start_list(&m->crawl, &cc, m->job->files_from,
-		    err);
+		return crawl_start_list(&m->crawl, &cc, fd, err);
 	}
 	m->crawlers_left = MAX(c->master.workers, 1U);
 	return crawl_start(&m->crawl, &cc, m->crawlers_left, err);
@@ -146,6 +148,10 @@ prepare(struct master *m, struct err *err)
 
 	if (fit_workers(m, err) == -1 ||
 	    plan_make(m->plan, m->conf, m->job, err) == -1)
+		return -1;
+	/* Before the catalog forgets what a cut run has left. */
+	if (m->job->files_from != NULL && crawl_open_list(m->job->files_from,
+	    &m->list_fd, err) == -1)
 		return -1;
 	if (!m->job->dryrun && plan_check_s3(m->conf, err) == -1)
 		return -1;
@@ -240,7 +246,7 @@ run_put(const struct conf *conf, const struct job *job)
 {
 	struct run_plan plan = { .count = 0 };
 	struct master m = { .conf = conf, .job = job, .plan = &plan,
-	    .signals = -1 };
+	    .signals = -1, .list_fd = -1 };
 	uint64_t start_ms = clock_mono_ms();
 	struct err err = ERR_INIT;
 	int status;
@@ -271,5 +277,6 @@ run_put(const struct conf *conf, const struct job *job)
 	lease_book_free(&m.book);
 	plan_release(&plan);
 	close_fd(&m.signals);
+	close_fd(&m.list_fd);
 	return status;
 }

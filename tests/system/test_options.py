@@ -128,41 +128,6 @@ def test_upper_case_stays(t):
     assert list(t.objects()) == [root + "/Upper/CASE"]
 
 
-def test_files_from(t):
-    for name in ("a/1", "a/2", "b/3", b"odd \xff\n"):
-        t.write(name, name)
-    root = t.server + t.share + "/"
-    names = os.path.join(t.dir, "names")
-    with open(names, "w") as f:
-        f.write(root + "a/2\n" + root + "b/3\n")
-    t.put("--files-from", names, found=2, moved=2)
-    assert sorted(t.objects()) == [root + "a/2", root + "b/3"]
-    t.put("--files-from", names, found=2, moved=0, unchanged=2)
-    t.put(found=4, moved=2, unchanged=2)
-    t.same()
-
-
-def test_files_from_stdin(t):
-    t.write("a/1", "1")
-    t.write("a/2", "2")
-    line = (t.server + t.share + "/a/1\n").encode()
-    t.run("PUT", "--files-from", "-", input=line)
-    assert list(t.objects()) == [t.server + t.share + "/a/1"]
-
-
-def test_files_from_missing(t):
-    """A name that isn't there, and a list that isn't."""
-    t.write("a", "1")
-    root = t.server + t.share + "/"
-    names = os.path.join(t.dir, "names")
-    with open(names, "w") as f:
-        f.write(root + "a\n" + root + "nothing\n")
-    t.run("PUT", "--json", "--files-from", names, expect={0, 1}).counted(
-        moved=1
-    )
-    t.run("PUT", "--files-from", names + "x", expect=2)
-
-
 def test_exclude_include(t):
     for name in (
         "keep.c",
