@@ -8,11 +8,11 @@ import time
 from case import MIB, Skip, limit
 
 
-def stored_twice(proxy):
+def stored_twice(requests):
     """Keys that were acknowledged more than once as a whole object."""
     puts = collections.Counter(
         target
-        for method, target, status in proxy.requests()
+        for method, target, status in requests
         if method == "PUT" and status == "200" and "?" not in target
     )
     return {key: n for key, n in puts.items() if n > 1}
@@ -45,7 +45,7 @@ def test_ctrl_c(t):
     proxy.order("pass")
     t.put(found=1500, moved=1500 - done, unchanged=done)
     t.same(whole=3)
-    twice = stored_twice(proxy)
+    twice = stored_twice(proxy.requests())
     assert not twice, twice
 
 
@@ -117,15 +117,42 @@ def test_foreign_upload_stays(t):
     t.same()
 
 
+@limit(120)
+def test_settled_after_kill(t):
+    """What S3 acknowledged before the kill isn't sent again, even if the
+    kill came before it was recorded, or two of them came."""
+    proxy = t.proxy()
+    proxy.order("match PUT delay 5")
+    for kills in (1, 1, 1, 2, 2, 3):
+        t.small_files(800, size=500)
+        begun = len(proxy.requests())
+        for _ in range(kills):
+            sent = proxy.stats()["PUT"] + 30
+            process = t.start("PUT")
+            t.eventually(lambda: proxy.stats()["PUT"] >= sent, what="PUT")
+            process.kill()
+            process.wait()
+        t.put(found=800, failed=0)
+        t.same(whole=2)
+        twice = stored_twice(proxy.requests()[begun:])
+        # What was under way in the moment of the kill may have been
+        # stored after the next run looked for it.
+        assert len(twice) <= 8 * kills, "%d after %d kills" % (
+            len(twice),
+            kills,
+        )
+
+
 @limit(240)
 def test_thirty_kills(t):
-    """kill -9 at 30 moments of one PUT with small and multipart files."""
+    """kill -9 at 30 moments of one PUT with small and multipart files; SEED
+    in the environment chooses others."""
     proxy = t.proxy()
     proxy.order("rate 25000000")
     t.small_files(2500, directories=25, size=500)
     for i in range(6):
         t.random_file("large%d" % i, (17 + i) * MIB + i)
-    moments = random.Random(20231027)
+    moments = random.Random(os.environ.get("SEED", "1"))
     survived = 0
     for kill in range(30):
         process = t.start("PUT")
@@ -140,7 +167,7 @@ def test_thirty_kills(t):
     t.put(found=2506, failed=0)
     t.same()
     t.put(found=2506, moved=0, unchanged=2506)
-    twice = stored_twice(proxy)
+    twice = stored_twice(proxy.requests())
     assert len(twice) <= 30, "%d objects were sent twice" % len(twice)
 
 
