@@ -326,6 +326,7 @@ core_serve_leases(struct catalog *c)
 
 	while (o->want_lease.head != NULL) {
 		w = (struct want *)o->want_lease.head;
+		core_begin(o);
 		l = has_todo(o) ? take_lease(o, w->max_count, w->max_bytes) :
 		    NULL;
 		if (l == NULL) {
@@ -336,6 +337,9 @@ core_serve_leases(struct catalog *c)
 			l->mail.type = MAIL_LEASE;
 			l->end = true;
 		}
+		/* Its row is on disk before anything is sent: after a kill S3
+		 * is asked what arrived of it. */
+		core_commit(c);
 		pop(&o->want_lease);
 		if (!mailbox_put(w->reply, &l->mail))
 			lease_free(&l);
