@@ -381,13 +381,15 @@ UPDATE todo SET object = :object WHERE id = :id;
 
 -- name: result_insert
 INSERT INTO result (id, object, target, run, outcome, held, size, time_ns,
-	md5, etag, part_size, part_md5s, attempts, version_id, reason)
+	md5, etag, part_size, part_md5s, took_ms, attempts, version_id,
+	reason)
 VALUES (:id, :object, :target, :run, :outcome, :held, :size, :time,
-	:md5, :etag, :part_size, :part_md5s, :attempts, :version, :reason)
+	:md5, :etag, :part_size, :part_md5s, :took, :attempts, :version,
+	:reason)
 ON CONFLICT (object, target) DO UPDATE SET
 	id = excluded.id, run = excluded.run, outcome = excluded.outcome,
-	time_ns = excluded.time_ns, attempts = excluded.attempts,
-	reason = excluded.reason,
+	time_ns = excluded.time_ns, took_ms = excluded.took_ms,
+	attempts = excluded.attempts, reason = excluded.reason,
 	held = max(held, excluded.held),
 	size = iif(excluded.held OR NOT held, excluded.size, size),
 	md5 = iif(excluded.held, excluded.md5, md5),

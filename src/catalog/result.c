@@ -100,7 +100,7 @@ store(struct own *o, const struct result *r, int64_t object, uint64_t size)
 	    TEXT(r->etag[0] == '\0' ? NULL : r->etag),
 	    r->part_size == 0 ? NOTHING : INT(r->part_size),
 	    BLOB(r->part_md5s, r->part_md5s == NULL ? 0 :
-	    (size_t)r->part_count * 16), INT(r->attempts),
+	    (size_t)r->part_count * 16), INT(r->took_ms), INT(r->attempts),
 	    TEXT(r->version_id),
 	    TEXT(r->err.kind == ERR_NONE ? NULL : r->err.msg));
 	/* A verdict was on the bytes before. */

@@ -24,6 +24,9 @@ static const struct {
 	{ VERB_SQL, "sql", "sql [options] 'SELECT ...'",
 	    "Ask the catalog, also while a run is going on; see "
 	    "datamover-catalog(5)." },
+	{ VERB_REPORT, "report", "report [options]",
+	    "Report a run: its totals, how fast it was when, sizes, what was "
+	    "slowest,\nwhat failed, and what has been verified." },
 	{ VERB_CHECK, "check", "check [options]",
 	    "Try all that a run needs - settings, catalog, exports, S3, "
 	    "free space - and\nsay each in a line." },

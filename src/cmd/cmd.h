@@ -14,6 +14,7 @@ int	 cmd_list(int argc, char **argv);
 int	 cmd_status(int argc, char **argv);
 int	 cmd_sql(int argc, char **argv);
 int	 cmd_check(int argc, char **argv);
+int	 cmd_report(int argc, char **argv);
 
 /* --- for the verbs --- */
 
@@ -27,7 +28,7 @@ void	 cmd_help(enum verb);
  * writable: then there is a warning and no log file. */
 int	 cmd_open_log(const struct conf *, const struct job *, struct err *)
 	    MUST_USE;
-/* The catalog that status and sql look at. */
+/* The catalog that status, sql and report look at. */
 int	 cmd_find_catalog(const struct options *, char **ret_path,
 	    struct err *) MUST_USE;
 /* "datamover: sql: what" on standard error; the exit status. */

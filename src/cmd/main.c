@@ -16,6 +16,7 @@ static const struct {
 	{ "TEST", NULL, "not in this version yet" },
 	{ "status", cmd_status, "show the last run" },
 	{ "sql", cmd_sql, "ask the catalog" },
+	{ "report", cmd_report, "report a run: text, json, csv, html" },
 	{ "check", cmd_check, "try all that a run needs" },
 	{ "conf", cmd_conf, "print, validate or convert the settings" },
 };

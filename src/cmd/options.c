@@ -193,6 +193,7 @@ options_release(struct options *o)
 	free(o->config);
 	free(o->catalog);
 	free(o->format);
+	free(o->output);
 	free(o->nfs_server);
 	free(o->nfs_share);
 	for (size_t i = 0; i < o->override_count; i++) {

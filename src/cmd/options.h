@@ -20,7 +20,8 @@ enum verb {
 	VERB_LIST = 2,
 	VERB_STATUS = 4,
 	VERB_SQL = 8,
-	VERB_CHECK = 16
+	VERB_CHECK = 16,
+	VERB_REPORT = 32
 };
 
 /* A setting that an option overrides. */
@@ -37,8 +38,10 @@ struct options {
 	bool	 help;
 	bool	 version;
 	char	*config;	/* or NULL: the default places */
-	char	*catalog;	/* status, sql; or NULL */
-	char	*format;	/* sql; or NULL */
+	char	*catalog;	/* status, sql, report; or NULL */
+	char	*format;	/* sql, report; or NULL */
+	char	*output;	/* report; or NULL */
+	uint64_t run;		/* report; 0: the last one */
 	char	*nfs_server;
 	char	*nfs_share;
 	struct override *overrides;

@@ -106,6 +106,26 @@ set_thread(struct options *o, const struct option *opt, const char *value,
 }
 
 static int
+set_run(struct options *o, const struct option *opt, const char *value,
+    struct err *err)
+{
+	uint64_t *run = field(o, opt), n = 0;
+
+	for (const char *p = value; *p != '\0'; p++) {
+		if (*p < '0' || *p > '9' || n > INT64_MAX / 10 - 1) {
+			n = 0;
+			break;
+		}
+		n = n * 10 + (uint64_t)(*p - '0');
+	}
+	if (n == 0)
+		return err_set(err, ERR_USAGE, 0, "--%s is the number of a "
+		    "run, not \"%s\"", opt->name, value);
+	*run = n;
+	return 0;
+}
+
+static int
 set_filter(struct options *o, const struct option *opt, const char *value,
     struct err *err)
 {
@@ -130,7 +150,7 @@ refuse(struct options *o, const struct option *opt, const char *value,
 #define AT(member)	.offset = offsetof(struct options, member)
 #define MOVES		VERB_PUT
 #define RUNS		(VERB_PUT | VERB_LIST)
-#define LOOKS		(VERB_STATUS | VERB_SQL)
+#define LOOKS		(VERB_STATUS | VERB_SQL | VERB_REPORT)
 #define ALL		(RUNS | LOOKS | VERB_CHECK)
 
 const struct option options_table[] = {
@@ -139,8 +159,13 @@ const struct option options_table[] = {
 	    "datamover/datamover.conf, else config.json there]" },
 	{ "catalog", NULL, "FILE", LOOKS, set_text, AT(catalog), .help =
 	    "the catalog to look at; no settings are read then" },
-	{ "format", NULL, "FORMAT", VERB_SQL, set_text, AT(format), .help =
-	    "table, csv, tsv or json [table]" },
+	{ "format", NULL, "FORMAT", VERB_SQL | VERB_REPORT, set_text,
+	    AT(format), .help = "sql: table, csv, tsv or json [table]; "
+	    "report: text, json, csv or html [text]" },
+	{ "run", NULL, "N", VERB_REPORT, set_run, AT(run), .help =
+	    "the run to report, by its number [the last one]" },
+	{ "output", "o", "FILE", VERB_REPORT, set_text, AT(output), .help =
+	    "write to FILE, which appears when it is whole" },
 	{ "prefix", "p", "PREFIX", RUNS, set_text, AT(job.prefix), .help =
 	    "only keys that begin with it; ends in / and lies under a "
 	    "configured share" },

@@ -69,6 +69,7 @@ struct result {
 	uint8_t	*part_md5s;	/* 16 bytes a part, owned; or NULL */
 	unsigned part_count;
 	uint64_t bytes_sent;
+	uint64_t took_ms;	/* since the transfer began */
 	unsigned attempts;
 	char	*version_id;	/* owned; or NULL */
 	struct err err;		/* when FAILED or GONE */

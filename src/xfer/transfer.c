@@ -3,6 +3,7 @@
  */
 #include "xfer/xfer.h"
 
+#include "base/clock.h"
 #include "model/key.h"
 #include "verify/proof.h"
 
@@ -58,6 +59,7 @@ transfer_begin(struct worker *w, const struct item *it, struct held_lease *h)
 	t->key = key_of(w, it);
 	t->before = it->attrs;
 	t->fh = it->fh;
+	t->began_ms = clock_mono_ms();
 	if (w->e->c.dryrun)
 		t->mode = MODE_READ;
 	else if (it->has_prev && it->prev_has_md5 &&
@@ -170,6 +172,7 @@ make_result(struct transfer *t)
 		.attrs = t->before,
 		.attempts = MAX(t->attempts, 1U),
 		.bytes_sent = t->bytes_sent,
+		.took_ms = clock_mono_ms() - t->began_ms,
 		.err = t->err,
 	};
 

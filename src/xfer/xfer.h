@@ -96,6 +96,7 @@ struct transfer {
 	bool	 keep_upload;	/* it could not be aborted: its row stays */
 	char	 found_etag[72];/* HEAD: what may be there already; or "" */
 	struct fault fault;	/* of reading the file */
+	uint64_t began_ms;
 	uint64_t resume_at_ms;	/* not before */
 	struct err err;
 	struct segment seg[SEGMENTS_MAX];

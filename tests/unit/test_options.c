@@ -361,7 +361,7 @@ static void
 help_fits(void **state)
 {
 	static const enum verb verbs[] = { VERB_PUT, VERB_LIST, VERB_STATUS,
-		VERB_SQL };
+		VERB_SQL, VERB_REPORT, VERB_CHECK };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {

@@ -1,0 +1,440 @@
+/*
+ * collect.c: the queries of a report and where their columns go.
+ */
+#include <math.h>
+
+#include "base/clock.h"
+#include "base/units.h"
+#include "report/report_int.h"
+
+/* The classes of size: up to this many bytes. */
+static const struct {
+	uint64_t most;
+	const char *name;
+} size_classes[REPORT_SIZES] = {
+	{ 0, "empty" },
+	{ KIB, "up to 1 KiB" },
+	{ 4 * KIB, "1 - 4 KiB" },
+	{ 16 * KIB, "4 - 16 KiB" },
+	{ 128 * KIB, "16 - 128 KiB" },
+	{ MIB, "128 KiB - 1 MiB" },
+	{ 16 * MIB, "1 - 16 MiB" },
+	{ 256 * MIB, "16 - 256 MiB" },
+	{ 4 * GIB, "256 MiB - 4 GiB" },
+	{ INT64_MAX, "over 4 GiB" },
+};
+
+static uint64_t
+number(const struct value *v)
+{
+	if (v->type == VALUE_REAL)
+		return v->real > 0 ? (uint64_t)v->real : 0;
+	return v->type == VALUE_INTEGER && v->integer > 0 ?
+	    (uint64_t)v->integer : 0;
+}
+
+static double
+real(const struct value *v)
+{
+	return v->type == VALUE_REAL ? v->real :
+	    v->type == VALUE_INTEGER ? (double)v->integer : 0;
+}
+
+static char *
+text(const struct value *v)
+{
+	return v->type == VALUE_TEXT ? xstrndup(v->bytes.p, v->bytes.len) :
+	    NULL;
+}
+
+static char *
+text_or(const struct value *v, const char *otherwise)
+{
+	char *s = text(v);
+
+	return s == NULL ? xstrdup(otherwise) : s;
+}
+
+/* A text as SQL writes it. */
+static char *
+quote(const char *s)
+{
+	struct buf b;
+
+	buf_init(&b, SIZE_MAX >> 1);
+	buf_addch(&b, '\'');
+	for (; *s != '\0'; s++) {
+		if (*s == '\'')
+			buf_addch(&b, '\'');
+		buf_addch(&b, *s);
+	}
+	buf_addch(&b, '\'');
+	return b.data;
+}
+
+/* --- rows --- */
+
+static bool
+take_run(void *arg, size_t columns UNUSED, const char *const *names UNUSED,
+    const struct value *v)
+{
+	struct report *r = arg;
+	struct report_run *u = &r->runs[r->run_count];
+
+	if (v == NULL)
+		return true;
+	u->run = (int64_t)number(&v[0]);
+	u->crawl = (int64_t)number(&v[1]);
+	u->operation = text_or(&v[2], "?");
+	u->state = text_or(&v[3], "?");
+	u->reason = text(&v[4]);
+	u->target = text_or(&v[5], "?");
+	u->command = text(&v[6]);
+	u->started = text_or(&v[7], "?");
+	u->ended = text(&v[8]);
+	u->seconds = real(&v[9]);
+	u->totals = (struct totals){ .found = number(&v[10]),
+	    .moved = number(&v[11]), .unchanged = number(&v[12]),
+	    .failed = number(&v[13]), .excluded = number(&v[14]),
+	    .gone = number(&v[15]), .pending = number(&v[16]),
+	    .bytes = number(&v[17]), .found_bytes = number(&v[18]),
+	    .dirs = number(&v[19]) };
+	return ++r->run_count < REPORT_RUNS;
+}
+
+static bool
+take_time(void *arg, size_t columns UNUSED, const char *const *names UNUSED,
+    const struct value *v)
+{
+	struct report *r = arg;
+	struct report_time *t;
+
+	if (v == NULL)
+		return true;
+	t = &r->times[MIN(number(&v[0]), r->time_count - 1)];
+	t->moved += number(&v[1]);
+	t->failed += number(&v[2]);
+	t->bytes += number(&v[3]);
+	return true;
+}
+
+static bool
+take_moved(void *arg, size_t columns UNUSED, const char *const *names UNUSED,
+    const struct value *v)
+{
+	struct report *r = arg;
+	struct report_size *s;
+
+	if (v == NULL)
+		return true;
+	s = &r->sizes[MIN(number(&v[0]), (uint64_t)REPORT_SIZES - 1)];
+	s->moved = number(&v[1]);
+	s->moved_bytes = number(&v[2]);
+	return true;
+}
+
+static bool
+take_stored(void *arg, size_t columns UNUSED, const char *const *names UNUSED,
+    const struct value *v)
+{
+	struct report *r = arg;
+	struct report_size *s;
+
+	if (v == NULL)
+		return true;
+	s = &r->sizes[MIN(number(&v[0]), (uint64_t)REPORT_SIZES - 1)];
+	s->stored = number(&v[1]);
+	s->stored_bytes = number(&v[2]);
+	r->stored += s->stored;
+	r->stored_bytes += s->stored_bytes;
+	return true;
+}
+
+static bool
+take_slowest(void *arg, size_t columns UNUSED,
+    const char *const *names UNUSED, const struct value *v)
+{
+	struct report *r = arg;
+
+	if (v == NULL)
+		return true;
+	r->slowest[r->slowest_count++] = (struct report_object){
+		.path = text_or(&v[0], ""), .size = number(&v[1]),
+		.seconds = real(&v[2]), .attempts = number(&v[3]) };
+	return r->slowest_count < REPORT_SLOWEST;
+}
+
+static bool
+take_kind(void *arg, size_t columns UNUSED, const char *const *names UNUSED,
+    const struct value *v)
+{
+	struct report *r = arg;
+	struct report_count *k;
+
+	if (v == NULL)
+		return true;
+	r->failed_all += number(&v[1]);
+	if (r->kind_count == REPORT_KINDS)
+		return true;
+	k = &r->kinds[r->kind_count++];
+	k->name = text_or(&v[0], "?");
+	k->count = number(&v[1]);
+	return true;
+}
+
+static bool
+take_failure(void *arg, size_t columns UNUSED,
+    const char *const *names UNUSED, const struct value *v)
+{
+	struct report *r = arg;
+
+	if (v == NULL)
+		return true;
+	r->failed[r->failed_count++] = (struct report_failure){
+		.path = text_or(&v[0], ""), .what = text_or(&v[1], ""),
+		.kind = text_or(&v[2], ""), .reason = text_or(&v[3], ""),
+		.attempts = number(&v[4]), .time = text_or(&v[5], "") };
+	return r->failed_count < REPORT_FAILED;
+}
+
+static bool
+take_verdict(void *arg, size_t columns UNUSED,
+    const char *const *names UNUSED, const struct value *v)
+{
+	struct report *r = arg;
+	struct report_count *k;
+
+	if (v == NULL)
+		return true;
+	r->judged += number(&v[1]);
+	if (v[0].type == VALUE_TEXT && str_eq(v[0].bytes, STR("ok"))) {
+		r->verified = number(&v[1]);
+		r->verified_bytes = number(&v[2]);
+	}
+	if (r->verdict_count == REPORT_VERDICTS)
+		return true;
+	k = &r->verdicts[r->verdict_count++];
+	k->name = text_or(&v[0], "?");
+	k->count = number(&v[1]);
+	k->bytes = number(&v[2]);
+	return true;
+}
+
+/* --- queries --- */
+
+static int
+collect_runs(struct report *r, struct catalog_view *view, int64_t run,
+    struct err *err)
+{
+	AUTOFREE char *sql = xasprintf("SELECT run, coalesce(crawl, run), "
+	    "operation, state, reason, target, command, started, ended, "
+	    "seconds, found, moved, unchanged, failed, excluded, gone, "
+	    "pending, bytes, found_bytes, dirs FROM runs WHERE target = "
+	    "(SELECT target FROM runs WHERE run = %jd) AND run <= %jd "
+	    "ORDER BY run DESC", (intmax_t)run, (intmax_t)run);
+
+	return catalog_query(view, sql, take_run, r, err);
+}
+
+/* A step that people count in, so that there are not too many. */
+static void
+choose_step(struct report *r)
+{
+	static const double nice[] = { 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60,
+	    120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200,
+	    86400 };
+	double seconds = MAX(r->run.seconds, 0.1);
+	size_t i = 0;
+
+	while (i + 1 < ARRAY_LEN(nice) &&
+	    seconds / nice[i] > REPORT_TIMES)
+		i++;
+	r->step = nice[i];
+	while (seconds / r->step > REPORT_TIMES)
+		r->step *= 2;
+	r->time_count = MIN((size_t)MAX(ceil(seconds / r->step), 1.0),
+	    (size_t)REPORT_TIMES);
+	for (size_t k = 0; k < r->time_count; k++)
+		r->times[k].after = (double)k * r->step;
+}
+
+static int
+collect_times(struct report *r, struct catalog_view *view, struct err *err)
+{
+	AUTOFREE char *sql = xasprintf("SELECT CAST(after / %.1f AS INTEGER), "
+	    "sum(outcome = 'moved'), sum(outcome = 'failed'), "
+	    "sum(iif(outcome = 'moved', size, 0)) FROM transfers "
+	    "WHERE run = %jd GROUP BY 1", r->step, (intmax_t)r->run.run);
+
+	return catalog_query(view, sql, take_time, r, err);
+}
+
+static void
+add_size_class(struct buf *sql)
+{
+	buf_addstr(sql, "SELECT CASE");
+	for (size_t i = 0; i + 1 < REPORT_SIZES; i++)
+		buf_addf(sql, " WHEN size <= %ju THEN %zu",
+		    (uintmax_t)size_classes[i].most, i);
+	buf_addf(sql, " ELSE %d END, count(*), sum(size) FROM ",
+	    REPORT_SIZES - 1);
+}
+
+static int
+collect_sizes(struct report *r, struct catalog_view *view, struct err *err)
+{
+	AUTOFREE char *target = quote(r->run.target);
+	struct buf sql CLEANUP(buf_release);
+
+	buf_init(&sql, SIZE_MAX >> 1);
+	add_size_class(&sql);
+	buf_addf(&sql, "transfers WHERE run = %jd AND outcome = 'moved' "
+	    "GROUP BY 1", (intmax_t)r->run.run);
+	if (catalog_query(view, sql.data, take_moved, r, err) == -1)
+		return -1;
+	buf_clear(&sql);
+	add_size_class(&sql);
+	buf_addf(&sql, "objects WHERE state = 'stored' AND target = %s "
+	    "GROUP BY 1", target);
+	return catalog_query(view, sql.data, take_stored, r, err);
+}
+
+static int
+collect_slowest(struct report *r, struct catalog_view *view, struct err *err)
+{
+	AUTOFREE char *sql = xasprintf("SELECT path, size, seconds, attempts "
+	    "FROM transfers WHERE run = %jd AND outcome = 'moved' AND "
+	    "seconds IS NOT NULL ORDER BY seconds DESC, path LIMIT %d",
+	    (intmax_t)r->run.run, REPORT_SLOWEST);
+
+	return catalog_query(view, sql, take_slowest, r, err);
+}
+
+/* The run's own, and those of the cut runs that it continues: its totals
+ * count them too. What failed several times counts once. */
+static int
+collect_failed(struct report *r, struct catalog_view *view, struct err *err)
+{
+	AUTOFREE char *from = xasprintf("(SELECT path, what, kind, reason, "
+	    "attempts, max(time) AS time FROM failure_log WHERE run BETWEEN "
+	    "%jd AND %jd AND target = (SELECT target FROM runs WHERE "
+	    "run = %jd) GROUP BY path, what)", (intmax_t)r->run.crawl,
+	    (intmax_t)r->run.run, (intmax_t)r->run.run);
+	AUTOFREE char *kinds = xasprintf("SELECT kind, count(*) FROM %s "
+	    "GROUP BY 1 ORDER BY 2 DESC, 1", from);
+	AUTOFREE char *list = xasprintf("SELECT path, what, kind, reason, "
+	    "attempts, time FROM %s ORDER BY path LIMIT %d", from,
+	    REPORT_FAILED);
+
+	if (catalog_query(view, kinds, take_kind, r, err) == -1)
+		return -1;
+	return catalog_query(view, list, take_failure, r, err);
+}
+
+static int
+collect_verdicts(struct report *r, struct catalog_view *view,
+    struct err *err)
+{
+	AUTOFREE char *target = quote(r->run.target);
+	AUTOFREE char *sql = xasprintf("SELECT verdict, count(*), sum(size) "
+	    "FROM objects WHERE state = 'stored' AND target = %s AND "
+	    "verdict IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1", target);
+
+	return catalog_query(view, sql, take_verdict, r, err);
+}
+
+static bool
+take_id(void *arg, size_t columns UNUSED, const char *const *names UNUSED,
+    const struct value *v)
+{
+	int64_t *id = arg;
+
+	if (v != NULL)
+		*id = (int64_t)number(&v[0]);
+	return true;
+}
+
+static int
+find_run(struct catalog_view *view, const char *path, int64_t *run,
+    struct err *err)
+{
+	int64_t last = 0;
+
+	if (*run != 0)
+		return 0;
+	if (catalog_query(view, "SELECT max(run) FROM runs", take_id, &last,
+	    err) == -1)
+		return -1;
+	*run = last;
+	return last != 0 ? 0 : err_set(err, ERR_CONFIG, 0,
+	    "catalog %s: there was no run yet", path);
+}
+
+/* A killed run could not say that it ended. */
+static void
+correct_state(struct report_run *u, bool in_use)
+{
+	if (in_use || strcmp(u->state, "running") != 0)
+		return;
+	free(u->state);
+	u->state = xstrdup("dead");
+}
+
+int
+report_collect(struct report *r, struct catalog_view *view, const char *path,
+    int64_t run, struct err *err)
+{
+	int64_t pid;
+	bool in_use = catalog_in_use(path, &pid);
+
+	memset(r, 0, sizeof(*r));
+	r->catalog = xstrdup(path);
+	clock_iso8601(clock_wall_ns() / 1000000000, r->made);
+	for (size_t i = 0; i < REPORT_SIZES; i++)
+		r->sizes[i].name = size_classes[i].name;
+	if (find_run(view, path, &run, err) == -1 ||
+	    collect_runs(r, view, run, err) == -1)
+		return -1;
+	if (r->run_count == 0 || r->runs[0].run != run)
+		return err_set(err, ERR_USAGE, 0, "--run %jd: the catalog "
+		    "has no such run", (intmax_t)run);
+	for (size_t i = 0; i < r->run_count; i++)
+		correct_state(&r->runs[i], in_use);
+	r->run = r->runs[0];	/* its strings are that one's */
+	choose_step(r);
+	if (collect_times(r, view, err) == -1 ||
+	    collect_sizes(r, view, err) == -1 ||
+	    collect_slowest(r, view, err) == -1 ||
+	    collect_failed(r, view, err) == -1)
+		return -1;
+	return collect_verdicts(r, view, err);
+}
+
+void
+report_release(struct report *r)
+{
+	free(r->catalog);
+	for (size_t i = 0; i < r->run_count; i++) {
+		free(r->runs[i].operation);
+		free(r->runs[i].state);
+		free(r->runs[i].reason);
+		free(r->runs[i].target);
+		free(r->runs[i].command);
+		free(r->runs[i].started);
+		free(r->runs[i].ended);
+	}
+	for (size_t i = 0; i < r->slowest_count; i++)
+		free(r->slowest[i].path);
+	for (size_t i = 0; i < r->kind_count; i++)
+		free(r->kinds[i].name);
+	for (size_t i = 0; i < r->failed_count; i++) {
+		free(r->failed[i].path);
+		free(r->failed[i].what);
+		free(r->failed[i].kind);
+		free(r->failed[i].reason);
+		free(r->failed[i].time);
+	}
+	for (size_t i = 0; i < r->verdict_count; i++)
+		free(r->verdicts[i].name);
+	memset(r, 0, sizeof(*r));
+}

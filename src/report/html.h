@@ -1,0 +1,27 @@
+/*
+ * html.h: the parts of the page that report_html writes.
+ */
+#ifndef REPORT_HTML_H
+#define REPORT_HTML_H
+
+#include "report/charts.h"
+#include "report/report_int.h"
+
+/* What stands in <style>: it holds no '<' and no '&'. */
+extern const char html_style[];
+
+/* One number with what it is exactly: <data value="1234">1,234</data>. */
+void	 html_count(struct buf *, uint64_t);
+void	 html_bytes(struct buf *, uint64_t);
+/* A file name: kept apart from the direction of the text around it. */
+void	 html_path(struct buf *, const char *);
+
+/* "2026-11-22T12:00:00Z" as 2026-11-22 12:00:00. */
+void	 html_time(struct buf *, const char *);
+
+/* Tables: slowest, failed, runs. */
+void	 html_slowest(const struct report *, struct buf *);
+void	 html_failed(const struct report *, struct buf *);
+void	 html_runs(const struct report *, struct buf *);
+
+#endif

@@ -1,0 +1,120 @@
+/*
+ * report.h: a run as one report: what it counted, how fast it was when, the
+ * sizes, what was slowest, what failed, what has been verified. Collected from
+ * the views of the catalog, which are all that it reads, and written in one of
+ * the formats of a table (outputs.c).
+ *
+ * Life cycle: report_collect, report_write as often as one likes,
+ * report_release. One thread.
+ */
+#ifndef REPORT_REPORT_H
+#define REPORT_REPORT_H
+
+#include "base/buf.h"
+#include "catalog/catalog.h"
+
+#define REPORT_TIMES	60	/* steps of time at most */
+#define REPORT_SIZES	10	/* classes of size */
+#define REPORT_SLOWEST	20
+#define REPORT_FAILED	200
+#define REPORT_KINDS	20
+#define REPORT_RUNS	20
+#define REPORT_VERDICTS	8
+
+struct report_run {
+	int64_t	 run;
+	int64_t	 crawl;		/* the first of those it continues; or run */
+	char	*operation;
+	char	*state;
+	char	*reason;	/* or NULL */
+	char	*target;
+	char	*command;	/* or NULL */
+	char	*started;
+	char	*ended;		/* or NULL */
+	double	 seconds;
+	struct totals totals;
+};
+
+/* A step of time, from after on. */
+struct report_time {
+	double	 after;		/* seconds since the run began */
+	uint64_t moved;
+	uint64_t failed;
+	uint64_t bytes;		/* of the moved */
+};
+
+struct report_size {
+	const char *name;	/* "1 - 16 KiB" */
+	uint64_t moved;
+	uint64_t moved_bytes;
+	uint64_t stored;	/* held by the target now */
+	uint64_t stored_bytes;
+};
+
+struct report_object {
+	char	*path;
+	uint64_t size;
+	double	 seconds;
+	uint64_t attempts;
+};
+
+struct report_failure {
+	char	*path;
+	char	*what;		/* object, directory */
+	char	*kind;
+	char	*reason;
+	uint64_t attempts;
+	char	*time;
+};
+
+struct report_count {
+	char	*name;
+	uint64_t count;
+	uint64_t bytes;
+};
+
+struct report {
+	char	*catalog;	/* its path */
+	char	 made[32];	/* when the report was */
+	struct report_run run;
+	double	 step;		/* seconds of a step of time */
+	struct report_time times[REPORT_TIMES];
+	size_t	 time_count;
+	struct report_size sizes[REPORT_SIZES];
+	uint64_t stored;	/* at the target now */
+	uint64_t stored_bytes;
+	struct report_object slowest[REPORT_SLOWEST];
+	size_t	 slowest_count;
+	struct report_count kinds[REPORT_KINDS];
+	size_t	 kind_count;	/* of failures */
+	struct report_failure failed[REPORT_FAILED];
+	size_t	 failed_count;	/* of those here */
+	uint64_t failed_all;
+	/* The last verdict on each object that the target holds. */
+	struct report_count verdicts[REPORT_VERDICTS];
+	size_t	 verdict_count;
+	uint64_t verified;	/* with the verdict "ok" */
+	uint64_t verified_bytes;
+	uint64_t judged;	/* with any */
+	struct report_run runs[REPORT_RUNS];	/* of the target, up to this
+						   one, the newest first */
+	size_t	 run_count;
+};
+
+/* path: of the catalog, to be shown and to see whether a run is going on.
+ * run 0: the last one. ERR_USAGE if there is no such run. */
+int	 report_collect(struct report *, struct catalog_view *,
+	    const char *path, int64_t run, struct err *) MUST_USE;
+void	 report_release(struct report *);
+
+struct report_output;
+/* "text", "json", "csv", "html"; NULL if there is no such format. */
+const struct report_output *report_output_of(const char *format);
+/* "text, json, csv or html" */
+const char *report_outputs(void);
+/* To a file, which is there whole or not at all; or, with file NULL, to
+ * standard output. */
+int	 report_write(const struct report *, const struct report_output *,
+	    const char *file, struct err *) MUST_USE;
+
+#endif
