@@ -236,13 +236,22 @@ part_done(void *arg, const struct s3_reply *r, const struct err *err)
 		upload_lost(t, err);
 		return;
 	}
+	/* What was streamed cannot be sent again from the middle. */
+	if (err != NULL && s->stream != NULL) {
+		transfer_resend(t, err);
+		return;
+	}
 	if (err != NULL) {
 		transfer_s3_fault(t, err);
 		return;
 	}
+	if (s->stream != NULL)
+		md5_final(&s->md5, s->digest);
 	etag_single(s->digest, etag);
 	if (!transfer_proved(t, etag, r->etag))
 		return;
+	if (s->stream != NULL)
+		stream_done(s);
 	t->have[s->index] = 1;
 	memcpy(t->have_md5s + (size_t)s->index * MD5_LEN, s->digest, MD5_LEN);
 	t->bytes_sent += s->len;
@@ -250,15 +259,22 @@ part_done(void *arg, const struct s3_reply *r, const struct err *err)
 }
 
 void
-multipart_send(struct segment *s)
+multipart_send_body(struct segment *s, const struct s3_body *body)
 {
 	struct transfer *t = s->t;
-	struct s3_body body = send_body(s);
 
 	s->state = SEG_SENDING;
 	t->calls++;
 	s3_mpu_part(t->w->s3, t->key, str_of(t->upload_id), s->index + 1,
-	    &body, part_done, s);
+	    body, part_done, s);
+}
+
+void
+multipart_send(struct segment *s)
+{
+	struct s3_body body = send_body(s);
+
+	multipart_send_body(s, &body);
 }
 
 /* --- completing --- */

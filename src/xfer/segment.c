@@ -20,8 +20,34 @@ void
 segment_free(struct segment *s)
 {
 	if (s->t != NULL)
-		worker_buffer_free(s->t->w, s->data, MAX(s->len, 1U));
+		worker_buffer_free(s->t->w, s->data, s->data_len);
+	stream_free(s);
 	memset(s, 0, sizeof(*s));
+}
+
+bool
+segment_read_ok(struct transfer *t, const struct tree_read *r,
+    const struct err *err, uint32_t want)
+{
+	if (err != NULL) {
+		transfer_fault(t, err);
+		return false;
+	}
+	t->w->faults[t->item->export].since_ms = 0;
+	atomic_fetch_add_explicit(&t->w->bytes_read, r->len,
+	    memory_order_relaxed);
+	if (r->attrs.kind == ENTRY_UNKNOWN) {
+		t->no_attrs = true;
+	} else if (!attrs_same(&r->attrs, &t->before,
+	    t->w->e->c.ignore_inode)) {
+		transfer_changed(t);
+		return false;
+	}
+	if (r->len < MIN((uint64_t)want, t->before.size)) {
+		transfer_changed(t);
+		return false;
+	}
+	return true;
 }
 
 static void
@@ -34,26 +60,9 @@ read_done(void *arg, const struct tree_read *r, const struct err *err)
 
 	free(c);
 	t->calls--;
-	if (t->broken || t->phase == PHASE_ENDED)
+	if (t->broken || t->phase == PHASE_ENDED ||
+	    !segment_read_ok(t, r, err, want))
 		return;
-	if (err != NULL) {
-		transfer_fault(t, err);
-		return;
-	}
-	t->w->faults[t->item->export].since_ms = 0;
-	atomic_fetch_add_explicit(&t->w->bytes_read, r->len,
-	    memory_order_relaxed);
-	if (r->attrs.kind == ENTRY_UNKNOWN) {
-		t->no_attrs = true;
-	} else if (!attrs_same(&r->attrs, &t->before,
-	    t->w->e->c.ignore_inode)) {
-		transfer_changed(t);
-		return;
-	}
-	if (r->len < MIN((uint64_t)want, s->len)) {
-		transfer_changed(t);
-		return;
-	}
 	s->got += MIN((uint64_t)r->len, s->len);
 	if (s->got == s->len) {
 		s->state = t->mode == MODE_READ ? SEG_DONE : SEG_HASHING;
@@ -105,6 +114,7 @@ start(struct transfer *t, struct segment *s)
 	s->offset = off;
 	s->len = len;
 	s->data = data;
+	s->data_len = MAX(len, 1U);
 	md5_init(&s->md5);
 	read_more(s);
 	return true;
@@ -113,6 +123,10 @@ start(struct transfer *t, struct segment *s)
 void
 segments_read(struct transfer *t)
 {
+	if (stream_needed(t)) {
+		stream_start(t);
+		return;
+	}
 	for (size_t i = 0; i < SEGMENTS_MAX &&
 	    t->next_index < t->plan.count; i++)
 		if (t->seg[i].state == SEG_FREE && !start(t, &t->seg[i]))
@@ -126,7 +140,8 @@ whole_next(struct transfer *t)
 	for (size_t i = 0; i < SEGMENTS_MAX; i++) {
 		struct segment *s = &t->seg[i];
 
-		if (s->state > SEG_READING && s->offset <= t->whole_done &&
+		if (s->state > SEG_READING && s->stream == NULL &&
+		    s->offset <= t->whole_done &&
 		    t->whole_done < s->offset + s->len)
 			return s;
 	}

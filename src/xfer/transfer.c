@@ -145,14 +145,15 @@ begin(struct transfer *t)
 		transfer_end(t, OUTCOME_FAILED);
 		return;
 	}
-	if (MAX(t->plan.part_size, MIN(t->before.size,
-	    t->w->e->c.part_size)) > t->w->memory_limit) {
-		err_set(&t->err, ERR_RESOURCE, 0, "its parts of %ju bytes "
-		    "need more memory than a worker has: raise --limit-memory "
-		    "or lower --thread", (uintmax_t)t->plan.part_size);
-		transfer_end(t, OUTCOME_FAILED);
-		return;
+	/* A dry run makes no object: any parts will do. */
+	if (t->mode == MODE_READ && transfer_is_multipart(t)) {
+		t->plan.part_size = t->w->e->c.part_size;
+		t->plan.count = (unsigned)((t->before.size +
+		    t->plan.part_size - 1) / t->plan.part_size);
 	}
+	/* What is streamed is hashed while it is sent, and never before. */
+	if (stream_needed(t) && t->mode == MODE_COMPARE)
+		t->mode = MODE_SEND;
 	md5_init(&t->whole);
 	if (transfer_is_multipart(t))
 		t->part_md5s = xcalloc(t->plan.count, MD5_LEN);

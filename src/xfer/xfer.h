@@ -41,6 +41,8 @@ struct segment {
 	uint64_t offset;
 	uint64_t len;
 	uint8_t	*data;
+	uint64_t data_len;	/* of the buffer */
+	struct stream *stream;	/* of a part too large for memory; or NULL */
 	uint64_t asked;		/* bytes asked for so far */
 	uint64_t got;
 	struct md5 md5;
@@ -215,8 +217,17 @@ bool	 transfer_is_multipart(const struct transfer *);
 /* segment.c: reading and hashing */
 void	 segments_read(struct transfer *);
 void	 segment_free(struct segment *);
+/* An answer to a READ of want bytes: false if it ends this attempt. */
+bool	 segment_read_ok(struct transfer *, const struct tree_read *,
+	    const struct err *, uint32_t want);
 /* Hash a slice of all that has been read; false if there was nothing. */
 bool	 hash_turn(struct worker *);
+
+/* stream.c: parts that are too large for memory */
+bool	 stream_needed(const struct transfer *);
+void	 stream_start(struct transfer *);
+void	 stream_done(struct segment *);
+void	 stream_free(struct segment *);
 
 /* send.c: deciding, one PUT, metadata */
 /* Ask S3 what it has, where that must be known first. */
@@ -230,6 +241,7 @@ struct s3_body send_body(struct segment *);
 void	 multipart_ask(struct transfer *);
 void	 multipart_noted(struct transfer *);
 void	 multipart_send(struct segment *);
+void	 multipart_send_body(struct segment *, const struct s3_body *);
 void	 multipart_complete(struct transfer *);
 /* Abort the upload and forget it. */
 void	 multipart_abort(struct transfer *);

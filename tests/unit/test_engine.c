@@ -285,15 +285,35 @@ test_memory(void **state UNUSED)
 	for (unsigned i = 0; i < 20; i++)
 		assert_stored(x, i);
 	forget(x);
-	/* A part that no worker can hold is refused, not taken anyhow. */
-	x->c.memory_bytes = PART / 2;
-	x->f.locked.puts = 0;
-	move(x, new_lease(x, 3));
-	assert_int_equal(x->f.locked.puts, 0);
-	for (unsigned i = 0; i < 3; i++) {
-		assert_int_equal(x->got[i].outcome, OUTCOME_FAILED);
-		assert_int_equal(x->got[i].err.kind, ERR_RESOURCE);
+	teardown(x);
+}
+
+/* Parts that no worker can hold are streamed, also after one arrived wrong. */
+static void
+test_stream(void **state UNUSED)
+{
+	struct fixture *x = setup();
+
+	x->c.workers = 1;
+	x->c.part_size = 16 * PART;
+	x->c.memory_bytes = 8 * PART;
+	write_file(x, 0, 80 * PART + 1, 7);
+	move(x, new_lease(x, 1));
+	assert_stored(x, 0);
+	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
+	assert_int_equal(x->got[0].part_count, 6);
+	assert_true(x->got[0].has_md5);
+	forget(x);
+	x->f.locked.wrong_etags = 2;
+	write_file(x, 1, 48 * PART, 8);
+	{
+		struct lease *l = new_lease(x, 2);
+
+		l->items[0] = l->items[1];
+		l->count = 1;
+		move(x, l);
 	}
+	assert_stored(x, 1);
 	teardown(x);
 }
 
@@ -360,6 +380,7 @@ main(void)
 		cmocka_unit_test(test_settle_corrupt),
 		cmocka_unit_test(test_reverted),
 		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_stream),
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_stop_at_once),
 	};
