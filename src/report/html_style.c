@@ -77,7 +77,7 @@ const char html_style[] =
     ".n{text-align:right}.n,time{white-space:nowrap}\n"
     ".path{overflow-wrap:anywhere;min-width:16ch}\n"
     "bdi{unicode-bidi:isolate}\n"
-    ".this{font-weight:650}\n"
+    ".this,tbody .this th{font-weight:650}\n"
     "details{margin-top:10px}\n"
     "summary{cursor:pointer;color:var(--soft);font-size:13.5px}\n"
     "summary:focus-visible{outline:2px solid var(--c1);outline-offset:3px}\n"

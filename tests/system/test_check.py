@@ -126,6 +126,7 @@ def test_check_json(t):
     }
     assert all(r["subject"] and r["message"] for r in rows), rows
     assert any("empty" in r["message"] for r in rows if r["result"] == "warn")
+    nothing_left(t)
 
 
 def test_check_config(t):
