@@ -309,6 +309,7 @@ test_stream(void **state UNUSED)
 	{
 		struct lease *l = new_lease(x, 2);
 
+		item_release(&l->items[0]);
 		l->items[0] = l->items[1];
 		l->count = 1;
 		move(x, l);
