@@ -141,6 +141,8 @@ queue_failed(struct own *o, const struct run_spec *spec, size_t export,
 		core_queue(o, object, o->exports[export].id, 0,
 		    db_int(&o->db, s, 3) != 0 ? object :
 		    core_held_before(o, db_bytes(&o->db, s, 1)), &no_handle);
+		if (spec->retry_failed)
+			idset_add(&o->retried, object);
 		n->found++;
 		n->queued++;
 		n->found_bytes += (uint64_t)db_int(&o->db, s, 2);

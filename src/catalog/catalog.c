@@ -258,6 +258,7 @@ publish(struct catalog *c)
 	c->shared.target = c->own.target;
 	c->shared.server_as_prefix = c->own.server_as_prefix;
 	c->shared.first_object = c->own.first_object;
+	c->shared.run = c->own.run;
 	pthread_mutex_unlock(&c->shared.lock);
 }
 

@@ -194,6 +194,8 @@ struct dir_page {
 	uint64_t unchanged_bytes;
 	uint64_t excluded;	/* excluded before with the same reason */
 	bool	 last;		/* the directory is done */
+	bool	 vanished;	/* last: it is not there any more. Nothing is
+				   counted, if no page brought anything */
 	struct err err;		/* last: it could not be read (whole): one
 				   found, one failed, a failure row */
 };
@@ -213,6 +215,8 @@ struct known {
 	bool	 stored;	/* at this run's target, this version */
 	bool	 excluded;
 	bool	 tombstone;	/* was gone: treat as new (PAGE_CHANGED) */
+	bool	 ours;		/* there, and this run has counted it: it made
+				   this version, or knows what came of it */
 	char	 why[120];
 };
 /* 1 found, 0 not in the catalog, -1 error. */

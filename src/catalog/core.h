@@ -134,6 +134,7 @@ struct own {
 	size_t	 export_count;
 	struct idset settle;	/* objects to be settled */
 	struct idset uploads;	/* objects that may have upload rows */
+	struct idset retried;	/* --retry-failed: queued at the beginning */
 	bool	 has_history;
 	bool	 has_verified;	/* verdicts are there */
 	bool	 has_doomed;	/* rows of this run may be there */
@@ -172,6 +173,7 @@ struct catalog {
 		int64_t	 target;	/* of the run */
 		bool	 server_as_prefix;
 		int64_t	 first_object;
+		int64_t	 run;
 	} shared;
 };
 

@@ -18,6 +18,7 @@ core_reset_run(struct own *o)
 	core_leases_free(o);
 	idset_release(&o->settle);
 	idset_release(&o->uploads);
+	idset_release(&o->retried);
 	for (size_t i = 0; i < o->export_count; i++)
 		free(o->exports[i].start);
 	free(STEAL(o->exports));

@@ -362,6 +362,11 @@ entry_refused(struct page *p, const struct page_entry *e)
 static void
 entry(struct page *p, const struct page_entry *e)
 {
+	/* Counted when it was queued; its transfer sees what it is now. */
+	if (e->object != 0 && idset_has(&p->own->retried, e->object)) {
+		idset_add(&p->dir->seen, e->object);
+		return;
+	}
 	if (e->action == PAGE_REFUSED)
 		entry_refused(p, e);
 	else if (e->action == PAGE_FAILED)
@@ -442,19 +447,25 @@ core_open_dirs_free(struct own *o)
 }
 
 static void
-close_directory(struct own *o, struct open_dir *d, bool clean)
+directory_read(struct own *o, const struct open_dir *d, bool clean)
 {
 	const struct counts *n = &d->counts;
-	struct open_dir **at = &o->dirs;
 
 	DB_RUN(&o->db, DIR_DONE, INT(o->run), INT(clean), INT(d->export),
 	    INT(n->found), INT(n->found_bytes), INT(n->unchanged),
 	    INT(n->excluded), INT(n->failed), INT(n->queued),
 	    INT(n->queued_bytes), INT(d->id));
+	o->totals.dirs++;
+}
+
+static void
+close_directory(struct own *o, struct open_dir *d)
+{
+	struct open_dir **at = &o->dirs;
+
 	DB_RUN(&o->db, FRONTIER_POP, INT(d->frontier));
 	o->frontier_left--;
 	o->dirs_out--;
-	o->totals.dirs++;
 	while (*at != d)
 		at = &(*at)->next;
 	*at = d->next;
@@ -486,7 +497,11 @@ account(struct page *p)
 	}
 	add_counts(&d->counts, n);
 	if (p->in->last) {
-		close_directory(o, d, p->in->err.kind == ERR_NONE);
+		/* One that vanished unread is gone when the crawl is over. */
+		if (!p->in->vanished || d->counts.found > 0)
+			directory_read(o, d, !p->in->vanished &&
+			    p->in->err.kind == ERR_NONE);
+		close_directory(o, d);
 	} else if (!d->started) {
 		d->started = true;
 		DB_RUN(&o->db, FRONTIER_STARTED, INT(d->frontier));

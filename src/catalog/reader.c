@@ -88,6 +88,7 @@ catalog_find(struct catalog_reader *r, struct str path, struct known *k,
     struct err *err)
 {
 	const enum stmt s = STMT_KNOWN;
+	struct catalog *c = r->catalog;
 	bool found, prefix;
 	int64_t target = core_reader_target(r, &prefix);
 	struct str why;
@@ -107,6 +108,13 @@ catalog_find(struct catalog_reader *r, struct str path, struct known *k,
 	snprintf(k->why, sizeof(k->why), "%.*s", (int)why.len, why.p);
 	k->stored = !k->tombstone && !k->excluded &&
 	    !db_null(&r->db, s, 11) && db_int(&r->db, s, 11) <= 1;
+	k->ours = false;
+	if (c != NULL && !k->tombstone) {
+		pthread_mutex_lock(&c->shared.lock);
+		k->ours = k->object >= c->shared.first_object ||
+		    db_int(&r->db, s, 12) == c->shared.run;
+		pthread_mutex_unlock(&c->shared.lock);
+	}
 	db_done(&r->db, s);
 	return 1;
 }

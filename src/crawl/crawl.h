@@ -24,6 +24,7 @@ struct crawl_config {
 	struct catalog *catalog;
 	const struct tree_spec *exports;
 	const char *const *roots;	/* catalog path of each */
+	const char *const *starts;	/* of where its crawl begins */
 	size_t	 export_count;
 	const struct err *export_errs;	/* an export that is known to be out
 					   of reach: kind is not NONE */

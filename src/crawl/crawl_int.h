@@ -48,7 +48,9 @@ struct reading {
 	size_t	 path_len;
 	struct idset seen;	/* objects of the catalog that are there */
 	struct dir_page *page;
-	uint64_t fault_ms;	/* since when it fails */
+	uint64_t count;		/* entries that this listing brought */
+	uint64_t most;		/* the largest of those so far */
+	uint64_t fault_ms;	/* since when it comes no further */
 	unsigned tries;
 	uint64_t resume_at_ms;
 	bool	 listing;	/* callbacks will come */

@@ -2,6 +2,8 @@
  * reading.c: one directory: its stream of entries becomes pages of
  * differences.
  */
+#include <errno.h>
+
 #include "base/clock.h"
 #include "crawl/crawl_int.h"
 #include "model/key.h"
@@ -211,8 +213,9 @@ find_known(struct reading *r, struct known *known)
 	rc = catalog_find(r->w->reader, buf_str(&r->path), known, &err);
 	if (rc == -1)
 		r->err = err;
-	if (rc == 1 && !idset_add(&r->seen, known->object))
-		return -1;	/* it came twice */
+	/* It came twice; perhaps in a listing that had to begin again. */
+	if (rc == 1 && (known->ours || !idset_add(&r->seen, known->object)))
+		return -1;
 	return rc;
 }
 
@@ -310,6 +313,12 @@ page_cb(void *arg, const struct tree_entry *v, size_t n)
 {
 	struct reading *r = arg;
 
+	r->count += n;
+	if (r->count > r->most) {
+		r->most = r->count;
+		r->fault_ms = 0;
+		r->tries = 0;
+	}
 	for (size_t i = 0; i < n && r->err.kind == ERR_NONE; i++)
 		reading_entry(r, v[i].name, &v[i]);
 }
@@ -332,6 +341,7 @@ reading_start(struct reading *r)
 	struct tree *t;
 
 	r->ended = false;
+	r->count = 0;
 	if (r->err.kind != ERR_NONE) {
 		r->ended = true;
 		return;
@@ -382,6 +392,16 @@ try_again(struct reading *r)
 	return true;
 }
 
+/* Removed since its parent was listed. That of a start is asked for by name:
+ * a failure. A handle that is stale and no more may be the server's fault. */
+static bool
+vanished(const struct reading *r)
+{
+	return r->err.kind == ERR_GONE &&
+	    (r->err.code == ENOENT || r->err.code == ENOTDIR) &&
+	    strcmp(r->job.path, r->w->c->c.starts[r->job.export]) != 0;
+}
+
 bool
 reading_settle(struct reading *r)
 {
@@ -401,7 +421,9 @@ reading_settle(struct reading *r)
 	if (r->err.kind == ERR_NONE && !r->job.fresh && catalog_unseen(
 	    r->w->reader, r->job.dir, &r->seen, gone_cb, r, &err) == -1)
 		r->err = err;
-	page_of(r)->err = r->err;
+	page_of(r)->vanished = vanished(r);
+	if (!r->page->vanished)
+		r->page->err = r->err;
 	reading_flush(r, true);
 	return true;
 }

@@ -111,6 +111,7 @@ start_crawl(struct master *m, struct err *err)
 		.catalog = m->catalog,
 		.exports = m->plan->specs,
 		.roots = (const char *const *)m->plan->roots,
+		.starts = (const char *const *)m->plan->starts,
 		.export_count = m->plan->count,
 		.export_errs = m->plan->errs,
 		.server_as_prefix = c->fs_config.server_as_prefix,

@@ -1,0 +1,198 @@
+/*
+ * Nothing is counted twice: listings that begin again, failed objects below
+ * failed directories, directories that vanish.
+ */
+#include "test_catalog_kit.h"
+
+static bool
+is_ours(struct kit *k, const char *path)
+{
+	struct known known;
+
+	assert_int_equal(kit_find(k, path, &known), 1);
+	return known.ours;
+}
+
+/* A listing that begins again passes over what this run has counted. */
+static void
+ours(void **state)
+{
+	struct kit *k = *state;
+	struct dir_page *p;
+	struct lease *l;
+	struct results *r;
+	int64_t dir;
+
+	kit_open(k);
+	kit_begin(k);
+	p = kit_page(kit_take(k, "srv/vol"), true);
+	kit_entry(p, PAGE_NEW, 0, "srv/vol/a", kit_attrs(1, 1));
+	kit_entry(p, PAGE_NEW, 0, "srv/vol/b", kit_attrs(1, 1));
+	catalog_put_page(k->c, p);
+	l = kit_lease(k, 2);
+	r = kit_results(l);
+	kit_result(r, &l->items[0], OUTCOME_MOVED);
+	kit_result(r, &l->items[1], OUTCOME_FAILED);
+	catalog_put_results(k->c, r);
+	lease_free(&l);
+	kit_flush(k, 99);
+	assert_true(is_ours(k, "srv/vol/a"));
+	assert_true(is_ours(k, "srv/vol/b"));
+	kit_end(k, RUN_COMPLETE);
+
+	kit_begin(k);
+	dir = kit_take(k, "srv/vol");
+	assert_false(is_ours(k, "srv/vol/a"));
+	assert_false(is_ours(k, "srv/vol/b"));
+	p = kit_page(dir, false);
+	kit_entry(p, PAGE_QUEUE, 2, "srv/vol/b", kit_attrs(1, 1));
+	kit_entry(p, PAGE_EXCLUDED, 0, "srv/vol/c", kit_attrs(1, 1));
+	catalog_put_page(k->c, p);
+	assert_int_equal(kit_settle(k, 1, OUTCOME_MOVED), 1);
+	kit_flush(k, 99);
+	assert_false(is_ours(k, "srv/vol/a"));
+	assert_true(is_ours(k, "srv/vol/b"));	/* its result */
+	assert_true(is_ours(k, "srv/vol/c"));	/* its row */
+	/* What went is nobody's: it may come back. */
+	p = kit_page(dir, true);
+	kit_gone(p, 2);
+	catalog_put_page(k->c, p);
+	kit_flush(k, 99);
+	assert_false(is_ours(k, "srv/vol/b"));
+	kit_end(k, RUN_COMPLETE);
+	assert_true(k->closing.closes);
+}
+
+/* P holds an entry that the crawl could not take, P/C an object that failed:
+ * P is read again, and with it C. */
+static void
+retry_below_failed(void **state)
+{
+	struct run_spec spec = kit_spec("bucket", "all");
+	struct kit *k = *state;
+	struct dir_page *p;
+	struct page_entry *e;
+	struct lease *l;
+
+	kit_open(k);
+	kit_begin(k);
+	p = kit_page(kit_take(k, "srv/vol"), true);
+	e = kit_entry(p, PAGE_FAILED, 0, "srv/vol/long", kit_attrs(1, 1));
+	err_set(&e->err, ERR_INVALID, 0, "too long");
+	kit_subdir(p, "srv/vol/C");
+	catalog_put_page(k->c, p);
+	p = kit_page(kit_take(k, "srv/vol/C"), true);
+	kit_entry(p, PAGE_NEW, 0, "srv/vol/C/a", kit_attrs(1, 1));
+	kit_entry(p, PAGE_NEW, 0, "srv/vol/C/b", kit_attrs(1, 1));
+	catalog_put_page(k->c, p);
+	assert_int_equal(kit_settle(k, 9, OUTCOME_FAILED), 2);
+	kit_end(k, RUN_COMPLETE);
+
+	spec.retry_failed = true;
+	spec.no_crawl = true;
+	kit_begin_spec(k, &spec);
+	p = kit_page(kit_take(k, "srv/vol"), true);
+	e = kit_entry(p, PAGE_FAILED, 1, "srv/vol/long", kit_attrs(1, 1));
+	err_set(&e->err, ERR_INVALID, 0, "too long");
+	kit_subdir(p, "srv/vol/C");
+	catalog_put_page(k->c, p);
+	p = kit_page(kit_take(k, "srv/vol/C"), true);
+	kit_entry(p, PAGE_QUEUE, 2, "srv/vol/C/a", kit_attrs(1, 1));
+	/* Its first row in the backlog must not lose its object. */
+	kit_entry(p, PAGE_CHANGED, 3, "srv/vol/C/b", kit_attrs(2, 2));
+	catalog_put_page(k->c, p);
+	l = kit_lease(k, 9);
+	assert_int_equal(l->count, 2);
+	lease_free(&l);
+	kit_end(k, RUN_INTERRUPTED);
+	assert_int_equal(k->closing.totals.found, 3);
+	assert_int_equal(k->closing.totals.failed, 1);
+	assert_int_equal(k->closing.totals.pending, 2);
+	assert_true(k->closing.closes);
+}
+
+/* A known tree srv/vol/d with an object; the next run begins and finds d. */
+static int64_t
+known_directory(struct kit *k)
+{
+	struct dir_page *p;
+
+	kit_open(k);
+	kit_begin(k);
+	p = kit_page(kit_take(k, "srv/vol"), true);
+	kit_subdir(p, "srv/vol/d");
+	catalog_put_page(k->c, p);
+	p = kit_page(kit_take(k, "srv/vol/d"), true);
+	kit_entry(p, PAGE_NEW, 0, "srv/vol/d/a", kit_attrs(1, 1));
+	catalog_put_page(k->c, p);
+	assert_int_equal(kit_settle(k, 9, OUTCOME_MOVED), 1);
+	kit_end(k, RUN_COMPLETE);
+	kit_begin(k);
+	p = kit_page(kit_take(k, "srv/vol"), true);
+	kit_subdir(p, "srv/vol/d");
+	catalog_put_page(k->c, p);
+	return kit_take(k, "srv/vol/d");
+}
+
+/* It counts for nothing, and what it held is gone. */
+static void
+vanished_unread(void **state)
+{
+	struct kit *k = *state;
+	struct dir_page *p = kit_page(known_directory(k), true);
+	struct known known;
+
+	p->vanished = true;
+	catalog_put_page(k->c, p);
+	assert_int_equal(kit_settle(k, 9, OUTCOME_MOVED), 0);
+	kit_end(k, RUN_COMPLETE);
+	assert_int_equal(k->closing.totals.found, 0);
+	assert_int_equal(k->closing.totals.failed, 0);
+	assert_int_equal(k->closing.totals.gone, 1);
+	assert_int_equal(k->closing.failure_count, 0);
+	assert_true(k->closing.closes);
+	assert_int_equal(kit_find(k, "srv/vol/d/a", &known), 1);
+	assert_true(known.tombstone);
+}
+
+/* Some of it was counted: that stays, and the next crawl sees the rest. */
+static void
+vanished_half_read(void **state)
+{
+	struct kit *k = *state;
+	int64_t dir = known_directory(k);
+	struct dir_page *p = kit_page(dir, false);
+
+	kit_entry(p, PAGE_NEW, 0, "srv/vol/d/b", kit_attrs(1, 1));
+	catalog_put_page(k->c, p);
+	p = kit_page(dir, true);
+	p->vanished = true;
+	catalog_put_page(k->c, p);
+	assert_int_equal(kit_settle(k, 9, OUTCOME_MOVED), 1);
+	kit_end(k, RUN_COMPLETE);
+	assert_int_equal(k->closing.totals.found, 1);
+	assert_int_equal(k->closing.totals.moved, 1);
+	assert_int_equal(k->closing.totals.failed, 0);
+	assert_true(k->closing.closes);
+
+	kit_begin(k);
+	catalog_put_page(k->c, kit_page(kit_take(k, "srv/vol"), true));
+	assert_int_equal(kit_settle(k, 9, OUTCOME_MOVED), 0);
+	kit_end(k, RUN_COMPLETE);
+	assert_int_equal(k->closing.totals.gone, 2);
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, kit_setup, kit_teardown)
+	const struct CMUnitTest tests[] = {
+		T(ours),
+		T(retry_below_failed),
+		T(vanished_unread),
+		T(vanished_half_read),
+	};
+#undef T
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
