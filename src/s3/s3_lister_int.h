@@ -1,0 +1,82 @@
+/*
+ * s3_lister_int.h: what the files of the lister share. The ranges of a lister
+ * stand in key order; each begins behind the end of the one before.
+ */
+#ifndef S3_S3_LISTER_INT_H
+#define S3_S3_LISTER_INT_H
+
+#include "s3/s3_lister.h"
+
+#define S3_PROBE_AT	4	/* pages after which a range is long */
+
+/* A page that waits: the keys' bytes follow the entries. */
+struct s3_page {
+	struct s3_page *next;
+	size_t	 count;
+	struct s3_listed keys[];
+};
+
+struct s3_range {
+	struct s3_range *next;
+	struct s3_lister *lister;
+	struct str seen;	/* keys behind this one are to come */
+	bool	 bounded;
+	struct str last;	/* and up to this one, if bounded */
+	struct str token;	/* of the next page, or empty */
+	struct s3_page *first;	/* that wait */
+	struct s3_page *tail;
+	unsigned kept;
+	unsigned pages;		/* that came */
+	unsigned probe_at;	/* look for directories after so many */
+	bool	 asking;
+	bool	 ended;
+};
+
+struct s3_lister {
+	struct s3 *s3;
+	struct str prefix;
+	unsigned parallel;
+	bool	 ordered;
+	s3_lister_page_fn *page;
+	s3_lister_done_fn *done;
+	void	*arg;
+	struct str *splits;	/* sorted */
+	size_t	 split_count;
+	size_t	 split_next;	/* the end of the next range to be made */
+	bool	 made_all;
+	struct s3_range *first;
+	struct s3_range *tail;
+	size_t	 range_count;
+	size_t	 kept;		/* pages that wait */
+	unsigned asking;	/* requests that have yet to call back */
+	bool	 paused;
+	bool	 unsorted;	/* the server's order isn't that of bytes */
+	bool	 cut;		/* there is or was more than one range */
+	bool	 busy;		/* in a callback of the caller's */
+	bool	 over;		/* done was called */
+	bool	 dead;		/* freed */
+	struct {
+		bool	 asking;
+		struct str level;	/* whose directories are looked for */
+		struct str after;
+		size_t	 group;		/* directories in a range */
+	} probe;
+	struct s3_lister_stats stats;
+};
+
+int	 s3_key_compare(struct str, struct str);
+/* Replace an own string by a copy. */
+void	 s3_own(struct str *, struct str);
+struct s3_range *s3_range_new(struct s3_lister *, struct str after);
+/* Request what there is room for. */
+void	 s3_lister_ask(struct s3_lister *);
+/* A request called back: false if nobody wants to know. */
+bool	 s3_lister_answered(struct s3_lister *);
+void	 s3_lister_end(struct s3_lister *, const struct err *);
+
+/* s3_lister_cut.c: a page of a long range came: look for directories where it
+ * may be cut. */
+void	 s3_lister_probe(struct s3_range *, const struct s3_listed *,
+	    size_t count);
+
+#endif
