@@ -12,13 +12,13 @@
 #include "report/summary.h"
 #include "run/plan.h"
 #include "run/run.h"
+#include "s3/s3_lister.h"
 
 struct lister {
 	const struct conf *conf;
 	const struct job *job;
 	struct s3 *s3;
 	FILE	*out;
-	const char *prefix;
 	struct buf line;
 	struct totals totals;
 	bool	 done;		/* the prefix at hand */
@@ -49,45 +49,42 @@ print_key(struct lister *l, const struct s3_listed *k)
 	}
 }
 
-static void page(void *, const struct s3_reply *, const struct err *);
-
 static void
-ask(struct lister *l, struct str token)
-{
-	s3_list(l->s3, str_of(l->prefix), (struct str){ "", 0 }, token, 0,
-	    page, l);
-}
-
-static void
-page(void *arg, const struct s3_reply *r, const struct err *err)
+on_page(void *arg, const struct s3_listed *keys, size_t count)
 {
 	struct lister *l = arg;
 
-	if (err != NULL) {
-		l->failed = true;
-		l->err = *err;
-		l->done = true;
-		return;
-	}
-	for (size_t i = 0; i < r->listed_count; i++) {
-		print_key(l, &r->listed[i]);
+	for (size_t i = 0; i < count && !l->failed; i++) {
+		print_key(l, &keys[i]);
 		l->totals.found++;
-		l->totals.found_bytes += r->listed[i].size;
+		l->totals.found_bytes += keys[i].size;
 	}
-	if (r->truncated && !l->failed)
-		ask(l, r->next);
-	else
-		l->done = true;
+}
+
+static void
+on_done(void *arg, const struct err *err)
+{
+	struct lister *l = arg;
+
+	l->done = true;
+	if (err == NULL || l->failed)
+		return;
+	l->failed = true;
+	l->err = *err;
 }
 
 static void
 list_prefix(struct lister *l, const char *prefix)
 {
-	l->prefix = prefix;
+	struct s3_lister_plan plan = { .prefix = str_of(prefix),
+	    .ordered = true };
+	struct s3_lister *lister;
+
 	l->done = false;
-	ask(l, (struct str){ "", 0 });
-	while (!l->done)
+	s3_lister_new(&lister, l->s3, &plan, on_page, on_done, l);
+	while (!l->done && !l->failed)
 		s3_wait(l->s3, NULL, 0, 1000);
+	s3_lister_free(&lister);
 }
 
 static void

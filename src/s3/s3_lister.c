@@ -2,7 +2,7 @@
 #include "s3/s3_lister_int.h"
 
 #define PARALLEL	8
-#define AHEAD_PAGES	2	/* kept by a range that waits for its turn */
+#define AHEAD_PAGES	4	/* that wait, for each request at once */
 
 static s3_done_fn on_page;
 
@@ -166,14 +166,16 @@ void
 s3_lister_ask(struct s3_lister *l)
 {
 	size_t ahead = l->ordered ? 2 * (size_t)l->parallel : l->parallel;
-	size_t n = 0;
+	size_t most = AHEAD_PAGES * (size_t)l->parallel, n = 0;
 
 	if (l->paused || l->over || l->dead)
 		return;
 	make_ranges(l, ahead);
 	for (struct s3_range *r = l->first; r != NULL && n < ahead &&
 	    l->asking < l->parallel; r = r->next, n++)
-		if (!r->ended && !r->asking && r->kept < AHEAD_PAGES)
+		/* The first waits for nothing but its own pages. */
+		if (!r->ended && !r->asking && (r == l->first ||
+		    l->kept + l->asking < most))
 			ask(r);
 }
 
@@ -236,7 +238,6 @@ give_kept(struct s3_lister *l)
 		r->first = p->next;
 		if (r->first == NULL)
 			r->tail = NULL;
-		r->kept--;
 		l->kept--;
 		give(l, p->keys, p->count);
 		free(p);
@@ -282,7 +283,6 @@ keep(struct s3_range *r, const struct s3_listed *keys, size_t count)
 	else
 		r->tail->next = p;
 	r->tail = p;
-	r->kept++;
 	l->kept++;
 	l->stats.kept_max = MAX(l->stats.kept_max, l->kept);
 }

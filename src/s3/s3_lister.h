@@ -5,9 +5,10 @@
  * The ranges lie between split keys that the caller knows (from a catalog,
  * say) and, where a range turns out to be long, between directories that the
  * lister looks for itself. Wrong or few split keys cost time, never a key:
- * each comes exactly once. In order, ranges that are not yet at their turn
- * wait with two pages each at most, so that memory stays flat; split keys two
- * or three thousand keys apart let such a listing run in parallel all along.
+ * each comes exactly once. In order, pages of ranges whose turn has not come
+ * are kept: at most four for each request at once, so that memory stays flat.
+ * So split keys 2,000 to 4,000 keys apart let such a listing run in parallel
+ * all along; a few for a large bucket help only where order doesn't matter.
  *
  * A server that doesn't list in the order of bytes is listed in one range.
  *

@@ -1,13 +1,13 @@
 /*
  * Where a long range may be cut: a page spans some directories of a level, so
- * each group of so many more of them makes about a page. A listing of that
+ * a group of so many more of them makes about a page. A listing of that
  * level with a delimiter, behind the page, tells of the next thousand. Where
  * a level has no more of them, the one above is looked at.
  */
 #include "s3/s3_lister_int.h"
 
 #define RANGES_MAX	4096	/* beyond these, no more are made */
-#define GROUP_PAGES	2	/* a range should have */
+#define GROUP_PAGES	4	/* a range should have */
 #define AGAIN		4	/* times as many pages before another try */
 
 static s3_done_fn on_level;
@@ -85,7 +85,9 @@ s3_lister_probe(struct s3_range *r, const struct s3_listed *keys,
 		level = level_above(level, l->prefix.len);
 	s3_own(&l->probe.level, level);
 	s3_own(&l->probe.after, keys[count - 1].key);
-	l->probe.group = below == 0 ? 1 : below * GROUP_PAGES;
+	/* All in one directory: that has a page or more. */
+	l->probe.group = below == 0 ? GROUP_PAGES / 2 : below * GROUP_PAGES;
+	l->probe.below = MAX(below, (size_t)1);
 	ask_level(l);
 }
 
@@ -112,25 +114,28 @@ cut(struct s3_range *r, struct str key)
 	return rest;
 }
 
-/* Cut at each group's end; the prefixes are in order. */
+/* Cut the range that was long at each group's end; the prefixes are in
+ * order. */
 static size_t
 cut_all(struct s3_lister *l, const struct str *prefixes, size_t count)
 {
 	struct s3_range *r = l->first;
 	size_t cuts = 0, group = 0;
 
-	for (size_t i = 0; i < count; i++) {
+	while (r != NULL && r->bounded &&
+	    s3_key_compare(r->last, l->probe.after) <= 0)
+		r = r->next;
+	if (r != NULL && r->ended)
+		return 0;
+	for (size_t i = 0; i < count && r != NULL; i++) {
 		struct str key = prefixes[i];
 
+		if (r->bounded && s3_key_compare(key, r->last) >= 0)
+			break;
 		if (s3_key_compare(key, l->probe.after) <= 0 ||
 		    !str_starts(key, l->prefix) ||
 		    ++group % l->probe.group != 0)
 			continue;
-		while (r != NULL && (r->ended || (r->bounded &&
-		    s3_key_compare(r->last, key) <= 0)))
-			r = r->next;
-		if (r == NULL)
-			break;
 		if (s3_key_compare(r->seen, key) >= 0)
 			continue;
 		r = cut(r, key);
@@ -177,7 +182,10 @@ on_level(void *arg, const struct s3_reply *reply, const struct err *err)
 	    above < l->probe.level.len && !reply->truncated) {
 		s3_own(&l->probe.level, (struct str){ l->probe.level.p,
 		    above });
-		l->probe.group = 1;
+		/* On average, as much is before us as is behind. */
+		l->probe.group = MAX(l->probe.group / MAX(l->probe.below,
+		    2 * reply->prefix_count), (size_t)1);
+		l->probe.below = 1;
 		ask_level(l);
 	}
 	s3_lister_ask(l);

@@ -7,7 +7,7 @@
 
 #include "s3/s3_lister.h"
 
-#define S3_PROBE_AT	4	/* pages after which a range is long */
+#define S3_PROBE_AT	8	/* pages after which a range is long */
 
 /* A page that waits: the keys' bytes follow the entries. */
 struct s3_page {
@@ -25,7 +25,6 @@ struct s3_range {
 	struct str token;	/* of the next page, or empty */
 	struct s3_page *first;	/* that wait */
 	struct s3_page *tail;
-	unsigned kept;
 	unsigned pages;		/* that came */
 	unsigned probe_at;	/* look for directories after so many */
 	bool	 asking;
@@ -59,7 +58,8 @@ struct s3_lister {
 		bool	 asking;
 		struct str level;	/* whose directories are looked for */
 		struct str after;
-		size_t	 group;		/* directories in a range */
+		size_t	 group;		/* directories for a range */
+		size_t	 below;		/* of them in the page */
 	} probe;
 	struct s3_lister_stats stats;
 };

@@ -5,6 +5,7 @@
  * what is told of delete markers.
  */
 #include "live_s3.h"
+#include "s3/s3_lister.h"
 
 #define COUNT 2300
 
@@ -199,6 +200,108 @@ test_get_match(struct s3 *s)
 	check(delete(s, STR("match")), "delete it", "");
 }
 
+/* A tree is listed in ranges, each key once. */
+struct seen {
+	struct buf last;
+	size_t	 count;
+	bool	 disorder;
+	bool	 done;
+	struct err err;
+};
+
+static void
+on_keys(void *arg, const struct s3_listed *keys, size_t count)
+{
+	struct seen *n = arg;
+
+	for (size_t i = 0; i < count; i++) {
+		struct str k = keys[i].key;
+		int c = memcmp(n->last.data, k.p, MIN(n->last.len, k.len));
+
+		if (c > 0 || (c == 0 && n->last.len >= k.len))
+			n->disorder = true;
+		buf_clear(&n->last);
+		buf_add(&n->last, k.p, k.len);
+	}
+	n->count += count;
+}
+
+static void
+on_all(void *arg, const struct err *err)
+{
+	struct seen *n = arg;
+
+	n->done = true;
+	if (err != NULL)
+		n->err = *err;
+}
+
+static void
+list_all(struct s3 *s, const struct s3_lister_plan *plan, const char *what,
+    size_t count, size_t ranges)
+{
+	struct s3_lister_stats stats;
+	struct s3_lister *l;
+	struct seen n = { .count = 0 };
+
+	buf_init(&n.last, 2048);
+	buf_addch(&n.last, '\0');
+	s3_lister_new(&l, s, plan, on_keys, on_all, &n);
+	while (!n.done)
+		s3_wait(s, NULL, 0, 1000);
+	s3_lister_stats(l, &stats);
+	s3_lister_free(&l);
+	turn(s);
+	if (plan->ordered && n.disorder)
+		err_set(&n.err, ERR_PEER, 0, "out of order");
+	if (n.err.kind == ERR_NONE && (n.count != count ||
+	    stats.ranges < ranges))
+		err_set(&n.err, ERR_PEER, 0, "%zu keys, %ju ranges", n.count,
+		    (uintmax_t)stats.ranges);
+	check(n.err.kind == ERR_NONE, what, n.err.msg);
+	buf_release(&n.last);
+}
+
+static void
+test_lister(struct s3 *s)
+{
+	static const char *const odd[] = { "", " ", "\303\274", "\n", "%2f",
+	    "+&" };
+	enum { TREE = 12000 };
+	char (*text)[48] = xcalloc(TREE, sizeof(*text));
+	struct str *keys = xcalloc(TREE, sizeof(*keys));
+	struct s3_lister_plan plan = { .prefix = STR("tree/") };
+	struct many m = { .calls = 0 };
+
+	for (unsigned i = 0; i < TREE; i++) {
+		snprintf(text[i], sizeof(text[i]), "tree/_a/d%03u%s/_%u%s",
+		    i / 100, odd[i / 100 % ARRAY_LEN(odd)], i,
+		    odd[i % ARRAY_LEN(odd)]);
+		keys[i] = str_of(text[i]);
+	}
+	check(put_all(s, keys, TREE), "put a tree", "");
+	list_all(s, &plan, "list it, unordered", TREE, 2);
+	plan.ordered = true;
+	list_all(s, &plan, "list it, ordered", TREE, 2);
+	plan.max_parallel = 1;
+	list_all(s, &plan, "list it in one range", TREE, 1);
+	plan.max_parallel = 4;
+	plan.splits = &keys[TREE / 3];
+	plan.split_count = TREE / 3;
+	list_all(s, &plan, "list it between many keys", TREE, TREE / 3 + 1);
+	plan.split_count = 0;
+	plan.prefix = STR("tree/_a/d00");
+	list_all(s, &plan, "list a part of it", 1000, 1);
+	plan.prefix = STR("tree/none");
+	list_all(s, &plan, "list nothing", 0, 1);
+	s3_delete_many(s, keys, TREE, on_deleted, &m);
+	turn(s);
+	check(m.gone == TREE && is_empty(s, STR("tree/")), "delete it",
+	    m.err.msg);
+	free(text);
+	free(keys);
+}
+
 int
 main(void)
 {
@@ -217,6 +320,7 @@ main(void)
 	test_delete_odd(s);
 	test_delete_many(s);
 	test_get_match(s);
+	test_lister(s);
 	s3_free(&s);
 	c.sign_payload = true;
 	s = make(&c);
