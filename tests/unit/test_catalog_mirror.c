@@ -1,0 +1,499 @@
+/*
+ * PUT --delete: what the plan has, and what its guards keep out. That the
+ * plan is exactly what is gone is tested in test_catalog_history.c.
+ */
+#include "unit/test_catalog_kit.h"
+
+#include "catalog/mirror.h"
+#include "catalog/outcome.h"
+
+#define FSID 42
+
+/* srv/vol/a, srv/vol/b, srv/vol/sub/c, srv/vol/sub/deep/d, all moved. */
+static void
+put_first(struct kit *k, const struct run_spec *spec, bool note)
+{
+	static const char *const dirs[] = { "srv/vol", "srv/vol/sub",
+		"srv/vol/sub/deep" };
+	struct dir_page *p;
+
+	kit_open(k);
+	kit_begin_spec(k, spec);
+	if (note)
+		catalog_note_export(k->c, 0, FSID, false);
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		AUTOFREE char *path = xasprintf("%s/%c", dirs[i],
+		    "acd"[i]);
+
+		p = kit_page(kit_take(k, dirs[i]), true);
+		kit_entry(p, PAGE_NEW, 0, path, kit_attrs(10, 1));
+		if (i == 0)
+			kit_entry(p, PAGE_NEW, 0, "srv/vol/b",
+			    kit_attrs(5, 1));
+		if (i + 1 < ARRAY_LEN(dirs))
+			kit_subdir(p, dirs[i + 1]);
+		catalog_put_page(k->c, p);
+	}
+	assert_int_equal(kit_settle(k, 10, OUTCOME_MOVED), 4);
+	kit_end(k, RUN_COMPLETE);
+}
+
+static void
+gone(struct kit *k, struct dir_page *p, const char *path)
+{
+	struct known known;
+
+	assert_int_equal(kit_find(k, path, &known), 1);
+	kit_gone(p, known.object);
+}
+
+/* The paths of the plan, each after a blank. */
+static char *
+names(struct kit *k, const struct mirror_plan *plan, size_t n)
+{
+	struct stored *v AUTOFREE = xcalloc(n, sizeof(*v));
+	struct err err = ERR_INIT;
+	char after[64] = "";
+	size_t count;
+	struct buf b;
+
+	buf_init(&b, 64 * KIB);
+	buf_addstr(&b, "");
+	do {
+		assert_int_equal(catalog_mirror_page(k->reader, plan,
+		    str_of(after), v, n, &count, &err), 0);
+		for (size_t i = 0; i < count; i++) {
+			assert_true(v[i].gone);
+			assert_true(v[i].object > 0);
+			snprintf(after, sizeof(after), "%s", v[i].path);
+			buf_addf(&b, " %s", after);
+			stored_release(&v[i]);
+		}
+	} while (count == n);
+	return b.len == 0 ? xstrdup("") : b.data;
+}
+
+static struct mirror_plan
+plan_of(struct kit *k)
+{
+	struct mirror_plan plan;
+	struct err err = ERR_INIT;
+
+	if (catalog_mirror_plan(k->c, k->reader, &plan, &err) == -1)
+		fail_msg("%s", err.msg);
+	return plan;
+}
+
+static void
+check_plan(struct kit *k, const char *expected, enum mirror_guard guard,
+    uint64_t guarded, uint64_t unproved)
+{
+	struct mirror_plan plan = plan_of(k);
+	AUTOFREE char *one = names(k, &plan, 1);
+	AUTOFREE char *two = names(k, &plan, 2);
+
+	assert_string_equal(one, expected);
+	assert_string_equal(two, expected);
+	assert_int_equal(plan.exports[0], guard);
+	assert_int_equal(plan.guarded, guarded);
+	assert_int_equal(plan.unproved, unproved);
+	mirror_plan_release(&plan);
+}
+
+/* The second run reads the root: b is gone, and the directory sub. */
+static void
+second_run(struct kit *k, uint64_t fsid, bool empty)
+{
+	struct dir_page *p;
+
+	kit_begin(k);
+	if (fsid != 0)
+		catalog_note_export(k->c, 0, fsid, empty);
+	p = kit_page(kit_take(k, "srv/vol"), true);
+	p->unchanged = 1;
+	gone(k, p, "srv/vol/b");
+	catalog_put_page(k->c, p);
+}
+
+static void
+gone_is_planned(void **state)
+{
+	struct kit *k = *state;
+	struct run_spec spec = kit_spec("bucket", "all");
+	struct mirror_plan plan;
+	struct err err = ERR_INIT;
+	uint64_t n;
+
+	put_first(k, &spec, true);
+	second_run(k, FSID, false);
+	check_plan(k, " srv/vol/b srv/vol/sub/c srv/vol/sub/deep/d",
+	    MIRROR_OPEN, 0, 0);
+	plan = plan_of(k);
+	assert_int_equal(plan.count, 3);
+	assert_int_equal(plan.bytes, 25);
+	assert_int_equal(catalog_mirror_stored(k->reader, &plan, 0, &n,
+	    &err), 0);
+	assert_int_equal(n, 4);
+	assert_int_equal(catalog_mirror_stored(k->reader, &plan, 2, &n,
+	    &err), 0);
+	assert_int_equal(n, 2);
+	mirror_plan_release(&plan);
+	assert_int_equal(kit_end(k, RUN_COMPLETE)->gone, 3);
+	assert_true(k->closing.closes);
+}
+
+static void
+deletions_are_outside_the_sum(void **state)
+{
+	struct kit *k = *state;
+	struct run_spec spec = kit_spec("bucket", "all");
+	struct outcomes *v = xcalloc(1, sizeof(*v));
+	struct totals *t;
+
+	put_first(k, &spec, true);
+	second_run(k, FSID, false);
+	check_plan(k, " srv/vol/b srv/vol/sub/c srv/vol/sub/deep/d",
+	    MIRROR_OPEN, 0, 0);
+	v->count = 2;
+	v->v = xcalloc(2, sizeof(*v->v));
+	v->v[0].path = xstrdup("srv/vol/b");
+	v->v[0].ended = ENDED_DELETED;
+	v->v[1].path = xstrdup("srv/vol/sub/c");
+	v->v[1].ended = ENDED_FAILED;
+	err_set(&v->v[1].err, ERR_DENIED, 403, "AccessDenied");
+	catalog_put_outcomes(k->c, v);
+	kit_flush(k, 1000);
+	check_plan(k, " srv/vol/sub/c srv/vol/sub/deep/d", MIRROR_OPEN, 0, 0);
+	t = kit_end(k, RUN_COMPLETE);
+	assert_true(k->closing.closes);
+	assert_int_equal(t->found, 2);
+	assert_int_equal(t->unchanged, 1);
+	assert_int_equal(t->failed, 1);
+	assert_int_equal(t->deleted, 1);
+	assert_int_equal(t->gone, 3);
+	assert_int_equal(k->closing.failure_count, 1);
+	/* What could not be deleted is in the next plan. */
+	kit_begin(k);
+	catalog_note_export(k->c, 0, FSID, false);
+	catalog_put_page(k->c, kit_page(kit_take(k, "srv/vol"), true));
+	check_plan(k, " srv/vol/sub/c srv/vol/sub/deep/d", MIRROR_OPEN, 0, 0);
+	kit_end(k, RUN_COMPLETE);
+}
+
+/* --- guards --- */
+
+static void
+guarded_by(struct kit *k, bool note, uint64_t fsid, bool empty,
+    enum mirror_guard guard)
+{
+	struct run_spec spec = kit_spec("bucket", "all");
+
+	put_first(k, &spec, note);
+	second_run(k, fsid, empty);
+	check_plan(k, "", guard, 3, 0);
+	assert_true(strlen(mirror_guard_text(guard)) > 0);
+	kit_end(k, RUN_COMPLETE);
+}
+
+static void
+empty_root(void **state)
+{
+	guarded_by(*state, true, FSID, true, MIRROR_EMPTY);
+}
+
+static void
+other_file_system(void **state)
+{
+	struct kit *k = *state;
+
+	guarded_by(k, true, FSID + 1, false, MIRROR_OTHER_FS);
+	/* That run was complete: now it is the one that is known. */
+	kit_begin(k);
+	catalog_note_export(k->c, 0, FSID + 1, false);
+	catalog_put_page(k->c, kit_page(kit_take(k, "srv/vol"), true));
+	check_plan(k, " srv/vol/b srv/vol/sub/c srv/vol/sub/deep/d",
+	    MIRROR_OPEN, 0, 0);
+	kit_end(k, RUN_COMPLETE);
+}
+
+static void
+unknown_file_system(void **state)
+{
+	guarded_by(*state, false, FSID, false, MIRROR_NEW_FS);
+}
+
+static void
+root_not_seen(void **state)
+{
+	guarded_by(*state, true, 0, false, MIRROR_UNSEEN);
+}
+
+static void
+changes_within_a_crawl(void **state)
+{
+	struct kit *k = *state;
+	struct run_spec spec = kit_spec("bucket", "all");
+
+	put_first(k, &spec, true);
+	second_run(k, FSID + 1, false);
+	kit_end(k, RUN_INTERRUPTED);
+	/* The continuation is on the right file system, the pages before
+	 * were not. */
+	kit_begin(k);
+	assert_true(k->info.continued);
+	catalog_note_export(k->c, 0, FSID, false);
+	kit_flush(k, 1000);
+	check_plan(k, "", MIRROR_OTHER_FS, 3, 0);
+	kit_end(k, RUN_COMPLETE);
+}
+
+static void
+noted_before_the_cut(void **state)
+{
+	struct kit *k = *state;
+	struct run_spec spec = kit_spec("bucket", "all");
+
+	put_first(k, &spec, true);
+	second_run(k, FSID, false);
+	kit_end(k, RUN_INTERRUPTED);
+	kit_begin(k);
+	assert_true(k->info.continued);
+	check_plan(k, " srv/vol/b srv/vol/sub/c srv/vol/sub/deep/d",
+	    MIRROR_OPEN, 0, 0);
+	kit_end(k, RUN_COMPLETE);
+}
+
+/* --- directories --- */
+
+static void
+directory_not_clean(void **state)
+{
+	struct kit *k = *state;
+	struct run_spec spec = kit_spec("bucket", "all");
+	struct dir_page *p;
+
+	/* sub/c goes in a run of its own; then sub can't be read. */
+	put_first(k, &spec, true);
+	kit_begin(k);
+	catalog_note_export(k->c, 0, FSID, false);
+	p = kit_page(kit_take(k, "srv/vol"), true);
+	kit_subdir(p, "srv/vol/sub");
+	catalog_put_page(k->c, p);
+	p = kit_page(kit_take(k, "srv/vol/sub"), true);
+	gone(k, p, "srv/vol/sub/c");
+	catalog_put_page(k->c, p);
+	kit_end(k, RUN_COMPLETE);	/* sub/deep is gone, too */
+	kit_begin(k);
+	catalog_note_export(k->c, 0, FSID, false);
+	p = kit_page(kit_take(k, "srv/vol"), true);
+	gone(k, p, "srv/vol/b");
+	kit_subdir(p, "srv/vol/sub");
+	catalog_put_page(k->c, p);
+	p = kit_page(kit_take(k, "srv/vol/sub"), true);
+	err_set(&p->err, ERR_DENIED, 13, "Permission denied");
+	catalog_put_page(k->c, p);
+	kit_flush(k, 1000);
+	check_plan(k, " srv/vol/b", MIRROR_OPEN, 0, 2);
+	kit_end(k, RUN_COMPLETE);
+}
+
+static void
+only_what_was_crawled(void **state)
+{
+	struct kit *k = *state;
+	struct run_spec spec = kit_spec("bucket", "all");
+	struct run_export below = kit_exports[0];
+	struct dir_page *p;
+
+	put_first(k, &spec, true);
+	second_run(k, FSID, false);	/* nothing is deleted */
+	kit_end(k, RUN_COMPLETE);
+	/* --prefix: b is gone and not below; sub came back without c. */
+	below.start = "srv/vol/sub";
+	spec.exports = &below;
+	spec.scope = "prefix";
+	kit_begin_spec(k, &spec);
+	catalog_note_export(k->c, 0, FSID, false);
+	p = kit_page(kit_take(k, "srv/vol/sub"), true);
+	kit_entry(p, PAGE_NEW, 0, "srv/vol/sub/new", kit_attrs(1, 1));
+	catalog_put_page(k->c, p);
+	kit_settle(k, 1, OUTCOME_MOVED);
+	kit_flush(k, 1000);
+	check_plan(k, " srv/vol/sub/c srv/vol/sub/deep/d", MIRROR_OPEN, 0, 0);
+	kit_end(k, RUN_COMPLETE);
+}
+
+static void
+excluded_directory_stays(void **state)
+{
+	struct kit *k = *state;
+	struct run_spec spec = kit_spec("bucket", "all");
+	struct dir_page *p;
+
+	put_first(k, &spec, true);
+	kit_begin(k);
+	catalog_note_export(k->c, 0, FSID, false);
+	p = kit_page(kit_take(k, "srv/vol"), true);
+	p->kept_dirs = xcalloc(1, sizeof(*p->kept_dirs));
+	p->kept_dirs[p->kept_dir_count++] = xstrdup("srv/vol/sub");
+	catalog_put_page(k->c, p);
+	kit_flush(k, 1000);
+	check_plan(k, "", MIRROR_OPEN, 0, 0);
+	kit_end(k, RUN_COMPLETE);
+}
+
+static void
+vanished_just_now(void **state)
+{
+	struct kit *k = *state;
+	struct run_spec spec = kit_spec("bucket", "all");
+	struct known known;
+	struct dir_page *p;
+
+	put_first(k, &spec, true);
+	kit_begin(k);
+	catalog_note_export(k->c, 0, FSID, false);
+	p = kit_page(kit_take(k, "srv/vol"), true);
+	assert_int_equal(kit_find(k, "srv/vol/a", &known), 1);
+	kit_entry(p, PAGE_CHANGED, known.object, "srv/vol/a",
+	    kit_attrs(11, 2));
+	kit_subdir(p, "srv/vol/sub");
+	catalog_put_page(k->c, p);
+	p = kit_page(kit_take(k, "srv/vol/sub"), true);
+	kit_subdir(p, "srv/vol/sub/deep");
+	p->unchanged = 1;
+	catalog_put_page(k->c, p);
+	p = kit_page(kit_take(k, "srv/vol/sub/deep"), true);
+	p->unchanged = 1;
+	catalog_put_page(k->c, p);
+	kit_settle(k, 1, OUTCOME_GONE);
+	kit_flush(k, 1000);
+	check_plan(k, "", MIRROR_OPEN, 0, 0);
+	kit_end(k, RUN_COMPLETE);
+	/* The target holds the version before it: next time it goes. */
+	kit_begin(k);
+	catalog_note_export(k->c, 0, FSID, false);
+	p = kit_page(kit_take(k, "srv/vol"), true);
+	kit_subdir(p, "srv/vol/sub");
+	catalog_put_page(k->c, p);
+	p = kit_page(kit_take(k, "srv/vol/sub"), true);
+	kit_subdir(p, "srv/vol/sub/deep");
+	catalog_put_page(k->c, p);
+	catalog_put_page(k->c, kit_page(kit_take(k, "srv/vol/sub/deep"),
+	    true));
+	kit_flush(k, 1000);
+	check_plan(k, " srv/vol/a", MIRROR_OPEN, 0, 0);
+	kit_end(k, RUN_COMPLETE);
+}
+
+/* --- keys of two servers --- */
+
+static const struct run_export twins[] = {
+	{ "one", "vol", "one/vol", "one/vol" },
+	{ "two", "vol", "two/vol", "two/vol" },
+};
+
+static void
+key_of_another_export(void **state)
+{
+	struct kit *k = *state;
+	struct run_spec spec = kit_spec("bucket", "all");
+	struct dir_batch *b;
+
+	spec.server_as_prefix = false;
+	spec.exports = twins;
+	spec.export_count = 2;
+	kit_open(k);
+	for (int run = 0; run < 2; run++) {
+		kit_begin_spec(k, &spec);
+		catalog_note_export(k->c, 0, FSID, false);
+		catalog_note_export(k->c, 1, FSID, false);
+		b = kit_dirs(k, 2);
+		for (size_t i = 0; i < b->count; i++) {
+			struct dir_page *p = kit_page(b->v[i].dir, true);
+			AUTOFREE char *same = xasprintf("%s/same",
+			    b->v[i].path);
+			AUTOFREE char *only = xasprintf("%s/only%zu",
+			    b->v[i].path, i);
+
+			if (run == 0) {
+				kit_entry(p, PAGE_NEW, 0, same,
+				    kit_attrs(1, 1));
+				kit_entry(p, PAGE_NEW, 0, only,
+				    kit_attrs(1, 1));
+			} else if (i == 0) {
+				gone(k, p, same);
+				gone(k, p, only);
+			}
+			catalog_put_page(k->c, p);
+		}
+		dir_batch_free(&b);
+		if (run == 0) {
+			kit_settle(k, 9, OUTCOME_MOVED);
+			kit_end(k, RUN_COMPLETE);
+		}
+	}
+	kit_flush(k, 1000);
+	check_plan(k, " one/vol/only0", MIRROR_OPEN, 0, 1);
+	kit_end(k, RUN_COMPLETE);
+}
+
+/* --- when there is no plan --- */
+
+static void
+refused(struct kit *k)
+{
+	struct mirror_plan plan;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(catalog_mirror_plan(k->c, k->reader, &plan, &err),
+	    -1);
+	assert_int_equal(err.kind, ERR_USAGE);
+}
+
+static void
+no_plan(void **state)
+{
+	struct kit *k = *state;
+	struct run_spec spec = kit_spec("bucket", "all");
+
+	put_first(k, &spec, true);
+	kit_begin(k);
+	refused(k);			/* the root is still to be read */
+	kit_end(k, RUN_FAILED);
+	spec.retry_failed = true;
+	kit_begin_spec(k, &spec);
+	refused(k);
+	kit_end(k, RUN_COMPLETE);
+	spec.retry_failed = false;
+	spec.no_backlog = true;
+	spec.op = OP_DEL;
+	kit_begin_spec(k, &spec);
+	refused(k);
+	kit_end(k, RUN_COMPLETE);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, kit_setup, kit_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(gone_is_planned),
+		T(deletions_are_outside_the_sum),
+		T(empty_root),
+		T(other_file_system),
+		T(unknown_file_system),
+		T(root_not_seen),
+		T(changes_within_a_crawl),
+		T(noted_before_the_cut),
+		T(directory_not_clean),
+		T(only_what_was_crawled),
+		T(excluded_directory_stays),
+		T(vanished_just_now),
+		T(key_of_another_export),
+		T(no_plan),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
