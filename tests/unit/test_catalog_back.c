@@ -252,6 +252,9 @@ deleted_is_not_stored(void **state)
 	struct known known;
 
 	put_all(k);
+	begin(k, OP_TEST);
+	verdict(k, "srv/vol/b", VERDICT_OK);
+	kit_end(k, RUN_COMPLETE);
 	begin(k, OP_DEL);
 	r = row(v, "srv/vol/b", ENDED_DELETED);
 	r->size = 11;
@@ -266,9 +269,10 @@ deleted_is_not_stored(void **state)
 	assert_true(k->closing.closes);
 	assert_int_equal(k->closing.totals.moved, 2);
 	check_answer(k, "SELECT state, run, version_id, stored_at, "
-	    "deleted_at IS NULL FROM objects WHERE path = 'srv/vol/b'",
-	    "deleted|2|marker-1|NULL|0");
-	check_answer(k, "SELECT deleted FROM runs WHERE run = 2", "2");
+	    "deleted_at IS NULL, verdict FROM objects "
+	    "WHERE path = 'srv/vol/b'",
+	    "deleted|3|marker-1|NULL|0|NULL");
+	check_answer(k, "SELECT deleted FROM runs WHERE run = 3", "2");
 }
 
 static void
@@ -552,6 +556,42 @@ longest_unverified_first(void **state)
 	kit_end(k, RUN_COMPLETE);
 }
 
+/* Of a file that changed, only what the target holds now. */
+static void
+samples_of_changed(void **state)
+{
+	struct kit *k = *state;
+	struct run_spec spec = kit_spec("bucket", "all");
+	struct sample_cursor c = { .last = 0 };
+	struct known known;
+	struct dir_page *p;
+	struct stored s;
+
+	put_all(k);
+	begin(k, OP_TEST);
+	verdict(k, "srv/vol/b", VERDICT_CORRUPT);
+	kit_end(k, RUN_COMPLETE);
+	kit_begin_spec(k, &spec);
+	p = kit_page(kit_take(k, "srv/vol"), true);
+	for (const char *name = "abc"; *name != '\0'; name++) {
+		AUTOFREE char *path = xasprintf("srv/vol/%c", *name);
+
+		assert_int_equal(kit_find(k, path, &known), 1);
+		kit_entry(p, PAGE_CHANGED, known.object, path,
+		    kit_attrs(50, 2));
+	}
+	catalog_put_page(k->c, p);
+	kit_settle(k, 1, OUTCOME_MOVED);
+	kit_settle(k, 1, OUTCOME_FAILED);
+	kit_flush(k, 1000);
+	check_pages(k, "", 2, "bcdefghia", &c);
+	assert_int_equal(find(k, "srv/vol/b", &s), 1);
+	assert_int_equal(s.attrs.size, 11);
+	assert_int_equal(s.verdict, VERDICT_NONE);
+	stored_release(&s);
+	kit_end(k, RUN_INTERRUPTED);
+}
+
 /* --- keys without the server --- */
 
 static const struct run_export two_exports[] = {
@@ -679,6 +719,7 @@ main(void)
 		T(stored_tells_all),
 		T(pages_of_stored),
 		T(longest_unverified_first),
+		T(samples_of_changed),
 		T(keys_without_server),
 		T(splits_are_even),
 	};
