@@ -31,6 +31,7 @@ struct s3_op {
 	const char *method;
 	enum s3_xml_kind xml;	/* of a good answer, or S3_NO_XML */
 	bool	 of_bucket;	/* it names no object */
+	bool	 counted;	/* nothing may be sent again unknown to us */
 	bool	 whole_object;	/* it makes an object: class, encryption */
 	bool	 needs_etag;	/* a good answer has one */
 };

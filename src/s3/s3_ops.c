@@ -14,7 +14,8 @@ static const struct s3_op op_bucket = { .name = "bucket", .method = "HEAD",
 static const struct s3_op op_get = { .name = "get", .method = "GET",
     .xml = S3_NO_XML, .needs_etag = true };
 static const struct s3_op op_create = { .name = "create upload",
-    .method = "POST", .xml = S3_XML_CREATE, .whole_object = true };
+    .method = "POST", .xml = S3_XML_CREATE, .whole_object = true,
+    .counted = true };
 static const struct s3_op op_part = { .name = "put part", .method = "PUT",
     .xml = S3_NO_XML, .needs_etag = true };
 static const struct s3_op op_complete = { .name = "complete upload",

@@ -333,6 +333,10 @@ s3_slot_start(struct s3_slot *t, struct s3_request *r, struct err *err)
 	if (t->easy == NULL)
 		return err_set(err, ERR_RESOURCE, 0, "curl: no handle");
 	set_mode(t, r);
+	/* Over a kept connection that ends without an answer, curl sends once
+	 * more by itself. */
+	curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT,
+	    r->op->counted ? 1L : 0L);
 	curl_easy_setopt(t->easy, CURLOPT_URL, t->head.data);
 	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->nodes);
 	if (curl_multi_add_handle(s->multi, t->easy) != CURLM_OK)

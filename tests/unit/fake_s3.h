@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "crypto/crypto.h"
 
 #define FAKE_MAX	128	/* objects, connections */
@@ -54,6 +55,8 @@ struct fake_s3 {
 		/* What it is told: */
 		bool	 held;		/* PUTs wait until it is false */
 		unsigned wrong_etags;	/* of the next PUTs */
+		bool	 swallow;	/* the answer of the next create */
+		char	*orphan;	/* key of the upload that it made */
 		void	 (*on_put)(void *arg, unsigned count);
 		void	*arg;
 	} locked;
@@ -200,6 +203,12 @@ fake_post_locked(struct fake_request *r)
 	unsigned n = 0;
 	char xml[200];
 
+	if (r->f->locked.swallow) {
+		r->f->locked.swallow = false;
+		r->f->locked.orphan = xstrdup(r->key);
+		shutdown(r->fd, SHUT_RDWR);
+		return;
+	}
 	if (strstr(r->query, "uploadId=") == NULL) {
 		r->f->locked.creates++;
 		fake_drop_locked(u);
@@ -267,6 +276,38 @@ fake_head_locked(struct fake_request *r)
 }
 
 static void
+fake_list_locked(struct fake_request *r)
+{
+	const char *key = r->f->locked.orphan;
+	char when[32];
+	struct buf b;
+
+	clock_iso8601(clock_wall_ns() / 1000000000, when);
+	buf_init(&b, MIB);
+	buf_addstr(&b, "<ListMultipartUploadsResult>"
+	    "<IsTruncated>false</IsTruncated>");
+	if (key != NULL)
+		buf_addf(&b, "<Upload><Key>%s</Key><UploadId>orphan</UploadId>"
+		    "<Initiated>%s</Initiated></Upload>", key, when);
+	buf_addstr(&b, "</ListMultipartUploadsResult>");
+	fake_answer(r->fd, "200 OK", "", b.data);
+	buf_release(&b);
+}
+
+static void
+fake_abort_locked(struct fake_request *r)
+{
+	r->f->locked.aborts++;
+	if (strstr(r->query, "orphan") == NULL) {
+		fake_drop_locked(&r->f->locked.upload);
+	} else {
+		free(r->f->locked.orphan);
+		r->f->locked.orphan = NULL;
+	}
+	fake_answer(r->fd, "204 Gone", "", "");
+}
+
+static void
 fake_handle(struct fake_request *r)
 {
 	struct fake_s3 *f = r->f;
@@ -282,9 +323,10 @@ fake_handle(struct fake_request *r)
 	} else if (strcmp(r->method, "HEAD") == 0) {
 		fake_head_locked(r);
 	} else if (strcmp(r->method, "DELETE") == 0) {
-		f->locked.aborts++;
-		fake_drop_locked(&f->locked.upload);
-		fake_answer(r->fd, "204 Gone", "", "");
+		fake_abort_locked(r);
+	} else if (strncmp(r->query, "uploads", 7) == 0 ||
+	    strstr(r->query, "&uploads") != NULL) {
+		fake_list_locked(r);
 	} else {
 		fake_answer(r->fd, "400 Unknown", "", "");
 	}
@@ -329,9 +371,11 @@ fake_connection(void *arg)
 	char *query;
 
 	while (fake_read(r)) {
-		if (sscanf(r->in.data, "%7s /bkt/%500s", r->method, r->key) !=
+		if (sscanf(r->in.data, "%7s /bkt%500s", r->method, r->key) !=
 		    2)
 			break;
+		if (r->key[0] == '/')
+			memmove(r->key, r->key + 1, strlen(r->key));
 		query = strchr(r->key, '?');
 		r->query = query == NULL ? "" : query + 1;
 		if (query != NULL)
@@ -403,6 +447,7 @@ fake_stop(struct fake_s3 *f)
 		buf_release(&f->locked.objects[i].meta);
 	}
 	fake_drop_locked(&f->locked.upload);
+	free(f->locked.orphan);
 	pthread_mutex_destroy(&f->lock);
 	pthread_cond_destroy(&f->changed);
 }

@@ -123,11 +123,39 @@ test_corrupt(void **state UNUSED)
 	teardown(x);
 }
 
+/* An upload is made, but the connection, one that was kept, ends without an
+ * answer: what nobody knows is aborted. */
+static void
+test_create_unanswered(void **state UNUSED)
+{
+	struct fixture *x = setup();
+
+	x->c.workers = 1;
+	write_file(x, 0, 100, 7);
+	begin(x);
+	engine_give(x->e, new_lease(x, 1));
+	finish(x, 1);
+	forget(x);
+	pthread_mutex_lock(&x->f.lock);
+	x->f.locked.swallow = true;
+	pthread_mutex_unlock(&x->f.lock);
+	write_file(x, 0, 3 * PART, 7);
+	engine_give(x->e, new_lease(x, 1));
+	finish(x, 1);
+	end_engine(x);
+	assert_stored(x, 0);
+	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
+	assert_int_equal(x->f.locked.aborts, 1);
+	assert_null(x->f.locked.orphan);
+	teardown(x);
+}
+
 /* Open leases of a run that died: what arrived is not sent again. */
 static void
 test_settle(void **state UNUSED)
 {
 	struct fixture *x = setup();
+	struct fake_object *o;
 	struct lease *l;
 
 	write_file(x, 0, 100, 7);
@@ -136,8 +164,9 @@ test_settle(void **state UNUSED)
 	move(x, new_lease(x, 3));
 	forget(x);
 	/* Of another content, though size and time are the same. */
-	x->f.locked.objects[0].data.data[0]++;
-	memset(x->f.locked.objects[0].etag, '0', 32);
+	o = fake_find_locked(&x->f, "s/f0");
+	o->data.data[0]++;
+	memset(o->etag, '0', 32);
 	l = new_lease(x, 3);
 	for (unsigned i = 0; i < 3; i++)
 		l->items[i].flags = ITEM_SETTLE;
@@ -376,6 +405,7 @@ main(void)
 		cmocka_unit_test(test_changed_while_read),
 		cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_corrupt),
+		cmocka_unit_test(test_create_unanswered),
 		cmocka_unit_test(test_settle),
 		cmocka_unit_test(test_compare),
 		cmocka_unit_test(test_settle_corrupt),
