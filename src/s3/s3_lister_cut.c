@@ -133,7 +133,6 @@ cut_all(struct s3_lister *l, const struct str *prefixes, size_t count)
 		if (r->bounded && s3_key_compare(key, r->last) >= 0)
 			break;
 		if (s3_key_compare(key, l->probe.after) <= 0 ||
-		    !str_starts(key, l->prefix) ||
 		    ++group % l->probe.group != 0)
 			continue;
 		if (s3_key_compare(r->seen, key) >= 0)

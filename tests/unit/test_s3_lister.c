@@ -272,6 +272,28 @@ test_even_splits(void **state)
 	assert_int_equal(r.stats.probes, 0);
 }
 
+/* A long range at its turn, and behind it more than is kept. */
+static void
+test_bounded(void **state)
+{
+	struct str splits[15];
+	struct run r = { .b.keys = keys, .b.count = KEYS, .b.page = 10,
+	    .plan.splits = splits, .plan.split_count = ARRAY_LEN(splits),
+	    .plan.ordered = true };
+
+	(void)state;
+	for (unsigned i = 0; i < KEYS; i++)
+		snprintf(keys[i], sizeof(keys[i]), "a/b/f%05u", i);
+	for (unsigned i = 0; i < ARRAY_LEN(splits); i++)
+		splits[i] = str_of(keys[1500 + 100 * i]);
+	start(&r);
+	turn(&r);
+	is_whole(&r);
+	stop(&r);
+	assert_true(r.stats.kept_max <= 32);
+	assert_true(r.stats.kept_max > 16);
+}
+
 static void
 test_error(void **state)
 {
@@ -392,6 +414,7 @@ main(void)
 		cmocka_unit_test(test_flat),
 		cmocka_unit_test(test_small),
 		cmocka_unit_test(test_even_splits),
+		cmocka_unit_test(test_bounded),
 		cmocka_unit_test(test_error),
 		cmocka_unit_test(test_poor_servers),
 		cmocka_unit_test(test_other_order),
