@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "report/exit_status.h"
 #include "report/summary.h"
+#include "run/list_splits.h"
 #include "run/plan.h"
 #include "run/run.h"
 #include "s3/s3_lister.h"
@@ -79,12 +80,17 @@ list_prefix(struct lister *l, const char *prefix)
 	struct s3_lister_plan plan = { .prefix = str_of(prefix),
 	    .ordered = true };
 	struct s3_lister *lister;
+	struct list_splits splits;
 
+	list_splits_find(&splits, l->conf, prefix);
+	plan.splits = splits.keys;
+	plan.split_count = splits.count;
 	l->done = false;
 	s3_lister_new(&lister, l->s3, &plan, on_page, on_done, l);
 	while (!l->done && !l->failed)
 		s3_wait(l->s3, NULL, 0, 1000);
 	s3_lister_free(&lister);
+	list_splits_release(&splits);
 }
 
 static void
