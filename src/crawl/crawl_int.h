@@ -12,12 +12,20 @@
 #include "crawl/crawl.h"
 #include "crawl/judge.h"
 
+/* The tree of an export, as one thread has it. */
+struct mount {
+	struct tree *tree;	/* or NULL */
+	struct err err;		/* why there is none ... */
+	uint64_t again_ms;	/* ... and when to try again */
+	unsigned tries;
+};
+
 struct crawler {
 	struct crawl *c;
 	pthread_t thread;
 	struct mailbox *in;	/* directories from the catalog */
 	struct catalog_reader *reader;
-	struct tree **trees;	/* by export */
+	struct mount *mounts;	/* by export */
 	struct pollfd *fds;
 	size_t	*fds_first;
 	struct reading *active;
@@ -60,6 +68,8 @@ struct reading {
 };
 
 /* crawler.c */
+/* Mounts it, if it must. An export that could be reached when the run began
+ * and can't now is ERR_RETRY. */
 struct tree *crawler_tree(struct crawler *, unsigned export, struct err *);
 /* Wait for descriptors and serve the trees once. */
 void	 crawler_turn(struct crawler *, int timeout_ms);

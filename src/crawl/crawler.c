@@ -15,21 +15,38 @@
 #define TREE_FDS	2
 #define OWN_FDS		2	/* the mailbox, a list */
 #define IDLE_MS		200
+#define MOUNT_BASE_MS	500
+#define MOUNT_CAP_MS	10000
 
 struct tree *
 crawler_tree(struct crawler *w, unsigned export, struct err *err)
 {
 	const struct crawl_config *c = &w->c->c;
+	struct mount *m = &w->mounts[export];
+	struct tree_spec spec = c->exports[export];
 
-	if (w->trees[export] != NULL)
-		return w->trees[export];
+	if (m->tree != NULL)
+		return m->tree;
 	if (c->export_errs[export].kind != ERR_NONE) {
 		*err = c->export_errs[export];
 		return NULL;
 	}
-	if (tree_open(&w->trees[export], &c->exports[export], err) == -1)
+	/* Each try may take long: not one for each directory. */
+	if (clock_mono_ms() < m->again_ms) {
+		*err = m->err;
 		return NULL;
-	return w->trees[export];
+	}
+	spec.stop = &w->c->stopping;
+	if (tree_open(&m->tree, &spec, err) == 0) {
+		m->tries = 0;
+		return m->tree;
+	}
+	if (err->kind == ERR_UNREACHABLE)
+		err->kind = ERR_RETRY;
+	m->err = *err;
+	m->again_ms = clock_mono_ms() + backoff_ms(++m->tries, MOUNT_BASE_MS,
+	    MOUNT_CAP_MS, rng_next(&w->rng));
+	return NULL;
 }
 
 void
@@ -45,11 +62,11 @@ crawler_turn(struct crawler *w, int timeout)
 		int ms;
 
 		w->fds_first[i] = count;
-		if (w->trees[i] == NULL)
+		if (w->mounts[i].tree == NULL)
 			continue;
-		count += (size_t)tree_fds(w->trees[i], w->fds + count,
+		count += (size_t)tree_fds(w->mounts[i].tree, w->fds + count,
 		    TREE_FDS);
-		ms = tree_timeout_ms(w->trees[i]);
+		ms = tree_timeout_ms(w->mounts[i].tree);
 		if (ms >= 0)
 			timeout = MIN(timeout, ms);
 	}
@@ -60,8 +77,8 @@ crawler_turn(struct crawler *w, int timeout)
 		size_t first = w->fds_first[i];
 		size_t next = i + 1 < n ? w->fds_first[i + 1] : count;
 
-		if (w->trees[i] != NULL)
-			tree_service(w->trees[i], w->fds + first,
+		if (w->mounts[i].tree != NULL)
+			tree_service(w->mounts[i].tree, w->fds + first,
 			    count == 0 ? 0 : (int)(next - first));
 	}
 }
@@ -141,7 +158,7 @@ crawler_init(struct crawler *w, struct crawl *c, struct err *err)
 
 	w->c = c;
 	w->in = mailbox_new(0);
-	w->trees = xcalloc(n, sizeof(*w->trees));
+	w->mounts = xcalloc(n, sizeof(*w->mounts));
 	w->fds = xcalloc(OWN_FDS + n * TREE_FDS, sizeof(*w->fds));
 	w->fds_first = xcalloc(n, sizeof(*w->fds_first));
 	random_bytes(&seed, sizeof(seed));
@@ -156,7 +173,7 @@ crawler_release(struct crawler *w)
 	struct mail *m, *next;
 
 	for (size_t i = 0; i < w->c->c.export_count; i++)
-		tree_free(&w->trees[i]);
+		tree_free(&w->mounts[i].tree);
 	while (w->active != NULL) {
 		struct reading *r = w->active;
 
@@ -172,7 +189,7 @@ crawler_release(struct crawler *w)
 	}
 	mailbox_free(&w->in);
 	catalog_reader_close(&w->reader);
-	free(w->trees);
+	free(w->mounts);
 	free(w->fds);
 	free(w->fds_first);
 	close_fd(&w->list_fd);

@@ -290,7 +290,7 @@ lister_release(struct lister *l)
 	struct wanted *next;
 
 	for (size_t i = 0; i < l->w->c->c.export_count; i++)
-		tree_free(&l->w->trees[i]);
+		tree_free(&l->w->mounts[i].tree);
 	for (struct wanted *n = l->waiting; n != NULL; n = next) {
 		next = n->next;
 		wanted_free(n);

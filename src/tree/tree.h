@@ -45,12 +45,14 @@ struct tree_spec {
 	uint32_t gid;
 	bool	 follow_links;	/* paths may go through symlinks, and end in
 				   one, inside the export */
-	unsigned timeout_ms;	/* limit of one call, and of each step of
-				   open; 0: 30 s */
+	unsigned timeout_ms;	/* limit of one call, and of open as a whole;
+				   0: 30 s */
+	const _Atomic bool *stop; /* or NULL; true ends open soon */
 };
 
-/* Connect and mount; waits (bounded by timeout_ms a step). The spec's strings
- * are copied. */
+/* Connect and mount; waits (bounded by timeout_ms, and by that of the resolver
+ * of names). The spec's strings are copied; stop is not looked at later.
+ * ERR_STOPPED if it was true. */
 int	 tree_open(struct tree **, const struct tree_spec *, struct err *)
 	    MUST_USE;
 void	 tree_free(struct tree **);

@@ -180,6 +180,14 @@ fail_connection(struct nfs *nfs)
 	    RETRY_BASE_MS, RETRY_CAP_MS, rng_next(&nfs->rng));
 }
 
+void
+tnfs_give_up(struct nfs *nfs, enum err_kind kind, const char *text)
+{
+	mark_broken(nfs, kind, text);
+	fail_connection(nfs);
+	tnfs_run_failed(nfs);
+}
+
 static void
 on_port(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 {
@@ -476,6 +484,7 @@ tree_nfs_open(struct tree **ret_tree, const struct tree_spec *spec,
 	nfs->gid = spec->gid;
 	nfs->timeout_ms = spec->timeout_ms == 0 ? 30000 : spec->timeout_ms;
 	nfs->opening = true;
+	nfs->stop = spec->stop;
 	rng_seed(&nfs->rng, clock_mono_ns() ^ (uintptr_t)nfs);
 	TAILQ_INIT(&nfs->waiting);
 	TAILQ_INIT(&nfs->sent);
@@ -485,6 +494,7 @@ tree_nfs_open(struct tree **ret_tree, const struct tree_spec *spec,
 		return -1;
 	}
 	nfs->opening = false;
+	nfs->stop = NULL;
 	*ret_tree = &nfs->tree;
 	return 0;
 }

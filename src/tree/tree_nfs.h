@@ -129,6 +129,9 @@ struct nfs {
 	int	 program;
 	int	 program_version;
 	unsigned port;		/* 0: ask rpcbind */
+	/* while it is opened */
+	const _Atomic bool *stop;	/* or NULL */
+	uint64_t open_end_ms;		/* of the attempt at hand */
 	/* the connection */
 	struct rpc_context *rpc;
 	enum nfs_state state;
@@ -163,6 +166,8 @@ int	 tnfs_timeout(const struct nfs *);
 void	 tnfs_connect(struct nfs *, int program, int version, unsigned port);
 /* Take the connection down; what is outstanding fails. */
 void	 tnfs_disconnect(struct nfs *, enum err_kind, const char *text);
+/* While opening: end the call that is waited for. */
+void	 tnfs_give_up(struct nfs *, enum err_kind, const char *text);
 /* Give the calls that failed their callbacks. */
 void	 tnfs_run_failed(struct nfs *);
 

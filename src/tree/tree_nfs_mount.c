@@ -3,12 +3,17 @@
  * export (v4), ask for the limits. The only code of the tree that waits.
  */
 #include <netdb.h>
+#include <stdatomic.h>
 
 #include "tree/tree_nfs.h"
 
 #include <nfsc/libnfs-raw-mount.h>
 #include <nfsc/libnfs-raw-nfs.h>
 #include <nfsc/libnfs-raw-nfs4.h>
+
+#include "base/clock.h"
+
+#define STOP_LOOK_MS	100	/* how often stop is looked at */
 
 /* A call that is waited for. */
 struct wait {
@@ -34,7 +39,34 @@ on_done(struct nfs_call *call, const struct nfs_reply *reply,
 	}
 }
 
-/* Ends: the call has a limit, and so has the connection. */
+static void
+check_end(struct nfs *nfs)
+{
+	char text[80];
+
+	if (nfs->stop != NULL && atomic_load(nfs->stop)) {
+		tnfs_give_up(nfs, ERR_STOPPED, "stopped");
+	} else if (clock_mono_ms() >= nfs->open_end_ms) {
+		snprintf(text, sizeof(text), "port %u: no answer in time",
+		    nfs->asked_port == 0 ? nfs->port : nfs->asked_port);
+		tnfs_give_up(nfs, ERR_UNREACHABLE, text);
+	}
+}
+
+static int
+wait_ms(const struct nfs *nfs)
+{
+	uint64_t now = clock_mono_ms();
+	int timeout = tnfs_timeout(nfs);
+	int left = nfs->open_end_ms <= now ? 0 :
+	    (int)MIN(nfs->open_end_ms - now, (uint64_t)60000);
+
+	if (nfs->stop != NULL)
+		left = MIN(left, STOP_LOOK_MS);
+	return timeout < 0 ? left : MIN(timeout, left);
+}
+
+/* Ends: the attempt has a limit. */
 static int
 wait_for(struct nfs *nfs, struct wait *w, enum nfs_proc proc,
     struct err *err)
@@ -47,8 +79,10 @@ wait_for(struct nfs *nfs, struct wait *w, enum nfs_proc proc,
 		struct pollfd fd;
 		int n = tnfs_fds(nfs, &fd, 1);
 
-		poll(&fd, (nfds_t)n, tnfs_timeout(nfs));
+		poll(&fd, (nfds_t)n, wait_ms(nfs));
 		tnfs_service(nfs, NULL, 0);
+		if (!w->done)
+			check_end(nfs);
 	}
 	if (!w->failed)
 		return 0;
@@ -168,18 +202,36 @@ mount_version(struct nfs *nfs, const struct tree_spec *spec, int version,
 	return r;
 }
 
+/* A part of the time that is left: other attempts have the rest. */
+static void
+set_limit(struct nfs *nfs, uint64_t end_ms, unsigned attempts)
+{
+	uint64_t now = clock_mono_ms();
+
+	nfs->open_end_ms = end_ms <= now ? now :
+	    now + (end_ms - now) / attempts;
+}
+
 static int
-mount_address(struct nfs *nfs, const struct tree_spec *spec, struct err *err)
+mount_address(struct nfs *nfs, const struct tree_spec *spec, uint64_t end_ms,
+    unsigned addresses, struct err *err)
 {
 	struct err err3 = ERR_INIT;
 
-	if (spec->nfs_version != 0)
+	if (spec->nfs_version != 0) {
+		set_limit(nfs, end_ms, addresses);
 		return mount_version(nfs, spec, (int)spec->nfs_version, err);
-	if (mount_version(nfs, spec, 3, &err3) == 0 ||
-	    mount_version(nfs, spec, 4, err) == 0)
+	}
+	set_limit(nfs, end_ms, addresses * 2);
+	if (mount_version(nfs, spec, 3, &err3) == 0)
 		return 0;
+	if (err3.kind != ERR_STOPPED) {
+		set_limit(nfs, end_ms, addresses * 2 - 1);
+		if (mount_version(nfs, spec, 4, err) == 0)
+			return 0;
+	}
 	/* Denied says more than a second protocol that isn't there. */
-	if (err3.kind == ERR_DENIED)
+	if (err3.kind == ERR_DENIED || err3.kind == ERR_STOPPED)
 		*err = err3;
 	else
 		err_wrap(err, "NFSv3: %.90s; NFSv4", err3.msg);
@@ -191,6 +243,8 @@ tnfs_mount(struct nfs *nfs, const struct tree_spec *spec, struct err *err)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 	struct addrinfo *list = NULL;
+	uint64_t end_ms = clock_mono_ms() + nfs->timeout_ms;
+	unsigned left = 0;
 	int r = getaddrinfo(nfs->server, NULL, &hints, &list);
 
 	if (r != 0)
@@ -198,6 +252,8 @@ tnfs_mount(struct nfs *nfs, const struct tree_spec *spec, struct err *err)
 		    "%s: cannot resolve the name: %s", nfs->server,
 		    gai_strerror(r));
 	r = -1;
+	for (const struct addrinfo *ai = list; ai != NULL; ai = ai->ai_next)
+		left++;
 	for (const struct addrinfo *ai = list; ai != NULL; ai = ai->ai_next) {
 		char text[64];
 
@@ -206,7 +262,8 @@ tnfs_mount(struct nfs *nfs, const struct tree_spec *spec, struct err *err)
 			continue;
 		free(nfs->address);
 		nfs->address = xstrdup(text);
-		r = mount_address(nfs, spec, err);
+		r = mount_address(nfs, spec, end_ms, left, err);
+		left = MAX(left - 1, 1U);
 		if (r == 0 || err->kind != ERR_UNREACHABLE)
 			break;
 	}

@@ -13,8 +13,11 @@ struct noted_mail {
 struct tree *
 worker_tree(struct worker *w, unsigned export, struct err *err)
 {
+	struct tree_spec spec = w->e->c.exports[export];
+
+	spec.stop = &w->e->stopping;
 	if (w->trees[export] == NULL &&
-	    tree_open(&w->trees[export], &w->e->c.exports[export], err) == -1)
+	    tree_open(&w->trees[export], &spec, err) == -1)
 		return NULL;
 	return w->trees[export];
 }
