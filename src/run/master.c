@@ -15,6 +15,9 @@
 #define STOP_LIMIT_MS	5000	/* what is on the way may end in this time */
 #define ITEMS_PER_SLOT	4	/* items at hand for each request slot */
 
+/* Signals are the process's, and so is the descriptor. */
+static int signals_fd = -1;
+
 int
 master_signals(struct err *err)
 {
@@ -30,7 +33,27 @@ master_signals(struct err *err)
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd == -1)
 		return err_errno(err, ERR_RESOURCE, errno, "signalfd");
+	signals_fd = fd;
 	return fd;
+}
+
+bool
+master_interrupted(void)
+{
+	struct pollfd fd = { .fd = signals_fd, .events = POLLIN };
+
+	return poll(&fd, 1, 0) == 1;
+}
+
+bool
+master_take_signal(struct master *m)
+{
+	struct signalfd_siginfo si;
+
+	if (read(m->signals, &si, sizeof(si)) != (ssize_t)sizeof(si))
+		return false;
+	m->stop_signal = (int)si.ssi_signo;
+	return true;
 }
 
 static void
@@ -45,13 +68,10 @@ stop(struct master *m, uint64_t limit_ms)
 static void
 read_signals(struct master *m)
 {
-	struct signalfd_siginfo si;
+	/* A second one does not wait for what is on the way. */
+	bool again = m->stop_signal != 0;
 
-	while (read(m->signals, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
-		/* A second one does not wait for what is on the way. */
-		bool again = m->stop_signal != 0;
-
-		m->stop_signal = (int)si.ssi_signo;
+	for (; master_take_signal(m); again = true) {
 		log_event(LOG_WARN, "stopping", "%s", again ?
 		    "at once" : "what is on the way may end within 5 s");
 		stop(m, again ? 0 : STOP_LIMIT_MS);

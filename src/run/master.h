@@ -35,8 +35,13 @@ struct master {
 };
 
 /* Block the signals that stop a run; they arrive at the descriptor. Before
- * any thread starts. */
+ * any thread starts, and once for the process. */
 int	 master_signals(struct err *) MUST_USE;
+/* One has arrived and waits to be read. For those who wait for a server while
+ * no master_loop runs; they end with ERR_STOPPED. */
+bool	 master_interrupted(void);
+/* Read it into stop_signal; false if there is none. */
+bool	 master_take_signal(struct master *);
 
 /* Go until everything is moved, or until it must stop. On return the threads
  * of crawl and engine have ended and all they said is with the catalog. */

@@ -1,11 +1,16 @@
 #include "run/plan.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "model/filter.h"
 #include "model/key.h"
+#include "run/master.h"
 
 #define START_LIMIT_MS	30000	/* no answer at start for so long: give up */
+#define TURN_MS		200	/* how often signals are looked at */
 
 void
 plan_release(struct run_plan *p)
@@ -180,7 +185,7 @@ plan_check_s3(const struct conf *c, struct err *err)
 	if (s3_new(&s3, &sc, err) == -1)
 		return -1;
 	s3_bucket(s3, answered, &a);
-	while (!a.done) {
+	while (!a.done && !master_interrupted()) {
 		uint64_t waited = clock_mono_ms() - start;
 
 		if (waited > START_LIMIT_MS + 1000)
@@ -191,9 +196,12 @@ plan_check_s3(const struct conf *c, struct err *err)
 			    "waiting up to %d s", sc.endpoints[0],
 			    START_LIMIT_MS / 1000);
 		}
-		s3_wait(s3, NULL, 0, 500);
+		s3_wait(s3, NULL, 0, TURN_MS);
 	}
-	if (!a.done) {
+	if (!a.done && master_interrupted()) {
+		a.done = true;
+		err_set(&a.err, ERR_STOPPED, 0, "interrupted");
+	} else if (!a.done) {
 		a.done = true;
 		err_set(&a.err, ERR_UNREACHABLE, 0, "no answer for %d s",
 		    START_LIMIT_MS / 1000);
@@ -209,21 +217,95 @@ plan_check_s3(const struct conf *c, struct err *err)
 	return err_wrap(err, "S3 %s, bucket %s", sc.endpoints[0], sc.bucket);
 }
 
+/* --- exports --- */
+
+struct attempt {
+	struct mail mail;
+	struct mailbox *done;	/* gets the mail */
+	pthread_t thread;
+	bool	 started;
+	struct tree_spec spec;
+	struct err *err;
+};
+
+static void *
+attempt_main(void *arg)
+{
+	struct attempt *a = arg;
+	struct tree *t = NULL;
+
+	if (tree_open(&t, &a->spec, a->err) == 0)
+		tree_free(&t);
+	if (!mailbox_put(a->done, &a->mail))
+		abort();	/* it is closed by nobody */
+	return NULL;
+}
+
+static size_t
+count_mail(struct mail *m)
+{
+	size_t n = 0;
+
+	for (; m != NULL; m = m->next)
+		n++;
+	return n;
+}
+
+/* All at once, so that they have one limit. */
+static void
+try_exports(struct run_plan *p)
+{
+	struct attempt *v = xcalloc(p->count, sizeof(*v));
+	struct mailbox *done = mailbox_new(0);
+	uint64_t end_ms = clock_mono_ms() + START_LIMIT_MS;
+	_Atomic bool stop = false;
+	size_t left = 0;
+
+	for (size_t i = 0; i < p->count; i++) {
+		v[i].done = done;
+		v[i].err = &p->errs[i];
+		v[i].spec = p->specs[i];
+		v[i].spec.stop = &stop;
+		v[i].spec.timeout_ms = p->specs[i].timeout_ms == 0 ?
+		    START_LIMIT_MS : MIN(p->specs[i].timeout_ms,
+		    (unsigned)START_LIMIT_MS);
+		v[i].started = pthread_create(&v[i].thread, NULL,
+		    attempt_main, &v[i]) == 0;
+		if (v[i].started)
+			left++;
+		else
+			err_set(v[i].err, ERR_RESOURCE, 0,
+			    "no thread to mount it");
+	}
+	while (left > 0) {
+		left -= count_mail(mailbox_wait(done, TURN_MS));
+		if (clock_mono_ms() > end_ms + TURN_MS || master_interrupted())
+			atomic_store(&stop, true);
+	}
+	for (size_t i = 0; i < p->count; i++)
+		if (v[i].started)
+			pthread_join(v[i].thread, NULL);
+	mailbox_free(&done);
+	free(v);
+}
+
 int
 plan_check_exports(struct run_plan *p, struct err *err)
 {
 	size_t bad = 0;
 
+	try_exports(p);
+	if (master_interrupted())
+		return err_set(err, ERR_STOPPED, 0, "interrupted");
 	for (size_t i = 0; i < p->count; i++) {
-		struct tree *t = NULL;
-
-		if (tree_open(&t, &p->specs[i], &p->errs[i]) == -1) {
-			bad++;
-			log_event(LOG_ERROR, "export", "%s: %s", p->roots[i],
-			    p->errs[i].msg);
+		if (p->errs[i].kind == ERR_NONE)
 			continue;
-		}
-		tree_free(&t);
+		if (p->errs[i].kind == ERR_STOPPED)
+			err_set(&p->errs[i], ERR_UNREACHABLE, 0,
+			    "no answer for %d s", START_LIMIT_MS / 1000);
+		bad++;
+		log_event(LOG_ERROR, "export", "%s: %s", p->roots[i],
+		    p->errs[i].msg);
 	}
 	if (bad < p->count)
 		return 0;

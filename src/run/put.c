@@ -198,6 +198,10 @@ finish(struct master *m, uint64_t start_ms, struct err *err)
 	memset(&closing, 0, sizeof(closing));
 	if (end == RUN_COMPLETE && !m->job->dryrun)
 		leftovers_abort(m->conf, m->catalog);
+	if (end == RUN_COMPLETE && master_take_signal(m)) {
+		end = RUN_INTERRUPTED;
+		s.interrupted = true;
+	}
 	if (catalog_end_run(m->catalog, end, m->failed ? m->err.msg : "",
 	    &closing, err) == -1 && !m->failed) {
 		m->failed = true;
@@ -271,6 +275,9 @@ run_put(const struct conf *conf, const struct job *job)
 			log_event(LOG_WARN, "catalog", "the run's end could "
 			    "not be recorded");
 		status = summary_error(job, &err);
+		if (master_take_signal(&m))
+			status = m.stop_signal == SIGINT ? EXIT_INTERRUPTED :
+			    EXIT_TERMINATED;
 	}
 	catalog_close(&m.catalog);
 	drop_mail(m.in);
