@@ -1,0 +1,422 @@
+/*
+ * fetching.c: one object on its way, from the item to its outcome.
+ */
+#include "xfer/fetch_int.h"
+
+#define CHANGES_MAX	4	/* times an object may be another */
+#define TRIES_MAX	2	/* readings that may prove wrong */
+
+static void
+end(struct fetching *t, enum outcome outcome)
+{
+	struct fetch_item *it = t->item;
+
+	it->outcome = outcome;
+	it->mail.type = MAIL_FETCHED;
+	it->proof = outcome == OUTCOME_MOVED || outcome == OUTCOME_UNCHANGED ?
+	    t->claim.proof : PROOF_NONE;
+	if (it->only_check && outcome == OUTCOME_MOVED)
+		it->proof = PROOF_NONE;
+	t->phase = FETCH_ENDED;
+	t->item = NULL;
+	if (!mailbox_put(t->w->f->c.up, &it->mail))
+		fetch_item_free(&it);
+}
+
+void
+fetching_fail(struct fetching *t, const struct err *err)
+{
+	if (t->broken)
+		return;
+	t->broken = true;
+	t->again = false;
+	t->item->err = *err;
+}
+
+void
+fetching_s3_fault(struct fetching *t, const struct err *err)
+{
+	fetching_fail(t, err);
+	/* It is another, or shorter or longer: what is it now? */
+	if (err->kind == ERR_GONE && err->code != 404)
+		t->again = t->changes++ < CHANGES_MAX;
+}
+
+/* Everything but the item. */
+static void
+drop(struct fetching *t)
+{
+	pass_drop(t);
+	dest_abort(&t->existing, false);
+	dest_abort(&t->file, !t->no_keep);
+	free(STEAL(t->part_md5s));
+	t->no_keep = t->resumed = t->has_meta = t->asked_meta = false;
+}
+
+void
+fetching_free(struct fetching *t)
+{
+	drop(t);
+	fetch_item_free(&t->item);
+	free(t);
+}
+
+void
+fetching_begin(struct fetch_worker *w, struct fetch_item *it)
+{
+	struct fetching *t = xcalloc(1, sizeof(*t));
+
+	t->w = w;
+	t->item = it;
+	t->next = w->active;
+	w->active = t;
+	w->active_count++;
+}
+
+/* --- what is there already --- */
+
+/* The file that is there, if it may be the right one. */
+static void
+look(struct fetching *t)
+{
+	struct dest *d = t->w->f->c.dest;
+
+	if (d == NULL || t->item->path == NULL)
+		return;
+	/* Why it can't be opened, dest_begin will say. */
+	if (dest_existing(d, str_of(t->item->path), &t->existing,
+	    &t->existing_attrs, NULL) == 0 &&
+	    t->existing_attrs.size != t->item->size)
+		dest_abort(&t->existing, false);
+}
+
+/* A dry run: could the file be written there? */
+static int
+check_place(struct fetching *t, struct err *err)
+{
+	struct attrs a;
+
+	if (dest_look(t->w->f->c.dest, str_of(t->item->path), &a, err) == -1)
+		return err->kind == ERR_GONE ? 0 : -1;
+	if (a.kind == ENTRY_DIR)
+		return err_set(err, ERR_INVALID, 0,
+		    "a directory is where the file must be");
+	return 0;
+}
+
+/* --- passes --- */
+
+/* A whole number of parts, about as large as a range should be. */
+static uint64_t
+parts_unit(const struct fetching *t)
+{
+	uint64_t part = t->claim.part_size, range = t->w->f->c.range_size;
+
+	return part * MAX(range / part, (uint64_t)1);
+}
+
+static uint64_t
+move_unit(const struct fetching *t)
+{
+	const struct fetch_config *c = &t->w->f->c;
+	uint64_t size = t->item->size;
+
+	/* One after the other, where the whole is to be hashed and can't be
+	 * read again. */
+	if (c->whole_md5 || (t->file == NULL && t->claim.part_size == 0))
+		return size;
+	return t->claim.part_size > 0 ? parts_unit(t) : c->range_size;
+}
+
+static void
+pass(struct fetching *t, enum fetch_phase phase, uint64_t unit)
+{
+	bool parts = t->claim.part_size > 0;
+	bool one = unit >= t->item->size;
+
+	t->phase = phase;
+	/* Ranges out of order can't give the MD5 of the whole: that takes
+	 * another pass. */
+	pass_begin(t, unit, one && (!parts || t->w->f->c.whole_md5), parts);
+}
+
+static void
+move(struct fetching *t)
+{
+	struct fetch_config *c = &t->w->f->c;
+	struct dest_want want;
+	struct err err = ERR_INIT;
+	uint64_t unit;
+
+	if (t->item->only_check) {
+		if (check_place(t, &err) == -1)
+			fetching_fail(t, &err);
+		else
+			end(t, OUTCOME_MOVED);
+		return;
+	}
+	unit = move_unit(t);
+	if (c->dest != NULL && t->item->path != NULL) {
+		if (t->claim.part_size == 0 && !c->whole_md5)
+			unit = c->range_size;
+		want = (struct dest_want){ .size = t->item->size,
+		    .etag = t->item->etag, .range = unit };
+		if (dest_begin(c->dest, str_of(t->item->path), &want,
+		    &t->file, &err) == -1) {
+			fetching_fail(t, &err);
+			return;
+		}
+	}
+	pass(t, FETCH_MOVE, unit);
+}
+
+static void
+back(struct fetching *t)
+{
+	pass(t, FETCH_BACK, t->claim.part_size > 0 ? parts_unit(t) :
+	    t->item->size);
+}
+
+static void
+start_passes(struct fetching *t)
+{
+	if (t->existing != NULL)
+		pass(t, FETCH_CHECK, t->claim.part_size > 0 ? parts_unit(t) :
+		    t->item->size);
+	else
+		move(t);
+}
+
+static void
+unprovable(struct fetching *t)
+{
+	struct err err;
+
+	err_set(&err, ERR_INVALID, 0, "nothing can prove it: the catalog does "
+	    "not know it, and its ETag %s says nothing of its bytes",
+	    t->item->etag);
+	t->no_keep = true;
+	fetching_fail(t, &err);
+}
+
+/* --- questions to S3 --- */
+
+static void
+on_part(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct fetching *t = arg;
+
+	t->calls--;
+	if (err != NULL) {
+		fetching_s3_fault(t, err);
+		return;
+	}
+	if (strcmp(r->etag, t->item->etag) != 0) {
+		struct err other;
+
+		err_set(&other, ERR_GONE, 0, "the object is another now");
+		fetching_s3_fault(t, &other);
+		return;
+	}
+	if (claim_answer(&t->claim, t->item, r->size, r->parts_count))
+		start_passes(t);
+	else
+		unprovable(t);
+}
+
+/* What the object is now. */
+static void
+on_head(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct fetching *t = arg;
+
+	t->calls--;
+	if (err != NULL) {
+		fetching_s3_fault(t, err);
+		t->again = false;
+		return;
+	}
+	t->item->size = r->object_size;
+	memcpy(t->item->etag, r->etag, sizeof(t->item->etag));
+	t->skip_check = false;
+	t->phase = FETCH_NEW;
+}
+
+static void
+on_meta(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct fetching *t = arg;
+
+	t->calls--;
+	if (err != NULL) {
+		fetching_s3_fault(t, err);
+		return;
+	}
+	t->asked_meta = true;
+	t->has_meta = r->has_meta;
+	t->meta = r->meta;
+	t->phase = FETCH_CLOSE;
+}
+
+static void
+head(struct fetching *t, s3_done_fn *fn)
+{
+	t->phase = FETCH_ASKING;
+	t->calls++;
+	s3_head(t->w->s3, str_of(t->item->key), fn, t);
+}
+
+/* --- the end --- */
+
+static int
+give_back(struct fetching *t, bool as_root, struct err *err)
+{
+	struct dest_meta m = {
+		.mtime_ns = t->meta.mtime_ns,
+		.mode = t->meta.mode,
+		.uid = t->meta.uid,
+		.gid = t->meta.gid,
+		.has_mtime = t->has_meta,
+		.has_mode = t->has_meta,
+		.has_owner = t->has_meta,
+	};
+
+	if (t->existing != NULL)
+		return dest_restore(t->existing, &m, as_root, err);
+	return dest_commit(t->file, &m, as_root, false, err);
+}
+
+static void
+close_up(struct fetching *t)
+{
+	const struct stored *s = &t->item->stored;
+	bool as_root = t->w->f->c.as_root;
+	struct err err = ERR_INIT;
+	bool was = t->existing != NULL;
+
+	if ((t->existing == NULL && t->file == NULL) || t->item->only_check) {
+		end(t, was ? OUTCOME_UNCHANGED : OUTCOME_MOVED);
+		return;
+	}
+	if (!t->asked_meta && t->claim.proof == PROOF_CATALOG) {
+		t->has_meta = t->asked_meta = true;
+		t->meta = (struct s3_meta){ .mtime_ns = s->attrs.mtime_ns,
+		    .mode = s->attrs.mode, .uid = s->attrs.uid,
+		    .gid = s->attrs.gid };
+	}
+	if (!t->asked_meta) {
+		head(t, on_meta);
+		return;
+	}
+	/* A root that may not give files away, as on some mounts. */
+	if (give_back(t, as_root, &err) == -1 && (!as_root ||
+	    err.kind != ERR_DENIED || give_back(t, false, &err) == -1))
+		fetching_fail(t, &err);
+	else
+		end(t, was ? OUTCOME_UNCHANGED : OUTCOME_MOVED);
+}
+
+/* The bytes are not what they must be: read them once more, then say so. */
+static void
+wrong(struct fetching *t)
+{
+	struct err err;
+
+	t->no_keep = true;
+	if (t->claim.guessed) {
+		unprovable(t);
+		return;
+	}
+	if (++t->tries < TRIES_MAX || t->resumed) {
+		drop(t);
+		t->skip_check = true;
+		t->phase = FETCH_NEW;
+		return;
+	}
+	err_set(&err, ERR_CORRUPT, 0, "its bytes give the ETag %s, %s %s",
+	    t->item->etag_computed, t->claim.has_md5 ?
+	    "which is not what the file had; S3 says" : "not", t->item->etag);
+	fetching_fail(t, &err);
+}
+
+static void
+judge(struct fetching *t)
+{
+	if (t->phase == FETCH_MOVE && !t->hash_whole && !t->hash_parts) {
+		back(t);
+		return;
+	}
+	if (claim_holds(&t->claim, t->item, t->hash_whole ? &t->whole : NULL,
+	    t->part_md5s)) {
+		t->phase = FETCH_CLOSE;
+	} else if (claim_guess(&t->claim, t->item)) {
+		if (t->phase == FETCH_CHECK)
+			start_passes(t);
+		else if (t->file != NULL)
+			back(t);
+		else
+			move(t);
+	} else if (t->phase == FETCH_CHECK) {
+		dest_abort(&t->existing, false);
+		/* The guesses begin anew. */
+		t->phase = FETCH_NEW;
+		t->skip_check = true;
+	} else {
+		wrong(t);
+	}
+}
+
+static void
+begin(struct fetching *t)
+{
+	claim_make(&t->claim, t->item, t->w->f->c.s3.sse);
+	if (!t->skip_check)
+		look(t);
+	if (t->existing == NULL && t->item->only_check) {
+		move(t);
+	} else if (t->claim.proof == PROOF_NONE) {
+		unprovable(t);
+	} else if (t->claim.ask) {
+		t->phase = FETCH_ASKING;
+		t->calls++;
+		s3_head_part(t->w->s3, str_of(t->item->key), 1, on_part, t);
+	} else {
+		start_passes(t);
+	}
+}
+
+/* Its calls have come back: begin anew, or the end. */
+static void
+mend(struct fetching *t)
+{
+	drop(t);
+	t->broken = false;
+	if (t->again) {
+		head(t, on_head);
+		return;
+	}
+	end(t, t->item->err.kind == ERR_GONE && t->item->err.code == 404 ?
+	    OUTCOME_GONE : OUTCOME_FAILED);
+}
+
+bool
+fetching_step(struct fetching *t)
+{
+	bool busy = false;
+
+	if (t->phase == FETCH_NEW && !t->broken)
+		begin(t);
+	if (!t->broken && (t->phase == FETCH_CHECK ||
+	    t->phase == FETCH_MOVE || t->phase == FETCH_BACK)) {
+		busy = pass_step(t);
+		if (!t->broken && pass_over(t)) {
+			judge(t);
+			busy = true;
+		}
+	}
+	if (!t->broken && t->phase == FETCH_CLOSE)
+		close_up(t);
+	if (t->broken && t->calls == 0 && t->phase != FETCH_ENDED)
+		mend(t);
+	return busy;
+}
