@@ -18,6 +18,10 @@ static const struct {
 	{ VERB_LIST, "LIST", "LIST [options]",
 	    "Print the keys of the configured shares that the bucket holds, "
 	    "one a line." },
+	{ VERB_GET, "GET", "GET --dest_path DIR [options]",
+	    "Bring objects back as files below DIR, each under the path that "
+	    "its key names.\nA file that is there and right is left alone. "
+	    "After a kill or Ctrl-C the same\ncommand goes on." },
 	{ VERB_STATUS, "status", "status [options]",
 	    "Show the last run: its state, what it counted, and whether it "
 	    "is going on." },
@@ -50,7 +54,7 @@ cmd_help(enum verb verb)
 	printf("usage: datamover %s\n\n%s\n\n", verbs[i].usage,
 	    verbs[i].what);
 	options_help(stdout, verb);
-	if (verb == VERB_PUT)
+	if (verb == VERB_PUT || verb == VERB_GET)
 		fputs("\nSIZE is bytes, or 64K, 1.5GiB (powers of 1024), "
 		    "10MB (of 1000).\n", stdout);
 	fputs("\nMore is in datamover(1).\n", stdout);

@@ -12,7 +12,7 @@ typedef int run_fn(const struct conf *, const struct job *);
 static int
 prepare(const struct options *o, struct conf *c, struct err *err)
 {
-	bool needs_nfs = o->job.op != OP_LIST || !o->job.all;
+	bool needs_nfs = !o->job.all;
 
 	if (conf_load(c, o->config, err) == -1 ||
 	    options_apply(o, c, err) == -1 ||
@@ -57,4 +57,10 @@ int
 cmd_list(int argc, char **argv)
 {
 	return cmd_run(VERB_LIST, run_list, argc, argv);
+}
+
+int
+cmd_get(int argc, char **argv)
+{
+	return cmd_run(VERB_GET, run_get, argc, argv);
 }

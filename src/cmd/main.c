@@ -11,7 +11,7 @@ static const struct {
 } verbs[] = {
 	{ "PUT", cmd_put, "upload files of NFS exports to the bucket" },
 	{ "LIST", cmd_list, "print the keys that the bucket holds" },
-	{ "GET", NULL, "not in this version yet" },
+	{ "GET", cmd_get, "bring objects back as files" },
 	{ "DEL", NULL, "not in this version yet" },
 	{ "TEST", NULL, "not in this version yet" },
 	{ "status", cmd_status, "show the last run" },

@@ -110,6 +110,9 @@ check_words(const struct options *o, struct err *err)
 	if (o->verb == VERB_SQL && o->word_count != 1)
 		return err_set(err, ERR_USAGE, 0, "one query is needed, "
 		    "quoted: datamover sql 'SELECT ...'");
+	if (o->verb == VERB_GET && o->job.dest_path == NULL)
+		return err_set(err, ERR_USAGE, 0, "--dest_path is needed: the "
+		    "directory that the files come back to");
 	if ((o->nfs_server == NULL) != (o->nfs_share == NULL))
 		return err_set(err, ERR_USAGE, 0,
 		    "--nfs-server and --nfs-share need each other");
@@ -157,7 +160,8 @@ options_parse(struct options *o, enum verb verb, int argc, char **argv,
 	memset(o, 0, sizeof(*o));
 	o->verb = verb;
 	o->job.op = verb == VERB_PUT ? OP_PUT :
-	    verb == VERB_LIST ? OP_LIST : OP_NONE;
+	    verb == VERB_LIST ? OP_LIST :
+	    verb == VERB_GET ? OP_GET : OP_NONE;
 	o->job.max_size = UINT64_MAX;
 	o->job.command_line = command_line(argc, argv);
 	o->words = xcalloc((size_t)argc, sizeof(*o->words));

@@ -21,7 +21,8 @@ enum verb {
 	VERB_STATUS = 4,
 	VERB_SQL = 8,
 	VERB_CHECK = 16,
-	VERB_REPORT = 32
+	VERB_REPORT = 32,
+	VERB_GET = 64
 };
 
 /* A setting that an option overrides. */

@@ -149,7 +149,8 @@ refuse(struct options *o, const struct option *opt, const char *value,
 
 #define AT(member)	.offset = offsetof(struct options, member)
 #define MOVES		VERB_PUT
-#define RUNS		(VERB_PUT | VERB_LIST)
+#define CARRIES		(VERB_PUT | VERB_GET)
+#define RUNS		(VERB_PUT | VERB_LIST | VERB_GET)
 #define LOOKS		(VERB_STATUS | VERB_SQL | VERB_REPORT)
 #define ALL		(RUNS | LOOKS | VERB_CHECK)
 
@@ -205,27 +206,29 @@ const struct option options_table[] = {
 	{ "sse", NULL, "ALGORITHM", MOVES, set_setting,
 	    .section = "s3_storage", .key = "sse", .help =
 	    "encryption by the store: AES256, aws:kms or aws:kms:KEY-ID" },
-	{ "all", NULL, NULL, VERB_LIST, set_flag, AT(job.all), .help =
+	{ "all", NULL, NULL, VERB_LIST | VERB_GET, set_flag, AT(job.all), .help =
 	    "the whole bucket, not only the configured shares" },
-	{ "dest_path", "dp", "DIR", VERB_LIST, set_text, AT(job.dest_path),
-	    .help = "write the keys to DIR/listing_object_keys" },
+	{ "dest_path", "dp", "DIR", VERB_LIST | VERB_GET, set_text,
+	    AT(job.dest_path), .help = "LIST: write the keys to "
+	    "DIR/listing_object_keys; GET: where the files come back" },
 	{ "print0", NULL, NULL, VERB_LIST, set_flag, AT(job.print0), .help =
 	    "end each key with NUL and don't escape it" },
 	{ "distributed", "dist", NULL, VERB_LIST, refuse, .help =
 	    "for a later version" },
-	{ "dryrun", "dr", NULL, MOVES, set_flag, AT(job.dryrun), .help =
-	    "crawl and read every file, upload nothing, show how fast" },
-	{ "standalone", "sa", NULL, MOVES, set_flag, AT(job.standalone),
+	{ "dryrun", "dr", NULL, CARRIES, set_flag, AT(job.dryrun), .help =
+	    "PUT: crawl and read every file, upload nothing, show how fast; "
+	    "GET: say what would be fetched" },
+	{ "standalone", "sa", NULL, CARRIES, set_flag, AT(job.standalone),
 	    .help = "this machine alone, whatever hosts are configured" },
 	{ "compaction", "com", "yes|no", MOVES, set_yes_no,
 	    .section = "general", .key = "compaction", .help =
 	    "compact the DSS targets afterwards; yes is for a later version "
 	    "where targets are configured" },
-	{ "thread", "t", "N", MOVES, set_thread, .help =
+	{ "thread", "t", "N", CARRIES, set_thread, .help =
 	    "threads that move data" },
-	{ "bwlimit", NULL, "SIZE", MOVES, set_setting, .section = "general",
+	{ "bwlimit", NULL, "SIZE", CARRIES, set_setting, .section = "general",
 	    .key = "bwlimit", .help = "bytes a second, such as 10M" },
-	{ "limit-memory", NULL, "SIZE", MOVES, set_setting,
+	{ "limit-memory", NULL, "SIZE", CARRIES, set_setting,
 	    .section = "general", .key = "limit_memory", .help =
 	    "memory for data on its way, such as 64M" },
 	{ "json", NULL, NULL, RUNS | VERB_STATUS | VERB_CHECK, set_flag,

@@ -11,5 +11,6 @@
  * (see datamover(1)). The settings and the job are only read. */
 int	 run_put(const struct conf *, const struct job *);
 int	 run_list(const struct conf *, const struct job *);
+int	 run_get(const struct conf *, const struct job *);
 
 #endif

@@ -1,0 +1,355 @@
+"""GET: objects come back as files, proved, or they don't come back."""
+import hashlib
+import os
+import random
+import signal
+import stat
+import time
+
+from case import MIB, limit
+from test_names import ODD, odd_tree
+
+
+def back(t):
+    path = os.path.join(t.dir, "back")
+    os.makedirs(path, exist_ok=True)
+    return path
+
+
+def get(t, *arguments, expect=0, **counts):
+    result = t.run(
+        "GET", "--dest_path", back(t), "--json", *arguments, expect=expect
+    )
+    return result.counted(**counts)
+
+
+def files(root):
+    """{path below root: lstat} of what is no directory."""
+    root = os.fsencode(root)
+    found = {}
+    for directory, _, names in os.walk(root):
+        for name in names:
+            path = os.path.join(directory, name)
+            found[os.path.relpath(path, root)] = os.lstat(path)
+    return found
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def same_tree(t, metadata=True):
+    """What came back is what the export has, byte for byte."""
+    top = os.path.join(back(t), t.server) + t.share
+    want, have = files(t.tree), files(top)
+    assert set(want) == set(have), (
+        sorted(set(want) ^ set(have))[:10],
+        len(want),
+        len(have),
+    )
+    for name, status in want.items():
+        source = os.path.join(os.fsencode(t.tree), name)
+        copy = os.path.join(os.fsencode(top), name)
+        assert have[name].st_size == status.st_size, name
+        if status.st_size < 8 * MIB:
+            assert read(source) == read(copy), name
+        else:
+            a = hashlib.file_digest(open(source, "rb"), "md5").digest()
+            b = hashlib.file_digest(open(copy, "rb"), "md5").digest()
+            assert a == b, name
+        if metadata:
+            assert have[name].st_mtime_ns == status.st_mtime_ns, name
+            for field in ("st_mode", "st_uid", "st_gid"):
+                assert getattr(have[name], field) == getattr(
+                    status, field
+                ), (name, field)
+    everything = files(back(t))
+    assert len(everything) == len(have), sorted(everything)[:10]
+
+
+def gets(proxy, status=("200", "206")):
+    return [
+        r
+        for r in proxy.requests()
+        if r[0] == "GET" and r[2] in status and "list-type" not in r[1]
+        and "?" not in r[1]
+    ]
+
+
+def test_get_tree(t):
+    """A tree goes and comes back, with mode, mtime and owner; a second GET
+    fetches nothing; what differs is fetched again."""
+    t.small_files(300)
+    t.write("empty", b"")
+    t.write("old", b"x" * 5000, mtime=10**17 + 5)
+    os.chmod(t.path("old"), 0o751)
+    os.chown(t.path("old"), 1234, 4321)
+    os.chmod(t.path("d1/f1"), 0o4755)
+    t.put(moved=302)
+    proxy = t.proxy()
+    get(t, found=302, moved=302)
+    same_tree(t)
+    asked = len(gets(proxy))
+    get(t, found=302, moved=0, unchanged=302)
+    assert len(gets(proxy)) == asked
+    top = os.path.join(back(t), t.server) + t.share
+    path = os.path.join(top, "d1/f1")
+    data = bytearray(read(path))
+    data[3] ^= 1
+    with open(path, "wb") as f:
+        f.write(data)
+    os.unlink(os.path.join(top, "old"))
+    os.chmod(os.path.join(top, "empty"), 0o600)
+    os.utime(os.path.join(top, "d2/f2"), ns=(5, 5))
+    get(t, found=302, moved=2, unchanged=300)
+    same_tree(t)
+
+
+def test_get_odd_names(t):
+    """All names come back byte for byte."""
+    odd_tree(t)
+    wanted = t.wanted()
+    too_long = {k for k in wanted if len(k.encode()) > 1024}
+    t.put(failed=len(too_long), expect=1)
+    for key in too_long:
+        os.unlink(wanted[key].path)
+    get(t, moved=2 * len(ODD) - len(too_long))
+    # A path that was too long may leave nothing behind in its directory.
+    top = os.path.join(back(t), t.server) + t.share
+    assert set(files(top)) == set(files(t.tree))
+    same_tree(t)
+
+
+def test_get_without_server(t):
+    """server_as_prefix no: the key is the path."""
+    t.conf(fs_config={"server_as_prefix": "no"})
+    t.small_files(20)
+    t.put(moved=20)
+    get(t, found=20, moved=20)
+    assert len(files(back(t) + t.share)) == 20
+    get(t, unchanged=20)
+
+
+def test_get_prefix(t):
+    """--prefix takes what lies under it; --all the whole bucket."""
+    t.small_files(40)
+    t.put(moved=40)
+    t.s3.put_object(Bucket=t.bucket, Key="else/where", Body=b"abc")
+    get(t, "--prefix", t.server + t.share + "/d1/", found=10, moved=10)
+    get(t, found=40, moved=30, unchanged=10)
+    get(t, "--all", found=41, moved=1, unchanged=40)
+    assert read(os.path.join(back(t), "else/where")) == b"abc"
+    t.run("GET", "--dest_path", back(t), "--prefix", "else/", expect=2)
+
+
+def test_get_dryrun(t):
+    """--dryrun says what it would do and writes nothing."""
+    t.small_files(30)
+    t.put(moved=30)
+    runs = t.query("SELECT count(*) FROM runs")
+    get(t, "--dryrun", found=30, moved=30)
+    assert not os.listdir(back(t))
+    get(t, "--prefix", t.server + t.share + "/d1/", moved=8)
+    before = t.query("SELECT count(*) FROM runs")
+    proxy = t.proxy()
+    t.conf()
+    get(t, "--dryrun", found=30, moved=22, unchanged=8)
+    assert not gets(proxy)
+    assert before == t.query("SELECT count(*) FROM runs") != runs
+
+
+def test_get_usage(t):
+    """No destination, or none that is a directory."""
+    t.run("GET", expect=2).says("--dest_path")
+    t.run("GET", "--dest_path", "/nonexistent/x", expect=2).says("directory")
+
+
+def test_get_escape(t):
+    """Keys that would leave the destination are failed rows."""
+    bad = ["../up", "a/../../up", "/abs", "a//b", "a/./b", "x/.."]
+    for key in bad:
+        t.s3.put_object(
+            Bucket=t.bucket, Key=t.server + t.share + "/" + key, Body=b"x"
+        )
+    t.s3.put_object(Bucket=t.bucket, Key="../../../outside", Body=b"x")
+    t.s3.put_object(Bucket=t.bucket, Key="good", Body=b"x")
+    t.s3.put_object(Bucket=t.bucket, Key="marker/", Body=b"")
+    before = set(os.listdir(t.dir))
+    get(t, "--all", expect=1, found=9, moved=1, failed=7, excluded=1)
+    assert set(files(back(t))) == {b"good"}
+    assert set(os.listdir(t.dir)) - before <= {
+        *(f for f in os.listdir(t.dir) if f.startswith("catalog")), "back"}
+    rows = t.query("SELECT count(*) FROM failures")
+    assert rows[0][0] == 7, rows
+
+
+def test_get_sizes(t):
+    """Sizes around the parts; large ones by ranges."""
+    for size in (0, 1, 4095, 8 * MIB - 1, 8 * MIB, 8 * MIB + 1,
+                 64 * MIB, 64 * MIB + 1, 150 * MIB + 7):
+        t.random_file("s%d" % size, size)
+    t.put(moved=9)
+    proxy = t.proxy()
+    get(t, moved=9)
+    same_tree(t)
+    assert len(gets(proxy, ("206",))) == 2 + 3, proxy.requests()
+    get(t, unchanged=9)
+
+
+def test_get_foreign(t):
+    """Objects of other tools are proved by their ETags, and multipart ones by
+    the part size, which is asked for or guessed."""
+    prefix = t.server + t.share + "/"
+    data = os.urandom(20 * MIB + 5)
+    t.s3.put_object(Bucket=t.bucket, Key=prefix + "single", Body=data)
+    for part in (5, 8, 16):
+        key = prefix + "parts%d" % part
+        up = t.s3.create_multipart_upload(Bucket=t.bucket, Key=key)
+        done = []
+        for n, at in enumerate(range(0, len(data), part * MIB)):
+            r = t.s3.upload_part(
+                Bucket=t.bucket, Key=key, UploadId=up["UploadId"],
+                PartNumber=n + 1, Body=data[at:at + part * MIB])
+            done.append({"PartNumber": n + 1, "ETag": r["ETag"]})
+        t.s3.complete_multipart_upload(
+            Bucket=t.bucket, Key=key, UploadId=up["UploadId"],
+            MultipartUpload={"Parts": done})
+    get(t, found=4, moved=4)
+    for name, _ in files(back(t)).items():
+        assert read(os.path.join(os.fsencode(back(t)), name)) == data, name
+    get(t, found=4, unchanged=4)
+
+
+def test_get_corrupt(t):
+    """What is not what the file had stays out of the destination."""
+    t.small_files(10)
+    t.put(moved=10)
+    proxy = t.proxy()
+    proxy.order("match GET,/f corrupt-reply 20")
+    get(t, expect={1, 4})
+    assert not files(back(t))
+
+
+def test_get_changed_object(t):
+    """An object that another tool replaced is proved by its own ETag."""
+    t.small_files(10)
+    t.put(moved=10)
+    key = t.server + t.share + "/d1/f1"
+    t.s3.put_object(Bucket=t.bucket, Key=key, Body=b"other")
+    get(t, moved=10)
+    assert read(os.path.join(back(t), key)) == b"other"
+
+
+def test_get_places(t):
+    """A file where a directory must be, a directory where the file must be:
+    failed rows, the rest goes on."""
+    t.small_files(40)
+    t.put(moved=40)
+    top = os.path.join(back(t), t.server) + t.share
+    os.makedirs(os.path.join(top, "d1/f1"))
+    with open(os.path.join(top, "d2"), "w"):
+        pass
+    get(t, expect=1, found=40, moved=29, failed=11)
+    rows = t.query("SELECT path, kind, reason FROM failures")
+    assert len(rows) == 11, rows
+
+
+def test_get_denied(t):
+    """Not root, and no permission: failed rows."""
+    t.small_files(20)
+    t.put(moved=20)
+    top = os.path.join(back(t), t.server) + t.share
+    os.makedirs(os.path.join(top, "d1"))
+    os.chmod(os.path.join(top, "d1"), 0o555)
+    for d in (t.dir, t.logs):
+        os.chmod(d, 0o777)
+    for path in [back(t), os.path.join(back(t), t.server), top,
+                 os.path.dirname(top)]:
+        os.chmod(path, 0o777)
+    os.chmod(t.config, 0o644)
+    for name in os.listdir(t.logs):
+        os.chmod(os.path.join(t.logs, name), 0o666)
+    for name in os.listdir(t.dir):
+        if name.startswith("catalog"):
+            os.chmod(os.path.join(t.dir, name), 0o666)
+    t.run(
+        "GET", "--dest_path", back(t), "--json", expect=1,
+        user=65534, group=65534, extra_groups=[],
+    ).counted(found=20, moved=15, failed=5)
+
+
+def test_get_resume(t):
+    """kill -9 in the middle of a large object: the next run fetches only the
+    ranges that aren't there."""
+    t.random_file("large", 400 * MIB)
+    t.put(moved=1)
+    proxy = t.proxy()
+    proxy.order("rate 100000000")
+    process = t.start("GET", "--dest_path", back(t))
+
+    def done():
+        for name in files(back(t)):
+            assert name.endswith(b".part"), name
+            # Behind the data the file has a flag for each range.
+            flags = read(os.path.join(os.fsencode(back(t)), name))[-7:]
+            return flags.count(1) >= 2
+        return False
+
+    t.eventually(done, what="two ranges")
+    process.kill()
+    process.wait()
+    assert not os.path.exists(
+        os.path.join(back(t), t.server) + t.share + "/large")
+    before = len(gets(proxy, ("206",)))
+    proxy.order("pass")
+    get(t, moved=1)
+    same_tree(t)
+    again = len(gets(proxy, ("206",))) - before
+    assert again <= 5, again
+
+
+@limit(240)
+def test_get_kill(t):
+    """Killed at any moment, many times: in the end all is there, once."""
+    t.small_files(1500)
+    for i in range(3):
+        t.random_file("big%d" % i, 70 * MIB)
+    t.put(moved=1503)
+    rng = random.Random(7)
+    for _ in range(8):
+        process = t.start("GET", "--dest_path", back(t))
+        time.sleep(rng.random() * 0.7)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    r = get(t, found=1503)
+    assert r.json["moved"] + r.json["unchanged"] == 1503
+    same_tree(t)
+    get(t, unchanged=1503)
+
+
+def test_get_interrupt(t):
+    """Ctrl-C ends it within seconds, 130; the next run goes on."""
+    t.small_files(1500)
+    t.put(moved=1500)
+    proxy = t.proxy()
+    proxy.order("match GET delay 50")
+    process = t.start("GET", "--dest_path", back(t))
+    t.eventually(lambda: len(gets(proxy)) > 50, what="GET began")
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130, t.started_text()
+    assert time.monotonic() - begun < 10 * t.world.slowness
+    proxy.order("pass")
+    r = get(t, found=1500)
+    assert r.json["unchanged"] >= 50
+    same_tree(t)
+
+
+def test_get_put_again(t):
+    """GET leaves what PUT knows as it is."""
+    t.small_files(50)
+    t.put(moved=50)
+    get(t, moved=50)
+    t.put(found=50, unchanged=50)
+    assert stat.S_ISDIR(os.stat(back(t)).st_mode)
