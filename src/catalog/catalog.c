@@ -320,6 +320,10 @@ core_commit(struct catalog *c)
 		if (o->run != 0)
 			core_count_run(o);
 		db_commit(&o->db);
+		/* Somebody will act at the target because of these rows, and
+		 * it does not forget when the power fails. */
+		if (o->acks != NULL || o->doomings != NULL)
+			db_sync(&o->db);
 		o->results = 0;
 	}
 	check_failed(c);

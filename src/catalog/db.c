@@ -245,6 +245,23 @@ db_commit(struct db *db)
 		db->in_transaction = false;
 }
 
+/* synchronous = NORMAL leaves that to the next checkpoint. */
+void
+db_sync(struct db *db)
+{
+	sqlite3_file *wal = NULL;
+	int rc;
+
+	if (failed(db))
+		return;
+	rc = sqlite3_file_control(db->conn, "main",
+	    SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+	if (rc == SQLITE_OK && wal != NULL && wal->pMethods != NULL)
+		rc = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
+	if (rc != SQLITE_OK)
+		fail(db, rc);
+}
+
 void
 db_rollback(struct db *db)
 {

@@ -50,6 +50,8 @@ void	 db_close(struct db *);
 /* Nothing happens if one is open, or none. */
 void	 db_begin(struct db *);
 void	 db_commit(struct db *);
+/* What was committed is on the disk when it returns. */
+void	 db_sync(struct db *);
 void	 db_rollback(struct db *);
 
 #define INT(v)		((struct value){ .type = VALUE_INTEGER, \
