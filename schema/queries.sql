@@ -24,13 +24,17 @@ SELECT (SELECT coalesce(max(id), 0) FROM dir),
 
 -- name: target_insert
 INSERT INTO target (endpoint, bucket, server_as_prefix)
-VALUES (:endpoint, :bucket, :prefix)
-ON CONFLICT DO NOTHING;
+VALUES (:endpoint, :bucket, :prefix);
 
 -- name: target_find
 SELECT id FROM target
 WHERE endpoint = :endpoint AND bucket = :bucket AND
 	server_as_prefix = :prefix;
+
+-- name: target_other
+SELECT endpoint FROM target
+WHERE bucket = :bucket AND server_as_prefix = :prefix
+ORDER BY id DESC LIMIT 1;
 
 -- name: export_insert
 INSERT INTO export (server, share, path, slot)

@@ -35,18 +35,37 @@ load_marks(struct own *o, int64_t *last_leased)
 }
 
 static int64_t
-find_target(struct db *db, const struct run_spec *spec)
+target_at(struct db *db, const struct run_spec *spec, const char *endpoint)
 {
 	int64_t id = 0;
 
-	DB_RUN(db, TARGET_INSERT, TEXT(spec->endpoint), TEXT(spec->bucket),
-	    INT(spec->server_as_prefix));
-	if (DB_ROW(db, TARGET_FIND, TEXT(spec->endpoint), TEXT(spec->bucket),
+	if (DB_ROW(db, TARGET_FIND, TEXT(endpoint), TEXT(spec->bucket),
 	    INT(spec->server_as_prefix))) {
 		id = db_int(db, STMT_TARGET_FIND, 0);
 		db_done(db, STMT_TARGET_FIND);
 	}
 	return id;
+}
+
+static int64_t
+find_target(struct db *db, const struct run_spec *spec, struct run_info *info)
+{
+	const enum stmt s = STMT_TARGET_OTHER;
+	int64_t id = target_at(db, spec, spec->endpoint);
+
+	for (size_t i = 0; i < spec->also_count && id == 0; i++)
+		id = target_at(db, spec, spec->also[i]);
+	if (id != 0)
+		return id;
+	if (DB_ROW(db, TARGET_OTHER, TEXT(spec->bucket),
+	    INT(spec->server_as_prefix))) {
+		str_escape(db_bytes(db, s, 0), info->other,
+		    sizeof(info->other));
+		db_done(db, s);
+	}
+	DB_RUN(db, TARGET_INSERT, TEXT(spec->endpoint), TEXT(spec->bucket),
+	    INT(spec->server_as_prefix));
+	return db_last_id(db);
 }
 
 static void
@@ -306,7 +325,7 @@ begin_run(struct catalog *c, void *arg)
 
 	core_reset_run(o);
 	o->over = false;
-	o->target = find_target(&o->db, b->spec);
+	o->target = find_target(&o->db, b->spec, b->info);
 	o->server_as_prefix = b->spec->server_as_prefix;
 	o->no_backlog = b->spec->no_backlog;
 	DB_RUN0(&o->db, RUNS_DIED);

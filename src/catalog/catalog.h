@@ -70,6 +70,9 @@ struct run_export {
 struct run_spec {
 	enum op	 op;
 	const char *endpoint;	/* with bucket: the target */
+	const char *const *also; /* other endpoints of the same store: a
+				   target that is known by one is this one */
+	size_t	 also_count;
 	const char *bucket;
 	bool	 server_as_prefix; /* key = path, or path without server */
 	const char *scope;	/* text that is equal when a cut crawl may be
@@ -89,6 +92,8 @@ struct run_info {
 	int64_t	 crawl;		/* first run of this crawl: <= run */
 	bool	 continued;
 	int64_t	 target;
+	char	 other[128];	/* the target is new, and this endpoint has a
+				   target with the same bucket; or "" */
 };
 /* A cut run (killed, interrupted) with the same operation, target and scope
  * that ended less than 24 hours ago is continued: its frontier and backlog

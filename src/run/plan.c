@@ -131,6 +131,28 @@ plan_make(struct run_plan *p, const struct conf *c, const struct job *job,
 	return 0;
 }
 
+void
+plan_target(struct run_spec *spec, const struct conf *c)
+{
+	const struct strlist *e = &c->s3_storage.endpoints;
+
+	spec->endpoint = e->n > 0 ? e->v[0] : "";
+	spec->also = (const char *const *)e->v;
+	spec->also_count = e->n;
+	spec->bucket = c->s3_storage.bucket;
+	spec->server_as_prefix = c->fs_config.server_as_prefix;
+}
+
+void
+plan_warn_target(const struct run_spec *spec, const struct run_info *info)
+{
+	if (info->other[0] != '\0')
+		log_event(LOG_WARN, "new_target", "the catalog knows bucket "
+		    "%s at %s, and nothing of %s: all is sent again. If they "
+		    "are one store, configure both as endpoint", spec->bucket,
+		    info->other, spec->endpoint);
+}
+
 struct s3_config
 plan_s3(const struct conf *c)
 {

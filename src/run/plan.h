@@ -27,6 +27,12 @@ int	 plan_make(struct run_plan *, const struct conf *, const struct job *,
 	    struct err *) MUST_USE;
 void	 plan_release(struct run_plan *);
 
+/* The target of a run: endpoints, bucket, server_as_prefix. */
+void	 plan_target(struct run_spec *, const struct conf *);
+/* Say so if the catalog knows the bucket by another endpoint: everything will
+ * be sent again, and perhaps nobody wants that. */
+void	 plan_warn_target(const struct run_spec *, const struct run_info *);
+
 /* The settings of the S3 client; borrows from conf. */
 struct s3_config plan_s3(const struct conf *);
 

@@ -61,10 +61,6 @@ open_catalog(struct master *m, struct err *err)
 	const struct conf *c = m->conf;
 	struct run_spec spec = {
 		.op = OP_PUT,
-		.endpoint = c->s3_storage.endpoints.n > 0 ?
-		    c->s3_storage.endpoints.v[0] : "",
-		.bucket = c->s3_storage.bucket,
-		.server_as_prefix = c->fs_config.server_as_prefix,
 		.scope = m->plan->scope,
 		.command_line = m->job->command_line,
 		.exports = m->plan->exports,
@@ -74,11 +70,15 @@ open_catalog(struct master *m, struct err *err)
 		.retry_failed = m->job->retry_failed,
 	};
 
+	plan_target(&spec, c);
 	/* A dry run leaves the catalog alone: it has one of its own. */
 	if (catalog_open(&m->catalog, m->job->dryrun ? NULL :
 	    c->catalog.path, m->in, err) == -1)
 		return -1;
-	return catalog_begin_run(m->catalog, &spec, &m->run, err);
+	if (catalog_begin_run(m->catalog, &spec, &m->run, err) == -1)
+		return -1;
+	plan_warn_target(&spec, &m->run);
+	return 0;
 }
 
 static int

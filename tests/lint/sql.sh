@@ -9,6 +9,7 @@ allowed='
 marks history: EXISTS stops at the first row
 marks verified: EXISTS stops at the first row
 run_last run: stops at the first row
+target_other target: targets are few, once a run
 runs_died run: runs are few, once a run
 export_clear export: exports are few, once a run
 settle_open l: leases that are out are few

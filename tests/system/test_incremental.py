@@ -204,3 +204,16 @@ def test_nightly_runs(t):
         touched = sum(1 for n in live.values() if n == night)
         assert result.json["moved"] == touched, (night, touched, result)
         t.same(whole=2)
+
+
+def test_endpoints_of_a_store(t):
+    """Another order of the endpoints is the same target; an endpoint that
+    nobody knows is another one, and that is said."""
+    t.small_files(20)
+    t.put(found=20, moved=20)
+    other = t.endpoint.replace("127.0.0.1", "localhost")
+    t.conf(s3_storage={"endpoint": [other, t.endpoint]})
+    t.put(found=20, unchanged=20)
+    t.conf(s3_storage={"endpoint": other})
+    t.put(found=20).says(t.endpoint, "configure both")
+    assert "configure both" not in t.put(found=20, unchanged=20).text

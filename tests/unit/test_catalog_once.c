@@ -182,6 +182,45 @@ vanished_half_read(void **state)
 	assert_int_equal(k->closing.totals.gone, 2);
 }
 
+/* A store that is known by one of its endpoints is known by all. */
+static void
+endpoints_of_a_store(void **state)
+{
+	static const char *const also[] = { "http://new", "http://s3" };
+	struct run_spec spec = kit_spec("bucket", "all");
+	struct kit *k = *state;
+	int64_t target;
+
+	kit_open(k);
+	kit_begin(k);
+	target = k->info.target;
+	assert_string_equal(k->info.other, "");
+	kit_end(k, RUN_COMPLETE);
+
+	spec.endpoint = also[0];
+	spec.also = also;
+	spec.also_count = ARRAY_LEN(also);
+	kit_begin_spec(k, &spec);
+	assert_int_equal(k->info.target, target);
+	assert_string_equal(k->info.other, "");
+	kit_end(k, RUN_COMPLETE);
+
+	spec.also_count = 1;
+	kit_begin_spec(k, &spec);
+	assert_int_not_equal(k->info.target, target);
+	assert_string_equal(k->info.other, "http://s3");
+	kit_end(k, RUN_COMPLETE);
+
+	kit_begin_spec(k, &spec);	/* it is said once */
+	assert_string_equal(k->info.other, "");
+	kit_end(k, RUN_COMPLETE);
+
+	spec.bucket = "another";
+	spec.endpoint = "http://third";
+	kit_begin_spec(k, &spec);
+	assert_string_equal(k->info.other, "");
+}
+
 int
 main(void)
 {
@@ -191,6 +230,7 @@ main(void)
 		T(retry_below_failed),
 		T(vanished_unread),
 		T(vanished_half_read),
+		T(endpoints_of_a_store),
 	};
 #undef T
 
