@@ -488,6 +488,21 @@ FROM object o CROSS JOIN result s ON s.id = coalesce(
 WHERE o.path >= :from AND o.path < :end
 ORDER BY o.path;
 
+-- What the target was found to have lost and was not put again. What is gone
+-- at the source too is nobody's any more, once the target has nothing of it.
+-- name: lost_page
+SELECT s.object, o.path, s.md5, s.etag, s.part_size, s.part_md5s,
+	s.version_id, s.time_ns, 1, o.gone_run IS NOT NULL,
+	v.time_ns, v.outcome, o.kind, o.size, o.mtime_ns, o.ctime_ns, o.ino,
+	o.mode, o.uid, o.gid
+FROM object o CROSS JOIN result s ON s.object = o.id AND
+	s.target = :target AND s.held = 0 AND s.outcome = 2
+	CROSS JOIN verified v ON v.object = o.id AND v.target = s.target
+WHERE o.path >= :from AND o.path < :end AND
+	(v.outcome = 'corrupt' OR
+	(v.outcome = 'missing' AND o.gone_run IS NULL))
+ORDER BY o.path;
+
 -- name: stored_sizes
 SELECT s.size
 FROM object o CROSS JOIN result s ON s.id = coalesce(

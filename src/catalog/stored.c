@@ -118,26 +118,48 @@ catalog_find_key(struct catalog_reader *r, struct str key, struct stored *out,
 	return k.found ? 1 : core_reader_fault(r, err);
 }
 
+static void
+take_rows(struct catalog_reader *r, enum stmt s, bool more, struct stored *v,
+    size_t n, size_t *count)
+{
+	while (more && *count < n) {
+		core_read_stored(&r->db, s, &v[*count]);
+		if (++*count == n)
+			db_done(&r->db, s);
+		else
+			more = db_next(&r->db, s);
+	}
+}
+
 int
 catalog_stored_page(struct catalog_reader *r, struct str prefix,
     struct str after, struct stored *v, size_t n, size_t *ret_count,
     struct err *err)
 {
 	CLEANUP(core_range_release) struct range range;
-	bool more, server_as_prefix;
+	bool server_as_prefix;
 	int64_t target = core_reader_target(r, &server_as_prefix);
 
 	*ret_count = 0;
 	core_range(&range, prefix, after);
-	more = DB_ROW(&r->db, STORED_PAGE, INT(target), range.bind_from,
-	    range.bind_end);
-	while (more && *ret_count < n) {
-		core_read_stored(&r->db, STMT_STORED_PAGE, &v[*ret_count]);
-		if (++*ret_count == n)
-			db_done(&r->db, STMT_STORED_PAGE);
-		else
-			more = db_next(&r->db, STMT_STORED_PAGE);
-	}
+	take_rows(r, STMT_STORED_PAGE, DB_ROW(&r->db, STORED_PAGE,
+	    INT(target), range.bind_from, range.bind_end), v, n, ret_count);
+	return core_reader_fault(r, err);
+}
+
+int
+catalog_lost_page(struct catalog_reader *r, struct str prefix,
+    struct str after, struct stored *v, size_t n, size_t *ret_count,
+    struct err *err)
+{
+	CLEANUP(core_range_release) struct range range;
+	bool server_as_prefix;
+	int64_t target = core_reader_target(r, &server_as_prefix);
+
+	*ret_count = 0;
+	core_range(&range, prefix, after);
+	take_rows(r, STMT_LOST_PAGE, DB_ROW(&r->db, LOST_PAGE, INT(target),
+	    range.bind_from, range.bind_end), v, n, ret_count);
 	return core_reader_fault(r, err);
 }
 

@@ -39,6 +39,12 @@ int	 catalog_stored_page(struct catalog_reader *, struct str prefix,
 	    struct str after, struct stored *, size_t n, size_t *ret_count,
 	    struct err *) MUST_USE;
 
+/* The same of what the target held until a verdict said that it was missing
+ * or corrupt, and that was not put again since. */
+int	 catalog_lost_page(struct catalog_reader *, struct str prefix,
+	    struct str after, struct stored *, size_t n, size_t *ret_count,
+	    struct err *) MUST_USE;
+
 /* How many there are and their bytes; stops when it has counted enough (0:
  * counts them all). Reads an index entry and a row for each. */
 int	 catalog_count_stored(struct catalog_reader *, struct str prefix,
