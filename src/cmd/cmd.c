@@ -22,6 +22,10 @@ static const struct {
 	    "Bring objects back as files below DIR, each under the path that "
 	    "its key names.\nA file that is there and right is left alone. "
 	    "After a kill or Ctrl-C the same\ncommand goes on." },
+	{ VERB_TEST, "TEST", "TEST --data_integrity [options]",
+	    "Upload what is missing, then verify that the bucket holds what "
+	    "the files held.\nExit status 0 and PASSED, or 4 and FAILED; "
+	    "nothing is written to disk." },
 	{ VERB_STATUS, "status", "status [options]",
 	    "Show the last run: its state, what it counted, and whether it "
 	    "is going on." },
@@ -54,7 +58,7 @@ cmd_help(enum verb verb)
 	printf("usage: datamover %s\n\n%s\n\n", verbs[i].usage,
 	    verbs[i].what);
 	options_help(stdout, verb);
-	if (verb == VERB_PUT || verb == VERB_GET)
+	if (verb == VERB_PUT || verb == VERB_GET || verb == VERB_TEST)
 		fputs("\nSIZE is bytes, or 64K, 1.5GiB (powers of 1024), "
 		    "10MB (of 1000).\n", stdout);
 	fputs("\nMore is in datamover(1).\n", stdout);

@@ -12,6 +12,7 @@
 int	 cmd_put(int argc, char **argv);
 int	 cmd_list(int argc, char **argv);
 int	 cmd_get(int argc, char **argv);
+int	 cmd_test(int argc, char **argv);
 int	 cmd_status(int argc, char **argv);
 int	 cmd_sql(int argc, char **argv);
 int	 cmd_check(int argc, char **argv);

@@ -64,3 +64,9 @@ cmd_get(int argc, char **argv)
 {
 	return cmd_run(VERB_GET, run_get, argc, argv);
 }
+
+int
+cmd_test(int argc, char **argv)
+{
+	return cmd_run(VERB_TEST, run_test, argc, argv);
+}

@@ -13,7 +13,7 @@ static const struct {
 	{ "LIST", cmd_list, "print the keys that the bucket holds" },
 	{ "GET", cmd_get, "bring objects back as files" },
 	{ "DEL", NULL, "not in this version yet" },
-	{ "TEST", NULL, "not in this version yet" },
+	{ "TEST", cmd_test, "verify that the bucket holds what the files held" },
 	{ "status", cmd_status, "show the last run" },
 	{ "sql", cmd_sql, "ask the catalog" },
 	{ "report", cmd_report, "report a run: text, json, csv, html" },

@@ -119,6 +119,9 @@ check_words(const struct options *o, struct err *err)
 	if (o->nfs_share != NULL && o->nfs_share[0] != '/')
 		return err_set(err, ERR_USAGE, 0, "--nfs-share \"%s\" must "
 		    "begin with /", o->nfs_share);
+	if (o->verb == VERB_TEST && !o->job.data_integrity)
+		return err_set(err, ERR_USAGE, 0, "what is to be tested? "
+		    "--data_integrity is what there is");
 	return 0;
 }
 
@@ -161,7 +164,8 @@ options_parse(struct options *o, enum verb verb, int argc, char **argv,
 	o->verb = verb;
 	o->job.op = verb == VERB_PUT ? OP_PUT :
 	    verb == VERB_LIST ? OP_LIST :
-	    verb == VERB_GET ? OP_GET : OP_NONE;
+	    verb == VERB_GET ? OP_GET :
+	    verb == VERB_TEST ? OP_TEST : OP_NONE;
 	o->job.max_size = UINT64_MAX;
 	o->job.command_line = command_line(argc, argv);
 	o->words = xcalloc((size_t)argc, sizeof(*o->words));

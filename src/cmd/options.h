@@ -22,7 +22,8 @@ enum verb {
 	VERB_SQL = 8,
 	VERB_CHECK = 16,
 	VERB_REPORT = 32,
-	VERB_GET = 64
+	VERB_GET = 64,
+	VERB_TEST = 256
 };
 
 /* A setting that an option overrides. */

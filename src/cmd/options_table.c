@@ -138,6 +138,27 @@ set_filter(struct options *o, const struct option *opt, const char *value,
 }
 
 static int
+set_mode(struct options *o, const struct option *opt, const char *value,
+    struct err *err)
+{
+	struct job *j = &o->job;
+	bool sample = strncmp(value, "sample=", 7) == 0;
+	char *end = NULL;
+
+	j->test_head = strcmp(value, "head") == 0;
+	j->sample_percent = sample ? strtod(value + 7, &end) : 0;
+	if (j->test_head || strcmp(value, "full") == 0)
+		return 0;
+	/* A number that is none, or has no end, is above nothing. */
+	if (sample && value[7] >= '0' && value[7] <= '9' &&
+	    strcmp(end, "%") == 0 && j->sample_percent > 0 &&
+	    j->sample_percent <= 100)
+		return 0;
+	return err_set(err, ERR_USAGE, 0, "--%s is full, head or sample=N%%, "
+	    "with N above 0 and at most 100, not \"%s\"", opt->name, value);
+}
+
+static int
 refuse(struct options *o, const struct option *opt, const char *value,
     struct err *err)
 {
@@ -150,7 +171,8 @@ refuse(struct options *o, const struct option *opt, const char *value,
 #define AT(member)	.offset = offsetof(struct options, member)
 #define MOVES		VERB_PUT
 #define CARRIES		(VERB_PUT | VERB_GET)
-#define RUNS		(VERB_PUT | VERB_LIST | VERB_GET)
+#define WORKS		(CARRIES | VERB_TEST)
+#define RUNS		(WORKS | VERB_LIST)
 #define LOOKS		(VERB_STATUS | VERB_SQL | VERB_REPORT)
 #define ALL		(RUNS | LOOKS | VERB_CHECK)
 
@@ -208,11 +230,23 @@ const struct option options_table[] = {
 	    "encryption by the store: AES256, aws:kms or aws:kms:KEY-ID" },
 	{ "all", NULL, NULL, VERB_LIST | VERB_GET, set_flag, AT(job.all), .help =
 	    "the whole bucket, not only the configured shares" },
-	{ "dest_path", "dp", "DIR", VERB_LIST | VERB_GET, set_text,
+	{ "dest_path", "dp", "DIR", VERB_LIST | VERB_GET | VERB_TEST, set_text,
 	    AT(job.dest_path), .help = "LIST: write the keys to "
-	    "DIR/listing_object_keys; GET: where the files come back" },
+	    "DIR/listing_object_keys; GET: where the files come back; TEST: "
+	    "nothing is written there" },
 	{ "print0", NULL, NULL, VERB_LIST, set_flag, AT(job.print0), .help =
 	    "end each key with NUL and don't escape it" },
+	{ "data_integrity", "di", NULL, VERB_TEST, set_flag,
+	    AT(job.data_integrity), .help =
+	    "needed: compare what the bucket holds with what was put" },
+	{ "mode", NULL, "MODE", VERB_TEST, set_mode, .help =
+	    "full: read all objects; head: compare sizes and ETags, read "
+	    "none; sample=N%: read so many, those unverified longest first "
+	    "[full]" },
+	{ "skip_upload", "su", NULL, VERB_TEST, set_flag,
+	    AT(job.skip_upload), .help =
+	    "no PUT before it; NFS is used only for objects that the catalog "
+	    "does not know" },
 	{ "distributed", "dist", NULL, VERB_LIST, refuse, .help =
 	    "for a later version" },
 	{ "dryrun", "dr", NULL, CARRIES, set_flag, AT(job.dryrun), .help =
@@ -224,11 +258,11 @@ const struct option options_table[] = {
 	    .section = "general", .key = "compaction", .help =
 	    "compact the DSS targets afterwards; yes is for a later version "
 	    "where targets are configured" },
-	{ "thread", "t", "N", CARRIES, set_thread, .help =
+	{ "thread", "t", "N", WORKS, set_thread, .help =
 	    "threads that move data" },
-	{ "bwlimit", NULL, "SIZE", CARRIES, set_setting, .section = "general",
+	{ "bwlimit", NULL, "SIZE", WORKS, set_setting, .section = "general",
 	    .key = "bwlimit", .help = "bytes a second, such as 10M" },
-	{ "limit-memory", NULL, "SIZE", CARRIES, set_setting,
+	{ "limit-memory", NULL, "SIZE", WORKS, set_setting,
 	    .section = "general", .key = "limit_memory", .help =
 	    "memory for data on its way, such as 64M" },
 	{ "json", NULL, NULL, RUNS | VERB_STATUS | VERB_CHECK, set_flag,

@@ -32,6 +32,10 @@ struct job {
 	bool	 checksum;		/* read and hash the unchanged too */
 	bool	 retry_failed;		/* only what failed before */
 	bool	 quiet;
+	bool	 data_integrity;	/* TEST: what there is to test */
+	bool	 skip_upload;		/* TEST: no PUT before it, no NFS */
+	bool	 test_head;		/* TEST: by size and ETag alone */
+	double	 sample_percent;	/* TEST: of the objects; 0: all */
 	uint64_t min_size;		/* bytes */
 	uint64_t max_size;		/* UINT64_MAX: none */
 	unsigned threads;		/* workers of the run; 0: settings */

@@ -10,6 +10,7 @@
 /* Each prints what people see (stderr, stdout) and returns the exit status
  * (see datamover(1)). The settings and the job are only read. */
 int	 run_put(const struct conf *, const struct job *);
+int	 run_test(const struct conf *, const struct job *);
 int	 run_list(const struct conf *, const struct job *);
 int	 run_get(const struct conf *, const struct job *);
 

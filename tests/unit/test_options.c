@@ -154,6 +154,39 @@ filters_keep_their_order(void **state)
 }
 
 static void
+test_has_its_options(void **state)
+{
+	struct options o;
+
+	(void)state;
+	good(&o, VERB_TEST, "TEST -di -su -dp /tmp/x -t 2 --json");
+	assert_int_equal(o.job.op, OP_TEST);
+	assert_true(o.job.data_integrity);
+	assert_true(o.job.skip_upload);
+	assert_false(o.job.test_head);
+	assert_true(o.job.sample_percent <= 0);
+	options_release(&o);
+	good(&o, VERB_TEST, "TEST --data-integrity --mode head");
+	assert_true(o.job.test_head);
+	options_release(&o);
+	good(&o, VERB_TEST, "TEST --data_integrity --mode=sample=2.5%");
+	assert_true(o.job.sample_percent > 2.4 && o.job.sample_percent < 2.6);
+	options_release(&o);
+	/* The last one counts. */
+	good(&o, VERB_TEST, "TEST -di --mode sample=5% --mode full");
+	assert_true(o.job.sample_percent <= 0);
+	options_release(&o);
+	bad(VERB_TEST, "TEST", "--data_integrity");
+	bad(VERB_TEST, "TEST -di --mode fast", "sample=N%");
+	bad(VERB_TEST, "TEST -di --mode sample=5", "sample=N%");
+	bad(VERB_TEST, "TEST -di --mode sample=0%", "sample=N%");
+	bad(VERB_TEST, "TEST -di --mode sample=-1%", "sample=N%");
+	bad(VERB_TEST, "TEST -di --mode sample=100.1%", "sample=N%");
+	bad(VERB_TEST, "TEST -di --mode sample=nan%", "sample=N%");
+	bad(VERB_TEST, "TEST -di --dryrun", "unknown option --dryrun");
+}
+
+static void
 list_has_its_options(void **state)
 {
 	struct options o;
@@ -361,7 +394,7 @@ static void
 help_fits(void **state)
 {
 	static const enum verb verbs[] = { VERB_PUT, VERB_LIST, VERB_STATUS,
-		VERB_SQL, VERB_REPORT, VERB_CHECK };
+		VERB_SQL, VERB_REPORT, VERB_CHECK, VERB_TEST };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
@@ -416,6 +449,7 @@ main(void)
 		cmocka_unit_test(spellings_mean_the_same),
 		cmocka_unit_test(put_has_its_options),
 		cmocka_unit_test(filters_keep_their_order),
+		cmocka_unit_test(test_has_its_options),
 		cmocka_unit_test(list_has_its_options),
 		cmocka_unit_test(sql_takes_one_query),
 		cmocka_unit_test(mistakes_are_named),

@@ -1,0 +1,371 @@
+#include "run/integrity.h"
+
+#include "base/log.h"
+#include "model/key.h"
+#include "run/list_splits.h"
+#include "s3/s3_lister.h"
+
+#define PAGE		1000
+#define TURN_MS		200
+
+/* Catalog rows under one prefix, in order, a page at a time. */
+typedef int page_fn(struct catalog_reader *, struct str prefix,
+	    struct str after, struct stored *, size_t n, size_t *ret_count,
+	    struct err *);
+struct pager {
+	page_fn	*read;
+	struct stored *v;
+	size_t	 count;
+	size_t	 at;		/* those before it were taken */
+	bool	 last;
+	struct buf after;
+};
+
+/* What the target must hold below one prefix. */
+struct claims {
+	struct integrity *t;
+	char	*prefix;	/* of catalog paths */
+	struct pager stored;
+	struct pager lost;
+};
+
+/* One export's listing. */
+struct walk {
+	struct integrity *t;
+	unsigned export;
+	size_t	 skip;		/* bytes of the catalog path before the key */
+	struct claims claims;
+	char	*prefix;	/* of keys */
+	struct buf path;	/* of the key at hand */
+	struct buf last;	/* key */
+	struct s3_lister *lister;
+	bool	 paused;
+	bool	 done;
+};
+
+/* --- claims --- */
+
+static void
+pager_init(struct pager *p, page_fn *read)
+{
+	*p = (struct pager){ .read = read,
+	    .v = xcalloc(PAGE, sizeof(*p->v)) };
+	buf_init(&p->after, 64 * KIB);
+}
+
+static void
+pager_release(struct pager *p)
+{
+	for (size_t i = p->at; i < p->count; i++)
+		stored_release(&p->v[i]);
+	free(p->v);
+	buf_release(&p->after);
+}
+
+static struct stored *
+pager_peek(struct claims *c, struct pager *p)
+{
+	struct err err = ERR_INIT;
+
+	if (p->at < p->count)
+		return &p->v[p->at];
+	if (p->last)
+		return NULL;
+	p->at = p->count = 0;
+	if (p->read(c->t->reader, str_of(c->prefix), buf_str(&p->after), p->v,
+	    PAGE, &p->count, &err) == -1) {
+		integrity_fail(c->t, &err);
+		p->last = true;
+		return NULL;
+	}
+	p->last = p->count < PAGE;
+	if (p->count == 0)
+		return NULL;
+	buf_clear(&p->after);
+	buf_addstr(&p->after, p->v[p->count - 1].path);
+	return &p->v[0];
+}
+
+static void
+claims_init(struct claims *c, struct integrity *t, const char *start)
+{
+	c->t = t;
+	c->prefix = xasprintf("%s/", start);
+	pager_init(&c->stored, catalog_stored_page);
+	pager_init(&c->lost, catalog_lost_page);
+}
+
+static void
+claims_release(struct claims *c)
+{
+	pager_release(&c->stored);
+	pager_release(&c->lost);
+	free(c->prefix);
+}
+
+/* The next by path, NULL at the end; claims_taken moves on. */
+static struct stored *
+claims_peek(struct claims *c)
+{
+	struct stored *a = pager_peek(c, &c->stored);
+	struct stored *b = pager_peek(c, &c->lost);
+
+	if (a == NULL || b == NULL)
+		return a == NULL ? b : a;
+	return strcmp(a->path, b->path) <= 0 ? a : b;
+}
+
+static void
+claims_taken(struct claims *c, struct stored *s)
+{
+	struct pager *p = c->stored.at < c->stored.count &&
+	    s == &c->stored.v[c->stored.at] ? &c->stored : &c->lost;
+
+	stored_release(s);
+	memset(s, 0, sizeof(*s));
+	p->at++;
+}
+
+/* --- a listing merged with claims --- */
+
+static void
+listed(struct walk *w, const struct s3_listed *k, struct stored *s)
+{
+	struct integrity *t = w->t;
+	struct judged j;
+
+	proof_listed(s, k->size, k->etag, &j);
+	if (t->readback != NULL && k->size == s->attrs.size)
+		integrity_read(t, w->export, k->key, s, k->modified_sec);
+	else
+		integrity_verdict(t, s->path, false, s->object, k->size,
+		    METHOD_HEAD, &j);
+}
+
+static void
+missing(struct walk *w, const struct stored *s)
+{
+	struct judged j;
+
+	proof_missing(s, &j);
+	integrity_verdict(w->t, s->path, false, s->object, s->attrs.size,
+	    METHOD_HEAD, &j);
+}
+
+/* The catalog does not have this path. */
+static void
+foreign(struct walk *w, const struct s3_listed *k)
+{
+	struct judged j = { .ended = ENDED_EXCLUDED };
+	struct integrity *t = w->t;
+	struct stored none;
+
+	memset(&none, 0, sizeof(none));
+	if (t->readback != NULL && t->job->skip_upload) {
+		integrity_read(t, w->export, k->key, &none, k->modified_sec);
+		return;
+	}
+	t->not_ours++;
+	integrity_verdict(t, w->path.data, false, 0, k->size, METHOD_HEAD,
+	    &j);
+}
+
+static void
+take_key(struct walk *w, const struct s3_listed *k)
+{
+	struct stored *s;
+	int order = -1;
+
+	buf_clear(&w->path);
+	buf_add(&w->path, w->claims.prefix, w->skip);
+	buf_add(&w->path, k->key.p, k->key.len);
+	for (s = claims_peek(&w->claims); s != NULL;
+	    s = claims_peek(&w->claims)) {
+		order = strcmp(s->path, w->path.data);
+		if (order >= 0)
+			break;
+		missing(w, s);
+		claims_taken(&w->claims, s);
+	}
+	/* A name with a NUL in it is of no file. */
+	if (s == NULL || order != 0 || strlen(w->path.data) != w->path.len) {
+		foreign(w, k);
+		return;
+	}
+	listed(w, k, s);
+	claims_taken(&w->claims, s);
+}
+
+/* Without order a merge would call objects missing that are there. */
+static bool
+in_order(struct walk *w, struct str key)
+{
+	size_t n = MIN(key.len, w->last.len);
+	int order = memcmp(w->last.data == NULL ? "" : w->last.data, key.p, n);
+	struct err err = ERR_INIT;
+
+	if (order > 0 || (order == 0 && w->last.len > key.len)) {
+		err_set(&err, ERR_PEER, 0, "the S3 server does not list keys "
+		    "in the order of their bytes");
+		integrity_fail(w->t, &err);
+		return false;
+	}
+	buf_clear(&w->last);
+	buf_add(&w->last, key.p, key.len);
+	return true;
+}
+
+static void
+on_page(void *arg, const struct s3_listed *keys, size_t count)
+{
+	struct walk *w = arg;
+
+	for (size_t i = 0; i < count && !integrity_stopped(w->t); i++)
+		if (in_order(w, keys[i].key))
+			take_key(w, &keys[i]);
+	if (!w->paused && integrity_full(w->t)) {
+		w->paused = true;
+		s3_lister_pause(w->lister);
+	}
+}
+
+static void
+on_done(void *arg, const struct err *err)
+{
+	struct walk *w = arg;
+
+	w->done = true;
+	if (err != NULL)
+		integrity_fail(w->t, err);
+}
+
+static void
+list(struct walk *w)
+{
+	struct s3_lister_plan plan = { .prefix = str_of(w->prefix),
+	    .ordered = true };
+	struct integrity *t = w->t;
+	struct list_splits splits;
+
+	list_splits_find(&splits, t->conf, w->prefix);
+	plan.splits = splits.keys;
+	plan.split_count = splits.count;
+	s3_lister_new(&w->lister, t->s3, &plan, on_page, on_done, w);
+	while (!w->done && !integrity_stopped(t)) {
+		integrity_turn(t, TURN_MS);
+		if (w->paused && !integrity_full(t)) {
+			w->paused = false;
+			s3_lister_resume(w->lister);
+		}
+	}
+	s3_lister_free(&w->lister);
+	list_splits_release(&splits);
+}
+
+static void
+walk_export(struct integrity *t, unsigned export)
+{
+	struct walk w = { .t = t, .export = export };
+	const char *start = t->plan.starts[export];
+	struct stored *s;
+
+	claims_init(&w.claims, t, start);
+	if (!t->conf->fs_config.server_as_prefix)
+		w.skip = (size_t)(key_without_server(w.claims.prefix) -
+		    w.claims.prefix);
+	w.prefix = xstrdup(w.claims.prefix + w.skip);
+	buf_init(&w.path, 64 * KIB);
+	buf_init(&w.last, 64 * KIB);
+	list(&w);
+	while (w.done && !integrity_stopped(t)) {
+		s = claims_peek(&w.claims);
+		if (s == NULL)
+			break;
+		missing(&w, s);
+		claims_taken(&w.claims, s);
+	}
+	claims_release(&w.claims);
+	free(w.prefix);
+	buf_release(&w.path);
+	buf_release(&w.last);
+}
+
+void
+integrity_walk(struct integrity *t)
+{
+	for (size_t i = 0; i < t->plan.count && !integrity_stopped(t); i++)
+		walk_export(t, (unsigned)i);
+}
+
+/* --- a sample --- */
+
+static void
+read_stored(struct integrity *t, unsigned export, struct stored *s)
+{
+	const char *key = t->conf->fs_config.server_as_prefix ? s->path :
+	    key_without_server(s->path);
+
+	while (integrity_full(t) && !integrity_stopped(t))
+		integrity_turn(t, TURN_MS);
+	integrity_read(t, export, str_of(key), s, 0);
+	stored_release(s);
+}
+
+static void
+read_lost(struct integrity *t, unsigned export)
+{
+	struct claims c;
+	struct stored *s;
+
+	claims_init(&c, t, t->plan.starts[export]);
+	while (!integrity_stopped(t)) {
+		struct stored one;
+
+		s = pager_peek(&c, &c.lost);
+		if (s == NULL)
+			break;
+		one = *s;
+		memset(s, 0, sizeof(*s));
+		c.lost.at++;
+		read_stored(t, export, &one);
+	}
+	claims_release(&c);
+}
+
+static void
+sample_export(struct integrity *t, unsigned export)
+{
+	AUTOFREE char *prefix = xasprintf("%s/", t->plan.starts[export]);
+	AUTOFREE struct stored *v = xcalloc(PAGE, sizeof(*v));
+	struct sample_cursor cursor = { .second = false };
+	struct err err = ERR_INIT;
+	uint64_t left, count, bytes;
+	size_t n = 0;
+
+	if (catalog_count_stored(t->reader, str_of(prefix), 0, &count, &bytes,
+	    &err) == -1) {
+		integrity_fail(t, &err);
+		return;
+	}
+	left = (uint64_t)((double)count * t->job->sample_percent / 100 +
+	    0.999999);
+	for (left = MIN(left, count); left > 0 && !integrity_stopped(t);
+	    left -= n) {
+		if (catalog_sample_page(t->reader, str_of(prefix), &cursor, v,
+		    (size_t)MIN(left, (uint64_t)PAGE), &n, &err) == -1)
+			integrity_fail(t, &err);
+		if (n == 0)
+			break;
+		for (size_t i = 0; i < n; i++)
+			read_stored(t, export, &v[i]);
+	}
+}
+
+void
+integrity_sample(struct integrity *t)
+{
+	for (size_t i = 0; i < t->plan.count && !integrity_stopped(t); i++) {
+		read_lost(t, (unsigned)i);
+		sample_export(t, (unsigned)i);
+	}
+}

@@ -1,0 +1,60 @@
+/*
+ * integrity.h: the objects of a TEST: where they come from (a listing merged
+ * with the catalog in the order of keys, or a sample), and where their
+ * verdicts go. Main thread only.
+ */
+#ifndef RUN_INTEGRITY_H
+#define RUN_INTEGRITY_H
+
+#include "catalog/outcome.h"
+#include "catalog/stored.h"
+#include "report/progress.h"
+#include "run/plan.h"
+#include "run/proof.h"
+#include "run/readback.h"
+
+struct integrity {
+	const struct conf *conf;
+	const struct job *job;
+	struct run_plan plan;
+	struct catalog *catalog;
+	struct catalog_reader *reader;
+	struct run_info run;
+	struct s3 *s3;			/* listings */
+	struct mailbox *in;
+	struct readback *readback;	/* NULL: --mode head */
+	int	 signals;
+	struct progress *progress;
+	struct outcomes *batch;		/* verdicts not yet given away */
+	uint64_t verdicts[VERDICT__MAX];
+	uint64_t not_ours;		/* objects that the catalog does not
+					   know */
+	int	 stop_signal;
+	bool	 failed;
+	struct err err;
+};
+
+/* Every object of every export of the plan: verdicts, or items for readback. */
+void	 integrity_walk(struct integrity *);
+/* A sample of them: job->sample_percent of those of each export, and those
+ * that were found lost before. */
+void	 integrity_sample(struct integrity *);
+
+/* --- for them --- */
+
+bool	 integrity_stopped(const struct integrity *);
+void	 integrity_fail(struct integrity *, const struct err *);
+/* The verdict becomes a row. Path: catalog path, or key with is_key; object
+ * 0: not known. */
+void	 integrity_verdict(struct integrity *, const char *path, bool is_key,
+	    int64_t object, uint64_t size, enum verify_method,
+	    const struct judged *);
+/* Read it back. Takes what stored owns; has_stored by its path. */
+void	 integrity_read(struct integrity *, unsigned export, struct str key,
+	    struct stored *, int64_t modified_sec);
+/* One turn: results, signals, what S3 answers. */
+void	 integrity_turn(struct integrity *, int timeout_ms);
+/* Readback has enough to do. */
+bool	 integrity_full(const struct integrity *);
+
+#endif

@@ -1,0 +1,441 @@
+/*
+ * test.c: TEST --data_integrity, from its options to its last line.
+ */
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "model/key.h"
+#include "report/exit_status.h"
+#include "report/summary.h"
+#include "run/integrity.h"
+#include "run/master.h"
+#include "run/run.h"
+
+#define TICK_MS		200
+#define BATCH		500
+#define DEFAULT_MEMORY	(256 * MIB)
+#define MEMORY_ASIDE	(24 * MIB)	/* of --limit-memory: code, catalog,
+					   connections */
+
+/* --- verdicts --- */
+
+static void
+flush(struct integrity *t)
+{
+	if (t->batch != NULL)
+		catalog_put_outcomes(t->catalog, STEAL(t->batch));
+}
+
+bool
+integrity_stopped(const struct integrity *t)
+{
+	return t->failed || t->stop_signal != 0;
+}
+
+void
+integrity_fail(struct integrity *t, const struct err *err)
+{
+	if (t->failed)
+		return;
+	t->failed = true;
+	t->err = *err;
+}
+
+void
+integrity_verdict(struct integrity *t, const char *path, bool is_key,
+    int64_t object, uint64_t size, enum verify_method method,
+    const struct judged *j)
+{
+	struct outcome_row *r;
+
+	t->verdicts[j->verdict]++;
+	if (j->verdict != VERDICT_NONE && j->verdict != VERDICT_OK) {
+		char shown[400];
+
+		log_event(LOG_DEBUG,
+		    "verdict", "%s: %s: %s", verdict_name(j->verdict),
+		    str_escape(str_of(path), shown, sizeof(shown)),
+		    j->err.msg);
+	}
+	if (t->batch == NULL) {
+		t->batch = xcalloc(1, sizeof(*t->batch));
+		t->batch->v = xcalloc(BATCH, sizeof(*t->batch->v));
+	}
+	r = &t->batch->v[t->batch->count++];
+	r->path = xstrdup(path);
+	r->is_key = is_key;
+	r->object = object;
+	r->ended = j->ended;
+	r->size = size;
+	r->attempts = 1;
+	r->verdict = j->verdict;
+	r->method = method;
+	r->lost = j->lost;
+	r->err = j->err;
+	if (t->batch->count == BATCH)
+		flush(t);
+}
+
+/* The name below the export's root that a key stands for. */
+static char *
+raw_name(const struct integrity *t, unsigned export, struct str key)
+{
+	const char *root = t->plan.roots[export];
+	size_t skip;
+	struct buf b;
+	char *raw;
+
+	if (!t->conf->fs_config.server_as_prefix)
+		root = key_without_server(root);
+	skip = strlen(root) > 0 ? strlen(root) + 1 : 0;
+	buf_init(&b, 64 * KIB);
+	if (key.len <= skip || memchr(key.p, '\0', key.len) != NULL ||
+	    key_to_path(&b, (struct str){ key.p + skip, key.len - skip })
+	    == -1) {
+		buf_release(&b);
+		return NULL;
+	}
+	raw = xstrdup(b.data);
+	buf_release(&b);
+	return raw;
+}
+
+void
+integrity_read(struct integrity *t, unsigned export, struct str key,
+    struct stored *s, int64_t modified_sec)
+{
+	struct readback_item *it = xcalloc(1, sizeof(*it));
+
+	it->key = xstrndup(key.p, key.len);
+	it->export = export;
+	it->has_stored = s->path != NULL;
+	it->stored = *s;
+	memset(s, 0, sizeof(*s));
+	it->modified_sec = modified_sec;
+	if (!t->job->skip_upload || !it->has_stored)
+		it->raw = raw_name(t, export, key);
+	readback_give(t->readback, it);
+}
+
+bool
+integrity_full(const struct integrity *t)
+{
+	return t->readback != NULL &&
+	    readback_backlog(t->readback) >= readback_enough(t->readback);
+}
+
+static void
+take_readback(struct integrity *t, struct readback_item *it)
+{
+	struct judged j;
+
+	readback_taken(t->readback);
+	/* S3 was tried again for as long as the settings say. */
+	if (it->object_err.kind == ERR_RETRY ||
+	    it->object_err.kind == ERR_UNREACHABLE)
+		integrity_fail(t, &it->object_err);
+	if (!integrity_stopped(t)) {
+		proof_read(it, t->conf->fs_config.ignore_inode, &j);
+		if (j.ended == ENDED_EXCLUDED)
+			t->not_ours++;
+		integrity_verdict(t, it->has_stored ? it->stored.path :
+		    it->key, !it->has_stored, it->stored.object,
+		    it->object_size, t->job->sample_percent > 0 ?
+		    METHOD_SAMPLE : METHOD_FULL, &j);
+	}
+	readback_item_free(&it);
+}
+
+static void
+take_mail(struct integrity *t)
+{
+	struct mail *mail = mailbox_take(t->in), *next;
+
+	for (; mail != NULL; mail = next) {
+		void *msg = mail;
+
+		next = mail->next;
+		if (mail->type == MAIL_READBACK) {
+			take_readback(t, msg);
+		} else {
+			struct catalog_failure *f = msg;
+
+			integrity_fail(t, &f->err);
+			free(f);
+		}
+	}
+}
+
+static void
+read_signals(struct integrity *t)
+{
+	struct signalfd_siginfo si;
+
+	while (read(t->signals, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		t->stop_signal = (int)si.ssi_signo;
+		log_event(LOG_WARN, "stopping", "at once");
+	}
+}
+
+void
+integrity_turn(struct integrity *t, int timeout_ms)
+{
+	struct pollfd fds[2] = {
+		{ .fd = mailbox_fd(t->in), .events = POLLIN },
+		{ .fd = t->signals, .events = POLLIN },
+	};
+	struct totals totals;
+
+	s3_wait(t->s3, fds, ARRAY_LEN(fds), timeout_ms);
+	take_mail(t);
+	read_signals(t);
+	catalog_totals(t->catalog, &totals);
+	progress_update(t->progress, &totals, false, clock_mono_ms());
+}
+
+/* --- the run --- */
+
+static int
+start_readback(struct integrity *t, struct err *err)
+{
+	const struct conf *c = t->conf;
+	uint64_t memory = c->limit_memory == 0 ? DEFAULT_MEMORY :
+	    c->limit_memory;
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	struct readback_config rc = {
+		.workers = t->job->threads > 0 ? t->job->threads :
+		    MAX(1U, MIN(c->client.workers,
+		    (unsigned)MAX(cores, 1L))),
+		.s3 = plan_s3(c),
+		.exports = t->plan.specs,
+		.export_count = t->plan.count,
+		.ignore_inode = c->fs_config.ignore_inode,
+		.memory_bytes = memory > 2 * MEMORY_ASIDE ?
+		    memory - MEMORY_ASIDE : memory / 2,
+		.bwlimit = c->bwlimit,
+		.retry_for_ms = (uint64_t)c->s3_storage.retry_for * 1000,
+		.up = t->in,
+	};
+
+	if (t->job->test_head)
+		return 0;
+	return readback_start(&t->readback, &rc, err);
+}
+
+static int
+prepare(struct integrity *t, struct err *err)
+{
+	const struct conf *c = t->conf;
+	struct s3_config sc = plan_s3(c);
+	struct run_spec spec;
+
+	if (plan_make(&t->plan, c, t->job, err) == -1 ||
+	    plan_check_s3(c, err) == -1 || s3_new(&t->s3, &sc, err) == -1 ||
+	    catalog_open(&t->catalog, c->catalog.path, t->in, err) == -1)
+		return -1;
+	spec = (struct run_spec){
+		.op = OP_TEST,
+		.scope = t->plan.scope,
+		.command_line = t->job->command_line,
+		.exports = t->plan.exports,
+		.export_count = t->plan.count,
+		.no_backlog = true,
+	};
+	plan_target(&spec, c);
+	if (catalog_begin_run(t->catalog, &spec, &t->run, err) == -1 ||
+	    catalog_reader_open(t->catalog, &t->reader, err) == -1)
+		return -1;
+	return start_readback(t, err);
+}
+
+static void
+go(struct integrity *t)
+{
+	log_event(LOG_INFO, "run", "%ju begins: %s", (uintmax_t)t->run.run,
+	    t->job->command_line == NULL ? "" : t->job->command_line);
+	t->progress = t->job->quiet ? NULL :
+	    progress_new(isatty(STDERR_FILENO) == 1);
+	if (t->job->sample_percent > 0)
+		integrity_sample(t);
+	else
+		integrity_walk(t);
+	while (t->readback != NULL && !integrity_stopped(t) &&
+	    readback_backlog(t->readback) > 0)
+		integrity_turn(t, TICK_MS);
+	if (t->readback != NULL && integrity_stopped(t))
+		readback_stop(t->readback);
+	flush(t);
+	progress_end(&t->progress);
+}
+
+/* "PASSED: ..." or "FAILED: 2 missing, 1 corrupt". */
+static void
+print_verdict(const struct integrity *t, const struct totals *totals,
+    bool passed, bool put_failed)
+{
+	const char *between = ": ";
+
+	fputs(passed ? "PASSED" : "FAILED", stderr);
+	for (enum verdict v = VERDICT_MISSING; v < VERDICT__MAX; v++) {
+		if (t->verdicts[v] == 0)
+			continue;
+		fprintf(stderr, "%s%ju %s", between,
+		    (uintmax_t)t->verdicts[v], verdict_name(v));
+		between = ", ";
+	}
+	if (put_failed) {
+		fprintf(stderr, "%snot all files could be put", between);
+		between = ", ";
+	}
+	if (passed && totals->found == totals->excluded)
+		fprintf(stderr, "%snothing was there to verify", between);
+	else if (passed)
+		fprintf(stderr, "%s%ju objects are what was put", between,
+		    (uintmax_t)totals->moved);
+	fputc('\n', stderr);
+	if (t->not_ours > 0)
+		fprintf(stderr, "  %ju objects under the prefix are not in "
+		    "the catalog and were not verified\n",
+		    (uintmax_t)t->not_ours);
+}
+
+static int
+stopped_status(const struct integrity *t)
+{
+	return t->stop_signal == SIGINT ? EXIT_INTERRUPTED : EXIT_TERMINATED;
+}
+
+static int
+status_of(const struct integrity *t, const struct run_closing *closing,
+    bool put_failed)
+{
+	if (t->stop_signal != 0)
+		return stopped_status(t);
+	if (t->failed)
+		return exit_status_of(&t->err);
+	if (closing->totals.failed > 0)
+		return EXIT_CORRUPT;
+	return put_failed || !closing->closes ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int
+finish(struct integrity *t, uint64_t start_ms, bool put_failed,
+    struct err *err)
+{
+	enum run_end end = t->stop_signal != 0 ? RUN_INTERRUPTED :
+	    t->failed ? RUN_FAILED : RUN_COMPLETE;
+	struct run_closing closing;
+	struct summary s = { .op = OP_TEST, .run = t->run.run,
+	    .interrupted = end == RUN_INTERRUPTED };
+	int status;
+
+	memset(&closing, 0, sizeof(closing));
+	if (catalog_end_run(t->catalog, end, t->failed ? t->err.msg : "",
+	    &closing, err) == -1)
+		integrity_fail(t, err);
+	s.seconds = (double)(clock_mono_ms() - start_ms) / 1000;
+	s.totals = closing.totals;
+	s.closes = closing.closes || end != RUN_COMPLETE;
+	s.failures = closing.failures;
+	s.failure_count = closing.failure_count;
+	status = status_of(t, &closing, put_failed);
+	if (!t->job->quiet || status != EXIT_DONE) {
+		summary_print(stderr, &s);
+		if (end == RUN_COMPLETE && !t->failed)
+			print_verdict(t, &closing.totals, status == EXIT_DONE,
+			    put_failed);
+	}
+	if (t->failed)
+		log_event(LOG_ERROR, "run_failed", "%s", t->err.msg);
+	if (t->job->json)
+		summary_json(stdout, OP_TEST, &closing.totals, s.seconds,
+		    t->failed ? t->err.msg : NULL, t->run.run);
+	return status;
+}
+
+static void
+cannot_begin(struct integrity *t, const struct err *err)
+{
+	struct run_closing closing;
+
+	if (t->catalog != NULL && t->run.run != 0 && catalog_end_run(
+	    t->catalog, RUN_FAILED, err->msg, &closing, NULL) == -1)
+		log_event(LOG_WARN, "catalog", "the run's end could not be "
+		    "recorded");
+}
+
+static void
+drop_mail(struct integrity *t)
+{
+	struct mail *mail = mailbox_take(t->in), *next;
+
+	for (; mail != NULL; mail = next) {
+		void *msg = mail;
+
+		next = mail->next;
+		if (mail->type == MAIL_READBACK) {
+			struct readback_item *it = msg;
+
+			readback_item_free(&it);
+		} else {
+			free(msg);
+		}
+	}
+}
+
+static int
+verify(const struct conf *conf, const struct job *job, bool put_failed)
+{
+	struct integrity t = { .conf = conf, .job = job, .signals = -1 };
+	uint64_t start_ms = clock_mono_ms();
+	struct err err = ERR_INIT;
+	int status;
+
+	t.in = mailbox_new(0);
+	t.signals = master_signals(&err);
+	if (t.signals != -1 && prepare(&t, &err) == 0) {
+		go(&t);
+		readback_free(&t.readback);
+		status = finish(&t, start_ms, put_failed, &err);
+	} else {
+		readback_free(&t.readback);
+		cannot_begin(&t, &err);
+		status = summary_error(job, &err);
+		if (t.signals != -1)
+			read_signals(&t);
+		if (t.stop_signal != 0)
+			status = stopped_status(&t);
+	}
+	s3_free(&t.s3);
+	catalog_reader_close(&t.reader);
+	catalog_close(&t.catalog);
+	outcomes_free(&t.batch);
+	drop_mail(&t);
+	mailbox_free(&t.in);
+	plan_release(&t.plan);
+	close_fd(&t.signals);
+	return status;
+}
+
+int
+run_test(const struct conf *conf, const struct job *job)
+{
+	struct job put = *job;
+	int status = EXIT_DONE;
+
+	if (!job->skip_upload) {
+		put.op = OP_PUT;
+		put.json = false;
+		status = run_put(conf, &put);
+		if (status != EXIT_DONE && status != EXIT_FAILED) {
+			if (job->json)
+				summary_json(stdout, OP_TEST, NULL, 0,
+				    "what was missing could not be put", 0);
+			return status;
+		}
+	}
+	return verify(conf, job, status != EXIT_DONE);
+}

@@ -1,0 +1,364 @@
+"""TEST --data_integrity: what the bucket holds is what the files held, and
+whatever isn't is found. The bucket is changed by boto3 behind its back."""
+import os
+import signal
+import sqlite3
+import time
+
+from case import MIB, limit
+
+MODES = ("head", "full", "sample=100%")
+
+
+def integrity(t, *arguments, expect=0, mode=None, skip=True, **counts):
+    """TEST with --json; the totals must close, and the verdict's word stand
+    in the summary."""
+    more = (["--mode", mode] if mode else []) + (
+        ["--skip_upload"] if skip else []
+    )
+    r = t.run(
+        "TEST", "--data_integrity", "--json", *more, *arguments, expect=expect
+    )
+    r.counted(**counts)
+    text = r.err.decode()
+    assert ("PASSED" in text) == (expect == 0), r
+    assert ("FAILED" in text) == (expect in (1, 4)), r
+    return r
+
+
+def verdicts(t, result):
+    """{name: verdict} of a run's rows, without those that are ok."""
+    rows = t.query(
+        "SELECT path, outcome FROM verifications WHERE run = ?",
+        result.json["run"],
+    )
+    return {
+        path.rsplit("/", 1)[-1]: what for path, what in rows if what != "ok"
+    }
+
+
+def key(t, name):
+    return t.server + t.share + "/" + name
+
+
+def overwrite(t, name, data):
+    t.s3.put_object(Bucket=t.bucket, Key=key(t, name), Body=data)
+
+
+def in_parts(t, name, parts):
+    """Write it as a multipart object of these parts."""
+    k = key(t, name)
+    upload = t.s3.create_multipart_upload(Bucket=t.bucket, Key=k)["UploadId"]
+    done = []
+    for number, data in enumerate(parts, 1):
+        e = t.s3.upload_part(
+            Bucket=t.bucket,
+            Key=k,
+            UploadId=upload,
+            PartNumber=number,
+            Body=data,
+        )["ETag"]
+        done.append({"PartNumber": number, "ETag": e})
+    t.s3.complete_multipart_upload(
+        Bucket=t.bucket,
+        Key=k,
+        UploadId=upload,
+        MultipartUpload={"Parts": done},
+    )
+
+
+def read(t, name):
+    with open(t.path(name), "rb") as f:
+        return f.read()
+
+
+def fill(t, count=20):
+    t.small_files(count)
+    t.write("empty", b"")
+    t.write(b"odd \xff\n&<'", b"odd")
+    t.random_file("large", 20 * MIB)
+    t.put(moved=count + 3)
+    return count + 3
+
+
+def test_integrity_passes(t):
+    """In each mode, with and without an upload before it."""
+    n = fill(t)
+    for mode in MODES:
+        r = integrity(t, mode=mode, found=n, moved=n)
+        assert verdicts(t, r) == {}
+        rows = t.query(
+            "SELECT count(*), min(method) FROM verifications WHERE run = ?",
+            r.json["run"],
+        )
+        assert rows == [(n, mode.split("=")[0])], rows
+        integrity(t, mode=mode, skip=False, found=n, moved=n)
+
+
+def test_integrity_uploads_first(t):
+    fill(t)
+    t.write("new", b"not there yet")
+    r = integrity(t, skip=False, found=24, moved=24)
+    assert key(t, "new") in t.objects()
+    ops = t.query("SELECT operation FROM runs ORDER BY run")
+    assert [o[0] for o in ops] == ["PUT", "PUT", "TEST"], ops
+    assert r.out.count(b'"operation"') == 1, r
+
+
+def corrupt(t):
+    """Damage of each kind; {name: verdict} that reading finds."""
+    data = read(t, "d1/f1")
+    overwrite(t, "d1/f1", bytes([data[0] ^ 1]) + data[1:])
+    overwrite(t, "d2/f2", read(t, "d2/f2")[:-1])
+    overwrite(t, "empty", b"x")
+    t.s3.delete_object(Bucket=t.bucket, Key=key(t, "d3/f3"))
+    large = bytearray(read(t, "large"))
+    large[-1] ^= 1
+    in_parts(t, "large", [bytes(large[: 8 * MIB]), bytes(large[8 * MIB :])])
+    t.s3.put_object(Bucket=t.bucket, Key=key(t, "foreign"), Body=b"1")
+    return {
+        "f1": "corrupt",
+        "f2": "corrupt",
+        "empty": "corrupt",
+        "f3": "missing",
+        "large": "corrupt",
+    }
+
+
+def test_integrity_finds(t):
+    """Every mode, one after the other: what one finds is not forgotten by
+    the next, and a PUT puts it right."""
+    n = fill(t)
+    wanted = corrupt(t)
+    for mode in MODES:
+        extra = 0 if mode.startswith("sample") else 1
+        r = integrity(
+            t,
+            mode=mode,
+            expect=4,
+            found=n + extra,
+            moved=n - 5,
+            failed=5,
+            excluded=extra,
+        )
+        found = verdicts(t, r)
+        if mode == "head":
+            assert found.pop("large") in ("corrupt", "unreadable"), r
+            assert found == {k: wanted[k] for k in found}, found
+            assert len(found) == 4, found
+        else:
+            assert found == wanted, found
+    failures = t.query("SELECT count(*) FROM failure_log")
+    assert failures == [(15,)], failures
+    t.put(moved=5, unchanged=n - 5)
+    t.s3.delete_object(Bucket=t.bucket, Key=key(t, "foreign"))
+    t.same()
+    for mode in MODES:
+        integrity(t, mode=mode, found=n, moved=n)
+
+
+def test_integrity_same_etag_other_size(t):
+    """A multipart copy of the same bytes in other parts: head can't tell and
+    says so, full can."""
+    n = fill(t)
+    data = read(t, "large")
+    in_parts(t, "large", [data[: 6 * MIB], data[6 * MIB :]])
+    r = integrity(t, mode="head", expect=4, moved=n - 1, failed=1)
+    assert verdicts(t, r) == {"large": "unreadable"}, verdicts(t, r)
+    r.says("--mode full")
+    integrity(t, mode="full", found=n, moved=n)
+    integrity(t, mode="full", skip=False, found=n, moved=n)
+
+
+def test_integrity_bit_rot(t):
+    """The file's bytes changed and its times did not: reported as such, and
+    the good copy is left alone."""
+    n = fill(t)
+    before = t.objects()
+    path = t.path("d1/f1")
+    size, mtime = os.stat(path).st_size, os.stat(path).st_mtime_ns
+    ctime = os.stat(path).st_ctime_ns
+    with open(path, "r+b") as f:
+        f.write(b"rotten")
+    os.utime(path, ns=(mtime, mtime))
+    assert os.stat(path).st_size == size
+    # What the catalog saw is made to agree: a disk that rots has no ctime.
+    ctime_now = os.stat(path).st_ctime_ns
+    db = sqlite3.connect(t.catalog)
+    db.execute(
+        "UPDATE object SET ctime_ns = ? WHERE ctime_ns = ?",
+        (ctime_now, ctime),
+    )
+    db.commit()
+    db.close()
+    integrity(t, mode="full", found=n, moved=n)
+    r = integrity(t, mode="full", skip=False, expect=4, moved=n - 1, failed=1)
+    assert verdicts(t, r) == {"f1": "bitrot"}, verdicts(t, r)
+    r.says("bit rot")
+    assert t.objects() == before
+    t.put(unchanged=n)
+    assert t.objects() == before
+
+
+def test_integrity_foreign_data(t):
+    """What another tool put: the files prove it."""
+    t.small_files(8)
+    for name in ("d0/f0", "d1/f1", "d2/f2"):
+        overwrite(t, name, read(t, name))
+    overwrite(t, "d3/f3", b"x" * len(read(t, "d3/f3")))
+    overwrite(t, "no-such-file", b"1")
+    r = integrity(
+        t, mode="full", expect=4, found=5, moved=3, failed=1, excluded=1
+    )
+    assert verdicts(t, r) == {"f3": "corrupt"}, verdicts(t, r)
+    r = integrity(t, mode="head", found=5, excluded=5)
+    assert "nothing" in r.err.decode(), r
+
+
+def test_integrity_without_nfs(t):
+    """--skip_upload asks nothing of NFS."""
+    n = fill(t)
+    t.conf(fs_config={"nfsport": "1", "mountport": "1"})
+    for mode in MODES:
+        integrity(t, mode=mode, found=n, moved=n)
+    t.run("TEST", "--data_integrity", expect=3)
+
+
+def test_integrity_prefix(t):
+    fill(t)
+    t.s3.delete_object(Bucket=t.bucket, Key=key(t, "d1/f1"))
+    for mode in MODES:
+        d0 = ("--prefix", key(t, "d0/"))
+        integrity(t, *d0, mode=mode, found=5, moved=5)
+        d1 = ("--prefix", key(t, "d1/"))
+        integrity(t, *d1, mode=mode, expect=4, found=5, moved=4, failed=1)
+
+
+def test_integrity_without_server(t):
+    """Keys without the server's name."""
+    t.conf(fs_config={"server_as_prefix": "no"})
+    n = fill(t)
+    for mode in MODES:
+        integrity(t, mode=mode, found=n, moved=n)
+        integrity(t, mode=mode, skip=False, found=n, moved=n)
+    k = (t.share + "/d1/f1").lstrip("/")
+    t.s3.put_object(Bucket=t.bucket, Key=k, Body=b"?")
+    for mode in MODES:
+        r = integrity(t, mode=mode, expect=4, moved=n - 1, failed=1)
+        assert verdicts(t, r) == {"f1": "corrupt"}, verdicts(t, r)
+
+
+def test_integrity_sample(t):
+    """Those unverified longest come first: four quarters are all."""
+    t.small_files(40)
+    t.put(moved=40)
+    seen = set()
+    for _ in range(4):
+        r = integrity(t, mode="sample=25%", found=10, moved=10)
+        seen |= {
+            row[0]
+            for row in t.query(
+                "SELECT path FROM verifications WHERE run = ?",
+                r.json["run"],
+            )
+        }
+    assert len(seen) == 40, len(seen)
+    integrity(t, mode="sample=0.1%", found=1, moved=1)
+
+
+def test_integrity_many(t):
+    """More than one page of the listing and of the catalog."""
+    t.small_files(2300)
+    t.put(moved=2300)
+    integrity(t, mode="head", found=2300, moved=2300)
+    names = sorted(t.objects())
+    gone = [names[i] for i in (0, 999, 1000, 1001, 2299)]
+    for k in gone:
+        t.s3.delete_object(Bucket=t.bucket, Key=k)
+    t.s3.put_object(Bucket=t.bucket, Key=key(t, "0"), Body=b"")
+    t.s3.put_object(Bucket=t.bucket, Key=key(t, "zz"), Body=b"")
+    r = integrity(
+        t, mode="head", expect=4, found=2302, moved=2295, failed=5, excluded=2
+    )
+    assert len(verdicts(t, r)) == 5, verdicts(t, r)
+    integrity(t, mode="full", expect=4, moved=2295, failed=5, excluded=2)
+
+
+def test_integrity_writes_nothing(t):
+    n = fill(t)
+    target = os.path.join(t.dir, "dest")
+    os.mkdir(target)
+    before = t.objects()
+    integrity(t, "--dest_path", target, "--thread", "3", found=n, moved=n)
+    assert os.listdir(target) == []
+    assert t.objects() == before
+
+
+def test_integrity_put_failed(t):
+    """A file that could not be put is not there: not PASSED."""
+    t.small_files(4)
+    os.chmod(t.write("secret", b"1"), 0)
+    t.conf(fs_config={"uid": "12345", "gid": "12345"})
+    r = integrity(t, skip=False, expect=1, found=4, moved=4)
+    r.says("not all files could be put")
+
+
+def test_integrity_options(t):
+    t.run("TEST", expect=2).says("--data_integrity")
+    for bad in ("no", "sample", "sample=0%", "sample=101%", "sample=5"):
+        t.run("TEST", "-di", "--mode", bad, expect=2).says("sample=N%")
+    t.write("f", b"1")
+    t.put(moved=1)
+    r = t.run("test", "-di", "-su", "--quiet")
+    assert r.err == b"" and r.out == b"", r
+    t.s3.delete_object(Bucket=t.bucket, Key=key(t, "f"))
+    t.run("TEST", "-di", "-su", "--quiet", expect=4).says("FAILED", "missing")
+
+
+def test_integrity_unreachable(t):
+    fill(t)
+    t.run("TEST", "-di", "-su", "--bucket", "no-such-bucket", expect=3)
+    t.conf(s3_storage={"secret_key": "wrong"})
+    t.run("TEST", "-di", "-su", expect=3)
+
+
+@limit(180)
+def test_integrity_kill(t):
+    """Killed or interrupted, what was verified stays recorded, and the same
+    command comes to its end."""
+    proxy = t.proxy()
+    t.small_files(1500)
+    t.put(moved=1500)
+    for number in (signal.SIGKILL, signal.SIGINT):
+        proxy.order("match GET delay 30")
+        got = proxy.stats()["GET"]
+        process = t.start("TEST", "-di", "-su", "--json")
+        t.eventually(
+            lambda: proxy.stats()["GET"] > got + 600, what="600 read"
+        )
+        begun = time.monotonic()
+        process.send_signal(number)
+        wanted = 130 if number == signal.SIGINT else -number
+        assert process.wait(timeout=30) == wanted, t.started_text()
+        assert time.monotonic() - begun < 10 * t.world.slowness
+        proxy.order("pass")
+        integrity(t, mode="full", found=1500, moved=1500)
+    rows = t.query("SELECT state, count(*) FROM runs WHERE operation = 'TEST'"
+                   " GROUP BY state")
+    assert len(rows) == 3, rows
+    t.put(unchanged=1500)
+
+
+@limit(120)
+def test_integrity_s3_dies(t):
+    """No answer in the middle: exit 3, not a verdict."""
+    proxy = t.proxy(s3_storage={"retry_for": "2"})
+    t.small_files(1200)
+    t.put(moved=1200)
+    proxy.order("match GET delay 30")
+    got = proxy.stats()["GET"]
+    process = t.start("TEST", "-di", "-su")
+    t.eventually(lambda: proxy.stats()["GET"] > got + 100, what="100 read")
+    proxy.close()
+    assert process.wait(timeout=60) == 3, t.started_text()
+    assert "PASSED" not in t.started_text()

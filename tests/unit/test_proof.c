@@ -1,0 +1,232 @@
+/*
+ * The verdict on one object: what is said of which difference, what counts
+ * as verified, and what a later PUT is to upload again.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "crypto/crypto.h"
+#include "run/proof.h"
+
+#define SIZE	1000
+#define SEC	((int64_t)1000000000)
+
+static struct stored
+stored(void)
+{
+	struct stored s = { .path = (char []){ "h/s/f" }, .object = 7,
+	    .attrs = { .kind = ENTRY_FILE, .size = SIZE, .mtime_ns = 5 * SEC,
+	    .ctime_ns = 6 * SEC, .ino = 9 }, .has_md5 = true,
+	    .newest = true };
+
+	memset(s.md5, 0xaa, sizeof(s.md5));
+	etag_single(s.md5, s.etag);
+	return s;
+}
+
+/* Read back, and all as it must be; the file too. */
+static struct readback_item
+item(void)
+{
+	struct readback_item it = { .key = (char []){ "h/s/f" },
+	    .raw = (char []){ "f" }, .has_stored = true,
+	    .stored = stored(), .object_size = SIZE, .modified_sec = 10,
+	    .file_hashed = true };
+
+	memset(it.object_md5, 0xaa, sizeof(it.object_md5));
+	memset(it.file_md5, 0xaa, sizeof(it.file_md5));
+	it.file_attrs = it.stored.attrs;
+	return it;
+}
+
+static void
+expect(const struct judged *j, enum verdict v, enum ended e, bool lost)
+{
+	assert_string_equal(verdict_name(j->verdict) == NULL ? "" :
+	    verdict_name(j->verdict), verdict_name(v) == NULL ? "" :
+	    verdict_name(v));
+	assert_int_equal(j->ended, e);
+	assert_int_equal(j->lost, lost);
+	/* Whoever reads a row wants to know why. */
+	if (v != VERDICT_OK && v != VERDICT_NONE)
+		assert_int_not_equal(j->err.kind, ERR_NONE);
+}
+
+static void
+expect_read(const struct readback_item *it, enum verdict v, enum ended e,
+    bool lost)
+{
+	struct judged j;
+
+	proof_read(it, false, &j);
+	expect(&j, v, e, lost);
+}
+
+static void
+test_listed(void **state UNUSED)
+{
+	struct stored s = stored();
+	char other[72] = "0123456789abcdef0123456789abcdef";
+	struct judged j;
+
+	proof_listed(&s, SIZE, s.etag, &j);
+	expect(&j, VERDICT_OK, ENDED_MOVED, false);
+	proof_listed(&s, SIZE - 1, s.etag, &j);
+	expect(&j, VERDICT_CORRUPT, ENDED_FAILED, true);
+	proof_listed(&s, SIZE, other, &j);
+	expect(&j, VERDICT_CORRUPT, ENDED_FAILED, true);
+	/* Other parts of perhaps the same bytes, either way. */
+	proof_listed(&s, SIZE, "0123456789abcdef0123456789abcdef-2", &j);
+	expect(&j, VERDICT_UNREADABLE, ENDED_FAILED, false);
+	proof_listed(&s, SIZE + 1, "0123456789abcdef0123456789abcdef-2", &j);
+	expect(&j, VERDICT_CORRUPT, ENDED_FAILED, true);
+	snprintf(s.etag, sizeof(s.etag), "%s-3", other);
+	proof_listed(&s, SIZE, other, &j);
+	expect(&j, VERDICT_UNREADABLE, ENDED_FAILED, false);
+	/* Two empty ETags prove nothing. */
+	s.etag[0] = '\0';
+	proof_listed(&s, SIZE, "", &j);
+	expect(&j, VERDICT_UNREADABLE, ENDED_FAILED, false);
+}
+
+static void
+test_listed_newer(void **state UNUSED)
+{
+	struct stored s = stored();
+	struct judged j;
+
+	s.newest = false;
+	proof_listed(&s, SIZE, s.etag, &j);
+	expect(&j, VERDICT_CHANGED, ENDED_MOVED, false);
+	s.gone = true;
+	proof_listed(&s, SIZE, s.etag, &j);
+	expect(&j, VERDICT_OK, ENDED_MOVED, false);
+	proof_missing(&s, &j);
+	expect(&j, VERDICT_MISSING, ENDED_FAILED, true);
+}
+
+static void
+test_read(void **state UNUSED)
+{
+	struct readback_item it = item();
+
+	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
+	it.raw = NULL;
+	memset(&it.file_attrs, 0, sizeof(it.file_attrs));
+	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
+	it.object_md5[15] ^= 1;
+	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
+	it = item();
+	it.object_size++;
+	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
+	it = item();
+	err_set(&it.object_err, ERR_GONE, 404, "no such key");
+	expect_read(&it, VERDICT_MISSING, ENDED_FAILED, true);
+	it = item();
+	err_set(&it.object_err, ERR_DENIED, 403, "no");
+	expect_read(&it, VERDICT_UNREADABLE, ENDED_FAILED, false);
+}
+
+/* Without a hash of the whole the parts are the proof. */
+static void
+test_read_parts(void **state UNUSED)
+{
+	struct readback_item it = item();
+
+	it.stored.has_md5 = false;
+	memcpy(it.object_etag, it.stored.etag, sizeof(it.object_etag));
+	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
+	it.object_etag[0] ^= 1;
+	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
+}
+
+static void
+test_read_file(void **state UNUSED)
+{
+	struct readback_item it = item();
+
+	/* Bit rot, and only with stat as it was. */
+	it.file_md5[0] ^= 1;
+	expect_read(&it, VERDICT_BITROT, ENDED_FAILED, false);
+	it.file_attrs.mtime_ns++;
+	expect_read(&it, VERDICT_CHANGED, ENDED_MOVED, false);
+	it.file_attrs = it.stored.attrs;
+	it.file_torn = true;
+	expect_read(&it, VERDICT_CHANGED, ENDED_MOVED, false);
+	/* Neither hides an object that is not what was put. */
+	it.object_md5[3] ^= 1;
+	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
+	/* Nothing good is left: it must not be overwritten with rot. */
+	it.file_torn = false;
+	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, false);
+	it = item();
+	it.object_md5[3] ^= 1;
+	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
+	it = item();
+	err_set(&it.file_err, ERR_GONE, 0, "gone");
+	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
+	err_set(&it.file_err, ERR_DENIED, 0, "permission denied");
+	expect_read(&it, VERDICT_UNREADABLE, ENDED_FAILED, false);
+	it.object_md5[3] ^= 1;
+	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
+}
+
+static void
+test_inode(void **state UNUSED)
+{
+	struct readback_item it = item();
+	struct judged j;
+
+	it.file_attrs.ino++;
+	expect_read(&it, VERDICT_CHANGED, ENDED_MOVED, false);
+	proof_read(&it, true, &j);
+	expect(&j, VERDICT_OK, ENDED_MOVED, false);
+}
+
+/* An object that the catalog does not know. */
+static void
+test_unknown(void **state UNUSED)
+{
+	struct readback_item it = item();
+
+	it.has_stored = false;
+	memset(&it.stored, 0, sizeof(it.stored));
+	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
+	it.file_md5[0] ^= 1;
+	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, false);
+	it.file_attrs.mtime_ns = 11 * SEC;
+	expect_read(&it, VERDICT_CHANGED, ENDED_FAILED, false);
+	it.file_attrs.mtime_ns = 5 * SEC;
+	it.file_md5[0] ^= 1;
+	it.file_torn = true;
+	expect_read(&it, VERDICT_CHANGED, ENDED_FAILED, false);
+	err_set(&it.file_err, ERR_UNREACHABLE, 0, "no answer");
+	expect_read(&it, VERDICT_UNREADABLE, ENDED_FAILED, false);
+	err_set(&it.file_err, ERR_GONE, 0, "gone");
+	expect_read(&it, VERDICT_NONE, ENDED_EXCLUDED, false);
+	it.raw = NULL;
+	expect_read(&it, VERDICT_NONE, ENDED_EXCLUDED, false);
+	err_set(&it.object_err, ERR_GONE, 404, "no such key");
+	expect_read(&it, VERDICT_NONE, ENDED_GONE, false);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_listed),
+		cmocka_unit_test(test_listed_newer),
+		cmocka_unit_test(test_read),
+		cmocka_unit_test(test_read_parts),
+		cmocka_unit_test(test_read_file),
+		cmocka_unit_test(test_inode),
+		cmocka_unit_test(test_unknown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
