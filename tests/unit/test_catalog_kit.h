@@ -170,8 +170,10 @@ kit_entry(struct dir_page *p, enum page_action action, int64_t object,
 {
 	struct page_entry *e;
 
-	p->entries = xreallocarray(p->entries, p->entry_count + 1,
-	    sizeof(*p->entries));
+	/* In powers of two: a sanitizer copies all with each growth. */
+	if ((p->entry_count & (p->entry_count - 1)) == 0)
+		p->entries = xreallocarray(p->entries,
+		    MAX(p->entry_count * 2, 1U), sizeof(*p->entries));
 	e = &p->entries[p->entry_count++];
 	memset(e, 0, sizeof(*e));
 	e->action = action;
