@@ -358,14 +358,12 @@ open_catalog(struct get *g, struct err *err)
 	    c->s3_storage.endpoints.v[0] : "";
 	struct run_spec spec = {
 		.op = OP_GET,
-		.endpoint = endpoint,
-		.bucket = c->s3_storage.bucket,
-		.server_as_prefix = c->fs_config.server_as_prefix,
 		.scope = "",
 		.command_line = g->job->command_line,
 		.no_backlog = true,
 	};
 
+	plan_target(&spec, c);
 	/* A dry run writes nothing, not even a catalog. */
 	if (g->job->dryrun)
 		return access(c->catalog.path, F_OK) == -1 && errno == ENOENT ?
