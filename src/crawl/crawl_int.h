@@ -61,6 +61,7 @@ struct reading {
 	uint64_t fault_ms;	/* since when it comes no further */
 	unsigned tries;
 	uint64_t resume_at_ms;
+	bool	 has_entries;	/* that are no snapshot directories */
 	bool	 listing;	/* callbacks will come */
 	unsigned links;		/* symlinks being looked up */
 	bool	 ended;		/* the listing ended ... */

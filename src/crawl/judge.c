@@ -11,13 +11,20 @@ in_list(const struct strlist *l, struct str name)
 	return false;
 }
 
+bool
+judge_skips(const struct crawl_config *c, struct str name,
+    const struct attrs *a)
+{
+	return a->kind == ENTRY_DIR && in_list(c->skip_dirs, name);
+}
+
 const char *
 judge_excluded(const struct crawl_config *c, struct str rel, struct str name,
     const struct attrs *a, char buf[120])
 {
 	const char *pattern;
 
-	if (a->kind == ENTRY_DIR && in_list(c->skip_dirs, name))
+	if (judge_skips(c, name, a))
 		return "snapshot directory";
 	pattern = c->filter == NULL ? NULL :
 	    filter_excludes(c->filter, rel, a->kind == ENTRY_DIR);
@@ -36,7 +43,7 @@ judge_excluded(const struct crawl_config *c, struct str rel, struct str name,
 	return NULL;
 }
 
-enum verdict
+enum judgement
 judge(const struct crawl_config *c, const struct attrs *a,
     const struct known *k, struct str key, const char *why, struct err *err)
 {
@@ -47,20 +54,20 @@ judge(const struct crawl_config *c, const struct attrs *a,
 
 	if (why != NULL) {
 		if (live && k->excluded && strcmp(k->why, why) == 0)
-			return VERDICT_EXCLUDED_SAME;
-		return VERDICT_EXCLUDED;
+			return JUDGED_EXCLUDED_SAME;
+		return JUDGED_EXCLUDED;
 	}
 	if (key.len > KEY_MAX) {
 		err_set(err, ERR_INVALID, 0, "the key has %zu bytes, S3 holds "
 		    "at most %d", key.len, KEY_MAX);
-		return VERDICT_FAILED;
+		return JUDGED_FAILED;
 	}
 	if (k == NULL)
-		return VERDICT_NEW;
+		return JUDGED_NEW;
 	/* Included again, or never here: what we saw of it does not count. */
 	if (!same || k->excluded)
-		return VERDICT_CHANGED;
+		return JUDGED_CHANGED;
 	if (!k->stored || c->checksum)
-		return VERDICT_QUEUE;
-	return VERDICT_UNCHANGED;
+		return JUDGED_QUEUE;
+	return JUDGED_UNCHANGED;
 }

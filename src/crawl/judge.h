@@ -6,15 +6,19 @@
 
 #include "crawl/crawl.h"
 
-enum verdict {
-	VERDICT_UNCHANGED = 0,	/* known, the same, stored: no row */
-	VERDICT_EXCLUDED_SAME,	/* excluded before, for the same reason */
-	VERDICT_NEW,
-	VERDICT_CHANGED,
-	VERDICT_QUEUE,		/* known and the same, to be moved still */
-	VERDICT_EXCLUDED,	/* row with the reason why */
-	VERDICT_FAILED		/* row and failure */
+enum judgement {
+	JUDGED_UNCHANGED = 0,	/* known, the same, stored: no row */
+	JUDGED_EXCLUDED_SAME,	/* excluded before, for the same reason */
+	JUDGED_NEW,
+	JUDGED_CHANGED,
+	JUDGED_QUEUE,		/* known and the same, to be moved still */
+	JUDGED_EXCLUDED,	/* row with the reason why */
+	JUDGED_FAILED		/* row and failure */
 };
+
+/* A snapshot directory: a server shows it in a directory that is empty. */
+bool	 judge_skips(const struct crawl_config *, struct str name,
+	    const struct attrs *);
 
 /* Why the entry is left out, or NULL; rel is the path below the export's
  * root. The text lasts as long as config and entry, or sits in buf. */
@@ -23,7 +27,7 @@ const char *judge_excluded(const struct crawl_config *, struct str rel,
 
 /* known is NULL if the catalog has no such path. why is judge_excluded's. A
  * key that S3 can't hold is FAILED, with err. */
-enum verdict judge(const struct crawl_config *, const struct attrs *,
+enum judgement judge(const struct crawl_config *, const struct attrs *,
 	    const struct known *, struct str key, const char *why,
 	    struct err *);
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "catalog/mirror.h"
 #include "crawl/crawl_int.h"
 #include "model/key.h"
 
@@ -168,33 +169,33 @@ key_of(const struct reading *r)
 }
 
 static void
-act(struct reading *r, enum verdict v, const struct known *k,
+act(struct reading *r, enum judgement v, const struct known *k,
     const struct tree_entry *e, const char *why, const struct err *err)
 {
 	int64_t object = k == NULL ? 0 : k->object;
 	struct dir_page *p = page_of(r);
 
 	switch (v) {
-	case VERDICT_UNCHANGED:
+	case JUDGED_UNCHANGED:
 		p->unchanged++;
 		p->unchanged_bytes += e->attrs.size;
 		break;
-	case VERDICT_EXCLUDED_SAME:
+	case JUDGED_EXCLUDED_SAME:
 		p->excluded++;
 		break;
-	case VERDICT_NEW:
+	case JUDGED_NEW:
 		add_entry(r, PAGE_NEW, 0, e, NULL, NULL);
 		break;
-	case VERDICT_CHANGED:
+	case JUDGED_CHANGED:
 		add_entry(r, PAGE_CHANGED, object, e, NULL, NULL);
 		break;
-	case VERDICT_QUEUE:
+	case JUDGED_QUEUE:
 		add_entry(r, PAGE_QUEUE, object, e, NULL, NULL);
 		break;
-	case VERDICT_EXCLUDED:
+	case JUDGED_EXCLUDED:
 		add_entry(r, PAGE_EXCLUDED, object, e, why, NULL);
 		break;
-	case VERDICT_FAILED:
+	case JUDGED_FAILED:
 		add_entry(r, PAGE_FAILED, object, e, NULL, err);
 		break;
 	}
@@ -228,7 +229,7 @@ missing(struct reading *r, const struct known *k, const struct tree_entry *e)
 
 	err_set(&err, ERR_INVALID, 0, "no such file");
 	if (k != NULL && !k->tombstone)
-		act(r, VERDICT_FAILED, k, e, NULL, &err);
+		act(r, JUDGED_FAILED, k, e, NULL, &err);
 	else
 		add_entry(r, PAGE_REFUSED, 0, e, NULL, &err);
 }
@@ -246,7 +247,7 @@ judge_entry(struct reading *r, const struct tree_entry *e, const char *why)
 		k = &known;
 	if (e->attrs.kind == ENTRY_UNKNOWN) {
 		if (e->err.kind != ERR_GONE)
-			act(r, VERDICT_FAILED, k, e, NULL, &e->err);
+			act(r, JUDGED_FAILED, k, e, NULL, &e->err);
 		else if (r->job.dir == 0)
 			missing(r, k, e);
 		return;
@@ -275,6 +276,8 @@ reading_entry(struct reading *r, struct str name, const struct tree_entry *e)
 		return;
 	}
 	why = judge_excluded(c, buf_str(&r->raw), name, &e->attrs, whybuf);
+	if (!judge_skips(c, name, &e->attrs))
+		r->has_entries = true;
 	if (e->attrs.kind == ENTRY_LINK && c->follow_links && why != NULL &&
 	    strcmp(why, "symlink") == 0) {
 		link_follow(r, name);
@@ -402,6 +405,26 @@ vanished(const struct reading *r)
 	    strcmp(r->job.path, r->w->c->c.starts[r->job.export]) != 0;
 }
 
+/* Where the crawl begins: what a mirror deletion is guarded by. */
+static void
+note_export(struct reading *r)
+{
+	const struct crawl_config *c = &r->w->c->c;
+	struct err err = ERR_INIT;
+	struct handle fh;
+	struct attrs root;
+	struct tree *t;
+
+	if (strcmp(r->job.path, c->starts[r->job.export]) != 0)
+		return;
+	t = crawler_tree(r->w, r->job.export, &err);
+	if (t == NULL)
+		return;		/* not noted: nothing is deleted */
+	tree_root(t, &fh, &root);
+	catalog_note_export(c->catalog, r->job.export, root.fsid,
+	    !r->has_entries);
+}
+
 bool
 reading_settle(struct reading *r)
 {
@@ -421,6 +444,8 @@ reading_settle(struct reading *r)
 	if (r->err.kind == ERR_NONE && !r->job.fresh && catalog_unseen(
 	    r->w->reader, r->job.dir, &r->seen, gone_cb, r, &err) == -1)
 		r->err = err;
+	if (r->err.kind == ERR_NONE)
+		note_export(r);
 	page_of(r)->vanished = vanished(r);
 	if (!r->page->vanished)
 		r->page->err = r->err;

@@ -25,7 +25,7 @@ stored(void)
 	    .stored = true };
 }
 
-static enum verdict
+static enum judgement
 judged(const struct crawl_config *c, const struct attrs *a,
     const struct known *k)
 {
@@ -41,15 +41,15 @@ test_verdicts(void **state UNUSED)
 	struct attrs a = FILE_ATTRS;
 	struct known k = stored();
 
-	assert_int_equal(judged(&c, &a, NULL), VERDICT_NEW);
-	assert_int_equal(judged(&c, &a, &k), VERDICT_UNCHANGED);
+	assert_int_equal(judged(&c, &a, NULL), JUDGED_NEW);
+	assert_int_equal(judged(&c, &a, &k), JUDGED_UNCHANGED);
 	k.stored = false;
-	assert_int_equal(judged(&c, &a, &k), VERDICT_QUEUE);
+	assert_int_equal(judged(&c, &a, &k), JUDGED_QUEUE);
 	k.tombstone = true;
-	assert_int_equal(judged(&c, &a, &k), VERDICT_CHANGED);
+	assert_int_equal(judged(&c, &a, &k), JUDGED_CHANGED);
 	k = stored();
 	c.checksum = true;
-	assert_int_equal(judged(&c, &a, &k), VERDICT_QUEUE);
+	assert_int_equal(judged(&c, &a, &k), JUDGED_QUEUE);
 }
 
 /* Each field alone makes another version. */
@@ -70,10 +70,10 @@ test_changed(void **state UNUSED)
 	v[5].uid++;
 	v[6].gid++;
 	for (size_t i = 0; i < ARRAY_LEN(v); i++)
-		assert_int_equal(judged(&c, &v[i], &k), VERDICT_CHANGED);
+		assert_int_equal(judged(&c, &v[i], &k), JUDGED_CHANGED);
 	c.ignore_inode = true;
-	assert_int_equal(judged(&c, &v[3], &k), VERDICT_UNCHANGED);
-	assert_int_equal(judged(&c, &v[2], &k), VERDICT_CHANGED);
+	assert_int_equal(judged(&c, &v[3], &k), JUDGED_UNCHANGED);
+	assert_int_equal(judged(&c, &v[2], &k), JUDGED_CHANGED);
 }
 
 static void
@@ -104,16 +104,16 @@ test_excluded(void **state UNUSED)
 	    &a, buf));
 
 	assert_int_equal(judge(&c, &a, NULL, name, "fifo", &err),
-	    VERDICT_EXCLUDED);
+	    JUDGED_EXCLUDED);
 	k.excluded = true;
 	snprintf(k.why, sizeof(k.why), "fifo");
 	assert_int_equal(judge(&c, &a, &k, name, "fifo", &err),
-	    VERDICT_EXCLUDED_SAME);
+	    JUDGED_EXCLUDED_SAME);
 	assert_int_equal(judge(&c, &a, &k, name, "socket", &err),
-	    VERDICT_EXCLUDED);
+	    JUDGED_EXCLUDED);
 	/* No longer excluded: it is moved, though stat says the same. */
 	a = FILE_ATTRS;
-	assert_int_equal(judged(&c, &a, &k), VERDICT_CHANGED);
+	assert_int_equal(judged(&c, &a, &k), JUDGED_CHANGED);
 }
 
 static void
@@ -125,9 +125,9 @@ test_long_key(void **state UNUSED)
 
 	memset(key, 'k', sizeof(key));
 	assert_int_equal(judge(&c, &FILE_ATTRS, NULL,
-	    (struct str){ key, 1024 }, NULL, &err), VERDICT_NEW);
+	    (struct str){ key, 1024 }, NULL, &err), JUDGED_NEW);
 	assert_int_equal(judge(&c, &FILE_ATTRS, NULL,
-	    (struct str){ key, 1025 }, NULL, &err), VERDICT_FAILED);
+	    (struct str){ key, 1025 }, NULL, &err), JUDGED_FAILED);
 	assert_int_equal(err.kind, ERR_INVALID);
 }
 
