@@ -70,9 +70,10 @@ open_file(struct catalog *c, struct err *err)
 	return db_open_writer(&c->own.db, c->path, err);
 }
 
-int
-catalog_open(struct catalog **ret, const char *path, struct mailbox *events,
-    struct err *err)
+/* copy: of which a temporary catalog is to be one; or NULL. */
+static int
+open_at(struct catalog **ret, const char *path, const char *copy,
+    struct mailbox *events, struct err *err)
 {
 	struct catalog *c = xcalloc(1, sizeof(*c));
 	int rc = 0;
@@ -93,6 +94,8 @@ catalog_open(struct catalog **ret, const char *path, struct mailbox *events,
 		else
 			c->path = xasprintf("%s/catalog.db", c->temporary);
 	}
+	if (rc == 0 && copy != NULL && access(copy, F_OK) == 0)
+		rc = db_copy(copy, c->path, err);
 	if (rc == 0)
 		rc = open_file(c, err);
 	if (rc == 0 &&
@@ -104,6 +107,20 @@ catalog_open(struct catalog **ret, const char *path, struct mailbox *events,
 	}
 	*ret = c;
 	return 0;
+}
+
+int
+catalog_open(struct catalog **ret, const char *path, struct mailbox *events,
+    struct err *err)
+{
+	return open_at(ret, path, NULL, events, err);
+}
+
+int
+catalog_open_copy(struct catalog **ret, const char *path,
+    struct mailbox *events, struct err *err)
+{
+	return open_at(ret, NULL, path, events, err);
 }
 
 static void

@@ -55,6 +55,10 @@ struct catalog_failure {
  * must live until catalog_close returned. */
 int	 catalog_open(struct catalog **, const char *path,
 	    struct mailbox *events, struct err *) MUST_USE;
+/* A temporary catalog that begins as a copy of the one at path, if there is
+ * one: what a dry run does with it, nobody sees. That one may be in use. */
+int	 catalog_open_copy(struct catalog **, const char *path,
+	    struct mailbox *events, struct err *) MUST_USE;
 /* Ends the thread after the messages already posted; commits; checkpoints. */
 void	 catalog_close(struct catalog **);
 

@@ -450,6 +450,34 @@ db_open_view(struct db *db, const char *uri, const char *path,
 	return opened(db, err);
 }
 
+int
+db_copy(const char *from, const char *to, struct err *err)
+{
+	AUTOFREE char *uri = db_uri(from, "?mode=ro");
+	sqlite3_backup *backup;
+	sqlite3 *conn = NULL;
+	struct db db;
+	int rc;
+
+	if (db_open_view(&db, uri, from, err) == -1)
+		return -1;
+	rc = sqlite3_open_v2(to, &conn, SQLITE_OPEN_READWRITE |
+	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	backup = rc != SQLITE_OK ? NULL :
+	    sqlite3_backup_init(conn, "main", db.conn, "main");
+	if (backup != NULL) {
+		rc = sqlite3_backup_step(backup, -1);
+		sqlite3_backup_finish(backup);
+	} else if (rc == SQLITE_OK) {
+		rc = sqlite3_errcode(conn);
+	}
+	sqlite3_close(conn);
+	db_close(&db);
+	if (rc == SQLITE_DONE)
+		return 0;
+	return db_fault(err, rc, to, sqlite3_errstr(rc));
+}
+
 void
 db_close(struct db *db)
 {

@@ -38,6 +38,9 @@ struct db {
 int	 db_open_writer(struct db *, const char *path, struct err *) MUST_USE;
 /* Statements are prepared when they are used first. */
 int	 db_open_reader(struct db *, const char *path, struct err *) MUST_USE;
+/* Writes what a catalog is at this moment to another file, which must not be
+ * there. The catalog may be in use. */
+int	 db_copy(const char *from, const char *to, struct err *) MUST_USE;
 /* A file name as SQLite's URI, with "?name=value" behind it, or "". The caller
  * frees it. */
 char	*db_uri(const char *path, const char *query);
