@@ -3,6 +3,7 @@
 
 #define HELP_COLUMN	30
 #define HELP_WIDTH	79
+#define MAX_DELETE_PERCENT 10
 
 /* '_' and '-' are the same in names: name_len bytes of name. */
 static bool
@@ -113,6 +114,9 @@ check_words(const struct options *o, struct err *err)
 	if (o->verb == VERB_GET && o->job.dest_path == NULL)
 		return err_set(err, ERR_USAGE, 0, "--dest_path is needed: the "
 		    "directory that the files come back to");
+	if (o->max_delete_given && !o->job.mirror)
+		return err_set(err, ERR_USAGE, 0,
+		    "--max-delete means nothing without --delete");
 	if ((o->nfs_server == NULL) != (o->nfs_share == NULL))
 		return err_set(err, ERR_USAGE, 0,
 		    "--nfs-server and --nfs-share need each other");
@@ -139,6 +143,10 @@ check_pairs(const struct job *j, struct err *err)
 		    "--files-from and --prefix" },
 		{ j->dryrun && j->retry_failed, "--dryrun and --retry-failed" },
 		{ j->all && j->prefix != NULL, "--all and --prefix" },
+		{ j->mirror && j->files_from != NULL,
+		    "--delete and --files-from" },
+		{ j->mirror && j->retry_failed,
+		    "--delete and --retry-failed" },
 		{ j->print0 && j->json, "--print0 and --json" },
 		{ j->print0 && j->dest_path != NULL,
 		    "--print0 and --dest_path" },
@@ -167,6 +175,8 @@ options_parse(struct options *o, enum verb verb, int argc, char **argv,
 	    verb == VERB_GET ? OP_GET :
 	    verb == VERB_TEST ? OP_TEST : OP_NONE;
 	o->job.max_size = UINT64_MAX;
+	o->job.max_delete = MAX_DELETE_PERCENT;
+	o->job.max_delete_percent = true;
 	o->job.command_line = command_line(argc, argv);
 	o->words = xcalloc((size_t)argc, sizeof(*o->words));
 	while (i < argc) {

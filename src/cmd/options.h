@@ -44,6 +44,7 @@ struct options {
 	char	*format;	/* sql, report; or NULL */
 	char	*output;	/* report; or NULL */
 	uint64_t run;		/* report; 0: the last one */
+	bool	 max_delete_given;
 	char	*nfs_server;
 	char	*nfs_share;
 	struct override *overrides;

@@ -105,6 +105,25 @@ set_thread(struct options *o, const struct option *opt, const char *value,
 	return 0;
 }
 
+/* N or N%. */
+static int
+set_max_delete(struct options *o, const struct option *opt, const char *value,
+    struct err *err)
+{
+	size_t digits = strspn(value, "0123456789");
+	bool percent = value[digits] == '%';
+	uint64_t n = digits > 18 ? UINT64_MAX : strtoull(value, NULL, 10);
+
+	if (digits == 0 || digits > 18 || value[digits + percent] != '\0' ||
+	    (percent && n > 100))
+		return err_set(err, ERR_USAGE, 0, "--%s is a number of "
+		    "objects, or 0%% to 100%%, not \"%s\"", opt->name, value);
+	o->job.max_delete = n;
+	o->job.max_delete_percent = percent;
+	o->max_delete_given = true;
+	return 0;
+}
+
 static int
 set_run(struct options *o, const struct option *opt, const char *value,
     struct err *err)
@@ -249,9 +268,14 @@ const struct option options_table[] = {
 	    "does not know" },
 	{ "distributed", "dist", NULL, VERB_LIST, refuse, .help =
 	    "for a later version" },
+	{ "delete", NULL, NULL, MOVES, set_flag, AT(job.mirror), .help =
+	    "delete objects that were put from files that are gone" },
+	{ "max-delete", NULL, "N|N%", MOVES, set_max_delete, .help =
+	    "with --delete: delete none if there are more; N% of the objects "
+	    "stored [10%]" },
 	{ "dryrun", "dr", NULL, CARRIES, set_flag, AT(job.dryrun), .help =
 	    "PUT: crawl and read every file, upload nothing, show how fast; "
-	    "GET: say what would be fetched" },
+	    "GET: say what would be fetched; print what would be deleted" },
 	{ "standalone", "sa", NULL, CARRIES, set_flag, AT(job.standalone),
 	    .help = "this machine alone, whatever hosts are configured" },
 	{ "compaction", "com", "yes|no", MOVES, set_yes_no,

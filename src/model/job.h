@@ -36,6 +36,11 @@ struct job {
 	bool	 skip_upload;		/* TEST: no PUT before it, no NFS */
 	bool	 test_head;		/* TEST: by size and ETag alone */
 	double	 sample_percent;	/* TEST: of the objects; 0: all */
+	bool	 yes;			/* DEL: don't ask */
+	bool	 mirror;		/* PUT --delete */
+	uint64_t max_delete;		/* of a mirror; with percent: of the
+					   objects that the target holds */
+	bool	 max_delete_percent;
 	uint64_t min_size;		/* bytes */
 	uint64_t max_size;		/* UINT64_MAX: none */
 	unsigned threads;		/* workers of the run; 0: settings */

@@ -24,7 +24,11 @@ describe_rate(const struct summary *s, uint64_t objects, uint64_t bytes,
 	double seconds = MAX(s->seconds, 1e-3);
 
 	units_format(bytes, size);
-	if (objects == 0)
+	if (s->op == OP_DEL)
+		snprintf(out, len, "%s, %s%s", size,
+		    text_object_rate((double)objects / seconds, object_rate),
+		    s->dryrun ? " (would be deleted)" : " (deleted)");
+	else if (objects == 0)
 		snprintf(out, len, "%s", s->dryrun ? "nothing was read" : "");
 	else
 		snprintf(out, len, "%s, %s, %s%s", size,
@@ -79,7 +83,12 @@ print_totals(FILE *f, const struct summary *s)
 		print_count(f, "pending", t->pending, "left for the next run");
 	if (t->gone > 0)
 		print_count(f, "gone", t->gone,
-		    "no longer at the source; not in the sum");
+		    s->op == OP_PUT ? "no longer at the source; not in the "
+		    "sum" : "no longer there; not in the sum");
+	if (t->deleted > 0 && s->op == OP_PUT)
+		print_count(f, "deleted", t->deleted, s->dryrun ?
+		    "would be deleted in the bucket; not in the sum" :
+		    "in the bucket; not in the sum");
 }
 
 void
@@ -125,11 +134,12 @@ summary_json(FILE *f, enum op op, const struct totals *t, double seconds,
 		buf_addf(&b, ",\"bytes\":%ju", (uintmax_t)t->found_bytes);
 	else
 		buf_addf(&b, ",\"moved\":%ju,\"unchanged\":%ju,\"failed\":%ju,"
-		    "\"excluded\":%ju,\"gone\":%ju,\"pending\":%ju,"
-		    "\"bytes\":%ju", (uintmax_t)t->moved,
+		    "\"excluded\":%ju,\"gone\":%ju,\"deleted\":%ju,"
+		    "\"pending\":%ju,\"bytes\":%ju", (uintmax_t)t->moved,
 		    (uintmax_t)t->unchanged, (uintmax_t)t->failed,
 		    (uintmax_t)t->excluded, (uintmax_t)t->gone,
-		    (uintmax_t)t->pending, (uintmax_t)t->bytes);
+		    (uintmax_t)t->deleted, (uintmax_t)t->pending,
+		    (uintmax_t)t->bytes);
 	buf_addf(&b, ",\"seconds\":%.3f", seconds > 0 ? seconds : 0.0);
 	if (run > 0)
 		buf_addf(&b, ",\"run\":%jd", (intmax_t)run);

@@ -45,15 +45,24 @@ master_interrupted(void)
 	return poll(&fd, 1, 0) == 1;
 }
 
-bool
-master_take_signal(struct master *m)
+int
+master_signal(int fd)
 {
 	struct signalfd_siginfo si;
 
-	if (read(m->signals, &si, sizeof(si)) != (ssize_t)sizeof(si))
-		return false;
-	m->stop_signal = (int)si.ssi_signo;
-	return true;
+	if (read(fd, &si, sizeof(si)) != (ssize_t)sizeof(si))
+		return 0;
+	return (int)si.ssi_signo;
+}
+
+bool
+master_take_signal(struct master *m)
+{
+	int no = master_signal(m->signals);
+
+	if (no != 0)
+		m->stop_signal = no;
+	return no != 0;
 }
 
 static void

@@ -42,6 +42,8 @@ int	 master_signals(struct err *) MUST_USE;
 bool	 master_interrupted(void);
 /* Read it into stop_signal; false if there is none. */
 bool	 master_take_signal(struct master *);
+/* The next signal that waits at the descriptor, or 0. */
+int	 master_signal(int fd);
 
 /* Go until everything is moved, or until it must stop. On return the threads
  * of crawl and engine have ended and all they said is with the catalog. */

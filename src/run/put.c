@@ -10,6 +10,7 @@
 #include "report/summary.h"
 #include "run/leftovers.h"
 #include "run/master.h"
+#include "run/mirror.h"
 #include "run/run.h"
 
 #define DEFAULT_MEMORY	(256 * MIB)
@@ -69,11 +70,18 @@ open_catalog(struct master *m, struct err *err)
 		    m->job->retry_failed,
 		.retry_failed = m->job->retry_failed,
 	};
+	int rc;
 
 	plan_target(&spec, c);
-	/* A dry run leaves the catalog alone: it has one of its own. */
-	if (catalog_open(&m->catalog, m->job->dryrun ? NULL :
-	    c->catalog.path, m->in, err) == -1)
+	/* A dry run leaves the catalog alone: it has one of its own, which
+	 * knows what was put where deletions depend on it. */
+	if (m->job->dryrun && m->job->mirror)
+		rc = catalog_open_copy(&m->catalog, c->catalog.path, m->in,
+		    err);
+	else
+		rc = catalog_open(&m->catalog, m->job->dryrun ? NULL :
+		    c->catalog.path, m->in, err);
+	if (rc == -1)
 		return -1;
 	if (catalog_begin_run(m->catalog, &spec, &m->run, err) == -1)
 		return -1;
@@ -171,13 +179,16 @@ prepare(struct master *m, struct err *err)
 }
 
 static int
-status_of(const struct master *m, const struct run_closing *closing)
+status_of(const struct master *m, const struct run_closing *closing,
+    const struct mirror_end *mirror)
 {
 	if (m->stop_signal != 0)
 		return m->stop_signal == SIGINT ? EXIT_INTERRUPTED :
 		    EXIT_TERMINATED;
 	if (m->failed)
 		return exit_status_of(&m->err);
+	if (mirror->guarded)
+		return EXIT_GUARD;
 	if (closing->totals.failed > 0 || !closing->closes)
 		return EXIT_FAILED;
 	return EXIT_DONE;
@@ -185,7 +196,8 @@ status_of(const struct master *m, const struct run_closing *closing)
 
 /* Close the totals, say how it went. */
 static int
-finish(struct master *m, uint64_t start_ms, struct err *err)
+finish(struct master *m, const struct mirror_end *mirror, uint64_t start_ms,
+    struct err *err)
 {
 	enum run_end end = m->failed ? RUN_FAILED : m->stop_signal != 0 ?
 	    RUN_INTERRUPTED : RUN_COMPLETE;
@@ -207,6 +219,8 @@ finish(struct master *m, uint64_t start_ms, struct err *err)
 		m->failed = true;
 		m->err = *err;
 	}
+	if (m->job->dryrun)
+		closing.totals.deleted = mirror->planned;
 	seconds = (double)(clock_mono_ms() - start_ms) / 1000;
 	s.seconds = seconds;
 	s.totals = closing.totals;
@@ -220,7 +234,7 @@ finish(struct master *m, uint64_t start_ms, struct err *err)
 	if (m->job->json)
 		summary_json(stdout, OP_PUT, &closing.totals, seconds,
 		    m->failed ? m->err.msg : NULL, m->run.run);
-	return status_of(m, &closing);
+	return status_of(m, &closing, mirror);
 }
 
 static void
@@ -253,6 +267,7 @@ run_put(const struct conf *conf, const struct job *job)
 	struct master m = { .conf = conf, .job = job, .plan = &plan,
 	    .signals = -1, .list_fd = -1 };
 	uint64_t start_ms = clock_mono_ms();
+	struct mirror_end mirror = { .guarded = false };
 	struct err err = ERR_INIT;
 	int status;
 
@@ -265,8 +280,11 @@ run_put(const struct conf *conf, const struct job *job)
 		m.progress = job->quiet ? NULL :
 		    progress_new(isatty(STDERR_FILENO) == 1);
 		master_loop(&m);
+		if (job->mirror && m.stop_signal == 0 && !m.failed)
+			mirror_run(&m, &mirror);
 		progress_end(&m.progress);
-		status = finish(&m, start_ms, &err);
+		status = finish(&m, &mirror, start_ms,
+		    &err);
 	} else {
 		struct run_closing closing;
 

@@ -130,6 +130,15 @@ put_has_its_options(void **state)
 	good(&o, VERB_PUT, "PUT --retry-failed");
 	assert_true(o.job.retry_failed);
 	options_release(&o);
+	good(&o, VERB_PUT, "PUT --delete");
+	assert_true(o.job.mirror);
+	assert_int_equal(o.job.max_delete, 10);
+	assert_true(o.job.max_delete_percent);
+	options_release(&o);
+	good(&o, VERB_PUT, "PUT --delete --max_delete 0");
+	assert_int_equal(o.job.max_delete, 0);
+	assert_false(o.job.max_delete_percent);
+	options_release(&o);
 	/* The last one of a kind counts; no leak of the first. */
 	good(&o, VERB_PUT, "PUT --prefix a/ --prefix b/ --links follow "
 	    "--links skip");
@@ -244,6 +253,11 @@ mistakes_are_named(void **state)
 	bad(VERB_PUT, "PUT --thread 99999999999999999999", "1 to 256");
 	bad(VERB_PUT, "PUT --min-size 4Q", "--min-size: ");
 	bad(VERB_PUT, "PUT --links maybe", "skip or follow");
+	bad(VERB_PUT, "PUT --delete --max-delete=101%", "0% to 100%");
+	bad(VERB_PUT, "PUT --delete --max-delete 1%%", "0% to 100%");
+	bad(VERB_PUT, "PUT --delete --max-delete 9999999999999999999",
+	    "0% to 100%");
+	bad(VERB_PUT, "PUT --delete --max-delete ten", "0% to 100%");
 	bad(VERB_PUT, "PUT --compaction true", "yes or no");
 	bad(VERB_PUT, "PUT -sp YES", "yes or no");
 	bad(VERB_PUT, "PUT --nfs-server h", "need each other");
@@ -259,6 +273,9 @@ what_excludes_each_other_is_refused(void **state)
 	bad(VERB_PUT, "PUT --files-from f -p h/s/", "exclude each");
 	bad(VERB_PUT, "PUT --dryrun --retry-failed", "exclude each");
 	bad(VERB_PUT, "PUT --min-size 2K --max-size 1K", "no file is left");
+	bad(VERB_PUT, "PUT --max-delete 5", "without --delete");
+	bad(VERB_PUT, "PUT --delete --retry-failed", "exclude each");
+	bad(VERB_PUT, "PUT --delete --files-from -", "exclude each");
 	bad(VERB_LIST, "LIST --all -p h/s/", "exclude each");
 	bad(VERB_LIST, "LIST --print0 --json", "exclude each");
 	bad(VERB_LIST, "LIST --print0 -dp /", "exclude each");

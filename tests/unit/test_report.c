@@ -177,13 +177,14 @@ json_is_one_line(void **state)
 	(void)state;
 	json_line("{\"operation\":\"PUT\",\"found\":1200017,"
 	    "\"moved\":1000000,\"unchanged\":200000,\"failed\":12,"
-	    "\"excluded\":5,\"gone\":3,\"pending\":0,\"bytes\":3650722201,"
+	    "\"excluded\":5,\"gone\":3,\"deleted\":0,"
+	    "\"pending\":0,\"bytes\":3650722201,"
 	    "\"seconds\":12.500,\"run\":17}\n", OP_PUT, &some, 12.5, NULL, 17);
 	json_line("{\"operation\":\"LIST\",\"found\":1200017,"
 	    "\"bytes\":4000000000,\"seconds\":0.000}\n", OP_LIST, &some, 0,
 	    NULL, 0);
 	json_line("{\"operation\":\"PUT\",\"found\":0,\"moved\":0,"
-	    "\"unchanged\":0,\"failed\":0,\"excluded\":0,\"gone\":0,"
+	    "\"unchanged\":0,\"failed\":0,\"excluded\":0,\"gone\":0,\"deleted\":0,"
 	    "\"pending\":0,\"bytes\":0,\"seconds\":0.000,"
 	    "\"error\":\"a\\u001f\\u000a\\\"\\\\\xc3\xa9\xef\xbf\xbd"
 	    "\\u007f\\u009b\xc2\xa0\"}\n", OP_PUT, NULL, 0,

@@ -1,0 +1,18 @@
+/*
+ * mirror.h: PUT --delete: what is gone from the source is deleted in the
+ * bucket, under the guards of catalog/mirror.h and below --max-delete.
+ */
+#ifndef RUN_MIRROR_H
+#define RUN_MIRROR_H
+
+#include "run/master.h"
+
+/* After master_loop and before catalog_end_run. A dry run prints its plan.
+ * Ctrl-C and errors are left in the master. */
+struct mirror_end {
+	bool	 guarded;	/* something was kept by a guard */
+	uint64_t planned;
+};
+void	 mirror_run(struct master *, struct mirror_end *);
+
+#endif

@@ -1,0 +1,312 @@
+"""PUT --delete: what is gone at the source goes in the bucket, and nothing
+else, however the source looks."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+
+from case import limit
+
+
+def mirror(t, *arguments, expect=0, **counts):
+    arguments = ("PUT", "--json", "--delete") + arguments
+    return t.run(*arguments, expect=expect).counted(**counts)
+
+
+def key(t, name):
+    return t.server + t.share + "/" + name
+
+
+def remove(t, *names):
+    for name in names:
+        os.unlink(t.path(name))
+
+
+def fill(t, count=40, directories=4):
+    t.small_files(count, directories)
+    t.put(moved=count)
+    return sorted(t.objects())
+
+
+def test_mirror_deletes(t):
+    """A file, a directory; the catalog says who is gone; PUT alone doesn't."""
+    fill(t)
+    remove(t, "d0/f0")
+    t.put(found=39, gone=1, deleted=0)
+    assert len(t.objects()) == 40
+    result = mirror(t, found=39, unchanged=39, moved=0, deleted=1)
+    result.says("deleted")
+    t.same()
+    assert t.states()[key(t, "d0/f0")] in ("gone", "deleted")
+    shutil.rmtree(t.path("d1"))
+    t.write("new", "1")
+    mirror(t, "--max-delete", "30%", found=30, moved=1, deleted=10)
+    t.same()
+    mirror(t, found=30, unchanged=30, deleted=0)
+    t.write("d0/f0", "back")
+    mirror(t, found=31, moved=1, deleted=0)
+    t.same()
+
+
+def test_mirror_others_stay(t):
+    """Objects that this catalog didn't put stay, wherever they lie."""
+    fill(t)
+    theirs = ["foreign", key(t, "d0/theirs"), key(t, "no/dir/theirs")]
+    for name in theirs:
+        t.s3.put_object(Bucket=t.bucket, Key=name, Body=b"theirs")
+    remove(t, "d0/f0")
+    mirror(t, deleted=1)
+    left = t.objects()
+    assert all(name in left for name in theirs), left
+    assert key(t, "d0/f0") not in left
+
+
+def test_mirror_prefix(t):
+    """With --prefix only what lies under it."""
+    fill(t)
+    remove(t, "d0/f0", "d1/f1")
+    mirror(t, "--prefix", key(t, "d1/"), found=9, deleted=1)
+    assert key(t, "d0/f0") in t.objects()
+    assert key(t, "d1/f1") not in t.objects()
+    mirror(t, deleted=1)
+    t.same()
+
+
+def test_mirror_excluded_stay(t):
+    """A file that a filter leaves out isn't gone."""
+    fill(t)
+    mirror(t, "--exclude", "d0/", deleted=0)
+    mirror(t, "--exclude", "f1", deleted=0)
+    assert len(t.objects()) == 40
+
+
+def test_mirror_max_delete(t):
+    """Above the limit nothing is deleted; exit 5; raising it goes on."""
+    keys = fill(t)
+    remove(t, *["d0/f%d" % i for i in range(0, 20, 4)])
+    result = mirror(t, expect=5, found=35, unchanged=35, deleted=0)
+    result.says("--max-delete", "nothing was deleted", "5 of 40", "12%")
+    assert sorted(t.objects()) == keys
+    mirror(t, "--max-delete", "4", expect=5, deleted=0)
+    mirror(t, "--max-delete", "0", expect=5, deleted=0)
+    mirror(t, "--max-delete", "0%", expect=5, deleted=0)
+    mirror(t, "--max-delete=12%", expect=5, deleted=0)
+    assert sorted(t.objects()) == keys
+    mirror(t, "--max-delete", "13%", deleted=5)
+    t.same()
+    remove(t, "d1/f1")
+    mirror(t, "--max-delete", "1", deleted=1)
+    t.same()
+
+
+def test_mirror_options(t):
+    t.write("f", "1")
+    for wrong in ("101%", "x", "-1", "1%%", "", "1.5"):
+        t.run("PUT", "--delete", "--max-delete=" + wrong, expect=2)
+    t.run("PUT", "--max-delete", "5", expect=2).says("--delete")
+    names = os.path.join(t.dir, "names")
+    with open(names, "w") as f:
+        f.write("f\n")
+    t.run("PUT", "--delete", "--files-from", names, expect=2)
+    t.run("PUT", "--delete", "--retry-failed", expect=2)
+
+
+def test_mirror_dryrun(t):
+    """Prints the plan of the real catalog, and touches nothing."""
+    fill(t)
+    remove(t, "d0/f0", "d1/f1")
+    t.write("new", "1")
+    before = t.query("SELECT max(run) FROM runs")
+    result = mirror(t, "--dryrun", found=39, moved=1, deleted=2)
+    rows = [json.loads(r) for r in result.out.decode().splitlines()[:-1]]
+    assert [r["key"] for r in rows] == [key(t, "d0/f0"), key(t, "d1/f1")]
+    result.says("would be deleted")
+    out = t.run("PUT", "--delete", "--dryrun").out.decode().splitlines()
+    assert out == [key(t, "d0/f0"), key(t, "d1/f1")], out
+    mirror(t, "--dryrun", "--max-delete", "1", expect=5, deleted=2)
+    assert len(t.objects()) == 40
+    assert t.query("SELECT max(run) FROM runs") == before
+    mirror(t, found=39, moved=1, deleted=2)
+    t.same()
+    assert not t.run("PUT", "--delete", "--dryrun").out
+
+
+def test_mirror_first_dryrun(t):
+    """No catalog is there yet, and none is made."""
+    t.write("f", "1")
+    mirror(t, "--dryrun", found=1, moved=1, deleted=0)
+    assert not os.path.exists(t.catalog)
+
+
+def test_mirror_root_empty(t):
+    """The export isn't mounted: an empty directory. Nothing is deleted."""
+    keys = fill(t)
+    aside = t.tree + "-aside"
+    os.mkdir(aside)
+    for name in os.listdir(t.tree):
+        os.rename(t.path(name), os.path.join(os.fsencode(aside), name.encode()))
+    for _ in range(2):
+        result = mirror(t, "--max-delete", "100%", expect=5, deleted=0)
+        result.says("empty", t.share)
+        assert sorted(t.objects()) == keys
+    for name in os.listdir(aside):
+        os.rename(os.path.join(os.fsencode(aside), name.encode()), t.path(name))
+    mirror(t, deleted=0)
+    t.same()
+
+
+def test_mirror_snapshot_only(t):
+    """An empty root with a snapshot directory is empty."""
+    keys = fill(t)
+    for d in range(4):
+        shutil.rmtree(t.path("d%d" % d))
+    os.mkdir(t.path(".snapshot"))
+    mirror(t, "--max-delete", "100%", expect=5, deleted=0).says("empty")
+    assert sorted(t.objects()) == keys
+
+
+def test_mirror_other_file_system(t):
+    """Another file system where the export was: nothing is deleted."""
+    keys = fill(t)
+    t.conf(fs_config={"mounted": "yes"}, nfs=[(t.server, [t.tree])])
+    for k in keys:
+        t.s3.delete_object(Bucket=t.bucket, Key=k)
+    t.put(moved=40)
+    keys = sorted(t.objects())
+    tmpfs = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", t.tree]
+    subprocess.run(tmpfs, check=True)
+    try:
+        t.write("d0/f0", "another disk")
+        result = mirror(t, "--max-delete", "100%", expect=5, deleted=0)
+        result.says("file system", t.tree)
+        assert sorted(t.objects()) == keys
+    finally:
+        subprocess.run(["umount", "-l", t.tree], check=True)
+
+
+def test_mirror_unreachable(t):
+    """One export of two is out of reach: its objects stay."""
+    second = os.path.join(t.world.second_export, t.name)
+    os.mkdir(second)
+    shares = [t.share, "/exp2/" + t.name]
+    t.conf(nfs=[(t.server, shares)])
+    t.small_files(20)
+    with open(os.path.join(second, "f"), "w") as f:
+        f.write("1")
+    t.put(moved=21)
+    remove(t, "d0/f0")
+    shutil.rmtree(second)
+    result = mirror(t, expect={1, 5}, deleted=1)
+    assert t.server + "/exp2/" + t.name + "/f" in t.objects(), result
+    assert key(t, "d0/f0") not in t.objects()
+
+
+def test_mirror_unreadable(t):
+    """A directory that can't be read keeps its children, and those below."""
+    t.small_files(40)
+    t.write("d0/deep/er/f", "1")
+    t.put(moved=41)
+    t.conf(fs_config={"uid": "1234", "gid": "1234"})
+    remove(t, "d0/f0", "d0/deep/er/f", "d1/f1")
+    os.chmod(t.path("d0"), 0)
+    try:
+        mirror(t, expect=1, deleted=1)
+    finally:
+        os.chmod(t.path("d0"), 0o755)
+    left = t.objects()
+    assert key(t, "d0/f0") in left and key(t, "d0/deep/er/f") in left
+    assert key(t, "d1/f1") not in left
+    mirror(t, deleted=2)
+    t.same()
+
+
+def test_mirror_server_as_prefix_no(t):
+    t.conf(fs_config={"server_as_prefix": "no"})
+    t.small_files(20)
+    t.put(moved=20)
+    remove(t, "d0/f0")
+    mirror(t, deleted=1)
+    t.same(t.wanted(prefix=t.share[1:]))
+
+
+@limit(120)
+def test_mirror_many(t):
+    t.small_files(3500)
+    t.put(moved=3500)
+    shutil.rmtree(t.path("d1"))
+    shutil.rmtree(t.path("d2"))
+    shutil.rmtree(t.path("d3"))
+    t.write("kept", "1")
+    mirror(t, "--max-delete", "80%", found=876, moved=1, deleted=2625)
+    t.same(whole=3)
+
+
+def test_mirror_versioned(t):
+    t.s3.put_bucket_versioning(
+        Bucket=t.bucket, VersioningConfiguration={"Status": "Enabled"}
+    )
+    t.small_files(20)
+    t.put(moved=20)
+    remove(t, "d0/f0")
+    mirror(t, deleted=1)
+    marker = t.s3.list_object_versions(Bucket=t.bucket)["DeleteMarkers"][0]
+    rows = t.query(
+        "SELECT version_id FROM objects WHERE path = ?", key(t, "d0/f0")
+    )
+    assert rows == [(marker["VersionId"],)], rows
+
+
+@limit(120)
+def test_mirror_refused(t):
+    """What S3 doesn't delete is a failed row, and tried again next time."""
+    fill(t)
+    remove(t, "d0/f0", "d1/f1")
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["s3:DeleteObject"],
+        "Resource": ["arn:aws:s3:::%s/%s" % (t.bucket, key(t, "d0/*"))],
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    t.s3.put_bucket_policy(Bucket=t.bucket, Policy=policy)
+    mirror(t, expect=1, found=39, unchanged=38, failed=1, deleted=1)
+    assert key(t, "d0/f0") in t.objects()
+    t.s3.delete_bucket_policy(Bucket=t.bucket)
+    mirror(t, found=38, deleted=1)
+    t.same()
+
+
+@limit(180)
+def test_mirror_kill(t):
+    """Killed while it deletes: the same command finishes."""
+    proxy = t.proxy()
+    t.small_files(3000)
+    t.put(moved=3000)
+    shutil.rmtree(t.path("d1"))
+    shutil.rmtree(t.path("d2"))
+    proxy.order("match POST delay 500")
+    process = t.start("PUT", "--delete", "--max-delete", "60%")
+    t.eventually(lambda: proxy.stats()["POST"] > 0, what="deletion began")
+    process.kill()
+    process.wait()
+    proxy.order("pass")
+    t.run("PUT", "--delete", "--max-delete", "60%")
+    t.eventually(lambda: len(t.objects()) == 1500, what="the server is quiet")
+    t.same(whole=3)
+
+
+@limit(120)
+def test_mirror_ctrl_c(t):
+    proxy = t.proxy()
+    t.small_files(3000)
+    t.put(moved=3000)
+    shutil.rmtree(t.path("d1"))
+    proxy.order("match POST delay 1000")
+    process = t.start("PUT", "--delete", "--max-delete", "60%")
+    t.eventually(lambda: proxy.stats()["POST"] > 0, what="deletion began")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130, t.started_text()
+    proxy.order("pass")
+    mirror(t, "--max-delete", "60%")
+    t.same(whole=3)
