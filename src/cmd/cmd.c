@@ -22,6 +22,9 @@ static const struct {
 	    "Bring objects back as files below DIR, each under the path that "
 	    "its key names.\nA file that is there and right is left alone. "
 	    "After a kill or Ctrl-C the same\ncommand goes on." },
+	{ VERB_DEL, "DEL", "DEL [options]",
+	    "Delete the objects of the configured shares, of one prefix of "
+	    "them, or of the\nwhole bucket. Asks first." },
 	{ VERB_TEST, "TEST", "TEST --data_integrity [options]",
 	    "Upload what is missing, then verify that the bucket holds what "
 	    "the files held.\nExit status 0 and PASSED, or 4 and FAILED; "

@@ -11,6 +11,7 @@
 
 int	 cmd_put(int argc, char **argv);
 int	 cmd_list(int argc, char **argv);
+int	 cmd_del(int argc, char **argv);
 int	 cmd_get(int argc, char **argv);
 int	 cmd_test(int argc, char **argv);
 int	 cmd_status(int argc, char **argv);

@@ -66,6 +66,12 @@ cmd_get(int argc, char **argv)
 }
 
 int
+cmd_del(int argc, char **argv)
+{
+	return cmd_run(VERB_DEL, run_del, argc, argv);
+}
+
+int
 cmd_test(int argc, char **argv)
 {
 	return cmd_run(VERB_TEST, run_test, argc, argv);

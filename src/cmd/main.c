@@ -6,13 +6,13 @@
 
 static const struct {
 	const char *name;
-	int	 (*run)(int argc, char **argv);	/* NULL: a later version's */
+	int	 (*run)(int argc, char **argv);
 	const char *what;
 } verbs[] = {
 	{ "PUT", cmd_put, "upload files of NFS exports to the bucket" },
 	{ "LIST", cmd_list, "print the keys that the bucket holds" },
 	{ "GET", cmd_get, "bring objects back as files" },
-	{ "DEL", NULL, "not in this version yet" },
+	{ "DEL", cmd_del, "delete objects of the bucket" },
 	{ "TEST", cmd_test, "verify that the bucket holds what the files held" },
 	{ "status", cmd_status, "show the last run" },
 	{ "sql", cmd_sql, "ask the catalog" },
@@ -46,15 +46,9 @@ dispatch(int argc, char **argv)
 		puts("datamover " DATAMOVER_VERSION);
 		return EXIT_DONE;
 	}
-	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
-		if (strcasecmp(word, verbs[i].name) != 0)
-			continue;
-		if (verbs[i].run != NULL)
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		if (strcasecmp(word, verbs[i].name) == 0)
 			return verbs[i].run(argc - 1, argv + 1);
-		fprintf(stderr, "datamover: %s is not in this version yet\n",
-		    verbs[i].name);
-		return EXIT_CONFIG;
-	}
 	if (argc < 2)
 		usage(stderr);
 	else

@@ -173,6 +173,7 @@ options_parse(struct options *o, enum verb verb, int argc, char **argv,
 	o->job.op = verb == VERB_PUT ? OP_PUT :
 	    verb == VERB_LIST ? OP_LIST :
 	    verb == VERB_GET ? OP_GET :
+	    verb == VERB_DEL ? OP_DEL :
 	    verb == VERB_TEST ? OP_TEST : OP_NONE;
 	o->job.max_size = UINT64_MAX;
 	o->job.max_delete = MAX_DELETE_PERCENT;

@@ -23,6 +23,7 @@ enum verb {
 	VERB_CHECK = 16,
 	VERB_REPORT = 32,
 	VERB_GET = 64,
+	VERB_DEL = 128,
 	VERB_TEST = 256
 };
 

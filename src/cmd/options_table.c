@@ -191,7 +191,7 @@ refuse(struct options *o, const struct option *opt, const char *value,
 #define MOVES		VERB_PUT
 #define CARRIES		(VERB_PUT | VERB_GET)
 #define WORKS		(CARRIES | VERB_TEST)
-#define RUNS		(WORKS | VERB_LIST)
+#define RUNS		(WORKS | VERB_LIST | VERB_DEL)
 #define LOOKS		(VERB_STATUS | VERB_SQL | VERB_REPORT)
 #define ALL		(RUNS | LOOKS | VERB_CHECK)
 
@@ -247,7 +247,8 @@ const struct option options_table[] = {
 	{ "sse", NULL, "ALGORITHM", MOVES, set_setting,
 	    .section = "s3_storage", .key = "sse", .help =
 	    "encryption by the store: AES256, aws:kms or aws:kms:KEY-ID" },
-	{ "all", NULL, NULL, VERB_LIST | VERB_GET, set_flag, AT(job.all), .help =
+	{ "all", NULL, NULL, VERB_LIST | VERB_GET | VERB_DEL, set_flag,
+	    AT(job.all), .help =
 	    "the whole bucket, not only the configured shares" },
 	{ "dest_path", "dp", "DIR", VERB_LIST | VERB_GET | VERB_TEST, set_text,
 	    AT(job.dest_path), .help = "LIST: write the keys to "
@@ -273,9 +274,12 @@ const struct option options_table[] = {
 	{ "max-delete", NULL, "N|N%", MOVES, set_max_delete, .help =
 	    "with --delete: delete none if there are more; N% of the objects "
 	    "stored [10%]" },
-	{ "dryrun", "dr", NULL, CARRIES, set_flag, AT(job.dryrun), .help =
-	    "PUT: crawl and read every file, upload nothing, show how fast; "
-	    "GET: say what would be fetched; print what would be deleted" },
+	{ "yes", "y", NULL, VERB_DEL, set_flag, AT(job.yes), .help =
+	    "delete without asking" },
+	{ "dryrun", "dr", NULL, CARRIES | VERB_DEL, set_flag,
+	    AT(job.dryrun), .help = "PUT: crawl and read every file, upload "
+	    "nothing, show how fast; GET: say what would be fetched; print "
+	    "what would be deleted" },
 	{ "standalone", "sa", NULL, CARRIES, set_flag, AT(job.standalone),
 	    .help = "this machine alone, whatever hosts are configured" },
 	{ "compaction", "com", "yes|no", MOVES, set_yes_no,

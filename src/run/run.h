@@ -12,6 +12,7 @@
 int	 run_put(const struct conf *, const struct job *);
 int	 run_test(const struct conf *, const struct job *);
 int	 run_list(const struct conf *, const struct job *);
+int	 run_del(const struct conf *, const struct job *);
 int	 run_get(const struct conf *, const struct job *);
 
 #endif

@@ -276,6 +276,8 @@ what_excludes_each_other_is_refused(void **state)
 	bad(VERB_PUT, "PUT --max-delete 5", "without --delete");
 	bad(VERB_PUT, "PUT --delete --retry-failed", "exclude each");
 	bad(VERB_PUT, "PUT --delete --files-from -", "exclude each");
+	bad(VERB_DEL, "DEL --all -p h/s/", "exclude each");
+	bad(VERB_LIST, "LIST --yes", "unknown option");
 	bad(VERB_LIST, "LIST --all -p h/s/", "exclude each");
 	bad(VERB_LIST, "LIST --print0 --json", "exclude each");
 	bad(VERB_LIST, "LIST --print0 -dp /", "exclude each");
@@ -411,7 +413,8 @@ static void
 help_fits(void **state)
 {
 	static const enum verb verbs[] = { VERB_PUT, VERB_LIST, VERB_STATUS,
-		VERB_SQL, VERB_REPORT, VERB_CHECK, VERB_TEST };
+		VERB_SQL, VERB_REPORT, VERB_CHECK, VERB_TEST, VERB_GET,
+		VERB_DEL };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {

@@ -1,0 +1,269 @@
+/*
+ * del.c: DEL, from its options to its last line.
+ */
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "report/exit_status.h"
+#include "report/summary.h"
+#include "report/text.h"
+#include "run/ask.h"
+#include "run/del_int.h"
+#include "run/plan.h"
+#include "run/run.h"
+
+#define PREFIXES_SHOWN	5
+
+struct del {
+	const struct conf *conf;
+	const struct job *job;
+	char	**prefixes;
+	size_t	 prefix_count;
+	struct mailbox *in;
+	int	 signals;
+	struct catalog *catalog;
+	struct run_info run;
+	bool	 refused;	/* the question was answered with no */
+	struct del_pass pass;	/* the last one */
+	uint64_t start_ms;
+};
+
+/* A share that is the whole bucket: the bucket may hold more than ours. */
+static int
+check_prefixes(struct del *d, struct err *err)
+{
+	if (source_prefixes(d->conf, d->job, &d->prefixes, &d->prefix_count,
+	    err) == -1)
+		return -1;
+	for (size_t i = 0; i < d->prefix_count && !d->job->all; i++)
+		if (d->prefixes[i][0] == '\0')
+			return err_set(err, ERR_USAGE, 0, "the keys of a "
+			    "configured share are all keys of the bucket; if "
+			    "that is meant, use --all");
+	return 0;
+}
+
+static void
+pass(struct del *d, bool print, struct progress *progress)
+{
+	d->pass = (struct del_pass){
+		.conf = d->conf,
+		.job = d->job,
+		.in = d->in,
+		.signals = d->signals,
+		.progress = progress,
+		.catalog = d->catalog,
+		.print = print,
+	};
+	del_pass(&d->pass);
+}
+
+/* --- the question --- */
+
+static char *
+question(const struct del *d)
+{
+	char text[400], count[32], size[16];
+	struct buf b;
+	char *q;
+
+	buf_init(&b, 64 * KIB);
+	buf_addf(&b, "DEL deletes %s objects (%s) of bucket %s",
+	    text_count(d->pass.count, count),
+	    units_format(d->pass.bytes, size), d->conf->s3_storage.bucket);
+	if (d->prefix_count == 1 && d->prefixes[0][0] == '\0') {
+		buf_addstr(&b, ", all that it holds.\n");
+	} else {
+		buf_addstr(&b, ", all with the prefix\n");
+		for (size_t i = 0; i < MIN(d->prefix_count,
+		    (size_t)PREFIXES_SHOWN); i++)
+			buf_addf(&b, "  %s\n", str_escape(
+			    str_of(d->prefixes[i]), text, sizeof(text)));
+		if (d->prefix_count > PREFIXES_SHOWN)
+			buf_addf(&b, "  and %zu more prefixes\n",
+			    d->prefix_count - PREFIXES_SHOWN);
+	}
+	buf_addstr(&b, "Type \"yes\" to delete them: ");
+	q = xstrdup(b.data);
+	buf_release(&b);
+	return q;
+}
+
+/* Count, show, ask: true if the answer is yes, or nothing is there. */
+static bool
+ask(struct del *d)
+{
+	struct progress *progress = d->job->quiet ? NULL : progress_new(true);
+	char *text AUTOFREE = NULL;
+
+	pass(d, false, progress);
+	progress_end(&progress);
+	if (d->pass.failed || d->pass.stop_signal != 0)
+		return false;
+	if (d->pass.count == 0)
+		return true;
+	text = question(d);
+	if (ask_yes(text, d->signals))
+		return true;
+	d->pass.stop_signal = master_signal(d->signals);
+	d->refused = d->pass.stop_signal == 0;
+	return false;
+}
+
+/* --- the run --- */
+
+static int
+open_catalog(struct del *d, struct err *err)
+{
+	const struct conf *c = d->conf;
+	struct run_spec spec = {
+		.op = OP_DEL,
+		.scope = "",
+		.command_line = d->job->command_line,
+		.no_backlog = true,
+	};
+
+	plan_target(&spec, c);
+	if (catalog_open(&d->catalog, c->catalog.path, d->in, err) == -1 ||
+	    catalog_begin_run(d->catalog, &spec, &d->run, err) == -1)
+		return -1;
+	plan_warn_target(&spec, &d->run);
+	log_event(LOG_INFO, "run", "%ju begins: %s", (uintmax_t)d->run.run,
+	    d->job->command_line == NULL ? "" : d->job->command_line);
+	return 0;
+}
+
+static int
+status_of(const struct del *d, const struct run_closing *closing)
+{
+	if (d->pass.stop_signal != 0)
+		return d->pass.stop_signal == SIGINT ? EXIT_INTERRUPTED :
+		    EXIT_TERMINATED;
+	if (d->pass.failed)
+		return exit_status_of(&d->pass.err);
+	if (d->refused)
+		return EXIT_GUARD;
+	if (closing->totals.failed > 0 || !closing->closes)
+		return EXIT_FAILED;
+	return EXIT_DONE;
+}
+
+static void
+close_run(struct del *d, struct run_closing *closing)
+{
+	struct del_pass *p = &d->pass;
+	struct err err = ERR_INIT;
+	enum run_end end = p->failed ? RUN_FAILED : p->stop_signal != 0 ?
+	    RUN_INTERRUPTED : RUN_COMPLETE;
+
+	if (catalog_end_run(d->catalog, end, p->failed ? p->err.msg : "",
+	    closing, &err) == -1 && !p->failed) {
+		p->failed = true;
+		p->err = err;
+	}
+}
+
+/* What a dry run, or one that ends before the first deletion, has to say. */
+static void
+close_without_run(const struct del *d, struct run_closing *closing)
+{
+	closing->closes = true;
+	if (!d->job->dryrun)
+		return;
+	closing->totals = (struct totals){ .found = d->pass.count,
+	    .moved = d->pass.count, .bytes = d->pass.bytes,
+	    .found_bytes = d->pass.bytes, .deleted = d->pass.count };
+}
+
+static int
+finish(struct del *d)
+{
+	struct run_closing closing;
+	struct summary s = { .op = OP_DEL, .dryrun = d->job->dryrun };
+	const char *error;
+
+	memset(&closing, 0, sizeof(closing));
+	if (d->catalog != NULL)
+		close_run(d, &closing);
+	else
+		close_without_run(d, &closing);
+	s.interrupted = d->pass.stop_signal != 0;
+	s.run = d->run.run;
+	s.seconds = (double)(clock_mono_ms() - d->start_ms) / 1000;
+	s.totals = closing.totals;
+	s.closes = closing.closes || d->pass.failed;
+	s.failures = closing.failures;
+	s.failure_count = closing.failure_count;
+	error = d->pass.failed ? d->pass.err.msg : d->refused ?
+	    "not confirmed: nothing was deleted" : NULL;
+	if (d->refused)
+		fputs("nothing was deleted\n", stderr);
+	else if (!d->job->quiet || closing.totals.failed > 0)
+		summary_print(stderr, &s);
+	if (d->pass.failed)
+		log_event(LOG_ERROR, "run_failed", "%s", d->pass.err.msg);
+	if (d->job->json)
+		summary_json(stdout, OP_DEL, &closing.totals, s.seconds,
+		    error, d->run.run);
+	return status_of(d, &closing);
+}
+
+static void
+go(struct del *d)
+{
+	struct progress *progress;
+	struct err err = ERR_INIT;
+
+	if (d->job->dryrun) {
+		pass(d, true, NULL);
+		return;
+	}
+	if (!d->job->yes && !ask(d))
+		return;
+	if (open_catalog(d, &err) == -1) {
+		d->pass.failed = true;
+		d->pass.err = err;
+		return;
+	}
+	progress = d->job->quiet ? NULL :
+	    progress_new(isatty(STDERR_FILENO) == 1);
+	pass(d, false, progress);
+	progress_end(&progress);
+}
+
+int
+run_del(const struct conf *conf, const struct job *job)
+{
+	struct del d = { .conf = conf, .job = job, .signals = -1,
+	    .start_ms = clock_mono_ms() };
+	struct err err = ERR_INIT;
+	int status;
+
+	d.in = mailbox_new(0);
+	if (!job->yes && !job->dryrun && !ask_can())
+		err_set(&err, ERR_USAGE, 0, "nothing is deleted without "
+		    "--yes where nobody can be asked: standard input is no "
+		    "terminal");
+	else if (check_prefixes(&d, &err) == 0)
+		d.signals = master_signals(&err);
+	if (d.signals == -1 || plan_check_s3(conf, &err) == -1) {
+		status = summary_error(job, &err);
+		if (d.signals != -1 && master_signal(d.signals) == SIGTERM)
+			status = EXIT_TERMINATED;
+	} else {
+		go(&d);
+		status = finish(&d);
+	}
+	catalog_close(&d.catalog);
+	for (struct mail *m = mailbox_take(d.in), *next; m != NULL; m = next) {
+		next = m->next;
+		free(m);	/* of the catalog: it failed at its end */
+	}
+	mailbox_free(&d.in);
+	source_prefixes_free(&d.prefixes, &d.prefix_count);
+	close_fd(&d.signals);
+	return status;
+}
