@@ -6,6 +6,8 @@
 #   rerun   the small tree again, nothing changed
 #   crawl   very many empty files again, nothing changed (datamover's first
 #           run of that tree is shown as the case "first")
+#   getsmall, getlarge
+#           the objects of these trees back as files
 #
 # datamover reads over NFS from nfs-ganesha; "datamover-local" is the same
 # program on the local directory, as rclone and s5cmd run, where they are
@@ -25,7 +27,7 @@ if [ $# -gt 0 ] && [ -x "$1/tools/bench/sink" ]; then
 	B=$1
 	shift
 fi
-[ $# -gt 0 ] || set -- small large rerun crawl
+[ $# -gt 0 ] || set -- small large rerun crawl getsmall getlarge
 
 : "${BENCH_DIR:=/tmp/dm-bench}" "${BENCH_REPEAT:=1}"
 : "${BENCH_TOOLS:=datamover datamover-local rclone s5cmd}"
@@ -134,18 +136,28 @@ installed()
 command_of()
 {
 	local tool=$1 tree=$2 again=$3 mounted=no verb
+	local prefix=$bucket/127.0.0.1$trees/$tree
 	[ "$tool" = datamover-local ] && mounted=yes
-	case $tool in
+	case $tool,$again in
+	datamover*,get)
+		cmd=("$B/datamover" GET --standalone --dest_path "$work/back"
+		    --config "$work/$tool-$tree.conf") ;;
+	rclone,get)
+		cmd=(rclone copy --transfers 32 --checkers 32 --fast-list
+		    "sink:$prefix" "$work/back") ;;
+	s5cmd,get)
+		cmd=(s5cmd --log error --endpoint-url "$url" "cp"
+		    "s3://$prefix/*" "$work/back/") ;;
 	datamover*)
 		settings "$tree" $mounted >"$work/$tool-$tree.conf"
 		cmd=("$B/datamover" PUT --standalone --config
 		    "$work/$tool-$tree.conf") ;;
-	rclone)
+	rclone,*)
 		[ "$again" = yes ] && verb=sync || verb=copy
 		cmd=(rclone "$verb" --s3-no-check-bucket --transfers 32
 		    --checkers 32 --fast-list "$trees/$tree"
 		    "sink:$bucket/$tree") ;;
-	s5cmd)
+	s5cmd,*)
 		[ "$again" = yes ] && verb=sync || verb="cp"
 		cmd=(s5cmd --log error --endpoint-url "$url" "$verb"
 		    "$trees/$tree/" "s3://$bucket/$tree/") ;;
@@ -195,6 +207,26 @@ rerun_case()
 	done
 }
 
+# datamover-local brings the tree to the store; each tool brings it back.
+get_case()
+{
+	local tree=${1#get}
+	for tool in $tools; do
+		[ "$tool" != datamover ] || continue
+		forget "$tree"
+		sink_start --keep
+		command_of datamover-local "$tree" no
+		"${cmd[@]}" >"$work/$tool-first.out" 2>&1
+		rm -rf "$work/back"
+		mkdir "$work/back"
+		measured "$1" "$tool" "$tree" get
+		[ "$(find "$work/back" -type f | wc -l)" -eq \
+		    "${files[$tree]}" ] ||
+			echo "bench: $1 $tool: files are missing" >&2
+		rm -rf "$work/back"
+	done
+}
+
 # The peers' first upload would take longer than all the rest: they find a
 # store that has everything.
 crawl_case()
@@ -235,8 +267,8 @@ for tool in $BENCH_TOOLS; do
 done
 for case; do
 	case $case in
-	small | rerun) tree small "$BENCH_SMALL" "$BENCH_SMALL_SIZE" 20 ;;
-	large) tree large "$BENCH_LARGE" $((BENCH_LARGE_MIB << 20)) 1 ;;
+	small | rerun | getsmall) tree small "$BENCH_SMALL" "$BENCH_SMALL_SIZE" 20 ;;
+	large | getlarge) tree large "$BENCH_LARGE" $((BENCH_LARGE_MIB << 20)) 1 ;;
 	crawl) tree crawl "$BENCH_CRAWL" 0 1000 ;;
 	*) echo "bench: no case $case" >&2; exit 2 ;;
 	esac
@@ -256,6 +288,7 @@ for _ in $(seq "$BENCH_REPEAT"); do
 		case $case in
 		small | large) put_case "$case" ;;
 		rerun) rerun_case ;;
+		get*) get_case "$case" ;;
 		crawl) crawl_case ;;
 		esac
 	done

@@ -8,7 +8,7 @@ import sys
 
 HEAD = ("case", "tool", "CPU s", "wall s", "peak MiB", "requests",
         "us/object", "s/GiB", "CPU ratio", "wall ratio", "")
-WIDTH = (7, 16, 8, 8, 9, 9, 10, 7, 10, 11, 0)
+WIDTH = (8, 16, 8, 8, 9, 9, 10, 7, 10, 11, 0)
 
 
 def rows(path):
