@@ -528,6 +528,9 @@ run_get(const struct conf *conf, const struct job *job)
 			log_event(LOG_WARN, "catalog", "the run's end could "
 			    "not be recorded");
 		status = summary_error(job, &err);
+		read_signals(&g);
+		if (g.stop_signal != 0)
+			status = status_of(&g, true);
 	}
 	release(&g);
 	return status;

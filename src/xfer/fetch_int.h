@@ -169,7 +169,8 @@ bool	 pass_step(struct fetching *);
 bool	 pass_over(const struct fetching *);
 /* Drop its streams; no call may be outstanding. */
 void	 pass_drop(struct fetching *);
-/* Write and hash what the worker's buffers have, if that is worth it. */
+/* If one of the worker's buffers is full, or has all that comes: write and
+ * hash it, and with it all that have something. */
 void	 streams_turn(struct fetch_worker *);
 
 #endif

@@ -7,6 +7,7 @@
 #include "xfer/fetch_int.h"
 
 #define JOBS_MAX	64	/* MD5 streams in one call */
+#define WORTH		4	/* of a buffer: less is left to grow */
 #define NAP_NS		20000000
 
 void
@@ -107,10 +108,29 @@ hash_all(struct fetch_worker *w)
 
 /* --- what came --- */
 
+/* It can't wait: there is no room, or nothing more will come. */
+static bool
+urgent(const struct stream *s)
+{
+	return s->fill == s->cap || (s->done && s->fill > 0);
+}
+
+/* When one can't wait, this one goes along in a lane of its own. */
 static bool
 worth(const struct stream *s)
 {
-	return s->fill > 0 && (s->done || s->fill >= s->cap / 2);
+	return s->fill >= s->cap / WORTH || (s->done && s->fill > 0);
+}
+
+static bool
+any_urgent(const struct fetch_worker *w)
+{
+	for (const struct fetching *t = w->active; t != NULL; t = t->next)
+		for (const struct stream *s = t->streams; s != NULL;
+		    s = s->next)
+			if (urgent(s))
+				return true;
+	return false;
 }
 
 /* Write it, where it is to be written; then it may be hashed. */
@@ -136,6 +156,8 @@ turn_begin(struct stream *s)
 void
 streams_turn(struct fetch_worker *w)
 {
+	if (!any_urgent(w))
+		return;
 	for (struct fetching *t = w->active; t != NULL; t = t->next)
 		for (struct stream *s = t->streams; s != NULL; s = s->next)
 			turn_begin(s);

@@ -4,9 +4,10 @@ import os
 import random
 import signal
 import stat
+import subprocess
 import time
 
-from case import MIB, limit
+from case import MIB, Skip, limit
 from test_names import ODD, odd_tree
 
 
@@ -353,3 +354,20 @@ def test_get_put_again(t):
     get(t, moved=50)
     t.put(found=50, unchanged=50)
     assert stat.S_ISDIR(os.stat(back(t)).st_mode)
+
+
+def test_get_no_space(t):
+    """No room for one object: a failed row; smaller ones come back."""
+    disk = os.path.join(t.dir, "back")
+    os.mkdir(disk)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8M", "tmpfs", disk]
+    if subprocess.run(mount, check=False).returncode:
+        raise Skip("tmpfs cannot be mounted here")
+    t.small_files(20)
+    t.random_file("large", 100 * MIB)
+    t.put(moved=21)
+    get(t, expect=1, found=21, failed=1, moved=20)
+    rows = t.query("SELECT path, kind FROM failures")
+    assert len(rows) == 1 and rows[0][0].endswith("/large"), rows
+    assert rows[0][1] == "resource", rows
+    assert len(files(disk)) == 20, sorted(files(disk))
