@@ -146,7 +146,7 @@ static void
 take_note(struct fixture *x, struct xfer_note *n)
 {
 	x->notes[n->event]++;
-	if (n->event == NOTE_INTENT)
+	if (n->event == NOTE_INTENT && x->e != NULL)
 		engine_noted(x->e, n->worker, n->object);
 	xfer_note_free(&n);
 }
