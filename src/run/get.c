@@ -20,9 +20,7 @@
 #include "run/source.h"
 #include "xfer/fetch.h"
 
-#define DEFAULT_MEMORY	(128 * MIB)
-#define MEMORY_ASIDE	(24 * MIB)	/* of --limit-memory: code, catalog,
-					   connections */
+#define UNLIMITED_MEMORY (128 * MIB)	/* for buffers without --limit-memory */
 #define TICK_MS		200
 #define STOP_LIMIT_MS	5000	/* what is on the way may end in this time */
 #define BACKLOG_PER_SLOT 4	/* items at hand for each request slot */
@@ -379,21 +377,16 @@ static int
 start_fetch(struct get *g, struct err *err)
 {
 	const struct conf *c = g->conf;
-	uint64_t memory = c->limit_memory == 0 ? DEFAULT_MEMORY :
-	    c->limit_memory > 2 * MEMORY_ASIDE ?
-	    c->limit_memory - MEMORY_ASIDE : c->limit_memory / 2;
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	struct fetch_config fc = {
 		.s3 = plan_s3(c),
 		.dest = g->dest,
 		.as_root = geteuid() == 0,
-		.memory_bytes = memory,
+		.memory_bytes = plan_memory(c, UNLIMITED_MEMORY),
 		.bwlimit = c->bwlimit,
 		.up = g->in,
 	};
 
-	g->workers = g->job->threads > 0 ? g->job->threads :
-	    MAX(1U, MIN(c->client.workers, (unsigned)MAX(cores, 1L)));
+	g->workers = plan_workers(c, g->job);
 	fc.workers = g->workers;
 	return fetch_start(&g->fetch, &fc, err);
 }

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -9,6 +10,7 @@
 #include "model/key.h"
 #include "run/master.h"
 
+#define MEMORY_ASIDE	(24 * MIB)	/* code, catalog, connections */
 #define START_LIMIT_MS	30000	/* no answer at start for so long: give up */
 #define TURN_MS		200	/* how often signals are looked at */
 
@@ -172,6 +174,26 @@ plan_s3(const struct conf *c)
 		.max_inflight = c->s3_storage.max_inflight,
 		.retry_for_ms = (uint64_t)c->s3_storage.retry_for * 1000,
 	};
+}
+
+unsigned
+plan_workers(const struct conf *c, const struct job *job)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (job->threads > 0)
+		return job->threads;
+	return MAX(1U, MIN(c->client.workers, (unsigned)MAX(cores, 1L)));
+}
+
+uint64_t
+plan_memory(const struct conf *c, uint64_t unlimited)
+{
+	uint64_t all = c->limit_memory;
+
+	if (all == 0)
+		return unlimited;
+	return all > 2 * MEMORY_ASIDE ? all - MEMORY_ASIDE : all / 2;
 }
 
 struct answer {

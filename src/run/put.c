@@ -13,40 +13,18 @@
 #include "run/mirror.h"
 #include "run/run.h"
 
-#define DEFAULT_MEMORY	(256 * MIB)
-#define MEMORY_ASIDE	(24 * MIB)	/* of --limit-memory: code, catalog,
-					   connections */
+#define UNLIMITED_MEMORY (232 * MIB)	/* for buffers without --limit-memory */
 #define LEASE_MS	10000	/* work that a lease should be */
 #define SILENCE_MS	30000
-
-static unsigned
-worker_count(const struct conf *c, const struct job *job)
-{
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (job->threads > 0)
-		return job->threads;
-	return MAX(1U, MIN(c->client.workers, (unsigned)MAX(cores, 1L)));
-}
-
-/* Bytes for the buffers of files. */
-static uint64_t
-buffer_memory(const struct conf *c)
-{
-	uint64_t all = c->limit_memory == 0 ? DEFAULT_MEMORY :
-	    c->limit_memory;
-
-	return all > 2 * MEMORY_ASIDE ? all - MEMORY_ASIDE : all / 2;
-}
 
 /* Each worker must be able to hold a part. */
 static int
 fit_workers(struct master *m, struct err *err)
 {
 	uint64_t part = m->conf->s3_storage.part_size;
-	uint64_t memory = buffer_memory(m->conf);
+	uint64_t memory = plan_memory(m->conf, UNLIMITED_MEMORY);
 
-	m->workers = worker_count(m->conf, m->job);
+	m->workers = plan_workers(m->conf, m->job);
 	while (m->workers > 1 && memory / m->workers < part)
 		m->workers--;
 	if (memory >= part)
@@ -99,7 +77,7 @@ start_engine(struct master *m, struct err *err)
 		.export_count = m->plan->count,
 		.s3 = plan_s3(c),
 		.part_size = c->s3_storage.part_size,
-		.memory_bytes = buffer_memory(c),
+		.memory_bytes = plan_memory(c, UNLIMITED_MEMORY),
 		.bwlimit = c->bwlimit,
 		.retry_for_ms = (uint64_t)c->s3_storage.retry_for * 1000,
 		.dryrun = m->job->dryrun,

@@ -16,9 +16,7 @@
 
 #define TICK_MS		200
 #define BATCH		500
-#define DEFAULT_MEMORY	(256 * MIB)
-#define MEMORY_ASIDE	(24 * MIB)	/* of --limit-memory: code, catalog,
-					   connections */
+#define UNLIMITED_MEMORY (232 * MIB)	/* for buffers without --limit-memory */
 
 /* --- verdicts --- */
 
@@ -202,19 +200,13 @@ static int
 start_readback(struct integrity *t, struct err *err)
 {
 	const struct conf *c = t->conf;
-	uint64_t memory = c->limit_memory == 0 ? DEFAULT_MEMORY :
-	    c->limit_memory;
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	struct readback_config rc = {
-		.workers = t->job->threads > 0 ? t->job->threads :
-		    MAX(1U, MIN(c->client.workers,
-		    (unsigned)MAX(cores, 1L))),
+		.workers = plan_workers(c, t->job),
 		.s3 = plan_s3(c),
 		.exports = t->plan.specs,
 		.export_count = t->plan.count,
 		.ignore_inode = c->fs_config.ignore_inode,
-		.memory_bytes = memory > 2 * MEMORY_ASIDE ?
-		    memory - MEMORY_ASIDE : memory / 2,
+		.memory_bytes = plan_memory(c, UNLIMITED_MEMORY),
 		.bwlimit = c->bwlimit,
 		.retry_for_ms = (uint64_t)c->s3_storage.retry_for * 1000,
 		.up = t->in,

@@ -168,11 +168,6 @@ engine_settled(struct engine *e, struct held_lease *h)
 	}
 }
 
-struct noted_mail {
-	struct mail mail;
-	int64_t	 object;
-};
-
 void
 engine_noted(struct engine *e, unsigned worker, int64_t object)
 {

@@ -5,11 +5,6 @@
 #define BATCH_MS	50	/* a result waits no longer */
 #define ACTIVE_PER_SLOT	2	/* transfers begun for each request slot */
 
-struct noted_mail {
-	struct mail mail;
-	int64_t	 object;
-};
-
 struct tree *
 worker_tree(struct worker *w, unsigned export, struct err *err)
 {

@@ -153,6 +153,12 @@ struct worker {
 	struct s3_stats stats_locked;
 };
 
+/* To a worker: the intent of this object's upload is on disk. */
+struct noted_mail {
+	struct mail mail;
+	int64_t	 object;
+};
+
 struct engine {
 	struct engine_config c;
 	struct worker *workers;
