@@ -12,7 +12,18 @@
 enum item_flag {
 	ITEM_SETTLE = 1,	/* a lease of it was open when a run died: look
 				   at S3 before sending */
-	ITEM_CHECKSUM = 2	/* stat says unchanged: hash and compare */
+	ITEM_CHECKSUM = 2,	/* stat says unchanged: hash and compare */
+	/*
+	 * A large file that several clients upload at once, in three steps,
+	 * each an item of its own. The file must be as attrs say, before and
+	 * after.
+	 */
+	ITEM_OPEN = 4,		/* create the upload, or find the one to go on
+				   with; the result has upload_id, part_size */
+	ITEM_PARTS = 8,		/* send parts part_first ... of upload_id; the
+				   result has their part_md5s, proved */
+	ITEM_CLOSE = 16		/* complete upload_id, whose parts have
+				   part_md5s */
 };
 
 /* One object to move. Owned by its lease. */
@@ -37,6 +48,10 @@ struct item {
 	char	*upload_id;
 	int64_t	 upload_intent_sec;
 	uint64_t upload_part_size;
+	/* ITEM_PARTS */
+	unsigned part_first;	/* from 0 */
+	unsigned part_count;	/* CLOSE: of all */
+	uint8_t	*part_md5s;	/* CLOSE: 16 bytes each, owned; else NULL */
 };
 void	 item_release(struct item *);
 
@@ -68,6 +83,7 @@ struct result {
 	uint64_t part_size;	/* 0: not multipart */
 	uint8_t	*part_md5s;	/* 16 bytes a part, owned; or NULL */
 	unsigned part_count;
+	char	*upload_id;	/* ITEM_OPEN: owned; else NULL */
 	uint64_t bytes_sent;
 	uint64_t took_ms;	/* since the transfer began */
 	unsigned attempts;
@@ -75,6 +91,8 @@ struct result {
 	struct err err;		/* when FAILED or GONE */
 };
 void	 result_release(struct result *);
+
+enum { MAIL_RESULTS = 200 };	/* struct results */
 
 struct results {
 	struct mail mail;

@@ -1,16 +1,6 @@
 #include "base/clock.h"
 #include "xfer/xfer.h"
 
-void
-xfer_note_free(struct xfer_note **np)
-{
-	if (*np == NULL)
-		return;
-	free((*np)->upload_id);
-	free(*np);
-	*np = NULL;
-}
-
 static void
 wake_all(struct engine *e)
 {

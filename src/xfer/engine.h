@@ -16,31 +16,11 @@
 #include "base/err.h"
 #include "base/mailbox.h"
 #include "model/item.h"
+#include "model/note.h"
 #include "s3/s3.h"
 #include "tree/tree.h"
 
 struct engine;
-
-enum {
-	MAIL_RESULTS = 200,	/* struct results */
-	MAIL_UPLOAD		/* struct xfer_note */
-};
-
-enum xfer_note_event {
-	NOTE_INTENT = 0,	/* about to create: waits for engine_noted */
-	NOTE_CREATED,		/* upload_id is known */
-	NOTE_ENDED		/* completed or aborted */
-};
-struct xfer_note {
-	struct mail mail;
-	enum xfer_note_event event;
-	int64_t	 object;
-	char	*upload_id;	/* owned, or NULL */
-	int64_t	 server_sec;	/* S3's clock */
-	uint64_t part_size;
-	unsigned worker;	/* for engine_noted */
-};
-void	 xfer_note_free(struct xfer_note **);
 
 struct engine_config {
 	unsigned workers;

@@ -2,21 +2,6 @@
 
 #include "base/clock.h"
 
-void
-fetch_item_free(struct fetch_item **ip)
-{
-	struct fetch_item *it = *ip;
-
-	if (it == NULL)
-		return;
-	free(it->key);
-	free(it->path);
-	if (it->has_stored)
-		stored_release(&it->stored);
-	free(it);
-	*ip = NULL;
-}
-
 static void
 wake_all(struct fetch *f)
 {

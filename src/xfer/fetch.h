@@ -21,51 +21,11 @@
 
 #include "base/err.h"
 #include "base/mailbox.h"
-#include "model/item.h"
-#include "model/outcome.h"
+#include "model/fetch_item.h"
 #include "s3/s3.h"
 #include "tree/dest.h"
 
 struct fetch;
-
-enum { MAIL_FETCHED = 220 };	/* struct fetch_item */
-
-enum fetch_proof {
-	PROOF_NONE = 0,		/* nothing was proved */
-	PROOF_CATALOG,		/* by what the catalog knows */
-	PROOF_ETAG		/* by the object's own ETag alone */
-};
-
-struct fetch_item {
-	struct mail mail;
-	/* what to fetch */
-	char	*key;		/* key text; owned */
-	char	*path;		/* below the destination; owned. NULL: only
-				   read it, also where there is one */
-	uint64_t size;		/* as listed; then as found */
-	char	 etag[72];	/* likewise */
-	bool	 has_stored;	/* the catalog knows the key */
-	struct stored stored;	/* owned */
-	bool	 only_check;	/* say what would be done: MOVED means that it
-				   would be fetched, nothing is */
-	void	*user;		/* the caller's */
-	/*
-	 * What became of it. MOVED: read, proved and, with a destination,
-	 * written. UNCHANGED: the file was there and right. GONE: no such
-	 * object any more. FAILED: err; ERR_CORRUPT if the bytes are not what
-	 * they must be.
-	 */
-	enum outcome outcome;
-	struct err err;
-	enum fetch_proof proof;
-	bool	 hashed;	/* md5 is that of the whole object */
-	uint8_t	 md5[16];
-	char	 etag_computed[72]; /* from the bytes, in the form of etag; "":
-				   not known */
-	uint64_t bytes;		/* read from S3 in this run */
-	unsigned attempts;
-};
-void	 fetch_item_free(struct fetch_item **);
 
 struct fetch_config {
 	unsigned workers;

@@ -1,0 +1,28 @@
+/*
+ * note.h: what the catalog must know of a multipart upload while it is on its
+ * way.
+ */
+#ifndef MODEL_NOTE_H
+#define MODEL_NOTE_H
+
+#include "base/mailbox.h"
+
+enum { MAIL_UPLOAD = 201 };	/* struct xfer_note */
+
+enum xfer_note_event {
+	NOTE_INTENT = 0,	/* about to create: waits for engine_noted */
+	NOTE_CREATED,		/* upload_id is known */
+	NOTE_ENDED		/* completed or aborted */
+};
+struct xfer_note {
+	struct mail mail;
+	enum xfer_note_event event;
+	int64_t	 object;
+	char	*upload_id;	/* owned, or NULL */
+	int64_t	 server_sec;	/* S3's clock */
+	uint64_t part_size;
+	unsigned worker;	/* for engine_noted */
+};
+void	 xfer_note_free(struct xfer_note **);
+
+#endif

@@ -1,0 +1,34 @@
+#include "model/setup.h"
+
+#include <string.h>
+
+static void
+wipe(char *secret)
+{
+	if (secret != NULL)
+		explicit_bzero(secret, strlen(secret));
+	free(secret);
+}
+
+void
+setup_release(struct setup *s)
+{
+	for (size_t i = 0; i < s->export_count; i++) {
+		free(s->exports[i].server);
+		free(s->exports[i].share);
+	}
+	free(s->exports);
+	for (size_t i = 0; i < s->endpoint_count; i++)
+		free(s->endpoints[i]);
+	free(s->endpoints);
+	free(s->region);
+	free(s->bucket);
+	wipe(s->access_key);
+	wipe(s->secret_key);
+	wipe(s->session_token);
+	free(s->ca_pem);
+	free(s->storage_class);
+	free(s->sse);
+	free(s->dest_path);
+	memset(s, 0, sizeof(*s));
+}

@@ -1,0 +1,58 @@
+/*
+ * setup.h: all that the movers of a run must know: where the files are, where
+ * the store is, and how much they may take. Made from the settings by the
+ * master; a client gets it over the wire. It has secrets: never log it.
+ */
+#ifndef MODEL_SETUP_H
+#define MODEL_SETUP_H
+
+#include "model/job.h"
+
+struct setup_export {
+	uint8_t	 type;		/* enum tree_type */
+	char	*server;
+	char	*share;
+	uint32_t nfs_version;
+	uint32_t nfsport;
+	uint32_t mountport;
+	uint32_t uid;
+	uint32_t gid;
+	bool	 follow_links;
+	uint32_t timeout_ms;
+};
+
+struct setup {
+	enum op	 op;
+	struct setup_export *exports;	/* index: item.export */
+	size_t	 export_count;
+	/* the store; see s3_config */
+	char	**endpoints;
+	size_t	 endpoint_count;
+	char	*region;
+	char	*bucket;
+	char	*access_key;
+	char	*secret_key;
+	char	*session_token;	/* or NULL */
+	char	*ca_pem;	/* certificates, not a file's name; or NULL */
+	char	*storage_class;	/* or NULL */
+	char	*sse;		/* or NULL */
+	bool	 path_style;
+	bool	 sign_payload;
+	uint32_t max_inflight;
+	uint64_t retry_for_ms;
+	uint64_t part_size;	/* bytes */
+	/* the mover */
+	uint32_t workers;	/* 0: one a processor */
+	uint64_t memory_bytes;	/* buffers of all workers together */
+	uint64_t bwlimit;	/* bytes a second, of this mover; 0: none */
+	bool	 dryrun;
+	bool	 server_as_prefix;
+	bool	 ignore_inode;
+	bool	 whole_md5;	/* of all that is read back (TEST) */
+	char	*dest_path;	/* GET: where files come back; or NULL */
+};
+
+/* Frees what it owns and wipes the secrets. */
+void	 setup_release(struct setup *);
+
+#endif
