@@ -17,6 +17,7 @@ enum xfer_note_event {
 struct xfer_note {
 	struct mail mail;
 	enum xfer_note_event event;
+	int64_t	 lease;		/* that its item came with */
 	int64_t	 object;
 	char	*upload_id;	/* owned, or NULL */
 	int64_t	 server_sec;	/* S3's clock */

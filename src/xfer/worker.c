@@ -85,6 +85,7 @@ worker_note(struct transfer *t, enum xfer_note_event event)
 	flush(t->w);
 	n->mail.type = MAIL_UPLOAD;
 	n->event = event;
+	n->lease = t->lease->lease->id;
 	n->object = t->item->object;
 	n->upload_id = t->upload_id == NULL ? NULL : xstrdup(t->upload_id);
 	n->server_sec = t->intent_sec;

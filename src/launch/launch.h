@@ -1,0 +1,90 @@
+/*
+ * launch.h: brings up the clients of a run on their hosts over SSH, and
+ * watches over them until they end. Threads of its own; joined by mail.
+ *
+ * Starts are staggered, so that one sshd is not asked for too many logins at
+ * once (MaxStartups), nor the master's processor. Each client gets its
+ * invitation on standard input, which stays open: its end is the end of the
+ * client, also when the master is killed.
+ */
+#ifndef LAUNCH_LAUNCH_H
+#define LAUNCH_LAUNCH_H
+
+#include "base/err.h"
+#include "base/mailbox.h"
+#include "ssh/ssh.h"
+
+struct launch;
+
+enum { MAIL_LAUNCH = 400 };	/* struct launch_mail */
+
+enum launch_event {
+	LAUNCH_STARTED = 0,	/* the program runs and has its invitation */
+	LAUNCH_FAILED,		/* err says why; it will not be tried again */
+	LAUNCH_ENDED		/* exit status, and the last of stderr in err */
+};
+struct launch_mail {
+	struct mail mail;
+	enum launch_event event;
+	unsigned client;	/* 1 + index into hosts */
+	int	 status;	/* ENDED: exit status; -1: not known */
+	struct err err;
+};
+
+struct launch_config {
+	const char *const *hosts;	/* "HOST" or "HOST:PORT" */
+	size_t	 host_count;
+	struct ssh_config ssh;		/* host and port are filled in */
+	const char *path;		/* of datamover there; runs
+					   "path client" */
+	/* The invitation of a client, given our address on its connection;
+	 * appended to the buffer, which is wiped after sending. Any thread. */
+	void	(*invite)(void *arg, unsigned client, const char *local_address,
+		    struct buf *);
+	void	*arg;
+	struct mailbox *up;
+};
+
+/* What the config points to must live until launch_free. */
+int	 launch_start(struct launch **, const struct launch_config *,
+	    struct err *) MUST_USE;
+/* Close the standard input of all: they end. */
+void	 launch_stop(struct launch *);
+/* Waits until all have ended, at most limit_ms; then closes the connections
+ * (which ends them too, by the end of standard input). */
+void	 launch_free(struct launch **, uint64_t limit_ms);
+
+/*
+ * The invitation: lines "name value", ending with an empty line:
+ *	datamover-invite 1
+ *	address 10.0.0.1
+ *	port_index 6000
+ *	port_status 6001
+ *	client 3
+ *	key BASE64
+ *	access_key TEXT, secret_key TEXT, session_token TEXT (the last if any)
+ * Values are escaped as paths are in listings (buf_add_escaped).
+ */
+struct invite {
+	char	*address;
+	unsigned port_index;
+	unsigned port_status;
+	unsigned client;
+	uint8_t	 key[48];
+	char	*access_key;	/* or NULL */
+	char	*secret_key;
+	char	*session_token;
+};
+void	 invite_write(struct buf *, const struct invite *);
+/* text: all of it, with the empty line. CONFIG: what is wrong. */
+int	 invite_read(struct invite *, struct str text, struct err *) MUST_USE;
+void	 invite_release(struct invite *);	/* wipes */
+/* A key file: the key in base64, one line; must be readable for its owner
+ * only. read: CONFIG, DENIED. make: creates it with a new key, mode 0600, if
+ * it is not there; then reads it. */
+int	 key_file_read(const char *path, uint8_t key[48], struct err *)
+	    MUST_USE;
+int	 key_file_make(const char *path, uint8_t key[48], struct err *)
+	    MUST_USE;
+
+#endif

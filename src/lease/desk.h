@@ -1,0 +1,81 @@
+/*
+ * desk.h: where work is handed out to several clients and taken back. Pure:
+ * no I/O, no clock of its own (now_ms is the caller's monotonic clock).
+ *
+ * A task is queued, leased, or resolved. A lease is some tasks given to one
+ * holder. It aims at some seconds of that holder's work, within a limit of
+ * tasks and bytes. Its id is never used twice: it is the fencing token.
+ *
+ * A lease ends when all its tasks are resolved, when its holder is lost (at
+ * once), or when the holder was silent for too long; in the last two cases
+ * its unresolved tasks go back to the head of the queue, unless they are out
+ * under another lease too.
+ *
+ * Which result counts: the first one of a task, if it names a lease that the
+ * task is out under; or, late, if its lease has ended but the task is queued
+ * (nobody else has it). All others count nowhere.
+ *
+ * At the tail, when nothing is queued and desk_no_more was said, a task that
+ * may be done twice is leased to one more holder: the oldest lease first.
+ */
+#ifndef LEASE_DESK_H
+#define LEASE_DESK_H
+
+#include "base/base.h"
+
+struct desk_limits {
+	size_t	 max_count;	/* tasks of a lease */
+	uint64_t max_bytes;
+	uint64_t target_ms;	/* work that one lease should be */
+	uint64_t silence_ms;	/* a holder not heard for so long is lost */
+};
+
+/* Embedded at the start of what the caller wants done; the caller's again
+ * when desk_result or desk_take gives it back. */
+struct task {
+	int64_t	 id;		/* the caller's; unique among open tasks */
+	uint64_t bytes;
+	bool	 twice;		/* may be done by two holders at once */
+	unsigned leased;	/* how often it was given out */
+	/* the desk's */
+	struct task *next, *prev;
+	int64_t	 lease[2];	/* out under these; 0: none */
+};
+
+struct desk;
+struct desk *desk_new(const struct desk_limits *);
+/* Tasks that are still open must have been taken out (desk_take). */
+void	 desk_free(struct desk **);
+
+/* At the end of the queue. */
+void	 desk_add(struct desk *, struct task *);
+/* Nothing more will be added (or, false, it may). */
+void	 desk_no_more(struct desk *, bool);
+/* A lease for this holder of at most room tasks, cap at most: fills v, returns
+ * how many; 0: there is nothing for it now. */
+size_t	 desk_lease(struct desk *, unsigned holder, size_t room,
+	    uint64_t now_ms, int64_t *ret_lease, struct task **v, size_t cap);
+/* A result of this task came under this lease. The task, out of the desk and
+ * the caller's; NULL: it counts nowhere. */
+struct task *desk_result(struct desk *, int64_t lease, int64_t task,
+	    uint64_t now_ms) MUST_USE;
+/* The task under this lease that is not resolved, left where it is; or NULL.
+ * For notes on the way, which must be fenced as results are. */
+struct task *desk_find(struct desk *, int64_t lease, int64_t task);
+void	 desk_heard(struct desk *, unsigned holder, uint64_t now_ms);
+/* All of the holder's leases end. */
+void	 desk_lost(struct desk *, unsigned holder);
+/* Calls fn for each holder that has been silent for too long and has leases;
+ * the caller ends it with desk_lost. */
+void	 desk_silent(struct desk *, uint64_t now_ms,
+	    void (*fn)(void *arg, unsigned holder), void *arg);
+
+size_t	 desk_queued(const struct desk *);
+size_t	 desk_open(const struct desk *);	/* queued or leased */
+/* Leases and unresolved tasks of one holder. */
+void	 desk_holding(const struct desk *, unsigned holder, size_t *ret_leases,
+	    size_t *ret_tasks);
+/* Any open task, out of the desk; NULL: none is left. For the end. */
+struct task *desk_take(struct desk *);
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * crew.h: those who move what a run gives them: worker threads of this
+ * process (a local crew; also all that a client process is), or the clients
+ * of a master (a team). Work is given by calls that never wait, and comes
+ * back as mail, in any order, each thing once:
+ *
+ *	struct lease (PUT)		MAIL_RESULTS, MAIL_UPLOAD on the way
+ *	struct fetch_item (GET, TEST)	MAIL_FETCHED
+ *	struct erase_batch (DEL)	MAIL_ERASED
+ *
+ * and MAIL_CREW_FAILED, once, if nobody is left to do anything.
+ *
+ * After crew_stop, what could not be ended within the limit does not come
+ * back. Thread: one gives, stops and frees.
+ */
+#ifndef RUN_CREW_H
+#define RUN_CREW_H
+
+#include "base/err.h"
+#include "base/mailbox.h"
+#include "model/erase.h"
+#include "model/fetch_item.h"
+#include "model/item.h"
+#include "model/note.h"
+#include "model/setup.h"
+#include "s3/s3.h"
+
+struct crew;
+struct conf;
+
+enum { MAIL_CREW_FAILED = 410 };	/* struct crew_failure */
+struct crew_failure {
+	struct mail mail;
+	struct err err;
+};
+
+/* Worker threads here. Takes the setup. Threads start at the first work of
+ * their kind; an error then is a failure of the crew. */
+int	 crew_local(struct crew **, struct setup *, struct mailbox *up,
+	    struct err *) MUST_USE;
+/* Clients on other hosts, as conf says; waits for none of them. Takes the
+ * setup. */
+int	 crew_team(struct crew **, const struct conf *, struct setup *,
+	    struct mailbox *up, struct err *) MUST_USE;
+void	 crew_free(struct crew **);
+
+/* Each takes what it is given. */
+void	 crew_lease(struct crew *, struct lease *);
+void	 crew_fetch(struct crew *, struct fetch_item *);
+void	 crew_erase(struct crew *, struct erase_batch *);
+/* The intent of this object's upload is on disk; worker as in the note. */
+void	 crew_noted(struct crew *, unsigned worker, int64_t object);
+/* Nothing more will be given: what is slow may be done twice. */
+void	 crew_no_more(struct crew *);
+
+/* Items given and not yet begun (of a team: not leased to anybody), and as
+ * many as keep all busy. */
+size_t	 crew_backlog(struct crew *);
+size_t	 crew_enough(struct crew *);
+
+struct crew_stats {
+	struct s3_stats s3;	/* summed */
+	uint64_t bytes_read;	/* of the sources */
+};
+void	 crew_stats(struct crew *, struct crew_stats *);
+
+/* One line for each client, for people; a local crew has none. */
+struct crew_client {
+	unsigned number;
+	char	 host[64];
+	char	 state[16];	/* launching, joined, working, lost, failed */
+	size_t	 leases;
+	size_t	 items;		/* in hand */
+	uint64_t moved;		/* results that counted */
+	uint64_t failed;
+	uint64_t bytes;		/* sent and received */
+	double	 items_per_s;
+	double	 bytes_per_s;
+	uint64_t heard_ms;	/* ago */
+	char	 reason[120];	/* lost, failed */
+};
+/* Up to max; returns how many there are. Any thread. */
+size_t	 crew_clients(struct crew *, struct crew_client *, size_t max);
+
+/* Begin nothing new; end what can be ended within limit_ms. A second call may
+ * shorten it. */
+void	 crew_stop(struct crew *, uint64_t limit_ms);
+/* After crew_stop: all have ended. */
+bool	 crew_idle(struct crew *);
+/* bytes a second and requests in 1,000 seconds, of this crew; 0: none. */
+void	 crew_limits(struct crew *, uint64_t bwlimit, uint64_t tpslimit);
+
+#endif

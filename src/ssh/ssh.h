@@ -1,0 +1,56 @@
+/*
+ * ssh.h: one command on another host over SSH (libssh). Calls wait, each
+ * within the limits given; one connection belongs to one thread.
+ *
+ * ~/.ssh/config is not read: it can name commands. Host keys are checked
+ * against known_hosts, strictly: an unknown or changed key is DENIED, with
+ * what to do about it in the message.
+ *
+ * Errors: UNREACHABLE (no answer, refused, no such host), DENIED (host key;
+ * login refused, with the methods that the server offers), RETRY (a limit is
+ * over), STOPPED.
+ */
+#ifndef SSH_SSH_H
+#define SSH_SSH_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct ssh;
+
+struct ssh_config {
+	const char *host;		/* name or address, "user@" not allowed */
+	unsigned port;			/* 0: 22 */
+	const char *user;		/* NULL: the one who runs this */
+	const char *password;		/* NULL: keys */
+	const char *identity_file;	/* NULL: agent, then the usual files */
+	const char *known_hosts;	/* NULL: ~/.ssh/known_hosts, then
+					   /etc/ssh/ssh_known_hosts */
+	unsigned timeout_ms;		/* of connect and login together; 0: 30 s */
+	const _Atomic bool *stop;	/* or NULL; true ends waiting soon */
+};
+
+/* Connect, check the host key, log in. */
+int	 ssh_open(struct ssh **, const struct ssh_config *, struct err *)
+	    MUST_USE;
+void	 ssh_close(struct ssh **);
+/* Our own address on this connection, as the other host sees it (without NAT
+ * between); "" if unknown. */
+const char *ssh_local_address(const struct ssh *);
+
+/* Start a program: argv is quoted for the remote shell word by word (NULL at
+ * its end); nothing in it is expanded there. One at a time. */
+int	 ssh_exec(struct ssh *, const char *const *argv, struct err *)
+	    MUST_USE;
+/* To its standard input; secrets go here. */
+int	 ssh_send(struct ssh *, struct str, struct err *) MUST_USE;
+int	 ssh_send_eof(struct ssh *, struct err *) MUST_USE;
+/* Read what comes, up to timeout_ms: appends standard output to out and
+ * standard error to errs (either may be NULL: dropped), each kept to at most
+ * max bytes (the last ones). 1: the program goes on; 0: it has ended, with
+ * its exit status in *ret_status (128 + signal; -1 unknown); -1: error. */
+int	 ssh_wait(struct ssh *, unsigned timeout_ms, struct buf *out,
+	    struct buf *errs, size_t max, int *ret_status, struct err *)
+	    MUST_USE;
+
+#endif

@@ -1,0 +1,225 @@
+/*
+ * wire.h: messages between master and client, over TCP and TLS 1.3 with the
+ * run's key (an external PSK): see datamover-wire(5), which says what is on
+ * the wire byte by byte, and wire.def, from which this is made.
+ *
+ * A peer is one connection. Nothing here waits: poll its descriptor for
+ * wire_events, then call wire_service. Messages to send wait in a queue that
+ * the caller bounds by looking at wire_queued. What comes in is bounded: a
+ * frame by WIRE_FRAME_MAX (WIRE_HELLO_MAX until wire_accept was said), lists
+ * and texts by what the frame holds.
+ *
+ * A stranger gets nothing: without the key the handshake fails, and a
+ * connection without a HELLO is closed after WIRE_HELLO_MS; no more than
+ * WIRE_STRANGERS_MAX of them are kept at once (the oldest goes).
+ *
+ * Thread: one at a time.
+ */
+#ifndef WIRE_WIRE_H
+#define WIRE_WIRE_H
+
+#include <poll.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "model/erase.h"
+#include "model/fetch_item.h"
+#include "model/note.h"
+#include "model/setup.h"
+
+#define WIRE_PROTOCOL	1
+#define WIRE_KEY_LEN	48
+#define WIRE_FRAME_MAX	(8U << 20)
+#define WIRE_HELLO_MAX	(4U << 10)
+#define WIRE_HELLO_MS	10000
+#define WIRE_STRANGERS_MAX 64
+
+enum wire_type {
+	WIRE_HELLO = 1,
+	WIRE_WELCOME,
+	WIRE_REFUSED,
+	WIRE_SETUP,
+	WIRE_READY,
+	WIRE_WANT,
+	WIRE_LEASE_PUT,
+	WIRE_LEASE_FETCH,
+	WIRE_LEASE_ERASE,
+	WIRE_NOTED,
+	WIRE_LIMITS,
+	WIRE_BEAT,
+	WIRE_STOP,
+	WIRE_RESULTS,
+	WIRE_FETCHED,
+	WIRE_ERASED,
+	WIRE_NOTE,
+	WIRE_HEARTBEAT,
+	WIRE_BYE,
+	WIRE__MAX
+};
+
+struct wire_hello {
+	uint32_t protocol;
+	char	*version;	/* of the program */
+	char	*host;
+	uint64_t pid;
+	uint32_t client;	/* as invited; 0: joins by itself */
+	uint8_t	 channel;	/* 0: index, 1: status */
+	bool	 has_credentials;
+};
+struct wire_welcome {
+	uint32_t client;
+	uint64_t silence_ms;	/* a peer not heard for so long is lost */
+};
+struct wire_refused {
+	char	*reason;
+};
+struct wire_ready {
+	uint32_t workers;
+	uint32_t slots;		/* requests that it can have under way */
+};
+struct wire_want {
+	uint32_t items;
+	uint64_t bytes;
+};
+struct wire_lease_put {
+	int64_t	 lease;
+	struct item *items;
+	size_t	 count;
+};
+struct wire_fetch {		/* of WIRE_LEASE_FETCH */
+	int64_t	 id;
+	struct fetch_item *item; /* what to fetch */
+};
+struct wire_lease_fetch {
+	int64_t	 lease;
+	struct wire_fetch *v;
+	size_t	 count;
+};
+struct wire_lease_erase {
+	int64_t	 lease;
+	int64_t	 id;
+	struct erase_batch *batch; /* keys */
+};
+struct wire_noted {
+	int64_t	 object;
+	uint32_t worker;
+};
+struct wire_limits {
+	uint64_t bwlimit;	/* bytes a second; 0: none */
+	uint64_t tpslimit;	/* requests in 1,000 seconds; 0: none */
+};
+struct wire_stop {
+	uint64_t limit_ms;	/* what is on the way may end in this time */
+};
+struct wire_results {
+	int64_t	 lease;
+	struct result *v;
+	size_t	 count;
+};
+struct wire_fetched {		/* what became of them */
+	int64_t	 lease;
+	struct wire_fetch *v;
+	size_t	 count;
+};
+struct wire_erased {
+	int64_t	 lease;
+	int64_t	 id;
+	struct erase_batch *batch; /* errors and version ids, without keys */
+};
+struct wire_note {
+	int64_t	 lease;
+	struct xfer_note *note;
+};
+struct wire_heartbeat {
+	uint64_t requests;
+	uint64_t retries;
+	uint64_t slowdowns;
+	uint64_t bytes_sent;
+	uint64_t bytes_received;
+	uint64_t bytes_read;	/* of the source */
+	uint64_t in_hand;	/* items without result */
+};
+struct wire_bye {
+	struct err err;		/* why; NONE: it has nothing left to do */
+};
+
+/* One message; type says which. BEAT has no content. */
+struct wire_msg {
+	enum wire_type type;
+	union {
+		struct wire_hello hello;
+		struct wire_welcome welcome;
+		struct wire_refused refused;
+		struct setup setup;
+		struct wire_ready ready;
+		struct wire_want want;
+		struct wire_lease_put lease_put;
+		struct wire_lease_fetch lease_fetch;
+		struct wire_lease_erase lease_erase;
+		struct wire_noted noted;
+		struct wire_limits limits;
+		struct wire_stop stop;
+		struct wire_results results;
+		struct wire_fetched fetched;
+		struct wire_erased erased;
+		struct wire_note note;
+		struct wire_heartbeat heartbeat;
+		struct wire_bye bye;
+	} u;
+};
+/* Frees what the message owns (after decoding all of it is its own; take
+ * pieces with STEAL). */
+void	 wire_msg_release(struct wire_msg *);
+
+/* The codec alone; pure. encode appends a whole frame. decode reads the
+ * payload of one frame: ERR_PEER if it is not exactly a message of the type. */
+void	 wire_encode(struct buf *, const struct wire_msg *);
+int	 wire_decode(struct wire_msg *, unsigned type, struct str payload,
+	    struct err *) MUST_USE;
+/* Bytes that the encoded message takes, at most; to split leases. */
+size_t	 wire_size(const struct wire_msg *);
+const char *wire_type_name(enum wire_type);	/* "HELLO" */
+
+/* --- a connection --- */
+
+struct wire_peer;
+/* Begins to connect; errors may come later from wire_service. */
+int	 wire_dial(struct wire_peer **, const char *host, unsigned port,
+	    const uint8_t key[WIRE_KEY_LEN], struct err *) MUST_USE;
+void	 wire_close(struct wire_peer **);
+int	 wire_fd(const struct wire_peer *);
+short	 wire_events(const struct wire_peer *);	/* for poll(2) */
+/* Queue a message. The message stays the caller's. */
+void	 wire_send(struct wire_peer *, const struct wire_msg *);
+size_t	 wire_queued(const struct wire_peer *);	/* bytes not yet sent */
+/* After a HELLO: frames may be large from now on. */
+void	 wire_accept(struct wire_peer *);
+/* "address:port" of the other side, for messages to people. */
+const char *wire_name(const struct wire_peer *);
+/* Do what can be done without waiting; fn is called for each message, which
+ * it may take from (the rest is released). -1: the connection is at its end:
+ * UNREACHABLE (closed, reset, refused), DENIED (wrong key), PEER (not our
+ * protocol), STOPPED (fn returned false). fn must not close the peer. */
+typedef bool wire_msg_fn(void *arg, struct wire_msg *);
+int	 wire_service(struct wire_peer *, wire_msg_fn *, void *arg,
+	    struct err *) MUST_USE;
+
+/* --- the master's side --- */
+
+struct wire_listener;
+/* host NULL: all addresses. port 0: any; see wire_port. */
+int	 wire_listen(struct wire_listener **, const char *host, unsigned port,
+	    const uint8_t key[WIRE_KEY_LEN], struct err *) MUST_USE;
+void	 wire_listen_free(struct wire_listener **);
+unsigned wire_port(const struct wire_listener *);
+/* Descriptors to poll: the listener's and those of strangers. */
+size_t	 wire_listen_fds(const struct wire_listener *, struct pollfd *,
+	    size_t max);
+/* Accept, go on with handshakes, close what is late. fn gets each peer that
+ * has sent its HELLO, and owns it; the HELLO is released afterwards. */
+typedef void wire_hello_fn(void *arg, struct wire_peer *,
+	    struct wire_hello *);
+void	 wire_listen_service(struct wire_listener *, uint64_t now_ms,
+	    wire_hello_fn *, void *arg);
+
+#endif
