@@ -180,7 +180,7 @@ struct got {
 	bool	 refuse;	/* the body's bytes */
 };
 
-static void
+static void UNUSED
 on_done(void *arg, const struct s3_reply *r, const struct err *err)
 {
 	struct got *g = arg;
@@ -251,7 +251,7 @@ finish(struct fixture *f)
 	buf_release(&f->g.body);
 }
 
-static void
+static void UNUSED
 run(struct fixture *f)
 {
 	while (s3_pending(f->s) > 0)
@@ -259,7 +259,7 @@ run(struct fixture *f)
 	assert_int_equal(f->g.calls, 1);
 }
 
-static void
+static void UNUSED
 good(struct fixture *f, unsigned attempts)
 {
 	run(f);
