@@ -1,0 +1,30 @@
+/*
+ * crew_int.h: what stands behind crew.h: each kind of crew begins with a
+ * struct crew that names its functions.
+ */
+#ifndef RUN_CREW_INT_H
+#define RUN_CREW_INT_H
+
+#include "run/crew.h"
+
+struct crew_ops {
+	void	 (*free)(struct crew *);
+	void	 (*lease)(struct crew *, struct lease *);
+	void	 (*fetch)(struct crew *, struct fetch_item *);
+	void	 (*erase)(struct crew *, struct erase_batch *);
+	void	 (*noted)(struct crew *, unsigned worker, int64_t object);
+	void	 (*no_more)(struct crew *);
+	size_t	 (*backlog)(struct crew *);
+	size_t	 (*enough)(struct crew *);
+	void	 (*stats)(struct crew *, struct crew_stats *);
+	size_t	 (*clients)(struct crew *, struct crew_client *, size_t max);
+	void	 (*stop)(struct crew *, uint64_t limit_ms);
+	bool	 (*idle)(struct crew *);
+	void	 (*limits)(struct crew *, uint64_t bwlimit, uint64_t tpslimit);
+};
+
+struct crew {
+	const struct crew_ops *ops;
+};
+
+#endif
