@@ -5,9 +5,8 @@
 #ifndef CMD_CMD_H
 #define CMD_CMD_H
 
+#include "base/version.h"
 #include "cmd/options.h"
-
-#define DATAMOVER_VERSION "0.1.0"
 
 int	 cmd_put(int argc, char **argv);
 int	 cmd_list(int argc, char **argv);
