@@ -1,7 +1,7 @@
 # datamover: make help
 
 PREFIX ?= /usr/local
-SYSCONFDIR ?= /etc
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 B ?= build
 
 PKGS = sqlite3 libnfs libcurl libcrypto libssl libssh jansson expat
@@ -29,8 +29,8 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 TOOLS := $(patsubst tests/%.c,$(B)/tools/%,$(wildcard tests/fault/*.c tests/bench/*.c))
 
-.PHONY: all check check-system check-all asan tsan fuzz fuzz-long coverage \
-	lint lint-sql lint-layers lint-doc bench install clean help tools
+.PHONY: all check check-system check-package check-all asan tsan fuzz fuzz-long coverage \
+	lint lint-sql lint-layers lint-doc bench install deb clean help tools
 .SECONDARY:
 
 all: $(B)/datamover
@@ -40,6 +40,7 @@ help:
 	@echo "make check         unit tests, fuzz targets on their saved inputs"
 	@echo "make check-system  real servers: nfs-ganesha, radosgw (root)"
 	@echo "                   TESTS=\"put_ list\": those with such a name"
+	@echo "make check-package the Debian package and contrib/install.sh (root)"
 	@echo "make asan tsan     unit tests and part of the system tests under"
 	@echo "                   the sanitizers (SAN_TESTS= for all)"
 	@echo "make fuzz          each fuzz target for a minute (clang)"
@@ -47,6 +48,7 @@ help:
 	@echo "make coverage      lines run by the unit tests"
 	@echo "make bench         speed against peers, as ratios"
 	@echo "make install       to $(PREFIX) (DESTDIR is honoured)"
+	@echo "make deb           a Debian package, in build/deb"
 	@echo "make clean"
 
 $(B)/datamover: $(MAIN) $(B)/libdatamover.a
@@ -96,7 +98,7 @@ check: all $(UNIT) $(FUZZ)
 check-system: all tools
 	@tests/system/run.sh $(B) $(TESTS)
 
-check-all: check lint check-system
+check-all: check lint check-package check-system
 
 # With a sanitizer gcc warns of what can't happen: it sees less of the code.
 ASAN = B=build-asan WERROR= HARDEN= OPT="-O1 -g" \
@@ -142,6 +144,17 @@ install: all
 	    $(DESTDIR)$(PREFIX)/share/man/man$${p##*.}/$${p##*/} || exit 1; done
 	install -D -m 644 conf/datamover.conf \
 	    $(DESTDIR)$(PREFIX)/share/doc/datamover/datamover.conf
+	install -D -m 644 contrib/datamover.bash-completion \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/datamover
+	mkdir -p $(DESTDIR)$(UNITDIR)
+	sed 's|@bindir@|$(PREFIX)/bin|' contrib/systemd/datamover.service \
+	    >$(DESTDIR)$(UNITDIR)/datamover.service
+	install -m 644 contrib/systemd/datamover.timer $(DESTDIR)$(UNITDIR)
+
+deb:
+	contrib/deb.sh
+check-package: all
+	@tests/package/run.sh
 
 clean:
 	rm -rf build build-asan build-tsan build-cov build-fuzz

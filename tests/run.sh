@@ -42,6 +42,7 @@ jobs=-j$(nproc)
 if step build make "$jobs" all tools; then
 	step check make "$jobs" check
 	step lint make lint
+	step package make check-package
 	step system make check-system
 fi
 echo "$passed passed, $failed failed"
