@@ -15,7 +15,8 @@ build='gcc make pkg-config libc6-dev libsqlite3-dev libnfs-dev
 check='libcmocka-dev sqlite3 mandoc debhelper lintian fakeroot'
 servers='nfs-ganesha nfs-ganesha-vfs radosgw ceph-mon ceph-osd ceph-common
 	python3-rados'
-tools='python3 python3-boto3 openssl curl ca-certificates procps mount'
+tools='python3 python3-boto3 openssl curl ca-certificates procps mount
+	openssh-server openssh-client iproute2'
 
 case ${1:-} in
 --build) wanted=$build ;;

@@ -27,25 +27,21 @@ die(const char *fmt, ...)
 	exit(1);
 }
 
-/* Listen on a port of 127.0.0.1; 0 becomes the one that was free. */
+/* Listen there; port 0 becomes the one that was free. */
 static int
-open_port(uint16_t *port)
+open_port(struct sockaddr_in *at)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET };
-	socklen_t len = sizeof(a);
+	socklen_t len = sizeof(*at);
 	int fd, one = 1;
 
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	a.sin_port = htons(*port);
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		die("socket: %s", strerror(errno));
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) == -1 ||
+	if (bind(fd, (struct sockaddr *)at, sizeof(*at)) == -1 ||
 	    listen(fd, 128) == -1)
-		die("port %u: %s", *port, strerror(errno));
-	getsockname(fd, (struct sockaddr *)&a, &len);
-	*port = ntohs(a.sin_port);
+		die("port %u: %s", ntohs(at->sin_port), strerror(errno));
+	getsockname(fd, (struct sockaddr *)at, &len);
 	return fd;
 }
 

@@ -1,10 +1,9 @@
 /*
  * proxy.c: a TCP proxy that makes faults on demand, for the system tests.
  *
- *	proxy [--raw] [--listen PORT] [--control PORT] [--log FILE]
- *	    --to ADDRESS:PORT
+ *	proxy [--raw] [--listen ADDRESS] [--log FILE] --to ADDRESS:PORT
  *
- * It listens on 127.0.0.1; port 0 (the default) is any free one. The first
+ * It listens on ports of its choice, of 127.0.0.1 or ADDRESS. The first
  * line on stdout says which: "listen PORT control PORT". Without --raw the
  * connections speak HTTP/1.1 and a rule meets one request and its answer;
  * with --raw (NFS) a rule meets what a connection carries from then on.
@@ -80,7 +79,7 @@ static uint64_t rate;			/* bytes a second; 0: any */
 static double allowance;
 static int64_t allowance_ms;
 static int listen_fd = -1, control_fd = -1;
-static uint16_t listen_port;
+static struct sockaddr_in listen_at;
 static struct sockaddr_in target;
 static FILE *request_log;
 
@@ -539,7 +538,7 @@ refuse(bool yes)
 			if (conns[i] != NULL && !conns[i]->dead)
 				conn_reset(conns[i]);
 	} else if (!yes && refusing) {
-		listen_fd = open_port(&listen_port);
+		listen_fd = open_port(&listen_at);
 	}
 	refusing = yes;
 }
@@ -762,8 +761,10 @@ serve(void)
 int
 main(int argc, char **argv)
 {
-	uint16_t control_port = 0;
+	struct sockaddr_in control_at;
 
+	parse_target("127.0.0.1:0", &control_at);
+	listen_at = control_at;
 	for (int i = 1; i < argc; i++) {
 		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
 
@@ -774,9 +775,7 @@ main(int argc, char **argv)
 		if (value == NULL)
 			die("%s: unknown or without a value", argv[i]);
 		if (strcmp(argv[i], "--listen") == 0)
-			listen_port = (uint16_t)strtoul(value, NULL, 10);
-		else if (strcmp(argv[i], "--control") == 0)
-			control_port = (uint16_t)strtoul(value, NULL, 10);
+			listen_at.sin_addr.s_addr = inet_addr(value);
 		else if (strcmp(argv[i], "--to") == 0)
 			parse_target(value, &target);
 		else if (strcmp(argv[i], "--log") == 0)
@@ -790,9 +789,10 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < CONTROL_MAX; i++)
 		controls[i].fd = -1;
-	listen_fd = open_port(&listen_port);
-	control_fd = open_port(&control_port);
-	printf("listen %u control %u\n", listen_port, control_port);
+	listen_fd = open_port(&listen_at);
+	control_fd = open_port(&control_at);
+	printf("listen %u control %u\n", ntohs(listen_at.sin_port),
+	    ntohs(control_at.sin_port));
 	fflush(stdout);
 	serve();
 }

@@ -102,11 +102,14 @@ class Result:
 class Proxy:
     """build/tools/fault/proxy in front of a server; see its source."""
 
-    def __init__(self, t, port, raw=False, address="127.0.0.1"):
+    def __init__(
+        self, t, port, raw=False, address="127.0.0.1", listen="127.0.0.1"
+    ):
         program = os.path.join(t.world.build, "tools", "fault", "proxy")
         self.log_file = os.path.join(t.dir, "proxy-%d.log" % port)
         self.process = subprocess.Popen(
             [program, "--to", "%s:%d" % (address, port)]
+            + ["--listen", listen]
             + ["--log", self.log_file]
             + (["--raw"] if raw else []),
             stdout=subprocess.PIPE,
@@ -114,7 +117,7 @@ class Proxy:
         )
         words = self.process.stdout.readline().split()
         self.port = int(words[1])
-        self.url = "http://127.0.0.1:%d" % self.port
+        self.url = "http://%s:%d" % (listen, self.port)
         control = socket.create_connection(("127.0.0.1", int(words[3])))
         self.control = control.makefile("rw")
 
@@ -168,11 +171,19 @@ class Case:
         os.environ.update(sanitizer.options(self.reports))
         self.config = os.path.join(directory, "datamover.conf")
         self.proxies = []
+        # Where datamover runs, and its user's home; see hosts.py.
+        self.hosts = None
+        self.prefix = []
+        self.home = directory
+        self.listen = "127.0.0.1"
+        self.settings = {}
         self.conf()
 
     def close(self):
         for proxy in self.proxies:
             proxy.close()
+        if self.hosts:
+            self.hosts.close()
 
     # --- the tree ---
 
@@ -231,8 +242,9 @@ class Case:
             "catalog": {"path": self.catalog},
             "logging": {"path": self.logs},
         }
-        for section, values in sections.items():
-            settings.setdefault(section, {}).update(values)
+        for more in (self.settings, sections):
+            for section, values in more.items():
+                settings.setdefault(section, {}).update(values)
         if nfs is None:
             nfs = [(self.server, [self.share])]
         lines = []
@@ -251,7 +263,8 @@ class Case:
 
     def proxy(self, **sections):
         """A proxy in front of the S3 server, and a config that uses it."""
-        proxy = Proxy(self, int(self.world.s3["S3_PORT"]))
+        port = int(self.world.s3["S3_PORT"])
+        proxy = Proxy(self, port, listen=self.listen)
         self.proxies.append(proxy)
         s3 = dict(sections.pop("s3_storage", {}), endpoint=proxy.url)
         self.conf(s3_storage=s3, **sections)
@@ -261,13 +274,13 @@ class Case:
 
     def command(self, *arguments):
         program = os.path.join(self.world.build, "datamover")
-        return [program, *arguments]
+        return [*self.prefix, program, *arguments]
 
     def environment(self, more=None):
         return dict(
             {
                 "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-                "HOME": self.dir,
+                "HOME": self.home,
                 "TERM": "dumb",
                 "LANG": "C.UTF-8",
             },

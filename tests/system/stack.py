@@ -49,6 +49,11 @@ def stack_pid(directory, name):
         return None
 
 
+def private_network():
+    """Whether run.sh could give the tests a network of their own."""
+    return "NET_SWITCH" in os.environ
+
+
 class World:
     """What all tests share: the build, the servers, the exports."""
 
@@ -70,10 +75,32 @@ class World:
             STACK=self.stack,
             NFS_EXPORTS=self.export + " " + self.second_export,
         )
-        self.s3 = script("s3-up", STACK=self.stack)
+        # A second server may want the same port of another loopback
+        # address, but only of NFS.
+        listen = "0.0.0.0" if private_network() else "127.0.0.1"
+        self.s3 = script("s3-up", STACK=self.stack, S3_LISTEN=listen)
 
     def down(self):
+        hosts = self.stack + "-hosts"
+        if os.path.exists(hosts):
+            script("net-down", STACK=hosts)
+            down([hosts])
         down([self.stack])
+
+    def hosts_up(self, environment):
+        """The hosts, and an NFS server that they can reach. They are made
+        when a test first asks and serve the tests after it too."""
+        there = self.stack + "-hosts"
+        settings = script("net-up", STACK=there, NET_ENV=environment)
+        script(
+            "nfs-up",
+            STACK=there,
+            NFS_EXPORTS=self.export + " " + self.second_export,
+            NFS_ADDR=settings["NET_GATEWAY"],
+            NFS_PORT=self.nfs["NFS_PORT"],
+            MNT_PORT=self.nfs["MNT_PORT"],
+        )
+        return settings
 
     def wake(self):
         """A test that failed may have left a server stopped."""

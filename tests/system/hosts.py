@@ -1,0 +1,308 @@
+"""Several hosts for one test: a master and three clients, each with its own
+address, processes, name, home and sshd, and servers that all of them reach.
+
+After Hosts(t), datamover runs on the master: t.run, t.put and t.start, and
+t.conf writes what it needs to find its clients. A test ends with quiet(),
+which says that no process is left on any host.
+"""
+import glob
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import sanitizer
+import stack
+from case import Skip
+
+
+def link(path):
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
+
+
+def stat_fields(pid):
+    """Its name, state and parent, or None for a process that is gone."""
+    try:
+        with open("/proc/%d/stat" % pid, errors="backslashreplace") as f:
+            text = f.read()
+    except OSError:
+        return None
+    name = text[text.index("(") + 1 : text.rindex(")")]
+    state, parent = text[text.rindex(")") + 1 :].split()[:2]
+    return name, state, int(parent)
+
+
+def system(*arguments):
+    done = subprocess.run(
+        arguments,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    )
+    assert done.returncode == 0, "%s: %s" % (" ".join(arguments), done.stdout)
+    return done.stdout
+
+
+class Process:
+    """A command on a host. The child of ours is nsenter, which hands its
+    status on; the process is nsenter's child."""
+
+    def __init__(self, popen, host, deadline=10):
+        self.popen = popen
+        self.pid = None
+        end = time.monotonic() + deadline
+        children = "/proc/%d/task/%d/children" % (popen.pid, popen.pid)
+        while self.pid is None and time.monotonic() < end:
+            try:
+                with open(children) as f:
+                    pids = f.read().split()
+            except OSError:
+                pids = []
+            if pids:
+                self.pid = int(pids[0])
+            elif popen.poll() is not None:
+                return
+        assert self.pid, "nsenter has no child on " + host.name
+
+    def send_signal(self, number):
+        if self.popen.poll() is not None or self.pid is None:
+            return
+        os.kill(self.pid, number)
+        if number == signal.SIGCONT:
+            # It stopped with its child.
+            os.kill(self.popen.pid, number)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+    def poll(self):
+        return self.popen.poll()
+
+    def wait(self, timeout=None):
+        return self.popen.wait(timeout)
+
+    @property
+    def returncode(self):
+        return self.popen.returncode
+
+
+class Host:
+    def __init__(self, directory, name, setting):
+        self.name = name
+        self.address, pid = setting.split()
+        self.init = int(pid)
+        self.directory = os.path.join(directory, "net", name)
+        self.home = os.path.join(self.directory, "home")
+        self.space = link("/proc/%d/ns/pid" % self.init)
+
+    def prefix(self, *more):
+        """What stands before a command that is to run there."""
+        return ["nsenter", "-t", str(self.init), "-m", "-u", "-n", "-p"] + [
+            *more,
+            "--",
+        ]
+
+    def command(self, *arguments, env=None, timeout=60, **options):
+        """Run it there to its end; the CompletedProcess."""
+        return subprocess.run(
+            self.prefix() + list(arguments),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(
+                {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": self.home},
+                **(env or {})
+            ),
+            cwd=self.home,
+            text=True,
+            timeout=timeout,
+            **dict({"stdin": subprocess.DEVNULL}, **options)
+        )
+
+    def ssh_file(self, name):
+        return os.path.join(self.home, ".ssh", name)
+
+    # --- its processes; the ids are the machine's ---
+
+    def all_processes(self):
+        """{pid: (name, parent)}, without process 1 and without zombies."""
+        found = {}
+        for entry in os.listdir("/proc"):
+            if not entry.isdigit() or int(entry) == self.init:
+                continue
+            if link("/proc/%s/ns/pid" % entry) != self.space:
+                continue
+            fields = stat_fields(int(entry))
+            if fields and fields[1] not in "ZX":
+                found[int(entry)] = (fields[0], fields[2])
+        return found
+
+    def processes(self):
+        """{pid: name} of all that isn't the host's own, and not sshd's."""
+        return {
+            pid: name
+            for pid, (name, parent) in self.all_processes().items()
+            if name != "sshd"
+            and not (name == "sleep" and parent == self.init)
+        }
+
+    def sessions(self):
+        """The sshds that serve somebody."""
+        return [
+            pid
+            for pid, (name, parent) in self.all_processes().items()
+            if name == "sshd" and parent != self.init
+        ]
+
+    def datamovers(self):
+        return [
+            pid
+            for pid, name in self.processes().items()
+            if name == "datamover"
+        ]
+
+    def signal(self, number):
+        """To each datamover there; how many there were."""
+        pids = self.datamovers()
+        for pid in pids:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+        return len(pids)
+
+    def kill(self):
+        return self.signal(signal.SIGKILL)
+
+    def freeze(self):
+        return self.signal(signal.SIGSTOP)
+
+    def thaw(self):
+        return self.signal(signal.SIGCONT)
+
+    def clear(self):
+        """Kill whatever a test left there."""
+        for pid in [*self.processes(), *self.sessions()]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def power_off(self):
+        """All its processes are gone at once, and nobody is told. The next
+        test finds it running."""
+        os.kill(self.init, signal.SIGKILL)
+
+    # --- its network ---
+
+    def inside(self, *arguments):
+        system("nsenter", "-t", str(self.init), "-n", "--", *arguments)
+
+    def cut(self):
+        """Pull its cable."""
+        system("ip", "link", "set", "h-" + self.name, "down")
+
+    def join(self):
+        system("ip", "link", "set", "h-" + self.name, "up")
+
+    def slow(self, rate):
+        """Limit what it sends and what it receives, e.g. 50mbit."""
+        limit = ["root", "tbf", "rate", rate, "burst", "256k"]
+        limit += ["latency", "100ms"]
+        system("tc", "qdisc", "replace", "dev", "h-" + self.name, *limit)
+        self.inside("tc", "qdisc", "replace", "dev", "eth0", *limit)
+
+    def drop(self, peer):
+        """What it sends to this address is lost."""
+        self.inside("ip", "route", "replace", "blackhole", peer + "/32")
+
+    def reset(self, peer):
+        """Reset all its connections with this address."""
+        self.inside("ss", "--kill", "--tcp", "dst", peer)
+
+    def heal(self):
+        self.join()
+        outside = "tc qdisc del dev h-%s root 2>/dev/null" % self.name
+        inside = (
+            "tc qdisc del dev eth0 root 2>/dev/null; "
+            "ip route flush type blackhole"
+        )
+        subprocess.run(["sh", "-c", outside])
+        self.inside("sh", "-c", inside)
+
+
+class Hosts:
+    def __init__(self, t):
+        if not stack.private_network():
+            raise Skip("no network namespaces: unshare --net fails here")
+        self.t = t
+        self.directory = t.world.stack + "-hosts"
+        self.reports = os.path.join(self.directory, "reports")
+        os.makedirs(self.reports, exist_ok=True)
+        os.chmod(self.reports, 0o777)
+        options = sanitizer.options(self.reports)
+        settings = t.world.hosts_up(
+            " ".join("%s=%s" % pair for pair in options.items())
+        )
+        self.password = settings["NET_PASSWORD"]
+        hosts = [
+            Host(self.directory, key[len("NET_HOST_") :], value)
+            for key, value in settings.items()
+            if key.startswith("NET_HOST_")
+        ]
+        self.all = hosts
+        self.master = hosts[0]
+        self.clients = hosts[1:]
+        for host in hosts:
+            host.clear()
+            host.heal()
+        self.gateway = settings["NET_GATEWAY"]
+        self.adopt()
+
+    def adopt(self):
+        """The test's datamover runs on the master from now on."""
+        t = self.t
+        t.hosts = self
+        t.server = t.listen = self.gateway
+        t.endpoint = "http://%s:%s" % (self.gateway, t.world.s3["S3_PORT"])
+        t.home = self.master.home
+        t.prefix = self.master.prefix("--wdns=" + t.dir)
+        t.settings = {"client": {"host": [c.name for c in self.clients]}}
+        start = t.start
+        t.start = lambda *a, **more: Process(start(*a, **more), self.master)
+        t.conf()
+
+    def close(self):
+        """What sanitizers said on the hosts goes to the test's."""
+        for host in self.all:
+            host.clear()
+        for path in glob.glob(os.path.join(self.reports, "report.*")):
+            name = "report.host." + os.path.basename(path)
+            shutil.move(path, os.path.join(self.t.reports, name))
+
+    def left(self, sessions=False):
+        """"HOST: NAME PID" of all that still runs on any host."""
+        return [
+            "%s: %s %d" % (host.name, name, pid)
+            for host in self.all
+            for pid, name in host.processes().items()
+        ] + [
+            "%s: sshd %d" % (host.name, pid)
+            for host in self.all
+            if sessions
+            for pid in host.sessions()
+        ]
+
+    def quiet(self, seconds=5, sessions=True):
+        """Assert that within so many seconds nothing of a run is left on
+        any host. A host that was cut off may have an SSH session for hours:
+        sessions=False."""
+        end = time.monotonic() + seconds * self.t.world.slowness
+        while self.left(sessions) and time.monotonic() < end:
+            time.sleep(0.05)
+        left = self.left(sessions)
+        assert not left, "left: " + ", ".join(left)
