@@ -112,6 +112,7 @@ conf_release(struct conf *c)
 		strlist_clear(&c->dss_targets[i].nqns);
 	}
 	free(c->dss_targets);
+	free(c->s3_storage.ca_pem);
 	free(c->file);
 	strlist_clear(&c->notices);
 	memset(c, 0, sizeof(*c));

@@ -96,6 +96,7 @@ struct conf {
 		char	*profile;
 		char	*region;
 		char	*ca_file;
+		char	*ca_pem;	/* what stands in it, once finished */
 		bool	 path_style;
 		bool	 sign_payload;
 		uint64_t part_size;	/* bytes, at least 5 MiB; default 8 MiB */

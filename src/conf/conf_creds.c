@@ -142,6 +142,24 @@ read_secret_files(struct conf *c, struct err *err)
 	    &c->client.password, err);
 }
 
+/* Clients get the text, not the name: the file need not be there. */
+static int
+read_ca_file(struct conf *c, struct err *err)
+{
+	CLEANUP(buf_release) struct buf text = { .data = NULL };
+
+	if (c->s3_storage.ca_file == NULL)
+		return 0;
+	if (conf_read_file(c->s3_storage.ca_file, &text, NULL, err) == -1)
+		return err_wrap(err, "ca_file");
+	if (text.len == 0 || strlen(text.data) != text.len)
+		return err_set(err, ERR_CONFIG, 0, "ca_file: %s holds no "
+		    "certificates in PEM form", c->s3_storage.ca_file);
+	free(c->s3_storage.ca_pem);
+	c->s3_storage.ca_pem = xstrdup(text.data);
+	return 0;
+}
+
 static void
 take_region(struct conf *c, const char *of_profile)
 {
@@ -208,6 +226,8 @@ conf_credentials(struct conf *c, bool required, struct err *err)
 	take_region(c, NULL);
 	if (!required)
 		return 0;
+	if (read_ca_file(c, err) == -1)
+		return -1;
 	/* A profile that a file or an option names goes before the
 	 * environment's keys; one that the environment names after them. */
 	if (c->s3_storage.secret_key == NULL && profile == NULL)

@@ -123,12 +123,8 @@ fill_paths(struct conf *c, struct err *err)
 static void
 fill_workers(struct conf *c)
 {
-	long n;
-
-	if (c->client.workers > 0)
-		return;
-	n = sysconf(_SC_NPROCESSORS_ONLN);
-	c->client.workers = (unsigned)MAX(1, MIN(n, 16));
+	if (c->client.workers == 0)
+		c->client.workers = 16;
 }
 
 static int

@@ -166,7 +166,7 @@ plan_s3(const struct conf *c)
 		.access_key = c->s3_storage.access_key,
 		.secret_key = c->s3_storage.secret_key,
 		.session_token = c->s3_storage.session_token,
-		.ca_file = c->s3_storage.ca_file,
+		.ca_pem = c->s3_storage.ca_pem,
 		.storage_class = c->s3_storage.storage_class,
 		.sse = c->s3_storage.sse,
 		.path_style = c->s3_storage.path_style,

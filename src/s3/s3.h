@@ -35,7 +35,7 @@ struct s3_config {
 	const char *access_key;
 	const char *secret_key;
 	const char *session_token;	/* or NULL */
-	const char *ca_file;		/* or NULL: the system's */
+	const char *ca_pem;		/* certificates, text; NULL: the system's */
 	const char *storage_class;	/* or NULL */
 	const char *sse;		/* "AES256", "aws:kms", "aws:kms:KEY-ID" */
 	bool	 path_style;

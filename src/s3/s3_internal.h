@@ -139,7 +139,7 @@ struct s3 {
 	size_t	 turn;
 	char	*bucket;
 	char	*session_token;
-	char	*ca_file;
+	char	*ca_pem;
 	char	*storage_class;
 	char	*sse;		/* AES256 or aws:kms */
 	char	*kms_key;

@@ -73,7 +73,7 @@ copy_settings(struct s3 *s, const struct s3_config *c)
 {
 	s->bucket = xstrdup(c->bucket);
 	s->session_token = copy(c->session_token);
-	s->ca_file = copy(c->ca_file);
+	s->ca_pem = copy(c->ca_pem);
 	s->storage_class = copy(c->storage_class);
 	if (c->sse != NULL && strncmp(c->sse, "aws:kms:", 8) == 0) {
 		s->sse = xstrdup("aws:kms");
@@ -192,7 +192,7 @@ s3_free(struct s3 **sp)
 	s3_signer_release(&s->signer);
 	free_secret(&s->session_token);
 	free(s->bucket);
-	free(s->ca_file);
+	free(s->ca_pem);
 	free(s->storage_class);
 	free(s->sse);
 	free(s->kms_key);

@@ -249,8 +249,12 @@ make_easy(struct s3_slot *t)
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
 	    (long)s->connect_timeout_ms);
 	curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	if (s->ca_file != NULL) {
-		curl_easy_setopt(c, CURLOPT_CAINFO, s->ca_file);
+	if (s->ca_pem != NULL) {
+		struct curl_blob pem = { .data = s->ca_pem,
+		    .len = strlen(s->ca_pem), .flags = CURL_BLOB_NOCOPY };
+
+		curl_easy_setopt(c, CURLOPT_CAINFO_BLOB, &pem);
+		curl_easy_setopt(c, CURLOPT_CAINFO, NULL);
 		curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
 	}
 	curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_SIZE);

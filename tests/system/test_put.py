@@ -64,6 +64,17 @@ def test_put_https_unknown_ca(t):
     assert not t.objects()
 
 
+def test_put_https_no_certificates(t):
+    """A ca_file that is not there, or holds none, is named."""
+    some_files(t)
+    endpoint = "https://127.0.0.1:" + t.world.s3["S3_TLS_PORT"]
+    t.conf(s3_storage={"endpoint": endpoint, "ca_file": "/nonexistent.pem"})
+    t.run("PUT", expect=2).says("ca_file", "/nonexistent.pem")
+    t.conf(s3_storage={"endpoint": endpoint, "ca_file": "/etc/hostname"})
+    t.run("PUT", expect=2).says("ca_file")
+    assert not t.objects()
+
+
 def test_put_virtual_host(t):
     count = some_files(t)
     endpoint = "http://localhost:" + t.world.s3["S3_PORT"]
