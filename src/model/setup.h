@@ -42,7 +42,8 @@ struct setup {
 	uint64_t retry_for_ms;
 	uint64_t part_size;	/* bytes */
 	/* the mover */
-	uint32_t workers;	/* 0: one a processor */
+	uint32_t workers;	/* exactly so many; 0: one a processor */
+	uint32_t workers_max;	/* ... but at most so many; 0: 16 */
 	uint64_t memory_bytes;	/* buffers of all workers together */
 	uint64_t bwlimit;	/* bytes a second, of this mover; 0: none */
 	bool	 dryrun;

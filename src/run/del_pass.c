@@ -137,6 +137,7 @@ turn(struct del_pass *p)
 		{ .fd = mailbox_fd(p->in), .events = POLLIN },
 		{ .fd = p->signals, .events = POLLIN },
 	};
+	struct err err = ERR_INIT;
 
 	if (p->deleter == NULL)
 		poll(fds, ARRAY_LEN(fds), TICK_MS);
@@ -146,10 +147,11 @@ turn(struct del_pass *p)
 	read_signals(p);
 	while (p->first != NULL && !stopped(p) && deleter_room(p->deleter))
 		delete_page(p, next_page(p));
-	if (p->deleter != NULL && deleter_failed(p->deleter) && !p->failed) {
-		err_set(&p->err, ERR_RESOURCE, 0, "the catalog has failed");
-		p->failed = true;
-	}
+	if (p->deleter == NULL || !deleter_failed(p->deleter, &err))
+		return;
+	if (err.kind == ERR_NONE)
+		err_set(&err, ERR_RESOURCE, 0, "the catalog has failed");
+	fail(p, &err);
 }
 
 static void
@@ -175,8 +177,8 @@ start(struct del_pass *p, struct err *err)
 	};
 
 	p->last = &p->first;
-	if (p->catalog != NULL && deleter_new(&p->deleter, p->conf, p->catalog,
-	    err) == -1)
+	if (p->catalog != NULL && deleter_new(&p->deleter, p->conf, p->job,
+	    p->catalog, err) == -1)
 		return -1;
 	return source_start(&p->source, &sc, err);
 }

@@ -2,35 +2,38 @@
 
 #include "base/jsontext.h"
 #include "model/key.h"
-#include "run/plan.h"
-#include "xfer/erase.h"
+#include "run/setup.h"
 
-#define BATCHES_MAX	8
+#define BATCHES_MIN	8	/* under way, also where one crew is enough */
+#define BATCHES_MAX	64
 #define FDS_MAX		4
 #define CATALOG_MS	1000
 
 struct deleter {
-	struct erase *erase;
+	struct crew *crew;
 	struct catalog *catalog;
-	struct mailbox *in;	/* the catalog's answers, and S3's */
+	struct mailbox *in;	/* the catalog's answers, and the crew's */
+	struct outcomes *out;	/* linked by mail.next: what the crew has */
 	bool	 server_as_prefix;
 	size_t	 asked;		/* batches that the catalog has */
-	size_t	 sent;		/* batches that S3 has */
+	size_t	 sent;		/* batches that the crew has */
 	bool	 failed;
+	struct err err;
 	bool	 closing;
 };
 
 int
-deleter_new(struct deleter **ret, const struct conf *c, struct catalog *cat,
-    struct err *err)
+deleter_new(struct deleter **ret, const struct conf *c, const struct job *job,
+    struct catalog *cat, struct err *err)
 {
+	CLEANUP(setup_release) struct setup setup = { .op = job->op };
 	struct deleter *d = xcalloc(1, sizeof(*d));
-	struct erase_config ec = { .s3 = plan_s3(c) };
 
 	d->catalog = cat;
 	d->server_as_prefix = c->fs_config.server_as_prefix;
-	d->in = ec.up = mailbox_new(0);
-	if (erase_start(&d->erase, &ec, err) == -1) {
+	d->in = mailbox_new(0);
+	if (setup_make(&setup, c, job, NULL, err) == -1 ||
+	    crew_start(&d->crew, c, job, &setup, d->in, err) == -1) {
 		mailbox_free(&d->in);
 		free(d);
 		return -1;
@@ -81,6 +84,13 @@ take_erased(struct deleter *d, struct erase_batch *b)
 	}
 	rows->count = kept;
 	d->sent--;
+	for (struct outcomes **at = &d->out; *at != NULL;
+	    at = (struct outcomes **)(void *)&(*at)->mail.next) {
+		if (*at == rows) {
+			*at = (struct outcomes *)(void *)rows->mail.next;
+			break;
+		}
+	}
 	catalog_put_outcomes(d->catalog, rows);
 	erase_batch_free(&b);
 }
@@ -98,7 +108,9 @@ send_batch(struct deleter *d, struct outcomes *rows)
 	for (size_t i = 0; i < b->count; i++)
 		b->v[i].key = xstrdup(key_of(d, &rows->v[i]));
 	d->sent++;
-	erase_give(d->erase, b);
+	rows->mail.next = &d->out->mail;
+	d->out = rows;
+	crew_erase(d->crew, b);
 }
 
 static void
@@ -125,10 +137,15 @@ take_mail(struct deleter *d, struct mail *mail)
 		void *msg = mail;
 
 		next = mail->next;
-		if (mail->type == MAIL_ERASED)
+		if (mail->type == MAIL_ERASED) {
 			take_erased(d, msg);
-		else
+		} else if (mail->type == MAIL_CREW_FAILED) {
+			d->failed = true;
+			d->err = ((struct crew_failure *)msg)->err;
+			free(msg);
+		} else {
 			take_doomed(d, msg);
+		}
 	}
 }
 
@@ -148,12 +165,16 @@ deleter_batches(const struct deleter *d)
 bool
 deleter_room(const struct deleter *d)
 {
-	return deleter_batches(d) < BATCHES_MAX;
+	return deleter_batches(d) < BATCHES_MIN ||
+	    (deleter_batches(d) < BATCHES_MAX &&
+	    crew_backlog(d->crew) < crew_enough(d->crew));
 }
 
 bool
-deleter_failed(const struct deleter *d)
+deleter_failed(const struct deleter *d, struct err *err)
 {
+	if (d->failed)
+		*err = d->err;
 	return d->failed;
 }
 
@@ -182,10 +203,15 @@ deleter_free(struct deleter **dp)
 	if (d == NULL)
 		return;
 	d->closing = true;
-	erase_stop(d->erase, 0);
-	/* All that it had comes back. */
-	erase_free(&d->erase);
+	crew_stop(d->crew, 0);
+	crew_free(&d->crew);
 	take_mail(d, mailbox_take(d->in));
+	while (d->out != NULL) {
+		struct outcomes *rows = d->out;
+
+		d->out = (struct outcomes *)(void *)rows->mail.next;
+		outcomes_free(&rows);
+	}
 	/* The catalog answers every question, also one that has failed. */
 	while (d->asked > 0)
 		take_mail(d, mailbox_wait(d->in, CATALOG_MS));

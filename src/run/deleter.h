@@ -20,8 +20,9 @@
 
 struct deleter;
 
-int	 deleter_new(struct deleter **, const struct conf *, struct catalog *,
-	    struct err *) MUST_USE;
+/* Clients delete, or this process: see crew_start. */
+int	 deleter_new(struct deleter **, const struct conf *,
+	    const struct job *, struct catalog *, struct err *) MUST_USE;
 /* What has no answer yet counts as deleted for the catalog: it asks nobody,
  * and a later PUT uploads again. */
 void	 deleter_free(struct deleter **);
@@ -32,8 +33,9 @@ void	 deleter_give(struct deleter *, struct outcomes *);
 bool	 deleter_room(const struct deleter *);
 /* Batches that are not recorded yet. */
 size_t	 deleter_batches(const struct deleter *);
-/* The catalog has failed: nothing more is deleted. */
-bool	 deleter_failed(const struct deleter *);
+/* The catalog has failed, or nobody is left to delete: nothing more is
+ * deleted. Why nobody is left is in err, which the catalog leaves alone. */
+bool	 deleter_failed(const struct deleter *, struct err *);
 /* One turn: waits for an answer, one of the descriptors (up to 4, revents are
  * filled) or timeout_ms. */
 void	 deleter_wait(struct deleter *, struct pollfd *, unsigned count,

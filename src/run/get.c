@@ -17,13 +17,12 @@
 #include "report/summary.h"
 #include "run/master.h"
 #include "run/run.h"
+#include "run/setup.h"
 #include "run/source.h"
-#include "xfer/fetch.h"
+#include "tree/dest.h"
 
-#define UNLIMITED_MEMORY (128 * MIB)	/* for buffers without --limit-memory */
 #define TICK_MS		200
 #define STOP_LIMIT_MS	5000	/* what is on the way may end in this time */
-#define BACKLOG_PER_SLOT 4	/* items at hand for each request slot */
 #define BATCH		256	/* outcomes in one message */
 
 struct get {
@@ -31,18 +30,16 @@ struct get {
 	const struct job *job;
 	struct mailbox *in;
 	int	 signals;
-	unsigned workers;
-	struct dest *dest;
 	struct catalog *catalog;	/* NULL in a dry run */
 	struct catalog_reader *reader;	/* NULL: there is no catalog */
 	struct run_info run;
 	struct source *source;
-	struct fetch *fetch;
+	struct crew *crew;
 	struct progress *progress;
 	struct source_page *pages;	/* linked by mail.next; not yet given */
 	size_t	 given;			/* keys of the first page */
 	bool	 listed;		/* all keys are here */
-	uint64_t out;			/* items in the engine */
+	uint64_t out;			/* items that the crew has */
 	struct outcomes *batch;
 	struct totals totals;
 	struct run_failure first[10];	/* a dry run's failures */
@@ -55,8 +52,8 @@ struct get {
 static void
 stop(struct get *g, uint64_t limit_ms)
 {
-	if (g->fetch != NULL)
-		fetch_stop(g->fetch, limit_ms);
+	if (g->crew != NULL)
+		crew_stop(g->crew, limit_ms);
 }
 
 static void
@@ -220,18 +217,16 @@ give(struct get *g, const struct source_key *k)
 	g->out++;
 	g->totals.queued++;
 	g->totals.queued_bytes += k->size;
-	fetch_give(g->fetch, it);
+	crew_fetch(g->crew, it);
 }
 
 /* Keep enough items at hand that no worker waits. */
 static void
 give_more(struct get *g)
 {
-	size_t low = (size_t)g->workers * MAX(g->conf->s3_storage.max_inflight,
-	    32U) * BACKLOG_PER_SLOT;
-	size_t backlog = fetch_backlog(g->fetch);
+	size_t backlog = crew_backlog(g->crew), enough = crew_enough(g->crew);
 
-	while (g->pages != NULL && backlog < low && !g->failed) {
+	while (g->pages != NULL && backlog < enough && !g->failed) {
 		struct source_page *p = g->pages;
 
 		if (g->given < p->count) {
@@ -243,6 +238,7 @@ give_more(struct get *g)
 			g->listed = true;
 			if (p->err.kind != ERR_NONE)
 				fail(g, &p->err);
+			crew_no_more(g->crew);
 		}
 		g->pages = (struct source_page *)(void *)p->mail.next;
 		g->given = 0;
@@ -279,6 +275,8 @@ take_mail(struct get *g)
 		} else {
 			if (mail->type == MAIL_CATALOG_FAILED)
 				fail(g, &((struct catalog_failure *)msg)->err);
+			else if (mail->type == MAIL_CREW_FAILED)
+				fail(g, &((struct crew_failure *)msg)->err);
 			free(msg);
 		}
 	}
@@ -305,11 +303,11 @@ static void
 show(struct get *g)
 {
 	struct totals t = g->totals;
-	struct s3_stats s;
+	struct crew_stats s;
 
 	/* Bytes that are under way count too: a large file takes long. */
-	fetch_stats(g->fetch, &s);
-	t.bytes = MAX(t.bytes, s.bytes_received);
+	crew_stats(g->crew, &s);
+	t.bytes = MAX(t.bytes, s.s3.bytes_received);
 	t.found += g->out;
 	progress_update(g->progress, &t, g->listed, clock_mono_ms());
 }
@@ -339,10 +337,10 @@ loop(struct get *g)
 		turn(g);
 	}
 	/* Stopped: a second signal must be seen meanwhile. */
-	while (g->stop_signal != 0 && !g->failed && !fetch_idle(g->fetch))
+	while (g->stop_signal != 0 && !g->failed && !crew_idle(g->crew))
 		turn(g);
 	source_free(&g->source);
-	fetch_free(&g->fetch);
+	crew_free(&g->crew);
 	take_mail(g);
 }
 
@@ -373,22 +371,16 @@ open_catalog(struct get *g, struct err *err)
 	return catalog_reader_open(g->catalog, &g->reader, err);
 }
 
+/* Before anything else is asked: a wrong path is the likelier mistake. */
 static int
-start_fetch(struct get *g, struct err *err)
+check_dest(const struct get *g, struct err *err)
 {
-	const struct conf *c = g->conf;
-	struct fetch_config fc = {
-		.s3 = plan_s3(c),
-		.dest = g->dest,
-		.as_root = geteuid() == 0,
-		.memory_bytes = plan_memory(c, UNLIMITED_MEMORY),
-		.bwlimit = c->bwlimit,
-		.up = g->in,
-	};
+	struct dest *dest = NULL;
 
-	g->workers = plan_workers(c, g->job);
-	fc.workers = g->workers;
-	return fetch_start(&g->fetch, &fc, err);
+	if (dest_open(&dest, g->job->dest_path, err) == -1)
+		return -1;
+	dest_free(&dest);
+	return 0;
 }
 
 static int
@@ -396,15 +388,18 @@ prepare(struct get *g, struct err *err)
 {
 	struct source_config sc = { .conf = g->conf, .job = g->job,
 	    .up = g->in };
+	CLEANUP(setup_release) struct setup setup = { .op = OP_GET };
 
-	if (dest_open(&g->dest, g->job->dest_path, err) == -1 ||
+	if (check_dest(g, err) == -1 ||
+	    setup_make(&setup, g->conf, g->job, NULL, err) == -1 ||
 	    plan_check_s3(g->conf, err) == -1 || open_catalog(g, err) == -1)
 		return -1;
 	sc.reader = g->reader;
-	if (start_fetch(g, err) == -1)
+	if (crew_start(&g->crew, g->conf, g->job, &setup, g->in, err) == -1)
 		return -1;
 	if (source_start(&g->source, &sc, err) == -1) {
-		fetch_free(&g->fetch);
+		crew_stop(g->crew, 0);
+		crew_free(&g->crew);
 		return -1;
 	}
 	return 0;
@@ -493,7 +488,6 @@ release(struct get *g)
 	outcomes_free(&g->batch);
 	catalog_reader_close(&g->reader);
 	catalog_close(&g->catalog);
-	dest_free(&g->dest);
 	mailbox_free(&g->in);
 	close_fd(&g->signals);
 }

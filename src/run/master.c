@@ -10,10 +10,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define HOLDER		0	/* the engine in this process */
 #define TICK_MS		200
 #define STOP_LIMIT_MS	5000	/* what is on the way may end in this time */
-#define ITEMS_PER_SLOT	4	/* items at hand for each request slot */
 
 /* Signals are the process's, and so is the descriptor. */
 static int signals_fd = -1;
@@ -70,8 +68,8 @@ stop(struct master *m, uint64_t limit_ms)
 {
 	if (m->crawl != NULL)
 		crawl_stop(m->crawl);
-	if (m->engine != NULL)
-		engine_stop(m->engine, limit_ms);
+	if (m->crew != NULL)
+		crew_stop(m->crew, limit_ms);
 }
 
 static void
@@ -101,29 +99,22 @@ static void
 take_lease(struct master *m, struct lease *l)
 {
 	m->asked = false;
+	if (l->end && !m->no_more && m->crew != NULL)
+		crew_no_more(m->crew);
 	m->no_more = m->no_more || l->end;
-	/* What comes when the engine has gone stays open in the catalog. */
-	if (l->count == 0 || m->engine == NULL) {
+	/* What comes when the crew has gone stays open in the catalog. */
+	if (l->count == 0 || m->crew == NULL) {
 		lease_free(&l);
 		return;
 	}
-	lease_book_grant(m->book, l->id, l->epoch, HOLDER, l->count,
-	    clock_mono_ms());
-	engine_give(m->engine, l);
+	m->open += l->count;
+	crew_lease(m->crew, l);
 }
 
 static void
 take_results(struct master *m, struct results *r)
 {
-	uint64_t bytes = 0;
-
-	for (size_t i = 0; i < r->count; i++)
-		bytes += r->v[i].bytes_sent;
-	if (!lease_book_results(m->book, r->lease, r->epoch, r->count, bytes,
-	    clock_mono_ms())) {
-		results_free(&r);
-		return;
-	}
+	m->open -= r->count;
 	catalog_put_results(m->catalog, r);
 }
 
@@ -150,13 +141,20 @@ take_upload(struct master *m, struct xfer_note *n)
 static void
 take_noted(struct master *m, struct upload_note *u)
 {
-	if (m->engine != NULL)
-		engine_noted(m->engine, u->worker, u->object);
+	if (m->crew != NULL)
+		crew_noted(m->crew, u->worker, u->object);
 	upload_note_free(&u);
 }
 
 static void
 take_failure(struct master *m, struct catalog_failure *f)
+{
+	fail(m, &f->err);
+	free(f);
+}
+
+static void
+take_crew_failure(struct master *m, struct crew_failure *f)
 {
 	fail(m, &f->err);
 	free(f);
@@ -191,36 +189,36 @@ take_mail(struct master *m)
 		case MAIL_CATALOG_FAILED:
 			take_failure(m, msg);
 			break;
+		case MAIL_CREW_FAILED:
+			take_crew_failure(m, msg);
+			break;
 		}
 	}
 }
 
-/* Keep enough items at hand that no worker waits for the catalog. */
+/* Keep enough items at hand that nobody waits for the catalog. */
 static void
 ask_lease(struct master *m)
 {
-	size_t count, low = (size_t)m->workers *
-	    m->conf->s3_storage.max_inflight * ITEMS_PER_SLOT;
-	uint64_t bytes;
-
-	if (m->asked || m->no_more || engine_backlog(m->engine) >= low)
+	if (m->asked || m->no_more ||
+	    crew_backlog(m->crew) >= crew_enough(m->crew))
 		return;
-	lease_book_size(m->book, HOLDER, &count, &bytes);
 	m->asked = true;
-	catalog_want_lease(m->catalog, count, bytes, m->in);
+	catalog_want_lease(m->catalog, m->conf->master.max_index_size,
+	    m->conf->master.size, m->in);
 }
 
 static void
 show(struct master *m)
 {
-	struct s3_stats s;
+	struct crew_stats s;
 	struct totals t;
-	uint64_t read;
 
 	catalog_totals(m->catalog, &t);
 	/* Bytes that are under way count too: a large file takes long. */
-	engine_stats(m->engine, &s, &read);
-	t.bytes = MAX(t.bytes, m->job->dryrun ? read : s.bytes_sent);
+	crew_stats(m->crew, &s);
+	t.bytes = MAX(t.bytes, m->job->dryrun ? s.bytes_read :
+	    s.s3.bytes_sent);
 	progress_update(m->progress, &t, catalog_crawl_done(m->catalog),
 	    clock_mono_ms());
 }
@@ -235,8 +233,7 @@ master_loop(struct master *m)
 
 	while (m->stop_signal == 0 && !m->failed) {
 		ask_lease(m);
-		if (m->no_more && m->crawlers_left == 0 &&
-		    lease_book_items(m->book) == 0)
+		if (m->no_more && m->crawlers_left == 0 && m->open == 0)
 			break;
 		if (poll(fds, ARRAY_LEN(fds), TICK_MS) > 0) {
 			take_mail(m);
@@ -246,7 +243,7 @@ master_loop(struct master *m)
 	}
 	/* Ended or stopped: the threads end, and what they say at last is
 	 * still recorded. A second signal must be seen meanwhile. */
-	while (m->stop_signal != 0 && !m->failed && !engine_idle(m->engine)) {
+	while (m->stop_signal != 0 && !m->failed && !crew_idle(m->crew)) {
 		if (poll(fds, ARRAY_LEN(fds), TICK_MS) > 0) {
 			take_mail(m);
 			read_signals(m);
@@ -254,6 +251,6 @@ master_loop(struct master *m)
 		show(m);
 	}
 	crawl_free(&m->crawl);
-	engine_free(&m->engine);
+	crew_free(&m->crew);
 	take_mail(m);
 }

@@ -1,16 +1,15 @@
 /*
- * master.h: the master of one run: it joins crawl, catalog, leases and the
- * engine by messages. Main thread only.
+ * master.h: the master of one run: it joins crawl, catalog and the crew by
+ * messages. Main thread only.
  */
 #ifndef RUN_MASTER_H
 #define RUN_MASTER_H
 
 #include "catalog/catalog.h"
 #include "crawl/crawl.h"
-#include "lease/book.h"
 #include "report/progress.h"
+#include "run/crew.h"
 #include "run/plan.h"
-#include "xfer/engine.h"
 
 struct master {
 	const struct conf *conf;
@@ -19,13 +18,12 @@ struct master {
 	struct run_info run;
 	struct catalog *catalog;
 	struct crawl *crawl;
-	struct engine *engine;
-	struct lease_book *book;
+	struct crew *crew;
+	uint64_t open;		/* items that the crew has, without result */
 	struct mailbox *in;	/* from all of them */
 	struct progress *progress;
 	int	 signals;	/* signalfd */
 	int	 list_fd;	/* --files-from, until the crawl has it */
-	unsigned workers;
 	unsigned crawlers_left;
 	bool	 asked;		/* for a lease; the answer is to come */
 	bool	 no_more;	/* the catalog has no more leases */
@@ -46,7 +44,7 @@ bool	 master_take_signal(struct master *);
 int	 master_signal(int fd);
 
 /* Go until everything is moved, or until it must stop. On return the threads
- * of crawl and engine have ended and all they said is with the catalog. */
+ * of crawl and crew have ended and all they said is with the catalog. */
 void	 master_loop(struct master *);
 
 #endif

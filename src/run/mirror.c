@@ -165,10 +165,14 @@ static void
 delete_all(struct mirror *x)
 {
 	struct master *m = x->m;
+	struct job job = *m->job;
 	struct err err = ERR_INIT;
 	struct totals t;
 
-	if (deleter_new(&x->deleter, m->conf, m->catalog, &err) == -1) {
+	/* A thousand keys a request: the master needs no help. */
+	job.op = OP_DEL;
+	job.standalone = true;
+	if (deleter_new(&x->deleter, m->conf, &job, m->catalog, &err) == -1) {
 		fail(m, &err);
 		return;
 	}
@@ -180,9 +184,12 @@ delete_all(struct mirror *x)
 			take_page(x);
 		deleter_wait(x->deleter, &fd, 1, TICK_MS);
 		read_signals(x);
-		/* Why it failed, the end of the run will say. */
-		if (deleter_failed(x->deleter))
+		if (deleter_failed(x->deleter, &err)) {
+			/* Why the catalog failed, the run's end will say. */
+			if (err.kind != ERR_NONE)
+				fail(m, &err);
 			break;
+		}
 		catalog_totals(m->catalog, &t);
 		progress_update(m->progress, &t, true, clock_mono_ms());
 	}

@@ -12,27 +12,7 @@
 #include "run/master.h"
 #include "run/mirror.h"
 #include "run/run.h"
-
-#define UNLIMITED_MEMORY (232 * MIB)	/* for buffers without --limit-memory */
-#define LEASE_MS	10000	/* work that a lease should be */
-#define SILENCE_MS	30000
-
-/* Each worker must be able to hold a part. */
-static int
-fit_workers(struct master *m, struct err *err)
-{
-	uint64_t part = m->conf->s3_storage.part_size;
-	uint64_t memory = plan_memory(m->conf, UNLIMITED_MEMORY);
-
-	m->workers = plan_workers(m->conf, m->job);
-	while (m->workers > 1 && memory / m->workers < part)
-		m->workers--;
-	if (memory >= part)
-		return 0;
-	return err_set(err, ERR_CONFIG, 0, "limit_memory of %ju MiB leaves no "
-	    "room for a part of %ju MiB; raise it, or lower part_size",
-	    (uintmax_t)(m->conf->limit_memory / MIB), (uintmax_t)(part / MIB));
-}
+#include "run/setup.h"
 
 static int
 open_catalog(struct master *m, struct err *err)
@@ -65,28 +45,6 @@ open_catalog(struct master *m, struct err *err)
 		return -1;
 	plan_warn_target(&spec, &m->run);
 	return 0;
-}
-
-static int
-start_engine(struct master *m, struct err *err)
-{
-	const struct conf *c = m->conf;
-	struct engine_config ec = {
-		.workers = m->workers,
-		.exports = m->plan->specs,
-		.export_count = m->plan->count,
-		.s3 = plan_s3(c),
-		.part_size = c->s3_storage.part_size,
-		.memory_bytes = plan_memory(c, UNLIMITED_MEMORY),
-		.bwlimit = c->bwlimit,
-		.retry_for_ms = (uint64_t)c->s3_storage.retry_for * 1000,
-		.dryrun = m->job->dryrun,
-		.server_as_prefix = c->fs_config.server_as_prefix,
-		.ignore_inode = c->fs_config.ignore_inode,
-		.up = m->in,
-	};
-
-	return engine_start(&m->engine, &ec, err);
 }
 
 static int
@@ -126,15 +84,10 @@ start_crawl(struct master *m, struct err *err)
 static int
 prepare(struct master *m, struct err *err)
 {
-	struct lease_limits limits = {
-		.max_count = m->conf->master.max_index_size,
-		.max_bytes = m->conf->master.size,
-		.target_ms = LEASE_MS,
-		.silence_ms = SILENCE_MS,
-	};
+	CLEANUP(setup_release) struct setup setup = { .op = OP_PUT };
 
-	if (fit_workers(m, err) == -1 ||
-	    plan_make(m->plan, m->conf, m->job, err) == -1)
+	if (plan_make(m->plan, m->conf, m->job, err) == -1 ||
+	    setup_make(&setup, m->conf, m->job, m->plan, err) == -1)
 		return -1;
 	/* Before the catalog forgets what a cut run has left. */
 	if (m->job->files_from != NULL && crawl_open_list(m->job->files_from,
@@ -145,12 +98,11 @@ prepare(struct master *m, struct err *err)
 	if (plan_check_exports(m->plan, err) == -1 ||
 	    open_catalog(m, err) == -1)
 		return -1;
-	m->book = lease_book_new(&limits);
-	if (start_engine(m, err) == -1)
+	if (crew_start(&m->crew, m->conf, m->job, &setup, m->in, err) == -1)
 		return -1;
 	if (start_crawl(m, err) == -1) {
-		engine_stop(m->engine, 0);
-		engine_free(&m->engine);
+		crew_stop(m->crew, 0);
+		crew_free(&m->crew);
 		return -1;
 	}
 	return 0;
@@ -278,7 +230,6 @@ run_put(const struct conf *conf, const struct job *job)
 	catalog_close(&m.catalog);
 	drop_mail(m.in);
 	mailbox_free(&m.in);
-	lease_book_free(&m.book);
 	plan_release(&plan);
 	close_fd(&m.signals);
 	close_fd(&m.list_fd);

@@ -1,0 +1,160 @@
+#include "run/setup.h"
+
+#include <unistd.h>
+
+#define UNLIMITED_PUT	(232 * MIB)	/* for buffers without --limit-memory */
+#define UNLIMITED_GET	(128 * MIB)
+#define WORKERS_MAX	16
+
+static char *
+copy(const char *s)
+{
+	return s == NULL ? NULL : xstrdup(s);
+}
+
+static void
+copy_exports(struct setup *s, const struct run_plan *plan)
+{
+	s->exports = xcalloc(plan->count, sizeof(*s->exports));
+	s->export_count = plan->count;
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct tree_spec *t = &plan->specs[i];
+
+		s->exports[i] = (struct setup_export){
+			.type = (uint8_t)t->type,
+			.server = copy(t->server),
+			.share = copy(t->share),
+			.nfs_version = t->nfs_version,
+			.nfsport = t->nfsport,
+			.mountport = t->mountport,
+			.uid = t->uid,
+			.gid = t->gid,
+			.follow_links = t->follow_links,
+			.timeout_ms = t->timeout_ms,
+		};
+	}
+}
+
+static void
+copy_store(struct setup *s, const struct conf *c)
+{
+	struct s3_config from = plan_s3(c);
+
+	s->endpoints = xcalloc(from.endpoint_count, sizeof(*s->endpoints));
+	s->endpoint_count = from.endpoint_count;
+	for (size_t i = 0; i < from.endpoint_count; i++)
+		s->endpoints[i] = xstrdup(from.endpoints[i]);
+	s->region = copy(from.region);
+	s->bucket = copy(from.bucket);
+	s->access_key = copy(from.access_key);
+	s->secret_key = copy(from.secret_key);
+	s->session_token = copy(from.session_token);
+	s->ca_pem = copy(from.ca_pem);
+	s->storage_class = copy(from.storage_class);
+	s->sse = copy(from.sse);
+	s->path_style = from.path_style;
+	s->sign_payload = from.sign_payload;
+	s->max_inflight = from.max_inflight;
+	s->retry_for_ms = from.retry_for_ms;
+	s->part_size = c->s3_storage.part_size;
+}
+
+int
+setup_make(struct setup *s, const struct conf *c, const struct job *job,
+    const struct run_plan *plan, struct err *err)
+{
+	uint64_t part = c->s3_storage.part_size;
+
+	memset(s, 0, sizeof(*s));
+	s->op = job->op;
+	s->workers = job->threads;
+	s->workers_max = c->client.workers;
+	s->memory_bytes = plan_memory(c, job->op == OP_GET ? UNLIMITED_GET :
+	    UNLIMITED_PUT);
+	if (job->op == OP_PUT && s->memory_bytes < part)
+		return err_set(err, ERR_CONFIG, 0, "limit_memory of %ju MiB "
+		    "leaves no room for a part of %ju MiB; raise it, or lower "
+		    "part_size", (uintmax_t)(c->limit_memory / MIB),
+		    (uintmax_t)(part / MIB));
+	s->bwlimit = c->bwlimit;
+	s->dryrun = job->dryrun;
+	s->server_as_prefix = c->fs_config.server_as_prefix;
+	s->ignore_inode = c->fs_config.ignore_inode;
+	s->whole_md5 = job->op == OP_TEST;
+	s->dest_path = job->op == OP_GET ? copy(job->dest_path) : NULL;
+	if (plan != NULL)
+		copy_exports(s, plan);
+	copy_store(s, c);
+	return 0;
+}
+
+struct s3_config
+setup_s3(const struct setup *s)
+{
+	return (struct s3_config){
+		.endpoints = (const char *const *)s->endpoints,
+		.endpoint_count = s->endpoint_count,
+		.region = s->region,
+		.bucket = s->bucket,
+		.access_key = s->access_key,
+		.secret_key = s->secret_key,
+		.session_token = s->session_token,
+		.ca_pem = s->ca_pem,
+		.storage_class = s->storage_class,
+		.sse = s->sse,
+		.path_style = s->path_style,
+		.sign_payload = s->sign_payload,
+		.max_inflight = s->max_inflight,
+		.retry_for_ms = s->retry_for_ms,
+	};
+}
+
+struct tree_spec *
+setup_trees(const struct setup *s)
+{
+	struct tree_spec *v = xcalloc(s->export_count + 1, sizeof(*v));
+
+	for (size_t i = 0; i < s->export_count; i++) {
+		const struct setup_export *x = &s->exports[i];
+
+		v[i] = (struct tree_spec){
+			.type = x->type,
+			.server = x->server,
+			.share = x->share,
+			.nfs_version = x->nfs_version,
+			.nfsport = x->nfsport,
+			.mountport = x->mountport,
+			.uid = x->uid,
+			.gid = x->gid,
+			.follow_links = x->follow_links,
+			.timeout_ms = x->timeout_ms,
+		};
+	}
+	return v;
+}
+
+/* For PUT, as many as can hold a part each. */
+unsigned
+setup_workers(const struct setup *s)
+{
+	unsigned max = s->workers_max > 0 ? s->workers_max : WORKERS_MAX;
+	unsigned n = s->workers;
+	long cores;
+
+	if (n == 0) {
+		cores = sysconf(_SC_NPROCESSORS_ONLN);
+		n = MIN(max, (unsigned)MAX(cores, 1L));
+	}
+	if (s->op == OP_PUT)
+		while (n > 1 && s->memory_bytes / n < s->part_size)
+			n--;
+	return n;
+}
+
+int
+crew_start(struct crew **ret, const struct conf *c UNUSED,
+    const struct job *job UNUSED, struct setup *s, struct mailbox *up,
+    struct err *err)
+{
+	return crew_local(ret, s, up, err);
+}

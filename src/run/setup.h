@@ -1,0 +1,26 @@
+/*
+ * setup.h: from settings and job to what the movers of a run must know, and
+ * from that to what the engines ask for.
+ */
+#ifndef RUN_SETUP_H
+#define RUN_SETUP_H
+
+#include "model/setup.h"
+#include "run/crew.h"
+#include "run/plan.h"
+
+/* Everything is copied. The exports are those of the plan, if there is one.
+ * CONFIG: the memory that is allowed does not hold a part (PUT). */
+int	 setup_make(struct setup *, const struct conf *, const struct job *,
+	    const struct run_plan *, struct err *) MUST_USE;
+/* Both borrow from the setup; the array is the caller's. */
+struct s3_config setup_s3(const struct setup *);
+struct tree_spec *setup_trees(const struct setup *);
+/* Worker threads on this machine. */
+unsigned setup_workers(const struct setup *);
+
+/* The crew of a run: this process alone. Takes the setup. */
+int	 crew_start(struct crew **, const struct conf *, const struct job *,
+	    struct setup *, struct mailbox *up, struct err *) MUST_USE;
+
+#endif
