@@ -142,6 +142,7 @@ check_pairs(const struct job *j, struct err *err)
 		{ j->files_from != NULL && j->prefix != NULL,
 		    "--files-from and --prefix" },
 		{ j->dryrun && j->retry_failed, "--dryrun and --retry-failed" },
+		{ j->dryrun && j->adopt, "--dryrun and --adopt" },
 		{ j->all && j->prefix != NULL, "--all and --prefix" },
 		{ j->mirror && j->files_from != NULL,
 		    "--delete and --files-from" },

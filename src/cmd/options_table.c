@@ -229,6 +229,9 @@ const struct option options_table[] = {
 	    "symbolic links: leave out, or move what they point to [skip]" },
 	{ "checksum", NULL, NULL, MOVES, set_flag, AT(job.checksum), .help =
 	    "read and compare also files that look unchanged" },
+	{ "adopt", NULL, NULL, MOVES, set_flag, AT(job.adopt), .help =
+	    "first ask the bucket: what another tool put there is taken over "
+	    "if it has the file's bytes" },
 	{ "nfs-server", "ns", "HOST", MOVES, set_text, AT(nfs_server), .help =
 	    "with --nfs-share: this export instead of the configured ones" },
 	{ "nfs-share", "nsh", "PATH", MOVES, set_text, AT(nfs_share), .help =

@@ -47,6 +47,7 @@ struct setup {
 	uint64_t memory_bytes;	/* buffers of all workers together */
 	uint64_t bwlimit;	/* bytes a second, of this mover; 0: none */
 	bool	 dryrun;
+	bool	 adopt;		/* see --adopt */
 	bool	 server_as_prefix;
 	bool	 ignore_inode;
 	bool	 whole_md5;	/* of all that is read back (TEST) */

@@ -61,6 +61,7 @@ has_engine(struct local *l)
 		.bwlimit = s->bwlimit,
 		.retry_for_ms = s->retry_for_ms,
 		.dryrun = s->dryrun,
+		.adopt = s->adopt,
 		.server_as_prefix = s->server_as_prefix,
 		.ignore_inode = s->ignore_inode,
 		.up = l->up,

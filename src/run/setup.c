@@ -78,6 +78,7 @@ setup_make(struct setup *s, const struct conf *c, const struct job *job,
 		    (uintmax_t)(part / MIB));
 	s->bwlimit = c->bwlimit;
 	s->dryrun = job->dryrun;
+	s->adopt = job->adopt;
 	s->server_as_prefix = c->fs_config.server_as_prefix;
 	s->ignore_inode = c->fs_config.ignore_inode;
 	s->whole_md5 = job->op == OP_TEST;

@@ -3,7 +3,7 @@
  * the MD5s of the parts with "-count"; see verify/proof.h.
  */
 #include "verify/proof.h"
-#include "xfer/fetch_int.h"
+#include "xfer/claim.h"
 
 /* Part sizes that tools are known for, in MiB, the frequent ones first. */
 static const uint16_t guesses[] = { 8, 5, 16, 50, 64, 100, 15, 10, 32, 128, 6,

@@ -32,6 +32,8 @@ struct engine_config {
 	uint64_t bwlimit;	/* bytes a second, 0: none */
 	uint64_t retry_for_ms;
 	bool	 dryrun;	/* read; hash and send nothing */
+	bool	 adopt;		/* what the bucket holds already, with
+				   these bytes, isn't sent */
 	bool	 server_as_prefix; /* key = path, or path without server */
 	bool	 ignore_inode;
 	struct mailbox *up;

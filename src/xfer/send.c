@@ -16,8 +16,8 @@ expected_etag(const struct transfer *t, char out[72])
 		etag_single(t->whole_md5, out);
 }
 
-static void
-move_on(struct transfer *t)
+void
+send_go_on(struct transfer *t)
 {
 	if (t->mode == MODE_SEND && transfer_is_multipart(t))
 		multipart_ask(t);
@@ -44,14 +44,18 @@ head_done(void *arg, const struct s3_reply *r, const struct err *err)
 		if (transfer_is_multipart(t))
 			t->mode = MODE_COMPARE;
 	}
-	move_on(t);
+	send_go_on(t);
 }
 
 void
 send_ask(struct transfer *t)
 {
+	if (!t->settled && t->w->e->c.adopt) {
+		adopt_ask(t);
+		return;
+	}
 	if ((t->item->flags & ITEM_SETTLE) == 0 || t->settled) {
-		move_on(t);
+		send_go_on(t);
 		return;
 	}
 	t->calls++;
@@ -161,6 +165,10 @@ compared(struct transfer *t)
 	char etag[72];
 
 	expected_etag(t, etag);
+	if (t->found_etag[0] != '\0' && adopt_fits(t)) {
+		transfer_end(t, OUTCOME_UNCHANGED);
+		return true;
+	}
 	if (strcmp(t->found_etag, etag) == 0) {
 		memcpy(t->etag, etag, sizeof(t->etag));
 		transfer_end(t, OUTCOME_MOVED);

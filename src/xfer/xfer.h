@@ -17,6 +17,7 @@
 
 #include "base/backoff.h"
 #include "crypto/crypto.h"
+#include "xfer/claim.h"
 #include "xfer/engine.h"
 #include "xfer/part_plan.h"
 #include "xfer/rate.h"
@@ -97,6 +98,7 @@ struct transfer {
 	bool	 stale_upload;	/* to be aborted, its file changed */
 	bool	 keep_upload;	/* it could not be aborted: its row stays */
 	char	 found_etag[72];/* HEAD: what may be there already; or "" */
+	struct fetch_claim claim; /* --adopt: in which parts */
 	struct fault fault;	/* of reading the file */
 	uint64_t began_ms;
 	uint64_t resume_at_ms;	/* not before */
@@ -238,9 +240,18 @@ void	 stream_free(struct segment *);
 /* send.c: deciding, one PUT, metadata */
 /* Ask S3 what it has, where that must be known first. */
 void	 send_ask(struct transfer *);
+/* That is known now: read, and send. */
+void	 send_go_on(struct transfer *);
 void	 send_segments(struct transfer *);
 /* The bytes of a segment, at the pace of --bwlimit. */
 struct s3_body send_body(struct segment *);
+
+/* adopt.c: PUT --adopt, what another tool has put */
+/* Ask S3 what it has, and read the file in the same parts. */
+void	 adopt_ask(struct transfer *);
+/* All is hashed: the object that was found has these bytes; etag and parts
+ * are its own. */
+bool	 adopt_fits(struct transfer *);
 
 /* multipart.c */
 /* Find the upload to go on with, or create one. */

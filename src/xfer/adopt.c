@@ -1,0 +1,124 @@
+/*
+ * adopt.c: PUT --adopt. The bucket may hold the file already, put by another
+ * tool, whole or in parts of its own. If its size is the file's, the file is
+ * read in the same parts; if that gives its ETag, nothing is sent.
+ */
+#include "xfer/xfer.h"
+
+/* The claim speaks of the object as of one to fetch. */
+static struct fetch_item
+found(const struct transfer *t)
+{
+	struct fetch_item it;
+
+	memset(&it, 0, sizeof(it));
+	it.size = t->before.size;
+	memcpy(it.etag, t->found_etag, sizeof(it.etag));
+	return it;
+}
+
+static void
+nothing_found(struct transfer *t)
+{
+	t->found_etag[0] = '\0';
+	send_go_on(t);
+}
+
+/* Read as the object was put. One that was put whole may be read in parts of
+ * any size: its ETag is the MD5 of all. */
+static void
+compare(struct transfer *t)
+{
+	struct part_plan plan = t->plan;
+
+	if (t->claim.part_size > 0) {
+		plan.part_size = t->claim.part_size;
+		plan.count = t->claim.part_count;
+	}
+	/* Parts that are too large for memory are hashed only as they are
+	 * sent. */
+	if (plan.part_size > t->w->memory_limit) {
+		nothing_found(t);
+		return;
+	}
+	t->plan = plan;
+	free(t->part_md5s);
+	t->part_md5s = plan.part_size == 0 ? NULL :
+	    xcalloc(plan.count, MD5_LEN);
+	t->mode = MODE_COMPARE;
+	t->phase = PHASE_MOVING;
+}
+
+static void
+part_done(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct transfer *t = arg;
+	struct fetch_item it = found(t);
+
+	t->calls--;
+	if (t->broken)
+		return;
+	if (err != NULL && err->kind != ERR_GONE)
+		transfer_s3_fault(t, err);
+	else if (err == NULL && claim_answer(&t->claim, &it, r->size,
+	    r->parts_count))
+		compare(t);
+	else
+		nothing_found(t);
+}
+
+static void
+head_done(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct transfer *t = arg;
+	struct fetch_item it;
+
+	t->calls--;
+	if (t->broken)
+		return;
+	if (err != NULL && err->kind != ERR_GONE) {
+		transfer_s3_fault(t, err);
+		return;
+	}
+	t->settled = true;
+	if (err != NULL || r->size != t->before.size) {
+		nothing_found(t);
+		return;
+	}
+	memcpy(t->found_etag, r->etag, sizeof(t->found_etag));
+	it = found(t);
+	claim_make(&t->claim, &it, t->w->e->c.s3.sse);
+	if (t->claim.proof == PROOF_NONE) {
+		nothing_found(t);
+	} else if (t->claim.ask) {
+		t->calls++;
+		s3_head_part(t->w->s3, t->key, 1, part_done, t);
+	} else {
+		compare(t);
+	}
+}
+
+void
+adopt_ask(struct transfer *t)
+{
+	t->calls++;
+	s3_head(t->w->s3, t->key, head_done, t);
+}
+
+bool
+adopt_fits(struct transfer *t)
+{
+	struct fetch_item it = found(t);
+
+	memcpy(it.md5, t->whole_md5, MD5_LEN);
+	if (t->claim.proof == PROOF_NONE ||
+	    !claim_holds(&t->claim, &it, NULL, t->part_md5s))
+		return false;
+	memcpy(t->etag, t->found_etag, sizeof(t->etag));
+	if (t->claim.part_size == 0) {
+		t->plan.part_size = 0;
+		free(t->part_md5s);
+		t->part_md5s = NULL;
+	}
+	return true;
+}
