@@ -15,8 +15,14 @@
  * task is out under; or, late, if its lease has ended but the task is queued
  * (nobody else has it). All others count nowhere.
  *
- * At the tail, when nothing is queued and desk_no_more was said, a task that
- * may be done twice is leased to one more holder: the oldest lease first.
+ * When little is left no holder takes more than its share of all that is
+ * open, so that all work until the end. At the tail, when nothing is queued
+ * and desk_no_more was said, a holder with nothing in hand gets tasks that
+ * others have and that may be done twice: the oldest lease first, from its
+ * end. A task is never out under more than two leases.
+ *
+ * Cost: desk_lease by the tasks given; desk_result the same however many
+ * tasks are open; desk_lost by the tasks of the leases that end.
  */
 #ifndef LEASE_DESK_H
 #define LEASE_DESK_H
@@ -40,6 +46,7 @@ struct task {
 	/* the desk's */
 	struct task *next, *prev;
 	int64_t	 lease[2];	/* out under these; 0: none */
+	int64_t	 born;		/* the last lease before it was added */
 };
 
 struct desk;
@@ -52,21 +59,23 @@ void	 desk_add(struct desk *, struct task *);
 /* Nothing more will be added (or, false, it may). */
 void	 desk_no_more(struct desk *, bool);
 /* A lease for this holder of at most room tasks, cap at most: fills v, returns
- * how many; 0: there is nothing for it now. */
+ * how many; 0: there is nothing for it now. May be less than the room: ask
+ * again. Holders are small numbers: they are indexes. */
 size_t	 desk_lease(struct desk *, unsigned holder, size_t room,
 	    uint64_t now_ms, int64_t *ret_lease, struct task **v, size_t cap);
 /* A result of this task came under this lease. The task, out of the desk and
  * the caller's; NULL: it counts nowhere. */
 struct task *desk_result(struct desk *, int64_t lease, int64_t task,
 	    uint64_t now_ms) MUST_USE;
-/* The task under this lease that is not resolved, left where it is; or NULL.
- * For notes on the way, which must be fenced as results are. */
+/* The task that a result under this lease would resolve, left where it is; or
+ * NULL. For notes on the way, which must be fenced as results are. */
 struct task *desk_find(struct desk *, int64_t lease, int64_t task);
 void	 desk_heard(struct desk *, unsigned holder, uint64_t now_ms);
-/* All of the holder's leases end. */
+/* All of the holder's leases end; it is not counted among the holders until
+ * it is heard again. */
 void	 desk_lost(struct desk *, unsigned holder);
 /* Calls fn for each holder that has been silent for too long and has leases;
- * the caller ends it with desk_lost. */
+ * fn or the caller ends them with desk_lost. */
 void	 desk_silent(struct desk *, uint64_t now_ms,
 	    void (*fn)(void *arg, unsigned holder), void *arg);
 

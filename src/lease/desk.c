@@ -1,0 +1,551 @@
+#include "lease/desk.h"
+
+#include <assert.h>
+
+#include "lease/idmap.h"
+
+#define FIRST_COUNT	64	/* of a holder whose pace is not known */
+#define WINDOW_MS	1000	/* that the pace is measured over */
+
+/* Tasks linked by next and prev; a task is in one list at most. */
+struct list {
+	struct task *head, *tail;
+};
+
+/* A lease that is out. */
+struct out {
+	int64_t	 id;
+	unsigned holder;
+	struct out *next, *prev; /* of the same holder, youngest first */
+	struct list alone;	/* tasks that may get a second holder */
+	struct out *older, *younger; /* of those that have such tasks */
+	size_t	 left;		/* unresolved */
+	size_t	 count;
+	int64_t	 tasks[];	/* as given; some are resolved */
+};
+
+/* What a holder does in a second, as an average that forgets. Only the time
+ * counts in which it has something to do. */
+struct pace {
+	uint64_t since_ms;	/* it has been busy */
+	uint64_t busy_ms;	/* in this window, before that */
+	double	 items;		/* in this window */
+	double	 bytes;
+	double	 items_per_s;
+	double	 bytes_per_s;
+};
+
+struct holder {
+	bool	 here;		/* heard, and not lost since */
+	uint64_t heard_ms;
+	struct out *outs;	/* its leases */
+	size_t	 leases;
+	size_t	 tasks;		/* unresolved */
+	struct pace pace;
+};
+
+struct desk {
+	struct desk_limits limits;
+	struct list queue;
+	size_t	 queued;
+	bool	 no_more;
+	struct idmap tasks;	/* all that are open */
+	struct idmap outs;
+	struct out *oldest, *youngest; /* with tasks that are alone */
+	int64_t	 last;		/* lease id */
+	struct holder *holders;
+	size_t	 holder_count;
+	size_t	 here;		/* holders */
+	uint64_t now_ms;	/* as last heard from the caller */
+};
+
+struct desk *
+desk_new(const struct desk_limits *l)
+{
+	struct desk *d = xcalloc(1, sizeof(*d));
+
+	d->limits = *l;
+	return d;
+}
+
+void
+desk_free(struct desk **dp)
+{
+	struct desk *d = *dp;
+
+	if (d == NULL)
+		return;
+	assert(desk_open(d) == 0 && d->outs.count == 0);
+	idmap_release(&d->tasks);
+	idmap_release(&d->outs);
+	free(d->holders);
+	free(d);
+	*dp = NULL;
+}
+
+/* --- lists --- */
+
+static void
+push_tail(struct list *l, struct task *t)
+{
+	t->next = NULL;
+	t->prev = l->tail;
+	if (l->tail != NULL)
+		l->tail->next = t;
+	else
+		l->head = t;
+	l->tail = t;
+}
+
+static void
+push_head(struct list *l, struct task *t)
+{
+	t->prev = NULL;
+	t->next = l->head;
+	if (l->head != NULL)
+		l->head->prev = t;
+	else
+		l->tail = t;
+	l->head = t;
+}
+
+static void
+unlink_task(struct list *l, struct task *t)
+{
+	if (t->prev != NULL)
+		t->prev->next = t->next;
+	else
+		l->head = t->next;
+	if (t->next != NULL)
+		t->next->prev = t->prev;
+	else
+		l->tail = t->prev;
+	t->next = t->prev = NULL;
+}
+
+/* --- holders --- */
+
+static struct holder *
+holder_of(struct desk *d, unsigned holder)
+{
+	size_t n = d->holder_count;
+
+	if (holder >= n) {
+		n = (size_t)holder + 1;
+		d->holders = xreallocarray(d->holders, n,
+		    sizeof(*d->holders));
+		memset(d->holders + d->holder_count, 0,
+		    (n - d->holder_count) * sizeof(*d->holders));
+		d->holder_count = n;
+	}
+	return &d->holders[holder];
+}
+
+static void
+heard(struct desk *d, struct holder *h, uint64_t now_ms)
+{
+	if (!h->here) {
+		h->here = true;
+		d->here++;
+	}
+	h->heard_ms = now_ms;
+	d->now_ms = now_ms;
+}
+
+static void
+gone(struct desk *d, struct holder *h)
+{
+	if (h->here)
+		d->here--;
+	h->here = false;
+}
+
+void
+desk_heard(struct desk *d, unsigned holder, uint64_t now_ms)
+{
+	heard(d, holder_of(d, holder), now_ms);
+}
+
+/* It has nothing in hand any more. */
+static void
+pace_pause(struct pace *p, uint64_t now_ms)
+{
+	p->busy_ms += now_ms - p->since_ms;
+}
+
+static double
+average(double old, double now)
+{
+	return old > 0 ? (old + now) / 2 : now;
+}
+
+/* Results come in heaps, so the window is closed when its figure is asked
+ * for, not by the first one of a heap. */
+static void
+pace_turn(struct pace *p, bool busy, uint64_t now_ms)
+{
+	uint64_t ms = p->busy_ms + (busy ? now_ms - p->since_ms : 0);
+
+	if (ms < WINDOW_MS || p->items <= 0)
+		return;
+	p->items_per_s = average(p->items_per_s,
+	    p->items * 1000 / (double)ms);
+	p->bytes_per_s = average(p->bytes_per_s,
+	    p->bytes * 1000 / (double)ms);
+	p->items = 0;
+	p->bytes = 0;
+	p->busy_ms = 0;
+	p->since_ms = now_ms;
+}
+
+/* --- leases that are out --- */
+
+static struct out *
+out_new(struct desk *d, unsigned holder, struct task **v, size_t n)
+{
+	struct holder *h = &d->holders[holder];
+	struct out *o = xcalloc(1, sizeof(*o) + n * sizeof(o->tasks[0]));
+
+	o->id = ++d->last;
+	o->holder = holder;
+	o->left = n;
+	o->count = n;
+	for (size_t i = 0; i < n; i++)
+		o->tasks[i] = v[i]->id;
+	o->next = h->outs;
+	if (h->outs != NULL)
+		h->outs->prev = o;
+	h->outs = o;
+	h->leases++;
+	h->tasks += n;
+	idmap_put(&d->outs, o->id, o);
+	return o;
+}
+
+static void
+out_free(struct desk *d, struct out *o)
+{
+	struct holder *h = &d->holders[o->holder];
+
+	h->leases--;
+	if (o->prev != NULL)
+		o->prev->next = o->next;
+	else
+		h->outs = o->next;
+	if (o->next != NULL)
+		o->next->prev = o->prev;
+	idmap_remove(&d->outs, o->id);
+	free(o);
+}
+
+/* The task has one holder: others may get it too. */
+static void
+set_alone(struct desk *d, struct out *o, struct task *t)
+{
+	if (!t->twice)
+		return;
+	if (o->alone.head == NULL) {
+		o->younger = NULL;
+		o->older = d->youngest;
+		if (d->youngest != NULL)
+			d->youngest->younger = o;
+		else
+			d->oldest = o;
+		d->youngest = o;
+	}
+	push_tail(&o->alone, t);
+}
+
+static void
+unset_alone(struct desk *d, struct task *t)
+{
+	struct out *o = idmap_get(&d->outs, t->lease[0]);
+
+	if (!t->twice || t->lease[1] != 0)
+		return;
+	unlink_task(&o->alone, t);
+	if (o->alone.head != NULL)
+		return;
+	if (o->older != NULL)
+		o->older->younger = o->younger;
+	else
+		d->oldest = o->younger;
+	if (o->younger != NULL)
+		o->younger->older = o->older;
+	else
+		d->youngest = o->older;
+}
+
+/* --- giving --- */
+
+void
+desk_add(struct desk *d, struct task *t)
+{
+	t->lease[0] = t->lease[1] = 0;
+	t->born = d->last;
+	push_tail(&d->queue, t);
+	d->queued++;
+	idmap_put(&d->tasks, t->id, t);
+}
+
+void
+desk_no_more(struct desk *d, bool no_more)
+{
+	d->no_more = no_more;
+}
+
+/* How much the next lease of this holder should be: some seconds of its
+ * work, and not more than its share. */
+static void
+size(const struct desk *d, struct holder *h, size_t *ret_count,
+    uint64_t *ret_bytes)
+{
+	const struct desk_limits *l = &d->limits;
+	double s = (double)l->target_ms / 1000;
+	double items = FIRST_COUNT, bytes = (double)l->max_bytes;
+	size_t share = (desk_open(d) + d->here - 1) / d->here;
+
+	pace_turn(&h->pace, h->tasks > 0, d->now_ms);
+	if (h->pace.items_per_s > 0) {
+		items = h->pace.items_per_s * s;
+		bytes = h->pace.bytes_per_s * s;
+	}
+	items = MIN(items, (double)l->max_count);
+	bytes = MIN(bytes, (double)l->max_bytes);
+	*ret_count = (size_t)MAX(items, 1.0);
+	*ret_bytes = (uint64_t)MAX(bytes, 1.0);
+	if (h->tasks >= share)
+		*ret_count = 0;
+	else
+		*ret_count = MIN(*ret_count, share - h->tasks);
+}
+
+/* Does it still fit? The first one always does. */
+static bool
+fits(const struct task *t, size_t n, uint64_t bytes, uint64_t *sum)
+{
+	if (n > 0 && (*sum > bytes || t->bytes > bytes - *sum))
+		return false;
+	*sum += t->bytes;
+	return true;
+}
+
+static size_t
+from_queue(struct desk *d, size_t count, uint64_t bytes, struct task **v)
+{
+	uint64_t sum = 0;
+	size_t n = 0;
+
+	for (struct task *t; n < count; v[n++] = t) {
+		t = d->queue.head;
+		if (t == NULL || !fits(t, n, bytes, &sum))
+			break;
+		unlink_task(&d->queue, t);
+		d->queued--;
+	}
+	return n;
+}
+
+/* What others have (the holder has nothing): the end of a lease is what is
+ * begun last. */
+static size_t
+from_others(struct desk *d, size_t count, uint64_t bytes, struct task **v)
+{
+	uint64_t sum = 0;
+	size_t n = 0;
+
+	for (struct task *t; n < count && d->oldest != NULL; v[n++] = t) {
+		t = d->oldest->alone.tail;
+		if (!fits(t, n, bytes, &sum))
+			break;
+		unset_alone(d, t);
+	}
+	return n;
+}
+
+size_t
+desk_lease(struct desk *d, unsigned holder, size_t room, uint64_t now_ms,
+    int64_t *ret_lease, struct task **v, size_t cap)
+{
+	struct holder *h = holder_of(d, holder);
+	uint64_t bytes;
+	size_t count, n;
+	struct out *o;
+
+	heard(d, h, now_ms);
+	size(d, h, &count, &bytes);
+	count = MIN(count, MIN(room, cap));
+	n = from_queue(d, count, bytes, v);
+	if (n == 0 && d->queued == 0 && d->no_more && h->tasks == 0)
+		n = from_others(d, count, bytes, v);
+	if (n == 0)
+		return 0;
+	if (h->tasks == 0)
+		h->pace.since_ms = now_ms;
+	o = out_new(d, holder, v, n);
+	for (size_t i = 0; i < n; i++) {
+		v[i]->leased++;
+		if (v[i]->lease[0] == 0) {
+			v[i]->lease[0] = o->id;
+			set_alone(d, o, v[i]);
+		} else {
+			v[i]->lease[1] = o->id;
+		}
+	}
+	*ret_lease = o->id;
+	return n;
+}
+
+/* --- taking back --- */
+
+struct task *
+desk_find(struct desk *d, int64_t lease, int64_t task)
+{
+	struct task *t = idmap_get(&d->tasks, task);
+
+	if (t == NULL || lease <= 0)
+		return NULL;
+	if (t->lease[0] != 0)
+		return t->lease[0] == lease || t->lease[1] == lease ? t : NULL;
+	/* It is queued: a lease that it was under has ended. */
+	return lease > t->born && lease <= d->last &&
+	    idmap_get(&d->outs, lease) == NULL ? t : NULL;
+}
+
+/* One task less under this lease; the last one ends it. */
+static void
+out_less(struct desk *d, int64_t lease)
+{
+	struct out *o = idmap_get(&d->outs, lease);
+	struct holder *h = &d->holders[o->holder];
+
+	if (--h->tasks == 0)
+		pace_pause(&h->pace, d->now_ms);
+	if (--o->left == 0)
+		out_free(d, o);
+}
+
+static void
+take_out(struct desk *d, struct task *t)
+{
+	if (t->lease[0] == 0) {
+		unlink_task(&d->queue, t);
+		d->queued--;
+	} else {
+		unset_alone(d, t);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(t->lease); i++)
+		if (t->lease[i] != 0)
+			out_less(d, t->lease[i]);
+	t->lease[0] = t->lease[1] = 0;
+	idmap_remove(&d->tasks, t->id);
+}
+
+struct task *
+desk_result(struct desk *d, int64_t lease, int64_t task, uint64_t now_ms)
+{
+	struct task *t = desk_find(d, lease, task);
+	struct out *o = idmap_get(&d->outs, lease);
+
+	d->now_ms = now_ms;
+	if (o != NULL)
+		heard(d, &d->holders[o->holder], now_ms);
+	if (t == NULL)
+		return NULL;
+	if (o != NULL) {
+		struct pace *p = &d->holders[o->holder].pace;
+
+		p->items++;
+		p->bytes += (double)t->bytes;
+	}
+	take_out(d, t);
+	return t;
+}
+
+/* The lease is at its end, unresolved tasks and all. */
+static void
+out_end(struct desk *d, struct out *o)
+{
+	for (size_t i = o->count; i-- > 0;) {
+		struct task *t = idmap_get(&d->tasks, o->tasks[i]);
+
+		if (t == NULL || (t->lease[0] != o->id &&
+		    t->lease[1] != o->id))
+			continue;
+		unset_alone(d, t);
+		if (t->lease[0] == o->id)
+			t->lease[0] = t->lease[1];
+		t->lease[1] = 0;
+		if (t->lease[0] != 0) {
+			set_alone(d, idmap_get(&d->outs, t->lease[0]), t);
+		} else {
+			push_head(&d->queue, t);
+			d->queued++;
+		}
+	}
+	out_free(d, o);
+}
+
+void
+desk_lost(struct desk *d, unsigned holder)
+{
+	struct holder *h = holder_of(d, holder);
+
+	while (h->outs != NULL)
+		out_end(d, h->outs);
+	h->tasks = 0;
+	h->pace.items = 0;
+	h->pace.bytes = 0;
+	h->pace.busy_ms = 0;
+	gone(d, h);
+}
+
+void
+desk_silent(struct desk *d, uint64_t now_ms,
+    void (*fn)(void *arg, unsigned holder), void *arg)
+{
+	for (size_t i = 0; i < d->holder_count; i++) {
+		struct holder *h = &d->holders[i];
+
+		if (now_ms - h->heard_ms < d->limits.silence_ms)
+			continue;
+		if (h->leases > 0)
+			fn(arg, (unsigned)i);
+		else
+			gone(d, h);	/* nobody keeps a share for it */
+	}
+}
+
+/* --- questions --- */
+
+size_t
+desk_queued(const struct desk *d)
+{
+	return d->queued;
+}
+
+size_t
+desk_open(const struct desk *d)
+{
+	return d->tasks.count;
+}
+
+void
+desk_holding(const struct desk *d, unsigned holder, size_t *ret_leases,
+    size_t *ret_tasks)
+{
+	bool known = holder < d->holder_count;
+
+	*ret_leases = known ? d->holders[holder].leases : 0;
+	*ret_tasks = known ? d->holders[holder].tasks : 0;
+}
+
+struct task *
+desk_take(struct desk *d)
+{
+	struct task *t = idmap_any(&d->tasks);
+
+	if (t != NULL)
+		take_out(d, t);
+	return t;
+}

@@ -1,0 +1,404 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/backoff.h"
+#include "lease/desk.h"
+#include "lease/idmap.h"
+
+#define N 4096
+
+static const struct desk_limits LIMITS = {
+	.max_count = 1000, .max_bytes = 1 << 30, .target_ms = 10000,
+	.silence_ms = 30000,
+};
+
+static struct task tasks[N];
+static struct task *got[N];
+static int64_t lease;
+
+/* Tasks first ... first + n - 1 of some bytes, that may be done twice. */
+static void
+add(struct desk *d, int64_t first, size_t n, uint64_t bytes)
+{
+	for (size_t i = (size_t)first; i < (size_t)first + n; i++) {
+		tasks[i] = (struct task){
+			.id = (int64_t)i, .bytes = bytes, .twice = true,
+		};
+		desk_add(d, &tasks[i]);
+	}
+}
+
+static size_t
+take(struct desk *d, unsigned holder, size_t room, uint64_t now_ms)
+{
+	return desk_lease(d, holder, room, now_ms, &lease, got, N);
+}
+
+static void
+end(struct desk *d)
+{
+	while (desk_take(d) != NULL)
+		;
+	desk_free(&d);
+	assert_null(d);
+}
+
+static void
+check_holding(const struct desk *d, unsigned holder, size_t leases,
+    size_t count)
+{
+	size_t l, c;
+
+	desk_holding(d, holder, &l, &c);
+	assert_int_equal(l, leases);
+	assert_int_equal(c, count);
+}
+
+static void
+test_order(void **state UNUSED)
+{
+	struct desk *d = desk_new(&LIMITS);
+	int64_t first;
+
+	assert_int_equal(take(d, 1, 10, 1000), 0);
+	add(d, 1, 10, 100);
+	assert_int_equal(desk_queued(d), 10);
+	assert_int_equal(take(d, 1, 0, 1000), 0);
+	assert_int_equal(desk_lease(d, 1, 9, 1000, &lease, got, 4), 4);
+	first = lease;
+	assert_true(first > 0);
+	for (int64_t i = 0; i < 4; i++)
+		assert_int_equal(got[i]->id, 1 + i);
+	assert_int_equal(got[0]->leased, 1);
+	assert_int_equal(take(d, 1, 3, 1000), 3);
+	assert_true(lease > first);
+	assert_int_equal(desk_queued(d), 3);
+	assert_int_equal(desk_open(d), 10);
+	check_holding(d, 1, 2, 7);
+	check_holding(d, 99, 0, 0);
+
+	/* What comes back stands first, in its old order. */
+	assert_ptr_equal(desk_result(d, first, 2, 1000), &tasks[2]);
+	desk_lost(d, 1);
+	assert_int_equal(take(d, 2, 100, 1000), 9);
+	for (size_t i = 0; i < 9; i++)
+		assert_int_equal(got[i]->id, i == 0 ? 1 : i + 2);
+	assert_int_equal(got[0]->leased, 2);
+	assert_int_equal(got[8]->leased, 1);
+	end(d);
+}
+
+static void
+test_size(void **state UNUSED)
+{
+	struct desk *d = desk_new(&LIMITS);
+	int64_t first;
+
+	/* The pace is not known yet. */
+	add(d, 0, 2000, 50);
+	assert_int_equal(take(d, 0, 1000, 1000), 64);
+	first = lease;
+	/* 20 tasks of 50 bytes in a second: ten seconds of that. */
+	for (int64_t i = 0; i < 20; i++)
+		assert_non_null(desk_result(d, lease, i, 2000));
+	assert_int_equal(take(d, 0, 1000, 2000), 200);
+	/* Bytes: 10,000 of them, whatever is left of this size first. */
+	add(d, 2000, 10, 4000);
+	for (int64_t i = 20; i < 64; i++)
+		assert_non_null(desk_result(d, first, i, 2000));
+	while (desk_queued(d) > 10)
+		assert_true(take(d, 0, 200, 2000) > 0);
+	assert_int_equal(take(d, 0, 1000, 2000), 2);
+	end(d);
+}
+
+static void
+test_limits(void **state UNUSED)
+{
+	struct desk *d = desk_new(&LIMITS);
+
+	add(d, 0, 2500, 1);
+	assert_int_equal(take(d, 0, 1000, 1000), 64);
+	for (int64_t i = 0; i < 64; i++)
+		assert_non_null(desk_result(d, lease, i, 1000));
+	/* The time in which it had nothing to do does not count. */
+	assert_int_equal(take(d, 0, 1000, 5000), 64);
+	for (int64_t i = 64; i < 128; i++)
+		assert_non_null(desk_result(d, lease, i, 6000));
+	/* 128 in a second; but not above the limit. */
+	assert_int_equal(take(d, 0, 2000, 7000), 1000);
+
+	/* One that is larger than all limits goes alone. */
+	while (desk_queued(d) > 0)
+		assert_true(take(d, 0, 2000, 6000) > 0);
+	add(d, 3000, 2, UINT64_MAX);
+	assert_int_equal(take(d, 1, 10, 6000), 1);
+	assert_int_equal(take(d, 1, 10, 6000), 1);
+	end(d);
+}
+
+/* Little is left: each gets its share, and what it may have again. */
+static void
+test_share(void **state UNUSED)
+{
+	struct desk *d = desk_new(&LIMITS);
+
+	for (unsigned h = 0; h < 4; h++)
+		desk_heard(d, h, 1000);
+	add(d, 0, 10, 1);
+	assert_int_equal(take(d, 0, 100, 1000), 3);
+	assert_int_equal(take(d, 0, 100, 1000), 0);
+	assert_int_equal(take(d, 1, 100, 1000), 3);
+	assert_int_equal(take(d, 2, 100, 1000), 3);
+	assert_int_equal(take(d, 3, 100, 1000), 1);
+	end(d);
+
+	/* No share is kept for those who have gone. */
+	d = desk_new(&LIMITS);
+	for (unsigned h = 0; h < 4; h++)
+		desk_heard(d, h, 1000);
+	add(d, 0, 12, 1);
+	desk_lost(d, 1);
+	assert_int_equal(take(d, 0, 100, 20000), 4);
+	desk_silent(d, 31000, NULL, NULL);
+	assert_int_equal(take(d, 0, 100, 31000), 8);
+	end(d);
+}
+
+static void
+test_fence(void **state UNUSED)
+{
+	struct desk *d = desk_new(&LIMITS);
+	int64_t old;
+
+	add(d, 1, 3, 1);
+	assert_null(desk_result(d, 1, 1, 1000));	/* not yet leased */
+	assert_int_equal(take(d, 1, 3, 1000), 3);
+	old = lease;
+	assert_null(desk_result(d, old + 1, 1, 1000));
+	assert_null(desk_result(d, old, 9, 1000));
+	assert_null(desk_result(d, 0, 1, 1000));
+	assert_ptr_equal(desk_find(d, old, 1), &tasks[1]);
+	assert_ptr_equal(desk_result(d, old, 1, 1000), &tasks[1]);
+	assert_null(desk_find(d, old, 1));
+	assert_null(desk_result(d, old, 1, 1000));	/* twice */
+
+	/* Late, and somebody else has it. */
+	desk_lost(d, 1);
+	assert_int_equal(take(d, 2, 1, 1000), 1);
+	assert_int_equal(got[0]->id, 2);
+	assert_null(desk_find(d, old, 2));
+	assert_null(desk_result(d, old, 2, 1000));
+	/* Late, and nobody has it. */
+	assert_ptr_equal(desk_find(d, old, 3), &tasks[3]);
+	assert_null(desk_result(d, lease, 3, 1000));
+	assert_ptr_equal(desk_result(d, old, 3, 1000), &tasks[3]);
+	/* The same for the other one, when it is queued again. */
+	desk_lost(d, 2);
+	assert_ptr_equal(desk_result(d, old, 2, 1000), &tasks[2]);
+	assert_int_equal(desk_open(d), 0);
+
+	/* A new task of an old name has nothing to do with old leases. */
+	add(d, 3, 1, 1);
+	assert_null(desk_result(d, old, 3, 1000));
+	assert_null(desk_result(d, lease, 3, 1000));
+	end(d);
+}
+
+static void
+test_tail(void **state UNUSED)
+{
+	struct desk *d = desk_new(&LIMITS);
+	int64_t a, b;
+
+	for (unsigned h = 1; h <= 3; h++)
+		desk_heard(d, h, 1000);
+	add(d, 0, 6, 1);
+	tasks[1].twice = false;
+	assert_int_equal(take(d, 1, 2, 1000), 2);	/* 0 1 */
+	a = lease;
+	assert_int_equal(take(d, 2, 2, 1000), 2);	/* 2 3 */
+	b = lease;
+	assert_int_equal(take(d, 1, 2, 1000), 0);	/* its share */
+	desk_lost(d, 3);
+	assert_int_equal(take(d, 1, 2, 1000), 1);	/* 4 */
+	assert_int_equal(take(d, 2, 2, 1000), 1);	/* 5 */
+	/* More may come: nothing is done twice. */
+	assert_int_equal(take(d, 3, 9, 1000), 0);
+	desk_no_more(d, true);
+	/* Not those who have something to do. */
+	assert_int_equal(take(d, 2, 9, 1000), 0);
+	assert_int_equal(take(d, 3, 9, 1000), 2);
+	assert_int_equal(got[0]->id, 0);
+	assert_int_equal(got[1]->id, 3);
+	assert_int_equal(got[0]->leased, 2);
+	check_holding(d, 3, 1, 2);
+	/* The first result wins, and the lease of the other has one less. */
+	assert_non_null(desk_result(d, a, 0, 1000));
+	check_holding(d, 3, 1, 1);
+	assert_null(desk_result(d, lease, 0, 1000));
+	assert_non_null(desk_result(d, lease, 3, 1000));
+	check_holding(d, 3, 0, 0);
+	check_holding(d, 2, 2, 2);
+	assert_null(desk_result(d, b, 3, 1000));
+	end(d);
+}
+
+/* One of two holders goes: the task stays with the other. */
+static void
+test_tail_lost(void **state UNUSED)
+{
+	for (unsigned loser = 1; loser <= 2; loser++) {
+		struct desk *d = desk_new(&LIMITS);
+		int64_t v[3] = { 0 };
+
+		desk_no_more(d, true);
+		add(d, 7, 1, 1);
+		for (unsigned h = 1; h <= 2; h++) {
+			assert_int_equal(take(d, h, 1, 1000), 1);
+			v[h] = lease;
+		}
+		assert_int_equal(take(d, 3, 1, 1000), 0);
+		desk_lost(d, loser);
+		assert_int_equal(desk_queued(d), 0);
+		assert_null(desk_result(d, v[loser], 7, 1000));
+		/* There is room for another one. */
+		assert_int_equal(take(d, 3, 1, 1000), 1);
+		desk_lost(d, 3 - loser);
+		assert_int_equal(desk_queued(d), 0);
+		desk_lost(d, 3);
+		assert_int_equal(desk_queued(d), 1);
+		assert_non_null(desk_result(d, v[loser], 7, 1000));
+		end(d);
+	}
+}
+
+struct lost {
+	struct desk *d;
+	unsigned holder[8];
+	size_t	 n;
+};
+
+static void
+note_silent(void *arg, unsigned holder)
+{
+	struct lost *l = arg;
+
+	l->holder[l->n++] = holder;
+	desk_lost(l->d, holder);
+}
+
+static void
+test_silent(void **state UNUSED)
+{
+	struct desk *d = desk_new(&LIMITS);
+	struct lost l = { .d = d };
+	int64_t first;
+
+	add(d, 1, 4, 1);
+	assert_int_equal(take(d, 1, 2, 1000), 2);
+	first = lease;
+	assert_int_equal(take(d, 2, 2, 1000), 2);
+	assert_non_null(desk_result(d, first, 1, 2000));
+	desk_heard(d, 5, 0);	/* has no lease */
+	desk_silent(d, 30999, note_silent, &l);
+	assert_int_equal(l.n, 0);
+	desk_silent(d, 31000, note_silent, &l);
+	assert_int_equal(l.n, 1);
+	assert_int_equal(l.holder[0], 2);
+	assert_int_equal(desk_queued(d), 2);
+	desk_heard(d, 1, 31999);
+	desk_silent(d, 61998, note_silent, &l);
+	assert_int_equal(l.n, 1);
+	desk_silent(d, 61999, note_silent, &l);
+	assert_int_equal(l.n, 2);
+	assert_int_equal(desk_queued(d), 3);
+	end(d);
+}
+
+static void
+test_take(void **state UNUSED)
+{
+	struct desk *d = desk_new(&LIMITS);
+	bool seen[N] = { false };
+	struct task *t;
+
+	desk_no_more(d, true);
+	add(d, 0, 300, 1);
+	assert_int_equal(take(d, 1, 200, 1000), 64);
+	assert_int_equal(take(d, 2, 200, 1000), 64);
+	desk_lost(d, 1);
+	for (size_t n = 0; n < 300; n++) {
+		t = desk_take(d);
+		assert_non_null(t);
+		assert_false(seen[t->id]);
+		seen[t->id] = true;
+	}
+	assert_null(desk_take(d));
+	assert_int_equal(desk_queued(d), 0);
+	check_holding(d, 2, 0, 0);
+	end(d);
+}
+
+/* Against an array, with ids that lie together and far apart. */
+static void
+test_idmap(void **state UNUSED)
+{
+	struct idmap m = { 0 };
+	static void *v[N];
+	size_t count = 0;
+	struct rng rng;
+
+	rng_seed(&rng, 1);
+	for (size_t step = 0; step < 200000; step++) {
+		size_t i = rng_next(&rng) % N;
+		int64_t id = (int64_t)(i % 2 == 0 ? i : i << 40);
+
+		assert_ptr_equal(idmap_get(&m, id), v[i]);
+		if (v[i] == NULL && rng_next(&rng) % 8 < (step / 20000) % 8) {
+			v[i] = &v[i];
+			idmap_put(&m, id, v[i]);
+			count++;
+		} else if (v[i] != NULL) {
+			idmap_remove(&m, id);
+			v[i] = NULL;
+			count--;
+		}
+		assert_int_equal(m.count, count);
+	}
+	for (void **p; count > 0; count--) {
+		size_t i;
+
+		p = idmap_any(&m);
+		assert_non_null(p);
+		i = (size_t)(p - v);
+		assert_ptr_equal(v[i], p);
+		v[i] = NULL;
+		idmap_remove(&m, (int64_t)(i % 2 == 0 ? i : i << 40));
+	}
+	assert_null(idmap_any(&m));
+	idmap_release(&m);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest list[] = {
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_size),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_share),
+		cmocka_unit_test(test_fence),
+		cmocka_unit_test(test_tail),
+		cmocka_unit_test(test_tail_lost),
+		cmocka_unit_test(test_silent),
+		cmocka_unit_test(test_take),
+		cmocka_unit_test(test_idmap),
+	};
+
+	return cmocka_run_group_tests(list, NULL, NULL);
+}
