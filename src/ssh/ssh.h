@@ -7,8 +7,10 @@
  * what to do about it in the message.
  *
  * Errors: UNREACHABLE (no answer, refused, no such host), DENIED (host key;
- * login refused, with the methods that the server offers), RETRY (a limit is
- * over), STOPPED.
+ * login refused, with the methods that the server offers and what was tried),
+ * CONFIG (identity_file), RETRY (the server closed the connection before the
+ * login, as it does when too many come at once; a limit is over), PEER (no
+ * common algorithm), STOPPED. None of them names the host.
  */
 #ifndef SSH_SSH_H
 #define SSH_SSH_H
@@ -26,20 +28,28 @@ struct ssh_config {
 	const char *identity_file;	/* NULL: agent, then the usual files */
 	const char *known_hosts;	/* NULL: ~/.ssh/known_hosts, then
 					   /etc/ssh/ssh_known_hosts */
-	unsigned timeout_ms;		/* of connect and login together; 0: 30 s */
+	unsigned timeout_ms;		/* of connect and login together, and of
+					   each later call; 0: 30 s */
 	const _Atomic bool *stop;	/* or NULL; true ends waiting soon */
 };
 
 /* Connect, check the host key, log in. */
 int	 ssh_open(struct ssh **, const struct ssh_config *, struct err *)
 	    MUST_USE;
+/* Does not wait for the program. */
 void	 ssh_close(struct ssh **);
+/* From now on this one ends waiting. */
+void	 ssh_set_stop(struct ssh *, const _Atomic bool *);
 /* Our own address on this connection, as the other host sees it (without NAT
  * between); "" if unknown. */
 const char *ssh_local_address(const struct ssh *);
 
-/* Start a program: argv is quoted for the remote shell word by word (NULL at
- * its end); nothing in it is expanded there. One at a time. */
+/* argv as one line for the shell of the other host: word by word, NULL at its
+ * end, so that nothing in it is expanded by sh, csh or fish. */
+void	 ssh_quote(struct buf *, const char *const *argv);
+
+/* Start a program; argv as for ssh_quote. One at a time; after it has ended
+ * another may be started. */
 int	 ssh_exec(struct ssh *, const char *const *argv, struct err *)
 	    MUST_USE;
 /* To its standard input; secrets go here. */
@@ -47,8 +57,9 @@ int	 ssh_send(struct ssh *, struct str, struct err *) MUST_USE;
 int	 ssh_send_eof(struct ssh *, struct err *) MUST_USE;
 /* Read what comes, up to timeout_ms: appends standard output to out and
  * standard error to errs (either may be NULL: dropped), each kept to at most
- * max bytes (the last ones). 1: the program goes on; 0: it has ended, with
- * its exit status in *ret_status (128 + signal; -1 unknown); -1: error. */
+ * max bytes (the last ones); returns as soon as something came. 1: the
+ * program goes on; 0: it has ended, with its exit status in *ret_status
+ * (128 + signal; -1 unknown); -1: error. */
 int	 ssh_wait(struct ssh *, unsigned timeout_ms, struct buf *out,
 	    struct buf *errs, size_t max, int *ret_status, struct err *)
 	    MUST_USE;
