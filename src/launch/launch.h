@@ -3,9 +3,11 @@
  * watches over them until they end. Threads of its own; joined by mail.
  *
  * Starts are staggered, so that one sshd is not asked for too many logins at
- * once (MaxStartups), nor the master's processor. Each client gets its
- * invitation on standard input, which stays open: its end is the end of the
- * client, also when the master is killed.
+ * once (MaxStartups), nor the master's processor; a host that closes the
+ * connection before the login is asked again for a while. Each client gets
+ * its invitation on standard input, which stays open: its end is the end of
+ * the client, also when the master is killed. What clients write on standard
+ * error goes to the log.
  */
 #ifndef LAUNCH_LAUNCH_H
 #define LAUNCH_LAUNCH_H
@@ -19,10 +21,15 @@ struct launch;
 enum { MAIL_LAUNCH = 400 };	/* struct launch_mail */
 
 enum launch_event {
-	LAUNCH_STARTED = 0,	/* the program runs and has its invitation */
+	LAUNCH_STARTED = 0,	/* the program was started and has its
+				   invitation; whether it is there, too, is
+				   known when it joins, or ENDED comes */
 	LAUNCH_FAILED,		/* err says why; it will not be tried again */
 	LAUNCH_ENDED		/* exit status, and the last of stderr in err */
 };
+/* Each client ends with one FAILED, or with STARTED and then one ENDED; err
+ * names no host. Of ENDED: NONE with status 0, CONFIG when the program is not
+ * there, PEER with another status, RETRY when the connection was lost. */
 struct launch_mail {
 	struct mail mail;
 	enum launch_event event;
@@ -32,7 +39,7 @@ struct launch_mail {
 };
 
 struct launch_config {
-	const char *const *hosts;	/* "HOST" or "HOST:PORT" */
+	const char *const *hosts;	/* "HOST", "HOST:PORT", "[ADDRESS]:PORT" */
 	size_t	 host_count;
 	struct ssh_config ssh;		/* host and port are filled in */
 	const char *path;		/* of datamover there; runs
@@ -42,16 +49,17 @@ struct launch_config {
 	void	(*invite)(void *arg, unsigned client, const char *local_address,
 		    struct buf *);
 	void	*arg;
-	struct mailbox *up;
+	struct mailbox *up;		/* without a limit */
 };
 
 /* What the config points to must live until launch_free. */
 int	 launch_start(struct launch **, const struct launch_config *,
 	    struct err *) MUST_USE;
-/* Close the standard input of all: they end. */
+/* Start no more, and close the standard input of all: they end. */
 void	 launch_stop(struct launch *);
-/* Waits until all have ended, at most limit_ms; then closes the connections
- * (which ends them too, by the end of standard input). */
+/* Includes launch_stop. Waits until all have ended, at most limit_ms; then
+ * closes the connections (which ends them too, by the end of standard input).
+ * No mail comes after it. */
 void	 launch_free(struct launch **, uint64_t limit_ms);
 
 /*
@@ -79,6 +87,11 @@ void	 invite_write(struct buf *, const struct invite *);
 /* text: all of it, with the empty line. CONFIG: what is wrong. */
 int	 invite_read(struct invite *, struct str text, struct err *) MUST_USE;
 void	 invite_release(struct invite *);	/* wipes */
+/* "HOST", "HOST:PORT", "[ADDRESS]:PORT" or an IPv6 address; port 0 if none
+ * is given. */
+int	 launch_split_host(const char *text, char *host, size_t len,
+	    unsigned *ret_port, struct err *) MUST_USE;
+
 /* A key file: the key in base64, one line; must be readable for its owner
  * only. read: CONFIG, DENIED. make: creates it with a new key, mode 0600, if
  * it is not there; then reads it. */

@@ -1,0 +1,532 @@
+/*
+ * One thread for each client: logs in when it is its turn, starts the program,
+ * hands over the invitation, and stays with it until it ends.
+ */
+#include <pthread.h>
+#include <signal.h>
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "crypto/crypto.h"
+#include "launch/launch.h"
+
+#define LOGINS_MAX	16	/* at once; and one to a host */
+#define GAP_MS		10	/* between the starts of two */
+#define AGAIN_MS	30000	/* so long a host is asked again */
+#define BACKOFF_BASE_MS	200
+#define BACKOFF_CAP_MS	3000
+#define WATCH_MS	200	/* how soon a stop is seen */
+#define LINE_MAX_BYTES	1024
+#define INVITE_MAX	65536
+#define STACK_BYTES	(1U << 20)
+/* After the connections are closed: for a name server or an agent. */
+#define LAST_MS		1000
+
+struct member {
+	struct launch *l;
+	unsigned client;
+	char	*name;		/* as configured */
+	char	 host[256];
+	struct ssh_config ssh;
+	char	 last[160];	/* line of standard error */
+	bool	 logging_in;	/* locked */
+};
+
+struct launch {
+	struct launch_config c;
+	struct member *members;
+	size_t	 count;
+	_Atomic bool stop;	/* start nothing more */
+	_Atomic bool cut;	/* wait for nothing more */
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct {
+		unsigned logins;
+		uint64_t last_ms;
+		size_t	 threads;
+		bool	 gone;	/* nobody reads the mail any more */
+	} locked;
+};
+
+int
+launch_split_host(const char *text, char *host, size_t len,
+    unsigned *ret_port, struct err *err)
+{
+	const char *colon = strrchr(text, ':');
+	const char *end = text + strlen(text);
+	const char *start = text;
+	unsigned long port = 0;
+	char *rest;
+
+	if (*text == '[') {
+		start++;
+		end = strchr(text, ']');
+		if (end == NULL || (end[1] != '\0' && end[1] != ':'))
+			return err_set(err, ERR_CONFIG, 0,
+			    "'%s' is not HOST or HOST:PORT", text);
+		colon = end[1] == ':' ? end + 1 : NULL;
+	} else if (colon != NULL && strchr(text, ':') != colon) {
+		colon = NULL;		/* an IPv6 address */
+	} else if (colon != NULL) {
+		end = colon;
+	}
+	if (colon != NULL) {
+		port = strtoul(colon + 1, &rest, 10);
+		if (colon[1] < '1' || colon[1] > '9' || *rest != '\0' ||
+		    port > 65535)
+			return err_set(err, ERR_CONFIG, 0,
+			    "'%s' has no port from 1 to 65535", text);
+	}
+	if (end == start || (size_t)(end - start) >= len)
+		return err_set(err, ERR_CONFIG, 0,
+		    "'%s' is not HOST or HOST:PORT", text);
+	memcpy(host, start, (size_t)(end - start));
+	host[end - start] = '\0';
+	*ret_port = (unsigned)port;
+	return 0;
+}
+
+static void
+tell(struct member *m, enum launch_event event, int status,
+    const struct err *err)
+{
+	struct launch *l = m->l;
+	struct launch_mail *mail = xcalloc(1, sizeof(*mail));
+
+	mail->mail.type = MAIL_LAUNCH;
+	mail->event = event;
+	mail->client = m->client;
+	mail->status = status;
+	mail->err = *err;
+	/* The mailbox may be freed when launch_free has returned. */
+	pthread_mutex_lock(&l->lock);
+	if (l->locked.gone || !mailbox_put(l->c.up, &mail->mail))
+		free(mail);
+	pthread_mutex_unlock(&l->lock);
+}
+
+/* --- taking turns --- */
+
+static bool
+host_is_busy_locked(const struct member *m)
+{
+	const struct launch *l = m->l;
+
+	for (size_t i = 0; i < l->count; i++)
+		if (l->members[i].logging_in &&
+		    strcmp(l->members[i].name, m->name) == 0)
+			return true;
+	return false;
+}
+
+static void
+wait_locked(struct launch *l, uint64_t ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += (time_t)(ms / 1000);
+	until.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	(void)pthread_cond_timedwait(&l->changed, &l->lock, &until);
+}
+
+/* False: no turn comes any more. */
+static bool
+turn_take(struct member *m)
+{
+	struct launch *l = m->l;
+
+	pthread_mutex_lock(&l->lock);
+	while (!l->stop) {
+		uint64_t now = clock_mono_ms();
+		uint64_t next = l->locked.last_ms + GAP_MS;
+
+		if (l->locked.logins < LOGINS_MAX && !host_is_busy_locked(m)) {
+			if (now >= next)
+				break;
+			wait_locked(l, next - now);
+		} else {
+			wait_locked(l, 1000);
+		}
+	}
+	if (!l->stop) {
+		l->locked.last_ms = clock_mono_ms();
+		l->locked.logins++;
+		m->logging_in = true;
+	}
+	pthread_mutex_unlock(&l->lock);
+	return m->logging_in;
+}
+
+static void
+turn_give(struct member *m)
+{
+	struct launch *l = m->l;
+
+	pthread_mutex_lock(&l->lock);
+	if (m->logging_in) {
+		m->logging_in = false;
+		l->locked.logins--;
+		pthread_cond_broadcast(&l->changed);
+	}
+	pthread_mutex_unlock(&l->lock);
+}
+
+static void
+pause_ms(struct launch *l, uint64_t ms)
+{
+	uint64_t end = clock_mono_ms() + ms;
+
+	pthread_mutex_lock(&l->lock);
+	while (!l->stop && clock_mono_ms() < end)
+		wait_locked(l, end - clock_mono_ms() + 1);
+	pthread_mutex_unlock(&l->lock);
+}
+
+/* --- one client --- */
+
+/* Logged in; RETRY is tried again until AGAIN_MS have gone. */
+static struct ssh *
+log_in(struct member *m, struct err *err)
+{
+	struct launch *l = m->l;
+	uint64_t start = 0, random;
+	struct ssh *s = NULL;
+	struct rng rng;
+
+	random_bytes(&random, sizeof(random));
+	rng_seed(&rng, random);
+	for (unsigned attempt = 1;; attempt++) {
+		if (!turn_take(m)) {
+			err_set(err, ERR_STOPPED, 0, "stopped");
+			return NULL;
+		}
+		if (start == 0)
+			start = clock_mono_ms();
+		if (ssh_open(&s, &m->ssh, err) == 0)
+			return s;	/* its turn lasts a little longer */
+		turn_give(m);
+		if (err->kind != ERR_RETRY ||
+		    clock_mono_ms() - start >= AGAIN_MS)
+			return NULL;
+		log_event(LOG_DEBUG, "launch_again", "host=%s reason=%s",
+		    m->name, err->msg);
+		pause_ms(l, backoff_ms(attempt, BACKOFF_BASE_MS,
+		    BACKOFF_CAP_MS, rng_next(&rng)));
+	}
+}
+
+static int
+hand_over(struct member *m, struct ssh *s, struct err *err)
+{
+	static const char nothing[INVITE_MAX];
+	struct launch *l = m->l;
+	struct buf text;
+	int rc;
+
+	/* It must not grow while it has secrets: that would leave copies. */
+	buf_init(&text, INVITE_MAX);
+	(void)buf_add(&text, nothing, sizeof(nothing));
+	buf_clear(&text);
+	l->c.invite(l->c.arg, m->client, ssh_local_address(s), &text);
+	if (buf_overflowed(&text))
+		rc = err_set(err, ERR_BUG, 0, "the invitation is too long");
+	else
+		rc = ssh_send(s, buf_str(&text), err);
+	explicit_bzero(text.data, text.cap);
+	buf_release(&text);
+	return rc;
+}
+
+/* A log line of a client begins with its level, as one of ours does. */
+static enum log_level
+level_of(const char *line)
+{
+	static const char *const words[] = { "error ", "warn ", "info ",
+	    "debug " };
+
+	for (unsigned i = 0; i < ARRAY_LEN(words); i++)
+		if (strncmp(line, words[i], strlen(words[i])) == 0)
+			return (enum log_level)i;
+	return LOG_INFO;
+}
+
+static void
+log_line(struct member *m, char *line)
+{
+	line[strcspn(line, "\r")] = '\0';
+	if (*line == '\0')
+		return;
+	str_escape(str_of(line), m->last, sizeof(m->last));
+	log_event(level_of(line), "client", "number=%u host=%s says=%s",
+	    m->client, m->name, line);
+}
+
+/* Log the whole lines, and with all the rest, too. */
+static void
+log_lines(struct member *m, struct buf *b, bool all)
+{
+	char *start = b->data, *end;
+
+	if (b->len == 0)
+		return;
+	for (;;) {
+		end = memchr(start, '\n', b->len -
+		    (size_t)(start - b->data));
+		if (end == NULL)
+			break;
+		*end = '\0';
+		log_line(m, start);
+		start = end + 1;
+	}
+	b->len -= (size_t)(start - b->data);
+	memmove(b->data, start, b->len + 1);
+	if (b->len > 0 && (all || b->len >= LINE_MAX_BYTES)) {
+		log_line(m, b->data);
+		buf_clear(b);
+	}
+}
+
+/* Until it ends; its exit status. */
+static int
+watch(struct member *m, struct ssh *s, bool end_it, int *ret_status,
+    struct err *err)
+{
+	struct buf text;
+	bool closed = false;
+	int rc;
+
+	buf_init(&text, 64 * KIB);
+	for (;;) {
+		if ((end_it || m->l->stop) && !closed) {
+			closed = true;
+			rc = ssh_send_eof(s, err);
+			if (rc == -1)
+				break;
+		}
+		/* What it writes on standard output is no protocol: a
+		 * greeting of the shell, perhaps. */
+		rc = ssh_wait(s, WATCH_MS, &text, &text, 32 * KIB, ret_status,
+		    err);
+		log_lines(m, &text, rc != 1);
+		if (rc != 1)
+			break;
+	}
+	buf_release(&text);
+	return rc;
+}
+
+static void
+explain(const struct member *m, int status, struct err *err)
+{
+	const char *path = m->l->c.path;
+	const char *colon = m->last[0] == '\0' ? "" : ": ";
+
+	if (status == 127)
+		err_set(err, ERR_CONFIG, 0, "%s is not there (path in "
+		    "[client])%s%s", path, colon, m->last);
+	else if (status == 126)
+		err_set(err, ERR_CONFIG, 0, "%s cannot be run (path in "
+		    "[client])%s%s", path, colon, m->last);
+	else if (status > 128)
+		err_set(err, ERR_PEER, 0, "ended by signal %d%s%s",
+		    status - 128, colon, m->last);
+	else if (status == -1)
+		err_set(err, ERR_PEER, 0, "ended, nobody knows how%s%s", colon,
+		    m->last);
+	else if (status != 0)
+		err_set(err, ERR_PEER, 0, "ended with exit status %d%s%s",
+		    status, colon, m->last);
+	else
+		err_clear(err);
+}
+
+static void
+run(struct member *m)
+{
+	struct launch *l = m->l;
+	const char *argv[] = { l->c.path, "client", NULL };
+	struct err err = ERR_INIT, sent = ERR_INIT;
+	struct ssh *s = log_in(m, &err);
+	int status = -1, rc = -1;
+
+	if (s != NULL && ssh_exec(s, argv, &err) == -1)
+		ssh_close(&s);
+	if (s != NULL)
+		rc = hand_over(m, s, &sent);
+	turn_give(m);
+	if (s == NULL) {
+		tell(m, LAUNCH_FAILED, -1, &err);
+		return;
+	}
+	ssh_set_stop(s, &l->cut);
+	if (rc == 0)
+		tell(m, LAUNCH_STARTED, 0, &err);
+	/* If it didn't take it, it has ended: how says more. */
+	rc = watch(m, s, rc == -1, &status, &err);
+	if (rc == 0)
+		explain(m, status, &err);
+	if (sent.kind == ERR_NONE)
+		tell(m, LAUNCH_ENDED, status, &err);
+	else
+		tell(m, LAUNCH_FAILED, status, err.kind == ERR_NONE ? &sent :
+		    &err);
+	ssh_close(&s);
+}
+
+/* The last that goes away after launch_free gave up frees nothing: it may
+ * have been held up in a library for any time. */
+static void *
+member_main(void *arg)
+{
+	struct member *m = arg;
+	struct launch *l = m->l;
+
+	run(m);
+	pthread_mutex_lock(&l->lock);
+	l->locked.threads--;
+	pthread_cond_broadcast(&l->changed);
+	pthread_mutex_unlock(&l->lock);
+	return NULL;
+}
+
+static int
+start_thread(struct member *m, struct err *err)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	sigset_t all, old;
+	int no;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	m->l->locked.threads++;
+	no = pthread_create(&thread, &attr, member_main, m);
+	if (no != 0)
+		m->l->locked.threads--;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	if (no != 0)
+		return err_errno(err, ERR_RESOURCE, no, "launch: thread");
+	return 0;
+}
+
+static int
+start_all(struct launch *l, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < l->count; i++) {
+		struct member *m = &l->members[i];
+
+		m->l = l;
+		m->client = (unsigned)i + 1;
+		m->name = xstrdup(l->c.hosts[i]);
+		m->ssh = l->c.ssh;
+		m->ssh.stop = &l->stop;
+		m->ssh.host = m->host;
+		if (launch_split_host(m->name, m->host, sizeof(m->host),
+		    &m->ssh.port, err) == -1)
+			return err_wrap(err, "client host");
+	}
+	/* They all see the count only when there are as many. */
+	pthread_mutex_lock(&l->lock);
+	for (size_t i = 0; i < l->count && rc == 0; i++)
+		rc = start_thread(&l->members[i], err);
+	pthread_mutex_unlock(&l->lock);
+	return rc;
+}
+
+int
+launch_start(struct launch **ret, const struct launch_config *c,
+    struct err *err)
+{
+	struct launch *l = xcalloc(1, sizeof(*l));
+	pthread_condattr_t attr;
+
+	l->c = *c;
+	l->count = c->host_count;
+	l->members = xcalloc(l->count == 0 ? 1 : l->count,
+	    sizeof(*l->members));
+	pthread_mutex_init(&l->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&l->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	*ret = l;
+	if (start_all(l, err) == 0)
+		return 0;
+	launch_free(ret, 0);
+	return -1;
+}
+
+void
+launch_stop(struct launch *l)
+{
+	pthread_mutex_lock(&l->lock);
+	l->stop = true;
+	pthread_cond_broadcast(&l->changed);
+	pthread_mutex_unlock(&l->lock);
+}
+
+/* How many threads are left after at most so long. */
+static size_t
+await_threads(struct launch *l, uint64_t limit_ms)
+{
+	uint64_t end = clock_mono_ms() + limit_ms;
+	size_t left;
+
+	pthread_mutex_lock(&l->lock);
+	for (;;) {
+		uint64_t now = clock_mono_ms();
+
+		left = l->locked.threads;
+		if (left == 0 || now >= end)
+			break;
+		wait_locked(l, end - now);
+	}
+	pthread_mutex_unlock(&l->lock);
+	return left;
+}
+
+void
+launch_free(struct launch **lp, uint64_t limit_ms)
+{
+	struct launch *l = *lp;
+	size_t left;
+
+	if (l == NULL)
+		return;
+	*lp = NULL;
+	launch_stop(l);
+	left = await_threads(l, limit_ms);
+	if (left > 0) {
+		l->cut = true;
+		left = await_threads(l, LAST_MS);
+	}
+	if (left > 0) {
+		pthread_mutex_lock(&l->lock);
+		left = l->locked.threads;
+		l->locked.gone = true;
+		pthread_mutex_unlock(&l->lock);
+	}
+	if (left > 0) {
+		/* They use it until they come back. */
+		log_event(LOG_WARN, "launch_stuck", "threads=%zu", left);
+		return;
+	}
+	for (size_t i = 0; i < l->count; i++)
+		free(l->members[i].name);
+	free(l->members);
+	pthread_cond_destroy(&l->changed);
+	pthread_mutex_destroy(&l->lock);
+	free(l);
+}
