@@ -183,13 +183,20 @@ const char *wire_type_name(enum wire_type);	/* "HELLO" */
 /* --- a connection --- */
 
 struct wire_peer;
-/* Begins to connect; errors may come later from wire_service. */
+/* Begins to connect; errors may come later from wire_service. Looking up a
+ * name may wait (as long as the system's resolver does); an address doesn't.
+ * All addresses of a name are tried: ask for the descriptor before each poll.
+ * The other side is known by its key, so large frames are taken from it at
+ * once. The first message must be a HELLO, and nothing may be sent after it
+ * before its answer. */
 int	 wire_dial(struct wire_peer **, const char *host, unsigned port,
 	    const uint8_t key[WIRE_KEY_LEN], struct err *) MUST_USE;
+/* What is queued is sent if that can be done at once. */
 void	 wire_close(struct wire_peer **);
 int	 wire_fd(const struct wire_peer *);
 short	 wire_events(const struct wire_peer *);	/* for poll(2) */
-/* Queue a message. The message stays the caller's. */
+/* Queue a message. The message stays the caller's. One that is larger than
+ * WIRE_FRAME_MAX ends the connection with ERR_BUG. */
 void	 wire_send(struct wire_peer *, const struct wire_msg *);
 size_t	 wire_queued(const struct wire_peer *);	/* bytes not yet sent */
 /* After a HELLO: frames may be large from now on. */
@@ -197,7 +204,8 @@ void	 wire_accept(struct wire_peer *);
 /* "address:port" of the other side, for messages to people. */
 const char *wire_name(const struct wire_peer *);
 /* Do what can be done without waiting; fn is called for each message, which
- * it may take from (the rest is released). -1: the connection is at its end:
+ * it may take from with STEAL (the rest is released), and which may queue
+ * messages. -1: the connection is at its end:
  * UNREACHABLE (closed, reset, refused), DENIED (wrong key), PEER (not our
  * protocol), STOPPED (fn returned false). fn must not close the peer. */
 typedef bool wire_msg_fn(void *arg, struct wire_msg *);
@@ -215,8 +223,10 @@ unsigned wire_port(const struct wire_listener *);
 /* Descriptors to poll: the listener's and those of strangers. */
 size_t	 wire_listen_fds(const struct wire_listener *, struct pollfd *,
 	    size_t max);
-/* Accept, go on with handshakes, close what is late. fn gets each peer that
- * has sent its HELLO, and owns it; the HELLO is released afterwards. */
+/* Accept, go on with handshakes, close what is late: after each poll, and at
+ * least once a second. fn gets each peer that has sent its HELLO, and owns it;
+ * the HELLO is released afterwards. Of a protocol other than ours nothing but
+ * the number may be right: answer with REFUSED, and close. */
 typedef void wire_hello_fn(void *arg, struct wire_peer *,
 	    struct wire_hello *);
 void	 wire_listen_service(struct wire_listener *, uint64_t now_ms,
