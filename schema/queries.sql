@@ -559,6 +559,9 @@ INSERT INTO verification (run, object, target, method, outcome, reason,
 	time_ns, path)
 VALUES (:run, :object, :target, :method, :outcome, :reason, :time, :path);
 
+-- name: held_find
+SELECT 1 FROM result WHERE object = :object AND target = :target AND held = 1;
+
 -- name: verified_put
 INSERT INTO verified (object, target, run, method, outcome, time_ns)
 VALUES (:object, :target, :run, :method, :outcome, :time)

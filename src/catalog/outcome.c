@@ -118,9 +118,28 @@ look_up(void *arg, struct str path)
 	r->path = xstrndup(path.p, path.len);
 }
 
+/* The caller has read it from here: is it so still? */
+static bool
+is_held(struct row *r)
+{
+	const struct outcome_row *in = r->in;
+	struct own *o = r->own;
+
+	if (in->object == 0 || in->is_key || in->path == NULL ||
+	    !DB_ROW(&o->db, HELD_FIND, INT(in->object), INT(o->target)))
+		return false;
+	db_done(&o->db, STMT_HELD_FIND);
+	r->held = true;
+	r->object = in->object;
+	r->path = xstrdup(in->path);
+	return true;
+}
+
 static void
 identify(struct row *r)
 {
+	if (is_held(r))
+		return;
 	each_path(r->own, r->in, look_up, r);
 	if (r->path == NULL && r->in->path != NULL)
 		r->path = xstrdup(r->in->path);

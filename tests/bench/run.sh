@@ -8,6 +8,9 @@
 #           run of that tree is shown as the case "first")
 #   getsmall, getlarge
 #           the objects of these trees back as files
+#   testhead, testfull
+#           prove many small objects: TEST --mode head or full, against rclone
+#           check --download; from a store that answers after 10 ms
 #
 # datamover reads over NFS from nfs-ganesha; "datamover-local" is the same
 # program on the local directory, as rclone and s5cmd run, where they are
@@ -18,6 +21,7 @@
 #   BENCH_TOOLS   which of the tools
 #   BENCH_REPEAT  runs of each, the best one counts (1)
 #   BENCH_SMALL BENCH_SMALL_SIZE BENCH_LARGE BENCH_LARGE_MIB BENCH_CRAWL
+#   BENCH_TEST BENCH_LATENCY (10, in ms)
 #                 how many and how large
 #   SINK_PORT NFS_PORT MNT_PORT  (chosen when not given)
 set -u
@@ -27,12 +31,14 @@ if [ $# -gt 0 ] && [ -x "$1/tools/bench/sink" ]; then
 	B=$1
 	shift
 fi
-[ $# -gt 0 ] || set -- small large rerun crawl getsmall getlarge
+[ $# -gt 0 ] || set -- small large rerun crawl getsmall getlarge testhead \
+    testfull
 
 : "${BENCH_DIR:=/tmp/dm-bench}" "${BENCH_REPEAT:=1}"
 : "${BENCH_TOOLS:=datamover datamover-local rclone s5cmd}"
 : "${BENCH_SMALL:=20000}" "${BENCH_SMALL_SIZE:=4096}"
 : "${BENCH_LARGE:=8}" "${BENCH_LARGE_MIB:=256}" "${BENCH_CRAWL:=1000000}"
+: "${BENCH_TEST:=100000}" "${BENCH_LATENCY:=10}"
 : "${SINK_PORT:=0}"
 export STACK=$BENCH_DIR/stack
 trees=$BENCH_DIR/trees work=$BENCH_DIR/work results=$BENCH_DIR/results.tsv
@@ -142,6 +148,13 @@ command_of()
 	datamover*,get)
 		cmd=("$B/datamover" GET --standalone --dest_path "$work/back"
 		    --config "$work/$tool-$tree.conf") ;;
+	datamover*,test*)
+		cmd=("$B/datamover" TEST --data_integrity --skip_upload
+		    --mode "${again#test}" --config
+		    "$work/$tool-$tree.conf") ;;
+	rclone,test*)
+		cmd=(rclone check --download --transfers 32 --checkers 32
+		    --fast-list "$trees/$tree" "sink:$prefix") ;;
 	rclone,get)
 		cmd=(rclone copy --transfers 32 --checkers 32 --fast-list
 		    "sink:$prefix" "$work/back") ;;
@@ -227,6 +240,19 @@ get_case()
 	done
 }
 
+# datamover-local brings the tree to the store; each tool compares.
+test_case()
+{
+	for tool in $tools; do
+		case $tool in datamover-local | rclone) ;; *) continue ;; esac
+		forget "test"
+		sink_start --keep --latency "$BENCH_LATENCY"
+		command_of datamover-local "test" no
+		"${cmd[@]}" >"$work/$tool-first.out" 2>&1
+		measured "$1" "$tool" "test" "$1"
+	done
+}
+
 # The peers' first upload would take longer than all the rest: they find a
 # store that has everything.
 crawl_case()
@@ -269,6 +295,7 @@ for case; do
 	case $case in
 	small | rerun | getsmall) tree small "$BENCH_SMALL" "$BENCH_SMALL_SIZE" 20 ;;
 	large | getlarge) tree large "$BENCH_LARGE" $((BENCH_LARGE_MIB << 20)) 1 ;;
+	test*) tree "test" "$BENCH_TEST" 4096 100 ;;
 	crawl) tree crawl "$BENCH_CRAWL" 0 1000 ;;
 	*) echo "bench: no case $case" >&2; exit 2 ;;
 	esac
@@ -289,6 +316,7 @@ for _ in $(seq "$BENCH_REPEAT"); do
 		small | large) put_case "$case" ;;
 		rerun) rerun_case ;;
 		get*) get_case "$case" ;;
+		test*) test_case "$case" ;;
 		crawl) crawl_case ;;
 		esac
 	done

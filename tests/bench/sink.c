@@ -4,13 +4,15 @@
  * keeps names, sizes, ETags and metadata in memory (the data as well with
  * --keep; without it GET gives zeros). Every bucket exists.
  *
- *	sink [--port N] [--keep] [--no-md5] [--seed FILE]
+ *	sink [--port N] [--keep] [--no-md5] [--seed FILE] [--latency MS]
+ *	    [--rate BYTES]
  *
  * prints the address it listens on, and its counts when it is ended by
  * SIGTERM; GET /_stats gives them at any time. With --no-md5 a Content-MD5
  * becomes the ETag unread, so that the sink costs less than it measures. A
  * seed file names objects that are there from the start, one a line: size,
- * seconds since 1970, bucket/key.
+ * seconds since 1970, bucket/key. Each request waits for the latency before
+ * it is looked at, and a connection moves no more than the rate a second.
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -239,6 +241,8 @@ serve_one(struct conn *c, struct request *r)
 
 	if (request_read(c, r) == -1 || r->path[0] != '/')
 		return -1;
+	if (strcmp(r->path, "/_stats") != 0)
+		usleep((useconds_t)sink.latency_ms * 1000);
 	name = r->path + 1;
 	slash = strchr(name, '/');
 	if (strcmp(r->path, "/_stats") == 0)
@@ -257,7 +261,7 @@ serve_one(struct conn *c, struct request *r)
 static void *
 serve(void *arg)
 {
-	struct conn c = { .fd = (int)(intptr_t)arg };
+	struct conn c = { .fd = (int)(intptr_t)arg, .rate = sink.rate };
 	bool go_on = true;
 
 	c.in = xmalloc(CONN_BUF);
@@ -376,9 +380,14 @@ main(int argc, char **argv)
 			port = strtoul(argv[++i], NULL, 10);
 		} else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
 			seed_file = argv[++i];
+		} else if (strcmp(argv[i], "--latency") == 0 && i + 1 < argc) {
+			sink.latency_ms = strtoul(argv[++i], NULL, 10);
+		} else if (strcmp(argv[i], "--rate") == 0 && i + 1 < argc) {
+			sink.rate = strtoull(argv[++i], NULL, 10);
 		} else {
 			fprintf(stderr, "usage: sink [--port N] [--keep] "
-			    "[--no-md5] [--seed FILE]\n");
+			    "[--no-md5] [--seed FILE] [--latency MS] "
+			    "[--rate BYTES]\n");
 			return 2;
 		}
 	}

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "crypto/crypto.h"
 
+#define PACED_PIECE	((size_t)64 * 1024)
 #define CONN_BUF ((size_t)256 * 1024)
 #define LINE_MAX_BYTES ((size_t)16 * 1024)
 #define QUERY_MAX 24
@@ -23,7 +24,23 @@ struct conn {
 	char	*in;		/* CONN_BUF bytes */
 	size_t	 start;
 	size_t	 end;
+	uint64_t rate;	/* bytes a second, either way; 0: no limit */
 };
+
+/* As long as so many bytes take at the connection's rate. */
+static void
+conn_pace(const struct conn *c, size_t n)
+{
+	uint64_t ns;
+	struct timespec t;
+
+	if (c->rate == 0)
+		return;
+	ns = (uint64_t)n * 1000000000 / c->rate;
+	t.tv_sec = (time_t)(ns / 1000000000);
+	t.tv_nsec = (long)(ns % 1000000000);
+	nanosleep(&t, NULL);
+}
 
 struct request {
 	char	 method[16];
@@ -98,7 +115,8 @@ conn_send(const struct conn *c, const void *data, size_t len)
 	const char *p = data;
 
 	while (len > 0) {
-		ssize_t n = send(c->fd, p, len, MSG_NOSIGNAL);
+		ssize_t n = send(c->fd, p, c->rate == 0 ? len :
+		    MIN(len, PACED_PIECE), MSG_NOSIGNAL);
 
 		if (n == -1 && errno == EINTR)
 			continue;
@@ -106,6 +124,7 @@ conn_send(const struct conn *c, const void *data, size_t len)
 			return -1;
 		p += n;
 		len -= (size_t)n;
+		conn_pace(c, (size_t)n);
 	}
 	return 0;
 }
@@ -314,6 +333,7 @@ body_piece(struct conn *c, uint64_t len, body_fn *fn, void *arg)
 			return -1;
 		n = (size_t)MIN((uint64_t)(c->end - c->start), len);
 		fn(arg, c->in + c->start, n);
+		conn_pace(c, n);
 		c->start += n;
 		len -= n;
 	}

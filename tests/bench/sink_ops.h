@@ -35,6 +35,8 @@ static struct {
 	uint64_t connections;
 	bool	 keep;
 	bool	 no_md5;
+	unsigned long latency_ms;
+	uint64_t rate;	/* of a connection */
 } sink = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 struct body {
