@@ -52,6 +52,7 @@ struct conf {
 		unsigned workers;	/* crawl threads */
 		unsigned max_index_size;/* objects in a lease */
 		uint64_t size;		/* bytes in a lease */
+		char	*key_file;	/* of those who join; or NULL */
 	} master;
 	struct {
 		struct strlist hosts;

@@ -82,6 +82,11 @@ const struct conf_row_info conf_table[] = {
 	SIZE("master", "size", AT(master.size), "1GB", "",
 	    "At most so many bytes in one batch of work; one larger file is a "
 	    "batch of its own.", RANGE(MIB, 1024 * 1024 * MIB)),
+	TEXT("master", "key_file", AT(master.key_file), NULL,
+	    "A file with the key of the run; it is made if it is not there. "
+	    "With it, clients may join by themselves (datamover client "
+	    "--join). Empty: a new key for each run, known only to the "
+	    "clients that it launches.", PLAIN),
 	NOTHING("master", "index_data_queue_size"),
 
 	LIST("client", "host", AT(client.hosts), NULL,
