@@ -153,9 +153,12 @@ setup_workers(const struct setup *s)
 }
 
 int
-crew_start(struct crew **ret, const struct conf *c UNUSED,
-    const struct job *job UNUSED, struct setup *s, struct mailbox *up,
-    struct err *err)
+crew_start(struct crew **ret, const struct conf *c, const struct job *job,
+    struct setup *s, struct mailbox *up, struct err *err)
 {
-	return crew_local(ret, s, up, err);
+	bool team = (c->client.hosts.n > 0 || c->master.key_file != NULL) &&
+	    !job->standalone && s->op != OP_LIST;
+
+	return team ? crew_team(ret, c, s, up, err) :
+	    crew_local(ret, s, up, err);
 }

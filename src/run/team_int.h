@@ -1,0 +1,254 @@
+/*
+ * team_int.h: the inside of a team (crew.h): the master's side of its
+ * clients. One thread owns everything but what stands in "locked": it polls
+ * the listeners, the clients' connections and its mailbox, through which the
+ * run's thread and the launch threads speak to it.
+ *
+ *	team.c		the crew's functions and the thread
+ *	team_member.c	clients come, speak and go
+ *	team_work.c	tasks: given, leased, resolved
+ *	team_notes.c	notes on uploads, and their answers
+ *	team_launch.c	clients brought up over SSH; is anybody left?
+ *
+ * The numbers of tasks on the wire are the team's own: a client sees neither
+ * the catalog's objects nor its leases.
+ */
+#ifndef RUN_TEAM_INT_H
+#define RUN_TEAM_INT_H
+
+#include <pthread.h>
+
+#include "conf/conf.h"
+#include "launch/launch.h"
+#include "lease/desk.h"
+#include "run/crew_int.h"
+#include "wire/wire.h"
+
+#define TEAM_MEMBERS_MAX 10000	/* clients that a run has seen */
+#define TEAM_LEAVING_MAX 16	/* refused, and not yet told why */
+
+/* --- work --- */
+
+enum task_kind {
+	TASK_PUT = 0,
+	TASK_FETCH,
+	TASK_ERASE
+};
+
+struct team_task {
+	struct task task;	/* first: the desk's */
+	enum task_kind kind;
+	/* PUT: its lease in the catalog, and what it is there; item.object
+	 * is the task's number */
+	int64_t	 lease;
+	uint32_t epoch;
+	int64_t	 object;
+	struct item item;
+	struct fetch_item *fetch;
+	struct erase_batch *batch;
+};
+
+/* Where the answer to a note goes. */
+struct route {
+	unsigned member;	/* number; 0: unused */
+	uint64_t session;
+	int64_t	 task;
+	uint32_t worker;
+};
+
+/* A result came; that its upload is over is said after it. */
+struct closing {
+	uint64_t session;
+	int64_t	 lease;		/* the team's */
+	int64_t	 task;
+	int64_t	 catalog_lease;
+	int64_t	 object;
+};
+
+/* --- clients --- */
+
+enum member_state {
+	MEMBER_LAUNCHING = 0,	/* invited; its program does not run yet */
+	MEMBER_AWAITED,		/* it runs, and has not called */
+	MEMBER_JOINED,		/* has called, and has its setup */
+	MEMBER_WORKING,		/* has said that it is ready */
+	MEMBER_LOST,
+	MEMBER_FAILED,		/* could not be launched, or gave up */
+	MEMBER_ENDED		/* said good-bye */
+};
+
+struct member {
+	struct team *team;
+	unsigned number;	/* 1 + index in team.members */
+	enum member_state state;
+	bool	 invited;	/* launched by us */
+	bool	 running;	/* launched, and not seen to end */
+	char	 host[64];
+	uint64_t pid;
+	uint64_t session;	/* of the connections; never twice */
+	struct wire_peer *index;
+	struct wire_peer *status;
+	bool	 ready;
+	bool	 leave;		/* err says why; at the end of this turn */
+	struct err err;		/* lost, failed */
+	uint32_t want_items;
+	uint64_t want_bytes;
+	unsigned misses;	/* failures in a row that may be its own */
+	uint64_t probe_ms;	/* no work before, if there are too many */
+	uint64_t since_ms;	/* in this state */
+	uint64_t heard_ms;
+	uint64_t beat_ms;
+	/* for people */
+	uint64_t moved;
+	uint64_t failed;
+	struct wire_heartbeat now;
+	struct wire_heartbeat before;	/* sums of earlier sessions */
+	struct {
+		uint64_t at_ms;
+		uint64_t items;
+		uint64_t bytes;
+	} sample;
+	double	 items_per_s;
+	double	 bytes_per_s;
+};
+
+/* --- the team --- */
+
+/* Mail to its thread. */
+enum {
+	TEAM_LEASE = 420,	/* struct lease */
+	TEAM_FETCH,		/* struct fetch_item */
+	TEAM_ERASE,		/* struct erase_batch */
+	TEAM_NOTED,		/* struct team_order: a worker */
+	TEAM_NO_MORE,
+	TEAM_STOP,		/* a limit_ms */
+	TEAM_LIMITS,		/* a bwlimit, b tpslimit */
+	TEAM_END
+};
+struct team_order {
+	struct mail mail;
+	uint64_t a;
+	uint64_t b;
+};
+
+struct team {
+	struct crew crew;
+	const struct conf *conf;
+	struct setup setup;
+	struct mailbox *up;
+	struct mailbox *in;
+	uint8_t	 key[WIRE_KEY_LEN];
+	bool	 open;		/* others may join: there is a key file */
+	uint64_t silence_ms;
+	pthread_t thread;
+	bool	 has_thread;
+
+	/* the thread's */
+	uint64_t now_ms;
+	struct wire_listener *listen_index;
+	struct wire_listener *listen_status;
+	struct launch *launch;
+	bool	 launch_stopped;
+	struct member **members;
+	size_t	 member_count;
+	size_t	 first_served;	/* so that all get their turn */
+	uint64_t sessions;
+	struct {
+		struct wire_peer *peer;
+		uint64_t until_ms;
+	} leaving[TEAM_LEAVING_MAX];
+	struct pollfd *fds;
+	size_t	 fd_cap;
+	struct desk *desk;
+	int64_t	 last_task;
+	size_t	 erases;	/* erase batches that are open */
+	struct task **taken;	/* one lease */
+	size_t	 taken_cap;
+	struct results *batch;	/* to go up; of one lease of the catalog */
+	struct route *routes;
+	size_t	 route_count;
+	struct closing *closing;
+	size_t	 closing_count;
+	uint64_t bwlimit;	/* of all together */
+	uint64_t tpslimit;
+	size_t	 limited;	/* divided by so many; 0: not yet */
+	bool	 stopping;
+	uint64_t stop_ms;	/* when all must have gone */
+	bool	 ending;	/* crew_free waits */
+	bool	 failed;	/* and said so */
+	uint64_t alone_ms;	/* since when there is nobody; 0: not so */
+	bool	 waiting_said;
+	uint64_t given_in;	/* given, and seen by the thread */
+	uint64_t publish_ms;
+
+	pthread_mutex_t lock;
+	struct {
+		uint64_t given;
+		uint64_t given_in;
+		size_t	 queued;
+		size_t	 enough;
+		bool	 idle;
+		struct crew_stats stats;
+		struct crew_client *clients;
+		size_t	 client_count;
+	} locked;
+};
+
+/* --- team_member.c --- */
+
+const char *team_state_name(enum member_state);
+struct member *team_member_new(struct team *, const char *host);
+/* NULL: there is none of this number. */
+struct member *team_member(struct team *, uint64_t number);
+void	 team_hello(void *team, struct wire_peer *, struct wire_hello *);
+/* Its connections are at their end: what it had goes to others. err NULL: it
+ * has ended as it should. */
+void	 team_lost(struct team *, struct member *, const struct err *);
+/* Descriptors to poll, and what to do when they speak. */
+size_t	 team_members_fds(struct team *, struct pollfd *);
+void	 team_members_service(struct team *, const struct pollfd *);
+/* Heartbeats out, silent ones lost. */
+void	 team_members_turn(struct team *);
+size_t	 team_members_up(const struct team *);
+/* Divide the limits by those who are there, if that has changed. */
+void	 team_divide_limits(struct team *, bool again);
+void	 team_say_stop(struct team *, uint64_t limit_ms);
+void	 team_members_free(struct team *);
+/* Sums and lines for crew_stats and crew_clients. */
+void	 team_publish(struct team *);
+
+/* --- team_work.c --- */
+
+void	 team_take_lease(struct team *, struct lease *);
+void	 team_take_fetch(struct team *, struct fetch_item *);
+void	 team_take_erase(struct team *, struct erase_batch *);
+/* Leases for all who want some. */
+void	 team_serve(struct team *);
+void	 team_results(struct member *, struct wire_results *);
+void	 team_fetched(struct member *, struct wire_fetched *);
+/* -1: it doesn't fit what was asked. */
+int	 team_erased(struct member *, struct wire_erased *, struct err *)
+	    MUST_USE;
+/* Results that wait for more of their lease go up. */
+void	 team_flush(struct team *);
+size_t	 team_enough(struct team *);
+void	 team_work_free(struct team *);
+
+/* --- team_notes.c --- */
+
+void	 team_note(struct member *, struct wire_note *);
+void	 team_noted(struct team *, uint64_t worker);
+/* The task is resolved by this member; a last note may follow. */
+void	 team_note_ends(struct member *, const struct team_task *,
+	    int64_t lease);
+/* Nothing more will come from this session. */
+void	 team_notes_forget(struct team *, uint64_t session);
+
+/* --- team_launch.c --- */
+
+int	 team_launch(struct team *, struct err *) MUST_USE;
+void	 team_launch_mail(struct team *, struct launch_mail *);
+/* Fails the crew when nobody is left and nobody can come. */
+void	 team_watch(struct team *);
+
+#endif

@@ -1,0 +1,554 @@
+/*
+ * team_member.c: the clients of a team: how they come, what they say, and
+ * how they go.
+ */
+#include "base/log.h"
+#include "base/version.h"
+#include "run/team_int.h"
+
+#define BEAT_MS		5000
+#define REFUSED_MS	2000	/* one who is refused may read why so long */
+#define SAMPLE_MS	1000	/* paces are measured over such a time */
+#define PUBLISH_MS	200
+
+const char *
+team_state_name(enum member_state s)
+{
+	static const char *const names[] = {
+		[MEMBER_LAUNCHING] = "launching",
+		[MEMBER_AWAITED] = "launched",
+		[MEMBER_JOINED] = "joined",
+		[MEMBER_WORKING] = "working",
+		[MEMBER_LOST] = "lost",
+		[MEMBER_FAILED] = "failed",
+		[MEMBER_ENDED] = "ended",
+	};
+
+	return names[s];
+}
+
+struct member *
+team_member_new(struct team *t, const char *host)
+{
+	struct member *m = xcalloc(1, sizeof(*m));
+
+	m->team = t;
+	m->since_ms = t->now_ms;
+	str_escape(str_of(host), m->host, sizeof(m->host));
+	t->members = xreallocarray(t->members, t->member_count + 1,
+	    sizeof(struct member *));
+	t->members[t->member_count++] = m;
+	m->number = (unsigned)t->member_count;
+	return m;
+}
+
+struct member *
+team_member(struct team *t, uint64_t number)
+{
+	return number == 0 || number > t->member_count ? NULL :
+	    t->members[number - 1];
+}
+
+size_t
+team_members_up(const struct team *t)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->member_count; i++)
+		n += t->members[i]->index != NULL;
+	return n;
+}
+
+/* --- limits and stopping --- */
+
+static uint64_t
+share_of(uint64_t whole, size_t count)
+{
+	/* 0 means that there is no limit. */
+	return whole == 0 ? 0 : MAX(whole / MAX(count, 1U), 1U);
+}
+
+void
+team_divide_limits(struct team *t, bool again)
+{
+	size_t up = team_members_up(t);
+	struct wire_msg msg = { .type = WIRE_LIMITS };
+
+	if (up == t->limited && !again)
+		return;
+	t->limited = up;
+	if (t->bwlimit == 0 && t->tpslimit == 0 && !again)
+		return;
+	msg.u.limits.bwlimit = share_of(t->bwlimit, up);
+	msg.u.limits.tpslimit = share_of(t->tpslimit, up);
+	for (size_t i = 0; i < t->member_count; i++)
+		if (t->members[i]->index != NULL)
+			wire_send(t->members[i]->index, &msg);
+}
+
+void
+team_say_stop(struct team *t, uint64_t limit_ms)
+{
+	struct wire_msg msg = { .type = WIRE_STOP,
+	    .u.stop.limit_ms = limit_ms };
+
+	for (size_t i = 0; i < t->member_count; i++)
+		if (t->members[i]->index != NULL)
+			wire_send(t->members[i]->index, &msg);
+}
+
+/* --- going --- */
+
+static void
+add_counts(struct wire_heartbeat *sum, const struct wire_heartbeat *h)
+{
+	sum->requests += h->requests;
+	sum->retries += h->retries;
+	sum->slowdowns += h->slowdowns;
+	sum->bytes_sent += h->bytes_sent;
+	sum->bytes_received += h->bytes_received;
+	sum->bytes_read += h->bytes_read;
+}
+
+void
+team_lost(struct team *t, struct member *m, const struct err *err)
+{
+	size_t leases, tasks;
+
+	desk_holding(t->desk, m->number, &leases, &tasks);
+	desk_lost(t->desk, m->number);
+	team_notes_forget(t, m->session);
+	wire_close(&m->index);
+	wire_close(&m->status);
+	add_counts(&m->before, &m->now);
+	memset(&m->now, 0, sizeof(m->now));
+	m->ready = false;
+	m->leave = false;
+	m->want_items = 0;
+	m->want_bytes = 0;
+	m->items_per_s = 0;
+	m->bytes_per_s = 0;
+	m->session = 0;
+	m->since_ms = t->now_ms;
+	m->state = err == NULL ? MEMBER_ENDED : MEMBER_LOST;
+	if (err != NULL)
+		m->err = *err;
+	if (err != NULL)
+		log_event(LOG_WARN, "client_lost", "client=%u host=%s "
+		    "given_to_others=%zu %s", m->number, m->host, tasks,
+		    err->msg);
+	else
+		log_event(LOG_INFO, "client_ended", "client=%u host=%s",
+		    m->number, m->host);
+	team_divide_limits(t, false);
+}
+
+/* At the end of this turn; not from inside a connection's service. */
+static int
+leave(struct member *m, const struct err *err)
+{
+	m->leave = true;
+	m->err = *err;
+	return -1;
+}
+
+/* --- coming --- */
+
+static void
+refuse(struct team *t, struct wire_peer *peer, const char *reason)
+{
+	struct wire_msg msg = { .type = WIRE_REFUSED };
+	AUTOFREE char *text = xstrdup(reason);
+
+	log_event(LOG_WARN, "client_refused", "address=%s %s",
+	    wire_name(peer), reason);
+	msg.u.refused.reason = text;
+	wire_send(peer, &msg);
+	for (size_t i = 0; i < TEAM_LEAVING_MAX; i++)
+		if (t->leaving[i].peer == NULL) {
+			t->leaving[i].peer = peer;
+			t->leaving[i].until_ms = t->now_ms + REFUSED_MS;
+			return;
+		}
+	wire_close(&peer);
+}
+
+static void
+welcome(struct team *t, struct wire_peer *peer, const struct member *m)
+{
+	struct wire_msg msg = { .type = WIRE_WELCOME, .u.welcome = {
+	    .client = m->number, .silence_ms = t->silence_ms } };
+
+	wire_accept(peer);
+	wire_send(peer, &msg);
+}
+
+static void
+send_setup(struct team *t, struct member *m, bool has_credentials)
+{
+	struct wire_msg msg = { .type = WIRE_SETUP };
+	struct setup *s = &msg.u.setup;
+
+	*s = t->setup;		/* lent for the call */
+	s->bwlimit = share_of(t->bwlimit, team_members_up(t));
+	if (has_credentials) {
+		s->access_key = NULL;
+		s->secret_key = NULL;
+		s->session_token = NULL;
+	}
+	wire_send(m->index, &msg);
+}
+
+/* Who is it? One who was invited has a number; one who joins by itself may
+ * come back as it was; else it is new. */
+static struct member *
+identify(struct team *t, const struct wire_hello *h)
+{
+	struct member *m = team_member(t, h->client);
+	char host[sizeof(m->host)];
+
+	str_escape(str_of(h->host), host, sizeof(host));
+	if (m != NULL && (m->invited || (m->pid == h->pid &&
+	    strcmp(m->host, host) == 0)))
+		return m;
+	for (size_t i = 0; i < t->member_count; i++) {
+		m = t->members[i];
+		if (!m->invited && m->pid == h->pid &&
+		    strcmp(m->host, host) == 0)
+			return m;
+	}
+	return t->member_count == TEAM_MEMBERS_MAX ? NULL :
+	    team_member_new(t, host);
+}
+
+static void
+join(struct team *t, struct wire_peer *peer, const struct wire_hello *h)
+{
+	static const struct err again = { .kind = ERR_UNREACHABLE,
+	    .msg = "called again on a new connection" };
+	struct member *m = identify(t, h);
+
+	if (m == NULL) {
+		refuse(t, peer, "too many clients have come already");
+		return;
+	}
+	if (m->index != NULL)
+		team_lost(t, m, &again);
+	m->index = peer;
+	m->pid = h->pid;
+	m->session = ++t->sessions;
+	m->state = MEMBER_JOINED;
+	m->since_ms = t->now_ms;
+	m->heard_ms = t->now_ms;
+	m->beat_ms = t->now_ms;
+	m->sample.at_ms = t->now_ms;
+	m->sample.items = m->moved + m->failed;
+	m->sample.bytes = 0;
+	err_clear(&m->err);
+	log_event(LOG_INFO, "client_joined", "client=%u host=%s address=%s",
+	    m->number, m->host, wire_name(peer));
+	welcome(t, peer, m);
+	send_setup(t, m, h->has_credentials);
+	team_divide_limits(t, false);
+}
+
+static void
+join_status(struct team *t, struct wire_peer *peer,
+    const struct wire_hello *h)
+{
+	struct member *m = team_member(t, h->client);
+
+	if (m == NULL || m->index == NULL || m->pid != h->pid ||
+	    m->status != NULL) {
+		refuse(t, peer, "this client has not called on port_index");
+		return;
+	}
+	m->status = peer;
+	m->heard_ms = t->now_ms;
+	welcome(t, peer, m);
+}
+
+void
+team_hello(void *arg, struct wire_peer *peer, struct wire_hello *h)
+{
+	struct team *t = arg;
+	char reason[232];
+
+	if (h->protocol != WIRE_PROTOCOL ||
+	    strcmp(h->version, DATAMOVER_VERSION) != 0) {
+		char version[64];
+
+		str_escape(str_of(h->version), version, sizeof(version));
+		snprintf(reason, sizeof(reason), "the client is datamover %s "
+		    "(protocol %u), the master %s (protocol %u): they must "
+		    "be the same", version, h->protocol, DATAMOVER_VERSION,
+		    WIRE_PROTOCOL);
+		refuse(t, peer, reason);
+	} else if (t->stopping) {
+		refuse(t, peer, "the run is ending");
+	} else if (h->channel == 0) {
+		join(t, peer, h);
+	} else {
+		join_status(t, peer, h);
+	}
+}
+
+/* --- what they say --- */
+
+static void
+take_heartbeat(struct member *m, const struct wire_heartbeat *h)
+{
+	uint64_t now = m->team->now_ms, items, bytes;
+	double s;
+
+	m->now = *h;
+	if (now - m->sample.at_ms < SAMPLE_MS)
+		return;
+	items = m->moved + m->failed;
+	bytes = h->bytes_sent + h->bytes_received;
+	s = (double)(now - m->sample.at_ms) / 1000;
+	m->items_per_s = (m->items_per_s +
+	    (double)(items - m->sample.items) / s) / 2;
+	m->bytes_per_s = (m->bytes_per_s + (double)(bytes -
+	    MIN(bytes, m->sample.bytes)) / s) / 2;
+	m->sample.at_ms = now;
+	m->sample.items = items;
+	m->sample.bytes = bytes;
+}
+
+static int
+unexpected(struct member *m, const struct wire_msg *msg)
+{
+	struct err err = ERR_INIT;
+
+	err_set(&err, ERR_PEER, 0, "sent %s, which has no place here",
+	    wire_type_name(msg->type));
+	return leave(m, &err);
+}
+
+static int
+on_index(struct member *m, struct wire_msg *msg)
+{
+	switch (msg->type) {
+	case WIRE_READY:
+		m->ready = true;
+		m->state = MEMBER_WORKING;
+		m->since_ms = m->team->now_ms;
+		break;
+	case WIRE_WANT:
+		m->want_items = msg->u.want.items;
+		m->want_bytes = msg->u.want.bytes;
+		break;
+	case WIRE_BEAT:
+		break;
+	default:
+		return unexpected(m, msg);
+	}
+	return 0;
+}
+
+static int
+on_bye(struct member *m, const struct err *err)
+{
+	m->leave = true;
+	m->err = *err;
+	return -1;
+}
+
+static int
+on_status(struct member *m, struct wire_msg *msg)
+{
+	struct err err = ERR_INIT;
+
+	switch (msg->type) {
+	case WIRE_RESULTS:
+		team_results(m, &msg->u.results);
+		break;
+	case WIRE_FETCHED:
+		team_fetched(m, &msg->u.fetched);
+		break;
+	case WIRE_ERASED:
+		if (team_erased(m, &msg->u.erased, &err) == -1)
+			return leave(m, &err);
+		break;
+	case WIRE_NOTE:
+		team_note(m, &msg->u.note);
+		break;
+	case WIRE_HEARTBEAT:
+		take_heartbeat(m, &msg->u.heartbeat);
+		break;
+	case WIRE_BYE:
+		return on_bye(m, &msg->u.bye.err);
+	default:
+		return unexpected(m, msg);
+	}
+	return 0;
+}
+
+static void
+heard(struct member *m)
+{
+	m->heard_ms = m->team->now_ms;
+	desk_heard(m->team->desk, m->number, m->heard_ms);
+}
+
+static bool
+index_msg(void *arg, struct wire_msg *msg)
+{
+	struct member *m = arg;
+
+	heard(m);
+	return on_index(m, msg) == 0;
+}
+
+static bool
+status_msg(void *arg, struct wire_msg *msg)
+{
+	struct member *m = arg;
+
+	heard(m);
+	return on_status(m, msg) == 0;
+}
+
+size_t
+team_members_fds(struct team *t, struct pollfd *fds)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->member_count; i++) {
+		const struct member *m = t->members[i];
+
+		if (m->index != NULL)
+			fds[n++] = (struct pollfd){ .fd = wire_fd(m->index),
+			    .events = wire_events(m->index) };
+		if (m->status != NULL)
+			fds[n++] = (struct pollfd){ .fd = wire_fd(m->status),
+			    .events = wire_events(m->status) };
+	}
+	return n;
+}
+
+/* The status connection first: what a client said before it went counts. */
+static void
+service(struct team *t, struct member *m, bool index, bool status)
+{
+	struct err err = ERR_INIT;
+	bool gone = false;
+
+	if (m->status != NULL && (status || index))
+		gone = wire_service(m->status, status_msg, m, &err) == -1;
+	team_flush(t);
+	if (!gone && index)
+		gone = wire_service(m->index, index_msg, m, &err) == -1;
+	if (!gone)
+		return;
+	if (m->leave)
+		err = m->err;
+	team_lost(t, m, err.kind == ERR_NONE || t->stopping ? NULL : &err);
+}
+
+void
+team_members_service(struct team *t, const struct pollfd *fds)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->member_count; i++) {
+		struct member *m = t->members[i];
+		bool index = m->index != NULL && fds[n++].revents != 0;
+		bool status = m->status != NULL && fds[n++].revents != 0;
+
+		if (index || status)
+			service(t, m, index, status);
+	}
+}
+
+void
+team_members_turn(struct team *t)
+{
+	uint64_t beat_ms = MIN((uint64_t)BEAT_MS, t->silence_ms / 3);
+	struct wire_msg beat = { .type = WIRE_BEAT };
+	struct err err = ERR_INIT;
+
+	for (size_t i = 0; i < t->member_count; i++) {
+		struct member *m = t->members[i];
+
+		if (m->index == NULL)
+			continue;
+		if (t->now_ms - m->heard_ms >= t->silence_ms) {
+			err_set(&err, ERR_UNREACHABLE, 0, "silent for %ju s",
+			    (uintmax_t)(t->now_ms - m->heard_ms) / 1000);
+			team_lost(t, m, &err);
+		} else if (t->now_ms - m->beat_ms >= beat_ms) {
+			m->beat_ms = t->now_ms;
+			wire_send(m->index, &beat);
+		}
+	}
+}
+
+void
+team_members_free(struct team *t)
+{
+	for (size_t i = 0; i < t->member_count; i++) {
+		wire_close(&t->members[i]->index);
+		wire_close(&t->members[i]->status);
+		free(t->members[i]);
+	}
+	free(t->members);
+	t->members = NULL;
+	t->member_count = 0;
+}
+
+/* --- for people --- */
+
+static void
+describe(struct team *t, const struct member *m, struct crew_client *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->number = m->number;
+	memcpy(c->host, m->host, sizeof(c->host));
+	snprintf(c->state, sizeof(c->state), "%s", team_state_name(m->state));
+	desk_holding(t->desk, m->number, &c->leases, &c->items);
+	c->moved = m->moved;
+	c->failed = m->failed;
+	c->bytes = m->before.bytes_sent + m->before.bytes_received +
+	    m->now.bytes_sent + m->now.bytes_received;
+	c->items_per_s = m->items_per_s;
+	c->bytes_per_s = m->bytes_per_s;
+	if (m->heard_ms != 0)
+		c->heard_ms = t->now_ms - m->heard_ms;
+	str_escape(str_of(m->err.msg), c->reason, sizeof(c->reason));
+}
+
+static void
+add_stats(struct crew_stats *s, const struct wire_heartbeat *h)
+{
+	s->s3.requests += h->requests;
+	s->s3.retries += h->retries;
+	s->s3.slowdowns += h->slowdowns;
+	s->s3.bytes_sent += h->bytes_sent;
+	s->s3.bytes_received += h->bytes_received;
+	s->bytes_read += h->bytes_read;
+}
+
+void
+team_publish(struct team *t)
+{
+	struct crew_stats sum;
+
+	if (t->now_ms - t->publish_ms < PUBLISH_MS)
+		return;
+	t->publish_ms = t->now_ms;
+	memset(&sum, 0, sizeof(sum));
+	pthread_mutex_lock(&t->lock);
+	if (t->locked.client_count < t->member_count)
+		t->locked.clients = xreallocarray(t->locked.clients,
+		    t->member_count, sizeof(struct crew_client));
+	t->locked.client_count = t->member_count;
+	for (size_t i = 0; i < t->member_count; i++) {
+		describe(t, t->members[i], &t->locked.clients[i]);
+		add_stats(&sum, &t->members[i]->before);
+		add_stats(&sum, &t->members[i]->now);
+	}
+	t->locked.stats = sum;
+	pthread_mutex_unlock(&t->lock);
+}

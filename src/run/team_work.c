@@ -1,0 +1,505 @@
+/*
+ * team_work.c: what a team has to do: tasks made of what the run gives it,
+ * leased to clients that want some, and given back with what became of them.
+ */
+#include "base/log.h"
+#include "run/team_int.h"
+
+#define QUEUE_HIGH	(2 * MIB)	/* not yet sent: no more leases */
+#define FRAME_BYTES	MIB	/* a lease is cut into frames of this size */
+#define ERASES_AHEAD	4	/* batches of one client */
+#define TRIES_MAX	8	/* holders that one task may outlive */
+#define ENOUGH_MAX	200000	/* tasks that wait for a lease */
+#define BATCH_MAX	512	/* results in one message */
+#define MISSES_MAX	16	/* failures in a row: others are better */
+#define PROBE_MS	5000	/* after so long it gets one again */
+
+/* --- in --- */
+
+static struct team_task *
+task_new(struct team *t, enum task_kind kind, uint64_t bytes)
+{
+	struct team_task *k = xcalloc(1, sizeof(*k));
+
+	k->kind = kind;
+	k->task.id = ++t->last_task;
+	k->task.bytes = bytes;
+	return k;
+}
+
+static void
+task_free(struct team_task *k)
+{
+	item_release(&k->item);
+	fetch_item_free(&k->fetch);
+	erase_batch_free(&k->batch);
+	free(k);
+}
+
+static void
+add(struct team *t, struct team_task *k)
+{
+	t->given_in++;
+	desk_add(t->desk, &k->task);
+}
+
+/* The upload of a file in parts is one client's: two would take each other's
+ * upload for one that was left behind. */
+static bool
+is_one_part(const struct team *t, const struct item *it)
+{
+	return it->attrs.size <= t->setup.part_size &&
+	    it->upload_id == NULL && it->upload_intent_sec == 0;
+}
+
+void
+team_take_lease(struct team *t, struct lease *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		struct item *it = &l->items[i];
+		struct team_task *k = task_new(t, TASK_PUT, it->attrs.size);
+
+		k->lease = l->id;
+		k->epoch = l->epoch;
+		k->object = it->object;
+		k->item = *it;
+		memset(it, 0, sizeof(*it));	/* it is the task's now */
+		k->item.object = k->task.id;
+		k->task.twice = is_one_part(t, &k->item);
+		add(t, k);
+	}
+	lease_free(&l);
+}
+
+void
+team_take_fetch(struct team *t, struct fetch_item *it)
+{
+	struct team_task *k = task_new(t, TASK_FETCH, it->size);
+
+	k->fetch = it;
+	/* Two writers of one file are one too many. */
+	k->task.twice = it->path == NULL;
+	add(t, k);
+}
+
+void
+team_take_erase(struct team *t, struct erase_batch *b)
+{
+	struct team_task *k = task_new(t, TASK_ERASE, 0);
+
+	k->batch = b;
+	t->erases++;
+	add(t, k);
+}
+
+/* --- up --- */
+
+void
+team_flush(struct team *t)
+{
+	struct results *b = STEAL(t->batch);
+
+	if (b != NULL && !mailbox_put(t->up, &b->mail))
+		results_free(&b);
+}
+
+/* Takes the content of the result, and the task. */
+static void
+put_result(struct team *t, struct team_task *k, struct result *r)
+{
+	struct results *b = t->batch;
+
+	if (b != NULL && (b->lease != k->lease || b->epoch != k->epoch ||
+	    b->count == BATCH_MAX)) {
+		team_flush(t);
+		b = NULL;
+	}
+	if (b == NULL) {
+		b = t->batch = xcalloc(1, sizeof(*b));
+		b->mail.type = MAIL_RESULTS;
+		b->lease = k->lease;
+		b->epoch = k->epoch;
+		b->v = xcalloc(BATCH_MAX, sizeof(*b->v));
+	}
+	b->v[b->count] = *r;
+	b->v[b->count++].object = k->object;
+	memset(r, 0, sizeof(*r));
+	task_free(k);
+}
+
+static void
+put_fetched(struct team *t, struct team_task *k)
+{
+	struct fetch_item *it = STEAL(k->fetch);
+
+	it->mail.type = MAIL_FETCHED;
+	if (!mailbox_put(t->up, &it->mail))
+		fetch_item_free(&it);
+	task_free(k);
+}
+
+static void
+put_erased(struct team *t, struct team_task *k)
+{
+	struct erase_batch *b = STEAL(k->batch);
+
+	t->erases--;
+	b->mail.type = MAIL_ERASED;
+	if (!mailbox_put(t->up, &b->mail))
+		erase_batch_free(&b);
+	task_free(k);
+}
+
+static void
+count(struct member *m, enum outcome outcome)
+{
+	if (outcome == OUTCOME_FAILED) {
+		m->failed++;
+	} else {
+		m->moved++;
+		m->misses = 0;
+	}
+}
+
+/*
+ * Is it perhaps the client that fails, not the object? Then another one tries
+ * too: one that can't reach the file server must not fail what others can
+ * move. An upload that was begun is left to those who began it.
+ */
+static bool
+again(struct member *m, struct team_task *k, const struct err *err)
+{
+	struct team *t = m->team;
+	unsigned tries = 3;
+
+	switch (err->kind) {
+	case ERR_UNREACHABLE:
+	case ERR_DENIED:
+	case ERR_RESOURCE:
+		break;
+	case ERR_RETRY:
+		tries = 2;	/* it has been tried for long */
+		break;
+	default:
+		return false;
+	}
+	m->misses++;
+	m->probe_ms = t->now_ms + PROBE_MS;
+	if (t->stopping || k->task.leased >= tries || k->item.upload_id !=
+	    NULL || k->item.upload_intent_sec != 0 || team_members_up(t) < 2)
+		return false;
+	desk_add(t->desk, &k->task);
+	return true;
+}
+
+void
+team_results(struct member *m, struct wire_results *in)
+{
+	struct team *t = m->team;
+
+	for (size_t i = 0; i < in->count; i++) {
+		struct result *r = &in->v[i];
+		struct task *task = desk_find(t->desk, in->lease, r->object);
+
+		/* An answer of another kind than was asked counts nowhere. */
+		if (task == NULL || ((struct team_task *)(void *)task)->kind !=
+		    TASK_PUT)
+			continue;
+		task = desk_result(t->desk, in->lease, r->object, t->now_ms);
+		if (task == NULL || (r->outcome == OUTCOME_FAILED &&
+		    again(m, (struct team_task *)(void *)task, &r->err)))
+			continue;
+		count(m, r->outcome);
+		team_note_ends(m, (struct team_task *)(void *)task, in->lease);
+		put_result(t, (struct team_task *)(void *)task, r);
+	}
+}
+
+/* What became of it, into what was asked. */
+static void
+take_outcome(struct fetch_item *to, struct fetch_item *from)
+{
+	to->size = from->size;
+	memcpy(to->etag, from->etag, sizeof(to->etag));
+	to->outcome = from->outcome;
+	to->err = from->err;
+	to->proof = from->proof;
+	to->hashed = from->hashed;
+	memcpy(to->md5, from->md5, sizeof(to->md5));
+	memcpy(to->etag_computed, from->etag_computed,
+	    sizeof(to->etag_computed));
+	to->bytes = from->bytes;
+	to->attempts = from->attempts;
+	to->file_err = from->file_err;
+	to->file_attrs = from->file_attrs;
+	to->file_torn = from->file_torn;
+	to->file_hashed = from->file_hashed;
+	memcpy(to->file_md5, from->file_md5, sizeof(to->file_md5));
+}
+
+void
+team_fetched(struct member *m, struct wire_fetched *in)
+{
+	struct team *t = m->team;
+
+	for (size_t i = 0; i < in->count; i++) {
+		struct task *task = desk_find(t->desk, in->lease, in->v[i].id);
+		struct team_task *k = (struct team_task *)(void *)task;
+
+		if (k == NULL || k->kind != TASK_FETCH)
+			continue;
+		task = desk_result(t->desk, in->lease, in->v[i].id, t->now_ms);
+		if (task == NULL || (in->v[i].item->outcome == OUTCOME_FAILED
+		    && again(m, k, &in->v[i].item->err)))
+			continue;
+		take_outcome(k->fetch, in->v[i].item);
+		count(m, k->fetch->outcome);
+		put_fetched(t, k);
+	}
+}
+
+int
+team_erased(struct member *m, struct wire_erased *in, struct err *err)
+{
+	struct team *t = m->team;
+	struct task *task = desk_find(t->desk, in->lease, in->id);
+	struct team_task *k = (struct team_task *)(void *)task;
+
+	if (k == NULL || k->kind != TASK_ERASE)
+		return 0;
+	if (k->batch->count != in->batch->count)
+		return err_set(err, ERR_PEER, 0, "sent %zu answers for %zu "
+		    "deletions", in->batch->count, k->batch->count);
+	task = desk_result(t->desk, in->lease, in->id, t->now_ms);
+	if (task == NULL)
+		return 0;
+	for (size_t i = 0; i < k->batch->count; i++) {
+		struct erase_row *to = &k->batch->v[i];
+		struct erase_row *from = &in->batch->v[i];
+
+		to->err = from->err;
+		free(to->version_id);
+		to->version_id = STEAL(from->version_id);
+		count(m, to->err.kind == ERR_NONE ? OUTCOME_MOVED :
+		    OUTCOME_FAILED);
+	}
+	put_erased(t, k);
+	return 0;
+}
+
+/* --- out --- */
+
+/* A task that has outlived so many holders has perhaps killed them. */
+static bool
+is_poison(const struct team_task *k)
+{
+	return k->task.leased > TRIES_MAX;
+}
+
+static void
+give_up(struct team *t, struct team_task *k, int64_t lease)
+{
+	struct err err = ERR_INIT;
+	struct result r;
+
+	if (desk_result(t->desk, lease, k->task.id, t->now_ms) == NULL)
+		return;
+	err_set(&err, ERR_INVALID, 0, "%u clients were lost that had it in "
+	    "hand", TRIES_MAX);
+	switch (k->kind) {
+	case TASK_PUT:
+		memset(&r, 0, sizeof(r));
+		r.outcome = OUTCOME_FAILED;
+		r.attrs = k->item.attrs;
+		r.attempts = TRIES_MAX;
+		r.err = err;
+		put_result(t, k, &r);
+		break;
+	case TASK_FETCH:
+		k->fetch->outcome = OUTCOME_FAILED;
+		k->fetch->err = err;
+		put_fetched(t, k);
+		break;
+	case TASK_ERASE:
+		for (size_t i = 0; i < k->batch->count; i++)
+			k->batch->v[i].err = err;
+		put_erased(t, k);
+		break;
+	}
+}
+
+/* One frame or several, each with as many items as it holds. */
+struct frame {
+	struct wire_peer *peer;
+	int64_t	 lease;
+	struct item *items;	/* lent */
+	struct wire_fetch *fetches;
+	size_t	 item_count;
+	size_t	 fetch_count;
+	size_t	 bytes;
+};
+
+static void
+frame_send(struct frame *f)
+{
+	struct wire_msg put = { .type = WIRE_LEASE_PUT, .u.lease_put = {
+	    .lease = f->lease, .items = f->items, .count = f->item_count } };
+	struct wire_msg fetch = { .type = WIRE_LEASE_FETCH, .u.lease_fetch = {
+	    .lease = f->lease, .v = f->fetches, .count = f->fetch_count } };
+
+	if (f->item_count > 0)
+		wire_send(f->peer, &put);
+	if (f->fetch_count > 0)
+		wire_send(f->peer, &fetch);
+	f->item_count = f->fetch_count = 0;
+	f->bytes = 0;
+}
+
+static void
+frame_add(struct frame *f, struct team_task *k)
+{
+	struct wire_msg one = { .type = WIRE_LEASE_PUT };
+	struct wire_fetch fetch = { .id = k->task.id, .item = k->fetch };
+	size_t bytes;
+
+	if (k->kind == TASK_ERASE) {
+		one.type = WIRE_LEASE_ERASE;
+		one.u.lease_erase.lease = f->lease;
+		one.u.lease_erase.id = k->task.id;
+		one.u.lease_erase.batch = k->batch;
+		wire_send(f->peer, &one);
+		return;
+	}
+	if (k->kind == TASK_PUT) {
+		one.u.lease_put.items = &k->item;
+		one.u.lease_put.count = 1;
+	} else {
+		one.type = WIRE_LEASE_FETCH;
+		one.u.lease_fetch.v = &fetch;
+		one.u.lease_fetch.count = 1;
+	}
+	bytes = wire_size(&one);
+	if (f->bytes + bytes > FRAME_BYTES)
+		frame_send(f);
+	f->bytes += bytes;
+	if (k->kind == TASK_PUT)
+		f->items[f->item_count++] = k->item;
+	else
+		f->fetches[f->fetch_count++] = fetch;
+}
+
+static void
+send_lease(struct team *t, struct member *m, int64_t lease, size_t n)
+{
+	struct frame f = { .peer = m->index, .lease = lease };
+	uint64_t bytes = 0;
+
+	f.items = xcalloc(n, sizeof(*f.items));
+	f.fetches = xcalloc(n, sizeof(*f.fetches));
+	for (size_t i = 0; i < n; i++) {
+		struct team_task *k = (struct team_task *)(void *)t->taken[i];
+
+		bytes += k->task.bytes;
+		if (is_poison(k)) {
+			give_up(t, k, lease);
+			continue;
+		}
+		/* Somebody had it and was lost: what arrived of it? */
+		if (k->kind == TASK_PUT && k->task.leased > 1)
+			k->item.flags |= ITEM_SETTLE;
+		frame_add(&f, k);
+	}
+	frame_send(&f);
+	free(f.items);
+	free(f.fetches);
+	m->want_items -= (uint32_t)MIN(n, (size_t)m->want_items);
+	m->want_bytes -= MIN(bytes, m->want_bytes);
+}
+
+static bool
+is_able(const struct member *m)
+{
+	return m->ready && m->misses < MISSES_MAX;
+}
+
+static bool
+wants(const struct team *t, const struct member *m, bool others)
+{
+	size_t leases, tasks;
+
+	if (!is_able(m) && others && t->now_ms < m->probe_ms)
+		return false;
+
+	if (!m->ready || m->status == NULL || m->want_items == 0 ||
+	    m->want_bytes == 0 || wire_queued(m->index) >= QUEUE_HIGH)
+		return false;
+	if (t->erases == 0)
+		return true;
+	desk_holding(t->desk, m->number, &leases, &tasks);
+	return tasks < ERASES_AHEAD;
+}
+
+/* others: there are some who can be trusted. */
+static void
+serve(struct team *t, struct member *m, bool others)
+{
+	bool few = t->erases > 0 || (others && !is_able(m));
+	int64_t lease;
+	size_t n;
+
+	while (m->index != NULL && wants(t, m, others)) {
+		n = desk_lease(t->desk, m->number, m->want_items, t->now_ms,
+		    &lease, t->taken, few ? 1 : t->taken_cap);
+		if (n == 0)
+			return;
+		send_lease(t, m, lease, n);
+		m->probe_ms = t->now_ms + PROBE_MS;
+	}
+}
+
+void
+team_serve(struct team *t)
+{
+	bool able = false;
+
+	if (t->stopping || t->member_count == 0)
+		return;
+	if (t->taken == NULL) {
+		t->taken_cap = t->conf->master.max_index_size;
+		t->taken = xcalloc(t->taken_cap, sizeof(struct task *));
+	}
+	for (size_t i = 0; i < t->member_count; i++)
+		able = able || is_able(t->members[i]);
+	for (size_t i = 0; i < t->member_count; i++)
+		serve(t, t->members[(t->first_served + i) %
+		    t->member_count], able);
+	t->first_served = (t->first_served + 1) % t->member_count;
+	team_flush(t);
+}
+
+/* Two leases for each client, so that the run's thread is in time with
+ * more. */
+size_t
+team_enough(struct team *t)
+{
+	size_t up = MAX(team_members_up(t), (size_t)1);
+
+	if (t->erases > 0 || t->setup.op == OP_DEL)
+		return 2 * ERASES_AHEAD * up;
+	return MIN(2 * up * (size_t)t->conf->master.max_index_size,
+	    (size_t)ENOUGH_MAX);
+}
+
+void
+team_work_free(struct team *t)
+{
+	struct task *task;
+
+	results_free(&t->batch);
+	for (task = desk_take(t->desk); task != NULL;
+	    task = desk_take(t->desk))
+		task_free((struct team_task *)(void *)task);
+	free(t->taken);
+	free(t->routes);
+	free(t->closing);
+}

@@ -1,0 +1,656 @@
+/*
+ * What a team promises, whatever its clients do.
+ */
+#include "unit/test_team_kit.h"
+
+static void
+test_lease_and_results(void **state)
+{
+	struct fixture *x = setup();
+	struct wire_msg m;
+	struct results *r;
+	struct fake *f;
+
+	(void)state;
+	start(x, OP_PUT);
+	f = client(x, 1);
+	give(x, 2, 40, 10);
+	want(f, 10);
+	crew_no_more(x->crew);
+	m = wait_for(f, WIRE_LEASE_PUT);
+	assert_int_equal(m.u.lease_put.count, 2);
+	assert_string_equal(m.u.lease_put.items[0].raw, "f0");
+	assert_int_equal(m.u.lease_put.items[0].flags, 0);
+	result(f, m.u.lease_put.lease, m.u.lease_put.items[1].object);
+	r = mail_of(x, MAIL_RESULTS);
+	assert_int_equal(r->lease, 100);
+	assert_int_equal(r->epoch, 7);
+	assert_int_equal(r->count, 1);
+	assert_int_equal(r->v[0].object, 41);
+	assert_int_equal(r->v[0].bytes_sent, 5);
+	results_free(&r);
+	/* Once more, and one that was never asked for: they count nowhere. */
+	result(f, m.u.lease_put.lease, m.u.lease_put.items[1].object);
+	result(f, m.u.lease_put.lease, 4711);
+	result(f, m.u.lease_put.lease + 1, m.u.lease_put.items[0].object);
+	result(f, m.u.lease_put.lease, m.u.lease_put.items[0].object);
+	r = mail_of(x, MAIL_RESULTS);
+	assert_int_equal(r->count, 1);
+	assert_int_equal(r->v[0].object, 40);
+	results_free(&r);
+	wire_msg_release(&m);
+	client_free(f);
+	finish(x);
+}
+
+static void
+test_loss(void **state)
+{
+	struct fixture *x = setup();
+	struct wire_msg a, b;
+	struct results *r;
+	struct fake *f, *g;
+
+	(void)state;
+	start(x, OP_PUT);
+	f = client(x, 1);
+	give(x, 3, 1, 10);
+	want(f, 3);
+	a = wait_for(f, WIRE_LEASE_PUT);
+	assert_int_equal(a.u.lease_put.count, 3);
+	result(f, a.u.lease_put.lease, a.u.lease_put.items[0].object);
+	r = mail_of(x, MAIL_RESULTS);
+	results_free(&r);
+	hang_up(f);
+	wait_clients(x, 1, "lost");
+	g = client(x, 2);
+	assert_int_not_equal(g->number, f->number);
+	want(g, 10);
+	b = wait_for(g, WIRE_LEASE_PUT);
+	assert_int_equal(b.u.lease_put.count, 2);
+	assert_true(b.u.lease_put.lease != a.u.lease_put.lease);
+	assert_true(b.u.lease_put.items[0].flags & ITEM_SETTLE);
+	/* The lost one comes back with a result that it had: the item is
+	 * somebody else's now. */
+	f->closed = false;
+	join_ready(f);
+	assert_int_equal(f->number, 1);
+	result(f, a.u.lease_put.lease, a.u.lease_put.items[1].object);
+	result(g, b.u.lease_put.lease, b.u.lease_put.items[0].object);
+	result(g, b.u.lease_put.lease, b.u.lease_put.items[1].object);
+	for (size_t n = 0; n < 2; n += r->count, results_free(&r)) {
+		r = mail_of(x, MAIL_RESULTS);
+		assert_true(r->v[0].object == 2 || r->v[0].object == 3);
+		if (n + r->count == 2) {
+			results_free(&r);
+			break;
+		}
+	}
+	wire_msg_release(&a);
+	wire_msg_release(&b);
+	client_free(f);
+	client_free(g);
+	assert_false(has_mail(x));
+	finish(x);
+}
+
+/* A result that comes late, when nobody else has the item: it counts. */
+static void
+test_late_result(void **state)
+{
+	struct fixture *x = setup();
+	struct results *r;
+	struct wire_msg a;
+	struct fake *f;
+
+	(void)state;
+	start(x, OP_PUT);
+	f = client(x, 1);
+	give(x, 1, 9, 10);
+	want(f, 3);
+	a = wait_for(f, WIRE_LEASE_PUT);
+	hang_up(f);
+	wait_clients(x, 1, "lost");
+	f->closed = false;
+	join_ready(f);
+	result(f, a.u.lease_put.lease, a.u.lease_put.items[0].object);
+	r = mail_of(x, MAIL_RESULTS);
+	assert_int_equal(r->v[0].object, 9);
+	results_free(&r);
+	wire_msg_release(&a);
+	client_free(f);
+	finish(x);
+}
+
+static void
+test_duplicate(void **state)
+{
+	struct fixture *x = setup();
+	struct wire_msg a, b;
+	struct results *r;
+	struct fake *f, *g;
+
+	(void)state;
+	start(x, OP_PUT);
+	f = client(x, 1);
+	give(x, 1, 5, 10);
+	give(x, 1, 6, 100 * MIB);	/* in parts: one holder only */
+	want(f, 10);
+	a = wait_for(f, WIRE_LEASE_PUT);
+	assert_int_equal(a.u.lease_put.count, 2);
+	g = client(x, 2);
+	want(g, 10);
+	crew_no_more(x->crew);
+	b = wait_for(g, WIRE_LEASE_PUT);
+	assert_int_equal(b.u.lease_put.count, 1);
+	assert_int_equal(b.u.lease_put.items[0].object,
+	    a.u.lease_put.items[0].object);
+	result(g, b.u.lease_put.lease, b.u.lease_put.items[0].object);
+	r = mail_of(x, MAIL_RESULTS);
+	assert_int_equal(r->v[0].object, 5);
+	results_free(&r);
+	result(f, a.u.lease_put.lease, a.u.lease_put.items[0].object);
+	result(f, a.u.lease_put.lease, a.u.lease_put.items[1].object);
+	r = mail_of(x, MAIL_RESULTS);
+	assert_int_equal(r->count, 1);
+	assert_int_equal(r->v[0].object, 6);
+	results_free(&r);
+	wire_msg_release(&a);
+	wire_msg_release(&b);
+	client_free(f);
+	client_free(g);
+	finish(x);
+}
+
+static void
+test_notes(void **state)
+{
+	struct fixture *x = setup();
+	struct wire_msg a, b, m;
+	struct xfer_note *n;
+	struct results *r;
+	struct fake *f, *g;
+	int64_t id;
+
+	(void)state;
+	start(x, OP_PUT);
+	f = client(x, 1);
+	give(x, 1, 77, 100 * MIB);
+	want(f, 1);
+	a = wait_for(f, WIRE_LEASE_PUT);
+	id = a.u.lease_put.items[0].object;
+	/* Under a lease that never was: dropped. */
+	note(f, NOTE_INTENT, a.u.lease_put.lease + 5, id, NULL);
+	note(f, NOTE_INTENT, a.u.lease_put.lease, id, NULL);
+	n = mail_of(x, MAIL_UPLOAD);
+	assert_int_equal(n->event, NOTE_INTENT);
+	assert_int_equal(n->object, 77);
+	assert_int_equal(n->server_sec, 55);
+	crew_noted(x->crew, n->worker, n->object);
+	xfer_note_free(&n);
+	m = wait_for(f, WIRE_NOTED);
+	assert_int_equal(m.u.noted.object, id);
+	assert_int_equal(m.u.noted.worker, 3);
+	note(f, NOTE_CREATED, a.u.lease_put.lease, id, "UP1");
+	n = mail_of(x, MAIL_UPLOAD);
+	assert_string_equal(n->upload_id, "UP1");
+	xfer_note_free(&n);
+	hang_up(f);
+	/* Whoever gets it goes on with that upload. */
+	g = client(x, 2);
+	want(g, 1);
+	b = wait_for(g, WIRE_LEASE_PUT);
+	assert_string_equal(b.u.lease_put.items[0].upload_id, "UP1");
+	assert_int_equal(b.u.lease_put.items[0].upload_part_size, 4096);
+	assert_int_equal(b.u.lease_put.items[0].upload_intent_sec, 55);
+	f->closed = false;
+	join_ready(f);
+	note(f, NOTE_ENDED, a.u.lease_put.lease, id, "UP1");
+	/* Its end is said after its result. */
+	result(g, b.u.lease_put.lease, id);
+	note(g, NOTE_ENDED, b.u.lease_put.lease, id, "UP1");
+	note(g, NOTE_ENDED, b.u.lease_put.lease, id, "UP1");
+	r = mail_of(x, MAIL_RESULTS);
+	results_free(&r);
+	n = mail_of(x, MAIL_UPLOAD);
+	assert_int_equal(n->event, NOTE_ENDED);
+	assert_int_equal(n->object, 77);
+	xfer_note_free(&n);
+	wire_msg_release(&a);
+	wire_msg_release(&b);
+	client_free(f);
+	client_free(g);
+	assert_false(has_mail(x));
+	finish(x);
+}
+
+static void
+refused(struct fixture *x, uint32_t protocol, const char *version,
+    const char *word)
+{
+	struct fake *f = xcalloc(1, sizeof(*f));
+	struct wire_msg m;
+
+	f->x = x;
+	f->pid = 99;
+	f->index = dial(x, 0);
+	hello(f, f->index, 0, protocol, version);
+	m = wait_for(f, WIRE_REFUSED);
+	assert_non_null(strstr(m.u.refused.reason, word));
+	assert_non_null(strstr(m.u.refused.reason, DATAMOVER_VERSION));
+	wire_msg_release(&m);
+	for (int i = 0; !f->closed && i < 200; i++)
+		pump(f, 100);
+	assert_true(f->closed);
+	client_free(f);
+}
+
+static void
+test_versions(void **state)
+{
+	struct fixture *x = setup();
+	struct crew_client c;
+
+	(void)state;
+	start(x, OP_PUT);
+	refused(x, WIRE_PROTOCOL + 1, DATAMOVER_VERSION, "protocol 2");
+	refused(x, WIRE_PROTOCOL, "9.9-else", "9.9-else");
+	assert_int_equal(crew_clients(x->crew, &c, 1), 0);
+	finish(x);
+}
+
+static void
+expect_limit(struct fake *f, uint64_t bytes)
+{
+	struct wire_msg m = wait_for(f, WIRE_LIMITS);
+
+	assert_int_equal(m.u.limits.bwlimit, bytes);
+}
+
+static void
+test_limits(void **state)
+{
+	struct fixture *x = setup();
+	struct fake *f, *g;
+
+	(void)state;
+	start(x, OP_PUT);
+	f = client(x, 1);
+	expect_limit(f, 1000);
+	g = client(x, 2);
+	expect_limit(f, 500);
+	expect_limit(g, 500);
+	hang_up(g);
+	expect_limit(f, 1000);
+	crew_limits(x->crew, 0, 300);
+	expect_limit(f, 0);
+	client_free(f);
+	client_free(g);
+	finish(x);
+}
+
+static void
+bye(struct fake *f)
+{
+	struct wire_msg m = { .type = WIRE_BYE };
+
+	send_msg(f, f->status, &m);
+	hang_up(f);
+}
+
+static void
+test_stop(void **state)
+{
+	struct fixture *x = setup();
+	struct results *r;
+	struct wire_msg a, m;
+	struct fake *f, *g;
+
+	(void)state;
+	start(x, OP_PUT);
+	f = client(x, 1);
+	g = client(x, 2);
+	give(x, 2, 1, 10);
+	want(f, 1);
+	a = wait_for(f, WIRE_LEASE_PUT);
+	assert_false(crew_idle(x->crew));
+	crew_stop(x->crew, 5000);
+	m = wait_for(f, WIRE_STOP);
+	assert_int_equal(m.u.stop.limit_ms, 5000);
+	drop(g, WIRE_STOP);
+	/* Nothing new; what is on the way still counts. */
+	want(g, 1);
+	result(f, a.u.lease_put.lease, a.u.lease_put.items[0].object);
+	r = mail_of(x, MAIL_RESULTS);
+	results_free(&r);
+	assert_false(has(g, WIRE_LEASE_PUT));
+	assert_false(crew_idle(x->crew));
+	bye(f);
+	bye(g);
+	for (int i = 0; !crew_idle(x->crew) && i < 2000; i++)
+		poll(NULL, 0, 10);
+	assert_true(crew_idle(x->crew));
+	wire_msg_release(&a);
+	client_free(f);
+	client_free(g);
+	assert_false(has_mail(x));
+	finish(x);
+}
+
+/* A client that does not hear is left behind. */
+static void
+test_stop_deaf(void **state)
+{
+	struct fixture *x = setup();
+	struct fake *f;
+
+	(void)state;
+	start(x, OP_PUT);
+	f = client(x, 1);
+	crew_stop(x->crew, 0);
+	for (int i = 0; !crew_idle(x->crew) && i < 2000; i++)
+		poll(NULL, 0, 10);
+	assert_true(crew_idle(x->crew));
+	client_free(f);
+	finish(x);
+}
+
+static void
+test_nobody(void **state)
+{
+	struct fixture *x = setup();
+	struct crew_failure *c;
+	struct fake *f;
+
+	(void)state;
+	x->conf.socket_options.max_connection_time_threshold = 1;
+	start(x, OP_PUT);
+	f = client(x, 1);
+	hang_up(f);
+	c = mail_of(x, MAIL_CREW_FAILED);
+	assert_int_equal(c->err.kind, ERR_UNREACHABLE);
+	assert_non_null(strstr(c->err.msg, "fakehost"));
+	free(c);
+	client_free(f);
+	finish(x);
+}
+
+static void
+test_silence(void **state)
+{
+	struct fixture *x = setup();
+	struct wire_msg a, b;
+	struct fake *f, *g;
+
+	(void)state;
+	x->conf.socket_options.recv_timeout = 1;
+	start(x, OP_PUT);
+	f = client(x, 1);
+	give(x, 1, 1, 10);
+	want(f, 1);
+	a = wait_for(f, WIRE_LEASE_PUT);
+	wait_clients(x, 1, "lost");
+	g = client(x, 2);
+	want(g, 1);
+	b = wait_for(g, WIRE_LEASE_PUT);
+	assert_int_equal(b.u.lease_put.items[0].object,
+	    a.u.lease_put.items[0].object);
+	wire_msg_release(&a);
+	wire_msg_release(&b);
+	client_free(f);
+	client_free(g);
+	finish(x);
+}
+
+static void
+test_fetch(void **state)
+{
+	struct fixture *x = setup();
+	struct fetch_item *it = xcalloc(1, sizeof(*it)), done;
+	struct wire_fetch w = { .item = &done };
+	struct wire_msg m, r = { .type = WIRE_FETCHED, .u.fetched = {
+	    .v = &w, .count = 1 } };
+	struct fake *f;
+	int mine;
+
+	(void)state;
+	start(x, OP_GET);
+	f = client(x, 1);
+	it->key = text("k/1");
+	it->path = text("k/1");
+	it->size = 5;
+	it->user = &mine;
+	crew_fetch(x->crew, it);
+	want(f, 1);
+	m = wait_for(f, WIRE_LEASE_FETCH);
+	assert_int_equal(m.u.lease_fetch.count, 1);
+	assert_string_equal(m.u.lease_fetch.v[0].item->key, "k/1");
+	memset(&done, 0, sizeof(done));
+	done.outcome = OUTCOME_UNCHANGED;
+	done.size = 6;
+	done.bytes = 17;
+	done.proof = PROOF_ETAG;
+	w.id = m.u.lease_fetch.v[0].id;
+	r.u.fetched.lease = m.u.lease_fetch.lease;
+	send_msg(f, f->status, &r);
+	it = mail_of(x, MAIL_FETCHED);
+	assert_ptr_equal(it->user, &mine);
+	assert_string_equal(it->path, "k/1");
+	assert_int_equal(it->outcome, OUTCOME_UNCHANGED);
+	assert_int_equal(it->size, 6);
+	assert_int_equal(it->bytes, 17);
+	assert_int_equal(it->proof, PROOF_ETAG);
+	fetch_item_free(&it);
+	wire_msg_release(&m);
+	client_free(f);
+	finish(x);
+}
+
+static struct erase_batch *
+two_keys(void)
+{
+	struct erase_batch *b = xcalloc(1, sizeof(*b));
+
+	b->count = 2;
+	b->v = xcalloc(2, sizeof(*b->v));
+	b->v[0].key = text("a");
+	b->v[1].key = text("b");
+	return b;
+}
+
+static void
+test_erase(void **state)
+{
+	struct fixture *x = setup();
+	struct erase_row rows[2];
+	struct erase_batch *b, done = { .v = rows, .count = 2 };
+	struct wire_msg m, r = { .type = WIRE_ERASED, .u.erased = {
+	    .batch = &done } };
+	AUTOFREE char *version = text("v9");
+	struct fake *f;
+	int mine;
+
+	(void)state;
+	start(x, OP_DEL);
+	f = client(x, 1);
+	b = two_keys();
+	b->user = &mine;
+	crew_erase(x->crew, b);
+	want(f, 8);
+	m = wait_for(f, WIRE_LEASE_ERASE);
+	assert_int_equal(m.u.lease_erase.batch->count, 2);
+	assert_string_equal(m.u.lease_erase.batch->v[1].key, "b");
+	memset(rows, 0, sizeof(rows));
+	rows[0].version_id = version;
+	err_set(&rows[1].err, ERR_DENIED, 403, "no");
+	r.u.erased.lease = m.u.lease_erase.lease;
+	r.u.erased.id = m.u.lease_erase.id;
+	send_msg(f, f->status, &r);
+	b = mail_of(x, MAIL_ERASED);
+	assert_ptr_equal(b->user, &mine);
+	assert_string_equal(b->v[0].key, "a");
+	assert_string_equal(b->v[0].version_id, "v9");
+	assert_int_equal(b->v[1].err.kind, ERR_DENIED);
+	erase_batch_free(&b);
+	wire_msg_release(&m);
+	/* Answers that don't fit the question end the connection. */
+	crew_erase(x->crew, two_keys());
+	want(f, 8);
+	m = wait_for(f, WIRE_LEASE_ERASE);
+	done.count = 1;
+	r.u.erased.lease = m.u.lease_erase.lease;
+	r.u.erased.id = m.u.lease_erase.id;
+	send_msg(f, f->status, &r);
+	wire_msg_release(&m);
+	wait_clients(x, 1, "lost");
+	client_free(f);
+	assert_false(has_mail(x));
+	finish(x);
+}
+
+/* More than a frame holds comes in several, under one lease. */
+static void
+test_frames(void **state)
+{
+	struct fixture *x = setup();
+	struct lease *l = xcalloc(1, sizeof(*l));
+	struct fake *f;
+	size_t n = 0;
+	int64_t lease = 0;
+
+	(void)state;
+	start(x, OP_PUT);
+	f = client(x, 1);
+	l->id = 1;
+	l->count = 60;
+	l->items = xcalloc(l->count, sizeof(*l->items));
+	for (size_t i = 0; i < l->count; i++) {
+		char *name = xmalloc(64 * KIB);
+
+		memset(name, 'x', 64 * KIB);
+		name[64 * KIB - 1] = '\0';
+		l->items[i].object = (int64_t)i + 1;
+		l->items[i].path = text(name);
+		l->items[i].raw = name;
+	}
+	crew_lease(x->crew, l);
+	want(f, 100);
+	while (n < 60) {
+		struct wire_msg m = wait_for(f, WIRE_LEASE_PUT);
+
+		assert_true(n == 0 || m.u.lease_put.lease == lease);
+		lease = m.u.lease_put.lease;
+		assert_in_range(m.u.lease_put.count, 1, 16);
+		n += m.u.lease_put.count;
+		wire_msg_release(&m);
+	}
+	assert_int_equal(n, 60);
+	client_free(f);
+	finish(x);
+}
+
+/* What kills each client that gets it is given up in the end. */
+static void
+test_poison(void **state)
+{
+	struct fixture *x = setup();
+	struct results *r;
+	struct fake *f;
+
+	(void)state;
+	start(x, OP_PUT);
+	give(x, 1, 8, 10);
+	f = client(x, 1);
+	for (int i = 0; i < 8; i++) {
+		want(f, 1);
+		drop(f, WIRE_LEASE_PUT);
+		hang_up(f);
+		f->closed = false;
+		join_ready(f);
+	}
+	want(f, 1);
+	r = mail_of(x, MAIL_RESULTS);
+	assert_int_equal(r->v[0].object, 8);
+	assert_int_equal(r->v[0].outcome, OUTCOME_FAILED);
+	assert_int_equal(r->v[0].err.kind, ERR_INVALID);
+	results_free(&r);
+	client_free(f);
+	finish(x);
+}
+
+static void
+failure(struct fake *f, int64_t lease, int64_t id, enum err_kind kind)
+{
+	struct result r = { .object = id, .outcome = OUTCOME_FAILED };
+	struct wire_msg m = { .type = WIRE_RESULTS, .u.results = {
+	    .lease = lease, .v = &r, .count = 1 } };
+
+	err_set(&r.err, kind, 0, "why");
+	send_msg(f, f->status, &m);
+}
+
+/* What fails for a reason that may be the client's own is tried by another
+ * one; what is the object's own is not. */
+static void
+test_second_try(void **state)
+{
+	struct fixture *x = setup();
+	struct wire_msg a, b;
+	struct results *r;
+	struct fake *f, *g;
+
+	(void)state;
+	start(x, OP_PUT);
+	f = client(x, 1);
+	give(x, 2, 1, 10);
+	want(f, 2);
+	a = wait_for(f, WIRE_LEASE_PUT);
+	assert_int_equal(a.u.lease_put.count, 2);
+	g = client(x, 2);
+	failure(f, a.u.lease_put.lease, a.u.lease_put.items[0].object,
+	    ERR_INVALID);
+	r = mail_of(x, MAIL_RESULTS);
+	assert_int_equal(r->v[0].object, 1);
+	results_free(&r);
+	failure(f, a.u.lease_put.lease, a.u.lease_put.items[1].object,
+	    ERR_UNREACHABLE);
+	want(g, 1);
+	b = wait_for(g, WIRE_LEASE_PUT);
+	assert_int_equal(b.u.lease_put.items[0].object,
+	    a.u.lease_put.items[1].object);
+	result(g, b.u.lease_put.lease, b.u.lease_put.items[0].object);
+	r = mail_of(x, MAIL_RESULTS);
+	assert_int_equal(r->v[0].object, 2);
+	assert_int_equal(r->v[0].outcome, OUTCOME_MOVED);
+	results_free(&r);
+	wire_msg_release(&a);
+	wire_msg_release(&b);
+	client_free(f);
+	client_free(g);
+	finish(x);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lease_and_results),
+		cmocka_unit_test(test_loss),
+		cmocka_unit_test(test_late_result),
+		cmocka_unit_test(test_duplicate),
+		cmocka_unit_test(test_notes),
+		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_stop_deaf),
+		cmocka_unit_test(test_nobody),
+		cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_fetch),
+		cmocka_unit_test(test_erase),
+		cmocka_unit_test(test_frames),
+		cmocka_unit_test(test_poison),
+		cmocka_unit_test(test_second_try),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
