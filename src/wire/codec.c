@@ -466,6 +466,25 @@ take_record(struct reader *r, const struct wire_record *rec, char *base)
 	return 0;
 }
 
+/* The HELLO of another protocol: its number is all that we can read. */
+static bool
+foreign_hello(struct wire_msg *m, struct str payload)
+{
+	const uint8_t *d = (const void *)payload.p;
+	uint32_t protocol;
+
+	if (m->type != WIRE_HELLO || payload.len < 4)
+		return false;
+	protocol = (uint32_t)d[0] << 24 | (uint32_t)d[1] << 16 |
+	    (uint32_t)d[2] << 8 | d[3];
+	if (protocol == WIRE_PROTOCOL)
+		return false;
+	m->u.hello.protocol = protocol;
+	m->u.hello.version = xstrdup("");
+	m->u.hello.host = xstrdup("");
+	return true;
+}
+
 int
 wire_decode(struct wire_msg *m, unsigned type, struct str payload,
     struct err *err)
@@ -478,6 +497,8 @@ wire_decode(struct wire_msg *m, unsigned type, struct str payload,
 		return err_set(err, ERR_PEER, 0, "message %u is not known",
 		    type);
 	m->type = (enum wire_type)type;
+	if (foreign_hello(m, payload))
+		return 0;
 	r.message = wire_messages[type].name;
 	if (wire_messages[type].record != NULL)
 		rc = take_record(&r, wire_messages[type].record,

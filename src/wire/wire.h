@@ -225,8 +225,8 @@ size_t	 wire_listen_fds(const struct wire_listener *, struct pollfd *,
 	    size_t max);
 /* Accept, go on with handshakes, close what is late: after each poll, and at
  * least once a second. fn gets each peer that has sent its HELLO, and owns it;
- * the HELLO is released afterwards. Of a protocol other than ours nothing but
- * the number may be right: answer with REFUSED, and close. */
+ * the HELLO is released afterwards. If its protocol is not ours, the number is
+ * all that is known of it: answer with REFUSED, and close. */
 typedef void wire_hello_fn(void *arg, struct wire_peer *,
 	    struct wire_hello *);
 void	 wire_listen_service(struct wire_listener *, uint64_t now_ms,
