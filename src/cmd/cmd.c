@@ -41,6 +41,10 @@ static const struct {
 	{ VERB_CHECK, "check", "check [options]",
 	    "Try all that a run needs - settings, catalog, exports, S3, "
 	    "free space - and\nsay each in a line." },
+	{ VERB_CLIENT, "client", "client --join HOST --key-file FILE",
+	    "Work for a master on another host, until its run is over. The "
+	    "master starts this\nitself, over SSH, on the hosts of [client]; "
+	    "--join is for hosts that something\nelse starts." },
 };
 
 static size_t

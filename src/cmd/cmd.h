@@ -17,6 +17,7 @@ int	 cmd_status(int argc, char **argv);
 int	 cmd_sql(int argc, char **argv);
 int	 cmd_check(int argc, char **argv);
 int	 cmd_report(int argc, char **argv);
+int	 cmd_client(int argc, char **argv);
 
 /* --- for the verbs --- */
 

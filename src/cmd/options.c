@@ -214,6 +214,8 @@ options_release(struct options *o)
 	free(o->catalog);
 	free(o->format);
 	free(o->output);
+	free(o->join);
+	free(o->key_file);
 	free(o->nfs_server);
 	free(o->nfs_share);
 	for (size_t i = 0; i < o->override_count; i++) {

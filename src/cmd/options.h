@@ -24,7 +24,8 @@ enum verb {
 	VERB_REPORT = 32,
 	VERB_GET = 64,
 	VERB_DEL = 128,
-	VERB_TEST = 256
+	VERB_TEST = 256,
+	VERB_CLIENT = 512
 };
 
 /* A setting that an option overrides. */
@@ -44,6 +45,8 @@ struct options {
 	char	*catalog;	/* status, sql, report; or NULL */
 	char	*format;	/* sql, report; or NULL */
 	char	*output;	/* report; or NULL */
+	char	*join;		/* client; or NULL */
+	char	*key_file;	/* client; or NULL */
 	uint64_t run;		/* report; 0: the last one */
 	bool	 max_delete_given;
 	char	*nfs_server;

@@ -296,16 +296,21 @@ const struct option options_table[] = {
 	{ "limit-memory", NULL, "SIZE", WORKS, set_setting,
 	    .section = "general", .key = "limit_memory", .help =
 	    "memory for data on its way, such as 64M" },
+	{ "join", NULL, "HOST[:PORT[:PORT]]", VERB_CLIENT, set_text, AT(join),
+	    .help = "the master, its port_index and port_status "
+	    "[6000, 6001]" },
+	{ "key-file", NULL, "FILE", VERB_CLIENT, set_text, AT(key_file),
+	    .help = "the key of the run, as the master's key_file" },
 	{ "json", NULL, NULL, RUNS | VERB_STATUS | VERB_CHECK, set_flag,
 	    AT(job.json), .help =
 	    "one JSON object as the last line of standard output" },
 	{ "quiet", NULL, NULL, RUNS, set_flag, AT(job.quiet), .help =
 	    "no progress, and a summary only if something failed" },
-	{ "debug", "d", NULL, RUNS, set_flag, AT(job.debug), .help =
+	{ "debug", "d", NULL, RUNS | VERB_CLIENT, set_flag, AT(job.debug), .help =
 	    "log everything" },
-	{ "help", "h", NULL, ALL, set_flag, AT(help), .help =
+	{ "help", "h", NULL, ALL | VERB_CLIENT, set_flag, AT(help), .help =
 	    "show this help" },
-	{ "version", NULL, NULL, ALL, set_flag, AT(version), .help =
+	{ "version", NULL, NULL, ALL | VERB_CLIENT, set_flag, AT(version), .help =
 	    "show the version" },
 };
 const size_t options_count = ARRAY_LEN(options_table);
