@@ -43,8 +43,8 @@ static const struct {
 	    "free space - and\nsay each in a line." },
 	{ VERB_CLIENT, "client", "client --join HOST --key-file FILE",
 	    "Work for a master on another host, until its run is over. The "
-	    "master starts this\nitself, over SSH, on the hosts of [client]; "
-	    "--join is for hosts that something\nelse starts." },
+	    "master starts\nthis itself, over SSH, on the hosts of [client]; "
+	    "--join is for hosts that\nsomething else starts." },
 };
 
 static size_t
