@@ -30,7 +30,10 @@ struct member {
 	char	 host[256];
 	struct ssh_config ssh;
 	char	 last[160];	/* line of standard error */
+	pthread_t thread;
+	bool	 has_thread;
 	bool	 logging_in;	/* locked */
+	bool	 ended;		/* locked */
 };
 
 struct launch {
@@ -259,7 +262,11 @@ level_of(const char *line)
 static void
 log_line(struct member *m, char *line)
 {
+	static const char ours[] = "datamover: ";
+
 	line[strcspn(line, "\r")] = '\0';
+	if (strncmp(line, ours, sizeof(ours) - 1) == 0)
+		line += sizeof(ours) - 1;
 	if (*line == '\0')
 		return;
 	str_escape(str_of(line), m->last, sizeof(m->last));
@@ -379,8 +386,6 @@ run(struct member *m)
 	ssh_close(&s);
 }
 
-/* The last that goes away after launch_free gave up frees nothing: it may
- * have been held up in a library for any time. */
 static void *
 member_main(void *arg)
 {
@@ -389,6 +394,7 @@ member_main(void *arg)
 
 	run(m);
 	pthread_mutex_lock(&l->lock);
+	m->ended = true;
 	l->locked.threads--;
 	pthread_cond_broadcast(&l->changed);
 	pthread_mutex_unlock(&l->lock);
@@ -399,19 +405,16 @@ static int
 start_thread(struct member *m, struct err *err)
 {
 	pthread_attr_t attr;
-	pthread_t thread;
 	sigset_t all, old;
 	int no;
 
 	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &old);
-	m->l->locked.threads++;
-	no = pthread_create(&thread, &attr, member_main, m);
-	if (no != 0)
-		m->l->locked.threads--;
+	no = pthread_create(&m->thread, &attr, member_main, m);
+	m->has_thread = no == 0;
+	m->l->locked.threads += m->has_thread ? 1 : 0;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
 	if (no != 0)
@@ -497,32 +500,48 @@ await_threads(struct launch *l, uint64_t limit_ms)
 	return left;
 }
 
+/* Joins those that have ended. The others, held up in a library, are left to
+ * themselves, with all that they use; returns how many. */
+static size_t
+part_with_threads(struct launch *l)
+{
+	size_t stuck;
+
+	pthread_mutex_lock(&l->lock);
+	stuck = l->locked.threads;
+	l->locked.gone = true;
+	for (size_t i = 0; i < l->count; i++) {
+		struct member *m = &l->members[i];
+
+		if (m->has_thread && !m->ended) {
+			pthread_detach(m->thread);
+			m->has_thread = false;
+		}
+	}
+	pthread_mutex_unlock(&l->lock);
+	for (size_t i = 0; i < l->count; i++)
+		if (l->members[i].has_thread)
+			pthread_join(l->members[i].thread, NULL);
+	if (stuck > 0)
+		log_event(LOG_WARN, "launch_stuck", "threads=%zu", stuck);
+	return stuck;
+}
+
 void
 launch_free(struct launch **lp, uint64_t limit_ms)
 {
 	struct launch *l = *lp;
-	size_t left;
 
 	if (l == NULL)
 		return;
 	*lp = NULL;
 	launch_stop(l);
-	left = await_threads(l, limit_ms);
-	if (left > 0) {
+	if (await_threads(l, limit_ms) > 0) {
 		l->cut = true;
-		left = await_threads(l, LAST_MS);
+		(void)await_threads(l, LAST_MS);
 	}
-	if (left > 0) {
-		pthread_mutex_lock(&l->lock);
-		left = l->locked.threads;
-		l->locked.gone = true;
-		pthread_mutex_unlock(&l->lock);
-	}
-	if (left > 0) {
-		/* They use it until they come back. */
-		log_event(LOG_WARN, "launch_stuck", "threads=%zu", left);
+	if (part_with_threads(l) > 0)
 		return;
-	}
 	for (size_t i = 0; i < l->count; i++)
 		free(l->members[i].name);
 	free(l->members);

@@ -236,6 +236,9 @@ drain(struct ssh *s, int is_stderr, struct buf *b, size_t max)
 static bool
 has_ended(struct ssh *s)
 {
+	/* All channels of a connection that is lost are closed, too. */
+	if (!ssh_is_connected(s->session))
+		return s->exited;
 	if (ssh_channel_is_closed(s->channel))
 		return true;
 	if (ssh_channel_is_eof(s->channel) && !s->exited)
@@ -243,7 +246,8 @@ has_ended(struct ssh *s)
 		 * but this does. */
 		(void)ssh_channel_get_exit_status(s->channel);
 	if (!s->exited)
-		return ssh_channel_is_closed(s->channel);
+		return ssh_is_connected(s->session) &&
+		    ssh_channel_is_closed(s->channel);
 	return ssh_channel_is_eof(s->channel) ||
 	    clock_mono_ms() - s->exited_ms >= LINGER_MS;
 }

@@ -111,9 +111,8 @@ judge(const struct ssh *c, const struct search *s, const char *file,
 		return 0;
 	if (s->found)
 		return err_set(err, ERR_DENIED, 0, "THE HOST KEY HAS CHANGED, "
-		    "somebody may be listening: it is %s, not the one in %s; "
-		    "if you know why: ssh-keygen -R '%s'", key, s->where,
-		    s->host);
+		    "somebody may be listening: it is %s; if you know why: "
+		    "ssh-keygen -R '%s' (%s)", key, s->host, s->where);
 	if (c->port != 22)
 		snprintf(port, sizeof(port), "-p %u ", c->port);
 	return err_set(err, ERR_DENIED, 0, "unknown host key %s; if it is "

@@ -36,7 +36,7 @@ def script(name, **environment):
 
 def down(directories):
     for directory in directories:
-        for name in ("nfs-down", "s3-down"):
+        for name in ("nfs-down", "s3-down", "ssh-down"):
             script(name, STACK=directory)
 
 
