@@ -208,7 +208,7 @@ try_launch(char **words)
 int
 main(int argc, char **argv)
 {
-	struct log_config c = { .stderr_level = LOG_INFO };
+	struct log_config c = { .stderr_level = LOG_DEBUG };
 	struct err err = ERR_INIT;
 	int n;
 

@@ -546,13 +546,19 @@ def test_launch_connection_is_lost(t):
 
 @limit(120)
 def test_launch_sshd_refuses_bursts(t):
-    """MaxStartups 1, and six that go to it by two names."""
+    """MaxStartups 1, somebody else on the way to log in, and six that go to
+    it by two names."""
     with Sshd(t, SSH_EXTRA="MaxStartups 1") as sshd:
         names = open(sshd.known).read()
         known = sshd.file("known", names + names.replace("127.0.0.1", "*"))
         program = sshd.program("datamover", LISTENER)
         hosts = [sshd.host, "localhost:" + sshd.port] * 3
+        other = socket.create_connection(("127.0.0.1", int(sshd.port)))
+        assert other.recv(4) == b"SSH-"
         launch = Launch(sshd, program, hosts, known=known)
+        t.eventually(lambda: launch.log().count("launch_again") >= 2)
+        assert "handshake" in launch.log(), launch.log()
+        other.close()
         launch.expect(*("started %d" % n for n in range(1, 7)))
         launch.say("stop")
         launch.expect(*("ended %d 0 none" % n for n in range(1, 7)))
