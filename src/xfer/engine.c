@@ -1,102 +1,25 @@
-#include "base/clock.h"
 #include "xfer/xfer.h"
-
-static void
-wake_all(struct engine *e)
-{
-	for (unsigned i = 0; i < e->c.workers; i++)
-		s3_wakeup(e->workers[i].s3);
-}
-
-/* After its thread has ended. Transfers that were on the way when the time to
- * stop came are left as they are; their items stay open in the catalog. */
-static void
-worker_release(struct worker *w)
-{
-	struct mail *m, *next;
-	struct transfer *t;
-
-	for (size_t i = 0; i < w->e->c.export_count; i++)
-		tree_free(&w->trees[i]);
-	s3_free(&w->s3);
-	while ((t = w->active) != NULL) {
-		w->active = t->next;
-		transfer_free(t);
-	}
-	free(w->trees);
-	free(w->faults);
-	free(w->fds);
-	free(w->fds_first);
-	for (size_t i = 0; i < w->spare_count; i++)
-		free(w->spare[i]);
-	for (m = mailbox_take(w->in); m != NULL; m = next) {
-		next = m->next;
-		free(m);
-	}
-	mailbox_free(&w->in);
-	pthread_mutex_destroy(&w->lock);
-}
-
-static int
-worker_init(struct worker *w, struct engine *e, unsigned index,
-    struct err *err)
-{
-	struct s3_config c = e->c.s3;
-
-	w->e = e;
-	w->index = index;
-	pthread_mutex_init(&w->lock, NULL);
-	w->in = mailbox_new(0);
-	w->trees = xcalloc(e->c.export_count, sizeof(*w->trees));
-	w->faults = xcalloc(e->c.export_count, sizeof(*w->faults));
-	w->fds = xcalloc(1 + e->c.export_count * TREE_FDS, sizeof(*w->fds));
-	w->fds_first = xcalloc(e->c.export_count, sizeof(*w->fds_first));
-	w->memory_limit = e->c.memory_bytes / e->c.workers;
-	random_bytes(&c.seed, sizeof(c.seed));
-	rng_seed(&w->rng, c.seed);
-	return s3_new(&w->s3, &c, err);
-}
 
 int
 engine_start(struct engine **ret, const struct engine_config *c,
     struct err *err)
 {
+	static const struct pool_ops ops = { .size = sizeof(struct worker),
+	    .init = worker_init, .run = worker_run,
+	    .release = worker_release };
 	struct engine *e = xcalloc(1, sizeof(*e));
-	unsigned started = 0;
-	int rc = 0;
 
 	e->c = *c;
 	e->rate.bytes_per_s = c->bwlimit;
 	e->locked.tail = &e->locked.head;
 	pthread_mutex_init(&e->lock, NULL);
-	e->workers = xcalloc(c->workers, sizeof(*e->workers));
-	for (unsigned i = 0; i < c->workers && rc == 0; i++)
-		rc = worker_init(&e->workers[i], e, i, err);
-	atomic_store(&e->running, c->workers);
-	while (rc == 0 && started < c->workers) {
-		int no = pthread_create(&e->workers[started].thread, NULL,
-		    worker_main, &e->workers[started]);
-
-		if (no != 0)
-			rc = err_errno(err, ERR_RESOURCE, no, "worker thread");
-		else
-			started++;
+	if (pool_start(&e->pool, &ops, e, c->workers, &c->s3, err) == -1) {
+		pthread_mutex_destroy(&e->lock);
+		free(e);
+		return -1;
 	}
-	if (rc == 0) {
-		*ret = e;
-		return 0;
-	}
-	atomic_store(&e->closing, true);
-	for (unsigned i = 0; i < started; i++) {
-		s3_wakeup(e->workers[i].s3);
-		pthread_join(e->workers[i].thread, NULL);
-	}
-	for (unsigned i = 0; i < c->workers; i++)
-		if (e->workers[i].e != NULL)
-			worker_release(&e->workers[i]);
-	free(e->workers);
-	free(e);
-	return -1;
+	*ret = e;
+	return 0;
 }
 
 void
@@ -116,7 +39,7 @@ engine_give(struct engine *e, struct lease *l)
 	e->locked.tail = &h->next;
 	e->locked.backlog += l->count;
 	pthread_mutex_unlock(&e->lock);
-	wake_all(e);
+	pool_wake(&e->pool);
 }
 
 const struct item *
@@ -125,7 +48,7 @@ engine_next(struct engine *e, struct held_lease **ret)
 	const struct item *it = NULL;
 	struct held_lease *h;
 
-	if (atomic_load(&e->stopping))
+	if (atomic_load(&e->pool.stopping))
 		return NULL;
 	pthread_mutex_lock(&e->lock);
 	h = e->locked.head;
@@ -161,15 +84,16 @@ engine_settled(struct engine *e, struct held_lease *h)
 void
 engine_noted(struct engine *e, unsigned worker, int64_t object)
 {
-	struct noted_mail *m = xcalloc(1, sizeof(*m));
+	struct noted_mail *m;
+	struct worker *w;
 
-	m->object = object;
-	if (worker >= e->c.workers ||
-	    !mailbox_put(e->workers[worker].in, &m->mail)) {
-		free(m);
+	if (worker >= e->c.workers)
 		return;
-	}
-	s3_wakeup(e->workers[worker].s3);
+	w = (struct worker *)(void *)pool_worker(&e->pool, worker);
+	m = xcalloc(1, sizeof(*m));
+	m->object = object;
+	if (!mailbox_put(w->in, &m->mail))
+		free(m);
 }
 
 size_t
@@ -186,15 +110,13 @@ engine_backlog(struct engine *e)
 bool
 engine_idle(struct engine *e)
 {
-	return atomic_load(&e->running) == 0;
+	return pool_idle(&e->pool);
 }
 
 void
 engine_stop(struct engine *e, uint64_t limit_ms)
 {
-	atomic_store(&e->stop_at_ms, clock_mono_ms() + limit_ms);
-	atomic_store(&e->stopping, true);
-	wake_all(e);
+	pool_stop(&e->pool, limit_ms);
 }
 
 void
@@ -205,12 +127,8 @@ engine_free(struct engine **ep)
 
 	if (e == NULL)
 		return;
-	atomic_store(&e->closing, true);
-	wake_all(e);
-	for (unsigned i = 0; i < e->c.workers; i++)
-		pthread_join(e->workers[i].thread, NULL);
-	for (unsigned i = 0; i < e->c.workers; i++)
-		worker_release(&e->workers[i]);
+	pool_join(&e->pool);
+	pool_release(&e->pool);
 	/* Stopped: leases with items that nobody began. */
 	while ((h = e->locked.head) != NULL) {
 		e->locked.head = h->next;
@@ -218,7 +136,6 @@ engine_free(struct engine **ep)
 		free(h);
 	}
 	pthread_mutex_destroy(&e->lock);
-	free(e->workers);
 	free(e);
 	*ep = NULL;
 }
@@ -226,19 +143,12 @@ engine_free(struct engine **ep)
 void
 engine_stats(struct engine *e, struct s3_stats *sum, uint64_t *ret_read)
 {
-	memset(sum, 0, sizeof(*sum));
 	*ret_read = 0;
+	pool_stats(&e->pool, sum);
 	for (unsigned i = 0; i < e->c.workers; i++) {
-		struct worker *w = &e->workers[i];
+		struct worker *w = (struct worker *)(void *)pool_worker(
+		    &e->pool, i);
 
-		pthread_mutex_lock(&w->lock);
-		sum->requests += w->stats_locked.requests;
-		sum->retries += w->stats_locked.retries;
-		sum->slowdowns += w->stats_locked.slowdowns;
-		sum->bytes_sent += w->stats_locked.bytes_sent;
-		sum->bytes_received += w->stats_locked.bytes_received;
-		sum->window += w->stats_locked.window;
-		pthread_mutex_unlock(&w->lock);
 		*ret_read += atomic_load(&w->bytes_read);
 	}
 }

@@ -39,7 +39,7 @@ intent(struct transfer *t)
 {
 	alloc_have(t);
 	t->upload_noted = true;
-	t->intent_sec = s3_server_time(t->w->s3) - CLOCK_GRAIN_S;
+	t->intent_sec = s3_server_time(t->w->p.s3) - CLOCK_GRAIN_S;
 	t->calls++;
 	worker_note(t, NOTE_INTENT);
 }
@@ -94,7 +94,7 @@ orphans_listed(void *arg, const struct s3_reply *r, const struct err *err)
 		    str_eq(u->upload_id, str_of(t->upload_id))))
 			continue;
 		t->calls++;
-		s3_mpu_abort(t->w->s3, t->key, u->upload_id, orphan_aborted,
+		s3_mpu_abort(t->w->p.s3, t->key, u->upload_id, orphan_aborted,
 		    t);
 	}
 	if (t->calls == 0)
@@ -107,7 +107,7 @@ abort_orphans(struct transfer *t)
 	struct str none = STR("");
 
 	t->calls++;
-	s3_mpu_list(t->w->s3, t->key, none, none, orphans_listed, t);
+	s3_mpu_list(t->w->p.s3, t->key, none, none, orphans_listed, t);
 }
 
 static void
@@ -139,7 +139,7 @@ multipart_noted(struct transfer *t)
 	if (t->broken)
 		return;
 	t->calls++;
-	s3_mpu_create(t->w->s3, t->key, &meta, created, t);
+	s3_mpu_create(t->w->p.s3, t->key, &meta, created, t);
 }
 
 /* --- an upload that is known --- */
@@ -191,7 +191,7 @@ static void
 ask_parts(struct transfer *t, unsigned marker)
 {
 	t->calls++;
-	s3_mpu_parts(t->w->s3, t->key, str_of(t->upload_id), marker,
+	s3_mpu_parts(t->w->p.s3, t->key, str_of(t->upload_id), marker,
 	    parts_listed, t);
 }
 
@@ -265,7 +265,7 @@ multipart_send_body(struct segment *s, const struct s3_body *body)
 
 	s->state = SEG_SENDING;
 	t->calls++;
-	s3_mpu_part(t->w->s3, t->key, str_of(t->upload_id), s->index + 1,
+	s3_mpu_part(t->w->p.s3, t->key, str_of(t->upload_id), s->index + 1,
 	    body, part_done, s);
 }
 
@@ -348,7 +348,7 @@ complete_done(void *arg, const struct s3_reply *r, const struct err *err)
 		return;
 	}
 	t->calls++;
-	s3_head(t->w->s3, t->key, complete_looked, t);
+	s3_head(t->w->p.s3, t->key, complete_looked, t);
 }
 
 void
@@ -356,7 +356,7 @@ multipart_complete(struct transfer *t)
 {
 	t->phase = PHASE_CLOSING;
 	t->calls++;
-	s3_mpu_complete(t->w->s3, t->key, str_of(t->upload_id), t->part_md5s,
+	s3_mpu_complete(t->w->p.s3, t->key, str_of(t->upload_id), t->part_md5s,
 	    t->plan.count, complete_done, t);
 }
 
@@ -384,6 +384,6 @@ multipart_abort(struct transfer *t)
 
 	multipart_forget(t);
 	t->calls++;
-	s3_mpu_abort(t->w->s3, t->key, str_of(id), abort_done, t);
+	s3_mpu_abort(t->w->p.s3, t->key, str_of(id), abort_done, t);
 	free(id);
 }

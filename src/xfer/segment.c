@@ -77,7 +77,7 @@ static void
 read_more(struct segment *s)
 {
 	struct transfer *t = s->t;
-	uint32_t max = tree_read_max(t->w->trees[t->item->export]);
+	uint32_t max = tree_read_max(t->w->trees.v[t->item->export]);
 
 	do {
 		uint64_t left = s->len - s->asked;

@@ -59,7 +59,7 @@ send_ask(struct transfer *t)
 		return;
 	}
 	t->calls++;
-	s3_head(t->w->s3, t->key, head_done, t);
+	s3_head(t->w->p.s3, t->key, head_done, t);
 }
 
 static bool
@@ -113,7 +113,7 @@ refresh(struct transfer *t)
 		transfer_again(t, MODE_SEND);
 	} else {
 		t->calls++;
-		s3_copy_self(t->w->s3, t->key, &meta, copy_done, t);
+		s3_copy_self(t->w->p.s3, t->key, &meta, copy_done, t);
 	}
 }
 
@@ -153,7 +153,7 @@ same_bytes(struct transfer *t)
 		return;
 	}
 	t->calls++;
-	s3_head(t->w->s3, t->key, held_done, t);
+	s3_head(t->w->p.s3, t->key, held_done, t);
 }
 
 /* All bytes are hashed, in MODE_COMPARE or settling: true if nothing needs
@@ -253,7 +253,7 @@ single_ready(struct transfer *t, struct segment *s)
 	s->state = SEG_SENDING;
 	t->phase = PHASE_CLOSING;
 	t->calls++;
-	s3_put(t->w->s3, t->key, &body, &meta, put_done, s);
+	s3_put(t->w->p.s3, t->key, &body, &meta, put_done, s);
 }
 
 static void

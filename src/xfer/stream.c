@@ -106,7 +106,7 @@ piece_read(void *arg, const struct tree_read *r, const struct err *err)
 	if (t->have[st->s->index] != 0)
 		check(st);
 	else
-		s3_body_ready(t->w->s3);
+		s3_body_ready(t->w->p.s3);
 }
 
 static void
@@ -187,7 +187,7 @@ stream_start(struct transfer *t)
 	struct segment *s = &t->seg[0];
 	struct s3_body body = { .len = 0 };
 	struct stream *st;
-	uint32_t piece = tree_read_max(t->w->trees[t->item->export]);
+	uint32_t piece = tree_read_max(t->w->trees.v[t->item->export]);
 
 	if (s->state != SEG_FREE || t->next_index == t->plan.count)
 		return;

@@ -108,7 +108,7 @@ open_file(struct transfer *t)
 {
 	const struct item *it = t->item;
 	struct err err = ERR_INIT;
-	struct tree *tree = worker_tree(t->w, it->export, &err);
+	struct tree *tree = trees_get(&t->w->trees, it->export, &err);
 
 	if (tree == NULL)
 		transfer_fault(t, &err);
@@ -367,7 +367,7 @@ looked_again(void *arg, const struct tree_entry *e, const struct err *err)
 static void
 look_again(struct transfer *t)
 {
-	struct tree *tree = t->w->trees[t->item->export];
+	struct tree *tree = t->w->trees.v[t->item->export];
 	struct str path = str_of(t->item->raw);
 
 	t->calls++;

@@ -5,16 +5,45 @@
 #define BATCH_MS	50	/* a result waits no longer */
 #define ACTIVE_PER_SLOT	2	/* transfers begun for each request slot */
 
-struct tree *
-worker_tree(struct worker *w, unsigned export, struct err *err)
+void
+worker_init(struct pool_worker *p)
 {
-	struct tree_spec spec = w->e->c.exports[export];
+	struct worker *w = (struct worker *)(void *)p;
+	struct engine *e = w->e = p->pool->owner;
+	uint64_t seed;
 
-	spec.stop = &w->e->stopping;
-	if (w->trees[export] == NULL &&
-	    tree_open(&w->trees[export], &spec, err) == -1)
-		return NULL;
-	return w->trees[export];
+	w->in = mailbox_new(0);
+	trees_init(&w->trees, e->c.exports, e->c.export_count,
+	    &p->pool->stopping);
+	w->faults = xcalloc(e->c.export_count, sizeof(*w->faults));
+	w->memory_limit = e->c.memory_bytes / e->c.workers;
+	random_bytes(&seed, sizeof(seed));
+	rng_seed(&w->rng, seed);
+}
+
+/* Transfers that were on the way when the time to stop came are left as they
+ * are; their items stay open in the catalog. */
+void
+worker_release(struct pool_worker *p)
+{
+	struct worker *w = (struct worker *)(void *)p;
+	struct mail *m, *next;
+	struct transfer *t;
+
+	trees_release(&w->trees);
+	s3_free(&p->s3);
+	while ((t = w->active) != NULL) {
+		w->active = t->next;
+		transfer_free(t);
+	}
+	free(w->faults);
+	for (size_t i = 0; i < w->spare_count; i++)
+		free(w->spare[i]);
+	for (m = mailbox_take(w->in); m != NULL; m = next) {
+		next = m->next;
+		free(m);
+	}
+	mailbox_free(&w->in);
 }
 
 /* Parts are alike in size: their buffers are kept. Smaller ones come from
@@ -90,7 +119,7 @@ worker_note(struct transfer *t, enum xfer_note_event event)
 	n->upload_id = t->upload_id == NULL ? NULL : xstrdup(t->upload_id);
 	n->server_sec = t->intent_sec;
 	n->part_size = t->plan.part_size;
-	n->worker = t->w->index;
+	n->worker = t->w->p.index;
 	if (!mailbox_put(t->w->e->c.up, &n->mail))
 		xfer_note_free(&n);
 }
@@ -157,57 +186,15 @@ sleep_ms(struct worker *w)
 	for (struct transfer *t = w->active; t != NULL; t = t->next)
 		if (t->calls == 0 && t->resume_at_ms > 0)
 			until = MIN(until, t->resume_at_ms);
-	if (w->e->rate.bytes_per_s > 0 && s3_pending(w->s3) > 0)
+	if (w->e->rate.bytes_per_s > 0 && s3_pending(w->p.s3) > 0)
 		until = MIN(until, rate_next_ms(&w->e->rate));
 	return until <= w->now_ms ? 0 : (int)(until - w->now_ms);
 }
 
-/* One wait for everything; then everybody's turn. */
-static void
-wait_turn(struct worker *w, bool busy)
+void
+worker_run(struct pool_worker *p)
 {
-	size_t n = w->e->c.export_count, count = 0;
-	struct pollfd *fds = w->fds;
-	size_t *first = w->fds_first;
-	int timeout = busy ? 0 : sleep_ms(w);
-
-	fds[count++] = (struct pollfd){ .fd = mailbox_fd(w->in),
-	    .events = POLLIN };
-	for (size_t i = 0; i < n; i++) {
-		int ms;
-
-		first[i] = count;
-		if (w->trees[i] == NULL)
-			continue;
-		count += (size_t)tree_fds(w->trees[i], fds + count, TREE_FDS);
-		ms = tree_timeout_ms(w->trees[i]);
-		if (ms >= 0)
-			timeout = MIN(timeout, ms);
-	}
-	s3_wait(w->s3, fds, (unsigned)count, timeout);
-	w->now_ms = clock_mono_ms();
-	for (size_t i = 0; i < n; i++)
-		if (w->trees[i] != NULL)
-			tree_service(w->trees[i], fds + first[i],
-			    (int)((i + 1 < n ? first[i + 1] : count) -
-			    first[i]));
-}
-
-static void
-publish(struct worker *w)
-{
-	struct s3_stats s;
-
-	s3_stats(w->s3, &s);
-	pthread_mutex_lock(&w->lock);
-	w->stats_locked = s;
-	pthread_mutex_unlock(&w->lock);
-}
-
-void *
-worker_main(void *arg)
-{
-	struct worker *w = arg;
+	struct worker *w = (struct worker *)(void *)p;
 	struct engine *e = w->e;
 	size_t limit = (size_t)MAX(e->c.s3.max_inflight, 1U) *
 	    ACTIVE_PER_SLOT;
@@ -218,25 +205,22 @@ worker_main(void *arg)
 		read_mail(w);
 		start_new(w, limit);
 		step_all(w);
-		if (w->active_count == 0) {
+		if (w->active_count == 0)
 			flush(w);
-			if (atomic_load(&e->closing) ||
-			    atomic_load(&e->stopping))
-				break;
-		}
-		if (atomic_load(&e->stopping) &&
-		    w->now_ms >= atomic_load(&e->stop_at_ms))
+		if (pool_over(p, w->active_count, engine_backlog(e),
+		    w->now_ms))
 			break;
-		wait_turn(w, busy);
+		trees_wait(&w->trees, p->s3, mailbox_fd(w->in),
+		    busy ? 0 : sleep_ms(w));
+		w->now_ms = clock_mono_ms();
+		trees_service(&w->trees);
 		if (e->rate.bytes_per_s > 0)
-			s3_body_ready(w->s3);
+			s3_body_ready(p->s3);
 		busy = hash_turn(w);
 		if (w->batch != NULL &&
 		    w->now_ms - w->batch_since_ms >= BATCH_MS)
 			flush(w);
-		publish(w);
+		pool_publish(p);
 	}
 	flush(w);
-	atomic_fetch_sub(&e->running, 1);
-	return NULL;
 }

@@ -12,19 +12,17 @@
 #ifndef XFER_XFER_H
 #define XFER_XFER_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-
 #include "base/backoff.h"
 #include "crypto/crypto.h"
 #include "xfer/claim.h"
 #include "xfer/engine.h"
 #include "xfer/part_plan.h"
+#include "xfer/pool.h"
 #include "xfer/rate.h"
+#include "xfer/trees.h"
 
 #define SEGMENTS_MAX	4	/* parts of one file in flight */
 #define SPARE_MAX	16
-#define TREE_FDS	2	/* descriptors of one tree, see tree_fds */
 
 enum segment_state {
 	SEG_FREE = 0,
@@ -131,15 +129,11 @@ struct held_lease {
 };
 
 struct worker {
+	struct pool_worker p;
 	struct engine *e;
-	unsigned index;
-	pthread_t thread;
 	struct mailbox *in;	/* answers to intents */
-	struct s3 *s3;
-	struct tree **trees;	/* by export; opened when first needed */
+	struct trees trees;
 	struct fault *faults;	/* by export */
-	struct pollfd *fds;	/* room for all */
-	size_t	*fds_first;	/* where those of each export begin */
 	struct transfer *active;
 	size_t	 active_count;
 	uint64_t memory_used;
@@ -151,8 +145,6 @@ struct worker {
 	uint64_t now_ms;
 	struct rng rng;
 	_Atomic uint64_t bytes_read;
-	pthread_mutex_t lock;
-	struct s3_stats stats_locked;
 };
 
 /* To a worker: the intent of this object's upload is on disk. */
@@ -163,7 +155,7 @@ struct noted_mail {
 
 struct engine {
 	struct engine_config c;
-	struct worker *workers;
+	struct pool pool;
 	struct rate rate;
 	pthread_mutex_t lock;
 	struct {
@@ -171,10 +163,6 @@ struct engine {
 		struct held_lease **tail;
 		size_t	 backlog;	/* items not begun */
 	} locked;
-	_Atomic bool stopping;
-	_Atomic uint64_t stop_at_ms;	/* leave what is on the way */
-	_Atomic bool closing;		/* end when idle */
-	_Atomic unsigned running;	/* worker threads */
 };
 
 /* engine.c: draw the next item, or NULL. Any worker. */
@@ -183,8 +171,9 @@ const struct item *engine_next(struct engine *, struct held_lease **);
 void	 engine_settled(struct engine *, struct held_lease *);
 
 /* worker.c */
-void	*worker_main(void *);
-struct tree *worker_tree(struct worker *, unsigned export, struct err *);
+void	 worker_init(struct pool_worker *);
+void	 worker_run(struct pool_worker *);
+void	 worker_release(struct pool_worker *);
 /* NULL: not yet, the memory is in use. */
 void	*worker_buffer(struct worker *, uint64_t size);
 void	 worker_buffer_free(struct worker *, void *, uint64_t size);
