@@ -43,7 +43,9 @@ struct fetch_item {
 	enum outcome outcome;
 	struct err err;
 	enum fetch_proof proof;
-	bool	 hashed;	/* md5 is that of the whole object */
+	bool	 hashed;	/* md5 is that of the whole object; else, of an
+				   object that was only read, of the MD5s of
+				   parts as large as those in stored */
 	uint8_t	 md5[16];
 	char	 etag_computed[72]; /* from the bytes, in the form of etag; "":
 				   not known */
@@ -53,8 +55,9 @@ struct fetch_item {
 	struct err file_err;
 	struct attrs file_attrs;
 	bool	 file_torn;	/* it changed meanwhile */
-	bool	 file_hashed;
-	uint8_t	 file_md5[16];
+	bool	 file_hashed;	/* not if attrs say that it is another than
+				   the one in stored */
+	uint8_t	 file_md5[16];	/* made as the object's */
 };
 void	 fetch_item_free(struct fetch_item **);
 

@@ -47,7 +47,7 @@ answered(void *arg, const struct s3_reply *r, const struct err *err)
 		p->upload_id = xstrndup(r->upload_id.p, r->upload_id.len);
 }
 
-static bool
+static enum s3_data
 take_data(void *arg, const void *data, size_t len)
 {
 	struct probe *p = arg;
@@ -57,7 +57,7 @@ take_data(void *arg, const void *data, size_t len)
 		memcpy(p->got + p->got_len, data, len);
 		p->got_len += len;
 	}
-	return true;
+	return S3_DATA_TAKEN;
 }
 
 /* Before a request is begun. */

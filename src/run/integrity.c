@@ -135,8 +135,8 @@ listed(struct walk *w, const struct s3_listed *k, struct stored *s)
 	struct judged j;
 
 	proof_listed(s, k->size, k->etag, &j);
-	if (t->readback != NULL && k->size == s->attrs.size)
-		integrity_read(t, w->export, k->key, s, k->modified_sec);
+	if (t->fetch != NULL && k->size == s->attrs.size)
+		integrity_read(t, w->export, k->key, s, k);
 	else
 		integrity_verdict(t, s->path, false, s->object, k->size,
 		    METHOD_HEAD, &j);
@@ -161,8 +161,8 @@ foreign(struct walk *w, const struct s3_listed *k)
 	struct stored none;
 
 	memset(&none, 0, sizeof(none));
-	if (t->readback != NULL && t->job->skip_upload) {
-		integrity_read(t, w->export, k->key, &none, k->modified_sec);
+	if (t->fetch != NULL && t->job->skip_upload) {
+		integrity_read(t, w->export, k->key, &none, k);
 		return;
 	}
 	t->not_ours++;
@@ -307,7 +307,7 @@ read_stored(struct integrity *t, unsigned export, struct stored *s)
 
 	while (integrity_full(t) && !integrity_stopped(t))
 		integrity_turn(t, TURN_MS);
-	integrity_read(t, export, str_of(key), s, 0);
+	integrity_read(t, export, str_of(key), s, NULL);
 	stored_release(s);
 }
 

@@ -11,7 +11,8 @@
 #include "report/progress.h"
 #include "run/plan.h"
 #include "run/proof.h"
-#include "run/readback.h"
+#include "s3/s3.h"
+#include "xfer/fetch.h"
 
 struct integrity {
 	const struct conf *conf;
@@ -22,7 +23,9 @@ struct integrity {
 	struct run_info run;
 	struct s3 *s3;			/* listings */
 	struct mailbox *in;
-	struct readback *readback;	/* NULL: --mode head */
+	struct fetch *fetch;		/* NULL: --mode head */
+	uint64_t out;			/* items in it */
+	uint64_t enough;		/* so many keep its workers busy */
 	int	 signals;
 	struct progress *progress;
 	struct outcomes *batch;		/* verdicts not yet given away */
@@ -34,7 +37,7 @@ struct integrity {
 	struct err err;
 };
 
-/* Every object of every export of the plan: verdicts, or items for readback. */
+/* Every object of every export of the plan: verdicts, or items to be read. */
 void	 integrity_walk(struct integrity *);
 /* A sample of them: job->sample_percent of those of each export, and those
  * that were found lost before. */
@@ -49,12 +52,13 @@ void	 integrity_fail(struct integrity *, const struct err *);
 void	 integrity_verdict(struct integrity *, const char *path, bool is_key,
 	    int64_t object, uint64_t size, enum verify_method,
 	    const struct judged *);
-/* Read it back. Takes what stored owns; has_stored by its path. */
+/* Read it. Takes what stored owns; has_stored by its path. listed: as S3 says,
+ * or NULL: what the catalog has is to be there. */
 void	 integrity_read(struct integrity *, unsigned export, struct str key,
-	    struct stored *, int64_t modified_sec);
+	    struct stored *, const struct s3_listed *listed);
 /* One turn: results, signals, what S3 answers. */
 void	 integrity_turn(struct integrity *, int timeout_ms);
-/* Readback has enough to do. */
+/* The readers have enough to do. */
 bool	 integrity_full(const struct integrity *);
 
 #endif

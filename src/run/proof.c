@@ -74,45 +74,71 @@ proof_missing(const struct stored *s, struct judged *j)
 
 /* --- by its bytes --- */
 
-static bool
-object_is_good(const struct readback_item *it, struct judged *j)
+/* What its bytes must give, in the form of an ETag, hashed as the object
+ * was. */
+static void
+wanted(const struct fetch_item *it, char etag[72])
 {
 	const struct stored *s = &it->stored;
-	char etag[72];
 
-	if (differs_in_size(s, it->object_size, j))
+	if (it->hashed && s->has_md5)
+		etag_single(s->md5, etag);
+	else if (!it->hashed && s->part_md5s != NULL)
+		etag_multipart(s->part_md5s, (unsigned)s->part_count, etag);
+	else
+		memcpy(etag, s->etag, sizeof(s->etag));
+}
+
+static bool
+object_is_good(const struct fetch_item *it, struct judged *j)
+{
+	char etag[72], whole[72];
+
+	if (differs_in_size(&it->stored, it->size, j))
 		return false;
-	if (s->has_md5 ? memcmp(it->object_md5, s->md5, MD5_LEN) == 0 :
-	    strcmp(it->object_etag, s->etag) == 0)
+	wanted(it, etag);
+	etag_single(it->md5, whole);
+	if (strcmp(it->hashed ? whole : it->etag_computed, etag) == 0)
 		return true;
 	say(j, VERDICT_CORRUPT);
-	if (s->has_md5) {
-		etag_single(s->md5, etag);
+	if (it->hashed && it->stored.has_md5)
 		err_set(&j->err, ERR_CORRUPT, 0, "the object's MD5 differs "
 		    "from the file's, %s", etag);
-	} else {
+	else
 		err_set(&j->err, ERR_CORRUPT, 0, "the object's parts give the "
-		    "ETag %s, put was %s", it->object_etag, s->etag);
-	}
+		    "ETag %s, put was %s", it->etag_computed, etag);
 	return false;
 }
 
 static bool
-file_changed(const struct readback_item *it, bool ignore_inode)
+file_changed(const struct fetch_item *it, bool ignore_inode)
 {
 	return it->file_torn || !attrs_same(&it->file_attrs,
 	    &it->stored.attrs, ignore_inode);
 }
 
 static bool
-same_as_file(const struct readback_item *it)
+same_as_file(const struct fetch_item *it)
 {
-	return it->object_size == it->file_attrs.size &&
-	    memcmp(it->object_md5, it->file_md5, MD5_LEN) == 0;
+	return it->size == it->file_attrs.size && it->file_hashed &&
+	    memcmp(it->md5, it->file_md5, MD5_LEN) == 0;
+}
+
+/* Its bytes are not what they were when it was put. */
+static bool
+file_is_rotten(const struct fetch_item *it)
+{
+	char was[72], is[72];
+
+	if (!it->file_hashed)
+		return false;
+	wanted(it, was);
+	etag_single(it->file_md5, is);
+	return strncmp(was, is, strlen(is)) != 0;
 }
 
 static void
-with_file(const struct readback_item *it, bool ignore_inode, bool good,
+with_file(const struct fetch_item *it, bool ignore_inode, bool good,
     struct judged *j)
 {
 	if (it->file_err.kind == ERR_GONE) {
@@ -142,8 +168,7 @@ with_file(const struct readback_item *it, bool ignore_inode, bool good,
 		err_set(&j->err, ERR_CORRUPT, 0, "bit rot at the source: size "
 		    "and times of the file are as they were, its bytes are "
 		    "not; the object is good");
-	} else if (!good && it->stored.has_md5 &&
-	    memcmp(it->file_md5, it->stored.md5, MD5_LEN) != 0) {
+	} else if (!good && file_is_rotten(it)) {
 		/* Nothing good is left that could be put. */
 		j->lost = false;
 		err_wrap(&j->err, "the file has bit rot, too");
@@ -152,7 +177,7 @@ with_file(const struct readback_item *it, bool ignore_inode, bool good,
 
 /* An object that the catalog does not know: only its file can prove it. */
 static void
-by_file_alone(const struct readback_item *it, struct judged *j)
+by_file_alone(const struct fetch_item *it, struct judged *j)
 {
 	if (it->file_err.kind == ERR_GONE || it->raw == NULL) {
 		j->ended = ENDED_EXCLUDED;	/* not of these exports */
@@ -181,23 +206,23 @@ by_file_alone(const struct readback_item *it, struct judged *j)
 }
 
 void
-proof_read(const struct readback_item *it, bool ignore_inode,
+proof_read(const struct fetch_item *it, bool ignore_inode,
     struct judged *j)
 {
 	bool good;
 
 	*j = (struct judged){ .err = ERR_INIT };
-	if (it->object_err.kind == ERR_GONE && it->has_stored) {
+	if (it->outcome == OUTCOME_GONE && it->has_stored) {
 		proof_missing(&it->stored, j);
 		return;
 	}
-	if (it->object_err.kind == ERR_GONE) {
+	if (it->outcome == OUTCOME_GONE) {
 		j->ended = ENDED_GONE;	/* deleted since it was listed */
 		return;
 	}
-	if (it->object_err.kind != ERR_NONE) {
+	if (it->outcome == OUTCOME_FAILED) {
 		say(j, VERDICT_UNREADABLE);
-		j->err = it->object_err;
+		j->err = it->err;
 		return;
 	}
 	if (!it->has_stored) {

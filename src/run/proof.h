@@ -9,7 +9,7 @@
 #ifndef RUN_PROOF_H
 #define RUN_PROOF_H
 
-#include "run/readback.h"
+#include "model/fetch_item.h"
 
 struct judged {
 	enum verdict verdict;	/* NONE: not ours, nothing was verified */
@@ -24,7 +24,7 @@ void	 proof_listed(const struct stored *, uint64_t size, const char *etag,
 /* It is not listed. */
 void	 proof_missing(const struct stored *, struct judged *);
 /* By the bytes of the object, and of the file if it was read. */
-void	 proof_read(const struct readback_item *, bool ignore_inode,
+void	 proof_read(const struct fetch_item *, bool ignore_inode,
 	    struct judged *);
 
 #endif

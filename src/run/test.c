@@ -16,6 +16,7 @@
 
 #define TICK_MS		200
 #define BATCH		500
+#define BACKLOG_PER_SLOT 4	/* items at hand for each request slot */
 #define UNLIMITED_MEMORY (232 * MIB)	/* for buffers without --limit-memory */
 
 /* --- verdicts --- */
@@ -103,48 +104,51 @@ raw_name(const struct integrity *t, unsigned export, struct str key)
 
 void
 integrity_read(struct integrity *t, unsigned export, struct str key,
-    struct stored *s, int64_t modified_sec)
+    struct stored *s, const struct s3_listed *listed)
 {
-	struct readback_item *it = xcalloc(1, sizeof(*it));
+	struct fetch_item *it = xcalloc(1, sizeof(*it));
 
 	it->key = xstrndup(key.p, key.len);
 	it->export = export;
 	it->has_stored = s->path != NULL;
 	it->stored = *s;
 	memset(s, 0, sizeof(*s));
-	it->modified_sec = modified_sec;
+	it->size = listed != NULL ? listed->size : it->stored.attrs.size;
+	memcpy(it->etag, listed != NULL ? listed->etag : it->stored.etag,
+	    sizeof(it->etag));
+	it->modified_sec = listed != NULL ? listed->modified_sec : 0;
 	if (!t->job->skip_upload || !it->has_stored)
 		it->raw = raw_name(t, export, key);
-	readback_give(t->readback, it);
+	t->out++;
+	fetch_give(t->fetch, it);
 }
 
 bool
 integrity_full(const struct integrity *t)
 {
-	return t->readback != NULL &&
-	    readback_backlog(t->readback) >= readback_enough(t->readback);
+	return t->fetch != NULL && t->out >= t->enough;
 }
 
 static void
-take_readback(struct integrity *t, struct readback_item *it)
+take_item(struct integrity *t, struct fetch_item *it)
 {
 	struct judged j;
 
-	readback_taken(t->readback);
+	t->out--;
 	/* S3 was tried again for as long as the settings say. */
-	if (it->object_err.kind == ERR_RETRY ||
-	    it->object_err.kind == ERR_UNREACHABLE)
-		integrity_fail(t, &it->object_err);
+	if (it->outcome == OUTCOME_FAILED && (it->err.kind == ERR_RETRY ||
+	    it->err.kind == ERR_UNREACHABLE))
+		integrity_fail(t, &it->err);
 	if (!integrity_stopped(t)) {
 		proof_read(it, t->conf->fs_config.ignore_inode, &j);
 		if (j.ended == ENDED_EXCLUDED)
 			t->not_ours++;
 		integrity_verdict(t, it->has_stored ? it->stored.path :
 		    it->key, !it->has_stored, it->stored.object,
-		    it->object_size, t->job->sample_percent > 0 ?
+		    it->size, t->job->sample_percent > 0 ?
 		    METHOD_SAMPLE : METHOD_FULL, &j);
 	}
-	readback_item_free(&it);
+	fetch_item_free(&it);
 }
 
 static void
@@ -156,8 +160,8 @@ take_mail(struct integrity *t)
 		void *msg = mail;
 
 		next = mail->next;
-		if (mail->type == MAIL_READBACK) {
-			take_readback(t, msg);
+		if (mail->type == MAIL_FETCHED) {
+			take_item(t, msg);
 		} else {
 			struct catalog_failure *f = msg;
 
@@ -197,24 +201,27 @@ integrity_turn(struct integrity *t, int timeout_ms)
 /* --- the run --- */
 
 static int
-start_readback(struct integrity *t, struct err *err)
+start_fetch(struct integrity *t, struct err *err)
 {
 	const struct conf *c = t->conf;
-	struct readback_config rc = {
+	struct fetch_config fc = {
 		.workers = plan_workers(c, t->job),
 		.s3 = plan_s3(c),
+		.only_read = true,
 		.exports = t->plan.specs,
 		.export_count = t->plan.count,
 		.ignore_inode = c->fs_config.ignore_inode,
+		.retry_for_ms = (uint64_t)c->s3_storage.retry_for * 1000,
 		.memory_bytes = plan_memory(c, UNLIMITED_MEMORY),
 		.bwlimit = c->bwlimit,
-		.retry_for_ms = (uint64_t)c->s3_storage.retry_for * 1000,
 		.up = t->in,
 	};
 
 	if (t->job->test_head)
 		return 0;
-	return readback_start(&t->readback, &rc, err);
+	t->enough = (uint64_t)fc.workers *
+	    MAX(c->s3_storage.max_inflight, 32U) * BACKLOG_PER_SLOT;
+	return fetch_start(&t->fetch, &fc, err);
 }
 
 static int
@@ -240,7 +247,7 @@ prepare(struct integrity *t, struct err *err)
 	if (catalog_begin_run(t->catalog, &spec, &t->run, err) == -1 ||
 	    catalog_reader_open(t->catalog, &t->reader, err) == -1)
 		return -1;
-	return start_readback(t, err);
+	return start_fetch(t, err);
 }
 
 static void
@@ -254,11 +261,10 @@ go(struct integrity *t)
 		integrity_sample(t);
 	else
 		integrity_walk(t);
-	while (t->readback != NULL && !integrity_stopped(t) &&
-	    readback_backlog(t->readback) > 0)
+	while (!integrity_stopped(t) && t->out > 0)
 		integrity_turn(t, TICK_MS);
-	if (t->readback != NULL && integrity_stopped(t))
-		readback_stop(t->readback);
+	if (t->fetch != NULL && integrity_stopped(t))
+		fetch_stop(t->fetch, 0);
 	flush(t);
 	progress_end(&t->progress);
 }
@@ -368,10 +374,10 @@ drop_mail(struct integrity *t)
 		void *msg = mail;
 
 		next = mail->next;
-		if (mail->type == MAIL_READBACK) {
-			struct readback_item *it = msg;
+		if (mail->type == MAIL_FETCHED) {
+			struct fetch_item *it = msg;
 
-			readback_item_free(&it);
+			fetch_item_free(&it);
 		} else {
 			free(msg);
 		}
@@ -390,10 +396,10 @@ verify(const struct conf *conf, const struct job *job, bool put_failed)
 	t.signals = master_signals(&err);
 	if (t.signals != -1 && prepare(&t, &err) == 0) {
 		go(&t);
-		readback_free(&t.readback);
+		fetch_free(&t.fetch);
 		status = finish(&t, start_ms, put_failed, &err);
 	} else {
-		readback_free(&t.readback);
+		fetch_free(&t.fetch);
 		cannot_begin(&t, &err);
 		status = summary_error(job, &err);
 		if (t.signals != -1)

@@ -140,7 +140,7 @@ typedef void s3_done_fn(void *arg, const struct s3_reply *,
  * Bytes to send; they must stay as they are until the callback. With read
  * set, they are asked for piece by piece, in order; a retry asks from offset
  * 0 again. read returns the bytes put into out, 0 for "none yet"
- * (s3_body_ready must follow when there are), -1 to give up. data may be NULL
+ * (s3_resume must follow when there are), -1 to give up. data may be NULL
  * then; where payloads are signed it is needed.
  */
 struct s3_body {
@@ -151,8 +151,9 @@ struct s3_body {
 	ptrdiff_t (*read)(void *arg, uint64_t offset, void *out, size_t max);
 	void	*read_arg;
 };
-/* Bodies that said "none yet" are asked again. */
-void	 s3_body_ready(struct s3 *);
+/* Bodies that said "none yet" are asked again, and data that was too much
+ * goes on: so many of both at most, in turn (SIZE_MAX: all). */
+void	 s3_resume(struct s3 *, size_t most);
 
 void	 s3_put(struct s3 *, struct str key, const struct s3_body *,
 	    const struct s3_meta *, s3_done_fn *, void *arg);
@@ -193,8 +194,14 @@ bool	 s3_key_fits_xml(struct str key);
 /* HEAD of the bucket: is it there, may we? */
 void	 s3_bucket(struct s3 *, s3_done_fn *, void *arg);
 
-/* Body bytes as they come; return false to end the transfer (ERR_STOPPED). */
-typedef bool s3_data_fn(void *arg, const void *, size_t);
+/*
+ * Body bytes as they come. They are always taken, unless the transfer is to
+ * end (ERR_STOPPED). FULL: no more of them until s3_resume, but for what was
+ * received already, up to S3_DATA_SLACK.
+ */
+enum s3_data { S3_DATA_STOP = 0, S3_DATA_TAKEN, S3_DATA_FULL };
+#define S3_DATA_SLACK ((size_t)(128 * KIB))
+typedef enum s3_data s3_data_fn(void *arg, const void *, size_t);
 /* GET of bytes [offset, offset + len) (len 0: to the end). */
 void	 s3_get(struct s3 *, struct str key, uint64_t offset, uint64_t len,
 	    s3_data_fn *, s3_done_fn *, void *arg);

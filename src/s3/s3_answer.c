@@ -185,6 +185,7 @@ static bool
 hand_over(struct s3_slot *t, const char *data, size_t len)
 {
 	struct s3_request *r = t->req;
+	enum s3_data told;
 
 	if (!t->range_checked) {
 		if (check_range(t, r) == -1)
@@ -199,10 +200,17 @@ hand_over(struct s3_slot *t, const char *data, size_t len)
 		return false;
 	}
 	r->got += len;
-	if (r->data(r->arg, data, len))
-		return true;
-	err_set(&t->local, ERR_STOPPED, 0, "stopped");
-	return false;
+	told = r->data(r->arg, data, len);
+	if (told == S3_DATA_STOP) {
+		err_set(&t->local, ERR_STOPPED, 0, "stopped");
+		return false;
+	}
+	/* Both directions, or curl would look at it again at once. */
+	if (told == S3_DATA_FULL && !t->paused) {
+		t->paused = t->s3->paused_now = true;
+		curl_easy_pause(t->easy, CURLPAUSE_ALL);
+	}
+	return true;
 }
 
 size_t

@@ -335,21 +335,25 @@ check_stalls(struct s3 *s)
 	}
 }
 
+/* In turn, so that none starves while few may go on at a time. */
 static void
-resume_bodies(struct s3 *s)
+resume_paused(struct s3 *s)
 {
-	if (!s->body_ready)
-		return;
-	s->body_ready = false;
-	for (unsigned i = 0; i < s->window.max; i++) {
-		struct s3_slot *t = &s->slots[i];
+	unsigned first = s->resume_turn;
+
+	for (unsigned i = 0; i < s->window.max && s->resume > 0; i++) {
+		unsigned at = (first + i) % s->window.max;
+		struct s3_slot *t = &s->slots[at];
 
 		if (t->req == NULL || !t->paused)
 			continue;
 		t->paused = false;
 		t->moved_ms = s->now_ms;
 		curl_easy_pause(t->easy, CURLPAUSE_CONT);
+		s->resume_turn = at + 1;
+		s->resume--;
 	}
+	s->resume = 0;
 }
 
 /* What was refused when this turn began: a callback that begins another bad
@@ -389,7 +393,7 @@ wait_ms(const struct s3 *s, int timeout_ms)
 	uint64_t ms = timeout_ms < 0 ? WAIT_MAX_MS : (uint64_t)timeout_ms;
 
 	ms = MIN(ms, (uint64_t)WAIT_MAX_MS);
-	if (s->body_ready || s->refused.count > 0)
+	if (s->resume > 0 || s->paused_now || s->refused.count > 0)
 		return 0;
 	if (s->waiting.count > 0)
 		ms = MIN(ms, s->waiting_due_ms <= s->now_ms ? 0 :
@@ -407,7 +411,8 @@ s3_wait(struct s3 *s, struct pollfd *extra, unsigned extra_count,
 	uint64_t finished = s->finished;
 
 	s->now_ms = clock_mono_ms();
-	resume_bodies(s);
+	s->paused_now = false;
+	resume_paused(s);
 	run_refused(s);
 	start_queued(s);
 	s3_loop_run_timer(s);

@@ -164,7 +164,9 @@ struct s3 {
 	uint64_t stall_check_ms;	/* next one */
 	int64_t	 skew_sec;	/* added to our clock when signing */
 	int64_t	 server_ahead_sec;	/* by the last Date */
-	bool	 body_ready;
+	size_t	 resume;	/* so many paused transfers may go on */
+	unsigned resume_turn;	/* the slot whose turn it is */
+	bool	 paused_now;	/* the caller has things to do */
 	/* s3_loop.c: what curl wants to be told of */
 	struct {
 		int	 wakeup_fd;

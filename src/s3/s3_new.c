@@ -227,7 +227,7 @@ s3_stats(const struct s3 *s, struct s3_stats *ret)
 }
 
 void
-s3_body_ready(struct s3 *s)
+s3_resume(struct s3 *s, size_t most)
 {
-	s->body_ready = true;
+	s->resume = most;
 }

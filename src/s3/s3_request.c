@@ -6,7 +6,7 @@
 /* Pieces in which bodies go out and come in. curl allocates the second for
  * each transfer, so those that expect little get little. */
 #define UPLOAD_SIZE	(256L * 1024)
-#define GET_SIZE	(256L * 1024)
+#define GET_SIZE	((long)S3_DATA_SLACK)
 #define ANSWER_SIZE	(16L * 1024)
 
 static void

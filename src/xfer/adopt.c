@@ -92,7 +92,7 @@ head_done(void *arg, const struct s3_reply *r, const struct err *err)
 		nothing_found(t);
 	} else if (t->claim.ask) {
 		t->calls++;
-		s3_head_part(t->w->s3, t->key, 1, part_done, t);
+		s3_head_part(t->w->p.s3, t->key, 1, part_done, t);
 	} else {
 		compare(t);
 	}
@@ -102,7 +102,7 @@ void
 adopt_ask(struct transfer *t)
 {
 	t->calls++;
-	s3_head(t->w->s3, t->key, head_done, t);
+	s3_head(t->w->p.s3, t->key, head_done, t);
 }
 
 bool

@@ -9,23 +9,26 @@
 static const uint16_t guesses[] = { 8, 5, 16, 50, 64, 100, 15, 10, 32, 128, 6,
     7, 12, 20, 24, 25, 30, 40, 48, 96, 200, 250, 256, 500, 512, 1000, 1024 };
 
+bool
+claim_digest(const char *etag, uint8_t digest[MD5_LEN])
+{
+	char hex[2 * MD5_LEN + 1] = "";
+
+	memcpy(hex, etag, strnlen(etag, 2 * MD5_LEN));
+	return hex_decode(hex, digest, MD5_LEN);
+}
+
 /* 0: no digest; 1: of the whole; else "digest-N", N + 1. */
 static uint32_t
 etag_parts(const char *etag)
 {
 	uint8_t digest[MD5_LEN];
-	char hex[2 * MD5_LEN + 1];
-	size_t len = strlen(etag);
 	char *end;
 	unsigned long n;
 
-	if (len < 2 * MD5_LEN)
+	if (!claim_digest(etag, digest))
 		return 0;
-	memcpy(hex, etag, 2 * MD5_LEN);
-	hex[2 * MD5_LEN] = '\0';
-	if (!hex_decode(hex, digest, MD5_LEN))
-		return 0;
-	if (len == 2 * MD5_LEN)
+	if (strlen(etag) == 2 * MD5_LEN)
 		return 1;
 	etag += 2 * MD5_LEN;
 	if (etag[0] != '-' || etag[1] < '1' || etag[1] > '9')
@@ -41,6 +44,13 @@ fits(uint64_t size, uint64_t part, uint32_t count)
 	if (count == 1)
 		return part >= size;
 	return part > 0 && size > part * (count - 1) && size <= part * count;
+}
+
+/* How many parts of this size: an empty object has one. */
+static uint32_t
+parts_of(uint64_t size, uint64_t part)
+{
+	return (uint32_t)((MAX(size, (uint64_t)1) - 1) / part + 1);
 }
 
 static bool
@@ -61,8 +71,8 @@ claim_make(struct fetch_claim *c, const struct fetch_item *it,
 	memset(c, 0, sizeof(*c));
 	if (stored_fits(it)) {
 		bool digest = parts > 1 && proof_etag_is_digest(sse);
-		uint32_t n = s->part_size == 0 ? 0 : (uint32_t)((MAX(
-		    it->size, (uint64_t)1) - 1) / s->part_size + 1);
+		uint32_t n = s->part_size == 0 ? 0 :
+		    parts_of(it->size, s->part_size);
 
 		c->proof = PROOF_CATALOG;
 		if (n > 0 && s->part_md5s != NULL && s->part_count == n)
@@ -88,6 +98,26 @@ claim_make(struct fetch_claim *c, const struct fetch_item *it,
 		c->part_size = MAX(it->size, (uint64_t)1);
 	else
 		c->ask = true;
+}
+
+/* Only the catalog knows parts that tell as much as the whole does. */
+void
+claim_open(struct fetch_claim *c, const struct fetch_item *it,
+    const char *sse)
+{
+	const struct stored *s = &it->stored;
+	uint32_t n;
+
+	memset(c, 0, sizeof(*c));
+	c->open = true;
+	if (!it->has_stored || s->part_size == 0)
+		return;
+	n = parts_of(s->attrs.size, s->part_size);
+	if ((s->part_md5s != NULL && s->part_count == n) || !s->has_md5 ||
+	    (etag_parts(s->etag) == n + 1 && proof_etag_is_digest(sse))) {
+		c->part_size = s->part_size;
+		c->part_count = parts_of(it->size, s->part_size);
+	}
 }
 
 static bool
@@ -139,6 +169,8 @@ claim_holds(const struct fetch_claim *c, struct fetch_item *it,
 	}
 	if (c->part_size > 0) {
 		etag_multipart(part_md5s, c->part_count, it->etag_computed);
+		if (c->open)
+			return claim_digest(it->etag_computed, it->md5);
 		if (c->part_md5s != NULL)
 			return memcmp(part_md5s, c->part_md5s,
 			    c->part_count * (size_t)MD5_LEN) == 0;
@@ -146,6 +178,8 @@ claim_holds(const struct fetch_claim *c, struct fetch_item *it,
 	}
 	memcpy(digest, it->md5, MD5_LEN);
 	etag_single(digest, it->etag_computed);
+	if (c->open)
+		return true;
 	if (c->has_md5)
 		return memcmp(digest, c->md5, MD5_LEN) == 0;
 	return strcmp(it->etag_computed, it->etag) == 0;

@@ -1,6 +1,8 @@
 /*
  * fetch.h: the engine of GET and TEST: worker threads that read objects back,
  * hash them as they come, and, with a destination, write them as files.
+ * Nothing is written for TEST; where an item names a file of an export, that
+ * is read and hashed too, after the object.
  *
  * What proves an object: the catalog's MD5 or part MD5s, if the object has
  * the ETag that the catalog knows; else its ETag, where that is a digest (for
@@ -24,6 +26,7 @@
 #include "model/fetch_item.h"
 #include "s3/s3.h"
 #include "tree/dest.h"
+#include "tree/tree.h"
 
 struct fetch;
 
@@ -32,11 +35,17 @@ struct fetch_config {
 	struct s3_config s3;
 	struct dest *dest;	/* NULL: read and hash only */
 	bool	 as_root;	/* owners come back */
-	bool	 whole_md5;	/* also where parts are the proof: hashed is
-				   set for all that was read; slower */
+	/* TEST: the caller judges. What is there is hashed, whatever it
+	 * should be: as a whole, or in parts where those that the catalog
+	 * knows can tell as much. */
+	bool	 only_read;
+	const struct tree_spec *exports; /* of the files, by item.export */
+	size_t	 export_count;
+	bool	 ignore_inode;
+	uint64_t retry_for_ms;	/* of the files */
 	uint64_t memory_bytes;	/* buffers of all workers together */
 	uint64_t range_size;	/* 0: 64 MiB */
-	uint64_t bwlimit;	/* bytes a second; 0: none */
+	uint64_t bwlimit;	/* of the objects, bytes a second; 0: none */
 	struct mailbox *up;
 };
 

@@ -3,22 +3,23 @@
  *
  * A fetching moves one item, in passes over its bytes: first perhaps over the
  * file that is there already, then over the object, then perhaps over what
- * was written. A pass cuts the object into units; each is a stream that
- * brings its bytes from S3 or from a file into a small buffer. Buffers of
- * all streams of a worker are written and hashed together, in MD5 lanes.
+ * was written, or over the file of the export. A pass cuts them into units;
+ * each is a stream that brings its bytes from S3 or from a file into a small
+ * buffer. A buffer that is full waits, with its connection, until the others
+ * had their turn to fill: they are written and hashed together, in MD5 lanes.
  */
 #ifndef XFER_FETCH_INT_H
 #define XFER_FETCH_INT_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-
 #include "crypto/crypto.h"
 #include "xfer/claim.h"
 #include "xfer/fetch.h"
+#include "xfer/pool.h"
 #include "xfer/rate.h"
+#include "xfer/trees.h"
 
-#define FETCH_BUFFER	((size_t)(256 * KIB))	/* of one stream */
+#define FETCH_BUFFER	((size_t)(256 * KIB))	/* of one stream, and what
+						   comes all the same */
 #define FETCH_RANGE	(64 * MIB)
 #define UNITS_AT_ONCE	4	/* streams of one object: the fewer, the less
 				   a kill undoes */
@@ -28,15 +29,18 @@ struct fetching;
 struct stream {
 	struct stream *next;
 	struct fetching *t;
-	struct dest_file *from;	/* NULL: from S3 */
+	struct dest_file *from;	/* NULL: from S3, or the export's file */
 	bool	 write;		/* into t->file */
 	bool	 done;		/* all bytes came */
+	bool	 reading;	/* a READ of the export's file is out */
 	bool	 turn;		/* its buffer is being worked off */
 	uint32_t index;
 	uint64_t at;		/* where buf begins in the object */
 	uint64_t end;
+	uint64_t paid;		/* bytes that --bwlimit was charged for */
 	uint8_t	*buf;
-	size_t	 cap;
+	size_t	 cap;		/* full when so much is in it */
+	size_t	 room;		/* bytes of buf */
 	size_t	 fill;
 	size_t	 hashed;	/* of fill */
 	struct md5 part;
@@ -49,8 +53,18 @@ enum fetch_phase {
 	FETCH_CHECK,		/* pass over the file that is there */
 	FETCH_MOVE,		/* pass over the object */
 	FETCH_BACK,		/* pass over what was written */
+	FETCH_LOOK,		/* for the file of the export */
+	FETCH_FILE,		/* pass over it */
 	FETCH_CLOSE,		/* proved: commit, when the metadata is known */
 	FETCH_ENDED
+};
+
+/* What follows when the calls of a broken one have come back. */
+enum fetch_then {
+	THEN_END = 0,
+	THEN_HEAD,		/* ask what the object is now, begin anew */
+	THEN_LOOK,		/* for the file again, later */
+	THEN_CLOSE		/* that was all of the file */
 };
 
 struct fetching {
@@ -59,10 +73,9 @@ struct fetching {
 	struct fetch_item *item;
 	enum fetch_phase phase;
 	struct fetch_claim claim;
-	unsigned calls;		/* of s3 that will come back */
+	unsigned calls;		/* of s3 and tree that will come back */
 	bool	 broken;	/* its bytes don't count any more */
-	bool	 again;		/* broken: ask what the object is now, begin
-				   anew; else it ends */
+	enum fetch_then then;	/* if broken */
 	bool	 no_keep;	/* what was written is of no use */
 	bool	 skip_check;	/* the file that is there is not the one */
 	unsigned changes;	/* times the object was another */
@@ -74,7 +87,13 @@ struct fetching {
 	bool	 has_meta;
 	bool	 asked_meta;	/* what S3 knows is in meta, or nothing is */
 	struct s3_meta meta;
+	/* the file of the export */
+	struct tree_file *source;
+	bool	 no_attrs;	/* a READ came without: ask at the end */
+	uint64_t resume_at_ms;	/* not before */
+	uint64_t give_up_ms;	/* 0: nothing failed yet */
 	/* the pass */
+	uint64_t size;
 	uint64_t unit;
 	uint32_t unit_count;
 	uint32_t unit_next;
@@ -87,23 +106,30 @@ struct fetching {
 	uint8_t	*part_md5s;
 };
 
+/* An export that could not be opened. */
+struct fetch_fault {
+	struct err err;
+	uint64_t since_ms;	/* 0: it was not tried */
+	uint64_t again_ms;	/* not before */
+};
+
 struct fetch_worker {
+	struct pool_worker p;
 	struct fetch *f;
-	pthread_t thread;
-	struct s3 *s3;
+	struct trees trees;
+	struct fetch_fault *faults;	/* by export */
 	struct fetching *active;
 	size_t	 active_count;
 	size_t	 net_streams;	/* requests for bytes under way */
 	size_t	 net_limit;
 	uint64_t memory_used;
 	uint64_t memory_limit;
-	pthread_mutex_t lock;
-	struct s3_stats stats_locked;
+	uint64_t now_ms;
 };
 
 struct fetch {
 	struct fetch_config c;
-	struct fetch_worker *workers;
+	struct pool pool;
 	struct rate rate;
 	pthread_mutex_t lock;
 	struct {
@@ -111,17 +137,15 @@ struct fetch {
 		struct mail **tail;
 		size_t	 backlog;
 	} locked;
-	_Atomic bool stopping;
-	_Atomic uint64_t stop_at_ms;
-	_Atomic bool closing;
-	_Atomic unsigned running;
 };
 
 /* fetch.c */
 struct fetch_item *fetch_next(struct fetch *);
 
 /* fetch_worker.c */
-void	*fetch_worker_main(void *);
+void	 fetch_worker_init(struct pool_worker *);
+void	 fetch_worker_run(struct pool_worker *);
+void	 fetch_worker_release(struct pool_worker *);
 
 /* fetching.c */
 void	 fetching_begin(struct fetch_worker *, struct fetch_item *);
@@ -133,20 +157,33 @@ void	 fetching_fail(struct fetching *, const struct err *);
 /* S3 failed, or the object is another or gone. */
 void	 fetching_s3_fault(struct fetching *, const struct err *);
 
-/* fetch_stream.c */
-/* Begin a pass of the phase that t is in: the bytes come from the file that
- * is there, from S3, or from what was written. Parts need units that are
- * multiples of them, the whole MD5 one unit. */
-void	 pass_begin(struct fetching *, uint64_t unit, bool hash_whole,
-	    bool hash_parts);
+/* fetch_file.c: the file of the export */
+/* In FETCH_LOOK. */
+void	 file_look(struct fetching *);
+/* Ask for the next bytes. */
+void	 file_read(struct stream *);
+/* The pass over it is over. */
+void	 file_judge(struct fetching *);
+
+/* fetch_pass.c */
+/* Begin a pass over size bytes in the phase that t is in: they come from the
+ * file that is there, from S3, from what was written, or from the export's
+ * file. Parts need units that are multiples of them, the whole MD5 one
+ * unit. */
+void	 pass_begin(struct fetching *, uint64_t size, uint64_t unit,
+	    bool hash_whole, bool hash_parts);
 /* Start the streams that may start; read those that come from files. True
- * while files are being read: do not wait for S3. */
+ * while local files are being read: do not wait for S3. */
 bool	 pass_step(struct fetching *);
 bool	 pass_over(const struct fetching *);
 /* Drop its streams; no call may be outstanding. */
 void	 pass_drop(struct fetching *);
+
+/* fetch_turn.c */
 /* If one of the worker's buffers is full, or has all that comes: write and
  * hash it, and with it all that have something. */
 void	 streams_turn(struct fetch_worker *);
+/* The last bytes of a part are in: its MD5. at: where they end. */
+void	 stream_part_done(struct stream *, uint64_t at);
 
 #endif

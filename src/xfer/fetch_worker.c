@@ -3,6 +3,39 @@
 
 #define ACTIVE_PER_SLOT	2	/* objects begun for each request slot */
 #define TURN_MS		1000
+#define RATE_TURN_MS	10	/* under --bwlimit */
+
+void
+fetch_worker_init(struct pool_worker *p)
+{
+	struct fetch_worker *w = (struct fetch_worker *)(void *)p;
+	struct fetch *f = w->f = p->pool->owner;
+
+	w->memory_limit = f->c.memory_bytes / f->c.workers;
+	w->net_limit = (size_t)MAX(f->c.s3.max_inflight, 1U) *
+	    ACTIVE_PER_SLOT;
+	w->faults = xcalloc(f->c.export_count + 1, sizeof(*w->faults));
+	trees_init(&w->trees, f->c.exports, f->c.export_count,
+	    &p->pool->stopping);
+}
+
+void
+fetch_worker_release(struct pool_worker *p)
+{
+	struct fetch_worker *w = (struct fetch_worker *)(void *)p;
+	struct fetching *t;
+
+	/* What was on the way when the time to stop came is called back. */
+	for (t = w->active; t != NULL; t = t->next)
+		t->broken = true;
+	trees_release(&w->trees);
+	s3_free(&p->s3);
+	while ((t = w->active) != NULL) {
+		w->active = t->next;
+		fetching_free(t);
+	}
+	free(w->faults);
+}
 
 static void
 start_new(struct fetch_worker *w)
@@ -15,6 +48,9 @@ start_new(struct fetch_worker *w)
 		if (it == NULL)
 			return;
 		fetching_begin(w, it);
+		/* The next one may be for another worker. */
+		if (it->size > FETCH_BUFFER)
+			return;
 	}
 }
 
@@ -40,42 +76,56 @@ step_all(struct fetch_worker *w)
 	return busy;
 }
 
+/* Connections whose buffers were full go on; under --bwlimit one after the
+ * other. */
 static void
-publish(struct fetch_worker *w)
+resume(struct fetch_worker *w)
 {
-	struct s3_stats s;
-
-	s3_stats(w->s3, &s);
-	pthread_mutex_lock(&w->lock);
-	w->stats_locked = s;
-	pthread_mutex_unlock(&w->lock);
+	if (!rate_limited(&w->f->rate))
+		s3_resume(w->p.s3, SIZE_MAX);
+	else if (rate_ready(&w->f->rate, clock_mono_ns()))
+		s3_resume(w->p.s3, 1);
 }
 
-void *
-fetch_worker_main(void *arg)
+/* How long the loop may sleep: until an item's time comes, at most. */
+static int
+sleep_ms(const struct fetch_worker *w)
 {
-	struct fetch_worker *w = arg;
-	struct fetch *f = w->f;
-	bool busy;
+	uint64_t now = w->now_ms, until = now + TURN_MS;
 
-	w->net_limit = (size_t)MAX(f->c.s3.max_inflight, 1U) *
-	    ACTIVE_PER_SLOT;
+	if (rate_limited(&w->f->rate) && w->active_count > 0)
+		until = now + RATE_TURN_MS;
+	if (pool_stopping(&w->p))
+		until = MIN(until, MAX(now,
+		    atomic_load(&w->p.pool->stop_at_ms)));
+	for (const struct fetching *t = w->active; t != NULL; t = t->next)
+		if (t->phase == FETCH_LOOK && t->calls == 0)
+			until = MIN(until, MAX(now, t->resume_at_ms));
+	return (int)(until - now);
+}
+
+void
+fetch_worker_run(struct pool_worker *p)
+{
+	struct fetch_worker *w = (struct fetch_worker *)(void *)p;
+
 	for (;;) {
 		size_t was = w->active_count;
+		bool busy;
 
+		w->now_ms = clock_mono_ms();
 		start_new(w);
-		busy = step_all(w) || w->active_count < was;
+		busy = w->active_count > was;
+		was = w->active_count;
+		busy = step_all(w) || w->active_count < was || busy;
 		streams_turn(w);
-		if (w->active_count == 0 && (atomic_load(&f->stopping) ||
-		    (atomic_load(&f->closing) && fetch_backlog(f) == 0)))
+		if (pool_over(p, w->active_count, fetch_backlog(w->f),
+		    w->now_ms))
 			break;
-		if (atomic_load(&f->stopping) &&
-		    clock_mono_ms() >= atomic_load(&f->stop_at_ms))
-			break;
-		s3_wait(w->s3, NULL, 0, busy ? 0 : TURN_MS);
+		resume(w);
+		trees_wait(&w->trees, p->s3, -1, busy ? 0 : sleep_ms(w));
+		trees_service(&w->trees);
 		streams_turn(w);
-		publish(w);
+		pool_publish(p);
 	}
-	atomic_fetch_sub(&f->running, 1);
-	return NULL;
 }

@@ -29,7 +29,7 @@ fetching_fail(struct fetching *t, const struct err *err)
 	if (t->broken)
 		return;
 	t->broken = true;
-	t->again = false;
+	t->then = THEN_END;
 	t->item->err = *err;
 }
 
@@ -38,8 +38,9 @@ fetching_s3_fault(struct fetching *t, const struct err *err)
 {
 	fetching_fail(t, err);
 	/* It is another, or shorter or longer: what is it now? */
-	if (err->kind == ERR_GONE && err->code != 404)
-		t->again = t->changes++ < CHANGES_MAX;
+	if (err->kind == ERR_GONE && err->code != 404 &&
+	    t->changes++ < CHANGES_MAX)
+		t->then = THEN_HEAD;
 }
 
 /* Everything but the item. */
@@ -47,6 +48,7 @@ static void
 drop(struct fetching *t)
 {
 	pass_drop(t);
+	tree_file_close(&t->source);
 	dest_abort(&t->existing, false);
 	dest_abort(&t->file, !t->no_keep);
 	free(STEAL(t->part_md5s));
@@ -118,14 +120,14 @@ parts_unit(const struct fetching *t)
 static uint64_t
 move_unit(const struct fetching *t)
 {
-	const struct fetch_config *c = &t->w->f->c;
 	uint64_t size = t->item->size;
 
 	/* One after the other, where the whole is to be hashed and can't be
 	 * read again. */
-	if (c->whole_md5 || (t->file == NULL && t->claim.part_size == 0))
+	if (t->file == NULL && t->claim.part_size == 0)
 		return size;
-	return t->claim.part_size > 0 ? parts_unit(t) : c->range_size;
+	return t->claim.part_size > 0 ? parts_unit(t) :
+	    t->w->f->c.range_size;
 }
 
 static void
@@ -137,7 +139,7 @@ pass(struct fetching *t, enum fetch_phase phase, uint64_t unit)
 	t->phase = phase;
 	/* Ranges out of order can't give the MD5 of the whole: that takes
 	 * another pass. */
-	pass_begin(t, unit, one && (!parts || t->w->f->c.whole_md5), parts);
+	pass_begin(t, t->item->size, unit, one && !parts, parts);
 }
 
 static void
@@ -157,7 +159,7 @@ move(struct fetching *t)
 	}
 	unit = move_unit(t);
 	if (c->dest != NULL && t->item->path != NULL) {
-		if (t->claim.part_size == 0 && !c->whole_md5)
+		if (t->claim.part_size == 0)
 			unit = c->range_size;
 		want = (struct dest_want){ .size = t->item->size,
 		    .etag = t->item->etag, .range = unit };
@@ -232,8 +234,7 @@ on_head(void *arg, const struct s3_reply *r, const struct err *err)
 
 	t->calls--;
 	if (err != NULL) {
-		fetching_s3_fault(t, err);
-		t->again = false;
+		fetching_fail(t, err);
 		return;
 	}
 	t->item->size = r->object_size;
@@ -263,7 +264,7 @@ head(struct fetching *t, s3_done_fn *fn)
 {
 	t->phase = FETCH_ASKING;
 	t->calls++;
-	s3_head(t->w->s3, str_of(t->item->key), fn, t);
+	s3_head(t->w->p.s3, str_of(t->item->key), fn, t);
 }
 
 /* --- the end --- */
@@ -348,7 +349,7 @@ judge(struct fetching *t)
 	}
 	if (claim_holds(&t->claim, t->item, t->hash_whole ? &t->whole : NULL,
 	    t->part_md5s)) {
-		t->phase = FETCH_CLOSE;
+		t->phase = t->item->raw != NULL ? FETCH_LOOK : FETCH_CLOSE;
 	} else if (claim_guess(&t->claim, t->item)) {
 		if (t->phase == FETCH_CHECK)
 			start_passes(t);
@@ -369,6 +370,11 @@ judge(struct fetching *t)
 static void
 begin(struct fetching *t)
 {
+	if (t->w->f->c.only_read) {
+		claim_open(&t->claim, t->item, t->w->f->c.s3.sse);
+		move(t);
+		return;
+	}
 	claim_make(&t->claim, t->item, t->w->f->c.s3.sse);
 	if (!t->skip_check)
 		look(t);
@@ -379,24 +385,42 @@ begin(struct fetching *t)
 	} else if (t->claim.ask) {
 		t->phase = FETCH_ASKING;
 		t->calls++;
-		s3_head_part(t->w->s3, str_of(t->item->key), 1, on_part, t);
+		s3_head_part(t->w->p.s3, str_of(t->item->key), 1, on_part, t);
 	} else {
 		start_passes(t);
 	}
 }
 
-/* Its calls have come back: begin anew, or the end. */
+/* Its calls have come back: begin anew, go on, or the end. */
 static void
 mend(struct fetching *t)
 {
 	drop(t);
 	t->broken = false;
-	if (t->again) {
+	switch (t->then) {
+	case THEN_HEAD:
+		err_clear(&t->item->err);
 		head(t, on_head);
-		return;
+		break;
+	case THEN_LOOK:
+		t->phase = FETCH_LOOK;
+		break;
+	case THEN_CLOSE:
+		t->phase = FETCH_CLOSE;
+		break;
+	case THEN_END:
+		end(t, t->item->err.kind == ERR_GONE &&
+		    t->item->err.code == 404 ? OUTCOME_GONE : OUTCOME_FAILED);
 	}
-	end(t, t->item->err.kind == ERR_GONE && t->item->err.code == 404 ?
-	    OUTCOME_GONE : OUTCOME_FAILED);
+}
+
+static void
+judge_any(struct fetching *t)
+{
+	if (t->phase == FETCH_FILE)
+		file_judge(t);
+	else
+		judge(t);
 }
 
 bool
@@ -406,17 +430,22 @@ fetching_step(struct fetching *t)
 
 	if (t->phase == FETCH_NEW && !t->broken)
 		begin(t);
+	if (t->phase == FETCH_LOOK && !t->broken)
+		file_look(t);
 	if (!t->broken && (t->phase == FETCH_CHECK ||
-	    t->phase == FETCH_MOVE || t->phase == FETCH_BACK)) {
+	    t->phase == FETCH_MOVE || t->phase == FETCH_BACK ||
+	    t->phase == FETCH_FILE)) {
 		busy = pass_step(t);
 		if (!t->broken && pass_over(t)) {
-			judge(t);
-			busy = true;
+			judge_any(t);
+			busy = t->calls == 0;
 		}
 	}
 	if (!t->broken && t->phase == FETCH_CLOSE)
 		close_up(t);
-	if (t->broken && t->calls == 0 && t->phase != FETCH_ENDED)
+	if (t->broken && t->calls == 0 && t->phase != FETCH_ENDED) {
 		mend(t);
+		busy = true;
+	}
 	return busy;
 }

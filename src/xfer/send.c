@@ -230,7 +230,7 @@ send_body(struct segment *s)
 	struct s3_body body = { .data = s->data, .len = s->len,
 	    .md5 = s->digest };
 
-	if (s->t->w->e->rate.bytes_per_s > 0 && s->len > 0) {
+	if (rate_limited(&s->t->w->e->rate) && s->len > 0) {
 		body.read = paced_read;
 		body.read_arg = s;
 	}

@@ -106,7 +106,7 @@ piece_read(void *arg, const struct tree_read *r, const struct err *err)
 	if (t->have[st->s->index] != 0)
 		check(st);
 	else
-		s3_body_ready(t->w->p.s3);
+		s3_resume(t->w->p.s3, SIZE_MAX);
 }
 
 static void

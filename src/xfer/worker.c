@@ -186,7 +186,7 @@ sleep_ms(struct worker *w)
 	for (struct transfer *t = w->active; t != NULL; t = t->next)
 		if (t->calls == 0 && t->resume_at_ms > 0)
 			until = MIN(until, t->resume_at_ms);
-	if (w->e->rate.bytes_per_s > 0 && s3_pending(w->p.s3) > 0)
+	if (rate_limited(&w->e->rate) && s3_pending(w->p.s3) > 0)
 		until = MIN(until, rate_next_ms(&w->e->rate));
 	return until <= w->now_ms ? 0 : (int)(until - w->now_ms);
 }
@@ -214,8 +214,8 @@ worker_run(struct pool_worker *p)
 		    busy ? 0 : sleep_ms(w));
 		w->now_ms = clock_mono_ms();
 		trees_service(&w->trees);
-		if (e->rate.bytes_per_s > 0)
-			s3_body_ready(p->s3);
+		if (rate_limited(&e->rate))
+			s3_resume(p->s3, SIZE_MAX);
 		busy = hash_turn(w);
 		if (w->batch != NULL &&
 		    w->now_ms - w->batch_since_ms >= BATCH_MS)

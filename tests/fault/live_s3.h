@@ -110,12 +110,12 @@ on_done(void *arg, const struct s3_reply *r, const struct err *err)
 	buf_add(&g->next, r->next.p, r->next.len);
 }
 
-static bool
+static enum s3_data
 on_data(void *arg, const void *p, size_t len)
 {
 	struct got *g = arg;
 
-	return buf_add(&g->body, p, len) == 0;
+	return buf_add(&g->body, p, len) == 0 ? S3_DATA_TAKEN : S3_DATA_STOP;
 }
 
 /* Turn until the request is done; true if it went well. */

@@ -5,7 +5,7 @@ import signal
 import sqlite3
 import time
 
-from case import MIB, limit
+from case import MIB, Skip, limit
 
 MODES = ("head", "full", "sample=100%")
 
@@ -362,3 +362,21 @@ def test_integrity_s3_dies(t):
     proxy.close()
     assert process.wait(timeout=60) == 3, t.started_text()
     assert "PASSED" not in t.started_text()
+
+
+@limit(300)
+def test_integrity_memory(t):
+    """Large objects and their files with --limit-memory 64M: resident memory
+    stays below."""
+    if t.world.slowness > 1:
+        raise Skip("a sanitizer's memory says nothing")
+    for name in "abc":
+        with open(t.path(name), "wb") as f:
+            for i in range(160):
+                f.write(bytes([i + ord(name) & 255]) * MIB)
+    t.put(moved=3)
+    process = t.start("TEST", "--data_integrity", "--limit-memory", "64M")
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, t.started_text()
+    assert usage.ru_maxrss < 64 * 1024, "%d KiB resident" % usage.ru_maxrss

@@ -214,6 +214,23 @@ def test_bwlimit(t):
     t.same()
 
 
+def test_bwlimit_of_reading(t):
+    """What GET and TEST read: one large object by ranges, or small ones."""
+    t.random_file("large", 16 * MIB)
+    for i in range(100):
+        t.random_file("small%d" % i, 80 * 1024)
+    t.put(moved=101)
+    back = os.path.join(t.dir, "back")
+    os.mkdir(back)
+    for command in (
+        ("TEST", "--data_integrity", "--skip_upload"),
+        ("GET", "--dest_path", back),
+    ):
+        result = t.run(*command, "--bwlimit", "8M")
+        # What came before the limit was felt, and 24 MiB at that rate.
+        assert 2.5 < result.seconds < 20, result
+
+
 def test_thread(t):
     t.small_files(200)
     t.put("--thread", "1", moved=200)

@@ -198,13 +198,13 @@ on_done(void *arg, const struct s3_reply *r, const struct err *err)
 	g->listed = r->listed_count;
 }
 
-static bool UNUSED
+static enum s3_data UNUSED
 on_data(void *arg, const void *p, size_t len)
 {
 	struct got *g = arg;
 
 	buf_add(&g->body, p, len);
-	return !g->refuse;
+	return g->refuse ? S3_DATA_STOP : S3_DATA_TAKEN;
 }
 
 /* One test: a server with its script, a client, what a request brought. */

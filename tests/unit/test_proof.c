@@ -30,15 +30,15 @@ stored(void)
 }
 
 /* Read back, and all as it must be; the file too. */
-static struct readback_item
+static struct fetch_item
 item(void)
 {
-	struct readback_item it = { .key = (char []){ "h/s/f" },
+	struct fetch_item it = { .key = (char []){ "h/s/f" },
 	    .raw = (char []){ "f" }, .has_stored = true,
-	    .stored = stored(), .object_size = SIZE, .modified_sec = 10,
-	    .file_hashed = true };
+	    .stored = stored(), .size = SIZE, .modified_sec = 10,
+	    .hashed = true, .file_hashed = true };
 
-	memset(it.object_md5, 0xaa, sizeof(it.object_md5));
+	memset(it.md5, 0xaa, sizeof(it.md5));
 	memset(it.file_md5, 0xaa, sizeof(it.file_md5));
 	it.file_attrs = it.stored.attrs;
 	return it;
@@ -58,7 +58,7 @@ expect(const struct judged *j, enum verdict v, enum ended e, bool lost)
 }
 
 static void
-expect_read(const struct readback_item *it, enum verdict v, enum ended e,
+expect_read(const struct fetch_item *it, enum verdict v, enum ended e,
     bool lost)
 {
 	struct judged j;
@@ -85,7 +85,7 @@ test_listed(void **state UNUSED)
 	expect(&j, VERDICT_UNREADABLE, ENDED_FAILED, false);
 	proof_listed(&s, SIZE + 1, "0123456789abcdef0123456789abcdef-2", &j);
 	expect(&j, VERDICT_CORRUPT, ENDED_FAILED, true);
-	snprintf(s.etag, sizeof(s.etag), "%s-3", other);
+	snprintf(s.etag, sizeof(s.etag), "%.32s-3", other);
 	proof_listed(&s, SIZE, other, &j);
 	expect(&j, VERDICT_UNREADABLE, ENDED_FAILED, false);
 	/* Two empty ETags prove nothing. */
@@ -113,42 +113,81 @@ test_listed_newer(void **state UNUSED)
 static void
 test_read(void **state UNUSED)
 {
-	struct readback_item it = item();
+	struct fetch_item it = item();
 
 	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
 	it.raw = NULL;
 	memset(&it.file_attrs, 0, sizeof(it.file_attrs));
 	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
-	it.object_md5[15] ^= 1;
+	it.md5[15] ^= 1;
 	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
 	it = item();
-	it.object_size++;
+	it.size++;
 	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
 	it = item();
-	err_set(&it.object_err, ERR_GONE, 404, "no such key");
+	it.outcome = OUTCOME_GONE;
 	expect_read(&it, VERDICT_MISSING, ENDED_FAILED, true);
 	it = item();
-	err_set(&it.object_err, ERR_DENIED, 403, "no");
+	it.outcome = OUTCOME_FAILED;
+	err_set(&it.err, ERR_DENIED, 403, "no");
 	expect_read(&it, VERDICT_UNREADABLE, ENDED_FAILED, false);
 }
 
-/* Without a hash of the whole the parts are the proof. */
+/* Where only its parts were hashed they are the proof: those that the catalog
+ * knows, or else the ETag. */
 static void
 test_read_parts(void **state UNUSED)
 {
-	struct readback_item it = item();
+	struct fetch_item it = item();
+	uint8_t md5s[2 * MD5_LEN];
 
-	it.stored.has_md5 = false;
-	memcpy(it.object_etag, it.stored.etag, sizeof(it.object_etag));
+	memset(md5s, 0x55, sizeof(md5s));
+	it.hashed = false;
+	it.raw = NULL;
+	it.stored.part_md5s = md5s;
+	it.stored.part_count = 2;
+	etag_multipart(md5s, 2, it.etag_computed);
 	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
-	it.object_etag[0] ^= 1;
+	it.etag_computed[0] ^= 1;
+	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
+	it.stored.part_md5s = NULL;
+	etag_multipart(md5s, 2, it.stored.etag);
+	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
+	it.etag_computed[0] ^= 1;
+	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
+}
+
+/* The file was hashed in the same parts. */
+static void
+test_read_parts_file(void **state UNUSED)
+{
+	struct fetch_item it = item();
+	uint8_t md5s[2 * MD5_LEN];
+	char etag[72];
+
+	memset(md5s, 0x55, sizeof(md5s));
+	etag_multipart(md5s, 2, etag);
+	etag[2 * MD5_LEN] = '\0';
+	assert_true(hex_decode(etag, it.md5, MD5_LEN));
+	memcpy(it.file_md5, it.md5, MD5_LEN);
+	it.hashed = false;
+	it.stored.part_md5s = md5s;
+	it.stored.part_count = 2;
+	etag_multipart(md5s, 2, it.etag_computed);
+	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
+	it.file_md5[0] ^= 1;
+	expect_read(&it, VERDICT_BITROT, ENDED_FAILED, false);
+	/* Neither is what was put: nothing good is left. */
+	it.etag_computed[0] ^= 1;
+	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, false);
+	it.file_md5[0] ^= 1;
 	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
 }
 
 static void
 test_read_file(void **state UNUSED)
 {
-	struct readback_item it = item();
+	struct fetch_item it = item();
 
 	/* Bit rot, and only with stat as it was. */
 	it.file_md5[0] ^= 1;
@@ -159,27 +198,27 @@ test_read_file(void **state UNUSED)
 	it.file_torn = true;
 	expect_read(&it, VERDICT_CHANGED, ENDED_MOVED, false);
 	/* Neither hides an object that is not what was put. */
-	it.object_md5[3] ^= 1;
+	it.md5[3] ^= 1;
 	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
 	/* Nothing good is left: it must not be overwritten with rot. */
 	it.file_torn = false;
 	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, false);
 	it = item();
-	it.object_md5[3] ^= 1;
+	it.md5[3] ^= 1;
 	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
 	it = item();
 	err_set(&it.file_err, ERR_GONE, 0, "gone");
 	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
 	err_set(&it.file_err, ERR_DENIED, 0, "permission denied");
 	expect_read(&it, VERDICT_UNREADABLE, ENDED_FAILED, false);
-	it.object_md5[3] ^= 1;
+	it.md5[3] ^= 1;
 	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
 }
 
 static void
 test_inode(void **state UNUSED)
 {
-	struct readback_item it = item();
+	struct fetch_item it = item();
 	struct judged j;
 
 	it.file_attrs.ino++;
@@ -192,7 +231,7 @@ test_inode(void **state UNUSED)
 static void
 test_unknown(void **state UNUSED)
 {
-	struct readback_item it = item();
+	struct fetch_item it = item();
 
 	it.has_stored = false;
 	memset(&it.stored, 0, sizeof(it.stored));
@@ -211,7 +250,7 @@ test_unknown(void **state UNUSED)
 	expect_read(&it, VERDICT_NONE, ENDED_EXCLUDED, false);
 	it.raw = NULL;
 	expect_read(&it, VERDICT_NONE, ENDED_EXCLUDED, false);
-	err_set(&it.object_err, ERR_GONE, 404, "no such key");
+	it.outcome = OUTCOME_GONE;
 	expect_read(&it, VERDICT_NONE, ENDED_GONE, false);
 }
 
@@ -223,6 +262,7 @@ main(void)
 		cmocka_unit_test(test_listed_newer),
 		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_read_parts),
+		cmocka_unit_test(test_read_parts_file),
 		cmocka_unit_test(test_read_file),
 		cmocka_unit_test(test_inode),
 		cmocka_unit_test(test_unknown),

@@ -136,6 +136,71 @@ test_head_part(void **state)
 	finish(&f);
 }
 
+struct slow {
+	struct got g;
+	size_t	 since;		/* bytes since the last pause, or resume */
+	unsigned fulls;
+};
+
+static enum s3_data
+on_data_full(void *arg, const void *p, size_t len)
+{
+	struct slow *w = arg;
+
+	(void)p;
+	w->g.size += len;
+	w->since += len;
+	if (w->since < 1000)
+		return S3_DATA_TAKEN;
+	w->fulls++;
+	return S3_DATA_FULL;
+}
+
+static void
+on_slow_done(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct slow *w = arg;
+
+	assert_int_equal(r->size, w->g.size);
+	on_done(&w->g, r, err);
+}
+
+/* Who has enough gets no more than was received already; and all in the end,
+ * also if the last bytes were too much. */
+static void
+test_full(void **state)
+{
+	size_t len = 3 * MIB;
+	char *reply AUTOFREE = xmalloc(len + 200);
+	int head = snprintf(reply, 200, "HTTP/1.1 200 OK\r\nETag: \"v\"\r\n"
+	    "Content-Length: %zu\r\n\r\n", len);
+	struct slow w = { .since = 0 };
+	unsigned rounds = 0;
+
+	(void)state;
+	memset(reply + head, 'x', len);
+	reply[(size_t)head + len] = '\0';
+	FIXTURE(f, reply);
+	s3_get(f.s, STR("k"), 0, 0, on_data_full, on_slow_done, &w);
+	while (w.g.calls == 0) {
+		unsigned fulls = w.fulls;
+
+		while (w.fulls == fulls && w.g.calls == 0)
+			s3_wait(f.s, NULL, 0, 1000);
+		/* More would have come by now, were it not for the pause. */
+		for (int i = 0; i < 20; i++)
+			s3_wait(f.s, NULL, 0, 0);
+		assert_true(w.since <= 1000 + 16 * KIB + S3_DATA_SLACK);
+		w.since = 0;
+		rounds++;
+		s3_resume(f.s, 1);
+	}
+	assert_int_equal(w.g.err.kind, ERR_NONE);
+	assert_int_equal(w.g.size, len);
+	assert_true(rounds > len / (2 * S3_DATA_SLACK));
+	finish(&f);
+}
+
 int
 main(void)
 {
@@ -146,6 +211,7 @@ main(void)
 		cmocka_unit_test(test_data_refused),
 		cmocka_unit_test(test_get_match),
 		cmocka_unit_test(test_head_part),
+		cmocka_unit_test(test_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
