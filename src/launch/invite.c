@@ -15,7 +15,9 @@ enum field {
 	F_PORT_INDEX,
 	F_PORT_STATUS,
 	F_CLIENT,
-	F_KEY,
+	F_KEY,			/* up to here each is a must */
+	F_RETRY_DELAY,
+	F_GIVE_UP,
 	F_ACCESS_KEY,
 	F_SECRET_KEY,
 	F_SESSION_TOKEN,
@@ -23,8 +25,8 @@ enum field {
 };
 
 static const char *const names[F__MAX] = {
-	"address", "port_index", "port_status", "client", "key", "access_key",
-	"secret_key", "session_token"
+	"address", "port_index", "port_status", "client", "key", "retry_delay",
+	"give_up", "access_key", "secret_key", "session_token"
 };
 
 /* Exactly 64 characters. */
@@ -63,6 +65,13 @@ add_text(struct buf *b, enum field f, const char *value)
 	(void)buf_addch(b, '\n');
 }
 
+static void
+add_number(struct buf *b, enum field f, unsigned value)
+{
+	if (value > 0)
+		(void)buf_addf(b, "%s %u\n", names[f], value);
+}
+
 void
 invite_write(struct buf *b, const struct invite *v)
 {
@@ -71,10 +80,12 @@ invite_write(struct buf *b, const struct invite *v)
 	base64_encode(v->key, sizeof(v->key), key);
 	(void)buf_addstr(b, "datamover-invite 1\n");
 	add_text(b, F_ADDRESS, v->address);
-	(void)buf_addf(b, "%s %u\n%s %u\n%s %u\n", names[F_PORT_INDEX],
-	    v->port_index, names[F_PORT_STATUS], v->port_status,
-	    names[F_CLIENT], v->client);
+	add_number(b, F_PORT_INDEX, v->port_index);
+	add_number(b, F_PORT_STATUS, v->port_status);
+	add_number(b, F_CLIENT, v->client);
 	(void)buf_addf(b, "%s %s\n", names[F_KEY], key);
+	add_number(b, F_RETRY_DELAY, v->retry_delay_s);
+	add_number(b, F_GIVE_UP, v->give_up_s);
 	add_text(b, F_ACCESS_KEY, v->access_key);
 	add_text(b, F_SECRET_KEY, v->secret_key);
 	add_text(b, F_SESSION_TOKEN, v->session_token);
@@ -161,6 +172,10 @@ read_field(struct invite *v, enum field f, struct str s)
 		return read_number(s, INT32_MAX, &v->client);
 	case F_KEY:
 		return s.len == KEY_TEXT && key_decode(s.p, v->key);
+	case F_RETRY_DELAY:
+		return read_number(s, INT32_MAX, &v->retry_delay_s);
+	case F_GIVE_UP:
+		return read_number(s, INT32_MAX, &v->give_up_s);
 	case F_ACCESS_KEY:
 		return read_text(s, &v->access_key);
 	case F_SECRET_KEY:

@@ -70,6 +70,8 @@ void	 launch_free(struct launch **, uint64_t limit_ms);
  *	port_status 6001
  *	client 3
  *	key BASE64
+ *	retry_delay 2
+ *	give_up 300
  *	access_key TEXT, secret_key TEXT, session_token TEXT (the last if any)
  * Values are escaped as paths are in listings (buf_add_escaped).
  */
@@ -79,6 +81,8 @@ struct invite {
 	unsigned port_status;
 	unsigned client;
 	uint8_t	 key[48];
+	unsigned retry_delay_s;	/* of connecting; 0: no line for it */
+	unsigned give_up_s;
 	char	*access_key;	/* or NULL */
 	char	*secret_key;
 	char	*session_token;

@@ -58,6 +58,8 @@ round_trip(const struct invite *v)
 	assert_int_equal(got.port_status, v->port_status);
 	assert_int_equal(got.client, v->client);
 	assert_memory_equal(got.key, v->key, 48);
+	assert_int_equal(got.retry_delay_s, v->retry_delay_s);
+	assert_int_equal(got.give_up_s, v->give_up_s);
 	if (v->access_key == NULL) {
 		assert_null(got.access_key);
 		assert_null(got.secret_key);
@@ -91,6 +93,8 @@ test_round_trip(void **state)
 	round_trip(&v);
 	v.access_key = (char *)"AK with blanks ";
 	v.address = (char *)"fe80::1%eth0";
+	v.retry_delay_s = 2;
+	v.give_up_s = INT32_MAX;
 	v.secret_key = (char *)"s\\x41\n\n\"'";
 	round_trip(&v);
 	for (int i = 1; i < 256; i++)
@@ -108,7 +112,7 @@ test_wrong_invitations(void **state)
 	static const char head[] = "datamover-invite 1\naddress a\n"
 	    "port_index 1\nport_status 2\nclient 1\n";
 	static const char *const tails[] = {
-		"\nmore", "address b\n\n", "access_key x\n\n",
+		"\nmore", "address b\n\n", "retry_delay 0\n\n", "access_key x\n\n",
 		"secret_key x\n\n", "unknown x\n\n", "session_token \\\n\n",
 		"session_token \\x00\n\n", "session_token \\xZZ\n\n",
 		"session_token a\tb\n\n", "session_token\n\n"
