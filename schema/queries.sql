@@ -627,6 +627,21 @@ WHERE (object, target) IN (SELECT object, target FROM doomed);
 -- name: doomed_clear
 DELETE FROM doomed;
 
+-- Clients.
+
+-- name: client_put
+INSERT INTO client (run, number, host, state, leases, items, moved, failed,
+	bytes, items_per_s, bytes_per_s, heard_ns, reason)
+VALUES (:run, :number, :host, :state, :leases, :items, :moved, :failed, :bytes,
+	:items_per_s, :bytes_per_s, :heard, :reason)
+ON CONFLICT (run, number) DO UPDATE SET host = excluded.host,
+	state = excluded.state, leases = excluded.leases,
+	items = excluded.items, moved = excluded.moved,
+	failed = excluded.failed, bytes = excluded.bytes,
+	items_per_s = excluded.items_per_s,
+	bytes_per_s = excluded.bytes_per_s, heard_ns = excluded.heard_ns,
+	reason = excluded.reason;
+
 -- Mirror.
 
 -- What was seen twice in one crawl and is not the same is none.

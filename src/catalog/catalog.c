@@ -213,6 +213,18 @@ catalog_doom(struct catalog *c, struct outcomes *v, struct mailbox *reply)
 }
 
 void
+catalog_put_clients(struct catalog *c, const struct client_line *v,
+    size_t count)
+{
+	struct client_note *n = xcalloc(1, sizeof(*n) + count * sizeof(*v));
+
+	n->count = count;
+	if (count > 0)
+		memcpy(n->v, v, count * sizeof(*v));
+	post(c, &n->mail, MSG_CLIENTS);
+}
+
+void
 catalog_note_export(struct catalog *c, unsigned export, uint64_t fsid,
     bool empty)
 {
@@ -416,6 +428,9 @@ handle(struct catalog *c, struct mail *m)
 		break;
 	case MSG_DOOM:
 		core_doom(o, (struct dooming *)m);
+		break;
+	case MSG_CLIENTS:
+		core_clients(o, (struct client_note *)m);
 		break;
 	case MSG_EXPORT:
 		core_note_export(o, (struct export_note *)m);

@@ -33,6 +33,7 @@
 #include "base/idset.h"
 #include "base/mailbox.h"
 #include "model/attrs.h"
+#include "model/client.h"
 #include "model/item.h"
 #include "model/job.h"
 
@@ -266,6 +267,11 @@ void	 upload_note_free(struct upload_note **);
  * others don't come back (reply may be NULL). */
 void	 catalog_put_upload(struct catalog *, struct upload_note *,
 	    struct mailbox *reply);
+
+/* What the run's clients are doing; the rows of those that are not named stay
+ * as they are. Copies. For people: not more often than once a second. */
+void	 catalog_put_clients(struct catalog *, const struct client_line *,
+	    size_t count);
 
 /* Uploads at this run's target that rows remember although nothing will go on
  * with them (their file changed, or is gone): to be aborted before a complete

@@ -97,6 +97,12 @@ struct export_note {
 	bool	 empty;
 };
 
+struct client_note {
+	struct mail mail;
+	size_t	 count;
+	struct client_line v[];
+};
+
 struct run_export_row {
 	int64_t	 id;
 	size_t	 path_len;	/* of the catalog path of its root */
@@ -186,6 +192,7 @@ enum {
 	MSG_UPLOAD,
 	MSG_OUTCOMES,
 	MSG_DOOM,
+	MSG_CLIENTS,
 	MSG_EXPORT,
 	MSG_STOP
 };
@@ -255,6 +262,9 @@ void	 core_settle_doomed(struct own *);
 /* names.c: calls fn for each catalog path that may have this key. */
 void	 core_names_of_key(struct db *, bool server_as_prefix, struct str key,
 	    void (*fn)(void *, struct str path), void *arg);
+
+/* client.c */
+void	 core_clients(struct own *, struct client_note *);
 
 /* mirror.c */
 void	 core_note_export(struct own *, struct export_note *);

@@ -6,6 +6,11 @@
 static const char last_run[] =
     "SELECT * FROM runs ORDER BY run DESC LIMIT 1";
 
+static const char its_clients[] =
+    "SELECT number, host, state, leases, items, moved, failed, bytes, "
+    "items_per_s, bytes_per_s, heard, reason FROM clients "
+    "WHERE run = (SELECT max(run) FROM runs) ORDER BY number";
+
 /* The columns of the last run, as text and for JSON; and those of them that
  * rates are made of. */
 struct status {
@@ -14,6 +19,7 @@ struct status {
 	int64_t	 pid;		/* its process, or 0 */
 	size_t	 runs;
 	struct buf text;
+	struct buf clients;	/* likewise */
 	double	 moved;
 	double	 bytes;
 	double	 seconds;
@@ -36,19 +42,32 @@ add_text(struct status *s, const char *name, const struct value *v)
 }
 
 static void
+add_json_value(struct buf *b, const char *name, const struct value *v)
+{
+	buf_add_json(b, str_of(name));
+	buf_addch(b, ':');
+	if (v->type == VALUE_NULL)
+		buf_addstr(b, "null");
+	else if (v->type == VALUE_INTEGER)
+		buf_addf(b, "%jd", (intmax_t)v->integer);
+	else if (v->type == VALUE_REAL)
+		buf_addf(b, "%.3f", v->real);
+	else
+		buf_add_json(b, v->bytes);
+}
+
+static void
 add_json(struct status *s, const char *name, const struct value *v)
 {
 	buf_addch(&s->text, ',');
-	buf_add_json(&s->text, str_of(name));
-	buf_addch(&s->text, ':');
-	if (v->type == VALUE_NULL)
-		buf_addstr(&s->text, "null");
-	else if (v->type == VALUE_INTEGER)
-		buf_addf(&s->text, "%jd", (intmax_t)v->integer);
-	else if (v->type == VALUE_REAL)
-		buf_addf(&s->text, "%.3f", v->real);
-	else
-		buf_add_json(&s->text, v->bytes);
+	add_json_value(&s->text, name, v);
+}
+
+static double
+number(const struct value *v)
+{
+	return v->type == VALUE_REAL ? v->real :
+	    v->type == VALUE_INTEGER ? (double)v->integer : 0;
 }
 
 static bool
@@ -62,8 +81,7 @@ take(void *arg, size_t columns, const char *const *names,
 	s->runs++;
 	for (size_t i = 0; i < columns; i++) {
 		struct value v = row[i];
-		double x = v.type == VALUE_REAL ? v.real :
-		    v.type == VALUE_INTEGER ? (double)v.integer : 0;
+		double x = number(&v);
 
 		/* A killed run could not say that it ended. */
 		if (strcmp(names[i], "state") == 0 && !s->in_use &&
@@ -84,6 +102,58 @@ take(void *arg, size_t columns, const char *const *names,
 	return true;
 }
 
+/* A line of a client for people; the columns are those of its_clients. */
+static void
+add_client(struct status *s, const struct value *v)
+{
+	char host[64], bytes[32], objects[48];
+
+	if (s->clients.len == 0)
+		buf_addf(&s->clients, "\n%6s %-16s %-9s %7s %7s %12s %8s  "
+		    "%s\n", "client", "host", "state", "leases", "items",
+		    "moved", "failed", "rate");
+	buf_addf(&s->clients, "%6.0f %-16s %-9.*s %7.0f %7.0f %12.0f %8.0f  "
+	    "%s, %s", number(&v[0]),
+	    str_escape(v[1].bytes, host, sizeof(host)), (int)v[2].bytes.len,
+	    v[2].bytes.p, number(&v[3]), number(&v[4]), number(&v[5]),
+	    number(&v[6]), text_byte_rate(number(&v[9]), bytes),
+	    text_object_rate(number(&v[8]), objects));
+	if (v[11].type == VALUE_TEXT) {
+		buf_addstr(&s->clients, "  ");
+		buf_add_escaped(&s->clients, v[11].bytes);
+	}
+	buf_addch(&s->clients, '\n');
+}
+
+static bool
+take_client(void *arg, size_t columns, const char *const *names,
+    const struct value *row)
+{
+	static const struct str going[] = { { "launching", 9 },
+	    { "joined", 6 }, { "working", 7 } };
+	struct status *s = arg;
+	struct value v[16];
+
+	if (row == NULL)
+		return true;
+	columns = MIN(columns, ARRAY_LEN(v));
+	memcpy(v, row, columns * sizeof(*v));
+	for (size_t i = 0; i < ARRAY_LEN(going) && !s->in_use; i++)
+		if (str_eq(v[2].bytes, going[i]))
+			v[2].bytes = STR("ended");
+	if (!s->json) {
+		add_client(s, v);
+		return true;
+	}
+	for (size_t i = 0; i < columns; i++) {
+		buf_addstr(&s->clients, i > 0 ? "," :
+		    s->clients.len == 0 ? "{" : ",{");
+		add_json_value(&s->clients, names[i], &v[i]);
+	}
+	buf_addch(&s->clients, '}');
+	return true;
+}
+
 static void
 print_json(const struct status *s, const char *path)
 {
@@ -96,7 +166,9 @@ print_json(const struct status *s, const char *path)
 	if (s->in_use && s->pid > 0)
 		buf_addf(&b, ",\"pid\":%jd", (intmax_t)s->pid);
 	buf_add(&b, s->text.data, s->text.len);
-	buf_addstr(&b, "}\n");
+	buf_addstr(&b, ",\"clients\":[");
+	buf_add(&b, s->clients.data, s->clients.len);
+	buf_addstr(&b, "]}\n");
 	fputs(b.data, stdout);
 	buf_release(&b);
 }
@@ -122,6 +194,7 @@ print_text(const struct status *s, const char *path)
 		printf("%-12s %s, %s\n", "rate",
 		    text_byte_rate(s->bytes / s->seconds, byte_rate),
 		    text_object_rate(s->moved / s->seconds, object_rate));
+	fputs(s->clients.data, stdout);
 }
 
 static int
@@ -137,13 +210,18 @@ show(const struct options *o, struct err *err)
 		return -1;
 	buf_init(&s.text, SIZE_MAX >> 1);
 	buf_addstr(&s.text, "");
+	buf_init(&s.clients, SIZE_MAX >> 1);
+	buf_addstr(&s.clients, "");
 	s.in_use = catalog_in_use(path, &s.pid);
 	rc = catalog_query(view, last_run, take, &s, err);
+	if (rc == 0)
+		rc = catalog_query(view, its_clients, take_client, &s, err);
 	if (rc == 0 && s.json)
 		print_json(&s, path);
 	else if (rc == 0)
 		print_text(&s, path);
 	buf_release(&s.text);
+	buf_release(&s.clients);
 	catalog_view_close(&view);
 	return rc;
 }

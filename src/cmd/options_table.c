@@ -301,6 +301,10 @@ const struct option options_table[] = {
 	    "[6000, 6001]" },
 	{ "key-file", NULL, "FILE", VERB_CLIENT, set_text, AT(key_file),
 	    .help = "the key of the run, as the master's key_file" },
+	{ "metrics", NULL, "[HOST:]PORT", WORKS | VERB_DEL, set_setting,
+	    .section = "general", .key = "metrics", .help =
+	    "figures for Prometheus, at http://HOST:PORT/metrics while it "
+	    "goes on; HOST is 127.0.0.1 unless given, * is everybody" },
 	{ "json", NULL, NULL, RUNS | VERB_STATUS | VERB_CHECK, set_flag,
 	    AT(job.json), .help =
 	    "one JSON object as the last line of standard output" },

@@ -46,6 +46,7 @@ struct conf {
 	struct {			/* [general] */
 		bool	 compaction;
 		struct strlist operations;	/* empty: all */
+		char	*metrics;		/* where they are shown; or NULL */
 	} general;
 	struct {
 		char	*host_or_ip_address;

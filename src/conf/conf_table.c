@@ -68,6 +68,10 @@ const struct conf_row_info conf_table[] = {
 	SIZE("general", "bwlimit", AT(bwlimit), "0", "a second",
 	    "Send and fetch no faster than this, all workers together. "
 	    "0: no limit.", RANGE(0, 1024 * 1024 * MIB)),
+	TEXT("general", "metrics", AT(general.metrics), NULL,
+	    "Figures of the run for Prometheus, at http://HOST:PORT/metrics "
+	    "while it goes on: PORT (of this host alone), HOST:PORT, or "
+	    "*:PORT (for everybody). Empty: none.", PLAIN),
 	NOTHING("general", "ip_address_family"),
 
 	TEXT("master", "host_or_ip_address", AT(master.host_or_ip_address),

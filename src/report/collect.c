@@ -220,6 +220,23 @@ take_verdict(void *arg, size_t columns UNUSED,
 	return true;
 }
 
+static bool
+take_client(void *arg, size_t columns UNUSED, const char *const *names UNUSED,
+    const struct value *v)
+{
+	struct report *r = arg;
+
+	if (v == NULL)
+		return true;
+	r->clients[r->client_count++] = (struct report_client){
+		.number = (int64_t)number(&v[0]), .host = text_or(&v[1], "?"),
+		.state = text_or(&v[2], "?"), .reason = text(&v[3]),
+		.heard = text_or(&v[4], "?"), .moved = number(&v[5]),
+		.failed = number(&v[6]), .bytes = number(&v[7]),
+		.items_per_s = real(&v[8]), .bytes_per_s = real(&v[9]) };
+	return r->client_count < REPORT_CLIENTS;
+}
+
 /* --- queries --- */
 
 static int
@@ -343,6 +360,18 @@ collect_verdicts(struct report *r, struct catalog_view *view,
 	return catalog_query(view, sql, take_verdict, r, err);
 }
 
+static int
+collect_clients(struct report *r, struct catalog_view *view,
+    struct err *err)
+{
+	AUTOFREE char *sql = xasprintf("SELECT number, host, state, reason, "
+	    "heard, moved, failed, bytes, items_per_s, bytes_per_s "
+	    "FROM clients WHERE run = %jd ORDER BY number",
+	    (intmax_t)r->run.run);
+
+	return catalog_query(view, sql, take_client, r, err);
+}
+
 static bool
 take_id(void *arg, size_t columns UNUSED, const char *const *names UNUSED,
     const struct value *v)
@@ -372,12 +401,25 @@ find_run(struct catalog_view *view, const char *path, int64_t *run,
 
 /* A killed run could not say that it ended. */
 static void
-correct_state(struct report_run *u, bool in_use)
+correct_state(char **state, bool in_use, const char *from, const char *to)
 {
-	if (in_use || strcmp(u->state, "running") != 0)
+	if (in_use || strcmp(*state, from) != 0)
 		return;
-	free(u->state);
-	u->state = xstrdup("dead");
+	free(*state);
+	*state = xstrdup(to);
+}
+
+/* Nor could its clients. */
+static void
+end_clients(struct report *r, bool in_use)
+{
+	static const char *const going[] = { "launching", "joined",
+	    "working" };
+
+	for (size_t i = 0; i < r->client_count; i++)
+		for (size_t k = 0; k < ARRAY_LEN(going); k++)
+			correct_state(&r->clients[i].state, in_use, going[k],
+			    "ended");
 }
 
 int
@@ -399,14 +441,16 @@ report_collect(struct report *r, struct catalog_view *view, const char *path,
 		return err_set(err, ERR_USAGE, 0, "--run %jd: the catalog "
 		    "has no such run", (intmax_t)run);
 	for (size_t i = 0; i < r->run_count; i++)
-		correct_state(&r->runs[i], in_use);
+		correct_state(&r->runs[i].state, in_use, "running", "dead");
 	r->run = r->runs[0];	/* its strings are that one's */
 	choose_step(r);
 	if (collect_times(r, view, err) == -1 ||
 	    collect_sizes(r, view, err) == -1 ||
 	    collect_slowest(r, view, err) == -1 ||
+	    collect_clients(r, view, err) == -1 ||
 	    collect_failed(r, view, err) == -1)
 		return -1;
+	end_clients(r, in_use);
 	return collect_verdicts(r, view, err);
 }
 
@@ -422,6 +466,12 @@ report_release(struct report *r)
 		free(r->runs[i].command);
 		free(r->runs[i].started);
 		free(r->runs[i].ended);
+	}
+	for (size_t i = 0; i < r->client_count; i++) {
+		free(r->clients[i].host);
+		free(r->clients[i].state);
+		free(r->clients[i].reason);
+		free(r->clients[i].heard);
 	}
 	for (size_t i = 0; i < r->slowest_count; i++)
 		free(r->slowest[i].path);

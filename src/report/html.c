@@ -322,6 +322,7 @@ report_html(const struct report *r, struct buf *b)
 	html_failed(r, b);
 	add_times(r, b);
 	add_sizes(r, b);
+	html_clients(r, b);
 	html_slowest(r, b);
 	add_verified(r, b);
 	html_runs(r, b);

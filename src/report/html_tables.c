@@ -72,6 +72,40 @@ end(struct buf *b)
 }
 
 void
+html_clients(const struct report *r, struct buf *b)
+{
+	static const char *const names[] = { "Host", "State", "#Moved",
+	    "#Failed", "#Bytes", "Last heard", "Reason" };
+
+	if (r->client_count == 0)
+		return;
+	buf_addstr(b, "<section><h2>Clients</h2>\n");
+	begin(b, "clients", "The hosts that moved the data of this run",
+	    names, ARRAY_LEN(names));
+	for (size_t i = 0; i < r->client_count; i++) {
+		const struct report_client *c = &r->clients[i];
+
+		buf_addstr(b, "<tr><th scope=\"row\">");
+		html_path(b, c->host);
+		buf_addstr(b, "</th><td>");
+		html_text(b, c->state);
+		buf_addstr(b, "</td><td class=\"n\">");
+		html_count(b, c->moved);
+		buf_addstr(b, "</td><td class=\"n\">");
+		html_count(b, c->failed);
+		buf_addstr(b, "</td><td class=\"n\">");
+		html_bytes(b, c->bytes);
+		buf_addstr(b, "</td><td class=\"soft\">");
+		html_time(b, c->heard);
+		buf_addstr(b, "</td><td class=\"path\">");
+		html_text(b, c->reason == NULL ? "" : c->reason);
+		buf_addstr(b, "</td></tr>\n");
+	}
+	end(b);
+	buf_addstr(b, "</section>\n");
+}
+
+void
 html_slowest(const struct report *r, struct buf *b)
 {
 	static const char *const names[] = { "File", "#Size", "#Time",

@@ -14,6 +14,11 @@
 #define SAMPLE_MS	500
 #define SAMPLES		11	/* ten steps between them: five seconds */
 #define WIDTH_DEFAULT	80
+#define HEIGHT_DEFAULT	24
+#define RUN_LINES	2
+#define CLIENT_LINES	20		/* at most, and one for the others */
+#define LINES		(RUN_LINES + CLIENT_LINES + 1)
+#define LINE_LEN	240
 
 struct sample {
 	uint64_t ms;
@@ -29,10 +34,13 @@ struct progress {
 	struct sample ring[SAMPLES];
 	size_t	 next;			/* where the next sample goes */
 	size_t	 count;
+	struct client_line *clients;
+	size_t	 client_count;
 	struct {			/* the log's threads draw as well */
 		pthread_mutex_t lock;
-		char	 lines[2][200];
-		bool	 shown;
+		char	 lines[LINES][LINE_LEN];
+		size_t	 count;		/* of lines to be shown */
+		size_t	 shown;		/* of lines on the screen */
 	} locked;
 };
 
@@ -57,44 +65,55 @@ put(const char *text, size_t len)
 	}
 }
 
-static size_t
-terminal_width(void)
+static void
+terminal_size(size_t *ret_width, size_t *ret_height)
 {
 	struct winsize w;
+	bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0;
 
-	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == -1 || w.ws_col == 0)
-		return WIDTH_DEFAULT;
-	return w.ws_col;
+	*ret_width = known && w.ws_col > 0 ? w.ws_col : WIDTH_DEFAULT;
+	*ret_height = known && w.ws_row > 0 ? w.ws_row : HEIGHT_DEFAULT;
 }
 
 /* The cursor rests at the end of the area's last line. */
 static void
 erase_locked(struct progress *p)
 {
-	static const char text[] = "\r\033[K\033[1A\033[K";
+	static const char line[] = "\r\033[K", up[] = "\033[1A\033[K";
 
-	if (p->locked.shown)
-		put(text, sizeof(text) - 1);
-	p->locked.shown = false;
+	if (p->locked.shown > 0)
+		put(line, sizeof(line) - 1);
+	for (; p->locked.shown > 1; p->locked.shown--)
+		put(up, sizeof(up) - 1);
+	p->locked.shown = 0;
 }
 
 static void
 draw_locked(struct progress *p)
 {
-	/* A full last column would make some terminals wrap. */
-	int width = (int)MIN(terminal_width() - 1, (size_t)1000);
+	size_t width, height, count = p->locked.count;
 	struct buf b;
 
-	if (p->locked.lines[0][0] == '\0')
+	if (count == 0)
 		return;
-	buf_init(&b, 8 * KIB);
-	if (p->locked.shown)
-		buf_addstr(&b, "\r\033[1A");
-	buf_addf(&b, "\033[K%.*s\n\033[K%.*s", width, p->locked.lines[0],
-	    width, p->locked.lines[1]);
+	terminal_size(&width, &height);
+	/* What is higher than the screen could not be taken away again. */
+	if (count > RUN_LINES)
+		count = MAX(MIN(count, height - 1), (size_t)RUN_LINES);
+	if (p->locked.shown > count)
+		erase_locked(p);
+	buf_init(&b, 64 * KIB);
+	if (p->locked.shown > 0)
+		buf_addch(&b, '\r');
+	if (p->locked.shown > 1)
+		buf_addf(&b, "\033[%zuA", p->locked.shown - 1);
+	/* A full last column would make some terminals wrap. */
+	for (size_t i = 0; i < count; i++)
+		buf_addf(&b, "%s\033[K%.*s", i == 0 ? "" : "\n",
+		    (int)MIN(width - 1, (size_t)1000), p->locked.lines[i]);
 	put(b.data, b.len);
 	buf_release(&b);
-	p->locked.shown = true;
+	p->locked.shown = count;
 }
 
 static void
@@ -196,11 +215,11 @@ describe_left(const struct totals *t, const struct rates *r, bool crawl_done,
 
 static void
 format(const struct totals *t, const struct rates *r, bool crawl_done,
-    char lines[2][200])
+    char lines[RUN_LINES][LINE_LEN])
 {
 	char n[4][32], size[16], rates[2][48], left[96], byte_rate[32];
 
-	snprintf(lines[0], 200, "crawled %s (%s directories)  moved %s  "
+	snprintf(lines[0], LINE_LEN, "crawled %s (%s directories)  moved %s  "
 	    "failed %s", text_count(t->found, n[0]),
 	    text_count(t->dirs, n[1]), text_count(t->moved, n[2]),
 	    text_count(t->failed, n[3]));
@@ -211,8 +230,106 @@ format(const struct totals *t, const struct rates *r, bool crawl_done,
 		    text_object_rate(r->found, rates[0]));
 	else
 		text_object_rate(r->done, rates[1]);
-	snprintf(lines[1], 200, "%s  %s  %s  %s", units_format(t->bytes, size),
+	snprintf(lines[1], LINE_LEN, "%s  %s  %s  %s", units_format(t->bytes, size),
 	    text_byte_rate(r->bytes, byte_rate), rates[1], left);
+}
+
+void
+progress_clients(struct progress *p, const struct client_line *v,
+    size_t count)
+{
+	if (p == NULL)
+		return;
+	count = MIN(count, (size_t)CLIENTS_SHOWN_MAX);
+	p->clients = xreallocarray(p->clients, count + 1,
+	    sizeof(*p->clients));
+	if (count > 0)
+		memcpy(p->clients, v, count * sizeof(*v));
+	p->client_count = count;
+}
+
+/* "  host1  working  3 leases, 120 items  41.2 MiB/s  812 objects/s", and why
+ * if it doesn't work. */
+static void
+format_client(const struct client_line *c, char line[LINE_LEN])
+{
+	char host[40], reason[120], rate[32], objects[48], failed[32];
+
+	str_escape(str_of(c->host), host, sizeof(host));
+	str_escape(str_of(c->reason), reason, sizeof(reason));
+	if (reason[0] != '\0')
+		snprintf(line, LINE_LEN, "  %-16s %-9s %s", host, c->state,
+		    reason);
+	else
+		snprintf(line, LINE_LEN, "  %-16s %-9s %ju leases, %ju items  "
+		    "%s  %s  failed %s  heard %ju s ago", host, c->state,
+		    (uintmax_t)c->leases, (uintmax_t)c->items,
+		    text_byte_rate(c->bytes_per_s, rate),
+		    text_object_rate(c->items_per_s, objects),
+		    text_count(c->failed, failed),
+		    (uintmax_t)(c->heard_ms / 1000));
+}
+
+/* "3 working, 1 lost": states in the order in which they come first. */
+static void
+count_states(const struct client_line *v, size_t count, char *out, size_t len)
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < count; i++) {
+		size_t same = 0, first = 0;
+		int n;
+
+		while (strcmp(v[first].state, v[i].state) != 0)
+			first++;
+		if (first < i)
+			continue;
+		for (size_t k = i; k < count; k++)
+			same += strcmp(v[k].state, v[i].state) == 0;
+		n = snprintf(out + used, len - used, "%s%zu %s",
+		    used == 0 ? "" : ", ", same, v[i].state);
+		used = MIN(used + (size_t)MAX(n, 0), len - 1);
+	}
+}
+
+static size_t
+format_clients(const struct progress *p, char lines[][LINE_LEN])
+{
+	size_t n = p->client_count, shown = MIN(n, (size_t)CLIENT_LINES);
+	size_t width, height;
+	char states[160];
+
+	terminal_size(&width, &height);
+	/* Room for the run and for the line that says that there are more. */
+	if (n > 0 && n + RUN_LINES + 1 > height)
+		shown = MIN(shown, height > RUN_LINES + 2 ?
+		    height - RUN_LINES - 2 : 0);
+	for (size_t i = 0; i < shown; i++)
+		format_client(&p->clients[i], lines[i]);
+	if (shown == n)
+		return n;
+	count_states(p->clients + shown, n - shown, states, sizeof(states));
+	snprintf(lines[shown], LINE_LEN, "  and %zu more: %s", n - shown,
+	    states);
+	return shown + 1;
+}
+
+/* Off a terminal. */
+static void
+print_lines(const struct progress *p, char lines[RUN_LINES][LINE_LEN])
+{
+	char line[2 * LINE_LEN + 300], states[160];
+	int n = snprintf(line, sizeof(line), "datamover: %s  %s\n", lines[0],
+	    lines[1]);
+
+	if (p->client_count > 0) {
+		count_states(p->clients, p->client_count, states,
+		    sizeof(states));
+		n += snprintf(line + n, sizeof(line) - (size_t)n,
+		    "datamover: clients: %s\n", states);
+	}
+	put(line, (size_t)n);
 }
 
 void
@@ -220,8 +337,9 @@ progress_update(struct progress *p, const struct totals *t, bool crawl_done,
     uint64_t now_ms)
 {
 	uint64_t every;
-	char lines[2][200];
+	char lines[LINES][LINE_LEN];
 	struct rates r;
+	size_t count;
 
 	if (p == NULL)
 		return;
@@ -236,18 +354,16 @@ progress_update(struct progress *p, const struct totals *t, bool crawl_done,
 		return;
 	p->drawn_ms = now_ms;
 	format(t, &r, crawl_done, lines);
-	if (p->tty) {
-		pthread_mutex_lock(&p->locked.lock);
-		memcpy(p->locked.lines, lines, sizeof(lines));
-		draw_locked(p);
-		pthread_mutex_unlock(&p->locked.lock);
-	} else {
-		char line[500];
-		int n = snprintf(line, sizeof(line), "datamover: %s  %s\n",
-		    lines[0], lines[1]);
-
-		put(line, (size_t)n);
+	if (!p->tty) {
+		print_lines(p, lines);
+		return;
 	}
+	count = RUN_LINES + format_clients(p, lines + RUN_LINES);
+	pthread_mutex_lock(&p->locked.lock);
+	memcpy(p->locked.lines, lines, count * sizeof(lines[0]));
+	p->locked.count = count;
+	draw_locked(p);
+	pthread_mutex_unlock(&p->locked.lock);
 }
 
 void
@@ -264,6 +380,7 @@ progress_end(struct progress **pp)
 		pthread_mutex_unlock(&p->locked.lock);
 	}
 	pthread_mutex_destroy(&p->locked.lock);
+	free(p->clients);
 	free(p);
 	*pp = NULL;
 }

@@ -20,6 +20,7 @@
 #define REPORT_KINDS	20
 #define REPORT_RUNS	20
 #define REPORT_VERDICTS	8
+#define REPORT_CLIENTS	200
 
 struct report_run {
 	int64_t	 run;
@@ -73,6 +74,19 @@ struct report_count {
 	uint64_t bytes;
 };
 
+struct report_client {
+	int64_t	 number;
+	char	*host;
+	char	*state;
+	char	*reason;	/* or NULL */
+	char	*heard;
+	uint64_t moved;
+	uint64_t failed;
+	uint64_t bytes;
+	double	 items_per_s;	/* as measured last */
+	double	 bytes_per_s;
+};
+
 struct report {
 	char	*catalog;	/* its path */
 	char	 made[32];	/* when the report was */
@@ -96,6 +110,8 @@ struct report {
 	uint64_t verified;	/* with the verdict "ok" */
 	uint64_t verified_bytes;
 	uint64_t judged;	/* with any */
+	struct report_client clients[REPORT_CLIENTS];	/* of the run */
+	size_t	 client_count;
 	struct report_run runs[REPORT_RUNS];	/* of the target, up to this
 						   one, the newest first */
 	size_t	 run_count;

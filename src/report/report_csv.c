@@ -101,6 +101,28 @@ add_series(const struct report *r, struct buf *b)
 }
 
 static void
+add_clients(const struct report *r, struct buf *b)
+{
+	for (size_t i = 0; i < r->client_count; i++) {
+		const struct report_client *c = &r->clients[i];
+		char item[24];
+
+		snprintf(item, sizeof(item), "%jd", (intmax_t)c->number);
+		add_text(b, "client", item, "host", c->host);
+		add_text(b, "client", item, "state", c->state);
+		add_text(b, "client", item, "reason", c->reason);
+		add_count(b, "client", item, "moved", c->moved);
+		add_count(b, "client", item, "failed", c->failed);
+		add_count(b, "client", item, "bytes", c->bytes);
+		add_real(b, "client", item, "items_per_second",
+		    c->items_per_s);
+		add_real(b, "client", item, "bytes_per_second",
+		    c->bytes_per_s);
+		add_text(b, "client", item, "heard", c->heard);
+	}
+}
+
+static void
 add_objects(const struct report *r, struct buf *b)
 {
 	for (size_t i = 0; i < r->slowest_count; i++) {
@@ -134,6 +156,7 @@ report_csv(const struct report *r, struct buf *b)
 	add_real(b, "rate", "run", "bytes_per_second",
 	    report_rate(&r->run, r->run.totals.bytes));
 	add_series(r, b);
+	add_clients(r, b);
 	add_objects(r, b);
 	add_count(b, "verification", "stored", "count", r->stored);
 	add_count(b, "verification", "stored", "bytes", r->stored_bytes);

@@ -107,6 +107,30 @@ write_objects(struct jwrite *w, const struct report *r)
 }
 
 static void
+write_clients(struct jwrite *w, const struct report *r)
+{
+	jwrite_array(w, "clients");
+	for (size_t i = 0; i < r->client_count; i++) {
+		const struct report_client *c = &r->clients[i];
+
+		jwrite_object(w, NULL);
+		jwrite_int(w, "number", c->number);
+		jwrite_cstr(w, "host", c->host);
+		jwrite_cstr(w, "state", c->state);
+		if (c->reason != NULL)
+			jwrite_cstr(w, "reason", c->reason);
+		jwrite_uint(w, "moved", c->moved);
+		jwrite_uint(w, "failed", c->failed);
+		jwrite_uint(w, "bytes", c->bytes);
+		jwrite_real(w, "items_per_second", c->items_per_s);
+		jwrite_real(w, "bytes_per_second", c->bytes_per_s);
+		jwrite_cstr(w, "heard", c->heard);
+		jwrite_end(w);
+	}
+	jwrite_end(w);
+}
+
+static void
 write_verified(struct jwrite *w, const struct report *r)
 {
 	jwrite_object(w, "verification");
@@ -132,6 +156,7 @@ report_json(const struct report *r, struct buf *b)
 	write_run(&w, &r->run);
 	write_rates(&w, r);
 	write_sizes(&w, r);
+	write_clients(&w, r);
 	write_objects(&w, r);
 	write_verified(&w, r);
 	jwrite_array(&w, "runs");

@@ -115,6 +115,31 @@ add_sizes(const struct report *r, struct buf *b)
 }
 
 static void
+add_clients(const struct report *r, struct buf *b)
+{
+	char moved[32], failed[32], size[16], host[64];
+
+	if (r->client_count == 0)
+		return;
+	buf_addf(b, "\nclients\n  %3s %-20s %-9s %12s %10s %10s\n", "",
+	    "host", "state", "moved", "failed", "bytes");
+	for (size_t i = 0; i < r->client_count; i++) {
+		const struct report_client *c = &r->clients[i];
+
+		buf_addf(b, "  %3jd %-20s %-9s %12s %10s %10s",
+		    (intmax_t)c->number,
+		    str_escape(str_of(c->host), host, sizeof(host)), c->state,
+		    text_count(c->moved, moved), text_count(c->failed, failed),
+		    units_format(c->bytes, size));
+		if (c->reason != NULL) {
+			buf_addstr(b, "   ");
+			buf_add_escaped(b, str_of(c->reason));
+		}
+		buf_addch(b, '\n');
+	}
+}
+
+static void
 add_slowest(const struct report *r, struct buf *b)
 {
 	char duration[32], size[16];
@@ -179,6 +204,7 @@ report_text(const struct report *r, struct buf *b)
 	add_totals(r, b);
 	add_times(r, b);
 	add_sizes(r, b);
+	add_clients(r, b);
 	add_slowest(r, b);
 	add_failed(r, b);
 	add_verified(r, b);

@@ -218,7 +218,14 @@ def test_views(t):
         "SELECT path, path_raw, size, mtime_ns, md5, etag, state, target,"
         " run FROM objects"
     )
-    for view in ("runs", "failures", "dirs", "uploads", "verifications"):
+    for view in (
+        "runs",
+        "failures",
+        "dirs",
+        "uploads",
+        "verifications",
+        "clients",
+    ):
         t.query("SELECT * FROM %s" % view)
     assert len(t.query("SELECT * FROM runs")) == 1
 

@@ -333,8 +333,15 @@ doomed_and_killed(void **state)
 	catalog_doom(k->c, v, k->mail);
 	d = (struct doomed *)kit_mail(k, MAIL_DOOMED);
 	assert_true(d->noted);
-	/* They are there until more is known. */
+	/* They are there until more is known; but who asks must not rely on
+	 * it. */
 	assert_true(holds(k, "srv/vol/a"));
+	check_answer(k, "SELECT path, reason FROM objects "
+	    "WHERE state = 'deleted' AND deleted_at IS NULL AND run = 2 "
+	    "ORDER BY path LIMIT 1", "srv/vol/a|it is being deleted, or was "
+	    "when its run was killed");
+	check_answer(k, "SELECT count(*) FROM objects "
+	    "WHERE state = 'deleted'", "3");
 	d->outcomes->v[0].ended = ENDED_DELETED;
 	d->outcomes->v[1].ended = ENDED_FAILED;
 	err_set(&d->outcomes->v[1].err, ERR_DENIED, 403, "AccessDenied");
@@ -343,6 +350,9 @@ doomed_and_killed(void **state)
 	give(k, d->outcomes);
 	free(d);
 	kit_close(k);		/* killed */
+	check_answer(k, "SELECT path, deleted_at IS NULL FROM objects "
+	    "WHERE state = 'deleted' ORDER BY path",
+	    "srv/vol/a|0\nsrv/vol/c|1");
 	kit_open(k);
 	begin(k, OP_GET);
 	assert_false(holds(k, "srv/vol/a"));

@@ -313,12 +313,76 @@ by_another_user(void **state)
 	assert_int_equal(as_nobody(k), 0);	/* without -wal and -shm */
 }
 
+/* Lines of a list that name nothing, until the next list. */
+static void
+refused_is_failed(void **state)
+{
+	struct run_spec spec = kit_spec("bucket", "list");
+	struct page_entry *e;
+	struct kit *k = *state;
+	struct dir_page *p;
+
+	spec.no_crawl = true;
+	kit_open(k);
+	kit_begin_spec(k, &spec);
+	p = kit_page(0, true);
+	e = kit_entry(p, PAGE_REFUSED, 0, "no/such/share",
+	    (struct attrs){ .size = 0 });
+	err_set(&e->err, ERR_CONFIG, 0, "under no share");
+	catalog_put_page(k->c, p);
+	kit_end(k, RUN_INTERRUPTED);
+	ANSWER(k, "SELECT path, what, reason, run FROM failures",
+	    "no/such/share|object|under no share|1");
+	kit_begin(k);
+	assert_int_equal(ask(k, "SELECT * FROM failures").rows, 0);
+	assert_int_equal(ask(k, "SELECT * FROM failure_log").rows, 1);
+	kit_end(k, RUN_INTERRUPTED);
+}
+
+static void
+clients_of_a_run(void **state)
+{
+	struct client_line v[] = {
+		{ .number = 1, .host = "one", .state = "working",
+		  .leases = 2, .items = 30, .moved = 400, .failed = 5,
+		  .bytes = 6000, .items_per_s = 1.5, .bytes_per_s = 0 },
+		{ .number = 2, .host = "two", .state = "lost",
+		  .reason = "connection reset", .heard_ms = 5000 },
+	};
+	struct kit *k = *state;
+
+	/* No run: nothing to belong to. */
+	kit_open(k);
+	catalog_put_clients(k->c, v, 2);
+	kit_begin(k);
+	catalog_put_clients(k->c, v, 0);
+	catalog_put_clients(k->c, v, 2);
+	v[0].moved = 401;
+	v[0].bytes_per_s = __builtin_nan("");
+	catalog_put_clients(k->c, v, 1);
+	kit_flush(k, 1);
+	ANSWER(k, "SELECT run, number, host, state, leases, items, moved, "
+	    "failed, bytes, items_per_s, bytes_per_s, reason FROM clients "
+	    "WHERE number = 1", "1|1|one|working|2|30|401|5|6000|1.5|0|NULL");
+	ANSWER(k, "SELECT count(*) FROM clients WHERE run = 1 AND "
+	    "heard GLOB '20*Z'", "2");
+	ANSWER(k, "SELECT unixepoch(a.heard) - unixepoch(b.heard) BETWEEN 4 "
+	    "AND 7 FROM clients a, clients b WHERE a.number = 1 AND "
+	    "b.number = 2", "1");
+	kit_end(k, RUN_INTERRUPTED);
+	ANSWER(k, "SELECT group_concat(number || state || leases || "
+	    "coalesce(reason, ''), ' ') FROM clients",
+	    "1ended0 2lost0connection reset");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, kit_setup, kit_teardown)
 		T(states),
+		T(refused_is_failed),
+		T(clients_of_a_run),
 		T(fast_by_path),
 		T(only_reads),
 		T(stops_when_told),

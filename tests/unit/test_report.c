@@ -318,6 +318,80 @@ on_a_terminal_an_area_that_makes_way(void **state)
 	assert_string_equal(written(), "datamover: warn retry n=2\n");
 }
 
+static const struct client_line clients[] = {
+	{ .number = 1, .host = "one", .state = "working", .leases = 2,
+	  .items = 120, .items_per_s = 812, .bytes_per_s = 1048576,
+	  .failed = 1234, .heard_ms = 1999 },
+	{ .number = 2, .host = "t\x1bwo", .state = "lost",
+	  .reason = "silent for\n30 s" },
+	{ .number = 3, .host = "three", .state = "working" },
+};
+
+static void
+clients_have_lines_of_their_own(void **state)
+{
+	struct totals t = { .found = 10 };
+	struct progress *p = progress_new(true);
+
+	(void)state;
+	progress_clients(p, clients, 2);
+	progress_update(p, &t, false, 1000);
+	progress_update(p, &t, false, 1200);
+	assert_non_null(strstr(written(), "\n\033[K  one              working "
+	    "  2 leases, 120 items  1.0 MiB/s  812 objects/s  f"));
+	assert_non_null(strstr(text, "\n\033[K  t\\x1bwo          lost "
+	    "     silent for\\x0a30 s"));
+	/* Drawn again where it is, and smaller when there is less. */
+	progress_update(p, &t, false, 1400);
+	begins(written(), "\r\033[3A\033[Kcrawled");
+	progress_clients(p, clients, 1);
+	progress_update(p, &t, false, 1600);
+	begins(written(), "\r\033[K\033[1A\033[K\033[1A\033[K\033[1A\033[K"
+	    "\033[Kcrawled");
+	progress_end(&p);
+	assert_string_equal(written(), "\r\033[K\033[1A\033[K\033[1A\033[K");
+}
+
+static void
+too_many_clients_are_counted(void **state)
+{
+	static struct client_line many[200];
+	struct totals t = { .found = 10 };
+	struct progress *p = progress_new(true);
+	size_t lines = 1;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(many); i++)
+		many[i] = clients[i % 2];
+	progress_clients(p, many, ARRAY_LEN(many));
+	progress_update(p, &t, false, 1000);
+	progress_update(p, &t, false, 1200);
+	written();
+	for (const char *c = text; *c != '\0'; c++)
+		lines += *c == '\n';
+	/* A terminal without a size has 24 lines. */
+	assert_int_equal(lines, 23);
+	assert_non_null(strstr(text, "\n\033[K  and 180 more: 90 working, "
+	    "90 lost"));
+	progress_end(&p);
+	written();
+}
+
+static void
+off_a_terminal_clients_are_counted(void **state)
+{
+	struct totals t = { .found = 10 };
+	struct progress *p = progress_new(false);
+
+	(void)state;
+	progress_clients(p, clients, 3);
+	progress_update(p, &t, false, 1000);
+	progress_update(p, &t, false, 31000);
+	assert_non_null(strstr(written(), "\ndatamover: clients: 2 working, "
+	    "1 lost\n"));
+	progress_end(&p);
+}
+
 static void
 quiet_is_nothing(void **state)
 {
@@ -325,6 +399,7 @@ quiet_is_nothing(void **state)
 	struct totals t = { .found = 1 };
 
 	(void)state;
+	progress_clients(p, clients, 1);
 	progress_update(p, &t, true, 100000);
 	progress_end(&p);
 	assert_string_equal(written(), "");
@@ -344,6 +419,9 @@ main(void)
 		TEST(off_a_terminal_a_line_each_30_s),
 		TEST(time_left_is_of_what_is_slower),
 		TEST(on_a_terminal_an_area_that_makes_way),
+		TEST(clients_have_lines_of_their_own),
+		TEST(too_many_clients_are_counted),
+		TEST(off_a_terminal_clients_are_counted),
 		TEST(quiet_is_nothing),
 	};
 

@@ -1,0 +1,34 @@
+/*
+ * The rows of a run's clients, in the thread.
+ */
+#include <math.h>
+
+#include "catalog/core.h"
+#include "base/clock.h"
+
+/* SQLite makes NULL of what is no number. */
+static struct value
+rate(double x)
+{
+	return (struct value){ .type = VALUE_REAL, .real = isfinite(x) ? x : 0 };
+}
+
+void
+core_clients(struct own *o, struct client_note *n)
+{
+	int64_t now = clock_wall_ns();
+
+	for (size_t i = 0; i < n->count && !o->failed && o->run != 0; i++) {
+		const struct client_line *c = &n->v[i];
+		uint64_t ago_ns = MIN(c->heard_ms, (uint64_t)UINT32_MAX) *
+		    1000000;
+
+		DB_RUN(&o->db, CLIENT_PUT, INT(o->run), INT(c->number),
+		    TEXT(c->host), TEXT(c->state), INT(c->leases),
+		    INT(c->items), INT(c->moved), INT(c->failed),
+		    INT(c->bytes), rate(c->items_per_s),
+		    rate(c->bytes_per_s), INT(now - (int64_t)ago_ns),
+		    TEXT(c->reason[0] == '\0' ? NULL : c->reason));
+	}
+	free(n);
+}
