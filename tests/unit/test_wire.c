@@ -33,13 +33,12 @@ struct side {
 	unsigned got[WIRE__MAX];
 	struct wire_msg last;	/* released with the side */
 	bool	 stop;		/* fn returns false */
-	bool	 answer;	/* a WELCOME to who says HELLO */
 };
 
 struct world {
 	struct wire_listener *l;
 	uint64_t skip_ms;	/* added to the clock */
-	bool	 answer;
+	bool	 answer;	/* WELCOME to who says HELLO */
 	size_t	 count;		/* of those who said HELLO */
 	struct side in[PEERS];	/* the listener's */
 	struct wire_hello hello; /* the last; without its texts */
@@ -415,6 +414,39 @@ test_many_silent(void **state)
 	drop_side(&c);
 }
 
+/* 10,000 connections, as fast as they are taken: the one with the key gets
+ * through meanwhile. */
+static void
+test_flood(void **state)
+{
+	struct world *w = *state;
+	struct side c = { .peer = NULL };
+	struct wire_msg m = hello();
+	int fd[256];
+
+	w->answer = true;
+	for (size_t i = 0; i < 10000; i++) {
+		if (i >= ARRAY_LEN(fd))
+			close(fd[i % ARRAY_LEN(fd)]);
+		fd[i % ARRAY_LEN(fd)] = raw_connect(w);
+		if (i % 2 == 0)
+			(void)send(fd[i % ARRAY_LEN(fd)], "\x16\x03\x01", 3,
+			    MSG_NOSIGNAL);
+		if (i == 4000) {
+			dial(w, &c, key);
+			wire_send(c.peer, &m);
+		}
+		if (i % 16 == 0)
+			turn(w, &c, 1);
+	}
+	assert_int_equal(w->count, 1);
+	assert_int_equal(c.got[WIRE_WELCOME], 1);
+	assert_false(c.ended);
+	for (size_t i = 0; i < ARRAY_LEN(fd); i++)
+		close(fd[i]);
+	drop_side(&c);
+}
+
 /* No descriptor left: poll isn't woken again and again, and those who wait
  * come later. */
 static void
@@ -759,6 +791,7 @@ main(void)
 		TEST(test_garbage),
 		TEST(test_slow),
 		TEST(test_many_silent),
+		TEST(test_flood),
 		TEST(test_no_descriptors),
 		TEST(test_not_hello),
 		TEST(test_bad_frames),
