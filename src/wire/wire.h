@@ -186,6 +186,8 @@ struct wire_peer;
 /* Begins to connect; errors may come later from wire_service. Looking up a
  * name may wait (as long as the system's resolver does); an address doesn't.
  * All addresses of a name are tried: ask for the descriptor before each poll.
+ * One that doesn't answer is waited for as long as the system does, minutes:
+ * have a limit of your own.
  * The other side is known by its key, so large frames are taken from it at
  * once. The first message must be a HELLO, and nothing may be sent after it
  * before its answer. */

@@ -18,7 +18,7 @@
 #include "base/clock.h"
 #include "wire/peer.h"
 
-#define PATIENCE_MS 60000
+#define PATIENCE_MS 30000
 #define PEERS	16
 
 static const uint8_t key[WIRE_KEY_LEN] = "0123456789abcdef0123456789abcdef"
@@ -123,27 +123,31 @@ service(struct side *s)
 		s->ended = true;
 }
 
-/* Wait for something to do, up to 20 ms, and do it. */
+/* Wait for something to do, up to 20 ms, and do it: only where poll says that
+ * there is something. */
 static void
 turn(struct world *w, struct side *out, size_t count)
 {
 	struct pollfd fds[WIRE_STRANGERS_MAX + 1 + 2 * PEERS];
-	size_t n = wire_listen_fds(w->l, fds, WIRE_STRANGERS_MAX + 1);
+	struct side *sides[2 * PEERS];
+	size_t first = wire_listen_fds(w->l, fds, WIRE_STRANGERS_MAX + 1);
+	size_t n = 0;
 
 	for (size_t k = 0; k < w->count + count; k++) {
 		struct side *s = k < w->count ? &w->in[k] :
 		    &out[k - w->count];
 
-		if (s->peer != NULL && !s->ended)
-			fds[n++] = (struct pollfd){ .fd = wire_fd(s->peer),
-				.events = wire_events(s->peer) };
+		if (s->peer == NULL || s->ended)
+			continue;
+		fds[first + n] = (struct pollfd){ .fd = wire_fd(s->peer),
+			.events = wire_events(s->peer) };
+		sides[n++] = s;
 	}
-	assert_true(poll(fds, n, 20) >= 0);
+	assert_true(poll(fds, first + n, 20) >= 0);
 	wire_listen_service(w->l, clock_mono_ms() + w->skip_ms, on_hello, w);
-	for (size_t i = 0; i < w->count; i++)
-		service(&w->in[i]);
-	for (size_t i = 0; i < count; i++)
-		service(&out[i]);
+	for (size_t i = 0; i < n; i++)
+		if (fds[first + i].revents != 0)
+			service(sides[i]);
 }
 
 #define UNTIL(w, out, count, what) do { \
