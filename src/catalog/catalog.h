@@ -313,5 +313,10 @@ int	 catalog_query(struct catalog_view *, const char *sql,
 	    catalog_row_fn *, void *arg, struct err *) MUST_USE;
 /* True if a master holds the catalog's lock now; ret_pid is its pid or 0. */
 bool	 catalog_in_use(const char *path, int64_t *ret_pid);
+/* The same for somebody who wants to signal it: 1 and a pidfd of it, which is
+ * the caller's; 0 if there is none. CONFIG: there is no such catalog. DENIED:
+ * it is not ours to see. */
+int	 catalog_holder(const char *path, int *ret_pidfd, int64_t *ret_pid,
+	    struct err *) MUST_USE;
 
 #endif

@@ -32,6 +32,9 @@ static const struct {
 	{ VERB_STATUS, "status", "status [options]",
 	    "Show the last run: its state, what it counted, and whether it "
 	    "is going on." },
+	{ VERB_STOP, "stop", "stop [options]",
+	    "End the run that is going on, as Ctrl-C does, and wait until it "
+	    "has ended.\nThe next run goes on where it was." },
 	{ VERB_SQL, "sql", "sql [options] 'SELECT ...'",
 	    "Ask the catalog, also while a run is going on; see "
 	    "datamover-catalog(5)." },

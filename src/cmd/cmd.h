@@ -17,6 +17,7 @@ int	 cmd_status(int argc, char **argv);
 int	 cmd_sql(int argc, char **argv);
 int	 cmd_check(int argc, char **argv);
 int	 cmd_report(int argc, char **argv);
+int	 cmd_stop(int argc, char **argv);
 int	 cmd_client(int argc, char **argv);
 
 /* --- for the verbs --- */
@@ -31,7 +32,7 @@ void	 cmd_help(enum verb);
  * writable: then there is a warning and no log file. */
 int	 cmd_open_log(const struct conf *, const struct job *, struct err *)
 	    MUST_USE;
-/* The catalog that status, sql and report look at. */
+/* The catalog that status, sql, report and stop look at. */
 int	 cmd_find_catalog(const struct options *, char **ret_path,
 	    struct err *) MUST_USE;
 /* "datamover: sql: what" on standard error; the exit status. */

@@ -15,6 +15,7 @@ static const struct {
 	{ "DEL", cmd_del, "delete objects of the bucket" },
 	{ "TEST", cmd_test, "verify that the bucket holds what the files held" },
 	{ "status", cmd_status, "show the last run" },
+	{ "stop", cmd_stop, "end the run that is going on" },
 	{ "sql", cmd_sql, "ask the catalog" },
 	{ "report", cmd_report, "report a run: text, json, csv, html" },
 	{ "check", cmd_check, "try all that a run needs" },

@@ -25,7 +25,8 @@ enum verb {
 	VERB_GET = 64,
 	VERB_DEL = 128,
 	VERB_TEST = 256,
-	VERB_CLIENT = 512
+	VERB_CLIENT = 512,
+	VERB_STOP = 1024
 };
 
 /* A setting that an option overrides. */
@@ -42,12 +43,13 @@ struct options {
 	bool	 help;
 	bool	 version;
 	char	*config;	/* or NULL: the default places */
-	char	*catalog;	/* status, sql, report; or NULL */
+	char	*catalog;	/* status, sql, report, stop; or NULL */
 	char	*format;	/* sql, report; or NULL */
 	char	*output;	/* report; or NULL */
 	char	*join;		/* client; or NULL */
 	char	*key_file;	/* client; or NULL */
 	uint64_t run;		/* report; 0: the last one */
+	bool	 now;		/* stop */
 	bool	 max_delete_given;
 	char	*nfs_server;
 	char	*nfs_share;

@@ -192,7 +192,7 @@ refuse(struct options *o, const struct option *opt, const char *value,
 #define CARRIES		(VERB_PUT | VERB_GET)
 #define WORKS		(CARRIES | VERB_TEST)
 #define RUNS		(WORKS | VERB_LIST | VERB_DEL)
-#define LOOKS		(VERB_STATUS | VERB_SQL | VERB_REPORT)
+#define LOOKS		(VERB_STATUS | VERB_SQL | VERB_REPORT | VERB_STOP)
 #define ALL		(RUNS | LOOKS | VERB_CHECK)
 
 const struct option options_table[] = {
@@ -305,7 +305,10 @@ const struct option options_table[] = {
 	    .section = "general", .key = "metrics", .help =
 	    "figures for Prometheus, at http://HOST:PORT/metrics while it "
 	    "goes on; HOST is 127.0.0.1 unless given, * is everybody" },
-	{ "json", NULL, NULL, RUNS | VERB_STATUS | VERB_CHECK, set_flag,
+	{ "now", NULL, NULL, VERB_STOP, set_flag, AT(now), .help =
+	    "don't let end what is on the way: break it off" },
+	{ "json", NULL, NULL, RUNS | VERB_STATUS | VERB_STOP | VERB_CHECK,
+	    set_flag,
 	    AT(job.json), .help =
 	    "one JSON object as the last line of standard output" },
 	{ "quiet", NULL, NULL, RUNS, set_flag, AT(job.quiet), .help =

@@ -1,0 +1,72 @@
+/*
+ * Who has the catalog: the process, so that it can be told to end.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "catalog/core.h"
+
+/* The number in the lock may be of another container, where processes are
+ * counted anew: whoever has the lock has it open. 1 if so, 0 if not. */
+static int
+has_open(int64_t pid, const struct stat *lock, struct err *err)
+{
+	AUTOFREE char *name = xasprintf("/proc/%jd/fd", (intmax_t)pid);
+	DIR *dir = opendir(name);
+	const struct dirent *e;
+	int found = 0;
+
+	if (dir == NULL)
+		return errno == ENOENT ? 0 : err_errno(err, ERR_DENIED, errno,
+		    "process %jd", (intmax_t)pid);
+	while (found == 0 && (e = readdir(dir)) != NULL) {
+		struct stat st;
+
+		found = fstatat(dirfd(dir), e->d_name, &st, 0) == 0 &&
+		    st.st_dev == lock->st_dev && st.st_ino == lock->st_ino;
+	}
+	closedir(dir);
+	return found;
+}
+
+int
+catalog_holder(const char *path, int *ret_pidfd, int64_t *ret_pid,
+    struct err *err)
+{
+	AUTOFREE char *name = xasprintf("%s.lock", path);
+	struct stat catalog, lock;
+	int64_t pid;
+	int fd, rc;
+
+	if (stat(path, &catalog) == -1)
+		return err_errno(err, errno == EACCES ? ERR_DENIED :
+		    ERR_CONFIG, errno, "catalog %s", path);
+	if (stat(name, &lock) == -1 && errno == ENOENT)
+		return 0;
+	if (access(name, R_OK) == -1)
+		return err_errno(err, ERR_DENIED, errno, "catalog %s", name);
+	if (!catalog_in_use(path, ret_pid))
+		return 0;
+	fd = *ret_pid > 0 ? pidfd_open((pid_t)*ret_pid, 0) : -1;
+	/* Still the same: then this is the process that the lock is of, and
+	 * not a later one with its number. */
+	if (!catalog_in_use(path, &pid)) {
+		close_fd(&fd);
+		return 0;
+	}
+	rc = fd == -1 || pid != *ret_pid ? 0 : has_open(pid, &lock, err);
+	if (rc == 0)
+		err_set(err, ERR_DENIED, 0, "catalog %s is in use by process "
+		    "%jd, which is not to be seen from here (of another "
+		    "container?)", path, (intmax_t)pid);
+	if (rc == 1) {
+		*ret_pidfd = fd;
+		return 1;
+	}
+	close_fd(&fd);
+	return -1;
+}
