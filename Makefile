@@ -111,7 +111,13 @@ SAN_TESTS = put_v3 put_v4 put_mounted put_https put_sizes put_multipart \
 	swallowed reset_in corrupt_part corrupt_etag nfs_reset_v3 \
 	vanishes shrinks changes_while_read changes removed stat_only \
 	retry_failed nightly list_many list_json interrupt ctrl_c kill_ \
-	status_and sql_is views disk_full
+	status_and sql_is views disk_full get_tree get_odd get_sizes \
+	get_corrupt get_resume get_kill del_shares del_odd del_many \
+	del_unanswered integrity_passes integrity_finds integrity_foreign \
+	integrity_sample integrity_kill mirror_deletes mirror_kill \
+	check_json check_exports check_no_s3 check_etag report_text \
+	report_json report_csv report_html report_while stop_ends stop_now \
+	stop_only adopt metrics clients
 asan:
 	$(MAKE) $(ASAN) TESTS="$(SAN_TESTS)" check check-system
 tsan:
