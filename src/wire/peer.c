@@ -480,9 +480,11 @@ step(struct wire_peer *p, wire_msg_fn *fn, void *arg, struct err *err)
 int
 peer_service(struct wire_peer *p, wire_msg_fn *fn, void *arg, struct err *err)
 {
-	struct err last = ERR_INIT;
+	struct err last = ERR_INIT, unseen;
 	int r;
 
+	if (err == NULL)
+		err = &unseen;
 	if (p->state == PEER_ENDED)
 		return err_set(err, ERR_UNREACHABLE, 0, "%s: closed", p->name);
 	p->more = false;

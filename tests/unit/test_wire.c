@@ -765,6 +765,44 @@ test_last_words(void **state)
 	drop_side(&c);
 }
 
+/* The other side is gone: what waits can't be sent. Who doesn't want to know
+ * why gives no struct err. */
+static void
+test_reset(void **state)
+{
+	struct world *w = *state;
+	struct linger now = { .l_onoff = 1, .l_linger = 0 };
+	struct side c;
+	struct wire_msg m;
+
+	for (unsigned k = 0; k < 2; k++) {
+		struct side *s = &w->in[k];
+
+		join(w, &c);
+		fill_lease(&m, 1000, 900);
+		for (unsigned i = 0; i < 20; i++)
+			wire_send(s->peer, &m);
+		wire_msg_release(&m);
+		/* Full: it waits. */
+		UNTIL(w, NULL, 0, !(wire_events(s->peer) & POLLOUT) ||
+		    poll(&(struct pollfd){ .fd = wire_fd(s->peer),
+		    .events = POLLOUT }, 1, 0) == 0);
+		assert_int_equal(setsockopt(wire_fd(c.peer), SOL_SOCKET,
+		    SO_LINGER, &now, sizeof(now)), 0);
+		drop_side(&c);
+		if (k == 0) {
+			UNTIL(w, NULL, 0, s->ended);
+			assert_int_equal(s->err.kind, ERR_UNREACHABLE);
+		} else {
+			poll(&(struct pollfd){ .fd = wire_fd(s->peer),
+			    .events = POLLIN }, 1, PATIENCE_MS);
+			assert_int_equal(wire_service(s->peer, on_message,
+			    s, NULL), -1);
+			s->ended = true;
+		}
+	}
+}
+
 static void
 test_stopped(void **state)
 {
@@ -803,6 +841,7 @@ main(void)
 		TEST(test_hello_and_more),
 		TEST(test_large),
 		TEST(test_last_words),
+		TEST(test_reset),
 		TEST(test_stopped),
 	};
 
