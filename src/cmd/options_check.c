@@ -31,9 +31,6 @@ options_check(const struct options *o, const struct conf *c, struct err *err)
 		return err_set(err, ERR_CONFIG, 0,
 		    "%s does not allow %s: see operation in [general]",
 		    c->file, op_name(j->op));
-	if (j->op == OP_PUT && c->client.hosts.n > 0 && !j->standalone)
-		return err_set(err, ERR_CONFIG, 0, "client hosts are for a "
-		    "later version: use --standalone");
 	if (j->op == OP_PUT && c->general.compaction &&
 	    c->dss_target_count > 0)
 		return err_set(err, ERR_CONFIG, 0, "compaction of DSS targets "

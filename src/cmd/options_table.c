@@ -177,14 +177,16 @@ set_mode(struct options *o, const struct option *opt, const char *value,
 	    "with N above 0 and at most 100, not \"%s\"", opt->name, value);
 }
 
+/* What the original had and what changes nothing here. */
 static int
-refuse(struct options *o, const struct option *opt, const char *value,
+pass_over(struct options *o, const struct option *opt, const char *value,
     struct err *err)
 {
 	(void)o;
+	(void)opt;
 	(void)value;
-	return err_set(err, ERR_USAGE, 0, "--%s is for a later version: "
-	    "this one lists alone", opt->name);
+	(void)err;
+	return 0;
 }
 
 #define AT(member)	.offset = offsetof(struct options, member)
@@ -270,8 +272,8 @@ const struct option options_table[] = {
 	    AT(job.skip_upload), .help =
 	    "no PUT before it; NFS is used only for objects that the catalog "
 	    "does not know" },
-	{ "distributed", "dist", NULL, VERB_LIST, refuse, .help =
-	    "for a later version" },
+	{ "distributed", "dist", NULL, VERB_LIST, pass_over, .help =
+	    "changes nothing: the store lists, whoever asks" },
 	{ "delete", NULL, NULL, MOVES, set_flag, AT(job.mirror), .help =
 	    "delete objects that were put from files that are gone" },
 	{ "max-delete", NULL, "N|N%", MOVES, set_max_delete, .help =
@@ -283,8 +285,9 @@ const struct option options_table[] = {
 	    AT(job.dryrun), .help = "PUT: crawl and read every file, upload "
 	    "nothing, show how fast; GET: say what would be fetched; print "
 	    "what would be deleted" },
-	{ "standalone", "sa", NULL, CARRIES, set_flag, AT(job.standalone),
-	    .help = "this machine alone, whatever hosts are configured" },
+	{ "standalone", "sa", NULL, WORKS | VERB_DEL, set_flag,
+	    AT(job.standalone), .help =
+	    "this machine alone, whatever hosts are configured" },
 	{ "compaction", "com", "yes|no", MOVES, set_yes_no,
 	    .section = "general", .key = "compaction", .help =
 	    "compact the DSS targets afterwards; yes is for a later version "
@@ -299,6 +302,10 @@ const struct option options_table[] = {
 	{ "join", NULL, "HOST[:PORT[:PORT]]", VERB_CLIENT, set_text, AT(join),
 	    .help = "the master, its port_index and port_status "
 	    "[6000, 6001]" },
+	{ "key-file", NULL, "FILE", WORKS | VERB_DEL, set_setting,
+	    .section = "master", .key = "key_file", .help =
+	    "clients that know this key may join; it is made if it is not "
+	    "there" },
 	{ "key-file", NULL, "FILE", VERB_CLIENT, set_text, AT(key_file),
 	    .help = "the key of the run, as the master's key_file" },
 	{ "metrics", NULL, "[HOST:]PORT", WORKS | VERB_DEL, set_setting,

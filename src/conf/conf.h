@@ -62,6 +62,7 @@ struct conf {
 		char	*password;
 		char	*password_file;
 		char	*identity_file;
+		char	*known_hosts;
 		char	*path;		/* of datamover on the clients */
 	} client;
 	struct {

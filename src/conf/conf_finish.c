@@ -102,11 +102,27 @@ state_path(const char *name)
 	return NULL;
 }
 
+/* Where this program is. */
+static char *
+own_path(void)
+{
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path));
+
+	/* Renamed meanwhile, or no /proc: the PATH over there will know. */
+	if (n <= 0 || n == (ssize_t)sizeof(path) ||
+	    str_ends((struct str){ path, (size_t)n }, STR(" (deleted)")))
+		return xstrdup("datamover");
+	return xstrndup(path, (size_t)n);
+}
+
 static int
 fill_paths(struct conf *c, struct err *err)
 {
 	bool root = geteuid() == 0;
 
+	if (c->client.path == NULL)
+		c->client.path = own_path();
 	if (c->catalog.path == NULL)
 		c->catalog.path = root ?
 		    xstrdup("/var/lib/datamover/catalog.db") :

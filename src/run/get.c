@@ -371,12 +371,15 @@ open_catalog(struct get *g, struct err *err)
 	return catalog_reader_open(g->catalog, &g->reader, err);
 }
 
-/* Before anything else is asked: a wrong path is the likelier mistake. */
+/* Before anything else is asked: a wrong path is the likelier mistake. Where
+ * clients work, it is on theirs. */
 static int
 check_dest(const struct get *g, struct err *err)
 {
 	struct dest *dest = NULL;
 
+	if (crew_wants_team(g->conf, g->job))
+		return 0;
 	if (dest_open(&dest, g->job->dest_path, err) == -1)
 		return -1;
 	dest_free(&dest);

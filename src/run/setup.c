@@ -152,13 +152,17 @@ setup_workers(const struct setup *s)
 	return n;
 }
 
+bool
+crew_wants_team(const struct conf *c, const struct job *job)
+{
+	return (c->client.hosts.n > 0 || c->master.key_file != NULL) &&
+	    !job->standalone && job->op != OP_LIST;
+}
+
 int
 crew_start(struct crew **ret, const struct conf *c, const struct job *job,
     struct setup *s, struct mailbox *up, struct err *err)
 {
-	bool team = (c->client.hosts.n > 0 || c->master.key_file != NULL) &&
-	    !job->standalone && s->op != OP_LIST;
-
-	return team ? crew_team(ret, c, s, up, err) :
+	return crew_wants_team(c, job) ? crew_team(ret, c, s, up, err) :
 	    crew_local(ret, s, up, err);
 }

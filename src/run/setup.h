@@ -19,7 +19,9 @@ struct tree_spec *setup_trees(const struct setup *);
 /* Worker threads on this machine. */
 unsigned setup_workers(const struct setup *);
 
-/* The crew of a run: this process alone. Takes the setup. */
+/* Clients on other hosts do the work. */
+bool	 crew_wants_team(const struct conf *, const struct job *);
+/* The crew of a run: they, or this process alone. Takes the setup. */
 int	 crew_start(struct crew **, const struct conf *, const struct job *,
 	    struct setup *, struct mailbox *up, struct err *) MUST_USE;
 

@@ -308,11 +308,10 @@ def test_progress_on_terminal(t):
     assert b"\x1b" not in result.err and b"\r" not in result.err, result
 
 
-def test_later_options_refused(t):
-    """What isn't there yet says so, instead of being ignored."""
+def test_standalone(t):
+    """Whatever hosts are configured, this one alone does the work."""
     t.write("f", "1")
     t.conf(client={"host": "client1"})
-    t.run("PUT", expect=2).says("standalone")
     t.put("--standalone", moved=1)
 
 
