@@ -50,7 +50,8 @@ struct setup {
 	bool	 adopt;		/* see --adopt */
 	bool	 server_as_prefix;
 	bool	 ignore_inode;
-	bool	 whole_md5;	/* of all that is read back (TEST) */
+	bool	 only_read;	/* TEST: what is read back is judged by the master */
+	bool	 more_follows;	/* after STOP, those who joined come back */
 	char	*dest_path;	/* GET: where files come back; or NULL */
 };
 

@@ -57,6 +57,7 @@ struct session {
 	struct crew *crew;	/* NULL: no SETUP came yet */
 	enum op	 op;
 	size_t	 export_count;
+	bool	 more_follows;	/* as the setup said */
 	unsigned capacity;	/* items in hand, at least */
 	struct held *held;
 	size_t	 held_count;

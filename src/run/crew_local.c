@@ -84,7 +84,7 @@ has_fetch(struct local *l)
 		.s3 = l->s3,
 		.dest = l->dest,
 		.as_root = geteuid() == 0,
-		.only_read = s->whole_md5,
+		.only_read = s->only_read,
 		.exports = l->trees,
 		.export_count = s->export_count,
 		.ignore_inode = s->ignore_inode,

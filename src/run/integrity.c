@@ -135,7 +135,7 @@ listed(struct walk *w, const struct s3_listed *k, struct stored *s)
 	struct judged j;
 
 	proof_listed(s, k->size, k->etag, &j);
-	if (t->fetch != NULL && k->size == s->attrs.size)
+	if (t->crew != NULL && k->size == s->attrs.size)
 		integrity_read(t, w->export, k->key, s, k);
 	else
 		integrity_verdict(t, s->path, false, s->object, k->size,
@@ -161,7 +161,7 @@ foreign(struct walk *w, const struct s3_listed *k)
 	struct stored none;
 
 	memset(&none, 0, sizeof(none));
-	if (t->fetch != NULL && t->job->skip_upload) {
+	if (t->crew != NULL && t->job->skip_upload) {
 		integrity_read(t, w->export, k->key, &none, k);
 		return;
 	}

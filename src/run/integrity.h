@@ -9,10 +9,10 @@
 #include "catalog/outcome.h"
 #include "catalog/stored.h"
 #include "report/progress.h"
+#include "run/crew.h"
 #include "run/plan.h"
 #include "run/proof.h"
 #include "s3/s3.h"
-#include "xfer/fetch.h"
 
 struct integrity {
 	const struct conf *conf;
@@ -23,9 +23,8 @@ struct integrity {
 	struct run_info run;
 	struct s3 *s3;			/* listings */
 	struct mailbox *in;
-	struct fetch *fetch;		/* NULL: --mode head */
-	uint64_t out;			/* items in it */
-	uint64_t enough;		/* so many keep its workers busy */
+	struct crew *crew;		/* NULL: --mode head */
+	uint64_t out;			/* items that it has */
 	int	 signals;
 	struct progress *progress;
 	struct outcomes *batch;		/* verdicts not yet given away */

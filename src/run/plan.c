@@ -176,16 +176,6 @@ plan_s3(const struct conf *c)
 	};
 }
 
-unsigned
-plan_workers(const struct conf *c, const struct job *job)
-{
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (job->threads > 0)
-		return job->threads;
-	return MAX(1U, MIN(c->client.workers, (unsigned)MAX(cores, 1L)));
-}
-
 uint64_t
 plan_memory(const struct conf *c, uint64_t unlimited)
 {

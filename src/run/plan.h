@@ -36,9 +36,6 @@ void	 plan_warn_target(const struct run_spec *, const struct run_info *);
 /* The settings of the S3 client; borrows from conf. */
 struct s3_config plan_s3(const struct conf *);
 
-/* Worker threads of the run: --thread, else the setting, at most one for each
- * processor. */
-unsigned plan_workers(const struct conf *, const struct job *);
 /* Bytes for the buffers of files: what --limit-memory leaves beside code,
  * catalog and connections; unlimited if there is no limit. */
 uint64_t plan_memory(const struct conf *, uint64_t unlimited);

@@ -117,6 +117,7 @@ take_setup(struct session *s, struct setup *setup)
 	}
 	add_credentials(setup, &s->c->invite);
 	s->op = setup->op;
+	s->more_follows = setup->more_follows;
 	s->export_count = setup->export_count;
 	if (crew_local(&s->crew, setup, s->in, &s->err) == -1) {
 		s->end = SESSION_FAILED;
@@ -420,6 +421,11 @@ session_run(struct client *c, struct err *err)
 	if (s.end == SESSION_GOES_ON)
 		s.end = SESSION_DONE;
 	release(&s);
+	if (s.end == SESSION_DONE && s.told && s.more_follows) {
+		s.end = SESSION_LOST;
+		err_set(&s.err, ERR_UNREACHABLE, 0, "the master has more to "
+		    "do");
+	}
 	*err = s.err;
 	return s.end;
 }

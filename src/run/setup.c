@@ -81,7 +81,8 @@ setup_make(struct setup *s, const struct conf *c, const struct job *job,
 	s->adopt = job->adopt;
 	s->server_as_prefix = c->fs_config.server_as_prefix;
 	s->ignore_inode = c->fs_config.ignore_inode;
-	s->whole_md5 = job->op == OP_TEST;
+	s->more_follows = job->more_follows;
+	s->only_read = job->op == OP_TEST;
 	s->dest_path = job->op == OP_GET ? copy(job->dest_path) : NULL;
 	if (plan != NULL)
 		copy_exports(s, plan);

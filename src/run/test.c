@@ -13,11 +13,10 @@
 #include "run/integrity.h"
 #include "run/master.h"
 #include "run/run.h"
+#include "run/setup.h"
 
 #define TICK_MS		200
 #define BATCH		500
-#define BACKLOG_PER_SLOT 4	/* items at hand for each request slot */
-#define UNLIMITED_MEMORY (232 * MIB)	/* for buffers without --limit-memory */
 
 /* --- verdicts --- */
 
@@ -120,13 +119,13 @@ integrity_read(struct integrity *t, unsigned export, struct str key,
 	if (!t->job->skip_upload || !it->has_stored)
 		it->raw = raw_name(t, export, key);
 	t->out++;
-	fetch_give(t->fetch, it);
+	crew_fetch(t->crew, it);
 }
 
 bool
 integrity_full(const struct integrity *t)
 {
-	return t->fetch != NULL && t->out >= t->enough;
+	return t->crew != NULL && crew_backlog(t->crew) >= crew_enough(t->crew);
 }
 
 static void
@@ -162,6 +161,9 @@ take_mail(struct integrity *t)
 		next = mail->next;
 		if (mail->type == MAIL_FETCHED) {
 			take_item(t, msg);
+		} else if (mail->type == MAIL_CREW_FAILED) {
+			integrity_fail(t, &((struct crew_failure *)msg)->err);
+			free(msg);
 		} else {
 			struct catalog_failure *f = msg;
 
@@ -201,27 +203,15 @@ integrity_turn(struct integrity *t, int timeout_ms)
 /* --- the run --- */
 
 static int
-start_fetch(struct integrity *t, struct err *err)
+start_crew(struct integrity *t, struct err *err)
 {
-	const struct conf *c = t->conf;
-	struct fetch_config fc = {
-		.workers = plan_workers(c, t->job),
-		.s3 = plan_s3(c),
-		.only_read = true,
-		.exports = t->plan.specs,
-		.export_count = t->plan.count,
-		.ignore_inode = c->fs_config.ignore_inode,
-		.retry_for_ms = (uint64_t)c->s3_storage.retry_for * 1000,
-		.memory_bytes = plan_memory(c, UNLIMITED_MEMORY),
-		.bwlimit = c->bwlimit,
-		.up = t->in,
-	};
+	CLEANUP(setup_release) struct setup setup = { .op = OP_TEST };
 
 	if (t->job->test_head)
 		return 0;
-	t->enough = (uint64_t)fc.workers *
-	    MAX(c->s3_storage.max_inflight, 32U) * BACKLOG_PER_SLOT;
-	return fetch_start(&t->fetch, &fc, err);
+	if (setup_make(&setup, t->conf, t->job, &t->plan, err) == -1)
+		return -1;
+	return crew_start(&t->crew, t->conf, t->job, &setup, t->in, err);
 }
 
 static int
@@ -247,7 +237,7 @@ prepare(struct integrity *t, struct err *err)
 	if (catalog_begin_run(t->catalog, &spec, &t->run, err) == -1 ||
 	    catalog_reader_open(t->catalog, &t->reader, err) == -1)
 		return -1;
-	return start_fetch(t, err);
+	return start_crew(t, err);
 }
 
 static void
@@ -261,10 +251,12 @@ go(struct integrity *t)
 		integrity_sample(t);
 	else
 		integrity_walk(t);
+	if (t->crew != NULL)
+		crew_no_more(t->crew);
 	while (!integrity_stopped(t) && t->out > 0)
 		integrity_turn(t, TICK_MS);
-	if (t->fetch != NULL && integrity_stopped(t))
-		fetch_stop(t->fetch, 0);
+	if (t->crew != NULL && integrity_stopped(t))
+		crew_stop(t->crew, 0);
 	flush(t);
 	progress_end(&t->progress);
 }
@@ -396,10 +388,10 @@ verify(const struct conf *conf, const struct job *job, bool put_failed)
 	t.signals = master_signals(&err);
 	if (t.signals != -1 && prepare(&t, &err) == 0) {
 		go(&t);
-		fetch_free(&t.fetch);
+		crew_free(&t.crew);
 		status = finish(&t, start_ms, put_failed, &err);
 	} else {
-		fetch_free(&t.fetch);
+		crew_free(&t.crew);
 		cannot_begin(&t, &err);
 		status = summary_error(job, &err);
 		if (t.signals != -1)
@@ -427,6 +419,7 @@ run_test(const struct conf *conf, const struct job *job)
 	if (!job->skip_upload) {
 		put.op = OP_PUT;
 		put.json = false;
+		put.more_follows = true;
 		status = run_put(conf, &put);
 		if (status != EXIT_DONE && status != EXIT_FAILED) {
 			if (job->json)
