@@ -226,66 +226,23 @@ take_mail(struct team *t)
 }
 
 static void
-forget_leaving(struct team *t, bool all)
-{
-	for (size_t i = 0; i < TEAM_LEAVING_MAX; i++)
-		if (t->leaving[i].peer != NULL && (all ||
-		    wire_queued(t->leaving[i].peer) == 0 ||
-		    t->leaving[i].until_ms <= t->now_ms))
-			wire_close(&t->leaving[i].peer);
-}
-
-/* Those who were refused hear why; what they say is nobody's. */
-static bool
-ignore(void *arg UNUSED, struct wire_msg *msg UNUSED)
-{
-	return true;
-}
-
-static size_t
-leaving_fds(const struct team *t, struct pollfd *fds)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < TEAM_LEAVING_MAX; i++)
-		if (t->leaving[i].peer != NULL)
-			fds[n++] = (struct pollfd){
-			    .fd = wire_fd(t->leaving[i].peer),
-			    .events = wire_events(t->leaving[i].peer) };
-	return n;
-}
-
-static void
-leaving_service(struct team *t)
-{
-	for (size_t i = 0; i < TEAM_LEAVING_MAX; i++)
-		if (t->leaving[i].peer != NULL &&
-		    wire_service(t->leaving[i].peer, ignore, NULL, NULL) == -1)
-			wire_close(&t->leaving[i].peer);
-}
-
-static void
 wait_turn(struct team *t)
 {
-	size_t need = 1 + 2 * LISTEN_FDS + TEAM_LEAVING_MAX +
-	    2 * t->member_count, n = 0, members;
+	size_t need = 1 + 2 * LISTEN_FDS + 2 * t->member_count, n;
 
 	if (need > t->fd_cap) {
 		t->fd_cap = need * 2;
 		t->fds = xreallocarray(t->fds, t->fd_cap, sizeof(*t->fds));
 	}
-	members = team_members_fds(t, t->fds);
-	n = members;
+	n = team_members_fds(t, t->fds);
 	t->fds[n++] = (struct pollfd){ .fd = mailbox_fd(t->in),
 	    .events = POLLIN };
 	n += wire_listen_fds(t->listen_index, t->fds + n, LISTEN_FDS);
 	n += wire_listen_fds(t->listen_status, t->fds + n, LISTEN_FDS);
-	n += leaving_fds(t, t->fds + n);
 	if (poll(t->fds, n, TURN_MS) == -1)
 		return;
 	t->now_ms = clock_mono_ms();
 	team_members_service(t, t->fds);
-	leaving_service(t);
 	wire_listen_service(t->listen_index, t->now_ms, team_hello, t);
 	wire_listen_service(t->listen_status, t->now_ms, team_hello, t);
 }
@@ -336,7 +293,6 @@ team_main(void *arg)
 		stop_turn(t);
 		team_serve(t);
 		team_watch(t);
-		forget_leaving(t, false);
 		publish(t);
 		if (t->ending && t->launch_stopped)
 			return NULL;
@@ -351,7 +307,6 @@ team_destroy(struct team *t)
 {
 	take_mail(t);
 	team_members_free(t);
-	forget_leaving(t, true);
 	team_work_free(t);
 	desk_free(&t->desk);
 	wire_listen_free(&t->listen_index);

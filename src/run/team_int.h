@@ -7,6 +7,7 @@
  *	team.c		the crew's functions and the thread
  *	team_member.c	clients come, speak and go
  *	team_work.c	tasks: given, leased, resolved
+ *	team_joint.c	large files that several clients upload together
  *	team_notes.c	notes on uploads, and their answers
  *	team_launch.c	clients brought up over SSH; is anybody left?
  *
@@ -25,7 +26,6 @@
 #include "wire/wire.h"
 
 #define TEAM_MEMBERS_MAX 10000	/* clients that a run has seen */
-#define TEAM_LEAVING_MAX 16	/* refused, and not yet told why */
 
 /* --- work --- */
 
@@ -44,6 +44,8 @@ struct team_task {
 	uint32_t epoch;
 	int64_t	 object;
 	struct item item;
+	bool	 alone;		/* one client must do all of it */
+	struct team_joint *joint; /* a file of several, or parts of it */
 	struct fetch_item *fetch;
 	struct erase_batch *batch;
 };
@@ -153,10 +155,6 @@ struct team {
 	size_t	 member_count;
 	size_t	 first_served;	/* so that all get their turn */
 	uint64_t sessions;
-	struct {
-		struct wire_peer *peer;
-		uint64_t until_ms;
-	} leaving[TEAM_LEAVING_MAX];
 	struct pollfd *fds;
 	size_t	 fd_cap;
 	struct desk *desk;
@@ -167,6 +165,8 @@ struct team {
 	struct results *batch;	/* to go up; of one lease of the catalog */
 	struct route *routes;
 	size_t	 route_count;
+	struct team_joint *joints;
+	size_t	 joint_count;
 	struct closing *closing;
 	size_t	 closing_count;
 	uint64_t bwlimit;	/* of all together */
@@ -219,6 +219,9 @@ void	 team_publish(struct team *);
 
 /* --- team_work.c --- */
 
+struct team_task *team_task_new(struct team *, enum task_kind,
+	    uint64_t bytes);
+void	 team_task_free(struct team_task *);
 void	 team_take_lease(struct team *, struct lease *);
 void	 team_take_fetch(struct team *, struct fetch_item *);
 void	 team_take_erase(struct team *, struct erase_batch *);
@@ -229,10 +232,29 @@ void	 team_fetched(struct member *, struct wire_fetched *);
 /* -1: it doesn't fit what was asked. */
 int	 team_erased(struct member *, struct wire_erased *, struct err *)
 	    MUST_USE;
+/* The result of a file, for the catalog. Takes its content, and the task,
+ * which is out of the desk. */
+void	 team_put_result(struct team *, struct team_task *, struct result *);
 /* Results that wait for more of their lease go up. */
 void	 team_flush(struct team *);
 size_t	 team_enough(struct team *);
 void	 team_work_free(struct team *);
+
+/* --- team_joint.c --- */
+
+/* About to be leased: a large file is opened first, if there are others to
+ * send parts of it. */
+void	 team_joint_begin(struct team *, struct team_task *);
+bool	 team_joint_goes_on(const struct team_task *, const struct result *);
+/* Parts of a file that has failed meanwhile need not be sent. */
+bool	 team_joint_over(const struct team_task *);
+void	 team_joint_drop(struct team *, struct team_task *);
+/* The result of a task that is out of the desk. True: it was that of a step,
+ * and the task is taken; false: it is the result of the whole file. */
+bool	 team_joint_result(struct team *, struct team_task *,
+	    struct result *);
+/* Before the desk's tasks are freed. */
+void	 team_joints_free(struct team *);
 
 /* --- team_notes.c --- */
 

@@ -10,11 +10,14 @@ static void
 invite(void *arg, unsigned client, const char *local_address, struct buf *out)
 {
 	struct team *t = arg;
-	const char *address = t->conf->master.host_or_ip_address;
+	const struct conf *c = t->conf;
+	const char *address = c->master.host_or_ip_address;
 	struct invite inv = {
 		.port_index = wire_port(t->listen_index),
 		.port_status = wire_port(t->listen_status),
 		.client = client,
+		.retry_delay_s = c->socket_options.connection_retry_delay,
+		.give_up_s = c->socket_options.max_connection_time_threshold,
 		.access_key = t->setup.access_key,
 		.secret_key = t->setup.secret_key,
 		.session_token = t->setup.session_token,
@@ -37,7 +40,8 @@ team_launch(struct team *t, struct err *err)
 		.host_count = c->client.hosts.n,
 		.ssh = { .user = c->client.user_id,
 		    .password = c->client.password,
-		    .identity_file = c->client.identity_file },
+		    .identity_file = c->client.identity_file,
+		    .known_hosts = c->client.known_hosts },
 		.path = c->client.path,
 		.invite = invite,
 		.arg = t,

@@ -7,7 +7,6 @@
 #include "run/team_int.h"
 
 #define BEAT_MS		5000
-#define REFUSED_MS	2000	/* one who is refused may read why so long */
 #define SAMPLE_MS	1000	/* paces are measured over such a time */
 #define PUBLISH_MS	200
 
@@ -155,7 +154,7 @@ leave(struct member *m, const struct err *err)
 /* --- coming --- */
 
 static void
-refuse(struct team *t, struct wire_peer *peer, const char *reason)
+refuse(struct wire_peer *peer, const char *reason)
 {
 	struct wire_msg msg = { .type = WIRE_REFUSED };
 	AUTOFREE char *text = xstrdup(reason);
@@ -164,12 +163,6 @@ refuse(struct team *t, struct wire_peer *peer, const char *reason)
 	    wire_name(peer), reason);
 	msg.u.refused.reason = text;
 	wire_send(peer, &msg);
-	for (size_t i = 0; i < TEAM_LEAVING_MAX; i++)
-		if (t->leaving[i].peer == NULL) {
-			t->leaving[i].peer = peer;
-			t->leaving[i].until_ms = t->now_ms + REFUSED_MS;
-			return;
-		}
 	wire_close(&peer);
 }
 
@@ -229,7 +222,7 @@ join(struct team *t, struct wire_peer *peer, const struct wire_hello *h)
 	struct member *m = identify(t, h);
 
 	if (m == NULL) {
-		refuse(t, peer, "too many clients have come already");
+		refuse(peer, "too many clients have come already");
 		return;
 	}
 	if (m->index != NULL)
@@ -260,7 +253,7 @@ join_status(struct team *t, struct wire_peer *peer,
 
 	if (m == NULL || m->index == NULL || m->pid != h->pid ||
 	    m->status != NULL) {
-		refuse(t, peer, "this client has not called on port_index");
+		refuse(peer, "this client has not called on port_index");
 		return;
 	}
 	m->status = peer;
@@ -283,9 +276,10 @@ team_hello(void *arg, struct wire_peer *peer, struct wire_hello *h)
 		    "(protocol %u), the master %s (protocol %u): they must "
 		    "be the same", version, h->protocol, DATAMOVER_VERSION,
 		    WIRE_PROTOCOL);
-		refuse(t, peer, reason);
+		refuse(peer, reason);
 	} else if (t->stopping) {
-		refuse(t, peer, "the run is ending");
+		/* Not for ever: it may ask the next run. */
+		wire_close(&peer);
 	} else if (h->channel == 0) {
 		join(t, peer, h);
 	} else {

@@ -16,8 +16,8 @@
 
 /* --- in --- */
 
-static struct team_task *
-task_new(struct team *t, enum task_kind kind, uint64_t bytes)
+struct team_task *
+team_task_new(struct team *t, enum task_kind kind, uint64_t bytes)
 {
 	struct team_task *k = xcalloc(1, sizeof(*k));
 
@@ -27,8 +27,8 @@ task_new(struct team *t, enum task_kind kind, uint64_t bytes)
 	return k;
 }
 
-static void
-task_free(struct team_task *k)
+void
+team_task_free(struct team_task *k)
 {
 	item_release(&k->item);
 	fetch_item_free(&k->fetch);
@@ -57,7 +57,7 @@ team_take_lease(struct team *t, struct lease *l)
 {
 	for (size_t i = 0; i < l->count; i++) {
 		struct item *it = &l->items[i];
-		struct team_task *k = task_new(t, TASK_PUT, it->attrs.size);
+		struct team_task *k = team_task_new(t, TASK_PUT, it->attrs.size);
 
 		k->lease = l->id;
 		k->epoch = l->epoch;
@@ -74,7 +74,7 @@ team_take_lease(struct team *t, struct lease *l)
 void
 team_take_fetch(struct team *t, struct fetch_item *it)
 {
-	struct team_task *k = task_new(t, TASK_FETCH, it->size);
+	struct team_task *k = team_task_new(t, TASK_FETCH, it->size);
 
 	k->fetch = it;
 	/* Two writers of one file are one too many. */
@@ -85,7 +85,7 @@ team_take_fetch(struct team *t, struct fetch_item *it)
 void
 team_take_erase(struct team *t, struct erase_batch *b)
 {
-	struct team_task *k = task_new(t, TASK_ERASE, 0);
+	struct team_task *k = team_task_new(t, TASK_ERASE, 0);
 
 	k->batch = b;
 	t->erases++;
@@ -103,9 +103,8 @@ team_flush(struct team *t)
 		results_free(&b);
 }
 
-/* Takes the content of the result, and the task. */
-static void
-put_result(struct team *t, struct team_task *k, struct result *r)
+void
+team_put_result(struct team *t, struct team_task *k, struct result *r)
 {
 	struct results *b = t->batch;
 
@@ -124,7 +123,7 @@ put_result(struct team *t, struct team_task *k, struct result *r)
 	b->v[b->count] = *r;
 	b->v[b->count++].object = k->object;
 	memset(r, 0, sizeof(*r));
-	task_free(k);
+	team_task_free(k);
 }
 
 static void
@@ -135,7 +134,7 @@ put_fetched(struct team *t, struct team_task *k)
 	it->mail.type = MAIL_FETCHED;
 	if (!mailbox_put(t->up, &it->mail))
 		fetch_item_free(&it);
-	task_free(k);
+	team_task_free(k);
 }
 
 static void
@@ -147,7 +146,7 @@ put_erased(struct team *t, struct team_task *k)
 	b->mail.type = MAIL_ERASED;
 	if (!mailbox_put(t->up, &b->mail))
 		erase_batch_free(&b);
-	task_free(k);
+	team_task_free(k);
 }
 
 static void
@@ -185,8 +184,10 @@ again(struct member *m, struct team_task *k, const struct err *err)
 	}
 	m->misses++;
 	m->probe_ms = t->now_ms + PROBE_MS;
-	if (t->stopping || k->task.leased >= tries || k->item.upload_id !=
-	    NULL || k->item.upload_intent_sec != 0 || team_members_up(t) < 2)
+	if (t->stopping || k->task.leased >= tries || team_members_up(t) < 2)
+		return false;
+	if (k->joint == NULL && (k->item.upload_id != NULL ||
+	    k->item.upload_intent_sec != 0))
 		return false;
 	desk_add(t->desk, &k->task);
 	return true;
@@ -200,18 +201,23 @@ team_results(struct member *m, struct wire_results *in)
 	for (size_t i = 0; i < in->count; i++) {
 		struct result *r = &in->v[i];
 		struct task *task = desk_find(t->desk, in->lease, r->object);
+		struct team_task *k = (struct team_task *)(void *)task;
 
 		/* An answer of another kind than was asked counts nowhere. */
-		if (task == NULL || ((struct team_task *)(void *)task)->kind !=
-		    TASK_PUT)
+		if (k == NULL || k->kind != TASK_PUT)
 			continue;
 		task = desk_result(t->desk, in->lease, r->object, t->now_ms);
 		if (task == NULL || (r->outcome == OUTCOME_FAILED &&
-		    again(m, (struct team_task *)(void *)task, &r->err)))
+		    again(m, k, &r->err)))
 			continue;
+		if (!team_joint_goes_on(k, r))
+			team_note_ends(m, k, in->lease);
+		if (team_joint_result(t, k, r)) {
+			m->misses = 0;
+			continue;
+		}
 		count(m, r->outcome);
-		team_note_ends(m, (struct team_task *)(void *)task, in->lease);
-		put_result(t, (struct team_task *)(void *)task, r);
+		team_put_result(t, k, r);
 	}
 }
 
@@ -313,7 +319,8 @@ give_up(struct team *t, struct team_task *k, int64_t lease)
 		r.attrs = k->item.attrs;
 		r.attempts = TRIES_MAX;
 		r.err = err;
-		put_result(t, k, &r);
+		if (!team_joint_result(t, k, &r))
+			team_put_result(t, k, &r);
 		break;
 	case TASK_FETCH:
 		k->fetch->outcome = OUTCOME_FAILED;
@@ -326,6 +333,13 @@ give_up(struct team *t, struct team_task *k, int64_t lease)
 		put_erased(t, k);
 		break;
 	}
+}
+
+static void
+drop_parts(struct team *t, struct team_task *k, int64_t lease)
+{
+	if (desk_result(t->desk, lease, k->task.id, t->now_ms) != NULL)
+		team_joint_drop(t, k);
 }
 
 /* One frame or several, each with as many items as it holds. */
@@ -393,26 +407,35 @@ send_lease(struct team *t, struct member *m, int64_t lease, size_t n)
 {
 	struct frame f = { .peer = m->index, .lease = lease };
 	uint64_t bytes = 0;
+	size_t sent = 0;
 
 	f.items = xcalloc(n, sizeof(*f.items));
 	f.fetches = xcalloc(n, sizeof(*f.fetches));
 	for (size_t i = 0; i < n; i++) {
 		struct team_task *k = (struct team_task *)(void *)t->taken[i];
 
-		bytes += k->task.bytes;
+		if (team_joint_over(k)) {
+			drop_parts(t, k, lease);
+			continue;
+		}
 		if (is_poison(k)) {
 			give_up(t, k, lease);
 			continue;
 		}
+		team_joint_begin(t, k);
+		bytes += k->task.bytes;
+		sent++;
 		/* Somebody had it and was lost: what arrived of it? */
-		if (k->kind == TASK_PUT && k->task.leased > 1)
+		if (k->kind == TASK_PUT && k->task.leased > 1 &&
+		    (k->item.flags & (ITEM_OPEN | ITEM_PARTS)) == 0)
 			k->item.flags |= ITEM_SETTLE;
 		frame_add(&f, k);
 	}
 	frame_send(&f);
 	free(f.items);
 	free(f.fetches);
-	m->want_items -= (uint32_t)MIN(n, (size_t)m->want_items);
+	/* What never reaches it costs it nothing. */
+	m->want_items -= (uint32_t)MIN(sent, (size_t)m->want_items);
 	m->want_bytes -= MIN(bytes, m->want_bytes);
 }
 
@@ -496,9 +519,10 @@ team_work_free(struct team *t)
 	struct task *task;
 
 	results_free(&t->batch);
+	team_joints_free(t);
 	for (task = desk_take(t->desk); task != NULL;
 	    task = desk_take(t->desk))
-		task_free((struct team_task *)(void *)task);
+		team_task_free((struct team_task *)(void *)task);
 	free(t->taken);
 	free(t->routes);
 	free(t->closing);

@@ -578,17 +578,6 @@ test_poison(void **state)
 	finish(x);
 }
 
-static void
-failure(struct fake *f, int64_t lease, int64_t id, enum err_kind kind)
-{
-	struct result r = { .object = id, .outcome = OUTCOME_FAILED };
-	struct wire_msg m = { .type = WIRE_RESULTS, .u.results = {
-	    .lease = lease, .v = &r, .count = 1 } };
-
-	err_set(&r.err, kind, 0, "why");
-	send_msg(f, f->status, &m);
-}
-
 /* What fails for a reason that may be the client's own is tried by another
  * one; what is the object's own is not. */
 static void

@@ -19,6 +19,9 @@
 #include "base/version.h"
 #include "run/team_int.h"
 
+/* No test needs all of it. */
+#pragma GCC diagnostic ignored "-Wunused-function"
+
 #define LIMIT_MS	20000	/* a test that waits so long has failed */
 #define GOT_MAX		256
 
@@ -243,7 +246,7 @@ wait_for(struct fake *f, enum wire_type type)
 			return m;
 		}
 		if (f->closed || clock_mono_ms() >= end)
-			fail_msg("no %s came", wire_type_name(type));
+			fail_msg("no %s came (closed %d, got %zu)", wire_type_name(type), f->closed, f->count);
 		pump(f, 100);
 	}
 }
@@ -364,6 +367,17 @@ result(struct fake *f, int64_t lease, int64_t id)
 }
 
 static void
+failure(struct fake *f, int64_t lease, int64_t id, enum err_kind kind)
+{
+	struct result r = { .object = id, .outcome = OUTCOME_FAILED };
+	struct wire_msg m = { .type = WIRE_RESULTS, .u.results = {
+	    .lease = lease, .v = &r, .count = 1 } };
+
+	err_set(&r.err, kind, 0, "why");
+	send_msg(f, f->status, &m);
+}
+
+static void
 note(struct fake *f, enum xfer_note_event event, int64_t lease, int64_t id,
     const char *upload)
 {
@@ -377,8 +391,6 @@ note(struct fake *f, enum xfer_note_event event, int64_t lease, int64_t id,
 	send_msg(f, f->status, &m);
 }
 
-/* The master has read all that this client said before: it says so by the
- * lease that it gives. */
 static void
 wait_clients(struct fixture *x, unsigned number, const char *state)
 {
@@ -392,6 +404,22 @@ wait_clients(struct fixture *x, unsigned number, const char *state)
 			return;
 		if (clock_mono_ms() >= end)
 			fail_msg("client %u never was %s", number, state);
+		poll(NULL, 0, 5);
+	}
+}
+
+/* The master has taken results of all but so many items of this client. */
+static void
+wait_items(struct fixture *x, unsigned number, size_t items)
+{
+	uint64_t end = clock_mono_ms() + LIMIT_MS;
+	struct crew_client v[16];
+
+	while (crew_clients(x->crew, v, ARRAY_LEN(v)) < number ||
+	    v[number - 1].items != items) {
+		if (clock_mono_ms() >= end)
+			fail_msg("client %u never had %zu items", number,
+			    items);
 		poll(NULL, 0, 5);
 	}
 }

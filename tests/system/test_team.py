@@ -1,0 +1,92 @@
+"""What a master makes of its clients: they join a run on this machine."""
+import os
+import subprocess
+
+from case import limit
+
+JOIN_PORTS = {"port_index": 6100, "port_status": 6101}
+
+
+class Team:
+    """A config with a key file, and clients that use it."""
+
+    def __init__(self, t, **sections):
+        self.t = t
+        self.key = os.path.join(t.dir, "join.key")
+        self.clients = []
+        master = {"host_or_ip_address": "127.0.0.1", "key_file": self.key}
+        master.update(sections.pop("master", {}))
+        t.conf(master=master, message=JOIN_PORTS, **sections)
+
+    def join(self, *arguments):
+        t = self.t
+        number = len(self.clients)
+        err = open(os.path.join(t.dir, "client%d.err" % number), "ab")
+        command = t.command(
+            "client",
+            "--join",
+            "127.0.0.1:%(port_index)d:%(port_status)d" % JOIN_PORTS,
+            "--key-file",
+            self.key,
+            *arguments
+        )
+        client = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=err,
+            stderr=err,
+            env=t.environment(),
+            cwd=t.dir,
+        )
+        self.clients.append(client)
+        return client
+
+    def text(self, number):
+        name = os.path.join(self.t.dir, "client%d.err" % number)
+        with open(name, "rb") as f:
+            return f.read().decode(errors="backslashreplace")
+
+    def start(self, *arguments, clients=3):
+        """A run and its clients."""
+        process = self.t.start(*arguments)
+        self.t.eventually(lambda: os.path.exists(self.key), what="key file")
+        for _ in range(clients):
+            self.join()
+        return process
+
+    def end(self, process, expect=0, seconds=60):
+        status = process.wait(timeout=seconds * self.t.world.slowness)
+        assert status == expect, "%d: %s" % (status, self.t.started_text())
+        self.gone()
+
+    def gone(self):
+        """All clients end by themselves."""
+        for number, client in enumerate(self.clients):
+            try:
+                client.wait(timeout=20 * self.t.world.slowness)
+            except subprocess.TimeoutExpired:
+                client.kill()
+                raise AssertionError(
+                    "client %d goes on: %s" % (number, self.text(number))
+                )
+
+
+def moved(t):
+    return t.query("SELECT count(*) FROM objects WHERE state = 'stored'")[0][0]
+
+
+@limit(180)
+def test_team_one_is_killed(t):
+    """10,000 files, three clients, one of them killed on the way."""
+    t.small_files(10000, directories=50)
+    team = Team(t)
+    process = team.start("PUT", "--json")
+    t.eventually(lambda: os.path.exists(t.catalog) and moved(t) > 500)
+    team.clients[1].kill()
+    team.end(process, seconds=120)
+    t.same()
+    text = t.started_text()
+    assert '"found":10000,"moved":10000,' in text, text
+    assert "client_lost" in text, text
+    # The next run has nothing to do, alone too.
+    t.put("--standalone", found=10000, moved=0, unchanged=10000)
