@@ -162,7 +162,10 @@ pause_ms(struct client *c, uint64_t ms)
 static enum session_end
 go(struct client *c, const struct client_options *o, struct err *err)
 {
-	uint64_t give_up_ms = (uint64_t)o->give_up_s * 1000;
+	unsigned give_up_s = c->invite.give_up_s > 0 ?
+	    c->invite.give_up_s : o->give_up_s;
+	unsigned delay_s = c->invite.retry_delay_s > 0 ?
+	    c->invite.retry_delay_s : o->retry_delay_s;
 	uint64_t since_ms = clock_mono_ms();
 	bool told = false;
 
@@ -182,13 +185,13 @@ go(struct client *c, const struct client_options *o, struct err *err)
 			since_ms = clock_mono_ms();
 			told = false;
 		}
-		if (clock_mono_ms() - since_ms >= give_up_ms)
+		if (clock_mono_ms() - since_ms >= give_up_s * UINT64_C(1000))
 			return end;
 		if (!told)
 			log_event(LOG_WARN, "client", "%s; trying for %u s",
-			    err->msg, o->give_up_s);
+			    err->msg, give_up_s);
 		told = true;
-		pause_ms(c, (uint64_t)o->retry_delay_s * 1000);
+		pause_ms(c, delay_s * UINT64_C(1000));
 		if (c->stop_signal != 0)
 			return end;
 	}

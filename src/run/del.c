@@ -47,14 +47,14 @@ check_prefixes(struct del *d, struct err *err)
 }
 
 static void
-pass(struct del *d, bool print, struct progress *progress)
+pass(struct del *d, bool print, struct monitor *monitor)
 {
 	d->pass = (struct del_pass){
 		.conf = d->conf,
 		.job = d->job,
 		.in = d->in,
 		.signals = d->signals,
-		.progress = progress,
+		.monitor = monitor,
 		.catalog = d->catalog,
 		.print = print,
 	};
@@ -92,15 +92,30 @@ question(const struct del *d)
 	return q;
 }
 
+/* For one pass; the question between two of them wants the terminal. */
+static bool
+watch(struct del *d, struct monitor **ret)
+{
+	struct err err = ERR_INIT;
+
+	if (monitor_open(ret, d->conf, d->job, &err) == 0)
+		return true;
+	d->pass.failed = true;
+	d->pass.err = err;
+	return false;
+}
+
 /* Count, show, ask: true if the answer is yes, or nothing is there. */
 static bool
 ask(struct del *d)
 {
-	struct progress *progress = d->job->quiet ? NULL : progress_new(true);
+	struct monitor *monitor = NULL;
 	char *text AUTOFREE = NULL;
 
-	pass(d, false, progress);
-	progress_end(&progress);
+	if (!watch(d, &monitor))
+		return false;
+	pass(d, false, monitor);
+	monitor_end(&monitor);
 	if (d->pass.failed || d->pass.stop_signal != 0)
 		return false;
 	if (d->pass.count == 0)
@@ -214,7 +229,7 @@ finish(struct del *d)
 static void
 go(struct del *d)
 {
-	struct progress *progress;
+	struct monitor *monitor = NULL;
 	struct err err = ERR_INIT;
 
 	if (d->job->dryrun) {
@@ -228,10 +243,10 @@ go(struct del *d)
 		d->pass.err = err;
 		return;
 	}
-	progress = d->job->quiet ? NULL :
-	    progress_new(isatty(STDERR_FILENO) == 1);
-	pass(d, false, progress);
-	progress_end(&progress);
+	if (!watch(d, &monitor))
+		return;
+	pass(d, false, monitor);
+	monitor_end(&monitor);
 }
 
 int

@@ -5,9 +5,9 @@
 #define RUN_DEL_INT_H
 
 #include "model/job.h"
-#include "report/progress.h"
 #include "run/deleter.h"
 #include "run/master.h"
+#include "run/monitor.h"
 #include "run/source.h"
 
 /* Goes over the keys of a DEL. Main thread. */
@@ -16,7 +16,7 @@ struct del_pass {
 	const struct job *job;
 	struct mailbox *in;	/* pages, and the catalog's failure */
 	int	 signals;
-	struct progress *progress;
+	struct monitor *monitor;	/* or NULL */
 	struct catalog *catalog;	/* or NULL: nothing is deleted */
 	bool	 print;		/* each key */
 	/* out, from here on; zeros before */

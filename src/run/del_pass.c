@@ -163,7 +163,9 @@ show(struct del_pass *p)
 		catalog_totals(p->catalog, &t);
 		t.found = p->count;
 	}
-	progress_update(p->progress, &t, p->listed, clock_mono_ms());
+	monitor_update(p->monitor, p->deleter == NULL ? NULL :
+	    deleter_crew(p->deleter), p->catalog, &t, p->listed,
+	    clock_mono_ms());
 }
 
 static int
@@ -197,6 +199,9 @@ del_pass(struct del_pass *p)
 	for (struct source_page *page; (page = next_page(p)) != NULL;)
 		source_page_free(p->source, &page);
 	source_free(&p->source);
+	if (p->deleter != NULL)
+		monitor_clients(p->monitor, deleter_crew(p->deleter),
+		    p->catalog);
 	deleter_free(&p->deleter);
 	take_mail(p);	/* pages that came too late */
 }

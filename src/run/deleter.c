@@ -162,6 +162,12 @@ deleter_batches(const struct deleter *d)
 	return d->asked + d->sent;
 }
 
+struct crew *
+deleter_crew(struct deleter *d)
+{
+	return d->crew;
+}
+
 bool
 deleter_room(const struct deleter *d)
 {

@@ -15,6 +15,7 @@
 #include "catalog/outcome.h"
 #include "conf/conf.h"
 #include "model/job.h"
+#include "run/crew.h"
 
 #define DELETER_KEYS	1000	/* that a batch may have */
 
@@ -31,6 +32,8 @@ void	 deleter_free(struct deleter **);
  * Never blocks long: see deleter_room. */
 void	 deleter_give(struct deleter *, struct outcomes *);
 bool	 deleter_room(const struct deleter *);
+/* Who deletes; for those who look on. */
+struct crew *deleter_crew(struct deleter *);
 /* Batches that are not recorded yet. */
 size_t	 deleter_batches(const struct deleter *);
 /* The catalog has failed, or nobody is left to delete: nothing more is

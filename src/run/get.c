@@ -13,9 +13,9 @@
 #include "catalog/outcome.h"
 #include "catalog/stored.h"
 #include "report/exit_status.h"
-#include "report/progress.h"
 #include "report/summary.h"
 #include "run/master.h"
+#include "run/monitor.h"
 #include "run/run.h"
 #include "run/setup.h"
 #include "run/source.h"
@@ -35,7 +35,7 @@ struct get {
 	struct run_info run;
 	struct source *source;
 	struct crew *crew;
-	struct progress *progress;
+	struct monitor *monitor;
 	struct source_page *pages;	/* linked by mail.next; not yet given */
 	size_t	 given;			/* keys of the first page */
 	bool	 listed;		/* all keys are here */
@@ -309,7 +309,8 @@ show(struct get *g)
 	crew_stats(g->crew, &s);
 	t.bytes = MAX(t.bytes, s.s3.bytes_received);
 	t.found += g->out;
-	progress_update(g->progress, &t, g->listed, clock_mono_ms());
+	monitor_update(g->monitor, g->crew, g->catalog, &t, g->listed,
+	    clock_mono_ms());
 }
 
 static void
@@ -340,6 +341,7 @@ loop(struct get *g)
 	while (g->stop_signal != 0 && !g->failed && !crew_idle(g->crew))
 		turn(g);
 	source_free(&g->source);
+	monitor_clients(g->monitor, g->crew, g->catalog);
 	crew_free(&g->crew);
 	take_mail(g);
 }
@@ -506,13 +508,14 @@ run_get(const struct conf *conf, const struct job *job)
 
 	g.in = mailbox_new(0);
 	g.signals = master_signals(&err);
-	if (g.signals != -1 && prepare(&g, &err) == 0) {
-		g.progress = job->quiet ? NULL :
-		    progress_new(isatty(STDERR_FILENO) == 1);
+	if (g.signals != -1 &&
+	    monitor_open(&g.monitor, conf, job, &err) == 0 &&
+	    prepare(&g, &err) == 0) {
 		loop(&g);
-		progress_end(&g.progress);
+		monitor_end(&g.monitor);
 		status = finish(&g, start_ms, &err);
 	} else {
+		monitor_end(&g.monitor);
 		if (g.catalog != NULL && g.run.run != 0 && catalog_end_run(
 		    g.catalog, RUN_FAILED, err.msg, &closing, NULL) == -1)
 			log_event(LOG_WARN, "catalog", "the run's end could "

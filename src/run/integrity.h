@@ -8,8 +8,8 @@
 
 #include "catalog/outcome.h"
 #include "catalog/stored.h"
-#include "report/progress.h"
 #include "run/crew.h"
+#include "run/monitor.h"
 #include "run/plan.h"
 #include "run/proof.h"
 #include "s3/s3.h"
@@ -26,7 +26,7 @@ struct integrity {
 	struct crew *crew;		/* NULL: --mode head */
 	uint64_t out;			/* items that it has */
 	int	 signals;
-	struct progress *progress;
+	struct monitor *monitor;
 	struct outcomes *batch;		/* verdicts not yet given away */
 	uint64_t verdicts[VERDICT__MAX];
 	uint64_t not_ours;		/* objects that the catalog does not

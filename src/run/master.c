@@ -219,8 +219,8 @@ show(struct master *m)
 	crew_stats(m->crew, &s);
 	t.bytes = MAX(t.bytes, m->job->dryrun ? s.bytes_read :
 	    s.s3.bytes_sent);
-	progress_update(m->progress, &t, catalog_crawl_done(m->catalog),
-	    clock_mono_ms());
+	monitor_update(m->monitor, m->crew, m->catalog, &t,
+	    catalog_crawl_done(m->catalog), clock_mono_ms());
 }
 
 void
@@ -251,6 +251,7 @@ master_loop(struct master *m)
 		show(m);
 	}
 	crawl_free(&m->crawl);
+	monitor_clients(m->monitor, m->crew, m->catalog);
 	crew_free(&m->crew);
 	take_mail(m);
 }

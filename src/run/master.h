@@ -7,8 +7,8 @@
 
 #include "catalog/catalog.h"
 #include "crawl/crawl.h"
-#include "report/progress.h"
 #include "run/crew.h"
+#include "run/monitor.h"
 #include "run/plan.h"
 
 struct master {
@@ -21,7 +21,7 @@ struct master {
 	struct crew *crew;
 	uint64_t open;		/* items that the crew has, without result */
 	struct mailbox *in;	/* from all of them */
-	struct progress *progress;
+	struct monitor *monitor;
 	int	 signals;	/* signalfd */
 	int	 list_fd;	/* --files-from, until the crawl has it */
 	unsigned crawlers_left;

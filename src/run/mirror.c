@@ -191,7 +191,8 @@ delete_all(struct mirror *x)
 			break;
 		}
 		catalog_totals(m->catalog, &t);
-		progress_update(m->progress, &t, true, clock_mono_ms());
+		monitor_update(m->monitor, NULL, m->catalog, &t, true,
+		    clock_mono_ms());
 	}
 	deleter_free(&x->deleter);
 }

@@ -203,21 +203,22 @@ run_put(const struct conf *conf, const struct job *job)
 
 	m.in = mailbox_new(0);
 	m.signals = master_signals(&err);
-	if (m.signals != -1 && prepare(&m, &err) == 0) {
+	if (m.signals != -1 &&
+	    monitor_open(&m.monitor, conf, job, &err) == 0 &&
+	    prepare(&m, &err) == 0) {
 		log_event(LOG_INFO, "run", "%ju %s%s", (uintmax_t)m.run.run,
 		    m.run.continued ? "continues a cut run: " : "begins: ",
 		    job->command_line == NULL ? "" : job->command_line);
-		m.progress = job->quiet ? NULL :
-		    progress_new(isatty(STDERR_FILENO) == 1);
 		master_loop(&m);
 		if (job->mirror && m.stop_signal == 0 && !m.failed)
 			mirror_run(&m, &mirror);
-		progress_end(&m.progress);
+		monitor_end(&m.monitor);
 		status = finish(&m, &mirror, start_ms,
 		    &err);
 	} else {
 		struct run_closing closing;
 
+		monitor_end(&m.monitor);
 		if (m.catalog != NULL && m.run.run != 0 && catalog_end_run(
 		    m.catalog, RUN_FAILED, err.msg, &closing, NULL) == -1)
 			log_event(LOG_WARN, "catalog", "the run's end could "

@@ -197,7 +197,8 @@ integrity_turn(struct integrity *t, int timeout_ms)
 	take_mail(t);
 	read_signals(t);
 	catalog_totals(t->catalog, &totals);
-	progress_update(t->progress, &totals, false, clock_mono_ms());
+	monitor_update(t->monitor, t->crew, t->catalog, &totals, false,
+	    clock_mono_ms());
 }
 
 /* --- the run --- */
@@ -245,8 +246,6 @@ go(struct integrity *t)
 {
 	log_event(LOG_INFO, "run", "%ju begins: %s", (uintmax_t)t->run.run,
 	    t->job->command_line == NULL ? "" : t->job->command_line);
-	t->progress = t->job->quiet ? NULL :
-	    progress_new(isatty(STDERR_FILENO) == 1);
 	if (t->job->sample_percent > 0)
 		integrity_sample(t);
 	else
@@ -258,7 +257,9 @@ go(struct integrity *t)
 	if (t->crew != NULL && integrity_stopped(t))
 		crew_stop(t->crew, 0);
 	flush(t);
-	progress_end(&t->progress);
+	if (t->crew != NULL)
+		monitor_clients(t->monitor, t->crew, t->catalog);
+	monitor_end(&t->monitor);
 }
 
 /* "PASSED: ..." or "FAILED: 2 missing, 1 corrupt". */
@@ -386,12 +387,15 @@ verify(const struct conf *conf, const struct job *job, bool put_failed)
 
 	t.in = mailbox_new(0);
 	t.signals = master_signals(&err);
-	if (t.signals != -1 && prepare(&t, &err) == 0) {
+	if (t.signals != -1 &&
+	    monitor_open(&t.monitor, conf, job, &err) == 0 &&
+	    prepare(&t, &err) == 0) {
 		go(&t);
 		crew_free(&t.crew);
 		status = finish(&t, start_ms, put_failed, &err);
 	} else {
 		crew_free(&t.crew);
+		monitor_end(&t.monitor);
 		cannot_begin(&t, &err);
 		status = summary_error(job, &err);
 		if (t.signals != -1)
