@@ -294,30 +294,34 @@ shake_with(struct tls *t, SSL *ssl, struct err *err)
 	return ret;
 }
 
+/* Our key as the manual says it, or under another suite or name. */
+static unsigned char suite[] = { 0x13, 0x02 };
+static const char *name;
+
 static int
-any_psk(SSL *ssl, const EVP_MD *md, const unsigned char **id, size_t *len,
+psk(SSL *ssl, const EVP_MD *md, const unsigned char **id, size_t *len,
     SSL_SESSION **ret)
 {
-	const unsigned char suite[] = { 0x13, 0x01 };	/* SHA-256 */
 	SSL_SESSION *s = SSL_SESSION_new();
 
 	(void)md;
-	SSL_SESSION_set1_master_key(s, key, 32);
+	SSL_SESSION_set1_master_key(s, key,
+	    suite[1] == 0x02 ? sizeof(key) : 32);
 	SSL_SESSION_set_cipher(s, SSL_CIPHER_find(ssl, suite));
 	SSL_SESSION_set_protocol_version(s, TLS1_3_VERSION);
-	*id = (const unsigned char *)"datamover run key";
-	*len = strlen((const char *)*id);
+	*id = (const unsigned char *)name;
+	*len = strlen(name);
 	*ret = s;
 	return 1;
 }
 
 /* Clients without the key, as browsers and scanners are; of an older TLS;
- * of another suite. */
+ * of another suite; of another name. */
 static void
 test_strangers(void **state)
 {
 	(void)state;
-	for (unsigned k = 0; k < 3; k++) {
+	for (unsigned k = 0; k < 4; k++) {
 		struct tls *t = side(TLS_SERVER, key);
 		SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 		struct err err = ERR_INIT;
@@ -325,8 +329,10 @@ test_strangers(void **state)
 
 		if (k == 1)
 			SSL_CTX_set_max_proto_version(ctx, TLS1_2_VERSION);
-		if (k == 2)
-			SSL_CTX_set_psk_use_session_callback(ctx, any_psk);
+		if (k >= 2)
+			SSL_CTX_set_psk_use_session_callback(ctx, psk);
+		suite[1] = k == 2 ? 0x01 : 0x02;
+		name = k == 3 ? "another key" : "datamover run key";
 		ssl = ssl_new(ctx, false);
 		assert_int_equal(shake_with(t, ssl, &err), -1);
 		assert_true(err.kind == ERR_DENIED || err.kind == ERR_PEER);
@@ -381,23 +387,6 @@ test_impostor(void **state)
 	tls_free(&t);
 }
 
-static int
-our_psk(SSL *ssl, const EVP_MD *md, const unsigned char **id, size_t *len,
-    SSL_SESSION **ret)
-{
-	const unsigned char suite[] = { 0x13, 0x02 };
-	SSL_SESSION *s = SSL_SESSION_new();
-
-	(void)md;
-	SSL_SESSION_set1_master_key(s, key, sizeof(key));
-	SSL_SESSION_set_cipher(s, SSL_CIPHER_find(ssl, suite));
-	SSL_SESSION_set_protocol_version(s, TLS1_3_VERSION);
-	*id = (const unsigned char *)"datamover run key";
-	*len = strlen((const char *)*id);
-	*ret = s;
-	return 1;
-}
-
 /* The key as the manual says it, in other hands; what was agreed on. */
 static void
 test_as_documented(void **state)
@@ -408,7 +397,9 @@ test_as_documented(void **state)
 	SSL *ssl;
 
 	(void)state;
-	SSL_CTX_set_psk_use_session_callback(ctx, our_psk);
+	suite[1] = 0x02;
+	name = "datamover run key";
+	SSL_CTX_set_psk_use_session_callback(ctx, psk);
 	ssl = ssl_new(ctx, false);
 	if (shake_with(t, ssl, &err) != 1)
 		fail_msg("%s", err.msg);

@@ -111,6 +111,28 @@ test_name_and_ipv6(void **state)
 	drop_side(&c);
 }
 
+/* A port that somebody has, an address that isn't ours, no address at all. */
+static void
+test_cannot_listen(void **state)
+{
+	struct world *w = *state;
+	struct wire_listener *l = NULL;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(wire_listen(&l, "127.0.0.1", wire_port(w->l), key,
+	    &err), -1);
+	assert_int_equal(err.kind, ERR_CONFIG);
+	assert_int_equal(err.code, EADDRINUSE);
+	assert_non_null(strstr(err.msg, "127.0.0.1:"));
+	assert_int_equal(wire_listen(&l, "192.0.2.1", 0, key, &err), -1);
+	assert_int_equal(err.kind, ERR_CONFIG);
+	assert_int_equal(wire_listen(&l, "abcdefghijklmnopqrstuvwxyz"
+	    "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz", 0, key,
+	    &err), -1);
+	assert_int_equal(err.kind, ERR_CONFIG);
+	assert_null(l);
+}
+
 /* --- frames --- */
 
 /* A client made of the TLS engine alone, so that it can send any bytes. */
@@ -424,6 +446,7 @@ main(void)
 		TEST(test_wrong_key),
 		TEST(test_nobody_there),
 		TEST(test_name_and_ipv6),
+		TEST(test_cannot_listen),
 		TEST(test_bad_frames),
 		TEST(test_pieces),
 		TEST(test_hello_and_more),

@@ -41,12 +41,12 @@ static void
 test_slow(void **state)
 {
 	struct world *w = *state;
+	static const char record[] = "\x16\x03\x01\x01\x00";
 	int silent = raw_connect(w), drip = raw_connect(w);
 	struct side c;
 
-	for (unsigned i = 0; i < 20; i++) {
-		assert_int_equal(send(drip, "\x16\x03\x01\x01\x00" + (i % 5),
-		    i < 5 ? 1 : 0, MSG_NOSIGNAL), i < 5 ? 1 : 0);
+	for (unsigned i = 0; i < 5; i++) {
+		assert_int_equal(send(drip, &record[i], 1, MSG_NOSIGNAL), 1);
 		turn(w, NULL, 0);
 	}
 	assert_false(raw_ended(silent));
