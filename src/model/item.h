@@ -16,7 +16,11 @@ enum item_flag {
 	/*
 	 * A large file that several clients upload at once, in three steps,
 	 * each an item of its own. The file must be as attrs say, before and
-	 * after.
+	 * after. FAILED with ERR_GONE: it is not, or the upload is gone, or
+	 * (OPEN with SETTLE) the object may be there already: give it as one
+	 * item, with the upload if there is one. A CLOSE that fails has
+	 * aborted the upload, unless with ERR_RETRY; the other steps leave it
+	 * as it is.
 	 */
 	ITEM_OPEN = 4,		/* create the upload, or find the one to go on
 				   with; the result has upload_id, part_size */

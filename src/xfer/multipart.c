@@ -38,10 +38,20 @@ static void
 intent(struct transfer *t)
 {
 	alloc_have(t);
-	t->upload_noted = true;
+	t->upload_noted = t->intended = true;
 	t->intent_sec = s3_server_time(t->w->p.s3) - CLOCK_GRAIN_S;
 	t->calls++;
 	worker_note(t, NOTE_INTENT);
+}
+
+/* The upload is known. */
+static void
+go_on(struct transfer *t)
+{
+	if ((t->item->flags & ITEM_OPEN) != 0)
+		transfer_end(t, OUTCOME_MOVED);
+	else
+		t->phase = PHASE_MOVING;
 }
 
 /* --- uploads that were perhaps begun --- */
@@ -53,7 +63,7 @@ orphans_over(struct transfer *t)
 	if (t->upload_id == NULL)
 		intent(t);
 	else
-		t->phase = PHASE_MOVING;
+		go_on(t);
 }
 
 static void
@@ -127,7 +137,7 @@ created(void *arg, const struct s3_reply *r, const struct err *err)
 	else if (r->attempts > 1)
 		abort_orphans(t);	/* an answer may have been lost */
 	else
-		t->phase = PHASE_MOVING;
+		go_on(t);
 }
 
 void
@@ -135,6 +145,9 @@ multipart_noted(struct transfer *t)
 {
 	struct s3_meta meta = transfer_meta(t);
 
+	if (!t->intended)
+		return;
+	t->intended = false;
 	t->calls--;
 	if (t->broken)
 		return;
@@ -171,6 +184,11 @@ parts_listed(void *arg, const struct s3_reply *r, const struct err *err)
 	t->calls--;
 	if (t->broken)
 		return;
+	if (err != NULL && err->kind == ERR_GONE &&
+	    (t->item->flags & ITEM_PARTS) != 0) {
+		by_part_lost(t, err);
+		return;
+	}
 	if (err != NULL && err->kind == ERR_GONE) {
 		multipart_forget(t);
 		intent(t);
@@ -181,10 +199,12 @@ parts_listed(void *arg, const struct s3_reply *r, const struct err *err)
 		return;
 	}
 	take_parts(t, r);
-	if (r->truncated && r->part_count > 0)
+	if (r->truncated && r->part_count > 0 &&
+	    r->parts[r->part_count - 1].number < transfer_end_part(t) &&
+	    (t->item->flags & ITEM_OPEN) == 0)
 		ask_parts(t, r->parts[r->part_count - 1].number);
 	else
-		t->phase = PHASE_MOVING;
+		go_on(t);
 }
 
 static void
@@ -199,10 +219,10 @@ void
 multipart_ask(struct transfer *t)
 {
 	if (t->upload_id != NULL && t->have != NULL) {
-		t->phase = PHASE_MOVING;	/* begun in this run */
+		go_on(t);	/* begun in this run */
 	} else if (t->upload_id != NULL) {
 		alloc_have(t);
-		ask_parts(t, 0);
+		ask_parts(t, transfer_first_part(t));
 	} else if (t->item->upload_intent_sec > 0 && !t->upload_noted) {
 		t->intent_sec = t->item->upload_intent_sec;
 		abort_orphans(t);
@@ -217,6 +237,10 @@ multipart_ask(struct transfer *t)
 static void
 upload_lost(struct transfer *t, const struct err *err)
 {
+	if (transfer_is_by_part(t)) {
+		by_part_lost(t, err);
+		return;
+	}
 	multipart_forget(t);
 	transfer_resend(t, err);
 }

@@ -128,7 +128,7 @@ segments_read(struct transfer *t)
 		return;
 	}
 	for (size_t i = 0; i < SEGMENTS_MAX &&
-	    t->next_index < t->plan.count; i++)
+	    t->next_index < transfer_end_part(t); i++)
 		if (t->seg[i].state == SEG_FREE && !start(t, &t->seg[i]))
 			return;
 }
@@ -172,7 +172,8 @@ collect(struct worker *w, struct md5_job *jobs, struct hash_job *who)
 			    s->data + s->hashed,
 			    (size_t)MIN(s->len - s->hashed, SLICE) };
 		}
-		if (!transfer_is_multipart(t) || n == JOBS_MAX)
+		if (!transfer_is_multipart(t) || transfer_is_by_part(t) ||
+		    n == JOBS_MAX)
 			continue;
 		s = whole_next(t);
 		if (s != NULL) {

@@ -278,6 +278,10 @@ all_done(struct transfer *t)
 	}
 	if (must_stat(t))
 		return;
+	if (transfer_is_by_part(t)) {
+		by_part_done(t);
+		return;
+	}
 	md5_final(&t->whole, t->whole_md5);
 	if (!compared(t))
 		multipart_complete(t);
@@ -322,7 +326,7 @@ static bool
 is_over(const struct transfer *t, const struct segment *s)
 {
 	return s->state == SEG_DONE && (t->mode == MODE_READ ||
-	    t->whole_done >= s->offset + s->len);
+	    transfer_is_by_part(t) || t->whole_done >= s->offset + s->len);
 }
 
 void
@@ -342,6 +346,6 @@ send_segments(struct transfer *t)
 			t->done_count++;
 		}
 	}
-	if (t->done_count == t->plan.count)
+	if (t->done_count == transfer_end_part(t) - transfer_first_part(t))
 		all_done(t);
 }

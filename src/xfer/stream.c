@@ -189,7 +189,7 @@ stream_start(struct transfer *t)
 	struct stream *st;
 	uint32_t piece = tree_read_max(t->w->trees.v[t->item->export]);
 
-	if (s->state != SEG_FREE || t->next_index == t->plan.count)
+	if (s->state != SEG_FREE || t->next_index == transfer_end_part(t))
 		return;
 	while (piece > 64 * KIB && (uint64_t)piece * PIECES >
 	    t->w->memory_limit)

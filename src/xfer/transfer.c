@@ -19,6 +19,25 @@ transfer_is_multipart(const struct transfer *t)
 	return t->plan.part_size > 0;
 }
 
+bool
+transfer_is_by_part(const struct transfer *t)
+{
+	return (t->item->flags & (ITEM_OPEN | ITEM_PARTS | ITEM_CLOSE)) != 0;
+}
+
+unsigned
+transfer_first_part(const struct transfer *t)
+{
+	return (t->item->flags & ITEM_PARTS) != 0 ? t->item->part_first : 0;
+}
+
+unsigned
+transfer_end_part(const struct transfer *t)
+{
+	return (t->item->flags & ITEM_PARTS) != 0 ?
+	    t->item->part_first + t->item->part_count : t->plan.count;
+}
+
 struct s3_meta
 transfer_meta(const struct transfer *t)
 {
@@ -63,7 +82,7 @@ transfer_begin(struct worker *w, const struct item *it, struct held_lease *h)
 	if (w->e->c.dryrun)
 		t->mode = MODE_READ;
 	else if (it->has_prev && it->prev_has_md5 &&
-	    it->prev_attrs.size == it->attrs.size)
+	    !transfer_is_by_part(t) && it->prev_attrs.size == it->attrs.size)
 		t->mode = MODE_COMPARE;
 	if (it->upload_id != NULL) {
 		t->upload_id = xstrdup(it->upload_id);
@@ -145,6 +164,10 @@ begin(struct transfer *t)
 		transfer_end(t, OUTCOME_FAILED);
 		return;
 	}
+	if (transfer_is_by_part(t)) {
+		by_part_begin(t);
+		return;
+	}
 	/* A dry run makes no object: any parts will do. */
 	if (t->mode == MODE_READ && transfer_is_multipart(t)) {
 		t->plan.part_size = t->w->e->c.part_size;
@@ -179,6 +202,10 @@ make_result(struct transfer *t)
 
 	if (t->outcome > OUTCOME_UNCHANGED)
 		return r;
+	if (transfer_is_by_part(t)) {
+		by_part_result(t, &r);
+		return r;
+	}
 	r.has_md5 = t->mode != MODE_READ;
 	memcpy(r.md5, t->whole_md5, MD5_LEN);
 	memcpy(r.etag, t->etag, sizeof(r.etag));
@@ -195,17 +222,19 @@ finish(struct transfer *t)
 {
 	struct result r;
 	bool passing = t->outcome == OUTCOME_FAILED && t->err.kind == ERR_RETRY;
+	/* The upload is not over with this step of it. */
+	bool stays = passing || t->keep_upload ||
+	    (t->item->flags & (ITEM_OPEN | ITEM_PARTS)) != 0;
 
 	/* An upload is kept when S3 was out of reach: the next run goes on
 	 * with it. */
-	if (t->outcome > OUTCOME_UNCHANGED && t->upload_id != NULL &&
-	    !passing && !t->keep_upload) {
+	if (t->outcome > OUTCOME_UNCHANGED && t->upload_id != NULL && !stays) {
 		multipart_abort(t);
 		return;
 	}
 	r = make_result(t);
 	worker_result(t->w, t->lease, &r);
-	if (t->upload_noted && !passing && !t->keep_upload)
+	if (t->upload_noted && !stays)
 		worker_note(t, NOTE_ENDED);
 	for (size_t i = 0; i < SEGMENTS_MAX; i++)
 		segment_free(&t->seg[i]);
@@ -326,7 +355,8 @@ transfer_resend(struct transfer *t, const struct err *err)
 {
 	t->err = *err;
 	t->tries = ++t->resent;
-	if (t->resent < RESEND_MAX)
+	/* Who closes has nothing to send. */
+	if (t->resent < RESEND_MAX && (t->item->flags & ITEM_CLOSE) == 0)
 		again_later(t);
 	else
 		transfer_end(t, OUTCOME_FAILED);
@@ -382,6 +412,10 @@ transfer_changed(struct transfer *t)
 {
 	if (t->broken)
 		return;
+	if (transfer_is_by_part(t)) {
+		by_part_changed(t);
+		return;
+	}
 	if (++t->changes > CHANGES_MAX) {
 		err_set(&t->err, ERR_GONE, 0, "it changed %u times while it "
 		    "was read; not stored", t->changes);

@@ -110,6 +110,7 @@ struct transfer {
 	/* multipart */
 	char	*upload_id;
 	bool	 upload_noted;	/* a row of it is in the catalog */
+	bool	 intended;	/* ... will be: multipart_noted follows */
 	int64_t	 intent_sec;	/* S3's clock, before it was created */
 	uint8_t	*part_md5s;	/* plan.count * 16 */
 	uint8_t	*have;		/* one flag a part: the server has it */
@@ -210,6 +211,11 @@ void	 transfer_resend(struct transfer *, const struct err *);
 /* HEAD's answer shows an object of this size and these times. */
 bool	 transfer_looks_same(const struct transfer *, const struct s3_reply *);
 bool	 transfer_is_multipart(const struct transfer *);
+/* It is one step of several that upload the file. */
+bool	 transfer_is_by_part(const struct transfer *);
+/* The first part, and the one behind the last, that it is to send. */
+unsigned transfer_first_part(const struct transfer *);
+unsigned transfer_end_part(const struct transfer *);
 
 /* segment.c: reading and hashing */
 void	 segments_read(struct transfer *);
@@ -253,5 +259,14 @@ void	 multipart_complete(struct transfer *);
 void	 multipart_abort(struct transfer *);
 /* Forget what is known of its parts. */
 void	 multipart_forget(struct transfer *);
+
+/* by_part.c: ITEM_OPEN, ITEM_PARTS, ITEM_CLOSE */
+void	 by_part_begin(struct transfer *);
+/* All its parts are there; the file was the same to the end. */
+void	 by_part_done(struct transfer *);
+void	 by_part_changed(struct transfer *);
+/* The upload is gone. */
+void	 by_part_lost(struct transfer *, const struct err *);
+void	 by_part_result(struct transfer *, struct result *);
 
 #endif

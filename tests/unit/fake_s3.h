@@ -50,6 +50,7 @@ struct fake_s3 {
 		size_t	 count;
 		struct fake_upload upload;	/* one at a time */
 		unsigned puts, parts, heads, copies, creates, aborts;
+		unsigned gets, part_lists;
 		unsigned in_flight;	/* PUTs of objects and parts */
 		unsigned in_flight_max;
 		/* What it is told: */
@@ -58,6 +59,7 @@ struct fake_s3 {
 		bool	 swallow;	/* the answer of the next create */
 		char	*orphan;	/* key of the upload that it made */
 		void	 (*on_put)(void *arg, unsigned count);
+		void	 (*on_get)(void *arg, unsigned count);
 		void	*arg;
 	} locked;
 };
@@ -221,6 +223,11 @@ fake_post_locked(struct fake_request *r)
 		    "</InitiateMultipartUploadResult>");
 		return;
 	}
+	if (u->key == NULL) {
+		fake_answer(r->fd, "404 None", "",
+		    "<Error><Code>NoSuchUpload</Code></Error>");
+		return;
+	}
 	o = fake_store_locked(r->f, r->key);
 	for (size_t i = 1; i < FAKE_PARTS && u->parts[i].len > 0; i++) {
 		struct md5 md5;
@@ -294,6 +301,101 @@ fake_list_locked(struct fake_request *r)
 	buf_release(&b);
 }
 
+/* ListParts: two a page. */
+static void
+fake_parts_locked(struct fake_request *r)
+{
+	struct fake_upload *u = &r->f->locked.upload;
+	const char *marker = strstr(r->query, "part-number-marker=");
+	size_t i = marker == NULL ? 1 : strtoul(marker + 19, NULL, 10) + 1;
+	uint8_t digest[MD5_LEN];
+	unsigned n = 0;
+	char etag[72];
+	struct md5 md5;
+	struct buf b;
+
+	r->f->locked.part_lists++;
+	if (u->key == NULL) {
+		fake_answer(r->fd, "404 None", "",
+		    "<Error><Code>NoSuchUpload</Code></Error>");
+		return;
+	}
+	buf_init(&b, MIB);
+	buf_addstr(&b, "<ListPartsResult>");
+	for (; i < FAKE_PARTS && n < 2; i++) {
+		if (u->parts[i].len == 0)
+			continue;
+		md5_init(&md5);
+		md5_update(&md5, u->parts[i].data, u->parts[i].len);
+		md5_final(&md5, digest);
+		etag_single(digest, etag);
+		buf_addf(&b, "<Part><PartNumber>%zu</PartNumber><Size>%zu"
+		    "</Size><ETag>\"%s\"</ETag></Part>", i, u->parts[i].len,
+		    etag);
+		n++;
+	}
+	buf_addf(&b, "<IsTruncated>%s</IsTruncated><NextPartNumberMarker>%zu"
+	    "</NextPartNumberMarker></ListPartsResult>",
+	    n == 2 ? "true" : "false", i - 1);
+	fake_answer(r->fd, "200 OK", "", b.data);
+	buf_release(&b);
+}
+
+/* All of it, or a range; if it has the ETag that is asked for. */
+static void
+fake_get_locked(struct fake_request *r)
+{
+	struct fake_object *o = fake_find_locked(r->f, r->key);
+	const char *range, *match;
+	size_t first = 0, last = 0;
+	char etag[100];
+	struct buf b;
+
+	r->f->locked.gets++;
+	if (r->f->locked.on_get != NULL)
+		r->f->locked.on_get(r->f->locked.arg, r->f->locked.gets);
+	if (o == NULL) {
+		fake_answer(r->fd, "404 None", "",
+		    "<Error><Code>NoSuchKey</Code></Error>");
+		return;
+	}
+	r->in.data[r->head - 1] = '\0';
+	range = strcasestr(r->in.data, "\r\nrange: bytes=");
+	match = strcasestr(r->in.data, "\r\nif-match: ");
+	snprintf(etag, sizeof(etag), "\"%s\"\r\n", o->etag);
+	if (match != NULL && strncmp(match + 12, etag, strlen(etag)) != 0) {
+		fake_answer(r->fd, "412 Other", "",
+		    "<Error><Code>PreconditionFailed</Code></Error>");
+		return;
+	}
+	last = o->data.len;
+	if (range != NULL) {
+		char *end;
+
+		first = strtoul(range + 15, &end, 10);
+		if (end[1] >= '0' && end[1] <= '9')
+			last = MIN(last, strtoul(end + 1, NULL, 10) + 1);
+	}
+	buf_init(&b, 64 * MIB);
+	buf_addf(&b, "HTTP/1.1 %s\r\nETag: %s%sContent-Length: %zu\r\n",
+	    range == NULL ? "200 OK" : "206 Part", etag, o->meta.data,
+	    last - first);
+	if (range != NULL)
+		buf_addf(&b, "Content-Range: bytes %zu-%zu/%zu\r\n", first,
+		    last - 1, o->data.len);
+	buf_addstr(&b, "\r\n");
+	if (last > first)
+		buf_add(&b, o->data.data + first, last - first);
+	for (size_t at = 0; at < b.len;) {
+		ssize_t n = send(r->fd, b.data + at, b.len - at, MSG_NOSIGNAL);
+
+		if (n <= 0)
+			break;
+		at += (size_t)n;
+	}
+	buf_release(&b);
+}
+
 static void
 fake_abort_locked(struct fake_request *r)
 {
@@ -327,6 +429,10 @@ fake_handle(struct fake_request *r)
 	} else if (strncmp(r->query, "uploads", 7) == 0 ||
 	    strstr(r->query, "&uploads") != NULL) {
 		fake_list_locked(r);
+	} else if (strstr(r->query, "uploadId=") != NULL) {
+		fake_parts_locked(r);
+	} else if (strcmp(r->method, "GET") == 0 && r->key[0] != '\0') {
+		fake_get_locked(r);
 	} else {
 		fake_answer(r->fd, "400 Unknown", "", "");
 	}

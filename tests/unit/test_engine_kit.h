@@ -123,7 +123,7 @@ begin(struct fixture *x)
 		fail_msg("%s", err.msg);
 }
 
-static struct lease *
+static UNUSED struct lease *
 new_lease(const struct fixture *x, unsigned count)
 {
 	struct lease *l = xcalloc(1, sizeof(*l));
