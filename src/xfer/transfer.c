@@ -262,10 +262,15 @@ transfer_step(struct transfer *t)
 	}
 	if (t->phase == PHASE_BEGIN)
 		begin(t);
-	if (t->phase == PHASE_MOVING && !t->broken) {
-		segments_read(t);
+	/* What was sent makes room for what is read next. */
+	if (t->phase == PHASE_MOVING && !t->broken)
 		send_segments(t);
-	}
+	if (t->phase == PHASE_MOVING && !t->broken)
+		segments_read(t);
+	/* That was all: nothing will wake us for it. */
+	if (t->ending && !t->stale_upload && t->calls == 0 &&
+	    t->phase != PHASE_ENDED)
+		finish(t);
 }
 
 void
