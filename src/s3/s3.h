@@ -16,6 +16,14 @@
  * server's Date once. 403 is ERR_DENIED, a missing key ERR_GONE, a missing
  * bucket or an upload that is unknown ERR_UNREACHABLE / ERR_GONE.
  * An ETag that differs is the caller's business.
+ *
+ * With a cluster map (s3_map.h) each key's requests go to the cluster that it
+ * belongs to. HEAD, GET and s3_copy_self of an object that isn't there look
+ * for it in the others; what is deleted is deleted in all, unless the map says
+ * that it was listed before and every key was where it belongs; an
+ * upload stays in its cluster, which its id tells. s3_bucket asks for the
+ * buckets of all clusters, s3_mpu_list lists the uploads of all (without
+ * markers), s3_lister the keys of all. s3_list is of the first alone.
  */
 #ifndef S3_S3_H
 #define S3_S3_H
@@ -26,8 +34,11 @@
 #include "base/err.h"
 
 struct s3;
+struct s3_map;
 
 struct s3_config {
+	struct s3_map *map;		/* or NULL; lent until s3_free. It has
+					   the endpoints and buckets then */
 	const char *const *endpoints;	/* "http://host:port", used in turn */
 	size_t	 endpoint_count;
 	const char *region;		/* default us-east-1 */

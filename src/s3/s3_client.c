@@ -53,10 +53,11 @@ s3_request_new(struct s3 *s, const struct s3_op *op, struct str key,
     s3_done_fn *done, void *arg)
 {
 	struct s3_request *r = list_pop(&s->spare);
-	struct buf path, query, own_body;
+	struct buf path, query, own_body, own_key;
 
 	if (r == NULL) {
 		r = xcalloc(1, sizeof(*r));
+		buf_init(&r->key, S3_KEY_MAX);
 		buf_init(&r->path, 4 * S3_KEY_MAX);
 		buf_init(&r->query, 64 * KIB);
 		buf_init(&r->own_body, 4 * MIB);
@@ -64,10 +65,13 @@ s3_request_new(struct s3 *s, const struct s3_op *op, struct str key,
 	path = r->path;
 	query = r->query;
 	own_body = r->own_body;
+	own_key = r->key;
 	memset(r, 0, sizeof(*r));
+	buf_clear(&own_key);
 	buf_clear(&path);
 	buf_clear(&query);
 	buf_clear(&own_body);
+	r->key = own_key;
 	r->path = path;
 	r->query = query;
 	r->own_body = own_body;
@@ -86,6 +90,7 @@ s3_request_new(struct s3 *s, const struct s3_op *op, struct str key,
 	} else {
 		buf_addch(&r->path, '/');
 		s3_encode(&r->path, key, true);
+		s3_cluster_set(s, r, key);
 	}
 	return r;
 }
@@ -106,9 +111,16 @@ s3_request_submit(struct s3 *s, struct s3_request *r)
 	list_add(r->refused.kind == ERR_NONE ? &s->queue : &s->refused, r);
 }
 
+void
+s3_request_resubmit(struct s3 *s, struct s3_request *r)
+{
+	list_push(&s->queue, r);
+}
+
 static void
 request_free(struct s3_request *r)
 {
+	buf_release(&r->key);
 	buf_release(&r->path);
 	buf_release(&r->query);
 	buf_release(&r->own_body);
@@ -241,8 +253,12 @@ end_attempt(struct s3_slot *t, CURLcode code)
 	if (s3_answer_judge(t, code, &xml, &flags, &err) == 0) {
 		s3_window_ok(&s->window);
 		s3_answer_reply(t, &xml, &reply);
+		s3_cluster_found(s, r);
+		if (reply.upload_id.len > 0)
+			s3_cluster_tag(s, r->cluster, &reply.upload_id);
 		finish(s, r, &reply, NULL);
-	} else if (!try_again(t, flags, &err)) {
+	} else if (!s3_cluster_follow(t, &err) &&
+	    !try_again(t, flags, &err)) {
 		reply.status = t->status;
 		finish(s, r, &reply, &err);
 	}

@@ -23,6 +23,8 @@ struct kept {
 struct deletion {
 	struct s3_deleted *results;
 	size_t	 count;
+	size_t	*clusters;	/* that the keys belong to; NULL: all are
+				   asked for all keys */
 	size_t	 batches;	/* that have yet to end */
 	s3_deleted_fn *done;
 	void	*arg;
@@ -166,9 +168,13 @@ take_result(struct batch *b, size_t i, const struct s3_xml_deleted *x,
 
 	b->told[i] = true;
 	if (!x->failed) {
-		result->delete_marker = x->marker;
-		result->version_id = keep_str(b->all, x->marker_id.len > 0 ?
-		    x->marker_id : x->version_id);
+		struct str id = x->marker_id.len > 0 ? x->marker_id :
+		    x->version_id;
+
+		/* Another cluster may have told of it before. */
+		result->delete_marker = result->delete_marker || x->marker;
+		if (id.len > 0)
+			result->version_id = keep_str(b->all, id);
 		return;
 	}
 	str_escape(x->code, code, sizeof(code));
@@ -232,6 +238,7 @@ release(struct deletion *d)
 		free(k);
 	}
 	free(d->results);
+	free(d->clusters);
 	free(d);
 }
 
@@ -251,9 +258,16 @@ on_done(void *arg, const struct s3_reply *reply, const struct err *err)
 	release(d);
 }
 
+static bool
+is_asked(const struct deletion *d, size_t cluster, size_t i)
+{
+	return d->results[i].err == NULL && (d->clusters == NULL ||
+	    d->clusters[i] == cluster);
+}
+
 /* One request for the keys from *from on, as many as it takes. */
 static void
-begin(struct s3 *s, struct deletion *d, size_t *from)
+begin(struct s3 *s, struct deletion *d, size_t cluster, size_t *from)
 {
 	struct batch *b = keep(d, sizeof(*b));
 	struct s3_request *r = s3_request_new(s, &op_delete_many, STR(""),
@@ -262,6 +276,7 @@ begin(struct s3 *s, struct deletion *d, size_t *from)
 
 	b->all = d;
 	d->batches++;
+	r->cluster = cluster;
 	r->judge = judge;
 	s3_query(&r->query, p, ARRAY_LEN(p));
 	buf_addstr(&r->own_body, BODY_HEAD);
@@ -269,7 +284,7 @@ begin(struct s3 *s, struct deletion *d, size_t *from)
 		struct s3_deleted *result = &d->results[*from];
 		size_t len = r->own_body.len;
 
-		if (result->err != NULL)
+		if (!is_asked(d, cluster, *from))
 			continue;
 		add_key(&r->own_body, result->key);
 		if (r->own_body.len > BODY_MAX && b->count > 0) {
@@ -280,6 +295,7 @@ begin(struct s3 *s, struct deletion *d, size_t *from)
 	}
 	close_body(r);
 	if (b->count == 0) {
+		/* Its callback is that of all keys. */
 		s3_request_refuse(s, r, ERR_INVALID, "no key to ask for");
 		return;
 	}
@@ -287,12 +303,27 @@ begin(struct s3 *s, struct deletion *d, size_t *from)
 	s3_request_submit(s, r);
 }
 
+/* All of one cluster. */
+static void
+begin_all(struct s3 *s, struct deletion *d, size_t cluster)
+{
+	size_t from = 0;
+
+	for (;;) {
+		while (from < d->count && !is_asked(d, cluster, from))
+			from++;
+		if (from == d->count)
+			return;
+		begin(s, d, cluster, &from);
+	}
+}
+
 void
 s3_delete_many(struct s3 *s, const struct str *keys, size_t count,
     s3_deleted_fn *done, void *arg)
 {
 	struct deletion *d = xcalloc(1, sizeof(*d));
-	size_t from = 0;
+	size_t clusters = s3_cluster_count(s), from = 0;
 
 	d->results = xcalloc(count + 1, sizeof(*d->results));
 	d->count = count;
@@ -311,7 +342,13 @@ s3_delete_many(struct s3 *s, const struct str *keys, size_t count,
 			err_set(fail(d, result), ERR_INVALID, 0,
 			    "delete: XML can't carry this key");
 	}
-	do {
-		begin(s, d, &from);
-	} while (from < count);
+	if (s3_cluster_tidy(s)) {
+		d->clusters = xcalloc(count + 1, sizeof(*d->clusters));
+		for (size_t i = 0; i < count; i++)
+			d->clusters[i] = s3_place(keys[i], clusters);
+	}
+	for (size_t i = 0; i < clusters; i++)
+		begin_all(s, d, i);
+	if (d->batches == 0)
+		begin(s, d, 0, &from);
 }

@@ -16,9 +16,12 @@
 #include "base/backoff.h"
 #include "crypto/crypto.h"
 #include "s3/s3.h"
+#include "s3/s3_cluster.h"
 #include "s3/s3_fault.h"
+#include "s3/s3_map.h"
 #include "s3/s3_meta.h"
 #include "s3/s3_pace.h"
+#include "s3/s3_place.h"
 #include "s3/s3_sign.h"
 #include "s3/s3_xml.h"
 
@@ -32,6 +35,7 @@ struct s3_op {
 	enum s3_xml_kind xml;	/* of a good answer, or S3_NO_XML */
 	bool	 of_bucket;	/* it names no object */
 	bool	 counted;	/* nothing may be sent again unknown to us */
+	bool	 follows;	/* a key that isn't there may be elsewhere */
 	bool	 whole_object;	/* it makes an object: class, encryption */
 	bool	 needs_etag;	/* a good answer has one */
 };
@@ -49,6 +53,10 @@ struct s3_request {
 	s3_data_fn *data;
 	s3_judge_fn *judge;	/* or NULL */
 	void	*arg;
+	size_t	 cluster;	/* it goes to */
+	size_t	 place;		/* of the key: 0 is the cluster that it
+				   belongs to; see s3_place_nth */
+	struct buf key;		/* with several clusters, if op follows */
 	struct buf path;	/* encoded, with the leading slash */
 	struct buf query;	/* encoded and sorted */
 	struct s3_body body;
@@ -94,7 +102,7 @@ struct s3_slot {
 	CURL	*easy;		/* made at first use */
 	enum s3_mode mode;	/* that easy is set to */
 	const char *method;	/* likewise */
-	size_t	 endpoint;
+	size_t	 endpoint;	/* of all */
 	int64_t	 signed_sec;
 	struct buf head;	/* URL and header lines */
 	struct s3_line lines[S3_HEADERS_MAX];
@@ -131,13 +139,23 @@ struct s3_list_of_requests {
 	size_t	 count;
 };
 
+/* Its endpoints are some of those of the struct s3. */
+struct s3_cluster {
+	size_t	 first;
+	size_t	 count;
+	size_t	 turn;
+	char	*bucket;
+};
+
 struct s3 {
 	CURLM	*multi;
 	struct s3_signer signer;
-	struct s3_endpoint *endpoints;
+	struct s3_endpoint *endpoints;	/* cluster by cluster */
 	size_t	 endpoint_count;
-	size_t	 turn;
-	char	*bucket;
+	struct s3_cluster *clusters;
+	size_t	 cluster_count;
+	struct s3_map *map;	/* or NULL: it is one bucket */
+	struct buf upload_id;	/* with the cluster, for a reply */
 	char	*session_token;
 	char	*ca_pem;
 	char	*storage_class;
@@ -210,9 +228,34 @@ void	 s3_stop_all(struct s3 *);
 /* For the operations. */
 struct s3_request *s3_request_new(struct s3 *, const struct s3_op *,
 	    struct str key, s3_done_fn *, void *arg);
+/* Send it again, elsewhere, before others. */
+void	 s3_request_resubmit(struct s3 *, struct s3_request *);
 void	 s3_request_submit(struct s3 *, struct s3_request *);
 /* Never sent: the callback gets this error. */
 void	 s3_request_refuse(struct s3 *, struct s3_request *, enum err_kind,
 	    const char *why);
+
+/* s3_ops.c: of one cluster. */
+void	 s3_delete_in(struct s3 *, size_t cluster, struct str key,
+	    s3_done_fn *, void *arg);
+void	 s3_bucket_in(struct s3 *, size_t cluster, s3_done_fn *, void *arg);
+void	 s3_mpu_list_in(struct s3 *, size_t cluster, struct str prefix,
+	    struct str key_marker, struct str id_marker, s3_done_fn *,
+	    void *arg);
+
+/* s3_cluster.c: what there is to do with more than one cluster. */
+/* The key is that of the request; which cluster it goes to first. */
+void	 s3_cluster_set(struct s3 *, struct s3_request *, struct str key);
+/* No such key there: true if the request goes to another cluster. */
+bool	 s3_cluster_follow(struct s3_slot *, const struct err *);
+/* It was answered well. */
+void	 s3_cluster_found(struct s3 *, const struct s3_request *);
+/* An upload belongs to a cluster, which its id is to tell: to the caller it
+ * is "CLUSTER.ID". */
+void	 s3_cluster_tag(struct s3 *, size_t cluster, struct str *upload_id);
+struct str s3_cluster_untag(struct s3 *, struct s3_request *,
+	    struct str upload_id);
+/* Is it enough to delete a key in the cluster that it belongs to? */
+bool	 s3_cluster_tidy(const struct s3 *);
 
 #endif

@@ -1,4 +1,5 @@
 /* The lister's ranges and pages. */
+#include "s3/s3_cluster.h"
 #include "s3/s3_lister_int.h"
 
 #define PARALLEL	8
@@ -87,13 +88,12 @@ release(struct s3_lister *l)
 	disown(&l->prefix);
 	disown(&l->probe.level);
 	disown(&l->probe.after);
+	s3_merge_free(l->merge);
 	free(l);
 }
 
-/* Requests in flight and callbacks that run still know a lister that was
- * freed: the last of them ends it. */
-static void
-release_if_dead(struct s3_lister *l)
+void
+s3_lister_release_if_dead(struct s3_lister *l)
 {
 	if (l->dead && l->asking == 0 && !l->busy)
 		release(l);
@@ -106,7 +106,7 @@ s3_lister_end(struct s3_lister *l, const struct err *err)
 	l->busy = true;
 	l->done(l->arg, err);
 	l->busy = false;
-	release_if_dead(l);
+	s3_lister_release_if_dead(l);
 }
 
 bool
@@ -115,7 +115,7 @@ s3_lister_answered(struct s3_lister *l)
 	l->asking--;
 	if (!l->dead)
 		return !l->over;
-	release_if_dead(l);
+	s3_lister_release_if_dead(l);
 	return false;
 }
 
@@ -158,8 +158,8 @@ ask(struct s3_range *r)
 	r->asking = true;
 	l->asking++;
 	l->stats.pages++;
-	s3_list(l->s3, l->prefix, r->token.len > 0 ? STR("") : r->seen,
-	    r->token, 0, on_page, r);
+	s3_list_in(l->s3, l->cluster, l->prefix, r->token.len > 0 ? STR("") :
+	    r->seen, r->token, 0, on_page, r);
 }
 
 void
@@ -249,7 +249,7 @@ static void
 go_on(struct s3_lister *l)
 {
 	if (l->dead) {
-		release_if_dead(l);
+		s3_lister_release_if_dead(l);
 		return;
 	}
 	drop_ended(l);
@@ -258,10 +258,9 @@ go_on(struct s3_lister *l)
 		s3_lister_end(l, NULL);
 }
 
-static void
-keep(struct s3_range *r, const struct s3_listed *keys, size_t count)
+struct s3_page *
+s3_page_new(const struct s3_listed *keys, size_t count)
 {
-	struct s3_lister *l = r->lister;
 	struct s3_page *p;
 	size_t size = 0;
 	char *bytes;
@@ -278,6 +277,15 @@ keep(struct s3_range *r, const struct s3_listed *keys, size_t count)
 		p->keys[i].key.p = bytes;
 		bytes += keys[i].key.len;
 	}
+	return p;
+}
+
+static void
+keep(struct s3_range *r, const struct s3_listed *keys, size_t count)
+{
+	struct s3_lister *l = r->lister;
+	struct s3_page *p = s3_page_new(keys, count);
+
 	if (r->tail == NULL)
 		r->first = p;
 	else
@@ -386,9 +394,8 @@ set_splits(struct s3_lister *l, const struct s3_lister_plan *plan)
 	free(v);
 }
 
-void
-s3_lister_new(struct s3_lister **ret, struct s3 *s,
-    const struct s3_lister_plan *plan, s3_lister_page_fn *page,
+static struct s3_lister *
+new(struct s3 *s, const struct s3_lister_plan *plan, s3_lister_page_fn *page,
     s3_lister_done_fn *done, void *arg)
 {
 	struct s3_lister *l = xcalloc(1, sizeof(*l));
@@ -399,11 +406,35 @@ s3_lister_new(struct s3_lister **ret, struct s3 *s,
 	l->page = page;
 	l->done = done;
 	l->arg = arg;
+	return l;
+}
+
+void
+s3_lister_new_in(struct s3_lister **ret, struct s3 *s, size_t cluster,
+    const struct s3_lister_plan *plan, s3_lister_page_fn *page,
+    s3_lister_done_fn *done, void *arg)
+{
+	struct s3_lister *l = new(s, plan, page, done, arg);
+
+	l->cluster = cluster;
 	s3_own(&l->prefix, plan->prefix);
 	if (l->parallel > 1)
 		set_splits(l, plan);
 	s3_lister_ask(l);
 	*ret = l;
+}
+
+void
+s3_lister_new(struct s3_lister **ret, struct s3 *s,
+    const struct s3_lister_plan *plan, s3_lister_page_fn *page,
+    s3_lister_done_fn *done, void *arg)
+{
+	if (s3_cluster_count(s) == 1) {
+		s3_lister_new_in(ret, s, 0, plan, page, done, arg);
+		return;
+	}
+	*ret = new(s, plan, page, done, arg);
+	s3_merge_new(*ret, plan);
 }
 
 void
@@ -414,7 +445,7 @@ s3_lister_free(struct s3_lister **lp)
 	if (l == NULL)
 		return;
 	l->dead = true;
-	release_if_dead(l);
+	s3_lister_release_if_dead(l);
 }
 
 void
@@ -430,6 +461,10 @@ s3_lister_resume(struct s3_lister *l)
 	/* From within a callback, its caller goes on. */
 	if (l->busy || l->over)
 		return;
+	if (l->merge != NULL) {
+		s3_merge_resume(l->merge);
+		return;
+	}
 	l->busy = true;
 	give_kept(l);
 	l->busy = false;
@@ -440,4 +475,6 @@ void
 s3_lister_stats(const struct s3_lister *l, struct s3_lister_stats *ret)
 {
 	*ret = l->stats;
+	if (l->merge != NULL)
+		s3_merge_stats(l->merge, ret);
 }

@@ -4,6 +4,7 @@
  * level with a delimiter, behind the page, tells of the next thousand. Where
  * a level has no more of them, the one above is looked at.
  */
+#include "s3/s3_cluster.h"
 #include "s3/s3_lister_int.h"
 
 #define RANGES_MAX	4096	/* beyond these, no more are made */
@@ -62,8 +63,8 @@ ask_level(struct s3_lister *l)
 	l->probe.asking = true;
 	l->asking++;
 	l->stats.probes++;
-	s3_list(l->s3, l->probe.level, l->probe.after, STR(""), '/',
-	    on_level, l);
+	s3_list_in(l->s3, l->cluster, l->probe.level, l->probe.after, STR(""),
+	    '/', on_level, l);
 }
 
 void

@@ -31,8 +31,12 @@ struct s3_range {
 	bool	 ended;
 };
 
+struct s3_merge;
+
 struct s3_lister {
 	struct s3 *s3;
+	size_t	 cluster;
+	struct s3_merge *merge;	/* of several clusters, or NULL */
 	struct str prefix;
 	unsigned parallel;
 	bool	 ordered;
@@ -64,6 +68,15 @@ struct s3_lister {
 	struct s3_lister_stats stats;
 };
 
+/* Of one cluster. */
+void	 s3_lister_new_in(struct s3_lister **, struct s3 *, size_t cluster,
+	    const struct s3_lister_plan *, s3_lister_page_fn *,
+	    s3_lister_done_fn *, void *arg);
+/* Requests in flight and callbacks that run still know a lister that was
+ * freed: the last of them ends it. */
+void	 s3_lister_release_if_dead(struct s3_lister *);
+/* A copy. */
+struct s3_page *s3_page_new(const struct s3_listed *, size_t count);
 int	 s3_key_compare(struct str, struct str);
 /* Replace an own string by a copy. */
 void	 s3_own(struct str *, struct str);
@@ -78,5 +91,11 @@ void	 s3_lister_end(struct s3_lister *, const struct err *);
  * may be cut. */
 void	 s3_lister_probe(struct s3_range *, const struct s3_listed *,
 	    size_t count);
+
+/* s3_merge.c: the listers of the clusters, for one of all. */
+void	 s3_merge_new(struct s3_lister *, const struct s3_lister_plan *);
+void	 s3_merge_free(struct s3_merge *);
+void	 s3_merge_resume(struct s3_merge *);
+void	 s3_merge_stats(const struct s3_merge *, struct s3_lister_stats *);
 
 #endif

@@ -39,9 +39,9 @@ check_bucket(const char *bucket, struct err *err)
 static int
 check(const struct s3_config *c, struct err *err)
 {
-	if (check_bucket(c->bucket, err) == -1)
+	if (c->map == NULL && check_bucket(c->bucket, err) == -1)
 		return -1;
-	if (c->endpoint_count == 0)
+	if (c->map == NULL && c->endpoint_count == 0)
 		return err_set(err, ERR_CONFIG, 0, "endpoint: not set");
 	if (c->access_key == NULL || c->access_key[0] == '\0')
 		return err_set(err, ERR_CONFIG, 0, "access_key: not set");
@@ -71,7 +71,6 @@ copy(const char *s)
 static void
 copy_settings(struct s3 *s, const struct s3_config *c)
 {
-	s->bucket = xstrdup(c->bucket);
 	s->session_token = copy(c->session_token);
 	s->ca_pem = copy(c->ca_pem);
 	s->storage_class = copy(c->storage_class);
@@ -112,6 +111,48 @@ make_slots(struct s3 *s, unsigned count)
 }
 
 static int
+add_cluster(struct s3 *s, const struct s3_config *c,
+    const char *const *endpoints, size_t count, const char *bucket,
+    struct err *err)
+{
+	struct s3_cluster *k = &s->clusters[s->cluster_count++];
+
+	k->bucket = xstrdup(bucket);
+	k->first = s->endpoint_count;
+	k->count = count;
+	s->endpoints = xreallocarray(s->endpoints, k->first + count,
+	    sizeof(*s->endpoints));
+	for (size_t i = 0; i < count; i++) {
+		if (s3_endpoint_init(&s->endpoints[s->endpoint_count],
+		    endpoints[i], bucket, c->path_style, err) == -1)
+			return -1;
+		s->endpoint_count++;
+	}
+	/* Clients that start together begin at different endpoints. */
+	k->turn = (size_t)(rng_next(&s->rng) % count);
+	return 0;
+}
+
+static int
+add_clusters(struct s3 *s, const struct s3_config *c, struct err *err)
+{
+	s->map = c->map;
+	s->clusters = xcalloc(s->map == NULL ? 1 : s->map->count,
+	    sizeof(*s->clusters));
+	if (s->map == NULL)
+		return add_cluster(s, c, c->endpoints, c->endpoint_count,
+		    c->bucket, err);
+	for (size_t i = 0; i < s->map->count; i++) {
+		const struct s3_map_cluster *k = &s->map->clusters[i];
+
+		if (add_cluster(s, c, (const char *const *)k->endpoints,
+		    k->endpoint_count, k->bucket, err) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
 make_multi(struct s3 *s, struct err *err)
 {
 	uint64_t connections = s->window.max * (uint64_t)s->endpoint_count;
@@ -145,16 +186,8 @@ s3_new(struct s3 **ret, const struct s3_config *c, struct err *err)
 	s->waiting_due_ms = UINT64_MAX;
 	s->now_ms = clock_mono_ms();
 	make_slots(s, inflight);
-	s->endpoints = xcalloc(c->endpoint_count, sizeof(*s->endpoints));
-	for (size_t i = 0; i < c->endpoint_count; i++) {
-		if (s3_endpoint_init(&s->endpoints[i], c->endpoints[i],
-		    c->bucket, c->path_style, err) == -1)
-			return -1;
-		s->endpoint_count++;
-	}
-	/* Clients that start together begin at different endpoints. */
-	s->turn = (size_t)(rng_next(&s->rng) % s->endpoint_count);
-	if (make_multi(s, err) == -1)
+	buf_init(&s->upload_id, 4096);
+	if (add_clusters(s, c, err) == -1 || make_multi(s, err) == -1)
 		return -1;
 	*ret = STEAL(s);
 	return 0;
@@ -189,9 +222,12 @@ s3_free(struct s3 **sp)
 	for (size_t i = 0; i < s->endpoint_count; i++)
 		s3_endpoint_release(&s->endpoints[i]);
 	free(s->endpoints);
+	for (size_t i = 0; i < s->cluster_count; i++)
+		free(s->clusters[i].bucket);
+	free(s->clusters);
+	buf_release(&s->upload_id);
 	s3_signer_release(&s->signer);
 	free_secret(&s->session_token);
-	free(s->bucket);
 	free(s->ca_pem);
 	free(s->storage_class);
 	free(s->sse);

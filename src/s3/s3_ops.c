@@ -4,15 +4,15 @@
 static const struct s3_op op_put = { .name = "put", .method = "PUT",
     .xml = S3_NO_XML, .whole_object = true, .needs_etag = true };
 static const struct s3_op op_head = { .name = "head", .method = "HEAD",
-    .xml = S3_NO_XML, .needs_etag = true };
+    .xml = S3_NO_XML, .needs_etag = true, .follows = true };
 static const struct s3_op op_copy = { .name = "copy", .method = "PUT",
-    .xml = S3_XML_COPY, .whole_object = true };
+    .xml = S3_XML_COPY, .whole_object = true, .follows = true };
 static const struct s3_op op_delete = { .name = "delete",
     .method = "DELETE", .xml = S3_NO_XML };
 static const struct s3_op op_bucket = { .name = "bucket", .method = "HEAD",
     .xml = S3_NO_XML, .of_bucket = true };
 static const struct s3_op op_get = { .name = "get", .method = "GET",
-    .xml = S3_NO_XML, .needs_etag = true };
+    .xml = S3_NO_XML, .needs_etag = true, .follows = true };
 static const struct s3_op op_create = { .name = "create upload",
     .method = "POST", .xml = S3_XML_CREATE, .whole_object = true,
     .counted = true };
@@ -93,16 +93,23 @@ s3_copy_self(struct s3 *s, struct str key, const struct s3_meta *meta,
 }
 
 void
-s3_delete(struct s3 *s, struct str key, s3_done_fn *done, void *arg)
+s3_delete_in(struct s3 *s, size_t cluster, struct str key, s3_done_fn *done,
+    void *arg)
 {
-	s3_request_submit(s, s3_request_new(s, &op_delete, key, done, arg));
+	struct s3_request *r = s3_request_new(s, &op_delete, key, done, arg);
+
+	r->cluster = cluster;
+	s3_request_submit(s, r);
 }
 
 void
-s3_bucket(struct s3 *s, s3_done_fn *done, void *arg)
+s3_bucket_in(struct s3 *s, size_t cluster, s3_done_fn *done, void *arg)
 {
-	s3_request_submit(s, s3_request_new(s, &op_bucket, STR(""), done,
-	    arg));
+	struct s3_request *r = s3_request_new(s, &op_bucket, STR(""), done,
+	    arg);
+
+	r->cluster = cluster;
+	s3_request_submit(s, r);
 }
 
 void
@@ -131,9 +138,10 @@ s3_get_match(struct s3 *s, struct str key, const char *etag, uint64_t offset,
 }
 
 static void
-set_upload(struct s3_request *r, struct str upload_id)
+set_upload(struct s3 *s, struct s3_request *r, struct str upload_id)
 {
-	struct s3_param p[] = { { "uploadId", upload_id } };
+	struct s3_param p[] = { { "uploadId",
+	    s3_cluster_untag(s, r, upload_id) } };
 
 	s3_query(&r->query, p, ARRAY_LEN(p));
 }
@@ -157,7 +165,7 @@ s3_mpu_part(struct s3 *s, struct str key, struct str upload_id,
 	struct s3_request *r = s3_request_new(s, &op_part, key, done, arg);
 	char text[16];
 	struct s3_param p[] = { { "partNumber", STR("") },
-	    { "uploadId", upload_id } };
+	    { "uploadId", s3_cluster_untag(s, r, upload_id) } };
 
 	snprintf(text, sizeof(text), "%u", number);
 	p[0].value = str_of(text);
@@ -173,7 +181,7 @@ s3_mpu_complete(struct s3 *s, struct str key, struct str upload_id,
 	struct s3_request *r = s3_request_new(s, &op_complete, key, done,
 	    arg);
 
-	set_upload(r, upload_id);
+	set_upload(s, r, upload_id);
 	s3_xml_complete(&r->own_body, md5s, count);
 	r->body.data = r->own_body.data;
 	r->body.len = r->own_body.len;
@@ -190,7 +198,7 @@ s3_mpu_abort(struct s3 *s, struct str key, struct str upload_id,
 {
 	struct s3_request *r = s3_request_new(s, &op_abort, key, done, arg);
 
-	set_upload(r, upload_id);
+	set_upload(s, r, upload_id);
 	s3_request_submit(s, r);
 }
 
@@ -200,7 +208,8 @@ s3_mpu_parts(struct s3 *s, struct str key, struct str upload_id,
 {
 	struct s3_request *r = s3_request_new(s, &op_parts, key, done, arg);
 	char text[16];
-	struct s3_param p[] = { { "uploadId", upload_id },
+	struct s3_param p[] = {
+	    { "uploadId", s3_cluster_untag(s, r, upload_id) },
 	    { "max-parts", STR("1000") },
 	    { "part-number-marker", STR("") } };
 
@@ -218,14 +227,15 @@ add_param(struct s3_param *p, size_t *n, const char *name, struct str value)
 }
 
 void
-s3_mpu_list(struct s3 *s, struct str prefix, struct str key_marker,
-    struct str id_marker, s3_done_fn *done, void *arg)
+s3_mpu_list_in(struct s3 *s, size_t cluster, struct str prefix,
+    struct str key_marker, struct str id_marker, s3_done_fn *done, void *arg)
 {
 	struct s3_request *r = s3_request_new(s, &op_uploads, STR(""), done,
 	    arg);
 	struct s3_param p[6];
 	size_t n = 0;
 
+	r->cluster = cluster;
 	p[n++] = (struct s3_param){ "uploads", STR("") };
 	add_param(p, &n, "encoding-type", STR("url"));
 	add_param(p, &n, "max-uploads", STR("1000"));
@@ -237,14 +247,16 @@ s3_mpu_list(struct s3 *s, struct str prefix, struct str key_marker,
 }
 
 void
-s3_list(struct s3 *s, struct str prefix, struct str start_after,
-    struct str token, char delimiter, s3_done_fn *done, void *arg)
+s3_list_in(struct s3 *s, size_t cluster, struct str prefix,
+    struct str start_after, struct str token, char delimiter,
+    s3_done_fn *done, void *arg)
 {
 	struct s3_request *r = s3_request_new(s, &op_list, STR(""), done,
 	    arg);
 	struct s3_param p[7];
 	size_t n = 0;
 
+	r->cluster = cluster;
 	add_param(p, &n, "list-type", STR("2"));
 	add_param(p, &n, "encoding-type", STR("url"));
 	add_param(p, &n, "max-keys", STR("1000"));

@@ -84,7 +84,7 @@ add_copy(struct s3_slot *t, const struct s3_request *r)
 
 	buf_init(&source, HEAD_MAX);
 	buf_addch(&source, '/');
-	buf_addstr(&source, t->s3->bucket);
+	buf_addstr(&source, t->s3->clusters[r->cluster].bucket);
 	buf_add(&source, r->path.data, r->path.len);
 	add_line(t, "x-amz-copy-source", buf_str(&source), true);
 	buf_release(&source);
@@ -322,9 +322,10 @@ int
 s3_slot_start(struct s3_slot *t, struct s3_request *r, struct err *err)
 {
 	struct s3 *s = t->s3;
+	struct s3_cluster *c = &s->clusters[r->cluster];
 
-	t->endpoint = s3_endpoint_pick(s->endpoints, s->endpoint_count,
-	    &s->turn, s->now_ms);
+	t->endpoint = c->first + s3_endpoint_pick(s->endpoints + c->first,
+	    c->count, &c->turn, s->now_ms);
 	s3_answer_clear(t);
 	t->sent = 0;
 	t->paused = false;

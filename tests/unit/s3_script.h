@@ -216,7 +216,7 @@ struct fixture {
 	struct got g;
 };
 
-static void
+static void UNUSED
 start(struct fixture *f, const char *const *script)
 {
 	struct err err = ERR_INIT;
@@ -239,7 +239,7 @@ start(struct fixture *f, const char *const *script)
 		fail_msg("%s", err.msg);
 }
 
-static void
+static void UNUSED
 finish(struct fixture *f)
 {
 	/* Nothing that is for us alone went over the wire or into an error. */
