@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "report/summary.h"
+#include "run/cluster_map.h"
 #include "run/run.h"
 
 typedef int run_fn(const struct conf *, const struct job *);
@@ -37,6 +38,7 @@ cmd_run(enum verb verb, run_fn *run, int argc, char **argv)
 			log_event(LOG_INFO, "begin", "version=%s command=%s",
 			    DATAMOVER_VERSION, o.job.command_line);
 			status = run(&c, &o.job);
+			cluster_map_end();
 			log_event(LOG_INFO, "end", "operation=%s status=%d",
 			    op_name(o.job.op), status);
 		}

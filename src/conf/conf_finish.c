@@ -61,6 +61,21 @@ check_bucket(const char *bucket, struct err *err)
 	    "hyphens", shown);
 }
 
+/* The buckets of a DSS store follow from its cluster map. The original's
+ * sample names one all the same. */
+static int
+refuse_bucket(struct conf *c, struct err *err)
+{
+	if (conf_origin_of(c, "s3_storage", "bucket") == CONF_OPTION)
+		return err_set(err, ERR_USAGE, 0, "--bucket: with client_lib "
+		    "= dss_client the buckets are dss0, dss1, ...; take it "
+		    "out");
+	if (c->s3_storage.bucket != NULL)
+		conf_notice(c, "[s3_storage] bucket: passed over, as with "
+		    "client_lib = dss_client the buckets are dss0, dss1, ...");
+	return 0;
+}
+
 int
 conf_check_s3(struct conf *c, bool required, struct err *err)
 {
@@ -69,19 +84,19 @@ conf_check_s3(struct conf *c, bool required, struct err *err)
 	for (size_t i = 0; i < endpoints->n; i++)
 		if (check_endpoint(endpoints->v[i], err) == -1)
 			return -1;
-	if (c->s3_storage.bucket != NULL &&
+	if (c->s3_storage.client_lib == CLIENT_LIB_DSS) {
+		if (refuse_bucket(c, err) == -1)
+			return -1;
+	} else if (c->s3_storage.bucket != NULL &&
 	    check_bucket(c->s3_storage.bucket, err) == -1)
 		return -1;
 	if (!required)
 		return 0;
-	if (c->s3_storage.client_lib == CLIENT_LIB_DSS)
-		return err_set(err, ERR_CONFIG, 0, "[s3_storage] client_lib "
-		    "= dss_client: not in this version; with one S3 endpoint "
-		    "write client_lib = minio");
 	if (endpoints->n == 0)
 		return err_set(err, ERR_CONFIG, 0, "no S3 endpoint; set "
 		    "endpoint = http://HOST:PORT in [s3_storage]");
-	if (c->s3_storage.bucket == NULL)
+	if (c->s3_storage.bucket == NULL &&
+	    c->s3_storage.client_lib != CLIENT_LIB_DSS)
 		return err_set(err, ERR_CONFIG, 0, "no bucket; set bucket = "
 		    "NAME in [s3_storage]");
 	return 0;

@@ -184,13 +184,16 @@ const struct conf_row_info conf_table[] = {
 	ROW("s3_storage", "client_lib", "word", CONF_UINT,
 	    AT(s3_storage.client_lib), "minio", "",
 	    "The kind of store: minio and boto3 mean one S3 service; "
-	    "dss_client, a DSS cluster map, is for a later version.",
+	    "dss_client means the clusters of a DSS store, whose map is the "
+	    "object conf.json in bucket dss at endpoint.",
 	    WORDS(client_libs)),
 	LIST("s3_storage", "endpoint", AT(s3_storage.endpoints), NULL,
 	    "Where the S3 service is: http:// or https://, host, port. More "
-	    "than one: nodes of the same service, used in turn.", PLAIN),
+	    "than one: nodes of the same service, used in turn. With "
+	    "dss_client: the discovery endpoint.", PLAIN),
 	TEXT("s3_storage", "bucket", AT(s3_storage.bucket), NULL,
-	    "The bucket. It must exist.", PLAIN),
+	    "The bucket. It must exist. With dss_client: dss0, dss1, ..., "
+	    "whatever stands here.", PLAIN),
 	TEXT("s3_storage", "access_key", AT(s3_storage.access_key), NULL,
 	    "The access key. Empty: AWS_ACCESS_KEY_ID, then the profile.",
 	    NOTE("from the environment")),

@@ -23,6 +23,7 @@ setup_release(struct setup *s)
 	free(s->endpoints);
 	free(s->region);
 	free(s->bucket);
+	free(s->cluster_map);
 	wipe(s->access_key);
 	wipe(s->secret_key);
 	wipe(s->session_token);

@@ -30,6 +30,7 @@ struct setup {
 	size_t	 endpoint_count;
 	char	*region;
 	char	*bucket;
+	char	*cluster_map;	/* JSON, of a DSS store; or NULL */
 	char	*access_key;
 	char	*secret_key;
 	char	*session_token;	/* or NULL */

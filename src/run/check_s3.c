@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "crypto/crypto.h"
+#include "run/cluster_map.h"
 #include "run/check.h"
 #include "run/check_int.h"
 #include "verify/proof.h"
@@ -262,12 +263,16 @@ check_rights(struct probe *p)
 
 /* True if it answers as it should. */
 static bool
-check_endpoint(struct check *c, const char *endpoint, bool rights)
+check_endpoint(struct check *c, const char *endpoint, const char *bucket,
+    bool rights)
 {
 	struct s3_config sc = plan_s3(c->conf);
 	struct probe p = { .c = c, .endpoint = endpoint };
 	bool ok = false;
 
+	/* By itself, also where there are clusters. */
+	sc.map = NULL;
+	sc.bucket = bucket;
 	sc.endpoints = &endpoint;
 	sc.endpoint_count = 1;
 	sc.retry_for_ms = ANSWER_MS;
@@ -285,12 +290,46 @@ check_endpoint(struct check *c, const char *endpoint, bool rights)
 	return ok;
 }
 
+static void
+check_endpoints(struct check *c, char *const *endpoints, size_t count,
+    const char *bucket)
+{
+	bool tried = false;
+
+	for (size_t i = 0; i < count; i++)
+		tried = check_endpoint(c, endpoints[i], bucket, !tried) ||
+		    tried;
+}
+
+static void
+check_clusters(struct check *c)
+{
+	const char *endpoint = c->conf->s3_storage.endpoints.v[0];
+	struct err err = ERR_INIT;
+
+	if (cluster_map_fetch(c->conf, &err) == -1) {
+		check_say(c, CHECK_FAIL, "s3", endpoint, todo_of(&err), "%s",
+		    err.msg);
+		return;
+	}
+	check_say(c, CHECK_OK, "s3", endpoint, NULL,
+	    "the cluster map tells of %zu clusters", cluster_map()->count);
+	for (size_t i = 0; i < cluster_map()->count; i++) {
+		const struct s3_map_cluster *k = &cluster_map()->clusters[i];
+
+		check_endpoints(c, k->endpoints, k->endpoint_count,
+		    k->bucket);
+	}
+	cluster_map_end();
+}
+
 void
 check_s3(struct check *c)
 {
 	const struct strlist *e = &c->conf->s3_storage.endpoints;
-	bool tried = false;
 
-	for (size_t i = 0; i < e->n; i++)
-		tried = check_endpoint(c, e->v[i], !tried) || tried;
+	if (c->conf->s3_storage.client_lib == CLIENT_LIB_DSS)
+		check_clusters(c);
+	else
+		check_endpoints(c, e->v, e->n, c->conf->s3_storage.bucket);
 }

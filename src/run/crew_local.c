@@ -4,6 +4,7 @@
  */
 #include <unistd.h>
 
+#include "run/cluster_map.h"
 #include "run/crew_int.h"
 #include "run/setup.h"
 #include "xfer/engine.h"
@@ -292,6 +293,10 @@ crew_local(struct crew **ret, struct setup *s, struct mailbox *up,
 	l->setup = *s;
 	memset(s, 0, sizeof(*s));
 	l->up = up;
+	if (cluster_map_set(&l->setup, err) == -1) {
+		local_free(&l->crew);
+		return -1;
+	}
 	l->s3 = setup_s3(&l->setup);
 	l->trees = setup_trees(&l->setup);
 	l->workers = setup_workers(&l->setup);

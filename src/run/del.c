@@ -11,6 +11,7 @@
 #include "report/summary.h"
 #include "report/text.h"
 #include "run/ask.h"
+#include "run/cluster_map.h"
 #include "run/del_int.h"
 #include "run/plan.h"
 #include "run/run.h"
@@ -73,7 +74,7 @@ question(const struct del *d)
 	buf_init(&b, 64 * KIB);
 	buf_addf(&b, "DEL deletes %s objects (%s) of bucket %s",
 	    text_count(d->pass.count, count),
-	    units_format(d->pass.bytes, size), d->conf->s3_storage.bucket);
+	    units_format(d->pass.bytes, size), plan_bucket(d->conf));
 	if (d->prefix_count == 1 && d->prefixes[0][0] == '\0') {
 		buf_addstr(&b, ", all that it holds.\n");
 	} else {
@@ -243,6 +244,7 @@ go(struct del *d)
 		d->pass.err = err;
 		return;
 	}
+	cluster_map_deletes_listed();
 	if (!watch(d, &monitor))
 		return;
 	pass(d, false, monitor);

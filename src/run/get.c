@@ -366,7 +366,7 @@ open_catalog(struct get *g, struct err *err)
 	if (g->job->dryrun)
 		return access(c->catalog.path, F_OK) == -1 && errno == ENOENT ?
 		    0 : catalog_look(&g->reader, c->catalog.path, endpoint,
-		    c->s3_storage.bucket, c->fs_config.server_as_prefix, err);
+		    plan_bucket(c), c->fs_config.server_as_prefix, err);
 	if (catalog_open(&g->catalog, c->catalog.path, g->in, err) == -1 ||
 	    catalog_begin_run(g->catalog, &spec, &g->run, err) == -1)
 		return -1;

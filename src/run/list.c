@@ -133,13 +133,15 @@ open_out(struct lister *l, struct err *err)
 static int
 run(struct lister *l, struct err *err)
 {
-	struct s3_config sc = plan_s3(l->conf);
+	struct s3_config sc;
 
 	if (l->job->prefix != NULL && !l->job->all &&
 	    conf_check_prefix(l->conf, l->job->prefix, err) == -1)
 		return -1;
-	if (plan_check_s3(l->conf, err) == -1 ||
-	    s3_new(&l->s3, &sc, err) == -1 || open_out(l, err) == -1)
+	if (plan_check_s3(l->conf, err) == -1)
+		return -1;
+	sc = plan_s3(l->conf);
+	if (s3_new(&l->s3, &sc, err) == -1 || open_out(l, err) == -1)
 		return -1;
 	if (l->job->all)
 		list_prefix(l, "");

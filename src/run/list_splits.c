@@ -1,5 +1,6 @@
 #include "catalog/stored.h"
 #include "run/list_splits.h"
+#include "run/plan.h"
 
 #define RANGE_KEYS	4000	/* about four pages: see s3_lister.h */
 #define RANGES_MAX	64	/* counting for more would take time */
@@ -36,7 +37,7 @@ list_splits_find(struct list_splits *s, const struct conf *c,
 	/* Keys without the server are no beginning of a catalog's path. */
 	if (!c->fs_config.server_as_prefix && prefix[0] != '\0')
 		return;
-	if (catalog_look(&r, c->catalog.path, endpoint, c->s3_storage.bucket,
+	if (catalog_look(&r, c->catalog.path, endpoint, plan_bucket(c),
 	    c->fs_config.server_as_prefix, &err) == -1)
 		return;
 	find(s, r, prefix);

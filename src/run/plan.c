@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "model/filter.h"
 #include "model/key.h"
+#include "run/cluster_map.h"
 #include "run/master.h"
 
 #define MEMORY_ASIDE	(24 * MIB)	/* code, catalog, connections */
@@ -133,6 +134,14 @@ plan_make(struct run_plan *p, const struct conf *c, const struct job *job,
 	return 0;
 }
 
+const char *
+plan_bucket(const struct conf *c)
+{
+	/* No bucket is named so: it can't be taken for one. */
+	return c->s3_storage.client_lib == CLIENT_LIB_DSS ?
+	    S3_MAP_BUCKET "*" : c->s3_storage.bucket;
+}
+
 void
 plan_target(struct run_spec *spec, const struct conf *c)
 {
@@ -141,7 +150,7 @@ plan_target(struct run_spec *spec, const struct conf *c)
 	spec->endpoint = e->n > 0 ? e->v[0] : "";
 	spec->also = (const char *const *)e->v;
 	spec->also_count = e->n;
-	spec->bucket = c->s3_storage.bucket;
+	spec->bucket = plan_bucket(c);
 	spec->server_as_prefix = c->fs_config.server_as_prefix;
 }
 
@@ -159,10 +168,13 @@ struct s3_config
 plan_s3(const struct conf *c)
 {
 	return (struct s3_config){
+		.map = cluster_map(),
 		.endpoints = (const char *const *)c->s3_storage.endpoints.v,
 		.endpoint_count = c->s3_storage.endpoints.n,
 		.region = c->s3_storage.region,
-		.bucket = c->s3_storage.bucket,
+		/* Without its map, a DSS store has none. */
+		.bucket = c->s3_storage.client_lib == CLIENT_LIB_DSS ?
+		    NULL : c->s3_storage.bucket,
 		.access_key = c->s3_storage.access_key,
 		.secret_key = c->s3_storage.secret_key,
 		.session_token = c->s3_storage.session_token,
@@ -186,40 +198,33 @@ plan_memory(const struct conf *c, uint64_t unlimited)
 	return all > 2 * MEMORY_ASIDE ? all - MEMORY_ASIDE : all / 2;
 }
 
-struct answer {
-	bool	 done;
-	bool	 ok;
-	struct err err;
-};
-
-static void
-answered(void *arg, const struct s3_reply *r UNUSED, const struct err *err)
+void
+plan_start_limits(struct s3_config *sc)
 {
-	struct answer *a = arg;
+	sc->retry_for_ms = START_LIMIT_MS;
+	sc->stall_timeout_ms = START_LIMIT_MS;
+}
+
+void
+plan_answered(void *arg, const struct s3_reply *r UNUSED,
+    const struct err *err)
+{
+	struct plan_answer *a = arg;
 
 	if (a->done)
 		return;		/* given up; s3_free says so too */
 	a->done = true;
-	a->ok = err == NULL;
 	if (err != NULL)
 		a->err = *err;
 }
 
-int
-plan_check_s3(const struct conf *c, struct err *err)
+void
+plan_wait_answer(struct s3 **s3, struct plan_answer *a, const char *endpoint)
 {
-	struct s3_config sc = plan_s3(c);
-	struct answer a = { .done = false };
 	uint64_t start = clock_mono_ms();
 	bool told = false;
-	struct s3 *s3 = NULL;
 
-	sc.retry_for_ms = START_LIMIT_MS;
-	sc.stall_timeout_ms = START_LIMIT_MS;
-	if (s3_new(&s3, &sc, err) == -1)
-		return -1;
-	s3_bucket(s3, answered, &a);
-	while (!a.done && !master_interrupted()) {
+	while (!a->done && !master_interrupted()) {
 		uint64_t waited = clock_mono_ms() - start;
 
 		if (waited > START_LIMIT_MS + 1000)
@@ -227,23 +232,42 @@ plan_check_s3(const struct conf *c, struct err *err)
 		if (waited > 2000 && !told) {
 			told = true;
 			log_event(LOG_WARN, "s3_slow", "%s does not answer; "
-			    "waiting up to %d s", sc.endpoints[0],
+			    "waiting up to %d s", endpoint,
 			    START_LIMIT_MS / 1000);
 		}
-		s3_wait(s3, NULL, 0, TURN_MS);
+		s3_wait(*s3, NULL, 0, TURN_MS);
 	}
-	if (!a.done && master_interrupted()) {
-		a.done = true;
-		err_set(&a.err, ERR_STOPPED, 0, "interrupted");
-	} else if (!a.done) {
-		a.done = true;
-		err_set(&a.err, ERR_UNREACHABLE, 0, "no answer for %d s",
+	if (!a->done && master_interrupted()) {
+		a->done = true;
+		err_set(&a->err, ERR_STOPPED, 0, "interrupted");
+	} else if (!a->done) {
+		a->done = true;
+		err_set(&a->err, ERR_UNREACHABLE, 0, "no answer for %d s",
 		    START_LIMIT_MS / 1000);
 	}
-	s3_free(&s3);
-	if (a.ok)
+	s3_free(s3);
+}
+
+int
+plan_check_s3(const struct conf *c, struct err *err)
+{
+	struct plan_answer a = { .done = false };
+	struct s3_config sc;
+	struct s3 *s3 = NULL;
+
+	if (cluster_map_fetch(c, err) == -1)
+		return -1;
+	sc = plan_s3(c);
+	plan_start_limits(&sc);
+	if (s3_new(&s3, &sc, err) == -1)
+		return -1;
+	s3_bucket(s3, plan_answered, &a);
+	plan_wait_answer(&s3, &a, sc.endpoints[0]);
+	if (a.err.kind == ERR_NONE)
 		return 0;
 	*err = a.err;
+	if (sc.map != NULL)
+		return err_wrap(err, "DSS store at %s", sc.endpoints[0]);
 	/* The answer to HEAD has no body that would tell more. */
 	if (err->kind == ERR_DENIED)
 		err_set(err, ERR_DENIED, err->code, "refused (HTTP 403): the "

@@ -27,18 +27,33 @@ int	 plan_make(struct run_plan *, const struct conf *, const struct job *,
 	    struct err *) MUST_USE;
 void	 plan_release(struct run_plan *);
 
+/* What the catalog knows the target's bucket by: the bucket; for a DSS store,
+ * whose discovery endpoint stays while clusters come, all its buckets. */
+const char *plan_bucket(const struct conf *);
 /* The target of a run: endpoints, bucket, server_as_prefix. */
 void	 plan_target(struct run_spec *, const struct conf *);
 /* Say so if the catalog knows the bucket by another endpoint: everything will
  * be sent again, and perhaps nobody wants that. */
 void	 plan_warn_target(const struct run_spec *, const struct run_info *);
 
-/* The settings of the S3 client; borrows from conf. */
+/* The settings of the S3 client; borrows from conf and, once it is fetched,
+ * the cluster map. */
 struct s3_config plan_s3(const struct conf *);
 
 /* Bytes for the buffers of files: what --limit-memory leaves beside code,
  * catalog and connections; unlimited if there is no limit. */
 uint64_t plan_memory(const struct conf *, uint64_t unlimited);
+
+/* One request at the start of a run. plan_wait_answer ends the client and
+ * fills in err if there is no answer for 30 s, or a signal came. */
+struct plan_answer {
+	bool	 done;
+	struct err err;
+};
+void	 plan_start_limits(struct s3_config *);
+s3_done_fn plan_answered;
+void	 plan_wait_answer(struct s3 **, struct plan_answer *,
+	    const char *endpoint);
 
 /* Can the bucket be reached, may we? An S3 that does not answer for 30 s is
  * an error (RETRY, UNREACHABLE, DENIED). */

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "report/exit_status.h"
 #include "report/summary.h"
+#include "run/cluster_map.h"
 #include "run/leftovers.h"
 #include "run/master.h"
 #include "run/mirror.h"
@@ -93,7 +94,10 @@ prepare(struct master *m, struct err *err)
 	if (m->job->files_from != NULL && crawl_open_list(m->job->files_from,
 	    &m->list_fd, err) == -1)
 		return -1;
-	if (!m->job->dryrun && plan_check_s3(m->conf, err) == -1)
+	/* A dry run sends nothing, but a DSS store has no bucket without its
+	 * map. */
+	if ((m->job->dryrun ? cluster_map_fetch : plan_check_s3)(m->conf,
+	    err) == -1)
 		return -1;
 	if (plan_check_exports(m->plan, err) == -1 ||
 	    open_catalog(m, err) == -1)

@@ -1,4 +1,5 @@
 #include "run/setup.h"
+#include "run/cluster_map.h"
 
 #include <unistd.h>
 
@@ -45,7 +46,8 @@ copy_store(struct setup *s, const struct conf *c)
 	for (size_t i = 0; i < from.endpoint_count; i++)
 		s->endpoints[i] = xstrdup(from.endpoints[i]);
 	s->region = copy(from.region);
-	s->bucket = copy(from.bucket);
+	/* A DSS store's are in its map. */
+	s->bucket = xstrdup(from.bucket == NULL ? "" : from.bucket);
 	s->access_key = copy(from.access_key);
 	s->secret_key = copy(from.secret_key);
 	s->session_token = copy(from.session_token);
@@ -94,6 +96,7 @@ struct s3_config
 setup_s3(const struct setup *s)
 {
 	return (struct s3_config){
+		.map = s->cluster_map == NULL ? NULL : cluster_map(),
 		.endpoints = (const char *const *)s->endpoints,
 		.endpoint_count = s->endpoint_count,
 		.region = s->region,
@@ -164,6 +167,9 @@ int
 crew_start(struct crew **ret, const struct conf *c, const struct job *job,
     struct setup *s, struct mailbox *up, struct err *err)
 {
+	/* It was fetched after the setup was made. */
+	if (cluster_map() != NULL && s->cluster_map == NULL)
+		s->cluster_map = xstrdup(cluster_map()->json);
 	return crew_wants_team(c, job) ? crew_team(ret, c, s, up, err) :
 	    crew_local(ret, s, up, err);
 }

@@ -219,11 +219,14 @@ static int
 prepare(struct integrity *t, struct err *err)
 {
 	const struct conf *c = t->conf;
-	struct s3_config sc = plan_s3(c);
+	struct s3_config sc;
 	struct run_spec spec;
 
 	if (plan_make(&t->plan, c, t->job, err) == -1 ||
-	    plan_check_s3(c, err) == -1 || s3_new(&t->s3, &sc, err) == -1 ||
+	    plan_check_s3(c, err) == -1)
+		return -1;
+	sc = plan_s3(c);
+	if (s3_new(&t->s3, &sc, err) == -1 ||
 	    catalog_open(&t->catalog, c->catalog.path, t->in, err) == -1)
 		return -1;
 	spec = (struct run_spec){

@@ -106,7 +106,9 @@ class Proxy:
         self, t, port, raw=False, address="127.0.0.1", listen="127.0.0.1"
     ):
         program = os.path.join(t.world.build, "tools", "fault", "proxy")
-        self.log_file = os.path.join(t.dir, "proxy-%d.log" % port)
+        self.log_file = os.path.join(
+            t.dir, "proxy-%d-%d.log" % (port, len(t.proxies))
+        )
         self.process = subprocess.Popen(
             [program, "--to", "%s:%d" % (address, port)]
             + ["--listen", listen]

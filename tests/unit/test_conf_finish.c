@@ -35,9 +35,11 @@ what_is_missing_is_named(void **state)
 		{ S3 "access_key = A\n", true, false,
 		    "t.conf: no secret key for access_key A; set" },
 		{ S3 "access_key = A\nsecret_key = S\n", true, false, NULL },
-		{ S3 "client_lib = dss_client\n", true, false,
-		    "t.conf: [s3_storage] client_lib = dss_client: not in "
-		    "this version" },
+		{ "[s3_storage]\nclient_lib = dss_client\n", true, false,
+		    "t.conf: no S3 endpoint; set endpoint" },
+		{ "[s3_storage]\nclient_lib = dss_client\nendpoint = "
+		    "http://h\naccess_key = A\nsecret_key = S\n", true,
+		    false, NULL },
 		{ "[message]\nport_index = 7\nport_status = 7\n", false,
 		    false, "t.conf: [message] port_index and port_status" },
 	};
@@ -58,6 +60,30 @@ what_is_missing_is_named(void **state)
 		if (strstr(err.msg, rows[i].message) == NULL)
 			fail_msg("row %zu: %s", i, err.msg);
 	}
+}
+
+/* The buckets of a DSS store have names of their own. */
+static void
+a_dss_store_takes_no_bucket(void **state)
+{
+	static const char text[] = S3 "client_lib = dss_client\n"
+	    "access_key = A\nsecret_key = S\n";
+	struct err err = ERR_INIT;
+	struct conf c;
+
+	(void)state;
+	assert_int_equal(finish(&c, text, true, false, &err), 0);
+	assert_int_equal(c.notices.n, 1);
+	assert_non_null(strstr(c.notices.v[0], "bucket: passed over"));
+	conf_release(&c);
+	if (text_load(&c, "t.conf", text, &err) == -1 ||
+	    conf_set(&c, "s3_storage", "bucket", "other", "--bucket",
+	    &err) == -1)
+		fail_msg("%s", err.msg);
+	assert_int_equal(conf_finish(&c, true, false, &err), -1);
+	assert_int_equal(err.kind, ERR_USAGE);
+	assert_non_null(strstr(err.msg, "--bucket"));
+	conf_release(&c);
 }
 
 static void
@@ -314,6 +340,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_missing_is_named),
+		cmocka_unit_test(a_dss_store_takes_no_bucket),
 		cmocka_unit_test(endpoints_and_buckets_are_checked),
 		cmocka_unit_test(slashes_at_the_end_are_taken_off),
 		cmocka_unit_test(shares_that_meet_are_refused),
