@@ -108,7 +108,7 @@ send_batch(struct deleter *d, struct outcomes *rows)
 	for (size_t i = 0; i < b->count; i++)
 		b->v[i].key = xstrdup(key_of(d, &rows->v[i]));
 	d->sent++;
-	rows->mail.next = &d->out->mail;
+	rows->mail.next = (struct mail *)(void *)d->out;
 	d->out = rows;
 	crew_erase(d->crew, b);
 }

@@ -1,22 +1,32 @@
 """Clients that something else than the master has started."""
+import base64
+import json
 import os
 import subprocess
 
 from case import MIB
-from test_get import get, same_tree
+from test_get import back, files, get, same_tree
 
 PORTS = (16000, 16001)
+
+
+def make_key(t):
+    path = os.path.join(t.dir, "key")
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as f:
+        f.write(base64.b64encode(os.urandom(48)))
+    return path
 
 
 class Clients:
     """Some that join, on this host, until they end by themselves."""
 
-    def __init__(self, t, count):
+    def __init__(self, t, count, **s3):
         self.t = t
-        self.key = os.path.join(t.dir, "key")
+        self.key = make_key(t)
         t.conf(
             master={"key_file": self.key, "host_or_ip_address": "127.0.0.1"},
             message={"port_index": PORTS[0], "port_status": PORTS[1]},
+            s3_storage=s3,
         )
         self.logs = []
         self.processes = [self.join() for _ in range(count)]
@@ -40,8 +50,11 @@ class Clients:
             env=self.t.environment(),
         )
 
+    def texts(self):
+        return [open(log).read() for log in self.logs]
+
     def text(self):
-        return "".join(open(log).read() for log in self.logs)
+        return "".join(self.texts())
 
     def end(self):
         """Those who came in time have ended; one that did not still tries
@@ -68,12 +81,6 @@ class Clients:
 def test_join_every_operation(t):
     t.small_files(500)
     t.random_file("large", 40 * MIB + 7)
-    key = os.path.join(t.dir, "key")
-    subprocess.run(
-        "umask 077; head -c 48 /dev/urandom | base64 -w0 >%s" % key,
-        shell=True,
-        check=True,
-    )
     clients = Clients(t, 3)
     try:
         t.put(found=501, moved=501, failed=0)
@@ -96,3 +103,107 @@ def test_join_every_operation(t):
         assert not t.objects()
     finally:
         clients.kill()
+
+
+def test_join_slurm(t):
+    """The script for Slurm, with an srun that starts three clients here."""
+    t.small_files(300)
+    bin_dir = os.path.join(t.dir, "bin")
+    os.mkdir(bin_dir)
+    srun = os.path.join(bin_dir, "srun")
+    with open(srun, "w") as f:
+        f.write(
+            "#!/bin/bash\n"
+            'for i in 1 2 3; do "$@" & done\n'
+            "trap 'kill -TERM $(jobs -p)' TERM\n"
+            "wait; wait\n"
+        )
+    os.chmod(srun, 0o755)
+    script = os.path.join(
+        os.path.dirname(__file__), "../../contrib/datamover.sbatch"
+    )
+    env = t.environment(
+        {
+            "DATAMOVER": t.command()[-1],
+            "SLURMD_NODENAME": "127.0.0.1",
+            "HOME": t.dir,
+        }
+    )
+    env["PATH"] = bin_dir + ":" + env["PATH"]
+
+    def job(*arguments):
+        return subprocess.run(
+            ["bash", script, *arguments, "--config", t.config],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=55,
+        )
+
+    done = job("PUT", "--json")
+    assert done.returncode == 0, done
+    assert json.loads(done.stdout.splitlines()[-1])["moved"] == 300, done
+    assert "works for" in done.stderr, done
+    t.same()
+    # The status is the master's; nothing of the key is left.
+    done = job("PUT", "--prefix", "elsewhere/")
+    assert done.returncode == 2, done
+    assert not [n for n in os.listdir(t.dir) if n.startswith(".datamover")]
+
+
+def test_join_killed(t):
+    """One of three is killed; the others do its work, and it counts once."""
+    for i in range(40):
+        t.random_file("f%d" % i, 3 * MIB)
+    proxy = t.proxy()
+    proxy.order("delay 100")
+    clients = Clients(t, 3, endpoint=proxy.url)
+    try:
+        master = t.start("PUT", "--json")
+        t.eventually(lambda: len(t.objects()) > 2, what="some objects")
+        clients.processes[0].kill()
+        clients.processes[0].wait()
+        assert master.wait(50) == 0, t.started_text()
+        t.same()
+        total = t.query("SELECT found, moved, failed FROM runs")
+        assert total == [(40, 40, 0)], total
+    finally:
+        clients.kill()
+
+
+def test_join_master_killed(t):
+    """The master is killed in the middle of a GET: its clients stop, nothing
+    half-written stays, and another run ends it."""
+    for i in range(6):
+        t.random_file("large%d" % i, 8 * MIB)
+    t.small_files(200)
+    t.put(moved=206)
+    proxy = t.proxy()
+    proxy.order("rate 4000000")
+    clients = Clients(t, 2, endpoint=proxy.url)
+    try:
+        master = t.start("GET", "--dest_path", back(t))
+        t.eventually(lambda: parts(t), what="a file on its way")
+        master.kill()
+        master.wait()
+        t.eventually(
+            lambda: all(
+                "trying for" in text.split("works for")[-1]
+                for text in clients.texts()
+            ),
+            what="both clients without a master",
+        )
+        assert not parts(t), parts(t)
+        for process in clients.processes:
+            process.terminate()
+            assert process.wait(20) == 143, clients.text()
+    finally:
+        clients.kill()
+    t.conf()
+    get(t, found=206)
+    same_tree(t)
+
+
+def parts(t):
+    return [name for name in files(back(t)) if name.endswith(b".part")]
