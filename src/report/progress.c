@@ -257,7 +257,7 @@ format_client(const struct client_line *c, char line[LINE_LEN])
 
 	str_escape(str_of(c->host), host, sizeof(host));
 	str_escape(str_of(c->reason), reason, sizeof(reason));
-	if (reason[0] != '\0')
+	if (reason[0] != '\0' || strcmp(c->state, "launching") == 0)
 		snprintf(line, LINE_LEN, "  %-16s %-9s %s", host, c->state,
 		    reason);
 	else

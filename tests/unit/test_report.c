@@ -325,6 +325,7 @@ static const struct client_line clients[] = {
 	{ .number = 2, .host = "t\x1bwo", .state = "lost",
 	  .reason = "silent for\n30 s" },
 	{ .number = 3, .host = "three", .state = "working" },
+	{ .number = 4, .host = "four", .state = "launching" },
 };
 
 static void
@@ -344,10 +345,12 @@ clients_have_lines_of_their_own(void **state)
 	/* Drawn again where it is, and smaller when there is less. */
 	progress_update(p, &t, false, 1400);
 	begins(written(), "\r\033[3A\033[Kcrawled");
-	progress_clients(p, clients, 1);
+	progress_clients(p, clients + 3, 1);
 	progress_update(p, &t, false, 1600);
 	begins(written(), "\r\033[K\033[1A\033[K\033[1A\033[K\033[1A\033[K"
 	    "\033[Kcrawled");
+	assert_non_null(strstr(text, "\n\033[K  four             launching "));
+	assert_null(strstr(text, "heard"));
 	progress_end(&p);
 	assert_string_equal(written(), "\r\033[K\033[1A\033[K\033[1A\033[K");
 }
