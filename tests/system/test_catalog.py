@@ -107,14 +107,18 @@ def test_catalog_mode(t):
     assert os.stat(t.catalog).st_mode & 0o007 == 0
 
 
-def slow_put(t):
+def slow_put_with(t, *arguments):
     """A PUT that takes long, and has begun."""
     proxy = t.proxy()
     proxy.order("match PUT delay 200")
     t.small_files(3000)
-    process = t.start("PUT")
+    process = t.start("PUT", *arguments)
     t.eventually(lambda: proxy.stats()["PUT"] > 5, what="PUT began")
     return process, proxy
+
+
+def slow_put(t):
+    return slow_put_with(t)
 
 
 def finish(t, process, proxy):
