@@ -6,6 +6,7 @@
 
 #define FIRST_COUNT	64	/* of a holder whose pace is not known */
 #define WINDOW_MS	1000	/* that the pace is measured over */
+#define TAIL_MS		3000	/* nothing is done twice to save less */
 
 /* Tasks linked by next and prev; a task is in one list at most. */
 struct list {
@@ -19,7 +20,10 @@ struct out {
 	struct out *next, *prev; /* of the same holder, youngest first */
 	struct list alone;	/* tasks that may get a second holder */
 	struct out *older, *younger; /* of those that have such tasks */
+	uint64_t given_ms;
+	uint64_t result_ms;	/* of the last one, or given_ms */
 	size_t	 left;		/* unresolved */
+	double	 bytes;		/* of those */
 	size_t	 count;
 	int64_t	 tasks[];	/* as given; some are resolved */
 };
@@ -208,10 +212,13 @@ out_new(struct desk *d, unsigned holder, struct task **v, size_t n)
 
 	o->id = ++d->last;
 	o->holder = holder;
+	o->given_ms = o->result_ms = d->now_ms;
 	o->left = n;
 	o->count = n;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		o->tasks[i] = v[i]->id;
+		o->bytes += (double)v[i]->bytes;
+	}
 	o->next = h->outs;
 	if (h->outs != NULL)
 		h->outs->prev = o;
@@ -346,19 +353,50 @@ from_queue(struct desk *d, size_t count, uint64_t bytes, struct task **v)
 	return n;
 }
 
+/* Is the lease slow, so that a second holder may be done with its tasks before
+ * the first? It brings results, but what is left takes long; or none come,
+ * for longer than all of it should take at that holder's pace, as it may be
+ * doing all at once. */
+static bool
+is_late(const struct desk *d, const struct out *o)
+{
+	const struct pace *p = &d->holders[o->holder].pace;
+	double age = (double)(d->now_ms - o->given_ms);
+	double quiet = (double)(d->now_ms - o->result_ms);
+	size_t done = o->count - o->left;
+
+	if (age < TAIL_MS)
+		return false;
+	if (quiet < TAIL_MS)
+		return age * (double)o->left / (double)MAX(done, (size_t)1) >=
+		    TAIL_MS;
+	if (p->items_per_s <= 0)
+		return quiet >= (double)d->limits.target_ms;
+	return quiet >= 2000 * (double)o->left / p->items_per_s &&
+	    quiet * p->bytes_per_s >= 2000 * o->bytes;
+}
+
 /* What others have (the holder has nothing): the end of a lease is what is
  * begun last. */
 static size_t
 from_others(struct desk *d, size_t count, uint64_t bytes, struct task **v)
 {
+	struct out *next;
 	uint64_t sum = 0;
 	size_t n = 0;
 
-	for (struct task *t; n < count && d->oldest != NULL; v[n++] = t) {
-		t = d->oldest->alone.tail;
-		if (!fits(t, n, bytes, &sum))
-			break;
-		unset_alone(d, t);
+	for (struct out *o = d->oldest; o != NULL; o = next) {
+		/* Without such tasks it leaves the list. */
+		next = o->younger;
+		if (!is_late(d, o))
+			continue;
+		for (struct task *t = o->alone.tail; t != NULL;
+		    t = o->alone.tail) {
+			if (n == count || !fits(t, n, bytes, &sum))
+				return n;
+			unset_alone(d, t);
+			v[n++] = t;
+		}
 	}
 	return n;
 }
@@ -414,13 +452,14 @@ desk_find(struct desk *d, int64_t lease, int64_t task)
 
 /* One task less under this lease; the last one ends it. */
 static void
-out_less(struct desk *d, int64_t lease)
+out_less(struct desk *d, int64_t lease, uint64_t bytes)
 {
 	struct out *o = idmap_get(&d->outs, lease);
 	struct holder *h = &d->holders[o->holder];
 
 	if (--h->tasks == 0)
 		pace_pause(&h->pace, d->now_ms);
+	o->bytes -= (double)bytes;
 	if (--o->left == 0)
 		out_free(d, o);
 }
@@ -436,7 +475,7 @@ take_out(struct desk *d, struct task *t)
 	}
 	for (size_t i = 0; i < ARRAY_LEN(t->lease); i++)
 		if (t->lease[i] != 0)
-			out_less(d, t->lease[i]);
+			out_less(d, t->lease[i], t->bytes);
 	t->lease[0] = t->lease[1] = 0;
 	idmap_remove(&d->tasks, t->id);
 }
@@ -455,6 +494,7 @@ desk_result(struct desk *d, int64_t lease, int64_t task, uint64_t now_ms)
 	if (o != NULL) {
 		struct pace *p = &d->holders[o->holder].pace;
 
+		o->result_ms = now_ms;
 		p->items++;
 		p->bytes += (double)t->bytes;
 	}

@@ -18,11 +18,12 @@
  * When little is left no holder takes more than its share of all that is
  * open, so that all work until the end. At the tail, when nothing is queued
  * and desk_no_more was said, a holder with nothing in hand gets tasks that
- * others have and that may be done twice: the oldest lease first, from its
- * end. A task is never out under more than two leases.
+ * others have and that may be done twice: those of leases that are late, the
+ * oldest first, from its end. A task is never out under more than two leases.
  *
- * Cost: desk_lease by the tasks given; desk_result the same however many
- * tasks are open; desk_lost by the tasks of the leases that end.
+ * Cost: desk_lease by the tasks given (at the tail, also by the leases that
+ * are out); desk_result the same however many tasks are open; desk_lost by
+ * the tasks of the leases that end.
  */
 #ifndef LEASE_DESK_H
 #define LEASE_DESK_H

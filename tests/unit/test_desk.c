@@ -230,21 +230,106 @@ test_tail(void **state UNUSED)
 	/* More may come: nothing is done twice. */
 	assert_int_equal(take(d, 3, 9, 1000), 0);
 	desk_no_more(d, true);
-	/* Not those who have something to do. */
-	assert_int_equal(take(d, 2, 9, 1000), 0);
-	assert_int_equal(take(d, 3, 9, 1000), 2);
+	/* Not at once, and not those who have something to do. */
+	assert_int_equal(take(d, 3, 9, 10999), 0);
+	assert_int_equal(take(d, 2, 9, 11000), 0);
+	assert_int_equal(take(d, 3, 9, 11000), 2);
 	assert_int_equal(got[0]->id, 0);
 	assert_int_equal(got[1]->id, 3);
 	assert_int_equal(got[0]->leased, 2);
 	check_holding(d, 3, 1, 2);
 	/* The first result wins, and the lease of the other has one less. */
-	assert_non_null(desk_result(d, a, 0, 1000));
+	assert_non_null(desk_result(d, a, 0, 11000));
 	check_holding(d, 3, 1, 1);
-	assert_null(desk_result(d, lease, 0, 1000));
-	assert_non_null(desk_result(d, lease, 3, 1000));
+	assert_null(desk_result(d, lease, 0, 11000));
+	assert_non_null(desk_result(d, lease, 3, 11000));
 	check_holding(d, 3, 0, 0);
 	check_holding(d, 2, 2, 2);
-	assert_null(desk_result(d, b, 3, 1000));
+	assert_null(desk_result(d, b, 3, 11000));
+	end(d);
+}
+
+/* Holder 1 does a task of so many bytes in a second; then it has others. */
+static struct desk *
+known_pace(uint64_t bytes)
+{
+	struct desk *d = desk_new(&LIMITS);
+
+	desk_no_more(d, true);
+	add(d, 0, 1, bytes);
+	assert_int_equal(take(d, 1, 1, 1000), 1);
+	assert_non_null(desk_result(d, lease, 0, 2000));
+	return d;
+}
+
+/* Only what is late is done twice. */
+static void
+test_late(void **state UNUSED)
+{
+	struct desk *d = desk_new(&LIMITS);
+
+	/* 9 in 4 s: the last two take a second; until none come. */
+	desk_no_more(d, true);
+	add(d, 0, 11, 1);
+	assert_int_equal(take(d, 1, 11, 1000), 11);
+	for (int64_t i = 0; i < 9; i++)
+		assert_non_null(desk_result(d, lease, i, 5000));
+	assert_int_equal(take(d, 2, 9, 5000), 0);
+	assert_int_equal(take(d, 2, 9, 7999), 0);
+	assert_int_equal(take(d, 2, 9, 15000), 1);
+	end(d);
+
+	/* Results come, but it will take longer than that. */
+	d = desk_new(&LIMITS);
+	desk_no_more(d, true);
+	add(d, 0, 10, 1);
+	assert_int_equal(take(d, 1, 10, 1000), 10);
+	for (int64_t i = 0; i < 4; i++)
+		assert_non_null(desk_result(d, lease, i, 3900));
+	assert_int_equal(take(d, 2, 9, 3999), 0);
+	assert_int_equal(take(d, 2, 9, 4000), 3);
+	end(d);
+
+	/* One large task, at a known pace: it is waited for. */
+	d = known_pace(1000);
+	add(d, 1, 1, 5000);	/* 5 s */
+	assert_int_equal(take(d, 1, 1, 2000), 1);
+	assert_int_equal(take(d, 2, 9, 11999), 0);
+	assert_int_equal(take(d, 2, 9, 12000), 1);
+	end(d);
+
+	/* Several small ones, which are done at once. */
+	d = known_pace(1000);
+	add(d, 1, 4, 1000);
+	assert_int_equal(take(d, 1, 4, 2000), 4);
+	assert_int_equal(take(d, 2, 9, 9999), 0);
+	assert_int_equal(take(d, 2, 9, 10000), 2);
+	end(d);
+
+	/* The same, where only their number counts. */
+	d = known_pace(0);
+	add(d, 1, 4, 0);
+	assert_int_equal(take(d, 1, 4, 2000), 4);
+	assert_int_equal(take(d, 2, 9, 9999), 0);
+	assert_int_equal(take(d, 2, 9, 10000), 2);
+	end(d);
+
+	/* What is done is not waited for. */
+	d = known_pace(1000);
+	add(d, 1, 1, 3000);
+	add(d, 2, 1, 1000);
+	assert_int_equal(take(d, 1, 2, 2000), 2);
+	assert_non_null(desk_result(d, lease, 1, 5000));
+	assert_int_equal(take(d, 2, 9, 8000), 1);
+	end(d);
+
+	/* Half of it came from elsewhere. */
+	d = known_pace(1000);
+	add(d, 1, 2, 1000);
+	assert_int_equal(take(d, 1, 2, 2000), 2);
+	assert_int_equal(take(d, 2, 1, 6000), 1);
+	assert_non_null(desk_result(d, lease, got[0]->id, 6000));
+	assert_int_equal(take(d, 2, 1, 6000), 1);
 	end(d);
 }
 
@@ -259,15 +344,15 @@ test_tail_lost(void **state UNUSED)
 		desk_no_more(d, true);
 		add(d, 7, 1, 1);
 		for (unsigned h = 1; h <= 2; h++) {
-			assert_int_equal(take(d, h, 1, 1000), 1);
+			assert_int_equal(take(d, h, 1, h * 12000), 1);
 			v[h] = lease;
 		}
-		assert_int_equal(take(d, 3, 1, 1000), 0);
+		assert_int_equal(take(d, 3, 1, 40000), 0);
 		desk_lost(d, loser);
 		assert_int_equal(desk_queued(d), 0);
-		assert_null(desk_result(d, v[loser], 7, 1000));
+		assert_null(desk_result(d, v[loser], 7, 40000));
 		/* There is room for another one. */
-		assert_int_equal(take(d, 3, 1, 1000), 1);
+		assert_int_equal(take(d, 3, 1, 40000), 1);
 		desk_lost(d, 3 - loser);
 		assert_int_equal(desk_queued(d), 0);
 		desk_lost(d, 3);
@@ -394,6 +479,7 @@ main(void)
 		cmocka_unit_test(test_share),
 		cmocka_unit_test(test_fence),
 		cmocka_unit_test(test_tail),
+		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_tail_lost),
 		cmocka_unit_test(test_silent),
 		cmocka_unit_test(test_take),
