@@ -14,6 +14,7 @@
 #define START_MS	30000	/* WELCOME and SETUP must be here by then */
 #define STOP_LIMIT_MS	5000	/* what is on its way may end in this time */
 #define LINGER_MS	2000	/* for the last messages to arrive */
+#define SILENT		"nothing was heard of the master for too long"
 #define ERASES		8	/* batches in hand: of 1,000 keys each */
 
 static void
@@ -153,7 +154,12 @@ refused(struct session *s, const char *reason)
 static bool
 take_message(struct session *s, unsigned channel, struct wire_msg *m)
 {
-	s->heard_ms = clock_mono_ms();
+	uint64_t now = clock_mono_ms();
+
+	/* We were frozen just now: this is from before. */
+	if (now - s->heard_ms >= s->silence_ms)
+		return err_set(&s->err, ERR_UNREACHABLE, 0, SILENT) == 0;
+	s->heard_ms = now;
 	switch (m->type) {
 	case WIRE_WELCOME:
 		return take_welcome(s, channel, &m->u.welcome);
@@ -262,8 +268,7 @@ check_silence(struct session *s, uint64_t now)
 		end(s, SESSION_LOST, ERR_UNREACHABLE, "the master does not "
 		    "answer");
 	else if (now - s->heard_ms >= s->silence_ms)
-		end(s, SESSION_LOST, ERR_UNREACHABLE, "nothing was heard of "
-		    "the master for too long");
+		end(s, SESSION_LOST, ERR_UNREACHABLE, SILENT);
 	else
 		return;
 	s->deaf = true;
