@@ -642,6 +642,15 @@ ON CONFLICT (run, number) DO UPDATE SET host = excluded.host,
 	bytes_per_s = excluded.bytes_per_s, heard_ns = excluded.heard_ns,
 	reason = excluded.reason;
 
+-- Compaction.
+
+-- name: compaction_put
+INSERT INTO compaction (run, target, nqn, state, seconds, time_ns, reason)
+VALUES (:run, :target, :nqn, :state, :seconds, :time, :reason)
+ON CONFLICT (run, target, nqn) DO UPDATE SET state = excluded.state,
+	seconds = excluded.seconds, time_ns = excluded.time_ns,
+	reason = excluded.reason;
+
 -- Mirror.
 
 -- What was seen twice in one crawl and is not the same is none.

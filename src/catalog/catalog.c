@@ -225,6 +225,15 @@ catalog_put_clients(struct catalog *c, const struct client_line *v,
 }
 
 void
+catalog_put_compaction(struct catalog *c, const struct compaction *v)
+{
+	struct compaction_note *n = xcalloc(1, sizeof(*n));
+
+	n->c = *v;
+	post(c, &n->mail, MSG_COMPACTION);
+}
+
+void
 catalog_note_export(struct catalog *c, unsigned export, uint64_t fsid,
     bool empty)
 {
@@ -431,6 +440,9 @@ handle(struct catalog *c, struct mail *m)
 		break;
 	case MSG_CLIENTS:
 		core_clients(o, (struct client_note *)m);
+		break;
+	case MSG_COMPACTION:
+		core_compaction(o, (struct compaction_note *)m);
 		break;
 	case MSG_EXPORT:
 		core_note_export(o, (struct export_note *)m);

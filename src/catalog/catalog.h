@@ -34,6 +34,7 @@
 #include "base/mailbox.h"
 #include "model/attrs.h"
 #include "model/client.h"
+#include "model/compaction.h"
 #include "model/item.h"
 #include "model/job.h"
 
@@ -272,6 +273,9 @@ void	 catalog_put_upload(struct catalog *, struct upload_note *,
  * as they are. Copies. For people: not more often than once a second. */
 void	 catalog_put_clients(struct catalog *, const struct client_line *,
 	    size_t count);
+
+/* What becomes of a subsystem; a later call replaces the row. Copies. */
+void	 catalog_put_compaction(struct catalog *, const struct compaction *);
 
 /* Uploads at this run's target that rows remember although nothing will go on
  * with them (their file changed, or is gone): to be aborted before a complete

@@ -103,6 +103,11 @@ struct client_note {
 	struct client_line v[];
 };
 
+struct compaction_note {
+	struct mail mail;
+	struct compaction c;
+};
+
 struct run_export_row {
 	int64_t	 id;
 	size_t	 path_len;	/* of the catalog path of its root */
@@ -193,6 +198,7 @@ enum {
 	MSG_OUTCOMES,
 	MSG_DOOM,
 	MSG_CLIENTS,
+	MSG_COMPACTION,
 	MSG_EXPORT,
 	MSG_STOP
 };
@@ -265,6 +271,9 @@ void	 core_names_of_key(struct db *, bool server_as_prefix, struct str key,
 
 /* client.c */
 void	 core_clients(struct own *, struct client_note *);
+
+/* compaction.c */
+void	 core_compaction(struct own *, struct compaction_note *);
 
 /* mirror.c */
 void	 core_note_export(struct own *, struct export_note *);

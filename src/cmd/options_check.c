@@ -31,10 +31,6 @@ options_check(const struct options *o, const struct conf *c, struct err *err)
 		return err_set(err, ERR_CONFIG, 0,
 		    "%s does not allow %s: see operation in [general]",
 		    c->file, op_name(j->op));
-	if (j->op == OP_PUT && c->general.compaction &&
-	    c->dss_target_count > 0)
-		return err_set(err, ERR_CONFIG, 0, "compaction of DSS targets "
-		    "is for a later version: use --compaction no");
 	if (j->prefix != NULL)
 		return conf_check_prefix(c, j->prefix, err);
 	return 0;

@@ -288,10 +288,9 @@ const struct option options_table[] = {
 	{ "standalone", "sa", NULL, WORKS | VERB_DEL, set_flag,
 	    AT(job.standalone), .help =
 	    "this machine alone, whatever hosts are configured" },
-	{ "compaction", "com", "yes|no", MOVES, set_yes_no,
+	{ "compaction", "com", "yes|no", MOVES | VERB_DEL, set_yes_no,
 	    .section = "general", .key = "compaction", .help =
-	    "compact the DSS targets afterwards; yes is for a later version "
-	    "where targets are configured" },
+	    "compact the DSS targets afterwards, where some are configured" },
 	{ "thread", "t", "N", WORKS, set_thread, .help =
 	    "threads that move data" },
 	{ "bwlimit", NULL, "SIZE", WORKS, set_setting, .section = "general",

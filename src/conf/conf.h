@@ -114,15 +114,13 @@ struct conf {
 	struct conf_dss_target *dss_targets;
 	size_t	 dss_target_count;
 	char	*dss_installation_path;
+	unsigned dss_compaction_timeout;	/* s */
 	struct {
 		char	*path;		/* directory */
 		char	*level;
 		uint64_t max_log_file_size;
 		unsigned log_file_backup_count;
 	} logging;
-	struct {
-		char	*target_dir;
-	} environment;
 	uint64_t limit_memory;		/* bytes; 0: default */
 	uint64_t bwlimit;		/* bytes a second; 0: none */
 	/* What people should hear once (log warnings): settings of the

@@ -165,7 +165,8 @@ read_targets(struct ctx *x, const struct jval *v)
 	if (jval_type(v) != JVAL_OBJECT)
 		return refuse_type(x, "dss_targets", v, "an object or a list");
 	if (jval_get(v, "subsystem_nqn") == NULL &&
-	    jval_get(v, "installation_path") == NULL)
+	    jval_get(v, "installation_path") == NULL &&
+	    jval_get(v, "compaction_timeout") == NULL)
 		return read_servers(x, "dss_targets", v, "dss_targets",
 		    "host", "nqn");
 	for (void *it = jval_first(v); it != NULL; it = jval_next(v, it)) {

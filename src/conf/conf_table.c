@@ -59,8 +59,8 @@ const struct conf_row_info conf_table[] = {
 	    "Without any, all are allowed; TEST is where PUT is.",
 	    WORDS(operations)),
 	YESNO("general", "compaction", AT(general.compaction), "yes",
-	    "Compact the DSS targets after an operation, where dss_targets "
-	    "names any.", LATER),
+	    "Compact the DSS targets after PUT and DEL, where dss_targets "
+	    "names any.", PLAIN),
 	SIZE("general", "limit_memory", AT(limit_memory), "0", "",
 	    "Memory that a run may take, the most of it for data on its "
 	    "way. 0: 256MiB.",
@@ -244,11 +244,16 @@ const struct conf_row_info conf_table[] = {
 
 	TEXT("dss_targets", "installation_path", AT(dss_installation_path),
 	    "/usr/dss/nkv-target", "Where the DSS software is on the targets.",
-	    LATER),
+	    PLAIN),
+	NUMBER("dss_targets", "compaction_timeout",
+	    AT(dss_compaction_timeout), "14400", "seconds", "The compaction "
+	    "of a target that takes longer has failed.", RANGE(1, 604800)),
 	TEXT("dss_targets NAME", "host", AT_DSS(host), NULL,
-	    "A DSS target to compact.", NOTE("NAME"), LATER),
+	    "A DSS target to compact: HOST or HOST:PORT of its SSH server.",
+	    NOTE("NAME")),
 	LIST("dss_targets NAME", "nqn", AT_DSS(nqns), NULL,
-	    "A subsystem of that target.", LATER),
+	    "A subsystem of that target. None: those that the target lists as "
+	    "its own.", PLAIN),
 
 	TEXT("logging", "path", AT(logging.path), NULL,
 	    "The directory for log files.", NOTE("/var/log/dss, for other "
@@ -264,9 +269,7 @@ const struct conf_row_info conf_table[] = {
 	    "So many log files that were put aside are kept.",
 	    RANGE(0, 1000)),
 
-	TEXT("environment", "target_dir", AT(environment.target_dir),
-	    "/usr/dss/nkv-datamover",
-	    "Where the compaction script is on the DSS targets.", LATER),
+	NOTHING("environment", "target_dir"),
 	NOTHING("environment", "gcc_required"),
 	NOTHING("environment", "gcc_source"),
 	NOTHING("environment", "gcc_version"),

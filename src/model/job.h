@@ -65,6 +65,8 @@ struct totals {
 	uint64_t queued_bytes;
 	uint64_t dirs;			/* read so far */
 	uint64_t deleted;		/* at the target */
+	uint64_t compacted;		/* subsystems of DSS targets */
+	uint64_t not_compacted;
 };
 
 #endif

@@ -237,6 +237,21 @@ take_client(void *arg, size_t columns UNUSED, const char *const *names UNUSED,
 	return r->client_count < REPORT_CLIENTS;
 }
 
+static bool
+take_compaction(void *arg, size_t columns UNUSED,
+    const char *const *names UNUSED, const struct value *v)
+{
+	struct report *r = arg;
+
+	if (v == NULL)
+		return true;
+	r->compactions[r->compaction_count++] = (struct report_compaction){
+		.target = text_or(&v[0], "?"), .nqn = text(&v[1]),
+		.state = text_or(&v[2], "?"), .reason = text(&v[3]),
+		.seconds = real(&v[4]) };
+	return r->compaction_count < REPORT_COMPACTIONS;
+}
+
 /* --- queries --- */
 
 static int
@@ -372,6 +387,17 @@ collect_clients(struct report *r, struct catalog_view *view,
 	return catalog_query(view, sql, take_client, r, err);
 }
 
+static int
+collect_compactions(struct report *r, struct catalog_view *view,
+    struct err *err)
+{
+	AUTOFREE char *sql = xasprintf("SELECT target, nqn, state, reason, "
+	    "seconds FROM compactions WHERE run = %jd ORDER BY target, nqn",
+	    (intmax_t)r->run.run);
+
+	return catalog_query(view, sql, take_compaction, r, err);
+}
+
 static bool
 take_id(void *arg, size_t columns UNUSED, const char *const *names UNUSED,
     const struct value *v)
@@ -409,9 +435,9 @@ correct_state(char **state, bool in_use, const char *from, const char *to)
 	*state = xstrdup(to);
 }
 
-/* Nor could its clients. */
+/* Nor could its clients, and what it had begun. */
 static void
-end_clients(struct report *r, bool in_use)
+end_parts(struct report *r, bool in_use)
 {
 	static const char *const going[] = { "launching", "joined",
 	    "working" };
@@ -420,6 +446,9 @@ end_clients(struct report *r, bool in_use)
 		for (size_t k = 0; k < ARRAY_LEN(going); k++)
 			correct_state(&r->clients[i].state, in_use, going[k],
 			    "ended");
+	for (size_t i = 0; i < r->compaction_count; i++)
+		correct_state(&r->compactions[i].state, in_use, "running",
+		    "unknown");
 }
 
 int
@@ -448,9 +477,10 @@ report_collect(struct report *r, struct catalog_view *view, const char *path,
 	    collect_sizes(r, view, err) == -1 ||
 	    collect_slowest(r, view, err) == -1 ||
 	    collect_clients(r, view, err) == -1 ||
+	    collect_compactions(r, view, err) == -1 ||
 	    collect_failed(r, view, err) == -1)
 		return -1;
-	end_clients(r, in_use);
+	end_parts(r, in_use);
 	return collect_verdicts(r, view, err);
 }
 
@@ -472,6 +502,12 @@ report_release(struct report *r)
 		free(r->clients[i].state);
 		free(r->clients[i].reason);
 		free(r->clients[i].heard);
+	}
+	for (size_t i = 0; i < r->compaction_count; i++) {
+		free(r->compactions[i].target);
+		free(r->compactions[i].nqn);
+		free(r->compactions[i].state);
+		free(r->compactions[i].reason);
 	}
 	for (size_t i = 0; i < r->slowest_count; i++)
 		free(r->slowest[i].path);

@@ -323,6 +323,7 @@ report_html(const struct report *r, struct buf *b)
 	add_times(r, b);
 	add_sizes(r, b);
 	html_clients(r, b);
+	html_compactions(r, b);
 	html_slowest(r, b);
 	add_verified(r, b);
 	html_runs(r, b);

@@ -19,8 +19,9 @@ void	 html_path(struct buf *, const char *);
 /* "2026-11-22T12:00:00Z" as 2026-11-22 12:00:00. */
 void	 html_time(struct buf *, const char *);
 
-/* Tables: clients, slowest, failed, runs. */
+/* Tables: clients, compactions, slowest, failed, runs. */
 void	 html_clients(const struct report *, struct buf *);
+void	 html_compactions(const struct report *, struct buf *);
 void	 html_slowest(const struct report *, struct buf *);
 void	 html_failed(const struct report *, struct buf *);
 void	 html_runs(const struct report *, struct buf *);

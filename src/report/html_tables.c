@@ -106,6 +106,37 @@ html_clients(const struct report *r, struct buf *b)
 }
 
 void
+html_compactions(const struct report *r, struct buf *b)
+{
+	static const char *const names[] = { "Target", "Subsystem", "State",
+	    "#Time", "Reason" };
+	char duration[32];
+
+	if (r->compaction_count == 0)
+		return;
+	buf_addstr(b, "<section><h2>Compaction</h2>\n");
+	begin(b, "compactions", "The DSS targets that were compacted after "
+	    "this run", names, ARRAY_LEN(names));
+	for (size_t i = 0; i < r->compaction_count; i++) {
+		const struct report_compaction *c = &r->compactions[i];
+
+		buf_addstr(b, "<tr><th scope=\"row\">");
+		html_path(b, c->target);
+		buf_addstr(b, "</th><td class=\"path\">");
+		html_text(b, c->nqn == NULL ? "" : c->nqn);
+		buf_addstr(b, "</td><td>");
+		html_text(b, c->state);
+		buf_addstr(b, "</td><td class=\"n\">");
+		html_text(b, text_duration(c->seconds, duration));
+		buf_addstr(b, "</td><td class=\"path\">");
+		html_text(b, c->reason == NULL ? "" : c->reason);
+		buf_addstr(b, "</td></tr>\n");
+	}
+	end(b);
+	buf_addstr(b, "</section>\n");
+}
+
+void
 html_slowest(const struct report *r, struct buf *b)
 {
 	static const char *const names[] = { "File", "#Size", "#Time",

@@ -21,6 +21,7 @@
 #define REPORT_RUNS	20
 #define REPORT_VERDICTS	8
 #define REPORT_CLIENTS	200
+#define REPORT_COMPACTIONS 1000
 
 struct report_run {
 	int64_t	 run;
@@ -87,6 +88,14 @@ struct report_client {
 	double	 bytes_per_s;
 };
 
+struct report_compaction {
+	char	*target;
+	char	*nqn;		/* or NULL: the target as a whole */
+	char	*state;		/* done, failed, running, unknown */
+	char	*reason;	/* or NULL */
+	double	 seconds;
+};
+
 struct report {
 	char	*catalog;	/* its path */
 	char	 made[32];	/* when the report was */
@@ -112,6 +121,8 @@ struct report {
 	uint64_t judged;	/* with any */
 	struct report_client clients[REPORT_CLIENTS];	/* of the run */
 	size_t	 client_count;
+	struct report_compaction compactions[REPORT_COMPACTIONS];
+	size_t	 compaction_count;
 	struct report_run runs[REPORT_RUNS];	/* of the target, up to this
 						   one, the newest first */
 	size_t	 run_count;

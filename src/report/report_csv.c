@@ -123,6 +123,20 @@ add_clients(const struct report *r, struct buf *b)
 }
 
 static void
+add_compactions(const struct report *r, struct buf *b)
+{
+	for (size_t i = 0; i < r->compaction_count; i++) {
+		const struct report_compaction *c = &r->compactions[i];
+		AUTOFREE char *item = c->nqn == NULL ? xstrdup(c->target) :
+		    xasprintf("%s %s", c->target, c->nqn);
+
+		add_text(b, "compaction", item, "state", c->state);
+		add_text(b, "compaction", item, "reason", c->reason);
+		add_real(b, "compaction", item, "seconds", c->seconds);
+	}
+}
+
+static void
 add_objects(const struct report *r, struct buf *b)
 {
 	for (size_t i = 0; i < r->slowest_count; i++) {
@@ -157,6 +171,7 @@ report_csv(const struct report *r, struct buf *b)
 	    report_rate(&r->run, r->run.totals.bytes));
 	add_series(r, b);
 	add_clients(r, b);
+	add_compactions(r, b);
 	add_objects(r, b);
 	add_count(b, "verification", "stored", "count", r->stored);
 	add_count(b, "verification", "stored", "bytes", r->stored_bytes);

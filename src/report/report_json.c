@@ -131,6 +131,26 @@ write_clients(struct jwrite *w, const struct report *r)
 }
 
 static void
+write_compactions(struct jwrite *w, const struct report *r)
+{
+	jwrite_array(w, "compactions");
+	for (size_t i = 0; i < r->compaction_count; i++) {
+		const struct report_compaction *c = &r->compactions[i];
+
+		jwrite_object(w, NULL);
+		jwrite_cstr(w, "target", c->target);
+		if (c->nqn != NULL)
+			jwrite_cstr(w, "nqn", c->nqn);
+		jwrite_cstr(w, "state", c->state);
+		if (c->reason != NULL)
+			jwrite_cstr(w, "reason", c->reason);
+		jwrite_real(w, "seconds", c->seconds);
+		jwrite_end(w);
+	}
+	jwrite_end(w);
+}
+
+static void
 write_verified(struct jwrite *w, const struct report *r)
 {
 	jwrite_object(w, "verification");
@@ -157,6 +177,7 @@ report_json(const struct report *r, struct buf *b)
 	write_rates(&w, r);
 	write_sizes(&w, r);
 	write_clients(&w, r);
+	write_compactions(&w, r);
 	write_objects(&w, r);
 	write_verified(&w, r);
 	jwrite_array(&w, "runs");

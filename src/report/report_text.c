@@ -140,6 +140,31 @@ add_clients(const struct report *r, struct buf *b)
 }
 
 static void
+add_compactions(const struct report *r, struct buf *b)
+{
+	char target[64], nqn[128], duration[32];
+
+	if (r->compaction_count == 0)
+		return;
+	buf_addf(b, "\ncompaction\n  %-20s %-8s %9s   %s\n", "target",
+	    "state", "took", "subsystem");
+	for (size_t i = 0; i < r->compaction_count; i++) {
+		const struct report_compaction *c = &r->compactions[i];
+
+		buf_addf(b, "  %-20s %-8s %9s   %s",
+		    str_escape(str_of(c->target), target, sizeof(target)),
+		    c->state, text_duration(c->seconds, duration),
+		    str_escape(str_of(c->nqn == NULL ? "" : c->nqn), nqn,
+		    sizeof(nqn)));
+		if (c->reason != NULL) {
+			buf_addstr(b, "   ");
+			buf_add_escaped(b, str_of(c->reason));
+		}
+		buf_addch(b, '\n');
+	}
+}
+
+static void
 add_slowest(const struct report *r, struct buf *b)
 {
 	char duration[32], size[16];
@@ -205,6 +230,7 @@ report_text(const struct report *r, struct buf *b)
 	add_times(r, b);
 	add_sizes(r, b);
 	add_clients(r, b);
+	add_compactions(r, b);
 	add_slowest(r, b);
 	add_failed(r, b);
 	add_verified(r, b);

@@ -89,6 +89,12 @@ print_totals(FILE *f, const struct summary *s)
 		print_count(f, "deleted", t->deleted, s->dryrun ?
 		    "would be deleted in the bucket; not in the sum" :
 		    "in the bucket; not in the sum");
+	if (t->compacted > 0 || t->not_compacted > 0)
+		print_count(f, "compacted", t->compacted,
+		    "subsystems of DSS targets");
+	if (t->not_compacted > 0)
+		print_count(f, "not", t->not_compacted,
+		    "compacted: why is said above, and in the report");
 }
 
 void
@@ -140,6 +146,9 @@ summary_json(FILE *f, enum op op, const struct totals *t, double seconds,
 		    (uintmax_t)t->excluded, (uintmax_t)t->gone,
 		    (uintmax_t)t->deleted, (uintmax_t)t->pending,
 		    (uintmax_t)t->bytes);
+	if (t->compacted > 0 || t->not_compacted > 0)
+		buf_addf(&b, ",\"compacted\":%ju,\"not_compacted\":%ju",
+		    (uintmax_t)t->compacted, (uintmax_t)t->not_compacted);
 	buf_addf(&b, ",\"seconds\":%.3f", seconds > 0 ? seconds : 0.0);
 	if (run > 0)
 		buf_addf(&b, ",\"run\":%jd", (intmax_t)run);

@@ -12,6 +12,7 @@
 #include "report/text.h"
 #include "run/ask.h"
 #include "run/cluster_map.h"
+#include "run/compact.h"
 #include "run/del_int.h"
 #include "run/plan.h"
 #include "run/run.h"
@@ -162,7 +163,8 @@ status_of(const struct del *d, const struct run_closing *closing)
 		return exit_status_of(&d->pass.err);
 	if (d->refused)
 		return EXIT_GUARD;
-	if (closing->totals.failed > 0 || !closing->closes)
+	if (closing->totals.failed > 0 || !closing->closes ||
+	    closing->totals.not_compacted > 0)
 		return EXIT_FAILED;
 	return EXIT_DONE;
 }
@@ -171,15 +173,23 @@ static void
 close_run(struct del *d, struct run_closing *closing)
 {
 	struct del_pass *p = &d->pass;
+	struct compact_end compacted = { .done = 0 };
 	struct err err = ERR_INIT;
-	enum run_end end = p->failed ? RUN_FAILED : p->stop_signal != 0 ?
-	    RUN_INTERRUPTED : RUN_COMPLETE;
+	enum run_end end;
 
+	if (!p->failed && p->stop_signal == 0) {
+		compact_run(d->conf, d->job, d->catalog, &compacted);
+		p->stop_signal = master_signal(d->signals);
+	}
+	end = p->failed ? RUN_FAILED : p->stop_signal != 0 ?
+	    RUN_INTERRUPTED : RUN_COMPLETE;
 	if (catalog_end_run(d->catalog, end, p->failed ? p->err.msg : "",
 	    closing, &err) == -1 && !p->failed) {
 		p->failed = true;
 		p->err = err;
 	}
+	closing->totals.compacted = compacted.done;
+	closing->totals.not_compacted = compacted.failed;
 }
 
 /* What a dry run, or one that ends before the first deletion, has to say. */

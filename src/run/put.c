@@ -9,6 +9,7 @@
 #include "report/exit_status.h"
 #include "report/summary.h"
 #include "run/cluster_map.h"
+#include "run/compact.h"
 #include "run/leftovers.h"
 #include "run/master.h"
 #include "run/mirror.h"
@@ -123,7 +124,8 @@ status_of(const struct master *m, const struct run_closing *closing,
 		return exit_status_of(&m->err);
 	if (mirror->guarded)
 		return EXIT_GUARD;
-	if (closing->totals.failed > 0 || !closing->closes)
+	if (closing->totals.failed > 0 || !closing->closes ||
+	    closing->totals.not_compacted > 0)
 		return EXIT_FAILED;
 	return EXIT_DONE;
 }
@@ -135,6 +137,7 @@ finish(struct master *m, const struct mirror_end *mirror, uint64_t start_ms,
 {
 	enum run_end end = m->failed ? RUN_FAILED : m->stop_signal != 0 ?
 	    RUN_INTERRUPTED : RUN_COMPLETE;
+	struct compact_end compacted = { .done = 0 };
 	struct run_closing closing;
 	struct summary s = { .op = OP_PUT, .dryrun = m->job->dryrun,
 	    .interrupted = end == RUN_INTERRUPTED, .run = m->run.run,
@@ -144,6 +147,9 @@ finish(struct master *m, const struct mirror_end *mirror, uint64_t start_ms,
 	memset(&closing, 0, sizeof(closing));
 	if (end == RUN_COMPLETE && !m->job->dryrun)
 		leftovers_abort(m->conf, m->catalog);
+	/* A TEST is no reason for it. */
+	if (end == RUN_COMPLETE && !m->job->more_follows)
+		compact_run(m->conf, m->job, m->catalog, &compacted);
 	if (end == RUN_COMPLETE && master_take_signal(m)) {
 		end = RUN_INTERRUPTED;
 		s.interrupted = true;
@@ -155,6 +161,8 @@ finish(struct master *m, const struct mirror_end *mirror, uint64_t start_ms,
 	}
 	if (m->job->dryrun)
 		closing.totals.deleted = mirror->planned;
+	closing.totals.compacted = compacted.done;
+	closing.totals.not_compacted = compacted.failed;
 	seconds = (double)(clock_mono_ms() - start_ms) / 1000;
 	s.seconds = seconds;
 	s.totals = closing.totals;

@@ -73,7 +73,6 @@ the_original_is_read_as_it_is(void **state)
 	assert_string_equal(c.dss_targets[0].host, "t");
 	assert_int_equal(c.dss_targets[0].nqns.n, 2);
 	assert_string_equal(c.dss_installation_path, "/i");
-	assert_string_equal(c.environment.target_dir, "/t");
 	assert_string_equal(c.catalog.path, "/c.db");
 	assert_int_equal(c.notices.n, 1);
 	assert_non_null(strstr(c.notices.v[0], "[general] ip_address_family, "

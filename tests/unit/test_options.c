@@ -343,11 +343,8 @@ what_is_for_later_says_so(void **state)
 	assert_int_equal(check(&c, VERB_LIST, "LIST", &err), 0);
 	assert_int_equal(conf_set(&c, "dss_targets t", "nqn", "nqn.x", "test",
 	    &err), 0);
-	assert_int_equal(check(&c, VERB_PUT, "PUT -sa", &err), -1);
-	assert_int_equal(err.kind, ERR_CONFIG);
-	assert_non_null(strstr(err.msg, "--compaction no"));
-	c.general.compaction = false;
-	assert_int_equal(check(&c, VERB_PUT, "PUT -sa", &err), 0);
+	assert_int_equal(check(&c, VERB_PUT, "PUT -com yes", &err), 0);
+	assert_int_equal(check(&c, VERB_DEL, "DEL -com no", &err), 0);
 	conf_release(&c);
 }
 

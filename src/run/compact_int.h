@@ -1,0 +1,40 @@
+/*
+ * compact_int.h: one DSS target that compacts, in a thread of its own.
+ */
+#ifndef RUN_COMPACT_INT_H
+#define RUN_COMPACT_INT_H
+
+#include <pthread.h>
+
+#include "base/mailbox.h"
+#include "run/compact.h"
+
+enum {
+	MAIL_COMPACTION = 420,	/* struct compaction_mail */
+	MAIL_COMPACTED		/* struct mail: a target has ended */
+};
+struct compaction_mail {
+	struct mail mail;
+	struct compaction c;
+};
+
+struct compact_target {
+	const struct conf *conf;
+	const struct conf_dss_target *t;
+	struct mailbox *up;
+	const _Atomic bool *stop;
+	pthread_t thread;
+	bool	 started;
+};
+void	*compact_target_main(void *target);
+
+/* The word of {"result": "STARTED"}, which may stand between other lines. */
+int	 compact_answer(struct str text, char *word, size_t len,
+	    struct err *) MUST_USE;
+/* Of what "nvme list-subsys" prints, the subsystems of this host: their last
+ * part, after the last colon, begins with its name. */
+void	 compact_find(struct str text, const char *host, struct strlist *);
+/* May it stand in a command? */
+bool	 compact_nqn_is_sane(const char *nqn);
+
+#endif
