@@ -5,6 +5,7 @@ import signal
 import subprocess
 
 from case import limit
+from hosts import Hosts
 from test_catalog import slow_put
 
 
@@ -88,3 +89,24 @@ def test_stop_only_ours(t):
     process.send_signal(signal.SIGINT)
     process.wait(timeout=60)
     proxy.order("pass")
+
+
+@limit(150)
+def test_stop_ends_clients(t):
+    """Nothing stays on any host."""
+    hosts = Hosts(t)
+    for i in range(60):
+        t.write("d%d/f%d" % (i % 7, i), bytes([i + 32]) * 60000)
+    process = t.start("PUT", "--bwlimit", "300K")
+
+    def moved():
+        out = t.run("status", "--json", expect={0, 2}).out or "{}"
+        return json.loads(out).get("moved")
+
+    t.eventually(moved, what="moved")
+    t.run("stop").says("has ended")
+    assert process.wait(timeout=5) == 143, t.started_text()
+    hosts.quiet()
+    t.put(found=60, failed=0, pending=0)
+    t.same()
+    hosts.quiet()
