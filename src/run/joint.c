@@ -3,13 +3,14 @@
 #include "xfer/part_plan.h"
 
 /*
- * From here on a file is worth two more requests and a wait between them, and
- * gives each client several ranges, so that a slow one holds up little. A
+ * From here on a file is worth two more requests and a wait between them. A
  * smaller one is sent by one client in about the time that others need for
  * their leases.
  */
 #define JOINT_BYTES	(64 * MIB)
-#define RANGES_EACH	4	/* for each client, at least, if parts allow */
+#define JOINT_PARTS	8
+#define RANGES_EACH	4	/* for each client, at least, if parts allow: a
+				   slow one then holds up little */
 #define RANGE_BYTES	(64 * MIB) /* a range is no more, or one part */
 #define MD5_BYTES	16
 
@@ -34,7 +35,7 @@ bool
 joint_fits(const struct item *it, uint64_t part_size, size_t clients)
 {
 	if (clients < 2 || it->attrs.size < JOINT_BYTES ||
-	    it->attrs.size / RANGES_EACH / clients < part_size)
+	    it->attrs.size / JOINT_PARTS < part_size)
 		return false;
 	/* What is to be compared is read by one, in order. */
 	if ((it->flags & ITEM_CHECKSUM) != 0 || (it->has_prev &&

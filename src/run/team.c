@@ -278,7 +278,7 @@ publish(struct team *t)
 	t->locked.enough = enough;
 	t->locked.idle = t->stopping && t->launch_stopped;
 	pthread_mutex_unlock(&t->lock);
-	team_publish(t);
+	team_publish(t, false);
 }
 
 static void *

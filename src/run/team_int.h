@@ -103,6 +103,7 @@ struct member {
 	/* for people */
 	uint64_t moved;
 	uint64_t failed;
+	uint64_t bytes;		/* that results tell of: heartbeats are late */
 	struct wire_heartbeat now;
 	struct wire_heartbeat before;	/* sums of earlier sessions */
 	struct {
@@ -176,6 +177,7 @@ struct team {
 	uint64_t stop_ms;	/* when all must have gone */
 	bool	 ending;	/* crew_free waits */
 	bool	 failed;	/* and said so */
+	uint64_t first_ms;	/* when the first client came; 0: none yet */
 	uint64_t alone_ms;	/* since when there is nobody; 0: not so */
 	bool	 waiting_said;
 	uint64_t given_in;	/* given, and seen by the thread */
@@ -210,12 +212,14 @@ void	 team_members_service(struct team *, const struct pollfd *);
 /* Heartbeats out, silent ones lost. */
 void	 team_members_turn(struct team *);
 size_t	 team_members_up(const struct team *);
+/* They, and those who are likely to be here in a moment. */
+size_t	 team_members_soon(const struct team *);
 /* Divide the limits by those who are there, if that has changed. */
 void	 team_divide_limits(struct team *, bool again);
 void	 team_say_stop(struct team *, uint64_t limit_ms);
 void	 team_members_free(struct team *);
-/* Sums and lines for crew_stats and crew_clients. */
-void	 team_publish(struct team *);
+/* Sums and lines for crew_stats and crew_clients; now, or when it is time. */
+void	 team_publish(struct team *, bool now);
 
 /* --- team_work.c --- */
 

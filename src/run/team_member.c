@@ -9,6 +9,8 @@
 #define BEAT_MS		5000
 #define SAMPLE_MS	1000	/* paces are measured over such a time */
 #define PUBLISH_MS	200
+#define GATHER_MS	3000	/* clients of a run come in such a time */
+#define JOINERS		4	/* that are thought to come */
 
 const char *
 team_state_name(enum member_state s)
@@ -56,6 +58,19 @@ team_members_up(const struct team *t)
 	for (size_t i = 0; i < t->member_count; i++)
 		n += t->members[i]->index != NULL;
 	return n;
+}
+
+size_t
+team_members_soon(const struct team *t)
+{
+	size_t n = team_members_up(t);
+
+	if (t->first_ms == 0 || t->now_ms - t->first_ms >= GATHER_MS)
+		return n;
+	for (size_t i = 0; i < t->member_count; i++)
+		n += t->members[i]->state == MEMBER_LAUNCHING ||
+		    t->members[i]->state == MEMBER_AWAITED;
+	return t->open ? MAX(n, (size_t)JOINERS) : n;
 }
 
 /* --- limits and stopping --- */
@@ -238,6 +253,8 @@ join(struct team *t, struct wire_peer *peer, const struct wire_hello *h)
 	m->sample.items = m->moved + m->failed;
 	m->sample.bytes = 0;
 	err_clear(&m->err);
+	if (t->first_ms == 0)
+		t->first_ms = t->now_ms;
 	log_event(LOG_INFO, "client_joined", "client=%u host=%s address=%s",
 	    m->number, m->host, wire_name(peer));
 	welcome(t, peer, m);
@@ -504,8 +521,9 @@ describe(struct team *t, const struct member *m, struct crew_client *c)
 	desk_holding(t->desk, m->number, &c->leases, &c->items);
 	c->moved = m->moved;
 	c->failed = m->failed;
-	c->bytes = m->before.bytes_sent + m->before.bytes_received +
-	    m->now.bytes_sent + m->now.bytes_received;
+	c->bytes = MAX(m->bytes, m->before.bytes_sent +
+	    m->before.bytes_received + m->now.bytes_sent +
+	    m->now.bytes_received);
 	c->items_per_s = m->items_per_s;
 	c->bytes_per_s = m->bytes_per_s;
 	if (m->heard_ms != 0)
@@ -525,11 +543,11 @@ add_stats(struct crew_stats *s, const struct wire_heartbeat *h)
 }
 
 void
-team_publish(struct team *t)
+team_publish(struct team *t, bool now)
 {
 	struct crew_stats sum;
 
-	if (t->now_ms - t->publish_ms < PUBLISH_MS)
+	if (!now && t->now_ms - t->publish_ms < PUBLISH_MS)
 		return;
 	t->publish_ms = t->now_ms;
 	memset(&sum, 0, sizeof(sum));

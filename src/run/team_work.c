@@ -8,6 +8,7 @@
 #define QUEUE_HIGH	(2 * MIB)	/* not yet sent: no more leases */
 #define FRAME_BYTES	MIB	/* a lease is cut into frames of this size */
 #define ERASES_AHEAD	4	/* batches of one client */
+#define PARTS_AHEAD	2	/* ranges, while others are about to come */
 #define TRIES_MAX	8	/* holders that one task may outlive */
 #define ENOUGH_MAX	200000	/* tasks that wait for a lease */
 #define BATCH_MAX	512	/* results in one message */
@@ -94,12 +95,22 @@ team_take_erase(struct team *t, struct erase_batch *b)
 
 /* --- up --- */
 
+/* Who gets the last answer and then looks at the clients must see it there
+ * too. */
+static bool
+put_up(struct team *t, struct mail *mail)
+{
+	if (desk_open(t->desk) == 0)
+		team_publish(t, true);
+	return mailbox_put(t->up, mail);
+}
+
 void
 team_flush(struct team *t)
 {
 	struct results *b = STEAL(t->batch);
 
-	if (b != NULL && !mailbox_put(t->up, &b->mail))
+	if (b != NULL && !put_up(t, &b->mail))
 		results_free(&b);
 }
 
@@ -132,7 +143,7 @@ put_fetched(struct team *t, struct team_task *k)
 	struct fetch_item *it = STEAL(k->fetch);
 
 	it->mail.type = MAIL_FETCHED;
-	if (!mailbox_put(t->up, &it->mail))
+	if (!put_up(t, &it->mail))
 		fetch_item_free(&it);
 	team_task_free(k);
 }
@@ -144,7 +155,7 @@ put_erased(struct team *t, struct team_task *k)
 
 	t->erases--;
 	b->mail.type = MAIL_ERASED;
-	if (!mailbox_put(t->up, &b->mail))
+	if (!put_up(t, &b->mail))
 		erase_batch_free(&b);
 	team_task_free(k);
 }
@@ -210,6 +221,7 @@ team_results(struct member *m, struct wire_results *in)
 		if (task == NULL || (r->outcome == OUTCOME_FAILED &&
 		    again(m, k, &r->err)))
 			continue;
+		m->bytes += r->bytes_sent;
 		if (!team_joint_goes_on(k, r))
 			team_note_ends(m, k, in->lease);
 		if (team_joint_result(t, k, r)) {
@@ -259,6 +271,7 @@ team_fetched(struct member *m, struct wire_fetched *in)
 		    && again(m, k, &in->v[i].item->err)))
 			continue;
 		take_outcome(k->fetch, in->v[i].item);
+		m->bytes += k->fetch->bytes;
 		count(m, k->fetch->outcome);
 		put_fetched(t, k);
 	}
@@ -445,6 +458,14 @@ is_able(const struct member *m)
 	return m->ready && m->misses < MISSES_MAX;
 }
 
+/* A large file should not be all with the first clients when the others
+ * come. */
+static bool
+shares_soon(const struct team *t)
+{
+	return t->joint_count > 0 && team_members_soon(t) > team_members_up(t);
+}
+
 static bool
 wants(const struct team *t, const struct member *m, bool others)
 {
@@ -456,17 +477,17 @@ wants(const struct team *t, const struct member *m, bool others)
 	if (!m->ready || m->status == NULL || m->want_items == 0 ||
 	    m->want_bytes == 0 || wire_queued(m->index) >= QUEUE_HIGH)
 		return false;
-	if (t->erases == 0)
+	if (t->erases == 0 && !shares_soon(t))
 		return true;
 	desk_holding(t->desk, m->number, &leases, &tasks);
-	return tasks < ERASES_AHEAD;
+	return tasks < (t->erases > 0 ? ERASES_AHEAD : PARTS_AHEAD);
 }
 
 /* others: there are some who can be trusted. */
 static void
 serve(struct team *t, struct member *m, bool others)
 {
-	bool few = t->erases > 0 || (others && !is_able(m));
+	bool few = t->erases > 0 || (others && !is_able(m)) || shares_soon(t);
 	int64_t lease;
 	size_t n;
 

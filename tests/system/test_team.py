@@ -2,7 +2,7 @@
 import os
 import subprocess
 
-from case import limit
+from case import MIB, limit
 
 JOIN_PORTS = {"port_index": 6100, "port_status": 6101}
 
@@ -16,7 +16,7 @@ class Team:
         self.clients = []
         master = {"host_or_ip_address": "127.0.0.1", "key_file": self.key}
         master.update(sections.pop("master", {}))
-        t.conf(master=master, message=JOIN_PORTS, **sections)
+        self.proxy = t.proxy(master=master, message=JOIN_PORTS, **sections)
 
     def join(self, *arguments):
         t = self.t
@@ -90,3 +90,83 @@ def test_team_one_is_killed(t):
     assert "client_lost" in text, text
     # The next run has nothing to do, alone too.
     t.put("--standalone", found=10000, moved=0, unchanged=10000)
+
+
+def client_bytes(t):
+    """{client: bytes it sent and received} of the last run."""
+    return dict(
+        t.query(
+            "SELECT number, bytes FROM clients WHERE run ="
+            " (SELECT max(run) FROM clients)"
+        )
+    )
+
+
+@limit(120)
+def test_team_large_file(t):
+    """One large file is sent by all clients, also when one is killed."""
+    t.random_file("large", 120 * MIB + 12345)
+    t.small_files(50)
+    team = Team(t, general={"bwlimit": "40M"})
+    process = team.start("PUT", "--json")
+    t.eventually(lambda: t.uploads(), what="upload")
+    # Each must have begun: half of it has arrived.
+    t.eventually(lambda: parts_sent(t) >= 8, what="parts")
+    team.clients[2].kill()
+    team.end(process, seconds=90)
+    t.same()
+    assert sum(n > 5 * MIB for n in client_bytes(t).values()) >= 2
+    # Nobody has read all of it; its parts are the proof.
+    (md5,) = t.query("SELECT md5 FROM objects WHERE path LIKE '%/large'")[0]
+    assert md5 is None
+    t.run("TEST", "--data-integrity", "--standalone")
+    t.put("--standalone", moved=0, unchanged=51)
+
+
+def parts_sent(t):
+    count = 0
+    for upload in t.s3.list_multipart_uploads(Bucket=t.bucket).get(
+        "Uploads", ()
+    ):
+        parts = t.s3.list_parts(
+            Bucket=t.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+        )
+        count += len(parts.get("Parts", ()))
+    return count
+
+
+@limit(120)
+def test_team_large_file_changes(t):
+    """While it is sent in parts it becomes another file."""
+    path = t.random_file("large", 100 * MIB)
+    team = Team(t, general={"bwlimit": "30M"})
+    process = team.start("PUT", "--json")
+    t.eventually(lambda: parts_sent(t) >= 3, what="parts")
+    with open(path, "r+b") as f:
+        f.seek(50 * MIB)
+        f.write(os.urandom(1000))
+    team.end(process, seconds=90)
+    t.same()
+
+
+def creations(team):
+    """How often a multipart upload was created."""
+    return sum(
+        method == "POST" and target.endswith("?uploads=")
+        for method, target, _ in team.proxy.requests()
+    )
+
+
+@limit(120)
+def test_team_large_file_resumed(t):
+    """The master dies; the next run goes on with the upload."""
+    t.random_file("large", 100 * MIB)
+    team = Team(t, general={"bwlimit": "20M"})
+    process = team.start("PUT", "--json")
+    t.eventually(lambda: parts_sent(t) >= 4, what="parts")
+    process.kill()
+    process.wait()
+    # The clients come to the next one.
+    team.end(t.start("PUT", "--json"), seconds=90)
+    t.same()
+    assert creations(team) == 1, team.proxy.requests()

@@ -48,9 +48,9 @@ test_fits(void **state)
 	assert_true(joint_fits(&it, PART, 4));
 	assert_false(joint_fits(&it, PART, 1));
 	assert_false(joint_fits(&it, PART, 0));
-	/* Four parts for each of them. */
-	assert_true(joint_fits(&it, PART, 32));
-	assert_false(joint_fits(&it, PART, 33));
+	/* Eight parts, however many they are. */
+	assert_true(joint_fits(&it, 128 * MIB, 32));
+	assert_false(joint_fits(&it, 128 * MIB + 1, 2));
 	it.attrs.size = 64 * MIB;
 	assert_true(joint_fits(&it, PART, 2));
 	it.attrs.size--;
