@@ -295,6 +295,9 @@ const struct option options_table[] = {
 	    "threads that move data" },
 	{ "bwlimit", NULL, "SIZE", WORKS, set_setting, .section = "general",
 	    .key = "bwlimit", .help = "bytes a second, such as 10M" },
+	{ "tpslimit", NULL, "N", RUNS, set_setting,
+	    .section = "general", .key = "tpslimit", .help =
+	    "S3 requests a second" },
 	{ "limit-memory", NULL, "SIZE", WORKS, set_setting,
 	    .section = "general", .key = "limit_memory", .help =
 	    "memory for data on its way, such as 64M" },

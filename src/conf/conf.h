@@ -123,6 +123,7 @@ struct conf {
 	} logging;
 	uint64_t limit_memory;		/* bytes; 0: default */
 	uint64_t bwlimit;		/* bytes a second; 0: none */
+	unsigned tpslimit;		/* S3 requests a second; 0: none */
 	/* What people should hear once (log warnings): settings of the
 	 * original that were passed over, a file with secrets that others
 	 * can read. */

@@ -68,6 +68,9 @@ const struct conf_row_info conf_table[] = {
 	SIZE("general", "bwlimit", AT(bwlimit), "0", "a second",
 	    "Send and fetch no faster than this, all workers together. "
 	    "0: no limit.", RANGE(0, 1024 * 1024 * MIB)),
+	NUMBER("general", "tpslimit", AT(tpslimit), "0", "requests a second",
+	    "Send S3 no more requests than this, all workers together, each "
+	    "try counted. 0: no limit.", RANGE(0, 1000000)),
 	TEXT("general", "metrics", AT(general.metrics), NULL,
 	    "Figures of the run for Prometheus, at http://HOST:PORT/metrics "
 	    "while it goes on: PORT (of this host alone), HOST:PORT, or "

@@ -47,6 +47,8 @@ struct setup {
 	uint32_t workers_max;	/* ... but at most so many; 0: 16 */
 	uint64_t memory_bytes;	/* buffers of all workers together */
 	uint64_t bwlimit;	/* bytes a second, of this mover; 0: none */
+	uint64_t tpslimit;	/* requests in 1,000 seconds, of this mover;
+				   0: none */
 	bool	 dryrun;
 	bool	 adopt;		/* see --adopt */
 	bool	 server_as_prefix;

@@ -81,3 +81,10 @@ crew_limits(struct crew *c, uint64_t bwlimit, uint64_t tpslimit)
 {
 	c->ops->limits(c, bwlimit, tpslimit);
 }
+
+void
+crew_valid_until(struct crew *c, uint64_t mono_ms)
+{
+	if (c->ops->valid_until != NULL)
+		c->ops->valid_until(c, mono_ms);
+}

@@ -89,5 +89,8 @@ void	 crew_stop(struct crew *, uint64_t limit_ms);
 bool	 crew_idle(struct crew *);
 /* bytes a second and requests in 1,000 seconds, of this crew; 0: none. */
 void	 crew_limits(struct crew *, uint64_t bwlimit, uint64_t tpslimit);
+/* Of a local crew: no request begins at or after this moment, until it is
+ * moved on (clock_mono_ms; 0: no such moment). */
+void	 crew_valid_until(struct crew *, uint64_t mono_ms);
 
 #endif

@@ -21,6 +21,8 @@ struct crew_ops {
 	void	 (*stop)(struct crew *, uint64_t limit_ms);
 	bool	 (*idle)(struct crew *);
 	void	 (*limits)(struct crew *, uint64_t bwlimit, uint64_t tpslimit);
+	/* NULL: it has no use for it */
+	void	 (*valid_until)(struct crew *, uint64_t mono_ms);
 };
 
 struct crew {

@@ -6,6 +6,7 @@
 
 #include "run/cluster_map.h"
 #include "run/crew_int.h"
+#include "run/plan.h"
 #include "run/setup.h"
 #include "xfer/engine.h"
 #include "xfer/erase.h"
@@ -249,9 +250,25 @@ local_idle(struct crew *c)
 }
 
 static void
-local_limits(struct crew *c UNUSED, uint64_t bwlimit UNUSED,
-    uint64_t tpslimit UNUSED)
+local_limits(struct crew *c, uint64_t bwlimit, uint64_t tpslimit)
 {
+	struct local *l = local_of(c);
+
+	/* Also of those that start later. */
+	l->setup.bwlimit = bwlimit;
+	s3_gate_limit(l->s3.gate, tpslimit);
+	if (l->engine != NULL)
+		engine_limits(l->engine, bwlimit, tpslimit);
+	if (l->fetch != NULL)
+		fetch_limits(l->fetch, bwlimit, tpslimit);
+	if (l->erase != NULL)
+		erase_limits(l->erase, tpslimit);
+}
+
+static void
+local_valid_until(struct crew *c, uint64_t mono_ms)
+{
+	s3_gate_valid_until(local_of(c)->s3.gate, mono_ms);
 }
 
 static void
@@ -286,6 +303,7 @@ crew_local(struct crew **ret, struct setup *s, struct mailbox *up,
 		.stop = local_stop,
 		.idle = local_idle,
 		.limits = local_limits,
+		.valid_until = local_valid_until,
 	};
 	struct local *l = xcalloc(1, sizeof(*l));
 
@@ -298,6 +316,9 @@ crew_local(struct crew **ret, struct setup *s, struct mailbox *up,
 		return -1;
 	}
 	l->s3 = setup_s3(&l->setup);
+	l->s3.gate = plan_gate();
+	s3_gate_limit(l->s3.gate, l->setup.tpslimit);
+	s3_gate_valid_until(l->s3.gate, 0);
 	l->trees = setup_trees(&l->setup);
 	l->workers = setup_workers(&l->setup);
 	if (l->setup.dest_path != NULL &&

@@ -164,10 +164,20 @@ plan_warn_target(const struct run_spec *spec, const struct run_info *info)
 		    info->other, spec->endpoint);
 }
 
+struct s3_gate *
+plan_gate(void)
+{
+	static struct s3_gate gate;
+
+	return &gate;
+}
+
 struct s3_config
 plan_s3(const struct conf *c)
 {
+	s3_gate_limit(plan_gate(), c->tpslimit * UINT64_C(1000));
 	return (struct s3_config){
+		.gate = plan_gate(),
 		.map = cluster_map(),
 		.endpoints = (const char *const *)c->s3_storage.endpoints.v,
 		.endpoint_count = c->s3_storage.endpoints.n,

@@ -39,6 +39,8 @@ void	 plan_warn_target(const struct run_spec *, const struct run_info *);
 /* The settings of the S3 client; borrows from conf and, once it is fetched,
  * the cluster map. */
 struct s3_config plan_s3(const struct conf *);
+/* All that this process asks of S3 passes it: --tpslimit. */
+struct s3_gate *plan_gate(void);
 
 /* Bytes for the buffers of files: what --limit-memory leaves beside code,
  * catalog and connections; unlimited if there is no limit. */

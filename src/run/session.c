@@ -151,6 +151,17 @@ refused(struct session *s, const char *reason)
 	return false;
 }
 
+/* The master gives our work away when it has heard nothing of us for so long:
+ * one heartbeat before, at the latest, nothing more begins here, even if we
+ * are frozen and wake up in the middle of it. */
+static void
+stay_valid(struct session *s)
+{
+	if (s->crew != NULL)
+		crew_valid_until(s->crew, s->heard_ms + s->silence_ms -
+		    MIN(s->silence_ms / 2, (uint64_t)2 * BEAT_MS));
+}
+
 static bool
 take_message(struct session *s, unsigned channel, struct wire_msg *m)
 {
@@ -160,6 +171,7 @@ take_message(struct session *s, unsigned channel, struct wire_msg *m)
 	if (now - s->heard_ms >= s->silence_ms)
 		return err_set(&s->err, ERR_UNREACHABLE, 0, SILENT) == 0;
 	s->heard_ms = now;
+	stay_valid(s);
 	switch (m->type) {
 	case WIRE_WELCOME:
 		return take_welcome(s, channel, &m->u.welcome);

@@ -79,6 +79,7 @@ setup_make(struct setup *s, const struct conf *c, const struct job *job,
 		    "part_size", (uintmax_t)(c->limit_memory / MIB),
 		    (uintmax_t)(part / MIB));
 	s->bwlimit = c->bwlimit;
+	s->tpslimit = c->tpslimit * UINT64_C(1000);
 	s->dryrun = job->dryrun;
 	s->adopt = job->adopt;
 	s->server_as_prefix = c->fs_config.server_as_prefix;

@@ -399,6 +399,7 @@ crew_team(struct crew **ret, const struct conf *conf, struct setup *setup,
 	pthread_mutex_init(&t->lock, NULL);
 	t->silence_ms = limits.silence_ms;
 	t->bwlimit = t->setup.bwlimit;
+	t->tpslimit = t->setup.tpslimit;
 	t->desk = desk_new(&limits);
 	t->now_ms = t->alone_ms = clock_mono_ms();
 	if (make_key(t, err) == -1 || listen_both(t, err) == -1 ||

@@ -32,6 +32,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "s3/s3_gate.h"
 
 struct s3;
 struct s3_map;
@@ -56,6 +57,8 @@ struct s3_config {
 	uint64_t connect_timeout_ms;	/* 0: 10 s */
 	uint64_t stall_timeout_ms;	/* no byte moves for so long; 0: 60 s */
 	uint64_t seed;			/* of the jitter */
+	struct s3_gate *gate;		/* of all that it shares it with; or
+					   NULL. Must live as long */
 };
 
 /* The config's strings are copied. */

@@ -307,17 +307,21 @@ take_due(struct s3 *s)
 	}
 }
 
+/* Only the gate could keep the next one back. */
+static bool
+has_next(const struct s3 *s)
+{
+	return s->queue.count > 0 && s->on_wire < s->window.now &&
+	    s->free_slots != NULL;
+}
+
 static void
 start_queued(struct s3 *s)
 {
 	take_due(s);
-	while (s->on_wire < s->window.now && s->free_slots != NULL) {
-		struct s3_request *r = list_pop(&s->queue);
-
-		if (r == NULL)
-			break;
-		start(s, r);
-	}
+	while (has_next(s) && (s->gate == NULL ||
+	    s3_gate_pass(s->gate, clock_mono_ns())))
+		start(s, list_pop(&s->queue));
 }
 
 /* Has any byte moved? Asked for once in a while, which costs less than
@@ -414,6 +418,11 @@ wait_ms(const struct s3 *s, int timeout_ms)
 	if (s->waiting.count > 0)
 		ms = MIN(ms, s->waiting_due_ms <= s->now_ms ? 0 :
 		    s->waiting_due_ms - s->now_ms);
+	if (s->gate != NULL && has_next(s)) {
+		uint64_t next = s3_gate_next_ms(s->gate, s->now_ms);
+
+		ms = MIN(ms, next <= s->now_ms ? 0 : next - s->now_ms);
+	}
 	if (s->on_wire > 0)
 		ms = MIN(ms, s->stall_check_ms <= s->now_ms ? 1 :
 		    s->stall_check_ms - s->now_ms);

@@ -168,6 +168,7 @@ struct s3 {
 	uint64_t stall_timeout_ms;
 	struct rng rng;
 	struct s3_window window;
+	struct s3_gate *gate;	/* or NULL */
 	struct s3_slot *slots;
 	struct s3_slot *free_slots;
 	size_t	 on_wire;

@@ -81,6 +81,7 @@ copy_settings(struct s3 *s, const struct s3_config *c)
 		s->sse = copy(c->sse);
 	}
 	s->sign_payload = c->sign_payload;
+	s->gate = c->gate;
 	s->retry_for_ms = c->retry_for_ms != 0 ? c->retry_for_ms :
 	    RETRY_FOR_MS;
 	s->connect_timeout_ms = c->connect_timeout_ms != 0 ?

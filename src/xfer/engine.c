@@ -10,7 +10,7 @@ engine_start(struct engine **ret, const struct engine_config *c,
 	struct engine *e = xcalloc(1, sizeof(*e));
 
 	e->c = *c;
-	e->rate.bytes_per_s = c->bwlimit;
+	e->pool.rate.bytes_per_s = c->bwlimit;
 	e->locked.tail = &e->locked.head;
 	pthread_mutex_init(&e->lock, NULL);
 	if (pool_start(&e->pool, &ops, e, c->workers, &c->s3, err) == -1) {
@@ -117,6 +117,18 @@ void
 engine_stop(struct engine *e, uint64_t limit_ms)
 {
 	pool_stop(&e->pool, limit_ms);
+}
+
+void
+engine_limits(struct engine *e, uint64_t bwlimit, uint64_t tpslimit)
+{
+	pool_limits(&e->pool, bwlimit, tpslimit);
+}
+
+void
+engine_valid_until(struct engine *e, uint64_t mono_ms)
+{
+	pool_valid_until(&e->pool, mono_ms);
 }
 
 void

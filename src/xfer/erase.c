@@ -222,6 +222,18 @@ erase_stats(struct erase *e, struct s3_stats *s)
 }
 
 void
+erase_limits(struct erase *e, uint64_t tpslimit)
+{
+	pool_limits(&e->pool, 0, tpslimit);
+}
+
+void
+erase_valid_until(struct erase *e, uint64_t mono_ms)
+{
+	pool_valid_until(&e->pool, mono_ms);
+}
+
+void
 erase_free(struct erase **ep)
 {
 	struct erase *e = *ep;

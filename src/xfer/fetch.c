@@ -12,7 +12,7 @@ fetch_start(struct fetch **ret, const struct fetch_config *c,
 	f->c = *c;
 	if (f->c.range_size == 0)
 		f->c.range_size = FETCH_RANGE;
-	f->rate.bytes_per_s = c->bwlimit;
+	f->pool.rate.bytes_per_s = c->bwlimit;
 	f->locked.tail = &f->locked.head;
 	pthread_mutex_init(&f->lock, NULL);
 	if (pool_start(&f->pool, &ops, f, c->workers, &c->s3, err) == -1) {
@@ -87,6 +87,18 @@ void
 fetch_stats(struct fetch *f, struct s3_stats *sum)
 {
 	pool_stats(&f->pool, sum);
+}
+
+void
+fetch_limits(struct fetch *f, uint64_t bwlimit, uint64_t tpslimit)
+{
+	pool_limits(&f->pool, bwlimit, tpslimit);
+}
+
+void
+fetch_valid_until(struct fetch *f, uint64_t mono_ms)
+{
+	pool_valid_until(&f->pool, mono_ms);
 }
 
 void

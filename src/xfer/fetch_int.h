@@ -15,7 +15,6 @@
 #include "xfer/claim.h"
 #include "xfer/fetch.h"
 #include "xfer/pool.h"
-#include "xfer/rate.h"
 #include "xfer/trees.h"
 
 #define FETCH_BUFFER	((size_t)(256 * KIB))	/* of one stream, and what
@@ -130,7 +129,6 @@ struct fetch_worker {
 struct fetch {
 	struct fetch_config c;
 	struct pool pool;
-	struct rate rate;
 	pthread_mutex_t lock;
 	struct {
 		struct mail *head;	/* struct fetch_item */

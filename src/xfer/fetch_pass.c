@@ -35,7 +35,7 @@ static enum s3_data
 on_data(void *arg, const void *data, size_t len)
 {
 	struct stream *s = arg;
-	struct rate *rate = &s->t->w->f->rate;
+	struct rate *rate = &s->t->w->f->pool.rate;
 	uint64_t left = s->end - s->at - s->fill, paid = MIN(s->paid, len);
 	struct err err;
 
@@ -120,7 +120,7 @@ ask(struct stream *s)
 	t->calls++;
 	t->w->net_streams++;
 	s->paid = MIN(s->end - s->at, (uint64_t)S3_DATA_SLACK);
-	rate_charge(&t->w->f->rate, s->paid, clock_mono_ns());
+	rate_charge(&t->w->f->pool.rate, s->paid, clock_mono_ns());
 	s3_get_match(t->w->p.s3, str_of(t->item->key), t->item->etag, s->at,
 	    all ? 0 : s->end - s->at, on_data, on_done, s);
 }
@@ -147,7 +147,7 @@ crowded(const struct fetching *t)
 	const struct fetch_worker *w = t->w;
 
 	return (t->stream_count > 0 && w->net_streams >= w->net_limit) ||
-	    !rate_ready(&w->f->rate, clock_mono_ns());
+	    !rate_ready(&w->f->pool.rate, clock_mono_ns());
 }
 
 /* False: not now. */

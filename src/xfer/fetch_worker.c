@@ -81,9 +81,9 @@ step_all(struct fetch_worker *w)
 static void
 resume(struct fetch_worker *w)
 {
-	if (!rate_limited(&w->f->rate))
+	if (!rate_limited(&w->f->pool.rate))
 		s3_resume(w->p.s3, SIZE_MAX);
-	else if (rate_ready(&w->f->rate, clock_mono_ns()))
+	else if (rate_ready(&w->f->pool.rate, clock_mono_ns()))
 		s3_resume(w->p.s3, 1);
 }
 
@@ -93,7 +93,7 @@ sleep_ms(const struct fetch_worker *w)
 {
 	uint64_t now = w->now_ms, until = now + TURN_MS;
 
-	if (rate_limited(&w->f->rate) && w->active_count > 0)
+	if (rate_limited(&w->f->pool.rate) && w->active_count > 0)
 		until = now + RATE_TURN_MS;
 	if (pool_stopping(&w->p))
 		until = MIN(until, MAX(now,

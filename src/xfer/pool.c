@@ -27,6 +27,7 @@ make(struct pool *p, unsigned index, const struct s3_config *sc,
 	struct pool_worker *w = pool_worker(p, index);
 	struct s3_config c = *sc;
 
+	c.gate = p->gate;
 	random_bytes(&c.seed, sizeof(c.seed));
 	if (s3_new(&w->s3, &c, err) == -1)
 		return -1;
@@ -60,10 +61,10 @@ pool_start(struct pool *p, const struct pool_ops *ops, void *owner,
 {
 	int rc = 0;
 
-	memset(p, 0, sizeof(*p));
 	p->ops = ops;
 	p->owner = owner;
 	p->count = count;
+	p->gate = sc->gate != NULL ? sc->gate : &p->own_gate;
 	p->workers = xcalloc(count, ops->size);
 	while (p->made < count && rc == 0)
 		rc = make(p, p->made, sc, err);
@@ -88,6 +89,21 @@ pool_stop(struct pool *p, uint64_t limit_ms)
 {
 	atomic_store(&p->stop_at_ms, clock_mono_ms() + limit_ms);
 	atomic_store(&p->stopping, true);
+	pool_wake(p);
+}
+
+void
+pool_limits(struct pool *p, uint64_t bwlimit, uint64_t tpslimit)
+{
+	rate_set(&p->rate, bwlimit);
+	s3_gate_limit(p->gate, tpslimit);
+	pool_wake(p);
+}
+
+void
+pool_valid_until(struct pool *p, uint64_t mono_ms)
+{
+	s3_gate_valid_until(p->gate, mono_ms);
 	pool_wake(p);
 }
 

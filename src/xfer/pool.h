@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 #include "s3/s3.h"
+#include "xfer/rate.h"
 
 struct pool_worker {
 	struct pool *pool;
@@ -44,19 +45,28 @@ struct pool {
 	unsigned made;		/* workers that init has seen */
 	unsigned started;	/* threads */
 	char	*workers;
+	struct rate rate;	/* --bwlimit */
+	struct s3_gate *gate;	/* the config's, or */
+	struct s3_gate own_gate;
 	_Atomic bool stopping;
 	_Atomic uint64_t stop_at_ms;	/* leave what is on the way */
 	_Atomic bool closing;		/* end when there is nothing to do */
 	_Atomic unsigned running;	/* threads */
 };
 
-/* After an error nothing is left. owner is for the workers. */
+/* The pool is all zeros, but for its rate. After an error nothing is left.
+ * owner is for the workers. */
 int	 pool_start(struct pool *, const struct pool_ops *, void *owner,
 	    unsigned count, const struct s3_config *, struct err *) MUST_USE;
 struct pool_worker *pool_worker(const struct pool *, unsigned index);
 void	 pool_wake(struct pool *);
 /* Begin nothing new; end what can be ended within limit_ms. */
 void	 pool_stop(struct pool *, uint64_t limit_ms);
+/* Bytes a second, requests in 1,000 seconds; 0: no limit. At any time. */
+void	 pool_limits(struct pool *, uint64_t bwlimit, uint64_t tpslimit);
+/* No request begins at or after this moment (0: no such moment); what has
+ * begun goes on. */
+void	 pool_valid_until(struct pool *, uint64_t mono_ms);
 /* All threads have ended. */
 bool	 pool_idle(struct pool *);
 /* Threads end when they have nothing to do, or have been stopped: wait. */

@@ -7,6 +7,14 @@
 #define UNUSED_NS	(NS_PER_SEC / PIECES_PER_S)	/* that may be saved */
 #define AHEAD_NS	UINT64_C(10000000)	/* as fine as waits are */
 
+void
+rate_set(struct rate *r, uint64_t bytes_per_s)
+{
+	/* A wait at the old rate might be long. */
+	if (atomic_exchange(&r->bytes_per_s, bytes_per_s) != bytes_per_s)
+		atomic_store(&r->next_ns, 0);
+}
+
 bool
 rate_limited(const struct rate *r)
 {

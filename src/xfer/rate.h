@@ -14,6 +14,7 @@ struct rate {
 	_Atomic uint64_t next_ns;	/* monotonic */
 };
 
+void	 rate_set(struct rate *, uint64_t bytes_per_s);
 bool	 rate_limited(const struct rate *);
 
 /* Sending: how many of want bytes may go now; 0: none before rate_next_ms.

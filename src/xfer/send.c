@@ -218,7 +218,7 @@ static ptrdiff_t
 paced_read(void *arg, uint64_t offset, void *out, size_t max)
 {
 	const struct segment *s = arg;
-	size_t n = rate_take(&s->t->w->e->rate, max, clock_mono_ns());
+	size_t n = rate_take(&s->t->w->e->pool.rate, max, clock_mono_ns());
 
 	memcpy(out, s->data + offset, n);
 	return (ptrdiff_t)n;
@@ -230,7 +230,7 @@ send_body(struct segment *s)
 	struct s3_body body = { .data = s->data, .len = s->len,
 	    .md5 = s->digest };
 
-	if (rate_limited(&s->t->w->e->rate) && s->len > 0) {
+	if (rate_limited(&s->t->w->e->pool.rate) && s->len > 0) {
 		body.read = paced_read;
 		body.read_arg = s;
 	}

@@ -149,7 +149,7 @@ next_bytes(void *arg, uint64_t offset, void *out, size_t max)
 		return -1;
 	if (!p->here)
 		return 0;
-	n = rate_take(&s->t->w->e->rate, MIN(max, p->got - at),
+	n = rate_take(&s->t->w->e->pool.rate, MIN(max, p->got - at),
 	    s->t->w->now_ms * 1000000);
 	if (n == 0)
 		return 0;

@@ -186,8 +186,8 @@ sleep_ms(struct worker *w)
 	for (struct transfer *t = w->active; t != NULL; t = t->next)
 		if (t->calls == 0 && t->resume_at_ms > 0)
 			until = MIN(until, t->resume_at_ms);
-	if (rate_limited(&w->e->rate) && s3_pending(w->p.s3) > 0)
-		until = MIN(until, rate_next_ms(&w->e->rate));
+	if (rate_limited(&w->e->pool.rate) && s3_pending(w->p.s3) > 0)
+		until = MIN(until, rate_next_ms(&w->e->pool.rate));
 	return until <= w->now_ms ? 0 : (int)(until - w->now_ms);
 }
 
@@ -198,7 +198,7 @@ worker_run(struct pool_worker *p)
 	struct engine *e = w->e;
 	size_t limit = (size_t)MAX(e->c.s3.max_inflight, 1U) *
 	    ACTIVE_PER_SLOT;
-	bool busy = false;
+	bool busy = false, limited, was_limited = false;
 
 	for (;;) {
 		w->now_ms = clock_mono_ms();
@@ -214,8 +214,11 @@ worker_run(struct pool_worker *p)
 		    busy ? 0 : sleep_ms(w));
 		w->now_ms = clock_mono_ms();
 		trees_service(&w->trees);
-		if (rate_limited(&e->rate))
+		/* Also bodies that wait when there is a limit no longer. */
+		limited = rate_limited(&e->pool.rate);
+		if (limited || was_limited)
 			s3_resume(p->s3, SIZE_MAX);
+		was_limited = limited;
 		busy = hash_turn(w);
 		if (w->batch != NULL &&
 		    w->now_ms - w->batch_since_ms >= BATCH_MS)

@@ -18,7 +18,6 @@
 #include "xfer/engine.h"
 #include "xfer/part_plan.h"
 #include "xfer/pool.h"
-#include "xfer/rate.h"
 #include "xfer/trees.h"
 
 #define SEGMENTS_MAX	4	/* parts of one file in flight */
@@ -157,7 +156,6 @@ struct noted_mail {
 struct engine {
 	struct engine_config c;
 	struct pool pool;
-	struct rate rate;
 	pthread_mutex_t lock;
 	struct {
 		struct held_lease *head;

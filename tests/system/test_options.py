@@ -231,6 +231,15 @@ def test_bwlimit_of_reading(t):
         assert 2.5 < result.seconds < 20, result
 
 
+def test_tpslimit(t):
+    t.run("PUT", "--tpslimit", "-1", expect=2)
+    t.small_files(40)
+    # A request for each file, and one for the bucket.
+    result = t.put("--tpslimit", "20", moved=40)
+    assert 1.7 < result.seconds < 20, result
+    t.same()
+
+
 def test_thread(t):
     t.small_files(200)
     t.put("--thread", "1", moved=200)

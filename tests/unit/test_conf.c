@@ -40,7 +40,7 @@ ini_sets_what_it_says(void **state)
 	(void)state;
 	if (text_load(&c, "t.conf", "\xef\xbb\xbf# comment\r\n"
 	    "[general]\r\noperation = put\noperation = LIST\n"
-	    "compaction = no\nbwlimit=10M\n"
+	    "compaction = no\nbwlimit=10M\ntpslimit = 20\n"
 	    "; comment\n  ; an indented comment\n   \n"
 	    "[nfs a]\nshare = /x y\nshare = /z\n"
 	    "[nfs b]\nserver = filer.example.com\nshare: /q\n"
@@ -58,6 +58,7 @@ ini_sets_what_it_says(void **state)
 	assert_string_equal(c.general.operations.v[0], "PUT");
 	assert_false(c.general.compaction);
 	assert_int_equal(c.bwlimit, 10 * MIB);
+	assert_int_equal(c.tpslimit, 20);
 	assert_int_equal(c.fs_config.nfs_count, 2);
 	assert_string_equal(c.fs_config.nfs[0].server, "a");
 	assert_int_equal(c.fs_config.nfs[0].shares.n, 3);

@@ -395,6 +395,55 @@ test_stop_at_once(void **state UNUSED)
 	teardown(x);
 }
 
+/* Its time is over before it begins: nothing goes out until the end is moved
+ * on. */
+static void
+test_valid_until(void **state UNUSED)
+{
+	struct fixture *x = setup();
+
+	write_file(x, 0, 1000, 1);
+	write_file(x, 1, 4 * PART, 1);
+	begin(x);
+	engine_valid_until(x->e, 1);
+	engine_give(x->e, new_lease(x, 2));
+	/* Both have been read by then, and are to be sent. */
+	while (x->notes[NOTE_INTENT] == 0)
+		take_mail(x, -1);
+	for (int i = 0; i < 5; i++)
+		take_mail(x, 10);
+	pthread_mutex_lock(&x->f.lock);
+	assert_int_equal(x->f.locked.puts + x->f.locked.creates, 0);
+	pthread_mutex_unlock(&x->f.lock);
+	engine_valid_until(x->e, clock_mono_ms() + 3600000);
+	finish(x, 2);
+	assert_stored(x, 0);
+	assert_stored(x, 1);
+	teardown(x);
+}
+
+/* A rate at which this would last for years, raised while it goes on. */
+static void
+test_limits_change(void **state UNUSED)
+{
+	struct fixture *x = setup();
+
+	write_file(x, 0, PART, 1);
+	write_file(x, 1, 4 * PART, 1);
+	x->c.bwlimit = 1;
+	begin(x);
+	engine_limits(x->e, 1, 1);
+	engine_give(x->e, new_lease(x, 2));
+	take_mail(x, 10);
+	engine_limits(x->e, 1 * GIB, 0);
+	take_mail(x, 10);
+	engine_limits(x->e, 0, 0);
+	finish(x, 2);
+	assert_stored(x, 0);
+	assert_stored(x, 1);
+	teardown(x);
+}
+
 int
 main(void)
 {
@@ -414,6 +463,8 @@ main(void)
 		cmocka_unit_test(test_stream),
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_stop_at_once),
+		cmocka_unit_test(test_valid_until),
+		cmocka_unit_test(test_limits_change),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -294,11 +294,13 @@ options_override_settings(void **state)
 	conf_init(&c);
 	conf_set_nfs(&c, "other", "/x");
 	good(&o, VERB_PUT, "PUT -np 20049 --bwlimit 10M --limit-memory=64M "
+	    "--tpslimit 7 "
 	    "-b bucket -sp no -ns filer -nsh /exp/a// --sse AES256");
 	if (options_apply(&o, &c, &err) == -1)
 		fail_msg("%s", err.msg);
 	assert_int_equal(c.fs_config.nfsport, 20049);
 	assert_int_equal(c.bwlimit, 10 * MIB);
+	assert_int_equal(c.tpslimit, 7);
 	assert_int_equal(c.limit_memory, 64 * MIB);
 	assert_string_equal(c.s3_storage.bucket, "bucket");
 	assert_string_equal(c.s3_storage.sse, "AES256");

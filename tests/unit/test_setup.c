@@ -15,7 +15,8 @@ static const char TEXT[] =
     "[fs_config]\nuid = 11\ngid = 12\nnfsport = 13\nmountport = 14\n"
     "nfs_version = 4\ntimeout = 15\nserver_as_prefix = no\n"
     "[nfs h]\nshare = /a\nshare = /b\n"
-    "[client]\nworkers = 3\n[general]\nbwlimit = 5M\n";
+    "[client]\nworkers = 3\n[general]\nbwlimit = 5M\n"
+    "tpslimit = 3\n";
 
 static void
 load(struct conf *c, const char *text)
@@ -67,6 +68,7 @@ nothing_is_lost_on_the_way(void **state)
 	assert_int_equal(s3.retry_for_ms, 9000);
 	assert_int_equal(s.part_size, 16 * MIB);
 	assert_int_equal(s.bwlimit, 5 * MIB);
+	assert_int_equal(s.tpslimit, 3000);
 	assert_int_equal(s.workers, 0);
 	assert_int_equal(s.workers_max, 3);
 	assert_string_equal(s.dest_path, "/dest");

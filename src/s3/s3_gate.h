@@ -1,0 +1,29 @@
+/*
+ * s3_gate.h: when a request may begin: at most so many a second, and none
+ * after a moment that has to be moved on again and again. One gate is shared
+ * by the clients of several threads.
+ *
+ * Pure: the time, monotonic, comes from the caller. Thread: any.
+ */
+#ifndef S3_S3_GATE_H
+#define S3_S3_GATE_H
+
+#include <stdatomic.h>
+
+#include "base/base.h"
+
+/* Begins as zeros: nothing is limited. */
+struct s3_gate {
+	_Atomic uint64_t tps;		/* requests in 1,000 s; 0: no limit */
+	_Atomic uint64_t next_ns;
+	_Atomic uint64_t valid_until_ms; /* 0: for ever */
+};
+
+void	 s3_gate_limit(struct s3_gate *, uint64_t tps);
+void	 s3_gate_valid_until(struct s3_gate *, uint64_t until_ms);
+/* One request may begin now; it is counted. */
+bool	 s3_gate_pass(struct s3_gate *, uint64_t now_ns);
+/* When the next may; UINT64_MAX: not before the end is moved on. */
+uint64_t s3_gate_next_ms(const struct s3_gate *, uint64_t now_ms);
+
+#endif
