@@ -58,6 +58,7 @@ struct conf {
 	struct {
 		struct strlist hosts;
 		unsigned workers;	/* conf_finish: never 0 */
+		unsigned max_index_size;/* objects in a lease */
 		char	*user_id;
 		char	*password;
 		char	*password_file;

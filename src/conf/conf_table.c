@@ -104,6 +104,10 @@ const struct conf_row_info conf_table[] = {
 	    "Threads that move data, each with many requests under way; no "
 	    "more than there are processors. 0: one for each, at most 16.",
 	    RANGE(0, 256)),
+	NUMBER("client", "max_index_size", AT(client.max_index_size), "0",
+	    "objects", "At most so many objects in one batch of work of a "
+	    "client, if that is less than what [master] allows. 0: as there.",
+	    RANGE(0, 100000)),
 	TEXT("client", "user_id", AT(client.user_id), NULL,
 	    "The SSH user on the clients. Empty: the one who runs datamover.",
 	    PLAIN),
@@ -121,7 +125,6 @@ const struct conf_row_info conf_table[] = {
 	TEXT("client", "path", AT(client.path), NULL,
 	    "The datamover program on the clients. Empty: where it is on the "
 	    "master.", PLAIN),
-	NOTHING("client", "max_index_size"),
 
 	NUMBER("message", "port_index", AT(message.port_index), "6000", "",
 	    "The master's TCP port for work.", RANGE(1, 65535)),

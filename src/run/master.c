@@ -204,7 +204,7 @@ ask_lease(struct master *m)
 	    crew_backlog(m->crew) >= crew_enough(m->crew))
 		return;
 	m->asked = true;
-	catalog_want_lease(m->catalog, m->conf->master.max_index_size,
+	catalog_want_lease(m->catalog, plan_batch(m->conf),
 	    m->conf->master.size, m->in);
 }
 

@@ -198,6 +198,15 @@ plan_s3(const struct conf *c)
 	};
 }
 
+size_t
+plan_batch(const struct conf *c)
+{
+	unsigned max = c->client.max_index_size;
+
+	return max == 0 ? c->master.max_index_size :
+	    MIN(max, c->master.max_index_size);
+}
+
 uint64_t
 plan_memory(const struct conf *c, uint64_t unlimited)
 {

@@ -42,6 +42,8 @@ struct s3_config plan_s3(const struct conf *);
 /* All that this process asks of S3 passes it: --tpslimit. */
 struct s3_gate *plan_gate(void);
 
+/* Objects that a batch of work may have, whoever has it. */
+size_t	 plan_batch(const struct conf *);
 /* Bytes for the buffers of files: what --limit-memory leaves beside code,
  * catalog and connections; unlimited if there is no limit. */
 uint64_t plan_memory(const struct conf *, uint64_t unlimited);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "run/plan.h"
 
 #define TURN_MS		200	/* how long the thread sleeps at most */
 #define TARGET_MS	10000	/* work that a lease should be */
@@ -383,7 +384,7 @@ crew_team(struct crew **ret, const struct conf *conf, struct setup *setup,
 {
 	struct team *t = xcalloc(1, sizeof(*t));
 	struct desk_limits limits = {
-		.max_count = conf->master.max_index_size,
+		.max_count = plan_batch(conf),
 		.max_bytes = conf->master.size,
 		.target_ms = TARGET_MS,
 		.silence_ms = (uint64_t)conf->socket_options.recv_timeout *

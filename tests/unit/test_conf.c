@@ -292,10 +292,10 @@ settings_without_meaning_are_named_once(void **state)
 
 	(void)state;
 	assert_int_equal(text_load(&c, "t.conf", "[aws]\nawslib_log_debug=1\n"
-	    "[client]\nmax_index_size = 5\n", &err), 0);
+	    "[master]\nindex_data_queue_size = 5\n", &err), 0);
 	assert_int_equal(c.notices.n, 1);
 	assert_non_null(strstr(c.notices.v[0],
-	    ": [client] max_index_size, [aws] awslib_log_debug"));
+	    ": [master] index_data_queue_size, [aws] awslib_log_debug"));
 }
 
 static void

@@ -76,7 +76,9 @@ the_original_is_read_as_it_is(void **state)
 	assert_string_equal(c.catalog.path, "/c.db");
 	assert_int_equal(c.notices.n, 1);
 	assert_non_null(strstr(c.notices.v[0], "[general] ip_address_family, "
-	    "[master] index_data_queue_size, [client] max_index_size, "));
+	    "[master] index_data_queue_size, "));
+	assert_null(strstr(c.notices.v[0], "max_index_size"));
+	assert_int_equal(c.client.max_index_size, 1000);
 }
 
 static void

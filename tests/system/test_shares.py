@@ -1,0 +1,192 @@
+"""server_as_prefix and mounted, yes and no, with several servers and shares,
+through all operations, with and without --prefix."""
+import os
+import stat
+
+from case import limit
+
+# Names of shares of which one is the beginning of another.
+NAMES = {
+    "first": ("one", ["f", "deep/er/g", "deep/h", "deeper/i", "empty"]),
+    "second": ("one1", ["f", "deep/h"]),
+    "other": ("two", ["f", "deep/j"]),
+}
+FOREIGN = ["foreign/f", "one/f", "127.0.0.2/x"]
+
+
+class Shares:
+    """Two shares of one server, one of another; what keys they have."""
+
+    def __init__(self, t, mounted, prefixed):
+        self.t = t
+        self.files = {}
+        self.prefixes = {}
+        other = os.path.join(t.world.second_export, t.name)
+        os.mkdir(other)
+        servers = {}
+        for which, (name, files) in NAMES.items():
+            server = "localhost" if which == "other" else t.server
+            top, export = (
+                (other, "/exp2/" + t.name)
+                if which == "other"
+                else (t.tree, t.share)
+            )
+            directory = os.path.join(top, name)
+            share = directory if mounted else export + "/" + name
+            prefix = (server + share if prefixed else share[1:]) + "/"
+            servers.setdefault(server, []).append(share)
+            self.prefixes[which] = prefix
+            for file in files:
+                path = os.path.join(directory, file)
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                data = b"" if file == "empty" else (which + file).encode()
+                with open(path, "wb") as f:
+                    f.write(data)
+                self.files[prefix + file] = data
+        t.conf(
+            nfs=list(servers.items()),
+            fs_config={
+                "mounted": "yes" if mounted else "no",
+                "server_as_prefix": "yes" if prefixed else "no",
+            },
+        )
+        for key in FOREIGN:
+            t.s3.put_object(Bucket=t.bucket, Key=key, Body=b"foreign")
+
+    def below(self, prefix):
+        return {k: v for k, v in self.files.items() if k.startswith(prefix)}
+
+    def stored(self):
+        """What the bucket has of ours."""
+        there = sorted(self.t.objects())
+        assert set(there) >= set(FOREIGN), there
+        return [k for k in there if k not in FOREIGN]
+
+
+def listed(t, *arguments):
+    return t.run("LIST", *arguments).out.decode().splitlines()
+
+
+def fetch(t, name, *arguments):
+    """GET; {key: bytes} of what came back."""
+    target = os.path.join(t.dir, name)
+    os.mkdir(target)
+    t.run("GET", "--dest_path", target, "--json", *arguments)
+    found = {}
+    for directory, _, files in os.walk(target):
+        for file in files:
+            path = os.path.join(directory, file)
+            assert stat.S_ISREG(os.lstat(path).st_mode), path
+            with open(path, "rb") as f:
+                found[os.path.relpath(path, target)] = f.read()
+    return found
+
+
+def through_all(t, mounted, prefixed):
+    shares = Shares(t, mounted, prefixed)
+    everything = sorted(shares.files)
+    part = shares.prefixes["first"] + "deep/"
+    some = sorted(shares.below(part))
+    assert len(some) == 2 and len(everything) == 9
+    test = ("TEST", "--data_integrity", "--json")
+
+    t.put("--prefix", part, found=2, moved=2)
+    assert shares.stored() == some
+    assert listed(t) == some
+    t.put(found=9, moved=7, unchanged=2)
+    assert shares.stored() == everything
+    for key, data in shares.files.items():
+        body = t.s3.get_object(Bucket=t.bucket, Key=key)["Body"].read()
+        assert body == data, key
+
+    assert sorted(listed(t)) == everything
+    assert listed(t, "--prefix", part) == some
+    for prefix in shares.prefixes.values():
+        below = sorted(shares.below(prefix))
+        assert listed(t, "--prefix", prefix) == below, prefix
+
+    assert fetch(t, "all") == shares.files
+    assert fetch(t, "some", "--prefix", part) == shares.below(part)
+
+    t.run(*test).counted(found=9, moved=9)
+    t.run(*test, "--prefix", part).counted(found=2, moved=2)
+    t.s3.put_object(Bucket=t.bucket, Key=some[0], Body=b"x")
+    t.run(*test, "--skip_upload", expect=4).counted(moved=8, failed=1)
+    t.run(
+        *test, "--skip_upload", "--prefix", shares.prefixes["other"]
+    ).counted(found=2, moved=2)
+
+    for prefix in (part[:-1], "/" + part, "nowhere/", part + "../"):
+        for verb in ("PUT", "LIST", "TEST", "DEL"):
+            more = {"TEST": ["--data_integrity"], "DEL": ["--yes"]}
+            t.run(verb, *more.get(verb, []), "--prefix", prefix, expect=2)
+
+    t.run("DEL", "--yes", "--json", "--prefix", part).counted(moved=2)
+    left = [k for k in everything if k not in some]
+    assert shares.stored() == left
+    # All shares, and nothing but shares.
+    t.run("DEL", "--yes", "--json").counted(moved=7)
+    assert shares.stored() == []
+    # The catalog knows that they are gone.
+    t.put(found=9, moved=9)
+    assert shares.stored() == everything
+
+
+@limit(120)
+def test_shares_with_server(t):
+    through_all(t, mounted=False, prefixed=True)
+
+
+@limit(120)
+def test_shares_without_server(t):
+    through_all(t, mounted=False, prefixed=False)
+
+
+@limit(120)
+def test_shares_mounted_with_server(t):
+    through_all(t, mounted=True, prefixed=True)
+
+
+@limit(120)
+def test_shares_mounted_without_server(t):
+    through_all(t, mounted=True, prefixed=False)
+
+
+def test_shares_that_meet(t):
+    """Without the server, two shares of one path would have the same keys:
+    that is refused, not mixed up."""
+    for name in (t.server, "localhost"):
+        t.write("f", name)
+    t.conf(
+        nfs=[(t.server, [t.share]), ("localhost", [t.share])],
+        fs_config={"server_as_prefix": "no"},
+    )
+    t.run("PUT", expect=2).says("same keys", "server_as_prefix")
+    assert not t.objects()
+    t.conf(nfs=[(t.server, [t.share]), ("localhost", [t.share])])
+    t.put(found=2, moved=2)
+
+
+def test_shares_one_from_the_command_line(t):
+    """--nfs-server and --nfs-share stand for the whole map, and the keys are
+    as the settings have them."""
+    other = os.path.join(t.world.second_export, t.name)
+    os.mkdir(other)
+    with open(os.path.join(other, "g"), "wb") as f:
+        f.write(b"g")
+    t.write("f", "1")
+    share = "/exp2/" + t.name
+    port = t.world.nfs["NFS_PORT"]
+    t.conf(fs_config={"nfsport": 1})
+    t.put("-ns", "localhost", "-nsh", share, "-np", port, moved=1)
+    assert list(t.objects()) == ["localhost" + share + "/g"]
+    t.put(
+        "--nfs-server=localhost",
+        "--nfs-share=" + share,
+        "--nfs-port=" + port,
+        "-sp",
+        "no",
+        moved=1,
+    )
+    assert share[1:] + "/g" in t.objects()
+    t.run("PUT", "-ns", "localhost", expect=2).says("--nfs-share")
