@@ -188,6 +188,28 @@ test_stop_at_once(void **state UNUSED)
 	kit_free(k);
 }
 
+/* A master that said STOP may go when it likes. */
+static void
+test_stop_then_closed(void **state UNUSED)
+{
+	struct kit *k = working(OP_PUT);
+
+	write_file(k->x, 0, 100, 7);
+	hold_puts(k, true);
+	send_lease(k, 1, 0, 1);
+	UNTIL(k, puts_wait(k));
+	send_stop(k, 30000);
+	for (unsigned i = 0; i < 2; i++) {
+		k->heartbeats = 0;
+		UNTIL(k, k->heartbeats > 0);
+	}
+	wire_close(&k->peer[0]);
+	wire_close(&k->peer[1]);
+	expect_end(k, 0, NULL);
+	hold_puts(k, false);
+	kit_free(k);
+}
+
 static void
 test_input_ends(void **state UNUSED)
 {
@@ -403,6 +425,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_no_destination),
 		cmocka_unit_test(test_stop_while_busy),
 		cmocka_unit_test(test_stop_at_once),
+		cmocka_unit_test(test_stop_then_closed),
 		cmocka_unit_test(test_input_ends),
 		cmocka_unit_test(test_connection_closed),
 		cmocka_unit_test(test_silence),
