@@ -225,7 +225,6 @@ struct conf_row_info {
 	const char *def_note;	/* where it is not a plain value; or NULL */
 	const char *unit;	/* or "" */
 	const char *help;
-	bool	 later;		/* known, but for a later version */
 	bool	 secret;	/* printed as "(set)" */
 	enum conf_kind kind;
 	size_t	 offset;

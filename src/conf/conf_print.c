@@ -60,8 +60,6 @@ describe(const struct conf_row_info *row, struct buf *b)
 		buf_addstr(b, row->type);
 	}
 	buf_addf(b, "; default %s", def != NULL ? def : "empty");
-	if (row->later)
-		buf_addstr(b, "; for a later version");
 }
 
 static void

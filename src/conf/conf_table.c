@@ -8,8 +8,9 @@
 #define AT_NFS(member)	offsetof(struct conf_nfs, member)
 #define AT_DSS(member)	offsetof(struct conf_dss_target, member)
 
-/* What a row says beside its type: when it is for, which values it takes. */
-#define LATER		.later = true
+/* What a row says beside its type: nothing, who may see it, which values it
+ * takes. */
+#define PLAIN		.secret = false
 #define SECRET		.secret = true
 #define RANGE(lo, hi)	.min = (lo), .max = (hi)
 #define WORDS(w)	.words = (w)
@@ -30,9 +31,7 @@
 	ROW(s, k, "list", CONF_LIST, at, d, "", h, __VA_ARGS__)
 /* Known to the original, of no meaning here: named once and passed over. */
 #define NOTHING(s, k) \
-	ROW(s, k, "", CONF_NOTHING, 0, NULL, "", "", .later = false)
-/* A row without anything to add. */
-#define PLAIN		.later = false
+	ROW(s, k, "", CONF_NOTHING, 0, NULL, "", "", PLAIN)
 
 static const struct conf_word operations[] = {
 	{ "PUT", 1 }, { "LIST", 2 }, { "GET", 3 }, { "DEL", 4 },
