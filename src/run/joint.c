@@ -9,8 +9,9 @@
  */
 #define JOINT_BYTES	(64 * MIB)
 #define JOINT_PARTS	8
-#define RANGES_EACH	4	/* for each client, at least, if parts allow: a
-				   slow one then holds up little */
+/* For each client at least, if parts allow: a range has few parts on the wire
+ * at a time, and a slow client then holds up little. */
+#define RANGES_EACH	16
 #define RANGE_BYTES	(64 * MIB) /* a range is no more, or one part */
 #define MD5_BYTES	16
 

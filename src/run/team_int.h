@@ -212,7 +212,9 @@ void	 team_members_service(struct team *, const struct pollfd *);
 /* Heartbeats out, silent ones lost. */
 void	 team_members_turn(struct team *);
 size_t	 team_members_up(const struct team *);
-/* They, and those who are likely to be here in a moment. */
+/* They, and those who may still come; only those who are likely to be here in
+ * a moment. */
+size_t	 team_members_hoped(const struct team *);
 size_t	 team_members_soon(const struct team *);
 /* Divide the limits by those who are there, if that has changed. */
 void	 team_divide_limits(struct team *, bool again);

@@ -60,7 +60,7 @@ team_joint_begin(struct team *t, struct team_task *k)
 	if (k->kind != TASK_PUT || k->alone || k->joint != NULL ||
 	    t->setup.dryrun || t->setup.adopt ||
 	    t->joint_count >= JOINTS_MAX ||
-	    !joint_fits(&k->item, t->setup.part_size, team_members_soon(t)))
+	    !joint_fits(&k->item, t->setup.part_size, team_members_hoped(t)))
 		return;
 	k->item.flags |= ITEM_OPEN;
 	k->task.bytes = 0;	/* it is soon done */
@@ -163,7 +163,7 @@ opened(struct team *t, struct team_task *k, struct result *r)
 	}
 	if (r->upload_id == NULL)
 		return false;
-	j = joint_new(&k->item, r, team_members_soon(t));
+	j = joint_new(&k->item, r, team_members_hoped(t));
 	if (j == NULL) {
 		make_whole(t, k);
 		return true;

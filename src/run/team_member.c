@@ -61,16 +61,21 @@ team_members_up(const struct team *t)
 }
 
 size_t
-team_members_soon(const struct team *t)
+team_members_hoped(const struct team *t)
 {
 	size_t n = team_members_up(t);
 
-	if (t->first_ms == 0 || t->now_ms - t->first_ms >= GATHER_MS)
-		return n;
 	for (size_t i = 0; i < t->member_count; i++)
 		n += t->members[i]->state == MEMBER_LAUNCHING ||
 		    t->members[i]->state == MEMBER_AWAITED;
 	return t->open ? MAX(n, (size_t)JOINERS) : n;
+}
+
+size_t
+team_members_soon(const struct team *t)
+{
+	return t->first_ms != 0 && t->now_ms - t->first_ms < GATHER_MS ?
+	    team_members_hoped(t) : team_members_up(t);
 }
 
 /* --- limits and stopping --- */

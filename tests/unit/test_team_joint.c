@@ -155,6 +155,34 @@ test_together(void **state)
 	end(&w);
 }
 
+/* One client alone opens it too: others may come and help. */
+static void
+test_first(void **state)
+{
+	struct fixture *x = setup();
+	struct step s;
+	struct fake *f, *g;
+
+	(void)state;
+	start(x, OP_PUT);
+	f = client(x, 1);
+	give(x, 1, 9, SIZE);
+	s = next(f, NULL);
+	assert_int_equal(s.flags, ITEM_OPEN);
+	say_opened(&s);
+	expect_note(x, NOTE_CREATED);
+	s = next(f, NULL);
+	assert_int_equal(s.flags, ITEM_PARTS);
+	assert_int_equal(s.first, 0);
+	g = client(x, 2);
+	s = next(g, NULL);
+	assert_int_equal(s.flags, ITEM_PARTS);
+	assert_int_equal(s.first, 1);
+	client_free(f);
+	client_free(g);
+	finish(x);
+}
+
 /* One who opens it knows that it is there: that is all. */
 static void
 test_already_there(void **state)
@@ -298,6 +326,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_together),
+		cmocka_unit_test(test_first),
 		cmocka_unit_test(test_already_there),
 		cmocka_unit_test(test_changed),
 		cmocka_unit_test(test_failed),
