@@ -131,7 +131,9 @@ struct s3_reply {
 	unsigned parts_count;		/* HEAD of a part: how many there are;
 					   0: the server doesn't say */
 	int64_t	 modified_sec;		/* HEAD */
-	bool	 has_meta;		/* HEAD: ours were all there */
+	bool	 has_meta;		/* HEAD, GET: ours were all there; of
+					   other tools' objects, these: */
+	bool	 has_mtime, has_mode, has_owner;
 	struct s3_meta meta;
 	struct str upload_id;		/* create */
 	/* one page of ListObjectsV2, ListParts, ListMultipartUploads */

@@ -403,6 +403,9 @@ s3_answer_reply(const struct s3_slot *t, const struct s3_xml *x,
 	reply->delete_marker = t->delete_marker;
 	reply->modified_sec = t->has_modified ? t->modified_sec : 0;
 	reply->has_meta = s3_meta_complete(&t->meta);
+	reply->has_mtime = t->meta.mtime;
+	reply->has_mode = t->meta.mode;
+	reply->has_owner = t->meta.uid && t->meta.gid;
 	reply->meta = t->meta.meta;
 	reply->upload_id = x->upload_id;
 	reply->listed = x->listed;

@@ -123,7 +123,8 @@ open_tree(struct fetching *t)
 		err_clear(&f->err);
 		tree = trees_get(&w->trees, t->item->export, &f->err);
 		w->now_ms = clock_mono_ms();
-		f->again_ms = w->now_ms + REOPEN_MS;
+		f->again_ms = w->now_ms + MIN((uint64_t)REOPEN_MS,
+		    w->f->c.retry_for_ms);
 		if (f->since_ms == 0 || tree != NULL)
 			f->since_ms = tree == NULL ? w->now_ms : 0;
 	}

@@ -83,9 +83,8 @@ struct fetching {
 	struct attrs existing_attrs;
 	struct dest_file *file;
 	bool	 resumed;	/* some ranges were there */
-	bool	 has_meta;
-	bool	 asked_meta;	/* what S3 knows is in meta, or nothing is */
-	struct s3_meta meta;
+	bool	 asked_meta;	/* what is known is in meta */
+	struct dest_meta meta;
 	/* the file of the export */
 	struct tree_file *source;
 	bool	 no_attrs;	/* a READ came without: ask at the end */
@@ -152,6 +151,8 @@ bool	 fetching_step(struct fetching *);
 void	 fetching_free(struct fetching *);
 /* End it, FAILED, when its calls have come back. */
 void	 fetching_fail(struct fetching *, const struct err *);
+/* What the reply says of the file that the object was. */
+void	 fetching_take_meta(struct fetching *, const struct s3_reply *);
 /* S3 failed, or the object is another or gone. */
 void	 fetching_s3_fault(struct fetching *, const struct err *);
 

@@ -84,9 +84,7 @@ on_done(void *arg, const struct s3_reply *r, const struct err *err)
 		fetching_s3_fault(t, &changed);
 		return;
 	}
-	t->asked_meta = true;
-	t->has_meta = r->has_meta;
-	t->meta = r->meta;
+	fetching_take_meta(t, r);
 	s->done = true;
 }
 

@@ -52,7 +52,7 @@ drop(struct fetching *t)
 	dest_abort(&t->existing, false);
 	dest_abort(&t->file, !t->no_keep);
 	free(STEAL(t->part_md5s));
-	t->no_keep = t->resumed = t->has_meta = t->asked_meta = false;
+	t->no_keep = t->resumed = t->asked_meta = false;
 }
 
 void
@@ -243,6 +243,22 @@ on_head(void *arg, const struct s3_reply *r, const struct err *err)
 	t->phase = FETCH_NEW;
 }
 
+/* Other tools keep less than we do: rclone only the mtime. */
+void
+fetching_take_meta(struct fetching *t, const struct s3_reply *r)
+{
+	t->asked_meta = true;
+	t->meta = (struct dest_meta){
+		.mtime_ns = r->meta.mtime_ns,
+		.mode = r->meta.mode,
+		.uid = r->meta.uid,
+		.gid = r->meta.gid,
+		.has_mtime = r->has_mtime,
+		.has_mode = r->has_mode,
+		.has_owner = r->has_owner,
+	};
+}
+
 static void
 on_meta(void *arg, const struct s3_reply *r, const struct err *err)
 {
@@ -253,9 +269,7 @@ on_meta(void *arg, const struct s3_reply *r, const struct err *err)
 		fetching_s3_fault(t, err);
 		return;
 	}
-	t->asked_meta = true;
-	t->has_meta = r->has_meta;
-	t->meta = r->meta;
+	fetching_take_meta(t, r);
 	t->phase = FETCH_CLOSE;
 }
 
@@ -272,19 +286,9 @@ head(struct fetching *t, s3_done_fn *fn)
 static int
 give_back(struct fetching *t, bool as_root, struct err *err)
 {
-	struct dest_meta m = {
-		.mtime_ns = t->meta.mtime_ns,
-		.mode = t->meta.mode,
-		.uid = t->meta.uid,
-		.gid = t->meta.gid,
-		.has_mtime = t->has_meta,
-		.has_mode = t->has_meta,
-		.has_owner = t->has_meta,
-	};
-
 	if (t->existing != NULL)
-		return dest_restore(t->existing, &m, as_root, err);
-	return dest_commit(t->file, &m, as_root, false, err);
+		return dest_restore(t->existing, &t->meta, as_root, err);
+	return dest_commit(t->file, &t->meta, as_root, false, err);
 }
 
 static void
@@ -300,10 +304,11 @@ close_up(struct fetching *t)
 		return;
 	}
 	if (!t->asked_meta && t->claim.proof == PROOF_CATALOG) {
-		t->has_meta = t->asked_meta = true;
-		t->meta = (struct s3_meta){ .mtime_ns = s->attrs.mtime_ns,
+		t->asked_meta = true;
+		t->meta = (struct dest_meta){ .mtime_ns = s->attrs.mtime_ns,
 		    .mode = s->attrs.mode, .uid = s->attrs.uid,
-		    .gid = s->attrs.gid };
+		    .gid = s->attrs.gid, .has_mtime = true,
+		    .has_mode = true, .has_owner = true };
 	}
 	if (!t->asked_meta) {
 		head(t, on_meta);

@@ -354,6 +354,9 @@ fake_get_locked(struct fake_request *r)
 	r->f->locked.gets++;
 	if (r->f->locked.on_get != NULL)
 		r->f->locked.on_get(r->f->locked.arg, r->f->locked.gets);
+	pthread_cond_broadcast(&r->f->changed);
+	while (r->f->locked.held)
+		pthread_cond_wait(&r->f->changed, &r->f->lock);
 	if (o == NULL) {
 		fake_answer(r->fd, "404 None", "",
 		    "<Error><Code>NoSuchKey</Code></Error>");
