@@ -148,6 +148,7 @@ struct team {
 
 	/* the thread's */
 	uint64_t now_ms;
+	uint64_t turn_ms;	/* of the last turn */
 	struct wire_listener *listen_index;
 	struct wire_listener *listen_status;
 	struct launch *launch;

@@ -204,6 +204,7 @@ send_setup(struct team *t, struct member *m, bool has_credentials)
 
 	*s = t->setup;		/* lent for the call */
 	s->bwlimit = share_of(t->bwlimit, team_members_up(t));
+	s->tpslimit = share_of(t->tpslimit, team_members_up(t));
 	if (has_credentials) {
 		s->access_key = NULL;
 		s->secret_key = NULL;
@@ -483,14 +484,18 @@ team_members_turn(struct team *t)
 {
 	uint64_t beat_ms = MIN((uint64_t)BEAT_MS, t->silence_ms / 3);
 	struct wire_msg beat = { .type = WIRE_BEAT };
+	/* If this process was stopped itself, what they said still waits to be
+	 * read. */
+	bool was_away = t->now_ms - t->turn_ms > t->silence_ms / 2;
 	struct err err = ERR_INIT;
 
+	t->turn_ms = t->now_ms;
 	for (size_t i = 0; i < t->member_count; i++) {
 		struct member *m = t->members[i];
 
 		if (m->index == NULL)
 			continue;
-		if (t->now_ms - m->heard_ms >= t->silence_ms) {
+		if (!was_away && t->now_ms - m->heard_ms >= t->silence_ms) {
 			err_set(&err, ERR_UNREACHABLE, 0, "silent for %ju s",
 			    (uintmax_t)(t->now_ms - m->heard_ms) / 1000);
 			team_lost(t, m, &err);

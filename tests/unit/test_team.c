@@ -272,6 +272,7 @@ test_limits(void **state)
 {
 	struct fixture *x = setup();
 	struct fake *f, *g;
+	struct wire_msg m;
 
 	(void)state;
 	start(x, OP_PUT);
@@ -284,6 +285,14 @@ test_limits(void **state)
 	expect_limit(f, 1000);
 	crew_limits(x->crew, 0, 300);
 	expect_limit(f, 0);
+	/* What one is told first is its share already. */
+	g->closed = false;
+	g->index = dial(x, 0);
+	hello(g, g->index, 0, WIRE_PROTOCOL, DATAMOVER_VERSION);
+	m = wait_for(g, WIRE_SETUP);
+	assert_int_equal(m.u.setup.bwlimit, 0);
+	assert_int_equal(m.u.setup.tpslimit, 150);
+	wire_msg_release(&m);
 	client_free(f);
 	client_free(g);
 	finish(x);
