@@ -136,7 +136,8 @@ const struct conf_row_info conf_table[] = {
 	    "Between two attempts of a client to connect.", RANGE(1, 3600)),
 	NUMBER("socket_options", "max_connection_time_threshold",
 	    AT(socket_options.max_connection_time_threshold), "300",
-	    "seconds", "A client gives up connecting after so long.",
+	    "seconds", "A client gives up connecting after so long, and a run "
+	    "without clients to wait for one that joins.",
 	    RANGE(1, 86400)),
 	NUMBER("socket_options", "recv_timeout",
 	    AT(socket_options.recv_timeout), "30", "seconds",
