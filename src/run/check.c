@@ -119,6 +119,7 @@ check_run(const struct conf *conf, bool json)
 		    err.msg);
 	check_exports(&c, &plan);
 	check_s3(&c);
+	check_hosts(&c);
 	last_line(&c, start_ms, NULL);
 	return c.counts[CHECK_FAIL] > 0 ? EXIT_UNREACHABLE : EXIT_DONE;
 }

@@ -27,4 +27,7 @@ void	 check_exports(struct check *, const struct run_plan *);
 /* Each endpoint, and what we may do in the bucket. */
 void	 check_s3(struct check *);
 
+/* What a run on several hosts needs: ports, key, clients, DSS targets. */
+void	 check_hosts(struct check *);
+
 #endif

@@ -27,6 +27,11 @@ struct compact_target {
 	bool	 started;
 };
 void	*compact_target_main(void *target);
+/* Could it compact? Starts nothing. *ret_count: subsystems. PEER, GONE: what
+ * is there is not as it should be; else as ssh_open. */
+int	 compact_target_look(const struct conf *,
+	    const struct conf_dss_target *, size_t *ret_count, struct err *)
+	    MUST_USE;
 
 /* The word of {"result": "STARTED"}, which may stand between other lines. */
 int	 compact_answer(struct str text, char *word, size_t len,

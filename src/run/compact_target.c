@@ -416,6 +416,51 @@ work(struct work *w)
 	free(w->v);
 }
 
+/* May we run it? sudo -l runs nothing. */
+static int
+look_for_script(struct work *w, struct err *err)
+{
+	const char *there[] = { "test", "-f", w->script, NULL };
+	const char *allowed[] = { "sudo", "-n", "-l", w->script, NULL };
+	struct buf out;
+	int rc;
+
+	buf_init(&out, OUTPUT_MAX);
+	rc = ask(w, there, &out, err);
+	if (rc == -1 && err->kind == ERR_PEER)
+		err_set(err, ERR_PEER, 0, "%s is not there", w->script);
+	if (rc == 0 && w->sudo)
+		rc = ask(w, allowed, &out, err);
+	buf_release(&out);
+	return rc;
+}
+
+int
+compact_target_look(const struct conf *conf, const struct conf_dss_target *t,
+    size_t *ret_count, struct err *err)
+{
+	static const _Atomic bool never;
+	struct compact_target c = { .conf = conf, .t = t, .stop = &never };
+	struct work w = { .c = &c, .nqns = &t->nqns,
+	    .sudo = !login_is_root(conf),
+	    .script = xasprintf("%s/" SCRIPT, conf->dss_installation_path),
+	    .deadline_ms = UINT64_MAX };
+	int rc;
+
+	rc = look_for_script(&w, err);
+	if (rc == 0 && t->nqns.n == 0)
+		rc = find_nqns(&w, err);
+	*ret_count = w.nqns->n;
+	for (size_t i = 0; rc == 0 && i < w.nqns->n; i++)
+		if (!compact_nqn_is_sane(w.nqns->v[i]))
+			rc = err_set(err, ERR_PEER, 0, "'%s' is not an NQN",
+			    w.nqns->v[i]);
+	ssh_close(&w.ssh);
+	free(w.script);
+	strlist_clear(&w.found);
+	return rc;
+}
+
 void *
 compact_target_main(void *arg)
 {
