@@ -5,6 +5,7 @@ import os
 import socket
 
 from case import MIB, Proxy, limit
+from test_team import Team
 
 MASK = (1 << 64) - 1
 
@@ -37,19 +38,19 @@ def cluster_of(key, count):
 class Store:
     """A discovery endpoint, and clusters with so many endpoints each."""
 
+    settings = {
+        "client_lib": "dss_client",
+        "bucket": None,
+        "retry_for": 20,
+    }
+
     def __init__(self, t, endpoints=(2, 1)):
         self.t = t
         self.clusters = []
         self.empty("dss")
         for count in endpoints:
             self.add_cluster(count)
-        t.conf(
-            s3_storage={
-                "client_lib": "dss_client",
-                "bucket": None,
-                "retry_for": 20,
-            }
-        )
+        t.conf(s3_storage=self.settings)
         self.write_map()
 
     def empty(self, bucket):
@@ -401,3 +402,52 @@ def test_dss_config_json(t):
     result = t.run("PUT", "--json", "--config", path, config=False)
     result.counted(moved=20).says("bucket: passed over")
     store.placed(t.wanted())
+
+
+@limit(120)
+def test_dss_client_hosts(t):
+    """A client gets the map from the master. One, as a second might come when
+    the run is over."""
+    store = Store(t, (1, 1))
+    t.small_files(300)
+    t.random_file("large", 40 * MIB)
+    keys = sorted(t.wanted())
+    team = Team(t, s3_storage=store.settings)
+    team.end(team.start("PUT", "--json", clients=1))
+    store.placed(keys)
+    assert '"found":301,"moved":301,' in t.started_text(), t.started_text()
+    for cluster in range(2):
+        uploads = t.s3.list_multipart_uploads(Bucket="dss%d" % cluster)
+        assert not uploads.get("Uploads"), uploads
+    # Objects that lie where they belonged before are fetched and deleted.
+    store.add_cluster()
+    store.write_map()
+    back = os.path.join(t.dir, "back")
+    os.mkdir(back)
+    team.end(team.start("GET", "--dest_path", back, "--json", clients=1))
+    root = t.server + t.share + "/"
+    for key in keys:
+        name = key[len(root) :]
+        assert read(os.path.join(back, key)) == read(t.path(name)), key
+    team.end(team.start("DEL", "--yes", clients=1))
+    assert not any(store.objects(i) for i in range(3))
+    text = "".join(team.text(i) for i in range(len(team.clients)))
+    assert text.count("client DEL: works for") == 1, text
+
+
+def test_dss_adopt(t):
+    """What the original stored is taken over, also where a cluster came
+    later."""
+    store = Store(t, (1, 1))
+    t.small_files(40)
+    keys = t.wanted()
+    for key, file in keys.items():
+        t.s3.put_object(
+            Bucket="dss%d" % cluster_of(key, 2), Key=key, Body=read(file.path)
+        )
+    store.add_cluster()
+    store.write_map()
+    t.put("--adopt", found=40, moved=0, unchanged=40)
+    assert store.objects(2) == {}
+    t.put(found=40, moved=0, unchanged=40)
+    t.run("TEST", "--data_integrity", "--json").counted(moved=40)
