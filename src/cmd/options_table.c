@@ -234,11 +234,11 @@ const struct option options_table[] = {
 	{ "adopt", NULL, NULL, MOVES, set_flag, AT(job.adopt), .help =
 	    "first ask the bucket: what another tool put there is taken over "
 	    "if it has the file's bytes" },
-	{ "nfs-server", "ns", "HOST", MOVES, set_text, AT(nfs_server), .help =
+	{ "nfs-server", "ns", "HOST", MOVES | VERB_DEL, set_text, AT(nfs_server), .help =
 	    "with --nfs-share: this export instead of the configured ones" },
-	{ "nfs-share", "nsh", "PATH", MOVES, set_text, AT(nfs_share), .help =
+	{ "nfs-share", "nsh", "PATH", MOVES | VERB_DEL, set_text, AT(nfs_share), .help =
 	    "see --nfs-server" },
-	{ "nfs-port", "np", "PORT", MOVES, set_setting,
+	{ "nfs-port", "np", "PORT", MOVES | VERB_DEL, set_setting,
 	    .section = "fs_config", .key = "nfsport", .help =
 	    "the NFS servers' port" },
 	{ "bucket", "b", "NAME", RUNS, set_setting, .section = "s3_storage",
@@ -281,18 +281,20 @@ const struct option options_table[] = {
 	    "stored [10%]" },
 	{ "yes", "y", NULL, VERB_DEL, set_flag, AT(job.yes), .help =
 	    "delete without asking" },
-	{ "dryrun", "dr", NULL, CARRIES | VERB_DEL, set_flag,
+	{ "dryrun", "dr", NULL, CARRIES | VERB_LIST | VERB_DEL, set_flag,
 	    AT(job.dryrun), .help = "PUT: crawl and read every file, upload "
 	    "nothing, show how fast; GET: say what would be fetched; print "
-	    "what would be deleted" },
+	    "what would be deleted; LIST: changes nothing anyway" },
 	{ "standalone", "sa", NULL, WORKS | VERB_DEL, set_flag,
 	    AT(job.standalone), .help =
 	    "this machine alone, whatever hosts are configured" },
 	{ "compaction", "com", "yes|no", MOVES | VERB_DEL, set_yes_no,
 	    .section = "general", .key = "compaction", .help =
 	    "compact the DSS targets afterwards, where some are configured" },
-	{ "thread", "t", "N", WORKS, set_thread, .help =
-	    "threads that move data" },
+	{ "thread", "t", "N", RUNS, set_thread, .help =
+	    "threads that move data; LIST, DEL: requests at once" },
+	{ "profile", "pro", NULL, CARRIES | VERB_LIST | VERB_DEL, pass_over,
+	    .help = "changes nothing, as ever; see profile in [s3_storage]" },
 	{ "bwlimit", NULL, "SIZE", WORKS, set_setting, .section = "general",
 	    .key = "bwlimit", .help = "bytes a second, such as 10M" },
 	{ "tpslimit", NULL, "N", RUNS, set_setting,

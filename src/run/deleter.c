@@ -20,6 +20,7 @@ struct deleter {
 	bool	 failed;
 	struct err err;
 	bool	 closing;
+	size_t	 most;		/* batches under way, as asked for; or 0 */
 };
 
 int
@@ -31,6 +32,7 @@ deleter_new(struct deleter **ret, const struct conf *c, const struct job *job,
 
 	d->catalog = cat;
 	d->server_as_prefix = c->fs_config.server_as_prefix;
+	d->most = job->mirror ? 0 : job->threads;
 	d->in = mailbox_new(0);
 	if (setup_make(&setup, c, job, NULL, err) == -1 ||
 	    crew_start(&d->crew, c, job, &setup, d->in, err) == -1) {
@@ -171,6 +173,8 @@ deleter_crew(struct deleter *d)
 bool
 deleter_room(const struct deleter *d)
 {
+	if (d->most > 0)
+		return deleter_batches(d) < d->most;
 	return deleter_batches(d) < BATCHES_MIN ||
 	    (deleter_batches(d) < BATCHES_MAX &&
 	    crew_backlog(d->crew) < crew_enough(d->crew));

@@ -78,7 +78,7 @@ static void
 list_prefix(struct lister *l, const char *prefix)
 {
 	struct s3_lister_plan plan = { .prefix = str_of(prefix),
-	    .ordered = true };
+	    .max_parallel = l->job->threads, .ordered = true };
 	struct s3_lister *lister;
 	struct list_splits splits;
 

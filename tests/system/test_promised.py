@@ -167,3 +167,15 @@ def test_promised_dryrun_reads(t):
     # It left nothing behind that a later run would believe.
     os.chmod(t.path("large"), 0o644)
     t.put(moved=51)
+
+
+def test_promised_thread_of_list_and_del(t):
+    """So many requests at once; all keys come and go all the same."""
+    t.small_files(2500, directories=3)
+    t.put(moved=2500)
+    keys = sorted(t.objects())
+    for number in ("1", "3"):
+        listed = t.run("LIST", "-t", number, "-pro", "-dr")
+        assert listed.out.decode().splitlines() == keys
+    t.run("DEL", "--yes", "-t", "1", "--json").counted(moved=2500)
+    assert not t.objects()

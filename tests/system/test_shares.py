@@ -190,3 +190,10 @@ def test_shares_one_from_the_command_line(t):
     )
     assert share[1:] + "/g" in t.objects()
     t.run("PUT", "-ns", "localhost", expect=2).says("--nfs-share")
+    # DEL takes it, too: that share alone.
+    t.conf()
+    t.put(moved=1)
+    t.run("DEL", "--yes", "-ns", "localhost", "-nsh", share, "-np", port)
+    assert sorted(t.objects()) == sorted(
+        [t.server + t.share + "/f", share[1:] + "/g"]
+    )

@@ -236,6 +236,16 @@ converted_settings_are_the_same(void **state)
 	(void)state;
 	check_round_trip(whole);
 	check_round_trip("{}");
+	/* The shape of the older documents. */
+	check_round_trip("{\"tess_clients_ip\": [\"c1\", \"c2\"], "
+	    "\"master\": {\"ip_address\": \"m\", \"workers\": 2, "
+	    "\"max_index_size\": 7, \"size\": \"2GB\"}, "
+	    "\"client\": {\"workers\": 3, \"max_index_size\": 6}, "
+	    "\"nfs_config\": {\"h\": [\"/a\", \"/b\"], \"i\": [\"/c\"]}, "
+	    "\"dss_targets\": [\"t1\", \"t2\"], \"operations\": "
+	    "[\"PUT\", \"LIST\"], \"s3_storage\": {\"minio\": {\"url\": "
+	    "\"m:9000\", \"access_key\": \"a\", \"secret_key\": \"s\"}, "
+	    "\"bucket\": \"bkt\", \"client_lib\": \"dss_client\"}}");
 	/* Servers whose names can't be a section's, lists that are empty,
 	 * bytes beyond ASCII. */
 	check_round_trip("{\"fs_config\": {\"nfs\": {"

@@ -79,6 +79,63 @@ short_forms_are_the_originals(void **state)
 	options_release(&o);
 }
 
+/* A command line of the original, whatever its operation, is taken. */
+static void
+all_options_of_the_original_are_there(void **state)
+{
+	enum { P = VERB_PUT, L = VERB_LIST, G = VERB_GET, D = VERB_DEL,
+	    T = VERB_TEST };
+	static const struct {
+		const char *name, *letters, *value;
+		unsigned verbs;
+	} v[] = {
+		{ "config", "cfg", "/c.json", P | L | G | D | T },
+		{ "prefix", "p", "h/s/", P | L | G | D | T },
+		{ "dest_path", "dp", "/d", L | G | T },
+		{ "dryrun", "dr", NULL, P | L | G | D },
+		{ "debug", "d", NULL, P | L | G | D | T },
+		{ "compaction", "com", "no", P | D },
+		{ "server-as-prefix", "sp", "yes", P | L | G | D },
+		{ "nfs-server", "ns", "h", P | D },
+		{ "nfs-share", "nsh", "/s", P | D },
+		{ "nfs-port", "np", "2049", P | D },
+		{ "distributed", "dist", NULL, L },
+		{ "standalone", "sa", NULL, P },
+		{ "data_integrity", "di", NULL, T },
+		{ "skip_upload", "su", NULL, T },
+		{ "thread", "t", "1", P | L | G | D },
+		{ "bucket", "b", "bkt", P | L | G | D },
+		{ "profile", "pro", NULL, P | L | G | D },
+	};
+
+	static const unsigned verbs[] = { P, L, G, D, T };
+
+	(void)state;
+	for (unsigned way = 0; way < 2; way++)
+		for (size_t k = 0; k < ARRAY_LEN(verbs); k++) {
+			struct buf line CLEANUP(buf_release);
+			unsigned verb = verbs[k];
+			struct options o;
+
+			buf_init(&line, 1024);
+			buf_addstr(&line, "OP");
+			for (size_t i = 0; i < ARRAY_LEN(v); i++) {
+				if ((v[i].verbs & verb) == 0)
+					continue;
+				buf_addf(&line, way == 0 ? " --%s" : " -%s",
+				    way == 0 ? v[i].name : v[i].letters);
+				if (v[i].value != NULL)
+					buf_addf(&line, " %s", v[i].value);
+			}
+			good(&o, (enum verb)verb, line.data);
+			assert_string_equal(o.job.prefix, "h/s/");
+			assert_true(o.job.debug);
+			assert_int_equal(o.job.dryrun, verb != VERB_TEST);
+			assert_int_equal(o.job.threads, verb != VERB_TEST);
+			options_release(&o);
+		}
+}
+
 static void
 spellings_mean_the_same(void **state)
 {
@@ -207,7 +264,7 @@ list_has_its_options(void **state)
 	options_release(&o);
 	good(&o, VERB_LIST, "LIST --distributed -dist");
 	options_release(&o);
-	bad(VERB_LIST, "LIST --dryrun", "unknown option --dryrun");
+	bad(VERB_LIST, "LIST --checksum", "unknown option --checksum");
 	bad(VERB_PUT, "PUT --all", "unknown option --all");
 }
 
@@ -463,6 +520,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(short_forms_are_the_originals),
+		cmocka_unit_test(all_options_of_the_original_are_there),
 		cmocka_unit_test(spellings_mean_the_same),
 		cmocka_unit_test(put_has_its_options),
 		cmocka_unit_test(filters_keep_their_order),
