@@ -19,6 +19,8 @@ struct setup_export {
 	uint32_t gid;
 	bool	 follow_links;
 	uint32_t timeout_ms;
+	uint64_t root_ino;	/* see tree_spec */
+	bool	 filled;
 };
 
 struct setup {

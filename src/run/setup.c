@@ -36,6 +36,21 @@ copy_exports(struct setup *s, const struct run_plan *plan)
 	}
 }
 
+/* A client that lacks the mount would find nothing there, and say of each
+ * file that it is gone. */
+static void
+look_at_roots(struct setup *s, bool ignore_inode)
+{
+	for (size_t i = 0; i < s->export_count; i++) {
+		struct setup_export *x = &s->exports[i];
+
+		/* What is wrong with it is said by those who open it. */
+		if (x->type != TREE_POSIX || tree_peek(x->share,
+		    &x->root_ino, &x->filled, NULL) == -1 || ignore_inode)
+			x->root_ino = 0;
+	}
+}
+
 static void
 copy_store(struct setup *s, const struct conf *c)
 {
@@ -89,6 +104,8 @@ setup_make(struct setup *s, const struct conf *c, const struct job *job,
 	s->dest_path = job->op == OP_GET ? copy(job->dest_path) : NULL;
 	if (plan != NULL)
 		copy_exports(s, plan);
+	if (crew_wants_team(c, job))
+		look_at_roots(s, s->ignore_inode);
 	copy_store(s, c);
 	return 0;
 }
@@ -134,6 +151,8 @@ setup_trees(const struct setup *s)
 			.gid = x->gid,
 			.follow_links = x->follow_links,
 			.timeout_ms = x->timeout_ms,
+			.root_ino = x->root_ino,
+			.filled = x->filled,
 		};
 	}
 	return v;

@@ -48,7 +48,16 @@ struct tree_spec {
 	unsigned timeout_ms;	/* limit of one call, and of open as a whole;
 				   0: 30 s */
 	const _Atomic bool *stop; /* or NULL; true ends open soon */
+	/* POSIX, as tree_peek saw it on another host: another directory is
+	 * DENIED, it is a mount that is missing here */
+	uint64_t root_ino;	/* 0: any */
+	bool	 filled;	/* it is not empty */
 };
+
+/* What must be the same on all hosts that share the directory. Waits for the
+ * disk. */
+int	 tree_peek(const char *dir, uint64_t *ret_ino, bool *ret_filled,
+	    struct err *) MUST_USE;
 
 /* Connect and mount; waits (bounded by timeout_ms, and by that of the resolver
  * of names). The spec's strings are copied; stop is not looked at later.

@@ -127,6 +127,42 @@ memory_too_small_for_a_part_is_an_error(void **state)
 	conf_release(&c);
 }
 
+/* Clients can tell a directory whose mount they lack. */
+static void
+clients_know_the_roots(void **state)
+{
+	static const char text[] = "[s3_storage]\nendpoint = http://h:1\n"
+	    "bucket = bkt\naccess_key = A\nsecret_key = S\n"
+	    "[fs_config]\nmounted = yes\n[nfs h]\nshare = /etc\n"
+	    "[client]\nhost = c\n";
+	struct setup s = { .op = OP_NONE };
+	struct job job = { .op = OP_PUT };
+	struct run_plan plan = { .count = 0 };
+	struct err err = ERR_INIT;
+	struct conf c;
+
+	(void)state;
+	load(&c, text);
+	assert_int_equal(plan_make(&plan, &c, &job, &err), 0);
+	assert_int_equal(setup_make(&s, &c, &job, &plan, &err), 0);
+	assert_int_not_equal(s.exports[0].root_ino, 0);
+	assert_true(s.exports[0].filled);
+	setup_release(&s);
+	c.fs_config.ignore_inode = true;
+	assert_int_equal(setup_make(&s, &c, &job, &plan, &err), 0);
+	assert_int_equal(s.exports[0].root_ino, 0);
+	assert_true(s.exports[0].filled);
+	setup_release(&s);
+	/* Here it is what it is. */
+	job.standalone = true;
+	assert_int_equal(setup_make(&s, &c, &job, &plan, &err), 0);
+	assert_int_equal(s.exports[0].root_ino, 0);
+	assert_false(s.exports[0].filled);
+	setup_release(&s);
+	plan_release(&plan);
+	conf_release(&c);
+}
+
 int
 main(void)
 {
@@ -134,6 +170,7 @@ main(void)
 		cmocka_unit_test(nothing_is_lost_on_the_way),
 		cmocka_unit_test(workers_can_hold_a_part_each),
 		cmocka_unit_test(memory_too_small_for_a_part_is_an_error),
+		cmocka_unit_test(clients_know_the_roots),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

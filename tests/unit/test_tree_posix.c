@@ -382,6 +382,42 @@ test_open_errors(void **state UNUSED)
 	assert_null(t);
 }
 
+/* Another host's look at the directory shows that a mount is missing. */
+static void
+test_missing_mount(void **state UNUSED)
+{
+	char empty[] = "/tmp/test_tree_posix_XXXXXX";
+	struct tree_spec spec = { .type = TREE_POSIX, .share = dir };
+	struct err err = ERR_INIT;
+	struct tree *t;
+
+	assert_int_equal(tree_peek(dir, &spec.root_ino, &spec.filled, &err),
+	    0);
+	assert_int_not_equal(spec.root_ino, 0);
+	assert_true(spec.filled);
+	assert_int_equal(tree_open(&t, &spec, &err), 0);
+	tree_free(&t);
+	assert_non_null(mkdtemp(empty));
+	spec.share = empty;
+	assert_int_equal(tree_open(&t, &spec, &err), -1);
+	assert_int_equal(err.kind, ERR_DENIED);
+	assert_non_null(strstr(err.msg, "is it mounted"));
+	/* Where inodes say nothing, something must be there. */
+	spec.root_ino = 0;
+	assert_int_equal(tree_open(&t, &spec, &err), -1);
+	assert_int_equal(err.kind, ERR_DENIED);
+	spec.filled = false;
+	assert_int_equal(tree_open(&t, &spec, &err), 0);
+	tree_free(&t);
+	assert_int_equal(tree_peek(empty, &spec.root_ino, &spec.filled, &err),
+	    0);
+	assert_false(spec.filled);
+	assert_int_equal(rmdir(empty), 0);
+	assert_int_equal(tree_peek(empty, &spec.root_ino, &spec.filled, &err),
+	    -1);
+	assert_int_equal(err.kind, ERR_UNREACHABLE);
+}
+
 /* What is queued when the tree is freed ends, once, with STOPPED. */
 static void
 test_tree_free(void **state UNUSED)
@@ -417,6 +453,7 @@ main(void)
 		cmocka_unit_test(test_read_refuses),
 		cmocka_unit_test(test_without_openat2),
 		cmocka_unit_test(test_open_errors),
+		cmocka_unit_test(test_missing_mount),
 		cmocka_unit_test(test_tree_free),
 	};
 
