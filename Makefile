@@ -29,7 +29,8 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 TOOLS := $(patsubst tests/%.c,$(B)/tools/%,$(wildcard tests/fault/*.c tests/bench/*.c))
 
-.PHONY: all check check-system check-package check-all asan tsan fuzz fuzz-long coverage \
+.PHONY: all check check-system check-package check-all check-long \
+	asan tsan fuzz fuzz-long coverage \
 	lint lint-sql lint-layers lint-doc bench install deb clean help tools
 .SECONDARY:
 
@@ -41,6 +42,7 @@ help:
 	@echo "make check-system  real servers: nfs-ganesha, radosgw (root)"
 	@echo "                   TESTS=\"put_ list\": those with such a name"
 	@echo "make check-package the Debian package and contrib/install.sh (root)"
+	@echo "make check-long    10,000 strangers at the master's ports (root)"
 	@echo "make asan tsan     unit tests and part of the system tests under"
 	@echo "                   the sanitizers (SAN_TESTS= for all)"
 	@echo "make fuzz          each fuzz target for a minute (clang)"
@@ -99,6 +101,10 @@ check-system: all tools
 	@tests/system/run.sh $(B) $(TESTS)
 
 check-all: check lint check-package check-system
+
+# What is too long for every day: strangers by the thousand.
+check-long: all tools
+	@STRANGERS=10000 tests/system/run.sh $(B) hostile_many
 
 # With a sanitizer gcc warns of what can't happen: it sees less of the code.
 ASAN = B=build-asan WERROR= HARDEN= OPT="-O1 -g" \

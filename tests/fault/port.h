@@ -1,5 +1,5 @@
 /*
- * port.h: the sockets of the fault proxy. Included by proxy.c only.
+ * port.h: what the programs here have in common: sockets, a way to die.
  */
 #ifndef FAULT_PORT_H
 #define FAULT_PORT_H
@@ -20,7 +20,7 @@ die(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	fputs("proxy: ", stderr);
+	fprintf(stderr, "%s: ", program_invocation_short_name);
 	vfprintf(stderr, fmt, ap);
 	fputc('\n', stderr);
 	va_end(ap);
@@ -28,7 +28,7 @@ die(const char *fmt, ...)
 }
 
 /* Listen there; port 0 becomes the one that was free. */
-static int
+static inline int
 open_port(struct sockaddr_in *at)
 {
 	socklen_t len = sizeof(*at);
@@ -46,7 +46,7 @@ open_port(struct sockaddr_in *at)
 }
 
 /* Close with RST and not FIN, as a crash or a firewall does. */
-static void
+static inline void
 reset_fd(int fd)
 {
 	struct linger l = { .l_onoff = 1, .l_linger = 0 };
@@ -58,7 +58,7 @@ reset_fd(int fd)
 }
 
 /* "ADDRESS:PORT" into target. */
-static void
+static inline void
 parse_target(const char *text, struct sockaddr_in *target)
 {
 	char address[64];

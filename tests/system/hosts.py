@@ -6,6 +6,7 @@ t.conf writes what it needs to find its clients. A test ends with quiet(),
 which says that no process is left on any host.
 """
 import glob
+import json
 import os
 import shutil
 import signal
@@ -14,7 +15,7 @@ import time
 
 import sanitizer
 import stack
-from case import Skip
+from case import Case, Result, Skip
 
 
 def link(path):
@@ -96,6 +97,7 @@ class Host:
         self.name = name
         self.address, pid = setting.split()
         self.init = int(pid)
+        self.off = False
         self.directory = os.path.join(directory, "net", name)
         self.home = os.path.join(self.directory, "home")
         self.space = link("/proc/%d/ns/pid" % self.init)
@@ -195,6 +197,7 @@ class Host:
     def power_off(self):
         """All its processes are gone at once, and nobody is told. The next
         test finds it running."""
+        self.off = True
         os.kill(self.init, signal.SIGKILL)
 
     # --- its network ---
@@ -271,18 +274,50 @@ class Hosts:
         t.endpoint = "http://%s:%s" % (self.gateway, t.world.s3["S3_PORT"])
         t.home = self.master.home
         t.prefix = self.master.prefix("--wdns=" + t.dir)
-        t.settings = {"client": {"host": [c.name for c in self.clients]}}
-        start = t.start
-        t.start = lambda *a, **more: Process(start(*a, **more), self.master)
+        t.settings = {
+            "client": {
+                "host": [c.name for c in self.clients],
+                "path": t.command()[-1],
+            }
+        }
+        t.start = lambda *arguments, **more: Process(
+            Case.start(t, *arguments, **more), self.master
+        )
         t.conf()
 
     def close(self):
         """What sanitizers said on the hosts goes to the test's."""
+        if os.path.exists(os.path.join(self.t.dir, "started.err")):
+            print(self.t.started_text()[-3000:])
         for host in self.all:
             host.clear()
+            if not host.off:
+                host.join()
         for path in glob.glob(os.path.join(self.reports, "report.*")):
             name = "report.host." + os.path.basename(path)
             shutil.move(path, os.path.join(self.t.reports, name))
+
+    def at_work(self, process):
+        """Wait until datamover runs on every client."""
+
+        def all_work():
+            assert process.poll() is None, self.t.started_text()
+            return all(client.datamovers() for client in self.clients)
+
+        self.t.eventually(all_work, what="datamover on every client")
+
+    def finished(self, process, expect=0, **counts):
+        """Wait for what t.start began; its Result, with closed totals."""
+        t = self.t
+        status = process.wait(timeout=100 * t.world.slowness)
+        out = t.started_text().encode()
+        result = Result(["(started)"], status, b"", out, 0)
+        assert status == expect, "expected %s: %s" % (expect, result)
+        for line in reversed(out.splitlines()):
+            if line.startswith(b'{"operation"'):
+                result.json = json.loads(line)
+                return result.counted(**counts)
+        raise AssertionError("no line of JSON: %s" % result)
 
     def left(self, sessions=False):
         """"HOST: NAME PID" of all that still runs on any host."""

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import time
 
+import sanitizer
 from case import MIB
 from hosts import Hosts
 
@@ -44,6 +45,9 @@ def test_hosts_ssh(t):
         for target in (client.name, client.address):
             done = ssh(hosts.master, target, "hostname", options=BATCH)
             assert done.stdout == client.name + "\n", done
+    done = ssh(hosts.master, "client1", "env", options=BATCH)
+    for name, value in sanitizer.options(hosts.reports).items():
+        assert "%s=%s\n" % (name, value) in done.stdout, done
     done = with_password(t, hosts, "client1", hosts.password)
     assert done.stdout == "client1\n", done
     done = with_password(t, hosts, "client1", hosts.password + "x")
@@ -141,9 +145,10 @@ def test_hosts_processes(t):
     process = subprocess.Popen(
         hosts.master.prefix() + ["ssh", "client1", "sleep", "1000"]
     )
-    t.eventually(one.processes, what="sleep on client1")
-    t.eventually(one.sessions, what="a session")
-    assert "sleep" in one.processes().values(), one.processes()
+    t.eventually(
+        lambda: "sleep" in one.processes().values(), what="sleep on client1"
+    )
+    assert one.sessions()
     assert "ssh" in hosts.master.processes().values()
     assert not hosts.clients[1].processes()
     process.kill()
