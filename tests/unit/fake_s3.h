@@ -50,13 +50,15 @@ struct fake_s3 {
 		size_t	 count;
 		struct fake_upload upload;	/* one at a time */
 		unsigned puts, parts, heads, copies, creates, aborts;
-		unsigned gets, part_lists;
+		unsigned gets, part_lists, lists, deletes;
 		unsigned in_flight;	/* PUTs of objects and parts */
 		unsigned in_flight_max;
 		/* What it is told: */
 		bool	 held;		/* PUTs wait until it is false */
 		unsigned wrong_etags;	/* of the next PUTs */
 		bool	 swallow;	/* the answer of the next create */
+		size_t	 page_keys;	/* of a page of a listing; 0: 1,000 */
+		bool	 denies;	/* listings and deletions: 403 */
 		char	*orphan;	/* key of the upload that it made */
 		void	 (*on_put)(void *arg, unsigned count);
 		void	 (*on_get)(void *arg, unsigned count);
@@ -399,6 +401,123 @@ fake_get_locked(struct fake_request *r)
 	buf_release(&b);
 }
 
+/* The value of an argument of the query, "" if there is none. */
+static void
+fake_argument(const struct fake_request *r, const char *name, char *out,
+    size_t size)
+{
+	const char *p = r->query;
+	size_t n = 0;
+
+	for (; p != NULL; p = strchr(p, '&')) {
+		p += *p == '&';
+		if (strncmp(p, name, strlen(name)) == 0 &&
+		    p[strlen(name)] == '=')
+			break;
+	}
+	for (p = p == NULL ? "" : p + strlen(name) + 1; *p != '\0' &&
+	    *p != '&' && n + 1 < size; p++) {
+		unsigned c = (unsigned char)*p;
+
+		if (c == '%' && sscanf(p + 1, "%2x", &c) == 1)
+			p += 2;
+		out[n++] = (char)c;
+	}
+	out[n] = '\0';
+}
+
+/* ListObjectsV2; keys that need no encoding. */
+static void
+fake_objects_locked(struct fake_request *r)
+{
+	struct fake_s3 *f = r->f;
+	size_t n = 0, most = f->locked.page_keys;
+	char prefix[512], after[512], token[512];
+	const struct fake_object *last = NULL;
+	struct buf b;
+
+	f->locked.lists++;
+	fake_argument(r, "prefix", prefix, sizeof(prefix));
+	fake_argument(r, "start-after", after, sizeof(after));
+	fake_argument(r, "continuation-token", token, sizeof(token));
+	if (strcmp(token, after) > 0)
+		memcpy(after, token, sizeof(after));
+	buf_init(&b, 4 * MIB);
+	buf_addstr(&b, "<ListBucketResult>");
+	for (;;) {
+		const struct fake_object *next = NULL;
+
+		for (size_t i = 0; i < f->locked.count; i++) {
+			const struct fake_object *o = &f->locked.objects[i];
+
+			if (strncmp(o->key, prefix, strlen(prefix)) == 0 &&
+			    strcmp(o->key, last == NULL ? after : last->key) >
+			    0 && (next == NULL || strcmp(o->key, next->key) <
+			    0))
+				next = o;
+		}
+		if (next == NULL || n == (most == 0 ? 1000 : most)) {
+			buf_addf(&b, "<IsTruncated>%s</IsTruncated>",
+			    next == NULL ? "false" : "true");
+			if (next != NULL)
+				buf_addf(&b, "<NextContinuationToken>%s"
+				    "</NextContinuationToken>", last->key);
+			break;
+		}
+		buf_addf(&b, "<Contents><Key>%s</Key><LastModified>2020-01-01T"
+		    "00:00:00.000Z</LastModified><ETag>\"%s\"</ETag><Size>%zu"
+		    "</Size></Contents>", next->key, next->etag,
+		    next->data.len);
+		last = next;
+		n++;
+	}
+	buf_addstr(&b, "</ListBucketResult>");
+	fake_answer(r->fd, "200 OK", "", b.data);
+	buf_release(&b);
+}
+
+/* DeleteObjects. Keys with "kept" in them are refused. */
+static void
+fake_delete_locked(struct fake_request *r)
+{
+	struct fake_s3 *f = r->f;
+	const char *p = r->in.data + r->head, *end;
+	struct buf b;
+
+	f->locked.deletes++;
+	pthread_cond_broadcast(&f->changed);
+	while (f->locked.held)
+		pthread_cond_wait(&f->changed, &f->lock);
+	buf_init(&b, 4 * MIB);
+	buf_addstr(&b, "<DeleteResult>");
+	while ((p = strstr(p, "<Key>")) != NULL) {
+		char key[512];
+		struct fake_object *o;
+
+		p += 5;
+		end = strstr(p, "</Key>");
+		snprintf(key, sizeof(key), "%.*s", (int)(end - p), p);
+		if (strstr(key, "kept") != NULL) {
+			buf_addf(&b, "<Error><Key>%s</Key><Code>AccessDenied"
+			    "</Code></Error>", key);
+			continue;
+		}
+		o = fake_find_locked(f, key);
+		if (o != NULL) {
+			free(o->key);
+			buf_release(&o->data);
+			buf_release(&o->meta);
+			*o = f->locked.objects[--f->locked.count];
+			memset(&f->locked.objects[f->locked.count], 0,
+			    sizeof(*o));
+		}
+		buf_addf(&b, "<Deleted><Key>%s</Key></Deleted>", key);
+	}
+	buf_addstr(&b, "</DeleteResult>");
+	fake_answer(r->fd, "200 OK", "", b.data);
+	buf_release(&b);
+}
+
 static void
 fake_abort_locked(struct fake_request *r)
 {
@@ -423,6 +542,12 @@ fake_handle(struct fake_request *r)
 		fake_copy_locked(r);
 	} else if (strcmp(r->method, "PUT") == 0) {
 		fake_put_locked(r);
+	} else if (f->locked.denies) {
+		fake_answer(r->fd, "403 No", "",
+		    "<Error><Code>AccessDenied</Code></Error>");
+	} else if (strcmp(r->method, "POST") == 0 &&
+	    strncmp(r->query, "delete", 6) == 0) {
+		fake_delete_locked(r);
 	} else if (strcmp(r->method, "POST") == 0) {
 		fake_post_locked(r);
 	} else if (strcmp(r->method, "HEAD") == 0) {
@@ -432,6 +557,8 @@ fake_handle(struct fake_request *r)
 	} else if (strncmp(r->query, "uploads", 7) == 0 ||
 	    strstr(r->query, "&uploads") != NULL) {
 		fake_list_locked(r);
+	} else if (strstr(r->query, "list-type=2") != NULL) {
+		fake_objects_locked(r);
 	} else if (strstr(r->query, "uploadId=") != NULL) {
 		fake_parts_locked(r);
 	} else if (strcmp(r->method, "GET") == 0 && r->key[0] != '\0') {

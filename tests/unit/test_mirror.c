@@ -1,0 +1,188 @@
+/*
+ * PUT --delete: what is in the plan is deleted and nothing else; what guards
+ * and --max-delete hold back is not, and the run hears of it.
+ */
+#include "unit/test_run_kit.h"
+
+#include <fcntl.h>
+
+#include "catalog/mirror.h"
+#include "run/mirror.h"
+#include "unit/test_catalog_kit.h"
+
+#define FSID	42
+
+struct fixture {
+	struct fake_s3 f;
+	struct conf conf;
+	struct job job;
+	struct kit *k;
+	char	*roots[1];
+	struct run_plan plan;
+	struct master m;
+	struct mirror_end end;
+};
+
+static const char *const names[] = { "srv/vol/a", "srv/vol/b",
+	"srv/vol/kept" };
+
+/* Three files were put. Now the crawl finds a, and no other; empty is what it
+ * says of the root. */
+static struct fixture *
+setup(bool empty)
+{
+	struct fixture *x = xcalloc(1, sizeof(*x));
+	struct known known;
+	struct dir_page *p;
+	void *state;
+
+	kit_setup(&state);
+	x->k = state;
+	kit_open(x->k);
+	kit_begin(x->k);
+	catalog_note_export(x->k->c, 0, FSID, false);
+	p = kit_page(kit_take(x->k, "srv/vol"), true);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		kit_entry(p, PAGE_NEW, 0, names[i], kit_attrs(10, 1));
+	catalog_put_page(x->k->c, p);
+	assert_int_equal(kit_settle(x->k, 10, OUTCOME_MOVED), 3);
+	kit_end(x->k, RUN_COMPLETE);
+	kit_begin(x->k);
+	catalog_note_export(x->k->c, 0, FSID, empty);
+	p = kit_page(kit_take(x->k, "srv/vol"), true);
+	p->unchanged = 1;
+	for (size_t i = 1; i < ARRAY_LEN(names); i++) {
+		assert_int_equal(kit_find(x->k, names[i], &known), 1);
+		kit_gone(p, known.object);
+	}
+	catalog_put_page(x->k->c, p);
+	fake_start(&x->f);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		fake_store_locked(&x->f, names[i]);
+	conf_of_fake(&x->conf, &x->f);
+	x->job = (struct job){ .op = OP_PUT, .mirror = true, .quiet = true,
+	    .max_delete = 100 };
+	x->roots[0] = xstrdup("srv/vol");
+	x->plan = (struct run_plan){ .count = 1, .roots = x->roots };
+	x->m = (struct master){ .conf = &x->conf, .job = &x->job,
+	    .plan = &x->plan, .catalog = x->k->c, .signals = -1 };
+	return x;
+}
+
+static void
+teardown(struct fixture *x)
+{
+	void *state = x->k;
+
+	kit_teardown(&state);
+	fake_stop(&x->f);
+	conf_release(&x->conf);
+	free(x->roots[0]);
+	free(x);
+}
+
+/* What stays in the bucket, how many were deleted, how many failed. */
+static void
+expect(struct fixture *x, size_t stay, uint64_t deleted, uint64_t failed)
+{
+	struct totals *t;
+
+	assert_false(x->m.failed);
+	t = kit_end(x->k, RUN_COMPLETE);
+	assert_true(x->k->closing.closes);
+	assert_int_equal(x->f.locked.count, stay);
+	assert_non_null(fake_find_locked(&x->f, names[0]));
+	assert_int_equal(t->deleted, deleted);
+	assert_int_equal(t->failed, failed);
+}
+
+static void
+test_deletes(void **state UNUSED)
+{
+	struct fixture *x = setup(false);
+
+	mirror_run(&x->m, &x->end);
+	assert_int_equal(x->end.planned, 2);
+	assert_false(x->end.guarded);
+	/* One of them S3 will not let go. */
+	expect(x, 2, 1, 1);
+	assert_null(fake_find_locked(&x->f, names[1]));
+	teardown(x);
+}
+
+static void
+test_guard(void **state UNUSED)
+{
+	struct fixture *x = setup(true);
+
+	mirror_run(&x->m, &x->end);
+	assert_int_equal(x->end.planned, 0);
+	assert_true(x->end.guarded);
+	expect(x, 3, 0, 0);
+	assert_int_equal(x->f.locked.deletes, 0);
+	teardown(x);
+}
+
+static void
+limited(uint64_t most, bool percent, bool stops)
+{
+	struct fixture *x = setup(false);
+
+	x->job.max_delete = most;
+	x->job.max_delete_percent = percent;
+	mirror_run(&x->m, &x->end);
+	assert_int_equal(x->end.planned, 2);
+	assert_int_equal(x->end.guarded, stops);
+	assert_int_equal(x->f.locked.deletes, stops ? 0 : 1);
+	expect(x, stops ? 3 : 2, stops ? 0 : 1, stops ? 0 : 1);
+	teardown(x);
+}
+
+/* Two of three. */
+static void
+test_max_delete(void **state UNUSED)
+{
+	limited(1, false, true);
+	limited(2, false, false);
+	limited(66, true, true);
+	limited(67, true, false);
+	limited(0, false, true);
+}
+
+/* Says what it would delete, one key a line. */
+static void
+test_dryrun(void **state UNUSED)
+{
+	struct fixture *x = setup(false);
+	char text[200] = "";
+	FILE *out = tmpfile();
+	int was;
+
+	fflush(stdout);
+	was = dup(STDOUT_FILENO);
+	assert_int_not_equal(dup2(fileno(out), STDOUT_FILENO), -1);
+	x->job.dryrun = true;
+	mirror_run(&x->m, &x->end);
+	fflush(stdout);
+	assert_int_not_equal(dup2(was, STDOUT_FILENO), -1);
+	close(was);
+	assert_true(pread(fileno(out), text, sizeof(text) - 1, 0) > 0);
+	fclose(out);
+	assert_string_equal(text, "srv/vol/b\nsrv/vol/kept\n");
+	assert_int_equal(x->f.locked.deletes, 0);
+	expect(x, 3, 0, 0);
+	teardown(x);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_deletes),
+		cmocka_unit_test(test_guard),
+		cmocka_unit_test(test_max_delete),
+		cmocka_unit_test(test_dryrun),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

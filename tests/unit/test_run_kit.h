@@ -1,0 +1,23 @@
+/*
+ * test_run_kit.h: settings that name a fake S3.
+ */
+#ifndef TESTS_TEST_RUN_KIT_H
+#define TESTS_TEST_RUN_KIT_H
+
+#include "unit/fake_s3.h"
+
+#include "conf/conf.h"
+
+static void
+conf_of_fake(struct conf *c, const struct fake_s3 *f)
+{
+	conf_init(c);
+	strlist_add(&c->s3_storage.endpoints, f->url);
+	c->s3_storage.bucket = xstrdup("bkt");
+	c->s3_storage.access_key = xstrdup("a");
+	c->s3_storage.secret_key = xstrdup("s");
+	c->s3_storage.path_style = true;
+	c->fs_config.server_as_prefix = true;
+}
+
+#endif
