@@ -11,6 +11,10 @@
 #   testhead, testfull
 #           prove many small objects: TEST --mode head or full, against rclone
 #           check --download; from a store that answers after 10 ms
+#   clients, clientslarge
+#           many small files, one large one: one client against four, on a
+#           store that answers after 50 ms and is slow on each connection;
+#           CPU is the master's
 #
 # datamover reads over NFS from nfs-ganesha; "datamover-local" is the same
 # program on the local directory, as rclone and s5cmd run, where they are
@@ -21,7 +25,7 @@
 #   BENCH_TOOLS   which of the tools
 #   BENCH_REPEAT  runs of each, the best one counts (1)
 #   BENCH_SMALL BENCH_SMALL_SIZE BENCH_LARGE BENCH_LARGE_MIB BENCH_CRAWL
-#   BENCH_TEST BENCH_LATENCY (10, in ms)
+#   BENCH_TEST BENCH_LATENCY (10, in ms) BENCH_CLIENTS BENCH_CLIENTS_MIB
 #                 how many and how large
 #   SINK_PORT NFS_PORT MNT_PORT  (chosen when not given)
 set -u
@@ -32,13 +36,14 @@ if [ $# -gt 0 ] && [ -x "$1/tools/bench/sink" ]; then
 	shift
 fi
 [ $# -gt 0 ] || set -- small large rerun crawl getsmall getlarge testhead \
-    testfull
+    testfull clients clientslarge
 
 : "${BENCH_DIR:=/tmp/dm-bench}" "${BENCH_REPEAT:=1}"
 : "${BENCH_TOOLS:=datamover datamover-local rclone s5cmd}"
 : "${BENCH_SMALL:=20000}" "${BENCH_SMALL_SIZE:=4096}"
 : "${BENCH_LARGE:=8}" "${BENCH_LARGE_MIB:=256}" "${BENCH_CRAWL:=1000000}"
 : "${BENCH_TEST:=100000}" "${BENCH_LATENCY:=10}"
+: "${BENCH_CLIENTS:=60000}" "${BENCH_CLIENTS_MIB:=4096}" "${BENCH_PORT:=17600}"
 : "${SINK_PORT:=0}"
 export STACK=$BENCH_DIR/stack
 trees=$BENCH_DIR/trees work=$BENCH_DIR/work results=$BENCH_DIR/results.tsv
@@ -182,11 +187,12 @@ forget()
 	rm -f "$work/$1"-*.db*
 }
 
-# measured CASE TOOL TREE AGAIN: run the tool and note a line.
+# measured CASE TOOL TREE AGAIN: run the tool (AGAIN is -: what cmd says) and
+# note a line.
 measured()
 {
 	local case=$1 tool=$2 tree=$3 before after
-	command_of "$tool" "$tree" "$4"
+	[ "$4" = - ] || command_of "$tool" "$tree" "$4"
 	before=$(sink_stat requests)
 	"$B/tools/bench/measure" "$work/measure" "${cmd[@]}" \
 	    >"$work/$tool-$case.out" 2>&1 ||
@@ -253,6 +259,38 @@ test_case()
 	done
 }
 
+# One master and so many clients that join it, all on this machine.
+clients_run()
+{
+	local case=$1 tree=$2 n=$3 rate=$4 joined=() conf
+	conf=$work/clients.conf
+	forget "$tree"
+	sink_start --no-md5 --latency 50 --rate "$rate"
+	{
+		settings "$tree" yes
+		cat <<-C
+		[master]
+		host_or_ip_address = 127.0.0.1
+		key_file = $work/key
+		[message]
+		port_index = $BENCH_PORT
+		port_status = $((BENCH_PORT + 1))
+		C
+	} >"$conf"
+	rm -f "$work/key"
+	head -c 48 /dev/urandom | base64 -w 0 | install -m 600 /dev/stdin \
+	    "$work/key"
+	for ((i = 0; i < n; i++)); do
+		"$B/datamover" client --join \
+		    "127.0.0.1:$BENCH_PORT:$((BENCH_PORT + 1))" \
+		    --key-file "$work/key" >"$work/client$i.out" 2>&1 &
+		joined+=($!)
+	done
+	cmd=("$B/datamover" PUT --config "$conf")
+	measured "$case" "datamover-$n" "$tree" -
+	wait "${joined[@]}"
+}
+
 # The peers' first upload would take longer than all the rest: they find a
 # store that has everything.
 crawl_case()
@@ -297,6 +335,8 @@ for case; do
 	large | getlarge) tree large "$BENCH_LARGE" $((BENCH_LARGE_MIB << 20)) 1 ;;
 	test*) tree "test" "$BENCH_TEST" 4096 100 ;;
 	crawl) tree crawl "$BENCH_CRAWL" 0 1000 ;;
+	clients) tree clients "$BENCH_CLIENTS" 4096 60 ;;
+	clientslarge) tree one 1 $((BENCH_CLIENTS_MIB << 20)) 1 ;;
 	*) echo "bench: no case $case" >&2; exit 2 ;;
 	esac
 done
@@ -317,6 +357,12 @@ for _ in $(seq "$BENCH_REPEAT"); do
 		rerun) rerun_case ;;
 		get*) get_case "$case" ;;
 		test*) test_case "$case" ;;
+		clients)
+			clients_run "$case" clients 1 2000000
+			clients_run "$case" clients 4 2000000 ;;
+		clientslarge)
+			clients_run "$case" one 1 10000000
+			clients_run "$case" one 4 10000000 ;;
 		crawl) crawl_case ;;
 		esac
 	done

@@ -8,7 +8,7 @@ import sys
 
 HEAD = ("case", "tool", "CPU s", "wall s", "peak MiB", "requests",
         "us/object", "s/GiB", "CPU ratio", "wall ratio", "")
-WIDTH = (8, 16, 8, 8, 9, 9, 10, 7, 10, 11, 0)
+WIDTH = (13, 16, 8, 8, 9, 9, 10, 7, 10, 11, 0)
 
 
 def rows(path):
@@ -27,8 +27,8 @@ def rows(path):
 
 
 def ratio(best, row, what):
-    """Against s5cmd, else rclone, in the same case."""
-    for peer in ("s5cmd", "rclone"):
+    """Against s5cmd, else rclone, else one client, in the same case."""
+    for peer in ("s5cmd", "rclone", "datamover-1"):
         other = best.get((row["case"], peer))
         if other is not None and other[what] > 0:
             return "%.2f" % (row[what] / other[what])
