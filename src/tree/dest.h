@@ -1,6 +1,7 @@
 /*
  * dest.h: the write side of a tree of files, for GET: a local or mounted
- * directory into which objects come back as files.
+ * directory, or one on an NFS server (see dest_nfs.h for what is different
+ * there), into which objects come back as files.
  *
  * A file is written under a temporary name beside its final one and renamed
  * over it by dest_commit, so nobody ever sees half of it. The temporary name
@@ -22,11 +23,12 @@
  * Threads: any may use one dest at once, for different files. One file
  * belongs to one thread, but dest_write, dest_read, dest_have and
  * dest_range_done for different ranges may run at once. Calls wait for the
- * disk.
+ * disk or the server.
  *
  * Errors: RESOURCE (no space, over quota, too large for the file system),
  * DENIED, INVALID (this file can't be here: its name, or something else in
- * its place or its parents'), GONE, RETRY.
+ * its place or its parents'), GONE, RETRY. Over NFS also UNREACHABLE (the
+ * server, for too long), PEER and STOPPED (after dest_stop).
  */
 #ifndef TREE_DEST_H
 #define TREE_DEST_H
@@ -34,13 +36,24 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "model/attrs.h"
+#include "tree/tree.h"
 
 struct dest;
 struct dest_file;
 
 /* The root must exist. The umask is read here. */
 int	 dest_open(struct dest **, const char *dir, struct err *) MUST_USE;
+/*
+ * A directory on an NFS server, nothing mounted: spec says which server, and
+ * how; share is the export that path (absolute) begins with, or NULL: it is
+ * found. Calls that the server doesn't answer are made again for so long.
+ * USAGE if there is no such directory, UNREACHABLE, DENIED.
+ */
+int	 dest_open_nfs(struct dest **, const struct tree_spec *spec,
+	    const char *path, uint64_t retry_for_ms, struct err *) MUST_USE;
 void	 dest_free(struct dest **);
+/* Calls that wait for a server end soon after limit_ms, STOPPED. */
+void	 dest_stop(struct dest *, uint64_t limit_ms);
 
 /* Append the path below the root for this key text; INVALID with the reason
  * if it can't be one. Pure. */

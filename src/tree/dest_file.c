@@ -1,51 +1,6 @@
 #include <assert.h>
-#include <errno.h>
-#include <unistd.h>
 
 #include "tree/dest_impl.h"
-
-int
-dest_pwrite(int fd, uint64_t offset, const void *p, size_t len,
-    struct err *err)
-{
-	const char *from = p;
-
-	while (len > 0) {
-		ssize_t n = pwrite(fd, from, len, (off_t)offset);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == 0)
-			errno = ENOSPC;
-		if (n <= 0)
-			return dest_errno(err, "write");
-		from += n;
-		offset += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-ssize_t
-dest_pread(int fd, uint64_t offset, void *p, size_t len, struct err *err)
-{
-	char *to = p;
-	size_t got = 0;
-
-	while (got < len) {
-		ssize_t n = pread(fd, to + got, len - got,
-		    (off_t)(offset + got));
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return dest_errno(err, "read");
-		if (n == 0)
-			break;
-		got += (size_t)n;
-	}
-	return (ssize_t)got;
-}
 
 uint32_t
 dest_range_count(const struct dest_file *f)
@@ -71,14 +26,14 @@ dest_write(struct dest_file *f, uint64_t offset, const void *p, size_t len,
 		return err_set(err, ERR_PEER, 0,
 		    "more data than the %ju bytes of the object",
 		    (uintmax_t)f->size);
-	return dest_pwrite(f->fd, offset, p, len, err);
+	return f->dest->ops->pwrite(f, offset, p, len, err);
 }
 
 static int
 set_have(struct dest_file *f, uint32_t index, uint8_t value, struct err *err)
 {
 	assert(index < f->count);
-	if (f->recorded && dest_pwrite(f->fd,
+	if (f->recorded && f->dest->ops->note(f,
 	    f->size + DEST_HEAD_LEN + index, &value, 1, err) == -1)
 		return -1;
 	f->have[index] = value;
@@ -104,7 +59,7 @@ dest_read(struct dest_file *f, uint64_t offset, void *p, size_t len,
 	ssize_t n = 0;
 
 	if (offset <= f->size && len <= f->size - offset) {
-		n = dest_pread(f->fd, offset, p, len, err);
+		n = f->dest->ops->pread(f, offset, p, len, err);
 		if (n == -1)
 			return -1;
 		if ((size_t)n == len)

@@ -1,31 +1,65 @@
 /*
- * dest_impl.h: inside of dest.h, for a local or mounted directory. dest.c
- * opens and looks, dest_part.c makes or takes up the temporary file,
- * dest_file.c fills it and dest_commit.c puts it in its place. dest_path.c
- * is pure.
+ * dest_impl.h: inside of dest.h. What doesn't depend on where the files are
+ * is in dest.c, dest_file.c (data) and dest_part.c (the record of what is
+ * whole); dest_path.c and dest_url.c are pure. Below is one table of
+ * operations for each kind of place: dest_posix*.c for a local or mounted
+ * directory, dest_nfs*.c for a server. A kind embeds struct dest and struct
+ * dest_file as the first member of its own.
  */
 #ifndef TREE_DEST_IMPL_H
 #define TREE_DEST_IMPL_H
 
-#include <sys/stat.h>
+#include <sys/types.h>
 
-#include "tree/below.h"
 #include "tree/dest.h"
 
 /* ".datamover-" + 16 hex digits + ".part" */
 #define DEST_TEMP_LEN	32
 
-/* Doesn't change after dest_open. */
+/* Paths have been checked. */
+struct dest_ops {
+	void	 (*free)(struct dest *);
+	void	 (*stop)(struct dest *, uint64_t limit_ms);
+	int	 (*look)(struct dest *, struct str rel, struct attrs *,
+		    struct err *);
+	int	 (*existing)(struct dest *, struct str rel,
+		    struct dest_file **, struct attrs *, struct err *);
+	/* Parents are made, the place is looked at; name and temp are set. */
+	int	 (*begin)(struct dest *, struct str rel, struct dest_file **,
+		    struct err *);
+	/* The temporary file: a new one, or one that may be there. */
+	int	 (*part_new)(struct dest_file *, struct err *);
+	int	 (*part_shared)(struct dest_file *, struct err *);
+	int	 (*size)(struct dest_file *, uint64_t *, struct err *);
+	/* Nothing but zeros, so many. */
+	int	 (*clear)(struct dest_file *, uint64_t size, struct err *);
+	int	 (*pwrite)(struct dest_file *, uint64_t offset, const void *,
+		    size_t, struct err *);
+	/* How many bytes came: fewer only at the end; -1 is an error. */
+	ssize_t	 (*pread)(struct dest_file *, uint64_t offset, void *, size_t,
+		    struct err *);
+	/* Write to the record. */
+	int	 (*note)(struct dest_file *, uint64_t offset, const void *,
+		    size_t, struct err *);
+	int	 (*restore)(struct dest_file *, const struct dest_meta *,
+		    bool as_root, struct err *);
+	/* All is written; see dest_commit. */
+	int	 (*commit)(struct dest_file *, const struct dest_meta *,
+		    bool as_root, bool sync, struct err *);
+	/* Close and free; remove: the temporary file goes if it is ours. */
+	void	 (*close)(struct dest_file *, bool remove);
+};
+
+/* Doesn't change after it was opened. */
 struct dest {
-	struct below below;
+	const struct dest_ops *ops;
 	mode_t	 file_mode;	/* of a file whose mode isn't known */
+	mode_t	 dir_mode;
 };
 
 struct dest_file {
 	const struct dest *dest;
-	int	 dir;		/* O_PATH of the parent; -1: existing */
-	int	 fd;
-	char	*name;		/* in dir; NULL: existing */
+	char	*name;		/* in its directory; NULL: existing */
 	char	 temp[DEST_TEMP_LEN + 1];
 	uint64_t size;
 	uint64_t range;
@@ -42,22 +76,18 @@ struct dest_file {
  */
 #define DEST_HEAD_LEN	512
 
+/* dest.c: of both kinds */
+void	 dest_init(struct dest *, const struct dest_ops *);
+/* What the name in its directory holds when it is to be written. */
+int	 dest_in_the_way(struct err *);
+
 /* dest_path.c */
 void	 dest_temp_name(struct str name, char out[DEST_TEMP_LEN + 1]);
 
 /* dest_part.c: open the temporary file, and take up what it holds. */
 int	 dest_part_open(struct dest_file *, const struct dest_want *,
 	    struct err *) MUST_USE;
-/* Does the name in dir stand for this open file? */
-bool	 dest_part_is(int dir, const char *name, const struct stat *);
-
-/* dest.c: err from errno; always -1. */
-int	 dest_errno(struct err *, const char *what);
-/* dest_file.c */
-int	 dest_pwrite(int fd, uint64_t offset, const void *, size_t,
-	    struct err *) MUST_USE;
-/* How many bytes came: fewer than len only at the end; -1 is an error. */
-ssize_t	 dest_pread(int fd, uint64_t offset, void *, size_t, struct err *)
-	    MUST_USE;
+/* Where the record ends, and with it the file. */
+uint64_t dest_part_end(const struct dest_file *);
 
 #endif

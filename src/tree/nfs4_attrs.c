@@ -10,10 +10,12 @@ enum {
 	A_FILEID = 20,
 	A_MAXREAD = 30,
 	A_MODE = 33,
+	A_NUMLINKS = 35,
 	A_OWNER = 36,
 	A_OWNER_GROUP = 37,
 	A_TIME_METADATA = 52,
-	A_TIME_MODIFY = 53
+	A_TIME_MODIFY = 53,
+	A_TIME_MODIFY_SET = 54
 };
 
 #define BIT(n)		((uint32_t)1 << ((n) % 32))
@@ -21,7 +23,7 @@ enum {
 
 const uint32_t nfs4_mask_attrs[NFS4_MASK_WORDS] = {
 	BIT(A_TYPE) | BIT(A_SIZE) | BIT(A_FSID) | BIT(A_FILEID),
-	BIT(A_MODE) | BIT(A_OWNER) | BIT(A_OWNER_GROUP) |
+	BIT(A_MODE) | BIT(A_NUMLINKS) | BIT(A_OWNER) | BIT(A_OWNER_GROUP) |
 	    BIT(A_TIME_METADATA) | BIT(A_TIME_MODIFY)
 };
 const uint32_t nfs4_mask_readdir[NFS4_MASK_WORDS] = {
@@ -160,6 +162,9 @@ decode_one(unsigned attr, struct in *in, struct nfs4_attrs *out)
 	case A_MODE:
 		out->attrs.mode = get32(in) & 07777;
 		return true;
+	case A_NUMLINKS:
+		out->nlink = get32(in);
+		return true;
 	case A_OWNER:
 		out->attrs.uid = get_owner(in);
 		return true;
@@ -200,4 +205,81 @@ nfs4_attrs_decode(const uint32_t *mask, size_t words, const void *values,
 		}
 	}
 	return 0;
+}
+
+/* --- setting --- */
+
+struct out {
+	uint8_t	*p;
+	size_t	 len;
+};
+
+static void
+put32(struct out *out, uint32_t v)
+{
+	for (int shift = 24; shift >= 0; shift -= 8)
+		out->p[out->len++] = (uint8_t)(v >> shift);
+}
+
+static void
+put64(struct out *out, uint64_t v)
+{
+	put32(out, (uint32_t)(v >> 32));
+	put32(out, (uint32_t)v);
+}
+
+static void
+put_owner(struct out *out, uint32_t id)
+{
+	char text[16];
+	uint32_t len = (uint32_t)snprintf(text, sizeof(text), "%u", id);
+
+	put32(out, len);
+	memcpy(out->p + out->len, text, len);
+	out->len += len;
+	while (out->len % 4 != 0)
+		out->p[out->len++] = 0;
+}
+
+/* Before 1970 the division would round the wrong way. */
+static void
+split_time(int64_t ns, int64_t *ret_sec, uint32_t *ret_nsec)
+{
+	int64_t rest = ns % 1000000000;
+
+	*ret_sec = ns / 1000000000 - (rest < 0);
+	*ret_nsec = (uint32_t)(rest + (rest < 0 ? 1000000000 : 0));
+}
+
+size_t
+nfs4_attrs_encode(const struct attrs_set *set,
+    uint32_t mask[NFS4_MASK_WORDS], uint8_t values[NFS4_SET_MAX])
+{
+	struct out out = { .p = values };
+	int64_t sec;
+	uint32_t nsec;
+
+	mask[0] = mask[1] = 0;
+	/* In the order of their numbers. */
+	if (set->has_size) {
+		mask[0] |= BIT(A_SIZE);
+		put64(&out, set->size);
+	}
+	if (set->has_mode) {
+		mask[1] |= BIT(A_MODE);
+		put32(&out, set->mode);
+	}
+	if (set->has_owner) {
+		mask[1] |= BIT(A_OWNER) | BIT(A_OWNER_GROUP);
+		put_owner(&out, set->uid);
+		put_owner(&out, set->gid);
+	}
+	if (set->has_mtime) {
+		mask[1] |= BIT(A_TIME_MODIFY_SET);
+		split_time(set->mtime_ns, &sec, &nsec);
+		put32(&out, 1);		/* SET_TO_CLIENT_TIME4 */
+		put64(&out, (uint64_t)sec);
+		put32(&out, nsec);
+	}
+	return out.len;
 }

@@ -1,6 +1,6 @@
 /*
- * nfs4_attrs.h: the attributes of an NFSv4 answer (RFC 7530, 5 and 20), as a
- * bit mask of which are there and their values one after the other; pure.
+ * nfs4_attrs.h: the attributes of NFSv4 (RFC 7530, 5 and 20), as a bit mask of
+ * which are there and their values one after the other; pure.
  */
 #ifndef TREE_NFS4_ATTRS_H
 #define TREE_NFS4_ATTRS_H
@@ -19,6 +19,7 @@ struct nfs4_attrs {
 	const uint8_t *fh;	/* points into the values; NULL: none */
 	size_t	 fh_len;
 	uint64_t max_read;	/* 0: not given */
+	uint32_t nlink;		/* likewise */
 	int	 rdattr_error;	/* NFS status, or 0 */
 };
 
@@ -26,5 +27,23 @@ struct nfs4_attrs {
 int	 nfs4_attrs_decode(const uint32_t *mask, size_t words,
 	    const void *values, size_t len, struct nfs4_attrs *,
 	    struct err *) MUST_USE;
+
+/* What is to be set; the rest stays. */
+struct attrs_set {
+	uint64_t size;
+	int64_t	 mtime_ns;
+	uint32_t mode;
+	uint32_t uid;
+	uint32_t gid;
+	bool	 has_size;
+	bool	 has_mtime;
+	bool	 has_mode;
+	bool	 has_owner;	/* uid and gid */
+};
+
+#define NFS4_SET_MAX	80	/* bytes that the values take at most */
+/* Returns how many. */
+size_t	 nfs4_attrs_encode(const struct attrs_set *,
+	    uint32_t mask[NFS4_MASK_WORDS], uint8_t values[NFS4_SET_MAX]);
 
 #endif

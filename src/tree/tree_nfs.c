@@ -85,6 +85,15 @@ tnfs_end_status(struct nfs_call *call, int status)
 	tnfs_end(call, NULL, &err);
 }
 
+void
+tnfs_end_protocol(struct nfs_call *call, const char *text)
+{
+	struct err err = ERR_INIT;
+
+	err_set(&err, ERR_PEER, 0, "%s: %s", tnfs_proc_name(call->proc), text);
+	tnfs_end(call, NULL, &err);
+}
+
 bool
 tnfs_no_answer(struct nfs_call *call, int rpc_status, const void *data)
 {
@@ -442,16 +451,22 @@ ops_service(struct tree *tree, const struct pollfd *fds, int n)
 	tnfs_service((struct nfs *)tree, fds, n);
 }
 
-static void
-ops_free(struct tree *tree)
+void
+tnfs_stop(struct nfs *nfs)
 {
-	struct nfs *nfs = (struct nfs *)tree;
-
 	nfs->stopping = true;
 	tnfs_disconnect(nfs, ERR_STOPPED, "the tree is closed");
 	TAILQ_CONCAT(&nfs->failed, &nfs->waiting, link);
 	while (!TAILQ_EMPTY(&nfs->failed))
 		tnfs_run_failed(nfs);
+}
+
+static void
+ops_free(struct tree *tree)
+{
+	struct nfs *nfs = (struct nfs *)tree;
+
+	tnfs_stop(nfs);
 	free(nfs->server);
 	free(nfs->share);
 	free(nfs->address);

@@ -4,7 +4,8 @@
  * tree_nfs.c holds the connection: it sends calls, times them, and builds
  * the connection anew when it breaks. tree_nfs3.c and tree_nfs4.c encode a
  * call and decode its answer. tree_nfs_list.c and tree_nfs_file.c make the
- * operations of tree.h out of calls.
+ * operations of tree.h out of calls. tree_nfs3_write.c and tree_nfs4_write.c
+ * have the calls that change something, for dest_nfs.c.
  *
  * A call lives in its operation's memory. It is in exactly one list of
  * struct nfs: waiting (no connection yet), sent, or failed. done runs from
@@ -28,6 +29,7 @@
 #include <nfsc/libnfs-raw.h>
 
 #include "base/backoff.h"
+#include "tree/nfs4_attrs.h"
 #include "tree/tree_impl.h"
 #include "tree/walk.h"
 
@@ -42,11 +44,45 @@ enum nfs_proc {
 	NFS_READ,
 	NFS_READDIR,		/* with attributes and handles */
 	NFS_READDIR_NAMES,	/* names only */
+	NFS_CREATE,		/* v3; a regular file that isn't there yet */
+	NFS_MKDIR,
+	NFS_REMOVE,
+	NFS_RENAME,
+	NFS_SETATTR,
+	NFS_WRITE,
+	NFS_COMMIT,
+	NFS4_CLIENTID,		/* v4: CREATE takes these four */
+	NFS4_CLIENTID_CONFIRM,
+	NFS4_OPEN,
+	NFS4_OPEN_CONFIRM,
+	NFS4_CLOSE,
 	NFS_PROC__MAX
 };
 
 struct nfs;
 struct nfs_call;
+
+/* What NFSv4.0 wants to be told so that it makes a file. */
+struct nfs4_open {
+	uint64_t clientid;
+	uint8_t	 confirm[8];	/* of CLIENTID */
+	uint64_t instance;	/* of this client: no two are the same */
+	uint32_t owner;		/* of the open file; a new one after a fault */
+	uint32_t seqid;
+	uint32_t stateid_seqid;
+	uint8_t	 stateid[12];
+	bool	 must_confirm;
+};
+
+/* What a call changes. */
+struct nfs_change {
+	struct attrs_set set;	/* CREATE, OPEN, MKDIR, SETATTR */
+	const void *data;	/* WRITE: len bytes at offset */
+	bool	 stable;	/* ... on the disk when it is answered */
+	struct handle to;	/* RENAME: the directory */
+	struct str to_name;
+	struct nfs4_open *open;	/* the NFS4_ ones */
+};
 
 /* What an answer brought; each procedure fills its part. */
 struct nfs_reply {
@@ -54,10 +90,13 @@ struct nfs_reply {
 	struct attrs attrs;	/* kind UNKNOWN: not given */
 	struct str link;	/* READLINK; lent */
 	uint64_t cookie;	/* READDIR: of the last entry */
-	uint8_t	 verf[8];
+	uint8_t	 verf[8];	/* READDIR, WRITE, COMMIT */
 	size_t	 entries;	/* READDIR: how many came, dots included */
-	uint32_t len;		/* READ: copied into the call's buf */
+	uint32_t len;		/* READ: copied into the call's buf; WRITE */
+	bool	 stable;	/* WRITE: it is on the disk */
 	uint32_t read_max;	/* FSINFO */
+	uint32_t write_max;	/* likewise */
+	uint32_t nlink;		/* where attrs are; v3, and v4's LOOKUP */
 	bool	 eof;
 	bool	 listed;	/* EXPORTS */
 };
@@ -84,10 +123,11 @@ struct nfs_call {
 	nfs_done_fn *done;
 	nfs_entry_fn *entry;	/* READDIR: one by one, before done */
 	void	*buf;		/* READ */
-	struct str name;	/* LOOKUP, MNT; stays until done */
+	const struct nfs_change *change;
+	struct str name;	/* of an entry, or MNT's; stays until done */
 	uint64_t deadline_ms;
-	uint64_t offset;	/* READ; READDIR: cookie */
-	uint32_t len;		/* READ */
+	uint64_t offset;	/* READ, WRITE; READDIR: cookie */
+	uint32_t len;		/* READ, WRITE */
 	enum nfs_proc proc;
 	enum err_kind fail_kind; /* in the failed list: why */
 	const char *fail_text;	/* static */
@@ -107,6 +147,16 @@ struct nfs_version {
 extern const struct nfs_version tnfs_version3;
 extern const struct nfs_version tnfs_version4;
 
+/* tree_nfs3_write.c, tree_nfs4_write.c */
+nfs_send_fn tnfs3_create, tnfs3_mkdir, tnfs3_remove, tnfs3_rename,
+	    tnfs3_setattr, tnfs3_write, tnfs3_commit;
+nfs_send_fn tnfs4_clientid, tnfs4_clientid_confirm, tnfs4_open,
+	    tnfs4_open_confirm, tnfs4_close, tnfs4_mkdir, tnfs4_remove,
+	    tnfs4_rename, tnfs4_setattr, tnfs4_write, tnfs4_commit;
+/* Largest WRITE that libnfs can send over v4: it encodes a call into 4096
+ * bytes, with everything around. */
+#define NFS4_WRITE_MAX	3584
+
 enum nfs_state {
 	NFS_DOWN = 0,		/* waits for retry_ms */
 	NFS_ASKING,		/* rpcbind: which port */
@@ -119,6 +169,7 @@ enum nfs_state {
 struct nfs {
 	struct tree tree;
 	const struct nfs_version *version;
+	uint32_t write_max;
 	char	*server;
 	char	*share;
 	char	*address;	/* numeric */
@@ -170,6 +221,8 @@ void	 tnfs_disconnect(struct nfs *, enum err_kind, const char *text);
 void	 tnfs_give_up(struct nfs *, enum err_kind, const char *text);
 /* Give the calls that failed their callbacks. */
 void	 tnfs_run_failed(struct nfs *);
+/* All that is outstanding ends, STOPPED; only tree_free may follow. */
+void	 tnfs_stop(struct nfs *);
 
 /* Begin a call; its arguments are filled in. done comes later, always. */
 void	 tnfs_begin(struct nfs *, struct nfs_call *);
@@ -188,6 +241,8 @@ int	 tnfs_mount_status_err(struct err *, int status);
 bool	 tnfs_is_stale(const struct err *);
 bool	 tnfs_is_bad_cookie(const struct err *);
 bool	 tnfs_is_unsupported(const struct err *);
+/* From a libnfs callback: the answer makes no sense. */
+void	 tnfs_end_protocol(struct nfs_call *, const char *text);
 const char *tnfs_proc_name(enum nfs_proc);
 /* Kind of failure that libnfs tells of in words. */
 enum err_kind tnfs_rpc_fault(const char *text);

@@ -6,10 +6,9 @@
  * What libnfs allocates while decoding (links of lists) isn't aligned for its
  * type, so it is copied out before it is used.
  */
-#include "tree/tree_nfs.h"
+#include "tree/tree_nfs3.h"
 
 #include <nfsc/libnfs-raw-mount.h>
-#include <nfsc/libnfs-raw-nfs.h>
 
 #define DIR_BYTES	(256 * 1024)
 /* Plain READDIR: each name costs a LOOKUP that is remembered meanwhile. */
@@ -21,8 +20,8 @@ time_ns(const nfstime3 *t)
 	return (int64_t)t->seconds * 1000000000 + t->nseconds;
 }
 
-static void
-set_attrs(struct attrs *to, const fattr3 *from)
+void
+tnfs3_attrs(struct attrs *to, const fattr3 *from)
 {
 	static const enum entry_kind kinds[] = {
 		[NF3REG] = ENTRY_FILE,
@@ -46,31 +45,28 @@ set_attrs(struct attrs *to, const fattr3 *from)
 	to->fsid = from->fsid;
 }
 
-static void
-set_post_attrs(struct attrs *to, const post_op_attr *from)
+void
+tnfs3_post_attrs(struct attrs *to, const post_op_attr *from)
 {
 	to->kind = ENTRY_UNKNOWN;
 	if (from->attributes_follow)
-		set_attrs(to, &from->post_op_attr_u.attributes);
+		tnfs3_attrs(to, &from->post_op_attr_u.attributes);
 }
 
-static nfs_fh3
-fh3(struct nfs_call *call)
+nfs_fh3
+tnfs3_fh(const struct handle *from)
 {
 	nfs_fh3 fh;
 
-	fh.data.data_len = call->fh.len;
-	fh.data.data_val = (char *)call->fh.data;
+	fh.data.data_len = from->len;
+	fh.data.data_val = (char *)(uintptr_t)from->data;
 	return fh;
 }
 
-static void
-end_protocol(struct nfs_call *call, const char *text)
+static nfs_fh3
+fh3(const struct nfs_call *call)
 {
-	struct err err = ERR_INIT;
-
-	err_set(&err, ERR_PEER, 0, "%s: %s", tnfs_proc_name(call->proc), text);
-	tnfs_end(call, NULL, &err);
+	return tnfs3_fh(&call->fh);
 }
 
 /* AUTH_NONE is 0, AUTH_SYS is 1 (RFC 5531, 8.2). No list at all comes from
@@ -111,7 +107,7 @@ on_mnt(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 	}
 	if (!tnfs_handle_set(&reply.fh, ok->fhandle.fhandle3_val,
 	    ok->fhandle.fhandle3_len))
-		end_protocol(call, "a handle of a wrong length");
+		tnfs_end_protocol(call, "a handle of a wrong length");
 	else
 		tnfs_end(call, &reply, NULL);
 }
@@ -169,6 +165,7 @@ on_fsinfo(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 		return;
 	}
 	reply.read_max = res->FSINFO3res_u.resok.rtmax;
+	reply.write_max = res->FSINFO3res_u.resok.wtmax;
 	tnfs_end(call, &reply, NULL);
 }
 
@@ -193,7 +190,8 @@ on_getattr(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 		tnfs_end_status(call, (int)res->status);
 		return;
 	}
-	set_attrs(&reply.attrs, &res->GETATTR3res_u.resok.obj_attributes);
+	tnfs3_attrs(&reply.attrs, &res->GETATTR3res_u.resok.obj_attributes);
+	reply.nlink = res->GETATTR3res_u.resok.obj_attributes.nlink;
 	tnfs_end(call, &reply, NULL);
 }
 
@@ -220,10 +218,13 @@ on_lookup(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 		return;
 	}
 	ok = &res->LOOKUP3res_u.resok;
-	set_post_attrs(&reply.attrs, &ok->obj_attributes);
+	tnfs3_post_attrs(&reply.attrs, &ok->obj_attributes);
+	if (reply.attrs.kind != ENTRY_UNKNOWN)
+		reply.nlink = ok->obj_attributes.post_op_attr_u.attributes
+		    .nlink;
 	if (!tnfs_handle_set(&reply.fh, ok->object.data.data_val,
 	    ok->object.data.data_len))
-		end_protocol(call, "a handle of a wrong length");
+		tnfs_end_protocol(call, "a handle of a wrong length");
 	else
 		tnfs_end(call, &reply, NULL);
 }
@@ -285,13 +286,13 @@ on_read(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 	}
 	ok = &res->READ3res_u.resok;
 	if (ok->data.data_len > call->len || ok->count != ok->data.data_len) {
-		end_protocol(call, "a wrong count of bytes");
+		tnfs_end_protocol(call, "a wrong count of bytes");
 		return;
 	}
 	memcpy(call->buf, ok->data.data_val, ok->data.data_len);
 	reply.len = ok->data.data_len;
 	reply.eof = ok->eof != 0;
-	set_post_attrs(&reply.attrs, &ok->file_attributes);
+	tnfs3_post_attrs(&reply.attrs, &ok->file_attributes);
 	tnfs_end(call, &reply, NULL);
 }
 
@@ -340,7 +341,7 @@ on_readdirplus(struct rpc_context *rpc UNUSED, int status, void *data,
 
 		memcpy(&e, p, sizeof(e));
 		entry.name = str_of(e.name);
-		set_post_attrs(&entry.attrs, &e.name_attributes);
+		tnfs3_post_attrs(&entry.attrs, &e.name_attributes);
 		if (e.name_handle.handle_follows) {
 			entry.fh = fh->data.data_val;
 			entry.fh_len = fh->data.data_len;
@@ -419,5 +420,12 @@ const struct nfs_version tnfs_version3 = {
 		[NFS_READ] = send_read,
 		[NFS_READDIR] = send_readdirplus,
 		[NFS_READDIR_NAMES] = send_readdir,
+		[NFS_CREATE] = tnfs3_create,
+		[NFS_MKDIR] = tnfs3_mkdir,
+		[NFS_REMOVE] = tnfs3_remove,
+		[NFS_RENAME] = tnfs3_rename,
+		[NFS_SETATTR] = tnfs3_setattr,
+		[NFS_WRITE] = tnfs3_write,
+		[NFS_COMMIT] = tnfs3_commit,
 	},
 };

@@ -3,28 +3,13 @@
  * anonymous stateid, so there is no state on the server: nothing to renew,
  * nothing to claim again after a reconnect.
  */
-#include "tree/tree_nfs.h"
-
-#include <nfsc/libnfs-raw-nfs4.h>
-
-#include "tree/nfs4_attrs.h"
+#include "tree/tree_nfs4.h"
 
 #define DIR_BYTES	(256 * 1024)
 
-static void
-end_protocol(struct nfs_call *call, const char *text)
-{
-	struct err err = ERR_INIT;
-
-	err_set(&err, ERR_PEER, 0, "%s: %s", tnfs_proc_name(call->proc), text);
-	tnfs_end(call, NULL, &err);
-}
-
-/* A copy (libnfs doesn't align them) of the result number i, which must be of
- * that operation; false: the call has ended. */
-static bool
-result(struct nfs_call *call, const COMPOUND4res *res, unsigned i, int op,
-    nfs_resop4 *ret_op)
+bool
+tnfs4_result(struct nfs_call *call, const COMPOUND4res *res, unsigned i,
+    int op, nfs_resop4 *ret_op)
 {
 	const char *ops = (const char *)res->resarray.resarray_val;
 
@@ -33,14 +18,12 @@ result(struct nfs_call *call, const COMPOUND4res *res, unsigned i, int op,
 		if ((int)ret_op->resop == op)
 			return true;
 	}
-	end_protocol(call, "the server left out a result");
+	tnfs_end_protocol(call, "the server left out a result");
 	return false;
 }
 
-/* The whole compound; NULL: the call has ended (and may be freed), or
- * will. */
-static const COMPOUND4res *
-answer(struct nfs_call *call, int status, const void *data)
+const COMPOUND4res *
+tnfs4_answer(struct nfs_call *call, int status, const void *data)
 {
 	const COMPOUND4res *res = data;
 
@@ -69,7 +52,7 @@ take_attrs(struct nfs_call *call, const COMPOUND4res *res, unsigned i,
 	struct err err = ERR_INIT;
 	nfs_resop4 r;
 
-	if (!result(call, res, i, OP_GETATTR, &r))
+	if (!tnfs4_result(call, res, i, OP_GETATTR, &r))
 		return false;
 	if (decode_attrs(&r.nfs_resop4_u.opgetattr.GETATTR4res_u.resok4
 	    .obj_attributes, ret_attrs, &err) == -1) {
@@ -79,12 +62,13 @@ take_attrs(struct nfs_call *call, const COMPOUND4res *res, unsigned i,
 	return true;
 }
 
-static void
-arg_putfh(nfs_argop4 *op, struct nfs_call *call)
+void
+tnfs4_putfh(nfs_argop4 *op, const struct handle *fh)
 {
 	op->argop = OP_PUTFH;
-	op->nfs_argop4_u.opputfh.object.nfs_fh4_len = call->fh.len;
-	op->nfs_argop4_u.opputfh.object.nfs_fh4_val = (char *)call->fh.data;
+	op->nfs_argop4_u.opputfh.object.nfs_fh4_len = fh->len;
+	op->nfs_argop4_u.opputfh.object.nfs_fh4_val =
+	    (char *)(uintptr_t)fh->data;
 }
 
 static void
@@ -94,15 +78,15 @@ set_mask(bitmap4 *to, const uint32_t *mask)
 	to->bitmap4_val = (uint32_t *)(uintptr_t)mask;
 }
 
-static void
-arg_getattr(nfs_argop4 *op, const uint32_t *mask)
+void
+tnfs4_getattr(nfs_argop4 *op, const uint32_t *mask)
 {
 	op->argop = OP_GETATTR;
 	set_mask(&op->nfs_argop4_u.opgetattr.attr_request, mask);
 }
 
-static int
-send_compound(struct rpc_context *rpc, struct nfs_call *call, rpc_cb cb,
+int
+tnfs4_send(struct rpc_context *rpc, struct nfs_call *call, rpc_cb cb,
     nfs_argop4 *ops, unsigned n)
 {
 	COMPOUND4args args;
@@ -113,30 +97,35 @@ send_compound(struct rpc_context *rpc, struct nfs_call *call, rpc_cb cb,
 	return rpc_nfs4_compound_async(rpc, cb, &args, call);
 }
 
-/* PUTFH or PUTROOTFH, LOOKUP or nothing, GETFH, GETATTR: LOOKUP and ROOT. */
-static void
-on_entry(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
+void
+tnfs4_end_entry(struct nfs_call *call, const COMPOUND4res *res, unsigned at)
 {
-	struct nfs_call *call = arg;
-	const COMPOUND4res *res = answer(call, status, data);
-	unsigned at;
 	struct nfs4_attrs attrs;
 	struct nfs_reply reply;
 	nfs_resop4 r;
 	const nfs_fh4 *fh;
 
-	if (res == NULL)
-		return;
-	at = call->proc == NFS_LOOKUP ? 2 : 1;
-	if (!result(call, res, at, OP_GETFH, &r) ||
+	if (!tnfs4_result(call, res, at, OP_GETFH, &r) ||
 	    !take_attrs(call, res, at + 1, &attrs))
 		return;
 	fh = &r.nfs_resop4_u.opgetfh.GETFH4res_u.resok4.object;
 	reply.attrs = attrs.attrs;
+	reply.nlink = attrs.nlink;
 	if (!tnfs_handle_set(&reply.fh, fh->nfs_fh4_val, fh->nfs_fh4_len))
-		end_protocol(call, "a handle of a wrong length");
+		tnfs_end_protocol(call, "a handle of a wrong length");
 	else
 		tnfs_end(call, &reply, NULL);
+}
+
+/* PUTFH or PUTROOTFH, LOOKUP or nothing, GETFH, GETATTR: LOOKUP and ROOT. */
+static void
+on_entry(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
+{
+	struct nfs_call *call = arg;
+	const COMPOUND4res *res = tnfs4_answer(call, status, data);
+
+	if (res != NULL)
+		tnfs4_end_entry(call, res, call->proc == NFS_LOOKUP ? 2 : 1);
 }
 
 static int
@@ -147,8 +136,8 @@ send_root(struct rpc_context *rpc, struct nfs_call *call)
 	memset(ops, 0, sizeof(ops));
 	ops[0].argop = OP_PUTROOTFH;
 	ops[1].argop = OP_GETFH;
-	arg_getattr(&ops[2], nfs4_mask_attrs);
-	return send_compound(rpc, call, on_entry, ops, 3);
+	tnfs4_getattr(&ops[2], nfs4_mask_attrs);
+	return tnfs4_send(rpc, call, on_entry, ops, 3);
 }
 
 static int
@@ -158,20 +147,20 @@ send_lookup(struct rpc_context *rpc, struct nfs_call *call)
 	component4 *name = &ops[1].nfs_argop4_u.oplookup.objname;
 
 	memset(ops, 0, sizeof(ops));
-	arg_putfh(&ops[0], call);
+	tnfs4_putfh(&ops[0], &call->fh);
 	ops[1].argop = OP_LOOKUP;
 	name->utf8string_len = (u_int)call->name.len;
 	name->utf8string_val = (char *)(uintptr_t)call->name.p;
 	ops[2].argop = OP_GETFH;
-	arg_getattr(&ops[3], nfs4_mask_attrs);
-	return send_compound(rpc, call, on_entry, ops, 4);
+	tnfs4_getattr(&ops[3], nfs4_mask_attrs);
+	return tnfs4_send(rpc, call, on_entry, ops, 4);
 }
 
 static void
 on_getattr(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 {
 	struct nfs_call *call = arg;
-	const COMPOUND4res *res = answer(call, status, data);
+	const COMPOUND4res *res = tnfs4_answer(call, status, data);
 	struct nfs4_attrs attrs;
 	struct nfs_reply reply;
 
@@ -180,6 +169,8 @@ on_getattr(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 	reply.attrs = attrs.attrs;
 	reply.read_max = attrs.max_read == 0 ? TREE_READ_MAX :
 	    (uint32_t)MIN(attrs.max_read, TREE_READ_MAX);
+	reply.write_max = NFS4_WRITE_MAX;
+	reply.nlink = attrs.nlink;
 	tnfs_end(call, &reply, NULL);
 }
 
@@ -189,24 +180,24 @@ send_getattr(struct rpc_context *rpc, struct nfs_call *call)
 	nfs_argop4 ops[2];
 
 	memset(ops, 0, sizeof(ops));
-	arg_putfh(&ops[0], call);
-	arg_getattr(&ops[1], call->proc == NFS_FSINFO ? nfs4_mask_limits :
+	tnfs4_putfh(&ops[0], &call->fh);
+	tnfs4_getattr(&ops[1], call->proc == NFS_FSINFO ? nfs4_mask_limits :
 	    nfs4_mask_attrs);
-	return send_compound(rpc, call, on_getattr, ops, 2);
+	return tnfs4_send(rpc, call, on_getattr, ops, 2);
 }
 
 static void
 on_readlink(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 {
 	struct nfs_call *call = arg;
-	const COMPOUND4res *res = answer(call, status, data);
+	const COMPOUND4res *res = tnfs4_answer(call, status, data);
 	nfs_resop4 r;
 	const linktext4 *link;
 	struct nfs_reply reply;
 
 	if (res == NULL)
 		return;
-	if (!result(call, res, 1, OP_READLINK, &r))
+	if (!tnfs4_result(call, res, 1, OP_READLINK, &r))
 		return;
 	link = &r.nfs_resop4_u.opreadlink.READLINK4res_u.resok4.link;
 	reply.link = (struct str){ link->utf8string_val,
@@ -220,16 +211,16 @@ send_readlink(struct rpc_context *rpc, struct nfs_call *call)
 	nfs_argop4 ops[2];
 
 	memset(ops, 0, sizeof(ops));
-	arg_putfh(&ops[0], call);
+	tnfs4_putfh(&ops[0], &call->fh);
 	ops[1].argop = OP_READLINK;
-	return send_compound(rpc, call, on_readlink, ops, 2);
+	return tnfs4_send(rpc, call, on_readlink, ops, 2);
 }
 
 static void
 on_read(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 {
 	struct nfs_call *call = arg;
-	const COMPOUND4res *res = answer(call, status, data);
+	const COMPOUND4res *res = tnfs4_answer(call, status, data);
 	struct nfs4_attrs attrs;
 	struct nfs_reply reply;
 	nfs_resop4 r;
@@ -237,12 +228,12 @@ on_read(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 
 	if (res == NULL)
 		return;
-	if (!result(call, res, 1, OP_READ, &r) ||
+	if (!tnfs4_result(call, res, 1, OP_READ, &r) ||
 	    !take_attrs(call, res, 2, &attrs))
 		return;
 	ok = &r.nfs_resop4_u.opread.READ4res_u.resok4;
 	if (ok->data.data_len > call->len) {
-		end_protocol(call, "more bytes than asked for");
+		tnfs_end_protocol(call, "more bytes than asked for");
 		return;
 	}
 	memcpy(call->buf, ok->data.data_val, ok->data.data_len);
@@ -259,12 +250,12 @@ send_read(struct rpc_context *rpc, struct nfs_call *call)
 
 	/* A stateid of zeros is the anonymous one (RFC 7530, 9.1.4.3). */
 	memset(ops, 0, sizeof(ops));
-	arg_putfh(&ops[0], call);
+	tnfs4_putfh(&ops[0], &call->fh);
 	ops[1].argop = OP_READ;
 	ops[1].nfs_argop4_u.opread.offset = call->offset;
 	ops[1].nfs_argop4_u.opread.count = call->len;
-	arg_getattr(&ops[2], nfs4_mask_attrs);
-	return send_compound(rpc, call, on_read, ops, 3);
+	tnfs4_getattr(&ops[2], nfs4_mask_attrs);
+	return tnfs4_send(rpc, call, on_read, ops, 3);
 }
 
 static int
@@ -287,7 +278,7 @@ static void
 on_readdir(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 {
 	struct nfs_call *call = arg;
-	const COMPOUND4res *res = answer(call, status, data);
+	const COMPOUND4res *res = tnfs4_answer(call, status, data);
 	struct nfs_reply reply = { .len = 0 };
 	struct err err = ERR_INIT;
 	nfs_resop4 r;
@@ -296,7 +287,7 @@ on_readdir(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 
 	if (res == NULL)
 		return;
-	if (!result(call, res, 1, OP_READDIR, &r))
+	if (!tnfs4_result(call, res, 1, OP_READDIR, &r))
 		return;
 	reply.cookie = call->offset;
 	ok = &r.nfs_resop4_u.opreaddir.READDIR4res_u.resok4;
@@ -322,14 +313,14 @@ send_readdir(struct rpc_context *rpc, struct nfs_call *call)
 	READDIR4args *args = &ops[1].nfs_argop4_u.opreaddir;
 
 	memset(ops, 0, sizeof(ops));
-	arg_putfh(&ops[0], call);
+	tnfs4_putfh(&ops[0], &call->fh);
 	ops[1].argop = OP_READDIR;
 	args->cookie = call->offset;
 	memcpy(args->cookieverf, call->verf, sizeof(args->cookieverf));
 	args->dircount = DIR_BYTES;
 	args->maxcount = DIR_BYTES;
 	set_mask(&args->attr_request, nfs4_mask_readdir);
-	return send_compound(rpc, call, on_readdir, ops, 2);
+	return tnfs4_send(rpc, call, on_readdir, ops, 2);
 }
 
 const struct nfs_version tnfs_version4 = {
@@ -343,5 +334,16 @@ const struct nfs_version tnfs_version4 = {
 		[NFS_READLINK] = send_readlink,
 		[NFS_READ] = send_read,
 		[NFS_READDIR] = send_readdir,
+		[NFS_MKDIR] = tnfs4_mkdir,
+		[NFS_REMOVE] = tnfs4_remove,
+		[NFS_RENAME] = tnfs4_rename,
+		[NFS_SETATTR] = tnfs4_setattr,
+		[NFS_WRITE] = tnfs4_write,
+		[NFS_COMMIT] = tnfs4_commit,
+		[NFS4_CLIENTID] = tnfs4_clientid,
+		[NFS4_CLIENTID_CONFIRM] = tnfs4_clientid_confirm,
+		[NFS4_OPEN] = tnfs4_open,
+		[NFS4_OPEN_CONFIRM] = tnfs4_open_confirm,
+		[NFS4_CLOSE] = tnfs4_close,
 	},
 };

@@ -177,6 +177,7 @@ ask_root(struct nfs *nfs, struct err *err)
 	if (wait_for(nfs, &w, NFS_FSINFO, err) == -1)
 		return no_export(err);
 	nfs->tree.read_max = read_max(w.reply.read_max);
+	nfs->write_max = MIN(MAX(w.reply.write_max, 512U), TREE_READ_MAX);
 	if (wait_for(nfs, &w, NFS_GETATTR, err) == -1)
 		return no_export(err);
 	nfs->tree.root_attrs = w.reply.attrs;

@@ -14,7 +14,7 @@ without_openat2(void **state)
 {
 	if (kit_empty(state) == -1)
 		return -1;
-	dest->below.no_openat2 = true;
+	((struct dest_posix *)(void *)dest)->below.no_openat2 = true;
 	return 0;
 }
 

@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include "tree/dest_impl.h"
+#include "tree/dest_posix.h"
 
 static char kit_dir[] = "/tmp/test_dest.XXXXXX";
 static struct dest *dest;

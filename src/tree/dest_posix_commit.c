@@ -2,7 +2,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "tree/dest_impl.h"
+#include "tree/dest_posix.h"
 
 #define NS_A_SEC ((int64_t)1000000000)
 
@@ -71,24 +71,14 @@ set_mtime(int fd, int64_t mtime_ns, struct err *err)
 }
 
 int
-dest_restore(struct dest_file *f, const struct dest_meta *m, bool as_root,
-    struct err *err)
+posix_restore(struct dest_file *file, const struct dest_meta *m,
+    bool as_root, struct err *err)
 {
-	if (set_owner_mode(f->fd, m, as_root, err) == -1)
-		return -1;
-	return m->has_mtime ? set_mtime(f->fd, m->mtime_ns, err) : 0;
-}
+	int fd = posix_file_of(file)->fd;
 
-static int
-check_whole(const struct dest_file *f, struct err *err)
-{
-	if (f->name == NULL)
-		return err_set(err, ERR_BUG, 0, "commit of an existing file");
-	for (uint32_t i = 0; i < f->count; i++)
-		if (f->have[i] != 1)
-			return err_set(err, ERR_BUG, 0,
-			    "commit without range %u of %u", i, f->count);
-	return 0;
+	if (set_owner_mode(fd, m, as_root, err) == -1)
+		return -1;
+	return m->has_mtime ? set_mtime(fd, m->mtime_ns, err) : 0;
 }
 
 static int
@@ -115,39 +105,36 @@ sync_dir(int dir, struct err *err)
 }
 
 static int
-put_in_place(struct dest_file *f, struct err *err)
+put_in_place(struct posix_file *f, struct err *err)
 {
 	struct stat st;
 
 	if (fstat(f->fd, &st) == -1)
 		return dest_errno(err, "look up");
-	if (!dest_part_is(f->dir, f->temp, &st))
+	if (!posix_part_is(f->dir, f->file.temp, &st))
 		return err_set(err, ERR_RETRY, 0,
 		    "the temporary file was taken away");
-	if (renameat(f->dir, f->temp, f->dir, f->name) == 0) {
-		f->in_place = true;
+	if (renameat(f->dir, f->file.temp, f->dir, f->file.name) == 0) {
+		f->file.in_place = true;
 		return 0;
 	}
 	if (errno == EISDIR || errno == ENOTEMPTY || errno == EEXIST)
-		return err_set(err, ERR_INVALID, errno,
-		    "a directory is where the file must be");
+		return dest_in_the_way(err);
 	return dest_errno(err, "rename");
 }
 
 static int
-finish(struct dest_file *f, const struct dest_meta *m, bool as_root,
+finish(struct posix_file *f, const struct dest_meta *m, bool as_root,
     bool sync, struct err *err)
 {
-	if (check_whole(f, err) == -1)
-		return -1;
 	/* What takes long or may fail, as long as the record is there. */
-	if (sync && f->recorded && sync_file(f->fd, err) == -1)
+	if (sync && f->file.recorded && sync_file(f->fd, err) == -1)
 		return -1;
 	if (set_owner_mode(f->fd, m, as_root, err) == -1)
 		return -1;
-	if (!m->has_mode && set_mode(f->fd, f->dest->file_mode, err) == -1)
+	if (!m->has_mode && set_mode(f->fd, f->file.dest->file_mode, err) == -1)
 		return -1;
-	if (ftruncate(f->fd, (off_t)f->size) == -1)
+	if (ftruncate(f->fd, (off_t)f->file.size) == -1)
 		return dest_errno(err, "cut to size");
 	if (m->has_mtime && set_mtime(f->fd, m->mtime_ns, err) == -1)
 		return -1;
@@ -157,30 +144,27 @@ finish(struct dest_file *f, const struct dest_meta *m, bool as_root,
 }
 
 int
-dest_commit(struct dest_file *f, const struct dest_meta *m, bool as_root,
+posix_commit(struct dest_file *file, const struct dest_meta *m, bool as_root,
     bool sync, struct err *err)
 {
-	if (!f->in_place && finish(f, m, as_root, sync, err) == -1)
+	struct posix_file *f = posix_file_of(file);
+
+	if (!file->in_place && finish(f, m, as_root, sync, err) == -1)
 		return -1;
 	return sync ? sync_dir(f->dir, err) : 0;
 }
 
 void
-dest_abort(struct dest_file **file, bool keep)
+posix_close(struct dest_file *file, bool remove)
 {
-	struct dest_file *f = *file;
+	struct posix_file *f = posix_file_of(file);
 	struct stat st;
 
-	if (f == NULL)
-		return;
-	*file = NULL;
-	if (f->fd != -1 && f->name != NULL && !f->in_place &&
-	    !(keep && f->recorded) && fstat(f->fd, &st) == 0 &&
-	    dest_part_is(f->dir, f->temp, &st))
-		unlinkat(f->dir, f->temp, 0);
+	if (remove && f->fd != -1 && fstat(f->fd, &st) == 0 &&
+	    posix_part_is(f->dir, file->temp, &st))
+		unlinkat(f->dir, file->temp, 0);
 	close_fd(&f->fd);
 	close_fd(&f->dir);
-	free(f->name);
-	free(f->have);
+	free(file->name);
 	free(f);
 }

@@ -1,0 +1,166 @@
+/*
+ * dest_nfs.h: inside of the destination that is a directory on an NFS server,
+ * with nothing mounted. dest_nfs_call.c has the connections and waits for
+ * answers, dest_nfs.c opens and looks, dest_nfs_part.c makes and fills the
+ * temporary file, dest_nfs_commit.c puts it in its place.
+ *
+ * Directories and files are known by their handles, which mean the same on
+ * every connection and after a restart of the server. A path is walked by
+ * LOOKUP, which follows no symlink: the handle of one is of that kind and is
+ * refused. So nothing is resolved here, and nothing outside the root reached.
+ *
+ * Connections: a call takes one that is free, or opens another; so there are
+ * as many as threads that wait at once.
+ *
+ * Faults: a call that gets no answer, or "later" (a grace period), is made
+ * again for as long as the settings say. What a server made before its answer
+ * was lost is recognised.
+ *
+ * Locks aren't to be had without state on the server, so two processes may
+ * write one temporary file of several ranges. If they fetch the same object,
+ * they write the same bytes to the same places; if not, the later one makes a
+ * new file of that name, and the former's commit finds that the name isn't
+ * its file's any more. Before each entry into the record that is looked at
+ * too, as the other may have committed: but for the moment between the look
+ * and the write, in which a byte behind the end of a file in its place would
+ * be found by the next run, by its size.
+ *
+ * Bytes are sent UNSTABLE, and COMMIT puts them on the server's disk before
+ * the rename. A server that restarted in between says so by another verifier:
+ * then the commit is RETRY, and nothing was renamed.
+ */
+#ifndef TREE_DEST_NFS_H
+#define TREE_DEST_NFS_H
+
+#include "tree/tree_nfs.h"
+
+#include <pthread.h>
+
+#include "tree/dest_impl.h"
+
+/* One connection, used by one thread at a time. */
+struct dnfs_conn {
+	struct dnfs_conn *next;
+	struct nfs *nfs;
+	struct nfs4_open open;
+	bool	 has_clientid;
+	bool	 stopped;	/* of no use any more */
+};
+
+struct dest_nfs {
+	struct dest dest;
+	/* These don't change after it was opened. */
+	struct tree_spec spec;
+	char	*server;
+	char	*share;
+	struct handle root;
+	uint64_t retry_for_ms;
+	uint32_t read_max;	/* bytes of a READ and a WRITE */
+	uint32_t write_max;
+	/* Of all threads. */
+	_Atomic uint64_t stop_at_ms;
+	_Atomic bool stopping;
+	pthread_mutex_t lock;
+	struct {
+		struct dnfs_conn *idle;
+	} locked;
+};
+
+/* A name in a directory, found or made. */
+struct dnfs_entry {
+	struct handle fh;
+	struct attrs attrs;
+	uint32_t nlink;
+};
+
+struct dnfs_file {
+	struct dest_file file;
+	struct handle dir;	/* len 0: existing */
+	struct handle fh;	/* len 0: not there yet */
+	struct attrs attrs;	/* ino and fsid: which file it is */
+	bool	 fresh;		/* made by us, still empty */
+	pthread_mutex_t lock;
+	struct {
+		bool	 unstable;	/* some bytes want a COMMIT */
+		bool	 lost;		/* the verifier changed */
+		uint8_t	 verf[8];
+	} locked;
+};
+
+static inline struct dest_nfs *
+dnfs_of(const struct dest *d)
+{
+	return (struct dest_nfs *)(void *)(uintptr_t)d;
+}
+
+static inline struct dnfs_file *
+dnfs_file_of(struct dest_file *f)
+{
+	return (struct dnfs_file *)(void *)f;
+}
+
+/* --- dest_nfs_call.c --- */
+
+/* One call and what it brought. proc, fh, name, offset, len of call and what
+ * the procedure needs of change are to be filled in. */
+struct dnfs_call {
+	struct nfs_call call;
+	struct nfs_change change;
+	struct nfs_reply reply;
+	struct err err;
+	bool	 done;
+	bool	 failed;
+	bool	 last;		/* of a file: no patience, even when stopped */
+};
+
+/* Make it, again if need be. */
+int	 dnfs_run(struct dest_nfs *, struct dnfs_call *, struct err *)
+	    MUST_USE;
+/* Make a regular file that isn't there yet, mode 0600. */
+int	 dnfs_create(struct dest_nfs *, const struct handle *dir,
+	    struct str name, struct dnfs_entry *, struct err *) MUST_USE;
+/* All n at once, on one connection; each may end in its own err, none of them
+ * RETRY or UNREACHABLE while there is patience. */
+int	 dnfs_run_all(struct dest_nfs *, struct dnfs_call *, size_t n,
+	    struct err *) MUST_USE;
+/* Open the first connection, which tells root, read_max and write_max. */
+int	 dnfs_first(struct dest_nfs *, struct err *) MUST_USE;
+/* Close those that nobody uses. */
+void	 dnfs_drop_idle(struct dest_nfs *);
+
+/* --- dest_nfs.c --- */
+
+/* GONE if there is no such name. */
+int	 dnfs_lookup(struct dest_nfs *, const struct handle *dir, struct str,
+	    struct dnfs_entry *, struct err *) MUST_USE;
+int	 dnfs_remove(struct dest_nfs *, const struct handle *dir, struct str,
+	    bool last, struct err *) MUST_USE;
+int	 dnfs_getattr(struct dest_nfs *, const struct handle *,
+	    struct attrs *, struct err *) MUST_USE;
+int	 dnfs_setattr(struct dest_nfs *, const struct handle *,
+	    const struct attrs_set *, struct err *) MUST_USE;
+
+/* --- dest_nfs_part.c --- */
+
+int	 dnfs_part_new(struct dest_file *, struct err *) MUST_USE;
+int	 dnfs_part_shared(struct dest_file *, struct err *) MUST_USE;
+/* Does its temporary name stand for this file? RETRY if not. */
+int	 dnfs_part_check(struct dnfs_file *, struct err *) MUST_USE;
+int	 dnfs_size(struct dest_file *, uint64_t *, struct err *) MUST_USE;
+int	 dnfs_clear(struct dest_file *, uint64_t, struct err *) MUST_USE;
+int	 dnfs_pwrite(struct dest_file *, uint64_t, const void *, size_t,
+	    struct err *) MUST_USE;
+int	 dnfs_note(struct dest_file *, uint64_t, const void *, size_t,
+	    struct err *) MUST_USE;
+ssize_t	 dnfs_pread(struct dest_file *, uint64_t, void *, size_t,
+	    struct err *) MUST_USE;
+
+/* --- dest_nfs_commit.c --- */
+
+int	 dnfs_restore(struct dest_file *, const struct dest_meta *,
+	    bool as_root, struct err *) MUST_USE;
+int	 dnfs_commit(struct dest_file *, const struct dest_meta *,
+	    bool as_root, bool sync, struct err *) MUST_USE;
+void	 dnfs_close(struct dest_file *, bool remove);
+
+#endif

@@ -1,0 +1,166 @@
+#include "tree/dest_nfs.h"
+
+static struct dest_nfs *
+dest_of(const struct dnfs_file *f)
+{
+	return dnfs_of(f->file.dest);
+}
+
+/* Owner first: a change of it takes the set-id bits away, even in the same
+ * call. Without the owner they would be of someone else. */
+static int
+set_owner(struct dnfs_file *f, const struct attrs *now,
+    const struct dest_meta *m, struct err *err)
+{
+	struct attrs_set set = { .has_owner = true, .uid = m->uid,
+	    .gid = m->gid };
+
+	if (now->uid == m->uid && now->gid == m->gid)
+		return 0;
+	if (dnfs_setattr(dest_of(f), &f->fh, &set, err) == -1)
+		return err_wrap(err, "set the owner");
+	return 0;
+}
+
+/* What differs of mode and mtime, in one call. */
+static int
+set_rest(struct dnfs_file *f, const struct attrs *now, uint32_t mode,
+    const struct dest_meta *m, struct err *err)
+{
+	struct attrs_set set = {
+		.mode = mode,
+		.mtime_ns = m->mtime_ns,
+		.has_mode = mode != now->mode,
+		.has_mtime = m->has_mtime && m->mtime_ns != now->mtime_ns,
+	};
+
+	if (!set.has_mode && !set.has_mtime)
+		return 0;
+	if (dnfs_setattr(dest_of(f), &f->fh, &set, err) == -1)
+		return err_wrap(err, "set mode and mtime");
+	return 0;
+}
+
+int
+dnfs_restore(struct dest_file *file, const struct dest_meta *m, bool as_root,
+    struct err *err)
+{
+	struct dnfs_file *f = dnfs_file_of(file);
+	bool owner = as_root && m->has_owner;
+	struct attrs now;
+
+	if (dnfs_getattr(dest_of(f), &f->fh, &now, err) == -1 ||
+	    (owner && set_owner(f, &now, m, err) == -1))
+		return -1;
+	/* The owner may have taken bits away. */
+	if (owner && dnfs_getattr(dest_of(f), &f->fh, &now, err) == -1)
+		return -1;
+	return set_rest(f, &now, m->has_mode ? m->mode & (owner ? 07777U :
+	    0777U) : now.mode, m, err);
+}
+
+/* On the server's disk. */
+static int
+flush(struct dnfs_file *f, struct err *err)
+{
+	struct dnfs_call k = { .call.proc = NFS_COMMIT };
+	bool whole;
+
+	if (!f->locked.unstable)
+		return 0;
+	handle_copy(&k.call.fh, &f->fh);
+	if (dnfs_run(dest_of(f), &k, err) == -1)
+		return -1;
+	whole = !f->locked.lost && memcmp(f->locked.verf, k.reply.verf,
+	    sizeof(k.reply.verf)) == 0;
+	/* What is there now is there for good. */
+	f->locked.unstable = f->locked.lost = false;
+	if (whole)
+		return 0;
+	return err_set(err, ERR_RETRY, 0, "the server restarted, and may have "
+	    "lost what was written before");
+}
+
+static int
+cut(struct dnfs_file *f, struct err *err)
+{
+	struct attrs_set set = { .size = f->file.size, .has_size = true };
+
+	if (!f->file.recorded)
+		return 0;
+	if (dnfs_setattr(dest_of(f), &f->fh, &set, err) == -1)
+		return err_wrap(err, "cut to size");
+	return 0;
+}
+
+static int
+put_in_place(struct dnfs_file *f, struct err *err)
+{
+	struct dnfs_call k = { .call.proc = NFS_RENAME,
+	    .call.name = str_of(f->file.temp),
+	    .change.to_name = str_of(f->file.name) };
+	struct err unused = ERR_INIT;
+	struct dnfs_entry e;
+	int rc;
+
+	if (dnfs_part_check(f, err) == -1)
+		return -1;
+	handle_copy(&k.call.fh, &f->dir);
+	handle_copy(&k.change.to, &f->dir);
+	rc = dnfs_run(dest_of(f), &k, err);
+	/* The answer may have been lost, and it was made twice. */
+	if (rc == -1 && err->kind == ERR_GONE && dnfs_lookup(dest_of(f),
+	    &f->dir, str_of(f->file.name), &e, &unused) == 0 &&
+	    e.attrs.ino == f->attrs.ino && e.attrs.fsid == f->attrs.fsid)
+		rc = 0;
+	if (rc == 0) {
+		f->file.in_place = true;
+		return 0;
+	}
+	/* EXIST, ISDIR, NOTEMPTY */
+	if (err->code == 17 || err->code == 21 || err->code == 66)
+		return dest_in_the_way(err);
+	return -1;
+}
+
+int
+dnfs_commit(struct dest_file *file, const struct dest_meta *m, bool as_root,
+    bool sync UNUSED, struct err *err)
+{
+	struct dnfs_file *f = dnfs_file_of(file);
+	bool owner = as_root && m->has_owner;
+	uint32_t mode = m->has_mode ? m->mode & (owner ? 07777U : 0777U) :
+	    file->dest->file_mode;
+	struct attrs now;
+
+	if (file->in_place)
+		return 0;
+	/* What takes long or may fail, as long as the record is there. */
+	if (flush(f, err) == -1 ||
+	    dnfs_getattr(dest_of(f), &f->fh, &now, err) == -1 ||
+	    (owner && set_owner(f, &now, m, err) == -1) || cut(f, err) == -1)
+		return -1;
+	/* Certainly not the ones that it has. */
+	now.mode = ~mode;
+	now.mtime_ns = ~m->mtime_ns;
+	if (set_rest(f, &now, mode, m, err) == -1)
+		return -1;
+	return put_in_place(f, err);
+}
+
+void
+dnfs_close(struct dest_file *file, bool remove)
+{
+	struct dnfs_file *f = dnfs_file_of(file);
+	struct err unused = ERR_INIT;
+
+	/* By name: what has it that isn't ours is another's try of the same
+	 * file, which would begin anew. */
+	if (remove && f->fh.len > 0 && dnfs_part_check(f, &unused) == 0 &&
+	    dnfs_remove(dest_of(f), &f->dir, str_of(file->temp), true,
+	    &unused) == -1)
+		err_clear(&unused);
+	pthread_mutex_destroy(&f->lock);
+	free(file->name);
+	free(f);
+}

@@ -1,0 +1,17 @@
+/*
+ * tree_nfs3.h: what the two halves of NFSv3 share, with the types of libnfs.
+ */
+#ifndef TREE_TREE_NFS3_H
+#define TREE_TREE_NFS3_H
+
+#include "tree/tree_nfs.h"
+
+#include <nfsc/libnfs-raw-nfs.h>
+
+void	 tnfs3_attrs(struct attrs *, const fattr3 *);
+/* kind UNKNOWN: not given */
+void	 tnfs3_post_attrs(struct attrs *, const post_op_attr *);
+/* Points into the handle. */
+nfs_fh3	 tnfs3_fh(const struct handle *);
+
+#endif
