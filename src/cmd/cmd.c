@@ -18,7 +18,7 @@ static const struct {
 	{ VERB_LIST, "LIST", "LIST [options]",
 	    "Print the keys of the configured shares that the bucket holds, "
 	    "one a line." },
-	{ VERB_GET, "GET", "GET --dest_path DIR [options]",
+	{ VERB_GET, "GET", "GET --dest_path DIR|nfs://... [options]",
 	    "Bring objects back as files below DIR, each under the path that "
 	    "its key names.\nA file that is there and right is left alone. "
 	    "After a kill or Ctrl-C the same\ncommand goes on." },

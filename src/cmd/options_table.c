@@ -255,10 +255,11 @@ const struct option options_table[] = {
 	{ "all", NULL, NULL, VERB_LIST | VERB_GET | VERB_DEL, set_flag,
 	    AT(job.all), .help =
 	    "the whole bucket, not only the configured shares" },
-	{ "dest_path", "dp", "DIR", VERB_LIST | VERB_GET | VERB_TEST, set_text,
+	{ "dest_path", "dp", "DIR|URL", VERB_LIST | VERB_GET | VERB_TEST, set_text,
 	    AT(job.dest_path), .help = "LIST: write the keys to "
-	    "DIR/listing_object_keys; GET: where the files come back; TEST: "
-	    "nothing is written there" },
+	    "DIR/listing_object_keys; GET: where the files come back, a "
+	    "directory or nfs://SERVER[:PORT]/PATH; TEST: nothing is written "
+	    "there" },
 	{ "print0", NULL, NULL, VERB_LIST, set_flag, AT(job.print0), .help =
 	    "end each key with NUL and don't escape it" },
 	{ "data_integrity", "di", NULL, VERB_TEST, set_flag,

@@ -31,5 +31,7 @@ setup_release(struct setup *s)
 	free(s->storage_class);
 	free(s->sse);
 	free(s->dest_path);
+	free(s->dest_export.server);
+	free(s->dest_export.share);
 	memset(s, 0, sizeof(*s));
 }

@@ -58,6 +58,8 @@ struct setup {
 	bool	 only_read;	/* TEST: what is read back is judged by the master */
 	bool	 more_follows;	/* after STOP, those who joined come back */
 	char	*dest_path;	/* GET: where files come back; or NULL */
+	struct setup_export dest_export; /* the server that dest_path is on, if its
+				   type is NFS; share "": to be found */
 };
 
 /* Frees what it owns and wipes the secrets. */

@@ -2,8 +2,6 @@
  * The crew of one process: the engines of xfer/, each started by the first
  * work of its kind.
  */
-#include <unistd.h>
-
 #include "run/cluster_map.h"
 #include "run/crew_int.h"
 #include "run/plan.h"
@@ -85,7 +83,7 @@ has_fetch(struct local *l)
 		.workers = l->workers,
 		.s3 = l->s3,
 		.dest = l->dest,
-		.as_root = geteuid() == 0,
+		.as_root = setup_as_root(s),
 		.only_read = s->only_read,
 		.exports = l->trees,
 		.export_count = s->export_count,
@@ -235,6 +233,9 @@ local_stop(struct crew *c, uint64_t limit_ms)
 		engine_stop(l->engine, limit_ms);
 	if (l->fetch != NULL)
 		fetch_stop(l->fetch, limit_ms);
+	/* Later than the threads, so that they see that they are to end. */
+	if (l->dest != NULL)
+		dest_stop(l->dest, limit_ms);
 	if (l->erase != NULL)
 		erase_stop(l->erase, limit_ms);
 }
@@ -321,8 +322,7 @@ crew_local(struct crew **ret, struct setup *s, struct mailbox *up,
 	s3_gate_valid_until(l->s3.gate, 0);
 	l->trees = setup_trees(&l->setup);
 	l->workers = setup_workers(&l->setup);
-	if (l->setup.dest_path != NULL &&
-	    dest_open(&l->dest, l->setup.dest_path, err) == -1) {
+	if (setup_dest(&l->dest, &l->setup, err) == -1) {
 		local_free(&l->crew);
 		return -1;
 	}

@@ -376,13 +376,13 @@ open_catalog(struct get *g, struct err *err)
 /* Before anything else is asked: a wrong path is the likelier mistake. Where
  * clients work, it is on theirs. */
 static int
-check_dest(const struct get *g, struct err *err)
+check_dest(const struct get *g, const struct setup *s, struct err *err)
 {
 	struct dest *dest = NULL;
 
 	if (crew_wants_team(g->conf, g->job))
 		return 0;
-	if (dest_open(&dest, g->job->dest_path, err) == -1)
+	if (setup_dest(&dest, s, err) == -1)
 		return -1;
 	dest_free(&dest);
 	return 0;
@@ -395,8 +395,8 @@ prepare(struct get *g, struct err *err)
 	    .up = g->in };
 	CLEANUP(setup_release) struct setup setup = { .op = OP_GET };
 
-	if (check_dest(g, err) == -1 ||
-	    setup_make(&setup, g->conf, g->job, NULL, err) == -1 ||
+	if (setup_make(&setup, g->conf, g->job, NULL, err) == -1 ||
+	    check_dest(g, &setup, err) == -1 ||
 	    plan_check_s3(g->conf, err) == -1 || open_catalog(g, err) == -1)
 		return -1;
 	sc.reader = g->reader;

@@ -51,6 +51,68 @@ look_at_roots(struct setup *s, bool ignore_inode)
 	}
 }
 
+static bool
+is_below(const char *path, const char *share)
+{
+	size_t len = strlen(share);
+
+	return len == 1 || (strncmp(path, share, len) == 0 &&
+	    (path[len] == '\0' || path[len] == '/'));
+}
+
+/* The configured share of that server which path begins with, or "". */
+static const char *
+share_of(const struct conf *c, const struct dest_url *u)
+{
+	const char *best = "";
+
+	/* With mounted = yes they are paths of this host. */
+	if (c->fs_config.mounted)
+		return best;
+	for (size_t i = 0; i < c->fs_config.nfs_count; i++) {
+		const struct conf_nfs *nfs = &c->fs_config.nfs[i];
+
+		if (strcasecmp(nfs->server, u->server) != 0)
+			continue;
+		for (size_t j = 0; j < nfs->shares.n; j++) {
+			const char *share = nfs->shares.v[j];
+
+			if (is_below(u->path, share) &&
+			    strlen(share) > strlen(best))
+				best = share;
+		}
+	}
+	return best;
+}
+
+static int
+copy_dest(struct setup *s, const struct conf *c, const char *text,
+    struct err *err)
+{
+	CLEANUP(dest_url_release) struct dest_url u = { .port = 0 };
+	int rc = dest_url(text, &u, err);
+
+	if (rc == -1)
+		return err_wrap(err, "--dest_path");
+	if (rc == 0) {
+		s->dest_path = xstrdup(text);
+		return 0;
+	}
+	s->dest_export = (struct setup_export){
+		.type = TREE_NFS,
+		.server = xstrdup(u.server),
+		.share = xstrdup(share_of(c, &u)),
+		.nfs_version = c->fs_config.nfs_version,
+		.nfsport = u.port != 0 ? u.port : c->fs_config.nfsport,
+		.mountport = c->fs_config.mountport,
+		.uid = c->fs_config.uid,
+		.gid = c->fs_config.gid,
+		.timeout_ms = c->fs_config.timeout * 1000,
+	};
+	s->dest_path = STEAL(u.path);
+	return 0;
+}
+
 static void
 copy_store(struct setup *s, const struct conf *c)
 {
@@ -101,7 +163,9 @@ setup_make(struct setup *s, const struct conf *c, const struct job *job,
 	s->ignore_inode = c->fs_config.ignore_inode;
 	s->more_follows = job->more_follows;
 	s->only_read = job->op == OP_TEST;
-	s->dest_path = job->op == OP_GET ? copy(job->dest_path) : NULL;
+	if (job->op == OP_GET && job->dest_path != NULL &&
+	    copy_dest(s, c, job->dest_path, err) == -1)
+		return -1;
 	if (plan != NULL)
 		copy_exports(s, plan);
 	if (crew_wants_team(c, job))
@@ -132,30 +196,56 @@ setup_s3(const struct setup *s)
 	};
 }
 
+static struct tree_spec
+tree_of(const struct setup_export *x)
+{
+	return (struct tree_spec){
+		.type = x->type,
+		.server = x->server,
+		.share = x->share,
+		.nfs_version = x->nfs_version,
+		.nfsport = x->nfsport,
+		.mountport = x->mountport,
+		.uid = x->uid,
+		.gid = x->gid,
+		.follow_links = x->follow_links,
+		.timeout_ms = x->timeout_ms,
+		.root_ino = x->root_ino,
+		.filled = x->filled,
+	};
+}
+
 struct tree_spec *
 setup_trees(const struct setup *s)
 {
 	struct tree_spec *v = xcalloc(s->export_count + 1, sizeof(*v));
 
-	for (size_t i = 0; i < s->export_count; i++) {
-		const struct setup_export *x = &s->exports[i];
-
-		v[i] = (struct tree_spec){
-			.type = x->type,
-			.server = x->server,
-			.share = x->share,
-			.nfs_version = x->nfs_version,
-			.nfsport = x->nfsport,
-			.mountport = x->mountport,
-			.uid = x->uid,
-			.gid = x->gid,
-			.follow_links = x->follow_links,
-			.timeout_ms = x->timeout_ms,
-			.root_ino = x->root_ino,
-			.filled = x->filled,
-		};
-	}
+	for (size_t i = 0; i < s->export_count; i++)
+		v[i] = tree_of(&s->exports[i]);
 	return v;
+}
+
+int
+setup_dest(struct dest **ret_dest, const struct setup *s, struct err *err)
+{
+	struct tree_spec spec = tree_of(&s->dest_export);
+
+	*ret_dest = NULL;
+	if (s->dest_path == NULL)
+		return 0;
+	if (spec.share != NULL && *spec.share == '\0')
+		spec.share = NULL;
+	if (s->dest_export.type == TREE_NFS)
+		return dest_open_nfs(ret_dest, &spec, s->dest_path,
+		    s->retry_for_ms, err);
+	return dest_open(ret_dest, s->dest_path, err);
+}
+
+bool
+setup_as_root(const struct setup *s)
+{
+	return s->dest_export.type == TREE_NFS ? s->dest_export.uid == 0 :
+	    geteuid() == 0;
 }
 
 /* For PUT, as many as can hold a part each. */

@@ -8,14 +8,21 @@
 #include "model/setup.h"
 #include "run/crew.h"
 #include "run/plan.h"
+#include "tree/dest.h"
 
 /* Everything is copied. The exports are those of the plan, if there is one.
- * CONFIG: the memory that is allowed does not hold a part (PUT). */
+ * CONFIG: the memory that is allowed does not hold a part (PUT). USAGE: a
+ * dest_path that can't be. */
 int	 setup_make(struct setup *, const struct conf *, const struct job *,
 	    const struct run_plan *, struct err *) MUST_USE;
 /* Both borrow from the setup; the array is the caller's. */
 struct s3_config setup_s3(const struct setup *);
 struct tree_spec *setup_trees(const struct setup *);
+/* Open what dest_path says; NULL if it is none. */
+int	 setup_dest(struct dest **, const struct setup *, struct err *)
+	    MUST_USE;
+/* May owners be given there? */
+bool	 setup_as_root(const struct setup *);
 /* Worker threads on this machine. */
 unsigned setup_workers(const struct setup *);
 

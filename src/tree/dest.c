@@ -50,7 +50,12 @@ int
 dest_existing(struct dest *d, struct str rel, struct dest_file **ret_file,
     struct attrs *ret_attrs, struct err *err)
 {
+	struct err unused = ERR_INIT;
+
 	*ret_file = NULL;
+	/* Who only wants to know whether. */
+	if (err == NULL)
+		err = &unused;
 	if (dest_path_check(rel, err) == -1)
 		return -1;
 	return d->ops->existing(d, rel, ret_file, ret_attrs, err);

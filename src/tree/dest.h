@@ -55,6 +55,17 @@ void	 dest_free(struct dest **);
 /* Calls that wait for a server end soon after limit_ms, STOPPED. */
 void	 dest_stop(struct dest *, uint64_t limit_ms);
 
+/* nfs://SERVER[:PORT]/PATH, as in RFC 2224: %XX are bytes, an IPv6 address
+ * stands in brackets. */
+struct dest_url {
+	char	*server;
+	char	*path;		/* absolute and plain, decoded */
+	unsigned port;		/* of the NFS service; 0: not given */
+};
+/* 1: it is one; 0: it is no URL; -1: one that can't be (USAGE). Pure. */
+int	 dest_url(const char *text, struct dest_url *, struct err *) MUST_USE;
+void	 dest_url_release(struct dest_url *);
+
 /* Append the path below the root for this key text; INVALID with the reason
  * if it can't be one. Pure. */
 int	 dest_path(struct buf *, struct str key, struct err *) MUST_USE;

@@ -221,8 +221,8 @@ stop(struct dest *dest, uint64_t limit_ms)
 	/* The second time it is sooner. */
 	if (at < atomic_load(&d->stop_at_ms))
 		atomic_store(&d->stop_at_ms, at);
-	if (limit_ms == 0)
-		atomic_store(&d->stopping, true);
+	/* What is open will do. */
+	atomic_store(&d->stopping, true);
 }
 
 static void
@@ -240,8 +240,9 @@ free_nfs(struct dest *dest)
 static bool
 no_such_export(const struct err *err)
 {
+	/* PERM, NOENT, ACCES, NOTDIR, INVAL, NAMETOOLONG */
 	return err->code == 1 || err->code == 2 || err->code == 13 ||
-	    err->code == 20;
+	    err->code == 20 || err->code == 22 || err->code == 63;
 }
 
 static void

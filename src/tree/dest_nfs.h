@@ -59,7 +59,7 @@ struct dest_nfs {
 	uint32_t write_max;
 	/* Of all threads. */
 	_Atomic uint64_t stop_at_ms;
-	_Atomic bool stopping;
+	_Atomic bool stopping;	/* no connection is opened any more */
 	pthread_mutex_t lock;
 	struct {
 		struct dnfs_conn *idle;

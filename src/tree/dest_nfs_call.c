@@ -12,7 +12,7 @@
 #define LOOK_MS		100	/* how often stop_at_ms is looked at */
 #define PAUSE_MS	100	/* before a call is made again ... */
 #define PAUSE_MAX_MS	2000	/* ... growing */
-#define LAST_MS		2000	/* for the last call of a file */
+#define LAST_MS		1000	/* after it, for the last calls of files */
 #define IO_TRIES	3	/* of a call that the server's disk fails */
 #define STATE_TRIES	4	/* of a new client id or owner */
 
@@ -134,8 +134,6 @@ static void
 conn_run(struct dest_nfs *d, struct dnfs_conn *c, struct dnfs_call *calls,
     size_t n)
 {
-	uint64_t last = clock_mono_ms() + LAST_MS;
-
 	for (size_t i = 0; i < n; i++) {
 		calls[i].done = calls[i].failed = false;
 		calls[i].call.done = on_done;
@@ -151,7 +149,7 @@ conn_run(struct dest_nfs *d, struct dnfs_conn *c, struct dnfs_call *calls,
 		poll(&fd, (nfds_t)count, ms < 0 ? LOOK_MS : MIN(ms, LOOK_MS));
 		tnfs_service(c->nfs, NULL, 0);
 		if (calls[0].last && end != UINT64_MAX)
-			end = MAX(end, last);
+			end += LAST_MS;
 		if (clock_mono_ms() >= end && !all_done(calls, n)) {
 			c->stopped = true;
 			tnfs_stop(c->nfs);

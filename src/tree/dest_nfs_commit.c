@@ -148,18 +148,34 @@ dnfs_commit(struct dest_file *file, const struct dest_meta *m, bool as_root,
 	return put_in_place(f, err);
 }
 
+/* If it can be done soon: the next run will find it. */
+static void
+remove_part(struct dnfs_file *f)
+{
+	struct str name = str_of(f->file.temp);
+	struct dnfs_call k = { .call.proc = NFS_LOOKUP, .call.name = name,
+	    .last = true };
+	struct err err = ERR_INIT;
+
+	handle_copy(&k.call.fh, &f->dir);
+	if (dnfs_run(dest_of(f), &k, &err) == -1)
+		return;
+	/* Another may have made its own of this name. */
+	if (k.reply.attrs.kind != ENTRY_UNKNOWN &&
+	    (k.reply.attrs.ino != f->attrs.ino ||
+	    k.reply.attrs.fsid != f->attrs.fsid))
+		return;
+	if (dnfs_remove(dest_of(f), &f->dir, name, true, &err) == -1)
+		err_clear(&err);
+}
+
 void
 dnfs_close(struct dest_file *file, bool remove)
 {
 	struct dnfs_file *f = dnfs_file_of(file);
-	struct err unused = ERR_INIT;
 
-	/* By name: what has it that isn't ours is another's try of the same
-	 * file, which would begin anew. */
-	if (remove && f->fh.len > 0 && dnfs_part_check(f, &unused) == 0 &&
-	    dnfs_remove(dest_of(f), &f->dir, str_of(file->temp), true,
-	    &unused) == -1)
-		err_clear(&unused);
+	if (remove && f->fh.len > 0)
+		remove_part(f);
 	pthread_mutex_destroy(&f->lock);
 	free(file->name);
 	free(f);

@@ -79,6 +79,7 @@ struct fetching {
 	bool	 skip_check;	/* the file that is there is not the one */
 	unsigned changes;	/* times the object was another */
 	unsigned tries;		/* times the proof failed */
+	unsigned commits;	/* times it could not be put in place */
 	struct dest_file *existing;
 	struct attrs existing_attrs;
 	struct dest_file *file;

@@ -5,6 +5,7 @@
 
 #define CHANGES_MAX	4	/* times an object may be another */
 #define TRIES_MAX	2	/* readings that may prove wrong */
+#define COMMITS_MAX	2	/* that may have to be begun anew */
 
 static void
 end(struct fetching *t, enum outcome outcome)
@@ -291,6 +292,15 @@ give_back(struct fetching *t, bool as_root, struct err *err)
 	return dest_commit(t->file, &t->meta, as_root, false, err);
 }
 
+/* From the start; what is whole of several ranges stays. */
+static void
+anew(struct fetching *t)
+{
+	drop(t);
+	t->skip_check = true;
+	t->phase = FETCH_NEW;
+}
+
 static void
 close_up(struct fetching *t)
 {
@@ -315,11 +325,13 @@ close_up(struct fetching *t)
 		return;
 	}
 	/* A root that may not give files away, as on some mounts. */
-	if (give_back(t, as_root, &err) == -1 && (!as_root ||
-	    err.kind != ERR_DENIED || give_back(t, false, &err) == -1))
-		fetching_fail(t, &err);
-	else
+	if (give_back(t, as_root, &err) == 0 || (as_root &&
+	    err.kind == ERR_DENIED && give_back(t, false, &err) == 0))
 		end(t, was ? OUTCOME_UNCHANGED : OUTCOME_MOVED);
+	else if (err.kind == ERR_RETRY && t->commits++ < COMMITS_MAX)
+		anew(t);
+	else
+		fetching_fail(t, &err);
 }
 
 /* The bytes are not what they must be: read them once more, then say so. */
@@ -334,9 +346,7 @@ wrong(struct fetching *t)
 		return;
 	}
 	if (++t->tries < TRIES_MAX || t->resumed) {
-		drop(t);
-		t->skip_check = true;
-		t->phase = FETCH_NEW;
+		anew(t);
 		return;
 	}
 	err_set(&err, ERR_CORRUPT, 0, "its bytes give the ETag %s, %s %s",
@@ -448,7 +458,9 @@ fetching_step(struct fetching *t)
 	}
 	if (!t->broken && t->phase == FETCH_CLOSE)
 		close_up(t);
-	if (t->broken && t->calls == 0 && t->phase != FETCH_ENDED) {
+	/* Stopped while it waited for a server: it doesn't come back. */
+	if (t->broken && t->calls == 0 && t->phase != FETCH_ENDED &&
+	    t->item->err.kind != ERR_STOPPED) {
 		mend(t);
 		busy = true;
 	}

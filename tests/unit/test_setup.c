@@ -89,6 +89,46 @@ nothing_is_lost_on_the_way(void **state)
 	assert_true(trees[1].follow_links);
 }
 
+/* A destination on a server: which, which share, and how it is spoken to. */
+static void
+a_destination_is_parsed_once(void **state)
+{
+	static const struct {
+		const char *url, *share, *path;
+		unsigned port;
+	} rows[] = {
+		{ "nfs://h/a/b", "/a", "/a/b", 13 },
+		{ "nfs://H:99/b/", "/b", "/b", 99 },
+		{ "nfs://h/ab/c", "", "/ab/c", 13 },
+		{ "nfs://other/a/b", "", "/a/b", 13 },
+	};
+	struct err err = ERR_INIT;
+	struct conf c;
+
+	(void)state;
+	load(&c, TEXT);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		CLEANUP(setup_release) struct setup s = { .op = OP_NONE };
+		struct job job = { .op = OP_GET,
+		    .dest_path = (char *)(uintptr_t)rows[i].url };
+
+		assert_int_equal(setup_make(&s, &c, &job, NULL, &err), 0);
+		assert_int_equal(s.dest_export.type, TREE_NFS);
+		assert_string_equal(s.dest_export.share, rows[i].share);
+		assert_string_equal(s.dest_path, rows[i].path);
+		assert_int_equal(s.dest_export.nfsport, rows[i].port);
+		assert_int_equal(s.dest_export.mountport, 14);
+		assert_int_equal(s.dest_export.nfs_version, 4);
+		assert_int_equal(s.dest_export.uid, 11);
+		assert_int_equal(s.dest_export.gid, 12);
+		assert_int_equal(s.dest_export.timeout_ms, 15000);
+		assert_false(setup_as_root(&s));
+		s.dest_export.uid = 0;
+		assert_true(setup_as_root(&s));
+	}
+	conf_release(&c);
+}
+
 static void
 workers_can_hold_a_part_each(void **state)
 {
@@ -168,6 +208,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_lost_on_the_way),
+		cmocka_unit_test(a_destination_is_parsed_once),
 		cmocka_unit_test(workers_can_hold_a_part_each),
 		cmocka_unit_test(memory_too_small_for_a_part_is_an_error),
 		cmocka_unit_test(clients_know_the_roots),

@@ -165,6 +165,7 @@ test_status(void **state UNUSED)
 	} rows[] = {
 		{ 1, ERR_DENIED, 0, 0, 0 }, { 2, ERR_GONE, 0, 0, 0 },
 		{ 5, ERR_RETRY, 0, 0, 0 }, { 6, ERR_RETRY, 0, 0, 0 },
+		{ 17, ERR_INVALID, 0, 0, 0 }, { 66, ERR_INVALID, 0, 0, 0 },
 		{ 13, ERR_DENIED, 0, 0, 0 }, { 18, ERR_INVALID, 0, 0, 0 },
 		{ 19, ERR_INVALID, 0, 0, 0 }, { 20, ERR_GONE, 0, 0, 0 },
 		{ 21, ERR_GONE, 0, 0, 0 }, { 22, ERR_INVALID, 0, 0, 0 },
@@ -175,6 +176,9 @@ test_status(void **state UNUSED)
 		{ 10001, ERR_GONE, 1, 0, 0 }, { 10003, ERR_RETRY, 0, 1, 0 },
 		{ 10004, ERR_PEER, 0, 0, 1 }, { 10005, ERR_PEER, 0, 0, 0 },
 		{ 10006, ERR_RETRY, 0, 0, 0 }, { 10007, ERR_PEER, 0, 0, 0 },
+		{ 10011, ERR_RETRY, 0, 0, 0 }, { 10017, ERR_RETRY, 0, 0, 0 },
+		{ 10022, ERR_RETRY, 0, 0, 0 }, { 10023, ERR_RETRY, 0, 0, 0 },
+		{ 10025, ERR_RETRY, 0, 0, 0 }, { 10026, ERR_RETRY, 0, 0, 0 },
 		{ 10008, ERR_RETRY, 0, 0, 0 }, { 10012, ERR_RETRY, 0, 0, 0 },
 		{ 10013, ERR_RETRY, 0, 0, 0 }, { 10014, ERR_GONE, 1, 0, 0 },
 		{ 10015, ERR_RETRY, 0, 0, 0 }, { 10016, ERR_DENIED, 0, 0, 0 },
@@ -382,6 +386,36 @@ test_attrs_odd(void **state UNUSED)
 	buf_release(&b);
 }
 
+/* RFC 7530, 5.8: in the order of the numbers, owners as text. */
+static void
+test_attrs_set(void **state UNUSED)
+{
+	static const uint8_t all[] = "\0\0\0\1\0\0\0\2" "\0\0\x9\xed"
+	    "\0\0\0\4" "1234" "\0\0\0\1" "0\0\0\0"
+	    "\0\0\0\1" "\xff\xff\xff\xff\xff\xff\xff\xfe"
+	    "\x3b\x9a\xc9\xff";
+	struct attrs_set set = { .size = ((uint64_t)1 << 32) + 2,
+	    .mode = 04755, .uid = 1234, .gid = 0, .mtime_ns = -1000000001,
+	    .has_size = true, .has_mode = true, .has_owner = true,
+	    .has_mtime = true };
+	uint32_t mask[NFS4_MASK_WORDS];
+	uint8_t values[NFS4_SET_MAX];
+
+	assert_int_equal(nfs4_attrs_encode(&set, mask, values),
+	    sizeof(all) - 1);
+	assert_memory_equal(values, all, sizeof(all) - 1);
+	assert_int_equal(mask[0], 1 << 4);
+	assert_int_equal(mask[1], 1 << 1 | 1 << 4 | 1 << 5 | 1 << 22);
+	/* The longest. */
+	set.uid = set.gid = UINT32_MAX;
+	assert_in_range(nfs4_attrs_encode(&set, mask, values), 60,
+	    NFS4_SET_MAX);
+	set = (struct attrs_set){ .mode = 0600, .has_mode = true };
+	assert_int_equal(nfs4_attrs_encode(&set, mask, values), 4);
+	assert_int_equal(mask[0], 0);
+	assert_int_equal(mask[1], 1 << 1);
+}
+
 int
 main(void)
 {
@@ -399,6 +433,7 @@ main(void)
 		cmocka_unit_test(test_attrs_all),
 		cmocka_unit_test(test_attrs_cut),
 		cmocka_unit_test(test_attrs_odd),
+		cmocka_unit_test(test_attrs_set),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
