@@ -128,6 +128,7 @@ awaited(const struct team *t, const struct member *m)
 		/* Its program may have found that the line is up again. */
 		return m->running && t->now_ms - m->since_ms < t->silence_ms;
 	case MEMBER_JOINED:
+		return t->now_ms - m->since_ms < t->silence_ms;
 	case MEMBER_WORKING:
 		return true;
 	case MEMBER_FAILED:
@@ -168,6 +169,17 @@ fail(struct team *t)
 		free(f);
 }
 
+/* One that reaches only one of the two ports comes and goes for ever, and
+ * nothing is done. */
+static bool
+anybody_whole(const struct team *t)
+{
+	for (size_t i = 0; i < t->member_count; i++)
+		if (t->members[i]->status != NULL)
+			return true;
+	return false;
+}
+
 void
 team_watch(struct team *t)
 {
@@ -176,7 +188,7 @@ team_watch(struct team *t)
 
 	if (t->failed || t->stopping)
 		return;
-	if (team_members_up(t) > 0) {
+	if (anybody_whole(t)) {
 		t->alone_ms = 0;
 		t->waiting_said = false;
 		return;

@@ -384,6 +384,37 @@ test_nobody(void **state)
 	finish(x);
 }
 
+/* One that reaches only one of the ports, again and again. */
+static void
+test_half_there(void **state)
+{
+	struct fixture *x = setup();
+	struct fake *f = xcalloc(1, sizeof(*f));
+	struct crew_failure *c;
+	struct wire_msg m;
+
+	(void)state;
+	x->conf.socket_options.max_connection_time_threshold = 1;
+	start(x, OP_PUT);
+	f->x = x;
+	while (!has_mail(x)) {
+		f->closed = false;
+		f->index = dial(x, 0);
+		hello(f, f->index, 0, WIRE_PROTOCOL, DATAMOVER_VERSION);
+		m = wait_for(f, WIRE_SETUP);
+		wire_msg_release(&m);
+		hang_up(f);
+		wait_clients(x, 1, "lost");
+		while (f->count > 0)
+			wire_msg_release(&f->got[--f->count]);
+	}
+	c = mail_of(x, MAIL_CREW_FAILED);
+	assert_int_equal(c->err.kind, ERR_UNREACHABLE);
+	free(c);
+	client_free(f);
+	finish(x);
+}
+
 static void
 test_silence(void **state)
 {
@@ -642,6 +673,7 @@ main(void)
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_stop_deaf),
 		cmocka_unit_test(test_nobody),
+		cmocka_unit_test(test_half_there),
 		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_fetch),
 		cmocka_unit_test(test_erase),
