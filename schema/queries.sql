@@ -667,6 +667,9 @@ WHERE id = :id;
 UPDATE export SET fsid = seen_fsid
 WHERE seen_crawl = :crawl AND seen_empty = 0 AND seen_fsid IS NOT NULL;
 
+-- name: export_doubt
+UPDATE export SET seen_fsid = NULL WHERE id = :id;
+
 -- name: export_guard
 SELECT seen_crawl IS :crawl, seen_empty, fsid, seen_fsid
 FROM export WHERE id = :id;

@@ -47,14 +47,22 @@ target_at(struct db *db, const struct run_spec *spec, const char *endpoint)
 	return id;
 }
 
-static int64_t
-find_target(struct db *db, const struct run_spec *spec, struct run_info *info)
+int64_t
+core_find_target(struct db *db, const struct run_spec *spec)
 {
-	const enum stmt s = STMT_TARGET_OTHER;
 	int64_t id = target_at(db, spec, spec->endpoint);
 
 	for (size_t i = 0; i < spec->also_count && id == 0; i++)
 		id = target_at(db, spec, spec->also[i]);
+	return id;
+}
+
+static int64_t
+find_target(struct db *db, const struct run_spec *spec, struct run_info *info)
+{
+	const enum stmt s = STMT_TARGET_OTHER;
+	int64_t id = core_find_target(db, spec);
+
 	if (id != 0)
 		return id;
 	if (DB_ROW(db, TARGET_OTHER, TEXT(spec->bucket),

@@ -278,6 +278,9 @@ void	 core_compaction(struct own *, struct compaction_note *);
 /* mirror.c */
 void	 core_note_export(struct own *, struct export_note *);
 
+/* begin.c: 0 if the catalog does not know it. */
+int64_t	 core_find_target(struct db *, const struct run_spec *);
+
 /* reader.c */
 int64_t	 core_reader_target(const struct catalog_reader *,
 	    bool *ret_server_as_prefix);

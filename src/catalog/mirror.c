@@ -117,6 +117,10 @@ plan(struct catalog *c, void *arg)
 	for (size_t i = 0; i < o->export_count; i++) {
 		p->ids[i] = o->exports[i].id;
 		p->exports[i] = guard_of(o, p->ids[i]);
+		/* Nobody confirmed it: the next mirror must not take it for
+		 * the one that is known. */
+		if (p->exports[i] == MIRROR_OTHER_FS)
+			DB_RUN(&o->db, EXPORT_DOUBT, INT(p->ids[i]));
 	}
 	set_roots(p, o);
 }

@@ -13,8 +13,9 @@
  *    will delete it).
  *
  * Order: catalog_note_export for each export while the crawl goes on, in
- * every PUT (it remembers the file system for the next); when the crawl is done and all items are settled,
- * catalog_mirror_plan; compare with --max-delete; then pages, catalog_doom,
+ * every PUT (it remembers the file system for the next, but not another one
+ * that a mirror met: that is for a PUT without one to confirm); when the crawl
+ * is done and all items are settled, catalog_mirror_plan; compare with --max-delete; then pages, catalog_doom,
  * DeleteObjects, catalog_put_outcomes; catalog_end_run.
  */
 #ifndef CATALOG_MIRROR_H
@@ -33,7 +34,8 @@ enum mirror_guard {
 	MIRROR_OPEN = 0,
 	MIRROR_UNSEEN,		/* the root was not looked at in this crawl */
 	MIRROR_EMPTY,
-	MIRROR_OTHER_FS,	/* than in the last complete run */
+	MIRROR_OTHER_FS,	/* than in the last complete run that was not
+				   stopped by this */
 	MIRROR_NEW_FS		/* there is no complete run that noted it */
 };
 /* For people: "the export's root is empty". */

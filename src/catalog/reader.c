@@ -6,21 +6,16 @@
 
 int
 catalog_look(struct catalog_reader **ret, const char *path,
-    const char *endpoint, const char *bucket, bool server_as_prefix,
-    struct err *err)
+    const struct run_spec *spec, struct err *err)
 {
 	struct catalog_reader *r = xcalloc(1, sizeof(*r));
 
-	r->server_as_prefix = server_as_prefix;
+	r->server_as_prefix = spec->server_as_prefix;
 	if (core_open_look(&r->db, path, err) == -1) {
 		free(r);
 		return -1;
 	}
-	if (DB_ROW(&r->db, TARGET_FIND, TEXT(endpoint), TEXT(bucket),
-	    INT(server_as_prefix))) {
-		r->target = db_int(&r->db, STMT_TARGET_FIND, 0);
-		db_done(&r->db, STMT_TARGET_FIND);
-	}
+	r->target = core_find_target(&r->db, spec);
 	if (r->db.err.kind != ERR_NONE) {
 		*err = r->db.err;
 		catalog_reader_close(&r);

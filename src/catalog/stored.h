@@ -20,11 +20,11 @@
 #include "model/outcome.h"
 
 /* A reader without a master, for dry runs: nothing is written, and a run may
- * be going on. Knows a target by endpoint, bucket and server_as_prefix; one
- * that the catalog does not know holds nothing. */
+ * be going on. Of the run that would be, the target counts: its endpoints,
+ * bucket and server_as_prefix; one that the catalog does not know holds
+ * nothing. */
 int	 catalog_look(struct catalog_reader **, const char *path,
-	    const char *endpoint, const char *bucket, bool server_as_prefix,
-	    struct err *) MUST_USE;
+	    const struct run_spec *, struct err *) MUST_USE;
 
 /* 1 found (release it with stored_release), 0 not stored, -1 error. */
 int	 catalog_find_stored(struct catalog_reader *, struct str path,

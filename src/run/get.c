@@ -352,8 +352,6 @@ static int
 open_catalog(struct get *g, struct err *err)
 {
 	const struct conf *c = g->conf;
-	const char *endpoint = c->s3_storage.endpoints.n > 0 ?
-	    c->s3_storage.endpoints.v[0] : "";
 	struct run_spec spec = {
 		.op = OP_GET,
 		.scope = "",
@@ -365,11 +363,11 @@ open_catalog(struct get *g, struct err *err)
 	/* A dry run writes nothing, not even a catalog. */
 	if (g->job->dryrun)
 		return access(c->catalog.path, F_OK) == -1 && errno == ENOENT ?
-		    0 : catalog_look(&g->reader, c->catalog.path, endpoint,
-		    plan_bucket(c), c->fs_config.server_as_prefix, err);
+		    0 : catalog_look(&g->reader, c->catalog.path, &spec, err);
 	if (catalog_open(&g->catalog, c->catalog.path, g->in, err) == -1 ||
 	    catalog_begin_run(g->catalog, &spec, &g->run, err) == -1)
 		return -1;
+	plan_warn_target(&spec, &g->run);
 	return catalog_reader_open(g->catalog, &g->reader, err);
 }
 

@@ -28,8 +28,7 @@ void
 list_splits_find(struct list_splits *s, const struct conf *c,
     const char *prefix)
 {
-	const char *endpoint = c->s3_storage.endpoints.n > 0 ?
-	    c->s3_storage.endpoints.v[0] : "";
+	struct run_spec spec = { .op = OP_LIST };
 	struct catalog_reader *r;
 	struct err err = ERR_INIT;
 
@@ -37,8 +36,8 @@ list_splits_find(struct list_splits *s, const struct conf *c,
 	/* Keys without the server are no beginning of a catalog's path. */
 	if (!c->fs_config.server_as_prefix && prefix[0] != '\0')
 		return;
-	if (catalog_look(&r, c->catalog.path, endpoint, plan_bucket(c),
-	    c->fs_config.server_as_prefix, &err) == -1)
+	plan_target(&spec, c);
+	if (catalog_look(&r, c->catalog.path, &spec, &err) == -1)
 		return;
 	find(s, r, prefix);
 	catalog_reader_close(&r);

@@ -159,8 +159,9 @@ plan_warn_target(const struct run_spec *spec, const struct run_info *info)
 {
 	if (info->other[0] != '\0')
 		log_event(LOG_WARN, "new_target", "the catalog knows bucket "
-		    "%s at %s, and nothing of %s: all is sent again. If they "
-		    "are one store, configure both as endpoint", spec->bucket,
+		    "%s at %s, and nothing of %s: there it counts nothing as "
+		    "stored. If they are one store, configure both as "
+		    "endpoint", spec->bucket,
 		    info->other, spec->endpoint);
 }
 

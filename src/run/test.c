@@ -241,6 +241,7 @@ prepare(struct integrity *t, struct err *err)
 	if (catalog_begin_run(t->catalog, &spec, &t->run, err) == -1 ||
 	    catalog_reader_open(t->catalog, &t->reader, err) == -1)
 		return -1;
+	plan_warn_target(&spec, &t->run);
 	return start_crew(t, err);
 }
 

@@ -2,6 +2,7 @@
 import json
 import os
 import pty
+import random
 import select
 import signal
 import subprocess
@@ -342,3 +343,30 @@ def test_del_unreachable(t):
     t.conf(s3_storage={"secret_key": "wrong"})
     t.run("DEL", "--yes", expect=3)
     t.run("DEL", "--yes", "--bucket", "no-such-bucket", expect=3)
+
+
+@limit(240)
+def test_del_kill_at_random(t):
+    """The same at any moment, the pauses not chosen to fit."""
+    proxy = t.proxy()
+    t.small_files(2500)
+    t.put(moved=2500)
+    proxy.order("match POST delay 100")
+    rng = random.Random(11)
+    for n in range(5):
+        process = t.start("DEL", "--yes")
+        time.sleep(rng.random() * 0.6)
+        process.kill()
+        process.wait()
+        missing = believed(t) - settled(t)
+        assert not missing, len(missing)
+        # What was put again is there again.
+        if n % 2:
+            t.put(found=2500)
+            assert believed(t) == set(t.objects())
+    proxy.order("pass")
+    t.put(found=2500)
+    t.same(whole=3)
+    delete(t, found=2500, moved=2500)
+    assert not t.objects()
+    assert set(t.states().values()) == {"deleted"}

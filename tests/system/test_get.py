@@ -375,3 +375,42 @@ def test_get_no_space(t):
     for name in range(4):
         get(t, "--prefix", "%s%s/d%d/" % (t.server, t.share, name), found=5)
     assert len(files(disk)) == 20, sorted(files(disk))
+
+
+def test_get_corrupt_keeps_old(t):
+    """A file that differs is replaced only by one that was proved: exit 4,
+    a row that says so, and the old file as it was."""
+    t.small_files(10)
+    t.random_file("large", 70 * MIB)
+    proxy = t.proxy()
+    t.put(moved=11)
+    get(t, moved=11)
+    top = os.path.join(back(t), t.server) + t.share
+    old = {}
+    for name in ("d1/f1", "large"):
+        old[name] = b"what was here before"
+        with open(os.path.join(top, name), "wb") as f:
+            f.write(old[name])
+    proxy.order("match GET,/f1 corrupt-reply 20")
+    proxy.order("match GET,/large corrupt-reply 1000")
+    get(t, expect=4, found=11, moved=0, unchanged=9, failed=2)
+    for name, data in old.items():
+        assert read(os.path.join(top, name)) == data, name
+    rows = t.query("SELECT path, kind FROM failures ORDER BY path")
+    assert [kind for _, kind in rows] == ["corrupt", "corrupt"], rows
+    assert len(files(back(t))) == 11, "something was left behind"
+    proxy.order("pass")
+    get(t, moved=2, unchanged=9)
+    same_tree(t)
+
+
+def test_get_dryrun_second_endpoint(t):
+    """The catalog's knowledge counts whichever endpoint it was put by."""
+    t.random_file("large", 30 * MIB)
+    t.put(moved=1)
+    get(t, moved=1)
+    other = t.endpoint.replace("127.0.0.1", "localhost")
+    for endpoints in (t.endpoint, [other, t.endpoint]):
+        t.conf(s3_storage={"endpoint": endpoints})
+        get(t, "--dryrun", found=1, moved=0, unchanged=1)
+        get(t, found=1, moved=0, unchanged=1)

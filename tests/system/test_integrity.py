@@ -1,6 +1,7 @@
 """TEST --data_integrity: what the bucket holds is what the files held, and
 whatever isn't is found. The bucket is changed by boto3 behind its back."""
 import os
+import random
 import signal
 import sqlite3
 import time
@@ -380,3 +381,106 @@ def test_integrity_memory(t):
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, t.started_text()
     assert usage.ru_maxrss < 64 * 1024, "%d KiB resident" % usage.ru_maxrss
+
+
+@limit(240)
+def test_integrity_kill_at_random(t):
+    """Whenever it is killed, with and without its upload: no verdict is
+    wrong, and the same command comes to its end."""
+    proxy = t.proxy()
+    t.small_files(1500)
+    t.random_file("large", 40 * MIB)
+    rng = random.Random(5)
+    for n in range(10):
+        skip = ["-su"] if n % 2 else []
+        mode = ["--mode", rng.choice(MODES)]
+        process = t.start("TEST", "-di", *skip, *mode)
+        time.sleep(rng.random() * 0.8)
+        process.kill()
+        process.wait()
+    rows = t.query("SELECT DISTINCT outcome FROM verifications")
+    assert {row[0] for row in rows} <= {"ok"}, rows
+    integrity(t, mode="full", skip=False, found=1501, moved=1501)
+    t.same(whole=3)
+    proxy.order("pass")
+    # A killed run's verdicts of what is broken stay until it is whole.
+    overwrite(t, "d1/f1", b"broken")
+    proxy.order("match GET delay 20")
+    for _ in range(3):
+        process = t.start("TEST", "-di", "-su")
+        time.sleep(rng.random() * 0.8)
+        process.kill()
+        process.wait()
+    proxy.order("pass")
+    r = integrity(t, mode="full", expect=4, moved=1500, failed=1)
+    assert verdicts(t, r) == {"f1": "corrupt"}, verdicts(t, r)
+
+
+def test_integrity_changed_file(t):
+    """A file that changed since its upload has changed; its object is no less
+    whole for it."""
+    n = fill(t)
+    t.write("d1/f1", b"written after the upload")
+    t.write("d2/f2", b"")
+    for mode in MODES:
+        r = integrity(t, mode=mode, found=n, moved=n)
+        assert verdicts(t, r) == {}, verdicts(t, r)
+    # What another tool put, the file proves; it may have changed since.
+    overwrite(t, "theirs", b"as it was")
+    t.write("theirs", b"as it is")
+    before = time.time() + 3600
+    os.utime(t.path("theirs"), (before, before))
+    r = integrity(t, mode="full", expect=4, failed=1)
+    assert verdicts(t, r) == {"theirs": "changed"}, verdicts(t, r)
+    r.says("1 changed")
+
+
+@limit(120)
+def test_integrity_other_parts(t):
+    """Objects replaced by multipart ones of other parts, and the other way:
+    damage is found by each mode, and the same bytes are corrupt for none."""
+    t.random_file("parts", 20 * MIB)
+    t.random_file("cut", 20 * MIB)
+    t.random_file("same", 20 * MIB)
+    t.random_file("single", 6 * MIB)
+    t.random_file("joined", 20 * MIB)
+    t.put(moved=5)
+    wrong = bytearray(read(t, "parts"))
+    wrong[7 * MIB] ^= 0x40
+    half = 10 * MIB
+    in_parts(t, "parts", [bytes(wrong[:half]), bytes(wrong[half:])])
+    in_parts(t, "cut", [read(t, "cut")[:half], read(t, "cut")[half:-1]])
+    in_parts(t, "same", [read(t, "same")[:half], read(t, "same")[half:]])
+    wrong = bytearray(read(t, "single"))
+    wrong[-1] ^= 1
+    in_parts(t, "single", [bytes(wrong[: 5 * MIB]), bytes(wrong[5 * MIB :])])
+    wrong = bytearray(read(t, "joined"))
+    wrong[0] ^= 1
+    overwrite(t, "joined", bytes(wrong))
+    damaged = {"parts", "cut", "single", "joined"}
+    r = integrity(t, mode="head", expect=4, found=5, moved=0, failed=5)
+    found = verdicts(t, r)
+    assert set(found) == damaged | {"same"}, found
+    assert found["cut"] == "corrupt" and found["same"] == "unreadable", found
+    for mode in ("full", "sample=100%"):
+        r = integrity(t, mode=mode, expect=4, found=5, moved=1, failed=4)
+        assert verdicts(t, r) == dict.fromkeys(damaged, "corrupt"), r
+    t.put(found=5)
+    for name in damaged | {"same"}:
+        got = t.s3.get_object(Bucket=t.bucket, Key=key(t, name))
+        assert got["Body"].read() == read(t, name), name
+    integrity(t, mode="full", found=5, moved=5)
+
+
+def test_integrity_new_target(t):
+    """A store that the catalog knows by another endpoint is said to be new;
+    as a second endpoint it is the same."""
+    n = fill(t)
+    other = t.endpoint.replace("127.0.0.1", "localhost")
+    t.conf(s3_storage={"endpoint": [other, t.endpoint]})
+    for mode in MODES:
+        r = integrity(t, mode=mode, found=n, moved=n)
+        assert "configure both" not in r.text, r
+    t.conf(s3_storage={"endpoint": other})
+    r = t.run("TEST", "-di", "-su", "--mode", "head", expect=None)
+    r.says(t.endpoint, "configure both")

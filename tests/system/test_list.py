@@ -1,6 +1,12 @@
 """LIST: to standard output, to a file, for people and for programs."""
 import json
 import os
+import re
+import subprocess
+from urllib.parse import quote
+
+from case import Proxy, limit
+from test_names import odd_tree
 
 
 def fill(t, count=30):
@@ -107,3 +113,100 @@ def test_list_errors(t):
     )
     t.conf(s3_storage={"secret_key": "wrong"})
     t.run("LIST", expect=3)
+
+
+def test_list_counts(t):
+    """At the end: how many, and how many bytes."""
+    t.write("d/a", b"x" * 1000)
+    t.write("d/b", b"x" * 24)
+    t.put(moved=2)
+    result = t.run("LIST", "--json")
+    assert (result.json["found"], result.json["bytes"]) == (2, 1024), result
+    result.says("2 keys, 1.0 KiB")
+    assert not t.run("LIST", "--quiet").err
+
+
+def test_list_print0_odd_names(t):
+    """Whatever a name holds: the bytes of the keys, each with a NUL after
+    it."""
+    odd_tree(t)
+    wanted = t.wanted()
+    fits = sorted(
+        (k.encode() for k in wanted if len(k.encode()) <= 1024)
+    )
+    t.put(expect=1 if len(fits) < len(wanted) else 0, moved=len(fits))
+    root = t.server + t.share + "/"
+    for more in ((), ("--all",), ("--prefix", root)):
+        out = t.run("LIST", "--print0", *more).out
+        assert out.endswith(b"\0"), out[-100:]
+        assert out[:-1].split(b"\0") == fits, more
+    # The same names as text and as JSON: one line each.
+    text = t.run("LIST").out.splitlines()
+    assert len(text) == len(fits), len(text)
+    rows = t.run("LIST", "--json").out.splitlines()[:-1]
+    assert [json.loads(r)["key"].encode() for r in rows] == fits
+
+
+class Sink:
+    """The bench's S3 server: fast, and knows no users."""
+
+    def __init__(self, t):
+        program = os.path.join(t.world.build, "tools", "bench", "sink")
+        self.process = subprocess.Popen(
+            [program], stdout=subprocess.PIPE, text=True
+        )
+        line = self.process.stdout.readline()
+        self.port = int(re.search(r":([0-9]+)", line).group(1))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+
+@limit(240)
+def test_list_ranges(t):
+    """Several shares, each in ranges that begin at keys of the catalog, which
+    knows the store by its second endpoint: every key once, in order, and
+    nothing beside the shares."""
+    with Sink(t) as sink:
+        proxy = Proxy(t, sink.port)
+        t.proxies.append(proxy)
+        second = os.path.join(t.world.second_export, t.name)
+        shares = [t.share, "/exp2/" + t.name]
+        for root in (t.tree, second):
+            for i in range(8500):
+                name = os.path.join(root, "d%d" % (i % 7), "f%05d" % i)
+                os.makedirs(os.path.dirname(name), exist_ok=True)
+                open(name, "w").close()
+        nfs = [(t.server, shares)]
+        t.conf(nfs=nfs, s3_storage={"endpoint": proxy.url})
+        t.put(moved=17000)
+        foreign = [t.server + t.share + "-2/f", t.server + "/exp", "zz"]
+        for key in foreign:
+            t.s3.put_object(Bucket=t.bucket, Key=key, Body=b"")
+        keys = sorted(t.wanted()) + sorted(
+            t.wanted(second, t.server + shares[1])
+        )
+        other = proxy.url.replace("127.0.0.1", "localhost")
+        for endpoints in (proxy.url, [other, proxy.url]):
+            t.conf(nfs=nfs, s3_storage={"endpoint": endpoints})
+            before = len(proxy.requests())
+            assert lines(t.run("LIST")) == keys
+            asked = proxy.requests()[before:]
+            for share in shares:
+                # Ranges begin behind a key; pages have a token.
+                ranges = [
+                    target
+                    for _, target, _ in asked
+                    if "start-after=" in target
+                    and quote(t.server + share, safe="") in target
+                ]
+                assert len(ranges) >= 1, (endpoints, share, asked[:5])
+        # One share by --prefix, and one that the catalog doesn't know.
+        result = t.run("LIST", "--prefix", t.server + shares[1] + "/")
+        assert lines(result) == keys[8500:]
+        os.unlink(t.catalog)
+        assert lines(t.run("LIST")) == keys

@@ -6,7 +6,8 @@ import shutil
 import signal
 import subprocess
 
-from case import limit
+import stack
+from case import Skip, limit
 
 
 def mirror(t, *arguments, expect=0, **counts):
@@ -310,3 +311,112 @@ def test_mirror_ctrl_c(t):
     proxy.order("pass")
     mirror(t, "--max-delete", "60%")
     t.same(whole=3)
+
+
+class OwnNfs:
+    """A server with one export, whose file system can be exchanged."""
+
+    def __init__(self, t):
+        self.stack = os.path.join(t.dir, "nfs")
+        self.root = os.path.join(t.dir, "vol")
+        self.disks = []
+        os.mkdir(self.root)
+        os.mkdir(self.stack)
+        for name in ("one", "two"):
+            disk = os.path.join(t.dir, name)
+            os.mkdir(disk)
+            self.mount("-t", "tmpfs", "-o", "size=4m", "none", disk)
+            self.disks.append(disk)
+        self.env = {}
+
+    def mount(self, *arguments):
+        done = subprocess.run(
+            ["mount", *arguments], stderr=subprocess.PIPE, text=True
+        )
+        if done.returncode:
+            raise Skip("no tmpfs can be mounted: " + done.stderr.strip())
+
+    def show(self, disk):
+        """Export this one from now on, at the same place."""
+        self.hide()
+        self.mount("--bind", self.disks[disk], self.root)
+        self.env = stack.script(
+            "nfs-up",
+            STACK=self.stack,
+            NFS_EXPORTS=self.root,
+            **{k: self.env[k] for k in self.env if k.endswith("PORT")}
+        )
+
+    def hide(self):
+        if self.env:
+            stack.script("nfs-down", STACK=self.stack)
+            subprocess.run(["umount", self.root], check=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        stack.script("nfs-down", STACK=self.stack)
+        for path in [self.root, *self.disks]:
+            subprocess.run(["umount", "-l", path], stderr=subprocess.DEVNULL)
+
+
+def mirror_other_export(t, version):
+    with OwnNfs(t) as nfs:
+        for number, disk in enumerate(nfs.disks):
+            os.mkdir(os.path.join(disk, "d"))
+            for i in range(10):
+                path = os.path.join(disk, "d", "f%d" % (i + number))
+                with open(path, "w") as f:
+                    f.write("file %d" % i)
+        nfs.show(0)
+
+        def configure():
+            t.conf(
+                nfs=[(t.server, ["/vol"])],
+                fs_config={
+                    "nfsport": nfs.env["NFS_PORT"],
+                    "mountport": nfs.env["MNT_PORT"],
+                    "nfs_version": version,
+                },
+            )
+
+        configure()
+        t.put(moved=10)
+        keys = sorted(t.objects())
+        nfs.show(1)
+        configure()
+        for more in ((), ("--dryrun",), ()):
+            result = mirror(
+                t, "--max-delete", "100%", *more, expect=5, deleted=0
+            )
+            result.says("file system", "/vol")
+            assert set(keys) <= set(t.objects()), result
+        # The right one again, through a server that was started again. The
+        # first plan is without what was seen of the other.
+        nfs.show(0)
+        configure()
+        os.unlink(os.path.join(nfs.disks[0], "d", "f3"))
+        mirror(t, "--max-delete", "100%", found=9)
+        keys.remove(t.server + "/vol/d/f3")
+        assert sorted(t.objects()) == keys
+        # Exchanged on purpose: a PUT says so.
+        nfs.show(1)
+        configure()
+        t.put(found=10)
+        mirror(t, "--max-delete", "100%", found=10, deleted=1)
+        assert sorted(t.objects()) == [
+            "%s/vol/d/f%d" % (t.server, n)
+            for n in sorted(range(1, 11), key=str)
+        ]
+
+
+@limit(120)
+def test_mirror_other_export_v3(t):
+    """The file system behind an export was exchanged for another one."""
+    mirror_other_export(t, 3)
+
+
+@limit(120)
+def test_mirror_other_export_v4(t):
+    mirror_other_export(t, 4)

@@ -314,3 +314,29 @@ def test_report_while_running(t):
     got = json.loads(report(t, "--format", "json"))
     assert (got["run"], got["crawl"]) == (2, 1), got
     assert got["state"] == "complete", got
+
+
+def test_report_older_run(t):
+    """--run: the run that was asked for, in every format."""
+    fill(t)
+    t.write("later", "1" * 50)
+    t.put(expect=1)
+    got = json.loads(report(t, "--format", "json", "--run", "1"))
+    assert (got["run"], got["failures"]) == (1, []), got
+    assert [s["path"] for s in got["slowest"]] == [
+        t.server + t.share + "/old"
+    ], got
+    text = report(t, "--format", "csv", "--run", "2")
+    rows = list(csv.reader(io.StringIO(text)))
+    facts = {tuple(row[:3]): row[3] for row in rows}
+    for name, value in of_run(t, 2).items():
+        assert facts["run", "2", name] == str(value), name
+    for run in (1, 2, 3):
+        text = report(t, "--format", "html", "--run", str(run))
+        Page(text)
+        root = xml.etree.ElementTree.fromstring(text)
+        by_id = {e.get("id"): e for e in root.iter() if e.get("id")}
+        want = of_run(t, run)
+        parts = ("moved", "unchanged", "excluded", "failed")
+        assert numbers(by_id["parts"]) == [want[p] for p in parts], run
+        assert ("failures" in by_id) == (want["failed"] > 0), run

@@ -613,6 +613,7 @@ static void
 keys_without_server(void **state)
 {
 	struct kit *k = *state;
+	static const char *const also[] = { "http://first", "http://s3" };
 	struct run_spec spec = kit_spec("bucket", "all");
 	struct outcomes *v = xcalloc(1, sizeof(*v));
 	struct catalog_reader *look = NULL;
@@ -655,20 +656,30 @@ keys_without_server(void **state)
 	assert_false(holds(k, "two/vol/x/f1"));
 	assert_true(holds(k, "one/vol/f0"));
 	/* A look without a master sees the same. */
-	assert_int_equal(catalog_look(&look, k->path, "http://s3", "bucket",
-	    false, &err), 0);
+	assert_int_equal(catalog_look(&look, k->path, &spec, &err), 0);
 	assert_int_equal(catalog_find_key(look, STR("vol/f0"), &s, &err), 1);
 	stored_release(&s);
 	assert_int_equal(catalog_find_key(look, STR("vol/x/f1"), &s, &err),
 	    0);
 	catalog_reader_close(&look);
-	assert_int_equal(catalog_look(&look, k->path, "http://s3", "other",
-	    false, &err), 0);
+	/* Also where the store has another endpoint before that one. */
+	spec.endpoint = also[0];
+	assert_int_equal(catalog_look(&look, k->path, &spec, &err), 0);
+	assert_int_equal(catalog_find_key(look, STR("vol/f0"), &s, &err), 0);
+	catalog_reader_close(&look);
+	spec.also = also;
+	spec.also_count = ARRAY_LEN(also);
+	assert_int_equal(catalog_look(&look, k->path, &spec, &err), 0);
+	assert_int_equal(catalog_find_key(look, STR("vol/f0"), &s, &err), 1);
+	stored_release(&s);
+	catalog_reader_close(&look);
+	spec.bucket = "other";
+	assert_int_equal(catalog_look(&look, k->path, &spec, &err), 0);
 	assert_int_equal(catalog_find_key(look, STR("vol/f0"), &s, &err), 0);
 	catalog_reader_close(&look);
 	kit_end(k, RUN_COMPLETE);
-	assert_int_equal(catalog_look(&look, "/nowhere/catalog.db", "", "",
-	    false, &err), -1);
+	assert_int_equal(catalog_look(&look, "/nowhere/catalog.db", &spec,
+	    &err), -1);
 	assert_int_equal(err.kind, ERR_CONFIG);
 }
 

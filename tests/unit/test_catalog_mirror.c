@@ -203,16 +203,36 @@ empty_root(void **state)
 	guarded_by(*state, true, FSID, true, MIRROR_EMPTY);
 }
 
+/* A run of the root, which has nothing new. */
+static void
+run_on(struct kit *k, uint64_t fsid)
+{
+	kit_begin(k);
+	catalog_note_export(k->c, 0, fsid, false);
+	catalog_put_page(k->c, kit_page(kit_take(k, "srv/vol"), true));
+}
+
 static void
 other_file_system(void **state)
 {
 	struct kit *k = *state;
 
 	guarded_by(k, true, FSID + 1, false, MIRROR_OTHER_FS);
-	/* That run was complete: now it is the one that is known. */
-	kit_begin(k);
-	catalog_note_export(k->c, 0, FSID + 1, false);
-	catalog_put_page(k->c, kit_page(kit_take(k, "srv/vol"), true));
+	/* It was complete, but it was stopped by this: so is the next. */
+	for (int i = 0; i < 2; i++) {
+		run_on(k, FSID + 1);
+		check_plan(k, "", MIRROR_OTHER_FS, 3, 0);
+		kit_end(k, RUN_COMPLETE);
+	}
+	/* The known one is known still. */
+	run_on(k, FSID);
+	check_plan(k, " srv/vol/b srv/vol/sub/c srv/vol/sub/deep/d",
+	    MIRROR_OPEN, 0, 0);
+	kit_end(k, RUN_COMPLETE);
+	/* A run without a plan makes the other one known. */
+	run_on(k, FSID + 1);
+	kit_end(k, RUN_COMPLETE);
+	run_on(k, FSID + 1);
 	check_plan(k, " srv/vol/b srv/vol/sub/c srv/vol/sub/deep/d",
 	    MIRROR_OPEN, 0, 0);
 	kit_end(k, RUN_COMPLETE);
