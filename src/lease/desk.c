@@ -502,6 +502,22 @@ desk_result(struct desk *d, int64_t lease, int64_t task, uint64_t now_ms)
 	return t;
 }
 
+bool
+desk_let_go(struct desk *d, int64_t lease, int64_t task)
+{
+	struct task *t = idmap_get(&d->tasks, task);
+
+	if (t == NULL || t->lease[1] == 0 ||
+	    (t->lease[0] != lease && t->lease[1] != lease))
+		return false;
+	if (t->lease[0] == lease)
+		t->lease[0] = t->lease[1];
+	t->lease[1] = 0;
+	t->twice = false;
+	out_less(d, lease, t->bytes);
+	return true;
+}
+
 /* The lease is at its end, unresolved tasks and all. */
 static void
 out_end(struct desk *d, struct out *o)

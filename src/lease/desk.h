@@ -68,6 +68,9 @@ size_t	 desk_lease(struct desk *, unsigned holder, size_t room,
  * the caller's; NULL: it counts nowhere. */
 struct task *desk_result(struct desk *, int64_t lease, int64_t task,
 	    uint64_t now_ms) MUST_USE;
+/* The holder of this lease has done with the task, but another one has it too
+ * and keeps it, alone; nobody else gets it. False: nobody else has it. */
+bool	 desk_let_go(struct desk *, int64_t lease, int64_t task);
 /* The task that a result under this lease would resolve, left where it is; or
  * NULL. For notes on the way, which must be fenced as results are. */
 struct task *desk_find(struct desk *, int64_t lease, int64_t task);

@@ -45,6 +45,8 @@ struct team_task {
 	int64_t	 object;
 	struct item item;
 	bool	 alone;		/* one client must do all of it */
+	bool	 doubt;		/* two sent it, perhaps not the same bytes */
+	unsigned failers[3];	/* members that could not do it; 0: none */
 	struct team_joint *joint; /* a file of several, or parts of it */
 	struct fetch_item *fetch;
 	struct erase_batch *batch;

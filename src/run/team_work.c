@@ -176,11 +176,27 @@ count(struct member *m, enum outcome outcome)
  * too: one that can't reach the file server must not fail what others can
  * move. An upload that was begun is left to those who began it.
  */
+static size_t
+count_failers(struct team_task *k, unsigned member)
+{
+	size_t n = 0;
+
+	while (n < ARRAY_LEN(k->failers) && k->failers[n] != 0 &&
+	    k->failers[n] != member)
+		n++;
+	if (n == ARRAY_LEN(k->failers))
+		return n;
+	k->failers[n] = member;
+	while (n < ARRAY_LEN(k->failers) && k->failers[n] != 0)
+		n++;
+	return n;
+}
+
 static bool
 again(struct member *m, struct team_task *k, const struct err *err)
 {
 	struct team *t = m->team;
-	unsigned tries = 3;
+	size_t tries = ARRAY_LEN(k->failers), failers;
 
 	switch (err->kind) {
 	case ERR_UNREACHABLE:
@@ -195,13 +211,49 @@ again(struct member *m, struct team_task *k, const struct err *err)
 	}
 	m->misses++;
 	m->probe_ms = t->now_ms + PROBE_MS;
-	if (t->stopping || k->task.leased >= tries || team_members_up(t) < 2)
+	/* The same one may get it several times: it is soon done with it. */
+	failers = count_failers(k, m->number);
+	if (t->stopping || failers >= MIN(tries, team_members_up(t)) ||
+	    k->task.leased >= TRIES_MAX)
 		return false;
 	if (k->joint == NULL && (k->item.upload_id != NULL ||
 	    k->item.upload_intent_sec != 0))
 		return false;
 	desk_add(t->desk, &k->task);
 	return true;
+}
+
+/* It was told to end before this was done: the others do it. */
+static bool
+is_cut_off(const struct err *err)
+{
+	return err->kind == ERR_STOPPED;
+}
+
+/*
+ * The file changed, and two have sent it: each perhaps another version, and
+ * S3 keeps the one that came last. When both have answered, one sends it
+ * again. True: this was not the last word.
+ */
+static bool
+is_in_doubt(struct team *t, struct team_task *k, int64_t lease,
+    const struct result *r)
+{
+	if (r->outcome > OUTCOME_UNCHANGED ||
+	    r->attrs.kind != k->item.attrs.kind || attrs_same(&r->attrs,
+	    &k->item.attrs, t->setup.ignore_inode) ||
+	    !desk_let_go(t->desk, lease, k->task.id))
+		return false;
+	k->doubt = true;
+	return true;
+}
+
+static void
+once_more(struct team *t, struct team_task *k)
+{
+	k->doubt = false;
+	k->task.twice = false;
+	desk_add(t->desk, &k->task);
 }
 
 void
@@ -217,7 +269,15 @@ team_results(struct member *m, struct wire_results *in)
 		/* An answer of another kind than was asked counts nowhere. */
 		if (k == NULL || k->kind != TASK_PUT)
 			continue;
+		if (r->outcome == OUTCOME_FAILED && is_cut_off(&r->err))
+			continue;
+		if (k->joint == NULL && is_in_doubt(t, k, in->lease, r))
+			continue;
 		task = desk_result(t->desk, in->lease, r->object, t->now_ms);
+		if (task != NULL && k->doubt) {
+			once_more(t, k);
+			continue;
+		}
 		if (task == NULL || (r->outcome == OUTCOME_FAILED &&
 		    again(m, k, &r->err)))
 			continue;
@@ -255,6 +315,14 @@ take_outcome(struct fetch_item *to, struct fetch_item *from)
 	memcpy(to->file_md5, from->file_md5, sizeof(to->file_md5));
 }
 
+/* What its client could not do: fetch the object, or read the file that it is
+ * compared with. */
+static const struct err *
+fetch_err(const struct fetch_item *it)
+{
+	return it->outcome == OUTCOME_FAILED ? &it->err : &it->file_err;
+}
+
 void
 team_fetched(struct member *m, struct wire_fetched *in)
 {
@@ -264,11 +332,11 @@ team_fetched(struct member *m, struct wire_fetched *in)
 		struct task *task = desk_find(t->desk, in->lease, in->v[i].id);
 		struct team_task *k = (struct team_task *)(void *)task;
 
-		if (k == NULL || k->kind != TASK_FETCH)
+		if (k == NULL || k->kind != TASK_FETCH ||
+		    is_cut_off(fetch_err(in->v[i].item)))
 			continue;
 		task = desk_result(t->desk, in->lease, in->v[i].id, t->now_ms);
-		if (task == NULL || (in->v[i].item->outcome == OUTCOME_FAILED
-		    && again(m, k, &in->v[i].item->err)))
+		if (task == NULL || again(m, k, fetch_err(in->v[i].item)))
 			continue;
 		take_outcome(k->fetch, in->v[i].item);
 		m->bytes += k->fetch->bytes;
@@ -289,6 +357,9 @@ team_erased(struct member *m, struct wire_erased *in, struct err *err)
 	if (k->batch->count != in->batch->count)
 		return err_set(err, ERR_PEER, 0, "sent %zu answers for %zu "
 		    "deletions", in->batch->count, k->batch->count);
+	for (size_t i = 0; i < in->batch->count && !t->stopping; i++)
+		if (is_cut_off(&in->batch->v[i].err))
+			return 0;
 	task = desk_result(t->desk, in->lease, in->id, t->now_ms);
 	if (task == NULL)
 		return 0;
@@ -341,6 +412,8 @@ give_up(struct team *t, struct team_task *k, int64_t lease)
 		put_fetched(t, k);
 		break;
 	case TASK_ERASE:
+		/* Whether they are gone nobody knows. */
+		err.kind = ERR_RETRY;
 		for (size_t i = 0; i < k->batch->count; i++)
 			k->batch->v[i].err = err;
 		put_erased(t, k);

@@ -469,6 +469,35 @@ test_idmap(void **state UNUSED)
 	idmap_release(&m);
 }
 
+/* Of two that have it, one lets go: the other keeps it, alone. */
+static void
+test_let_go(void **state UNUSED)
+{
+	struct desk *d = desk_new(&LIMITS);
+	int64_t first, second;
+
+	add(d, 0, 4, 1);
+	assert_int_equal(take(d, 1, 10, 1000), 4);
+	first = lease;
+	assert_false(desk_let_go(d, first, 3));
+	desk_no_more(d, true);
+	assert_int_equal(take(d, 2, 10, 60000), 2);
+	second = lease;
+	assert_false(desk_let_go(d, second + 1, 3));
+	assert_true(desk_let_go(d, first, 3));
+	assert_true(desk_let_go(d, second, 2));
+	check_holding(d, 1, 1, 3);
+	check_holding(d, 2, 1, 1);
+	assert_null(desk_find(d, first, 3));
+	assert_ptr_equal(desk_result(d, second, 3, 60000), &tasks[3]);
+	/* With its last holder it comes back. */
+	desk_lost(d, 1);
+	assert_int_equal(take(d, 2, 10, 60000), 3);
+	assert_int_equal(got[2]->id, 2);
+	assert_false(got[2]->twice);
+	end(d);
+}
+
 int
 main(void)
 {
@@ -484,6 +513,7 @@ main(void)
 		cmocka_unit_test(test_silent),
 		cmocka_unit_test(test_take),
 		cmocka_unit_test(test_idmap),
+		cmocka_unit_test(test_let_go),
 	};
 
 	return cmocka_run_group_tests(list, NULL, NULL);

@@ -126,26 +126,33 @@ static void
 test_duplicate(void **state)
 {
 	struct fixture *x = setup();
-	struct wire_msg a, b;
+	struct wire_msg a, b, c;
 	struct results *r;
 	struct fake *f, *g;
+	int64_t changed;
 
 	(void)state;
 	start(x, OP_PUT);
 	f = client(x, 1);
 	give(x, 1, 5, 10);
 	give(x, 1, 6, 100 * MIB);	/* in parts: one holder only */
+	give(x, 1, 7, 10);
 	want(f, 10);
 	a = wait_for(f, WIRE_LEASE_PUT);
-	assert_int_equal(a.u.lease_put.count, 2);
+	assert_int_equal(a.u.lease_put.count, 3);
+	want(f, 0);
 	g = client(x, 2);
 	want(g, 10);
 	crew_no_more(x->crew);
 	b = wait_for(g, WIRE_LEASE_PUT);
-	assert_int_equal(b.u.lease_put.count, 1);
-	assert_int_equal(b.u.lease_put.items[0].object,
+	assert_int_equal(b.u.lease_put.count, 2);
+	changed = a.u.lease_put.items[2].object;
+	assert_int_equal(b.u.lease_put.items[0].object, changed);
+	assert_int_equal(b.u.lease_put.items[1].object,
 	    a.u.lease_put.items[0].object);
-	result(g, b.u.lease_put.lease, b.u.lease_put.items[0].object);
+	/* Which of two versions is in S3 at last? One sends it again. */
+	newer_result(g, b.u.lease_put.lease, changed);
+	result(g, b.u.lease_put.lease, b.u.lease_put.items[1].object);
 	r = mail_of(x, MAIL_RESULTS);
 	assert_int_equal(r->v[0].object, 5);
 	results_free(&r);
@@ -155,8 +162,20 @@ test_duplicate(void **state)
 	assert_int_equal(r->count, 1);
 	assert_int_equal(r->v[0].object, 6);
 	results_free(&r);
+	result(f, a.u.lease_put.lease, changed);
+	want(g, 1);
+	c = wait_for(g, WIRE_LEASE_PUT);
+	assert_int_equal(c.u.lease_put.items[0].object, changed);
+	assert_true(c.u.lease_put.items[0].flags & ITEM_SETTLE);
+	assert_false(has_mail(x));
+	newer_result(g, c.u.lease_put.lease, changed);
+	r = mail_of(x, MAIL_RESULTS);
+	assert_int_equal(r->v[0].object, 7);
+	assert_int_equal(r->v[0].attrs.size, 11);
+	results_free(&r);
 	wire_msg_release(&a);
 	wire_msg_release(&b);
+	wire_msg_release(&c);
 	client_free(f);
 	client_free(g);
 	finish(x);
@@ -486,6 +505,55 @@ test_fetch(void **state)
 	finish(x);
 }
 
+static void
+fetched(struct fake *f, const struct wire_msg *lease, enum err_kind kind)
+{
+	struct fetch_item done;
+	struct wire_fetch w = { .id = lease->u.lease_fetch.v[0].id,
+	    .item = &done };
+	struct wire_msg m = { .type = WIRE_FETCHED, .u.fetched = {
+	    .lease = lease->u.lease_fetch.lease, .v = &w, .count = 1 } };
+
+	memset(&done, 0, sizeof(done));
+	done.outcome = OUTCOME_MOVED;
+	if (kind != ERR_NONE)
+		err_set(&done.file_err, kind, 0, "why");
+	send_msg(f, f->status, &m);
+}
+
+/* The object is good, but a client can't read its file: another one may. */
+static void
+test_file_of_another(void **state)
+{
+	struct fixture *x = setup();
+	struct fetch_item *it = xcalloc(1, sizeof(*it));
+	struct wire_msg m;
+	struct fake *f, *g;
+
+	(void)state;
+	start(x, OP_TEST);
+	f = client(x, 1);
+	g = client(x, 2);
+	it->key = text("k/1");
+	it->raw = text("1");
+	crew_fetch(x->crew, it);
+	want(f, 1);
+	m = wait_for(f, WIRE_LEASE_FETCH);
+	fetched(f, &m, ERR_DENIED);
+	wire_msg_release(&m);
+	want(g, 1);
+	m = wait_for(g, WIRE_LEASE_FETCH);
+	assert_false(has_mail(x));
+	fetched(g, &m, ERR_NONE);
+	wire_msg_release(&m);
+	it = mail_of(x, MAIL_FETCHED);
+	assert_int_equal(it->file_err.kind, ERR_NONE);
+	fetch_item_free(&it);
+	client_free(f);
+	client_free(g);
+	finish(x);
+}
+
 static struct erase_batch *
 two_keys(void)
 {
@@ -521,6 +589,17 @@ test_erase(void **state)
 	assert_int_equal(m.u.lease_erase.batch->count, 2);
 	assert_string_equal(m.u.lease_erase.batch->v[1].key, "b");
 	memset(rows, 0, sizeof(rows));
+	/* A client that is told to end has not done it. */
+	err_set(&rows[1].err, ERR_STOPPED, 0, "stopped");
+	r.u.erased.lease = m.u.lease_erase.lease;
+	r.u.erased.id = m.u.lease_erase.id;
+	send_msg(f, f->status, &r);
+	hang_up(f);
+	join_ready(f);
+	assert_false(has_mail(x));
+	wire_msg_release(&m);
+	want(f, 8);
+	m = wait_for(f, WIRE_LEASE_ERASE);
 	rows[0].version_id = version;
 	err_set(&rows[1].err, ERR_DENIED, 403, "no");
 	r.u.erased.lease = m.u.lease_erase.lease;
@@ -643,6 +722,14 @@ test_second_try(void **state)
 	results_free(&r);
 	failure(f, a.u.lease_put.lease, a.u.lease_put.items[1].object,
 	    ERR_UNREACHABLE);
+	/* It may be its turn again, and again: that proves nothing. */
+	for (int i = 0; i < 3; i++) {
+		want(f, 1);
+		b = wait_for(f, WIRE_LEASE_PUT);
+		failure(f, b.u.lease_put.lease,
+		    b.u.lease_put.items[0].object, ERR_UNREACHABLE);
+		wire_msg_release(&b);
+	}
 	want(g, 1);
 	b = wait_for(g, WIRE_LEASE_PUT);
 	assert_int_equal(b.u.lease_put.items[0].object,
@@ -676,6 +763,7 @@ main(void)
 		cmocka_unit_test(test_half_there),
 		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_fetch),
+		cmocka_unit_test(test_file_of_another),
 		cmocka_unit_test(test_erase),
 		cmocka_unit_test(test_frames),
 		cmocka_unit_test(test_poison),

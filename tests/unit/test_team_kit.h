@@ -366,6 +366,18 @@ result(struct fake *f, int64_t lease, int64_t id)
 	send_msg(f, f->status, &m);
 }
 
+/* The file was another version than the one that was asked for. */
+static void
+newer_result(struct fake *f, int64_t lease, int64_t id)
+{
+	struct result r = { .object = id, .outcome = OUTCOME_MOVED,
+	    .attrs = { .kind = ENTRY_FILE, .size = 11 } };
+	struct wire_msg m = { .type = WIRE_RESULTS, .u.results = {
+	    .lease = lease, .v = &r, .count = 1 } };
+
+	send_msg(f, f->status, &m);
+}
+
 static void
 failure(struct fake *f, int64_t lease, int64_t id, enum err_kind kind)
 {
