@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "crypto/crypto.h"
 #include "report/exit_status.h"
 #include "run/client_int.h"
 #include "run/master.h"
@@ -203,8 +204,11 @@ run_client(const struct client_options *o)
 	struct client c = { .input = -1, .signals = -1 };
 	enum session_end end = SESSION_FAILED;
 	struct err err = ERR_INIT;
+	uint32_t chance;
 	int status;
 
+	random_bytes(&chance, sizeof(chance));
+	c.pid = (uint64_t)chance << 32 | (uint32_t)getpid();
 	c.signals = master_signals(&err);
 	if (c.signals != -1 && (o->join != NULL ?
 	    take_options(&c, o, &err) : take_invitation(&c, &err)) == 0)

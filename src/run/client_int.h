@@ -22,6 +22,8 @@ struct client {
 	int	 input;		/* standard input; -1: nobody holds us by it */
 	int	 signals;
 	int	 stop_signal;	/* SIGINT or SIGTERM came; or 0 */
+	uint64_t pid;		/* and chance above it: each container may
+				   have a process 1 */
 	uint32_t number;	/* as the master knows us; 0: not yet */
 	bool	 met;		/* a master has welcomed us */
 };

@@ -50,7 +50,7 @@ send_hello(struct session *s, unsigned channel)
 		.protocol = WIRE_PROTOCOL,
 		.version = version,
 		.host = host,
-		.pid = (uint64_t)getpid(),
+		.pid = s->c->pid,
 		.client = s->c->number,
 		.channel = (uint8_t)channel,
 		.has_credentials = s->c->invite.access_key != NULL,

@@ -361,6 +361,10 @@ test_join(void **state UNUSED)
 	UNTIL(k, k->ready == 2);
 	assert_int_equal(k->hello_client[0], CLIENT);
 	UNTIL(k, k->hellos == 4);
+	/* One of another container may have the same number. */
+	assert_int_equal((uint32_t)k->hello_pid[0], k->pid);
+	assert_int_not_equal(k->hello_pid[0] >> 32, 0);
+	assert_int_equal(k->hello_pid[1], k->hello_pid[0]);
 	send_stop(k, 0);
 	expect_end(k, 0, "trying for");
 	unlink(file);

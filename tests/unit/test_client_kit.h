@@ -40,6 +40,7 @@ struct kit {
 	/* what the client said */
 	unsigned hellos;
 	uint32_t hello_client[2];
+	uint64_t hello_pid[2];
 	bool	 had_credentials;
 	unsigned ready, wants, notes, heartbeats, byes;
 	struct wire_want want;
@@ -168,6 +169,7 @@ on_hello(void *arg, struct wire_peer *p, struct wire_hello *h)
 	wire_accept(p);
 	k->hellos++;
 	k->hello_client[h->channel] = h->client;
+	k->hello_pid[h->channel] = h->pid;
 	k->had_credentials = h->has_credentials;
 	wire_close(&k->peer[h->channel]);
 	k->peer[h->channel] = p;
