@@ -284,10 +284,10 @@ team_results(struct member *m, struct wire_results *in)
 		m->bytes += r->bytes_sent;
 		if (!team_joint_goes_on(k, r))
 			team_note_ends(m, k, in->lease);
-		if (team_joint_result(t, k, r)) {
+		if (r->outcome != OUTCOME_FAILED)
 			m->misses = 0;
+		if (team_joint_result(t, k, r))
 			continue;
-		}
 		count(m, r->outcome);
 		team_put_result(t, k, r);
 	}
