@@ -78,7 +78,7 @@ struct dest_file {
 
 /* dest.c: of both kinds */
 void	 dest_init(struct dest *, const struct dest_ops *);
-/* What the name in its directory holds when it is to be written. */
+/* The error of a directory that stands where the file must be; -1. */
 int	 dest_in_the_way(struct err *);
 
 /* dest_path.c */

@@ -3,12 +3,14 @@ test_get.py expects of a directory; the server's disk is looked at."""
 import os
 import random
 import signal
+import subprocess
 import time
 
 import stack
-from case import MIB, Proxy, limit
+from case import MIB, Proxy, Skip, limit
 from test_get import files, gets, read, same_tree
 from test_names import ODD, odd_tree
+from test_team import Team
 
 
 def there(t):
@@ -432,3 +434,101 @@ def test_get_nfs_interrupt(t):
     nfs.order("pass")
     get(t, found=300)
     same(t)
+
+
+def no_space(t, version):
+    """No room on the server for one object: a failed row; the rest goes
+    on, and nothing of it takes the room of others."""
+    t.small_files(20)
+    t.random_file("large", 100 * MIB)
+    t.put(moved=21)
+    other = os.path.join(t.dir, "stack")
+    export = os.path.join(t.world.second_export, t.name)
+    os.makedirs(export)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8M", "tmpfs", export]
+    if subprocess.run(mount, check=False).returncode:
+        raise Skip("tmpfs cannot be mounted here")
+    try:
+        settings = stack.script("nfs-up", STACK=other, NFS_EXPORTS=export)
+        t.conf(fs_config={
+            "nfs_version": version,
+            "nfsport": settings["NFS_PORT"],
+            "mountport": settings["MNT_PORT"],
+        })
+        dest = "nfs://%s/%s" % (t.server, t.name)
+        r = get(t, dest=dest, expect=1, found=21)
+        rows = t.query("SELECT path, kind FROM failures")
+        assert len(rows) == r.json["failed"], rows
+        assert {kind for _, kind in rows} == {"resource"}, rows
+        assert any(path.endswith("/large") for path, _ in rows), rows
+        for name in range(4):
+            get(t, "--prefix", "%s%s/d%d/" % (t.server, t.share, name),
+                dest=dest, found=5)
+        assert len(files(export)) == 20, sorted(files(export))
+    finally:
+        stack.down([other])
+        subprocess.run(["umount", "-l", export], check=False)
+
+
+def test_get_nfs_no_space_v3(t):
+    no_space(t, "3")
+
+
+def test_get_nfs_no_space_v4(t):
+    no_space(t, "4")
+
+
+@limit(120)
+def test_get_nfs_team(t):
+    """Clients write to the server that the master's URL names."""
+    t.small_files(200)
+    t.random_file("large", 70 * MIB)
+    t.put(moved=201)
+    there(t)
+    team = Team(t)
+    process = team.start("GET", "--dest_path", url(t))
+    team.end(process)
+    same(t)
+    for number in range(3):
+        assert "error" not in team.text(number), team.text(number)
+
+
+def two_runs(t, version):
+    """Two runs of different stores write the same large file at the same
+    time, with another content each: the later one wins, the other says
+    so."""
+    settings = {"fs_config": {"nfs_version": version}}
+    t.conf(**settings)
+    t.random_file("large", 200 * MIB)
+    t.put(moved=1)
+    first = t.config
+    bucket = t.bucket + "-2"
+    t.s3.create_bucket(Bucket=bucket)
+    t.random_file("large", 200 * MIB)
+    t.config = first + "2"
+    t.conf(s3_storage={"bucket": bucket},
+           catalog={"path": t.catalog + "2"}, **settings)
+    t.put(moved=1)
+    second, t.config = t.config, first
+    proxy = t.proxy(**settings)
+    proxy.order("rate 10000000")
+    there(t)
+    process = t.start("GET", "--dest_path", url(t))
+    t.eventually(lambda: files(there(t)), what="the temporary file")
+    t.config = second
+    get(t, moved=1)
+    proxy.order("pass")
+    assert process.wait(timeout=90) == 1, t.started_text()
+    rows = t.query("SELECT kind FROM failures")
+    assert rows == [("retry",)], rows
+    same(t)
+
+
+@limit(180)
+def test_get_nfs_two_runs_v3(t):
+    two_runs(t, "3")
+
+
+@limit(180)
+def test_get_nfs_two_runs_v4(t):
+    two_runs(t, "4")
