@@ -484,3 +484,33 @@ def test_integrity_new_target(t):
     t.conf(s3_storage={"endpoint": other})
     r = t.run("TEST", "-di", "-su", "--mode", "head", expect=None)
     r.says(t.endpoint, "configure both")
+
+
+def test_integrity_head_asks_for_pages(t):
+    """head: pages of 1,000 keys, and no object; full: each once. --debug
+    names what was found."""
+    proxy = t.proxy()
+    t.small_files(2300)
+    t.put(moved=2300)
+    asked = len(proxy.requests())
+    integrity(t, mode="head", found=2300, moved=2300)
+    requests = proxy.requests()[asked:]
+    pages = [r for r in requests if "list-type=2" in r[1]]
+    assert 3 <= len(pages) <= 6, pages
+    others = [r for r in requests if r not in pages]
+    assert all(r[0] == "HEAD" for r in others) and len(others) <= 3, others
+    asked = len(proxy.requests())
+    overwrite(t, "d1/f1", b"broken")
+    r = integrity(
+        t, "--debug", mode="full", expect=4, found=2300, moved=2299, failed=1
+    )
+    reads = [
+        target
+        for method, target, _ in proxy.requests()[asked:]
+        if method == "GET" and "list-type" not in target
+    ]
+    # The listing says already that one has another size.
+    assert len(set(reads)) == len(reads) == 2299, len(reads)
+    lines = [line for line in r.err.decode().splitlines() if "verdict" in line]
+    assert len(lines) == 1, lines
+    assert "corrupt: " + key(t, "d1/f1") in lines[0], lines
