@@ -1,4 +1,5 @@
 /* What can be checked and filled in only when all settings are known. */
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "conf/table.h"
@@ -117,6 +118,17 @@ state_path(const char *name)
 	return NULL;
 }
 
+/* The installation gives the system's directories to a user of its own, whose
+ * catalog belongs there, too. */
+static bool
+owns(const char *dir)
+{
+	struct stat st;
+
+	return geteuid() == 0 ||
+	    (stat(dir, &st) == 0 && st.st_uid == geteuid());
+}
+
 /* Where this program is. */
 static char *
 own_path(void)
@@ -134,17 +146,15 @@ own_path(void)
 static int
 fill_paths(struct conf *c, struct err *err)
 {
-	bool root = geteuid() == 0;
-
 	if (c->client.path == NULL)
 		c->client.path = own_path();
 	if (c->catalog.path == NULL)
-		c->catalog.path = root ?
+		c->catalog.path = owns("/var/lib/datamover") ?
 		    xstrdup("/var/lib/datamover/catalog.db") :
 		    state_path("/catalog.db");
 	if (c->logging.path == NULL)
-		c->logging.path = root ? xstrdup("/var/log/dss") :
-		    state_path("");
+		c->logging.path = owns("/var/log/dss") ?
+		    xstrdup("/var/log/dss") : state_path("");
 	if (c->catalog.path == NULL)
 		return err_set(err, ERR_CONFIG, 0, "no place for the catalog: "
 		    "HOME is not set; set path in [catalog]");

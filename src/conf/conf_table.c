@@ -245,8 +245,8 @@ const struct conf_row_info conf_table[] = {
 
 	TEXT("catalog", "path", AT(catalog.path), NULL,
 	    "The catalog, a file on a local file system; its directory must "
-	    "exist.", NOTE("/var/lib/datamover/catalog.db, for other users "
-	    "than root $XDG_STATE_HOME/datamover/catalog.db")),
+	    "exist.", NOTE("/var/lib/datamover/catalog.db for root and who "
+	    "owns that directory, else $XDG_STATE_HOME/datamover/catalog.db")),
 
 	TEXT("dss_targets", "installation_path", AT(dss_installation_path),
 	    "/usr/dss/nkv-target", "Where the DSS software is on the targets.",
@@ -262,8 +262,8 @@ const struct conf_row_info conf_table[] = {
 	    "its own.", PLAIN),
 
 	TEXT("logging", "path", AT(logging.path), NULL,
-	    "The directory for log files.", NOTE("/var/log/dss, for other "
-	    "users than root $XDG_STATE_HOME/datamover")),
+	    "The directory for log files.", NOTE("/var/log/dss for root "
+	    "and who owns it, else $XDG_STATE_HOME/datamover")),
 	ROW("logging", "level", "word", CONF_TEXT, AT(logging.level), "INFO",
 	    "", "How much is logged: DEBUG, INFO, WARNING or ERROR.",
 	    WORDS(levels)),

@@ -75,6 +75,19 @@ conf_loads()
 	[[ $out == *credentials* ]]
 }
 
+# Without a word about it in the settings, the user that the installation
+# makes keeps the catalog and the log in the directories that it makes.
+own_places()
+{
+	local out
+	echo '{"operations": []}' >"$layers/empty.json"
+	chmod 755 "$layers"
+	out=$(runuser -u datamover -- "$1" conf --config "$layers/empty.json")
+	echo "$out"
+	[[ $out == *"path = /var/lib/datamover/catalog.db"* &&
+	    $out == *"path = /var/log/dss"* ]]
+}
+
 installed()
 {
 	local how=$1 bin=$2 units=$3
@@ -88,6 +101,7 @@ installed()
 	is "${how}_log_dir" mode_is /var/log/dss "datamover datamover 750"
 	is "${how}_settings_private" secret_free
 	is "${how}_settings_load" conf_loads
+	is "${how}_own_places" own_places "$bin/datamover"
 	if command -v systemd-analyze >/dev/null; then
 		is "${how}_units" systemd-analyze verify --man=no \
 		    "$units/datamover.timer"
