@@ -87,7 +87,8 @@ take_run(void *arg, size_t columns UNUSED, const char *const *names UNUSED,
 	u->crawl = (int64_t)number(&v[1]);
 	u->operation = text_or(&v[2], "?");
 	u->state = text_or(&v[3], "?");
-	u->reason = text(&v[4]);
+	u->reason = v[4].type == VALUE_TEXT && v[4].bytes.len > 0 ?
+	    text(&v[4]) : NULL;	/* empty: a run that ended by itself */
 	u->target = text_or(&v[5], "?");
 	u->command = text(&v[6]);
 	u->started = text_or(&v[7], "?");

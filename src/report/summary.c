@@ -71,7 +71,7 @@ print_totals(FILE *f, const struct summary *s)
 	const struct totals *t = &s->totals;
 	char note[160];
 
-	print_count(f, "found", t->found, t->pending > 0 ?
+	print_count(f, "found", t->found, s->broken ? "" : t->pending > 0 ?
 	    "= moved + unchanged + failed + excluded + pending" :
 	    "= moved + unchanged + failed + excluded");
 	describe_rate(s, t->moved, t->bytes, note, sizeof(note));
@@ -104,6 +104,7 @@ summary_print(FILE *f, const struct summary *s)
 
 	fprintf(f, "%s%s %s after %s", op_name(s->op),
 	    s->dryrun ? " --dryrun" : "",
+	    s->broken ? "was ended by an error" :
 	    s->interrupted ? "was interrupted" : "finished",
 	    text_duration(s->seconds, duration));
 	if (s->run > 0 && !s->dryrun)
@@ -120,7 +121,7 @@ summary_print(FILE *f, const struct summary *s)
 		fputs("THE TOTALS DO NOT CLOSE: found is not the sum of its "
 		    "parts\n", f);
 	print_failures(f, s);
-	if (s->interrupted)
+	if (s->interrupted && !s->broken)
 		fputs("to go on, give the same command again\n", f);
 }
 

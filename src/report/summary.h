@@ -14,6 +14,7 @@ struct summary {
 	enum op	 op;
 	bool	 dryrun;
 	bool	 interrupted;	/* the run can be resumed */
+	bool	 broken;	/* an error ended it: it can be, too */
 	int64_t	 run;		/* its number in the catalog; 0: none */
 	int64_t	 crawl;		/* the run that began the crawl, whose failures
 				   count here too; 0: this one */

@@ -211,12 +211,15 @@ finish(struct del *d)
 	struct summary s = { .op = OP_DEL, .dryrun = d->job->dryrun };
 	const char *error;
 
+	if (d->pass.failed && d->run.run == 0 && !d->job->dryrun)
+		return summary_error(d->job, &d->pass.err);
 	memset(&closing, 0, sizeof(closing));
 	if (d->catalog != NULL)
 		close_run(d, &closing);
 	else
 		close_without_run(d, &closing);
 	s.interrupted = d->pass.stop_signal != 0;
+	s.broken = d->pass.failed;
 	s.run = d->run.run;
 	s.seconds = (double)(clock_mono_ms() - d->start_ms) / 1000;
 	s.totals = closing.totals;

@@ -164,7 +164,7 @@ fetched(struct get *g, struct fetch_item *it)
 	if (it->has_stored)
 		r.object = it->stored.object;
 	if (r.ended == ENDED_FAILED) {
-		log_event(LOG_ERROR, "get_failed", "key=%s kind=%s %s",
+		log_event(LOG_DEBUG, "get_failed", "key=%s kind=%s %s",
 		    r.path, err_kind_name(r.err.kind), r.err.msg);
 		g->corrupt = g->corrupt || r.err.kind == ERR_CORRUPT;
 	}
@@ -454,6 +454,7 @@ finish(struct get *g, uint64_t start_ms, struct err *err)
 		g->failed = true;
 		g->err = *err;
 	}
+	s.broken = g->failed;
 	s.seconds = (double)(clock_mono_ms() - start_ms) / 1000;
 	s.totals = c.totals;
 	s.closes = c.closes || end != RUN_COMPLETE;

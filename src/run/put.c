@@ -164,6 +164,7 @@ finish(struct master *m, const struct mirror_end *mirror, uint64_t start_ms,
 	closing.totals.compacted = compacted.done;
 	closing.totals.not_compacted = compacted.failed;
 	seconds = (double)(clock_mono_ms() - start_ms) / 1000;
+	s.broken = m->failed;
 	s.seconds = seconds;
 	s.totals = closing.totals;
 	s.closes = closing.closes || end != RUN_COMPLETE;

@@ -331,6 +331,7 @@ finish(struct integrity *t, uint64_t start_ms, bool put_failed,
 	if (catalog_end_run(t->catalog, end, t->failed ? t->err.msg : "",
 	    &closing, err) == -1)
 		integrity_fail(t, err);
+	s.broken = t->failed;
 	s.seconds = (double)(clock_mono_ms() - start_ms) / 1000;
 	s.totals = closing.totals;
 	s.closes = closing.closes || end != RUN_COMPLETE;

@@ -141,6 +141,12 @@ summary_of_other_ends(void **state)
 	assert_non_null(strstr(text, "give the same command again\n"));
 
 	s = (struct summary){ .op = OP_PUT, .run = 3, .seconds = 1,
+		.totals = some, .closes = true, .broken = true };
+	print(&s);
+	assert_non_null(strstr(text, "PUT was ended by an error after 1.0 s"));
+	assert_null(strstr(text, "= moved"));
+
+	s = (struct summary){ .op = OP_PUT, .run = 3, .seconds = 1,
 		.totals = some, .closes = true, .dryrun = true };
 	print(&s);
 	assert_non_null(strstr(text, "PUT --dryrun finished after 1.0 s\n"));
