@@ -179,7 +179,10 @@ with_file(const struct fetch_item *it, bool ignore_inode, bool good,
 static void
 by_file_alone(const struct fetch_item *it, struct judged *j)
 {
-	if (it->file_err.kind == ERR_GONE || it->raw == NULL) {
+	/* INVALID: no file can have that name, such as the "dir/" by which
+	 * other tools mark a directory. */
+	if (it->file_err.kind == ERR_GONE ||
+	    it->file_err.kind == ERR_INVALID || it->raw == NULL) {
 		j->ended = ENDED_EXCLUDED;	/* not of these exports */
 		return;
 	}

@@ -248,6 +248,8 @@ test_unknown(void **state UNUSED)
 	expect_read(&it, VERDICT_UNREADABLE, ENDED_FAILED, false);
 	err_set(&it.file_err, ERR_GONE, 0, "gone");
 	expect_read(&it, VERDICT_NONE, ENDED_EXCLUDED, false);
+	err_set(&it.file_err, ERR_INVALID, 0, "not a path");
+	expect_read(&it, VERDICT_NONE, ENDED_EXCLUDED, false);
 	it.raw = NULL;
 	expect_read(&it, VERDICT_NONE, ENDED_EXCLUDED, false);
 	it.outcome = OUTCOME_GONE;
