@@ -4,11 +4,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "catalog/core.h"
+
+#define UNSEEN		2	/* the lock has a holder that we don't see */
+#define ENDING_TRIES	20
+#define ENDING_MS	50
 
 /* The number in the lock may be of another container, where processes are
  * counted anew: whoever has the lock has it open. 1 if so, 0 if not. */
@@ -33,8 +38,9 @@ has_open(int64_t pid, const struct stat *lock, struct err *err)
 	return found;
 }
 
-int
-catalog_holder(const char *path, int *ret_pidfd, int64_t *ret_pid,
+/* 1: *ret_pidfd is the holder; 0: there is none; UNSEEN; -1: error. */
+static int
+find_holder(const char *path, int *ret_pidfd, int64_t *ret_pid,
     struct err *err)
 {
 	AUTOFREE char *name = xasprintf("%s.lock", path);
@@ -42,6 +48,9 @@ catalog_holder(const char *path, int *ret_pidfd, int64_t *ret_pid,
 	int64_t pid;
 	int fd, rc;
 
+	if (stat(path, &catalog) == -1 && errno == ENOENT)
+		return err_set(err, ERR_CONFIG, errno, "catalog %s: there is "
+		    "none yet; the first run makes it", path);
 	if (stat(path, &catalog) == -1)
 		return err_errno(err, errno == EACCES ? ERR_DENIED :
 		    ERR_CONFIG, errno, "catalog %s", path);
@@ -59,14 +68,29 @@ catalog_holder(const char *path, int *ret_pidfd, int64_t *ret_pid,
 		return 0;
 	}
 	rc = fd == -1 || pid != *ret_pid ? 0 : has_open(pid, &lock, err);
-	if (rc == 0)
-		err_set(err, ERR_DENIED, 0, "catalog %s is in use by process "
-		    "%jd, which is not to be seen from here (of another "
-		    "container?)", path, (intmax_t)pid);
 	if (rc == 1) {
 		*ret_pidfd = fd;
 		return 1;
 	}
 	close_fd(&fd);
-	return -1;
+	return rc == 0 ? UNSEEN : -1;
+}
+
+int
+catalog_holder(const char *path, int *ret_pidfd, int64_t *ret_pid,
+    struct err *err)
+{
+	int rc = find_holder(path, ret_pidfd, ret_pid, err);
+
+	/* One that is just ending has no files any more, and for a moment
+	 * still its locks. */
+	for (int i = 0; rc == UNSEEN && i < ENDING_TRIES; i++) {
+		poll(NULL, 0, ENDING_MS);
+		rc = find_holder(path, ret_pidfd, ret_pid, err);
+	}
+	if (rc == UNSEEN)
+		return err_set(err, ERR_DENIED, 0, "catalog %s is in use by "
+		    "process %jd, which is not to be seen from here (of "
+		    "another container?)", path, (intmax_t)*ret_pid);
+	return rc;
 }

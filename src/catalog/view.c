@@ -73,6 +73,9 @@ core_open_look(struct db *db, const char *path, struct err *err)
 	AUTOFREE char *uri = NULL;
 	struct stat st;
 
+	if (stat(path, &st) == -1 && errno == ENOENT)
+		return err_set(err, ERR_CONFIG, errno, "catalog %s: there is "
+		    "none yet; the first run makes it", path);
 	if (stat(path, &st) == -1)
 		return err_errno(err, errno == EACCES ? ERR_DENIED :
 		    ERR_CONFIG, errno, "catalog %s", path);

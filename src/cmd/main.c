@@ -53,6 +53,10 @@ dispatch(int argc, char **argv)
 			return verbs[i].run(argc - 1, argv + 1);
 	if (argc < 2)
 		usage(stderr);
+	else if (word[0] == '-')
+		fprintf(stderr, "datamover: \"%s\" stands where the verb must "
+		    "be: datamover VERB [options]\nsee datamover --help\n",
+		    str_escape(str_of(word), shown, sizeof(shown)));
 	else
 		fprintf(stderr, "datamover: unknown verb \"%s\"\n"
 		    "see datamover --help\n",

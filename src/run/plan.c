@@ -292,6 +292,9 @@ plan_check_s3(const struct conf *c, struct err *err)
 	if (err->kind == ERR_DENIED)
 		err_set(err, ERR_DENIED, err->code, "refused (HTTP 403): the "
 		    "credentials are wrong, or have no right to this bucket");
+	else if (err->code == 404)
+		err_set(err, err->kind, err->code, "there is no such bucket "
+		    "(HTTP 404): make it, or set bucket in [s3_storage]");
 	return err_wrap(err, "S3 %s, bucket %s", sc.endpoints[0], sc.bucket);
 }
 

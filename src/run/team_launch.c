@@ -157,7 +157,9 @@ fail(struct team *t)
 	}
 	f->mail.type = MAIL_CREW_FAILED;
 	if (first == NULL)
-		err_set(&f->err, ERR_UNREACHABLE, 0, "no client has come");
+		err_set(&f->err, ERR_UNREACHABLE, 0, "no client has come "
+		    "(datamover client --join on other hosts, or --standalone "
+		    "here)");
 	else if (others == 0)
 		err_set(&f->err, ERR_UNREACHABLE, 0, "no client is left: %s: "
 		    "%s", first->host, first->err.msg);

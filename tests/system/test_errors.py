@@ -74,6 +74,12 @@ def test_nothing_configured(t):
     t.run("PUT", expect=2).says("share")
 
 
+def test_no_bucket(t):
+    t.conf(s3_storage={"bucket": "not-there-at-all"})
+    t.run("PUT", expect=3).says("not-there-at-all", "no such bucket")
+    t.run("status", expect=2).says("there is none yet")
+
+
 def test_wrong_secret(t):
     t.write("f", "1")
     t.conf(s3_storage={"secret_key": "wrong"})

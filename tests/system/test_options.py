@@ -16,6 +16,7 @@ def test_help_and_version(t):
 def test_usage_errors(t):
     t.run(expect=2, config=False)
     t.run("FETCH", expect=2)
+    t.run("--dryrun", "PUT", expect=2).says("where the verb must be")
     t.run("PUT", "--no-such-option", expect=2).says("--no-such-option")
     t.run("PUT", "--bwlimit", "fast", expect=2).says("fast")
     t.run("PUT", "--thread", "0", expect=2)
