@@ -131,6 +131,18 @@ fail_file(struct team *t, struct team_task *k, const struct err *err)
 	team_put_result(t, k, &r);
 }
 
+/* Its upload is open still, and nobody would go on with it or abort it but the
+ * one that does all of it; if S3 was out of reach, the next run. */
+static void
+fail_open(struct team *t, struct team_task *k, const struct err *err)
+{
+	if (err->kind != ERR_RETRY && (k->item.upload_id != NULL ||
+	    k->item.upload_intent_sec != 0))
+		make_whole(t, k);
+	else
+		fail_file(t, k, err);
+}
+
 static void
 add_parts(struct team *t, struct team_joint *tj)
 {
@@ -158,7 +170,7 @@ opened(struct team *t, struct team_task *k, struct result *r)
 	struct joint *j;
 
 	if (r->outcome == OUTCOME_FAILED || r->outcome == OUTCOME_GONE) {
-		fail_file(t, k, &r->err);
+		fail_open(t, k, &r->err);
 		return true;
 	}
 	if (r->upload_id == NULL)
@@ -193,7 +205,7 @@ parts_over(struct team *t, struct team_joint *tj)
 		return;
 	}
 	forget(t, tj);
-	fail_file(t, whole, &err);
+	fail_open(t, whole, &err);
 }
 
 void

@@ -235,13 +235,15 @@ test_changed(void **state)
 	end(&w);
 }
 
-/* Reasons that would be the next one's too. */
+/* Reasons that would be the next one's too: the upload is open still, and who
+ * fails with all of the file aborts it. */
 static void
 test_failed(void **state)
 {
 	struct two w = two_clients();
 	struct results *r;
 	struct step s, a;
+	struct item it;
 
 	(void)state;
 	s = next(w.f, NULL);
@@ -251,7 +253,13 @@ test_failed(void **state)
 	wait_items(w.x, 1, 1);
 	failure(w.f, a.lease, a.id, ERR_INVALID);
 	wait_items(w.x, 1, 0);
-	want(w.f, 100);
+	want(w.f, 8);
+	s = next(w.f, &it);
+	assert_int_equal(s.flags, 0);
+	assert_string_equal(it.upload_id, "UP");
+	item_release(&it);
+	assert_false(has_mail(w.x));
+	failure(w.f, s.lease, s.id, ERR_INVALID);
 	r = mail_of(w.x, MAIL_RESULTS);
 	assert_int_equal(r->v[0].outcome, OUTCOME_FAILED);
 	assert_int_equal(r->v[0].err.kind, ERR_INVALID);
