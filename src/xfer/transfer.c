@@ -119,6 +119,11 @@ reset(struct transfer *t)
 	t->whole_done = 0;
 	t->no_attrs = false;
 	t->broken = false;
+	/* What the bucket holds was to be compared, in its own parts, with the
+	 * file as it was: ask again. */
+	if (t->found_etag[0] != '\0')
+		t->settled = false;
+	t->found_etag[0] = '\0';
 	t->phase = PHASE_BEGIN;
 }
 
@@ -227,8 +232,8 @@ finish(struct transfer *t)
 	    (t->item->flags & (ITEM_OPEN | ITEM_PARTS)) != 0;
 
 	/* An upload is kept when S3 was out of reach: the next run goes on
-	 * with it. */
-	if (t->outcome > OUTCOME_UNCHANGED && t->upload_id != NULL && !stays) {
+	 * with it. Whoever completed it has forgotten its id. */
+	if (t->upload_id != NULL && !stays) {
 		multipart_abort(t);
 		return;
 	}
