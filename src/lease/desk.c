@@ -356,7 +356,8 @@ from_queue(struct desk *d, size_t count, uint64_t bytes, struct task **v)
 /* Is the lease slow, so that a second holder may be done with its tasks before
  * the first? It brings results, but what is left takes long; or none come,
  * for longer than all of it should take at that holder's pace, as it may be
- * doing all at once. */
+ * doing all at once. A pace that small tasks have left says little of large
+ * ones: no lease is meant to take longer than the target. */
 static bool
 is_late(const struct desk *d, const struct out *o)
 {
@@ -370,8 +371,10 @@ is_late(const struct desk *d, const struct out *o)
 	if (quiet < TAIL_MS)
 		return age * (double)o->left / (double)MAX(done, (size_t)1) >=
 		    TAIL_MS;
+	if (quiet >= (double)d->limits.target_ms)
+		return true;
 	if (p->items_per_s <= 0)
-		return quiet >= (double)d->limits.target_ms;
+		return false;
 	return quiet >= 2000 * (double)o->left / p->items_per_s &&
 	    quiet * p->bytes_per_s >= 2000 * o->bytes;
 }

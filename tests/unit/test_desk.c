@@ -323,6 +323,15 @@ test_late(void **state UNUSED)
 	assert_int_equal(take(d, 2, 9, 8000), 1);
 	end(d);
 
+	/* By the pace of small tasks this one takes days: it is waited for as
+	 * long as a lease should take. */
+	d = known_pace(1000);
+	add(d, 1, 1, 1 << 29);
+	assert_int_equal(take(d, 1, 1, 2000), 1);
+	assert_int_equal(take(d, 2, 9, 11999), 0);
+	assert_int_equal(take(d, 2, 9, 12000), 1);
+	end(d);
+
 	/* Half of it came from elsewhere. */
 	d = known_pace(1000);
 	add(d, 1, 2, 1000);
