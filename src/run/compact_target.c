@@ -296,6 +296,9 @@ find_nqns(struct work *w, struct err *err)
 	buf_init(&host, OUTPUT_MAX);
 	buf_init(&text, OUTPUT_MAX);
 	rc = ask(w, name, &host, err);
+	if (rc == 0 && host.len == 0)
+		rc = err_set(err, ERR_PEER, 0, "uname -n printed nothing: "
+		    "name the subsystems in nqn");
 	if (rc == 0)
 		rc = ask(w, list + (w->sudo ? 0 : 2), &text, err);
 	if (rc == 0) {

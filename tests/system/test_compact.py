@@ -248,6 +248,9 @@ def test_compact_finds_subsystems(t):
         assert "name them in nqn" in rows(t)[-1][3], rows(t)
         a.tool("nvme", "echo 'no nvme here' >&2; exit 1")
         t.put(expect=1, not_compacted=1).says("no nvme here")
+        a.tool("nvme", "exit 0")
+        a.tool("uname", "exit 0")
+        t.put(expect=1, not_compacted=1).says("uname -n printed nothing")
 
 
 @limit(120)
