@@ -72,6 +72,18 @@ is_our_owner(struct dnfs_file *f, uint32_t uid)
 	return rc == 0 && e.attrs.uid == uid;
 }
 
+/* What another process has written may be in the server's memory alone. It is
+ * read back, and believed: not before it is on the disk, as a COMMIT later
+ * would not tell that the server restarted in between, and may not come. */
+static int
+make_stable(struct dnfs_file *f, struct err *err)
+{
+	struct dnfs_call k = { .call.proc = NFS_COMMIT };
+
+	handle_copy(&k.call.fh, &f->fh);
+	return dnfs_run(dest_of(f), &k, err);
+}
+
 int
 dnfs_part_shared(struct dest_file *file, struct err *err)
 {
@@ -90,7 +102,7 @@ dnfs_part_shared(struct dest_file *file, struct err *err)
 	    !is_our_owner(f, e.attrs.uid))
 		return dnfs_part_new(file, err);
 	keep(f, &e);
-	return 0;
+	return make_stable(f, err);
 }
 
 int

@@ -38,6 +38,7 @@ struct fake {
 	bool	 stuck;		/* the cookie doesn't advance */
 	bool	 circle;	/* cookies go round */
 	bool	 empty_pages;
+	const char *first_name;	/* LOOKUP: f0 has this name too */
 	const char *bad_name;
 	size_t	 bad_name_len;
 	bool	 huge_handle;
@@ -57,7 +58,7 @@ struct fake {
 	atomic_int generation;	/* of handles; others are stale */
 	atomic_bool root_stale;
 	/* what was seen */
-	atomic_int conns, reads, lookups, lists, getattrs;
+	atomic_int conns, reads, lookups, lists, getattrs, commits;
 	/* the server */
 	int	 port;
 	int	 listener;
@@ -204,6 +205,8 @@ fake_lookup(struct fake *f, struct fake_in *in, struct buf *out)
 
 	f->lookups++;
 	snprintf(text, sizeof(text), "%.*s", (int)name.len, name.p);
+	if (f->first_name != NULL && strcmp(text, f->first_name) == 0)
+		strcpy(text, "f0");
 	if (dir != 1) {
 		fail_with(out, 70);
 	} else if (sscanf(text, "f%d", &k) != 1 || k >= (int)f->files) {
@@ -375,6 +378,12 @@ fake_proc(struct fake *f, uint32_t prog, uint32_t proc, struct fake_in *in,
 		out64(out, 1 << 30);
 		out64(out, 1);
 		out32(out, 0);
+		return FAKE_REPLY;
+	case 21:	/* COMMIT */
+		f->commits++;
+		out32(out, 0);
+		out64(out, 0);	/* no attributes before and after it */
+		out64(out, 1);
 		return FAKE_REPLY;
 	default:
 		return FAKE_PROC_UNAVAIL;
