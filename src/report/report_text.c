@@ -40,7 +40,8 @@ add_head(const struct report *r, struct buf *b)
 	if (u->crawl < u->run)
 		buf_addf(b, "  continues run %jd\n", (intmax_t)u->crawl);
 	buf_addf(b, "  from %s to %s\n  into ", u->started,
-	    u->ended == NULL ? "now" : u->ended);
+	    u->ended != NULL ? u->ended :
+	    strcmp(u->state, "dead") == 0 ? "an end that nobody saw" : "now");
 	buf_add_escaped(b, str_of(u->target));
 	if (u->reason != NULL) {
 		buf_addstr(b, "\n  ended by: ");

@@ -371,7 +371,7 @@ listen_both(struct team *t, struct err *err)
 	if (wire_listen(&t->listen_index, host, c->message.port_index, t->key,
 	    err) == -1 || wire_listen(&t->listen_status, host,
 	    c->message.port_status, t->key, err) == -1)
-		return -1;
+		return err_wrap(err, "port_index, port_status in [message]");
 	log_event(LOG_INFO, "listening", "address=%s port_index=%u "
 	    "port_status=%u", host == NULL ? "all" : host,
 	    wire_port(t->listen_index), wire_port(t->listen_status));

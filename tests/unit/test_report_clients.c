@@ -99,6 +99,7 @@ of_a_killed_run(void **state)
 	kit_close(k);
 	report(k, "text");
 	has("run 1: dead,");
+	has("to an end that nobody saw");
 	has(" one                  ended ");
 	has("lost ");
 	assert_null(strstr(page, "working"));
