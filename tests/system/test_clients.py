@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import time
 
 from case import MIB, limit
 from hosts import Hosts
@@ -19,6 +20,15 @@ def fill(t, small=600, large=3):
     return small + large
 
 
+def shares(t, what="moved"):
+    """What each client did of the last run, as the catalog has it."""
+    rows = t.query(
+        "SELECT host, %s FROM clients "
+        "WHERE run = (SELECT max(run) FROM clients)" % what
+    )
+    return dict(rows)
+
+
 @limit(60)
 def test_clients_put(t):
     """PUT over three clients, all of which are started; what a second run
@@ -32,6 +42,8 @@ def test_clients_put(t):
     hosts.finished(process, moved=count)
     hosts.quiet()
     t.same()
+    assert len(shares(t)) == 3 and all(shares(t).values()), shares(t)
+    assert sum(shares(t).values()) == count, shares(t)
     proxy.order("pass")
     t.put(found=count, moved=0, unchanged=count)
     for i in range(0, 100, 7):
@@ -155,8 +167,12 @@ def test_clients_one_large_file(t):
     hosts = Hosts(t)
     t.random_file("large", 200 * MIB + 12345)
     proxy = t.proxy()
+    for client in hosts.clients:
+        client.slow("400mbit")
     t.put(moved=1)
     t.same()
+    sent = sorted(shares(t, "bytes").values())
+    assert len(sent) == 3 and sent[1] > 16 * MIB, sent
     posts = [
         r
         for r in proxy.requests()
@@ -165,6 +181,19 @@ def test_clients_one_large_file(t):
     assert len(posts) == 1, posts
     get(t, moved=1)
     same_tree(t)
+    hosts.quiet()
+
+
+@limit(60)
+def test_clients_limits(t):
+    """--bwlimit holds for all clients together."""
+    hosts = Hosts(t)
+    for i in range(4):
+        t.random_file("f%d" % i, 4 * MIB)
+    begun = time.monotonic()
+    t.put("--bwlimit", "8M", moved=4)
+    # 16 MiB; the first second's may be sent at once.
+    assert time.monotonic() - begun > 0.9
     hosts.quiet()
 
 

@@ -200,6 +200,27 @@ def test_launch_bad_program(t):
 
 
 @limit(60)
+def test_launch_noisy(t):
+    """A client that writes and writes to standard error: its last line is
+    the reason, and the log keeps what else it has."""
+    hosts = Hosts(t)
+    count = some(t)
+    text = (
+        'test "$(hostname)" != client1 || '
+        "{ yes | head -c 3000000 >&2; echo its reason >&2; exit 9; }\n"
+        'exec "$REAL" "$@"'
+    )
+    result = put_slowly(t, {"path": wrapper(t, text)}, moved=count)
+    result.says("client1", "its reason")
+    size = sum(
+        os.path.getsize(os.path.join(t.logs, name))
+        for name in os.listdir(t.logs)
+    )
+    assert size < 200000, "%d bytes of log" % size
+    hosts.quiet()
+
+
+@limit(60)
 def test_launch_profile_speaks(t):
     """A shell on the client that greets everybody."""
     hosts = Hosts(t)

@@ -219,6 +219,24 @@ def test_all_clients_killed(t):
 
 
 @limit(60)
+def test_client_without_servers(t):
+    """A client that the master can reach and that can reach neither NFS nor
+    S3: the others do its work, and nothing counts as failed or gone."""
+    hosts = Hosts(t)
+    count = fill(t, small=300, large=2)
+    t.put("--standalone", moved=count)
+    for i in range(0, 300, 2):
+        t.write("d%d/f%d" % (i % 20, i), "changed %d" % i)
+    proxy = paced(t, rate=10000000)
+    proxy.order("match PUT delay 200")
+    hosts.clients[1].drop(t.server)
+    t.put(found=count, failed=0, moved=count)
+    t.same()
+    assert set(t.states().values()) == {"stored"}, t.states()
+    hosts.quiet()
+
+
+@limit(60)
 def test_client_slow(t):
     """A client with a twentieth of the others' line doesn't hold the run
     up: what it has is given to others at the end."""
@@ -362,6 +380,24 @@ def test_master_ctrl_c(t):
     t.same(whole=3)
     again = stored(first) & stored(proxy.requests()[len(first) :])
     assert not again, again
+    hosts.quiet()
+
+
+@limit(60)
+def test_stop_from_another_terminal(t):
+    """datamover stop ends the master and all clients."""
+    hosts = Hosts(t)
+    count = fill(t, small=1500, large=2)
+    proxy = paced(t)
+    proxy.order("pass")
+    proxy.order("match PUT delay 400")
+    process = put_begins(t, hosts, proxy)
+    t.run("stop")
+    assert process.wait(timeout=30) == 143, t.started_text()
+    hosts.quiet(2)
+    proxy.order("pass")
+    t.put(found=count, failed=0)
+    t.same(whole=3)
     hosts.quiet()
 
 
