@@ -18,6 +18,7 @@
 #define BACKOFF_CAP_MS	3000
 #define WATCH_MS	200	/* how soon a stop is seen */
 #define LINE_MAX_BYTES	1024
+#define LINES_A_MINUTE	1000U
 #define INVITE_MAX	65536
 #define STACK_BYTES	(1U << 20)
 /* After the connections are closed: for a name server or an agent. */
@@ -30,6 +31,8 @@ struct member {
 	char	 host[256];
 	struct ssh_config ssh;
 	char	 last[160];	/* line of standard error */
+	uint64_t minute;	/* for which lines are counted */
+	size_t	 lines;
 	pthread_t thread;
 	bool	 has_thread;
 	bool	 logging_in;	/* locked */
@@ -259,6 +262,25 @@ level_of(const char *line)
 	return LOG_INFO;
 }
 
+/* One that writes without end must not drive all else out of the log. */
+static bool
+may_log(struct member *m)
+{
+	uint64_t minute = clock_mono_ms() / 60000;
+
+	if (minute != m->minute && m->lines > LINES_A_MINUTE)
+		log_event(LOG_WARN, "client", "number=%u host=%s dropped=%zu "
+		    "lines", m->client, m->name, m->lines - LINES_A_MINUTE);
+	if (minute != m->minute)
+		m->lines = 0;
+	m->minute = minute;
+	if (++m->lines == LINES_A_MINUTE + 1)
+		log_event(LOG_WARN, "client", "number=%u host=%s says more "
+		    "than %u lines in a minute: the others are dropped",
+		    m->client, m->name, LINES_A_MINUTE);
+	return m->lines <= LINES_A_MINUTE;
+}
+
 static void
 log_line(struct member *m, char *line)
 {
@@ -270,8 +292,9 @@ log_line(struct member *m, char *line)
 	if (*line == '\0')
 		return;
 	str_escape(str_of(line), m->last, sizeof(m->last));
-	log_event(level_of(line), "client", "number=%u host=%s says=%s",
-	    m->client, m->name, line);
+	if (may_log(m))
+		log_event(level_of(line), "client",
+		    "number=%u host=%s says=%s", m->client, m->name, line);
 }
 
 /* Log the whole lines, and with all the rest, too. */

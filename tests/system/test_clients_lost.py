@@ -236,7 +236,7 @@ def test_client_without_servers(t):
     hosts.quiet()
 
 
-@limit(60)
+@limit(120)
 def test_client_slow(t):
     """A client with a twentieth of the others' line doesn't hold the run
     up: what it has is given to others at the end."""
