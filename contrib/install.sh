@@ -21,12 +21,17 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 prefix=${PREFIX:-/usr/local}
 
+units=/etc/systemd/system
+# A host may be both: the nightly run of a master stays.
+master=no
+[ ! -e "$units/datamover.timer" ] || master=yes
+
 contrib/packages.sh --build
 make "-j$(nproc)" all
-make install PREFIX="$prefix" UNITDIR=/etc/systemd/system
+make install PREFIX="$prefix" UNITDIR="$units"
 if [ "$role" = client ]; then
-	rm -f /etc/systemd/system/datamover.service \
-	    /etc/systemd/system/datamover.timer
+	[ "$master" = yes ] ||
+		rm -f "$units/datamover.service" "$units/datamover.timer"
 	echo "install: $prefix/bin/datamover is what client.path of the" \
 	    "master's settings must name"
 	exit 0
@@ -45,9 +50,10 @@ etc=/etc/dss/datamover
 conf=$etc/datamover.conf
 if [ ! -e "$conf" ] && [ ! -e "$etc/config.json" ]; then
 	# Settings hold secrets: for root and the group alone.
-	(umask 077 && "$prefix/bin/datamover" conf --example >"$conf")
-	chgrp datamover "$conf"
-	chmod 0640 "$conf"
+	(umask 077 && "$prefix/bin/datamover" conf --example >"$conf.new")
+	chgrp datamover "$conf.new"
+	chmod 0640 "$conf.new"
+	mv "$conf.new" "$conf"
 fi
 if [ -d /run/systemd/system ]; then
 	systemctl daemon-reload

@@ -135,10 +135,15 @@ installed install /usr/local/bin /etc/systemd/system
 echo "# mine" >>/etc/dss/datamover/datamover.conf
 is install_again env PREFIX=/usr/local contrib/install.sh master
 is install_keeps_settings grep -q "# mine" /etc/dss/datamover/datamover.conf
-rm -rf /etc/dss /usr/local/bin/datamover
+# A host that is both: the nightly run stays.
+is install_both env PREFIX=/usr/local contrib/install.sh client
+is both_has_timer test -e /etc/systemd/system/datamover.timer
+is both_has_service test -e /etc/systemd/system/datamover.service
+rm -rf /etc/dss /usr/local/bin/datamover /etc/systemd/system/datamover.*
 is install_client env PREFIX=/usr/local contrib/install.sh client
 is client_program /usr/local/bin/datamover --version
 is client_without_settings test ! -e /etc/dss
+is client_without_timer test ! -e /etc/systemd/system/datamover.timer
 is install_other_role test "$(contrib/install.sh x >/dev/null 2>&1; echo $?)" = 2
 
 echo "$passed passed, $failed failed"
