@@ -153,9 +153,10 @@ def resume(t, version):
     proxy.order("pass")
     get(t, moved=1)
     same(t)
-    # One is the listing.
+    # One is the listing; of seven ranges two were there, and one that was
+    # cut may be counted late.
     again = proxy.stats()["GET"] - before - 1
-    assert 0 < again <= 5, again
+    assert 0 < again <= 6, again
 
 
 @limit(240)
