@@ -87,6 +87,20 @@ sync_file(int fd, struct err *err)
 	return fsync(fd) == -1 ? dest_errno(err, "sync") : 0;
 }
 
+/* Some mounts tell at close, and only then, that the server has no room for
+ * what was written or lost it; where writes have told all, it costs nothing. */
+static int
+flush(int fd, struct err *err)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (copy == -1)
+		return dest_errno(err, "flush");
+	if (close(copy) == -1 && errno != EINTR)
+		return dest_errno(err, "write");
+	return 0;
+}
+
 static int
 sync_dir(int dir, struct err *err)
 {
@@ -128,7 +142,8 @@ finish(struct posix_file *f, const struct dest_meta *m, bool as_root,
     bool sync, struct err *err)
 {
 	/* What takes long or may fail, as long as the record is there. */
-	if (sync && f->file.recorded && sync_file(f->fd, err) == -1)
+	if (flush(f->fd, err) == -1 || (sync && f->file.recorded &&
+	    sync_file(f->fd, err) == -1))
 		return -1;
 	if (set_owner_mode(f->fd, m, as_root, err) == -1)
 		return -1;
