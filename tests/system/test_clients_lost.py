@@ -344,6 +344,11 @@ def test_master_frozen(t):
     count = fill(t, small=1500, large=6)
     proxy = paced(t, rate=8000000)
     process = put_begins(t, hosts, proxy)
+    # One that still dials waits for a master much longer.
+    log = os.path.join(t.logs, "datamover.log")
+    t.eventually(
+        lambda: open(log).read().count('"client_joined"') == 3, what="joined"
+    )
     process.send_signal(signal.SIGSTOP)
     t.eventually(
         lambda: not any(c.datamovers() for c in hosts.clients),
