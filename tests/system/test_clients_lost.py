@@ -19,9 +19,9 @@ SILENCE = 5
 UNDER_WAY = 32 * min(os.cpu_count(), 16)
 
 
-def paced(t, rate=20000000):
+def paced(t, rate=20000000, **sections):
     """Everything in some seconds, and not before a test can disturb it."""
-    proxy = t.proxy(socket_options={"recv_timeout": SILENCE})
+    proxy = t.proxy(socket_options={"recv_timeout": SILENCE}, **sections)
     proxy.order("rate %d" % rate)
     return proxy
 
@@ -221,13 +221,19 @@ def test_all_clients_killed(t):
 @limit(60)
 def test_client_without_servers(t):
     """A client that the master can reach and that can reach neither NFS nor
-    S3: the others do its work, and nothing counts as failed or gone."""
+    S3: the others do its work, and nothing counts as failed or gone. A file
+    in parts is not done twice: it has to be given up there first."""
     hosts = Hosts(t)
     count = fill(t, small=300, large=2)
     t.put("--standalone", moved=count)
     for i in range(0, 300, 2):
         t.write("d%d/f%d" % (i % 20, i), "changed %d" % i)
-    proxy = paced(t, rate=10000000)
+    proxy = paced(
+        t,
+        rate=10000000,
+        fs_config={"timeout": 5},
+        s3_storage={"retry_for": 5},
+    )
     proxy.order("match PUT delay 200")
     hosts.clients[1].drop(t.server)
     t.put(found=count, failed=0, moved=count)
