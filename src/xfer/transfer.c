@@ -267,10 +267,15 @@ transfer_step(struct transfer *t)
 	}
 	if (t->phase == PHASE_BEGIN)
 		begin(t);
-	/* What was sent makes room for what is read next. */
+	/* Read first: what sending leaves is read in the next turn, together
+	 * with that of other files, and so hashed in more lanes. But nothing
+	 * wakes us for it when nothing is under way, or when it is streamed. */
+	if (t->phase == PHASE_MOVING && !t->broken)
+		segments_read(t);
 	if (t->phase == PHASE_MOVING && !t->broken)
 		send_segments(t);
-	if (t->phase == PHASE_MOVING && !t->broken)
+	if (t->phase == PHASE_MOVING && !t->broken &&
+	    (t->calls == 0 || stream_needed(t)))
 		segments_read(t);
 	/* That was all: nothing will wake us for it. */
 	if (t->ending && !t->stale_upload && t->calls == 0 &&
