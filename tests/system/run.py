@@ -29,6 +29,7 @@ import sanitizer  # noqa: E402
 import stack  # noqa: E402
 
 SKIPPED = 77
+LARGE = 1 << 20
 TIMED_OUT = -1
 
 
@@ -99,6 +100,35 @@ def clean_up(pid, world, directory, status):
             subprocess.run(["umount", "-l", point], check=False)
 
 
+def free_bucket(s3, bucket):
+    versions = s3.get_paginator("list_object_versions")
+    for page in versions.paginate(Bucket=bucket):
+        for v in page.get("Versions", ()):
+            if v["Size"] > LARGE:
+                s3.delete_object(
+                    Bucket=bucket, Key=v["Key"], VersionId=v["VersionId"]
+                )
+    for u in s3.list_multipart_uploads(Bucket=bucket).get("Uploads", ()):
+        s3.abort_multipart_upload(
+            Bucket=bucket, Key=u["Key"], UploadId=u["UploadId"]
+        )
+
+
+def free_store(world):
+    """The store is in memory: what a test leaves there that is large goes, or
+    it is full before the last of them."""
+    s3 = case.s3_client(
+        "http://127.0.0.1:" + world.s3["S3_PORT"],
+        world.s3["S3_KEY"],
+        world.s3["S3_SECRET"],
+    )
+    for bucket in [b["Name"] for b in s3.list_buckets()["Buckets"]]:
+        # Those of a DSS store have fixed names.
+        if bucket not in world.freed or bucket.startswith("dss"):
+            free_bucket(s3, bucket)
+            world.freed.add(bucket)
+
+
 def run_one(function, world, keep):
     name = function.__name__[5:]
     limit = getattr(function, "limit", 60) * world.slowness
@@ -134,6 +164,7 @@ def run_one(function, world, keep):
     if status in (0, SKIPPED) or not keep:
         shutil.rmtree(directory, ignore_errors=True)
         world.forget(name)
+        free_store(world)
     else:
         print("     kept: " + directory)
     return status

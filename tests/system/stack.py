@@ -67,6 +67,7 @@ class World:
         self.slowness = 6 if "san" in os.path.basename(build) else 1
         self.nfs = {}
         self.s3 = {}
+        self.freed = set()  # buckets without large objects
 
     def up(self):
         os.makedirs(os.path.join(self.directory, "tests"))
