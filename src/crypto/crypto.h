@@ -41,6 +41,8 @@ void	 hmac_sha256(const void *key, size_t keylen, const void *, size_t,
 void	 hex_encode(const void *, size_t len, char *out);
 /* False unless text is exactly 2 * len hex digits, then NUL. */
 bool	 hex_decode(const char *text, void *out, size_t len) MUST_USE;
+/* Of one hex digit, in either case; -1 if it is none. */
+int	 hex_value(char);
 /* Standard base64 with padding; out has room for (len + 2) / 3 * 4 + 1. */
 void	 base64_encode(const void *, size_t len, char *out);
 

@@ -19,8 +19,8 @@ hex_encode(const void *data, size_t len, char *out)
 	*out = '\0';
 }
 
-static int
-hex_digit(char c)
+int
+hex_value(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -37,11 +37,11 @@ hex_decode(const char *text, void *out, size_t len)
 	uint8_t *p = out;
 
 	for (size_t i = 0; i < len; i++, text += 2) {
-		int hi = hex_digit(text[0]), lo;
+		int hi = hex_value(text[0]), lo;
 
 		if (hi == -1)
 			return false;
-		lo = hex_digit(text[1]);
+		lo = hex_value(text[1]);
 		if (lo == -1)
 			return false;
 		p[i] = (uint8_t)(hi << 4 | lo);

@@ -486,18 +486,6 @@ on_doctype(void *arg, const char *name, const char *sysid, const char *pubid,
 	give_up(arg, "it has a document type");
 }
 
-static int
-hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Undo encoding-type=url in place: %xx, and '+' for a blank (AWS, MinIO; who
  * writes blanks as %20 writes '+' as %2B). */
 static void
@@ -513,8 +501,10 @@ decode(struct str *s)
 		if (c == '+') {
 			c = ' ';
 		} else if (c == '%' && s->len - i > 2 &&
-		    hex(s->p[i + 1]) >= 0 && hex(s->p[i + 2]) >= 0) {
-			c = (char)(hex(s->p[i + 1]) * 16 + hex(s->p[i + 2]));
+		    hex_value(s->p[i + 1]) >= 0 &&
+		    hex_value(s->p[i + 2]) >= 0) {
+			c = (char)(hex_value(s->p[i + 1]) * 16 +
+			    hex_value(s->p[i + 2]));
 			i += 2;
 		}
 		out[n++] = c;

@@ -1,6 +1,7 @@
 #include <ctype.h>
 #include <limits.h>
 
+#include "crypto/crypto.h"
 #include "tree/dest.h"
 #include "tree/tree_impl.h"
 
@@ -90,18 +91,6 @@ parse_server(struct str text, struct dest_url *u, struct err *err)
 
 /* --- path --- */
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* %XX into bytes. */
 static int
 decode(struct str text, char *to, size_t *ret_len, struct err *err)
@@ -118,8 +107,8 @@ decode(struct str text, char *to, size_t *ret_len, struct err *err)
 			to[n++] = text.p[i];
 			continue;
 		}
-		high = i + 2 < text.len ? hex_digit(text.p[i + 1]) : -1;
-		low = high == -1 ? -1 : hex_digit(text.p[i + 2]);
+		high = i + 2 < text.len ? hex_value(text.p[i + 1]) : -1;
+		low = high == -1 ? -1 : hex_value(text.p[i + 2]);
 		if (low == -1)
 			return refuse(err, "after a % two hex digits follow; "
 			    "a % of a name is %25");
