@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -286,13 +285,11 @@ take_mail(struct get *g)
 static void
 read_signals(struct get *g)
 {
-	struct signalfd_siginfo si;
-
-	while (read(g->signals, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+	for (int no; (no = master_signal(g->signals)) != 0;) {
 		/* A second one does not wait for what is on the way. */
 		bool again = g->stop_signal != 0;
 
-		g->stop_signal = (int)si.ssi_signo;
+		g->stop_signal = no;
 		log_event(LOG_WARN, "stopping", "%s", again ? "at once" :
 		    "what is on the way may end within 5 s");
 		stop(g, again ? 0 : STOP_LIMIT_MS);

@@ -2,7 +2,6 @@
  * test.c: TEST --data_integrity, from its options to its last line.
  */
 #include <signal.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -176,10 +175,8 @@ take_mail(struct integrity *t)
 static void
 read_signals(struct integrity *t)
 {
-	struct signalfd_siginfo si;
-
-	while (read(t->signals, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
-		t->stop_signal = (int)si.ssi_signo;
+	for (int no; (no = master_signal(t->signals)) != 0;) {
+		t->stop_signal = no;
 		log_event(LOG_WARN, "stopping", "at once");
 	}
 }
