@@ -52,15 +52,9 @@ stat_done(void *arg, const struct tree_entry *e, const struct err *err)
 {
 	struct transfer *t = arg;
 
-	t->calls--;
-	if (t->broken)
+	if (!transfer_is_same(t, e, err))
 		return;
-	if (err != NULL) {
-		transfer_fault(t, err);
-	} else if (!attrs_same(&e->attrs, &t->before,
-	    t->w->e->c.ignore_inode)) {
-		by_part_changed(t);
-	} else if ((t->item->flags & ITEM_SETTLE) != 0 && !t->settled) {
+	if ((t->item->flags & ITEM_SETTLE) != 0 && !t->settled) {
 		t->calls++;
 		s3_head(t->w->p.s3, t->key, looked, t);
 	} else {

@@ -294,15 +294,7 @@ stat_done(void *arg, const struct tree_entry *e, const struct err *err)
 {
 	struct transfer *t = arg;
 
-	t->calls--;
-	if (t->broken)
-		return;
-	if (err != NULL) {
-		transfer_fault(t, err);
-	} else if (!attrs_same(&e->attrs, &t->before,
-	    t->w->e->c.ignore_inode)) {
-		transfer_changed(t);
-	} else {
+	if (transfer_is_same(t, e, err)) {
 		t->no_attrs = false;
 		t->phase = PHASE_MOVING;
 	}

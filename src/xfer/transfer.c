@@ -446,3 +446,21 @@ transfer_changed(struct transfer *t)
 	t->stale_upload = t->upload_id != NULL;
 	look_again(t);
 }
+
+bool
+transfer_is_same(struct transfer *t, const struct tree_entry *e,
+    const struct err *err)
+{
+	t->calls--;
+	if (t->broken)
+		return false;
+	if (err != NULL) {
+		transfer_fault(t, err);
+		return false;
+	}
+	if (!attrs_same(&e->attrs, &t->before, t->w->e->c.ignore_inode)) {
+		transfer_changed(t);
+		return false;
+	}
+	return true;
+}

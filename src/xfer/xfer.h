@@ -197,6 +197,10 @@ void	 transfer_s3_fault(struct transfer *, const struct err *);
 void	 transfer_end(struct transfer *, enum outcome);
 /* The file is not what it was: begin again with what is there now. */
 void	 transfer_changed(struct transfer *);
+/* The answer to a tree_file_stat: the file is what it was. False: it is not,
+ * or nobody knows, and that is seen to. */
+bool	 transfer_is_same(struct transfer *, const struct tree_entry *,
+	    const struct err *);
 /* Begin again from the first byte, at once. */
 void	 transfer_again(struct transfer *, enum transfer_mode);
 /* What S3 is told of the file. */
