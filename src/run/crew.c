@@ -59,7 +59,7 @@ crew_stats(struct crew *c, struct crew_stats *ret)
 }
 
 size_t
-crew_clients(struct crew *c, struct crew_client *v, size_t max)
+crew_clients(struct crew *c, struct client_line *v, size_t max)
 {
 	return c->ops->clients(c, v, max);
 }

@@ -18,6 +18,7 @@
 
 #include "base/err.h"
 #include "base/mailbox.h"
+#include "model/client.h"
 #include "model/erase.h"
 #include "model/fetch_item.h"
 #include "model/item.h"
@@ -64,23 +65,9 @@ struct crew_stats {
 };
 void	 crew_stats(struct crew *, struct crew_stats *);
 
-/* One line for each client, for people; a local crew has none. */
-struct crew_client {
-	unsigned number;
-	char	 host[64];
-	char	 state[16];	/* launching, joined, working, lost, failed */
-	size_t	 leases;
-	size_t	 items;		/* in hand */
-	uint64_t moved;		/* results that counted */
-	uint64_t failed;
-	uint64_t bytes;		/* sent and received */
-	double	 items_per_s;
-	double	 bytes_per_s;
-	uint64_t heard_ms;	/* ago */
-	char	 reason[120];	/* lost, failed */
-};
-/* Up to max; returns how many there are. Any thread. */
-size_t	 crew_clients(struct crew *, struct crew_client *, size_t max);
+/* One line for each client, for people; a local crew has none. Up to max;
+ * returns how many there are. Any thread. */
+size_t	 crew_clients(struct crew *, struct client_line *, size_t max);
 
 /* Begin nothing new; end what can be ended within limit_ms. A second call may
  * shorten it. */

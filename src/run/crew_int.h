@@ -17,7 +17,7 @@ struct crew_ops {
 	size_t	 (*backlog)(struct crew *);
 	size_t	 (*enough)(struct crew *);
 	void	 (*stats)(struct crew *, struct crew_stats *);
-	size_t	 (*clients)(struct crew *, struct crew_client *, size_t max);
+	size_t	 (*clients)(struct crew *, struct client_line *, size_t max);
 	void	 (*stop)(struct crew *, uint64_t limit_ms);
 	bool	 (*idle)(struct crew *);
 	void	 (*limits)(struct crew *, uint64_t bwlimit, uint64_t tpslimit);

@@ -217,7 +217,7 @@ local_stats(struct crew *c, struct crew_stats *ret)
 }
 
 static size_t
-local_clients(struct crew *c UNUSED, struct crew_client *v UNUSED,
+local_clients(struct crew *c UNUSED, struct client_line *v UNUSED,
     size_t max UNUSED)
 {
 	return 0;

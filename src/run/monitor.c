@@ -15,7 +15,6 @@ struct monitor {
 	struct progress *progress;	/* or NULL */
 	struct metrics *metrics;	/* or NULL */
 	uint64_t told_ms;
-	struct crew_client *crew_clients;
 	struct client_line *clients;
 	size_t	 client_count;
 	size_t	 client_cap;
@@ -46,34 +45,16 @@ monitor_open(struct monitor **ret, const struct conf *c, const struct job *job,
 static void
 read_clients(struct monitor *m, struct crew *crew)
 {
-	size_t n = crew == NULL ? 0 : crew_clients(crew, m->crew_clients,
+	size_t n = crew == NULL ? 0 : crew_clients(crew, m->clients,
 	    m->client_cap);
 
 	if (n > m->client_cap && m->client_cap < CLIENTS_SHOWN_MAX) {
 		m->client_cap = MIN(n + 16, (size_t)CLIENTS_SHOWN_MAX);
-		m->crew_clients = xreallocarray(m->crew_clients,
-		    m->client_cap, sizeof(*m->crew_clients));
 		m->clients = xreallocarray(m->clients, m->client_cap,
 		    sizeof(*m->clients));
-		n = crew_clients(crew, m->crew_clients, m->client_cap);
+		n = crew_clients(crew, m->clients, m->client_cap);
 	}
 	m->client_count = MIN(n, m->client_cap);
-	for (size_t i = 0; i < m->client_count; i++) {
-		const struct crew_client *c = &m->crew_clients[i];
-		struct client_line *l = &m->clients[i];
-
-		*l = (struct client_line){
-			.number = c->number, .leases = c->leases,
-			.items = c->items, .moved = c->moved,
-			.failed = c->failed, .bytes = c->bytes,
-			.items_per_s = c->items_per_s,
-			.bytes_per_s = c->bytes_per_s,
-			.heard_ms = c->heard_ms,
-		};
-		snprintf(l->host, sizeof(l->host), "%s", c->host);
-		snprintf(l->state, sizeof(l->state), "%s", c->state);
-		snprintf(l->reason, sizeof(l->reason), "%s", c->reason);
-	}
 }
 
 static void
@@ -141,7 +122,6 @@ monitor_end(struct monitor **mp)
 		return;
 	progress_end(&m->progress);
 	metrics_close(&m->metrics);
-	free(m->crew_clients);
 	free(m->clients);
 	free(m);
 	*mp = NULL;

@@ -146,7 +146,7 @@ op_stats(struct crew *c, struct crew_stats *ret)
 }
 
 static size_t
-op_clients(struct crew *c, struct crew_client *v, size_t max)
+op_clients(struct crew *c, struct client_line *v, size_t max)
 {
 	struct team *t = team_of(c);
 	size_t n;

@@ -194,7 +194,7 @@ struct team {
 		size_t	 enough;
 		bool	 idle;
 		struct crew_stats stats;
-		struct crew_client *clients;
+		struct client_line *clients;
 		size_t	 client_count;
 	} locked;
 };

@@ -522,13 +522,17 @@ team_members_free(struct team *t)
 /* --- for people --- */
 
 static void
-describe(struct team *t, const struct member *m, struct crew_client *c)
+describe(struct team *t, const struct member *m, struct client_line *c)
 {
+	size_t leases, items;
+
 	memset(c, 0, sizeof(*c));
 	c->number = m->number;
 	memcpy(c->host, m->host, sizeof(c->host));
 	snprintf(c->state, sizeof(c->state), "%s", team_state_name(m->state));
-	desk_holding(t->desk, m->number, &c->leases, &c->items);
+	desk_holding(t->desk, m->number, &leases, &items);
+	c->leases = leases;
+	c->items = items;
 	c->moved = m->moved;
 	c->failed = m->failed;
 	c->bytes = MAX(m->bytes, m->before.bytes_sent +
@@ -564,7 +568,7 @@ team_publish(struct team *t, bool now)
 	pthread_mutex_lock(&t->lock);
 	if (t->locked.client_count < t->member_count)
 		t->locked.clients = xreallocarray(t->locked.clients,
-		    t->member_count, sizeof(struct crew_client));
+		    t->member_count, sizeof(struct client_line));
 	t->locked.client_count = t->member_count;
 	for (size_t i = 0; i < t->member_count; i++) {
 		describe(t, t->members[i], &t->locked.clients[i]);

@@ -268,7 +268,7 @@ static void
 test_versions(void **state)
 {
 	struct fixture *x = setup();
-	struct crew_client c;
+	struct client_line c;
 
 	(void)state;
 	start(x, OP_PUT);

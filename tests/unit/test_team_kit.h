@@ -407,7 +407,7 @@ static void
 wait_clients(struct fixture *x, unsigned number, const char *state)
 {
 	uint64_t end = clock_mono_ms() + LIMIT_MS;
-	struct crew_client v[16];
+	struct client_line v[16];
 
 	for (;;) {
 		size_t n = crew_clients(x->crew, v, ARRAY_LEN(v));
@@ -425,7 +425,7 @@ static void
 wait_items(struct fixture *x, unsigned number, size_t items)
 {
 	uint64_t end = clock_mono_ms() + LIMIT_MS;
-	struct crew_client v[16];
+	struct client_line v[16];
 
 	while (crew_clients(x->crew, v, ARRAY_LEN(v)) < number ||
 	    v[number - 1].items != items) {
