@@ -1,5 +1,6 @@
 """What a master makes of its clients: they join a run on this machine."""
 import os
+import re
 import subprocess
 
 from case import MIB, limit
@@ -123,16 +124,21 @@ def test_team_large_file(t):
     t.put("--standalone", moved=0, unchanged=51)
 
 
-def parts_sent(t):
-    count = 0
+def parts_there(t):
+    """Numbers of the parts of open uploads."""
+    numbers = []
     for upload in t.s3.list_multipart_uploads(Bucket=t.bucket).get(
         "Uploads", ()
     ):
         parts = t.s3.list_parts(
             Bucket=t.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
         )
-        count += len(parts.get("Parts", ()))
-    return count
+        numbers += [part["PartNumber"] for part in parts.get("Parts", ())]
+    return numbers
+
+
+def parts_sent(t):
+    return len(parts_there(t))
 
 
 @limit(120)
@@ -157,16 +163,27 @@ def creations(team):
     )
 
 
+def puts_of_parts(requests):
+    """The numbers of the parts that were sent."""
+    targets = [r[1] for r in requests if r[0] == "PUT"]
+    found = [re.search(r"[?&]partNumber=(\d+)", target) for target in targets]
+    return [int(number.group(1)) for number in found if number]
+
+
 @limit(120)
 def test_team_large_file_resumed(t):
-    """The master dies; the next run goes on with the upload."""
+    """The master dies; the next run goes on with the parts that are there."""
     t.random_file("large", 100 * MIB)
     team = Team(t, general={"bwlimit": "20M"})
     process = team.start("PUT", "--json")
     t.eventually(lambda: parts_sent(t) >= 4, what="parts")
     process.kill()
     process.wait()
+    before = team.proxy.requests()
+    there = set(parts_there(t)) & set(puts_of_parts(before))
     # The clients come to the next one.
     team.end(t.start("PUT", "--json"), seconds=90)
     t.same()
     assert creations(team) == 1, team.proxy.requests()
+    again = puts_of_parts(team.proxy.requests()[len(before) :])
+    assert there and not there & set(again), (there, again)
