@@ -26,8 +26,6 @@ struct joint {
 	unsigned left;
 	bool	*sent;
 	uint8_t	*md5s;
-	uint8_t	*there;		/* MD5s of parts that are there already, as S3
-				   says; or NULL */
 	uint64_t bytes_sent;
 	unsigned attempts;
 };
@@ -76,8 +74,6 @@ joint_new(const struct item *it, const struct result *r, size_t clients)
 	j->sent = xcalloc(count, sizeof(*j->sent));
 	j->md5s = xcalloc(count, MD5_BYTES);
 	j->attempts = r->attempts;
-	if (r->part_md5s != NULL && r->part_count == count)
-		j->there = xmemdup(r->part_md5s, (size_t)count * MD5_BYTES);
 	return j;
 }
 
@@ -91,7 +87,6 @@ joint_free(struct joint **jp)
 	free(j->upload_id);
 	free(j->sent);
 	free(j->md5s);
-	free(j->there);
 	free(j);
 }
 
@@ -113,9 +108,6 @@ joint_next(struct joint *j, struct item *ret)
 	ret->upload_part_size = j->part_size;
 	ret->part_first = j->next;
 	ret->part_count = MIN(j->each, j->count - j->next);
-	if (j->there != NULL)
-		ret->part_md5s = xmemdup(j->there + (size_t)j->next *
-		    MD5_BYTES, (size_t)ret->part_count * MD5_BYTES);
 	j->next += ret->part_count;
 	return true;
 }

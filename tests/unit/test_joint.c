@@ -181,32 +181,6 @@ test_ways(void **state)
 	whole_way(PART, PART, 2);
 }
 
-/* Parts that were there when the upload was found again. */
-static void
-test_there(void **state)
-{
-	struct item it = file(64 * MIB), step;
-	struct result r = opened("up", PART);
-	struct joint *j;
-
-	(void)state;
-	r.part_count = 8;
-	r.part_md5s = xcalloc(8, 16);
-	for (unsigned i = 0; i < 8; i++)
-		r.part_md5s[i * 16] = (uint8_t)(i + 1);
-	j = joint_new(&it, &r, 2);
-	assert_true(joint_next(j, &step));
-	item_release(&step);
-	assert_true(joint_next(j, &step));
-	assert_int_equal(step.part_first, 1);
-	assert_int_equal(step.part_count, 1);
-	assert_int_equal(step.part_md5s[0], 2);
-	item_release(&step);
-	joint_free(&j);
-	result_release(&r);
-	item_release(&it);
-}
-
 int
 main(void)
 {
@@ -214,7 +188,6 @@ main(void)
 		cmocka_unit_test(test_fits),
 		cmocka_unit_test(test_no_upload),
 		cmocka_unit_test(test_ways),
-		cmocka_unit_test(test_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
