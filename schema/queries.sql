@@ -270,6 +270,11 @@ UPDATE dir SET gone_run = :run
 WHERE (id = :id OR (path > :path || '/' AND path < :path || '0')) AND
 	gone_run IS NULL;
 
+-- name: subtree_count
+SELECT count(*) FROM object
+WHERE path > :path || '/' AND path < :path || '0' AND gone_run IS NULL AND
+	why IS NULL;
+
 -- name: subtree_tombstone
 UPDATE object SET gone_run = :run
 WHERE path > :path || '/' AND path < :path || '0' AND gone_run IS NULL;
@@ -320,7 +325,8 @@ FROM object WHERE id = :id;
 DELETE FROM object WHERE id = :id;
 
 -- name: object_gone
-UPDATE object SET gone_run = :run WHERE id = :id AND gone_run IS NULL;
+UPDATE object SET gone_run = :run WHERE id = :id AND gone_run IS NULL
+RETURNING why IS NULL;
 
 -- name: object_why
 UPDATE object SET why = :why WHERE id = :id;

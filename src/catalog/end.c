@@ -55,25 +55,6 @@ core_sum_dirs(struct own *o, struct counts *n)
 	db_done(&o->db, s);
 }
 
-/* Directories whose parent was read cleanly and no longer has them. */
-void
-core_bury(struct own *o)
-{
-	struct db *db = &o->db;
-	bool more = DB_ROW(db, DIRS_GONE, INT(o->crawl));
-
-	while (more) {
-		int64_t id = db_int(db, STMT_DIRS_GONE, 0);
-		AUTOFREE char *path = db_strdup(db, STMT_DIRS_GONE, 1);
-
-		DB_RUN(db, DIR_TOMBSTONE, INT(o->run), INT(id), TEXT(path));
-		DB_RUN(db, SUBTREE_TOMBSTONE, INT(o->run), TEXT(path));
-		if (db->err.kind == ERR_NONE)
-			o->totals.gone += (uint64_t)db_changes(db);
-		more = db_next(db, STMT_DIRS_GONE);
-	}
-}
-
 static int64_t
 one_int(struct db *db, enum stmt s, const struct value *v, size_t n)
 {
@@ -84,6 +65,27 @@ one_int(struct db *db, enum stmt s, const struct value *v, size_t n)
 		db_done(db, s);
 	}
 	return number;
+}
+
+/* Directories whose parent was read cleanly and no longer has them. */
+void
+core_bury(struct own *o)
+{
+	struct db *db = &o->db;
+	bool more = DB_ROW(db, DIRS_GONE, INT(o->crawl));
+
+	while (more) {
+		int64_t id = db_int(db, STMT_DIRS_GONE, 0);
+		AUTOFREE char *path = db_strdup(db, STMT_DIRS_GONE, 1);
+		const struct value below = TEXT(path);
+
+		DB_RUN(db, DIR_TOMBSTONE, INT(o->run), INT(id), TEXT(path));
+		/* What was excluded was no object. */
+		o->totals.gone += (uint64_t)one_int(db, STMT_SUBTREE_COUNT,
+		    &below, 1);
+		DB_RUN(db, SUBTREE_TOMBSTONE, INT(o->run), TEXT(path));
+		more = db_next(db, STMT_DIRS_GONE);
+	}
 }
 
 static void

@@ -508,6 +508,17 @@ account(struct page *p)
 	}
 }
 
+/* What was excluded is not counted: it was no object. */
+static void
+object_gone(struct own *o, int64_t object)
+{
+	if (!DB_ROW(&o->db, OBJECT_GONE, INT(o->run), INT(object)))
+		return;
+	o->totals.gone += (uint64_t)db_int(&o->db, STMT_OBJECT_GONE, 0);
+	db_done(&o->db, STMT_OBJECT_GONE);
+	o->db.rows++;
+}
+
 static void
 apply(struct page *p)
 {
@@ -521,11 +532,8 @@ apply(struct page *p)
 	for (size_t i = 0; i < in->kept_dir_count; i++)
 		DB_RUN(&o->db, DIR_KEPT, INT(o->crawl),
 		    TEXT(in->kept_dirs[i]));
-	for (size_t i = 0; i < in->gone_count; i++) {
-		DB_RUN(&o->db, OBJECT_GONE, INT(o->run), INT(in->gone[i]));
-		if (o->db.err.kind == ERR_NONE)
-			o->totals.gone += (uint64_t)db_changes(&o->db);
-	}
+	for (size_t i = 0; i < in->gone_count; i++)
+		object_gone(o, in->gone[i]);
 	p->counts.found += in->unchanged + in->excluded;
 	p->counts.found_bytes += in->unchanged_bytes;
 	p->counts.unchanged += in->unchanged;

@@ -182,6 +182,53 @@ vanished_half_read(void **state)
 	assert_int_equal(k->closing.totals.gone, 2);
 }
 
+/* One file and one link, of a directory that stays and of one that goes. */
+static void
+file_and_link(struct kit *k, const char *dir)
+{
+	struct dir_page *p = kit_page(kit_take(k, dir), true);
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/file", dir);
+	kit_entry(p, PAGE_NEW, 0, path, kit_attrs(1, 1));
+	snprintf(path, sizeof(path), "%s/link", dir);
+	kit_entry(p, PAGE_EXCLUDED, 0, path, kit_attrs(1, 1));
+	if (strcmp(dir, "srv/vol") == 0)
+		kit_subdir(p, "srv/vol/d");
+	catalog_put_page(k->c, p);
+}
+
+/* What was never an object does not count as gone, whether its entry went or
+ * the directory that held it. */
+static void
+excluded_is_not_gone(void **state)
+{
+	struct kit *k = *state;
+	struct known known;
+	struct dir_page *p;
+
+	kit_open(k);
+	kit_begin(k);
+	file_and_link(k, "srv/vol");
+	file_and_link(k, "srv/vol/d");
+	assert_int_equal(kit_settle(k, 9, OUTCOME_MOVED), 2);
+	kit_end(k, RUN_COMPLETE);
+	assert_int_equal(k->closing.totals.excluded, 2);
+
+	kit_begin(k);
+	p = kit_page(kit_take(k, "srv/vol"), true);
+	kit_gone(p, 1);
+	kit_gone(p, 2);
+	catalog_put_page(k->c, p);
+	kit_end(k, RUN_COMPLETE);
+	assert_int_equal(k->closing.totals.gone, 2);
+	assert_true(k->closing.closes);
+	assert_int_equal(kit_find(k, "srv/vol/link", &known), 1);
+	assert_true(known.tombstone);
+	assert_int_equal(kit_find(k, "srv/vol/d/link", &known), 1);
+	assert_true(known.tombstone);
+}
+
 /* A store that is known by one of its endpoints is known by all. */
 static void
 endpoints_of_a_store(void **state)
@@ -230,6 +277,7 @@ main(void)
 		T(retry_below_failed),
 		T(vanished_unread),
 		T(vanished_half_read),
+		T(excluded_is_not_gone),
 		T(endpoints_of_a_store),
 	};
 #undef T
