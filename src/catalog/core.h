@@ -217,6 +217,12 @@ void	 core_count_run(struct own *);
 /* guard.c: is this a place for a catalog, and is it ours alone? */
 int	 guard_place(const char *path, struct err *) MUST_USE;
 int	 guard_lock(const char *path, int *ret_fd, struct err *) MUST_USE;
+/* -1, the error being that a catalog is there and has nothing in it. */
+int	 guard_empty(const char *path, struct err *);
+struct stat;
+int	 guard_not_empty(const char *path, const struct stat *, struct err *)
+	    MUST_USE;
+/* Makes the file if there is none. */
 int	 guard_file(const char *path, struct err *) MUST_USE;
 
 /* page.c */

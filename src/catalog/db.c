@@ -1,6 +1,6 @@
 #include <sqlite3.h>
 
-#include "catalog/db.h"
+#include "catalog/core.h"
 
 #define CACHE_KIB 16384
 #define CHECKPOINT_PAGES 8192
@@ -330,18 +330,27 @@ climb(struct db *db, int number)
 	exec(db, "COMMIT");
 }
 
-/* Is it a catalog, and one that this program knows? */
 static void
-check_version(struct db *db, bool may_be_empty)
+climb_from(struct db *db, int version)
+{
+	for (int v = version + 1; v <= newest_rung() && !failed(db); v++)
+		climb(db, v);
+}
+
+/* Is it a catalog, and one that this program knows? One without tables was
+ * not left by a kill (db_create): with a -wal that was removed went all. */
+static void
+check_version(struct db *db, bool may_be_older)
 {
 	int64_t id = pragma_int(db, "PRAGMA application_id");
 	int64_t version = pragma_int(db, "PRAGMA user_version");
 	int64_t tables = pragma_int(db, "SELECT count(*) FROM sqlite_schema");
 
-	if (failed(db) || (may_be_empty && id == 0 && version == 0 &&
-	    tables == 0))
+	if (failed(db))
 		return;
-	if (id != DB_APPLICATION_ID)
+	if (id == 0 && version == 0 && tables == 0)
+		guard_empty(db->path, &db->err);
+	else if (id != DB_APPLICATION_ID)
 		err_set(&db->err, ERR_CONFIG, 0,
 		    "%s is a database, but not a catalog of datamover",
 		    db->path);
@@ -349,7 +358,7 @@ check_version(struct db *db, bool may_be_empty)
 		err_set(&db->err, ERR_CONFIG, 0, "catalog %s was made by a "
 		    "newer datamover (schema %d, this one knows %d)",
 		    db->path, (int)version, newest_rung());
-	else if (!may_be_empty && version < newest_rung())
+	else if (!may_be_older && version < newest_rung())
 		err_set(&db->err, ERR_CONFIG, 0, "catalog %s was made by an "
 		    "older datamover (schema %d): the next "
 		    "run brings it up to date",
@@ -409,14 +418,28 @@ set_up_writer(struct db *db)
 	snprintf(sql, sizeof(sql), "PRAGMA journal_size_limit = %d",
 	    CHECKPOINT_PAGES * 4096);
 	exec(db, sql);
-	for (int v = (int)pragma_int(db, "PRAGMA user_version") + 1;
-	    v <= newest_rung() && !failed(db); v++)
-		climb(db, v);
+	climb_from(db, (int)pragma_int(db, "PRAGMA user_version"));
 	for (enum stmt s = 0; s < STMT__MAX && !failed(db); s++)
 		prepare(db, s);
 	/* Touches the right edge of every large table. */
 	if (DB_ROW0(db, MARKS))
 		db_done(db, STMT_MARKS);
+}
+
+int
+db_create(const char *path, struct err *err)
+{
+	struct db db;
+
+	if (connect_file(&db, path, path, SQLITE_OPEN_READWRITE, err) == -1)
+		return -1;
+	/* Who is killed here leaves a file that the next one removes. */
+	exec(&db, "PRAGMA journal_mode = OFF");
+	climb_from(&db, 0);
+	if (opened(&db, err) == -1)
+		return -1;
+	db_close(&db);
+	return 0;
 }
 
 int

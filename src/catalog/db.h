@@ -33,8 +33,10 @@ struct db {
 	bool	 in_transaction;
 };
 
-/* The writer's: creates the file if it is empty, climbs the ladder and
- * prepares every statement. */
+/* Makes a catalog without rows of an empty file. */
+int	 db_create(const char *path, struct err *) MUST_USE;
+/* The writer's: climbs what is left of the ladder and prepares every
+ * statement. */
 int	 db_open_writer(struct db *, const char *path, struct err *) MUST_USE;
 /* Statements are prepared when they are used first. */
 int	 db_open_reader(struct db *, const char *path, struct err *) MUST_USE;

@@ -126,24 +126,37 @@ guard_lock(const char *path, int *ret_fd, struct err *err)
 	return 0;
 }
 
-/* Makes the file if it is not there, and looks at its first bytes before
- * SQLite does: what is not a database is not touched. */
 int
-guard_file(const char *path, struct err *err)
+guard_empty(const char *path, struct err *err)
 {
-	CLEANUP(close_fd) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC,
-	    0640);
+	return err_set(err, ERR_CONFIG, 0, "catalog %s is empty: what was in "
+	    "it is lost; restore a copy, or remove the file to begin with a "
+	    "new catalog", path);
+}
+
+int
+guard_not_empty(const char *path, const struct stat *st, struct err *err)
+{
+	if (!S_ISREG(st->st_mode))
+		return err_set(err, ERR_CONFIG, 0,
+		    "catalog %s is not a file", path);
+	return st->st_size == 0 ? guard_empty(path, err) : 0;
+}
+
+/* Looks at its first bytes before SQLite does: what is not a database is not
+ * touched. SQLite takes an empty file for a new database, and throws away
+ * the -wal beside it. */
+static int
+look_at(int fd, const char *path, struct err *err)
+{
 	char head[SQLITE_HEADER];
 	struct stat st;
 	ssize_t n;
 
-	if (fd == -1 || fstat(fd, &st) == -1)
+	if (fstat(fd, &st) == -1)
 		return open_fault(err, errno, path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, ERR_CONFIG, 0,
-		    "catalog %s is not a file", path);
-	if (st.st_size == 0)
-		return 0;
+	if (guard_not_empty(path, &st, err) == -1)
+		return -1;
 	n = pread(fd, head, sizeof(head), 0);
 	if (n == -1)
 		return open_fault(err, errno, path);
@@ -153,6 +166,60 @@ guard_file(const char *path, struct err *err)
 		    "(not a database); it was not touched: restore a copy or "
 		    "move it away", path);
 	return 0;
+}
+
+/* The file that is made now takes its name. A -wal with that name belongs to
+ * one that was removed, and SQLite would read it. */
+static int
+into_place(const char *name, const char *path, struct err *err)
+{
+	AUTOFREE char *wal = xasprintf("%s-wal", path);
+	AUTOFREE char *shm = xasprintf("%s-shm", path);
+	AUTOFREE char *dir = directory_of(path);
+	CLEANUP(close_fd) int fd = open(dir, O_RDONLY | O_DIRECTORY |
+	    O_CLOEXEC);
+
+	if (fd == -1 || (unlink(wal) == -1 && errno != ENOENT) ||
+	    (unlink(shm) == -1 && errno != ENOENT) ||
+	    rename(name, path) == -1 ||
+	    (fsync(fd) == -1 && errno != EINVAL))
+		return open_fault(err, errno, path);
+	return 0;
+}
+
+/* It is made whole under another name: so one that is empty was never left by
+ * a kill, and is not taken for a new one. */
+static int
+make_file(const char *path, struct err *err)
+{
+	AUTOFREE char *name = xasprintf("%s.new", path);
+	CLEANUP(close_fd) int fd = -1;
+
+	if (unlink(name) == 0 || errno == ENOENT)
+		fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	if (fd == -1)
+		return open_fault(err, errno, name);
+	if (db_create(name, err) == -1 || into_place(name, path, err) == -1) {
+		unlink(name);
+		return -1;
+	}
+	return 0;
+}
+
+int
+guard_file(const char *path, struct err *err)
+{
+	CLEANUP(close_fd) int fd = open(path, O_RDWR | O_CLOEXEC);
+	struct stat st;
+
+	if (fd != -1)
+		return look_at(fd, path, err);
+	if (errno != ENOENT)
+		return open_fault(err, errno, path);
+	if (lstat(path, &st) == 0)
+		return err_set(err, ERR_CONFIG, 0, "catalog %s is a symbolic "
+		    "link to a file that is not there", path);
+	return make_file(path, err);
 }
 
 bool

@@ -84,7 +84,7 @@ read_version(const char *path, struct catalog_probe *p, struct err *err)
 		return -1;
 	p->version = (int)v[1];
 	if (v[0] == 0 && v[1] == 0 && v[2] == 0)
-		return 0;
+		return guard_empty(path, err);
 	if (v[0] != DB_APPLICATION_ID)
 		return err_set(err, ERR_CONFIG, 0, "%s is a database, but "
 		    "not a catalog of datamover", path);
@@ -111,11 +111,8 @@ catalog_probe(const char *path, struct catalog_probe *p, struct err *err)
 	}
 	p->exists = true;
 	p->bytes = (uint64_t)st.st_size;
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, ERR_CONFIG, 0,
-		    "catalog %s is not a file", path);
+	if (guard_not_empty(path, &st, err) == -1)
+		return -1;
 	p->in_use = catalog_in_use(path, &p->pid);
-	if (st.st_size == 0)
-		return 0;
 	return read_version(path, p, err);
 }

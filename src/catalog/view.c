@@ -81,6 +81,8 @@ core_open_look(struct db *db, const char *path, struct err *err)
 		    ERR_CONFIG, errno, "catalog %s", path);
 	if (access(path, R_OK) == -1)
 		return err_errno(err, ERR_DENIED, errno, "catalog %s", path);
+	if (guard_not_empty(path, &st, err) == -1)
+		return -1;
 	uri = db_uri(path, must_be_immutable(path) ? "?immutable=1" : "");
 	return db_open_view(db, uri, path, err);
 }

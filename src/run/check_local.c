@@ -57,12 +57,14 @@ check_space(struct check *c, const char *area, const char *dir,
 }
 
 static const char *
-catalog_todo(const struct err *err, const char *dir)
+catalog_todo(const struct err *err, const char *path, const char *dir)
 {
 	if (access(dir, F_OK) == -1)
 		return "make the directory, or set path in [catalog]";
 	if (err->kind == ERR_DENIED)
 		return "give this user the right, or set path in [catalog]";
+	if (access(path, F_OK) == 0)
+		return "restore a copy, or set path in [catalog]";
 	return "set path in [catalog]";
 }
 
@@ -77,7 +79,7 @@ check_catalog(struct check *c)
 
 	if (catalog_probe(path, &p, &err) == -1)
 		check_say(c, CHECK_FAIL, "catalog", path,
-		    catalog_todo(&err, dir), "%s", err.msg);
+		    catalog_todo(&err, path, dir), "%s", err.msg);
 	else if (p.in_use)
 		check_say(c, CHECK_FAIL, "catalog", path,
 		    "wait until it ends: see datamover status",

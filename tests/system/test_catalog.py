@@ -86,10 +86,19 @@ def test_truncated(t):
 
 
 def test_empty_catalog_file(t):
-    """A file of no bytes is a catalog that is new."""
+    """A file of no bytes is a catalog that was lost, for every verb."""
     t.write("f", "1")
     open(t.catalog, "w").close()
+    refused(t, "empty", "remove")
+    for verb in (["PUT", "--delete"], ["PUT", "--delete", "--dryrun"],
+                 ["status"], ["report"], ["sql", "SELECT 1"],
+                 ["TEST", "--data_integrity"]):
+        t.run(*verb, expect=2).says(t.catalog, "empty")
+    t.run("check", expect=3).says(t.catalog, "empty")
+    assert os.path.getsize(t.catalog) == 0
+    os.unlink(t.catalog)
     t.put(moved=1)
+    assert not os.path.exists(t.catalog + ".new")
 
 
 def test_directory_missing(t):

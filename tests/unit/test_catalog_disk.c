@@ -1,10 +1,16 @@
 /*
- * What must be on the disk before somebody acts at the target.
+ * What must be on the disk before somebody acts at the target, and before a
+ * catalog has its name.
  */
 #include "test_catalog_kit.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+
+#include "catalog/probe.h"
 
 /* SQLite's calls come here. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -39,6 +45,28 @@ fsync(int fd)
 	return (int)syscall(SYS_fsync, fd);
 }
 
+/* A new catalog takes its name here; it may fail. */
+static unsigned renames;
+static int rename_error;
+
+int
+rename(const char *from, const char *to)
+{
+	struct err err = ERR_INIT;
+	struct catalog_probe p;
+
+	renames++;
+	assert_int_equal(access(to, F_OK), -1);
+	if (catalog_probe(from, &p, &err) == -1)
+		fail_msg("%s", err.msg);
+	assert_int_equal(p.version, p.newest);
+	if (rename_error == 0)
+		return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD,
+		    to, 0);
+	errno = rename_error;
+	return -1;
+}
+
 static unsigned
 syncs(void)
 {
@@ -69,6 +97,28 @@ intent_is_synced(void **state)
 	catalog_put_page(k->c, kit_page(kit_take(k, "srv/vol"), true));
 	kit_end(k, RUN_COMPLETE);
 	assert_int_equal(syncs(), before);
+}
+
+/* Whoever is killed while making one leaves no file that could be taken for
+ * one that was lost. */
+static void
+made_whole(void **state)
+{
+	struct kit *k = *state;
+	struct err err = ERR_INIT;
+	char name[128];
+
+	renames = 0;
+	rename_error = ENOSPC;
+	assert_int_equal(catalog_open(&k->c, k->path, k->events, &err), -1);
+	assert_int_equal(err.kind, ERR_RESOURCE);
+	assert_int_equal(renames, 1);
+	snprintf(name, sizeof(name), "%s.new", k->path);
+	assert_int_equal(access(name, F_OK), -1);
+	assert_int_equal(access(k->path, F_OK), -1);
+	rename_error = 0;
+	kit_open(k);
+	assert_int_equal(renames, 2);
 }
 
 static bool
@@ -117,6 +167,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(intent_is_synced),
 		T(lease_is_committed),
+		T(made_whole),
 	};
 #undef T
 

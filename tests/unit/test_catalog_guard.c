@@ -10,6 +10,10 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <sqlite3.h>
+
+#include "catalog/probe.h"
+
 static enum err_kind
 refused(const char *path, const char *word)
 {
@@ -76,6 +80,92 @@ short_database(void **state)
 	one_file(k);
 	assert_int_equal(truncate(k->path, 8192), 0);
 	assert_int_equal(refused(k->path, "damaged"), ERR_CONFIG);
+}
+
+static off_t
+size_of(const struct kit *k, const char *suffix)
+{
+	struct stat st;
+	char name[128];
+
+	snprintf(name, sizeof(name), "%s%s", k->path, suffix);
+	return stat(name, &st) == -1 ? -1 : st.st_size;
+}
+
+/* Truncated to nothing: a run that took it for a new one would know nothing
+ * of what is at the target. */
+static void
+empty_file(void **state)
+{
+	struct catalog_view *v = NULL;
+	struct err err = ERR_INIT;
+	struct kit *k = *state;
+	struct catalog_probe p;
+	char wal[128];
+
+	one_file(k);
+	snprintf(wal, sizeof(wal), "%s-wal", k->path);
+	write_at(wal, 0, "frames", 6);
+	assert_int_equal(truncate(k->path, 0), 0);
+	assert_int_equal(refused(k->path, "empty"), ERR_CONFIG);
+	assert_int_equal(size_of(k, ""), 0);
+	assert_int_equal(size_of(k, "-wal"), 6);
+	assert_int_equal(catalog_view_open(&v, k->path, &err), -1);
+	assert_int_equal(err.kind, ERR_CONFIG);
+	assert_non_null(strstr(err.msg, "empty"));
+	assert_int_equal(catalog_probe(k->path, &p, &err), -1);
+	assert_int_equal(err.kind, ERR_CONFIG);
+	assert_non_null(strstr(err.msg, "empty"));
+	assert_int_equal(unlink(k->path), 0);
+	one_file(k);
+	assert_true(size_of(k, "") > 0);
+}
+
+/* What was in it was in a -wal that is gone. */
+static void
+no_tables(void **state)
+{
+	struct err err = ERR_INIT;
+	struct kit *k = *state;
+	struct catalog_probe p;
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(k->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "VACUUM; PRAGMA journal_mode = WAL",
+	    NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	assert_true(size_of(k, "") > 0);
+	assert_int_equal(refused(k->path, "empty"), ERR_CONFIG);
+	assert_int_equal(catalog_probe(k->path, &p, &err), -1);
+	assert_non_null(strstr(err.msg, "empty"));
+}
+
+/* What somebody left who was killed while making one, and the -wal of one
+ * that was removed. */
+static void
+remains(void **state)
+{
+	struct kit *k = *state;
+	char name[128];
+
+	one_file(k);
+	assert_int_equal(unlink(k->path), 0);
+	snprintf(name, sizeof(name), "%s-wal", k->path);
+	write_at(name, 0, "frames", 6);
+	snprintf(name, sizeof(name), "%s.new", k->path);
+	write_at(name, 0, "half a catalog", 14);
+	one_file(k);
+	assert_int_equal(size_of(k, ".new"), -1);
+}
+
+/* One is not made where the file is that was meant. */
+static void
+link_to_nothing(void **state)
+{
+	struct kit *k = *state;
+
+	assert_int_equal(symlink("/nonexistent/catalog.db", k->path), 0);
+	assert_int_equal(refused(k->path, "symbolic link"), ERR_CONFIG);
 }
 
 static void
@@ -270,6 +360,10 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, kit_setup, kit_teardown)
 		T(not_a_database),
 		T(short_database),
+		T(empty_file),
+		T(no_tables),
+		T(remains),
+		T(link_to_nothing),
 		T(another_database),
 		T(too_new),
 		T(no_directory),
