@@ -300,13 +300,12 @@ key_file_read(const char *path, uint8_t key[KEY_LEN], struct err *err)
 	bool ok;
 
 	if (fd == -1 || fstat(fd, &st) == -1)
-		return err_errno(err, errno == EACCES ? ERR_DENIED :
-		    ERR_CONFIG, errno, "key file %s", path);
+		return err_errno(err, ERR_CONFIG, errno, "key file %s", path);
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, ERR_CONFIG, 0,
 		    "key file %s is not a file", path);
 	if ((st.st_mode & 077) != 0)
-		return err_set(err, ERR_DENIED, 0,
+		return err_set(err, ERR_CONFIG, 0,
 		    "key file %s is open to others: chmod 600", path);
 	n = read(fd, text, sizeof(text));
 	ok = (n == KEY_TEXT || (n == KEY_TEXT + 1 && text[KEY_TEXT] == '\n'));

@@ -207,3 +207,17 @@ def test_join_master_killed(t):
 
 def parts(t):
     return [name for name in files(back(t)) if name.endswith(b".part")]
+
+
+def test_join_key_open_to_others(t):
+    """A setting to be mended, on both sides, as it is for other secrets."""
+    t.write("f", "1")
+    clients = Clients(t, 0)
+    os.chmod(clients.key, 0o644)
+    t.run("PUT", expect=2).says(clients.key, "open to others")
+    where = ["--join", "127.0.0.1:%d:%d" % PORTS, "--key-file", clients.key]
+    t.run("client", *where, expect=2, config=False).says("open to others")
+    t.conf(client={"host": "nobody", "password_file": clients.key})
+    t.run("PUT", expect=2).says(clients.key, "open to every user")
+    t.conf(s3_storage={"secret_key": None, "secret_key_file": clients.key})
+    t.run("PUT", expect=2).says(clients.key, "open to every user")

@@ -181,7 +181,7 @@ test_key_file(void **state)
 
 	assert_int_equal(chmod(path, 0640), 0);
 	assert_int_equal(key_file_read(path, b, &err), -1);
-	assert_int_equal(err.kind, ERR_DENIED);
+	assert_int_equal(err.kind, ERR_CONFIG);
 	assert_non_null(strstr(err.msg, "chmod 600"));
 	assert_int_equal(chmod(path, 0400), 0);
 	assert_int_equal(key_file_read(path, b, &err), 0);
