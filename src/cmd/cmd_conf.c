@@ -146,9 +146,5 @@ cmd_conf(int argc, char **argv)
 		conf_print_example(stdout);
 	else
 		rc = with_file(action, file);
-	if (fflush(stdout) != 0 || ferror(stdout) != 0) {
-		perror("datamover: standard output");
-		return 3;
-	}
 	return rc;
 }

@@ -1,3 +1,5 @@
+#include <errno.h>
+#include <fcntl.h>
 #include <strings.h>
 
 #include "cmd/cmd.h"
@@ -64,10 +66,29 @@ dispatch(int argc, char **argv)
 	return EXIT_CONFIG;
 }
 
+/* The number of one that is closed would be given to the next file that is
+ * opened, the catalog's lock or the log, and what is printed would go there.
+ * Standard output can't be written then, which is said at the end. */
+static bool
+open_standard_files(void)
+{
+	static const int flags[] = { O_RDONLY, O_RDONLY, O_WRONLY };
+
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) == -1 && errno == EBADF &&
+		    open("/dev/null", flags[fd]) != fd)
+			return false;
+	return true;
+}
+
 int
 main(int argc, char **argv)
 {
-	int status = dispatch(argc, argv);
+	int status;
+
+	if (!open_standard_files())
+		return EXIT_FAILED;
+	status = dispatch(argc, argv);
 
 	/* What could not be printed is not done. */
 	if ((fflush(stdout) != 0 || ferror(stdout) != 0) &&

@@ -13,6 +13,66 @@ def test_help_and_version(t):
     assert b"datamover" in t.run("--version", config=False).out.lower()
 
 
+def test_output_is_full(t):
+    """What could not be printed is not done, whichever verb prints it."""
+    t.write("f", "1")
+    t.put(moved=1)
+    config = ["--config", t.config]
+    for words in (
+        ["--help"],
+        ["--version"],
+        ["PUT", "--help"],
+        ["sql", "--version"],
+        ["conf", "--help"],
+        ["conf", "--example"],
+        ["conf", *config],
+        ["conf", "--check", *config],
+        ["conf", "--convert", *config],
+        ["check", *config],
+        ["status", *config],
+        ["status", "--json", *config],
+        ["report", *config],
+        ["report", "--format", "html", *config],
+        ["sql", "SELECT 1", *config],
+        ["sql", "--format", "json", "SELECT 1", *config],
+        ["LIST", *config],
+        ["LIST", "--json", *config],
+        ["LIST", "--print0", *config],
+        ["DEL", "--dryrun", *config],
+        ["PUT", "--json", *config],
+        ["TEST", "--data_integrity", "--json", *config],
+        ["GET", "--json", "--dest_path", t.dir, *config],
+    ):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(
+                t.command(*words),
+                stdin=subprocess.DEVNULL,
+                stdout=full,
+                stderr=subprocess.PIPE,
+                env=t.environment(),
+            )
+        assert done.returncode == 1, done
+        assert b"standard output" in done.stderr, done
+
+
+def test_output_is_closed(t):
+    """What is printed does not go into a file that has its number."""
+    t.write("f", "1")
+    closed = ["sh", "-c", '"$@" 0<&- 1>&- 2>&-', "sh"]
+    done = subprocess.run(
+        [*closed, *t.command("PUT", "--json", "--config", t.config)],
+        env=t.environment(),
+    )
+    assert done.returncode == 1, done
+    assert t.objects()
+    with open(t.catalog + ".lock") as f:
+        assert f.read().strip().isdigit()
+    with open(os.path.join(t.logs, "datamover.log")) as f:
+        for line in f:
+            assert "found" not in json.loads(line), line
+    t.put(unchanged=1)
+
+
 def test_usage_errors(t):
     t.run(expect=2, config=False)
     t.run("FETCH", expect=2)
