@@ -112,11 +112,11 @@ add_client(struct status *s, const struct value *v)
 		buf_addf(&s->clients, "\n%6s %-16s %-9s %7s %7s %12s %8s  "
 		    "%s\n", "client", "host", "state", "leases", "items",
 		    "moved", "failed", "rate");
-	buf_addf(&s->clients, "%6.0f %-16s %-9.*s %7.0f %7.0f %12.0f %8.0f  "
-	    "%s, %s", number(&v[0]),
-	    str_escape(v[1].bytes, host, sizeof(host)), (int)v[2].bytes.len,
-	    v[2].bytes.p, number(&v[3]), number(&v[4]), number(&v[5]),
-	    number(&v[6]), text_byte_rate(number(&v[9]), bytes),
+	str_escape(v[1].bytes, host, sizeof(host));
+	buf_addf(&s->clients, "%6.0f %s%*s %-9.*s %7.0f %7.0f %12.0f %8.0f  "
+	    "%s, %s", number(&v[0]), host, text_pad(host, 16), "",
+	    (int)v[2].bytes.len, v[2].bytes.p, number(&v[3]),
+	    number(&v[4]), number(&v[5]), number(&v[6]), text_byte_rate(number(&v[9]), bytes),
 	    text_object_rate(number(&v[8]), objects));
 	if (v[11].type == VALUE_TEXT) {
 		buf_addstr(&s->clients, "  ");

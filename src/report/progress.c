@@ -110,7 +110,8 @@ draw_locked(struct progress *p)
 	/* A full last column would make some terminals wrap. */
 	for (size_t i = 0; i < count; i++)
 		buf_addf(&b, "%s\033[K%.*s", i == 0 ? "" : "\n",
-		    (int)MIN(width - 1, (size_t)1000), p->locked.lines[i]);
+		    text_fit(p->locked.lines[i], width - 1),
+		    p->locked.lines[i]);
 	put(b.data, b.len);
 	buf_release(&b);
 	p->locked.shown = count;
@@ -254,15 +255,18 @@ static void
 format_client(const struct client_line *c, char line[LINE_LEN])
 {
 	char host[40], reason[120], rate[32], objects[48], failed[32];
+	int pad;
 
 	str_escape(str_of(c->host), host, sizeof(host));
+	pad = text_pad(host, 16);
 	str_escape(str_of(c->reason), reason, sizeof(reason));
 	if (reason[0] != '\0' || strcmp(c->state, "launching") == 0)
-		snprintf(line, LINE_LEN, "  %-16s %-9s %s", host, c->state,
-		    reason);
+		snprintf(line, LINE_LEN, "  %s%*s %-9s %s", host, pad, "",
+		    c->state, reason);
 	else
-		snprintf(line, LINE_LEN, "  %-16s %-9s %ju leases, %ju items  "
-		    "%s  %s  failed %s  heard %ju s ago", host, c->state,
+		snprintf(line, LINE_LEN, "  %s%*s %-9s %ju leases, %ju items  "
+		    "%s  %s  failed %s  heard %ju s ago", host, pad, "",
+		    c->state,
 		    (uintmax_t)c->leases, (uintmax_t)c->items,
 		    text_byte_rate(c->bytes_per_s, rate),
 		    text_object_rate(c->items_per_s, objects),

@@ -127,9 +127,9 @@ add_clients(const struct report *r, struct buf *b)
 	for (size_t i = 0; i < r->client_count; i++) {
 		const struct report_client *c = &r->clients[i];
 
-		buf_addf(b, "  %3jd %-20s %-9s %12s %10s %10s",
-		    (intmax_t)c->number,
-		    str_escape(str_of(c->host), host, sizeof(host)), c->state,
+		str_escape(str_of(c->host), host, sizeof(host));
+		buf_addf(b, "  %3jd %s%*s %-9s %12s %10s %10s",
+		    (intmax_t)c->number, host, text_pad(host, 20), "", c->state,
 		    text_count(c->moved, moved), text_count(c->failed, failed),
 		    units_format(c->bytes, size));
 		if (c->reason != NULL) {
@@ -152,9 +152,9 @@ add_compactions(const struct report *r, struct buf *b)
 	for (size_t i = 0; i < r->compaction_count; i++) {
 		const struct report_compaction *c = &r->compactions[i];
 
-		buf_addf(b, "  %-20s %-8s %9s   %s",
-		    str_escape(str_of(c->target), target, sizeof(target)),
-		    c->state, text_duration(c->seconds, duration),
+		str_escape(str_of(c->target), target, sizeof(target));
+		buf_addf(b, "  %s%*s %-8s %9s   %s",
+		    target, text_pad(target, 20), "", c->state, text_duration(c->seconds, duration),
 		    str_escape(str_of(c->nqn == NULL ? "" : c->nqn), nqn,
 		    sizeof(nqn)));
 		if (c->reason != NULL) {

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/jsontext.h"
 #include "report/rows.h"
+#include "report/text.h"
 
 /* Of a table, so many rows or bytes are kept to find the widths. */
 #define KEPT_ROWS	1000
@@ -158,23 +159,10 @@ flush_line(struct rows *r)
 
 /* --- tables --- */
 
-/* Characters, not bytes: what is printed is valid UTF-8. */
-static size_t
-width_of(const char *s)
-{
-	size_t width = 0;
-
-	for (; *s != '\0'; s++)
-		width += ((unsigned char)*s & 0xc0) != 0x80;
-	return width;
-}
-
 static void
 add_cell(struct rows *r, size_t column, const char *text, bool right)
 {
-	size_t width = width_of(text);
-	size_t want = r->table.widths[column];
-	int pad = width < want ? (int)(want - width) : 0;
+	int pad = text_pad(text, r->table.widths[column]);
 	bool last = column + 1 == r->columns;
 
 	buf_addstr(&r->line, column > 0 ? "  " : "");
@@ -193,10 +181,10 @@ print_kept(struct rows *r)
 
 	r->table.known = true;
 	for (size_t c = 0; c < n; c++) {
-		r->table.widths[c] = width_of(r->names[c]);
+		r->table.widths[c] = text_width(r->names[c]);
 		for (size_t i = 0; i < r->table.rows; i++)
 			r->table.widths[c] = MAX(r->table.widths[c],
-			    width_of(r->table.cells[i * n + c]));
+			    text_width(r->table.cells[i * n + c]));
 		r->table.widths[c] = MIN(r->table.widths[c], WIDTH_MAX);
 	}
 	for (size_t c = 0; c < n; c++)

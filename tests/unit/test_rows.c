@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include "report/rows.h"
+#include "report/text.h"
 
 static char text[1 << 20];
 
@@ -171,6 +172,45 @@ columns_have_a_widest(void **state)
 	assert_int_equal(strlen(text), 4 * 84 + 20);
 }
 
+#define ZHONG	"\xe4\xb8\xad"		/* two columns */
+#define ACUTE	"\xcc\x81"		/* none: on the letter before it */
+#define E_ACUTE	"\xc3\xa9"		/* one */
+
+static void
+columns_are_of_the_terminal(void **state)
+{
+	const struct value rows[][2] = {
+		{ text_value(ZHONG ZHONG), integer(1) },
+		{ text_value("e" ACUTE "cole"), integer(10) },
+		{ text_value(E_ACUTE), integer(100) },
+	};
+
+	(void)state;
+	assert_string_equal(print(ROWS_TABLE, false, names, rows, 3),
+	    "path   n\n"
+	    "-----  ---\n"
+	    ZHONG ZHONG "     1\n"
+	    "e" ACUTE "cole   10\n"
+	    E_ACUTE "      100\n");
+}
+
+static void
+texts_are_cut_between_characters(void **state)
+{
+	(void)state;
+	assert_int_equal(text_width(""), 0);
+	assert_int_equal(text_width("abc"), 3);
+	assert_int_equal(text_width(ZHONG E_ACUTE "e" ACUTE), 4);
+	assert_int_equal(text_width("\xff" "a"), 2);
+	assert_int_equal(text_pad(ZHONG, 5), 3);
+	assert_int_equal(text_pad(ZHONG, 1), 0);
+	assert_int_equal(text_fit("abc", 2), 2);
+	assert_int_equal(text_fit("abc", 9), 3);
+	assert_int_equal(text_fit(ZHONG ZHONG, 3), 3);
+	assert_int_equal(text_fit("e" ACUTE "x", 1), 3);
+	assert_int_equal(text_fit("e" ACUTE "x", 0), 0);
+}
+
 static void
 full_disk_is_noticed(void **state)
 {
@@ -214,6 +254,8 @@ main(void)
 		cmocka_unit_test(numbers_read_back),
 		cmocka_unit_test(long_tables_stream),
 		cmocka_unit_test(columns_have_a_widest),
+		cmocka_unit_test(columns_are_of_the_terminal),
+		cmocka_unit_test(texts_are_cut_between_characters),
 		cmocka_unit_test(full_disk_is_noticed),
 		cmocka_unit_test(format_names),
 	};
