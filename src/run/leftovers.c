@@ -41,15 +41,12 @@ abort_id(struct leftover *a, struct str id)
 /* The answer with the id was never seen: ours are those of this very key that
  * began after the intent. */
 static void
-listed(void *arg, const struct s3_reply *r, const struct err *err)
+listed(void *arg, const struct s3_upload *u)
 {
 	struct leftover *a = arg;
 
-	for (size_t i = 0; err == NULL && i < r->upload_count; i++)
-		if (str_eq(r->uploads[i].key, a->key) &&
-		    r->uploads[i].initiated_sec >= a->u->intent_sec)
-			abort_id(a, r->uploads[i].upload_id);
-	aborted(a, r, err);
+	if (str_eq(u->key, a->key) && u->initiated_sec >= a->u->intent_sec)
+		abort_id(a, u->upload_id);
 }
 
 static void
@@ -64,7 +61,7 @@ begin(struct leftover *a, struct s3 *s3, const struct conf *c,
 		abort_id(a, str_of(u->upload_id));
 	} else {
 		a->calls++;
-		s3_mpu_list(s3, a->key, STR(""), STR(""), listed, a);
+		s3_mpu_list(s3, a->key, listed, aborted, a);
 	}
 }
 

@@ -22,8 +22,8 @@
  * for it in the others; what is deleted is deleted in all, unless the map says
  * that it was listed before and every key was where it belongs; an
  * upload stays in its cluster, which its id tells. s3_bucket asks for the
- * buckets of all clusters, s3_mpu_list lists the uploads of all (without
- * markers), s3_lister the keys of all. s3_list is of the first alone.
+ * buckets of all clusters, s3_mpu_list lists the uploads of all, s3_lister the
+ * keys of all. s3_list is of the first alone.
  */
 #ifndef S3_S3_H
 #define S3_S3_H
@@ -240,10 +240,11 @@ void	 s3_mpu_abort(struct s3 *, struct str key, struct str upload_id,
 /* Parts after number marker (0: from the first), up to 1,000. */
 void	 s3_mpu_parts(struct s3 *, struct str key, struct str upload_id,
 	    unsigned marker, s3_done_fn *, void *arg);
-/* Uploads of keys that start with prefix; key_marker and id_marker (reply's
- * next is the upload-id marker, and the last upload's key the key marker) */
-void	 s3_mpu_list(struct s3 *, struct str prefix, struct str key_marker,
-	    struct str id_marker, s3_done_fn *, void *arg);
+/* All uploads of keys that start with prefix, one by one as their pages come.
+ * The upload is valid during the call. */
+typedef void s3_upload_fn(void *arg, const struct s3_upload *);
+void	 s3_mpu_list(struct s3 *, struct str prefix, s3_upload_fn *,
+	    s3_done_fn *, void *arg);
 /* ListObjectsV2, one page of up to 1,000. delimiter: 0 or '/'. token: next of
  * the page before, or empty; start_after: keys after this one, or empty. */
 void	 s3_list(struct s3 *, struct str prefix, struct str start_after,

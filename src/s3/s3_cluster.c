@@ -109,7 +109,6 @@ struct fan {
 	struct err err;		/* the first */
 	struct buf version_id;	/* the reply's */
 	struct s3_reply reply;
-	struct s3_upload *uploads;	/* own their text */
 };
 
 /* One cluster's part of it. */
@@ -137,31 +136,9 @@ static void
 fan_end(struct fan *f)
 {
 	f->reply.version_id = buf_str(&f->version_id);
-	f->reply.uploads = f->uploads;
 	f->done(f->arg, &f->reply, f->err.kind == ERR_NONE ? NULL : &f->err);
-	for (size_t i = 0; i < f->reply.upload_count; i++) {
-		free((void *)(uintptr_t)f->uploads[i].key.p);
-		free((void *)(uintptr_t)f->uploads[i].upload_id.p);
-	}
-	free(f->uploads);
 	buf_release(&f->version_id);
 	free(f);
-}
-
-static void
-add_upload(struct fan *f, size_t cluster, const struct s3_upload *u)
-{
-	struct s3_reply *r = &f->reply;
-	struct s3_upload *copy;
-	struct str id = u->upload_id;
-
-	s3_cluster_tag(f->s3, cluster, &id);
-	f->uploads = xreallocarray(f->uploads, r->upload_count + 1,
-	    sizeof(*f->uploads));
-	copy = &f->uploads[r->upload_count++];
-	*copy = *u;
-	copy->key.p = xstrndup(u->key.p, u->key.len);
-	copy->upload_id = (struct str){ xstrndup(id.p, id.len), id.len };
 }
 
 static void
@@ -179,14 +156,11 @@ fan_answered(void *arg, const struct s3_reply *reply, const struct err *err)
 		if (f->err.kind == ERR_NONE)
 			f->reply.status = reply->status;
 		f->reply.attempts = MAX(f->reply.attempts, reply->attempts);
-		f->reply.truncated = f->reply.truncated || reply->truncated;
 		f->reply.delete_marker = f->reply.delete_marker ||
 		    reply->delete_marker;
 		if (f->version_id.len == 0)
 			buf_add(&f->version_id, reply->version_id.p,
 			    reply->version_id.len);
-		for (size_t i = 0; i < reply->upload_count; i++)
-			add_upload(f, p->cluster, &reply->uploads[i]);
 	}
 	free(p);
 	if (--f->left == 0)
@@ -238,23 +212,6 @@ s3_delete(struct s3 *s, struct str key, s3_done_fn *done, void *arg)
 	f = fan_new(s, done, arg);
 	for (size_t i = 0; i < s->cluster_count; i++)
 		s3_delete_in(s, i, key, fan_answered, fan_part(f, i));
-}
-
-void
-s3_mpu_list(struct s3 *s, struct str prefix, struct str key_marker,
-    struct str id_marker, s3_done_fn *done, void *arg)
-{
-	struct fan *f;
-
-	if (s->map == NULL) {
-		s3_mpu_list_in(s, 0, prefix, key_marker, id_marker, done,
-		    arg);
-		return;
-	}
-	f = fan_new(s, done, arg);
-	for (size_t i = 0; i < s->cluster_count; i++)
-		s3_mpu_list_in(s, i, prefix, STR(""), STR(""), fan_answered,
-		    fan_part(f, i));
 }
 
 void

@@ -56,7 +56,7 @@ go_on(struct transfer *t)
 
 /* --- uploads that were perhaps begun --- */
 
-/* All are aborted: what was held up by them goes on. */
+/* All are listed and aborted: what was held up by them goes on. */
 static void
 orphans_over(struct transfer *t)
 {
@@ -84,40 +84,38 @@ orphan_aborted(void *arg, const struct s3_reply *r UNUSED,
 /* Only uploads of this very key that began after our intent are ours; the one
  * whose id we know is no orphan. */
 static void
-orphans_listed(void *arg, const struct s3_reply *r, const struct err *err)
+orphan_listed(void *arg, const struct s3_upload *u)
+{
+	struct transfer *t = arg;
+
+	if (t->broken || !str_eq(u->key, t->key) ||
+	    u->initiated_sec < t->intent_sec || (t->upload_id != NULL &&
+	    str_eq(u->upload_id, str_of(t->upload_id))))
+		return;
+	t->calls++;
+	s3_mpu_abort(t->w->p.s3, t->key, u->upload_id, orphan_aborted, t);
+}
+
+static void
+orphans_listed(void *arg, const struct s3_reply *r UNUSED,
+    const struct err *err)
 {
 	struct transfer *t = arg;
 
 	t->calls--;
 	if (t->broken)
 		return;
-	if (err != NULL) {
+	if (err != NULL)
 		transfer_s3_fault(t, err);
-		return;
-	}
-	for (size_t i = 0; i < r->upload_count; i++) {
-		const struct s3_upload *u = &r->uploads[i];
-
-		if (!str_eq(u->key, t->key) ||
-		    u->initiated_sec < t->intent_sec ||
-		    (t->upload_id != NULL &&
-		    str_eq(u->upload_id, str_of(t->upload_id))))
-			continue;
-		t->calls++;
-		s3_mpu_abort(t->w->p.s3, t->key, u->upload_id, orphan_aborted,
-		    t);
-	}
-	if (t->calls == 0)
+	else if (t->calls == 0)
 		orphans_over(t);
 }
 
 static void
 abort_orphans(struct transfer *t)
 {
-	struct str none = STR("");
-
 	t->calls++;
-	s3_mpu_list(t->w->p.s3, t->key, none, none, orphans_listed, t);
+	s3_mpu_list(t->w->p.s3, t->key, orphan_listed, orphans_listed, t);
 }
 
 static void

@@ -222,6 +222,15 @@ on_read_fails(void *arg, uint64_t offset, void *out, size_t max)
 }
 
 static void
+on_upload(void *arg, const struct s3_upload *u)
+{
+	struct got *g = arg;
+
+	add_key(g, u->key);
+	g->count++;
+}
+
+static void
 test_multipart(struct s3 *s)
 {
 	enum { PART = 5 * 1024 * 1024, LAST = 1000 };
@@ -274,7 +283,7 @@ test_multipart(struct s3 *s)
 	check(run(s, &l) && l.count == 2 && l.parts[0].size == PART &&
 	    l.parts[1].number == 2 && strcmp(l.parts[1].etag, q.etag) == 0,
 	    "list parts", l.err.msg);
-	s3_mpu_list(s, STR("live/"), STR(""), STR(""), on_done, &u);
+	s3_mpu_list(s, STR("live/"), on_upload, on_done, &u);
 	check(run(s, &u) && u.count == 1 && strcmp(u.keys.data, key.p) == 0,
 	    "list uploads", u.err.msg);
 	s3_mpu_complete(s, key, buf_str(&c.upload_id), md5s, 2, on_done, &f);
@@ -290,6 +299,58 @@ test_multipart(struct s3 *s)
 	check(!run(s, &again) && again.err.kind == ERR_GONE,
 	    "complete of an unknown upload: gone", again.err.msg);
 	delete(s, key);
+}
+
+struct aborter {
+	struct s3 *s;
+	size_t	 calls;		/* to come */
+	size_t	 count;
+	size_t	 failed;
+};
+
+static void
+on_aborted(void *arg, const struct s3_reply *r UNUSED, const struct err *err)
+{
+	struct aborter *a = arg;
+
+	a->calls--;
+	a->failed += err != NULL;
+}
+
+static void
+abort_upload(void *arg, const struct s3_upload *u)
+{
+	struct aborter *a = arg;
+
+	a->calls++;
+	a->count++;
+	s3_mpu_abort(a->s, u->key, u->upload_id, on_aborted, a);
+}
+
+/* More uploads than a page has, of a key and of others that begin with it,
+ * aborted while the next page is asked for. */
+static void
+test_upload_pages(struct s3 *s)
+{
+	static const char *const keys[] = { "live/up", "live/up.1",
+	    "live/up a+b", "live/up\xc3\xa9" };
+	struct aborter a = { .s = s };
+	size_t made = 0;
+
+	for (; made < 1100; made++) {
+		GOT(c);
+
+		s3_mpu_create(s, str_of(keys[made % ARRAY_LEN(keys)]), NULL,
+		    on_done, &c);
+		if (!run(s, &c))
+			break;
+	}
+	a.calls++;
+	s3_mpu_list(s, STR("live/up"), abort_upload, on_aborted, &a);
+	while (a.calls > 0)
+		s3_wait(s, NULL, 0, 1000);
+	check(made == 1100 && a.count == made && a.failed == 0,
+	    "all pages of uploads", "");
 }
 
 static void
@@ -601,6 +662,7 @@ main(int argc, char **argv)
 	test_odd_keys(s);
 	test_pages(s);
 	test_multipart(s);
+	test_upload_pages(s);
 	test_abort(s);
 	s3_free(&s);
 	c.sign_payload = true;

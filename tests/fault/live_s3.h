@@ -99,9 +99,7 @@ on_done(void *arg, const struct s3_reply *r, const struct err *err)
 	buf_add(&g->upload_id, r->upload_id.p, r->upload_id.len);
 	for (size_t i = 0; i < r->listed_count; i++)
 		add_key(g, r->listed[i].key);
-	for (size_t i = 0; i < r->upload_count; i++)
-		add_key(g, r->uploads[i].key);
-	g->count += r->listed_count + r->upload_count + r->part_count;
+	g->count += r->listed_count + r->part_count;
 	g->prefixes += r->prefix_count;
 	for (size_t i = 0; i < MIN(r->part_count, ARRAY_LEN(g->parts)); i++)
 		g->parts[i] = r->parts[i];

@@ -204,11 +204,16 @@ on_bucket_or_upload(void *arg, const struct s3_reply *r,
 	    (int)r->upload_id.len, r->upload_id.p);
 	snprintf(t->version, sizeof(t->version), "%.*s",
 	    (int)r->version_id.len, r->version_id.p);
-	t->uploads = r->upload_count;
-	for (size_t i = 0; i < MIN(r->upload_count, (size_t)8); i++)
-		snprintf(t->uploads_of[i], sizeof(t->uploads_of[i]), "%.*s",
-		    (int)r->uploads[i].upload_id.len,
-		    r->uploads[i].upload_id.p);
+}
+
+static void
+on_upload(void *arg, const struct s3_upload *u)
+{
+	struct store *t = arg;
+
+	assert_in_range(t->uploads, 0, ARRAY_LEN(t->uploads_of) - 1);
+	snprintf(t->uploads_of[t->uploads++], sizeof(t->uploads_of[0]), "%.*s",
+	    (int)u->upload_id.len, u->upload_id.p);
 }
 
 /* The buckets of all; an error tells of which. */
@@ -273,7 +278,7 @@ test_uploads(void **state)
 	store_run(&t);
 	assert_int_equal(t.g.err.kind, ERR_NONE);
 	assert_int_equal(count(&t, 1, "partNumber=1&uploadId=7~u "), 1);
-	s3_mpu_list(t.s, key, STR(""), STR(""), on_bucket_or_upload, &t);
+	s3_mpu_list(t.s, key, on_upload, on_bucket_or_upload, &t);
 	store_run(&t);
 	assert_int_equal(t.g.err.kind, ERR_NONE);
 	assert_int_equal(t.uploads, 1);
@@ -291,6 +296,50 @@ test_uploads(void **state)
 	s3_mpu_abort(t.s, key, STR("7~u"), on_done, &t.g);
 	store_run(&t);
 	assert_int_equal(t.g.err.kind, ERR_GONE);
+	store_stop(&t);
+}
+
+#define UPLOADS_PAGE(key, id) XML("200 OK", "", \
+	"<ListMultipartUploadsResult><IsTruncated>true</IsTruncated>" \
+	"<NextKeyMarker>" key "</NextKeyMarker>" \
+	"<NextUploadIdMarker>" id "</NextUploadIdMarker>" \
+	"<Upload><Key>" key "</Key><UploadId>" id "</UploadId>" \
+	"<Initiated>2026-01-01T00:00:00Z</Initiated></Upload>" \
+	"</ListMultipartUploadsResult>")
+
+/* Each cluster's list is as long as it is; one that goes in a circle is an
+ * error. */
+static void
+test_uploads_in_pages(void **state)
+{
+	static const char *const pages[] = { UPLOADS_PAGE("k", "1"),
+	    UPLOADS_PAGE("k", "2"), UPLOADS_PAGE("k%20b", "1"),
+	    UPLOADS("<Upload><Key>k.c</Key><UploadId>1</UploadId>"
+	    "<Initiated>2026-01-01T00:00:00Z</Initiated></Upload>"),
+	    UPLOADS_PAGE("k", "1"), UPLOADS_PAGE("k", "1"), NULL };
+	static const char *const other[] = { UPLOADS(""), UPLOADS(""), NULL };
+	const char *const *scripts[CLUSTERS] = { other, pages, other };
+	struct store t = { .map = NULL };
+
+	(void)state;
+	store_start(&t, scripts, false);
+	s3_mpu_list(t.s, STR("k"), on_upload, on_bucket_or_upload, &t);
+	store_run(&t);
+	assert_int_equal(t.g.err.kind, ERR_NONE);
+	assert_int_equal(t.uploads, 4);
+	assert_string_equal(t.uploads_of[1], "1.2");
+	assert_string_equal(t.uploads_of[3], "1.1");
+	assert_int_equal(count(&t, 0, "uploads= HTTP"), 1);
+	assert_int_equal(count(&t, 1, "&prefix=k&uploads= HTTP"), 1);
+	assert_int_equal(count(&t, 1, "&key-marker=k&max-uploads=1000&prefix=k"
+	    "&upload-id-marker=1&"), 1);
+	assert_int_equal(count(&t, 1, "&key-marker=k%20b&max-uploads=1000&"
+	    "prefix=k&upload-id-marker=1&"), 1);
+	t.uploads = 0;
+	s3_mpu_list(t.s, STR("k"), on_upload, on_bucket_or_upload, &t);
+	store_run(&t);
+	assert_int_equal(t.g.err.kind, ERR_PEER);
+	assert_int_equal(t.uploads, 2);
 	store_stop(&t);
 }
 
@@ -431,6 +480,7 @@ main(void)
 		cmocka_unit_test(test_not_elsewhere),
 		cmocka_unit_test(test_buckets),
 		cmocka_unit_test(test_uploads),
+		cmocka_unit_test(test_uploads_in_pages),
 		cmocka_unit_test(test_delete_many),
 		cmocka_unit_test(test_delete_one),
 		cmocka_unit_test(test_stopped),
