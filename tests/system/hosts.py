@@ -100,7 +100,11 @@ class Host:
         self.off = False
         self.directory = os.path.join(directory, "net", name)
         self.home = os.path.join(self.directory, "home")
-        self.space = link("/proc/%d/ns/pid" % self.init)
+        space = "/proc/%d/ns/pid" % self.init
+        self.space = link(space)
+        # While it is open, a host of somebody else can't get its number, not
+        # even when this one is off.
+        self.space_open = os.open(space, os.O_RDONLY)
 
     def prefix(self, *more):
         """What stands before a command that is to run there."""
