@@ -49,19 +49,39 @@ compare(struct transfer *t)
 	t->phase = PHASE_MOVING;
 }
 
+/* Another object is there by now. A server may name the digest of the part,
+ * which says nothing of the whole. */
+static bool
+is_replaced(const struct transfer *t, const struct s3_reply *r)
+{
+	return r->etag[0] != '\0' && strcmp(r->etag, t->found_etag) != 0 &&
+	    (r->parts_count == 0 || strchr(r->etag, '-') != NULL);
+}
+
+/* In which parts it was put, as the server says; if it doesn't, one of the
+ * sizes that were not tried yet. */
+static bool
+take_parts(struct transfer *t, const struct s3_reply *r)
+{
+	struct fetch_item it = found(t);
+	bool fits = claim_answer(&t->claim, &it, r->size, r->parts_count);
+
+	for (unsigned i = 0; fits && i < t->guesses; i++)
+		fits = claim_guess(&t->claim, &it);
+	return fits;
+}
+
 static void
 part_done(void *arg, const struct s3_reply *r, const struct err *err)
 {
 	struct transfer *t = arg;
-	struct fetch_item it = found(t);
 
 	t->calls--;
 	if (t->broken)
 		return;
 	if (err != NULL && err->kind != ERR_GONE)
 		transfer_s3_fault(t, err);
-	else if (err == NULL && claim_answer(&t->claim, &it, r->size,
-	    r->parts_count))
+	else if (err == NULL && !is_replaced(t, r) && take_parts(t, r))
 		compare(t);
 	else
 		nothing_found(t);
@@ -103,6 +123,19 @@ adopt_ask(struct transfer *t)
 {
 	t->calls++;
 	s3_head(t->w->p.s3, t->key, head_done, t);
+}
+
+bool
+adopt_guess(struct transfer *t)
+{
+	struct fetch_item it = found(t);
+
+	if (!claim_guess(&t->claim, &it))
+		return false;
+	t->guesses++;
+	t->settled = false;
+	transfer_again(t, MODE_SEND);
+	return true;
 }
 
 bool

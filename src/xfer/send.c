@@ -182,6 +182,8 @@ compared(struct transfer *t)
 		same_bytes(t);
 		return true;
 	}
+	if (adopt_guess(t))
+		return true;
 	t->mode = MODE_SEND;
 	if (!transfer_is_multipart(t))
 		return false;

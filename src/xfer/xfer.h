@@ -96,6 +96,7 @@ struct transfer {
 	bool	 keep_upload;	/* it could not be aborted: its row stays */
 	char	 found_etag[72];/* HEAD: what may be there already; or "" */
 	struct fetch_claim claim; /* --adopt: in which parts */
+	unsigned guesses;	/* --adopt: of part sizes, that were wrong */
 	struct fault fault;	/* of reading the file */
 	uint64_t began_ms;
 	uint64_t resume_at_ms;	/* not before */
@@ -249,6 +250,9 @@ void	 adopt_ask(struct transfer *);
 /* All is hashed: the object that was found has these bytes; etag and parts
  * are its own. */
 bool	 adopt_fits(struct transfer *);
+/* It has not, in parts of a size that was guessed: true if the file is read
+ * again, in parts of another size that the object may have. */
+bool	 adopt_guess(struct transfer *);
 
 /* multipart.c */
 /* Find the upload to go on with, or create one. */

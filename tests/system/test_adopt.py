@@ -38,10 +38,12 @@ def test_adopt(t):
     upload(t, "one part", part=5 * MIB)
     upload(t, "ours", part=8 * MIB)
     upload(t, "theirs", part=6 * MIB)
-    t.put("--adopt", found=6, moved=0, unchanged=6, bytes=0)
+    t.random_file("few", 20 * MIB)  # 16 MiB is a better guess
+    upload(t, "few", part=15 * MIB)
+    t.put("--adopt", found=7, moved=0, unchanged=7, bytes=0)
     assert not sent(proxy), sent(proxy)
     before = len(proxy.requests())
-    t.put(found=6, moved=0, unchanged=6)
+    t.put(found=7, moved=0, unchanged=7)
     assert len(proxy.requests()) - before < 10
     rows = t.query("SELECT path, part_size, md5 IS NOT NULL FROM objects")
     parts = {r[0].split("/")[-1]: r[1] for r in rows}
@@ -49,7 +51,7 @@ def test_adopt(t):
     assert not parts["whole"] and not parts["small"], parts
     assert all(r[2] for r in rows), rows
     r = t.run("TEST", "--data_integrity", "--skip_upload", "--json")
-    r.counted(found=6, moved=6)
+    r.counted(found=7, moved=7)
 
 
 def test_adopt_differs(t):

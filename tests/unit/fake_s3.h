@@ -62,6 +62,7 @@ struct fake_s3 {
 		char	*orphan;	/* key of the upload that it made */
 		void	 (*on_put)(void *arg, unsigned count);
 		void	 (*on_get)(void *arg, unsigned count);
+		void	 (*on_head)(void *arg, unsigned count);
 		void	*arg;
 	} locked;
 };
@@ -269,10 +270,13 @@ fake_copy_locked(struct fake_request *r)
 static void
 fake_head_locked(struct fake_request *r)
 {
-	struct fake_object *o = fake_find_locked(r->f, r->key);
+	struct fake_object *o;
 	struct buf b;
 
 	r->f->locked.heads++;
+	if (r->f->locked.on_head != NULL)
+		r->f->locked.on_head(r->f->locked.arg, r->f->locked.heads);
+	o = fake_find_locked(r->f, r->key);
 	buf_init(&b, MIB);
 	if (o == NULL)
 		buf_addstr(&b, "HTTP/1.1 404 None\r\n\r\n");
