@@ -26,7 +26,7 @@ struct metrics_values {
 	uint64_t slowdowns;
 	uint64_t bytes_sent;
 	uint64_t bytes_received;
-	uint64_t bytes_read;	/* of the sources */
+	uint64_t bytes_read;	/* of files */
 	const struct client_line *clients;
 	size_t	 client_count;
 };

@@ -86,7 +86,7 @@ add_totals(struct buf *b, const struct metrics_values *v)
 	counter(b, "s3_received_bytes_total", v->bytes_received,
 	    "Bytes received from S3.");
 	counter(b, "source_read_bytes_total", v->bytes_read,
-	    "Bytes read from the sources.");
+	    "Bytes read of files.");
 }
 
 /* --- clients --- */

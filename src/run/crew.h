@@ -61,7 +61,7 @@ size_t	 crew_enough(struct crew *);
 
 struct crew_stats {
 	struct s3_stats s3;	/* summed */
-	uint64_t bytes_read;	/* of the sources */
+	uint64_t bytes_read;	/* of files */
 };
 void	 crew_stats(struct crew *, struct crew_stats *);
 

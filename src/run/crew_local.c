@@ -203,12 +203,14 @@ local_stats(struct crew *c, struct crew_stats *ret)
 {
 	struct local *l = local_of(c);
 	struct s3_stats s;
+	uint64_t read;
 
 	if (l->engine != NULL)
 		engine_stats(l->engine, &ret->s3, &ret->bytes_read);
 	if (l->fetch != NULL) {
-		fetch_stats(l->fetch, &s);
+		fetch_stats(l->fetch, &s, &read);
 		add(&ret->s3, &s);
+		ret->bytes_read += read;
 	}
 	if (l->erase != NULL) {
 		erase_stats(l->erase, &s);

@@ -84,7 +84,7 @@ struct s3_stats {
 	uint64_t requests;	/* attempts sent */
 	uint64_t retries;
 	uint64_t slowdowns;
-	uint64_t bytes_sent;	/* bodies */
+	uint64_t bytes_sent;	/* bodies; about a second late on the way */
 	uint64_t bytes_received;
 	unsigned window;	/* requests allowed in flight now */
 };

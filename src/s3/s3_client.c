@@ -223,15 +223,31 @@ try_again(struct s3_slot *t, unsigned flags, struct err *err)
 	return false;
 }
 
-static void
+/* How many more bytes than when it was last asked. Curl begins anew when it
+ * sends again on another connection. */
+static uint64_t
+more_bytes(uint64_t *counted, curl_off_t now)
+{
+	uint64_t was = (uint64_t)now < *counted ? 0 : *counted;
+
+	*counted = (uint64_t)now;
+	return (uint64_t)now - was;
+}
+
+/* Those that moved since the last call; how many there were. */
+static uint64_t
 count_bytes(struct s3_slot *t)
 {
 	curl_off_t up = 0, down = 0;
+	uint64_t sent, received;
 
 	curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &up);
 	curl_easy_getinfo(t->easy, CURLINFO_SIZE_DOWNLOAD_T, &down);
-	t->s3->stats.bytes_sent += (uint64_t)up;
-	t->s3->stats.bytes_received += (uint64_t)down;
+	sent = more_bytes(&t->sent_counted, up);
+	received = more_bytes(&t->received_counted, down);
+	t->s3->stats.bytes_sent += sent;
+	t->s3->stats.bytes_received += received;
+	return sent + received;
 }
 
 /* The attempt in a slot is over. The slot is free again only after the
@@ -335,16 +351,10 @@ check_stalls(struct s3 *s)
 	    s->stall_timeout_ms / 4 + 1);
 	for (unsigned i = 0; i < s->window.max; i++) {
 		struct s3_slot *t = &s->slots[i];
-		curl_off_t up = 0, down = 0;
-		uint64_t moved;
 
 		if (t->req == NULL)
 			continue;
-		curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &up);
-		curl_easy_getinfo(t->easy, CURLINFO_SIZE_DOWNLOAD_T, &down);
-		moved = (uint64_t)up + (uint64_t)down;
-		if (moved != t->moved || t->paused) {
-			t->moved = moved;
+		if (count_bytes(t) > 0 || t->paused) {
 			t->moved_ms = s->now_ms;
 		} else if (s->now_ms - t->moved_ms > s->stall_timeout_ms) {
 			snprintf(t->curl_text, sizeof(t->curl_text),

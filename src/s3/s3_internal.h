@@ -128,8 +128,9 @@ struct s3_slot {
 	struct buf answer;
 	struct err local;	/* why we broke it off */
 	char	 curl_text[CURL_ERROR_SIZE];
-	/* stall */
-	uint64_t moved;
+	/* bytes that are in the stats already, and when there last were more */
+	uint64_t sent_counted;
+	uint64_t received_counted;
 	uint64_t moved_ms;
 };
 

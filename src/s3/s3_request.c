@@ -329,7 +329,7 @@ s3_slot_start(struct s3_slot *t, struct s3_request *r, struct err *err)
 	s3_answer_clear(t);
 	t->sent = 0;
 	t->paused = false;
-	t->moved = 0;
+	t->sent_counted = t->received_counted = 0;
 	t->moved_ms = s->now_ms;
 	if (prepare(t, r, err) == -1)
 		return -1;

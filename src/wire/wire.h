@@ -136,7 +136,7 @@ struct wire_heartbeat {
 	uint64_t slowdowns;
 	uint64_t bytes_sent;
 	uint64_t bytes_received;
-	uint64_t bytes_read;	/* of the source */
+	uint64_t bytes_read;	/* of files */
 	uint64_t in_hand;	/* items without result */
 };
 struct wire_bye {

@@ -84,9 +84,10 @@ fetch_stop(struct fetch *f, uint64_t limit_ms)
 }
 
 void
-fetch_stats(struct fetch *f, struct s3_stats *sum)
+fetch_stats(struct fetch *f, struct s3_stats *sum, uint64_t *ret_bytes_read)
 {
 	pool_stats(&f->pool, sum);
+	*ret_bytes_read = atomic_load(&f->bytes_read);
 }
 
 void

@@ -63,8 +63,10 @@ void	 fetch_valid_until(struct fetch *, uint64_t mono_ms);
 void	 fetch_stop(struct fetch *, uint64_t limit_ms);
 /* All threads have ended (after fetch_stop). */
 bool	 fetch_idle(struct fetch *);
-/* Bytes received so far and requests sent. */
-void	 fetch_stats(struct fetch *, struct s3_stats *);
+/* Bytes received so far and requests sent; bytes read of files, those of the
+ * exports and those that are there. */
+void	 fetch_stats(struct fetch *, struct s3_stats *,
+	    uint64_t *ret_bytes_read);
 /* Waits for what was given, unless stopped. */
 void	 fetch_free(struct fetch **);
 

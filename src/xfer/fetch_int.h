@@ -129,6 +129,7 @@ struct fetch_worker {
 struct fetch {
 	struct fetch_config c;
 	struct pool pool;
+	_Atomic uint64_t bytes_read;	/* of files, here and in exports */
 	pthread_mutex_t lock;
 	struct {
 		struct mail *head;	/* struct fetch_item */

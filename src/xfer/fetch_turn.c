@@ -138,6 +138,8 @@ streams_turn(struct fetch_worker *w)
 		for (struct stream *s = t->streams; s != NULL; s = s->next) {
 			if (!s->turn)
 				continue;
+			if (s->from != NULL || t->phase == FETCH_FILE)
+				atomic_fetch_add(&w->f->bytes_read, s->fill);
 			s->at += s->fill;
 			s->fill = s->hashed = 0;
 			s->turn = false;

@@ -82,6 +82,7 @@ test_files(void **state UNUSED)
 	assert_int_equal(x->f.locked.gets, 4);
 	it = fetched(x, item(x, "d/k"));
 	expect(it, OUTCOME_UNCHANGED, ERR_NONE);
+	assert_int_equal(x->bytes_read, 1000000);
 	fetch_item_free(&it);
 	assert_int_equal(x->f.locked.gets, 4);
 	put_object(x, "d/k", 1000000, 2, 0, OURS, NULL);

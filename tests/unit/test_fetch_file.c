@@ -85,6 +85,7 @@ test_whole(void **state UNUSED)
 		assert_memory_equal(it->md5, md5, MD5_LEN);
 		assert_memory_equal(it->file_md5, md5, MD5_LEN);
 		assert_int_equal(it->file_attrs.size, sizes[i]);
+		assert_int_equal(x->bytes_read, sizes[i]);
 		assert_string_equal(it->etag_computed, it->etag);
 		fetch_item_free(&it);
 	}

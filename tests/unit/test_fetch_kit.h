@@ -21,6 +21,7 @@ struct fixture {
 	struct fetch_config c;
 	struct dest *dest;
 	struct fetch *e;
+	uint64_t bytes_read;	/* of files, by the last fetched */
 };
 
 /* Bytes that depend on seed. */
@@ -162,10 +163,12 @@ static struct fetch_item *
 fetched(struct fixture *x, struct fetch_item *it)
 {
 	struct fetch_item *back;
+	struct s3_stats stats;
 
 	begin(x);
 	fetch_give(x->e, it);
 	back = take(x);
+	fetch_stats(x->e, &stats, &x->bytes_read);
 	fetch_free(&x->e);
 	assert_ptr_equal(it, back);
 	return back;

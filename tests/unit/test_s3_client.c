@@ -320,6 +320,28 @@ test_stall(void **state)
 	finish(&f);
 }
 
+/* What is on its way is seen before it is answered, and counted once. */
+static void
+test_bytes_on_the_way(void **state)
+{
+	struct s3_stats stats = { .bytes_sent = 0 };
+	FIXTURE(f, OK_PUT, SILENT);
+
+	(void)state;
+	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+	good(&f, 1);
+	s3_stats(f.s, &stats);
+	assert_int_equal(stats.bytes_sent, hello.len);
+	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+	for (int i = 0; i < 200 && stats.bytes_sent < 2 * hello.len; i++) {
+		s3_wait(f.s, NULL, 0, 100);
+		s3_stats(f.s, &stats);
+	}
+	assert_int_equal(stats.bytes_sent, 2 * hello.len);
+	assert_int_equal(s3_pending(f.s), 1);
+	finish(&f);
+}
+
 struct stream {
 	unsigned starts;
 	unsigned turns;
@@ -489,6 +511,7 @@ main(void)
 		cmocka_unit_test(test_list_garbage),
 		cmocka_unit_test(test_too_big),
 		cmocka_unit_test(test_stall),
+		cmocka_unit_test(test_bytes_on_the_way),
 		cmocka_unit_test(test_stream),
 		cmocka_unit_test(test_from_callback),
 		cmocka_unit_test(test_extra_and_wakeup),
