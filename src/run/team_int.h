@@ -6,6 +6,7 @@
  *
  *	team.c		the crew's functions and the thread
  *	team_member.c	clients come, speak and go
+ *	team_stall.c	clients that bring nothing
  *	team_work.c	tasks: given, leased, resolved
  *	team_joint.c	large files that several clients upload together
  *	team_notes.c	notes on uploads, and their answers
@@ -102,6 +103,13 @@ struct member {
 	uint64_t since_ms;	/* in this state */
 	uint64_t heard_ms;
 	uint64_t beat_ms;
+	uint64_t signs;		/* messages with something that it did */
+	struct {
+		uint64_t sum;	/* of signs and bytes */
+		uint64_t since_ms; /* it is the same, with work in hand */
+		bool	 worked; /* in this session */
+		bool	 ended;	/* lost for it */
+	} stall;
 	/* for people */
 	uint64_t moved;
 	uint64_t failed;
@@ -226,6 +234,13 @@ void	 team_members_free(struct team *);
 /* Sums and lines for crew_stats and crew_clients; now, or when it is time. */
 void	 team_publish(struct team *, bool now);
 
+/* --- team_stall.c --- */
+
+/* It has joined. */
+void	 team_stall_begin(struct member *);
+/* Those who bring nothing are lost; not if it was us who were away. */
+void	 team_stalls(struct team *, bool was_away);
+
 /* --- team_work.c --- */
 
 struct team_task *team_task_new(struct team *, enum task_kind,
@@ -244,6 +259,8 @@ int	 team_erased(struct member *, struct wire_erased *, struct err *)
 /* The result of a file, for the catalog. Takes its content, and the task,
  * which is out of the desk. */
 void	 team_put_result(struct team *, struct team_task *, struct result *);
+/* What it gets is tried with one task, as long as there are others. */
+void	 team_distrust(struct member *);
 /* Results that wait for more of their lease go up. */
 void	 team_flush(struct team *);
 size_t	 team_enough(struct team *);

@@ -75,8 +75,8 @@ ended(struct team *t, struct member *m, const struct launch_mail *l)
 			    "with status %d before it called", l->status);
 		if (!t->stopping)
 			failed(t, m, &err);
-	} else if (m->state == MEMBER_LOST && l->status != 0 &&
-	    err.msg[0] != '\0') {
+	} else if (m->state == MEMBER_LOST && !m->stall.ended &&
+	    l->status != 0 && err.msg[0] != '\0') {
 		/* Its last words say more than a closed connection does. */
 		m->err = err;
 		log_event(LOG_WARN, "client_ended", "client=%u host=%s "

@@ -259,6 +259,7 @@ join(struct team *t, struct wire_peer *peer, const struct wire_hello *h)
 	m->sample.items = m->moved + m->failed;
 	m->sample.bytes = 0;
 	err_clear(&m->err);
+	team_stall_begin(m);
 	if (t->first_ms == 0)
 		t->first_ms = t->now_ms;
 	log_event(LOG_INFO, "client_joined", "client=%u host=%s address=%s",
@@ -377,6 +378,7 @@ on_status(struct member *m, struct wire_msg *msg)
 {
 	struct err err = ERR_INIT;
 
+	m->signs += msg->type != WIRE_HEARTBEAT;
 	switch (msg->type) {
 	case WIRE_RESULTS:
 		team_results(m, &msg->u.results);
@@ -504,6 +506,7 @@ team_members_turn(struct team *t)
 			wire_send(m->index, &beat);
 		}
 	}
+	team_stalls(t, was_away);
 }
 
 void

@@ -531,6 +531,13 @@ is_able(const struct member *m)
 	return m->ready && m->misses < MISSES_MAX;
 }
 
+void
+team_distrust(struct member *m)
+{
+	m->misses = MISSES_MAX;
+	m->probe_ms = m->team->now_ms + PROBE_MS;
+}
+
 /* A large file should not be all with the first clients when the others
  * come. */
 static bool

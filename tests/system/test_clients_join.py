@@ -91,6 +91,38 @@ def test_join_again(t):
     t.same()
 
 
+def in_hand(t):
+    """Tasks that clients have."""
+    if not os.path.exists(t.catalog):
+        return 0
+    return t.query("SELECT coalesce(sum(items), 0) FROM clients")[0][0]
+
+
+@limit(60)
+def test_join_without_servers(t):
+    """The first to come reaches neither NFS nor S3, and gets files that are
+    not given to two: it does not keep them for as long as it would try."""
+    hosts, proxy = master(t)
+    one = hosts.clients[0]
+    count = fill(t, small=100, large=2)
+    one.drop(t.server)
+    process = t.start("PUT", "--json")
+    key = os.path.join(t.dir, "run.key")
+    t.eventually(lambda: os.path.exists(key), what="the key")
+    sick = join(t, one)
+    t.eventually(lambda: in_hand(t) > 2, what="it has them")
+    others = [join(t, client) for client in hosts.clients[1:]]
+    hosts.finished(process, moved=count)
+    assert "not a byte" in t.started_text(), t.started_text()
+    for client in others:
+        assert client.wait(timeout=20) == 0, joined(t)
+    # It came back, or looks for a master.
+    sick.send_signal(signal.SIGTERM)
+    assert sick.wait(timeout=20) in (0, 143), joined(t)
+    hosts.quiet()
+    t.same()
+
+
 def waits_for(pid, number):
     """Whether it has made itself ready for the signal."""
     with open("/proc/%d/status" % pid) as f:

@@ -403,6 +403,15 @@ note(struct fake *f, enum xfer_note_event event, int64_t lease, int64_t id,
 	send_msg(f, f->status, &m);
 }
 
+static void UNUSED
+heartbeat(struct fake *f, uint64_t bytes_read)
+{
+	struct wire_msg m = { .type = WIRE_HEARTBEAT, .u.heartbeat = {
+	    .bytes_read = bytes_read } };
+
+	send_msg(f, f->status, &m);
+}
+
 static void
 wait_clients(struct fixture *x, unsigned number, const char *state)
 {
