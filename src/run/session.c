@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "report/exit_status.h"
 #include "run/client_int.h"
 #include "run/master.h"
 #include "run/setup.h"
@@ -14,6 +15,7 @@
 #define START_MS	30000	/* WELCOME and SETUP must be here by then */
 #define STOP_LIMIT_MS	5000	/* what is on its way may end in this time */
 #define LINGER_MS	2000	/* for the last messages to arrive */
+#define HUNG_MS		10000	/* for threads to end that were told to */
 #define SILENT		"nothing was heard of the master for too long"
 #define ERASES		8	/* batches in hand: of 1,000 keys each */
 
@@ -400,22 +402,49 @@ linger(struct session *s)
 	}
 }
 
+/* False: a thread hangs. */
+static bool
+crew_ends(struct session *s)
+{
+	uint64_t until = clock_mono_ms() + HUNG_MS;
+
+	if (s->crew != NULL && !s->stopping)
+		crew_stop(s->crew, 0);
+	while (s->crew != NULL && !crew_idle(s->crew)) {
+		if (clock_mono_ms() >= until)
+			return false;
+		poll(NULL, 0, 5);
+	}
+	crew_free(&s->crew);
+	return true;
+}
+
+/* A file system that doesn't answer may hold a thread for ever; the program
+ * ends without it, as nothing stays behind on a host. */
+static void
+leave_behind(const struct session *s)
+{
+	log_event(LOG_ERROR, "client", "a thread hangs, in a file system "
+	    "perhaps: the program ends without it");
+	_exit(s->end == SESSION_DONE ? EXIT_DONE : EXIT_UNREACHABLE);
+}
+
 static void
 release(struct session *s)
 {
-	bool tell = !s->deaf && s->welcome[CHANNEL_STATUS];
+	bool tell = !s->deaf && s->welcome[CHANNEL_STATUS], ended;
 
 	if (!tell)
 		wire_close(&s->peer[CHANNEL_STATUS]);
-	if (s->crew != NULL && !s->stopping)
-		crew_stop(s->crew, 0);
-	crew_free(&s->crew);
+	ended = crew_ends(s);
 	session_take_mail(s);
 	session_flush(s, true);
 	if (tell) {
 		send_bye(s);
 		linger(s);
 	}
+	if (!ended)
+		leave_behind(s);
 	session_work_release(s);
 	for (unsigned i = 0; i < CHANNELS; i++)
 		wire_close(&s->peer[i]);

@@ -1,5 +1,6 @@
 """Clients that die, freeze, are cut off, are slow, and masters that die:
 nothing is lost, nothing counted twice, and nothing is left running."""
+import ctypes
 import os
 import random
 import signal
@@ -222,18 +223,14 @@ def test_all_clients_killed(t):
 def test_client_without_servers(t):
     """A client that the master can reach and that can reach neither NFS nor
     S3: the others do its work, and nothing counts as failed or gone. A file
-    in parts is not done twice: it has to be given up there first."""
+    in parts is not done twice: it is taken from that client, long before it
+    would have given up."""
     hosts = Hosts(t)
-    count = fill(t, small=300, large=2)
+    count = fill(t, small=300, large=4)
     t.put("--standalone", moved=count)
     for i in range(0, 300, 2):
         t.write("d%d/f%d" % (i % 20, i), "changed %d" % i)
-    proxy = paced(
-        t,
-        rate=10000000,
-        fs_config={"timeout": 5},
-        s3_storage={"retry_for": 5},
-    )
+    proxy = paced(t, rate=40000000)
     proxy.order("match PUT delay 200")
     hosts.clients[1].drop(t.server)
     t.put(found=count, failed=0, moved=count)
@@ -262,6 +259,67 @@ def test_client_slow(t):
     # One of them alone would take 100 s for a third of it.
     assert time.monotonic() - begun < 60 * t.world.slowness
     t.same(whole=3)
+    hosts.quiet()
+
+
+# ptrace(2), as nothing else stops some threads of a process.
+DETACH, SEIZE, INTERRUPT = 17, 0x4206, 0x4207
+EVERY_THREAD = 0x40000000  # __WALL of waitpid(2)
+POLLS = ("7", "271", "73")  # poll and ppoll of x86-64, ppoll of arm64
+
+
+class HungThreads:
+    """All threads of a process but its first, as in a file system that
+    doesn't answer: where they wait, so that they hold no lock."""
+
+    def __init__(self, pid):
+        self.ptrace = ctypes.CDLL(None).ptrace
+        self.ptrace.argtypes = [ctypes.c_long] * 2 + [ctypes.c_void_p] * 2
+        tasks = [int(task) for task in os.listdir("/proc/%d/task" % pid)]
+        self.threads = [task for task in tasks if task != pid]
+        for thread in self.threads:
+            while not self.stopped(thread):
+                time.sleep(0.01)
+
+    def stopped(self, thread):
+        assert self.ptrace(SEIZE, thread, None, None) == 0, thread
+        assert self.ptrace(INTERRUPT, thread, None, None) == 0, thread
+        os.waitpid(thread, EVERY_THREAD)
+        with open("/proc/%d/syscall" % thread) as f:
+            if f.read().split()[0] in POLLS:
+                return True
+        self.ptrace(DETACH, thread, None, None)
+        return False
+
+    def ended(self):
+        """All of them; their process waits until they are seen off."""
+        self.threads = [
+            thread
+            for thread in self.threads
+            if os.waitpid(thread, EVERY_THREAD | os.WNOHANG)[0] == 0
+        ]
+        return not self.threads
+
+
+@limit(90)
+def test_client_hangs(t):
+    """Its heartbeats go on, but its threads hang with files that nobody else
+    may write: they are taken from it, and it ends."""
+    hosts = Hosts(t)
+    count = fill(t)
+    t.put("--standalone", moved=count)
+    proxy = paced(t, s3_storage={"retry_for": 1})
+    process = t.start("GET", "--json", "--dest_path", back(t))
+    hosts.at_work(process)
+    (pid,) = hosts.clients[1].datamovers()
+    tasks = "/proc/%d/task" % pid
+    t.eventually(lambda: len(os.listdir(tasks)) > 1, what="it has work")
+    hung = HungThreads(pid)
+    proxy.order("pass")
+    hosts.finished(process, found=count, failed=0)
+    assert "not a byte" in t.started_text(), t.started_text()
+    t.eventually(hung.ended, 30, "the process ends")
+    same_tree(t)
     hosts.quiet()
 
 
