@@ -156,12 +156,26 @@ same_bytes(struct transfer *t)
 	s3_head(t->w->p.s3, t->key, held_done, t);
 }
 
+/* Are they the bytes of the version that was stored? */
+static bool
+is_previous(const struct transfer *t, const char *etag)
+{
+	const struct item *it = t->item;
+
+	if (!it->has_prev)
+		return false;
+	if (it->prev_has_md5)
+		return memcmp(it->prev_md5, t->whole_md5, MD5_LEN) == 0;
+	return it->prev_part_size > 0 &&
+	    it->prev_part_size == t->plan.part_size &&
+	    strcmp(it->prev_etag, etag) == 0;
+}
+
 /* All bytes are hashed, in MODE_COMPARE or settling: true if nothing needs
  * to be sent (or the sending begins again elsewhere). */
 static bool
 compared(struct transfer *t)
 {
-	const struct item *it = t->item;
 	char etag[72];
 
 	expected_etag(t, etag);
@@ -177,8 +191,7 @@ compared(struct transfer *t)
 	t->found_etag[0] = '\0';
 	if (t->mode != MODE_COMPARE)
 		return false;
-	if (it->has_prev && it->prev_has_md5 &&
-	    memcmp(it->prev_md5, t->whole_md5, MD5_LEN) == 0) {
+	if (is_previous(t, etag)) {
 		same_bytes(t);
 		return true;
 	}

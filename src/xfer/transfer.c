@@ -67,6 +67,20 @@ key_of(const struct worker *w, const struct item *it)
 	    key_without_server(it->path));
 }
 
+/* Is what the target holds of it to be told from the bytes? A file that
+ * several clients have sent has no digest of the whole: its ETag then is that
+ * of its parts. */
+static bool
+is_comparable(const struct transfer *t)
+{
+	const struct item *it = t->item;
+
+	return it->has_prev && it->prev_attrs.size == it->attrs.size &&
+	    !transfer_is_by_part(t) && (it->prev_has_md5 ||
+	    (it->prev_part_size > 0 &&
+	    proof_etag_is_digest(t->w->e->c.s3.sse)));
+}
+
 void
 transfer_begin(struct worker *w, const struct item *it, struct held_lease *h)
 {
@@ -81,8 +95,7 @@ transfer_begin(struct worker *w, const struct item *it, struct held_lease *h)
 	t->began_ms = clock_mono_ms();
 	if (w->e->c.dryrun)
 		t->mode = MODE_READ;
-	else if (it->has_prev && it->prev_has_md5 &&
-	    !transfer_is_by_part(t) && it->prev_attrs.size == it->attrs.size)
+	else if (is_comparable(t))
 		t->mode = MODE_COMPARE;
 	if (it->upload_id != NULL) {
 		t->upload_id = xstrdup(it->upload_id);

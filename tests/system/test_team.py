@@ -122,6 +122,10 @@ def test_team_large_file(t):
     assert md5 is None
     t.run("TEST", "--data-integrity", "--standalone")
     t.put("--standalone", moved=0, unchanged=51)
+    # Its parts tell that it is the same; and now its digest is known.
+    t.put("--standalone", "--checksum", moved=0, unchanged=51)
+    (md5,) = t.query("SELECT md5 FROM objects WHERE path LIKE '%/large'")[0]
+    assert md5 is not None
 
 
 def parts_there(t):

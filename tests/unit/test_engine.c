@@ -252,6 +252,39 @@ test_compare(void **state UNUSED)
 	teardown(x);
 }
 
+/* Several clients have sent them: there is no digest of the whole. */
+static void
+test_compare_by_parts(void **state UNUSED)
+{
+	struct fixture *x = setup();
+	struct lease *l;
+
+	for (unsigned i = 0; i < 3; i++)
+		write_file(x, i, 3 * PART + 7, 7);
+	move(x, new_lease(x, 3));
+	/* 0 as it was, 1 of another time, 2 of other bytes. */
+	touch(x, 1);
+	write_file(x, 2, 3 * PART + 7, 8);
+	x->f.locked.creates = x->f.locked.parts = 0;
+	x->c.part_size = 2 * PART;
+	l = held_lease(x, 3);
+	l->items[0].flags = l->items[2].flags = ITEM_CHECKSUM;
+	for (unsigned i = 0; i < 3; i++)
+		l->items[i].prev_has_md5 = false;
+	move(x, l);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_stored(x, i);
+		assert_int_equal(x->got[i].outcome, i == 2 ? OUTCOME_MOVED :
+		    OUTCOME_UNCHANGED);
+		assert_true(x->got[i].has_md5);	/* from now on */
+	}
+	assert_int_equal(x->got[0].part_size, PART);
+	assert_int_equal(x->f.locked.copies, 1);
+	assert_int_equal(x->f.locked.creates, 1);
+	assert_int_equal(x->f.locked.parts, 2);
+	teardown(x);
+}
+
 /* The file is again what was stored, but another version of it was sent since
  * and its result lost: S3 holds that one. */
 static void
@@ -457,6 +490,7 @@ main(void)
 		cmocka_unit_test(test_create_unanswered),
 		cmocka_unit_test(test_settle),
 		cmocka_unit_test(test_compare),
+		cmocka_unit_test(test_compare_by_parts),
 		cmocka_unit_test(test_settle_corrupt),
 		cmocka_unit_test(test_reverted),
 		cmocka_unit_test(test_memory),
