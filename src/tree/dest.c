@@ -80,6 +80,24 @@ dest_begin(struct dest *d, struct str rel, const struct dest_want *want,
 }
 
 int
+dest_join(struct dest *d, struct str rel, const struct dest_want *want,
+    struct dest_file **ret_file, struct err *err)
+{
+	struct dest_file *f;
+
+	*ret_file = NULL;
+	if (dest_path_check(rel, err) == -1 ||
+	    d->ops->begin(d, rel, &f, err) == -1)
+		return -1;
+	if (dest_part_join(f, want, err) == -1) {
+		dest_abort(&f, true);
+		return -1;
+	}
+	*ret_file = f;
+	return 0;
+}
+
+int
 dest_restore(struct dest_file *f, const struct dest_meta *m, bool as_root,
     struct err *err)
 {
@@ -109,5 +127,5 @@ dest_abort(struct dest_file **file, bool keep)
 	*file = NULL;
 	free(f->have);
 	f->dest->ops->close(f, f->name != NULL && !f->in_place &&
-	    !(keep && f->recorded));
+	    !f->joined && !(keep && f->recorded));
 }

@@ -20,6 +20,11 @@
  * Of a file: dest_begin, for each range dest_write and dest_range_done, then
  * dest_commit; dest_abort in any case (after the commit it only frees).
  *
+ * Several processes, also on different hosts, can write one file of several
+ * ranges together: one begins it with a token and ends that (dest_abort,
+ * kept), each then joins it for its ranges, and when all are done one joins
+ * it to commit. What joins does not write to the same range at once.
+ *
  * Threads: any may use one dest at once, for different files. One file
  * belongs to one thread, but dest_write, dest_read, dest_have and
  * dest_range_done for different ranges may run at once. Calls wait for the
@@ -85,7 +90,14 @@ struct dest_want {
 	uint64_t size;
 	const char *etag;	/* "" or NULL: nothing to resume by */
 	uint64_t range;		/* bytes a range has; 0: all in one */
+	const char *token;	/* DEST_TOKEN_LEN characters that nobody can
+				   guess: others will join; or NULL */
+	bool	 whole;		/* dest_join: all ranges are known to be done */
 };
+#define DEST_TOKEN_LEN 32
+/* Ranges that several write are whole multiples of this: no page of a file
+ * system's cache belongs to two. */
+#define DEST_ALIGN	((uint64_t)(64 * KIB))
 
 /*
  * Begin to write, with the parent directories made. RETRY while somebody
@@ -94,6 +106,16 @@ struct dest_want {
  */
 int	 dest_begin(struct dest *, struct str rel, const struct dest_want *,
 	    struct dest_file **, struct err *) MUST_USE;
+
+/*
+ * Write to what another has begun with the same wants, the token too: GONE if
+ * it is not there or is another, RETRY while somebody has it for himself.
+ */
+int	 dest_join(struct dest *, struct str rel, const struct dest_want *,
+	    struct dest_file **, struct err *) MUST_USE;
+/* What was written is stable, and those who join later see it; RETRY if the
+ * server may have lost some. */
+int	 dest_flush(struct dest_file *, struct err *) MUST_USE;
 
 /* 0 for an empty file. */
 uint32_t dest_range_count(const struct dest_file *);

@@ -34,7 +34,7 @@ set_have(struct dest_file *f, uint32_t index, uint8_t value, struct err *err)
 {
 	assert(index < f->count);
 	if (f->recorded && f->dest->ops->note(f,
-	    f->size + DEST_HEAD_LEN + index, &value, 1, err) == -1)
+	    dest_record(f) + DEST_HEAD_LEN + index, &value, 1, err) == -1)
 		return -1;
 	f->have[index] = value;
 	return 0;
@@ -50,6 +50,12 @@ int
 dest_range_undo(struct dest_file *f, uint32_t index, struct err *err)
 {
 	return set_have(f, index, 0, err);
+}
+
+int
+dest_flush(struct dest_file *f, struct err *err)
+{
+	return f->dest->ops->flush(f, err);
 }
 
 int

@@ -30,6 +30,9 @@ struct dest_ops {
 	/* The temporary file: a new one, or one that may be there. */
 	int	 (*part_new)(struct dest_file *, struct err *);
 	int	 (*part_shared)(struct dest_file *, struct err *);
+	/* One that is there, and that others write to as well; or GONE. */
+	int	 (*part_join)(struct dest_file *, struct err *);
+	int	 (*flush)(struct dest_file *, struct err *);
 	int	 (*size)(struct dest_file *, uint64_t *, struct err *);
 	/* Nothing but zeros, so many. */
 	int	 (*clear)(struct dest_file *, uint64_t size, struct err *);
@@ -65,14 +68,16 @@ struct dest_file {
 	uint64_t range;
 	uint32_t count;
 	bool	 recorded;	/* a record stands behind the data */
+	bool	 joined;	/* others write to it: not ours to remove */
 	bool	 in_place;	/* committed */
 	uint8_t	*have;		/* 1 for each whole range */
 };
 
 /*
- * The record of which ranges are whole stands behind the data, from offset
- * size on: a head that says what the file is to be, then one byte for each
- * range, 1 when it is whole. The head is compared, never read.
+ * The record of which ranges are whole stands behind the data, on pages of
+ * its own: a head that says what the file is to be and, at its end, who may
+ * join; then one byte for each range, 1 when it is whole. The head is
+ * compared, never read.
  */
 #define DEST_HEAD_LEN	512
 
@@ -87,7 +92,11 @@ void	 dest_temp_name(struct str name, char out[DEST_TEMP_LEN + 1]);
 /* dest_part.c: open the temporary file, and take up what it holds. */
 int	 dest_part_open(struct dest_file *, const struct dest_want *,
 	    struct err *) MUST_USE;
-/* Where the record ends, and with it the file. */
+/* Or only one that is there, of the same wants and token. */
+int	 dest_part_join(struct dest_file *, const struct dest_want *,
+	    struct err *) MUST_USE;
+/* Where the record begins; where it ends, and with it the file. */
+uint64_t dest_record(const struct dest_file *);
 uint64_t dest_part_end(const struct dest_file *);
 
 #endif

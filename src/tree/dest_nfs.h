@@ -144,6 +144,7 @@ int	 dnfs_setattr(struct dest_nfs *, const struct handle *,
 
 int	 dnfs_part_new(struct dest_file *, struct err *) MUST_USE;
 int	 dnfs_part_shared(struct dest_file *, struct err *) MUST_USE;
+int	 dnfs_part_join(struct dest_file *, struct err *) MUST_USE;
 /* Does its temporary name stand for this file? RETRY if not. */
 int	 dnfs_part_check(struct dnfs_file *, struct err *) MUST_USE;
 int	 dnfs_size(struct dest_file *, uint64_t *, struct err *) MUST_USE;
@@ -157,6 +158,7 @@ ssize_t	 dnfs_pread(struct dest_file *, uint64_t, void *, size_t,
 
 /* --- dest_nfs_commit.c --- */
 
+int	 dnfs_flush(struct dest_file *, struct err *) MUST_USE;
 int	 dnfs_restore(struct dest_file *, const struct dest_meta *,
 	    bool as_root, struct err *) MUST_USE;
 int	 dnfs_commit(struct dest_file *, const struct dest_meta *,

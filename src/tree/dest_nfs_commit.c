@@ -60,9 +60,10 @@ dnfs_restore(struct dest_file *file, const struct dest_meta *m, bool as_root,
 }
 
 /* On the server's disk. */
-static int
-flush(struct dnfs_file *f, struct err *err)
+int
+dnfs_flush(struct dest_file *file, struct err *err)
 {
+	struct dnfs_file *f = dnfs_file_of(file);
 	struct dnfs_call k = { .call.proc = NFS_COMMIT };
 	bool whole;
 
@@ -136,7 +137,7 @@ dnfs_commit(struct dest_file *file, const struct dest_meta *m, bool as_root,
 	if (file->in_place)
 		return 0;
 	/* What takes long or may fail, as long as the record is there. */
-	if (flush(f, err) == -1 ||
+	if (dnfs_flush(file, err) == -1 ||
 	    dnfs_getattr(dest_of(f), &f->fh, &now, err) == -1 ||
 	    (owner && set_owner(f, &now, m, err) == -1) || cut(f, err) == -1)
 		return -1;

@@ -106,6 +106,23 @@ dnfs_part_shared(struct dest_file *file, struct err *err)
 }
 
 int
+dnfs_part_join(struct dest_file *file, struct err *err)
+{
+	struct dnfs_file *f = dnfs_file_of(file);
+	struct dnfs_entry e;
+
+	if (dnfs_lookup(dest_of(f), &f->dir, str_of(file->temp), &e, err) ==
+	    -1)
+		return -1;
+	/* Whose it is, its token tells. */
+	if (e.attrs.kind != ENTRY_FILE || e.nlink != 1)
+		return err_set(err, ERR_GONE, 0,
+		    "the temporary file is another");
+	keep(f, &e);
+	return 0;
+}
+
+int
 dnfs_part_check(struct dnfs_file *f, struct err *err)
 {
 	struct dnfs_entry e;

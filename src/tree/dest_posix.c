@@ -304,6 +304,8 @@ dest_open(struct dest **ret_dest, const char *dir, struct err *err)
 		.begin = begin,
 		.part_new = posix_part_new,
 		.part_shared = posix_part_shared,
+		.part_join = posix_part_join,
+		.flush = posix_flush,
 		.size = posix_size,
 		.clear = posix_clear,
 		.pwrite = posix_pwrite,

@@ -35,6 +35,8 @@ int	 dest_errno(struct err *, const char *what);
 bool	 posix_part_is(int dir, const char *name, const struct stat *);
 int	 posix_part_new(struct dest_file *, struct err *) MUST_USE;
 int	 posix_part_shared(struct dest_file *, struct err *) MUST_USE;
+int	 posix_part_join(struct dest_file *, struct err *) MUST_USE;
+int	 posix_flush(struct dest_file *, struct err *) MUST_USE;
 int	 posix_size(struct dest_file *, uint64_t *, struct err *) MUST_USE;
 int	 posix_clear(struct dest_file *, uint64_t, struct err *) MUST_USE;
 int	 posix_pwrite(struct dest_file *, uint64_t, const void *, size_t,

@@ -101,6 +101,12 @@ flush(int fd, struct err *err)
 	return 0;
 }
 
+int
+posix_flush(struct dest_file *file, struct err *err)
+{
+	return sync_file(posix_file_of(file)->fd, err);
+}
+
 static int
 sync_dir(int dir, struct err *err)
 {

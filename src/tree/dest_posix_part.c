@@ -124,6 +124,32 @@ posix_part_shared(struct dest_file *file, struct err *err)
 	return err_set(err, ERR_RETRY, 0, "another process writes this file");
 }
 
+/* A lock that others may have too keeps those out who want it alone: while
+ * they have it, the file may become another. */
+int
+posix_part_join(struct dest_file *file, struct err *err)
+{
+	struct posix_file *f = posix_file_of(file);
+	struct stat st;
+
+	f->fd = openat(f->dir, f->file.temp, (OPEN_PART & ~O_CREAT));
+	if (f->fd == -1 && (errno == ENOENT || errno == ELOOP))
+		return err_set(err, ERR_GONE, errno,
+		    "the temporary file is not there");
+	if (f->fd == -1)
+		return dest_errno(err, "open");
+	if (flock(f->fd, LOCK_SH | LOCK_NB) == -1 && errno == EWOULDBLOCK)
+		return err_set(err, ERR_RETRY, EWOULDBLOCK,
+		    "another process writes this file");
+	if (fstat(f->fd, &st) == -1)
+		return dest_errno(err, "look up");
+	/* Whose it is, its token tells. */
+	if (S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+	    posix_part_is(f->dir, f->file.temp, &st))
+		return 0;
+	return err_set(err, ERR_GONE, 0, "the temporary file is another");
+}
+
 /* --- its bytes --- */
 
 int

@@ -268,7 +268,8 @@ test_broken_records(void **state UNUSED)
 
 	snprintf(temp, sizeof(temp), "%s", kit_temp("to", "b"));
 	for (int fault = 0; fault < 6; fault++) {
-		off_t end = SIZE + DEST_HEAD_LEN + RANGES;
+		off_t record = (off_t)DEST_ALIGN;
+		off_t end = record + DEST_HEAD_LEN + RANGES;
 		int fd;
 
 		leave_three("b");
@@ -283,10 +284,11 @@ test_broken_records(void **state UNUSED)
 		if (fault == 3)
 			assert_int_equal(ftruncate(fd, end + 1), 0);
 		if (fault == 4)
-			assert_int_equal(pwrite(fd, "", 1, SIZE + 20), 1);
+			assert_int_equal(pwrite(fd, "", 1, record + 20), 1);
 		if (fault == 5)
 			assert_int_equal(pwrite(fd, "x", 1,
-			    SIZE + DEST_HEAD_LEN - 1), 1);
+			    record + DEST_HEAD_LEN - DEST_TOKEN_LEN -
+			    1), 1);
 		close(fd);
 		assert_int_equal(taken_up("b", SIZE, RANGE, "e"), 0);
 	}
