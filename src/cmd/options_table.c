@@ -260,6 +260,10 @@ const struct option options_table[] = {
 	    "DIR/listing_object_keys; GET: where the files come back, a "
 	    "directory or nfs://SERVER[:PORT]/PATH; TEST: nothing is written "
 	    "there" },
+	{ "dest_shared", NULL, "yes|no", VERB_GET, set_yes_no,
+	    .section = "client", .key = "dest_shared", .help = "the directory "
+	    "is the same on all clients: they fetch large objects together "
+	    "[no]" },
 	{ "print0", NULL, NULL, VERB_LIST, set_flag, AT(job.print0), .help =
 	    "end each key with NUL and don't escape it" },
 	{ "data_integrity", "di", NULL, VERB_TEST, set_flag,

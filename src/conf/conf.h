@@ -64,6 +64,7 @@ struct conf {
 		char	*password_file;
 		char	*identity_file;
 		char	*known_hosts;
+		bool	 dest_shared;	/* dest_path is one for all */
 		char	*path;		/* of datamover on the clients */
 	} client;
 	struct {

@@ -121,6 +121,10 @@ const struct conf_row_info conf_table[] = {
 	TEXT("client", "known_hosts", AT(client.known_hosts), NULL,
 	    "The SSH keys of the hosts. Empty: ~/.ssh/known_hosts and "
 	    "/etc/ssh/ssh_known_hosts.", PLAIN),
+	YESNO("client", "dest_shared", AT(client.dest_shared), "no",
+	    "The directory of --dest_path is one and the same on all clients: "
+	    "they fetch a large object together, each some ranges of the "
+	    "file. With nfs:// it always is.", PLAIN),
 	TEXT("client", "path", AT(client.path), NULL,
 	    "The datamover program on the clients. Empty: where it is on the "
 	    "master.", PLAIN),

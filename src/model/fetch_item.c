@@ -10,8 +10,48 @@ fetch_item_free(struct fetch_item **ip)
 	free(it->key);
 	free(it->path);
 	free(it->raw);
+	free(it->part_md5s);
 	if (it->has_stored)
 		stored_release(&it->stored);
 	free(it);
 	*ip = NULL;
+}
+
+uint64_t
+fetch_item_bytes(const struct fetch_item *it)
+{
+	switch (it->step) {
+	case STEP_RANGE:
+		return MIN(it->unit, it->size - it->range * it->unit);
+	case STEP_BEGIN:
+	case STEP_END:
+		return 0;
+	default:
+		return it->size;
+	}
+}
+
+unsigned
+fetch_range_parts(const struct fetch_item *it)
+{
+	return (unsigned)((fetch_item_bytes(it) - 1) / it->part_size + 1);
+}
+
+bool
+fetch_step_is_sound(const struct fetch_item *it)
+{
+	uint64_t ranges;
+
+	if (it->step == STEP_WHOLE)
+		return true;
+	if (it->path == NULL || it->raw != NULL || it->only_check ||
+	    strlen(it->token) != FETCH_TOKEN_LEN)
+		return false;
+	if (it->step == STEP_BEGIN)
+		return true;
+	if (it->size == 0 || it->unit == 0 || (it->part_size > 0 &&
+	    it->unit % it->part_size != 0))
+		return false;
+	ranges = (it->size - 1) / it->unit + 1;
+	return ranges <= FETCH_RANGES_MAX && it->range < ranges;
 }

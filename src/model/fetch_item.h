@@ -16,6 +16,21 @@ enum fetch_proof {
 	PROOF_ETAG		/* by the object's own ETag alone */
 };
 
+/* A large object that several clients fetch into one file, each item a step
+ * of it: one begins the file, any bring a range each, one proves the whole
+ * and puts it in its place. */
+enum fetch_step {
+	STEP_WHOLE = 0,	/* all of them */
+	STEP_BEGIN,		/* MOVED, with unit > 0: it is begun. With 0 it
+				   was done as a whole */
+	STEP_RANGE,
+	STEP_END,
+	STEP__MAX
+};
+
+#define FETCH_TOKEN_LEN		32
+#define FETCH_RANGES_MAX	8192	/* of one object */
+
 struct fetch_item {
 	struct mail mail;
 	/* what to fetch */
@@ -33,6 +48,13 @@ struct fetch_item {
 	char	*raw;		/* name bytes below the export's root; owned */
 	unsigned export;
 	int64_t	 modified_sec;	/* of the object, as listed; or 0 */
+	enum fetch_step step;	/* if not WHOLE: */
+	char	 token[FETCH_TOKEN_LEN + 1]; /* of those who may join */
+	uint64_t unit;		/* bytes of a range */
+	uint32_t range;		/* which one, from 0 */
+	uint64_t part_size;	/* of the parts that are hashed; 0: none are */
+	unsigned part_count;	/* result of a range: of its parts; END: of all */
+	uint8_t	*part_md5s;	/* 16 bytes each; owned; or NULL */
 	void	*user;		/* the caller's */
 	/*
 	 * What became of it. MOVED: read, proved and, with a destination,
@@ -60,5 +82,12 @@ struct fetch_item {
 	uint8_t	 file_md5[16];	/* made as the object's */
 };
 void	 fetch_item_free(struct fetch_item **);
+
+/* Bytes that are to be moved. */
+uint64_t fetch_item_bytes(const struct fetch_item *);
+/* Does it make sense as a step: lengths, ranges, counts? */
+bool	 fetch_step_is_sound(const struct fetch_item *);
+/* How many parts the range of this step has; part_size > 0. */
+unsigned fetch_range_parts(const struct fetch_item *);
 
 #endif

@@ -157,6 +157,8 @@ check_fetch(struct session *s, const struct fetch_item *it)
 		return bad(s, "an object of an export that is not there");
 	if (it->path != NULL && dest_path_check(str_of(it->path), &err) == -1)
 		return bad(s, "a path that leads elsewhere");
+	if (!fetch_step_is_sound(it))
+		return bad(s, "a step of an object that can't be");
 	return true;
 }
 
@@ -170,7 +172,7 @@ take_fetch(struct session *s, struct wire_lease_fetch *f)
 			return false;
 		f->v[i].item = NULL;
 		it->user = origin_new(s, f->lease, f->v[i].id);
-		hold(s, f->lease, 1, it->size);
+		hold(s, f->lease, 1, fetch_item_bytes(it));
 		crew_fetch(s->crew, it);
 	}
 	return true;

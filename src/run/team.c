@@ -399,6 +399,8 @@ crew_team(struct crew **ret, const struct conf *conf, struct setup *setup,
 	t->in = mailbox_new(0);
 	pthread_mutex_init(&t->lock, NULL);
 	t->silence_ms = limits.silence_ms;
+	t->dest_shared = conf->client.dest_shared ||
+	    t->setup.dest_export.type == TREE_NFS;
 	t->bwlimit = t->setup.bwlimit;
 	t->tpslimit = t->setup.tpslimit;
 	t->desk = desk_new(&limits);

@@ -9,6 +9,7 @@
  *	team_stall.c	clients that bring nothing
  *	team_work.c	tasks: given, leased, resolved
  *	team_joint.c	large files that several clients upload together
+ *	team_ranges.c	large objects that several clients fetch together
  *	team_notes.c	notes on uploads, and their answers
  *	team_launch.c	clients brought up over SSH; is anybody left?
  *
@@ -24,9 +25,12 @@
 #include "launch/launch.h"
 #include "lease/desk.h"
 #include "run/crew_int.h"
+#include "run/joint.h"
+#include "run/ranges.h"
 #include "wire/wire.h"
 
 #define TEAM_MEMBERS_MAX 10000	/* clients that a run has seen */
+#define TEAM_JOINTS_MAX	64	/* at a time; other large files are whole */
 
 /* --- work --- */
 
@@ -51,6 +55,18 @@ struct team_task {
 	struct team_joint *joint; /* a file of several, or parts of it */
 	struct fetch_item *fetch;
 	struct erase_batch *batch;
+};
+
+/* One large file that several move: an upload, or an object to be fetched. */
+struct team_joint {
+	struct team_joint *next;
+	struct joint *joint;	/* one of these two */
+	struct ranges *ranges;
+	struct team_task *whole;
+	size_t	 open;		/* tasks of its parts */
+	bool	 failed;
+	struct err err;
+	uint64_t began_ms;
 };
 
 /* Where the answer to a note goes. */
@@ -152,6 +168,7 @@ struct team {
 	struct mailbox *in;
 	uint8_t	 key[WIRE_KEY_LEN];
 	bool	 open;		/* others may join: there is a key file */
+	bool	 dest_shared;	/* all write to one destination */
 	uint64_t silence_ms;
 	pthread_t thread;
 	bool	 has_thread;
@@ -261,6 +278,9 @@ int	 team_erased(struct member *, struct wire_erased *, struct err *)
 void	 team_put_result(struct team *, struct team_task *, struct result *);
 /* What it gets is tried with one task, as long as there are others. */
 void	 team_distrust(struct member *);
+/* The result of an object is in the task, which is out of the desk: takes
+ * it. */
+void	 team_put_fetched(struct team *, struct team_task *);
 /* Results that wait for more of their lease go up. */
 void	 team_flush(struct team *);
 size_t	 team_enough(struct team *);
@@ -268,6 +288,12 @@ void	 team_work_free(struct team *);
 
 /* --- team_joint.c --- */
 
+struct team_joint *team_joint_new(struct team *, struct team_task *whole);
+void	 team_joint_forget(struct team *, struct team_joint *);
+/* The task of a step, or of the whole again, is to be leased. */
+void	 team_queue(struct team *, struct team_task *);
+/* Is this failure of a step perhaps not one of the whole? */
+bool	 team_is_worth_another(const struct err *);
 /* About to be leased: a large file is opened first, if there are others to
  * send parts of it. */
 void	 team_joint_begin(struct team *, struct team_task *);
@@ -281,6 +307,17 @@ bool	 team_joint_result(struct team *, struct team_task *,
 	    struct result *);
 /* Before the desk's tasks are freed. */
 void	 team_joints_free(struct team *);
+
+/* --- team_ranges.c --- */
+
+/* About to be leased: the file of a large object is begun first, if there are
+ * others to bring ranges of it. */
+void	 team_ranges_begin(struct team *, struct team_task *);
+/* Its ranges have all come to an end. */
+void	 team_ranges_over(struct team *, struct team_joint *);
+/* As team_joint_result. */
+bool	 team_ranges_result(struct team *, struct team_task *,
+	    struct fetch_item *);
 
 /* --- team_notes.c --- */
 

@@ -1,23 +1,10 @@
 /*
  * team_joint.c: large files that the clients of a team upload together. The
  * task of the file itself waits outside of the desk while its parts are sent
- * as tasks of their own; it is the first step and the last one.
+ * as tasks of their own; it is the first step and the last one. The first
+ * functions serve objects that are fetched together (team_ranges.c) too.
  */
-#include "run/joint.h"
 #include "run/team_int.h"
-
-#define JOINTS_MAX	64	/* uploads at a time; the others are whole */
-
-/* One file. */
-struct team_joint {
-	struct team_joint *next;
-	struct joint *joint;
-	struct team_task *whole;
-	size_t	 open;		/* tasks of its parts */
-	bool	 failed;
-	struct err err;
-	uint64_t began_ms;
-};
 
 static struct team_joint **
 find(struct team *t, const struct team_joint *tj)
@@ -29,13 +16,28 @@ find(struct team *t, const struct team_joint *tj)
 	return at;
 }
 
-static void
-forget(struct team *t, struct team_joint *tj)
+struct team_joint *
+team_joint_new(struct team *t, struct team_task *whole)
+{
+	struct team_joint *tj = xcalloc(1, sizeof(*tj));
+
+	tj->whole = whole;
+	tj->began_ms = t->now_ms;
+	tj->next = t->joints;
+	t->joints = tj;
+	t->joint_count++;
+	whole->joint = tj;
+	return tj;
+}
+
+void
+team_joint_forget(struct team *t, struct team_joint *tj)
 {
 	*find(t, tj) = tj->next;
 	t->joint_count--;
 	tj->whole->joint = NULL;
 	joint_free(&tj->joint);
+	ranges_free(&tj->ranges);
 	free(tj);
 }
 
@@ -46,9 +48,11 @@ team_joints_free(struct team *t)
 		struct team_joint *tj = t->joints;
 		struct team_task *whole = tj->whole;
 		/* As its last step it is in the desk's hands again. */
-		bool closing = (whole->item.flags & ITEM_CLOSE) != 0;
+		bool closing = whole->kind == TASK_FETCH ?
+		    whole->fetch->step == STEP_END :
+		    (whole->item.flags & ITEM_CLOSE) != 0;
 
-		forget(t, tj);
+		team_joint_forget(t, tj);
 		if (!closing)
 			team_task_free(whole);
 	}
@@ -59,7 +63,7 @@ team_joint_begin(struct team *t, struct team_task *k)
 {
 	if (k->kind != TASK_PUT || k->alone || k->joint != NULL ||
 	    t->setup.dryrun || t->setup.adopt ||
-	    t->joint_count >= JOINTS_MAX ||
+	    t->joint_count >= TEAM_JOINTS_MAX ||
 	    !joint_fits(&k->item, t->setup.part_size, team_members_hoped(t)))
 		return;
 	k->item.flags |= ITEM_OPEN;
@@ -82,8 +86,8 @@ team_joint_over(const struct team_task *k)
 
 /* --- results of steps --- */
 
-static void
-queue(struct team *t, struct team_task *k)
+void
+team_queue(struct team *t, struct team_task *k)
 {
 	k->task.leased = 0;
 	desk_add(t->desk, &k->task);
@@ -101,14 +105,14 @@ make_whole(struct team *t, struct team_task *k)
 	k->item.part_count = 0;
 	k->alone = true;
 	k->task.bytes = k->item.attrs.size;
-	queue(t, k);
+	team_queue(t, k);
 }
 
 /* The file changed, or the upload is not what it was: one client can do
  * better, as it begins again where it must. Other reasons would be its own
  * too. */
-static bool
-is_worth_another(const struct err *err)
+bool
+team_is_worth_another(const struct err *err)
 {
 	return err->kind == ERR_GONE || err->kind == ERR_CORRUPT ||
 	    err->kind == ERR_PEER;
@@ -119,7 +123,7 @@ fail_file(struct team *t, struct team_task *k, const struct err *err)
 {
 	struct result r;
 
-	if (is_worth_another(err)) {
+	if (team_is_worth_another(err)) {
 		make_whole(t, k);
 		return;
 	}
@@ -180,14 +184,8 @@ opened(struct team *t, struct team_task *k, struct result *r)
 		make_whole(t, k);
 		return true;
 	}
-	tj = xcalloc(1, sizeof(*tj));
+	tj = team_joint_new(t, k);
 	tj->joint = j;
-	tj->whole = k;
-	tj->began_ms = t->now_ms;
-	tj->next = t->joints;
-	t->joints = tj;
-	t->joint_count++;
-	k->joint = tj;
 	add_parts(t, tj);
 	return true;
 }
@@ -201,10 +199,10 @@ parts_over(struct team *t, struct team_joint *tj)
 
 	if (!tj->failed) {
 		joint_close(tj->joint, &whole->item);
-		queue(t, whole);
+		team_queue(t, whole);
 		return;
 	}
-	forget(t, tj);
+	team_joint_forget(t, tj);
 	fail_open(t, whole, &err);
 }
 
@@ -214,7 +212,11 @@ team_joint_drop(struct team *t, struct team_task *k)
 	struct team_joint *tj = k->joint;
 
 	team_task_free(k);
-	if (--tj->open == 0)
+	if (--tj->open > 0)
+		return;
+	if (tj->ranges != NULL)
+		team_ranges_over(t, tj);
+	else
 		parts_over(t, tj);
 }
 
@@ -242,13 +244,13 @@ closed(struct team *t, struct team_task *k, struct result *r)
 	struct team_joint *tj = k->joint;
 
 	if (r->outcome == OUTCOME_FAILED || r->outcome == OUTCOME_GONE) {
-		forget(t, tj);
+		team_joint_forget(t, tj);
 		fail_file(t, k, &r->err);
 		return true;
 	}
 	joint_result(tj->joint, r);
 	r->took_ms = t->now_ms - tj->began_ms;
-	forget(t, tj);
+	team_joint_forget(t, tj);
 	return false;
 }
 

@@ -137,8 +137,8 @@ team_put_result(struct team *t, struct team_task *k, struct result *r)
 	team_task_free(k);
 }
 
-static void
-put_fetched(struct team *t, struct team_task *k)
+void
+team_put_fetched(struct team *t, struct team_task *k)
 {
 	struct fetch_item *it = STEAL(k->fetch);
 
@@ -338,10 +338,14 @@ team_fetched(struct member *m, struct wire_fetched *in)
 		task = desk_result(t->desk, in->lease, in->v[i].id, t->now_ms);
 		if (task == NULL || again(m, k, fetch_err(in->v[i].item)))
 			continue;
+		m->bytes += in->v[i].item->bytes;
+		if (in->v[i].item->outcome != OUTCOME_FAILED)
+			m->misses = 0;
+		if (team_ranges_result(t, k, in->v[i].item))
+			continue;
 		take_outcome(k->fetch, in->v[i].item);
-		m->bytes += k->fetch->bytes;
 		count(m, k->fetch->outcome);
-		put_fetched(t, k);
+		team_put_fetched(t, k);
 	}
 }
 
@@ -409,7 +413,8 @@ give_up(struct team *t, struct team_task *k, int64_t lease)
 	case TASK_FETCH:
 		k->fetch->outcome = OUTCOME_FAILED;
 		k->fetch->err = err;
-		put_fetched(t, k);
+		if (!team_ranges_result(t, k, k->fetch))
+			team_put_fetched(t, k);
 		break;
 	case TASK_ERASE:
 		/* Whether they are gone nobody knows. */
@@ -509,6 +514,7 @@ send_lease(struct team *t, struct member *m, int64_t lease, size_t n)
 			continue;
 		}
 		team_joint_begin(t, k);
+		team_ranges_begin(t, k);
 		bytes += k->task.bytes;
 		sent++;
 		/* Somebody had it and was lost: what arrived of it? */

@@ -13,12 +13,6 @@ s3_gate_limit(struct s3_gate *g, uint64_t tps)
 		atomic_store(&g->next_ns, 0);
 }
 
-static bool
-is_over(uint64_t until_ms, uint64_t now_ms)
-{
-	return until_ms != 0 && now_ms >= until_ms;
-}
-
 void
 s3_gate_valid_until(struct s3_gate *g, uint64_t until_ms)
 {
@@ -26,11 +20,19 @@ s3_gate_valid_until(struct s3_gate *g, uint64_t until_ms)
 }
 
 bool
+s3_gate_is_valid(const struct s3_gate *g, uint64_t now_ms)
+{
+	uint64_t until_ms = atomic_load(&g->valid_until_ms);
+
+	return until_ms == 0 || now_ms < until_ms;
+}
+
+bool
 s3_gate_pass(struct s3_gate *g, uint64_t now_ns)
 {
 	uint64_t tps = atomic_load(&g->tps), next, after;
 
-	if (is_over(atomic_load(&g->valid_until_ms), now_ns / NS_PER_MS))
+	if (!s3_gate_is_valid(g, now_ns / NS_PER_MS))
 		return false;
 	if (tps == 0)
 		return true;
@@ -47,7 +49,7 @@ s3_gate_pass(struct s3_gate *g, uint64_t now_ns)
 uint64_t
 s3_gate_next_ms(const struct s3_gate *g, uint64_t now_ms)
 {
-	if (is_over(atomic_load(&g->valid_until_ms), now_ms))
+	if (!s3_gate_is_valid(g, now_ms))
 		return UINT64_MAX;
 	if (atomic_load(&g->tps) == 0)
 		return 0;

@@ -21,6 +21,8 @@ struct s3_gate {
 
 void	 s3_gate_limit(struct s3_gate *, uint64_t tps);
 void	 s3_gate_valid_until(struct s3_gate *, uint64_t until_ms);
+/* That moment has not come. */
+bool	 s3_gate_is_valid(const struct s3_gate *, uint64_t now_ms);
 /* One request may begin now; it is counted. */
 bool	 s3_gate_pass(struct s3_gate *, uint64_t now_ns);
 /* When the next may; UINT64_MAX: not before the end is moved on. */

@@ -41,7 +41,7 @@ fetch_give(struct fetch *f, struct fetch_item *it)
 }
 
 struct fetch_item *
-fetch_next(struct fetch *f)
+fetch_next(struct fetch *f, bool range_too)
 {
 	struct mail *m;
 
@@ -49,6 +49,9 @@ fetch_next(struct fetch *f)
 		return NULL;
 	pthread_mutex_lock(&f->lock);
 	m = f->locked.head;
+	if (m != NULL && !range_too &&
+	    ((struct fetch_item *)(void *)m)->step == STEP_RANGE)
+		m = NULL;
 	if (m != NULL) {
 		f->locked.head = m->next;
 		if (m->next == NULL)

@@ -94,9 +94,9 @@ struct fetching {
 	/* the pass */
 	uint64_t size;
 	uint64_t unit;
-	uint32_t unit_count;
-	uint32_t unit_next;
-	uint32_t unit_done;
+	uint32_t unit_next;	/* to begin */
+	uint32_t unit_end;	/* behind the last */
+	uint32_t unit_left;	/* not yet done */
 	struct stream *streams;
 	uint32_t stream_count;
 	bool	 hash_whole;
@@ -121,6 +121,7 @@ struct fetch_worker {
 	size_t	 active_count;
 	size_t	 net_streams;	/* requests for bytes under way */
 	size_t	 net_limit;
+	size_t	 ranges;	/* of objects that several fetch, under way */
 	uint64_t memory_used;
 	uint64_t memory_limit;
 	uint64_t now_ms;
@@ -139,7 +140,9 @@ struct fetch {
 };
 
 /* fetch.c */
-struct fetch_item *fetch_next(struct fetch *);
+/* NULL too if it is a range of an object that several fetch, and the worker
+ * has enough of those. */
+struct fetch_item *fetch_next(struct fetch *, bool range_too);
 
 /* fetch_worker.c */
 void	 fetch_worker_init(struct pool_worker *);
@@ -157,6 +160,20 @@ void	 fetching_fail(struct fetching *, const struct err *);
 void	 fetching_take_meta(struct fetching *, const struct s3_reply *);
 /* S3 failed, or the object is another or gone. */
 void	 fetching_s3_fault(struct fetching *, const struct err *);
+
+void	 fetching_end(struct fetching *, enum outcome);
+/* The pass over what was written. */
+void	 fetching_back(struct fetching *);
+
+/* fetch_step.c: an object that several clients fetch into one file */
+/* Begin the file, if it is one for several; false: it isn't. */
+bool	 step_begin(struct fetching *);
+/* Bring one range of it. */
+void	 step_range(struct fetching *);
+/* It is written, or was there: what its parts are. */
+void	 step_range_done(struct fetching *);
+/* All ranges are there: prove them. */
+void	 step_end(struct fetching *);
 
 /* fetch_file.c: the file of the export */
 /* In FETCH_LOOK. */
@@ -177,6 +194,9 @@ void	 pass_begin(struct fetching *, uint64_t size, uint64_t unit,
  * while local files are being read: do not wait for S3. */
 bool	 pass_step(struct fetching *);
 bool	 pass_over(const struct fetching *);
+/* Of the pass that was begun, only this unit, or none. */
+void	 pass_only(struct fetching *, uint32_t unit);
+void	 pass_none(struct fetching *);
 /* Drop its streams; no call may be outstanding. */
 void	 pass_drop(struct fetching *);
 

@@ -12,8 +12,9 @@ pass_begin(struct fetching *t, uint64_t size, uint64_t unit, bool hash_whole,
 
 	t->size = size;
 	t->unit = MAX(unit, (uint64_t)1);
-	t->unit_count = size == 0 ? 1 : (uint32_t)((size - 1) / t->unit + 1);
-	t->unit_next = t->unit_done = 0;
+	t->unit_next = 0;
+	t->unit_end = size == 0 ? 1 : (uint32_t)((size - 1) / t->unit + 1);
+	t->unit_left = t->unit_end;
 	t->hash_whole = hash_whole;
 	t->hash_parts = hash_parts;
 	md5_init(&t->whole);
@@ -22,10 +23,25 @@ pass_begin(struct fetching *t, uint64_t size, uint64_t unit, bool hash_whole,
 	    (uint64_t)1) - 1) / part + 1, MD5_LEN);
 }
 
+void
+pass_only(struct fetching *t, uint32_t unit)
+{
+	t->unit_next = unit;
+	t->unit_end = unit + 1;
+	t->unit_left = 1;
+}
+
+void
+pass_none(struct fetching *t)
+{
+	t->unit_next = t->unit_end;
+	t->unit_left = 0;
+}
+
 bool
 pass_over(const struct fetching *t)
 {
-	return t->unit_done == t->unit_count;
+	return t->unit_left == 0;
 }
 
 /* --- bytes from S3 --- */
@@ -113,7 +129,7 @@ static void
 ask(struct stream *s)
 {
 	struct fetching *t = s->t;
-	bool all = t->unit_count == 1;
+	bool all = s->at == 0 && s->end == t->size;
 
 	t->calls++;
 	t->w->net_streams++;
@@ -217,9 +233,11 @@ unit_done(struct stream *s, struct err *err)
 	/* What is left is a last part, shorter, or all of an empty one. */
 	if (t->hash_parts && (s->part.len > 0 || t->size == 0))
 		stream_part_done(s, MAX(s->end, (uint64_t)1));
-	t->unit_done++;
+	t->unit_left--;
 	if (!s->write || t->size == 0)
 		return 0;
+	if (t->item->step == STEP_RANGE && dest_flush(t->file, err) == -1)
+		return -1;
 	return dest_range_done(t->file, s->index, err);
 }
 
@@ -243,7 +261,7 @@ pass_step(struct fetching *t)
 		}
 		stream_free(sp);
 	}
-	while (t->unit_next < t->unit_count &&
+	while (t->unit_next < t->unit_end &&
 	    t->stream_count < UNITS_AT_ONCE && start(t))
 		;
 	for (struct stream *s = t->streams; s != NULL && !t->broken;

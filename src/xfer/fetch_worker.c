@@ -43,7 +43,8 @@ start_new(struct fetch_worker *w)
 	while (w->active_count < w->net_limit &&
 	    w->net_streams < w->net_limit &&
 	    w->memory_used < w->memory_limit) {
-		struct fetch_item *it = fetch_next(w->f);
+		struct fetch_item *it = fetch_next(w->f,
+		    w->ranges < UNITS_AT_ONCE);
 
 		if (it == NULL)
 			return;
@@ -104,28 +105,41 @@ sleep_ms(const struct fetch_worker *w)
 	return (int)(until - now);
 }
 
+/* True: there is more to do at once. While the worker has no right to write
+ * it has no turns; what came waits in its buffers. */
+static bool
+turn(struct fetch_worker *w)
+{
+	size_t was = w->active_count;
+	bool busy;
+
+	start_new(w);
+	busy = w->active_count > was;
+	was = w->active_count;
+	busy = step_all(w) || w->active_count < was || busy;
+	streams_turn(w);
+	resume(w);
+	return busy;
+}
+
 void
 fetch_worker_run(struct pool_worker *p)
 {
 	struct fetch_worker *w = (struct fetch_worker *)(void *)p;
 
 	for (;;) {
-		size_t was = w->active_count;
-		bool busy;
+		bool busy = false;
 
 		w->now_ms = clock_mono_ms();
-		start_new(w);
-		busy = w->active_count > was;
-		was = w->active_count;
-		busy = step_all(w) || w->active_count < was || busy;
-		streams_turn(w);
+		if (pool_is_valid(p))
+			busy = turn(w);
 		if (pool_over(p, w->active_count, fetch_backlog(w->f),
 		    w->now_ms))
 			break;
-		resume(w);
 		trees_wait(&w->trees, p->s3, -1, busy ? 0 : sleep_ms(w));
 		trees_service(&w->trees);
-		streams_turn(w);
+		if (pool_is_valid(p))
+			streams_turn(w);
 		pool_publish(p);
 	}
 }

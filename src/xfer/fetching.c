@@ -7,8 +7,8 @@
 #define TRIES_MAX	2	/* readings that may prove wrong */
 #define COMMITS_MAX	2	/* that may have to be begun anew */
 
-static void
-end(struct fetching *t, enum outcome outcome)
+void
+fetching_end(struct fetching *t, enum outcome outcome)
 {
 	struct fetch_item *it = t->item;
 
@@ -18,8 +18,12 @@ end(struct fetching *t, enum outcome outcome)
 	    t->claim.proof : PROOF_NONE;
 	if (it->only_check && outcome == OUTCOME_MOVED)
 		it->proof = PROOF_NONE;
+	/* The MD5s were told to this step, not by it. */
+	if (it->step == STEP_END)
+		free(STEAL(it->part_md5s));
 	t->phase = FETCH_ENDED;
 	t->item = NULL;
+	t->w->ranges -= it->step == STEP_RANGE;
 	if (!mailbox_put(t->w->f->c.up, &it->mail))
 		fetch_item_free(&it);
 }
@@ -38,9 +42,10 @@ void
 fetching_s3_fault(struct fetching *t, const struct err *err)
 {
 	fetching_fail(t, err);
-	/* It is another, or shorter or longer: what is it now? */
+	/* It is another, or shorter or longer: what is it now? What others have
+	 * a step of can't become another here. */
 	if (err->kind == ERR_GONE && err->code != 404 &&
-	    t->changes++ < CHANGES_MAX)
+	    t->item->step <= STEP_BEGIN && t->changes++ < CHANGES_MAX)
 		t->then = THEN_HEAD;
 }
 
@@ -74,6 +79,7 @@ fetching_begin(struct fetch_worker *w, struct fetch_item *it)
 	t->next = w->active;
 	w->active = t;
 	w->active_count++;
+	w->ranges += it->step == STEP_RANGE;
 }
 
 /* --- what is there already --- */
@@ -155,9 +161,11 @@ move(struct fetching *t)
 		if (check_place(t, &err) == -1)
 			fetching_fail(t, &err);
 		else
-			end(t, OUTCOME_MOVED);
+			fetching_end(t, OUTCOME_MOVED);
 		return;
 	}
+	if (t->item->step == STEP_BEGIN && step_begin(t))
+		return;
 	unit = move_unit(t);
 	if (c->dest != NULL && t->item->path != NULL) {
 		if (t->claim.part_size == 0)
@@ -173,8 +181,8 @@ move(struct fetching *t)
 	pass(t, FETCH_MOVE, unit);
 }
 
-static void
-back(struct fetching *t)
+void
+fetching_back(struct fetching *t)
 {
 	pass(t, FETCH_BACK, t->claim.part_size > 0 ? parts_unit(t) :
 	    t->item->size);
@@ -183,7 +191,9 @@ back(struct fetching *t)
 static void
 start_passes(struct fetching *t)
 {
-	if (t->existing != NULL)
+	if (t->item->step == STEP_END)
+		step_end(t);
+	else if (t->existing != NULL)
 		pass(t, FETCH_CHECK, t->claim.part_size > 0 ? parts_unit(t) :
 		    t->item->size);
 	else
@@ -310,7 +320,7 @@ close_up(struct fetching *t)
 	bool was = t->existing != NULL;
 
 	if ((t->existing == NULL && t->file == NULL) || t->item->only_check) {
-		end(t, was ? OUTCOME_UNCHANGED : OUTCOME_MOVED);
+		fetching_end(t, was ? OUTCOME_UNCHANGED : OUTCOME_MOVED);
 		return;
 	}
 	if (!t->asked_meta && t->claim.proof == PROOF_CATALOG) {
@@ -327,26 +337,29 @@ close_up(struct fetching *t)
 	/* A root that may not give files away, as on some mounts. */
 	if (give_back(t, as_root, &err) == 0 || (as_root &&
 	    err.kind == ERR_DENIED && give_back(t, false, &err) == 0))
-		end(t, was ? OUTCOME_UNCHANGED : OUTCOME_MOVED);
+		fetching_end(t, was ? OUTCOME_UNCHANGED : OUTCOME_MOVED);
 	else if (err.kind == ERR_RETRY && t->commits++ < COMMITS_MAX)
 		anew(t);
 	else
 		fetching_fail(t, &err);
 }
 
-/* The bytes are not what they must be: read them once more, then say so. */
+/* The bytes are not what they must be: read them once more, then say so. What
+ * several have brought is read once more by one of them. */
 static void
 wrong(struct fetching *t)
 {
+	bool alone = t->item->step != STEP_END;
 	struct err err;
 
 	t->no_keep = true;
-	if (t->claim.guessed) {
-		unprovable(t);
+	if (alone && (t->resumed || (!t->claim.guessed &&
+	    ++t->tries < TRIES_MAX))) {
+		anew(t);
 		return;
 	}
-	if (++t->tries < TRIES_MAX || t->resumed) {
-		anew(t);
+	if (alone && t->claim.guessed) {
+		unprovable(t);
 		return;
 	}
 	err_set(&err, ERR_CORRUPT, 0, "its bytes give the ETag %s, %s %s",
@@ -359,7 +372,7 @@ static void
 judge(struct fetching *t)
 {
 	if (t->phase == FETCH_MOVE && !t->hash_whole && !t->hash_parts) {
-		back(t);
+		fetching_back(t);
 		return;
 	}
 	if (claim_holds(&t->claim, t->item, t->hash_whole ? &t->whole : NULL,
@@ -369,7 +382,7 @@ judge(struct fetching *t)
 		if (t->phase == FETCH_CHECK)
 			start_passes(t);
 		else if (t->file != NULL)
-			back(t);
+			fetching_back(t);
 		else
 			move(t);
 	} else if (t->phase == FETCH_CHECK) {
@@ -385,13 +398,17 @@ judge(struct fetching *t)
 static void
 begin(struct fetching *t)
 {
+	if (t->item->step == STEP_RANGE) {
+		step_range(t);
+		return;
+	}
 	if (t->w->f->c.only_read) {
 		claim_open(&t->claim, t->item, t->w->f->c.s3.sse);
 		move(t);
 		return;
 	}
 	claim_make(&t->claim, t->item, t->w->f->c.s3.sse);
-	if (!t->skip_check)
+	if (!t->skip_check && t->item->step != STEP_END)
 		look(t);
 	if (t->existing == NULL && t->item->only_check) {
 		move(t);
@@ -424,7 +441,7 @@ mend(struct fetching *t)
 		t->phase = FETCH_CLOSE;
 		break;
 	case THEN_END:
-		end(t, t->item->err.kind == ERR_GONE &&
+		fetching_end(t, t->item->err.kind == ERR_GONE &&
 		    t->item->err.code == 404 ? OUTCOME_GONE : OUTCOME_FAILED);
 	}
 }
@@ -432,7 +449,9 @@ mend(struct fetching *t)
 static void
 judge_any(struct fetching *t)
 {
-	if (t->phase == FETCH_FILE)
+	if (t->item->step == STEP_RANGE)
+		step_range_done(t);
+	else if (t->phase == FETCH_FILE)
 		file_judge(t);
 	else
 		judge(t);

@@ -157,6 +157,12 @@ pool_stats(struct pool *p, struct s3_stats *sum)
 }
 
 bool
+pool_is_valid(const struct pool_worker *w)
+{
+	return s3_gate_is_valid(w->pool->gate, clock_mono_ms());
+}
+
+bool
 pool_stopping(const struct pool_worker *w)
 {
 	return atomic_load(&w->pool->stopping);

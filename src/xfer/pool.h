@@ -82,6 +82,9 @@ void	 pool_stats(struct pool *, struct s3_stats *);
 bool	 pool_over(const struct pool_worker *, size_t active, size_t backlog,
 	    uint64_t now_ms);
 bool	 pool_stopping(const struct pool_worker *);
+/* The moment of pool_valid_until has not come: nothing that others would see
+ * may be done once it has. */
+bool	 pool_is_valid(const struct pool_worker *);
 /* Once a turn. */
 void	 pool_publish(struct pool_worker *);
 

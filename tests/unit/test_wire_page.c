@@ -212,6 +212,7 @@ static const char *const at_home[] = {
 	"setup endpoint_count",
 	"erase_batch count",
 	"erase_batch user",
+	"fetch_item part_count",
 	"fetch_item user",
 	"mail",				/* of any: the thread's */
 };

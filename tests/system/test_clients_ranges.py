@@ -1,0 +1,262 @@
+"""One large object is fetched by several clients into one file."""
+import os
+import signal
+import time
+
+from case import MIB, limit
+from hosts import Hosts
+from test_clients import shares
+from test_clients_lost import SILENCE, paced
+from test_get import back, get, gets, same_tree
+from test_get_nfs import get as get_nfs
+from test_get_nfs import same as same_nfs
+
+SIZE = 150 * MIB + 12345
+SHARED = ("--dest_shared", "yes")
+
+
+def put_large(t, size=SIZE, **sections):
+    """One file is in the store; how it is cut is up to the settings."""
+    hosts = Hosts(t)
+    t.random_file("large", size)
+    if sections:
+        t.conf(**sections)
+    t.put("--standalone", moved=1)
+    return hosts
+
+
+def same_way(t, hosts, rate="300mbit"):
+    """All clients are slow alike, so that each gets its share."""
+    for client in hosts.clients:
+        client.slow(rate)
+    return t.proxy(socket_options={"recv_timeout": SILENCE})
+
+
+def temporary(t):
+    return [
+        os.path.join(directory, name)
+        for directory, _, names in os.walk(back(t))
+        for name in names
+        if name.startswith(".datamover-")
+    ]
+
+
+def recorded(t):
+    """How many ranges the temporary file says are whole."""
+    for path in temporary(t):
+        with open(path, "rb") as f:
+            f.seek((SIZE + 65535) // 65536 * 65536 + 512)
+            return f.read().count(b"\1")
+    return 0
+
+
+def started(t, hosts, ranges=3):
+    """GET is at work, and so many ranges of the file are whole."""
+    for client in hosts.clients:
+        client.slow("100mbit")
+    process = t.start("GET", "--dest_path", back(t), "--json", *SHARED)
+
+    def some():
+        assert process.poll() is None, t.started_text()
+        return recorded(t) >= ranges
+
+    t.eventually(some, what="ranges are whole")
+    return process
+
+
+def fetched_by(t):
+    return sorted(shares(t, "bytes").values())
+
+
+@limit(60)
+def test_ranges_together(t):
+    """Several have brought some of it, and nobody all; the second run finds
+    the file right."""
+    hosts = put_large(t)
+    os.chmod(t.path("large"), 0o640)
+    proxy = same_way(t, hosts, rate="100mbit")
+    get(t, *SHARED, moved=1)
+    same_tree(t, metadata=False)
+    assert len(gets(proxy)) >= 16, len(gets(proxy))
+    by = fetched_by(t)
+    assert len(by) == 3 and by[1] > 16 * MIB and sum(by) == SIZE, by
+    asked = len(gets(proxy))
+    get(t, *SHARED, moved=0, unchanged=1)
+    assert len(gets(proxy)) == asked
+    hosts.quiet()
+
+
+@limit(60)
+def test_ranges_of_one_part(t):
+    """An object that was put as a whole has one MD5: it is read once more
+    before it counts."""
+    hosts = put_large(
+        t, size=70 * MIB + 1, s3_storage={"part_size": "128M"}
+    )
+    same_way(t, hosts, rate="100mbit")
+    get(t, *SHARED, moved=1)
+    same_tree(t)
+    by = fetched_by(t)
+    assert len(by) == 3 and by[1] > 0, by
+    hosts.quiet()
+
+
+@limit(60)
+def test_ranges_not_asked_for(t):
+    """Clients that may not see one directory don't write to one file."""
+    hosts = put_large(t, size=70 * MIB)
+    same_way(t, hosts)
+    get(t, moved=1)
+    same_tree(t)
+    by = fetched_by(t)
+    assert by[:2] == [0, 0] and by[2] == 70 * MIB, by
+    hosts.quiet()
+
+
+def nfs(t, version):
+    hosts = put_large(t, fs_config={"nfs_version": version})
+    for client in hosts.clients:
+        client.slow("100mbit")
+    t.conf(fs_config={"nfs_version": version})
+    get_nfs(t, moved=1)
+    same_nfs(t)
+    by = fetched_by(t)
+    assert len(by) == 3 and by[1] > 16 * MIB and sum(by) == SIZE, by
+    get_nfs(t, moved=0, unchanged=1)
+    hosts.quiet()
+
+
+@limit(60)
+def test_ranges_nfs3(t):
+    """A destination on an NFS server is one for all."""
+    nfs(t, 3)
+
+
+@limit(60)
+def test_ranges_nfs4(t):
+    nfs(t, 4)
+
+
+@limit(60)
+def test_ranges_client_killed(t):
+    hosts = put_large(t)
+    same_way(t, hosts)
+    process = started(t, hosts)
+    hosts.clients[1].kill()
+    hosts.finished(process, moved=1)
+    same_tree(t)
+    hosts.quiet()
+
+
+@limit(60)
+def test_ranges_client_frozen(t):
+    """One that is frozen in the middle holds nobody up; thawed, it writes
+    nothing into the file, which is in its place by then."""
+    hosts = put_large(t)
+    same_way(t, hosts)
+    process = started(t, hosts)
+    one = hosts.clients[2]
+    assert one.freeze() == 1
+    hosts.finished(process, moved=1)
+    same_tree(t)
+    time.sleep(SILENCE)
+    one.thaw()
+    hosts.quiet(SILENCE + 10)
+    same_tree(t)
+
+
+@limit(60)
+def test_ranges_master_killed(t):
+    """The next master's clients go on with what is there."""
+    hosts = put_large(t)
+    proxy = same_way(t, hosts)
+    process = started(t, hosts)
+    process.kill()
+    process.wait()
+    hosts.quiet(SILENCE + 10)
+    assert len(temporary(t)) == 1
+    asked = len(gets(proxy))
+    get(t, *SHARED, moved=1)
+    same_tree(t)
+    by = fetched_by(t)
+    assert sum(by) <= SIZE - 3 * 8 * MIB, by
+    assert len(gets(proxy)) > asked
+    hosts.quiet()
+
+
+@limit(60)
+def test_ranges_damaged(t):
+    """What an earlier run left is proved like what comes now."""
+    hosts = put_large(t)
+    same_way(t, hosts)
+    process = started(t, hosts)
+    process.kill()
+    process.wait()
+    hosts.quiet(SILENCE + 10)
+    with open(temporary(t)[0], "r+b") as f:
+        for at in range(0, SIZE, MIB):
+            f.seek(at)
+            f.write(b"damaged" * 10)
+    get(t, *SHARED, moved=1)
+    same_tree(t)
+    hosts.quiet()
+
+
+@limit(60)
+def test_ranges_interrupted(t):
+    hosts = put_large(t)
+    same_way(t, hosts)
+    process = started(t, hosts)
+    process.send_signal(signal.SIGINT)
+    hosts.finished(process, expect=130)
+    hosts.quiet()
+    get(t, *SHARED, moved=1)
+    same_tree(t)
+
+
+@limit(60)
+def test_ranges_replaced(t):
+    """The object becomes another meanwhile: that one comes."""
+    hosts = put_large(t)
+    same_way(t, hosts)
+    process = started(t, hosts)
+    for client in hosts.clients:
+        client.slow("5mbit")
+    t.random_file("large", SIZE + MIB)
+    with open(t.path("large"), "rb") as f:
+        t.s3.upload_fileobj(
+            f, t.bucket, next(iter(t.objects()))
+        )
+    for client in hosts.clients:
+        client.heal()
+    hosts.finished(process, moved=1)
+    same_tree(t, metadata=False)
+    hosts.quiet()
+
+
+@limit(60)
+def test_ranges_not_shared(t):
+    """It is said that they share the directory, and they don't: nothing is
+    put together from files on two hosts."""
+    hosts = put_large(t)
+    same_way(t, hosts)
+    back(t)
+    for client in hosts.clients[1:]:
+        client.command("mount", "-t", "tmpfs", "tmpfs", back(t))
+    try:
+        result = t.run(
+            "GET", "--dest_path", back(t), "--json", *SHARED
+        ).counted(moved=1)
+    finally:
+        there = [
+            c.command(
+                "sh", "-c", "cmp $(find %s -name large) %s && echo same"
+                % (back(t), os.fsdecode(t.path("large")))
+            ).stdout
+            for c in hosts.clients
+        ]
+        for client in hosts.clients[1:]:
+            client.command("umount", back(t))
+    result.says("get_alone")
+    assert there.count("same\n") == 1, there
+    hosts.quiet()
