@@ -7,6 +7,7 @@
  *	team.c		the crew's functions and the thread
  *	team_member.c	clients come, speak and go
  *	team_stall.c	clients that bring nothing
+ *	team_limits.c	the limits of the run, divided among them
  *	team_work.c	tasks: given, leased, resolved
  *	team_joint.c	large files that several clients upload together
  *	team_ranges.c	large objects that several clients fetch together
@@ -119,6 +120,8 @@ struct member {
 	uint64_t since_ms;	/* in this state */
 	uint64_t heard_ms;
 	uint64_t beat_ms;
+	uint64_t busy_ms;	/* it last had work; 0: never */
+	bool	 limit_busy;	/* when the limits were divided */
 	uint64_t signs;		/* messages with something that it did */
 	struct {
 		uint64_t sum;	/* of signs and bytes */
@@ -201,6 +204,7 @@ struct team {
 	uint64_t bwlimit;	/* of all together */
 	uint64_t tpslimit;
 	size_t	 limited;	/* divided by so many; 0: not yet */
+	uint64_t limited_ms;
 	bool	 stopping;
 	uint64_t stop_ms;	/* when all must have gone */
 	bool	 ending;	/* crew_free waits */
@@ -244,8 +248,6 @@ size_t	 team_members_up(const struct team *);
  * a moment. */
 size_t	 team_members_hoped(const struct team *);
 size_t	 team_members_soon(const struct team *);
-/* Divide the limits by those who are there, if that has changed. */
-void	 team_divide_limits(struct team *, bool again);
 void	 team_say_stop(struct team *, uint64_t limit_ms);
 void	 team_members_free(struct team *);
 /* Sums and lines for crew_stats and crew_clients; now, or when it is time. */
@@ -257,6 +259,13 @@ void	 team_publish(struct team *, bool now);
 void	 team_stall_begin(struct member *);
 /* Those who bring nothing are lost; not if it was us who were away. */
 void	 team_stalls(struct team *, bool was_away);
+
+/* --- team_limits.c --- */
+
+void	 team_limits_first(const struct team *, struct setup *);
+/* Divide the limits, if those have changed who are there, or who have work;
+ * again: in any case. */
+void	 team_divide_limits(struct team *, bool again);
 
 /* --- team_work.c --- */
 

@@ -78,32 +78,7 @@ team_members_soon(const struct team *t)
 	    team_members_hoped(t) : team_members_up(t);
 }
 
-/* --- limits and stopping --- */
-
-static uint64_t
-share_of(uint64_t whole, size_t count)
-{
-	/* 0 means that there is no limit. */
-	return whole == 0 ? 0 : MAX(whole / MAX(count, 1U), 1U);
-}
-
-void
-team_divide_limits(struct team *t, bool again)
-{
-	size_t up = team_members_up(t);
-	struct wire_msg msg = { .type = WIRE_LIMITS };
-
-	if (up == t->limited && !again)
-		return;
-	t->limited = up;
-	if (t->bwlimit == 0 && t->tpslimit == 0 && !again)
-		return;
-	msg.u.limits.bwlimit = share_of(t->bwlimit, up);
-	msg.u.limits.tpslimit = share_of(t->tpslimit, up);
-	for (size_t i = 0; i < t->member_count; i++)
-		if (t->members[i]->index != NULL)
-			wire_send(t->members[i]->index, &msg);
-}
+/* --- stopping --- */
 
 void
 team_say_stop(struct team *t, uint64_t limit_ms)
@@ -203,8 +178,7 @@ send_setup(struct team *t, struct member *m, bool has_credentials)
 	struct setup *s = &msg.u.setup;
 
 	*s = t->setup;		/* lent for the call */
-	s->bwlimit = share_of(t->bwlimit, team_members_up(t));
-	s->tpslimit = share_of(t->tpslimit, team_members_up(t));
+	team_limits_first(t, s);
 	if (has_credentials) {
 		s->access_key = NULL;
 		s->secret_key = NULL;

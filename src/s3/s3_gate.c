@@ -6,11 +6,20 @@
  * nobody used may be used later. */
 #define SAVED_NS	(20 * NS_PER_MS)
 
+/* The wait that is going on becomes one at the new rate: a limit that is set
+ * every second must not let one pass each time. */
 void
 s3_gate_limit(struct s3_gate *g, uint64_t tps)
 {
-	if (atomic_exchange(&g->tps, tps) != tps)
-		atomic_store(&g->next_ns, 0);
+	uint64_t old = atomic_exchange(&g->tps, tps);
+	uint64_t next = atomic_load(&g->next_ns), last, after;
+
+	if (old == tps)
+		return;
+	do {
+		last = old == 0 ? 0 : next - MIN(next, NS_PER_1000_S / old);
+		after = last == 0 || tps == 0 ? 0 : last + NS_PER_1000_S / tps;
+	} while (!atomic_compare_exchange_weak(&g->next_ns, &next, after));
 }
 
 void

@@ -36,8 +36,15 @@ test_rate(void **state UNUSED)
 	/* One in two seconds. */
 	s3_gate_limit(&g, 500);
 	assert_in_range(passed(&g, &now, 10000), 5, 6);
-	/* The wait at the old rate is not waited for. */
+	/* The wait at the old rate is not waited for, but one at the new. */
+	while (!s3_gate_pass(&g, now))
+		now += MS;
+	for (int i = 0; i < 4; i++) {
+		s3_gate_limit(&g, i % 2 == 0 ? 10 * 1000 : 500);
+		assert_false(s3_gate_pass(&g, now + 90 * MS));
+	}
 	s3_gate_limit(&g, 10 * 1000);
+	now += 100 * MS;
 	assert_true(s3_gate_pass(&g, now));
 	assert_false(s3_gate_pass(&g, now));
 	assert_in_range(s3_gate_next_ms(&g, now / MS), now / MS + 80,

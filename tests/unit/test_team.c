@@ -279,45 +279,6 @@ test_versions(void **state)
 }
 
 static void
-expect_limit(struct fake *f, uint64_t bytes)
-{
-	struct wire_msg m = wait_for(f, WIRE_LIMITS);
-
-	assert_int_equal(m.u.limits.bwlimit, bytes);
-}
-
-static void
-test_limits(void **state)
-{
-	struct fixture *x = setup();
-	struct fake *f, *g;
-	struct wire_msg m;
-
-	(void)state;
-	start(x, OP_PUT);
-	f = client(x, 1);
-	expect_limit(f, 1000);
-	g = client(x, 2);
-	expect_limit(f, 500);
-	expect_limit(g, 500);
-	hang_up(g);
-	expect_limit(f, 1000);
-	crew_limits(x->crew, 0, 300);
-	expect_limit(f, 0);
-	/* What one is told first is its share already. */
-	g->closed = false;
-	g->index = dial(x, 0);
-	hello(g, g->index, 0, WIRE_PROTOCOL, DATAMOVER_VERSION);
-	m = wait_for(g, WIRE_SETUP);
-	assert_int_equal(m.u.setup.bwlimit, 0);
-	assert_int_equal(m.u.setup.tpslimit, 150);
-	wire_msg_release(&m);
-	client_free(f);
-	client_free(g);
-	finish(x);
-}
-
-static void
 bye(struct fake *f)
 {
 	struct wire_msg m = { .type = WIRE_BYE };
@@ -756,7 +717,6 @@ main(void)
 		cmocka_unit_test(test_duplicate),
 		cmocka_unit_test(test_notes),
 		cmocka_unit_test(test_versions),
-		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_stop_deaf),
 		cmocka_unit_test(test_nobody),
