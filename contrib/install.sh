@@ -48,7 +48,7 @@ done
 etc=/etc/dss/datamover
 [ -d "$etc" ] || install -d -m 0750 -g datamover "$etc"
 conf=$etc/datamover.conf
-if [ ! -e "$conf" ] && [ ! -e "$etc/config.json" ]; then
+if [ ! -s "$conf" ] && [ ! -e "$etc/config.json" ]; then
 	# Settings hold secrets: for root and the group alone.
 	(umask 077 && "$prefix/bin/datamover" conf --example >"$conf.new")
 	chgrp datamover "$conf.new"

@@ -88,6 +88,25 @@ own_places()
 	    $out == *"path = /var/log/dss"* ]]
 }
 
+# Once more, with a program that can't run: then with one that can.
+configured_again()
+{
+	local conf=/etc/dss/datamover/datamover.conf wanted=${1:-}
+	local postinst=/var/lib/dpkg/info/datamover.postinst
+	cp "$conf" "$layers/conf" && mv /usr/bin/datamover "$layers/program" ||
+		return 1
+	rm "$conf"
+	if [ "$wanted" = empty ]; then
+		: >"$conf"
+	else
+		"$postinst" configure && return 1
+		[ ! -e "$conf" ] || return 1
+	fi
+	mv "$layers/program" /usr/bin/datamover
+	"$postinst" configure && cmp "$conf" "$layers/conf" &&
+	    mode_is "$conf" "root datamover 640" && [ ! -e "$conf.new" ]
+}
+
 installed()
 {
 	local how=$1 bin=$2 units=$3
@@ -123,6 +142,8 @@ is completes_verbs completes TEST datamover T
 is completes_options completes --data_integrity datamover TEST --data
 is completes_values completes follow datamover PUT --links f
 is deb_again dpkg -i build/deb/*.deb
+is deb_settings_whole configured_again
+is deb_settings_empty configured_again empty
 echo x >/var/lib/datamover/catalog.db
 is deb_purges dpkg -P datamover
 is deb_keeps_catalog test -e /var/lib/datamover/catalog.db
