@@ -3,6 +3,7 @@
 #include "base/units.h"
 #include "cmd/options.h"
 #include "model/filter.h"
+#include "model/key.h"
 
 static void *
 field(struct options *o, const struct option *opt)
@@ -33,6 +34,19 @@ set_text(struct options *o, const struct option *opt, const char *value,
 	free(*text);
 	*text = xstrdup(value);
 	return 0;
+}
+
+static int
+set_prefix(struct options *o, const struct option *opt, const char *value,
+    struct err *err)
+{
+	CLEANUP(buf_release) struct buf key;
+
+	buf_init(&key, 64 * KIB);
+	if (key_from_either(&key, str_of(value)) == -1)
+		return err_set(err, ERR_USAGE, 0, "--%s is too long",
+		    opt->name);
+	return set_text(o, opt, key.len > 0 ? key.data : "", err);
 }
 
 static int
@@ -210,7 +224,7 @@ const struct option options_table[] = {
 	    "the run to report, by its number [the last one]" },
 	{ "output", "o", "FILE", VERB_REPORT, set_text, AT(output), .help =
 	    "write to FILE, which appears when it is whole" },
-	{ "prefix", "p", "PREFIX", RUNS, set_text, AT(job.prefix), .help =
+	{ "prefix", "p", "PREFIX", RUNS, set_prefix, AT(job.prefix), .help =
 	    "only keys that begin with it; ends in / and lies under a "
 	    "configured share" },
 	{ "files-from", NULL, "FILE", MOVES, set_text, AT(job.files_from),

@@ -39,6 +39,22 @@ key_from_path(struct buf *b, struct str s)
 	return 0;
 }
 
+int
+key_from_either(struct buf *b, struct str s)
+{
+	struct str rest = s;
+
+	while (rest.len > 0) {
+		size_t n = utf8_len(rest.p, rest.len);
+
+		if (n == 0)
+			return key_from_path(b, s);
+		rest.p += n;
+		rest.len -= n;
+	}
+	return buf_add(b, s.p, s.len);
+}
+
 static int
 hex_digit(char c)
 {

@@ -21,6 +21,10 @@ int	 key_to_path(struct buf *, struct str key) MUST_USE;
  * server_as_prefix is no. Points into path; "" if nothing follows. */
 const char *key_without_server(const char *path);
 
+/* Append the key text for what somebody has written as the beginning of a key,
+ * or as bytes of a path: those that aren't UTF-8 can only be of a path. */
+int	 key_from_either(struct buf *, struct str) MUST_USE;
+
 /* True if the mapping leaves the bytes as they are. */
 bool	 key_is_plain(struct str path);
 

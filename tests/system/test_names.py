@@ -114,6 +114,25 @@ def test_odd_names_mounted(t):
     t.same(t.wanted(prefix="h" + t.tree))
 
 
+def test_odd_prefix(t):
+    """--prefix as a shell completes it, in bytes, or as LIST shows it."""
+    name = b"bad\xff"
+    t.write(name + b"/f", "1")
+    t.write("other/f", "2")
+    top = os.fsencode(t.server + t.share) + b"/"
+    for prefix in (name, "bad\ufffdFF".encode()):
+        option = ("--prefix", top + prefix + b"/")
+        t.put(*option, found=1, moved=1)
+        assert list(t.objects()) == [(top + b"bad\xef\xbf\xbdFF/f").decode()]
+        r = t.run("GET", "--dest_path", t.dir, "--json", *option)
+        r.counted(found=1)
+        with open(os.path.join(os.fsencode(t.dir), top, name, b"f")) as f:
+            assert f.read() == "1"
+        assert t.run("LIST", *option).out.count(b"\n") == 1
+        t.run("DEL", "--yes", "--json", *option).counted(moved=1)
+        assert not t.objects()
+
+
 def test_odd_share(t):
     """The export's own path has blanks and bytes that aren't UTF-8."""
     t.write("a b \u00fc/f", "1")

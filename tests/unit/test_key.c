@@ -217,6 +217,28 @@ test_no_two_in_one(void **state)
 }
 
 static void
+test_either(void **state)
+{
+	static const char *const pairs[][2] = {
+		{ "h/gr\xc3\xbc/", "h/gr\xc3\xbc/" },
+		{ "h/" FFFD "FF/", "h/" FFFD "FF/" },	/* a key */
+		{ "h/\xff/", "h/" FFFD "FF/" },		/* a path */
+		{ "h/\xff" FFFD, "h/" FFFD "FF" FFFD "EF" FFFD "BF" FFFD "BD" },
+		{ "", "" },
+	};
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 4096);
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+		buf_clear(&b);
+		assert_int_equal(key_from_either(&b, str_of(pairs[i][0])), 0);
+		assert_true(str_eq(buf_str(&b), str_of(pairs[i][1])));
+	}
+	buf_release(&b);
+}
+
+static void
 test_ceiling(void **state)
 {
 	struct buf b;
@@ -245,6 +267,7 @@ main(void)
 		cmocka_unit_test(test_foreign_keys),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_no_two_in_one),
+		cmocka_unit_test(test_either),
 		cmocka_unit_test(test_ceiling),
 	};
 
