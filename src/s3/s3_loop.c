@@ -14,6 +14,16 @@
 #include "base/clock.h"
 
 #define NEVER	UINT64_MAX
+#define HELD_MS	100	/* how often the gate is looked at */
+
+/* What has begun doesn't go on either while the gate's time is over: who was
+ * frozen would send now what others have sent anew long ago. */
+static bool
+held(const struct s3 *s)
+{
+	return s->gate != NULL &&
+	    s3_gate_next_ms(s->gate, clock_mono_ms()) == UINT64_MAX;
+}
 
 static short
 events_of(int what)
@@ -93,17 +103,18 @@ s3_loop_run_timer(struct s3 *s)
 {
 	int running;
 
-	if (s->loop.timer_ms > s->now_ms)
+	if (s->loop.timer_ms > s->now_ms || held(s))
 		return;
 	s->loop.timer_ms = NEVER;
 	curl_multi_socket_action(s->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 }
 
-/* All descriptors in one array: ours, the caller's, curl's. */
+/* All descriptors in one array: ours, the caller's, so many of curl's. */
 static unsigned
-gather(struct s3 *s, const struct pollfd *extra, unsigned extra_count)
+gather(struct s3 *s, const struct pollfd *extra, unsigned extra_count,
+    unsigned fd_count)
 {
-	unsigned n = 1 + extra_count + s->loop.fd_count;
+	unsigned n = 1 + extra_count + fd_count;
 
 	if (n > s->loop.all_cap) {
 		s->loop.all_cap = n * 2;
@@ -114,9 +125,9 @@ gather(struct s3 *s, const struct pollfd *extra, unsigned extra_count)
 	    .events = POLLIN };
 	if (extra_count > 0)
 		memcpy(s->loop.all + 1, extra, extra_count * sizeof(*extra));
-	if (s->loop.fd_count > 0)
+	if (fd_count > 0)
 		memcpy(s->loop.all + 1 + extra_count, s->loop.fds,
-		    s->loop.fd_count * sizeof(*s->loop.fds));
+		    fd_count * sizeof(*s->loop.fds));
 	return n;
 }
 
@@ -138,8 +149,10 @@ void
 s3_loop_poll(struct s3 *s, struct pollfd *extra, unsigned extra_count,
     int timeout_ms)
 {
-	unsigned n = gather(s, extra, extra_count);
-	uint64_t timer = s->loop.timer_ms;
+	bool wait = held(s);
+	unsigned n = gather(s, extra, extra_count, wait ? 0 :
+	    s->loop.fd_count);
+	uint64_t timer = wait ? s->now_ms + HELD_MS : s->loop.timer_ms;
 	uint64_t left = timer <= s->now_ms ? 0 : timer - s->now_ms;
 	eventfd_t ignored;
 	int ready;
@@ -154,7 +167,7 @@ s3_loop_poll(struct s3 *s, struct pollfd *extra, unsigned extra_count,
 	if (s->loop.all[0].revents != 0)
 		(void)eventfd_read(s->loop.wakeup_fd, &ignored);
 	for (unsigned i = 1 + extra_count; i < n; i++)
-		if (s->loop.all[i].revents != 0)
+		if (s->loop.all[i].revents != 0 && !held(s))
 			act(s, &s->loop.all[i]);
 }
 

@@ -110,6 +110,50 @@ test_window(void **state)
 	finish(&f);
 }
 
+/* A body of which the first piece closes the gate. */
+struct closing {
+	struct s3_gate gate;
+	uint64_t read;
+};
+
+static ptrdiff_t
+read_and_close(void *arg, uint64_t offset, void *out, size_t max)
+{
+	struct closing *c = arg;
+	size_t n = MIN(max, (size_t)(16 * KIB));
+
+	memset(out, 'x', n);
+	if (c->read == 0)
+		s3_gate_valid_until(&c->gate, 1);
+	c->read = offset + n;
+	return (ptrdiff_t)n;
+}
+
+/* What is under way doesn't go on when the time is over. */
+static void
+test_gate_holds(void **state)
+{
+	struct closing c = { .read = 0 };
+	struct fixture f = { .c.gate = &c.gate };
+	const char *const script[] = { OK_PUT, NULL };
+	struct s3_body body = { .len = MIB, .read = read_and_close,
+	    .read_arg = &c };
+
+	(void)state;
+	start(&f, script);
+	s3_put(f.s, STR("k"), &body, NULL, on_done, &f.g);
+	for (unsigned i = 0; c.read == 0 && i < 10000; i++)
+		s3_wait(f.s, NULL, 0, 10);
+	assert_true(c.read > 0);
+	for (unsigned i = 0; i < 100; i++)
+		s3_wait(f.s, NULL, 0, 1);
+	assert_true(c.read < MIB);
+	s3_gate_valid_until(&c.gate, 0);
+	good(&f, 1);
+	assert_int_equal(c.read, MIB);
+	finish(&f);
+}
+
 static void
 test_gives_up(void **state)
 {
@@ -501,6 +545,7 @@ main(void)
 		cmocka_unit_test(test_retries),
 		cmocka_unit_test(test_window),
 		cmocka_unit_test(test_gives_up),
+		cmocka_unit_test(test_gate_holds),
 		cmocka_unit_test(test_final),
 		cmocka_unit_test(test_redirect),
 		cmocka_unit_test(test_skew),
