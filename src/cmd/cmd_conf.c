@@ -21,10 +21,20 @@ usage(FILE *f)
 	    "  --help         print this\n", f);
 }
 
+/* Names of files stand in all of them. */
+static void
+say(FILE *f, const char *before, const char *text, const char *after)
+{
+	char shown[4096];
+
+	fprintf(f, "%s%s%s\n", before, str_escape(str_of(text), shown,
+	    sizeof(shown)), after);
+}
+
 static int
 complain(const struct err *err)
 {
-	fprintf(stderr, "datamover: %s\n", err->msg);
+	say(stderr, "datamover: ", err->msg, "");
 	return 2;
 }
 
@@ -32,7 +42,7 @@ static void
 print_notices(const struct conf *c)
 {
 	for (size_t i = 0; i < c->notices.n; i++)
-		fprintf(stderr, "datamover: %s\n", c->notices.v[i]);
+		say(stderr, "datamover: ", c->notices.v[i], "");
 }
 
 static int
@@ -54,14 +64,14 @@ check(struct conf *c)
 
 	if (conf_finish(c, true, true, &err) == -1)
 		return complain(&err);
-	printf("%s: the settings are right\n", c->file);
+	say(stdout, "", c->file, ": the settings are right");
 	return 0;
 }
 
 static int
 convert(const struct conf *c)
 {
-	printf("# Made from %s\n\n", c->file);
+	say(stdout, "# Made from ", c->file, "\n");
 	conf_print(c, stdout, true, true);
 	if (c->s3_storage.secret_key != NULL || c->client.password != NULL ||
 	    c->s3_storage.session_token != NULL)
@@ -126,12 +136,13 @@ cmd_conf(int argc, char **argv)
 			usage(stdout);
 			return 0;
 		case ':':
-			fprintf(stderr, "datamover: %s needs a value\n",
-			    argv[optind - 1]);
+			say(stderr, "datamover: ", argv[optind - 1],
+			    " needs a value");
 			return 2;
 		default:
-			fprintf(stderr, "datamover: conf has no option %s; "
-			    "see datamover conf --help\n", argv[optind - 1]);
+			say(stderr, "datamover: conf has no option ",
+			    argv[optind - 1],
+			    "; see datamover conf --help");
 			return 2;
 		}
 	}

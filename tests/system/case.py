@@ -61,7 +61,7 @@ class Result:
 
     def __str__(self):
         return "datamover %s\nstatus %s\n--- stdout\n%s\n--- stderr\n%s" % (
-            " ".join(self.arguments),
+            " ".join(map(str, self.arguments)),
             self.status,
             self.out[-3000:].decode(errors="backslashreplace"),
             self.err[-3000:].decode(errors="backslashreplace"),
