@@ -345,18 +345,18 @@ def test_names_are_escaped(t):
 
 def test_conf_escapes(t):
     """Nor can the name of the settings' file, or make a line of them."""
-    path = os.path.join(os.fsencode(t.dir), b"co\xff\x1b\nnf")
+    path = os.path.join(os.fsencode(t.dir), b"co\xff\x1b\nzz")
     os.rename(t.config, path)
     t.config = path
     for words, expect in (
         (["--check", "--config", path], 0),
         (["--convert", "--config", path], 0),
-        ([b"--\x1b\nnf"], 2),
+        ([b"--\x1b\nzz"], 2),
         (["--config", path + b"x"], 2),
     ):
         r = t.run("conf", *words, expect=expect, config=False)
         assert b"\x1b" not in r.out + r.err, r
-        assert b"\nnf" not in r.out + r.err, r
+        assert b"\nzz" not in r.out + r.err, r
 
 
 def test_progress_on_terminal(t):
