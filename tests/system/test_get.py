@@ -122,6 +122,67 @@ def test_get_odd_names(t):
     same_tree(t)
 
 
+# Large enough for ranges and parts, and so for temporary files that last.
+ODD_LARGE = [
+    b"large\nline\\back\xff" + b"z" * 200,
+    b"y" * 255,
+    b"\xe9" * 150,
+    ("\u65e5" * 85).encode(),
+]
+
+
+@limit(120)
+def test_get_odd_names_around(t):
+    """Odd names through all that can be done with them, one after another."""
+    for number, name in enumerate(ODD[:-1]):
+        t.write(name, b"file %d" % number)
+    for name in ODD_LARGE:
+        with open(t.path(name), "wb") as f:
+            f.write(os.urandom(18 * MIB + 5))
+    n = len(ODD) - 1 + len(ODD_LARGE)
+    t.put(found=n, moved=n)
+    for mode in ("head", "full", "sample=100%"):
+        t.run(
+            "TEST", "--data_integrity", "--skip_upload", "--mode", mode,
+            "--json",
+        ).counted(found=n, moved=n)
+    get(t, found=n, moved=n)
+    same_tree(t)
+    for name in files(back(t)):
+        with open(os.path.join(os.fsencode(back(t)), name), "ab") as f:
+            f.write(b"x")
+    get(t, found=n, moved=n)
+    same_tree(t)
+    for name in files(t.tree):
+        os.utime(os.path.join(os.fsencode(t.tree), name), ns=(7, 7))
+    t.put(found=n, unchanged=n)
+    t.put("--checksum", found=n, unchanged=n)
+    os.unlink(t.catalog)
+    t.put("--adopt", found=n, unchanged=n)
+    removed = sorted(files(t.tree))[::2]
+    for name in removed:
+        os.unlink(os.path.join(os.fsencode(t.tree), name))
+    left = n - len(removed)
+    options = ("--delete", "--max-delete", "100%")
+    t.put(*options, found=left, deleted=len(removed))
+    t.same()
+    t.run("DEL", "--yes", "--json").counted(found=left, moved=left)
+    assert not t.objects()
+
+
+def test_get_longest_key(t):
+    """A key of 1,024 bytes goes and comes back, one more is a failed row."""
+    directory = "/".join(["d" * 200] * 4) + "/"
+    room = 1024 - len(t.server + t.share + "/" + directory)
+    t.write(directory + "f" * room, "1")
+    t.write(directory + "g" * (room + 1), "2")
+    t.put(expect=1, found=2, moved=1, failed=1)
+    os.unlink(t.path(directory + "g" * (room + 1)))
+    get(t, found=1, moved=1)
+    same_tree(t)
+    t.run("DEL", "--yes", "--json").counted(found=1, moved=1)
+
+
 def test_get_without_server(t):
     """server_as_prefix no: the key is the path."""
     t.conf(fs_config={"server_as_prefix": "no"})
