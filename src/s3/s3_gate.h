@@ -1,7 +1,8 @@
 /*
  * s3_gate.h: when a request may begin: at most so many a second, and none
- * after a moment that has to be moved on again and again. One gate is shared
- * by the clients of several threads.
+ * after a moment that has to be moved on again and again; one that changes
+ * something isn't sent to its end then. One gate is shared by the clients of
+ * several threads.
  *
  * Pure: the time, monotonic, comes from the caller. Thread: any.
  */

@@ -162,6 +162,7 @@ s3_loop_poll(struct s3 *s, struct pollfd *extra, unsigned extra_count,
 	ready = poll(s->loop.all, n, timeout_ms);
 	for (unsigned i = 0; i < extra_count; i++)
 		extra[i].revents = ready > 0 ? s->loop.all[1 + i].revents : 0;
+	s3_take_back(s);
 	if (ready <= 0)
 		return;
 	if (s->loop.all[0].revents != 0)
