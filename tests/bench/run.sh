@@ -361,8 +361,8 @@ for _ in $(seq "$BENCH_REPEAT"); do
 			clients_run "$case" clients 1 2000000
 			clients_run "$case" clients 4 2000000 ;;
 		clientslarge)
-			clients_run "$case" one 1 10000000
-			clients_run "$case" one 4 10000000 ;;
+			clients_run "$case" one 1 4000000
+			clients_run "$case" one 4 4000000 ;;
 		crawl) crawl_case ;;
 		esac
 	done
