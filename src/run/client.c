@@ -171,18 +171,14 @@ go(struct client *c, const struct client_options *o, struct err *err)
 	bool told = false;
 
 	for (;;) {
-		enum session_end end;
-		bool met;
+		enum session_end end = session_run(c, err);
 
-		c->met = false;
-		end = session_run(c, err);
-		met = c->met;
 		if (end != SESSION_LOST || c->stop_signal != 0)
 			return end;
 		/* Who was invited once is not expected to come back. */
-		if (met && !c->joined)
+		if (c->met && !c->joined)
 			return end;
-		if (met) {
+		if (c->whole) {
 			since_ms = clock_mono_ms();
 			told = false;
 		}

@@ -25,7 +25,8 @@ struct client {
 	uint64_t pid;		/* and chance above it: each container may
 				   have a process 1 */
 	uint32_t number;	/* as the master knows us; 0: not yet */
-	bool	 met;		/* a master has welcomed us */
+	bool	 met;		/* the last session had its setup */
+	bool	 whole;		/* ... both its connections */
 };
 
 enum session_end {

@@ -245,9 +245,15 @@ service(struct session *s, unsigned channel)
 {
 	struct err err = ERR_INIT;
 
-	if (s->peer[channel] != NULL && wire_service(s->peer[channel],
-	    channel == CHANNEL_INDEX ? on_index : on_status, s, &err) == -1)
-		broken(s, &err);
+	if (s->peer[channel] == NULL || wire_service(s->peer[channel],
+	    channel == CHANNEL_INDEX ? on_index : on_status, s, &err) == 0)
+		return;
+	/* What its user has to look at is the port that lets nobody in. */
+	if (channel == CHANNEL_INDEX && s->peer[CHANNEL_STATUS] != NULL &&
+	    !s->welcome[CHANNEL_STATUS] && err.kind != ERR_STOPPED)
+		err_set(&err, ERR_UNREACHABLE, 0, "%s (port_status) does not "
+		    "answer", wire_name(s->peer[CHANNEL_STATUS]));
+	broken(s, &err);
 }
 
 static void
@@ -278,10 +284,11 @@ heartbeat(struct session *s, uint64_t now)
 static void
 check_silence(struct session *s, uint64_t now)
 {
-	if (s->crew == NULL && now - s->heard_ms >= START_MS)
-		end(s, SESSION_LOST, ERR_UNREACHABLE, "the master does not "
-		    "answer");
-	else if (now - s->heard_ms >= s->silence_ms)
+	if (s->crew == NULL && now - s->heard_ms >= START_MS) {
+		end(s, SESSION_LOST, ERR_UNREACHABLE, "");
+		err_set(&s->err, ERR_UNREACHABLE, 0, "%s (port_index) does "
+		    "not answer", wire_name(s->peer[CHANNEL_INDEX]));
+	} else if (now - s->heard_ms >= s->silence_ms)
 		end(s, SESSION_LOST, ERR_UNREACHABLE, SILENT);
 	else
 		return;
@@ -463,7 +470,8 @@ session_run(struct client *c, struct err *err)
 		broken(&s, &s.err);
 	while (s.end == SESSION_GOES_ON && !is_over(&s))
 		turn(&s);
-	c->met = c->met || s.crew != NULL;
+	c->met = s.crew != NULL;
+	c->whole = s.welcome[CHANNEL_STATUS];
 	if (s.end == SESSION_GOES_ON)
 		s.end = SESSION_DONE;
 	release(&s);

@@ -331,14 +331,10 @@ test_no_invitation(void **state UNUSED)
 	kit_free(k);
 }
 
-/* One that joined comes back when it has lost the master. */
+/* The master has its key from a file. */
 static void
-test_join(void **state UNUSED)
+use_key_file(struct kit *k, const char *file)
 {
-	struct kit *k = kit_new();
-	AUTOFREE char *file = xasprintf("%s/key", k->x->dir);
-	AUTOFREE char *join = xasprintf("127.0.0.1:%u:%u",
-	    wire_port(k->listener[0]), wire_port(k->listener[1]));
 	struct err err = ERR_INIT;
 
 	if (key_file_make(file, k->key, &err) == -1)
@@ -351,6 +347,18 @@ test_join(void **state UNUSED)
 		    &err) == -1)
 			fail_msg("%s", err.msg);
 	}
+}
+
+/* One that joined comes back when it has lost the master. */
+static void
+test_join(void **state UNUSED)
+{
+	struct kit *k = kit_new();
+	AUTOFREE char *file = xasprintf("%s/key", k->x->dir);
+	AUTOFREE char *join = xasprintf("127.0.0.1:%u:%u",
+	    wire_port(k->listener[0]), wire_port(k->listener[1]));
+
+	use_key_file(k, file);
 	spawn(k, join, file);
 	UNTIL(k, k->ready == 1 && k->heartbeats > 0);
 	assert_false(k->had_credentials);
@@ -369,6 +377,62 @@ test_join(void **state UNUSED)
 	expect_end(k, 0, "trying for");
 	unlink(file);
 	kit_free(k);
+}
+
+/* A port that nobody listens at, or where nobody answers. */
+static int
+dead_port(bool listens, unsigned *ret_port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
+	if (listens)
+		assert_int_equal(listen(fd, 16), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+	*ret_port = ntohs(a.sin_port);
+	return fd;
+}
+
+/* One of the two ports is all that it reaches: it says which isn't, once,
+ * however often it tries. */
+static void
+half_reached(bool listens, const char *reason)
+{
+	struct kit *k = kit_new();
+	AUTOFREE char *file = xasprintf("%s/key", k->x->dir), *join = NULL;
+	AUTOFREE char *said = NULL;
+	char text[4096], *first;
+	unsigned port;
+	int fd = dead_port(listens, &port);
+
+	use_key_file(k, file);
+	join = xasprintf("127.0.0.1:%u:%u", wire_port(k->listener[0]), port);
+	said = xasprintf("127.0.0.1:%u%s", port, reason);
+	spawn(k, join, file);
+	for (unsigned n = 1; n <= 3; n++) {
+		UNTIL(k, listens ? k->ready == n : k->hellos == n);
+		if (listens)
+			wire_close(&k->peer[0]);
+	}
+	kill(k->pid, SIGTERM);
+	assert_int_equal(end_of(k, text, sizeof(text)), 143);
+	first = strstr(text, said);
+	if (first == NULL || strstr(first, "trying for") == NULL ||
+	    strstr(strstr(first, "trying for") + 1, "trying for") != NULL)
+		fail_msg("%s", text);
+	close(fd);
+	unlink(file);
+	kit_free(k);
+}
+
+static void
+test_half_reached(void **state UNUSED)
+{
+	half_reached(false, ": Connection refused");
+	half_reached(true, " (port_status) does not answer");
 }
 
 static void
@@ -439,6 +503,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_wrong_key),
 		cmocka_unit_test(test_no_invitation),
 		cmocka_unit_test(test_join),
+		cmocka_unit_test(test_half_reached),
 		cmocka_unit_test(test_parse_join),
 	};
 
