@@ -225,6 +225,8 @@ static void
 broken(struct session *s, const struct err *err)
 {
 	enum session_end how = SESSION_LOST;
+	/* We break it off: the other connection may say why. */
+	bool ours = s->end == SESSION_FAILED && err->kind == ERR_STOPPED;
 
 	if (s->err.kind == ERR_NONE || err->kind != ERR_STOPPED)
 		s->err = *err;
@@ -236,8 +238,8 @@ broken(struct session *s, const struct err *err)
 		how = SESSION_DONE;
 	if (s->end == SESSION_GOES_ON)
 		s->end = how;
-	/* Nothing can be told any more. */
-	s->deaf = true;
+	/* Else nothing can be told any more. */
+	s->deaf = !ours;
 }
 
 static void

@@ -113,6 +113,8 @@ struct member {
 	bool	 ready;
 	bool	 leave;		/* err says why; at the end of this turn */
 	struct err err;		/* lost, failed */
+	bool	 said_why;	/* nothing says more than err */
+	bool	 has_credentials;
 	uint32_t want_items;
 	uint64_t want_bytes;
 	unsigned misses;	/* failures in a row that may be its own */
@@ -127,7 +129,6 @@ struct member {
 		uint64_t sum;	/* of signs and bytes */
 		uint64_t since_ms; /* it is the same, with work in hand */
 		bool	 worked; /* in this session */
-		bool	 ended;	/* lost for it */
 	} stall;
 	/* for people */
 	uint64_t moved;

@@ -75,7 +75,7 @@ ended(struct team *t, struct member *m, const struct launch_mail *l)
 			    "with status %d before it called", l->status);
 		if (!t->stopping)
 			failed(t, m, &err);
-	} else if (m->state == MEMBER_LOST && !m->stall.ended &&
+	} else if (m->state == MEMBER_LOST && !m->said_why &&
 	    l->status != 0 && err.msg[0] != '\0') {
 		/* Its last words say more than a closed connection does. */
 		m->err = err;
@@ -138,6 +138,17 @@ awaited(const struct team *t, const struct member *m)
 	return false;
 }
 
+/* They all say that it is the command that is wrong, as it names a directory
+ * that none of them has. */
+static bool
+all_say(const struct team *t, enum err_kind kind)
+{
+	for (size_t i = 0; i < t->member_count; i++)
+		if (t->members[i]->err.kind != kind)
+			return false;
+	return t->member_count > 0;
+}
+
 static void
 fail(struct team *t)
 {
@@ -166,6 +177,8 @@ fail(struct team *t)
 	else
 		err_set(&f->err, ERR_UNREACHABLE, 0, "no client is left: %s: "
 		    "%s (and %zu more)", first->host, first->err.msg, others);
+	if (all_say(t, ERR_USAGE))
+		f->err.kind = ERR_USAGE;
 	t->failed = true;
 	if (!mailbox_put(t->up, &f->mail))
 		free(f);

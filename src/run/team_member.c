@@ -171,15 +171,16 @@ welcome(struct team *t, struct wire_peer *peer, const struct member *m)
 	wire_send(peer, &msg);
 }
 
+/* To one that has both connections: what it makes of it can be heard. */
 static void
-send_setup(struct team *t, struct member *m, bool has_credentials)
+send_setup(struct team *t, struct member *m)
 {
 	struct wire_msg msg = { .type = WIRE_SETUP };
 	struct setup *s = &msg.u.setup;
 
 	*s = t->setup;		/* lent for the call */
 	team_limits_first(t, s);
-	if (has_credentials) {
+	if (m->has_credentials) {
 		s->access_key = NULL;
 		s->secret_key = NULL;
 		s->session_token = NULL;
@@ -224,6 +225,7 @@ join(struct team *t, struct wire_peer *peer, const struct wire_hello *h)
 		team_lost(t, m, &again);
 	m->index = peer;
 	m->pid = h->pid;
+	m->has_credentials = h->has_credentials;
 	m->session = ++t->sessions;
 	m->state = MEMBER_JOINED;
 	m->since_ms = t->now_ms;
@@ -233,13 +235,13 @@ join(struct team *t, struct wire_peer *peer, const struct wire_hello *h)
 	m->sample.items = m->moved + m->failed;
 	m->sample.bytes = 0;
 	err_clear(&m->err);
+	m->said_why = false;
 	team_stall_begin(m);
 	if (t->first_ms == 0)
 		t->first_ms = t->now_ms;
 	log_event(LOG_INFO, "client_joined", "client=%u host=%s address=%s",
 	    m->number, m->host, wire_name(peer));
 	welcome(t, peer, m);
-	send_setup(t, m, h->has_credentials);
 	team_divide_limits(t, false);
 }
 
@@ -257,6 +259,7 @@ join_status(struct team *t, struct wire_peer *peer,
 	m->status = peer;
 	m->heard_ms = t->now_ms;
 	welcome(t, peer, m);
+	send_setup(t, m);
 }
 
 void
@@ -344,6 +347,7 @@ on_bye(struct member *m, const struct err *err)
 {
 	m->leave = true;
 	m->err = *err;
+	m->said_why = err->kind != ERR_NONE;
 	return -1;
 }
 

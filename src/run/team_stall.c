@@ -41,7 +41,6 @@ team_stall_begin(struct member *m)
 {
 	m->stall.sum = m->signs;
 	m->stall.worked = false;
-	m->stall.ended = false;
 	m->stall.since_ms = m->team->now_ms;
 }
 
@@ -91,7 +90,7 @@ team_stalls(struct team *t, bool was_away)
 		err_set(&err, ERR_UNREACHABLE, 0, "brought nothing of its work "
 		    "for %ju s, no result and not a byte",
 		    (uintmax_t)ms / 1000);
-		m->stall.ended = true;
+		m->said_why = true;
 		team_distrust(m);
 		team_lost(t, m, &err);
 	}

@@ -77,6 +77,18 @@ def test_clients_get(t):
 
 
 @limit(60)
+def test_clients_get_nowhere(t):
+    """A destination that no client has is a wrong command."""
+    hosts = Hosts(t)
+    t.small_files(50)
+    t.put(moved=50)
+    nowhere = os.path.join(t.dir, "no", "such")
+    wrong = t.run("GET", "--json", "--dest_path", nowhere, expect=2)
+    wrong.says("client1: the destination must be a directory", nowhere)
+    hosts.quiet()
+
+
+@limit(60)
 def test_clients_del(t):
     hosts = Hosts(t)
     count = fill(t, small=1500, large=1)

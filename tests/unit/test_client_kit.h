@@ -187,7 +187,7 @@ on_hello(void *arg, struct wire_peer *p, struct wire_hello *h)
 	m.u.welcome = (struct wire_welcome){ .client = CLIENT,
 	    .silence_ms = k->silence_ms };
 	wire_send(p, &m);
-	if (h->channel == 0)
+	if (h->channel == 1)
 		send_setup(k);
 }
 

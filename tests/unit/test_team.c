@@ -364,6 +364,40 @@ test_nobody(void **state)
 	finish(x);
 }
 
+static void
+wrong_command(struct fake *f)
+{
+	struct wire_msg m = { .type = WIRE_BYE };
+
+	err_set(&m.u.bye.err, ERR_USAGE, 0, "no such directory");
+	send_msg(f, f->status, &m);
+	hang_up(f);
+}
+
+/* All clients say that the command is wrong. */
+static void
+test_wrong_command(void **state)
+{
+	struct fixture *x = setup();
+	struct crew_failure *c;
+	struct fake *f, *g;
+
+	(void)state;
+	x->conf.socket_options.max_connection_time_threshold = 1;
+	start(x, OP_GET);
+	f = client(x, 1);
+	g = client(x, 2);
+	wrong_command(f);
+	wrong_command(g);
+	c = mail_of(x, MAIL_CREW_FAILED);
+	assert_int_equal(c->err.kind, ERR_USAGE);
+	assert_non_null(strstr(c->err.msg, "fakehost: no such directory"));
+	free(c);
+	client_free(f);
+	client_free(g);
+	finish(x);
+}
+
 /* One that reaches only one of the ports, again and again. */
 static void
 test_half_there(void **state)
@@ -381,7 +415,7 @@ test_half_there(void **state)
 		f->closed = false;
 		f->index = dial(x, 0);
 		hello(f, f->index, 0, WIRE_PROTOCOL, DATAMOVER_VERSION);
-		m = wait_for(f, WIRE_SETUP);
+		m = wait_for(f, WIRE_WELCOME);
 		wire_msg_release(&m);
 		hang_up(f);
 		wait_clients(x, 1, "lost");
@@ -720,6 +754,7 @@ main(void)
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_stop_deaf),
 		cmocka_unit_test(test_nobody),
+		cmocka_unit_test(test_wrong_command),
 		cmocka_unit_test(test_half_there),
 		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_fetch),

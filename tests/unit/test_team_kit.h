@@ -314,24 +314,33 @@ want(struct fake *f, uint32_t items)
 	send_msg(f, f->index, &m);
 }
 
-static void
-join_ready(struct fake *f)
+/* Both connections; the SETUP. */
+static struct wire_msg
+call(struct fake *f)
 {
-	struct wire_msg ready = { .type = WIRE_READY, .u.ready = {
-	    .workers = 2, .slots = 16 } };
 	struct wire_msg m;
 
 	f->index = dial(f->x, 0);
 	hello(f, f->index, 0, WIRE_PROTOCOL, DATAMOVER_VERSION);
 	m = wait_for(f, WIRE_WELCOME);
 	f->number = m.u.welcome.client;
-	m = wait_for(f, WIRE_SETUP);
-	assert_string_equal(m.u.setup.secret_key, "SK");
-	wire_msg_release(&m);
+	assert_false(has(f, WIRE_SETUP));
 	f->status = dial(f->x, 1);
 	hello(f, f->status, 1, WIRE_PROTOCOL, DATAMOVER_VERSION);
 	m = wait_for(f, WIRE_WELCOME);
 	assert_int_equal(m.u.welcome.client, f->number);
+	return wait_for(f, WIRE_SETUP);
+}
+
+static void
+join_ready(struct fake *f)
+{
+	struct wire_msg ready = { .type = WIRE_READY, .u.ready = {
+	    .workers = 2, .slots = 16 } };
+	struct wire_msg m = call(f);
+
+	assert_string_equal(m.u.setup.secret_key, "SK");
+	wire_msg_release(&m);
 	send_msg(f, f->index, &ready);
 }
 

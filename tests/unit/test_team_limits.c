@@ -31,9 +31,7 @@ test_limits(void **state)
 	expect_limit(f, 0);
 	/* What one is told first is its share already. */
 	g->closed = false;
-	g->index = dial(x, 0);
-	hello(g, g->index, 0, WIRE_PROTOCOL, DATAMOVER_VERSION);
-	m = wait_for(g, WIRE_SETUP);
+	m = call(g);
 	assert_int_equal(m.u.setup.bwlimit, 0);
 	assert_int_equal(m.u.setup.tpslimit, 150);
 	wire_msg_release(&m);
