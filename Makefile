@@ -40,7 +40,8 @@ help:
 	@echo "make               build $(B)/datamover"
 	@echo "make check         unit tests, fuzz targets on their saved inputs"
 	@echo "make check-system  real servers: nfs-ganesha, radosgw (root)"
-	@echo "                   TESTS=\"put_ list\": those with such a name"
+	@echo "                   TESTS=\"put_ list\": those with such a name;"
+	@echo "                   in two lanes, or as many as LANES says"
 	@echo "make check-package the Debian package and contrib/install.sh (root)"
 	@echo "make check-long    10,000 strangers at the master's ports (root)"
 	@echo "make asan tsan     unit tests and part of the system tests under"
@@ -97,8 +98,9 @@ check: all $(UNIT) $(FUZZ)
 	@tests/unit/run.sh $(B)
 
 # TESTS: words; tests with one of them in the name are run.
+# LANES: how many of them at a time, each lane with its own servers.
 check-system: all tools
-	@tests/system/run.sh $(B) $(TESTS)
+	@tests/system/run.sh $(B) $(LANES:%=--lanes=%) $(TESTS)
 
 check-all: check lint check-package check-system
 

@@ -1,10 +1,11 @@
-"""The servers that the tests share, and how they are started."""
+"""The servers that the tests of a lane share, and how they are started."""
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
 
+STORE_MEMORY = 1 << 30
 SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "stack")
 
 
@@ -49,13 +50,19 @@ def stack_pid(directory, name):
         return None
 
 
+def resident(pid):
+    """The bytes of memory that this process has."""
+    with open("/proc/%d/statm" % pid) as f:
+        return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def private_network():
-    """Whether run.sh could give the tests a network of their own."""
+    """Whether run.py could give the tests a network of their own."""
     return "NET_SWITCH" in os.environ
 
 
 class World:
-    """What all tests share: the build, the servers, the exports."""
+    """What all tests of a lane share: the build, the servers, the exports."""
 
     def __init__(self, build, directory):
         self.build = build
@@ -67,7 +74,6 @@ class World:
         self.slowness = 6 if "san" in os.path.basename(build) else 1
         self.nfs = {}
         self.s3 = {}
-        self.freed = set()  # buckets without large objects
 
     def up(self):
         os.makedirs(os.path.join(self.directory, "tests"))
@@ -76,10 +82,20 @@ class World:
             STACK=self.stack,
             NFS_EXPORTS=self.export + " " + self.second_export,
         )
+        self.store_up()
+
+    def store_up(self):
         # A second server may want the same port of another loopback
         # address, but only of NFS.
         listen = "0.0.0.0" if private_network() else "127.0.0.1"
         self.s3 = script("s3-up", STACK=self.stack, S3_LISTEN=listen)
+
+    def store_renewed(self):
+        """Its objects are in memory, and what tests leave there stays: a new
+        one takes its place when that is much."""
+        if resident(stack_pid(self.stack, "osd")) > STORE_MEMORY:
+            script("s3-down", STACK=self.stack)
+            self.store_up()
 
     def down(self):
         hosts = self.stack + "-hosts"
