@@ -239,7 +239,8 @@ const struct conf_row_info conf_table[] = {
 	    "time.", RANGE(1, 1024)),
 	NUMBER("s3_storage", "retry_for", AT(s3_storage.retry_for), "300",
 	    "seconds", "A request that fails for a passing reason is tried "
-	    "again for so long.", RANGE(0, 86400)),
+	    "again for so long; the first of a run for 30 s at most.",
+	    RANGE(0, 86400)),
 	TEXT("s3_storage", "storage_class", AT(s3_storage.storage_class),
 	    NULL, "The storage class of new objects. Empty: the bucket's.",
 	    PLAIN),

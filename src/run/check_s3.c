@@ -11,6 +11,7 @@
 #include "verify/proof.h"
 
 #define ANSWER_MS	30000	/* as at the start of a run */
+#define RETRY_MS	3000	/* somebody waits: no more than a few tries */
 #define SKEW_WARN_S	60
 #define SKEW_FAIL_S	900	/* S3 refuses what is further off */
 
@@ -275,7 +276,7 @@ check_endpoint(struct check *c, const char *endpoint, const char *bucket,
 	sc.bucket = bucket;
 	sc.endpoints = &endpoint;
 	sc.endpoint_count = 1;
-	sc.retry_for_ms = ANSWER_MS;
+	sc.retry_for_ms = RETRY_MS;
 	sc.stall_timeout_ms = ANSWER_MS;
 	if (s3_new(&p.s3, &sc, &p.err) == -1)
 		return say(&p, "client");

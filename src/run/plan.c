@@ -195,7 +195,9 @@ plan_s3(const struct conf *c)
 		.path_style = c->s3_storage.path_style,
 		.sign_payload = c->s3_storage.sign_payload,
 		.max_inflight = c->s3_storage.max_inflight,
-		.retry_for_ms = (uint64_t)c->s3_storage.retry_for * 1000,
+		/* 0 would be its default. */
+		.retry_for_ms = MAX((uint64_t)c->s3_storage.retry_for * 1000,
+		    UINT64_C(1)),
 	};
 }
 
@@ -221,7 +223,7 @@ plan_memory(const struct conf *c, uint64_t unlimited)
 void
 plan_start_limits(struct s3_config *sc)
 {
-	sc->retry_for_ms = START_LIMIT_MS;
+	sc->retry_for_ms = MIN(sc->retry_for_ms, (uint64_t)START_LIMIT_MS);
 	sc->stall_timeout_ms = START_LIMIT_MS;
 }
 

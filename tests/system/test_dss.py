@@ -224,6 +224,7 @@ def test_dss_cluster_down(t):
     store.clusters[1] = [(closed_port(), None)]
     store.write_map()
     t.write("more", b"1")
+    t.conf(s3_storage=dict(store.settings, retry_for=2))
     t.run("PUT", expect=3).says("cluster 1", "dss1")
     t.run("check", expect=3).says("%d: bucket dss1" % store.clusters[1][0][0])
     assert len(store.objects(0)) + len(store.objects(1)) == len(keys)

@@ -105,10 +105,18 @@ def test_missing_bucket(t):
 
 @limit(120)
 def test_s3_down(t):
+    """The first request is tried for as long as retry_for says, and for 30 s
+    at most."""
     t.write("f", "1")
-    t.conf(s3_storage={"endpoint": "http://127.0.0.1:1"})
-    result = t.run("PUT", expect=3).says("127.0.0.1:1")
-    assert result.seconds < 60, result.seconds
+    down = {"endpoint": "http://127.0.0.1:1"}
+    for more, least, most in (
+        ({"retry_for": 0}, 0, 25),
+        ({"retry_for": 2}, 1.9, 25),
+        ({}, 29, 60),
+    ):
+        t.conf(s3_storage=dict(down, **more))
+        result = t.run("PUT", expect=3).says("127.0.0.1:1")
+        assert least < result.seconds < most, result.seconds
     t.conf()
     t.put(moved=1)
 
@@ -125,7 +133,12 @@ def test_s3_silent(t):
 
 def test_s3_unknown_host(t):
     t.write("f", "1")
-    t.conf(s3_storage={"endpoint": "http://no-such-host.invalid"})
+    t.conf(
+        s3_storage={
+            "endpoint": "http://no-such-host.invalid",
+            "retry_for": 2,
+        }
+    )
     t.run("PUT", expect=3).says("no-such-host.invalid")
 
 
