@@ -25,18 +25,6 @@ def link(path):
         return None
 
 
-def stat_fields(pid):
-    """Its name, state and parent, or None for a process that is gone."""
-    try:
-        with open("/proc/%d/stat" % pid, errors="backslashreplace") as f:
-            text = f.read()
-    except OSError:
-        return None
-    name = text[text.index("(") + 1 : text.rindex(")")]
-    state, parent = text[text.rindex(")") + 1 :].split()[:2]
-    return name, state, int(parent)
-
-
 def system(*arguments):
     done = subprocess.run(
         arguments,
@@ -100,6 +88,7 @@ class Host:
         self.off = False
         self.directory = os.path.join(directory, "net", name)
         self.home = os.path.join(self.directory, "home")
+        self.mark = os.path.join(self.directory, "meddled")
         space = "/proc/%d/ns/pid" % self.init
         self.space = link(space)
         # While it is open, a host of somebody else can't get its number, not
@@ -129,6 +118,12 @@ class Host:
             **dict({"stdin": subprocess.DEVNULL}, **options)
         )
 
+    def new_home(self):
+        """As net-up made it."""
+        template = os.path.join(os.path.dirname(self.directory), "home")
+        shutil.rmtree(self.home)
+        shutil.copytree(template, self.home)
+
     def ssh_file(self, name):
         return os.path.join(self.home, ".ssh", name)
 
@@ -142,7 +137,7 @@ class Host:
                 continue
             if link("/proc/%s/ns/pid" % entry) != self.space:
                 continue
-            fields = stat_fields(int(entry))
+            fields = stack.stat_fields(int(entry))
             if fields and fields[1] not in "ZX":
                 found[int(entry)] = (fields[0], fields[2])
         return found
@@ -203,6 +198,9 @@ class Host:
         test finds it running."""
         self.off = True
         os.kill(self.init, signal.SIGKILL)
+        end = time.monotonic() + 10
+        while stack.program_of(self.init) and time.monotonic() < end:
+            time.sleep(0.01)
 
     # --- its network ---
 
@@ -211,6 +209,7 @@ class Host:
 
     def cut(self):
         """Pull its cable."""
+        self.meddled()
         system("ip", "link", "set", "h-" + self.name, "down")
 
     def join(self):
@@ -218,6 +217,7 @@ class Host:
 
     def slow(self, rate):
         """Limit what it sends and what it receives, e.g. 50mbit."""
+        self.meddled()
         limit = ["root", "tbf", "rate", rate, "burst", "256k"]
         limit += ["latency", "100ms"]
         system("tc", "qdisc", "replace", "dev", "h-" + self.name, *limit)
@@ -225,13 +225,21 @@ class Host:
 
     def drop(self, peer):
         """What it sends to this address is lost."""
+        self.meddled()
         self.inside("ip", "route", "replace", "blackhole", peer + "/32")
 
     def reset(self, peer):
         """Reset all its connections with this address."""
         self.inside("ss", "--kill", "--tcp", "dst", peer)
 
+    def meddled(self):
+        """From now on its network has to be healed, also by the next test if
+        this one doesn't get to it."""
+        open(self.mark, "w").close()
+
     def heal(self):
+        if not os.path.exists(self.mark):
+            return
         self.join()
         outside = "tc qdisc del dev h-%s root 2>/dev/null" % self.name
         inside = (
@@ -240,6 +248,7 @@ class Host:
         )
         subprocess.run(["sh", "-c", outside])
         self.inside("sh", "-c", inside)
+        os.unlink(self.mark)
 
 
 class Hosts:
@@ -267,6 +276,7 @@ class Hosts:
         for host in hosts:
             host.clear()
             host.heal()
+            host.new_home()
         self.gateway = settings["NET_GATEWAY"]
         self.adopt()
 

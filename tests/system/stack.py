@@ -19,6 +19,12 @@ def room():
     return "/dev/shm" if kind == "overlayfs" else there
 
 
+def pairs(text):
+    """Lines NAME=VALUE, as a dict."""
+    found = (line.split("=", 1) for line in text.splitlines())
+    return {pair[0]: pair[1] for pair in found if len(pair) == 2}
+
+
 def script(name, **environment):
     """Run one of the scripts; the variables that it prints, as a dict."""
     done = subprocess.run(
@@ -31,8 +37,7 @@ def script(name, **environment):
     )
     if done.returncode:
         raise RuntimeError(name + ": " + done.stdout + done.stderr)
-    pairs = (line.split("=", 1) for line in done.stdout.splitlines())
-    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
+    return pairs(done.stdout)
 
 
 def down(directories):
@@ -48,6 +53,24 @@ def stack_pid(directory, name):
             return int(f.read())
     except FileNotFoundError:
         return None
+
+
+def stat_fields(pid):
+    """Its name, state and parent, or None for a process that is gone."""
+    try:
+        with open("/proc/%d/stat" % pid, errors="backslashreplace") as f:
+            text = f.read()
+    except OSError:
+        return None
+    name = text[text.index("(") + 1 : text.rindex(")")]
+    state, parent = text[text.rindex(")") + 1 :].split()[:2]
+    return name, state, int(parent)
+
+
+def program_of(pid):
+    """The name of the program that this process runs, or None."""
+    fields = stat_fields(pid) if pid else None
+    return fields[0] if fields and fields[1] not in "ZX" else None
 
 
 def resident(pid):
@@ -108,6 +131,9 @@ class World:
         """The hosts, and an NFS server that they can reach. They are made
         when a test first asks and serve the tests after it too."""
         there = self.stack + "-hosts"
+        settings = self.hosts_running(there)
+        if settings:
+            return settings
         settings = script("net-up", STACK=there, NET_ENV=environment)
         script(
             "nfs-up",
@@ -117,6 +143,21 @@ class World:
             NFS_PORT=self.nfs["NFS_PORT"],
             MNT_PORT=self.nfs["MNT_PORT"],
         )
+        return settings
+
+    def hosts_running(self, there):
+        """What net-up printed, if they are all still there."""
+        try:
+            with open(os.path.join(there, "net.env")) as f:
+                settings = pairs(f.read())
+        except FileNotFoundError:
+            return None
+        for key, value in settings.items():
+            if key.startswith("NET_HOST_"):
+                if program_of(int(value.split()[1])) != "net-host":
+                    return None
+        if program_of(stack_pid(there, "ganesha")) != "ganesha.nfsd":
+            return None
         return settings
 
     def wake(self):
