@@ -13,8 +13,8 @@ ASKPASS = "#!/bin/sh\ncat '%s'\n"
 
 
 def ssh(host, target, *command, env=None, options=(), **more):
-    arguments = ["ssh", "-o", "ConnectTimeout=10"]
-    for option in options:
+    arguments = ["ssh"]
+    for option in [*options, "ConnectTimeout=10"]:
         arguments += ["-o", option]
     return host.command(*arguments, target, *command, env=env, **more)
 
@@ -117,14 +117,15 @@ def test_hosts_links(t):
     assert process.wait(timeout=20) == 255, process.stderr.read()
     one.clear()
     one.power_off()
-    t.eventually(lambda: not reaches_sshd(hosts, one), what="off")
+    t.eventually(lambda: not reaches_sshd(hosts, one, 1), what="off")
     hosts = Hosts(t)
     assert reaches_sshd(hosts, hosts.clients[0])
     hosts.quiet()
 
 
-def reaches_sshd(hosts, client):
-    done = ssh(hosts.master, client.name, "true", options=BATCH)
+def reaches_sshd(hosts, client, seconds=10):
+    options = ["ConnectTimeout=%d" % seconds, *BATCH]
+    done = ssh(hosts.master, client.name, "true", options=options)
     return done.returncode == 0
 
 
