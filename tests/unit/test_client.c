@@ -165,7 +165,7 @@ test_stop_while_busy(void **state UNUSED)
 	hold_puts(k, true);
 	send_lease(k, 1, 0, 60);
 	UNTIL(k, puts_wait(k));
-	send_stop(k, 30000);
+	send_stop(k, 10000);
 	k->heartbeats = 0;
 	UNTIL(k, k->heartbeats > 0);
 	hold_puts(k, false);
@@ -200,7 +200,7 @@ test_stop_then_closed(void **state UNUSED)
 	hold_puts(k, true);
 	send_lease(k, 1, 0, 1);
 	UNTIL(k, puts_wait(k));
-	send_stop(k, 30000);
+	send_stop(k, 10000);
 	for (unsigned i = 0; i < 2; i++) {
 		k->heartbeats = 0;
 		UNTIL(k, k->heartbeats > 0);
