@@ -101,7 +101,7 @@ def clean_up(pid, world, directory, status):
 def run_one(function, world, keep):
     name = function.__name__[5:]
     limit = getattr(function, "limit", 60) * world.slowness
-    directory = os.path.join(world.directory, "tests", name)
+    directory = os.path.join(world.directory, "t", name)
     os.makedirs(directory)
     output = os.path.join(world.directory, name + ".out")
     begun = time.monotonic()

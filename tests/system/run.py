@@ -36,7 +36,7 @@ class Lane:
     first says that its servers are up."""
 
     def __init__(self, switch, build, directory, keep):
-        self.name = os.path.basename(directory)
+        self.name = "lane " + os.path.basename(directory)
         self.busy = True
         self.process = subprocess.Popen(
             switch
@@ -84,7 +84,8 @@ class Run:
 
     def lane(self, number):
         switch, build, directory, keep = self.lane_arguments
-        directory = os.path.join(directory, "lane%d" % number)
+        # A short name: paths stand in messages, whose length has a limit.
+        directory = os.path.join(directory, str(number))
         return Lane(switch, build, directory, keep)
 
     def take(self, answer):

@@ -99,7 +99,7 @@ class World:
         self.s3 = {}
 
     def up(self):
-        os.makedirs(os.path.join(self.directory, "tests"))
+        os.makedirs(os.path.join(self.directory, "t"))
         self.nfs = script(
             "nfs-up",
             STACK=self.stack,
