@@ -320,6 +320,16 @@ class Hosts:
 
         self.t.eventually(all_work, what="datamover on every client")
 
+    def all_join(self):
+        """Wait until every client has joined the first run of the test."""
+        log = os.path.join(self.t.logs, "datamover.log")
+
+        def joined():
+            with open(log) as f:
+                return f.read().count('"client_joined"') == len(self.clients)
+
+        self.t.eventually(joined, what="every client joined")
+
     def finished(self, process, expect=0, **counts):
         """Wait for what t.start began; its Result, with closed totals."""
         t = self.t

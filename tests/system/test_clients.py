@@ -35,10 +35,13 @@ def test_clients_put(t):
     finds unchanged is sent by nobody."""
     hosts = Hosts(t)
     count = fill(t)
-    proxy = t.proxy()
-    proxy.order("rate 20000000")
+    proxy = t.proxy(master={"max_index_size": 50})
+    # Who comes last finds work.
+    proxy.order("match PUT delay 3000")
     process = t.start("PUT", "--json")
     hosts.at_work(process)
+    hosts.all_join()
+    proxy.order("pass")
     hosts.finished(process, moved=count)
     hosts.quiet()
     t.same()

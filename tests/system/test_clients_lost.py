@@ -409,10 +409,7 @@ def test_master_frozen(t):
     proxy = paced(t, rate=8000000)
     process = put_begins(t, hosts, proxy)
     # One that still dials waits for a master much longer.
-    log = os.path.join(t.logs, "datamover.log")
-    t.eventually(
-        lambda: open(log).read().count('"client_joined"') == 3, what="joined"
-    )
+    hosts.all_join()
     process.send_signal(signal.SIGSTOP)
     t.eventually(
         lambda: not any(c.datamovers() for c in hosts.clients),
