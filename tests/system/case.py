@@ -2,8 +2,7 @@
 and datamover itself.
 
 A test is a function test_NAME(t) in a file test_*.py; t is a Case. It fails
-by raising, usually with assert. @limit(SECONDS) changes its time limit. With
-@alone no other test runs beside it.
+by raising, usually with assert. @limit(SECONDS) changes its time limit.
 """
 import json
 import os
@@ -33,11 +32,6 @@ def limit(seconds):
         return function
 
     return mark
-
-
-def alone(function):
-    function.alone = True
-    return function
 
 
 def s3_client(endpoint, key, secret):

@@ -6,9 +6,9 @@ its own directory, export, bucket, catalog and time limit, and may be run
 alone. --keep leaves the directories of the tests that fail.
 
 The tests run in lanes side by side, each with servers and a network of its
-own (lane.py); those that are marked @alone come last, in one lane. There are
-two lanes, or one for a few tests, or where the machine has one processor,
-little memory, or no network namespaces; or as many as --lanes says.
+own (lane.py). There are two, or one for a few tests, or where the machine has
+one processor, little memory, or no network namespaces; or as many as --lanes
+says.
 
 The last line is "N passed, N failed, N skipped".
 """
@@ -64,11 +64,6 @@ class Lane:
         return json.loads(line)
 
     def end(self):
-        """When it is not busy."""
-        self.process.stdin.close()
-        self.process.wait()
-
-    def kill(self):
         self.process.terminate()
         self.process.wait()
 
@@ -76,17 +71,10 @@ class Lane:
 class Run:
     """The lanes, and what came of the tests."""
 
-    def __init__(self, *lane_arguments):
-        self.lane_arguments = lane_arguments
+    def __init__(self):
         self.lanes = []
         self.counts = {0: 0, lane.SKIPPED: 0}
         self.failed = 0
-
-    def lane(self, number):
-        switch, build, directory, keep = self.lane_arguments
-        # A short name: paths stand in messages, whose length has a limit.
-        directory = os.path.join(directory, str(number))
-        return Lane(switch, build, directory, keep)
 
     def take(self, answer):
         if not answer:
@@ -104,12 +92,8 @@ class Run:
         for stream in select.select(list(busy), [], [])[0]:
             self.take(busy[stream].answer())
 
-    def run(self, functions, lanes):
-        """Run them all in so many lanes."""
-        while len(self.lanes) > lanes:
-            self.lanes.pop().end()
-        while len(self.lanes) < lanes:
-            self.lanes.append(self.lane(len(self.lanes) + 1))
+    def run(self, functions):
+        """Run them all in these lanes."""
         left = list(functions)
         while left or any(one.busy for one in self.lanes):
             for one in self.lanes:
@@ -119,7 +103,7 @@ class Run:
 
     def end(self):
         for one in self.lanes:
-            one.kill()
+            one.end()
 
 
 def network():
@@ -183,12 +167,14 @@ def main():
     os.chmod(directory, 0o755)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     switch = network()
-    run = Run(switch, options.build, directory, options.keep)
-    together = [f for f in options.chosen if not hasattr(f, "alone")]
-    alone = [f for f in options.chosen if hasattr(f, "alone")]
+    lanes = options.lanes or lanes_for(options.chosen, switch)
+    run = Run()
     try:
-        run.run(together, options.lanes or lanes_for(together, switch))
-        run.run(alone, 1)
+        for number in range(1, lanes + 1):
+            # A short name: paths stand in messages, whose length is limited.
+            there = os.path.join(directory, str(number))
+            run.lanes.append(Lane(switch, options.build, there, options.keep))
+        run.run(options.chosen)
     finally:
         run.end()
         if not (run.failed and options.keep):
