@@ -252,36 +252,44 @@ test_compare(void **state UNUSED)
 	teardown(x);
 }
 
-/* Several clients have sent them: there is no digest of the whole. */
+/* Several clients have sent it: there is no digest of the whole. */
+static void
+move_sent_by_many(struct fixture *x, uint32_t flags)
+{
+	struct lease *l = held_lease(x, 1);
+
+	l->items[0].prev_has_md5 = false;
+	l->items[0].flags = flags;
+	x->f.locked.creates = x->f.locked.parts = 0;
+	move(x, l);
+	assert_stored(x, 0);
+	assert_true(x->got[0].has_md5);		/* from now on */
+}
+
 static void
 test_compare_by_parts(void **state UNUSED)
 {
 	struct fixture *x = setup();
-	struct lease *l;
 
-	for (unsigned i = 0; i < 3; i++)
-		write_file(x, i, 3 * PART + 7, 7);
-	move(x, new_lease(x, 3));
-	/* 0 as it was, 1 of another time, 2 of other bytes. */
-	touch(x, 1);
-	write_file(x, 2, 3 * PART + 7, 8);
-	x->f.locked.creates = x->f.locked.parts = 0;
+	write_file(x, 0, 3 * PART + 7, 7);
+	move(x, new_lease(x, 1));
 	x->c.part_size = 2 * PART;
-	l = held_lease(x, 3);
-	l->items[0].flags = l->items[2].flags = ITEM_CHECKSUM;
-	for (unsigned i = 0; i < 3; i++)
-		l->items[i].prev_has_md5 = false;
-	move(x, l);
-	for (unsigned i = 0; i < 3; i++) {
-		assert_stored(x, i);
-		assert_int_equal(x->got[i].outcome, i == 2 ? OUTCOME_MOVED :
-		    OUTCOME_UNCHANGED);
-		assert_true(x->got[i].has_md5);	/* from now on */
-	}
+	move_sent_by_many(x, ITEM_CHECKSUM);
+	assert_int_equal(x->got[0].outcome, OUTCOME_UNCHANGED);
 	assert_int_equal(x->got[0].part_size, PART);
-	assert_int_equal(x->f.locked.copies, 1);
+	assert_int_equal(x->f.locked.creates, 0);
+
+	write_file(x, 0, 3 * PART + 7, 8);
+	move_sent_by_many(x, ITEM_CHECKSUM);
+	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
 	assert_int_equal(x->f.locked.creates, 1);
 	assert_int_equal(x->f.locked.parts, 2);
+
+	touch(x, 0);
+	move_sent_by_many(x, 0);
+	assert_int_equal(x->got[0].outcome, OUTCOME_UNCHANGED);
+	assert_int_equal(x->f.locked.creates, 0);
+	assert_int_equal(x->f.locked.copies, 1);
 	teardown(x);
 }
 
