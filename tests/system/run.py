@@ -27,7 +27,7 @@ import stack
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 SWITCH = os.path.join(stack.SCRIPTS, "net-switch")
-MEMORY = 6 << 30  # that two lanes need
+MEMORY = 7 << 30  # that two lanes need at most
 FEW = 8  # tests, which one lane has run when another has its servers
 
 
