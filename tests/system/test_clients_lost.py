@@ -265,7 +265,8 @@ def test_client_slow(t):
 # ptrace(2), as nothing else stops some threads of a process.
 DETACH, SEIZE, INTERRUPT = 17, 0x4206, 0x4207
 EVERY_THREAD = 0x40000000  # __WALL of waitpid(2)
-POLLS = ("7", "271", "73")  # poll and ppoll of x86-64, ppoll of arm64
+# poll, ppoll, nanosleep and clock_nanosleep, of x86-64 and of arm64.
+WAITS = ("7", "271", "35", "230", "73", "101", "115")
 
 
 class HungThreads:
@@ -277,16 +278,21 @@ class HungThreads:
         self.ptrace.argtypes = [ctypes.c_long] * 2 + [ctypes.c_void_p] * 2
         tasks = [int(task) for task in os.listdir("/proc/%d/task" % pid)]
         self.threads = [task for task in tasks if task != pid]
-        for thread in self.threads:
-            while not self.stopped(thread):
+        for thread in list(self.threads):
+            while thread in self.threads and not self.stopped(thread):
                 time.sleep(0.01)
+        assert self.threads
 
     def stopped(self, thread):
-        assert self.ptrace(SEIZE, thread, None, None) == 0, thread
-        assert self.ptrace(INTERRUPT, thread, None, None) == 0, thread
-        os.waitpid(thread, EVERY_THREAD)
+        if self.ptrace(SEIZE, thread, None, None) != 0:
+            self.threads.remove(thread)  # it looked up a name
+            return False
+        self.ptrace(INTERRUPT, thread, None, None)
+        if not os.WIFSTOPPED(os.waitpid(thread, EVERY_THREAD)[1]):
+            self.threads.remove(thread)
+            return False
         with open("/proc/%d/syscall" % thread) as f:
-            if f.read().split()[0] in POLLS:
+            if f.read().split()[0] in WAITS:
                 return True
         self.ptrace(DETACH, thread, None, None)
         return False
