@@ -63,6 +63,20 @@ tnfs3_fh(const struct handle *from)
 	return fh;
 }
 
+const void *
+tnfs3_answer(struct nfs_call *call, int rpc_status, const void *data)
+{
+	nfsstat3 code;
+
+	if (tnfs_no_answer(call, rpc_status, data))
+		return NULL;
+	memcpy(&code, data, sizeof(code));
+	if (code == NFS3_OK)
+		return data;
+	tnfs_end_status(call, (int)code);
+	return NULL;
+}
+
 static nfs_fh3
 fh3(const struct nfs_call *call)
 {
@@ -88,16 +102,12 @@ on_mnt(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 {
 	struct nfs_call *call = arg;
 	struct nfs_reply reply = { .len = 0 };
-	const mountres3 *res = data;
+	const mountres3 *res = tnfs3_answer(call, status, data);
 	const mountres3_ok *ok;
 	struct err err = ERR_INIT;
 
-	if (tnfs_no_answer(call, status, data))
+	if (res == NULL)
 		return;
-	if (res->fhs_status != MNT3_OK) {
-		tnfs_end_status(call, (int)res->fhs_status);
-		return;
-	}
 	ok = &res->mountres3_u.mountinfo;
 	if (!allows_sys(ok)) {
 		err_set(&err, ERR_DENIED, 0, "the export wants another "
@@ -156,14 +166,10 @@ on_fsinfo(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 {
 	struct nfs_call *call = arg;
 	struct nfs_reply reply = { .len = 0 };
-	const FSINFO3res *res = data;
+	const FSINFO3res *res = tnfs3_answer(call, status, data);
 
-	if (tnfs_no_answer(call, status, data))
+	if (res == NULL)
 		return;
-	if (res->status != NFS3_OK) {
-		tnfs_end_status(call, (int)res->status);
-		return;
-	}
 	reply.read_max = res->FSINFO3res_u.resok.rtmax;
 	reply.write_max = res->FSINFO3res_u.resok.wtmax;
 	tnfs_end(call, &reply, NULL);
@@ -182,14 +188,10 @@ on_getattr(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 {
 	struct nfs_call *call = arg;
 	struct nfs_reply reply;
-	const GETATTR3res *res = data;
+	const GETATTR3res *res = tnfs3_answer(call, status, data);
 
-	if (tnfs_no_answer(call, status, data))
+	if (res == NULL)
 		return;
-	if (res->status != NFS3_OK) {
-		tnfs_end_status(call, (int)res->status);
-		return;
-	}
 	tnfs3_attrs(&reply.attrs, &res->GETATTR3res_u.resok.obj_attributes);
 	reply.nlink = res->GETATTR3res_u.resok.obj_attributes.nlink;
 	tnfs_end(call, &reply, NULL);
@@ -208,15 +210,11 @@ on_lookup(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 {
 	struct nfs_call *call = arg;
 	struct nfs_reply reply;
-	const LOOKUP3res *res = data;
+	const LOOKUP3res *res = tnfs3_answer(call, status, data);
 	const LOOKUP3resok *ok;
 
-	if (tnfs_no_answer(call, status, data))
+	if (res == NULL)
 		return;
-	if (res->status != NFS3_OK) {
-		tnfs_end_status(call, (int)res->status);
-		return;
-	}
 	ok = &res->LOOKUP3res_u.resok;
 	tnfs3_post_attrs(&reply.attrs, &ok->obj_attributes);
 	if (reply.attrs.kind != ENTRY_UNKNOWN)
@@ -250,14 +248,10 @@ on_readlink(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 {
 	struct nfs_call *call = arg;
 	struct nfs_reply reply;
-	const READLINK3res *res = data;
+	const READLINK3res *res = tnfs3_answer(call, status, data);
 
-	if (tnfs_no_answer(call, status, data))
+	if (res == NULL)
 		return;
-	if (res->status != NFS3_OK) {
-		tnfs_end_status(call, (int)res->status);
-		return;
-	}
 	reply.link = str_of(res->READLINK3res_u.resok.data);
 	tnfs_end(call, &reply, NULL);
 }
@@ -275,15 +269,11 @@ on_read(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 {
 	struct nfs_call *call = arg;
 	struct nfs_reply reply;
-	const READ3res *res = data;
+	const READ3res *res = tnfs3_answer(call, status, data);
 	const READ3resok *ok;
 
-	if (tnfs_no_answer(call, status, data))
+	if (res == NULL)
 		return;
-	if (res->status != NFS3_OK) {
-		tnfs_end_status(call, (int)res->status);
-		return;
-	}
 	ok = &res->READ3res_u.resok;
 	if (ok->data.data_len > call->len || ok->count != ok->data.data_len) {
 		tnfs_end_protocol(call, "a wrong count of bytes");
@@ -320,17 +310,13 @@ on_readdirplus(struct rpc_context *rpc UNUSED, int status, void *data,
 {
 	struct nfs_call *call = arg;
 	struct nfs_reply reply = { .cookie = call->offset };
-	const READDIRPLUS3res *res = data;
+	const READDIRPLUS3res *res = tnfs3_answer(call, status, data);
 	const READDIRPLUS3resok *ok;
 	entryplus3 e;
 	struct err err = ERR_INIT;
 
-	if (tnfs_no_answer(call, status, data))
+	if (res == NULL)
 		return;
-	if (res->status != NFS3_OK) {
-		tnfs_end_status(call, (int)res->status);
-		return;
-	}
 	ok = &res->READDIRPLUS3res_u.resok;
 	memcpy(reply.verf, ok->cookieverf, sizeof(reply.verf));
 	reply.eof = ok->reply.eof != 0;
@@ -369,17 +355,13 @@ on_readdir(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 {
 	struct nfs_call *call = arg;
 	struct nfs_reply reply = { .cookie = call->offset };
-	const READDIR3res *res = data;
+	const READDIR3res *res = tnfs3_answer(call, status, data);
 	const READDIR3resok *ok;
 	entry3 e;
 	struct err err = ERR_INIT;
 
-	if (tnfs_no_answer(call, status, data))
+	if (res == NULL)
 		return;
-	if (res->status != NFS3_OK) {
-		tnfs_end_status(call, (int)res->status);
-		return;
-	}
 	ok = &res->READDIR3res_u.resok;
 	memcpy(reply.verf, ok->cookieverf, sizeof(reply.verf));
 	reply.eof = ok->reply.eof != 0;

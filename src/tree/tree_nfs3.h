@@ -13,5 +13,8 @@ void	 tnfs3_attrs(struct attrs *, const fattr3 *);
 void	 tnfs3_post_attrs(struct attrs *, const post_op_attr *);
 /* Points into the handle. */
 nfs_fh3	 tnfs3_fh(const struct handle *);
+/* The result, of MOUNT too, in front of which its status stands. NULL: there
+ * is none, or it is an error; the call has ended. */
+const void *tnfs3_answer(struct nfs_call *, int rpc_status, const void *data);
 
 #endif

@@ -64,13 +64,9 @@ static void
 on_create(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 {
 	struct nfs_call *call = arg;
-	const CREATE3res *res = data;
+	const CREATE3res *res = tnfs3_answer(call, status, data);
 
-	if (tnfs_no_answer(call, status, data))
-		return;
-	if (res->status != NFS3_OK)
-		tnfs_end_status(call, (int)res->status);
-	else
+	if (res != NULL)
 		end_made(call, &res->CREATE3res_u.resok.obj,
 		    &res->CREATE3res_u.resok.obj_attributes);
 }
@@ -93,13 +89,9 @@ static void
 on_mkdir(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 {
 	struct nfs_call *call = arg;
-	const MKDIR3res *res = data;
+	const MKDIR3res *res = tnfs3_answer(call, status, data);
 
-	if (tnfs_no_answer(call, status, data))
-		return;
-	if (res->status != NFS3_OK)
-		tnfs_end_status(call, (int)res->status);
-	else
+	if (res != NULL)
 		end_made(call, &res->MKDIR3res_u.resok.obj,
 		    &res->MKDIR3res_u.resok.obj_attributes);
 }
@@ -116,20 +108,14 @@ tnfs3_mkdir(struct rpc_context *rpc, struct nfs_call *call)
 	return rpc_nfs3_mkdir_async(rpc, on_mkdir, &args, call);
 }
 
-/* Answers that bring nothing but a status, which stands in front. */
+/* Answers that bring nothing but a status. */
 static void
 on_status(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 {
 	struct nfs_call *call = arg;
 	struct nfs_reply reply = { .len = 0 };
-	nfsstat3 code;
 
-	if (tnfs_no_answer(call, status, data))
-		return;
-	memcpy(&code, data, sizeof(code));
-	if (code != NFS3_OK)
-		tnfs_end_status(call, (int)code);
-	else
+	if (tnfs3_answer(call, status, data) != NULL)
 		tnfs_end(call, &reply, NULL);
 }
 
@@ -171,15 +157,11 @@ on_write(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 {
 	struct nfs_call *call = arg;
 	struct nfs_reply reply = { .len = 0 };
-	const WRITE3res *res = data;
+	const WRITE3res *res = tnfs3_answer(call, status, data);
 	const WRITE3resok *ok;
 
-	if (tnfs_no_answer(call, status, data))
+	if (res == NULL)
 		return;
-	if (res->status != NFS3_OK) {
-		tnfs_end_status(call, (int)res->status);
-		return;
-	}
 	ok = &res->WRITE3res_u.resok;
 	if (ok->count == 0 || ok->count > call->len) {
 		tnfs_end_protocol(call, "a wrong count of bytes");
@@ -211,14 +193,10 @@ on_commit(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 {
 	struct nfs_call *call = arg;
 	struct nfs_reply reply = { .len = 0 };
-	const COMMIT3res *res = data;
+	const COMMIT3res *res = tnfs3_answer(call, status, data);
 
-	if (tnfs_no_answer(call, status, data))
+	if (res == NULL)
 		return;
-	if (res->status != NFS3_OK) {
-		tnfs_end_status(call, (int)res->status);
-		return;
-	}
 	memcpy(reply.verf, res->COMMIT3res_u.resok.verf, sizeof(reply.verf));
 	tnfs_end(call, &reply, NULL);
 }
