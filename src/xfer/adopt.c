@@ -76,12 +76,9 @@ part_done(void *arg, const struct s3_reply *r, const struct err *err)
 {
 	struct transfer *t = arg;
 
-	t->calls--;
-	if (t->broken)
+	if (!transfer_answered(t, err))
 		return;
-	if (err != NULL && err->kind != ERR_GONE)
-		transfer_s3_fault(t, err);
-	else if (err == NULL && !is_replaced(t, r) && take_parts(t, r))
+	if (err == NULL && !is_replaced(t, r) && take_parts(t, r))
 		compare(t);
 	else
 		nothing_found(t);
@@ -93,13 +90,8 @@ head_done(void *arg, const struct s3_reply *r, const struct err *err)
 	struct transfer *t = arg;
 	struct fetch_item it;
 
-	t->calls--;
-	if (t->broken)
+	if (!transfer_answered(t, err))
 		return;
-	if (err != NULL && err->kind != ERR_GONE) {
-		transfer_s3_fault(t, err);
-		return;
-	}
 	t->settled = true;
 	if (err != NULL || r->size != t->before.size) {
 		nothing_found(t);

@@ -35,13 +35,10 @@ looked(void *arg, const struct s3_reply *r, const struct err *err)
 {
 	struct transfer *t = arg;
 
-	t->calls--;
-	if (t->broken)
+	if (!transfer_answered(t, err))
 		return;
 	t->settled = true;
-	if (err != NULL && err->kind != ERR_GONE)
-		transfer_s3_fault(t, err);
-	else if (err == NULL && transfer_looks_same(t, r))
+	if (err == NULL && transfer_looks_same(t, r))
 		fail(t, ERR_GONE, "it may be there already");
 	else
 		multipart_ask(t);

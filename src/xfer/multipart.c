@@ -72,12 +72,7 @@ orphan_aborted(void *arg, const struct s3_reply *r UNUSED,
 {
 	struct transfer *t = arg;
 
-	t->calls--;
-	if (t->broken)
-		return;
-	if (err != NULL && err->kind != ERR_GONE)
-		transfer_s3_fault(t, err);
-	else if (t->calls == 0)
+	if (transfer_answered(t, err) && t->calls == 0)
 		orphans_over(t);
 }
 
@@ -336,12 +331,9 @@ complete_looked(void *arg, const struct s3_reply *r, const struct err *err)
 	struct transfer *t = arg;
 	struct err lost = ERR_INIT;
 
-	t->calls--;
-	if (t->broken)
+	if (!transfer_answered(t, err))
 		return;
-	if (err != NULL && err->kind != ERR_GONE) {
-		transfer_s3_fault(t, err);
-	} else if (err != NULL || !is_ours(t, r)) {
+	if (err != NULL || !is_ours(t, r)) {
 		err_set(&lost, ERR_CORRUPT, 0, "the upload was completed, but "
 		    "S3 does not hold what it makes");
 		upload_lost(t, &lost);
@@ -355,14 +347,9 @@ complete_done(void *arg, const struct s3_reply *r, const struct err *err)
 {
 	struct transfer *t = arg;
 
-	t->calls--;
 	t->attempts += r->attempts;
-	if (t->broken)
+	if (!transfer_answered(t, err))
 		return;
-	if (err != NULL && err->kind != ERR_GONE) {
-		transfer_s3_fault(t, err);
-		return;
-	}
 	if (r->version_id.len > 0 && t->version_id == NULL)
 		t->version_id = xstrndup(r->version_id.p, r->version_id.len);
 	if (err == NULL && r->etag[0] != '\0') {

@@ -30,13 +30,8 @@ head_done(void *arg, const struct s3_reply *r, const struct err *err)
 {
 	struct transfer *t = arg;
 
-	t->calls--;
-	if (t->broken)
+	if (!transfer_answered(t, err))
 		return;
-	if (err != NULL && err->kind != ERR_GONE) {
-		transfer_s3_fault(t, err);
-		return;
-	}
 	/* The same size and time: perhaps it arrived. The bytes decide. */
 	t->settled = true;
 	if (err == NULL && transfer_looks_same(t, r)) {
@@ -122,12 +117,9 @@ held_done(void *arg, const struct s3_reply *r, const struct err *err)
 {
 	struct transfer *t = arg;
 
-	t->calls--;
-	if (t->broken)
+	if (!transfer_answered(t, err))
 		return;
-	if (err != NULL && err->kind != ERR_GONE)
-		transfer_s3_fault(t, err);
-	else if (err == NULL && r->size == t->before.size &&
+	if (err == NULL && r->size == t->before.size &&
 	    strcmp(r->etag, t->item->prev_etag) == 0)
 		refresh(t);
 	else

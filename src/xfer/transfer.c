@@ -378,6 +378,19 @@ transfer_s3_fault(struct transfer *t, const struct err *err)
 	transfer_end(t, OUTCOME_FAILED);
 }
 
+bool
+transfer_answered(struct transfer *t, const struct err *err)
+{
+	t->calls--;
+	if (t->broken)
+		return false;
+	if (err != NULL && err->kind != ERR_GONE) {
+		transfer_s3_fault(t, err);
+		return false;
+	}
+	return true;
+}
+
 void
 transfer_resend(struct transfer *t, const struct err *err)
 {

@@ -194,6 +194,9 @@ void	 transfer_fault(struct transfer *, const struct err *);
 /* An error of S3, which has retried by itself: the end, unless the proof
  * failed and sending again may help. */
 void	 transfer_s3_fault(struct transfer *, const struct err *);
+/* S3 has answered, perhaps that there is nothing (ERR_GONE). False: it was
+ * another error, which is seen to, or this attempt is over. */
+bool	 transfer_answered(struct transfer *, const struct err *);
 /* End with this outcome when its calls have come back. */
 void	 transfer_end(struct transfer *, enum outcome);
 /* The file is not what it was: begin again with what is there now. */
