@@ -2,35 +2,8 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "base/jsontext.h"
 #include "json/jwrite.h"
-
-static void
-add_string(struct buf *b, struct str s)
-{
-	buf_addch(b, '"');
-	while (s.len > 0) {
-		unsigned char c = (unsigned char)s.p[0];
-		size_t n = utf8_len(s.p, s.len);
-
-		if (n == 0) {
-			buf_addstr(b, "\xef\xbf\xbd");
-			n = 1;
-		} else if (c == '"' || c == '\\') {
-			buf_addf(b, "\\%c", c);
-		} else if (c == '\n') {
-			buf_addstr(b, "\\n");
-		} else if (c == '\t') {
-			buf_addstr(b, "\\t");
-		} else if (c < 0x20 || c == 0x7f) {
-			buf_addf(b, "\\u%04x", c);
-		} else {
-			buf_add(b, s.p, n);
-		}
-		s.p += n;
-		s.len -= n;
-	}
-	buf_addch(b, '"');
-}
 
 /* The comma and the key that stand before an element. */
 static void
@@ -42,7 +15,7 @@ before(struct jwrite *w, const char *key)
 	if (w->comma)
 		buf_addch(w->buf, ',');
 	if (key != NULL && in_object) {
-		add_string(w->buf, str_of(key));
+		buf_add_json(w->buf, str_of(key));
 		buf_addch(w->buf, ':');
 	}
 	w->comma = true;
@@ -88,7 +61,7 @@ void
 jwrite_str(struct jwrite *w, const char *key, struct str s)
 {
 	before(w, key);
-	add_string(w->buf, s);
+	buf_add_json(w->buf, s);
 }
 
 void

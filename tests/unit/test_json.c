@@ -92,7 +92,7 @@ what_is_written_is_json(void **state)
 	buf_init(&b, 1000);
 	w = jwrite_begin(&b);
 	jwrite_object(&w, NULL);
-	jwrite_cstr(&w, "s", "a\"\\\n\t\x01\x7f\xc3\xa9/");
+	jwrite_cstr(&w, "s", "a\"\\\n\t\x01\x7f\xc2\x9b\xc3\xa9/");
 	jwrite_str(&w, "bytes", STR("a\xff\0b"));
 	jwrite_uint(&w, "max", UINT64_MAX);
 	jwrite_int(&w, "min", INT64_MIN);
@@ -106,7 +106,7 @@ what_is_written_is_json(void **state)
 	jwrite_null(&w, "key\"");
 	jwrite_end(&w);
 	assert_string_equal(b.data,
-	    "{\"s\":\"a\\\"\\\\\\n\\t\\u0001\\u007f\xc3\xa9/\","
+	    "{\"s\":\"a\\\"\\\\\\u000a\\u0009\\u0001\\u007f\\u009b\xc3\xa9/\","
 	    "\"bytes\":\"a\xef\xbf\xbd\\u0000b\","
 	    "\"max\":18446744073709551615,\"min\":-9223372036854775808,"
 	    "\"list\":[true,{},0.123,null],\"key\\\"\":null}");
