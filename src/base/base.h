@@ -51,4 +51,11 @@ void	 free_ptr(void *pp);
 /* close() for CLEANUP: closes a descriptor unless it is -1. */
 void	 close_fd(int *);
 
+/* All of it; -1 with errno set. */
+int	 write_all(int fd, const void *, size_t);
+
+/* The directory of a file, or the one above a directory: "." where there is no
+ * slash. The caller frees it. */
+char	*path_parent(const char *) MUST_USE;
+
 #endif

@@ -41,22 +41,6 @@ static const char *const level_names[LOG__MAX] = {
 	[LOG_DEBUG] = "debug",
 };
 
-/* All of it, or as much as the target takes: nobody can be told. */
-static void
-write_all(int fd, struct str s)
-{
-	while (s.len > 0) {
-		ssize_t n = write(fd, s.p, s.len);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return;
-		s.p += n;
-		s.len -= (size_t)n;
-	}
-}
-
 static int
 open_file(const char *path, int flags)
 {
@@ -134,6 +118,9 @@ log_set_hook(void (*before)(void *), void (*after)(void *), void *arg)
 static void
 rotate_locked(void)
 {
+	static const char lost[] = "datamover: the log file can't be opened "
+	    "again: nothing more is written to it\n";
+
 	for (unsigned i = l.locked.backup_count; i > 0; i--) {
 		AUTOFREE char *to = xasprintf("%s.%u", l.locked.path, i);
 		AUTOFREE char *from = i == 1 ? xstrdup(l.locked.path) :
@@ -145,8 +132,7 @@ rotate_locked(void)
 	l.locked.fd = open_file(l.locked.path, O_TRUNC);
 	l.locked.size = 0;
 	if (l.locked.fd == -1)
-		write_all(STDERR_FILENO, STR("datamover: the log file can't "
-		    "be opened again: nothing more is written to it\n"));
+		write_all(STDERR_FILENO, lost, sizeof(lost) - 1);
 }
 
 static void
@@ -168,7 +154,7 @@ write_file_locked(enum log_level level, const char *event, struct str text)
 	    l.locked.size + b.len > l.locked.max_bytes)
 		rotate_locked();
 	if (l.locked.fd != -1) {
-		write_all(l.locked.fd, buf_str(&b));
+		write_all(l.locked.fd, b.data, b.len);
 		l.locked.size += b.len;
 	}
 	buf_release(&b);
@@ -186,7 +172,7 @@ write_stderr_locked(enum log_level level, const char *event, struct str text)
 	buf_addch(&b, '\n');
 	if (l.locked.before != NULL)
 		l.locked.before(l.locked.arg);
-	write_all(STDERR_FILENO, buf_str(&b));
+	write_all(STDERR_FILENO, b.data, b.len);
 	if (l.locked.after != NULL)
 		l.locked.after(l.locked.arg);
 	buf_release(&b);

@@ -34,21 +34,10 @@ static const struct {
 	{ OCFS2_SUPER_MAGIC, "OCFS2" },
 };
 
-static char *
-directory_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	if (slash == NULL)
-		return xstrdup(".");
-	return slash == path ? xstrdup("/") :
-	    xstrndup(path, (size_t)(slash - path));
-}
-
 int
 guard_place(const char *path, struct err *err)
 {
-	AUTOFREE char *dir = directory_of(path);
+	AUTOFREE char *dir = path_parent(path);
 	struct statfs fs;
 
 	if (statfs(dir, &fs) == -1) {
@@ -175,7 +164,7 @@ into_place(const char *name, const char *path, struct err *err)
 {
 	AUTOFREE char *wal = xasprintf("%s-wal", path);
 	AUTOFREE char *shm = xasprintf("%s-shm", path);
-	AUTOFREE char *dir = directory_of(path);
+	AUTOFREE char *dir = path_parent(path);
 	CLEANUP(close_fd) int fd = open(dir, O_RDONLY | O_DIRECTORY |
 	    O_CLOEXEC);
 

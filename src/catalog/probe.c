@@ -25,9 +25,7 @@ static int
 may_write_all(const char *path, struct err *err)
 {
 	static const char *const ends[] = { "", "-wal", "-shm", ".lock" };
-	const char *slash = strrchr(path, '/');
-	AUTOFREE char *dir = slash == NULL ? xstrdup(".") :
-	    xstrndup(path, (size_t)(slash - path) + 1);
+	AUTOFREE char *dir = path_parent(path);
 
 	if (access(dir, R_OK | W_OK | X_OK) == -1)
 		return err_errno(err, ERR_DENIED, errno, "directory %s", dir);

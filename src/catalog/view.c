@@ -60,9 +60,7 @@ static bool
 must_be_immutable(const char *path)
 {
 	AUTOFREE char *wal = xasprintf("%s-wal", path);
-	const char *slash = strrchr(path, '/');
-	AUTOFREE char *dir = slash == NULL ? xstrdup(".") :
-	    xstrndup(path, (size_t)(slash - path) + 1);
+	AUTOFREE char *dir = path_parent(path);
 
 	return access(wal, F_OK) == -1 && access(dir, W_OK) == -1;
 }

@@ -62,22 +62,6 @@ report_percent(uint64_t part, uint64_t whole, char out[16])
 	return out;
 }
 
-static int
-write_fd(int fd, struct str s)
-{
-	while (s.len > 0) {
-		ssize_t n = write(fd, s.p, s.len);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -1;
-		s.p += n;
-		s.len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* What is there already and is no file (a terminal, /dev/null) would be
  * replaced by the rename. */
 static int
@@ -113,7 +97,7 @@ write_file(const char *file, struct str s, struct err *err)
 	fd = mkostemp(name, O_CLOEXEC);
 	if (fd == -1)
 		return err_errno(err, ERR_USAGE, errno, "--output %s", file);
-	rc = write_fd(fd, s);
+	rc = write_all(fd, s.p, s.len);
 	if (rc == 0)
 		rc = fchmod(fd, new_mode());
 	if (rc == 0)

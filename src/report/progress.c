@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -51,21 +50,6 @@ struct rates {
 };
 
 static void
-put(const char *text, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(STDERR_FILENO, text, len);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return;
-		text += n;
-		len -= (size_t)n;
-	}
-}
-
-static void
 terminal_size(size_t *ret_width, size_t *ret_height)
 {
 	struct winsize w;
@@ -82,9 +66,9 @@ erase_locked(struct progress *p)
 	static const char line[] = "\r\033[K", up[] = "\033[1A\033[K";
 
 	if (p->locked.shown > 0)
-		put(line, sizeof(line) - 1);
+		write_all(STDERR_FILENO, line, sizeof(line) - 1);
 	for (; p->locked.shown > 1; p->locked.shown--)
-		put(up, sizeof(up) - 1);
+		write_all(STDERR_FILENO, up, sizeof(up) - 1);
 	p->locked.shown = 0;
 }
 
@@ -112,7 +96,7 @@ draw_locked(struct progress *p)
 		buf_addf(&b, "%s\033[K%.*s", i == 0 ? "" : "\n",
 		    text_fit(p->locked.lines[i], width - 1),
 		    p->locked.lines[i]);
-	put(b.data, b.len);
+	write_all(STDERR_FILENO, b.data, b.len);
 	buf_release(&b);
 	p->locked.shown = count;
 }
@@ -333,7 +317,7 @@ print_lines(const struct progress *p, char lines[RUN_LINES][LINE_LEN])
 		n += snprintf(line + n, sizeof(line) - (size_t)n,
 		    "datamover: clients: %s\n", states);
 	}
-	put(line, (size_t)n);
+	write_all(STDERR_FILENO, line, (size_t)n);
 }
 
 void

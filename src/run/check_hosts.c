@@ -293,9 +293,7 @@ check_port(struct check *c, const char *name, unsigned port)
 static void
 check_key_file(struct check *c, const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	AUTOFREE char *dir = slash == NULL ? xstrdup(".") :
-	    xstrndup(path, (size_t)MAX(slash - path, 1));
+	AUTOFREE char *dir = path_parent(path);
 	struct err err = ERR_INIT;
 	uint8_t key[WIRE_KEY_LEN];
 

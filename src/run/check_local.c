@@ -16,17 +16,6 @@
 #define SPACE_WARN	GIB
 #define LOG_FAIL	(16 * MIB)
 
-static char *
-parent_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	if (slash == NULL)
-		return xstrdup(".");
-	return slash == path ? xstrdup("/") :
-	    xstrndup(path, (size_t)(slash - path));
-}
-
 static void
 check_space(struct check *c, const char *area, const char *dir,
     uint64_t fail, uint64_t warn)
@@ -72,7 +61,7 @@ static void
 check_catalog(struct check *c)
 {
 	const char *path = c->conf->catalog.path;
-	AUTOFREE char *dir = parent_of(path);
+	AUTOFREE char *dir = path_parent(path);
 	struct err err = ERR_INIT;
 	struct catalog_probe p;
 	char size[16];
@@ -107,7 +96,7 @@ existing_part(const char *path)
 
 	while (access(dir, F_OK) == -1 && errno == ENOENT &&
 	    strcmp(dir, "/") != 0 && strcmp(dir, ".") != 0) {
-		char *up = parent_of(dir);
+		char *up = path_parent(dir);
 
 		free(dir);
 		dir = up;

@@ -5,8 +5,12 @@
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -443,6 +447,49 @@ test_memory(void **state)
 	free(taken);
 }
 
+static void
+test_path_parent(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "a", "." }, { "a/b", "a" }, { "a/b/c", "a/b" },
+		{ "/a", "/" }, { "/a/b", "/a" }, { "/", "/" }, { "", "." },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		AUTOFREE char *parent = path_parent(rows[i][0]);
+
+		assert_string_equal(parent, rows[i][1]);
+	}
+}
+
+/* What did not go in one piece is gone on with: here until the limit is met. */
+static void
+test_write_all(void **state)
+{
+	struct rlimit usual, small;
+	char data[1500];
+	int fd = memfd_create("written", MFD_CLOEXEC);
+
+	(void)state;
+	memset(data, 'x', sizeof(data));
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(write_all(fd, NULL, 0), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &usual), 0);
+	small = usual;
+	small.rlim_cur = 1000;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_int_equal(write_all(fd, data, sizeof(data)), -1);
+	assert_int_equal(errno, EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &usual), 0);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_int_equal(lseek(fd, 0, SEEK_END), 1000);
+	assert_int_equal(write_all(fd, data, sizeof(data)), 0);
+	assert_int_equal(lseek(fd, 0, SEEK_END), 2500);
+	close_fd(&fd);
+}
+
 int
 main(void)
 {
@@ -462,6 +509,8 @@ main(void)
 		cmocka_unit_test(test_mailbox_threads),
 		cmocka_unit_test(test_mailbox_close_frees_writers),
 		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_path_parent),
+		cmocka_unit_test(test_write_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
