@@ -107,6 +107,20 @@ cmd_begin(struct options *o, enum verb verb, int argc, char **argv,
 	return !o->help && !o->version;
 }
 
+int
+cmd_look(enum verb verb, int (*look)(const struct options *, struct err *),
+    int argc, char **argv)
+{
+	struct err err = ERR_INIT;
+	struct options o;
+	int status;
+
+	if (cmd_begin(&o, verb, argc, argv, &status) && look(&o, &err) == -1)
+		status = cmd_error(verbs[find(verb)].name, &err);
+	options_release(&o);
+	return status;
+}
+
 /* The directory and those above it. */
 static int
 make_directory(const char *path)

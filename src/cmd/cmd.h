@@ -26,6 +26,9 @@ int	 cmd_client(int argc, char **argv);
  * help or the version were shown, or a mistake was named. */
 bool	 cmd_begin(struct options *, enum verb, int argc, char **argv,
 	    int *ret_status);
+/* A whole verb of those that look at the catalog: done, or the error. */
+int	 cmd_look(enum verb, int (*)(const struct options *, struct err *),
+	    int argc, char **argv);
 /* usage text of a verb, on standard output. */
 void	 cmd_help(enum verb);
 /* Open the log that the settings ask for. The default directory need not be

@@ -29,13 +29,5 @@ make(const struct options *o, struct err *err)
 int
 cmd_report(int argc, char **argv)
 {
-	struct err err = ERR_INIT;
-	struct options o;
-	int status;
-
-	if (cmd_begin(&o, VERB_REPORT, argc, argv, &status) &&
-	    make(&o, &err) == -1)
-		status = cmd_error("report", &err);
-	options_release(&o);
-	return status;
+	return cmd_look(VERB_REPORT, make, argc, argv);
 }

@@ -2,7 +2,6 @@
 
 #include "catalog/catalog.h"
 #include "cmd/cmd.h"
-#include "report/exit_status.h"
 #include "report/rows.h"
 
 static int
@@ -33,13 +32,5 @@ query(const struct options *o, struct err *err)
 int
 cmd_sql(int argc, char **argv)
 {
-	struct err err = ERR_INIT;
-	struct options o;
-	int status;
-
-	if (cmd_begin(&o, VERB_SQL, argc, argv, &status) &&
-	    query(&o, &err) == -1)
-		status = cmd_error("sql", &err);
-	options_release(&o);
-	return status;
+	return cmd_look(VERB_SQL, query, argc, argv);
 }

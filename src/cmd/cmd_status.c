@@ -229,13 +229,5 @@ show(const struct options *o, struct err *err)
 int
 cmd_status(int argc, char **argv)
 {
-	struct err err = ERR_INIT;
-	struct options o;
-	int status;
-
-	if (cmd_begin(&o, VERB_STATUS, argc, argv, &status) &&
-	    show(&o, &err) == -1)
-		status = cmd_error("status", &err);
-	options_release(&o);
-	return status;
+	return cmd_look(VERB_STATUS, show, argc, argv);
 }
