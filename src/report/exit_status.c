@@ -1,3 +1,5 @@
+#include <signal.h>
+
 #include "report/exit_status.h"
 
 int
@@ -26,4 +28,10 @@ exit_status_of(const struct err *err)
 		break;
 	}
 	return EXIT_FAILED;
+}
+
+int
+exit_status_signal(int number)
+{
+	return number == SIGINT ? EXIT_INTERRUPTED : EXIT_TERMINATED;
 }

@@ -19,5 +19,7 @@ enum exit_status {
 
 /* The status of a run that this error ended. */
 int	 exit_status_of(const struct err *);
+/* ... that this signal ended. */
+int	 exit_status_signal(int number);
 
 #endif

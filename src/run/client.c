@@ -213,8 +213,7 @@ run_client(const struct client_options *o)
 	if (c.stop_signal == 0 && c.signals != -1)
 		c.stop_signal = master_signal(c.signals);
 	if (c.stop_signal != 0)
-		status = c.stop_signal == SIGINT ? EXIT_INTERRUPTED :
-		    EXIT_TERMINATED;
+		status = exit_status_signal(c.stop_signal);
 	else if (end == SESSION_DONE)
 		status = EXIT_DONE;
 	else

@@ -157,8 +157,7 @@ static int
 status_of(const struct del *d, const struct run_closing *closing)
 {
 	if (d->pass.stop_signal != 0)
-		return d->pass.stop_signal == SIGINT ? EXIT_INTERRUPTED :
-		    EXIT_TERMINATED;
+		return exit_status_signal(d->pass.stop_signal);
 	if (d->pass.failed)
 		return exit_status_of(&d->pass.err);
 	if (d->refused)

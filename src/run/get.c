@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -409,8 +408,7 @@ static int
 status_of(const struct get *g, bool closes)
 {
 	if (g->stop_signal != 0)
-		return g->stop_signal == SIGINT ? EXIT_INTERRUPTED :
-		    EXIT_TERMINATED;
+		return exit_status_signal(g->stop_signal);
 	if (g->failed)
 		return exit_status_of(&g->err);
 	if (g->corrupt)

@@ -1,7 +1,6 @@
 /*
  * put.c: PUT, from its options to its last line.
  */
-#include <signal.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -118,8 +117,7 @@ status_of(const struct master *m, const struct run_closing *closing,
     const struct mirror_end *mirror)
 {
 	if (m->stop_signal != 0)
-		return m->stop_signal == SIGINT ? EXIT_INTERRUPTED :
-		    EXIT_TERMINATED;
+		return exit_status_signal(m->stop_signal);
 	if (m->failed)
 		return exit_status_of(&m->err);
 	if (mirror->guarded)
@@ -238,8 +236,7 @@ run_put(const struct conf *conf, const struct job *job)
 			    "not be recorded");
 		status = summary_error(job, &err);
 		if (master_take_signal(&m))
-			status = m.stop_signal == SIGINT ? EXIT_INTERRUPTED :
-			    EXIT_TERMINATED;
+			status = exit_status_signal(m.stop_signal);
 	}
 	catalog_close(&m.catalog);
 	drop_mail(m.in);

@@ -1,7 +1,6 @@
 /*
  * test.c: TEST --data_integrity, from its options to its last line.
  */
-#include <signal.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -295,17 +294,11 @@ print_verdict(const struct integrity *t, const struct totals *totals,
 }
 
 static int
-stopped_status(const struct integrity *t)
-{
-	return t->stop_signal == SIGINT ? EXIT_INTERRUPTED : EXIT_TERMINATED;
-}
-
-static int
 status_of(const struct integrity *t, const struct run_closing *closing,
     bool put_failed)
 {
 	if (t->stop_signal != 0)
-		return stopped_status(t);
+		return exit_status_signal(t->stop_signal);
 	if (t->failed)
 		return exit_status_of(&t->err);
 	if (closing->totals.failed > 0)
@@ -403,7 +396,7 @@ verify(const struct conf *conf, const struct job *job, bool put_failed)
 		if (t.signals != -1)
 			read_signals(&t);
 		if (t.stop_signal != 0)
-			status = stopped_status(&t);
+			status = exit_status_signal(t.stop_signal);
 	}
 	s3_free(&t.s3);
 	catalog_reader_close(&t.reader);
