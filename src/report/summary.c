@@ -163,6 +163,25 @@ summary_json(FILE *f, enum op op, const struct totals *t, double seconds,
 	buf_release(&b);
 }
 
+void
+summary_take(struct summary *s, const struct run_closing *c, bool cut)
+{
+	s->totals = c->totals;
+	s->closes = c->closes || cut;
+	s->failures = c->failures;
+	s->failure_count = c->failure_count;
+}
+
+void
+summary_end(const struct job *job, const struct summary *s, const char *error)
+{
+	if (s->broken)
+		log_event(LOG_ERROR, "run_failed", "%s", error);
+	if (job->json)
+		summary_json(stdout, s->op, &s->totals, s->seconds, error,
+		    s->run);
+}
+
 int
 summary_error(const struct job *job, const struct err *err)
 {

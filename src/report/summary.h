@@ -26,6 +26,14 @@ struct summary {
 };
 void	 summary_print(FILE *, const struct summary *);
 
+/* Take in what the catalog says of the run, which must live as long. The
+ * totals of one that was cut need not close. */
+void	 summary_take(struct summary *, const struct run_closing *, bool cut);
+/* The last words: in the log if the run is broken, and with --json. error:
+ * what ended it, or NULL. */
+void	 summary_end(const struct job *, const struct summary *,
+	    const char *error);
+
 /* The last line of --json. error: what ended the run, or NULL. run: its
  * number in the catalog, 0 if it has none. */
 void	 summary_json(FILE *, enum op, const struct totals *, double seconds,

@@ -221,21 +221,14 @@ finish(struct del *d)
 	s.broken = d->pass.failed;
 	s.run = d->run.run;
 	s.seconds = (double)(clock_mono_ms() - d->start_ms) / 1000;
-	s.totals = closing.totals;
-	s.closes = closing.closes || d->pass.failed;
-	s.failures = closing.failures;
-	s.failure_count = closing.failure_count;
+	summary_take(&s, &closing, d->pass.failed);
 	error = d->pass.failed ? d->pass.err.msg : d->refused ?
 	    "not confirmed: nothing was deleted" : NULL;
 	if (d->refused)
 		fputs("nothing was deleted\n", stderr);
 	else if (!d->job->quiet || closing.totals.failed > 0)
 		summary_print(stderr, &s);
-	if (d->pass.failed)
-		log_event(LOG_ERROR, "run_failed", "%s", d->pass.err.msg);
-	if (d->job->json)
-		summary_json(stdout, OP_DEL, &closing.totals, s.seconds,
-		    error, d->run.run);
+	summary_end(d->job, &s, error);
 	return status_of(d, &closing);
 }
 

@@ -451,17 +451,10 @@ finish(struct get *g, uint64_t start_ms, struct err *err)
 	}
 	s.broken = g->failed;
 	s.seconds = (double)(clock_mono_ms() - start_ms) / 1000;
-	s.totals = c.totals;
-	s.closes = c.closes || end != RUN_COMPLETE;
-	s.failures = c.failures;
-	s.failure_count = c.failure_count;
+	summary_take(&s, &c, end != RUN_COMPLETE);
 	if (!g->job->quiet || c.totals.failed > 0)
 		summary_print(stderr, &s);
-	if (g->failed)
-		log_event(LOG_ERROR, "run_failed", "%s", g->err.msg);
-	if (g->job->json)
-		summary_json(stdout, OP_GET, &c.totals, s.seconds,
-		    g->failed ? g->err.msg : NULL, g->run.run);
+	summary_end(g->job, &s, g->failed ? g->err.msg : NULL);
 	return status_of(g, c.closes);
 }
 
@@ -497,7 +490,6 @@ run_get(const struct conf *conf, const struct job *job)
 	struct get g = { .conf = conf, .job = job, .signals = -1 };
 	uint64_t start_ms = clock_mono_ms();
 	struct err err = ERR_INIT;
-	struct run_closing closing;
 	int status;
 
 	g.in = mailbox_new(0);
@@ -510,10 +502,7 @@ run_get(const struct conf *conf, const struct job *job)
 		status = finish(&g, start_ms, &err);
 	} else {
 		monitor_end(&g.monitor);
-		if (g.catalog != NULL && g.run.run != 0 && catalog_end_run(
-		    g.catalog, RUN_FAILED, err.msg, &closing, NULL) == -1)
-			log_event(LOG_WARN, "catalog", "the run's end could "
-			    "not be recorded");
+		master_not_begun(g.catalog, &g.run, &err);
 		status = summary_error(job, &err);
 		read_signals(&g);
 		if (g.stop_signal != 0)

@@ -63,6 +63,18 @@ master_take_signal(struct master *m)
 	return no != 0;
 }
 
+void
+master_not_begun(struct catalog *catalog, const struct run_info *run,
+    const struct err *err)
+{
+	struct run_closing closing;
+
+	if (catalog != NULL && run->run != 0 && catalog_end_run(catalog,
+	    RUN_FAILED, err->msg, &closing, NULL) == -1)
+		log_event(LOG_WARN, "catalog", "the run's end could not be "
+		    "recorded");
+}
+
 static void
 stop(struct master *m, uint64_t limit_ms)
 {

@@ -43,6 +43,11 @@ bool	 master_take_signal(struct master *);
 /* The next signal that waits at the descriptor, or 0. */
 int	 master_signal(int fd);
 
+/* A run ends before anything was begun: its row, if it has one, says why. The
+ * catalog may be NULL. */
+void	 master_not_begun(struct catalog *, const struct run_info *,
+	    const struct err *);
+
 /* Go until everything is moved, or until it must stop. On return the threads
  * of crawl and crew have ended and all they said is with the catalog. */
 void	 master_loop(struct master *);

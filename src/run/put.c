@@ -140,7 +140,6 @@ finish(struct master *m, const struct mirror_end *mirror, uint64_t start_ms,
 	struct summary s = { .op = OP_PUT, .dryrun = m->job->dryrun,
 	    .interrupted = end == RUN_INTERRUPTED, .run = m->run.run,
 	    .crawl = m->run.crawl };
-	double seconds;
 
 	memset(&closing, 0, sizeof(closing));
 	if (end == RUN_COMPLETE && !m->job->dryrun)
@@ -161,20 +160,12 @@ finish(struct master *m, const struct mirror_end *mirror, uint64_t start_ms,
 		closing.totals.deleted = mirror->planned;
 	closing.totals.compacted = compacted.done;
 	closing.totals.not_compacted = compacted.failed;
-	seconds = (double)(clock_mono_ms() - start_ms) / 1000;
 	s.broken = m->failed;
-	s.seconds = seconds;
-	s.totals = closing.totals;
-	s.closes = closing.closes || end != RUN_COMPLETE;
-	s.failures = closing.failures;
-	s.failure_count = closing.failure_count;
+	s.seconds = (double)(clock_mono_ms() - start_ms) / 1000;
+	summary_take(&s, &closing, end != RUN_COMPLETE);
 	if (!m->job->quiet || closing.totals.failed > 0)
 		summary_print(stderr, &s);
-	if (m->failed)
-		log_event(LOG_ERROR, "run_failed", "%s", m->err.msg);
-	if (m->job->json)
-		summary_json(stdout, OP_PUT, &closing.totals, seconds,
-		    m->failed ? m->err.msg : NULL, m->run.run);
+	summary_end(m->job, &s, m->failed ? m->err.msg : NULL);
 	return status_of(m, &closing, mirror);
 }
 
@@ -224,16 +215,10 @@ run_put(const struct conf *conf, const struct job *job)
 		if (job->mirror && m.stop_signal == 0 && !m.failed)
 			mirror_run(&m, &mirror);
 		monitor_end(&m.monitor);
-		status = finish(&m, &mirror, start_ms,
-		    &err);
+		status = finish(&m, &mirror, start_ms, &err);
 	} else {
-		struct run_closing closing;
-
 		monitor_end(&m.monitor);
-		if (m.catalog != NULL && m.run.run != 0 && catalog_end_run(
-		    m.catalog, RUN_FAILED, err.msg, &closing, NULL) == -1)
-			log_event(LOG_WARN, "catalog", "the run's end could "
-			    "not be recorded");
+		master_not_begun(m.catalog, &m.run, &err);
 		status = summary_error(job, &err);
 		if (master_take_signal(&m))
 			status = exit_status_signal(m.stop_signal);

@@ -323,10 +323,7 @@ finish(struct integrity *t, uint64_t start_ms, bool put_failed,
 		integrity_fail(t, err);
 	s.broken = t->failed;
 	s.seconds = (double)(clock_mono_ms() - start_ms) / 1000;
-	s.totals = closing.totals;
-	s.closes = closing.closes || end != RUN_COMPLETE;
-	s.failures = closing.failures;
-	s.failure_count = closing.failure_count;
+	summary_take(&s, &closing, end != RUN_COMPLETE);
 	status = status_of(t, &closing, put_failed);
 	if (!t->job->quiet || status != EXIT_DONE) {
 		summary_print(stderr, &s);
@@ -334,23 +331,8 @@ finish(struct integrity *t, uint64_t start_ms, bool put_failed,
 			print_verdict(t, &closing.totals, status == EXIT_DONE,
 			    put_failed);
 	}
-	if (t->failed)
-		log_event(LOG_ERROR, "run_failed", "%s", t->err.msg);
-	if (t->job->json)
-		summary_json(stdout, OP_TEST, &closing.totals, s.seconds,
-		    t->failed ? t->err.msg : NULL, t->run.run);
+	summary_end(t->job, &s, t->failed ? t->err.msg : NULL);
 	return status;
-}
-
-static void
-cannot_begin(struct integrity *t, const struct err *err)
-{
-	struct run_closing closing;
-
-	if (t->catalog != NULL && t->run.run != 0 && catalog_end_run(
-	    t->catalog, RUN_FAILED, err->msg, &closing, NULL) == -1)
-		log_event(LOG_WARN, "catalog", "the run's end could not be "
-		    "recorded");
 }
 
 static void
@@ -391,7 +373,7 @@ verify(const struct conf *conf, const struct job *job, bool put_failed)
 	} else {
 		crew_free(&t.crew);
 		monitor_end(&t.monitor);
-		cannot_begin(&t, &err);
+		master_not_begun(t.catalog, &t.run, &err);
 		status = summary_error(job, &err);
 		if (t.signals != -1)
 			read_signals(&t);
