@@ -331,23 +331,35 @@ set_size(const struct conf_row_info *row, void *base, const char *where,
 	return 0;
 }
 
+/* A word that the row knows, as the table writes it; any text if it knows
+ * none. */
+static int
+as_in_table(const struct conf_row_info *row, const char *where,
+    const char **value, struct err *err)
+{
+	const struct conf_word *w;
+
+	if (row->words == NULL)
+		return 0;
+	w = find_word(row, *value);
+	if (w == NULL)
+		return bad_word(row, where, *value, err);
+	*value = w->word;
+	return 0;
+}
+
 static int
 set_list(const struct conf_row_info *row, void *base, bool first,
     const char *where, const char *value, struct err *err)
 {
 	struct strlist *to = (struct strlist *)((char *)base + row->offset);
-	const struct conf_word *w;
 
 	if (first)
 		strlist_clear(to);
 	if (value[0] == '\0')
 		return 0;
-	if (row->words != NULL) {
-		w = find_word(row, value);
-		if (w == NULL)
-			return bad_word(row, where, value, err);
-		value = w->word;
-	}
+	if (as_in_table(row, where, &value, err) == -1)
+		return -1;
 	strlist_add(to, value);
 	return 0;
 }
@@ -358,13 +370,8 @@ set_text(const struct conf_row_info *row, void *base, const char *where,
 {
 	char **to = (char **)((char *)base + row->offset);
 
-	if (row->words != NULL) {
-		const struct conf_word *w = find_word(row, value);
-
-		if (w == NULL)
-			return bad_word(row, where, value, err);
-		value = w->word;
-	}
+	if (as_in_table(row, where, &value, err) == -1)
+		return -1;
 	conf_set_text(to, value);
 	return 0;
 }
