@@ -115,6 +115,17 @@ add_sizes(const struct report *r, struct buf *b)
 	}
 }
 
+/* Why it is as it is, or NULL, at the end of the line. */
+static void
+end_line(struct buf *b, const char *reason)
+{
+	if (reason != NULL) {
+		buf_addstr(b, "   ");
+		buf_add_escaped(b, str_of(reason));
+	}
+	buf_addch(b, '\n');
+}
+
 static void
 add_clients(const struct report *r, struct buf *b)
 {
@@ -132,11 +143,7 @@ add_clients(const struct report *r, struct buf *b)
 		    (intmax_t)c->number, host, text_pad(host, 20), "", c->state,
 		    text_count(c->moved, moved), text_count(c->failed, failed),
 		    units_format(c->bytes, size));
-		if (c->reason != NULL) {
-			buf_addstr(b, "   ");
-			buf_add_escaped(b, str_of(c->reason));
-		}
-		buf_addch(b, '\n');
+		end_line(b, c->reason);
 	}
 }
 
@@ -157,11 +164,7 @@ add_compactions(const struct report *r, struct buf *b)
 		    target, text_pad(target, 20), "", c->state, text_duration(c->seconds, duration),
 		    str_escape(str_of(c->nqn == NULL ? "" : c->nqn), nqn,
 		    sizeof(nqn)));
-		if (c->reason != NULL) {
-			buf_addstr(b, "   ");
-			buf_add_escaped(b, str_of(c->reason));
-		}
-		buf_addch(b, '\n');
+		end_line(b, c->reason);
 	}
 }
 
