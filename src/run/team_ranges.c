@@ -10,8 +10,13 @@
 void
 team_ranges_begin(struct team *t, struct team_task *k)
 {
-	if (k->kind != TASK_FETCH || k->alone || k->joint != NULL ||
-	    !t->dest_shared || t->joint_count >= TEAM_JOINTS_MAX ||
+	if (k->kind != TASK_FETCH || k->alone || k->joint != NULL)
+		return;
+	/* Who had it before may still come to begin the file, anew: one that
+	 * nobody joins. */
+	if (k->fetch->step == STEP_BEGIN)
+		ranges_begin(k->fetch);
+	if (!t->dest_shared || t->joint_count >= TEAM_JOINTS_MAX ||
 	    team_members_hoped(t) < 2 || !ranges_fit(k->fetch))
 		return;
 	ranges_begin(k->fetch);

@@ -279,6 +279,25 @@ test_lost(void **state UNUSED)
 	end(&w);
 }
 
+/* Who is lost while it begins the file may come late, and make another of the
+ * same name: nothing is written to that one. */
+static void
+test_lost_at_once(void **state UNUSED)
+{
+	struct two w = two_clients(true);
+	struct step s, lost;
+
+	give_one(w.x, SIZE);
+	lost = next(w.g, STEP_BEGIN);
+	hang_up(w.g);
+	wait_clients(w.x, 2, "lost");
+	s = next(w.f, STEP_BEGIN);
+	assert_string_not_equal(s.item->token, lost.item->token);
+	fetch_item_free(&lost.item);
+	fetch_item_free(&s.item);
+	end(&w);
+}
+
 /* A client that answers what can't be fails nothing but the steps. */
 static void
 test_nonsense(void **state UNUSED)
@@ -339,6 +358,7 @@ main(void)
 		cmocka_unit_test(test_done_at_once),
 		cmocka_unit_test(test_whole_again),
 		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_lost_at_once),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_ended),
 	};
