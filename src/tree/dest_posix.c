@@ -310,7 +310,7 @@ dest_open(struct dest **ret_dest, const char *dir, struct err *err)
 		.clear = posix_clear,
 		.pwrite = posix_pwrite,
 		.pread = posix_pread,
-		.note = posix_pwrite,
+		.note = posix_note,
 		.restore = posix_restore,
 		.commit = posix_commit,
 		.close = posix_close,

@@ -33,6 +33,10 @@ int	 dest_errno(struct err *, const char *what);
 
 /* Does the name in dir stand for this open file? */
 bool	 posix_part_is(int dir, const char *name, const struct stat *);
+/* Is the temporary file ours still, and how large? A mounted server is asked
+ * anew, whatever was seen of it a moment ago. Else RETRY. */
+int	 posix_part_check(struct posix_file *, uint64_t *ret_size, struct err *)
+	    MUST_USE;
 int	 posix_part_new(struct dest_file *, struct err *) MUST_USE;
 int	 posix_part_shared(struct dest_file *, struct err *) MUST_USE;
 int	 posix_part_join(struct dest_file *, struct err *) MUST_USE;
@@ -40,6 +44,8 @@ int	 posix_flush(struct dest_file *, struct err *) MUST_USE;
 int	 posix_size(struct dest_file *, uint64_t *, struct err *) MUST_USE;
 int	 posix_clear(struct dest_file *, uint64_t, struct err *) MUST_USE;
 int	 posix_pwrite(struct dest_file *, uint64_t, const void *, size_t,
+	    struct err *) MUST_USE;
+int	 posix_note(struct dest_file *, uint64_t, const void *, size_t,
 	    struct err *) MUST_USE;
 ssize_t	 posix_pread(struct dest_file *, uint64_t, void *, size_t,
 	    struct err *) MUST_USE;

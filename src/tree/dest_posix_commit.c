@@ -124,16 +124,29 @@ sync_dir(int dir, struct err *err)
 	return 0;
 }
 
+/* Does the name still stand for our file? One that nobody else takes up is
+ * not worth three questions to a mounted server. */
 static int
-put_in_place(struct posix_file *f, struct err *err)
+check_part(struct posix_file *f, struct err *err)
 {
+	uint64_t size;
 	struct stat st;
 
+	if (f->file.recorded)
+		return posix_part_check(f, &size, err);
 	if (fstat(f->fd, &st) == -1)
 		return dest_errno(err, "look up");
 	if (!posix_part_is(f->dir, f->file.temp, &st))
 		return err_set(err, ERR_RETRY, 0,
 		    "the temporary file was taken away");
+	return 0;
+}
+
+static int
+put_in_place(struct posix_file *f, struct err *err)
+{
+	if (check_part(f, err) == -1)
+		return -1;
 	if (renameat(f->dir, f->file.temp, f->dir, f->file.name) == 0) {
 		f->file.in_place = true;
 		return 0;

@@ -22,6 +22,34 @@ posix_part_is(int dir, const char *name, const struct stat *st)
 	    now.st_ino == st->st_ino && now.st_dev == st->st_dev;
 }
 
+/* What a mount remembers of directories and names may be old. */
+static bool
+stat_now(int dir, const char *name, struct statx *st)
+{
+	int flags = AT_SYMLINK_NOFOLLOW | AT_STATX_FORCE_SYNC;
+
+	return statx(dir, name, *name == '\0' ? flags | AT_EMPTY_PATH : flags,
+	    STATX_BASIC_STATS, st) == 0;
+}
+
+int
+posix_part_check(struct posix_file *f, uint64_t *ret_size, struct err *err)
+{
+	struct statx dir, name, own;
+
+	if (!stat_now(f->fd, "", &own))
+		return dest_errno(err, "look up");
+	if (!stat_now(f->dir, "", &dir) ||
+	    !stat_now(f->dir, f->file.temp, &name) ||
+	    name.stx_ino != own.stx_ino ||
+	    name.stx_dev_major != own.stx_dev_major ||
+	    name.stx_dev_minor != own.stx_dev_minor)
+		return err_set(err, ERR_RETRY, 0,
+		    "the temporary file was taken away");
+	*ret_size = own.stx_size;
+	return 0;
+}
+
 /* Take away what has the temporary name. */
 static int
 clear_name(const struct posix_file *f, struct err *err)
@@ -130,8 +158,12 @@ int
 posix_part_join(struct dest_file *file, struct err *err)
 {
 	struct posix_file *f = posix_file_of(file);
+	struct statx now;
 	struct stat st;
 
+	/* A mount may remember what had this name before. */
+	if (!stat_now(f->dir, "", &now))
+		return dest_errno(err, "look up");
 	f->fd = openat(f->dir, f->file.temp, (OPEN_PART & ~O_CREAT));
 	if (f->fd == -1 && (errno == ENOENT || errno == ELOOP))
 		return err_set(err, ERR_GONE, errno,
@@ -163,12 +195,35 @@ posix_size(struct dest_file *file, uint64_t *ret_size, struct err *err)
 	return 0;
 }
 
+/* A new file: somebody may still write to the one that was there. One whose
+ * host was cut off has perhaps lost its lock. */
+static int
+renew(struct posix_file *f, struct err *err)
+{
+	uint64_t size;
+
+	if (clear_name(f, err) == -1)
+		return -1;
+	close_fd(&f->fd);
+	if (posix_part_shared(&f->file, err) == -1)
+		return -1;
+	if (posix_part_check(f, &size, err) == 0 && size == 0)
+		return 0;
+	/* Not ours to remove. */
+	close_fd(&f->fd);
+	return err_set(err, ERR_RETRY, 0, "another process writes this file");
+}
+
 int
 posix_clear(struct dest_file *file, uint64_t size, struct err *err)
 {
-	int fd = posix_file_of(file)->fd;
+	struct posix_file *f = posix_file_of(file);
+	uint64_t was;
 
-	if (ftruncate(fd, 0) == -1 || ftruncate(fd, (off_t)size) == -1)
+	if (posix_size(file, &was, err) == -1 ||
+	    (was > 0 && renew(f, err) == -1))
+		return -1;
+	if (ftruncate(f->fd, (off_t)size) == -1)
 		return dest_errno(err, "make room");
 	return 0;
 }
@@ -194,6 +249,23 @@ posix_pwrite(struct dest_file *file, uint64_t offset, const void *p,
 		len -= (size_t)n;
 	}
 	return 0;
+}
+
+/* Others may have put the file in its place meanwhile, and cut it: no byte
+ * goes behind its end then, but for one that is already on its way. The next
+ * run would find that by the size. */
+int
+posix_note(struct dest_file *file, uint64_t offset, const void *p,
+    size_t len, struct err *err)
+{
+	uint64_t size;
+
+	if (posix_part_check(posix_file_of(file), &size, err) == -1)
+		return -1;
+	if (size != dest_part_end(file))
+		return err_set(err, ERR_RETRY, 0,
+		    "another process writes this file");
+	return posix_pwrite(file, offset, p, len, err);
 }
 
 ssize_t

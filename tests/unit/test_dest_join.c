@@ -89,6 +89,53 @@ test_together(void **state UNUSED)
 	assert_false(kit_is_there(kit_temp("to", "t")));
 }
 
+/* One whose host was cut off comes late: the file is in its place, as long as
+ * it must be. */
+static void
+test_late(void **state UNUSED)
+{
+	static uint8_t want[SIZE];
+	struct dest_file *a, *b;
+	struct err err = ERR_INIT;
+
+	begin("l", TOKEN);
+	a = join("l", false);
+	b = join("l", false);
+	for (uint32_t i = 0; i < RANGES; i++)
+		bring(b, i);
+	dest_abort(&b, true);
+	b = join("l", true);
+	kit_commit(&b);
+	assert_int_equal(dest_range_done(a, 1, &err), -1);
+	assert_int_equal(err.kind, ERR_RETRY);
+	dest_abort(&a, true);
+	kit_fill(want, 0, SIZE, SEED);
+	kit_expect("to/l", want, SIZE);
+}
+
+/* Its bytes of the object that was don't come among those of the new one,
+ * though its lock was taken from it. */
+static void
+test_late_bytes(void **state UNUSED)
+{
+	static uint8_t want[SIZE];
+	struct dest_file *f;
+	int late;
+
+	begin("b", TOKEN);
+	late = open(kit_temp("to", "b"), O_RDWR);
+	assert_int_not_equal(late, -1);
+	f = kit_begin("b", SIZE, RANGE, "new");
+	for (uint32_t i = 0; i < RANGES; i++)
+		kit_range(f, i, SEED);
+	assert_int_equal(pwrite(late, "old", 3, RANGE), 3);
+	kit_commit(&f);
+	assert_int_equal(pwrite(late, "old", 3, 0), 3);
+	close(late);
+	kit_fill(want, 0, SIZE, SEED);
+	kit_expect("to/b", want, SIZE);
+}
+
 /* Who wants it alone is told to wait, and the other way round. */
 static void
 test_alone(void **state UNUSED)
@@ -164,6 +211,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_together),
+		TEST(test_late),
+		TEST(test_late_bytes),
 		TEST(test_alone),
 		TEST(test_another),
 		TEST(test_abort),
