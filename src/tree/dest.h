@@ -113,6 +113,9 @@ int	 dest_begin(struct dest *, struct str rel, const struct dest_want *,
  */
 int	 dest_join(struct dest *, struct str rel, const struct dest_want *,
 	    struct dest_file **, struct err *) MUST_USE;
+/* Of what was joined as the last one: does its record say too that all ranges
+ * are done? */
+bool	 dest_is_recorded(const struct dest_file *);
 /* What was written is stable, and those who join later see it; RETRY if the
  * server may have lost some. */
 int	 dest_flush(struct dest_file *, struct err *) MUST_USE;

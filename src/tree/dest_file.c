@@ -15,6 +15,12 @@ dest_have(const struct dest_file *f, uint32_t index)
 	return f->have[index] == 1;
 }
 
+bool
+dest_is_recorded(const struct dest_file *f)
+{
+	return f->all_noted;
+}
+
 int
 dest_write(struct dest_file *f, uint64_t offset, const void *p, size_t len,
     struct err *err)

@@ -70,6 +70,7 @@ struct dest_file {
 	bool	 recorded;	/* a record stands behind the data */
 	bool	 joined;	/* others write to it: not ours to remove */
 	bool	 in_place;	/* committed */
+	bool	 all_noted;	/* the record said that all are whole */
 	uint8_t	*have;		/* 1 for each whole range */
 };
 

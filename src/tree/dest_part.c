@@ -163,6 +163,9 @@ dest_part_join(struct dest_file *f, const struct dest_want *want,
 	if (rc != 1)
 		return -1;
 	if (want->whole) {
+		f->all_noted = true;
+		for (uint32_t i = 0; i < f->count; i++)
+			f->all_noted = f->all_noted && f->have[i] == 1;
 		/* The others have ended: what is wrong with it ends here. */
 		memset(f->have, 1, f->count);
 		f->joined = false;

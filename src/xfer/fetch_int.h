@@ -33,6 +33,7 @@ struct stream {
 	bool	 done;		/* all bytes came */
 	bool	 reading;	/* a READ of the export's file is out */
 	bool	 turn;		/* its buffer is being worked off */
+	bool	 flushed;	/* what was written is stable */
 	uint32_t index;
 	uint64_t at;		/* where buf begins in the object */
 	uint64_t end;
@@ -62,6 +63,7 @@ enum fetch_phase {
 enum fetch_then {
 	THEN_END = 0,
 	THEN_HEAD,		/* ask what the object is now, begin anew */
+	THEN_ANEW,		/* begin anew */
 	THEN_LOOK,		/* for the file again, later */
 	THEN_CLOSE		/* that was all of the file */
 };
@@ -158,6 +160,8 @@ void	 fetching_free(struct fetching *);
 void	 fetching_fail(struct fetching *, const struct err *);
 /* What the reply says of the file that the object was. */
 void	 fetching_take_meta(struct fetching *, const struct s3_reply *);
+/* What was written is perhaps not all there: begin anew, or fail. */
+void	 fetching_lost(struct fetching *, const struct err *);
 /* S3 failed, or the object is another or gone. */
 void	 fetching_s3_fault(struct fetching *, const struct err *);
 

@@ -224,21 +224,37 @@ read_file(struct stream *s)
 	s->done = s->at + s->fill == s->end;
 }
 
-/* All bytes of the unit are worked off. */
+/* Is it stable, where others go on with it, and is it still ours to say so?
+ * 0: not now. */
+static int
+settle(struct stream *s, struct err *err)
+{
+	struct fetching *t = s->t;
+
+	if (t->item->step == STEP_RANGE && s->write && !s->flushed) {
+		if (dest_flush(t->file, err) == -1)
+			return -1;
+		s->flushed = true;
+	}
+	return pool_is_valid(&t->w->p);
+}
+
+/* All bytes of the unit are worked off. 1; 0: not now. */
 static int
 unit_done(struct stream *s, struct err *err)
 {
 	struct fetching *t = s->t;
+	int rc = settle(s, err);
 
+	if (rc != 1)
+		return rc;
 	/* What is left is a last part, shorter, or all of an empty one. */
 	if (t->hash_parts && (s->part.len > 0 || t->size == 0))
 		stream_part_done(s, MAX(s->end, (uint64_t)1));
 	t->unit_left--;
 	if (!s->write || t->size == 0)
-		return 0;
-	if (t->item->step == STEP_RANGE && dest_flush(t->file, err) == -1)
-		return -1;
-	return dest_range_done(t->file, s->index, err);
+		return 1;
+	return dest_range_done(t->file, s->index, err) == -1 ? -1 : 1;
 }
 
 bool
@@ -250,16 +266,16 @@ pass_step(struct fetching *t)
 
 	while (*sp != NULL) {
 		struct stream *s = *sp;
+		int rc = !s->done || s->fill > 0 ? 0 : unit_done(s, &err);
 
-		if (!s->done || s->fill > 0) {
-			sp = &s->next;
-			continue;
-		}
-		if (unit_done(s, &err) == -1) {
-			fetching_fail(t, &err);
+		if (rc == -1) {
+			fetching_lost(t, &err);
 			return false;
 		}
-		stream_free(sp);
+		if (rc == 1)
+			stream_free(sp);
+		else
+			sp = &s->next;
 	}
 	while (t->unit_next < t->unit_end &&
 	    t->stream_count < UNITS_AT_ONCE && start(t))

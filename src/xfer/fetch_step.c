@@ -98,6 +98,9 @@ step_range_done(struct fetching *t)
 		it->part_md5s = xmemdup(t->part_md5s + first * MD5_LEN,
 		    (size_t)it->part_count * MD5_LEN);
 	}
+	/* On a mounted server a file that is closed has sent all, the record
+	 * too: not after another was told to put it in its place. */
+	dest_abort(&t->file, true);
 	fetching_end(t, OUTCOME_MOVED);
 }
 
@@ -108,8 +111,9 @@ step_end(struct fetching *t)
 
 	if (join(t) == -1)
 		return;
-	/* Without the MD5s of its parts it is read once more, in order. */
-	if (it->part_size == 0 || it->part_size != t->claim.part_size ||
+	/* Without the MD5s of its parts it is read once more, in order; also
+	 * where they may have been of what is in another file. */
+	if (!dest_is_recorded(t->file) || it->part_size == 0 || it->part_size != t->claim.part_size ||
 	    it->part_md5s == NULL || it->part_count != t->claim.part_count) {
 		fetching_back(t);
 		return;

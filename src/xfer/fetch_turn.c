@@ -112,7 +112,7 @@ turn_begin(struct stream *s)
 	struct fetching *t = s->t;
 	struct err err = ERR_INIT;
 
-	s->turn = worth(s) && !t->broken;
+	s->turn = worth(s) && !t->broken && pool_is_valid(&t->w->p);
 	if (!s->turn)
 		return;
 	if (s->write && dest_write(t->file, s->at, s->buf, s->fill, &err) ==

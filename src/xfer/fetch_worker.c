@@ -62,7 +62,9 @@ step_all(struct fetch_worker *w)
 	struct fetching **tp = &w->active;
 	bool busy = false;
 
-	while (*tp != NULL) {
+	/* Any step may hang in a file system for longer than the rest may be
+	 * ours. */
+	while (*tp != NULL && pool_is_valid(&w->p)) {
 		struct fetching *t = *tp;
 
 		busy = fetching_step(t) || busy;

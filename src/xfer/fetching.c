@@ -49,6 +49,14 @@ fetching_s3_fault(struct fetching *t, const struct err *err)
 		t->then = THEN_HEAD;
 }
 
+void
+fetching_lost(struct fetching *t, const struct err *err)
+{
+	fetching_fail(t, err);
+	if (err->kind == ERR_RETRY && t->commits++ < COMMITS_MAX)
+		t->then = THEN_ANEW;
+}
+
 /* Everything but the item. */
 static void
 drop(struct fetching *t)
@@ -214,6 +222,19 @@ unprovable(struct fetching *t)
 
 /* --- questions to S3 --- */
 
+/* What is told is of the object whose bytes these are? */
+static bool
+is_same(struct fetching *t, const struct s3_reply *r)
+{
+	struct err err;
+
+	if (strcmp(r->etag, t->item->etag) == 0)
+		return true;
+	err_set(&err, ERR_GONE, 0, "the object is another now");
+	fetching_s3_fault(t, &err);
+	return false;
+}
+
 static void
 on_part(void *arg, const struct s3_reply *r, const struct err *err)
 {
@@ -224,13 +245,8 @@ on_part(void *arg, const struct s3_reply *r, const struct err *err)
 		fetching_s3_fault(t, err);
 		return;
 	}
-	if (strcmp(r->etag, t->item->etag) != 0) {
-		struct err other;
-
-		err_set(&other, ERR_GONE, 0, "the object is another now");
-		fetching_s3_fault(t, &other);
+	if (!is_same(t, r))
 		return;
-	}
 	if (claim_answer(&t->claim, t->item, r->size, r->parts_count))
 		start_passes(t);
 	else
@@ -280,6 +296,8 @@ on_meta(void *arg, const struct s3_reply *r, const struct err *err)
 		fetching_s3_fault(t, err);
 		return;
 	}
+	if (!is_same(t, r))
+		return;
 	fetching_take_meta(t, r);
 	t->phase = FETCH_CLOSE;
 }
@@ -434,6 +452,10 @@ mend(struct fetching *t)
 		err_clear(&t->item->err);
 		head(t, on_head);
 		break;
+	case THEN_ANEW:
+		err_clear(&t->item->err);
+		anew(t);
+		break;
 	case THEN_LOOK:
 		t->phase = FETCH_LOOK;
 		break;
@@ -475,7 +497,8 @@ fetching_step(struct fetching *t)
 			busy = t->calls == 0;
 		}
 	}
-	if (!t->broken && t->phase == FETCH_CLOSE)
+	/* It may have hung in a file system, and another does it now. */
+	if (!t->broken && t->phase == FETCH_CLOSE && pool_is_valid(&t->w->p))
 		close_up(t);
 	/* Stopped while it waited for a server: it doesn't come back. */
 	if (t->broken && t->calls == 0 && t->phase != FETCH_ENDED &&

@@ -2,12 +2,47 @@
  * The steps in which several clients fetch one object into one file: what
  * each client's engine does for its own.
  */
+#include <errno.h>
+#include <semaphore.h>
+#include <sys/syscall.h>
+
 #include "unit/test_fetch_kit.h"
 
 #define META	"x-amz-meta-file-mtime: 1000000000000000005ns\r\n"
 #define PART	(64 * KIB)
 #define SIZE	(9 * PART + 100)	/* ranges of one part, here */
 #define TOKEN	"0123456789abcdef0123456789abcdef"
+
+/* What happens while the engine hangs in a sync of a file, once; it may say
+ * that the bytes are lost. */
+static int (*in_sync)(void);
+
+int
+fsync(int fd)
+{
+	int (*fn)(void) = STEAL(in_sync);
+
+	if (fn != NULL && fn() == -1) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_fsync, fd);
+}
+
+/* Of whose result is seen whether it is told before the file is closed. */
+static struct mailbox *watched;
+static struct mail *early;
+
+int
+close(int fd)
+{
+	struct stat st;
+	bool file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+
+	if (watched != NULL && file && early == NULL)
+		early = mailbox_wait(watched, 0);
+	return (int)syscall(SYS_close, fd);
+}
 
 static struct fixture *
 prepared(size_t part)
@@ -256,6 +291,145 @@ test_not_begun(void **state UNUSED)
 	teardown(x);
 }
 
+/* The file of this name is another now, an empty one: what is told of the
+ * former is not believed. */
+static void
+test_emptied(void **state UNUSED)
+{
+	struct fixture *x = prepared(PART);
+	struct fetch_item *b = begun(x), *it;
+	AUTOFREE char *clear = xasprintf("for f in %s/.datamover-*; do "
+	    "dd if=/dev/zero of=$f bs=1024 count=%zu conv=notrunc status=none "
+	    "&& dd if=/dev/zero of=$f bs=1 seek=%zu count=10 conv=notrunc "
+	    "status=none; done", x->back, SIZE / 1024, 10 * PART + 512);
+	uint8_t md5s[10 * MD5_LEN];
+
+	bring_all(x, b, md5s);
+	assert_int_equal(system(clear), 0);
+	it = last(x, b, md5s);
+	expect(it, OUTCOME_FAILED, ERR_CORRUPT);
+	assert_false(is_there(x));
+	fetch_item_free(&it);
+	fetch_item_free(&b);
+	teardown(x);
+}
+
+/* The mtime is that of the object whose bytes came. */
+static void
+test_replaced_at_last(void **state UNUSED)
+{
+	struct fixture *x = prepared(0);
+	struct fetch_item *b = begun(x), *it;
+
+	for (uint32_t i = 0; i < 10; i++) {
+		it = range(x, b, i);
+		expect(it, OUTCOME_MOVED, ERR_NONE);
+		fetch_item_free(&it);
+	}
+	it = step(x, STEP_END);
+	it->unit = b->unit;
+	put_object(x, "k", SIZE, 2, 0, META, NULL);
+	it = fetched(x, it);
+	expect(it, OUTCOME_FAILED, ERR_GONE);
+	assert_false(is_there(x));
+	fetch_item_free(&it);
+	fetch_item_free(&b);
+	teardown(x);
+}
+
+/* Nobody is told to go on before the file has been closed: a mount sends what
+ * it has of it no later. */
+static void
+test_closed_before(void **state UNUSED)
+{
+	struct fixture *x = prepared(PART);
+	struct fetch_item *b = begun(x), *it = step(x, STEP_RANGE);
+
+	it->unit = b->unit;
+	it->part_size = b->part_size;
+	begin(x);
+	watched = x->c.up;
+	fetch_give(x->e, it);
+	fetch_free(&x->e);
+	watched = NULL;
+	assert_null(early);
+	it = take(x);
+	expect(it, OUTCOME_MOVED, ERR_NONE);
+	fetch_item_free(&it);
+	fetch_item_free(&b);
+	teardown(x);
+}
+
+static int
+lose(void)
+{
+	return -1;
+}
+
+/* What the server lost is brought once more, by the same client: there may be
+ * no other. */
+static void
+test_bytes_lost(void **state UNUSED)
+{
+	struct fixture *x = prepared(PART);
+	struct fetch_item *b = begun(x), *it;
+
+	in_sync = lose;
+	it = range(x, b, 3);
+	expect(it, OUTCOME_MOVED, ERR_NONE);
+	assert_int_equal(it->bytes, 2 * PART);
+	fetch_item_free(&it);
+	fetch_item_free(&b);
+	teardown(x);
+}
+
+static struct fixture *hung;
+static sem_t hangs;
+
+static int
+hang(void)
+{
+	fetch_valid_until(hung->e, 1);
+	sem_post(&hangs);
+	return 0;
+}
+
+/* Ranges that the record says are whole. */
+static int
+recorded(const struct fixture *x)
+{
+	AUTOFREE char *command = xasprintf("exit $(tail -c 10 "
+	    "%s/.datamover-* | tr -d '\\0' | wc -c)", x->back);
+
+	return WEXITSTATUS(system(command));
+}
+
+/* The master has given its range to another meanwhile: it says so neither to
+ * the master nor in the record. */
+static void
+test_hung(void **state UNUSED)
+{
+	struct fixture *x = hung = prepared(PART);
+	struct fetch_item *b = begun(x), *it = step(x, STEP_RANGE);
+
+	it->unit = b->unit;
+	it->part_size = b->part_size;
+	sem_init(&hangs, 0, 0);
+	in_sync = hang;
+	begin(x);
+	fetch_give(x->e, it);
+	sem_wait(&hangs);
+	fetch_stop(x->e, 0);
+	fetch_free(&x->e);
+	assert_null(mailbox_take(x->c.up));
+	assert_int_equal(recorded(x), 0);
+	it = range(x, b, 0);
+	assert_int_equal(recorded(x), 1);
+	fetch_item_free(&it);
+	fetch_item_free(&b);
+	teardown(x);
+}
+
 /* Parts that don't end where pages do, or too few of them: one fetches it
  * all at once. */
 static void
@@ -288,6 +462,11 @@ main(void)
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_taken_up),
 		cmocka_unit_test(test_replaced),
+		cmocka_unit_test(test_emptied),
+		cmocka_unit_test(test_replaced_at_last),
+		cmocka_unit_test(test_closed_before),
+		cmocka_unit_test(test_bytes_lost),
+		cmocka_unit_test(test_hung),
 		cmocka_unit_test(test_not_begun),
 		cmocka_unit_test(test_not_for_several),
 	};
