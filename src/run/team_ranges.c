@@ -4,8 +4,11 @@
  * task of the object waits outside of the desk while its ranges are tasks of
  * their own.
  */
+#include <errno.h>
+
 #include "base/log.h"
 #include "run/team_int.h"
+#include "tree/tree.h"
 
 void
 team_ranges_begin(struct team *t, struct team_task *k)
@@ -32,18 +35,32 @@ make_whole(struct team *t, struct team_task *k)
 	team_queue(t, k);
 }
 
+/* Who was to bring a range has not found the file: it would not find the next
+ * one either. */
+static void
+distrust(struct team *t, const struct err *err)
+{
+	if (err->kind != ERR_GONE || err->code != ENOENT || !t->dest_shared ||
+	    t->setup.dest_export.type == TREE_NFS)
+		return;
+	t->dest_shared = false;
+	log_event(LOG_WARN, "not_shared", "dest_path is not one directory for "
+	    "all clients, or another run writes to it: from now on one client "
+	    "fetches each large object alone");
+}
+
 /* The object changed, or its ranges don't make it: one client can do better,
- * as it begins again where it must. Other reasons would be its own too. */
+ * as it begins again where it must; and where there is no room, it takes away
+ * what takes up some. Other reasons would be its own too. */
 static void
 fail(struct team *t, struct team_task *k, const struct err *err)
 {
 	char name[128];
 
-	if (team_is_worth_another(err)) {
+	if (team_is_worth_another(err) || err->kind == ERR_RESOURCE) {
 		log_event(LOG_WARN, "get_alone", "%s: %s; one client fetches "
-		    "it alone%s", str_escape(str_of(k->fetch->path), name,
-		    sizeof(name)), err->msg, err->kind == ERR_GONE ?
-		    " (is dest_path one directory for all clients?)" : "");
+		    "it alone", str_escape(str_of(k->fetch->path), name,
+		    sizeof(name)), err->msg);
 		make_whole(t, k);
 		return;
 	}
@@ -64,6 +81,7 @@ team_ranges_over(struct team *t, struct team_joint *tj)
 		return;
 	}
 	team_joint_forget(t, tj);
+	distrust(t, &err);
 	fail(t, whole, &err);
 }
 

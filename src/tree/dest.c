@@ -90,6 +90,9 @@ dest_join(struct dest *d, struct str rel, const struct dest_want *want,
 	    d->ops->begin(d, rel, &f, err) == -1)
 		return -1;
 	if (dest_part_join(f, want, err) == -1) {
+		/* So that it is told from an object that is gone. */
+		if (err->kind == ERR_GONE)
+			err->code = ENOENT;
 		dest_abort(&f, true);
 		return -1;
 	}

@@ -42,6 +42,9 @@ void
 fetching_s3_fault(struct fetching *t, const struct err *err)
 {
 	fetching_fail(t, err);
+	/* Nothing will ever take up what was written of it. */
+	if (err->kind == ERR_GONE && err->code == 404)
+		t->no_keep = true;
 	/* It is another, or shorter or longer: what is it now? What others have
 	 * a step of can't become another here. */
 	if (err->kind == ERR_GONE && err->code != 404 &&

@@ -291,6 +291,27 @@ test_not_begun(void **state UNUSED)
 	teardown(x);
 }
 
+/* The object is gone for good: what was written of it goes too. */
+static void
+test_deleted(void **state UNUSED)
+{
+	struct fixture *x = prepared(PART);
+	struct fetch_item *b = begun(x), *it = range(x, b, 0);
+	AUTOFREE char *look = xasprintf("test -z \"$(ls -A %s)\"", x->back);
+
+	fetch_item_free(&it);
+	it = step(x, STEP_WHOLE);
+	pthread_mutex_lock(&x->f.lock);
+	fake_find_locked(&x->f, "k")->key[0] = 'l';
+	pthread_mutex_unlock(&x->f.lock);
+	it = fetched(x, it);
+	expect(it, OUTCOME_GONE, ERR_GONE);
+	assert_int_equal(system(look), 0);
+	fetch_item_free(&it);
+	fetch_item_free(&b);
+	teardown(x);
+}
+
 /* The file of this name is another now, an empty one: what is told of the
  * former is not believed. */
 static void
@@ -462,6 +483,7 @@ main(void)
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_taken_up),
 		cmocka_unit_test(test_replaced),
+		cmocka_unit_test(test_deleted),
 		cmocka_unit_test(test_emptied),
 		cmocka_unit_test(test_replaced_at_last),
 		cmocka_unit_test(test_closed_before),

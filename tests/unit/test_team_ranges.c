@@ -1,6 +1,8 @@
 /*
  * Large objects that the clients of a team fetch together.
  */
+#include <errno.h>
+
 #include "unit/test_team_kit.h"
 
 #define UNIT	(16 * MIB)
@@ -66,12 +68,18 @@ say_brought(struct step *s)
 }
 
 static void
-say_failed(struct step *s, enum err_kind kind)
+say_why(struct step *s, enum err_kind kind, int code)
 {
 	struct fetch_item r = { .outcome = OUTCOME_FAILED };
 
-	err_set(&r.err, kind, 0, "why");
+	err_set(&r.err, kind, code, "why");
 	say(s, &r);
+}
+
+static void
+say_failed(struct step *s, enum err_kind kind)
+{
+	say_why(s, kind, 0);
 }
 
 struct two {
@@ -250,6 +258,55 @@ test_whole_again(void **state UNUSED)
 	end(&w);
 }
 
+/* Somebody has no such file: it is not asked to write to the next one. */
+static void
+test_not_shared(void **state UNUSED)
+{
+	struct two w = two_clients(true);
+	struct fetch_item done = { .size = SIZE }, *it;
+
+	for (int i = 0; i < 3; i++) {
+		struct step s;
+
+		give_one(w.x, SIZE);
+		if (i < 2) {
+			s = next(w.f, STEP_BEGIN);
+			say_begun(&s, PART);
+			s = next(w.g, STEP_RANGE);
+			/* The first is an object that is gone. */
+			say_why(&s, ERR_GONE, i == 0 ? 404 : ENOENT);
+		}
+		s = next(w.f, STEP_WHOLE);
+		say(&s, &done);
+		it = outcome(&w, OUTCOME_MOVED);
+		fetch_item_free(&it);
+	}
+	end(&w);
+}
+
+/* No room: one client is left to find that out, and to clear away what takes
+ * up the rest of it. */
+static void
+test_no_room(void **state UNUSED)
+{
+	struct two w = two_clients(true);
+	struct fetch_item *it;
+	struct step s;
+
+	give_one(w.x, SIZE);
+	s = next(w.f, STEP_BEGIN);
+	say_begun(&s, PART);
+	hang_up(w.g);
+	wait_clients(w.x, 2, "lost");
+	s = next(w.f, STEP_RANGE);
+	say_failed(&s, ERR_RESOURCE);
+	s = next(w.f, STEP_WHOLE);
+	say_failed(&s, ERR_RESOURCE);
+	it = outcome(&w, OUTCOME_FAILED);
+	fetch_item_free(&it);
+	end(&w);
+}
+
 /* Who is lost with a range had it in hand: another brings it. */
 static void
 test_lost(void **state UNUSED)
@@ -357,6 +414,8 @@ main(void)
 		cmocka_unit_test(test_alone),
 		cmocka_unit_test(test_done_at_once),
 		cmocka_unit_test(test_whole_again),
+		cmocka_unit_test(test_not_shared),
+		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_lost_at_once),
 		cmocka_unit_test(test_nonsense),
