@@ -160,7 +160,8 @@ void	 fetching_free(struct fetching *);
 void	 fetching_fail(struct fetching *, const struct err *);
 /* What the reply says of the file that the object was. */
 void	 fetching_take_meta(struct fetching *, const struct s3_reply *);
-/* What was written is perhaps not all there: begin anew, or fail. */
+/* What was written is perhaps not all there: a range is begun anew, else it
+ * fails. */
 void	 fetching_lost(struct fetching *, const struct err *);
 /* S3 failed, or the object is another or gone. */
 void	 fetching_s3_fault(struct fetching *, const struct err *);

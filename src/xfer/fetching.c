@@ -56,7 +56,10 @@ void
 fetching_lost(struct fetching *t, const struct err *err)
 {
 	fetching_fail(t, err);
-	if (err->kind == ERR_RETRY && t->commits++ < COMMITS_MAX)
+	/* Who has all of it would take the file from another run: it was the
+	 * other that came later. */
+	if (err->kind == ERR_RETRY && t->item->step == STEP_RANGE &&
+	    t->commits++ < COMMITS_MAX)
 		t->then = THEN_ANEW;
 }
 
