@@ -179,7 +179,8 @@ def test_ranges_master_killed(t):
     get(t, *SHARED, moved=1)
     same_tree(t)
     by = fetched_by(t)
-    assert sum(by) <= SIZE - 3 * 8 * MIB, by
+    # The last range, which is shorter, may be one of the three.
+    assert sum(by) <= SIZE - 2 * 8 * MIB - SIZE % (8 * MIB), by
     assert len(gets(proxy)) > asked
     hosts.quiet()
 
