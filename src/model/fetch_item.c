@@ -52,6 +52,9 @@ fetch_step_is_sound(const struct fetch_item *it)
 	if (it->size == 0 || it->unit == 0 || (it->part_size > 0 &&
 	    it->unit % it->part_size != 0))
 		return false;
+	if (it->part_size > 0 &&
+	    (it->size - 1) / it->part_size >= FETCH_PARTS_MAX)
+		return false;
 	ranges = (it->size - 1) / it->unit + 1;
-	return ranges <= FETCH_RANGES_MAX && it->range < ranges;
+	return ranges > 1 && ranges <= FETCH_RANGES_MAX && it->range < ranges;
 }

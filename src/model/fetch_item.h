@@ -30,6 +30,7 @@ enum fetch_step {
 
 #define FETCH_TOKEN_LEN		32
 #define FETCH_RANGES_MAX	8192	/* of one object */
+#define FETCH_PARTS_MAX		10000	/* likewise: S3 has no more */
 
 struct fetch_item {
 	struct mail mail;

@@ -152,6 +152,10 @@ test_unsound(void **state UNUSED)
 		{ 3 * UNIT, UNIT, 2 * UNIT },
 		{ 0, UNIT, 0 },
 		{ UINT64_MAX, 1, 0 },
+		{ UNIT, UNIT, 0 },
+		/* So many MD5s nobody has room for. */
+		{ UINT64_C(1) << 50, UINT64_C(1) << 40, 1 },
+		{ 3 * UNIT, UNIT, 1024 },
 		{ (FETCH_RANGES_MAX + 1) * UNIT, UNIT, 0 },
 	};
 	struct fetch_item *it = object(3 * UNIT), r;
