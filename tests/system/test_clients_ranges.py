@@ -1,15 +1,18 @@
 """One large object is fetched by several clients into one file."""
 import os
 import signal
+import subprocess
 import time
 
-from case import MIB, limit
+import stack
+from case import MIB, Skip, limit
 from hosts import Hosts
 from test_clients import shares
 from test_clients_lost import SILENCE, paced
-from test_get import back, get, gets, same_tree
+from test_get import back, files, get, gets, same_tree
 from test_get_nfs import get as get_nfs
 from test_get_nfs import same as same_nfs
+from test_get_nfs import there
 
 SIZE = 150 * MIB + 12345
 SHARED = ("--dest_shared", "yes")
@@ -232,6 +235,38 @@ def test_ranges_replaced(t):
         client.heal()
     hosts.finished(process, moved=1)
     same_tree(t, metadata=False)
+    hosts.quiet()
+
+
+@limit(60)
+def test_ranges_no_room(t):
+    """No room for the object: that is said, and what was written of it does
+    not stay to take the room of others."""
+    hosts = put_large(t)
+    export = there(t)
+    own = os.path.join(t.dir, "stack")
+    mount = ["mount", "-t", "tmpfs", "-o", "size=100M", "tmpfs", export]
+    if subprocess.run(mount, check=False).returncode:
+        raise Skip("tmpfs cannot be mounted here")
+    try:
+        settings = stack.script(
+            "nfs-up", STACK=own, NFS_EXPORTS=export, NFS_ADDR=t.server
+        )
+        t.conf(
+            fs_config={
+                "nfsport": settings["NFS_PORT"],
+                "mountport": settings["MNT_PORT"],
+            }
+        )
+        dest = "nfs://%s/%s" % (t.server, t.name)
+        get_nfs(t, dest=dest, expect=1, failed=1)
+        kinds = t.query("SELECT kind FROM failures")
+        left = files(export)
+    finally:
+        stack.down([own])
+        subprocess.run(["umount", "-l", export], check=False)
+    assert kinds == [("resource",)], kinds
+    assert not left, left
     hosts.quiet()
 
 
