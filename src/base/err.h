@@ -48,7 +48,8 @@ int	 err_errno(struct err *, enum err_kind, int code, const char *fmt, ...)
 /* Put "text: " in front of the message; returns -1. */
 int	 err_wrap(struct err *, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void	 err_clear(struct err *);
-/* One lower-case word: "retry", "denied", ...; stable, stored in the catalog. */
+/* One lower-case word: "retry", "denied", ...; stable, as the catalog stores
+ * it. */
 const char *err_kind_name(enum err_kind);
 
 #endif

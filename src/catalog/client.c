@@ -10,7 +10,8 @@
 static struct value
 rate(double x)
 {
-	return (struct value){ .type = VALUE_REAL, .real = isfinite(x) ? x : 0 };
+	return (struct value){ .type = VALUE_REAL,
+	    .real = isfinite(x) ? x : 0 };
 }
 
 void

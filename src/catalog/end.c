@@ -248,8 +248,8 @@ end_run(struct catalog *c, void *arg)
 		sound = count_plain(o, t);
 	else
 		count_again(o, t);
-	e->closing->closes = sound && t->found == t->moved + t->unchanged + t->failed +
-	    t->excluded + t->pending;
+	e->closing->closes = sound && t->found == t->moved + t->unchanged +
+	    t->failed + t->excluded + t->pending;
 	if (complete && t->pending > 0)
 		e->closing->closes = false;
 	list_failures(o, e->closing);

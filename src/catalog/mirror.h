@@ -15,8 +15,8 @@
  * Order: catalog_note_export for each export while the crawl goes on, in
  * every PUT (it remembers the file system for the next, but not another one
  * that a mirror met: that is for a PUT without one to confirm); when the crawl
- * is done and all items are settled, catalog_mirror_plan; compare with --max-delete; then pages, catalog_doom,
- * DeleteObjects, catalog_put_outcomes; catalog_end_run.
+ * is done and all items are settled, catalog_mirror_plan; compare with
+ * --max-delete; then pages, catalog_doom, DeleteObjects, catalog_put_outcomes; catalog_end_run.
  */
 #ifndef CATALOG_MIRROR_H
 #define CATALOG_MIRROR_H

@@ -73,7 +73,8 @@ as_read(struct own *o, const struct open_item *it, const struct attrs *a)
 	CLEANUP(free_ptr) char *path = NULL;
 	int64_t dir = 0, id;
 
-	if (core_held(o, it->object) && DB_ROW(db, OBJECT_PLACE, INT(it->object))) {
+	if (core_held(o, it->object) &&
+	    DB_ROW(db, OBJECT_PLACE, INT(it->object))) {
 		path = db_strdup(db, STMT_OBJECT_PLACE, 0);
 		dir = db_int(db, STMT_OBJECT_PLACE, 1);
 		db_done(db, STMT_OBJECT_PLACE);

@@ -161,8 +161,9 @@ enum conf_origin conf_origin_of(const struct conf *, const char *section,
  * AWS_REGION, AWS_DEFAULT_REGION, AWS_SHARED_CREDENTIALS_FILE) and
  * ~/.aws/credentials, client.password_file, paths that depend on who we are,
  * and checks that need several settings (no bucket, no endpoint, no share,
- * two shares that meet in one key). needs_s3 and needs_nfs say what the operation will use. The
- * default logging.path need not exist: that is no reason to stop. */
+ * two shares that meet in one key). needs_s3 and needs_nfs say what the
+ * operation will use. The default logging.path need not exist: that is no
+ * reason to stop. */
 int	 conf_finish(struct conf *, bool needs_s3, bool needs_nfs,
 	    struct err *) MUST_USE;
 

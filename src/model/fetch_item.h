@@ -54,7 +54,8 @@ struct fetch_item {
 	uint64_t unit;		/* bytes of a range */
 	uint32_t range;		/* which one, from 0 */
 	uint64_t part_size;	/* of the parts that are hashed; 0: none are */
-	unsigned part_count;	/* result of a range: of its parts; END: of all */
+	unsigned part_count;	/* result of a range: of its parts; END: of
+				   all */
 	uint8_t	*part_md5s;	/* 16 bytes each; owned; or NULL */
 	void	*user;		/* the caller's */
 	/*

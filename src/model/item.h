@@ -74,7 +74,7 @@ enum outcome {
 	OUTCOME_MOVED = 0,	/* acknowledged, proof equal */
 	OUTCOME_UNCHANGED,	/* the bytes are there already */
 	OUTCOME_FAILED,
-	OUTCOME_GONE		/* vanished from the source before it was read */
+	OUTCOME_GONE		/* vanished before it was read */
 };
 
 struct result {

@@ -55,11 +55,12 @@ struct setup {
 	bool	 adopt;		/* see --adopt */
 	bool	 server_as_prefix;
 	bool	 ignore_inode;
-	bool	 only_read;	/* TEST: what is read back is judged by the master */
+	bool	 only_read;	/* TEST: the master judges what is read back */
 	bool	 more_follows;	/* after STOP, those who joined come back */
 	char	*dest_path;	/* GET: where files come back; or NULL */
-	struct setup_export dest_export; /* the server that dest_path is on, if its
-				   type is NFS; share "": to be found */
+	/* The server that dest_path is on, if its type is NFS; share "": to be
+	 * found. */
+	struct setup_export dest_export;
 };
 
 /* Frees what it owns and wipes the secrets. */

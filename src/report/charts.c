@@ -239,7 +239,8 @@ chart_columns(struct buf *b, const struct chart *c,
 		double x = LEFT + (double)i * width + gap / 2;
 
 		buf_addf(b, "<g><title>%s to %s: ",
-		    chart_time(v[i].after, from), chart_time(v[i].after + step, to));
+		    chart_time(v[i].after, from),
+		    chart_time(v[i].after + step, to));
 		add_number(b, c, v[i].value);
 		if (v[i].second > 0) {
 			buf_addstr(b, ", failed ");

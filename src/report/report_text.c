@@ -161,7 +161,8 @@ add_compactions(const struct report *r, struct buf *b)
 
 		str_escape(str_of(c->target), target, sizeof(target));
 		buf_addf(b, "  %s%*s %-8s %9s   %s",
-		    target, text_pad(target, 20), "", c->state, text_duration(c->seconds, duration),
+		    target, text_pad(target, 20), "", c->state,
+		    text_duration(c->seconds, duration),
 		    str_escape(str_of(c->nqn == NULL ? "" : c->nqn), nqn,
 		    sizeof(nqn)));
 		end_line(b, c->reason);

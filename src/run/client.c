@@ -38,8 +38,8 @@ read_text(struct buf *text, struct err *err)
 		/* One at a time: nothing behind it is ours. */
 		n = read(STDIN_FILENO, &c, 1);
 		if (n == 0)
-			return err_set(err, ERR_UNREACHABLE, 0, "standard input "
-			    "ended in the middle of the invitation");
+			return err_set(err, ERR_UNREACHABLE, 0, "standard "
+			    "input ended in the middle of the invitation");
 		if (n == 1 && buf_add(text, &c, 1) == -1)
 			return err_set(err, ERR_PEER, 0, "the invitation is "
 			    "too long");

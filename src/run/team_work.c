@@ -58,7 +58,8 @@ team_take_lease(struct team *t, struct lease *l)
 {
 	for (size_t i = 0; i < l->count; i++) {
 		struct item *it = &l->items[i];
-		struct team_task *k = team_task_new(t, TASK_PUT, it->attrs.size);
+		struct team_task *k = team_task_new(t, TASK_PUT,
+		    it->attrs.size);
 
 		k->lease = l->id;
 		k->epoch = l->epoch;

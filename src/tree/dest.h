@@ -109,7 +109,8 @@ int	 dest_begin(struct dest *, struct str rel, const struct dest_want *,
 
 /*
  * Write to what another has begun with the same wants, the token too: GONE,
- * ENOENT, if it is not there or is another, RETRY while somebody has it for himself.
+ * ENOENT, if it is not there or is another, RETRY while somebody has it for
+ * himself.
  */
 int	 dest_join(struct dest *, struct str rel, const struct dest_want *,
 	    struct dest_file **, struct err *) MUST_USE;
