@@ -340,38 +340,6 @@ start_queued(struct s3 *s)
 		start(s, list_pop(&s->queue));
 }
 
-static bool
-changes_something(const struct s3_request *r)
-{
-	return strcmp(r->op->method, "GET") != 0 &&
-	    strcmp(r->op->method, "HEAD") != 0;
-}
-
-/*
- * The end of the gate has come, perhaps while this process was frozen: others
- * may be doing the same by now, and be done. What would come late is not sent
- * to its end; it begins again if the end is moved on.
- */
-void
-s3_take_back(struct s3 *s)
-{
-	if (s->on_wire == 0 || s->gate == NULL ||
-	    s3_gate_is_valid(s->gate, clock_mono_ms()))
-		return;
-	for (unsigned i = 0; i < s->window.max; i++) {
-		struct s3_slot *t = &s->slots[i];
-
-		if (t->req == NULL || !changes_something(t->req))
-			continue;
-		count_bytes(t);
-		curl_multi_remove_handle(s->multi, t->easy);
-		s->on_wire--;
-		list_push(&s->queue, STEAL(t->req));
-		t->next = s->free_slots;
-		s->free_slots = t;
-	}
-}
-
 /* Has any byte moved? Asked for once in a while, which costs less than
  * curl's own progress calls. */
 static void
@@ -479,7 +447,6 @@ s3_wait(struct s3 *s, struct pollfd *extra, unsigned extra_count,
 
 	s->now_ms = clock_mono_ms();
 	s->paused_now = false;
-	s3_take_back(s);
 	resume_paused(s);
 	run_refused(s);
 	start_queued(s);

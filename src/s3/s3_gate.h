@@ -1,8 +1,7 @@
 /*
  * s3_gate.h: when a request may begin: at most so many a second, and none
- * after a moment that has to be moved on again and again; one that changes
- * something isn't sent to its end then. One gate is shared by the clients of
- * several threads.
+ * after a moment that has to be moved on again and again; what is under way
+ * waits then. One gate is shared by the clients of several threads.
  *
  * Pure: the time, monotonic, comes from the caller. Thread: any.
  */

@@ -227,8 +227,6 @@ void	 s3_loop_poll(struct s3 *, struct pollfd *extra, unsigned extra_count,
 
 /* s3_client.c: for s3_free: every callback that is due, with STOPPED. */
 void	 s3_stop_all(struct s3 *);
-/* If nothing may be changed now. */
-void	 s3_take_back(struct s3 *);
 /* For the operations. */
 struct s3_request *s3_request_new(struct s3 *, const struct s3_op *,
 	    struct str key, s3_done_fn *, void *arg);

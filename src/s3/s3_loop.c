@@ -22,7 +22,7 @@ static bool
 held(const struct s3 *s)
 {
 	return s->gate != NULL &&
-	    s3_gate_next_ms(s->gate, clock_mono_ms()) == UINT64_MAX;
+	    !s3_gate_is_valid(s->gate, clock_mono_ms());
 }
 
 static short
@@ -162,7 +162,6 @@ s3_loop_poll(struct s3 *s, struct pollfd *extra, unsigned extra_count,
 	ready = poll(s->loop.all, n, timeout_ms);
 	for (unsigned i = 0; i < extra_count; i++)
 		extra[i].revents = ready > 0 ? s->loop.all[1 + i].revents : 0;
-	s3_take_back(s);
 	if (ready <= 0)
 		return;
 	if (s->loop.all[0].revents != 0)

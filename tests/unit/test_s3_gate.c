@@ -2,9 +2,6 @@
  * When a request may begin: the rate over any time, changed while it goes on,
  * and the end that is moved on.
  */
-#include <errno.h>
-#include <fcntl.h>
-
 #include "unit/s3_script.h"
 
 #define SEC	UINT64_C(1000000000)
@@ -119,79 +116,6 @@ test_client(void **state UNUSED)
 	finish(&f);
 }
 
-/* All that comes on the next connection, until it ends or has so much; while
- * the client has its turns. */
-static size_t
-received(struct fixture *f, int listen_fd, int *ret_fd, size_t most)
-{
-	static char data[256 * 1024];
-	int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK);
-	size_t sum = 0;
-	ssize_t n;
-
-	while (sum < most) {
-		s3_wait(f->s, NULL, 0, 0);
-		if (fd == -1)
-			fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK);
-		if (fd == -1)
-			continue;
-		n = read(fd, data, MIN(sizeof(data), most - sum));
-		if (n == 0 || (n == -1 && errno != EAGAIN))
-			break;
-		sum += n == -1 ? 0 : (size_t)n;
-	}
-	*ret_fd = fd;
-	return sum;
-}
-
-/* The end comes in the middle of a body, of which the kernel has taken no
- * more than it can hold: the rest never goes. It goes, from its beginning,
- * when the end is moved on. */
-static void
-test_taken_back(void **state UNUSED)
-{
-	size_t len = 64 * MIB;
-	AUTOFREE char *data = xcalloc(1, len);
-	struct s3_body body = { .data = data, .len = len };
-	struct s3_gate gate = { .tps = 0 };
-	const char *const script[] = { NULL };
-	struct fixture f = { .c.gate = &gate };
-	struct s3_stats stats = { .bytes_sent = 0 };
-	uint64_t sent;
-	int fd;
-
-	start(&f, script);
-	assert_int_equal(fcntl(f.v.listen_fd, F_SETFL, O_NONBLOCK), 0);
-	s3_put(f.s, STR("k"), &body, NULL, on_done, &f.g);
-	do {
-		sent = stats.bytes_sent;
-		for (int i = 0; i < 5; i++)
-			s3_wait(f.s, NULL, 0, 10);
-		s3_stats(f.s, &stats);
-	} while (sent == 0 || stats.bytes_sent > sent);
-	assert_true(sent < len / 2);
-	s3_gate_valid_until(&gate, 1);
-	assert_true(received(&f, f.v.listen_fd, &fd, len / 2) < len / 2);
-	close(fd);
-	assert_int_equal(s3_pending(f.s), 1);
-	assert_int_equal(f.g.calls, 0);
-	s3_gate_valid_until(&gate, 0);
-	assert_true(received(&f, f.v.listen_fd, &fd, len) == len);
-	/* The head has some bytes more. */
-	while (f.g.calls == 0) {
-		char rest[4096];
-
-		if (read(fd, rest, sizeof(rest)) == -1)
-			assert_int_equal(send(fd, OK_PUT, strlen(OK_PUT),
-			    MSG_NOSIGNAL), strlen(OK_PUT));
-		s3_wait(f.s, NULL, 0, 10);
-	}
-	assert_int_equal(f.g.err.kind, ERR_NONE);
-	assert_string_equal(f.g.etag, "e1");
-	close(fd);
-	finish(&f);
-}
-
 int
 main(void)
 {
@@ -200,7 +124,6 @@ main(void)
 		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_valid),
 		cmocka_unit_test(test_client),
-		cmocka_unit_test(test_taken_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
