@@ -12,7 +12,7 @@ from test_clients_lost import SILENCE, paced
 from test_get import back, files, get, gets, same_tree
 from test_get_nfs import get as get_nfs
 from test_get_nfs import same as same_nfs
-from test_get_nfs import there
+from test_get_nfs import there, url
 
 SIZE = 150 * MIB + 12345
 SHARED = ("--dest_shared", "yes")
@@ -28,10 +28,8 @@ def put_large(t, size=SIZE, **sections):
     return hosts
 
 
-def same_way(t, hosts, rate="300mbit"):
-    """All clients are slow alike, so that each gets its share."""
-    for client in hosts.clients:
-        client.slow(rate)
+def watched(t):
+    """What goes to the store is seen; who is silent is soon lost."""
     return t.proxy(socket_options={"recv_timeout": SILENCE})
 
 
@@ -53,11 +51,22 @@ def recorded(t):
     return 0
 
 
+def all_fetch(t, hosts, *arguments, dest=None):
+    """GET is at work, and not before all are there did anybody bring much."""
+    for client in hosts.clients:
+        client.slow("1mbit")
+    process = t.start(
+        "GET", "--dest_path", dest or back(t), "--json", *arguments
+    )
+    hosts.all_join()
+    for client in hosts.clients:
+        client.slow("200mbit")
+    return process
+
+
 def started(t, hosts, ranges=3):
     """GET is at work, and so many ranges of the file are whole."""
-    for client in hosts.clients:
-        client.slow("100mbit")
-    process = t.start("GET", "--dest_path", back(t), "--json", *SHARED)
+    process = all_fetch(t, hosts, *SHARED)
 
     def some():
         assert process.poll() is None, t.started_text()
@@ -77,8 +86,8 @@ def test_ranges_together(t):
     the file right."""
     hosts = put_large(t)
     os.chmod(t.path("large"), 0o640)
-    proxy = same_way(t, hosts, rate="100mbit")
-    get(t, *SHARED, moved=1)
+    proxy = watched(t)
+    hosts.finished(all_fetch(t, hosts, *SHARED), moved=1)
     same_tree(t, metadata=False)
     assert len(gets(proxy)) >= 16, len(gets(proxy))
     by = fetched_by(t)
@@ -96,8 +105,8 @@ def test_ranges_of_one_part(t):
     hosts = put_large(
         t, size=70 * MIB + 1, s3_storage={"part_size": "128M"}
     )
-    same_way(t, hosts, rate="100mbit")
-    get(t, *SHARED, moved=1)
+    watched(t)
+    hosts.finished(all_fetch(t, hosts, *SHARED), moved=1)
     same_tree(t)
     by = fetched_by(t)
     assert len(by) == 3 and by[1] > 0, by
@@ -108,7 +117,7 @@ def test_ranges_of_one_part(t):
 def test_ranges_not_asked_for(t):
     """Clients that may not see one directory don't write to one file."""
     hosts = put_large(t, size=70 * MIB)
-    same_way(t, hosts)
+    watched(t)
     get(t, moved=1)
     same_tree(t)
     by = fetched_by(t)
@@ -118,10 +127,9 @@ def test_ranges_not_asked_for(t):
 
 def nfs(t, version):
     hosts = put_large(t, fs_config={"nfs_version": version})
-    for client in hosts.clients:
-        client.slow("100mbit")
     t.conf(fs_config={"nfs_version": version})
-    get_nfs(t, moved=1)
+    there(t)
+    hosts.finished(all_fetch(t, hosts, dest=url(t)), moved=1)
     same_nfs(t)
     by = fetched_by(t)
     assert len(by) == 3 and by[1] > 16 * MIB and sum(by) == SIZE, by
@@ -143,7 +151,7 @@ def test_ranges_nfs4(t):
 @limit(60)
 def test_ranges_client_killed(t):
     hosts = put_large(t)
-    same_way(t, hosts)
+    watched(t)
     process = started(t, hosts)
     hosts.clients[1].kill()
     hosts.finished(process, moved=1)
@@ -156,7 +164,7 @@ def test_ranges_client_frozen(t):
     """One that is frozen in the middle holds nobody up; thawed, it writes
     nothing into the file, which is in its place by then."""
     hosts = put_large(t)
-    same_way(t, hosts)
+    watched(t)
     process = started(t, hosts)
     one = hosts.clients[2]
     assert one.freeze() == 1
@@ -172,7 +180,7 @@ def test_ranges_client_frozen(t):
 def test_ranges_master_killed(t):
     """The next master's clients go on with what is there."""
     hosts = put_large(t)
-    proxy = same_way(t, hosts)
+    proxy = watched(t)
     process = started(t, hosts)
     process.kill()
     process.wait()
@@ -192,7 +200,7 @@ def test_ranges_master_killed(t):
 def test_ranges_damaged(t):
     """What an earlier run left is proved like what comes now."""
     hosts = put_large(t)
-    same_way(t, hosts)
+    watched(t)
     process = started(t, hosts)
     process.kill()
     process.wait()
@@ -209,7 +217,7 @@ def test_ranges_damaged(t):
 @limit(60)
 def test_ranges_interrupted(t):
     hosts = put_large(t)
-    same_way(t, hosts)
+    watched(t)
     process = started(t, hosts)
     process.send_signal(signal.SIGINT)
     hosts.finished(process, expect=130)
@@ -222,7 +230,7 @@ def test_ranges_interrupted(t):
 def test_ranges_replaced(t):
     """The object becomes another meanwhile: that one comes."""
     hosts = put_large(t)
-    same_way(t, hosts)
+    watched(t)
     process = started(t, hosts)
     for client in hosts.clients:
         client.slow("5mbit")
@@ -275,16 +283,14 @@ def test_ranges_not_shared(t):
     """It is said that they share the directory, and they don't: nothing is
     put together from files on two hosts."""
     hosts = put_large(t)
-    same_way(t, hosts)
+    watched(t)
     back(t)
     for client in hosts.clients[1:]:
         client.command("mount", "-t", "tmpfs", "tmpfs", back(t))
     try:
-        result = t.run(
-            "GET", "--dest_path", back(t), "--json", *SHARED
-        ).counted(moved=1)
+        hosts.finished(all_fetch(t, hosts, *SHARED), moved=1)
     finally:
-        there = [
+        found = [
             c.command(
                 "sh", "-c", "cmp $(find %s -name large) %s && echo same"
                 % (back(t), os.fsdecode(t.path("large")))
@@ -293,6 +299,6 @@ def test_ranges_not_shared(t):
         ]
         for client in hosts.clients[1:]:
             client.command("umount", back(t))
-    result.says("get_alone")
-    assert there.count("same\n") == 1, there
+    assert "get_alone" in t.started_text(), t.started_text()
+    assert found.count("same\n") == 1, found
     hosts.quiet()
