@@ -550,7 +550,13 @@ team_distrust(struct member *m)
 static bool
 shares_soon(const struct team *t)
 {
-	return t->joint_count > 0 && team_members_soon(t) > team_members_up(t);
+	size_t ready = 0;
+
+	if (t->joint_count == 0)
+		return false;
+	for (size_t i = 0; i < t->member_count; i++)
+		ready += t->members[i]->index != NULL && t->members[i]->ready;
+	return team_members_soon(t) > ready;
 }
 
 static bool

@@ -54,7 +54,7 @@ def recorded(t):
 def all_fetch(t, hosts, *arguments, dest=None):
     """GET is at work, and not before all are there did anybody bring much."""
     for client in hosts.clients:
-        client.slow("1mbit")
+        client.slow("20mbit")
     process = t.start(
         "GET", "--dest_path", dest or back(t), "--json", *arguments
     )
