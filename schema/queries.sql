@@ -449,7 +449,9 @@ SELECT u.object, coalesce(o.path, h.path), u.upload_id, u.intent_sec
 FROM upload u LEFT JOIN object o ON o.id = u.object
 	LEFT JOIN history h ON h.id = u.object
 WHERE u.target = :target AND (o.id IS NULL OR o.gone_run IS NOT NULL OR
-	o.why IS NOT NULL);
+	o.why IS NOT NULL OR EXISTS (SELECT 1 FROM result r
+		WHERE r.object = u.object AND r.target = u.target
+		AND r.held = 1));
 
 -- name: upload_list
 SELECT object FROM upload WHERE target = :target;

@@ -52,6 +52,8 @@ struct team_task {
 	struct item item;
 	bool	 alone;		/* one client must do all of it */
 	bool	 doubt;		/* two sent it, perhaps not the same bytes */
+	int64_t	 unheard_sec;	/* who meant to create an upload then was lost
+				   before it said that it did; or 0 */
 	unsigned failers[3];	/* members that could not do it; 0: none */
 	struct team_joint *joint; /* a file of several, or parts of it */
 	struct fetch_item *fetch;
@@ -336,6 +338,9 @@ void	 team_noted(struct team *, uint64_t worker);
 /* The task is resolved by this member; a last note may follow. */
 void	 team_note_ends(struct member *, const struct team_task *,
 	    int64_t lease);
+/* The result of this task went up, and an upload of which nobody knows may be
+ * open: the run is to look for it when it ends. */
+void	 team_note_unheard(struct team *, const struct team_task *);
 /* Nothing more will come from this session. */
 void	 team_notes_forget(struct team *, uint64_t session);
 

@@ -22,10 +22,14 @@ route_new(struct team *t)
 }
 
 static void
-keep(struct item *it, const struct xfer_note *n)
+keep(struct team_task *k, const struct xfer_note *n)
 {
+	struct item *it = &k->item;
+
 	switch (n->event) {
 	case NOTE_INTENT:
+		if (k->unheard_sec == 0 && it->upload_id == NULL)
+			k->unheard_sec = it->upload_intent_sec;
 		it->upload_intent_sec = n->server_sec;
 		break;
 	case NOTE_CREATED:
@@ -48,7 +52,8 @@ team_note_ends(struct member *m, const struct team_task *k, int64_t lease)
 {
 	struct team *t = m->team;
 
-	if (k->item.upload_id == NULL && k->item.upload_intent_sec == 0)
+	if ((k->item.upload_id == NULL && k->item.upload_intent_sec == 0) ||
+	    k->unheard_sec != 0)
 		return;
 	t->closing = xreallocarray(t->closing, t->closing_count + 1,
 	    sizeof(*t->closing));
@@ -94,6 +99,23 @@ put_note(struct team *t, struct xfer_note *n)
 }
 
 void
+team_note_unheard(struct team *t, const struct team_task *k)
+{
+	struct xfer_note *n;
+
+	if (k->unheard_sec == 0)
+		return;
+	team_flush(t);
+	n = xcalloc(1, sizeof(*n));
+	n->event = NOTE_INTENT;
+	n->server_sec = k->unheard_sec;
+	n->lease = k->lease;
+	n->object = k->object;
+	n->worker = UINT32_MAX;	/* nobody waits for the answer */
+	put_note(t, n);
+}
+
+void
 team_note(struct member *m, struct wire_note *in)
 {
 	struct team *t = m->team;
@@ -111,7 +133,7 @@ team_note(struct member *m, struct wire_note *in)
 		xfer_note_free(&n);
 		return;
 	}
-	keep(&k->item, n);
+	keep(k, n);
 	if (n->event == NOTE_INTENT) {
 		unsigned i = route_new(t);
 

@@ -135,6 +135,7 @@ team_put_result(struct team *t, struct team_task *k, struct result *r)
 	b->v[b->count] = *r;
 	b->v[b->count++].object = k->object;
 	memset(r, 0, sizeof(*r));
+	team_note_unheard(t, k);
 	team_task_free(k);
 }
 

@@ -535,6 +535,14 @@ uploads_are_remembered(void **state)
 	assert_int_equal(left[0].intent_sec, 1234);
 	free(left[0].path);
 	free(left);
+	/* a is there, and perhaps one that nobody has heard of. */
+	catalog_put_upload(k->c, note(UPLOAD_INTENT, l->items[0].object,
+	    NULL), NULL);
+	assert_int_equal(catalog_left_uploads(k->c, &left, &count, &err), 0);
+	assert_int_equal(count, 2);
+	for (size_t i = 0; i < count; i++)
+		free(left[i].path);
+	free(left);
 	lease_free(&l);
 }
 

@@ -303,6 +303,36 @@ test_lost(void **state)
 	end(&w);
 }
 
+/* Who was lost between the intent and the answer may have begun an upload, of
+ * which the one who comes next finds nothing yet: that the file is there is
+ * not the end of it. */
+static void
+test_unheard(void **state)
+{
+	struct two w = two_clients();
+	struct result done = { .outcome = OUTCOME_MOVED };
+	struct results *r;
+	struct step s = next(w.f, NULL);
+
+	(void)state;
+	note(w.f, NOTE_INTENT, s.lease, s.id, NULL);
+	expect_note(w.x, NOTE_INTENT);
+	hang_up(w.f);
+	wait_clients(w.x, 1, "lost");
+	s = next(w.g, NULL);
+	note(w.g, NOTE_INTENT, s.lease, s.id, NULL);
+	expect_note(w.x, NOTE_INTENT);
+	note(w.g, NOTE_CREATED, s.lease, s.id, "UP");
+	expect_note(w.x, NOTE_CREATED);
+	say(&s, &done);
+	note(w.g, NOTE_ENDED, s.lease, s.id, "UP");
+	r = mail_of(w.x, MAIL_RESULTS);
+	assert_int_equal(r->v[0].outcome, OUTCOME_MOVED);
+	results_free(&r);
+	expect_note(w.x, NOTE_INTENT);
+	end(&w);
+}
+
 /* The run ends in the middle: all is freed. */
 static void
 test_cut(void **state)
@@ -339,6 +369,7 @@ main(void)
 		cmocka_unit_test(test_changed),
 		cmocka_unit_test(test_failed),
 		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_unheard),
 		cmocka_unit_test(test_cut),
 	};
 
