@@ -265,6 +265,12 @@ end_attempt(struct s3_slot *t, CURLcode code)
 	count_bytes(t);
 	curl_multi_remove_handle(s->multi, t->easy);
 	s->on_wire--;
+	if (t->held) {
+		list_push(&s->queue, STEAL(t->req));
+		t->next = s->free_slots;
+		s->free_slots = t;
+		return;
+	}
 	s3_xml_init(&xml);
 	if (s3_answer_judge(t, code, &xml, &flags, &err) == 0) {
 		s3_window_ok(&s->window);

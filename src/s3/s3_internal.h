@@ -110,6 +110,7 @@ struct s3_slot {
 	struct curl_slist nodes[S3_HEADERS_MAX + 2];
 	uint64_t sent;		/* of a streamed body */
 	bool	 paused;
+	bool	 held;		/* the gate had closed when it was to go out */
 	/* the answer */
 	int	 status;
 	char	 etag[72];
@@ -227,6 +228,8 @@ void	 s3_loop_poll(struct s3 *, struct pollfd *extra, unsigned extra_count,
 
 /* s3_client.c: for s3_free: every callback that is due, with STOPPED. */
 void	 s3_stop_all(struct s3 *);
+/* The gate is closed: nothing goes out, not even what has begun. */
+bool	 s3_held(const struct s3 *);
 /* For the operations. */
 struct s3_request *s3_request_new(struct s3 *, const struct s3_op *,
 	    struct str key, s3_done_fn *, void *arg);

@@ -18,8 +18,8 @@
 
 /* What has begun doesn't go on either while the gate's time is over: who was
  * frozen would send now what others have sent anew long ago. */
-static bool
-held(const struct s3 *s)
+bool
+s3_held(const struct s3 *s)
 {
 	return s->gate != NULL &&
 	    !s3_gate_is_valid(s->gate, clock_mono_ms());
@@ -103,7 +103,7 @@ s3_loop_run_timer(struct s3 *s)
 {
 	int running;
 
-	if (s->loop.timer_ms > s->now_ms || held(s))
+	if (s->loop.timer_ms > s->now_ms || s3_held(s))
 		return;
 	s->loop.timer_ms = NEVER;
 	curl_multi_socket_action(s->multi, CURL_SOCKET_TIMEOUT, 0, &running);
@@ -149,7 +149,7 @@ void
 s3_loop_poll(struct s3 *s, struct pollfd *extra, unsigned extra_count,
     int timeout_ms)
 {
-	bool wait = held(s);
+	bool wait = s3_held(s);
 	unsigned n = gather(s, extra, extra_count, wait ? 0 :
 	    s->loop.fd_count);
 	uint64_t timer = wait ? s->now_ms + HELD_MS : s->loop.timer_ms;
@@ -167,7 +167,7 @@ s3_loop_poll(struct s3 *s, struct pollfd *extra, unsigned extra_count,
 	if (s->loop.all[0].revents != 0)
 		(void)eventfd_read(s->loop.wakeup_fd, &ignored);
 	for (unsigned i = 1 + extra_count; i < n; i++)
-		if (s->loop.all[i].revents != 0 && !held(s))
+		if (s->loop.all[i].revents != 0 && !s3_held(s))
 			act(s, &s->loop.all[i]);
 }
 

@@ -226,6 +226,18 @@ prepare(struct s3_slot *t, struct s3_request *r, struct err *err)
 	return 0;
 }
 
+/* Connected, about to send. One turn of curl begins many: the gate may have
+ * closed meanwhile, while this process was frozen. */
+static int
+on_request(void *arg, char *to UNUSED, char *from UNUSED, int to_port UNUSED,
+    int from_port UNUSED)
+{
+	struct s3_slot *t = arg;
+
+	t->held = s3_held(t->s3);
+	return t->held ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 static CURL *
 make_easy(struct s3_slot *t)
 {
@@ -263,6 +275,8 @@ make_easy(struct s3_slot *t)
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, s3_on_write);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, on_request);
+	curl_easy_setopt(c, CURLOPT_PREREQDATA, t);
 	curl_easy_setopt(c, CURLOPT_READFUNCTION, s3_on_read);
 	curl_easy_setopt(c, CURLOPT_READDATA, t);
 	curl_easy_setopt(c, CURLOPT_SEEKFUNCTION, s3_on_seek);
@@ -328,7 +342,7 @@ s3_slot_start(struct s3_slot *t, struct s3_request *r, struct err *err)
 	    c->count, &c->turn, s->now_ms);
 	s3_answer_clear(t);
 	t->sent = 0;
-	t->paused = false;
+	t->paused = t->held = false;
 	t->sent_counted = t->received_counted = 0;
 	t->moved_ms = s->now_ms;
 	if (prepare(t, r, err) == -1)
