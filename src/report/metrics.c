@@ -16,9 +16,11 @@
 #define REQUEST_MAX	8192	/* bytes of a request's head */
 #define TIME_LIMIT_MS	3000	/* of a connection, from its beginning */
 #define PAGE_MAX	(16 * MIB)
+#define ADDRESSES_MAX	8	/* of one name */
 
 struct metrics {
-	int	 listener;
+	int	 listeners[ADDRESSES_MAX];
+	size_t	 listener_count;
 	int	 stop;		/* eventfd: readable when it must end */
 	pthread_t thread;
 	struct {
@@ -65,6 +67,9 @@ listen_at(const struct addrinfo *a)
 	if (fd == -1)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	/* IPv4 has a socket of its own. */
+	if (a->ai_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
 	if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, 16) == 0)
 		return fd;
 	saved = errno;
@@ -73,14 +78,58 @@ listen_at(const struct addrinfo *a)
 	return -1;
 }
 
+static void
+close_listeners(struct metrics *m)
+{
+	while (m->listener_count > 0)
+		close_fd(&m->listeners[--m->listener_count]);
+}
+
+/* A name may stand for addresses that this host lacks: IPv6 ones, mostly. */
+static bool
+is_foreign(int code)
+{
+	return code == EADDRNOTAVAIL || code == EAFNOSUPPORT;
+}
+
+/* Listen at each address of the list that this host has. One that is taken
+ * fails all: another program would answer part of those who ask for the
+ * name. A port that the kernel chooses is one address's. */
 static int
-open_listener(const char *at, struct err *err)
+listen_all(struct metrics *m, const struct addrinfo *list, bool any_port,
+    const char *at, struct err *err)
+{
+	int code = EADDRNOTAVAIL;
+
+	for (const struct addrinfo *a = list; a != NULL; a = a->ai_next) {
+		int fd;
+
+		if (m->listener_count == (any_port ? 1 : ADDRESSES_MAX))
+			break;
+		fd = listen_at(a);
+		if (fd != -1) {
+			m->listeners[m->listener_count++] = fd;
+			continue;
+		}
+		code = errno;
+		if (!is_foreign(code)) {
+			close_listeners(m);
+			break;
+		}
+	}
+	if (m->listener_count == 0)
+		return err_errno(err, ERR_CONFIG, code, "metrics at %s", at);
+	return 0;
+}
+
+static int
+open_listeners(struct metrics *m, const char *at, struct err *err)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
 	    .ai_flags = AI_PASSIVE }, *list = NULL;
 	AUTOFREE char *host = NULL;
 	char port[8];
-	int fd = -1, rc;
+	int rc;
 
 	if (parse(at, &host, port, err) == -1)
 		return -1;
@@ -88,14 +137,9 @@ open_listener(const char *at, struct err *err)
 	if (rc != 0)
 		return err_set(err, ERR_CONFIG, 0, "metrics at %s: %s", at,
 		    gai_strerror(rc));
-	for (const struct addrinfo *a = list; a != NULL && fd == -1;
-	    a = a->ai_next)
-		fd = listen_at(a);
-	rc = errno;
+	rc = listen_all(m, list, strtoul(port, NULL, 10) == 0, at, err);
 	freeaddrinfo(list);
-	if (fd == -1)
-		err_errno(err, ERR_CONFIG, rc, "metrics at %s", at);
-	return fd;
+	return rc;
 }
 
 /* --- a connection --- */
@@ -222,30 +266,40 @@ serve(struct metrics *m, int fd)
 		;
 }
 
+/* One connection of this listener; false if there is no descriptor for it. */
+static bool
+serve_one(struct metrics *m, int listener)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd == -1)
+		return errno != EMFILE && errno != ENFILE;
+	serve(m, fd);
+	close(fd);
+	return true;
+}
+
 static void *
 thread(void *arg)
 {
 	struct metrics *m = arg;
-	struct pollfd fds[2] = {
-		{ .fd = m->listener, .events = POLLIN },
+	struct pollfd fds[ADDRESSES_MAX + 1] = {
 		{ .fd = m->stop, .events = POLLIN },
 	};
 
+	for (size_t i = 0; i < m->listener_count; i++)
+		fds[i + 1] = (struct pollfd){ .fd = m->listeners[i],
+		    .events = POLLIN };
 	for (;;) {
-		int fd;
-
-		if (poll(fds, ARRAY_LEN(fds), -1) == -1)
+		if (poll(fds, m->listener_count + 1, -1) == -1)
 			continue;
-		if (fds[1].revents != 0)
+		if (fds[0].revents != 0)
 			return NULL;
-		fd = accept4(m->listener, NULL, NULL, SOCK_CLOEXEC |
-		    SOCK_NONBLOCK);
-		if (fd != -1) {
-			serve(m, fd);
-			close(fd);
-		} else if (errno == EMFILE || errno == ENFILE) {
-			poll(&fds[1], 1, 1000);	/* some will come back */
-		}
+		for (size_t i = 0; i < m->listener_count; i++)
+			if (fds[i + 1].revents != 0 &&
+			    !serve_one(m, m->listeners[i]))
+				/* Descriptors will be free again. */
+				poll(&fds[0], 1, 1000);
 	}
 }
 
@@ -254,19 +308,18 @@ thread(void *arg)
 int
 metrics_open(struct metrics **ret, const char *at, struct err *err)
 {
-	int fd = open_listener(at, err);
-	struct metrics *m;
+	struct metrics *m = xcalloc(1, sizeof(*m));
 
-	if (fd == -1)
+	if (open_listeners(m, at, err) == -1) {
+		free(m);
 		return -1;
-	m = xcalloc(1, sizeof(*m));
-	m->listener = fd;
+	}
 	m->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	m->locked.values.operation = "";
 	pthread_mutex_init(&m->locked.lock, NULL);
 	if (m->stop == -1 ||
 	    pthread_create(&m->thread, NULL, thread, m) != 0) {
-		close_fd(&m->listener);
+		close_listeners(m);
 		close_fd(&m->stop);
 		pthread_mutex_destroy(&m->locked.lock);
 		free(m);
@@ -286,7 +339,7 @@ metrics_port(const struct metrics *m)
 	} a = { .any.sa_family = AF_UNSPEC };
 	socklen_t len = sizeof(a);
 
-	if (m == NULL || getsockname(m->listener, &a.any, &len) == -1)
+	if (m == NULL || getsockname(m->listeners[0], &a.any, &len) == -1)
 		return 0;
 	return ntohs(a.any.sa_family == AF_INET6 ? a.v6.sin6_port :
 	    a.v4.sin_port);
@@ -345,7 +398,7 @@ metrics_close(struct metrics **mp)
 	if (eventfd_write(m->stop, 1) == -1)
 		abort();	/* it can count further */
 	pthread_join(m->thread, NULL);
-	close_fd(&m->listener);
+	close_listeners(m);
 	close_fd(&m->stop);
 	pthread_mutex_destroy(&m->locked.lock);
 	free(m->locked.clients);

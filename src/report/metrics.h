@@ -36,8 +36,9 @@ void	 metrics_text(struct buf *, const struct metrics_values *);
 
 struct metrics;
 /* at: "PORT" (of the loopback address), "HOST:PORT", "[ADDRESS]:PORT" or
- * "*:PORT" (all addresses). Port 0: any that is free. ERR_CONFIG if it is
- * none of these or can't be had. */
+ * "*:PORT" (all addresses). A name with several addresses means each of them
+ * that this host has. Port 0: any that is free, of the first of them.
+ * ERR_CONFIG if it is none of these, or one of the addresses is taken. */
 int	 metrics_open(struct metrics **, const char *at, struct err *) MUST_USE;
 unsigned metrics_port(const struct metrics *);
 /* Copies. What counts never goes down, whatever is said here. */

@@ -250,6 +250,13 @@ places(void **state UNUSED)
 	assert_int_equal(err.kind, ERR_CONFIG);
 	assert_non_null(strstr(err.msg, "in use"));
 	metrics_close(&m);
+	/* All addresses are wanted, and one is taken. */
+	m = open_at("[::1]:0");
+	snprintf(at, sizeof(at), "*:%u", metrics_port(m));
+	err_clear(&err);
+	assert_int_equal(metrics_open(&second, at, &err), -1);
+	assert_non_null(strstr(err.msg, "in use"));
+	metrics_close(&m);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		err_clear(&err);
 		if (metrics_open(&second, bad[i], &err) != -1)
