@@ -16,7 +16,7 @@ check='libcmocka-dev sqlite3 mandoc debhelper lintian fakeroot'
 servers='nfs-ganesha nfs-ganesha-vfs radosgw ceph-mon ceph-osd ceph-common
 	python3-rados'
 tools='python3 python3-boto3 openssl curl ca-certificates procps mount
-	openssh-server openssh-client iproute2'
+	openssh-server openssh-client iproute2 chromium fonts-dejavu-core'
 
 case ${1:-} in
 --build) wanted=$build ;;
