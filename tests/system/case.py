@@ -275,7 +275,7 @@ class Case:
     # --- datamover ---
 
     def command(self, *arguments):
-        program = os.path.join(self.world.build, "datamover")
+        program = self.world.program
         return [*self.prefix, program, *arguments]
 
     def environment(self, more=None):

@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 
 STORE_MEMORY = 1 << 30
+START_TRIES = 3
 SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "stack")
 
 
@@ -25,9 +26,8 @@ def pairs(text):
     return {pair[0]: pair[1] for pair in found if len(pair) == 2}
 
 
-def script(name, **environment):
-    """Run one of the scripts; the variables that it prints, as a dict."""
-    done = subprocess.run(
+def run_script(name, environment):
+    return subprocess.run(
         [os.path.join(SCRIPTS, name)],
         env=dict(os.environ, **environment),
         stdout=subprocess.PIPE,
@@ -35,9 +35,22 @@ def script(name, **environment):
         stdin=subprocess.DEVNULL,
         text=True,
     )
-    if done.returncode:
-        raise RuntimeError(name + ": " + done.stdout + done.stderr)
-    return pairs(done.stdout)
+
+
+def script(name, **environment):
+    """Run one of the scripts; the variables that it prints, as a dict. One
+    that starts a server is run again when it fails: a port may be taken
+    between the look at it and its use, and a busy machine may need more time
+    than the script allows. What a failed one has started it stops itself, or
+    takes when it is run again."""
+    tries = START_TRIES if name.endswith("-up") else 1
+    while True:
+        done = run_script(name, environment)
+        tries -= 1
+        if done.returncode == 0:
+            return pairs(done.stdout)
+        if tries == 0:
+            raise RuntimeError(name + ": " + done.stdout + done.stderr)
 
 
 def down(directories):
@@ -90,6 +103,9 @@ class World:
     def __init__(self, build, directory):
         self.build = build
         self.directory = directory
+        # Other users run it too, and the checkout may be in a directory that
+        # is closed to them.
+        self.program = os.path.join(directory, "datamover")
         self.stack = os.path.join(directory, "stack")
         self.export = os.path.join(directory, "exp")
         self.second_export = os.path.join(directory, "exp2")
@@ -100,6 +116,7 @@ class World:
 
     def up(self):
         os.makedirs(os.path.join(self.directory, "t"))
+        shutil.copy(os.path.join(self.build, "datamover"), self.program)
         self.nfs = script(
             "nfs-up",
             STACK=self.stack,
