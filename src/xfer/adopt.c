@@ -35,16 +35,7 @@ compare(struct transfer *t)
 		plan.part_size = t->claim.part_size;
 		plan.count = t->claim.part_count;
 	}
-	/* Parts that are too large for memory are hashed only as they are
-	 * sent. */
-	if (plan.part_size > t->w->memory_limit) {
-		nothing_found(t);
-		return;
-	}
-	t->plan = plan;
-	free(t->part_md5s);
-	t->part_md5s = plan.part_size == 0 ? NULL :
-	    xcalloc(plan.count, MD5_LEN);
+	transfer_cut(t, &plan);
 	t->mode = MODE_COMPARE;
 	t->phase = PHASE_MOVING;
 }
@@ -140,10 +131,7 @@ adopt_fits(struct transfer *t)
 	    !claim_holds(&t->claim, &it, NULL, t->part_md5s))
 		return false;
 	memcpy(t->etag, t->found_etag, sizeof(t->etag));
-	if (t->claim.part_size == 0) {
-		t->plan.part_size = 0;
-		free(t->part_md5s);
-		t->part_md5s = NULL;
-	}
+	if (t->claim.part_size == 0)
+		transfer_cut(t, &(struct part_plan){ .count = 1 });
 	return true;
 }

@@ -89,7 +89,6 @@ by_part_begin(struct transfer *t)
 		fail(t, ERR_INVALID, "parts that the file does not have");
 		return;
 	}
-	t->part_md5s = xcalloc(t->plan.count, MD5_LEN);
 	t->phase = PHASE_ASKING;
 	if ((it->flags & ITEM_OPEN) != 0) {
 		t->calls++;

@@ -15,14 +15,20 @@
 #define CLOCK_GRAIN_S	2
 
 void
-multipart_forget(struct transfer *t)
+multipart_forget_parts(struct transfer *t)
 {
-	free(t->upload_id);
-	t->upload_id = NULL;
 	free(t->have);
 	t->have = NULL;
 	free(t->have_md5s);
 	t->have_md5s = NULL;
+}
+
+void
+multipart_forget(struct transfer *t)
+{
+	free(t->upload_id);
+	t->upload_id = NULL;
+	multipart_forget_parts(t);
 }
 
 static void
@@ -39,6 +45,7 @@ intent(struct transfer *t)
 {
 	alloc_have(t);
 	t->upload_noted = t->intended = true;
+	t->upload_part_size = t->plan.part_size;
 	t->intent_sec = s3_server_time(t->w->p.s3) - CLOCK_GRAIN_S;
 	t->calls++;
 	worker_note(t, NOTE_INTENT);
@@ -212,7 +219,7 @@ void
 multipart_ask(struct transfer *t)
 {
 	if (t->upload_id != NULL && t->have != NULL) {
-		go_on(t);	/* begun in this run */
+		go_on(t);	/* its parts are known */
 	} else if (t->upload_id != NULL) {
 		alloc_have(t);
 		ask_parts(t, transfer_first_part(t));
@@ -243,6 +250,7 @@ part_done(void *arg, const struct s3_reply *r, const struct err *err)
 {
 	struct segment *s = arg;
 	struct transfer *t = s->t;
+	struct err early = ERR_INIT;
 	char etag[72];
 
 	t->calls--;
@@ -253,17 +261,16 @@ part_done(void *arg, const struct s3_reply *r, const struct err *err)
 		upload_lost(t, err);
 		return;
 	}
-	/* What was streamed cannot be sent again from the middle. */
-	if (err != NULL && s->stream != NULL) {
-		transfer_resend(t, err);
-		return;
-	}
 	if (err != NULL) {
 		transfer_s3_fault(t, err);
 		return;
 	}
-	if (s->stream != NULL)
-		md5_final(&s->md5, s->digest);
+	if (s->stream != NULL && !stream_is_sent(s)) {
+		err_set(&early, ERR_CORRUPT, 0, "S3 took part %u before it "
+		    "had all of its bytes", s->index + 1);
+		transfer_resend(t, &early);
+		return;
+	}
 	etag_single(s->digest, etag);
 	if (!transfer_proved(t, etag, r->etag))
 		return;

@@ -85,9 +85,7 @@ copy_done(void *arg, const struct s3_reply *r, const struct err *err)
 	/* A copy of a multipart object may be a plain one. */
 	etag_single(t->whole_md5, single);
 	if (strcmp(r->etag, single) == 0) {
-		t->plan.part_size = 0;
-		free(t->part_md5s);
-		t->part_md5s = NULL;
+		transfer_cut(t, &(struct part_plan){ .count = 1 });
 	} else if (strcmp(r->etag, t->item->prev_etag) != 0) {
 		transfer_again(t, MODE_SEND);
 		return;
@@ -135,11 +133,8 @@ same_bytes(struct transfer *t)
 	memcpy(t->etag, t->item->prev_etag, sizeof(t->etag));
 	t->phase = PHASE_CLOSING;
 	/* The object was one PUT, whatever the part size is now. */
-	if (t->item->prev_part_size == 0) {
-		t->plan.part_size = 0;
-		free(t->part_md5s);
-		t->part_md5s = NULL;
-	}
+	if (t->item->prev_part_size == 0)
+		transfer_cut(t, &(struct part_plan){ .count = 1 });
 	if ((t->item->flags & ITEM_CHECKSUM) != 0) {
 		transfer_end(t, OUTCOME_UNCHANGED);
 		return;
@@ -263,16 +258,23 @@ single_ready(struct transfer *t, struct segment *s)
 	s3_put(t->w->p.s3, t->key, &body, &meta, put_done, s);
 }
 
+bool
+send_is_needed(const struct transfer *t, const struct segment *s)
+{
+	if (t->mode != MODE_SEND)
+		return false;
+	return t->have[s->index] == 0 || memcmp(t->have_md5s +
+	    (size_t)s->index * MD5_LEN, s->digest, MD5_LEN) != 0;
+}
+
 static void
 part_ready(struct transfer *t, struct segment *s)
 {
 	memcpy(t->part_md5s + (size_t)s->index * MD5_LEN, s->digest, MD5_LEN);
-	if (t->mode == MODE_COMPARE || (t->have[s->index] != 0 &&
-	    memcmp(t->have_md5s + (size_t)s->index * MD5_LEN, s->digest,
-	    MD5_LEN) == 0))
-		s->state = SEG_DONE;
-	else
+	if (send_is_needed(t, s))
 		multipart_send(s);
+	else
+		s->state = SEG_DONE;
 }
 
 static void

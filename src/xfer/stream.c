@@ -1,10 +1,11 @@
 /*
  * stream.c: a part that is larger than the memory of a worker (files of
- * terabytes, see part_plan.h) is never whole in memory: it is read into a
- * ring of pieces and hashed as it is sent. It goes without Content-MD5, which
- * would have to be known before: the part's ETag is the proof. A request that
- * must be sent again cannot take back what was sent, so the transfer begins
- * again: parts that the server has by then are read and hashed, not sent.
+ * terabytes, see part_plan.h) is never whole in memory. It is read twice, in
+ * pieces that go through a ring: the first pass hashes it, the second sends it
+ * with the Content-MD5 that the first has found, which S3 checks, whatever its
+ * ETags are. A part that needs no sending (S3 has it, or the file is only
+ * compared) is read once. When S3's client sends the request again, the second
+ * pass begins again: a fault costs that part.
  */
 #include "xfer/xfer.h"
 
@@ -12,16 +13,18 @@
 
 struct piece {
 	uint32_t want;		/* bytes asked for; 0: the piece is free */
-	uint32_t got;
 	bool	 here;
 };
 
 struct stream {
 	struct segment *s;
 	uint32_t piece_len;
-	uint64_t asked;		/* bytes of the part asked for */
-	uint64_t sent;		/* bytes of the part handed over */
-	struct md5 whole;	/* the file's, as it is when all is sent */
+	unsigned reads;		/* on the way */
+	bool	 sending;	/* the second pass */
+	bool	 again;		/* begin this pass again when reads is 0 */
+	uint64_t asked;		/* bytes of the part asked for in this pass */
+	uint64_t taken;		/* bytes of the part hashed or sent in it */
+	struct md5 whole;	/* the file's, as it is behind this part */
 	struct piece pieces[PIECES];
 };
 
@@ -37,54 +40,105 @@ stream_needed(const struct transfer *t)
 	return t->plan.part_size > t->w->memory_limit;
 }
 
-static uint64_t
-ring_len(const struct stream *st)
+static size_t
+piece_at(const struct stream *st, uint64_t offset)
 {
-	return (uint64_t)st->piece_len * PIECES;
+	return (size_t)(offset / st->piece_len) % PIECES;
 }
 
 static void read_pieces(struct stream *);
 
-/* The piece at the head of the ring has been hashed. */
 static void
-piece_over(struct stream *st, struct piece *p)
+begin_pass(struct stream *st)
 {
-	*p = (struct piece){ .want = 0 };
+	st->again = false;
+	st->asked = st->taken = 0;
+	memset(st->pieces, 0, sizeof(st->pieces));
 	read_pieces(st);
 }
 
-/* The server has this part: its bytes are only hashed. */
+/* The next n bytes have been used. */
 static void
-check(struct stream *st)
+take(struct stream *st, size_t n)
+{
+	struct piece *p = &st->pieces[piece_at(st, st->taken)];
+
+	st->taken += n;
+	if (st->taken % st->piece_len == 0 || st->taken == st->s->len) {
+		*p = (struct piece){ .want = 0 };
+		read_pieces(st);
+	}
+}
+
+static ptrdiff_t
+next_bytes(void *arg, uint64_t offset, void *out, size_t max)
+{
+	struct stream *st = arg;
+	struct segment *s = st->s;
+	size_t i = piece_at(st, st->taken);
+	size_t at = (size_t)(st->taken % st->piece_len);
+	size_t n;
+
+	if (s->t->broken)
+		return -1;
+	if (offset != st->taken) {
+		if (offset != 0)
+			return -1;
+		st->again = true;
+		if (st->reads == 0)
+			begin_pass(st);
+	}
+	if (st->again || !st->pieces[i].here)
+		return 0;
+	n = rate_take(&s->t->w->e->pool.rate, MIN(max,
+	    st->pieces[i].want - at), s->t->w->now_ms * 1000000);
+	if (n == 0)
+		return 0;
+	memcpy(out, s->data + i * st->piece_len + at, n);
+	take(st, n);
+	return (ptrdiff_t)n;
+}
+
+/* The first pass is over: the part's digest is known. */
+static void
+hashed(struct stream *st)
 {
 	struct segment *s = st->s;
 	struct transfer *t = s->t;
-	const uint8_t *have = t->have_md5s + (size_t)s->index * MD5_LEN;
-	struct err err = ERR_INIT;
+	struct s3_body body = { .len = s->len, .md5 = s->digest,
+	    .read = next_bytes, .read_arg = st };
 
-	for (;;) {
-		size_t i = (size_t)(st->sent / st->piece_len) % PIECES;
-		struct piece *p = &st->pieces[i];
-		const uint8_t *data = s->data + i * st->piece_len;
-
-		if (st->sent == s->len)
-			break;
-		if (!p->here)
-			return;
-		md5_update_many((struct md5_job[]){ { &s->md5, data, p->got },
-		    { &st->whole, data, p->got } }, 2);
-		st->sent += p->got;
-		piece_over(st, p);
-	}
 	md5_final(&s->md5, s->digest);
-	if (memcmp(s->digest, have, MD5_LEN) == 0) {
+	t->tries = 0;
+	t->fault.since_ms = 0;
+	if (!send_is_needed(t, s)) {
 		stream_done(s);
 		return;
 	}
-	t->have[s->index] = 0;
-	err_set(&err, ERR_CORRUPT, 0, "S3 holds another part %u",
-	    s->index + 1);
-	transfer_resend(t, &err);
+	st->sending = true;
+	begin_pass(st);
+	multipart_send_body(s, &body);
+}
+
+static void
+hash_pieces(struct stream *st)
+{
+	struct segment *s = st->s;
+
+	while (st->taken < s->len) {
+		size_t i = piece_at(st, st->taken);
+		const uint8_t *data = s->data + i * st->piece_len;
+		uint32_t n = st->pieces[i].want;
+
+		if (!st->pieces[i].here)
+			return;
+		if (s->t->mode != MODE_READ)
+			md5_update_many((struct md5_job[]){
+			    { &s->md5, data, n }, { &st->whole, data, n } },
+			    2);
+		take(st, n);
+	}
+	hashed(st);
 }
 
 static void
@@ -97,16 +151,21 @@ piece_read(void *arg, const struct tree_read *r, const struct err *err)
 
 	free(c);
 	t->calls--;
+	st->reads--;
 	if (t->broken || t->phase == PHASE_ENDED)
 		return;
 	if (!segment_read_ok(t, r, err, p->want))
 		return;
-	p->got = r->len;
+	if (st->again) {
+		if (st->reads == 0)
+			begin_pass(st);
+		return;
+	}
 	p->here = true;
-	if (t->have[st->s->index] != 0)
-		check(st);
-	else
+	if (st->sending)
 		s3_resume(t->w->p.s3, SIZE_MAX);
+	else
+		hash_pieces(st);
 }
 
 static void
@@ -115,9 +174,8 @@ read_pieces(struct stream *st)
 	struct segment *s = st->s;
 	struct transfer *t = s->t;
 
-	while (st->asked < s->len && st->asked - st->sent +
-	    st->piece_len <= ring_len(st)) {
-		size_t i = (size_t)(st->asked / st->piece_len) % PIECES;
+	while (st->asked < s->len) {
+		size_t i = piece_at(st, st->asked);
 		struct piece *p = &st->pieces[i];
 		struct piece_call *c;
 
@@ -125,41 +183,13 @@ read_pieces(struct stream *st)
 			return;
 		c = xmalloc(sizeof(*c));
 		p->want = (uint32_t)MIN(s->len - st->asked, st->piece_len);
-		p->here = false;
 		*c = (struct piece_call){ .st = st, .t = t, .p = p };
 		t->calls++;
+		st->reads++;
 		tree_file_read(t->file, s->offset + st->asked, p->want,
 		    s->data + i * st->piece_len, piece_read, c);
 		st->asked += p->want;
 	}
-}
-
-static ptrdiff_t
-next_bytes(void *arg, uint64_t offset, void *out, size_t max)
-{
-	struct stream *st = arg;
-	struct segment *s = st->s;
-	size_t i = (size_t)(st->sent / st->piece_len) % PIECES;
-	size_t at = (size_t)(st->sent % st->piece_len);
-	struct piece *p = &st->pieces[i];
-	const uint8_t *from = s->data + i * st->piece_len + at;
-	size_t n;
-
-	if (offset != st->sent || s->t->broken)
-		return -1;
-	if (!p->here)
-		return 0;
-	n = rate_take(&s->t->w->e->pool.rate, MIN(max, p->got - at),
-	    s->t->w->now_ms * 1000000);
-	if (n == 0)
-		return 0;
-	memcpy(out, from, n);
-	md5_update_many((struct md5_job[]){ { &s->md5, out, n },
-	    { &st->whole, out, n } }, 2);
-	st->sent += n;
-	if (at + n == p->got)
-		piece_over(st, p);
-	return (ptrdiff_t)n;
 }
 
 void
@@ -167,6 +197,12 @@ stream_free(struct segment *s)
 {
 	free(s->stream);
 	s->stream = NULL;
+}
+
+bool
+stream_is_sent(const struct segment *s)
+{
+	return s->stream->taken == s->len && !s->stream->again;
 }
 
 /* The part is proved: its MD5 counts, and so do its bytes for the file's. */
@@ -185,7 +221,6 @@ void
 stream_start(struct transfer *t)
 {
 	struct segment *s = &t->seg[0];
-	struct s3_body body = { .len = 0 };
 	struct stream *st;
 	uint32_t piece = tree_read_max(t->w->trees.v[t->item->export]);
 
@@ -207,12 +242,6 @@ stream_start(struct transfer *t)
 	st->s = s;
 	st->piece_len = piece;
 	st->whole = t->whole;
-	s->state = SEG_SENDING;
-	read_pieces(st);
-	if (t->have[s->index] != 0)
-		return;
-	body.len = s->len;
-	body.read = next_bytes;
-	body.read_arg = st;
-	multipart_send_body(s, &body);
+	s->state = SEG_READING;
+	begin_pass(st);
 }

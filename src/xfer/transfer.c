@@ -99,6 +99,7 @@ transfer_begin(struct worker *w, const struct item *it, struct held_lease *h)
 		t->mode = MODE_COMPARE;
 	if (it->upload_id != NULL) {
 		t->upload_id = xstrdup(it->upload_id);
+		t->upload_part_size = it->upload_part_size;
 		t->upload_noted = true;
 	}
 	t->next = w->active;
@@ -125,8 +126,8 @@ reset(struct transfer *t)
 {
 	for (size_t i = 0; i < SEGMENTS_MAX; i++)
 		segment_free(&t->seg[i]);
-	free(t->part_md5s);
-	t->part_md5s = NULL;
+	free(t->version_id);
+	t->version_id = NULL;
 	t->next_index = 0;
 	t->done_count = 0;
 	t->whole_done = 0;
@@ -153,12 +154,24 @@ open_file(struct transfer *t)
 		t->file = tree_file_open(tree, &t->fh, str_of(it->raw));
 }
 
+void
+transfer_cut(struct transfer *t, const struct part_plan *plan)
+{
+	if (plan->part_size != t->plan.part_size ||
+	    plan->count != t->plan.count)
+		multipart_forget_parts(t);
+	t->plan = *plan;
+	free(t->part_md5s);
+	t->part_md5s = plan->part_size == 0 ? NULL :
+	    xcalloc(plan->count, MD5_LEN);
+}
+
 /* The part size that an upload or object made before was cut with. */
 static uint64_t
 part_size_of(const struct transfer *t)
 {
-	if (t->upload_id != NULL && t->item->upload_part_size > 0)
-		return t->item->upload_part_size;
+	if (t->upload_id != NULL && t->upload_part_size > 0)
+		return t->upload_part_size;
 	if (t->mode == MODE_COMPARE && t->item->prev_part_size > 0)
 		return t->item->prev_part_size;
 	return t->w->e->c.part_size;
@@ -168,6 +181,7 @@ static void
 begin(struct transfer *t)
 {
 	struct err err = ERR_INIT;
+	struct part_plan plan;
 
 	t->resume_at_ms = 0;
 	if (t->reopen)
@@ -177,27 +191,23 @@ begin(struct transfer *t)
 		open_file(t);
 	if (t->file == NULL)
 		return;
-	if (part_plan(t->before.size, part_size_of(t), &t->plan, &err) == -1) {
+	if (part_plan(t->before.size, part_size_of(t), &plan, &err) == -1) {
 		t->err = err;
 		transfer_end(t, OUTCOME_FAILED);
 		return;
 	}
+	/* A dry run makes no object: any parts will do. */
+	if (t->mode == MODE_READ && plan.part_size > 0) {
+		plan.part_size = t->w->e->c.part_size;
+		plan.count = (unsigned)((t->before.size +
+		    plan.part_size - 1) / plan.part_size);
+	}
+	transfer_cut(t, &plan);
 	if (transfer_is_by_part(t)) {
 		by_part_begin(t);
 		return;
 	}
-	/* A dry run makes no object: any parts will do. */
-	if (t->mode == MODE_READ && transfer_is_multipart(t)) {
-		t->plan.part_size = t->w->e->c.part_size;
-		t->plan.count = (unsigned)((t->before.size +
-		    t->plan.part_size - 1) / t->plan.part_size);
-	}
-	/* What is streamed is hashed while it is sent, and never before. */
-	if (stream_needed(t) && t->mode == MODE_COMPARE)
-		t->mode = MODE_SEND;
 	md5_init(&t->whole);
-	if (transfer_is_multipart(t))
-		t->part_md5s = xcalloc(t->plan.count, MD5_LEN);
 	t->phase = PHASE_ASKING;
 	if (t->mode == MODE_READ)
 		t->phase = PHASE_MOVING;

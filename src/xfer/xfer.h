@@ -80,11 +80,10 @@ struct transfer {
 	struct attrs before;	/* every read must agree with it */
 	enum transfer_mode mode;
 	enum transfer_phase phase;
-	struct part_plan plan;
+	struct part_plan plan;	/* of this attempt: see transfer_cut */
 	unsigned calls;		/* of tree and s3 that will come back */
 	bool	 broken;	/* begin again, or end, when calls is 0 */
 	bool	 ending;	/* ... end with outcome */
-	bool	 compared;	/* MODE_COMPARE is behind us */
 	bool	 settled;	/* S3 was asked what it has */
 	enum outcome outcome;
 	unsigned changes;	/* times the file changed under us */
@@ -109,6 +108,7 @@ struct transfer {
 	uint8_t	 whole_md5[MD5_LEN];
 	/* multipart */
 	char	*upload_id;
+	uint64_t upload_part_size; /* that it was begun with; 0: not known */
 	bool	 upload_noted;	/* a row of it is in the catalog */
 	bool	 intended;	/* ... will be: multipart_noted follows */
 	int64_t	 intent_sec;	/* S3's clock, before it was created */
@@ -216,6 +216,12 @@ bool	 transfer_proved(struct transfer *, const char *expected,
 void	 transfer_resend(struct transfer *, const struct err *);
 /* HEAD's answer shows an object of this size and these times. */
 bool	 transfer_looks_same(const struct transfer *, const struct s3_reply *);
+/*
+ * Cut the file into these parts. All that depends on the parts (their digests,
+ * and which of them S3 has) is made anew here, and only here: another attempt,
+ * or another answer of S3, may need other parts.
+ */
+void	 transfer_cut(struct transfer *, const struct part_plan *);
 bool	 transfer_is_multipart(const struct transfer *);
 /* It is one step of several that upload the file. */
 bool	 transfer_is_by_part(const struct transfer *);
@@ -236,6 +242,8 @@ bool	 hash_turn(struct worker *);
 bool	 stream_needed(const struct transfer *);
 void	 stream_start(struct transfer *);
 void	 stream_done(struct segment *);
+/* The request has asked for all of its bytes. */
+bool	 stream_is_sent(const struct segment *);
 void	 stream_free(struct segment *);
 
 /* send.c: deciding, one PUT, metadata */
@@ -244,6 +252,8 @@ void	 send_ask(struct transfer *);
 /* That is known now: read, and send. */
 void	 send_go_on(struct transfer *);
 void	 send_segments(struct transfer *);
+/* The part is hashed: must S3 get it? */
+bool	 send_is_needed(const struct transfer *, const struct segment *);
 /* The bytes of a segment, at the pace of --bwlimit. */
 struct s3_body send_body(struct segment *);
 
@@ -266,8 +276,9 @@ void	 multipart_send_body(struct segment *, const struct s3_body *);
 void	 multipart_complete(struct transfer *);
 /* Abort the upload and forget it. */
 void	 multipart_abort(struct transfer *);
-/* Forget what is known of its parts. */
+/* Forget the upload, or what is known of its parts alone. */
 void	 multipart_forget(struct transfer *);
+void	 multipart_forget_parts(struct transfer *);
 
 /* by_part.c: ITEM_OPEN, ITEM_PARTS, ITEM_CLOSE */
 void	 by_part_begin(struct transfer *);

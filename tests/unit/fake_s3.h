@@ -56,6 +56,10 @@ struct fake_s3 {
 		/* What it is told: */
 		bool	 held;		/* PUTs wait until it is false */
 		unsigned wrong_etags;	/* of the next PUTs */
+		bool	 opaque_etags;	/* no digests, as under SSE-KMS */
+		unsigned damaged;	/* of the next PUTs, on their way */
+		unsigned fail_parts;	/* 500, of the next ones */
+		unsigned without_md5;	/* PUTs without Content-MD5 so far */
 		bool	 swallow;	/* the answer of the next create */
 		size_t	 page_keys;	/* of a page of a listing; 0: 1,000 */
 		bool	 denies;	/* listings and deletions: 403 */
@@ -146,12 +150,53 @@ fake_wait_locked(struct fake_s3 *f, unsigned count)
 	--*n;
 }
 
+/* False: the bytes are not those of Content-MD5. */
+static bool
+fake_check_md5_locked(struct fake_request *r, const uint8_t digest[MD5_LEN])
+{
+	char line[64] = "\r\ncontent-md5: ";
+	const char *found;
+	bool same;
+
+	r->in.data[r->head - 1] = '\0';
+	found = strcasestr(r->in.data, line);
+	if (found == NULL)
+		r->f->locked.without_md5++;
+	base64_encode(digest, MD5_LEN, line + strlen(line));
+	same = found == NULL || strcasestr(found, line) == found;
+	r->in.data[r->head - 1] = '\n';
+	return same;
+}
+
+/* True: the answer was an error. */
+static bool
+fake_refuse_locked(struct fake_request *r, bool is_part,
+    const uint8_t digest[MD5_LEN])
+{
+	struct fake_s3 *f = r->f;
+
+	if (is_part && f->locked.fail_parts > 0) {
+		f->locked.fail_parts--;
+		fake_answer(r->fd, "500 Fault", "",
+		    "<Error><Code>InternalError</Code></Error>");
+	} else if (!fake_check_md5_locked(r, digest)) {
+		fake_answer(r->fd, "400 Bad", "",
+		    "<Error><Code>BadDigest</Code></Error>");
+	} else if (is_part && f->locked.upload.key == NULL) {
+		fake_answer(r->fd, "404 None", "",
+		    "<Error><Code>NoSuchUpload</Code></Error>");
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static void
 fake_put_locked(struct fake_request *r)
 {
 	struct fake_s3 *f = r->f;
 	const char *number = strstr(r->query, "partNumber=");
-	const char *body = r->in.data + r->head;
+	char *body = r->in.data + r->head;
 	size_t len = r->in.len - r->head;
 	char etag[72], line[100];
 	uint8_t digest[MD5_LEN];
@@ -159,6 +204,10 @@ fake_put_locked(struct fake_request *r)
 
 	fake_wait_locked(f, number == NULL ? ++f->locked.puts :
 	    ++f->locked.parts);
+	if (f->locked.damaged > 0 && len > 0) {
+		f->locked.damaged--;
+		body[len / 2] ^= 1;
+	}
 	md5_init(&md5);
 	md5_update(&md5, body, len);
 	md5_final(&md5, digest);
@@ -167,11 +216,10 @@ fake_put_locked(struct fake_request *r)
 		f->locked.wrong_etags--;
 		etag[0] = etag[0] == '0' ? '1' : '0';
 	}
-	if (number != NULL && f->locked.upload.key == NULL) {
-		fake_answer(r->fd, "404 None", "",
-		    "<Error><Code>NoSuchUpload</Code></Error>");
+	if (fake_refuse_locked(r, number != NULL, digest))
 		return;
-	}
+	if (f->locked.opaque_etags)
+		memset(etag, 'e', 32);
 	if (number != NULL) {
 		struct buf *b = &f->locked.upload.parts[strtoul(number + 11,
 		    NULL, 10)];

@@ -388,6 +388,107 @@ test_stream(void **state UNUSED)
 	teardown(x);
 }
 
+/* A worker that holds 8 parts of 64 KiB, and parts of twice that size. */
+static struct fixture *
+setup_streams(void)
+{
+	struct fixture *x = setup();
+
+	x->c.workers = 1;
+	x->c.part_size = 16 * PART;
+	x->c.memory_bytes = 8 * PART;
+	return x;
+}
+
+/* A part that failed, or that was damaged, goes again alone, and S3 checks
+ * each with a digest of its own, as its ETag may be none. */
+static void
+test_stream_proof(void **state UNUSED)
+{
+	struct fixture *x = setup_streams();
+
+	x->c.s3.sse = "aws:kms";
+	x->f.locked.opaque_etags = true;
+	x->f.locked.fail_parts = 1;
+	x->f.locked.damaged = 2;
+	write_file(x, 0, 40 * PART + 1, 7);
+	move(x, new_lease(x, 1));
+	assert_stored(x, 0);
+	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
+	assert_int_equal(x->f.locked.without_md5, 0);
+	assert_int_equal(x->f.locked.parts, 3 + 2);
+	assert_int_equal(x->f.locked.creates, 1);
+	teardown(x);
+}
+
+/* The file was stored in large parts, is changed in place, and other parts
+ * are configured by now: its upload goes on in its own parts after a fault. */
+static void
+test_stream_other_plan(void **state UNUSED)
+{
+	for (unsigned part = 1; part <= 24; part += part < 4 ? 3 : 20) {
+		struct fixture *x = setup_streams();
+
+		write_file(x, 0, 12 * PART + 1, 7);
+		x->c.part_size = 9 * PART;
+		move(x, new_lease(x, 1));
+		assert_int_equal(x->got[0].part_count, 2);
+		write_file(x, 0, 12 * PART + 1, 8);
+		x->c.part_size = part * PART;
+		x->f.locked.fail_parts = 1;
+		x->f.locked.wrong_etags = 1;
+		move(x, held_lease(x, 1));
+		assert_stored(x, 0);
+		assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
+		teardown(x);
+	}
+}
+
+/* Streamed parts are compared too: nothing is sent that S3 has. */
+static void
+test_stream_compare(void **state UNUSED)
+{
+	struct fixture *x = setup_streams();
+	struct lease *l;
+
+	write_file(x, 0, 40 * PART, 7);
+	move(x, new_lease(x, 1));
+	forget(x);
+	l = new_lease(x, 1);
+	l->items[0].flags = ITEM_SETTLE;
+	move(x, l);
+	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
+	assert_int_equal(x->f.locked.parts, 3);
+	touch(x, 0);
+	move(x, held_lease(x, 1));
+	assert_int_equal(x->got[0].outcome, OUTCOME_UNCHANGED);
+	assert_int_equal(x->f.locked.parts, 3);
+	assert_int_equal(x->f.locked.copies, 1);
+	/* What another content left there is sent. */
+	x->f.locked.objects[0].etag[0] ^= 1;
+	l = new_lease(x, 1);
+	l->items[0].flags = ITEM_SETTLE;
+	forget(x);
+	move(x, l);
+	assert_stored(x, 0);
+	assert_int_equal(x->f.locked.parts, 6);
+	teardown(x);
+}
+
+static void
+test_stream_dryrun(void **state UNUSED)
+{
+	struct fixture *x = setup_streams();
+
+	x->c.dryrun = true;
+	write_file(x, 0, 40 * PART + 1, 7);
+	move(x, new_lease(x, 1));
+	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
+	assert_int_equal(x->got[0].bytes_sent, 40 * PART + 1);
+	assert_int_equal(x->f.conn_count, 0);
+	teardown(x);
+}
+
 /* What is on the way ends; nothing else begins. */
 static void
 test_stop(void **state UNUSED)
@@ -503,6 +604,10 @@ main(void)
 		cmocka_unit_test(test_reverted),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_stream),
+		cmocka_unit_test(test_stream_proof),
+		cmocka_unit_test(test_stream_other_plan),
+		cmocka_unit_test(test_stream_compare),
+		cmocka_unit_test(test_stream_dryrun),
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_stop_at_once),
 		cmocka_unit_test(test_valid_until),
