@@ -31,7 +31,7 @@ TOOLS := $(patsubst tests/%.c,$(B)/tools/%,$(wildcard tests/fault/*.c tests/benc
 
 .PHONY: all check check-system check-package check-all check-long \
 	asan tsan fuzz fuzz-long coverage \
-	lint lint-sql lint-layers lint-doc bench install deb clean help tools
+	lint lint-sql lint-layers lint-doc bench compare install deb clean help tools
 .SECONDARY:
 
 all: $(B)/datamover
@@ -50,6 +50,7 @@ help:
 	@echo "make lint          layers, SQL plans, manual pages, documents"
 	@echo "make coverage      lines run by the unit tests"
 	@echo "make bench         speed against peers, as ratios"
+	@echo "make compare OLD=PROGRAM  CPU against another build, in pairs"
 	@echo "make install       to $(PREFIX) (DESTDIR is honoured)"
 	@echo "make deb           a Debian package, in build/deb"
 	@echo "make clean"
@@ -151,6 +152,8 @@ lint-doc: all
 
 bench: all tools
 	tests/bench/run.sh $(B)
+compare: all tools
+	tests/bench/compare.sh "$(OLD)" $(B)/datamover
 
 install: all
 	install -D -m 755 $(B)/datamover $(DESTDIR)$(PREFIX)/bin/datamover
