@@ -70,6 +70,7 @@ range_free(struct s3_range *r)
 	disown(&r->seen);
 	disown(&r->last);
 	disown(&r->token);
+	disown(&r->mark);
 	free(r);
 }
 
@@ -309,6 +310,46 @@ in_order(const struct s3_range *r, const struct s3_listed *keys,
 	return true;
 }
 
+/* A store that ignores the prefix lists what nobody asked for, and DEL would
+ * delete it. Such a store is not believed at all. */
+static int
+check_prefix(const struct s3_lister *l, const struct s3_reply *reply,
+    struct err *err)
+{
+	char key[128], prefix[64];
+
+	for (size_t i = 0; i < reply->listed_count; i++)
+		if (!str_starts(reply->listed[i].key, l->prefix))
+			return err_set(err, ERR_PEER, reply->status,
+			    "list: S3 was asked for keys with the prefix %s "
+			    "and sent the key %s; nothing of this listing is "
+			    "used", str_escape(l->prefix, prefix,
+			    sizeof(prefix)), str_escape(reply->listed[i].key,
+			    key, sizeof(key)));
+	return 0;
+}
+
+/* True if a server that doesn't list in the order of bytes goes round in a
+ * circle, whose tokens may all differ. The first key of a page is remembered,
+ * each time for twice as many pages: so a circle of any length is found
+ * before it was listed three times. */
+static bool
+goes_round(struct s3_range *r, const struct s3_reply *reply)
+{
+	struct str key;
+
+	if (reply->listed_count == 0)
+		return false;
+	key = reply->listed[0].key;
+	if (r->mark.len > 0 && str_eq(key, r->mark))
+		return true;
+	if (r->mark.len == 0 || r->pages >= 2 * r->marked) {
+		r->marked = r->pages;
+		s3_own(&r->mark, key);
+	}
+	return false;
+}
+
 /* Make the page part of its range. ret_count: keys that belong to it. */
 static int
 take(struct s3_range *r, const struct s3_reply *reply, size_t *ret_count,
@@ -317,7 +358,12 @@ take(struct s3_range *r, const struct s3_reply *reply, size_t *ret_count,
 	struct s3_lister *l = r->lister;
 	size_t count = reply->listed_count;
 
+	if (check_prefix(l, reply, err) == -1)
+		return -1;
 	r->pages++;
+	if (goes_round(r, reply))
+		return err_set(err, ERR_PEER, reply->status,
+		    "list: the server sends the same pages again");
 	if (!l->unsorted && !in_order(r, reply->listed, count)) {
 		if (l->cut)
 			return err_set(err, ERR_PEER, reply->status,

@@ -144,7 +144,7 @@ cut_all(struct s3_lister *l, const struct str *prefixes, size_t count)
 	return cuts;
 }
 
-/* Does the server go by start-after, and by the order of bytes? */
+/* Does the server go by prefix, start-after and the order of bytes? */
 static bool
 is_behind(const struct s3_lister *l, const struct s3_reply *reply)
 {
@@ -153,7 +153,8 @@ is_behind(const struct s3_lister *l, const struct s3_reply *reply)
 	for (size_t i = 0; i < reply->prefix_count; i++) {
 		struct str p = reply->prefixes[i];
 
-		if (s3_key_compare(p, before) <= 0 ||
+		if (!str_starts(p, l->probe.level) ||
+		    s3_key_compare(p, before) <= 0 ||
 		    (s3_key_compare(p, l->probe.after) <= 0 &&
 		    !str_starts(l->probe.after, p)))
 			return false;

@@ -26,6 +26,8 @@ struct s3_range {
 	struct s3_page *first;	/* that wait */
 	struct s3_page *tail;
 	unsigned pages;		/* that came */
+	struct str mark;	/* first key of page number marked, or empty */
+	unsigned marked;
 	unsigned probe_at;	/* look for directories after so many */
 	bool	 asking;
 	bool	 ended;

@@ -28,6 +28,8 @@ struct bucket {
 	size_t	 count;
 	size_t	 page;		/* keys of one answer */
 	bool	 ignores_start_after;
+	bool	 ignores_prefix;
+	bool	 ignores_token;	/* but sends a new one with each page */
 	bool	 same_token;
 	bool	 out_of_order;	/* in pages behind the first request */
 	unsigned fail_at;	/* 403 to this request, from 1 */
@@ -116,6 +118,10 @@ bucket_answer(struct bucket *b, int fd, const char *head)
 	b->requests++;
 	if (b->ignores_start_after)
 		a = STR("");
+	if (b->ignores_prefix)
+		p = STR("");
+	if (b->ignores_token)
+		from = 0;
 	buf_addstr(&xml, "<ListBucketResult><EncodingType>url</EncodingType>");
 	if (b->out_of_order && b->requests > 1)
 		from = b->requests % 2 == 0 ? b->count / 2 : 0;
@@ -125,7 +131,8 @@ bucket_answer(struct bucket *b, int fd, const char *head)
 	    from < b->count ? "true" : "false");
 	if (from < b->count)
 		buf_addf(&xml, "<NextContinuationToken>T%zu"
-		    "</NextContinuationToken>", b->same_token ? 0 : from);
+		    "</NextContinuationToken>", b->same_token ? 0 :
+		    b->ignores_token ? b->requests : from);
 	buf_addstr(&xml, "</ListBucketResult>");
 	if (b->requests == b->fail_at)
 		buf_addstr(&all, "HTTP/1.1 403 F\r\nContent-Length: 0\r\n"

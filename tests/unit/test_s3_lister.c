@@ -360,6 +360,49 @@ test_poor_servers(void **state)
 	stop(&d);
 }
 
+/* What a store that ignores the prefix lists is nobody's business: not one
+ * of its keys is given, whether the first or the last of a page is wrong. */
+static void
+test_ignored_prefix(void **state)
+{
+	static const char *const prefixes[] = { "a/b/d000/", "a/b/d1",
+	    "a/b/d299/e1/f4", "z", "a/b/d" };
+
+	(void)state;
+	make_tree();
+	snprintf(keys[0], sizeof(keys[0]), "a/a");
+	for (unsigned i = 0; i < ARRAY_LEN(prefixes); i++)
+		for (unsigned way = 0; way < 2; way++) {
+			struct run r = { .b.keys = keys, .b.count = KEYS,
+			    .b.page = 100, .b.ignores_prefix = true,
+			    .plan.prefix = str_of(prefixes[i]),
+			    .plan.ordered = way == 0 };
+
+			start(&r);
+			turn(&r);
+			assert_int_equal(r.err.kind, ERR_PEER);
+			assert_non_null(strstr(r.err.msg, "a/a"));
+			assert_int_equal(r.seen_count, 0);
+			stop(&r);
+		}
+}
+
+/* The first page again and again, with another token each time. */
+static void
+test_ignored_token(void **state)
+{
+	struct run r = { .b.keys = keys, .b.count = KEYS, .b.page = 100,
+	    .b.ignores_token = true, .b.ignores_start_after = true };
+
+	(void)state;
+	make_tree();
+	start(&r);
+	turn(&r);
+	assert_int_equal(r.err.kind, ERR_PEER);
+	stop(&r);
+	assert_true(r.b.requests < 10);
+}
+
 /* A server with an order of its own is listed as it wishes. */
 static void
 test_other_order(void **state)
@@ -417,6 +460,8 @@ main(void)
 		cmocka_unit_test(test_bounded),
 		cmocka_unit_test(test_error),
 		cmocka_unit_test(test_poor_servers),
+		cmocka_unit_test(test_ignored_prefix),
+		cmocka_unit_test(test_ignored_token),
 		cmocka_unit_test(test_other_order),
 		cmocka_unit_test(test_freed),
 	};
