@@ -147,6 +147,8 @@ summary_json(FILE *f, enum op op, const struct totals *t, double seconds,
 		    (uintmax_t)t->excluded, (uintmax_t)t->gone,
 		    (uintmax_t)t->deleted, (uintmax_t)t->pending,
 		    (uintmax_t)t->bytes);
+	if (op == OP_TEST)
+		buf_addf(&b, ",\"verified\":%ju", (uintmax_t)t->verified);
 	if (t->compacted > 0 || t->not_compacted > 0)
 		buf_addf(&b, ",\"compacted\":%ju,\"not_compacted\":%ju",
 		    (uintmax_t)t->compacted, (uintmax_t)t->not_compacted);

@@ -138,8 +138,8 @@ listed(struct walk *w, const struct s3_listed *k, struct stored *s)
 	if (t->crew != NULL && k->size == s->attrs.size)
 		integrity_read(t, w->export, k->key, s, k);
 	else
-		integrity_verdict(t, s->path, false, s->object, k->size,
-		    METHOD_HEAD, &j);
+		integrity_verdict(t, w->export, s->path, false, s->object,
+		    k->size, METHOD_HEAD, &j);
 }
 
 static void
@@ -148,8 +148,8 @@ missing(struct walk *w, const struct stored *s)
 	struct judged j;
 
 	proof_missing(s, &j);
-	integrity_verdict(w->t, s->path, false, s->object, s->attrs.size,
-	    METHOD_HEAD, &j);
+	integrity_verdict(w->t, w->export, s->path, false, s->object,
+	    s->attrs.size, METHOD_HEAD, &j);
 }
 
 /* The catalog does not have this path. */
@@ -166,8 +166,8 @@ foreign(struct walk *w, const struct s3_listed *k)
 		return;
 	}
 	t->not_ours++;
-	integrity_verdict(t, w->path.data, false, 0, k->size, METHOD_HEAD,
-	    &j);
+	integrity_verdict(t, w->export, w->path.data, false, 0, k->size,
+	    METHOD_HEAD, &j);
 }
 
 static void
@@ -349,7 +349,7 @@ sample_export(struct integrity *t, unsigned export)
 	}
 	left = (uint64_t)((double)count * t->job->sample_percent / 100 +
 	    0.999999);
-	for (left = MIN(left, count); left > 0 && !integrity_stopped(t);
+	for (left = MIN(MAX(left, (uint64_t)1), count); left > 0 && !integrity_stopped(t);
 	    left -= n) {
 		if (catalog_sample_page(t->reader, str_of(prefix), &cursor, v,
 		    (size_t)MIN(left, (uint64_t)PAGE), &n, &err) == -1)

@@ -29,6 +29,8 @@ struct integrity {
 	struct monitor *monitor;
 	struct outcomes *batch;		/* verdicts not yet given away */
 	uint64_t verdicts[VERDICT__MAX];
+	uint64_t *verified;		/* by export: objects that were
+					   compared */
 	uint64_t not_ours;		/* objects that the catalog does not
 					   know */
 	int	 stop_signal;
@@ -38,8 +40,8 @@ struct integrity {
 
 /* Every object of every export of the plan: verdicts, or items to be read. */
 void	 integrity_walk(struct integrity *);
-/* A sample of them: job->sample_percent of those of each export, and those
- * that were found lost before. */
+/* A sample of them: job->sample_percent of those of each export, at least one
+ * where there are any, and those that were found lost before. */
 void	 integrity_sample(struct integrity *);
 
 /* --- for them --- */
@@ -48,9 +50,9 @@ bool	 integrity_stopped(const struct integrity *);
 void	 integrity_fail(struct integrity *, const struct err *);
 /* The verdict becomes a row. Path: catalog path, or key with is_key; object
  * 0: not known. */
-void	 integrity_verdict(struct integrity *, const char *path, bool is_key,
-	    int64_t object, uint64_t size, enum verify_method,
-	    const struct judged *);
+void	 integrity_verdict(struct integrity *, unsigned export,
+	    const char *path, bool is_key, int64_t object, uint64_t size,
+	    enum verify_method, const struct judged *);
 /* Read it. Takes what stored owns; has_stored by its path. listed: as S3 says,
  * or NULL: what the catalog has is to be there. */
 void	 integrity_read(struct integrity *, unsigned export, struct str key,

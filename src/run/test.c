@@ -41,13 +41,15 @@ integrity_fail(struct integrity *t, const struct err *err)
 }
 
 void
-integrity_verdict(struct integrity *t, const char *path, bool is_key,
-    int64_t object, uint64_t size, enum verify_method method,
+integrity_verdict(struct integrity *t, unsigned export, const char *path,
+    bool is_key, int64_t object, uint64_t size, enum verify_method method,
     const struct judged *j)
 {
 	struct outcome_row *r;
 
 	t->verdicts[j->verdict]++;
+	if (j->verdict != VERDICT_NONE && j->verdict != VERDICT_UNREADABLE)
+		t->verified[export]++;
 	if (j->verdict != VERDICT_NONE && j->verdict != VERDICT_OK) {
 		char shown[400];
 
@@ -140,10 +142,11 @@ take_item(struct integrity *t, struct fetch_item *it)
 		proof_read(it, t->conf->fs_config.ignore_inode, &j);
 		if (j.ended == ENDED_EXCLUDED)
 			t->not_ours++;
-		integrity_verdict(t, it->has_stored ? it->stored.path :
-		    it->key, !it->has_stored, it->stored.object,
-		    it->size, t->job->sample_percent > 0 ?
-		    METHOD_SAMPLE : METHOD_FULL, &j);
+		integrity_verdict(t, it->export, it->has_stored ?
+		    it->stored.path : it->key, !it->has_stored,
+		    it->stored.object, it->size,
+		    t->job->sample_percent > 0 ? METHOD_SAMPLE :
+		    METHOD_FULL, &j);
 	}
 	fetch_item_free(&it);
 }
@@ -221,6 +224,7 @@ prepare(struct integrity *t, struct err *err)
 	if (plan_make(&t->plan, c, t->job, err) == -1 ||
 	    plan_check_s3(c, err) == -1)
 		return -1;
+	t->verified = xcalloc(t->plan.count + 1, sizeof(*t->verified));
 	sc = plan_s3(c);
 	if (s3_new(&t->s3, &sc, err) == -1 ||
 	    catalog_open(&t->catalog, c->catalog.path, t->in, err) == -1)
@@ -262,6 +266,31 @@ go(struct integrity *t)
 	monitor_end(&t->monitor);
 }
 
+static uint64_t
+verified(const struct integrity *t)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < t->plan.count; i++)
+		n += t->verified[i];
+	return n;
+}
+
+/* What the verdict doesn't speak of: objects of others, and exports where
+ * nothing was compared. */
+static void
+print_unverified(const struct integrity *t)
+{
+	for (size_t i = 0; i < t->plan.count; i++)
+		if (t->verified[i] == 0)
+			fprintf(stderr, "  nothing was verified below %s/\n",
+			    t->plan.starts[i]);
+	if (t->not_ours > 0)
+		fprintf(stderr, "  %ju objects under the prefix are not in "
+		    "the catalog and were not verified\n",
+		    (uintmax_t)t->not_ours);
+}
+
 /* "PASSED: ..." or "FAILED: 2 missing, 1 corrupt". */
 static void
 print_verdict(const struct integrity *t, const struct totals *totals,
@@ -281,16 +310,13 @@ print_verdict(const struct integrity *t, const struct totals *totals,
 		fprintf(stderr, "%snot all files could be put", between);
 		between = ", ";
 	}
-	if (passed && totals->found == totals->excluded)
-		fprintf(stderr, "%snothing was there to verify", between);
+	if (totals->verified == 0)
+		fprintf(stderr, "%snothing was verified", between);
 	else if (passed)
 		fprintf(stderr, "%s%ju objects are what was put", between,
 		    (uintmax_t)totals->moved);
 	fputc('\n', stderr);
-	if (t->not_ours > 0)
-		fprintf(stderr, "  %ju objects under the prefix are not in "
-		    "the catalog and were not verified\n",
-		    (uintmax_t)t->not_ours);
+	print_unverified(t);
 }
 
 static int
@@ -303,7 +329,10 @@ status_of(const struct integrity *t, const struct run_closing *closing,
 		return exit_status_of(&t->err);
 	if (closing->totals.failed > 0)
 		return EXIT_CORRUPT;
-	return put_failed || !closing->closes ? EXIT_FAILED : EXIT_DONE;
+	/* Nothing compared is nothing proved. */
+	if (put_failed || !closing->closes || verified(t) == 0)
+		return EXIT_FAILED;
+	return EXIT_DONE;
 }
 
 static int
@@ -324,11 +353,12 @@ finish(struct integrity *t, uint64_t start_ms, bool put_failed,
 	s.broken = t->failed;
 	s.seconds = (double)(clock_mono_ms() - start_ms) / 1000;
 	summary_take(&s, &closing, end != RUN_COMPLETE);
+	s.totals.verified = verified(t);
 	status = status_of(t, &closing, put_failed);
 	if (!t->job->quiet || status != EXIT_DONE) {
 		summary_print(stderr, &s);
 		if (end == RUN_COMPLETE && !t->failed)
-			print_verdict(t, &closing.totals, status == EXIT_DONE,
+			print_verdict(t, &s.totals, status == EXIT_DONE,
 			    put_failed);
 	}
 	summary_end(t->job, &s, t->failed ? t->err.msg : NULL);
@@ -384,6 +414,7 @@ verify(const struct conf *conf, const struct job *job, bool put_failed)
 	catalog_reader_close(&t.reader);
 	catalog_close(&t.catalog);
 	outcomes_free(&t.batch);
+	free(t.verified);
 	drop_mail(&t);
 	mailbox_free(&t.in);
 	plan_release(&t.plan);
