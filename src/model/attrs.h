@@ -30,7 +30,8 @@ struct attrs {
 	int64_t	 mtime_ns;	/* since 1970 */
 	int64_t	 ctime_ns;
 	uint64_t ino;
-	uint64_t fsid;		/* of the file system: a nested mount differs */
+	uint64_t fsid;		/* of the file system, the same after a new
+				   mount of it; a nested one differs */
 };
 
 /* Same content as far as stat can tell: size, mtime, ctime and, unless

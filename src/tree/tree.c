@@ -72,6 +72,12 @@ tree_list(struct tree *tree, const struct handle *dir, struct str path,
 	tree->ops->list(tree, dir, path, page, end, arg);
 }
 
+const struct attrs *
+tree_listed(const struct tree *tree)
+{
+	return &tree->listed;
+}
+
 void
 tree_lookup(struct tree *tree, struct str path, tree_lookup_fn *fn, void *arg)
 {

@@ -105,6 +105,10 @@ typedef void tree_end_fn(void *arg, const struct err *);
 void	 tree_list(struct tree *, const struct handle *, struct str path,
 	    tree_page_fn *, tree_end_fn *, void *arg);
 
+/* In a callback of tree_list that brings a page or a good end: the directory
+ * itself, as it was when its listing began. */
+const struct attrs *tree_listed(const struct tree *);
+
 /* Look one path up, from the root, without following a last symlink. */
 typedef void tree_lookup_fn(void *arg, const struct tree_entry *,
 	    const struct err *);

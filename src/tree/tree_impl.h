@@ -29,6 +29,7 @@ struct tree {
 	const char *protocol;
 	struct handle root;
 	struct attrs root_attrs;
+	struct attrs listed;		/* see tree_listed */
 	uint32_t read_max;
 	bool	 follow;		/* see tree_spec.follow_links */
 };

@@ -124,6 +124,8 @@ struct nfs_call {
 	nfs_entry_fn *entry;	/* READDIR: one by one, before done */
 	void	*buf;		/* READ */
 	const struct nfs_change *change;
+	struct attrs dir;	/* READDIR: of the directory; set before the
+				   entries come. kind UNKNOWN: not given */
 	struct str name;	/* of an entry, or MNT's; stays until done */
 	uint64_t deadline_ms;
 	uint64_t offset;	/* READ, WRITE; READDIR: cookie */

@@ -318,6 +318,7 @@ on_readdirplus(struct rpc_context *rpc UNUSED, int status, void *data,
 	if (res == NULL)
 		return;
 	ok = &res->READDIRPLUS3res_u.resok;
+	tnfs3_post_attrs(&call->dir, &ok->dir_attributes);
 	memcpy(reply.verf, ok->cookieverf, sizeof(reply.verf));
 	reply.eof = ok->reply.eof != 0;
 	for (const void *p = ok->reply.entries; p != NULL;
@@ -363,6 +364,7 @@ on_readdir(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 	if (res == NULL)
 		return;
 	ok = &res->READDIR3res_u.resok;
+	tnfs3_post_attrs(&call->dir, &ok->dir_attributes);
 	memcpy(reply.verf, ok->cookieverf, sizeof(reply.verf));
 	reply.eof = ok->reply.eof != 0;
 	for (const void *p = ok->reply.entries; p != NULL;

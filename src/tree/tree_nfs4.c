@@ -280,6 +280,7 @@ on_readdir(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 	struct nfs_call *call = arg;
 	const COMPOUND4res *res = tnfs4_answer(call, status, data);
 	struct nfs_reply reply = { .len = 0 };
+	struct nfs4_attrs dir;
 	struct err err = ERR_INIT;
 	nfs_resop4 r;
 	const READDIR4resok *ok;
@@ -287,8 +288,10 @@ on_readdir(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 
 	if (res == NULL)
 		return;
-	if (!tnfs4_result(call, res, 1, OP_READDIR, &r))
+	if (!take_attrs(call, res, 1, &dir) ||
+	    !tnfs4_result(call, res, 2, OP_READDIR, &r))
 		return;
+	call->dir = dir.attrs;
 	reply.cookie = call->offset;
 	ok = &r.nfs_resop4_u.opreaddir.READDIR4res_u.resok4;
 	memcpy(reply.verf, ok->cookieverf, sizeof(reply.verf));
@@ -309,18 +312,19 @@ on_readdir(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 static int
 send_readdir(struct rpc_context *rpc, struct nfs_call *call)
 {
-	nfs_argop4 ops[2];
-	READDIR4args *args = &ops[1].nfs_argop4_u.opreaddir;
+	nfs_argop4 ops[3];
+	READDIR4args *args = &ops[2].nfs_argop4_u.opreaddir;
 
 	memset(ops, 0, sizeof(ops));
 	tnfs4_putfh(&ops[0], &call->fh);
-	ops[1].argop = OP_READDIR;
+	tnfs4_getattr(&ops[1], nfs4_mask_attrs);
+	ops[2].argop = OP_READDIR;
 	args->cookie = call->offset;
 	memcpy(args->cookieverf, call->verf, sizeof(args->cookieverf));
 	args->dircount = DIR_BYTES;
 	args->maxcount = DIR_BYTES;
 	set_mask(&args->attr_request, nfs4_mask_readdir);
-	return tnfs4_send(rpc, call, on_readdir, ops, 2);
+	return tnfs4_send(rpc, call, on_readdir, ops, 3);
 }
 
 const struct nfs_version tnfs_version4 = {

@@ -24,11 +24,13 @@ struct list {
 	void	*arg;
 	char	*path;
 	size_t	 path_len;
+	struct attrs dir;	/* of the directory; kind UNKNOWN: not yet */
 	/* Brent's guard against cookies that go round in circles. */
 	uint64_t seen_cookie;
 	uint64_t steps;
 	uint64_t steps_max;
 	unsigned restarts;
+	enum nfs_proc proc;	/* goes on after a GETATTR */
 	bool	 found_again;	/* by its path, after a stale handle */
 	bool	 eof;
 	/* entries to look up, the names one after the other */
@@ -79,6 +81,7 @@ flush_chunk(struct list *l)
 	size_t n = nfs->chunk_len;
 
 	nfs->chunk_len = 0;
+	nfs->tree.listed = l->dir;
 	if (n > 0)
 		l->page(l->arg, nfs->chunk, n);
 }
@@ -121,7 +124,10 @@ on_entry(struct nfs_call *call, const struct nfs_entry *e, struct err *err)
 	const char *fault;
 	struct tree_entry *to;
 
-	if (tree_name_is_dot(e->name))
+	/* Without its attributes, nothing is told of a directory. */
+	if (l->dir.kind == ENTRY_UNKNOWN)
+		l->dir = call->dir;
+	if (l->dir.kind == ENTRY_UNKNOWN || tree_name_is_dot(e->name))
 		return 0;
 	fault = tree_name_fault(e->name);
 	if (fault != NULL)
@@ -175,6 +181,7 @@ end_todo(struct list *l)
 		return;
 	}
 	l->todo_len = 0;
+	l->call.nfs->tree.listed = l->dir;
 	if (n > 0)
 		l->page(l->arg, l->todo, n);
 	buf_clear(&l->names);
@@ -287,6 +294,7 @@ on_found(void *arg, const struct tree_entry *e, const struct err *err)
 		return;
 	}
 	handle_copy(&l->call.fh, &e->fh);
+	l->dir.kind = ENTRY_UNKNOWN;
 	begin_again(l);
 }
 
@@ -315,11 +323,50 @@ recover(struct list *l, const struct err *err)
 }
 
 static void
+on_dir(struct nfs_call *call, const struct nfs_reply *reply,
+    const struct err *err)
+{
+	struct list *l = (struct list *)call;
+	struct err fault = ERR_INIT;
+
+	call->proc = l->proc;
+	if (err != NULL) {
+		fault = *err;
+		recover(l, &fault);
+		return;
+	}
+	l->dir = reply->attrs;
+	if (l->dir.kind == ENTRY_DIR) {
+		begin_again(l);
+		return;
+	}
+	err_set(&fault, ERR_PEER, 0, "readdir: the server gave no attributes "
+	    "of the directory");
+	end_list(l, &fault);
+}
+
+/* READDIR came without them: what it brought comes again. */
+static void
+ask_dir(struct list *l)
+{
+	l->proc = l->call.proc;
+	l->call.proc = NFS_GETATTR;
+	l->call.done = on_dir;
+	tnfs_begin(l->call.nfs, &l->call);
+}
+
+static void
 on_page(struct nfs_call *call, const struct nfs_reply *reply,
     const struct err *err)
 {
 	struct list *l = (struct list *)call;
 
+	if (err == NULL && l->dir.kind == ENTRY_UNKNOWN)
+		l->dir = call->dir;
+	if (err == NULL && l->dir.kind == ENTRY_UNKNOWN) {
+		ask_dir(l);
+		return;
+	}
 	flush_chunk(l);
 	if (err != NULL) {
 		struct err copy = *err;

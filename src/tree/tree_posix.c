@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "tree/below.h"
+#include "tree/mounts.h"
 #include "tree/tree_impl.h"
 
 #define PAGE_ENTRIES	500
@@ -32,6 +33,7 @@ enum job_type {
 struct posix_file {
 	struct tree_file file;
 	int	 fd;		/* -1: not open yet */
+	uint64_t fsid;		/* of what is open */
 	char	*path;
 	size_t	 path_len;
 };
@@ -43,6 +45,7 @@ struct job {
 	void	*arg;
 	/* list */
 	DIR	*dir;
+	struct attrs attrs;	/* of the directory */
 	tree_page_fn *page;
 	tree_end_fn *end;
 	/* lookup, stat */
@@ -59,6 +62,7 @@ TAILQ_HEAD(jobs, job);
 struct posix {
 	struct tree tree;
 	struct below below;
+	struct mounts mounts;
 	struct jobs jobs;
 	struct tree_entry page[PAGE_ENTRIES];
 	char	 names[PAGE_ENTRIES][TREE_NAME_MAX + 1];
@@ -102,8 +106,9 @@ errno_err(struct err *err, const char *what)
 	return err_errno(err, errno_kind(code), code, "%s", what);
 }
 
+/* fsid: of the file system; see mounts.h. */
 static void
-set_attrs(struct attrs *a, const struct stat *st)
+set_attrs(struct attrs *a, const struct stat *st, uint64_t fsid)
 {
 	switch (st->st_mode & S_IFMT) {
 	case S_IFREG:
@@ -139,7 +144,7 @@ set_attrs(struct attrs *a, const struct stat *st)
 	a->ctime_ns = st->st_ctim.tv_sec * (int64_t)1000000000 +
 	    st->st_ctim.tv_nsec;
 	a->ino = st->st_ino;
-	a->fsid = st->st_dev;
+	a->fsid = fsid;
 }
 
 static int
@@ -149,10 +154,11 @@ stat_below(struct posix *p, const char *path, bool follow,
 	CLEANUP(close_fd) int fd = -1;
 	struct stat st;
 
+	mounts_refresh(&p->mounts);
 	fd = below_open(&p->below, path, O_PATH, follow);
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return errno_err(err, "lookup");
-	set_attrs(ret_attrs, &st);
+	set_attrs(ret_attrs, &st, mounts_of(&p->mounts, fd, st.st_dev));
 	return 0;
 }
 
@@ -217,6 +223,7 @@ end_lookup(struct job *j, const struct attrs *attrs)
 static int
 list_open(struct posix *p, struct job *j, struct err *err)
 {
+	struct stat st;
 	int fd;
 
 	if (j->dir != NULL)
@@ -228,12 +235,37 @@ list_open(struct posix *p, struct job *j, struct err *err)
 	    O_RDONLY | O_DIRECTORY | O_NONBLOCK, p->tree.follow);
 	if (fd == -1)
 		return errno_err(err, "list");
-	j->dir = fdopendir(fd);
+	mounts_refresh(&p->mounts);
+	if (fstat(fd, &st) == 0)
+		j->dir = fdopendir(fd);
 	if (j->dir == NULL) {
+		errno_err(err, "list");
 		close(fd);
-		return errno_err(err, "list");
+		return -1;
 	}
+	set_attrs(&j->attrs, &st, mounts_of(&p->mounts, fd, st.st_dev));
 	return 0;
+}
+
+/* A file that is an entry of the directory is taken for one of its file
+ * system, whatever device it has: an overlay shows those of its layers. */
+static void
+stat_entry(struct posix *p, const struct job *j, const struct dirent *d,
+    struct tree_entry *e)
+{
+	uint64_t fsid = j->attrs.fsid;
+	struct stat st;
+
+	e->err = (struct err)ERR_INIT;
+	e->attrs.kind = ENTRY_UNKNOWN;
+	e->fh.len = 0;
+	if (d->d_type == DT_DIR || d->d_type == DT_UNKNOWN)
+		fsid = mounts_of_entry(&p->mounts, dirfd(j->dir), e->name.p,
+		    fsid);
+	if (fstatat(dirfd(j->dir), e->name.p, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		errno_err(&e->err, "list");
+	else
+		set_attrs(&e->attrs, &st, fsid);
 }
 
 /* One page; true at the end of the directory. */
@@ -246,7 +278,6 @@ list_page(struct posix *p, struct job *j, bool *ret_end, struct err *err)
 	while (n < PAGE_ENTRIES) {
 		struct tree_entry *e = &p->page[n];
 		struct dirent *d;
-		struct stat st;
 
 		errno = 0;
 		d = readdir(j->dir);
@@ -262,18 +293,12 @@ list_page(struct posix *p, struct job *j, bool *ret_end, struct err *err)
 		if (e->name.len > TREE_NAME_MAX)
 			return err_set(err, ERR_PEER, 0,
 			    "list: a name of more than 255 bytes");
-		e->err = (struct err)ERR_INIT;
-		e->attrs.kind = ENTRY_UNKNOWN;
-		e->fh.len = 0;
 		memcpy(p->names[n], d->d_name, e->name.len + 1);
 		e->name.p = p->names[n];
-		if (fstatat(dirfd(j->dir), e->name.p, &st,
-		    AT_SYMLINK_NOFOLLOW) == -1)
-			errno_err(&e->err, "list");
-		else
-			set_attrs(&e->attrs, &st);
+		stat_entry(p, j, d, e);
 		n++;
 	}
+	p->tree.listed = j->attrs;
 	if (n > 0)
 		j->page(j->arg, p->page, n);
 	return 0;
@@ -318,6 +343,7 @@ file_open(struct posix *p, struct posix_file *f, struct err *err)
 		return err_set(err, ERR_GONE, 0, "open: not a file any more");
 	if ((uint64_t)st.st_size >= SEQUENTIAL_SIZE)
 		posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	f->fsid = mounts_of(&p->mounts, fd, st.st_dev);
 	f->fd = fd;
 	fd = -1;
 	return 0;
@@ -347,7 +373,7 @@ read_file(struct posix *p, struct job *j, struct tree_read *ret_read,
 	if (fstat(j->file->fd, &st) == -1)
 		return errno_err(err, "read");
 	*ret_read = (struct tree_read){ .len = got };
-	set_attrs(&ret_read->attrs, &st);
+	set_attrs(&ret_read->attrs, &st, j->file->fsid);
 	ret_read->eof = got < j->len ||
 	    j->offset + got >= ret_read->attrs.size;
 	return 0;
@@ -383,7 +409,7 @@ run_lookup(struct posix *p, struct job *j)
 		if (r == -1)
 			errno_err(&err, "stat");
 		else
-			set_attrs(&attrs, &st);
+			set_attrs(&attrs, &st, j->file->fsid);
 	} else if (!tree_path_valid(j->path)) {
 		r = err_set(&err, ERR_INVALID, 0, "lookup: " PATH_INVALID);
 	} else {
@@ -516,6 +542,7 @@ posix_free(struct tree *tree)
 		TAILQ_REMOVE(&p->jobs, j, link);
 		fail_job(j, &err);
 	}
+	mounts_release(&p->mounts);
 	close_fd(&p->below.root);
 	free(p);
 }
@@ -604,8 +631,10 @@ tree_posix_open(struct tree **ret_tree, const struct tree_spec *spec,
 	p->tree.ops = &posix_ops;
 	p->tree.protocol = "posix";
 	p->tree.read_max = TREE_READ_MAX;
-	set_attrs(&p->tree.root_attrs, &st);
 	p->below.root = fd;
+	mounts_init(&p->mounts, fd);
+	set_attrs(&p->tree.root_attrs, &st,
+	    mounts_of(&p->mounts, fd, st.st_dev));
 	TAILQ_INIT(&p->jobs);
 	*ret_tree = &p->tree;
 	return 0;

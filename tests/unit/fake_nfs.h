@@ -32,6 +32,8 @@ enum fake_how {
 struct fake {
 	unsigned files;
 	bool	 no_attrs;	/* READDIRPLUS: names only */
+	bool	 no_dir_attrs;	/* READDIR: of the directory, none */
+	uint64_t fsid;		/* of all there is */
 	bool	 lookup_no_attrs;
 	bool	 no_plus;	/* READDIRPLUS is NOTSUPP */
 	bool	 no_plus_proc;	/* ... is PROC_UNAVAIL */
@@ -131,7 +133,7 @@ out_opaque(struct buf *b, const void *p, size_t len)
 
 /* fattr3 of the root (id 1) or a file. */
 static void
-out_attrs(struct buf *b, uint64_t id)
+out_attrs(const struct fake *f, struct buf *b, uint64_t id)
 {
 	out32(b, id == 1 ? 2 : 1);
 	out32(b, 0644);
@@ -141,7 +143,7 @@ out_attrs(struct buf *b, uint64_t id)
 	out64(b, id == 1 ? 4096 : 100);
 	out64(b, 4096);
 	out64(b, 0);
-	out64(b, 7);		/* fsid */
+	out64(b, f->fsid);
 	out64(b, id);
 	for (uint32_t i = 0; i < 3; i++) {
 		out32(b, 1000 + i);
@@ -218,7 +220,7 @@ fake_lookup(struct fake *f, struct fake_in *in, struct buf *out)
 		out_handle(f, out, (uint64_t)k + 2);
 		out32(out, f->lookup_no_attrs ? 0 : 1);
 		if (!f->lookup_no_attrs)
-			out_attrs(out, (uint64_t)k + 2);
+			out_attrs(f, out, (uint64_t)k + 2);
 		out32(out, 0);
 	}
 }
@@ -237,7 +239,7 @@ fake_entry(struct fake *f, struct buf *out, const char *name, size_t len,
 		return;
 	out32(out, full);
 	if (full)
-		out_attrs(out, id);
+		out_attrs(f, out, id);
 	out32(out, full);
 	if (full)
 		out_handle(f, out, id);
@@ -262,7 +264,9 @@ fake_list(struct fake *f, struct fake_in *in, struct buf *out, bool plus)
 		return FAKE_REPLY;
 	}
 	out32(out, 0);
-	out32(out, 0);
+	out32(out, !f->no_dir_attrs);
+	if (!f->no_dir_attrs)
+		out_attrs(f, out, dir);
 	out64(out, 0x1122334455667788U);
 	if (f->circle || f->stuck)
 		cookie = cookie < 5 ? 0 : cookie - 5;
@@ -314,7 +318,7 @@ fake_read(struct fake *f, struct fake_in *in, struct buf *out)
 		n = len + 4;
 	out32(out, 0);
 	out32(out, 1);
-	out_attrs(out, id);
+	out_attrs(f, out, id);
 	out32(out, n);
 	out32(out, n == left && !f->no_progress && !f->too_many);
 	out_opaque(out, data, n);
@@ -360,7 +364,7 @@ fake_proc(struct fake *f, uint32_t prog, uint32_t proc, struct fake_in *in,
 			return FAKE_REPLY;
 		}
 		out32(out, 0);
-		out_attrs(out, id);
+		out_attrs(f, out, id);
 		return FAKE_REPLY;
 	case 3:
 		fake_lookup(f, in, out);

@@ -25,6 +25,7 @@ setup(void **state UNUSED)
 	memset(&fake, 0, sizeof(fake));
 	fake.files = FILES;
 	fake.rtmax = 65536;
+	fake.fsid = 7;
 	fake_start(&fake);
 	return 0;
 }
@@ -146,6 +147,11 @@ list(void)
 
 	tree_list(tree, NULL, STR(""), on_page, on_end, &s);
 	finish(&s);
+	if (s.err.kind == ERR_NONE) {
+		assert_int_equal(tree_listed(tree)->kind, ENTRY_DIR);
+		assert_int_equal(tree_listed(tree)->ino, 1);
+		assert_true(tree_listed(tree)->fsid == fake.fsid);
+	}
 	return s;
 }
 
@@ -197,6 +203,26 @@ test_plain(void **state UNUSED)
 	expect_whole(&s);
 	assert_int_equal(fake.lists, 4);
 	assert_int_equal(fake.lookups, 0);
+}
+
+/* Which file system it is must be known before anything of it is told. */
+static void
+test_no_dir_attrs(void **state UNUSED)
+{
+	struct seen s;
+
+	open_tree();
+	fake.no_dir_attrs = true;
+	fake.getattrs = 0;
+	s = list();
+	expect_whole(&s);
+	/* One finds the root, the other asks it. */
+	assert_int_equal(fake.getattrs, 2);
+	assert_int_equal(fake.lists, 5);
+	fake.getattr_status = 13;
+	s = list();
+	assert_int_equal(s.err.kind, ERR_DENIED);
+	assert_int_equal(s.n, 0);
 }
 
 static void
@@ -507,6 +533,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		NFS_TEST(test_plain),
+		NFS_TEST(test_no_dir_attrs),
 		NFS_TEST(test_no_attrs),
 		NFS_TEST(test_fill_errors),
 		NFS_TEST(test_no_readdirplus),
