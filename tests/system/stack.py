@@ -132,8 +132,9 @@ class World:
 
     def store_renewed(self):
         """Its objects are in memory, and what tests leave there stays: a new
-        one takes its place when that is much."""
-        if resident(stack_pid(self.stack, "osd")) > STORE_MEMORY:
+        one takes its place when that is much, or when it has ended."""
+        osd = stack_pid(self.stack, "osd")
+        if program_of(osd) is None or resident(osd) > STORE_MEMORY:
             script("s3-down", STACK=self.stack)
             self.store_up()
 
