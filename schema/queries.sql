@@ -696,7 +696,7 @@ SELECT s.object, o.path, s.md5, s.etag, s.part_size, s.part_md5s,
 	coalesce(h.size, o.size), coalesce(h.mtime_ns, o.mtime_ns),
 	coalesce(h.ctime_ns, o.ctime_ns), coalesce(h.ino, o.ino),
 	coalesce(h.mode, o.mode), coalesce(h.uid, o.uid),
-	coalesce(h.gid, o.gid), o.dir
+	coalesce(h.gid, o.gid), o.dir, o.kind, o.size
 FROM object o INDEXED BY object_gone CROSS JOIN result s ON s.id = coalesce(
 	(SELECT r.id FROM result r WHERE r.object = o.id AND
 	    r.target = :target AND r.held = 1),

@@ -39,11 +39,12 @@ mirror_plan_release(struct mirror_plan *p)
 	free(p->roots);
 	free(p->ids);
 	free(p->exports);
+	free(p->fsids);
 	memset(p, 0, sizeof(*p));
 }
 
 static enum mirror_guard
-guard_of(struct own *o, int64_t export)
+guard_of(struct own *o, int64_t export, uint64_t *ret_fsid)
 {
 	const enum stmt s = STMT_EXPORT_GUARD;
 	struct db *db = &o->db;
@@ -61,6 +62,7 @@ guard_of(struct own *o, int64_t export)
 		g = MIRROR_OTHER_FS;
 	else
 		g = MIRROR_OPEN;
+	*ret_fsid = (uint64_t)db_int(db, s, 2);
 	db_done(db, s);
 	return g;
 }
@@ -113,10 +115,12 @@ plan(struct catalog *c, void *arg)
 	p->export_count = o->export_count;
 	p->exports = xcalloc(MAX(o->export_count, (size_t)1),
 	    sizeof(*p->exports));
+	p->fsids = xcalloc(MAX(o->export_count, (size_t)1),
+	    sizeof(*p->fsids));
 	p->ids = xcalloc(MAX(o->export_count, (size_t)1), sizeof(*p->ids));
 	for (size_t i = 0; i < o->export_count; i++) {
 		p->ids[i] = o->exports[i].id;
-		p->exports[i] = guard_of(o, p->ids[i]);
+		p->exports[i] = guard_of(o, p->ids[i], &p->fsids[i]);
 		/* Nobody confirmed it: the next mirror must not take it for
 		 * the one that is known. */
 		if (p->exports[i] == MIRROR_OTHER_FS)
@@ -127,7 +131,7 @@ plan(struct catalog *c, void *arg)
 
 /* --- may it go? --- */
 
-enum judgement { MAY_GO = 0, GUARDED, UNPROVED };
+enum judgement { MAY_GO = 0, GUARDED, UNPROVED, LEFT_OUT };
 
 struct mirror {
 	struct catalog_reader *reader;
@@ -188,9 +192,28 @@ look_for_twin(void *arg, struct str path)
 	}
 }
 
-static enum judgement
-judge(struct mirror *m, struct str path, int64_t dir)
+static bool
+is_left_out(const struct mirror *m, struct str path)
 {
+	const struct mirror_plan *p = m->plan;
+	const struct db *db = &m->reader->db;
+	struct attrs held, last;
+
+	if (p->keep == NULL)
+		return false;
+	core_attrs(db, STMT_GONE_PAGE, 12, &held);
+	last = held;
+	last.kind = (enum entry_kind)db_int(db, STMT_GONE_PAGE, 21);
+	last.size = (uint64_t)db_int(db, STMT_GONE_PAGE, 22);
+	return p->keep(p->keep_arg, path, &held, &last);
+}
+
+/* Of the row of gone_page that is at hand. */
+static enum judgement
+judge(struct mirror *m)
+{
+	struct str path = db_bytes(&m->reader->db, STMT_GONE_PAGE, 1);
+	int64_t dir = db_int(&m->reader->db, STMT_GONE_PAGE, 20);
 	struct twin t = { .db = &m->reader->db, .path = path };
 	AUTOFREE char *name = NULL;
 
@@ -198,6 +221,10 @@ judge(struct mirror *m, struct str path, int64_t dir)
 		m->judgement = judge_dir(m, dir);
 		m->dir = dir;
 	}
+	if (m->judgement == GUARDED)
+		return GUARDED;
+	if (is_left_out(m, path))
+		return LEFT_OUT;
 	if (m->judgement != MAY_GO || m->server_as_prefix)
 		return m->judgement;
 	name = xstrndup(path.p, path.len);
@@ -218,19 +245,17 @@ each_below(struct mirror *m, struct str root, struct str after, gone_fn *fn,
 {
 	CLEANUP(core_range_release) struct range range;
 	struct db *db = &m->reader->db;
-	const enum stmt s = STMT_GONE_PAGE;
 	bool more;
 
 	core_range(&range, root, after);
 	more = DB_ROW(db, GONE_PAGE, INT(m->target), range.bind_from,
 	    range.bind_end, INT(m->plan->crawl));
 	while (more) {
-		if (!fn(m, judge(m, db_bytes(db, s, 1), db_int(db, s, 20)),
-		    arg)) {
-			db_done(db, s);
+		if (!fn(m, judge(m), arg)) {
+			db_done(db, STMT_GONE_PAGE);
 			return false;
 		}
-		more = db_next(db, s);
+		more = db_next(db, STMT_GONE_PAGE);
 	}
 	return true;
 }
@@ -268,6 +293,8 @@ count_one(struct mirror *m, enum judgement j, void *arg)
 	} else if (j == GUARDED) {
 		if (p->guarded++ == 0)
 			p->first_guarded = m->export;
+	} else if (j == LEFT_OUT) {
+		p->left_out++;
 	} else {
 		p->unproved++;
 	}
@@ -276,12 +303,15 @@ count_one(struct mirror *m, enum judgement j, void *arg)
 
 int
 catalog_mirror_plan(struct catalog *c, struct catalog_reader *r,
-    struct mirror_plan *p, struct err *err)
+    mirror_keep_fn *keep, void *keep_arg, struct mirror_plan *p,
+    struct err *err)
 {
 	struct planning pl = { .plan = p };
 	struct mirror m = { .reader = r, .plan = p };
 
 	memset(p, 0, sizeof(*p));
+	p->keep = keep;
+	p->keep_arg = keep_arg;
 	if (core_call(c, plan, &pl, err) == -1)
 		return -1;
 	if (pl.refused)
@@ -313,8 +343,14 @@ catalog_mirror_stored(struct catalog_reader *r, const struct mirror_plan *p,
 	return 0;
 }
 
+void
+mirror_row_release(struct mirror_row *r)
+{
+	stored_release(&r->stored);
+}
+
 struct page {
-	struct stored *v;
+	struct mirror_row *v;
 	size_t	 n;
 	size_t	 count;
 };
@@ -324,15 +360,19 @@ take_one(struct mirror *m, enum judgement j, void *arg)
 {
 	struct page *p = arg;
 
-	if (j == MAY_GO)
-		core_read_stored(&m->reader->db, STMT_GONE_PAGE,
-		    &p->v[p->count++]);
+	if (j == MAY_GO) {
+		struct mirror_row *r = &p->v[p->count++];
+
+		core_read_stored(&m->reader->db, STMT_GONE_PAGE, &r->stored);
+		r->export = (unsigned)m->export;
+		r->fsid = m->plan->fsids[m->export];
+	}
 	return p->count < p->n;
 }
 
 int
 catalog_mirror_page(struct catalog_reader *r, const struct mirror_plan *p,
-    struct str after, struct stored *v, size_t n, size_t *ret_count,
+    struct str after, struct mirror_row *v, size_t n, size_t *ret_count,
     struct err *err)
 {
 	struct mirror m = { .reader = r, .plan = p };

@@ -1,6 +1,7 @@
 /*
- * mirror.h: PUT --delete: which objects may be deleted at the target because
- * their files are gone from the source.
+ * mirror.h: PUT --delete: which objects may be deleted at the target if their
+ * files are proven gone from the source (run/absence.h): a plan proposes, it
+ * proves nothing.
  *
  * In the plan is what this catalog put at this target and still holds, whose
  * file was no longer there in this run or an earlier one, if
@@ -10,13 +11,15 @@
  *    of the file system that it was of in the last complete run;
  *  - no other export has a file with the same key (server_as_prefix no);
  *  - it did not vanish between crawl and transfer just now (the next run
- *    will delete it).
+ *    will delete it);
+ *  - this run would not leave it out, if it were there.
  *
  * Order: catalog_note_export for each export while the crawl goes on, in
  * every PUT (it remembers the file system for the next, but not another one
  * that a mirror met: that is for a PUT without one to confirm); when the crawl
  * is done and all items are settled, catalog_mirror_plan; compare with
- * --max-delete; then pages, catalog_doom, DeleteObjects, catalog_put_outcomes; catalog_end_run.
+ * --max-delete; then pages, the proof, catalog_doom, DeleteObjects,
+ * catalog_put_outcomes; catalog_end_run.
  */
 #ifndef CATALOG_MIRROR_H
 #define CATALOG_MIRROR_H
@@ -41,6 +44,12 @@ enum mirror_guard {
 /* For people: "the export's root is empty". */
 const char *mirror_guard_text(enum mirror_guard);
 
+/* True if this run leaves the file out (filters, limits): its object is kept.
+ * The path is the catalog's; held is what the target holds of it, last how it
+ * was seen last. */
+typedef bool mirror_keep_fn(void *arg, struct str path,
+	    const struct attrs *held, const struct attrs *last);
+
 struct mirror_plan {
 	uint64_t count;		/* objects to be deleted */
 	uint64_t bytes;
@@ -48,30 +57,42 @@ struct mirror_plan {
 	size_t	 first_guarded;	/* an export that has such; if guarded > 0 */
 	uint64_t unproved;	/* kept because their directory was not read
 				   cleanly, or another export has the key */
+	uint64_t left_out;	/* kept because this run leaves them out */
 	enum mirror_guard *exports;	/* by index; owned */
+	uint64_t *fsids;	/* of those that are open; likewise */
 	size_t	 export_count;
 	/* for the calls below */
 	int64_t	 crawl;
 	int64_t	*ids;		/* of the exports */
 	char	**roots;	/* what was crawled, a slash behind, sorted */
 	size_t	 root_count;
+	mirror_keep_fn *keep;
+	void	*keep_arg;
 };
 void	 mirror_plan_release(struct mirror_plan *);
 /* Directories that are gone become tombstones now, and not at the end of the
  * run. Waits. ERR_USAGE if the crawl is not over, or the run has none
- * (no_crawl, retry_failed, no_backlog). The reader is one of this catalog. */
+ * (no_crawl, retry_failed, no_backlog). The reader is one of this catalog.
+ * keep (or NULL) is called here and for each page. */
 int	 catalog_mirror_plan(struct catalog *, struct catalog_reader *,
-	    struct mirror_plan *, struct err *) MUST_USE;
+	    mirror_keep_fn *keep, void *keep_arg, struct mirror_plan *,
+	    struct err *) MUST_USE;
 /* For --max-delete N%: objects stored at the target under what was crawled
  * (run_export.start of each export), those of the plan among them; stops at
  * enough unless that is 0: with count of the plan * 100 / N that is cheap. */
 int	 catalog_mirror_stored(struct catalog_reader *,
 	    const struct mirror_plan *, uint64_t enough, uint64_t *ret_count,
 	    struct err *) MUST_USE;
+struct mirror_row {
+	struct stored stored;
+	unsigned export;	/* index into run_spec.exports */
+	uint64_t fsid;		/* the file system in which it was seen */
+};
+void	 mirror_row_release(struct mirror_row *);
 /* The next n at most of the plan after the path given ("": from the begin),
  * in the order of paths; less than n: that was all. */
 int	 catalog_mirror_page(struct catalog_reader *,
-	    const struct mirror_plan *, struct str after, struct stored *,
-	    size_t n, size_t *ret_count, struct err *) MUST_USE;
+	    const struct mirror_plan *, struct str after,
+	    struct mirror_row *, size_t n, size_t *ret_count, struct err *) MUST_USE;
 
 #endif

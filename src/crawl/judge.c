@@ -43,6 +43,29 @@ judge_excluded(const struct crawl_config *c, struct str rel, struct str name,
 	return NULL;
 }
 
+bool
+judge_leaves_out(const struct crawl_config *c, struct str rel,
+    const struct attrs *a)
+{
+	static const struct attrs directory = { .kind = ENTRY_DIR };
+	struct str name = rel;
+	char buf[120];
+
+	for (;;) {
+		const char *slash = memchr(name.p, '/', name.len);
+		struct str upto = rel;
+
+		if (slash == NULL)
+			return judge_excluded(c, rel, name, a, buf) != NULL;
+		name.len = (size_t)(slash - name.p);
+		upto.len = (size_t)(slash - rel.p);
+		if (judge_excluded(c, upto, name, &directory, buf) != NULL)
+			return true;
+		name.p = slash + 1;
+		name.len = rel.len - upto.len - 1;
+	}
+}
+
 enum judgement
 judge(const struct crawl_config *c, const struct attrs *a,
     const struct known *k, struct str key, const char *why, struct err *err)

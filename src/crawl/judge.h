@@ -25,6 +25,11 @@ bool	 judge_skips(const struct crawl_config *, struct str name,
 const char *judge_excluded(const struct crawl_config *, struct str rel,
 	    struct str name, const struct attrs *, char buf[120]);
 
+/* The same of a file that is no longer there, with all directories on the way
+ * to it: a name that is left out stays left out when it is gone. */
+bool	 judge_leaves_out(const struct crawl_config *, struct str rel,
+	    const struct attrs *);
+
 /* known is NULL if the catalog has no such path. why is judge_excluded's. A
  * key that S3 can't hold is FAILED, with err. */
 enum judgement judge(const struct crawl_config *, const struct attrs *,

@@ -32,7 +32,8 @@ deleter_new(struct deleter **ret, const struct conf *c, const struct job *job,
 
 	d->catalog = cat;
 	d->server_as_prefix = c->fs_config.server_as_prefix;
-	d->most = job->mirror ? 0 : job->threads;
+	/* What a mirror has proven to be gone must not wait for long. */
+	d->most = job->mirror ? BATCHES_MIN : job->threads;
 	d->in = mailbox_new(0);
 	if (setup_make(&setup, c, job, NULL, err) == -1 ||
 	    crew_start(&d->crew, c, job, &setup, d->in, err) == -1) {

@@ -5,21 +5,34 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "catalog/mirror.h"
+#include "crawl/judge.h"
 #include "model/key.h"
 #include "report/text.h"
+#include "run/absence.h"
 #include "run/deleter.h"
 
 #define TICK_MS		200
 #define STOP_LIMIT_MS	5000	/* what is on the way may end in this time */
+#define PATH_BYTES_MAX	(64 * KIB)
+
+/* What becomes of the objects whose files are proven gone. */
+enum use { USE_COUNT = 0, USE_PRINT, USE_DELETE };
 
 struct mirror {
 	struct master *m;
 	struct mirror_plan plan;
+	struct crawl_config rules;	/* what this run leaves out */
 	struct catalog_reader *reader;
+	struct asker *asker;
 	struct deleter *deleter;
+	enum use use;
 	char	*after;		/* last path of the page before */
 	bool	 listed;	/* no page is left */
 	uint64_t stop_at_ms;
+	uint64_t proven;	/* of the pages so far: gone */
+	uint64_t present;	/* ... there again */
+	uint64_t unknown;	/* ... neither */
+	bool	*lost;		/* exports that gave no answer; by index */
 };
 
 static void
@@ -40,6 +53,27 @@ say(const struct master *m, const char *text)
 	log_event(LOG_INFO, "mirror", "%s", text);
 }
 
+/* --- what is left out --- */
+
+static bool
+leaves_out(void *arg, struct str path, const struct attrs *held,
+    const struct attrs *last)
+{
+	struct mirror *x = arg;
+	const struct run_plan *p = x->m->plan;
+	AUTOFREE char *name = xstrndup(path.p, path.len);
+	struct buf raw CLEANUP(buf_release);
+	const char *rest;
+	unsigned export;
+
+	buf_init(&raw, PATH_BYTES_MAX);
+	if (!absence_export_of((const char *const *)p->roots, p->count, name,
+	    &export, &rest) || key_to_path(&raw, str_of(rest)) == -1)
+		return true;
+	return judge_leaves_out(&x->rules, buf_str(&raw), held) ||
+	    judge_leaves_out(&x->rules, buf_str(&raw), last);
+}
+
 /* --- guards --- */
 
 /* Say what the guards keep; true if there is any such. */
@@ -53,6 +87,10 @@ tell_guarded(struct mirror *x)
 		log_event(LOG_WARN, "mirror", "%" PRIu64 " objects are kept: "
 		    "not all directories could be read, or another export has "
 		    "a file with the same key", p->unproved);
+	if (p->left_out > 0)
+		log_event(LOG_INFO, "mirror", "%" PRIu64 " objects of files "
+		    "that are gone are kept, as this run leaves them out "
+		    "(filters, limits)", p->left_out);
 	if (p->guarded == 0)
 		return false;
 	log_event(LOG_ERROR, "mirror", "%" PRIu64 " objects of files that are "
@@ -64,10 +102,10 @@ tell_guarded(struct mirror *x)
 
 /* -1: --max-delete stops it. */
 static int
-check_limit(struct mirror *x, struct err *err)
+check_limit(struct mirror *x, uint64_t count, struct err *err)
 {
 	const struct job *job = x->m->job;
-	uint64_t count = x->plan.count, stored;
+	uint64_t stored;
 
 	if (!job->max_delete_percent) {
 		if (count <= job->max_delete)
@@ -98,25 +136,154 @@ key_of(const struct mirror *x, const char *path)
 }
 
 static void
-give_page(struct mirror *x, const struct stored *v, size_t n)
+read_signals(struct mirror *x)
+{
+	for (int no; (no = master_signal(x->m->signals)) != 0;) {
+		x->stop_at_ms = clock_mono_ms() +
+		    (x->m->stop_signal != 0 ? 0 : STOP_LIMIT_MS);
+		x->m->stop_signal = no;
+	}
+}
+
+/* What goes on while deletions are under way. */
+static void
+serve(struct mirror *x, int timeout_ms)
+{
+	struct master *m = x->m;
+	struct pollfd fd = { .fd = m->signals, .events = POLLIN };
+	struct err err = ERR_INIT;
+	struct totals t;
+
+	if (x->deleter != NULL)
+		deleter_wait(x->deleter, &fd, 1, timeout_ms);
+	read_signals(x);
+	/* Why the catalog failed, the run's end will say. */
+	if (x->deleter != NULL && deleter_failed(x->deleter, &err) &&
+	    err.kind != ERR_NONE)
+		fail(m, &err);
+	if (m->monitor == NULL)
+		return;
+	catalog_totals(m->catalog, &t);
+	monitor_update(m->monitor, NULL, m->catalog, &t, true,
+	    clock_mono_ms());
+}
+
+static bool
+may_go_on(const struct mirror *x)
+{
+	struct err err;
+
+	return !x->m->failed && x->m->stop_signal == 0 &&
+	    (x->deleter == NULL || !deleter_failed(x->deleter, &err));
+}
+
+static bool
+on_turn(void *arg)
+{
+	struct mirror *x = arg;
+
+	serve(x, 0);
+	return may_go_on(x);
+}
+
+static void
+fill_row(struct outcome_row *r, const struct stored *s)
+{
+	r->path = xstrdup(s->path);
+	r->object = s->object;
+	r->size = s->attrs.size;
+}
+
+static struct outcomes *
+new_rows(size_t n)
 {
 	struct outcomes *rows = xcalloc(1, sizeof(*rows));
 
-	rows->v = xcalloc(n, sizeof(*rows->v));
-	rows->count = n;
-	for (size_t i = 0; i < n; i++) {
-		rows->v[i].path = xstrdup(v[i].path);
-		rows->v[i].object = v[i].object;
-		rows->v[i].size = v[i].attrs.size;
-	}
-	deleter_give(x->deleter, rows);
+	rows->v = xcalloc(MAX(n, (size_t)1), sizeof(*rows->v));
+	return rows;
 }
 
-/* The next page: print it, or have it deleted. */
+/* Nobody can say whether the file is gone. Of an export that does not answer
+ * at all one row is enough. */
+static void
+note_unknown(struct mirror *x, const struct absence_question *q,
+    const struct stored *s, struct outcomes *failed)
+{
+	struct outcome_row *r;
+
+	x->unknown++;
+	if (q->everywhere && x->lost[q->export])
+		return;
+	if (q->everywhere)
+		x->lost[q->export] = true;
+	r = &failed->v[failed->count++];
+	fill_row(r, s);
+	r->ended = ENDED_FAILED;
+	r->attempts = 1;
+	r->err = q->why;
+	err_wrap(&r->err, q->everywhere ? "kept, with all that seems gone of "
+	    "its export" : "kept, as it is not known whether its file is gone");
+}
+
+static void
+note_gone(struct mirror *x, const struct stored *s, struct outcomes *gone)
+{
+	x->proven++;
+	if (x->use == USE_PRINT)
+		deleter_print(x->m->job, key_of(x, s->path), s->attrs.size);
+	if (x->use == USE_DELETE)
+		fill_row(&gone->v[gone->count++], s);
+}
+
+/* Each file of the page has its answer. */
+static void
+use_page(struct mirror *x, const struct mirror_row *v,
+    const struct absence_question *q, size_t n)
+{
+	struct outcomes *gone = new_rows(n), *failed = new_rows(n);
+
+	for (size_t i = 0; i < n; i++) {
+		switch (q[i].verdict) {
+		case ABSENCE_GONE:
+			note_gone(x, &v[i].stored, gone);
+			break;
+		case ABSENCE_PRESENT:
+			x->present++;
+			break;
+		case ABSENCE_UNKNOWN:
+			note_unknown(x, &q[i], &v[i].stored, failed);
+			break;
+		}
+	}
+	if (gone->count > 0)
+		deleter_give(x->deleter, STEAL(gone));
+	if (failed->count > 0 && x->use != USE_COUNT)
+		catalog_put_outcomes(x->m->catalog, STEAL(failed));
+	outcomes_free(&gone);
+	outcomes_free(&failed);
+}
+
+static int
+prove_page(struct mirror *x, const struct mirror_row *v, size_t n,
+    struct err *err)
+{
+	AUTOFREE struct absence_question *q = xcalloc(n, sizeof(*q));
+
+	for (size_t i = 0; i < n; i++)
+		q[i] = (struct absence_question){ .noted = true,
+		    .path = v[i].stored.path, .fsid = v[i].fsid };
+	if (absence_ask(x->asker, q, n, err) == -1)
+		return -1;
+	use_page(x, v, q, n);
+	return 0;
+}
+
+/* The next page: those of its files that are gone are counted, printed or
+ * have their objects deleted. */
 static void
 take_page(struct mirror *x)
 {
-	struct stored *v = xcalloc(DELETER_KEYS, sizeof(*v));
+	struct mirror_row *v = xcalloc(DELETER_KEYS, sizeof(*v));
 	struct err err = ERR_INIT;
 	size_t n = 0;
 
@@ -126,28 +293,39 @@ take_page(struct mirror *x)
 	x->listed = n < DELETER_KEYS || x->m->failed;
 	if (n > 0) {
 		free(x->after);
-		x->after = xstrdup(v[n - 1].path);
+		x->after = xstrdup(v[n - 1].stored.path);
 	}
-	if (n > 0 && !x->m->failed && x->deleter != NULL)
-		give_page(x, v, n);
-	for (size_t i = 0; i < n; i++) {
-		if (x->deleter == NULL)
-			deleter_print(x->m->job, key_of(x, v[i].path),
-			    v[i].attrs.size);
-		stored_release(&v[i]);
+	if (n > 0 && !x->m->failed && prove_page(x, v, n, &err) == -1) {
+		x->listed = true;
+		if (err.kind != ERR_STOPPED)
+			fail(x->m, &err);
 	}
+	for (size_t i = 0; i < n; i++)
+		mirror_row_release(&v[i]);
 	free(v);
 }
 
 static void
-read_signals(struct mirror *x)
+begin_pages(struct mirror *x, enum use use)
 {
-	for (int no; (no = master_signal(x->m->signals)) != 0;) {
-		x->stop_at_ms = clock_mono_ms() +
-		    (x->m->stop_signal != 0 ? 0 : STOP_LIMIT_MS);
-		x->m->stop_signal = no;
-	}
+	x->use = use;
+	free(x->after);
+	x->after = xstrdup("");
+	x->listed = false;
+	x->proven = x->present = x->unknown = 0;
+	memset(x->lost, 0, x->m->plan->count * sizeof(*x->lost));
 }
+
+/* All pages, without a deletion. */
+static void
+prove_all(struct mirror *x, enum use use)
+{
+	begin_pages(x, use);
+	while (!x->listed && may_go_on(x))
+		take_page(x);
+}
+
+/* --- deletion --- */
 
 static bool
 is_over(const struct mirror *x)
@@ -167,7 +345,6 @@ delete_all(struct mirror *x)
 	struct master *m = x->m;
 	struct job job = *m->job;
 	struct err err = ERR_INIT;
-	struct totals t;
 
 	/* A thousand keys a request: the master needs no help. */
 	job.op = OP_DEL;
@@ -176,25 +353,75 @@ delete_all(struct mirror *x)
 		fail(m, &err);
 		return;
 	}
+	begin_pages(x, USE_DELETE);
 	while (!is_over(x)) {
-		struct pollfd fd = { .fd = m->signals, .events = POLLIN };
-
-		while (!x->listed && m->stop_signal == 0 &&
-		    deleter_room(x->deleter))
+		while (!x->listed && may_go_on(x) && deleter_room(x->deleter))
 			take_page(x);
-		deleter_wait(x->deleter, &fd, 1, TICK_MS);
-		read_signals(x);
-		if (deleter_failed(x->deleter, &err)) {
-			/* Why the catalog failed, the run's end will say. */
-			if (err.kind != ERR_NONE)
-				fail(m, &err);
+		serve(x, TICK_MS);
+		if (deleter_failed(x->deleter, &err))
 			break;
-		}
-		catalog_totals(m->catalog, &t);
-		monitor_update(m->monitor, NULL, m->catalog, &t, true,
-		    clock_mono_ms());
 	}
 	deleter_free(&x->deleter);
+}
+
+/* What the source's answers kept. */
+static void
+tell_answers(const struct mirror *x)
+{
+	if (x->present > 0)
+		log_event(LOG_WARN, "mirror", "%" PRIu64 " files that the "
+		    "crawl did not find are there again: they are kept, and "
+		    "looked at by the next run", x->present);
+	if (x->unknown > 0)
+		log_event(LOG_ERROR, "mirror", "%" PRIu64 " objects are kept: "
+		    "the source could not say whether their files are gone",
+		    x->unknown);
+}
+
+/* 0: delete them. -1: a limit, or an error. */
+static int
+limit(struct mirror *x, struct mirror_end *end, struct err *err)
+{
+	if (x->m->job->dryrun)
+		return check_limit(x, end->planned, err);
+	if (check_limit(x, x->plan.count, err) == 0)
+		return 0;
+	if (err->kind != ERR_STOPPED)
+		return -1;
+	/* Not all of them may be gone: ask before it is said. */
+	prove_all(x, USE_COUNT);
+	end->planned = x->proven;
+	return may_go_on(x) ? check_limit(x, x->proven, err) : -1;
+}
+
+static int
+prepare(struct mirror *x, struct err *err)
+{
+	struct master *m = x->m;
+	const struct asker_config c = {
+		.exports = m->plan->specs,
+		.roots = (const char *const *)m->plan->roots,
+		.seen = m->plan->seen,
+		.export_count = m->plan->count,
+		.ignore_inode = m->conf->fs_config.ignore_inode,
+		.retry_for_ms = (uint64_t)m->conf->s3_storage.retry_for *
+		    1000,
+		.turn = on_turn,
+		.arg = x,
+	};
+
+	x->rules = (struct crawl_config){
+		.min_size = m->job->min_size,
+		.max_size = m->job->max_size,
+		.filter = m->job->filter,
+		.skip_dirs = &m->conf->fs_config.skip_dirs,
+	};
+	x->lost = xcalloc(MAX(m->plan->count, (size_t)1), sizeof(*x->lost));
+	x->asker = asker_new(&c);
+	if (catalog_reader_open(m->catalog, &x->reader, err) == -1)
+		return -1;
+	return catalog_mirror_plan(m->catalog, x->reader, leaves_out, x,
+	    &x->plan, err);
 }
 
 static void
@@ -204,19 +431,22 @@ go(struct mirror *x, struct mirror_end *end)
 	struct err err = ERR_INIT;
 	char count[32], text[120];
 
-	if (catalog_reader_open(m->catalog, &x->reader, &err) == -1 ||
-	    catalog_mirror_plan(m->catalog, x->reader, &x->plan, &err) == -1) {
+	if (prepare(x, &err) == -1) {
 		fail(m, &err);
 		return;
 	}
 	end->guarded = tell_guarded(x);
 	end->planned = x->plan.count;
-	if (m->job->dryrun)
-		while (!x->listed)
-			take_page(x);
-	if (x->plan.count == 0)
+	if (m->job->dryrun) {
+		prove_all(x, USE_PRINT);
+		tell_answers(x);
+		end->planned = x->proven;
+	}
+	if (end->planned == 0 || !may_go_on(x))
 		return;
-	if (check_limit(x, &err) == -1) {
+	if (limit(x, end, &err) == -1) {
+		if (!may_go_on(x))
+			return;
 		if (err.kind != ERR_STOPPED) {
 			fail(m, &err);
 			return;
@@ -228,9 +458,10 @@ go(struct mirror *x, struct mirror_end *end)
 	if (m->job->dryrun)
 		return;
 	snprintf(text, sizeof(text), "deleting %s objects whose files are gone",
-	    text_count(x->plan.count, count));
+	    text_count(end->planned, count));
 	say(m, text);
 	delete_all(x);
+	tell_answers(x);
 }
 
 void
@@ -240,7 +471,9 @@ mirror_run(struct master *m, struct mirror_end *end)
 
 	memset(end, 0, sizeof(*end));
 	go(&x, end);
+	asker_free(&x.asker);
 	catalog_reader_close(&x.reader);
 	mirror_plan_release(&x.plan);
+	free(x.lost);
 	free(x.after);
 }

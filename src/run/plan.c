@@ -27,6 +27,7 @@ plan_release(struct run_plan *p)
 	free(p->starts);
 	free(p->exports);
 	free(p->errs);
+	free(p->seen);
 	free(p->scope);
 	memset(p, 0, sizeof(*p));
 }
@@ -131,6 +132,7 @@ plan_make(struct run_plan *p, const struct conf *c, const struct job *job,
 		return err_set(err, ERR_USAGE, 0, "--prefix %s lies under no "
 		    "configured share", job->prefix);
 	p->scope = scope_of(p, c, job);
+	p->seen = xcalloc(p->count, sizeof(*p->seen));
 	return 0;
 }
 
@@ -309,6 +311,7 @@ struct attempt {
 	bool	 started;
 	struct tree_spec spec;
 	struct err *err;
+	struct attrs *seen;
 };
 
 static void *
@@ -317,8 +320,10 @@ attempt_main(void *arg)
 	struct attempt *a = arg;
 	struct tree *t = NULL;
 
-	if (tree_open(&t, &a->spec, a->err) == 0)
+	if (tree_open(&t, &a->spec, a->err) == 0) {
+		tree_root(t, NULL, a->seen);
 		tree_free(&t);
+	}
 	if (!mailbox_put(a->done, &a->mail))
 		abort();	/* it is closed by nobody */
 	return NULL;
@@ -347,6 +352,7 @@ try_exports(struct run_plan *p)
 	for (size_t i = 0; i < p->count; i++) {
 		v[i].done = done;
 		v[i].err = &p->errs[i];
+		v[i].seen = &p->seen[i];
 		v[i].spec = p->specs[i];
 		v[i].spec.stop = &stop;
 		v[i].spec.timeout_ms = p->specs[i].timeout_ms == 0 ?

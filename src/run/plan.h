@@ -18,6 +18,8 @@ struct run_plan {
 	char	**starts;	/* where the crawl begins */
 	struct run_export *exports;
 	struct err *errs;	/* why an export is out of reach, or NONE */
+	struct attrs *seen;	/* its root at the start; kind UNKNOWN if it
+				   was not reached */
 	char	*scope;		/* what a cut crawl must have in common */
 };
 

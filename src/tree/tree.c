@@ -91,6 +91,13 @@ tree_lookup_follow(struct tree *tree, struct str path, tree_lookup_fn *fn,
 	tree->ops->lookup(tree, path, true, fn, arg);
 }
 
+void
+tree_lookup_in(struct tree *tree, const struct handle *dir, struct str path,
+    tree_lookup_fn *fn, void *arg)
+{
+	tree->ops->lookup_in(tree, dir, path, fn, arg);
+}
+
 struct tree_file *
 tree_file_open(struct tree *tree, const struct handle *fh, struct str path)
 {

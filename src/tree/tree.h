@@ -119,6 +119,13 @@ void	 tree_lookup(struct tree *, struct str path, tree_lookup_fn *,
 void	 tree_lookup_follow(struct tree *, struct str path, tree_lookup_fn *,
 	    void *arg);
 
+/* Look up one entry of a directory that tree_lookup has just found: path is
+ * the entry's, dir the directory's handle. A symlink is not followed. "No such
+ * entry" (GONE, code ENOENT) is said of the entry alone: a directory that is
+ * not there any more is RETRY, and must be looked up again by its path. */
+void	 tree_lookup_in(struct tree *, const struct handle *dir,
+	    struct str path, tree_lookup_fn *, void *arg);
+
 /* A file to read. Costs no request; handle and path as in tree_list. */
 struct tree_file *tree_file_open(struct tree *, const struct handle *,
 	    struct str path);

@@ -16,6 +16,8 @@ struct tree_ops {
 		    tree_page_fn *, tree_end_fn *, void *arg);
 	void	 (*lookup)(struct tree *, struct str path, bool follow,
 		    tree_lookup_fn *, void *arg);
+	void	 (*lookup_in)(struct tree *, const struct handle *dir,
+		    struct str path, tree_lookup_fn *, void *arg);
 	struct tree_file *(*file_open)(struct tree *, const struct handle *,
 		    struct str path);
 	void	 (*file_close)(struct tree_file *);

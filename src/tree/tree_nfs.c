@@ -480,6 +480,7 @@ static const struct tree_ops nfs_ops = {
 	.service = ops_service,
 	.list = tnfs_list,
 	.lookup = tnfs_lookup,
+	.lookup_in = tnfs_lookup_in,
 	.file_open = tnfs_file_open,
 	.file_close = tnfs_file_close,
 	.file_read = tnfs_file_read,

@@ -257,6 +257,8 @@ void	 tnfs_list(struct tree *, const struct handle *, struct str path,
 	    tree_page_fn *, tree_end_fn *, void *arg);
 void	 tnfs_lookup(struct tree *, struct str path, bool follow,
 	    tree_lookup_fn *, void *arg);
+void	 tnfs_lookup_in(struct tree *, const struct handle *dir,
+	    struct str path, tree_lookup_fn *, void *arg);
 struct tree_file *tnfs_file_open(struct tree *, const struct handle *,
 	    struct str path);
 void	 tnfs_file_close(struct tree_file *);

@@ -19,6 +19,7 @@ struct lookup {
 	size_t	 dirs_cap;
 	struct handle fh;	/* of the entry reached */
 	bool	 follow;
+	bool	 inside;	/* begins in a directory, not at the root */
 };
 
 static void step(struct lookup *);
@@ -130,7 +131,7 @@ on_component(struct nfs_call *call, const struct nfs_reply *reply,
 	if (err != NULL && tnfs_is_stale(err)) {
 		/* Not the entry is gone: the directory that was found a
 		 * moment ago, or the whole export. */
-		if (k->dirs_len == 1)
+		if (k->dirs_len == 1 && !k->inside)
 			fail_lookup(k, ERR_UNREACHABLE,
 			    "the root of the export is stale");
 		else
@@ -191,21 +192,25 @@ on_invalid(struct nfs_call *call, const struct nfs_reply *reply UNUSED,
 		fail_lookup(k, ERR_INVALID, "not a path inside of the tree");
 }
 
-void
-tnfs_lookup(struct tree *tree, struct str path, bool follow,
-    tree_lookup_fn *fn, void *arg)
+static struct lookup *
+new_lookup(struct tree *tree, struct str path, tree_lookup_fn *fn, void *arg)
 {
-	struct nfs *nfs = (struct nfs *)tree;
 	struct lookup *k = xcalloc(1, sizeof(*k));
 
 	k->fn = fn;
 	k->arg = arg;
-	k->follow = follow;
 	k->path = tree_path_copy(path);
 	k->path_len = path.len;
-	k->call.nfs = nfs;
-	walk_init(&k->walk, path);
-	push_dir(k, &tree->root);
+	k->call.nfs = (struct nfs *)tree;
+	return k;
+}
+
+static void
+begin_lookup(struct lookup *k, const struct handle *at)
+{
+	struct str path = { k->path, k->path_len };
+
+	push_dir(k, at);
 	if (tree_path_valid(path)) {
 		step(k);
 		return;
@@ -215,7 +220,29 @@ tnfs_lookup(struct tree *tree, struct str path, bool follow,
 	k->call.done = on_invalid;
 	k->call.fail_kind = ERR_INVALID;
 	k->call.fail_text = "not a path inside of the tree";
-	TAILQ_INSERT_TAIL(&nfs->failed, &k->call, link);
+	TAILQ_INSERT_TAIL(&k->call.nfs->failed, &k->call, link);
+}
+
+void
+tnfs_lookup(struct tree *tree, struct str path, bool follow,
+    tree_lookup_fn *fn, void *arg)
+{
+	struct lookup *k = new_lookup(tree, path, fn, arg);
+
+	k->follow = follow;
+	walk_init(&k->walk, path);
+	begin_lookup(k, &tree->root);
+}
+
+void
+tnfs_lookup_in(struct tree *tree, const struct handle *dir, struct str path,
+    tree_lookup_fn *fn, void *arg)
+{
+	struct lookup *k = new_lookup(tree, path, fn, arg);
+
+	k->inside = true;
+	walk_init(&k->walk, tree_path_name(path));
+	begin_lookup(k, dir);
 }
 
 struct nfs_file {

@@ -26,6 +26,7 @@ enum job_type {
 	JOB_LIST = 0,
 	JOB_LOOKUP,
 	JOB_FOLLOW,
+	JOB_IN,
 	JOB_READ,
 	JOB_STAT
 };
@@ -159,6 +160,35 @@ stat_below(struct posix *p, const char *path, bool follow,
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return errno_err(err, "lookup");
 	set_attrs(ret_attrs, &st, mounts_of(&p->mounts, fd, st.st_dev));
+	return 0;
+}
+
+/* The last component of the path, in the directory that the rest names. */
+static int
+stat_in(struct posix *p, struct str path, struct attrs *ret_attrs,
+    struct err *err)
+{
+	struct str name = tree_path_name(path);
+	AUTOFREE char *dir = xstrndup(path.p, name.len == path.len ? 0 :
+	    path.len - name.len - 1);
+	CLEANUP(close_fd) int fd = below_open(&p->below, dir,
+	    O_PATH | O_DIRECTORY, p->tree.follow);
+	struct stat st;
+	uint64_t fsid;
+
+	if (fd == -1 || fstat(fd, &st) == -1) {
+		errno_err(err, "lookup");
+		if (err->kind == ERR_GONE)
+			err->kind = ERR_RETRY;
+		return -1;
+	}
+	mounts_refresh(&p->mounts);
+	fsid = mounts_of(&p->mounts, fd, st.st_dev);
+	if (fstatat(fd, name.p, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return errno_err(err, "lookup");
+	if (S_ISDIR(st.st_mode))
+		fsid = mounts_of_entry(&p->mounts, fd, name.p, fsid);
+	set_attrs(ret_attrs, &st, fsid);
 	return 0;
 }
 
@@ -412,6 +442,8 @@ run_lookup(struct posix *p, struct job *j)
 			set_attrs(&attrs, &st, j->file->fsid);
 	} else if (!tree_path_valid(j->path)) {
 		r = err_set(&err, ERR_INVALID, 0, "lookup: " PATH_INVALID);
+	} else if (j->type == JOB_IN) {
+		r = stat_in(p, j->path, &attrs, &err);
 	} else {
 		r = stat_below(p, j->path.p, j->type == JOB_FOLLOW, &attrs,
 		    &err);
@@ -432,6 +464,7 @@ run_job(struct posix *p, struct job *j)
 		break;
 	case JOB_LOOKUP:
 	case JOB_FOLLOW:
+	case JOB_IN:
 	case JOB_STAT:
 		run_lookup(p, j);
 		break;
@@ -457,6 +490,16 @@ posix_lookup(struct tree *tree, struct str path, bool follow,
     tree_lookup_fn *fn, void *arg)
 {
 	struct job *j = add_job(tree, follow ? JOB_FOLLOW : JOB_LOOKUP, arg);
+
+	own_path(j, path);
+	j->lookup = fn;
+}
+
+static void
+posix_lookup_in(struct tree *tree, const struct handle *dir UNUSED,
+    struct str path, tree_lookup_fn *fn, void *arg)
+{
+	struct job *j = add_job(tree, JOB_IN, arg);
 
 	own_path(j, path);
 	j->lookup = fn;
@@ -554,6 +597,7 @@ static const struct tree_ops posix_ops = {
 	.service = posix_service,
 	.list = posix_list,
 	.lookup = posix_lookup,
+	.lookup_in = posix_lookup_in,
 	.file_open = posix_file_open,
 	.file_close = posix_file_close,
 	.file_read = posix_file_read,

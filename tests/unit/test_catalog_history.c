@@ -428,13 +428,14 @@ mirror(struct world *w)
 {
 	struct catalog_reader *reader = w->k->reader;
 	struct mirror_plan plan;
-	struct stored page[7];
+	struct mirror_row page[7];
 	struct err err = ERR_INIT;
 	char after[80] = "";
 	size_t n, stored, expected = gone_and_stored(w, &stored);
 	uint64_t count;
 
-	assert_int_equal(catalog_mirror_plan(w->k->c, reader, &plan, &err), 0);
+	assert_int_equal(catalog_mirror_plan(w->k->c, reader, NULL, NULL, &plan,
+	    &err), 0);
 	assert_int_equal(plan.exports[0], MIRROR_OPEN);
 	assert_int_equal(plan.count, expected);
 	assert_int_equal(plan.guarded + plan.unproved, 0);
@@ -447,15 +448,16 @@ mirror(struct world *w)
 		assert_int_equal(catalog_mirror_page(reader, &plan,
 		    str_of(after), page, ARRAY_LEN(page), &n, &err), 0);
 		for (size_t i = 0; i < n; i++) {
-			struct file *f = file_of(w, page[i].path);
+			struct file *f = file_of(w, page[i].stored.path);
 
 			assert_false(file_exists(w, f));
 			assert_true(f->stored[w->target] != 0);
 			forget_file(w, f);
-			add_row(v, page[i].path, ENDED_DELETED)->object =
-			    page[i].object;
-			snprintf(after, sizeof(after), "%s", page[i].path);
-			stored_release(&page[i]);
+			add_row(v, page[i].stored.path,
+			    ENDED_DELETED)->object = page[i].stored.object;
+			snprintf(after, sizeof(after), "%s",
+			    page[i].stored.path);
+			mirror_row_release(&page[i]);
 			expected--;
 		}
 		catalog_put_outcomes(w->k->c, doom(w, v));

@@ -51,7 +51,7 @@ gone(struct kit *k, struct dir_page *p, const char *path)
 static char *
 names(struct kit *k, const struct mirror_plan *plan, size_t n)
 {
-	struct stored *v AUTOFREE = xcalloc(n, sizeof(*v));
+	struct mirror_row *v AUTOFREE = xcalloc(n, sizeof(*v));
 	struct err err = ERR_INIT;
 	char after[64] = "";
 	size_t count;
@@ -63,11 +63,13 @@ names(struct kit *k, const struct mirror_plan *plan, size_t n)
 		assert_int_equal(catalog_mirror_page(k->reader, plan,
 		    str_of(after), v, n, &count, &err), 0);
 		for (size_t i = 0; i < count; i++) {
-			assert_true(v[i].gone);
-			assert_true(v[i].object > 0);
-			snprintf(after, sizeof(after), "%s", v[i].path);
+			assert_true(v[i].stored.gone);
+			assert_true(v[i].stored.object > 0);
+			assert_int_equal(v[i].fsid, plan->fsids[0]);
+			assert_int_equal(v[i].export, 0);
+			snprintf(after, sizeof(after), "%s", v[i].stored.path);
 			buf_addf(&b, " %s", after);
-			stored_release(&v[i]);
+			mirror_row_release(&v[i]);
 		}
 	} while (count == n);
 	all = xstrdup(b.len == 0 ? "" : b.data);
@@ -81,7 +83,8 @@ plan_of(struct kit *k)
 	struct mirror_plan plan;
 	struct err err = ERR_INIT;
 
-	if (catalog_mirror_plan(k->c, k->reader, &plan, &err) == -1)
+	if (catalog_mirror_plan(k->c, k->reader, NULL, NULL, &plan,
+	    &err) == -1)
 		fail_msg("%s", err.msg);
 	return plan;
 }
@@ -142,6 +145,40 @@ gone_is_planned(void **state)
 	mirror_plan_release(&plan);
 	assert_int_equal(kit_end(k, RUN_COMPLETE)->gone, 3);
 	assert_true(k->closing.closes);
+}
+
+static bool
+keeps_c(void *arg, struct str path, const struct attrs *held,
+    const struct attrs *last)
+{
+	assert_int_equal(*(int *)arg, 7);
+	assert_int_equal(held->kind, ENTRY_FILE);
+	assert_int_equal(last->size, held->size);
+	return str_eq(path, STR("srv/vol/sub/c"));
+}
+
+static void
+left_out_stays(void **state)
+{
+	struct kit *k = *state;
+	struct run_spec spec = kit_spec("bucket", "all");
+	struct mirror_plan plan;
+	struct err err = ERR_INIT;
+	char *paths;
+	int arg = 7;
+
+	put_first(k, &spec, true);
+	second_run(k, FSID, false);
+	assert_int_equal(catalog_mirror_plan(k->c, k->reader, keeps_c, &arg,
+	    &plan, &err), 0);
+	paths = names(k, &plan, 1);
+	assert_string_equal(paths, " srv/vol/b srv/vol/sub/deep/d");
+	assert_int_equal(plan.count, 2);
+	assert_int_equal(plan.left_out, 1);
+	assert_int_equal(plan.guarded + plan.unproved, 0);
+	free(paths);
+	mirror_plan_release(&plan);
+	kit_end(k, RUN_COMPLETE);
 }
 
 static void
@@ -477,8 +514,8 @@ refused(struct kit *k)
 	struct mirror_plan plan;
 	struct err err = ERR_INIT;
 
-	assert_int_equal(catalog_mirror_plan(k->c, k->reader, &plan, &err),
-	    -1);
+	assert_int_equal(catalog_mirror_plan(k->c, k->reader, NULL, NULL,
+	    &plan, &err), -1);
 	assert_int_equal(err.kind, ERR_USAGE);
 }
 
@@ -511,6 +548,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(gone_is_planned),
+		T(left_out_stays),
 		T(deletions_are_outside_the_sum),
 		T(empty_root),
 		T(other_file_system),

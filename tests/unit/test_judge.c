@@ -117,6 +117,51 @@ test_excluded(void **state UNUSED)
 }
 
 static void
+leaves(const struct crawl_config *c, const char *path, uint64_t size,
+    bool out)
+{
+	struct attrs a = FILE_ATTRS;
+
+	a.size = size;
+	if (judge_leaves_out(c, str_of(path), &a) != out)
+		fail_msg("%s of %ju bytes is %sleft out", path,
+		    (uintmax_t)size, out ? "not " : "");
+}
+
+/* Of a file that is gone, with all that was above it. */
+static void
+test_leaves_out(void **state UNUSED)
+{
+	struct crawl_config c = config();
+	char *names[] = { (char *)(uintptr_t)".snapshot" };
+	struct strlist skip = { names, 1 };
+	struct filter *f = filter_new();
+
+	leaves(&c, "archive/f", 10, false);
+	assert_int_equal(filter_add(f, true, "keep.tmp", NULL), 0);
+	assert_int_equal(filter_add(f, false, "archive/", NULL), 0);
+	assert_int_equal(filter_add(f, false, "*.tmp", NULL), 0);
+	c.filter = f;
+	c.skip_dirs = &skip;
+	c.min_size = 5;
+	c.max_size = 50;
+	leaves(&c, "archive/f", 10, true);
+	leaves(&c, "archive/deep/er/f", 10, true);
+	leaves(&c, "d/archive/f", 10, true);
+	leaves(&c, "archive", 10, false);	/* a file */
+	leaves(&c, "a.tmp", 10, true);
+	leaves(&c, "d/a.tmp", 10, true);
+	leaves(&c, "d/keep.tmp", 10, false);
+	leaves(&c, "archive/keep.tmp", 10, true);
+	leaves(&c, "d/f", 10, false);
+	leaves(&c, "d/f", 4, true);
+	leaves(&c, "d/f", 51, true);
+	leaves(&c, "d/.snapshot/f", 10, true);
+	leaves(&c, ".snapshot", 10, false);
+	filter_free(&f);
+}
+
+static void
 test_long_key(void **state UNUSED)
 {
 	struct crawl_config c = config();
@@ -138,6 +183,7 @@ main(void)
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_changed),
 		cmocka_unit_test(test_excluded),
+		cmocka_unit_test(test_leaves_out),
 		cmocka_unit_test(test_long_key),
 	};
 
