@@ -83,19 +83,40 @@ WHERE id = :run;
 -- name: run_first_result
 SELECT first_result FROM run WHERE id = :run;
 
+-- What of a version that was stored before was being sent, or compared, when
+-- the run was cut: its bytes at the target are not known.
+-- name: settle_doubt
+UPDATE result SET outcome = 2,
+	reason = 'its run was cut before the answer came'
+WHERE outcome <= 1 AND (object, target) IN (SELECT t.object, r.target
+	FROM lease l JOIN run r ON r.id = l.run
+		CROSS JOIN todo t ON t.id BETWEEN l.first AND l.last
+	WHERE l.closed = 0 AND NOT EXISTS (SELECT 1 FROM result x
+		WHERE x.object = t.object AND x.target = r.target AND
+		x.run >= l.run));
+
 -- name: settle_open
 INSERT OR IGNORE INTO settle (target, object)
 SELECT r.target, t.object
 FROM lease l JOIN run r ON r.id = l.run
 	CROSS JOIN todo t ON t.id BETWEEN l.first AND l.last
-WHERE l.closed = 0 AND NOT EXISTS (SELECT 1 FROM result x WHERE x.object = t.object AND
-	x.target = r.target AND x.run >= r.crawl);
+WHERE l.closed = 0 AND NOT EXISTS (SELECT 1 FROM result x
+	WHERE x.object = t.object AND x.target = r.target AND
+	x.run >= l.run);
 
 -- name: settle_list
 SELECT object FROM settle WHERE target = :target;
 
+-- S3 has answered since for the newest version of the path.
 -- name: settle_clear
-DELETE FROM settle WHERE target = :target;
+DELETE FROM settle
+WHERE target = :target AND EXISTS (SELECT 1
+	FROM object o CROSS JOIN result r ON r.object = o.id AND
+		r.target = settle.target
+	WHERE o.path = coalesce(
+		(SELECT p.path FROM object p WHERE p.id = settle.object),
+		(SELECT h.path FROM history h WHERE h.id = settle.object)) AND
+		r.outcome IN (0, 1, 5));
 
 -- name: lease_clear
 DELETE FROM lease;
@@ -372,7 +393,7 @@ DELETE FROM todo WHERE id <= :last;
 
 -- name: prev_read
 SELECT r.md5, r.etag, r.part_size, h.kind, h.size, h.mtime_ns, h.ctime_ns,
-	h.ino, h.mode, h.uid, h.gid
+	h.ino, h.mode, h.uid, h.gid, r.outcome <= 1
 FROM result r LEFT JOIN history h ON h.id = r.object
 WHERE r.object = :prev AND r.target = :target AND r.held = 1;
 

@@ -309,6 +309,7 @@ begin_backlog(struct own *o, const struct begin *b)
 	b->info->continued = o->crawl != 0;
 	load_marks(o, &last_leased);
 	load_exports(o, b->spec);
+	DB_RUN0(&o->db, SETTLE_DOUBT);
 	DB_RUN0(&o->db, SETTLE_OPEN);
 	load_set(o, STMT_SETTLE_LIST, &o->settle);
 	load_set(o, STMT_UPLOAD_LIST, &o->uploads);

@@ -171,15 +171,18 @@ raw_name(const struct item *it, size_t root_len, bool escaped)
 	return b.data;
 }
 
-static void
+/* True if the target is known to hold this very version: nothing was sent
+ * for the path since that S3 has not answered. */
+static bool
 add_previous(struct own *o, struct item *it, int64_t prev)
 {
 	const enum stmt s = STMT_PREV_READ;
 	struct db *db = &o->db;
 	struct str v;
+	bool known;
 
 	if (!DB_ROW(db, PREV_READ, INT(prev), INT(o->target)))
-		return;
+		return false;
 	it->has_prev = true;
 	v = db_bytes(db, s, 0);
 	it->prev_has_md5 = v.len == sizeof(it->prev_md5);
@@ -193,7 +196,9 @@ add_previous(struct own *o, struct item *it, int64_t prev)
 		it->prev_attrs = it->attrs;	/* it is this version */
 	else
 		core_attrs(db, s, 3, &it->prev_attrs);
+	known = prev == it->object && db_int(db, s, 11) != 0;
 	db_done(db, s);
+	return known;
 }
 
 static void
@@ -216,6 +221,7 @@ fill_item(struct own *o, struct item *it)
 	const enum stmt s = STMT_TODO_READ;
 	const struct run_export_row *x;
 	struct db *db = &o->db;
+	bool known;
 
 	it->object = db_int(db, s, 1);
 	x = export_of(o, db_int(db, s, 2), &it->export);
@@ -227,8 +233,10 @@ fill_item(struct own *o, struct item *it)
 	it->raw = raw_name(it, x == NULL ? 0 : x->path_len,
 	    !db_null(db, s, 7));
 	core_attrs(db, s, 8, &it->attrs);
-	if (!db_null(db, s, 4))
-		add_previous(o, it, db_int(db, s, 4));
+	known = !db_null(db, s, 4) && add_previous(o, it, db_int(db, s, 4));
+	/* Equal bytes prove nothing then: S3 is asked what it holds. */
+	if (!known || (it->flags & ITEM_SETTLE) != 0)
+		it->flags &= ~(uint32_t)ITEM_CHECKSUM;
 	if (idset_has(&o->uploads, it->object))
 		add_upload(o, it);
 }

@@ -57,9 +57,16 @@ send_ask(struct transfer *t)
 	s3_head(t->w->p.s3, t->key, head_done, t);
 }
 
+/* The object says of the file what it is. One that says nothing (another tool
+ * has put it) was taken over as it is: then the version that was stored must
+ * have had the same. */
 static bool
-same_metadata(const struct attrs *a, const struct attrs *b)
+same_metadata(const struct transfer *t, const struct s3_reply *r)
 {
+	const struct attrs *a = &t->before, *b = &t->item->prev_attrs;
+
+	if (r != NULL && r->has_meta)
+		return transfer_same_meta(t, &r->meta);
 	return a->mtime_ns == b->mtime_ns && a->mode == b->mode &&
 	    a->uid == b->uid && a->gid == b->gid;
 }
@@ -96,11 +103,11 @@ copy_done(void *arg, const struct s3_reply *r, const struct err *err)
 
 /* The object's bytes are these: only what is kept beside them may differ. */
 static void
-refresh(struct transfer *t)
+refresh(struct transfer *t, const struct s3_reply *r)
 {
 	struct s3_meta meta = transfer_meta(t);
 
-	if (same_metadata(&t->before, &t->item->prev_attrs)) {
+	if (same_metadata(t, r)) {
 		transfer_end(t, OUTCOME_UNCHANGED);
 	} else if (t->before.size > COPY_MAX) {
 		transfer_again(t, MODE_SEND);
@@ -119,14 +126,15 @@ held_done(void *arg, const struct s3_reply *r, const struct err *err)
 		return;
 	if (err == NULL && r->size == t->before.size &&
 	    strcmp(r->etag, t->item->prev_etag) == 0)
-		refresh(t);
+		refresh(t, r);
 	else
 		transfer_again(t, MODE_SEND);
 }
 
 /* The bytes are those of the version that was stored. Another version may
  * have been sent since, and its result lost: S3 says what it holds, unless
- * this is that very version (--checksum). */
+ * the catalog knows that it is this very version (--checksum), and S3 has not
+ * just said otherwise. */
 static void
 same_bytes(struct transfer *t)
 {
@@ -135,7 +143,7 @@ same_bytes(struct transfer *t)
 	/* The object was one PUT, whatever the part size is now. */
 	if (t->item->prev_part_size == 0)
 		transfer_cut(t, &(struct part_plan){ .count = 1 });
-	if ((t->item->flags & ITEM_CHECKSUM) != 0) {
+	if ((t->item->flags & ITEM_CHECKSUM) != 0 && !t->settled) {
 		transfer_end(t, OUTCOME_UNCHANGED);
 		return;
 	}

@@ -414,10 +414,18 @@ transfer_resend(struct transfer *t, const struct err *err)
 }
 
 bool
+transfer_same_meta(const struct transfer *t, const struct s3_meta *m)
+{
+	return m->mtime_ns == t->before.mtime_ns &&
+	    (m->mode & 07777) == (t->before.mode & 07777) &&
+	    m->uid == t->before.uid && m->gid == t->before.gid;
+}
+
+bool
 transfer_looks_same(const struct transfer *t, const struct s3_reply *r)
 {
 	return r->size == t->before.size && r->has_meta &&
-	    r->meta.mtime_ns == t->before.mtime_ns;
+	    transfer_same_meta(t, &r->meta);
 }
 
 static void

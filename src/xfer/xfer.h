@@ -214,7 +214,9 @@ bool	 transfer_proved(struct transfer *, const char *expected,
 	    const char *got);
 /* Send again, later; too often is the end, with this error. */
 void	 transfer_resend(struct transfer *, const struct err *);
-/* HEAD's answer shows an object of this size and these times. */
+/* What an object says of its file is what the file is now. */
+bool	 transfer_same_meta(const struct transfer *, const struct s3_meta *);
+/* HEAD's answer shows an object of this size and with this metadata. */
 bool	 transfer_looks_same(const struct transfer *, const struct s3_reply *);
 /*
  * Cut the file into these parts. All that depends on the parts (their digests,

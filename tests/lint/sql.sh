@@ -12,6 +12,7 @@ run_last run: stops at the first row
 target_other target: targets are few, once a run
 runs_died run: runs are few, once a run
 export_clear export: exports are few, once a run
+settle_doubt l: leases that are out are few
 settle_open l: leases that are out are few
 lease_trim lease: leases that are out are few
 frontier_count frontier: once a run

@@ -83,6 +83,27 @@ def test_swallowed_reply(t):
 
 
 @limit(120)
+def test_swallowed_then_reverted(t):
+    """The answer for another version was lost; then the file is again what
+    it was, and two nights later --checksum has nothing but the catalog to
+    tell it what the bucket holds. The catalog doesn't know."""
+    t.write("f", "AAAAAAAA")
+    proxy = t.proxy(s3_storage={"retry_for": 1})
+    t.put("--checksum", moved=1)
+    t.write("f", "BBBBBBBB")
+    proxy.order("match PUT swallow-reply")
+    t.put("--checksum", expect=1, failed=1)
+    t.same()
+    t.write("f", "AAAAAAAA")
+    proxy.order("pass")
+    proxy.order("match /f 503")
+    t.put("--checksum", expect=1, failed=1)
+    proxy.order("pass")
+    t.put("--checksum", moved=1)
+    t.same()
+
+
+@limit(120)
 def test_swallowed_create(t):
     """The upload was created, and nobody knows its id."""
     survives(t, "match POST,?uploads swallow-reply 1", 1)

@@ -1,5 +1,4 @@
 /* The engine over a local tree, with an S3 that does as it is told. */
-#include <utime.h>
 
 #include "unit/test_engine_kit.h"
 
@@ -196,34 +195,6 @@ test_settle_corrupt(void **state UNUSED)
 	assert_int_equal(x->got[0].outcome, OUTCOME_FAILED);
 	assert_int_equal(x->got[0].err.kind, ERR_CORRUPT);
 	teardown(x);
-}
-
-/* Items that the target holds in an earlier version. */
-static struct lease *
-held_lease(struct fixture *x, unsigned count)
-{
-	struct lease *l = new_lease(x, count);
-
-	for (unsigned i = 0; i < count; i++) {
-		struct item *it = &l->items[i];
-
-		it->has_prev = true;
-		it->prev_has_md5 = true;
-		memcpy(it->prev_md5, x->got[i].md5, MD5_LEN);
-		memcpy(it->prev_etag, x->got[i].etag, sizeof(it->prev_etag));
-		it->prev_attrs = x->got[i].attrs;
-		it->prev_part_size = x->got[i].part_size;
-	}
-	forget(x);
-	return l;
-}
-
-static void
-touch(struct fixture *x, unsigned i)
-{
-	AUTOFREE char *path = path_of(x, i);
-
-	assert_int_equal(utime(path, &(struct utimbuf){ 5, 5 }), 0);
 }
 
 static void

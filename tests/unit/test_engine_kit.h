@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <utime.h>
 
 #include "unit/fake_s3.h"
 #include "xfer/engine.h"
@@ -229,6 +230,34 @@ forget(struct fixture *x)
 		result_release(&x->got[i]);
 	memset(x->got, 0, sizeof(x->got));
 	x->count = 0;
+}
+
+/* Items that the target holds in an earlier version. */
+static UNUSED struct lease *
+held_lease(struct fixture *x, unsigned count)
+{
+	struct lease *l = new_lease(x, count);
+
+	for (unsigned i = 0; i < count; i++) {
+		struct item *it = &l->items[i];
+
+		it->has_prev = true;
+		it->prev_has_md5 = true;
+		memcpy(it->prev_md5, x->got[i].md5, MD5_LEN);
+		memcpy(it->prev_etag, x->got[i].etag, sizeof(it->prev_etag));
+		it->prev_attrs = x->got[i].attrs;
+		it->prev_part_size = x->got[i].part_size;
+	}
+	forget(x);
+	return l;
+}
+
+static UNUSED void
+touch(struct fixture *x, unsigned i)
+{
+	AUTOFREE char *path = path_of(x, i);
+
+	assert_int_equal(utime(path, &(struct utimbuf){ 5, 5 }), 0);
 }
 
 #endif
