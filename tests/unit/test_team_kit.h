@@ -274,7 +274,8 @@ static void
 send_msg(struct fake *f, struct wire_peer *p, struct wire_msg *m)
 {
 	wire_send(p, m);
-	for (int i = 0; wire_queued(p) > 0 && i < 1000 && !f->closed; i++)
+	/* A connection that the master closed is freed. */
+	for (int i = 0; !f->closed && wire_queued(p) > 0 && i < 1000; i++)
 		pump(f, 10);
 }
 
