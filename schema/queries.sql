@@ -277,6 +277,23 @@ ON CONFLICT (path) DO UPDATE SET
 	    excluded.queued_bytes,
 	run = excluded.run;
 
+-- name: dir_fsid
+UPDATE dir SET fsid = :fsid, fsid_run = :run WHERE id = :id;
+
+-- name: fs_noted
+SELECT id, path, fsid, fsid_run FROM dir
+WHERE fsid IS NOT NULL ORDER BY path;
+
+-- The file system in which a directory was seen: its own note, or the nearest
+-- above.
+-- name: fs_of_dir
+WITH RECURSIVE up (parent, fsid) AS (
+	SELECT parent, fsid FROM dir WHERE id = :dir
+	UNION ALL
+	SELECT d.parent, d.fsid FROM up CROSS JOIN dir d ON d.id = up.parent
+	WHERE up.fsid IS NULL)
+SELECT fsid FROM up WHERE fsid IS NOT NULL;
+
 -- name: dir_export
 UPDATE dir SET export = :export WHERE id = :id;
 
@@ -287,7 +304,7 @@ WHERE d.gone_run IS NULL AND coalesce(d.run, 0) < :crawl AND
 	coalesce(d.kept, 0) < :crawl AND p.run >= :crawl AND p.clean = 1;
 
 -- name: dir_tombstone
-UPDATE dir SET gone_run = :run
+UPDATE dir SET gone_run = :run, fsid = NULL, fsid_run = NULL
 WHERE (id = :id OR (path > :path || '/' AND path < :path || '0')) AND
 	gone_run IS NULL;
 
@@ -305,7 +322,8 @@ INSERT INTO frontier (id, dir, fh) VALUES (:id, :dir, :fh)
 ON CONFLICT DO NOTHING;
 
 -- name: frontier_read
-SELECT f.id, f.dir, f.fh, d.path, e.slot, e.id
+SELECT f.id, f.dir, f.fh, d.path, e.slot, e.id, d.fsid,
+	iif(d.clean AND d.gone_run IS NULL, d.run, NULL)
 FROM frontier f CROSS JOIN dir d ON d.id = f.dir
 	CROSS JOIN export e ON e.id = d.export
 WHERE f.id > :cursor ORDER BY f.id LIMIT :max;

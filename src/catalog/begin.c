@@ -310,6 +310,8 @@ begin_backlog(struct own *o, const struct begin *b)
 	load_marks(o, &last_leased);
 	load_exports(o, b->spec);
 	DB_RUN0(&o->db, SETTLE_DOUBT);
+	core_fs_load(o);
+	o->accept_fs = b->spec->accept_filesystem;
 	DB_RUN0(&o->db, SETTLE_OPEN);
 	load_set(o, STMT_SETTLE_LIST, &o->settle);
 	load_set(o, STMT_UPLOAD_LIST, &o->uploads);

@@ -90,6 +90,9 @@ struct run_spec {
 				   starts empty */
 	bool	 retry_failed;	/* queue what failed before at this target,
 				   and failed directories as frontier */
+	bool	 accept_filesystem; /* of a directory that is another file
+				   system than it was, or was one of its own
+				   and isn't there: it is right so */
 	bool	 no_backlog;	/* GET, DEL, TEST: neither crawl nor leases;
 				   see catalog/outcome.h */
 };
@@ -145,6 +148,10 @@ struct dir_job {
 	struct handle fh;	/* len 0: not known */
 	bool	 fresh;		/* new in this run: the catalog knows nothing
 				   below it, no comparison is needed */
+	bool	 fs_known;	/* it was read before, in the file system ... */
+	uint64_t fsid;		/* ... (attrs.fsid) */
+	bool	 fs_begins;	/* which is another one than around it: if
+				   nothing is there it isn't mounted */
 };
 struct dir_batch {
 	struct mail mail;
@@ -201,6 +208,11 @@ struct dir_page {
 	size_t	 kept_dir_count;
 	int64_t	*gone;		/* objects that are no longer there */
 	size_t	 gone_count;
+	bool	 fs_seen;	/* its file system (attrs.fsid): from the
+				   first page on */
+	bool	 fs_other;	/* last: another one than it was. It wasn't
+				   read, fsid is the one that it was */
+	uint64_t fsid;
 	uint64_t unchanged;	/* counts of what needs no row */
 	uint64_t unchanged_bytes;
 	uint64_t excluded;	/* excluded before with the same reason */

@@ -25,6 +25,23 @@ struct counts {
 	uint64_t queued_bytes;
 };
 
+/* A file system that is noted at a directory, while a run goes on. */
+struct fs_note {
+	char	*path;
+	int64_t	 dir;
+	uint64_t fsid;
+	int64_t	 run;		/* that noted it */
+	bool	 told;		/* this run has said that it is missing */
+};
+/* What the notes say of a directory. */
+struct fs_place {
+	bool	 has_own;	/* a note of its own */
+	bool	 has_above;	/* the nearest note above */
+	bool	 noted;		/* by this reading */
+	uint64_t own;
+	uint64_t above;
+};
+
 /* A directory that a crawl thread is reading; id 0: a list. */
 struct open_dir {
 	struct open_dir *next;
@@ -34,6 +51,7 @@ struct open_dir {
 	bool	 started;	/* the frontier row says so */
 	struct idset seen;	/* objects of its pages so far */
 	struct counts counts;
+	struct fs_place fs;
 };
 
 struct open_item {
@@ -143,6 +161,10 @@ struct own {
 	bool	 list_open;	/* --files-from: more pages come */
 	struct run_export_row *exports;
 	size_t	 export_count;
+	struct fs_note *fs;	/* by path */
+	size_t	 fs_count;
+	bool	 accept_fs;	/* what is another file system now, or gone
+				   with its mount, is right so */
 	struct idset settle;	/* objects to be settled */
 	struct idset uploads;	/* objects that may have upload rows */
 	struct idset retried;	/* --retry-failed: queued at the beginning */
@@ -226,6 +248,9 @@ int	 guard_not_empty(const char *path, const struct stat *, struct err *)
 int	 guard_file(const char *path, struct err *) MUST_USE;
 
 /* page.c */
+/* The counts of a directory that was read, or could not be. */
+void	 core_dir_done(struct own *, int64_t dir, int64_t export, bool clean,
+	    const struct counts *);
 void	 core_page(struct catalog *, struct dir_page *);
 void	 core_open_dirs_free(struct own *);
 /* The directory's row, made with those above it if it is not there. */
@@ -262,6 +287,20 @@ bool	 core_same(const struct attrs *, const struct attrs *);
 void	 core_results(struct catalog *, struct results *);
 void	 core_upload(struct catalog *, struct noted *);
 void	 core_leases_free(struct own *);
+
+/* fs.c: file systems at and below the exports. */
+void	 core_fs_load(struct own *);
+void	 core_fs_free(struct own *);
+/* The frontier row at hand becomes a job: what is known of its file system. */
+void	 core_fs_place(struct own *, struct open_dir *, struct dir_job *);
+/* A page tells the file system of its directory. */
+void	 core_fs_note(struct own *, struct open_dir *, const struct dir_page *);
+/* True if file systems were mounted at the path or below that are no longer
+ * there: it is a failure for each, and nothing of it is gone. */
+bool	 core_fs_missing(struct own *, const char *path);
+/* The file system in which the directory was when it was read last; false if
+ * nothing is noted. */
+bool	 core_fs_of_dir(struct db *, int64_t dir, uint64_t *ret_fsid);
 
 /* outcome.c */
 void	 core_outcomes(struct catalog *, struct outcomes *);

@@ -23,6 +23,7 @@ core_reset_run(struct own *o)
 		free(o->exports[i].start);
 	free(STEAL(o->exports));
 	o->export_count = 0;
+	core_fs_free(o);
 	o->run = 0;
 	o->crawl = 0;
 	o->list_open = false;
@@ -79,6 +80,10 @@ core_bury(struct own *o)
 		AUTOFREE char *path = db_strdup(db, STMT_DIRS_GONE, 1);
 		const struct value below = TEXT(path);
 
+		if (core_fs_missing(o, path)) {
+			more = db_next(db, STMT_DIRS_GONE);
+			continue;
+		}
 		DB_RUN(db, DIR_TOMBSTONE, INT(o->run), INT(id), TEXT(path));
 		/* What was excluded was no object. */
 		o->totals.gone += (uint64_t)one_int(db, STMT_SUBTREE_COUNT,

@@ -96,6 +96,7 @@ hand_out(struct own *o, struct dir_job *j)
 	j->path = db_strdup(&o->db, s, 3);
 	copy_handle(&o->db, s, 2, &j->fh);
 	j->fresh = d->id >= o->first_new_dir;
+	core_fs_place(o, d, j);
 }
 
 static struct dir_batch *

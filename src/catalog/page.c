@@ -446,15 +446,14 @@ core_open_dirs_free(struct own *o)
 	}
 }
 
-static void
-directory_read(struct own *o, const struct open_dir *d, bool clean)
+void
+core_dir_done(struct own *o, int64_t dir, int64_t export, bool clean,
+    const struct counts *n)
 {
-	const struct counts *n = &d->counts;
-
-	DB_RUN(&o->db, DIR_DONE, INT(o->run), INT(clean), INT(d->export),
+	DB_RUN(&o->db, DIR_DONE, INT(o->run), INT(clean), INT(export),
 	    INT(n->found), INT(n->found_bytes), INT(n->unchanged),
 	    INT(n->excluded), INT(n->failed), INT(n->queued),
-	    INT(n->queued_bytes), INT(d->id));
+	    INT(n->queued_bytes), INT(dir));
 	o->totals.dirs++;
 }
 
@@ -499,8 +498,8 @@ account(struct page *p)
 	if (p->in->last) {
 		/* One that vanished unread is gone when the crawl is over. */
 		if (!p->in->vanished || d->counts.found > 0)
-			directory_read(o, d, !p->in->vanished &&
-			    p->in->err.kind == ERR_NONE);
+			core_dir_done(o, d->id, d->export, !p->in->vanished &&
+			    p->in->err.kind == ERR_NONE, &d->counts);
 		close_directory(o, d);
 	} else if (!d->started) {
 		d->started = true;
@@ -525,6 +524,7 @@ apply(struct page *p)
 	struct dir_page *in = p->in;
 	struct own *o = p->own;
 
+	core_fs_note(o, p->dir, in);
 	for (size_t i = 0; i < in->entry_count; i++)
 		entry(p, &in->entries[i]);
 	for (size_t i = 0; i < in->dir_count; i++)

@@ -26,6 +26,8 @@ upload_list upload: open uploads are few, once a run
 uploads_left u: open uploads are few, once a run
 doomed_any doomed: stops at the first row
 doomed_deleted d: of one batch, once a run
+fs_noted dir: a partial index, of file systems
+fs_of_dir up: a directory and those above it
 export_paths export: exports are few
 export_keep export: exports are few, once a run
 '

@@ -1,0 +1,197 @@
+/*
+ * fs.c: which file system a directory lies in. Noted is where one begins; in
+ * memory are all notes, by path: there are as many as file systems.
+ */
+#include "catalog/core.h"
+
+static struct fs_note *
+note_of(const struct own *o, struct str path)
+{
+	size_t low = 0, high = o->fs_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		struct str at = str_of(o->fs[middle].path);
+		int order = memcmp(at.p, path.p, MIN(at.len, path.len));
+
+		if (order == 0 && at.len == path.len)
+			return &o->fs[middle];
+		if (order < 0 || (order == 0 && at.len < path.len))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+/* The index of the first whose path is not before this one. */
+static size_t
+first_from(const struct own *o, const char *path)
+{
+	size_t low = 0, high = o->fs_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(o->fs[middle].path, path) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static const struct fs_note *
+nearest_above(const struct own *o, struct str path)
+{
+	const struct fs_note *n = NULL;
+
+	while (n == NULL && path.len > 0) {
+		while (path.len > 0 && path.p[path.len - 1] != '/')
+			path.len--;
+		if (path.len > 0)
+			path.len--;
+		n = note_of(o, path);
+	}
+	return n;
+}
+
+void
+core_fs_load(struct own *o)
+{
+	const enum stmt s = STMT_FS_NOTED;
+	struct db *db = &o->db;
+	bool more = DB_ROW0(db, FS_NOTED);
+
+	while (more) {
+		o->fs = xreallocarray(o->fs, o->fs_count + 1, sizeof(*o->fs));
+		o->fs[o->fs_count++] = (struct fs_note){
+			.dir = db_int(db, s, 0),
+			.path = db_strdup(db, s, 1),
+			.fsid = (uint64_t)db_int(db, s, 2),
+			.run = db_int(db, s, 3),
+		};
+		more = db_next(db, s);
+	}
+}
+
+void
+core_fs_free(struct own *o)
+{
+	for (size_t i = 0; i < o->fs_count; i++)
+		free(o->fs[i].path);
+	free(STEAL(o->fs));
+	o->fs_count = 0;
+}
+
+void
+core_fs_place(struct own *o, struct open_dir *d, struct dir_job *j)
+{
+	const enum stmt s = STMT_FRONTIER_READ;
+	const struct fs_note *above = nearest_above(o, str_of(j->path));
+	struct fs_place *fs = &d->fs;
+	int64_t read = db_int(&o->db, s, 7);
+
+	fs->has_own = !db_null(&o->db, s, 6);
+	fs->own = (uint64_t)db_int(&o->db, s, 6);
+	fs->has_above = above != NULL;
+	fs->above = above == NULL ? 0 : above->fsid;
+	j->fs_known = fs->has_own || (above != NULL && read >= above->run);
+	j->fsid = fs->has_own ? fs->own : fs->above;
+	j->fs_begins = fs->has_own && (above == NULL ||
+	    fs->own != fs->above);
+}
+
+/* Into memory as well: what is below is compared with it. */
+static void
+keep_note(struct own *o, int64_t dir, uint64_t fsid, char *path)
+{
+	struct fs_note *n = note_of(o, str_of(path));
+	size_t at;
+
+	if (n == NULL) {
+		at = first_from(o, path);
+		o->fs = xreallocarray(o->fs, o->fs_count + 1, sizeof(*o->fs));
+		n = &o->fs[at];
+		memmove(n + 1, n, (o->fs_count - at) * sizeof(*n));
+		o->fs_count++;
+		*n = (struct fs_note){ .path = path };
+	} else {
+		free(path);
+	}
+	n->dir = dir;
+	n->fsid = fsid;
+	n->run = o->run;
+}
+
+void
+core_fs_note(struct own *o, struct open_dir *d, const struct dir_page *in)
+{
+	struct fs_place *fs = &d->fs;
+
+	if (!in->fs_seen || fs->noted || d->id == 0)
+		return;
+	fs->noted = true;
+	if (fs->has_own ? fs->own == in->fsid : !in->fs_other &&
+	    fs->has_above && fs->above == in->fsid)
+		return;
+	DB_RUN(&o->db, DIR_FSID, INT(in->fsid), INT(o->run), INT(d->id));
+	if (!DB_ROW(&o->db, DIR_PATH, INT(d->id)))
+		return;
+	keep_note(o, d->id, in->fsid, db_strdup(&o->db, STMT_DIR_PATH, 0));
+	db_done(&o->db, STMT_DIR_PATH);
+}
+
+/* True if it is no note of what is around it. */
+static bool
+is_missing(struct own *o, struct fs_note *n)
+{
+	const struct fs_note *above = nearest_above(o, str_of(n->path));
+	struct counts counts = { .found = 1, .failed = 1 };
+	struct err err = ERR_INIT;
+	int64_t export = 0;
+
+	if (above == NULL || above->fsid == n->fsid)
+		return false;
+	if (n->told)
+		return true;
+	n->told = true;
+	err_set(&err, ERR_UNREACHABLE, 0, "it was a file system of its own "
+	    "and is not there now: not mounted? What is known below stays as "
+	    "it is (if it is gone for good: --accept-filesystem)");
+	if (DB_ROW(&o->db, DIR_FIND, TEXT(n->path))) {
+		export = db_int(&o->db, STMT_DIR_FIND, 2);
+		db_done(&o->db, STMT_DIR_FIND);
+	}
+	core_failure(o, 0, n->dir, str_of(n->path), &err, 1);
+	core_dir_done(o, n->dir, export, false, &counts);
+	core_add_counts(&o->totals, &counts);
+	return true;
+}
+
+bool
+core_fs_missing(struct own *o, const char *path)
+{
+	AUTOFREE char *below = xasprintf("%s/", path);
+	struct fs_note *n = note_of(o, str_of(path));
+	bool missing = false;
+
+	if (o->accept_fs)
+		return false;
+	if (n != NULL)
+		missing = is_missing(o, n);
+	for (size_t i = first_from(o, below); i < o->fs_count &&
+	    str_starts(str_of(o->fs[i].path), str_of(below)); i++)
+		missing = is_missing(o, &o->fs[i]) || missing;
+	return missing;
+}
+
+bool
+core_fs_of_dir(struct db *db, int64_t dir, uint64_t *ret_fsid)
+{
+	if (!DB_ROW(db, FS_OF_DIR, INT(dir)))
+		return false;
+	*ret_fsid = (uint64_t)db_int(db, STMT_FS_OF_DIR, 0);
+	db_done(db, STMT_FS_OF_DIR);
+	return true;
+}
