@@ -8,3 +8,98 @@
 ALTER TABLE dir ADD COLUMN fsid INTEGER;
 ALTER TABLE dir ADD COLUMN fsid_run INTEGER;
 CREATE INDEX dir_fsid ON dir (path) WHERE fsid IS NOT NULL;
+
+-- What was begun is finished, or known not to be.
+
+-- settle: the target may hold this version, it is not known. Whoever comes to
+-- the file asks S3 first; of files that are gone, and of objects that were to
+-- be deleted, PUT --delete and DEL ask. The row goes with the answer.
+--
+-- doomed: the object is to be deleted. The row goes when S3 says that it did
+-- that, or refused, or that the object is not there. reason: why the answer
+-- was lost, where the run came to know it.
+ALTER TABLE doomed ADD COLUMN reason TEXT;
+
+-- Earlier versions took what a killed run was about to delete for deleted,
+-- and forgot what a failed PUT may have left of a file that went.
+INSERT OR IGNORE INTO doomed (target, object, run)
+SELECT r.target, r.object, r.run FROM result r
+WHERE r.target IN (SELECT id FROM target) AND r.outcome = 5 AND
+	r.outcome >= 2 AND
+	r.reason = 'the run that deleted it ended before the answer came';
+UPDATE result SET outcome = 2
+WHERE target IN (SELECT id FROM target) AND outcome = 5 AND outcome >= 2 AND
+	reason = 'the run that deleted it ended before the answer came';
+INSERT OR IGNORE INTO settle (target, object)
+SELECT target, object FROM doomed;
+INSERT OR IGNORE INTO settle (target, object)
+SELECT r.target, r.object
+FROM result r CROSS JOIN object o ON o.id = r.object
+WHERE r.target IN (SELECT id FROM target) AND r.outcome IN (2, 3) AND
+	r.outcome >= 2 AND r.held = 0 AND o.gone_run IS NOT NULL;
+
+DROP VIEW failures;
+-- What is failed now: files without a later success, directories that could
+-- not be read when they were read last, what is gone and could not be deleted;
+-- of what has neither a file nor a directory in the catalog (lines of a list,
+-- and all that the operations met that do not crawl) what failed in the last
+-- run of the operation at the target; and what was to be deleted and perhaps
+-- is not.
+CREATE VIEW failures AS
+SELECT
+	f.run AS run,
+	f.path AS path,
+	iif(f.object IS NULL AND f.dir IS NOT NULL, 'directory', 'object')
+	    AS what,
+	f.kind AS kind,
+	f.code AS code,
+	f.reason AS reason,
+	f.attempts AS attempts,
+	strftime('%Y-%m-%dT%H:%M:%SZ', f.time_ns / 1000000000,
+	    'unixepoch') AS time,
+	t.endpoint || '/' || t.bucket AS target,
+	f.object AS version
+FROM failure f
+	LEFT JOIN run y ON y.id = f.run
+	LEFT JOIN target t ON t.id = f.target
+	LEFT JOIN object o ON o.id = f.object
+	LEFT JOIN dir d ON d.id = f.dir
+	LEFT JOIN result r ON r.object = f.object AND r.target = f.target
+	LEFT JOIN doomed m ON m.object = f.object AND m.target = f.target
+WHERE m.object IS NULL AND CASE
+	WHEN y.backlog = 0 AND r.outcome IN (2, 4) AND r.run = f.run
+	    AND o.gone_run IS NULL THEN 1
+	WHEN y.backlog = 0 THEN (r.run IS NULL OR r.run <= f.run) AND
+	    NOT EXISTS (SELECT 1 FROM run z WHERE z.id > f.run AND
+	    z.op = y.op AND z.target = y.target)
+	WHEN f.object IS NULL AND f.dir IS NULL THEN
+	    NOT EXISTS (SELECT 1 FROM run z WHERE z.id > f.run AND
+	    z.op = y.op AND z.target = y.target AND z.crawl <> y.crawl)
+	WHEN f.object IS NULL THEN d.run = f.run AND d.clean = 0 AND
+	    d.gone_run IS NULL
+	WHEN o.id IS NULL THEN 0
+	WHEN o.gone_run IS NOT NULL THEN r.held = 1 AND r.run < f.run AND
+	    f.run >= o.gone_run	-- it could not be deleted at the target
+	WHEN r.outcome IN (2, 4) THEN r.run = f.run
+	ELSE coalesce(r.run, 0) < f.run AND d.run = f.run
+	END
+UNION ALL
+SELECT
+	m.run AS run,
+	coalesce(o.path, h.path) AS path,
+	'object' AS what,
+	'retry' AS kind,
+	0 AS code,
+	coalesce(m.reason, 'the run that deleted it ended before the answer '
+	    || 'came: whether it is deleted is not known') AS reason,
+	1 AS attempts,
+	strftime('%Y-%m-%dT%H:%M:%SZ', y.updated_ns / 1000000000,
+	    'unixepoch') AS time,
+	t.endpoint || '/' || t.bucket AS target,
+	m.object AS version
+FROM doomed m
+	JOIN run y ON y.id = m.run AND (y.state <> 'running' OR
+	    m.reason IS NOT NULL)
+	LEFT JOIN target t ON t.id = m.target
+	LEFT JOIN object o ON o.id = m.object
+	LEFT JOIN history h ON h.id = m.object;

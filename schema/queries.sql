@@ -20,7 +20,8 @@ SELECT (SELECT coalesce(max(id), 0) FROM dir),
 	    (SELECT coalesce(max(last), 0) FROM lease)),
 	(SELECT coalesce(max(id), 0) FROM result),
 	(SELECT coalesce(max(last), 0) FROM lease),
-	EXISTS (SELECT 1 FROM history), EXISTS (SELECT 1 FROM verified);
+	EXISTS (SELECT 1 FROM history), EXISTS (SELECT 1 FROM verified),
+	EXISTS (SELECT 1 FROM settle), EXISTS (SELECT 1 FROM doomed);
 
 -- name: target_insert
 INSERT INTO target (endpoint, bucket, server_as_prefix)
@@ -117,6 +118,86 @@ WHERE target = :target AND EXISTS (SELECT 1
 		(SELECT p.path FROM object p WHERE p.id = settle.object),
 		(SELECT h.path FROM history h WHERE h.id = settle.object)) AND
 		r.outcome IN (0, 1, 5));
+
+-- name: doomed_known
+DELETE FROM doomed
+WHERE target = :target AND EXISTS (SELECT 1
+	FROM object o CROSS JOIN result r ON r.object = o.id AND
+		r.target = doomed.target
+	WHERE o.path = coalesce(
+		(SELECT p.path FROM object p WHERE p.id = doomed.object),
+		(SELECT h.path FROM history h WHERE h.id = doomed.object)) AND
+		r.outcome IN (0, 1, 5));
+
+-- name: settle_add
+INSERT OR IGNORE INTO settle (target, object) VALUES (:target, :object);
+
+-- name: settle_done
+DELETE FROM settle WHERE target = :target AND object = :object;
+
+-- name: settle_find
+SELECT 1 FROM settle WHERE target = :target AND object = :object;
+
+-- name: settle_path_done
+DELETE FROM settle
+WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
+	UNION ALL SELECT id FROM history WHERE path = :path);
+
+-- Versions that the target may hold, of files that are gone, or that were to
+-- be deleted: no item of a PUT comes to ask for them.
+-- name: doubt_page
+SELECT s.object, n.path
+FROM settle s LEFT JOIN history h ON h.id = s.object
+	CROSS JOIN object n ON n.path = coalesce(h.path,
+	    (SELECT path FROM object WHERE id = s.object))
+WHERE s.target = :target AND s.object > :after AND
+	(n.gone_run IS NOT NULL OR EXISTS (SELECT 1 FROM doomed d
+	WHERE d.target = s.target AND d.object = s.object))
+ORDER BY s.object LIMIT :max;
+
+-- Of the path's versions that the target may hold, the one that the object
+-- there is: the newest with its ETag or its size and time.
+-- name: doubt_match
+SELECT v.id
+FROM (SELECT id, size, mtime_ns FROM object WHERE path = :path
+	UNION ALL SELECT id, size, mtime_ns FROM history WHERE path = :path) v
+	LEFT JOIN settle s ON s.target = :target AND s.object = v.id
+	LEFT JOIN result r ON r.object = v.id AND r.target = :target
+WHERE (s.object IS NOT NULL OR r.held = 1) AND (r.etag = :etag OR
+	(v.size = :size AND v.mtime_ns = :mtime))
+ORDER BY v.id DESC LIMIT 1;
+
+-- Known again: what is known of its bytes stays known only under its ETag. The
+-- run that saw the version first is not counted again.
+-- name: doubt_held
+INSERT INTO result (id, object, target, run, outcome, held, size, time_ns,
+	etag, attempts, reason)
+SELECT :id, v.id, :target, v.run, 2, 1, :size, :time, :etag, 1,
+	'its answer was lost; the object was found later'
+FROM (SELECT id, run FROM object WHERE id = :object
+	UNION ALL SELECT id, run FROM history WHERE id = :object) v
+WHERE true
+ON CONFLICT (object, target) DO UPDATE SET
+	held = 1, size = excluded.size,
+	md5 = iif(etag IS excluded.etag, md5, NULL),
+	part_size = iif(etag IS excluded.etag, part_size, NULL),
+	part_md5s = iif(etag IS excluded.etag, part_md5s, NULL),
+	etag = excluded.etag, version_id = NULL;
+
+-- name: doubt_absent
+UPDATE result SET outcome = 5, held = 0, time_ns = :time, version_id = NULL,
+	reason = 'the run that deleted it ended before the answer came'
+WHERE target = :target AND (held = 1 OR EXISTS (SELECT 1 FROM doomed d
+	WHERE d.target = result.target AND d.object = result.object)) AND
+	object IN (SELECT id FROM object WHERE path = :path
+	UNION ALL SELECT id FROM history WHERE path = :path);
+
+-- name: doubt_foreign
+UPDATE result SET outcome = 2, held = 0, time_ns = :time, version_id = NULL,
+	reason = 'the bucket holds another object under this key'
+WHERE target = :target AND held = 1 AND object IN (
+	SELECT id FROM object WHERE path = :path
+	UNION ALL SELECT id FROM history WHERE path = :path);
 
 -- name: lease_clear
 DELETE FROM lease;
@@ -630,7 +711,9 @@ WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
 -- name: result_deleted
 UPDATE result SET outcome = 5, held = 0, run = :run, time_ns = :time,
 	version_id = :version, reason = NULL
-WHERE target = :target AND held = 1 AND object IN (
+WHERE target = :target AND (held = 1 OR EXISTS (SELECT 1 FROM doomed d
+	WHERE d.target = result.target AND d.object = result.object)) AND
+	object IN (
 	SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path);
 
@@ -657,22 +740,41 @@ DELETE FROM doomed
 WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path);
 
+-- name: doomed_spared
+DELETE FROM doomed WHERE target = :target AND object = :object;
+
 -- name: doomed_any
 SELECT 1 FROM doomed LIMIT 1;
 
--- name: doomed_deleted
-UPDATE result SET outcome = 5, held = 0, run = d.run, time_ns = :time,
-	version_id = NULL,
+-- The answer was lost: it is to be deleted still, and what the target holds
+-- is not known.
+-- name: doomed_lost
+UPDATE doomed SET reason = :reason
+WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
+	UNION ALL SELECT id FROM history WHERE path = :path);
+
+-- name: doomed_in_doubt
+INSERT OR IGNORE INTO settle (target, object)
+SELECT target, object FROM doomed
+WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
+	UNION ALL SELECT id FROM history WHERE path = :path);
+
+-- The same of all that a killed run has left.
+-- name: doomed_results
+UPDATE result SET outcome = 2, held = 0, time_ns = :time, version_id = NULL,
+	run = (SELECT d.run FROM doomed d WHERE d.object = result.object AND
+	    d.target = result.target),
 	reason = 'the run that deleted it ended before the answer came'
-FROM doomed d
-WHERE result.object = d.object AND result.target = d.target;
+WHERE held = 1 AND id IN (SELECT r.id FROM doomed d CROSS JOIN result r ON
+	r.object = d.object AND r.target = d.target);
+
+-- name: doomed_settle
+INSERT OR IGNORE INTO settle (target, object)
+SELECT target, object FROM doomed;
 
 -- name: doomed_unverified
 DELETE FROM verified
 WHERE (object, target) IN (SELECT object, target FROM doomed);
-
--- name: doomed_clear
-DELETE FROM doomed;
 
 -- Clients.
 

@@ -29,6 +29,8 @@ load_marks(struct own *o, int64_t *last_leased)
 	*last_leased = db_int(db, s, 4);
 	o->has_history = db_int(db, s, 5) != 0;
 	o->has_verified = db_int(db, s, 6) != 0;
+	o->has_doubts = db_int(db, s, 7) != 0;
+	o->has_doomed = db_int(db, s, 8) != 0;
 	db_done(db, s);
 	o->first_new_dir = o->next_dir;
 	o->first_object = o->next_object;

@@ -5,7 +5,7 @@
  *
  * What is in the tables, and what the views promise to people who query
  * them, is in datamover-catalog(5) and schema/. What GET, DEL and TEST need
- * is in outcome.h and stored.h, PUT --delete in mirror.h.
+ * is in outcome.h and stored.h, PUT --delete in mirror.h and doubt.h.
  *
  * Life cycle of a run:
  *	catalog_open            lock, check, migrate, start the thread

@@ -170,7 +170,8 @@ struct own {
 	struct idset retried;	/* --retry-failed: queued at the beginning */
 	bool	 has_history;
 	bool	 has_verified;	/* verdicts are there */
-	bool	 has_doomed;	/* rows of this run may be there */
+	bool	 has_doomed;	/* rows may be there */
+	bool	 has_doubts;	/* likewise, of settle */
 	uint64_t delete_failed;	/* of a run with a backlog */
 	int64_t	 next_object;
 	int64_t	 next_todo;
@@ -307,7 +308,7 @@ void	 core_outcomes(struct catalog *, struct outcomes *);
 void	 core_doom(struct own *, struct dooming *);
 /* Send back those that wait; the commit is made, or the catalog failed. */
 void	 core_doomed(struct own *);
-/* What a killed run was about to delete may be gone. */
+/* What a killed run was about to delete may be gone, or not. */
 void	 core_settle_doomed(struct own *);
 
 /* names.c: calls fn for each catalog path that may have this key. */

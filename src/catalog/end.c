@@ -230,6 +230,7 @@ empty_backlog(struct own *o)
 	DB_RUN0(db, FRONTIER_CLEAR);
 	DB_RUN0(db, LEASE_CLEAR);
 	DB_RUN(db, SETTLE_CLEAR, INT(o->target));
+	DB_RUN(db, DOOMED_KNOWN, INT(o->target));
 }
 
 static void

@@ -75,9 +75,9 @@ core_settle_doomed(struct own *o)
 	if (!DB_ROW0(&o->db, DOOMED_ANY))
 		return;
 	db_done(&o->db, STMT_DOOMED_ANY);
-	DB_RUN(&o->db, DOOMED_DELETED, INT(clock_wall_ns()));
+	DB_RUN(&o->db, DOOMED_RESULTS, INT(clock_wall_ns()));
+	DB_RUN0(&o->db, DOOMED_SETTLE);
 	DB_RUN0(&o->db, DOOMED_UNVERIFIED);
-	DB_RUN0(&o->db, DOOMED_CLEAR);
 }
 
 /* --- outcomes --- */
@@ -154,6 +154,8 @@ mark_deleted(void *arg, struct str path)
 	DB_RUN(&o->db, RESULT_DELETED, INT(o->run), INT(clock_wall_ns()),
 	    TEXT(r->in->version_id), INT(o->target), BYTES(path));
 	DB_RUN(&o->db, VERIFIED_CLEAR_PATH, INT(o->target), BYTES(path));
+	if (o->has_doubts)
+		DB_RUN(&o->db, SETTLE_PATH_DONE, INT(o->target), BYTES(path));
 }
 
 static void
@@ -165,6 +167,19 @@ mark_lost(void *arg, struct str path)
 	DB_RUN(&o->db, RESULT_LOST, INT(o->run), INT(clock_wall_ns()),
 	    TEXT(r->reason), INT(o->target), BYTES(path));
 	DB_RUN(&o->db, HISTORY_LOST, INT(o->target), BYTES(path));
+}
+
+/* Whether it was deleted is not known: it stays to be done. */
+static void
+mark_doubt(void *arg, struct str path)
+{
+	struct row *r = arg;
+	struct own *o = r->own;
+
+	DB_RUN(&o->db, DOOMED_LOST, TEXT(r->reason), INT(o->target),
+	    BYTES(path));
+	DB_RUN(&o->db, DOOMED_IN_DOUBT, INT(o->target), BYTES(path));
+	o->has_doubts = true;
 }
 
 static void
@@ -267,7 +282,9 @@ outcome(struct own *o, const struct outcome_row *in)
 		each_path(o, in, mark_deleted, &r);
 	else if (in->lost)
 		each_path(o, in, mark_lost, &r);
-	if (o->has_doomed)
+	if (o->has_doomed && in->lost)
+		each_path(o, in, mark_doubt, &r);
+	else if (o->has_doomed)
 		each_path(o, in, spare, o);
 	count(o, in);
 	o->results++;

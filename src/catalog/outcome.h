@@ -19,7 +19,8 @@
  * Rows by outcome:
  *	FAILED		a failure row
  *	verdict		a verification row, and the last verdict on the object
- *	lost		the result becomes failed: a later PUT uploads again
+ *	lost		the result becomes failed: a later PUT uploads again.
+ *			Of what was doomed it says that the answer was lost
  *	DELETED		the result becomes deleted, whichever version the
  *			target held; likewise. A key that the catalog does
  *			not know only counts.
@@ -37,9 +38,10 @@ void	 catalog_put_outcomes(struct catalog *, struct outcomes *);
  * so that a kill between request and outcome cannot leave the catalog in
  * the belief that the target has them. Comes back to reply, type
  * MAIL_DOOMED, when that is on disk; afterwards fill in ended, err and
- * version_id of each row and give it to catalog_put_outcomes. Rows without
- * an outcome are taken for deleted when the next run begins. Of a catalog
- * that has failed it comes back too: nothing must be deleted then. */
+ * version_id of each row and give it to catalog_put_outcomes. A row without
+ * an outcome, or one that is FAILED and lost, stays to be deleted; whether it
+ * was is not known (catalog/doubt.h). Of a catalog that has failed it comes
+ * back too: nothing must be deleted then. */
 #define MAIL_DOOMED 110
 struct doomed {
 	struct mail mail;

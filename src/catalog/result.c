@@ -88,6 +88,21 @@ as_read(struct own *o, const struct open_item *it, const struct attrs *a)
 	return id;
 }
 
+/* An object may be there although its transfer did not end well: an answer
+ * was lost, or the file went or changed after it was sent. */
+static void
+note_doubt(struct own *o, const struct result *r, int64_t object, bool held)
+{
+	if (held && o->has_doubts)
+		DB_RUN(&o->db, SETTLE_DONE, INT(o->target), INT(object));
+	if (held && o->has_doomed)
+		DB_RUN(&o->db, DOOMED_SPARED, INT(o->target), INT(object));
+	if (held || r->err.kind == ERR_DENIED || r->err.kind == ERR_INVALID)
+		return;
+	DB_RUN(&o->db, SETTLE_ADD, INT(o->target), INT(object));
+	o->has_doubts = true;
+}
+
 static void
 store(struct own *o, const struct result *r, int64_t object, uint64_t size)
 {
@@ -104,6 +119,7 @@ store(struct own *o, const struct result *r, int64_t object, uint64_t size)
 	    (size_t)r->part_count * 16), INT(r->took_ms), INT(r->attempts),
 	    TEXT(r->version_id),
 	    TEXT(r->err.kind == ERR_NONE ? NULL : r->err.msg));
+	note_doubt(o, r, object, held);
 	/* A verdict was on the bytes before. */
 	if (o->has_verified && r->outcome == OUTCOME_MOVED &&
 	    object < o->first_object)

@@ -14,6 +14,7 @@
 #include "run/cluster_map.h"
 #include "run/compact.h"
 #include "run/del_int.h"
+#include "run/doubts.h"
 #include "run/plan.h"
 #include "run/run.h"
 
@@ -176,6 +177,11 @@ close_run(struct del *d, struct run_closing *closing)
 	struct err err = ERR_INIT;
 	enum run_end end;
 
+	if (!p->failed && p->stop_signal == 0 &&
+	    doubts_settle(d->conf, d->catalog, &err) == -1) {
+		p->failed = true;
+		p->err = err;
+	}
 	if (!p->failed && p->stop_signal == 0) {
 		compact_run(d->conf, d->job, d->catalog, &compacted);
 		p->stop_signal = master_signal(d->signals);

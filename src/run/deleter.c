@@ -65,12 +65,12 @@ settle_row(struct outcome_row *r, struct erase_row *erased)
 	}
 	r->ended = ENDED_FAILED;
 	r->err = erased->err;
-	/* Whether it is gone nobody knows: it must be uploaded again. */
-	r->lost = r->err.kind == ERR_RETRY;
+	/* Whether it is gone nobody knows, unless the store refused. */
+	r->lost = r->err.kind != ERR_DENIED && r->err.kind != ERR_INVALID;
 }
 
 /* Record what became of them. Requests that were cut off have no answer,
- * their rows stay noted as perhaps deleted. */
+ * their rows stay noted as to be deleted. */
 static void
 take_erased(struct deleter *d, struct erase_batch *b)
 {

@@ -10,6 +10,7 @@
 #include "report/text.h"
 #include "run/absence.h"
 #include "run/deleter.h"
+#include "run/doubts.h"
 
 #define TICK_MS		200
 #define STOP_LIMIT_MS	5000	/* what is on the way may end in this time */
@@ -431,7 +432,8 @@ go(struct mirror *x, struct mirror_end *end)
 	struct err err = ERR_INIT;
 	char count[32], text[120];
 
-	if (prepare(x, &err) == -1) {
+	if (doubts_settle(m->conf, m->catalog, &err) == -1 ||
+	    prepare(x, &err) == -1) {
 		fail(m, &err);
 		return;
 	}

@@ -8,6 +8,8 @@ cd "$(dirname "$0")/../.."
 allowed='
 marks history: EXISTS stops at the first row
 marks verified: EXISTS stops at the first row
+marks settle: EXISTS stops at the first row
+marks doomed: EXISTS stops at the first row
 run_last run: stops at the first row
 target_other target: targets are few, once a run
 runs_died run: runs are few, once a run
@@ -25,9 +27,10 @@ todo_reread todo: once a continued run
 upload_list upload: open uploads are few, once a run
 uploads_left u: open uploads are few, once a run
 doomed_any doomed: stops at the first row
-doomed_deleted d: of one batch, once a run
 fs_noted dir: a partial index, of file systems
 fs_of_dir up: a directory and those above it
+doomed_results d: of a few batches, once a run
+doomed_settle doomed: likewise
 export_paths export: exports are few
 export_keep export: exports are few, once a run
 '

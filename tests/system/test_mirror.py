@@ -313,6 +313,111 @@ def test_mirror_ctrl_c(t):
     t.same(whole=3)
 
 
+def failed_rows(t):
+    return t.query("SELECT count(*) FROM failures")[0][0]
+
+
+def doom(t, count=40):
+    """Files are gone; what is asked of the proxy happens to the deletion."""
+    proxy = t.proxy()
+    fill(t, count)
+    remove(t, *["d0/f%d" % i for i in range(0, 20, 4)])
+    return proxy
+
+
+def done(t):
+    """The objects are deleted, and there is nothing more to do."""
+    mirror(t, "--max-delete", "20", found=35, unchanged=35, deleted=5)
+    t.same()
+    assert failed_rows(t) == 0
+    requests = len(t.proxies[-1].requests())
+    mirror(t, found=35, unchanged=35, deleted=0)
+    asked = [r[0] for r in t.proxies[-1].requests()[requests:]]
+    assert "POST" not in asked and asked.count("HEAD") <= 1, asked
+
+
+def test_mirror_dropped_and_killed(t):
+    """The request never arrives and the run is killed: the next plain PUT
+    concludes nothing, the next PUT --delete does it."""
+    proxy = doom(t)
+    proxy.order("match POST drop")
+    process = t.start("PUT", "--delete", "--max-delete", "20")
+    t.eventually(lambda: proxy.stats()["POST"] > 0, what="deletion began")
+    process.kill()
+    process.wait()
+    proxy.order("pass")
+    for _ in range(2):
+        t.put(found=35, unchanged=35)
+        assert failed_rows(t) == 5
+    assert len(t.objects()) == 40
+    done(t)
+
+
+def test_mirror_dropped_and_stopped(t):
+    proxy = doom(t)
+    proxy.order("match POST drop")
+    process = t.start("PUT", "--delete", "--max-delete", "20")
+    t.eventually(lambda: proxy.stats()["POST"] > 0, what="deletion began")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 143, t.started_text()
+    assert failed_rows(t) == 5
+    proxy.order("pass")
+    done(t)
+
+
+def test_mirror_busy_store(t):
+    """503 for longer than retry_for: failed rows, and done the next time."""
+    proxy = doom(t)
+    t.conf(s3_storage={"retry_for": "2", "endpoint": proxy.url})
+    proxy.order("match POST 503")
+    mirror(t, "--max-delete", "20", expect=1, failed=5, deleted=0)
+    assert failed_rows(t) == 5
+    proxy.order("pass")
+    done(t)
+
+
+def test_mirror_answer_swallowed_and_killed(t):
+    """The store has deleted them, the answer is lost: in a bucket that keeps
+    versions no second marker is made."""
+    t.s3.put_bucket_versioning(
+        Bucket=t.bucket, VersioningConfiguration={"Status": "Enabled"}
+    )
+    proxy = doom(t)
+    proxy.order("match POST delay 1500 1")
+    process = t.start("PUT", "--delete", "--max-delete", "20")
+    t.eventually(lambda: proxy.stats()["POST"] > 0, what="deletion began")
+    process.kill()
+    process.wait()
+    t.eventually(lambda: len(t.objects()) == 35, what="the server is quiet")
+    mirror(t, "--max-delete", "20", found=35, unchanged=35, deleted=0)
+    assert failed_rows(t) == 0
+    markers = t.s3.list_object_versions(Bucket=t.bucket)["DeleteMarkers"]
+    assert len(markers) == 5, markers
+    t.same()
+
+
+def test_mirror_sent_killed_and_gone(t):
+    """New files arrive, their answers don't, the run is killed, the files go:
+    their objects are found and deleted."""
+    proxy = t.proxy()
+    t.write("stays", "1")
+    t.put(moved=1)
+    t.small_files(20, 2)
+    proxy.order("match PUT swallow-reply")
+    process = t.start("PUT")
+    t.eventually(lambda: len(t.objects()) == 21, what="all have arrived")
+    process.kill()
+    process.wait()
+    proxy.order("pass")
+    shutil.rmtree(t.path("d0"))
+    shutil.rmtree(t.path("d1"))
+    # The first goes on with the cut crawl and hears that they are gone.
+    for _ in range(2):
+        mirror(t, "--max-delete", "100%", found=1, unchanged=1)
+    t.same()
+    mirror(t, found=1, unchanged=1, deleted=0)
+
+
 class OwnNfs:
     """A server with one export, whose file system can be exchanged."""
 

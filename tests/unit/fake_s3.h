@@ -63,6 +63,7 @@ struct fake_s3 {
 		bool	 swallow;	/* the answer of the next create */
 		size_t	 page_keys;	/* of a page of a listing; 0: 1,000 */
 		bool	 denies;	/* listings and deletions: 403 */
+		bool	 denies_heads;
 		char	*orphan;	/* key of the upload that it made */
 		void	 (*on_put)(void *arg, unsigned count);
 		void	 (*on_get)(void *arg, unsigned count);
@@ -132,6 +133,20 @@ fake_store_locked(struct fake_s3 *f, const char *key)
 	buf_release(&o->data);
 	buf_init(&o->data, 64 * MIB);
 	return o;
+}
+
+static void
+fake_remove_locked(struct fake_s3 *f, const char *key)
+{
+	struct fake_object *o = fake_find_locked(f, key);
+
+	if (o == NULL)
+		return;
+	free(o->key);
+	buf_release(&o->data);
+	buf_release(&o->meta);
+	*o = f->locked.objects[--f->locked.count];
+	memset(&f->locked.objects[f->locked.count], 0, sizeof(*o));
 }
 
 /* The time between a PUT's arrival and its answer is the test's. */
@@ -326,7 +341,9 @@ fake_head_locked(struct fake_request *r)
 		r->f->locked.on_head(r->f->locked.arg, r->f->locked.heads);
 	o = fake_find_locked(r->f, r->key);
 	buf_init(&b, MIB);
-	if (o == NULL)
+	if (r->f->locked.denies_heads)
+		buf_addstr(&b, "HTTP/1.1 403 No\r\n\r\n");
+	else if (o == NULL)
 		buf_addstr(&b, "HTTP/1.1 404 None\r\n\r\n");
 	else
 		buf_addf(&b, "HTTP/1.1 200 OK\r\nETag: \"%s\"\r\n%s"
@@ -544,7 +561,6 @@ fake_delete_locked(struct fake_request *r)
 	buf_addstr(&b, "<DeleteResult>");
 	while ((p = strstr(p, "<Key>")) != NULL) {
 		char key[512];
-		struct fake_object *o;
 
 		p += 5;
 		end = strstr(p, "</Key>");
@@ -554,15 +570,7 @@ fake_delete_locked(struct fake_request *r)
 			    "</Code></Error>", key);
 			continue;
 		}
-		o = fake_find_locked(f, key);
-		if (o != NULL) {
-			free(o->key);
-			buf_release(&o->data);
-			buf_release(&o->meta);
-			*o = f->locked.objects[--f->locked.count];
-			memset(&f->locked.objects[f->locked.count], 0,
-			    sizeof(*o));
-		}
+		fake_remove_locked(f, key);
 		buf_addf(&b, "<Deleted><Key>%s</Key></Deleted>", key);
 	}
 	buf_addstr(&b, "</DeleteResult>");

@@ -1,0 +1,148 @@
+#include "catalog/doubt.h"
+
+#include "base/clock.h"
+#include "catalog/core.h"
+
+void
+doubt_release(struct doubt *d)
+{
+	free(d->path);
+	d->path = NULL;
+}
+
+/* --- which --- */
+
+struct listing {
+	int64_t	 after;
+	struct doubt *v;
+	size_t	 n;
+	size_t	 count;
+};
+
+static void
+list(struct catalog *c, void *arg)
+{
+	const enum stmt s = STMT_DOUBT_PAGE;
+	struct own *o = &c->own;
+	struct listing *l = arg;
+	bool more;
+
+	if (o->run == 0)
+		return;
+	if (o->crawls && core_crawl_done(o))
+		core_bury(o);
+	more = DB_ROW(&o->db, DOUBT_PAGE, INT(o->target), INT(l->after),
+	    INT(l->n));
+	while (more) {
+		l->v[l->count].object = db_int(&o->db, s, 0);
+		l->v[l->count++].path = db_strdup(&o->db, s, 1);
+		more = db_next(&o->db, s);
+	}
+}
+
+int
+catalog_doubts(struct catalog *c, int64_t after, struct doubt *v, size_t n,
+    size_t *ret_count, struct err *err)
+{
+	struct listing l = { .after = after, .v = v, .n = n };
+	int rc = core_call(c, list, &l, err);
+
+	*ret_count = l.count;
+	return rc;
+}
+
+/* --- what became of them --- */
+
+static void
+note_failure(struct own *o, const struct found *f)
+{
+	core_failure(o, f->doubt->object, 0, str_of(f->doubt->path), &f->err,
+	    1);
+	o->totals.found++;
+	o->totals.failed++;
+	if (!o->no_backlog)
+		o->delete_failed++;
+}
+
+/* The version that the object is, by its ETag or by size and time. A file may
+ * have changed between crawl and sending: then what PUT writes beside the
+ * bytes tells that it is ours. 0: it is not. */
+static int64_t
+version_of(struct own *o, const struct found *f)
+{
+	struct db *db = &o->db;
+	int64_t id = 0;
+
+	if (DB_ROW(db, DOUBT_MATCH, INT(o->target), TEXT(f->doubt->path),
+	    TEXT(f->etag), INT(f->size), f->has_mtime ? INT(f->mtime_ns) :
+	    NOTHING)) {
+		id = db_int(db, STMT_DOUBT_MATCH, 0);
+		db_done(db, STMT_DOUBT_MATCH);
+	}
+	return id == 0 && f->ours ? f->doubt->object : id;
+}
+
+static void
+note_there(struct own *o, const struct found *f, size_t *foreign)
+{
+	int64_t id = version_of(o, f);
+
+	if (id != 0) {
+		DB_RUN(&o->db, DOUBT_HELD, INT(o->next_result++),
+		    INT(o->target), INT(f->size), INT(clock_wall_ns()),
+		    TEXT(f->etag), INT(id));
+		return;
+	}
+	++*foreign;
+	DB_RUN(&o->db, DOUBT_FOREIGN, INT(clock_wall_ns()), INT(o->target),
+	    TEXT(f->doubt->path));
+}
+
+static void
+settle(struct own *o, const struct found *f, size_t *foreign)
+{
+	const char *path = f->doubt->path;
+
+	/* Another version of the path may have settled it just now. */
+	if (!DB_ROW(&o->db, SETTLE_FIND, INT(o->target),
+	    INT(f->doubt->object)))
+		return;
+	db_done(&o->db, STMT_SETTLE_FIND);
+	if (f->err.kind == ERR_NONE) {
+		note_there(o, f, foreign);
+	} else if (f->err.kind == ERR_GONE) {
+		DB_RUN(&o->db, DOUBT_ABSENT, INT(clock_wall_ns()),
+		    INT(o->target), TEXT(path));
+	} else {
+		note_failure(o, f);
+		return;
+	}
+	DB_RUN(&o->db, DOOMED_DONE, INT(o->target), TEXT(path));
+	DB_RUN(&o->db, SETTLE_PATH_DONE, INT(o->target), TEXT(path));
+}
+
+struct finding {
+	const struct found *v;
+	size_t	 n;
+	size_t	 foreign;
+};
+
+static void
+settle_all(struct catalog *c, void *arg)
+{
+	struct finding *f = arg;
+
+	for (size_t i = 0; i < f->n && c->own.run != 0; i++)
+		settle(&c->own, &f->v[i], &f->foreign);
+}
+
+int
+catalog_put_found(struct catalog *c, const struct found *v, size_t n,
+    size_t *ret_foreign, struct err *err)
+{
+	struct finding f = { .v = v, .n = n };
+	int rc = core_call(c, settle_all, &f, err);
+
+	*ret_foreign = f.foreign;
+	return rc;
+}

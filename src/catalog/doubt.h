@@ -1,0 +1,45 @@
+/*
+ * doubt.h: versions of files of which it is not known whether the target
+ * holds them: a run was killed, or an answer lost, between the request and
+ * its result. For a file that is there the next PUT asks, as it comes to it.
+ * Nothing comes to a file that is gone, nor to one that DEL was to delete:
+ * their keys are asked for by HEAD (run/doubts.h), and what that says is
+ * recorded here. Until then the catalog neither counts on the object nor
+ * says that it is deleted.
+ */
+#ifndef CATALOG_DOUBT_H
+#define CATALOG_DOUBT_H
+
+#include "catalog/catalog.h"
+
+struct doubt {
+	int64_t	 object;
+	char	*path;		/* catalog path; owned */
+};
+void	 doubt_release(struct doubt *);
+
+/* The next n at most whose files are gone, or that were to be deleted, with
+ * larger object ids than after; *ret_count less than n: that was all. If the
+ * run has crawled, directories that are gone become tombstones first. Waits. */
+int	 catalog_doubts(struct catalog *, int64_t after, struct doubt *v,
+	    size_t n, size_t *ret_count, struct err *) MUST_USE;
+
+/* What HEAD said of its key. */
+struct found {
+	const struct doubt *doubt;
+	struct err err;		/* GONE: there is no object; NONE: there is
+				   one; else the answer is not known, and that
+				   is a failure of the run */
+	uint64_t size;
+	bool	 ours;		/* it has all the metadata that PUT writes */
+	bool	 has_mtime;
+	int64_t	 mtime_ns;
+	char	 etag[72];
+};
+/* An object that is there is held from now on, as the version that it fits;
+ * one that this catalog did not put is nobody's of ours: *ret_foreign counts
+ * them. Waits until it is on disk. */
+int	 catalog_put_found(struct catalog *, const struct found *v, size_t n,
+	    size_t *ret_foreign, struct err *) MUST_USE;
+
+#endif
