@@ -43,6 +43,9 @@ struct crawl {
 	struct crawler *v;
 	unsigned count;
 	_Atomic bool stopping;
+	/* A warning of this kind was given: the first file speaks for all. */
+	_Atomic bool told_owner;
+	_Atomic bool told_mtime;
 };
 
 /* A directory being read, or (list) the names of a file being looked up. */

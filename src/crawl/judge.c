@@ -72,8 +72,7 @@ judge(const struct crawl_config *c, const struct attrs *a,
 {
 	bool live = k != NULL && !k->tombstone;
 	bool same = live && attrs_same(a, &k->attrs, c->ignore_inode) &&
-	    a->mode == k->attrs.mode && a->uid == k->attrs.uid &&
-	    a->gid == k->attrs.gid;
+	    attrs_same_kept(a, &k->attrs);
 
 	if (why != NULL) {
 		if (live && k->excluded && strcmp(k->why, why) == 0)

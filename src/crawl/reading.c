@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "catalog/mirror.h"
 #include "crawl/crawl_int.h"
 #include "model/key.h"
@@ -234,9 +235,33 @@ missing(struct reading *r, const struct known *k, const struct tree_entry *e)
 		add_entry(r, PAGE_REFUSED, 0, e, NULL, &err);
 }
 
+/* A file is about to be stored without something that isn't known of it. */
+static void
+tell_unknown(struct reading *r, const struct attrs *a)
+{
+	struct crawl *c = r->w->c;
+	char path[1024];
+
+	if ((a->uid == OWNER_NONE || a->gid == OWNER_NONE) &&
+	    !atomic_exchange(&c->told_owner, true))
+		log_event(LOG_WARN, "owner", "%s: the server gives its owner "
+		    "or group by a name that this host does not know: this "
+		    "file, and any other such, is stored without file-owner "
+		    "or file-group", str_escape(buf_str(&r->path), path,
+		    sizeof(path)));
+	if (a->mtime_ns == MTIME_NONE &&
+	    !atomic_exchange(&c->told_mtime, true))
+		log_event(LOG_WARN, "mtime", "%s: its mtime can't be told "
+		    "(over NFS 3 one that isn't between 1970 and 2037, else "
+		    "one that isn't between 1678 and 2261): this file, and "
+		    "any other such, is stored without file-mtime",
+		    str_escape(buf_str(&r->path), path, sizeof(path)));
+}
+
 static void
 judge_entry(struct reading *r, const struct tree_entry *e, const char *why)
 {
+	enum judgement v;
 	struct known known, *k = NULL;
 	struct err err = ERR_INIT;
 	int rc = find_known(r, &known);
@@ -252,8 +277,10 @@ judge_entry(struct reading *r, const struct tree_entry *e, const char *why)
 			missing(r, k, e);
 		return;
 	}
-	act(r, judge(&r->w->c->c, &e->attrs, k, key_of(r), why, &err), k, e,
-	    why, &err);
+	v = judge(&r->w->c->c, &e->attrs, k, key_of(r), why, &err);
+	if (v == JUDGED_NEW || v == JUDGED_CHANGED || v == JUDGED_QUEUE)
+		tell_unknown(r, &e->attrs);
+	act(r, v, k, e, why, &err);
 }
 
 void

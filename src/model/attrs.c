@@ -24,10 +24,32 @@ entry_kind_name(enum entry_kind kind)
 	return "unknown";
 }
 
+int64_t
+attrs_time_ns(int64_t sec, uint32_t nsec)
+{
+	if (sec > INT64_MAX / 1000000000 - 1 ||
+	    sec < INT64_MIN / 1000000000 + 1 || nsec >= 1000000000)
+		return MTIME_NONE;
+	return sec * 1000000000 + nsec;
+}
+
 bool
 attrs_same(const struct attrs *a, const struct attrs *b, bool ignore_ino)
 {
-	return a->kind == b->kind && a->size == b->size &&
-	    a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns &&
+	bool mtime = a->mtime_ns == b->mtime_ns ||
+	    a->mtime_ns == MTIME_NONE || b->mtime_ns == MTIME_NONE;
+
+	return a->kind == b->kind && a->size == b->size && mtime &&
+	    a->ctime_ns == b->ctime_ns &&
 	    (ignore_ino || a->ino == b->ino);
+}
+
+bool
+attrs_same_kept(const struct attrs *now, const struct attrs *known)
+{
+	return now->mode == known->mode &&
+	    (now->uid == known->uid || now->uid == OWNER_NONE) &&
+	    (now->gid == known->gid || now->gid == OWNER_NONE) &&
+	    (now->mtime_ns == known->mtime_ns ||
+	    now->mtime_ns == MTIME_NONE);
 }

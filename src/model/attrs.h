@@ -24,20 +24,35 @@ const char *entry_kind_name(enum entry_kind);
 struct attrs {
 	enum entry_kind kind;
 	uint32_t mode;		/* permission bits, 07777 */
-	uint32_t uid;
+	uint32_t uid;		/* OWNER_NONE: not known */
 	uint32_t gid;
 	uint64_t size;
-	int64_t	 mtime_ns;	/* since 1970 */
+	int64_t	 mtime_ns;	/* since 1970; MTIME_NONE: not known */
 	int64_t	 ctime_ns;
 	uint64_t ino;
 	uint64_t fsid;		/* of the file system, the same after a new
 				   mount of it; a nested one differs */
 };
 
+/*
+ * What a protocol can't say or we can't keep isn't known, and never another
+ * value: an owner whose name nobody here knows, a time before 1970 over NFSv3,
+ * or one outside of the years 1678 to 2261.
+ */
+#define OWNER_NONE	UINT32_MAX
+#define MTIME_NONE	INT64_MIN
+
+/* Nanoseconds since 1970, or MTIME_NONE. */
+int64_t	 attrs_time_ns(int64_t sec, uint32_t nsec);
+
 /* Same content as far as stat can tell: size, mtime, ctime and, unless
- * ignore_ino, inode. */
+ * ignore_ino, inode. An mtime that isn't known differs from none. */
 bool	 attrs_same(const struct attrs *, const struct attrs *,
 	    bool ignore_ino);
+/* What is kept with an object (mode, owner, group, mtime) is now what is
+ * known of it. What can't be told now doesn't differ: one night over a protocol
+ * that can't tell rewrites nothing. What has become known does. */
+bool	 attrs_same_kept(const struct attrs *now, const struct attrs *known);
 
 /* NFSv3 file handles have at most 64 bytes (RFC 1813), NFSv4 128 (RFC 7530).
  * len 0: there is none, the path is used. */

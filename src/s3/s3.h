@@ -32,6 +32,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "model/attrs.h"
 #include "s3/s3_gate.h"
 
 struct s3;
@@ -93,11 +94,11 @@ void	 s3_stats(const struct s3 *, struct s3_stats *);
 /* What is kept of the file with the object, as x-amz-meta-*: file-mtime
  * ("1595000000123456789ns", as AWS DataSync), file-permissions ("0644"),
  * file-owner, file-group (decimal), and mtime as rclone (seconds with
- * nanoseconds as a decimal fraction). */
+ * nanoseconds as a decimal fraction). What isn't known is left out. */
 struct s3_meta {
-	int64_t	 mtime_ns;
+	int64_t	 mtime_ns;	/* or MTIME_NONE */
 	uint32_t mode;		/* permission bits */
-	uint32_t uid;
+	uint32_t uid;		/* or OWNER_NONE */
 	uint32_t gid;
 };
 
@@ -134,7 +135,7 @@ struct s3_reply {
 	bool	 has_meta;		/* HEAD, GET: ours were all there; of
 					   other tools' objects, these: */
 	bool	 has_mtime, has_mode, has_owner;
-	struct s3_meta meta;
+	struct s3_meta meta;		/* what isn't there: NONE; mode 0 */
 	struct str upload_id;		/* create */
 	/* one page of ListObjectsV2, ListParts, ListMultipartUploads */
 	const struct s3_listed *listed;

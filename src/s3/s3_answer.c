@@ -407,6 +407,12 @@ s3_answer_reply(const struct s3_slot *t, const struct s3_xml *x,
 	reply->has_mode = t->meta.mode;
 	reply->has_owner = t->meta.uid && t->meta.gid;
 	reply->meta = t->meta.meta;
+	if (!t->meta.mtime)
+		reply->meta.mtime_ns = MTIME_NONE;
+	if (!t->meta.uid)
+		reply->meta.uid = OWNER_NONE;
+	if (!t->meta.gid)
+		reply->meta.gid = OWNER_NONE;
 	reply->upload_id = x->upload_id;
 	reply->listed = x->listed;
 	reply->listed_count = x->listed_count;

@@ -36,11 +36,16 @@ add_meta(struct s3_slot *t, const struct s3_meta *m)
 	struct s3_meta_text x;
 
 	s3_meta_format(m, &x);
-	add_text(t, "x-amz-meta-file-group", x.gid);
-	add_text(t, "x-amz-meta-file-mtime", x.mtime_ns);
-	add_text(t, "x-amz-meta-file-owner", x.uid);
+	/* In the order of their names, for the signature. */
+	if (m->gid != OWNER_NONE)
+		add_text(t, "x-amz-meta-file-group", x.gid);
+	if (m->mtime_ns != MTIME_NONE)
+		add_text(t, "x-amz-meta-file-mtime", x.mtime_ns);
+	if (m->uid != OWNER_NONE)
+		add_text(t, "x-amz-meta-file-owner", x.uid);
 	add_text(t, "x-amz-meta-file-permissions", x.mode);
-	add_text(t, "x-amz-meta-mtime", x.mtime);
+	if (m->mtime_ns != MTIME_NONE)
+		add_text(t, "x-amz-meta-mtime", x.mtime);
 }
 
 static void

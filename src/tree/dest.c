@@ -120,6 +120,19 @@ dest_commit(struct dest_file *f, const struct dest_meta *m, bool as_root,
 	return f->dest->ops->commit(f, m, as_root, sync, err);
 }
 
+bool
+dest_refused_mtime(const struct dest_file *f)
+{
+	return f->mtime_refused;
+}
+
+/* 32 bits of seconds, signed, are the least that there is. */
+bool
+dest_mtime_is_odd(int64_t mtime_ns)
+{
+	return mtime_ns < 0 || mtime_ns / 1000000000 > INT32_MAX;
+}
+
 void
 dest_abort(struct dest_file **file, bool keep)
 {

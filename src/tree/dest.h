@@ -161,6 +161,9 @@ int	 dest_commit(struct dest_file *, const struct dest_meta *, bool as_root,
 /* Give an existing file what differs of mode, mtime and owner. */
 int	 dest_restore(struct dest_file *, const struct dest_meta *,
 	    bool as_root, struct err *) MUST_USE;
+/* After dest_commit or dest_restore: the place can't hold this mtime (32 bits
+ * of seconds, for example), and the file keeps the one that it had. */
+bool	 dest_refused_mtime(const struct dest_file *);
 
 /* Close and free. The temporary file goes, unless keep and there is a record
  * to resume by. NULL-safe, sets NULL. */

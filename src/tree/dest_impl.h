@@ -70,6 +70,7 @@ struct dest_file {
 	bool	 recorded;	/* a record stands behind the data */
 	bool	 joined;	/* others write to it: not ours to remove */
 	bool	 in_place;	/* committed */
+	bool	 mtime_refused;	/* see dest_refused_mtime */
 	bool	 all_noted;	/* the record said that all are whole */
 	uint8_t	*have;		/* 1 for each whole range */
 };
@@ -83,6 +84,9 @@ struct dest_file {
 #define DEST_HEAD_LEN	512
 
 /* dest.c: of both kinds */
+/* A file system, or a server's, may put another date in place of this mtime,
+ * and tells nobody. */
+bool	 dest_mtime_is_odd(int64_t mtime_ns);
 void	 dest_init(struct dest *, const struct dest_ops *);
 /* The error of a directory that stands where the file must be; -1. */
 int	 dest_in_the_way(struct err *);

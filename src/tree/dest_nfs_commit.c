@@ -22,21 +22,54 @@ set_owner(struct dnfs_file *f, const struct attrs *now,
 	return 0;
 }
 
-/* What differs of mode and mtime, in one call. */
+/* NFSv3 has 32 bits for seconds, unsigned (RFC 1813, 2.5). */
+static bool
+can_carry(const struct dest_nfs *d, int64_t mtime_ns)
+{
+	return d->spec.nfs_version != 3 || (mtime_ns >= 0 &&
+	    mtime_ns / 1000000000 <= UINT32_MAX);
+}
+
+/* A server whose file system can't hold the mtime may have put the nearest
+ * date that it can in its place: the one before is given back. */
+static int
+check_mtime(struct dnfs_file *f, int64_t mtime_ns, int64_t before_ns,
+    struct err *err)
+{
+	struct attrs_set set = { .mtime_ns = before_ns, .has_mtime = true };
+	struct attrs now;
+
+	if (!dest_mtime_is_odd(mtime_ns))
+		return 0;
+	if (dnfs_getattr(dest_of(f), &f->fh, &now, err) == -1)
+		return -1;
+	if (now.mtime_ns == MTIME_NONE ||
+	    now.mtime_ns / 1000000000 == mtime_ns / 1000000000)
+		return 0;
+	f->file.mtime_refused = true;
+	return dnfs_setattr(dest_of(f), &f->fh, &set, err);
+}
+
+/* What differs of mode and mtime, or all of it, in one call. */
 static int
 set_rest(struct dnfs_file *f, const struct attrs *now, uint32_t mode,
-    const struct dest_meta *m, struct err *err)
+    const struct dest_meta *m, bool all, struct err *err)
 {
+	bool carried = can_carry(dest_of(f), m->mtime_ns);
 	struct attrs_set set = {
 		.mode = mode,
 		.mtime_ns = m->mtime_ns,
-		.has_mode = mode != now->mode,
-		.has_mtime = m->has_mtime && m->mtime_ns != now->mtime_ns,
+		.has_mode = all || mode != now->mode,
+		.has_mtime = m->has_mtime && carried &&
+		    (all || m->mtime_ns != now->mtime_ns),
 	};
 
+	f->file.mtime_refused = m->has_mtime && !carried;
 	if (!set.has_mode && !set.has_mtime)
 		return 0;
-	if (dnfs_setattr(dest_of(f), &f->fh, &set, err) == -1)
+	if (dnfs_setattr(dest_of(f), &f->fh, &set, err) == -1 ||
+	    (set.has_mtime && check_mtime(f, m->mtime_ns, now->mtime_ns,
+	    err) == -1))
 		return err_wrap(err, "set mode and mtime");
 	return 0;
 }
@@ -56,7 +89,7 @@ dnfs_restore(struct dest_file *file, const struct dest_meta *m, bool as_root,
 	if (owner && dnfs_getattr(dest_of(f), &f->fh, &now, err) == -1)
 		return -1;
 	return set_rest(f, &now, m->has_mode ? m->mode & (owner ? 07777U :
-	    0777U) : now.mode, m, err);
+	    0777U) : now.mode, m, false, err);
 }
 
 /* On the server's disk. */
@@ -141,10 +174,7 @@ dnfs_commit(struct dest_file *file, const struct dest_meta *m, bool as_root,
 	    dnfs_getattr(dest_of(f), &f->fh, &now, err) == -1 ||
 	    (owner && set_owner(f, &now, m, err) == -1) || cut(f, err) == -1)
 		return -1;
-	/* Certainly not the ones that it has. */
-	now.mode = ~mode;
-	now.mtime_ns = ~m->mtime_ns;
-	if (set_rest(f, &now, mode, m, err) == -1)
+	if (set_rest(f, &now, mode, m, true, err) == -1)
 		return -1;
 	return put_in_place(f, err);
 }

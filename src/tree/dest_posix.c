@@ -163,7 +163,7 @@ kind_of(mode_t mode)
 static int64_t
 to_ns(struct timespec t)
 {
-	return t.tv_sec * (int64_t)1000000000 + t.tv_nsec;
+	return attrs_time_ns(t.tv_sec, (uint32_t)t.tv_nsec);
 }
 
 static void

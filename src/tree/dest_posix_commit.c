@@ -47,8 +47,17 @@ set_owner_mode(int fd, const struct dest_meta *m, bool as_root,
 	return set_mode(fd, m->mode & (owner ? 07777 : 0777), err);
 }
 
+/* A file system that can't hold it takes the nearest date that it can. */
+static bool
+was_refused(int fd, const struct timespec *mtime)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_mtim.tv_sec != mtime->tv_sec;
+}
+
 static int
-set_mtime(int fd, int64_t mtime_ns, struct err *err)
+set_mtime(struct dest_file *file, int fd, int64_t mtime_ns, struct err *err)
 {
 	struct timespec times[2] = {
 		{ .tv_nsec = UTIME_OMIT },
@@ -62,9 +71,17 @@ set_mtime(int fd, int64_t mtime_ns, struct err *err)
 		times[1].tv_sec--;
 		times[1].tv_nsec += NS_A_SEC;
 	}
-	if (fstat(fd, &st) == 0 && st.st_mtim.tv_sec == times[1].tv_sec &&
+	if (fstat(fd, &st) == -1)
+		return dest_errno(err, "look up");
+	if (st.st_mtim.tv_sec == times[1].tv_sec &&
 	    st.st_mtim.tv_nsec == times[1].tv_nsec)
 		return 0;
+	if (futimens(fd, times) == -1)
+		return dest_errno(err, "set the mtime");
+	if (!dest_mtime_is_odd(mtime_ns) || !was_refused(fd, &times[1]))
+		return 0;
+	file->mtime_refused = true;
+	times[1] = st.st_mtim;
 	if (futimens(fd, times) == -1)
 		return dest_errno(err, "set the mtime");
 	return 0;
@@ -78,7 +95,8 @@ posix_restore(struct dest_file *file, const struct dest_meta *m,
 
 	if (set_owner_mode(fd, m, as_root, err) == -1)
 		return -1;
-	return m->has_mtime ? set_mtime(fd, m->mtime_ns, err) : 0;
+	file->mtime_refused = false;
+	return m->has_mtime ? set_mtime(file, fd, m->mtime_ns, err) : 0;
 }
 
 static int
@@ -170,7 +188,8 @@ finish(struct posix_file *f, const struct dest_meta *m, bool as_root,
 		return -1;
 	if (ftruncate(f->fd, (off_t)f->file.size) == -1)
 		return dest_errno(err, "cut to size");
-	if (m->has_mtime && set_mtime(f->fd, m->mtime_ns, err) == -1)
+	if (m->has_mtime && set_mtime(&f->file, f->fd, m->mtime_ns, err) ==
+	    -1)
 		return -1;
 	if (sync && sync_file(f->fd, err) == -1)
 		return -1;

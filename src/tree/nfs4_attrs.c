@@ -1,4 +1,5 @@
 #include "tree/nfs4_attrs.h"
+#include "tree/owner.h"
 
 /* RFC 7530, 5.8: attribute numbers. */
 enum {
@@ -19,7 +20,6 @@ enum {
 };
 
 #define BIT(n)		((uint32_t)1 << ((n) % 32))
-#define NOBODY		65534
 
 const uint32_t nfs4_mask_attrs[NFS4_MASK_WORDS] = {
 	BIT(A_TYPE) | BIT(A_SIZE) | BIT(A_FSID) | BIT(A_FILEID),
@@ -87,32 +87,17 @@ static int64_t
 get_time(struct in *in)
 {
 	uint64_t sec = get64(in);
-	uint32_t nsec = get32(in);
 
-	/* The years 1678 to 2262 fit. */
-	if ((int64_t)sec > INT64_MAX / 1000000000 - 1 ||
-	    (int64_t)sec < INT64_MIN / 1000000000 + 1)
-		return 0;
-	return (int64_t)sec * 1000000000 + nsec;
+	return attrs_time_ns((int64_t)sec, get32(in));
 }
 
-/* Owners are text: a number (RFC 7530, 5.9), or a name that means nothing
- * here. */
 static uint32_t
-get_owner(struct in *in)
+get_owner(struct in *in, bool is_group)
 {
 	size_t len;
 	const uint8_t *p = get_opaque(in, &len);
-	uint64_t v = 0;
 
-	if (p == NULL || len == 0 || len > 10)
-		return NOBODY;
-	for (size_t i = 0; i < len; i++) {
-		if (p[i] < '0' || p[i] > '9')
-			return NOBODY;
-		v = v * 10 + (uint64_t)(p[i] - '0');
-	}
-	return v > UINT32_MAX ? NOBODY : (uint32_t)v;
+	return owner_number((struct str){ (const char *)p, len }, is_group);
 }
 
 static enum entry_kind
@@ -166,10 +151,10 @@ decode_one(unsigned attr, struct in *in, struct nfs4_attrs *out)
 		out->nlink = get32(in);
 		return true;
 	case A_OWNER:
-		out->attrs.uid = get_owner(in);
+		out->attrs.uid = get_owner(in, false);
 		return true;
 	case A_OWNER_GROUP:
-		out->attrs.gid = get_owner(in);
+		out->attrs.gid = get_owner(in, true);
 		return true;
 	case A_TIME_METADATA:
 		out->attrs.ctime_ns = get_time(in);
@@ -189,7 +174,8 @@ nfs4_attrs_decode(const uint32_t *mask, size_t words, const void *values,
 	struct in in = { .p = values, .left = len };
 
 	*out = (struct nfs4_attrs){ .attrs.kind = ENTRY_UNKNOWN,
-	    .attrs.uid = NOBODY, .attrs.gid = NOBODY };
+	    .attrs.uid = OWNER_NONE, .attrs.gid = OWNER_NONE,
+	    .attrs.mtime_ns = MTIME_NONE };
 	for (size_t w = 0; w < words; w++) {
 		for (unsigned b = 0; b < 32; b++) {
 			unsigned attr = (unsigned)w * 32 + b;

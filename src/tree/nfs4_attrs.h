@@ -1,6 +1,7 @@
 /*
  * nfs4_attrs.h: the attributes of NFSv4 (RFC 7530, 5 and 20), as a bit mask of
- * which are there and their values one after the other; pure.
+ * which are there and their values one after the other. Names of owners are
+ * looked up on this host (owner.h).
  */
 #ifndef TREE_NFS4_ATTRS_H
 #define TREE_NFS4_ATTRS_H

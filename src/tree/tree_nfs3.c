@@ -14,10 +14,17 @@
 /* Plain READDIR: each name costs a LOOKUP that is remembered meanwhile. */
 #define NAMES_BYTES	(32 * 1024)
 
+/*
+ * Seconds have 32 bits and are unsigned (RFC 1813, 2.5), so that the range
+ * ends in 2106. Servers send a time before 1970 by its low 32 bits, which are
+ * those of one from 2038 on: nobody can tell which was meant. (Of a time from
+ * 2106 on they send the low bits too; that can't be seen at all.)
+ */
 static int64_t
-time_ns(const nfstime3 *t)
+mtime_ns(const nfstime3 *t)
 {
-	return (int64_t)t->seconds * 1000000000 + t->nseconds;
+	return t->seconds > INT32_MAX ? MTIME_NONE :
+	    attrs_time_ns(t->seconds, t->nseconds);
 }
 
 void
@@ -39,8 +46,9 @@ tnfs3_attrs(struct attrs *to, const fattr3 *from)
 	to->uid = from->uid;
 	to->gid = from->gid;
 	to->size = from->size;
-	to->mtime_ns = time_ns(&from->mtime);
-	to->ctime_ns = time_ns(&from->ctime);
+	to->mtime_ns = mtime_ns(&from->mtime);
+	to->ctime_ns = attrs_time_ns(from->ctime.seconds,
+	    from->ctime.nseconds);
 	to->ino = from->fileid;
 	to->fsid = from->fsid;
 }

@@ -38,8 +38,8 @@ set_attributes(sattr3 *to, const struct attrs_set *set)
 	to->size.set_size3_u.size = set->size;
 	to->atime.set_it = DONT_CHANGE;
 	to->mtime.set_it = set->has_mtime ? SET_TO_CLIENT_TIME : DONT_CHANGE;
-	/* Seconds are unsigned in RFC 1813; servers of today take the bits of
-	 * a negative number for the years before 1970. */
+	/* Seconds are unsigned in RFC 1813: callers give none that don't
+	 * fit. */
 	mtime->seconds = (u_int)(set->mtime_ns / 1000000000 - (rest < 0));
 	mtime->nseconds = (u_int)(rest + (rest < 0 ? 1000000000 : 0));
 }

@@ -140,10 +140,10 @@ set_attrs(struct attrs *a, const struct stat *st, uint64_t fsid)
 	a->uid = st->st_uid;
 	a->gid = st->st_gid;
 	a->size = (uint64_t)st->st_size;
-	a->mtime_ns = st->st_mtim.tv_sec * (int64_t)1000000000 +
-	    st->st_mtim.tv_nsec;
-	a->ctime_ns = st->st_ctim.tv_sec * (int64_t)1000000000 +
-	    st->st_ctim.tv_nsec;
+	a->mtime_ns = attrs_time_ns(st->st_mtim.tv_sec,
+	    (uint32_t)st->st_mtim.tv_nsec);
+	a->ctime_ns = attrs_time_ns(st->st_ctim.tv_sec,
+	    (uint32_t)st->st_ctim.tv_nsec);
 	a->ino = st->st_ino;
 	a->fsid = fsid;
 }

@@ -133,6 +133,9 @@ struct fetch {
 	struct fetch_config c;
 	struct pool pool;
 	_Atomic uint64_t bytes_read;	/* of files, here and in exports */
+	/* A warning of this kind was given: the first file speaks for all. */
+	_Atomic bool told_owner;
+	_Atomic bool told_mtime;
 	pthread_mutex_t lock;
 	struct {
 		struct mail *head;	/* struct fetch_item */

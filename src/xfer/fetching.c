@@ -1,6 +1,7 @@
 /*
  * fetching.c: one object on its way, from the item to its outcome.
  */
+#include "base/log.h"
 #include "xfer/fetch_int.h"
 
 #define CHANGES_MAX	4	/* times an object may be another */
@@ -319,11 +320,49 @@ head(struct fetching *t, s3_done_fn *fn)
 /* --- the end --- */
 
 static int
-give_back(struct fetching *t, bool as_root, struct err *err)
+give_back_as(struct fetching *t, bool as_root, struct err *err)
 {
 	if (t->existing != NULL)
 		return dest_restore(t->existing, &t->meta, as_root, err);
 	return dest_commit(t->file, &t->meta, as_root, false, err);
+}
+
+/* The file arrives without something that it had: the first one is named. */
+static void
+tell(struct fetching *t, _Atomic bool *told, const char *event,
+    const char *what, const char *why)
+{
+	char key[400];
+
+	if (!atomic_exchange(told, true))
+		log_event(LOG_WARN, event, "%s: %s: this file, and any other "
+		    "such, is given back without it: %s",
+		    str_escape(str_of(t->item->key), key, sizeof(key)), what,
+		    why);
+}
+
+/* The file itself arrives also where its owner or its mtime can't: a root may
+ * not give files away on some mounts, a server takes no owners by number. */
+static int
+give_back(struct fetching *t, struct err *err)
+{
+	bool as_root = t->w->f->c.as_root;
+	int rc = give_back_as(t, as_root, err);
+
+	if (rc == -1 && as_root && err->kind == ERR_DENIED &&
+	    t->meta.has_owner) {
+		struct err why = *err;
+
+		rc = give_back_as(t, false, err);
+		if (rc == 0)
+			tell(t, &t->w->f->told_owner, "owner",
+			    "its owner can't be set", why.msg);
+	}
+	if (rc == 0 && dest_refused_mtime(t->existing != NULL ? t->existing :
+	    t->file))
+		tell(t, &t->w->f->told_mtime, "mtime", "its mtime can't be "
+		    "set", "the destination can't hold such a date");
+	return rc;
 }
 
 /* From the start; what is whole of several ranges stays. */
@@ -339,7 +378,6 @@ static void
 close_up(struct fetching *t)
 {
 	const struct stored *s = &t->item->stored;
-	bool as_root = t->w->f->c.as_root;
 	struct err err = ERR_INIT;
 	bool was = t->existing != NULL;
 
@@ -351,16 +389,17 @@ close_up(struct fetching *t)
 		t->asked_meta = true;
 		t->meta = (struct dest_meta){ .mtime_ns = s->attrs.mtime_ns,
 		    .mode = s->attrs.mode, .uid = s->attrs.uid,
-		    .gid = s->attrs.gid, .has_mtime = true,
-		    .has_mode = true, .has_owner = true };
+		    .gid = s->attrs.gid,
+		    .has_mtime = s->attrs.mtime_ns != MTIME_NONE,
+		    .has_mode = true,
+		    .has_owner = s->attrs.uid != OWNER_NONE &&
+		    s->attrs.gid != OWNER_NONE };
 	}
 	if (!t->asked_meta) {
 		head(t, on_meta);
 		return;
 	}
-	/* A root that may not give files away, as on some mounts. */
-	if (give_back(t, as_root, &err) == 0 || (as_root &&
-	    err.kind == ERR_DENIED && give_back(t, false, &err) == 0))
+	if (give_back(t, &err) == 0)
 		fetching_end(t, was ? OUTCOME_UNCHANGED : OUTCOME_MOVED);
 	else if (err.kind == ERR_RETRY && t->commits++ < COMMITS_MAX)
 		anew(t);

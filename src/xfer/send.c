@@ -57,18 +57,39 @@ send_ask(struct transfer *t)
 	s3_head(t->w->p.s3, t->key, head_done, t);
 }
 
+/* Whether the answer tells what the object says of its file; one of another
+ * tool may say nothing. */
+static bool
+tells_meta(const struct s3_reply *r)
+{
+	return r != NULL && r->has_mode && r->has_mtime;
+}
+
 /* The object says of the file what it is. One that says nothing (another tool
  * has put it) was taken over as it is: then the version that was stored must
  * have had the same. */
 static bool
 same_metadata(const struct transfer *t, const struct s3_reply *r)
 {
-	const struct attrs *a = &t->before, *b = &t->item->prev_attrs;
-
-	if (r != NULL && r->has_meta)
+	if (tells_meta(r))
 		return transfer_same_meta(t, &r->meta);
-	return a->mtime_ns == b->mtime_ns && a->mode == b->mode &&
-	    a->uid == b->uid && a->gid == b->gid;
+	return attrs_same_kept(&t->before, &t->item->prev_attrs);
+}
+
+/* What isn't known of the file now stays as the object says it. */
+static void
+keep_unknown(struct s3_meta *meta, const struct transfer *t,
+    const struct s3_reply *r)
+{
+	const struct attrs *prev = &t->item->prev_attrs;
+	bool told = tells_meta(r);
+
+	if (meta->mtime_ns == MTIME_NONE)
+		meta->mtime_ns = told ? r->meta.mtime_ns : prev->mtime_ns;
+	if (meta->uid == OWNER_NONE)
+		meta->uid = told ? r->meta.uid : prev->uid;
+	if (meta->gid == OWNER_NONE)
+		meta->gid = told ? r->meta.gid : prev->gid;
 }
 
 static void
@@ -107,6 +128,7 @@ refresh(struct transfer *t, const struct s3_reply *r)
 {
 	struct s3_meta meta = transfer_meta(t);
 
+	keep_unknown(&meta, t, r);
 	if (same_metadata(t, r)) {
 		transfer_end(t, OUTCOME_UNCHANGED);
 	} else if (t->before.size > COPY_MAX) {

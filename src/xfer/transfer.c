@@ -416,15 +416,17 @@ transfer_resend(struct transfer *t, const struct err *err)
 bool
 transfer_same_meta(const struct transfer *t, const struct s3_meta *m)
 {
-	return m->mtime_ns == t->before.mtime_ns &&
-	    (m->mode & 07777) == (t->before.mode & 07777) &&
-	    m->uid == t->before.uid && m->gid == t->before.gid;
+	struct attrs told = { .mtime_ns = m->mtime_ns, .mode = m->mode,
+	    .uid = m->uid, .gid = m->gid };
+
+	return attrs_same_kept(&t->before, &told);
 }
 
 bool
 transfer_looks_same(const struct transfer *t, const struct s3_reply *r)
 {
-	return r->size == t->before.size && r->has_meta &&
+	return r->size == t->before.size && r->has_mtime && r->has_mode &&
+	    t->before.mtime_ns != MTIME_NONE &&
 	    transfer_same_meta(t, &r->meta);
 }
 

@@ -76,6 +76,31 @@ test_changed(void **state UNUSED)
 	assert_int_equal(judged(&c, &v[2], &k), JUDGED_CHANGED);
 }
 
+/* What can't be told now changes nothing; what has become known does. */
+static void
+test_not_known(void **state UNUSED)
+{
+	struct crawl_config c = config();
+	struct known k = stored();
+	struct attrs v[3];
+
+	for (size_t i = 0; i < ARRAY_LEN(v); i++)
+		v[i] = FILE_ATTRS;
+	v[0].mtime_ns = MTIME_NONE;
+	v[1].uid = OWNER_NONE;
+	v[2].gid = OWNER_NONE;
+	for (size_t i = 0; i < ARRAY_LEN(v); i++) {
+		k.attrs = FILE_ATTRS;
+		assert_int_equal(judged(&c, &v[i], &k), JUDGED_UNCHANGED);
+		k.attrs = v[i];
+		assert_int_equal(judged(&c, &v[i], &k), JUDGED_UNCHANGED);
+		assert_int_equal(judged(&c, &FILE_ATTRS, &k),
+		    JUDGED_CHANGED);
+		v[i].ctime_ns++;
+		assert_int_equal(judged(&c, &v[i], &k), JUDGED_CHANGED);
+	}
+}
+
 static void
 test_excluded(void **state UNUSED)
 {
@@ -182,6 +207,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_changed),
+		cmocka_unit_test(test_not_known),
 		cmocka_unit_test(test_excluded),
 		cmocka_unit_test(test_leaves_out),
 		cmocka_unit_test(test_long_key),

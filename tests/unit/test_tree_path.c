@@ -345,8 +345,9 @@ test_attrs_cut(void **state UNUSED)
 static void
 test_attrs_odd(void **state UNUSED)
 {
-	static const char *const owners[] = { "", "root@example", "-1", "1x",
-	    "4294967296", "99999999999999999999" };
+	static const char *const owners[] = { "", "@example", "-1", "1x",
+	    "4294967296", "99999999999999999999", "nobody@example",
+	    "nobody", "no such user@example" };
 	const uint32_t rdattr[] = { (uint32_t)1 << 11 };
 	const uint32_t unasked[] = { 0, 0, 1 };
 	const uint32_t maxread[] = { (uint32_t)1 << 30 };
@@ -360,8 +361,14 @@ test_attrs_odd(void **state UNUSED)
 		add_all(&b, owners[i]);
 		assert_int_equal(nfs4_attrs_decode(nfs4_mask_readdir,
 		    NFS4_MASK_WORDS, b.data, b.len, &a, &err), 0);
-		assert_int_equal(a.attrs.uid, 65534);
+		assert_int_equal(a.attrs.uid, OWNER_NONE);
 	}
+	/* A name that every host knows. */
+	buf_clear(&b);
+	add_all(&b, "root@example");
+	assert_int_equal(nfs4_attrs_decode(nfs4_mask_readdir,
+	    NFS4_MASK_WORDS, b.data, b.len, &a, &err), 0);
+	assert_int_equal(a.attrs.uid, 0);
 	buf_clear(&b);
 	add32(&b, 13);
 	assert_int_equal(nfs4_attrs_decode(rdattr, 1, b.data, b.len, &a,
@@ -382,7 +389,9 @@ test_attrs_odd(void **state UNUSED)
 	add32(&b, 1);
 	assert_int_equal(nfs4_attrs_decode((uint32_t[]){ 0, 1U << 20 }, 2,
 	    b.data, b.len, &a, &err), 0);
-	assert_int_equal(a.attrs.ctime_ns, 0);
+	assert_int_equal(a.attrs.ctime_ns, MTIME_NONE);
+	assert_int_equal(a.attrs.uid, OWNER_NONE);
+	assert_int_equal(a.attrs.mtime_ns, MTIME_NONE);
 	buf_release(&b);
 }
 
