@@ -164,6 +164,12 @@ def test_unknown_owners(t):
     t.conf(fs_config=dict(settings, nfs_version="4"))
     t.put(moved=0, unchanged=4)
     assert {n: owners_of(t, n) for n in owned} == right
+    # What changed is brought up to date, and the owner stays.
+    os.chmod(t.path("nobody"), 0o600)
+    t.put(moved=0, unchanged=4)
+    t.conf(fs_config=dict(settings, nfs_version="3"))
+    t.put(moved=0, unchanged=4)
+    assert {n: owners_of(t, n) for n in owned} == right
     # And a bucket that has nothing yet.
     t.conf(
         fs_config=dict(settings, nfs_version="4"),
