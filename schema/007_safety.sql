@@ -103,3 +103,37 @@ FROM doomed m
 	LEFT JOIN target t ON t.id = m.target
 	LEFT JOIN object o ON o.id = m.object
 	LEFT JOIN history h ON h.id = m.object;
+
+-- The last crawl in which the kind of the entry of this path could not be
+-- told (its lookup was denied, it was stale): kept is that crawl too, and what
+-- is known below the directory stays as it is.
+ALTER TABLE dir ADD COLUMN unknown INTEGER;
+
+DROP VIEW dirs;
+-- Every directory, with the numbers of its last reading.
+CREATE VIEW dirs AS
+SELECT
+	d.path AS path,
+	CASE WHEN d.gone_run IS NOT NULL THEN 'gone'
+	    WHEN f.dir IS NOT NULL THEN 'pending'
+	    WHEN d.run IS NULL AND d.kept IS NULL THEN 'unread'
+	    WHEN coalesce(d.kept, 0) > coalesce(d.run, 0) AND
+	    d.unknown IS d.kept THEN 'failed'
+	    WHEN coalesce(d.kept, 0) > coalesce(d.run, 0) THEN 'excluded'
+	    WHEN d.clean = 0 THEN 'failed'
+	    ELSE 'read' END AS state,
+	d.run AS run,
+	d.found AS found,
+	d.found_bytes AS found_bytes,
+	d.unchanged AS unchanged,
+	d.excluded AS excluded,
+	d.failed AS failed,
+	d.queued AS queued,
+	d.queued_bytes AS queued_bytes,
+	d.gone_run AS gone_run,
+	e.server AS server,
+	e.share AS share
+FROM dir d
+	LEFT JOIN frontier f ON f.dir = d.id
+	LEFT JOIN export e ON e.id = d.export
+WHERE d.path <> '';

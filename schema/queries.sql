@@ -331,6 +331,9 @@ SELECT path FROM dir WHERE id = :id;
 -- name: dir_kept
 UPDATE dir SET kept = :crawl WHERE path = :path;
 
+-- name: dir_unknown
+UPDATE dir SET kept = :crawl, unknown = :crawl WHERE path = :path;
+
 -- name: dir_done
 UPDATE dir SET run = :run, clean = :clean, export = :export, gone_run = NULL,
 	found = :found, found_bytes = :found_bytes, unchanged = :unchanged,
@@ -392,7 +395,7 @@ WHERE (id = :id OR (path > :path || '/' AND path < :path || '0')) AND
 -- name: subtree_count
 SELECT count(*) FROM object
 WHERE path > :path || '/' AND path < :path || '0' AND gone_run IS NULL AND
-	why IS NULL;
+	why IS NULL AND kind <> 0;
 
 -- name: subtree_tombstone
 UPDATE object SET gone_run = :run
@@ -446,7 +449,7 @@ DELETE FROM object WHERE id = :id;
 
 -- name: object_gone
 UPDATE object SET gone_run = :run WHERE id = :id AND gone_run IS NULL
-RETURNING why IS NULL;
+RETURNING why IS NULL AND kind <> 0;
 
 -- name: object_why
 UPDATE object SET why = :why WHERE id = :id;

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdarg.h>
 
 #include "base/err.h"
@@ -68,6 +69,13 @@ err_clear(struct err *err)
 	err->kind = ERR_NONE;
 	err->code = 0;
 	err->msg[0] = '\0';
+}
+
+bool
+err_is_absence(const struct err *err)
+{
+	return err->kind == ERR_GONE &&
+	    (err->code == ENOENT || err->code == ENOTDIR);
 }
 
 const char *

@@ -48,6 +48,10 @@ int	 err_errno(struct err *, enum err_kind, int code, const char *fmt, ...)
 /* Put "text: " in front of the message; returns -1. */
 int	 err_wrap(struct err *, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void	 err_clear(struct err *);
+/* A source says that the path names nothing: there is no such entry, or what
+ * must be its parent is no directory (ENOENT and ENOTDIR; NFS has the same
+ * numbers). No other error says so, of whatever kind it is. */
+bool	 err_is_absence(const struct err *);
 /* One lower-case word: "retry", "denied", ...; stable, as the catalog stores
  * it. */
 const char *err_kind_name(enum err_kind);

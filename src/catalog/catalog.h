@@ -176,8 +176,9 @@ enum page_action {
 			   (or --checksum): queue */
 	PAGE_EXCLUDED,	/* row in state excluded with the reason (new or
 			   changed; object 0 if new), not queued */
-	PAGE_FAILED,	/* row and failure, not queued (key too long, no
-			   attributes) */
+	PAGE_FAILED,	/* row and failure, not queued (key too long). Of
+			   unknown kind: what is known below its path, should
+			   it be a directory, stays */
 	PAGE_REFUSED	/* of a list, not the name of an object: failure */
 };
 struct page_entry {

@@ -85,7 +85,7 @@ core_bury(struct own *o)
 			continue;
 		}
 		DB_RUN(db, DIR_TOMBSTONE, INT(o->run), INT(id), TEXT(path));
-		/* What was excluded was no object. */
+		/* What was excluded, or unknown, was no object. */
 		o->totals.gone += (uint64_t)one_int(db, STMT_SUBTREE_COUNT,
 		    &below, 1);
 		DB_RUN(db, SUBTREE_TOMBSTONE, INT(o->run), TEXT(path));

@@ -340,6 +340,9 @@ entry_failed(struct page *p, const struct page_entry *e)
 
 	if (object == 0)
 		return;
+	/* It may be the directory that the catalog knows. */
+	if (e->attrs.kind == ENTRY_UNKNOWN)
+		DB_RUN(&o->db, DIR_UNKNOWN, INT(o->crawl), TEXT(e->path));
 	DB_RUN(&o->db, RESULT_CRAWL_FAILED, INT(o->next_result++),
 	    INT(object), INT(o->target), INT(o->run), INT(e->attrs.size),
 	    INT(clock_wall_ns()), TEXT(e->err.msg));
@@ -507,7 +510,7 @@ account(struct page *p)
 	}
 }
 
-/* What was excluded is not counted: it was no object. */
+/* What was excluded, or of unknown kind, is not counted: it was no object. */
 static void
 object_gone(struct own *o, int64_t object)
 {

@@ -66,9 +66,15 @@ struct reading {
 	uint64_t resume_at_ms;
 	bool	 has_entries;	/* that are no snapshot directories */
 	bool	 listing;	/* callbacks will come */
-	unsigned links;		/* symlinks being looked up */
+	unsigned looks;		/* entries being looked up, or the directory */
+	struct look *waiting;	/* of those, for their next try */
 	bool	 ended;		/* the listing ended ... */
 	struct err err;		/* ... so */
+	struct attrs self;	/* ... of this directory */
+	struct attrs job_attrs;	/* of job.fh; kind UNKNOWN: not known */
+	bool	 unseen;	/* the catalog has objects that didn't come */
+	bool	 confirmed;	/* self is what the path names */
+	bool	 absent;	/* by its path: nothing is there */
 };
 
 /* crawler.c */
@@ -92,12 +98,30 @@ void	 reading_excluded(struct reading *, struct str name,
  * and leaves no row but that. path NULL: that of the entry at hand. */
 void	 reading_refused(struct reading *, const char *path,
 	    const struct err *);
+/* One that can't be looked at, whatever it is: what the catalog has at and
+ * below its path stays. */
+void	 reading_unknown(struct reading *, struct str name,
+	    const struct err *);
 void	 reading_flush(struct reading *, bool last);
 /* True when it is done and reported. */
 bool	 reading_settle(struct reading *);
 
-/* links.c: --links follow */
-void	 link_follow(struct reading *, struct str name);
+/* looks.c: name is that of the entry at hand. */
+/* It is a link: it becomes an entry as what it points to. */
+void	 look_follow(struct reading *, struct str name);
+/* Its attributes didn't come, with a fault that passes: look at it again in a
+ * moment. False if it is to be taken as it is. */
+bool	 look_again(struct reading *, struct str name, const struct err *);
+void	 looks_turn(struct reading *, uint64_t now);
+/* Those that wait; their reading goes. */
+void	 looks_free(struct reading *);
+
+/* self.c */
+/* In the callback of a listing that ended well: what was listed. */
+void	 self_note(struct reading *);
+/* Before it is said what is gone: true if the directory is being looked up,
+ * and the answer is to be waited for. It may be that it must be read again. */
+bool	 self_must_ask(struct reading *);
 
 /* list.c: --files-from */
 void	*list_main(void *);

@@ -18,6 +18,17 @@
 #define MOUNT_BASE_MS	500
 #define MOUNT_CAP_MS	10000
 
+/* Of an export that can't be mounted nothing is known, least of all that
+ * something is gone. */
+static struct tree *
+no_tree(const struct err *why, struct err *err)
+{
+	*err = *why;
+	if (err->kind == ERR_GONE)
+		err->kind = ERR_UNREACHABLE;
+	return NULL;
+}
+
 struct tree *
 crawler_tree(struct crawler *w, unsigned export, struct err *err)
 {
@@ -27,26 +38,22 @@ crawler_tree(struct crawler *w, unsigned export, struct err *err)
 
 	if (m->tree != NULL)
 		return m->tree;
-	if (c->export_errs[export].kind != ERR_NONE) {
-		*err = c->export_errs[export];
-		return NULL;
-	}
+	if (c->export_errs[export].kind != ERR_NONE)
+		return no_tree(&c->export_errs[export], err);
 	/* Each try may take long: not one for each directory. */
-	if (clock_mono_ms() < m->again_ms) {
-		*err = m->err;
-		return NULL;
-	}
+	if (clock_mono_ms() < m->again_ms)
+		return no_tree(&m->err, err);
 	spec.stop = &w->c->stopping;
 	if (tree_open(&m->tree, &spec, err) == 0) {
 		m->tries = 0;
 		return m->tree;
 	}
-	if (err->kind == ERR_UNREACHABLE)
-		err->kind = ERR_RETRY;
 	m->err = *err;
+	if (m->err.kind == ERR_UNREACHABLE || m->err.kind == ERR_GONE)
+		m->err.kind = ERR_RETRY;
 	m->again_ms = clock_mono_ms() + backoff_ms(++m->tries, MOUNT_BASE_MS,
 	    MOUNT_CAP_MS, rng_next(&w->rng));
-	return NULL;
+	return no_tree(&m->err, err);
 }
 
 void

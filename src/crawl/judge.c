@@ -28,11 +28,14 @@ judge_excluded(const struct crawl_config *c, struct str rel, struct str name,
 		return "snapshot directory";
 	pattern = c->filter == NULL ? NULL :
 	    filter_excludes(c->filter, rel, a->kind == ENTRY_DIR);
+	/* It may be a directory: the pattern must name it then too. */
+	if (pattern != NULL && a->kind == ENTRY_UNKNOWN)
+		pattern = filter_excludes(c->filter, rel, true);
 	if (pattern != NULL) {
 		snprintf(buf, 120, "excluded by pattern %s", pattern);
 		return buf;
 	}
-	if (a->kind == ENTRY_DIR)
+	if (a->kind == ENTRY_DIR || a->kind == ENTRY_UNKNOWN)
 		return NULL;
 	if (a->kind != ENTRY_FILE)
 		return entry_kind_name(a->kind);

@@ -20,7 +20,8 @@ enum judgement {
 bool	 judge_skips(const struct crawl_config *, struct str name,
 	    const struct attrs *);
 
-/* Why the entry is left out, or NULL; rel is the path below the export's
+/* Why the entry is left out, or NULL: then one of unknown kind is failed, as
+ * nobody knows what is not moved with it. rel is the path below the export's
  * root. The text lasts as long as config and entry, or sits in buf. */
 const char *judge_excluded(const struct crawl_config *, struct str rel,
 	    struct str name, const struct attrs *, char buf[120]);

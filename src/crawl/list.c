@@ -115,6 +115,17 @@ try_again(struct wanted *n, const struct err *err)
 
 static void look_up(struct wanted *);
 
+/* The path leads through a symlink, or to one. */
+static bool
+is_followed(const struct wanted *n, const struct tree_entry *e,
+    const struct err *err)
+{
+	if (n->follow || !n->l->w->c->c.follow_links)
+		return false;
+	return err != NULL ? err->kind == ERR_GONE && err->code == ELOOP :
+	    e->attrs.kind == ENTRY_LINK;
+}
+
 static void
 looked_up(void *arg, const struct tree_entry *e, const struct err *err)
 {
@@ -122,13 +133,12 @@ looked_up(void *arg, const struct tree_entry *e, const struct err *err)
 
 	if (err != NULL && err->kind == ERR_STOPPED) {
 		wanted_free(n);
+	} else if (is_followed(n, e, err)) {
+		n->follow = true;
+		look_up(n);
 	} else if (err != NULL) {
 		if (!try_again(n, err))
 			failed(n, err);
-	} else if (e->attrs.kind == ENTRY_LINK && !n->follow &&
-	    n->l->w->c->c.follow_links) {
-		n->follow = true;
-		look_up(n);
 	} else {
 		if (e->attrs.kind == ENTRY_DIR)
 			reading_excluded(n->r, str_of(n->raw), e,
@@ -154,7 +164,7 @@ look_up(struct wanted *n)
 }
 
 static void
-look_again(struct lister *l, uint64_t now)
+retry_waiting(struct lister *l, uint64_t now)
 {
 	struct wanted *n = STEAL(l->waiting), *next;
 
@@ -271,7 +281,7 @@ lister_loop(struct lister *l)
 	struct crawler *w = l->w;
 
 	while (!atomic_load(&w->c->stopping) && (!l->eof || l->busy > 0)) {
-		look_again(l, clock_mono_ms());
+		retry_waiting(l, clock_mono_ms());
 		take_lines(l);
 		w->list_wanted = !l->eof && l->at == l->input_len &&
 		    l->busy < LOOKUPS_MAX;

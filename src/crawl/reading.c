@@ -48,6 +48,7 @@ reading_free(struct reading **rp)
 	free(r->job.path);
 	buf_release(&r->raw);
 	buf_release(&r->path);
+	looks_free(r);
 	idset_release(&r->seen);
 	dir_page_free(&r->page);
 	free(r);
@@ -258,6 +259,28 @@ tell_unknown(struct reading *r, const struct attrs *a)
 		    str_escape(buf_str(&r->path), path, sizeof(path)));
 }
 
+/* Nobody knows what it is. Its row stays as it is, if it has one, and so does
+ * what lies below a directory of that path. */
+static void
+judge_unknown(struct reading *r, const struct tree_entry *e,
+    const struct known *k, const char *why)
+{
+	struct tree_entry as_it_was = *e;
+	struct err err = ERR_INIT;
+
+	if (r->job.dir == 0 && err_is_absence(&e->err)) {
+		missing(r, k, e);
+	} else if (why == NULL) {
+		act(r, JUDGED_FAILED, k, e, NULL, &e->err);
+	} else {
+		keep_dir(r);
+		if (k != NULL && !k->tombstone)
+			as_it_was.attrs = k->attrs;
+		act(r, judge(&r->w->c->c, &as_it_was.attrs, k, key_of(r), why,
+		    &err), k, &as_it_was, why, &err);
+	}
+}
+
 static void
 judge_entry(struct reading *r, const struct tree_entry *e, const char *why)
 {
@@ -271,10 +294,7 @@ judge_entry(struct reading *r, const struct tree_entry *e, const char *why)
 	if (rc == 1)
 		k = &known;
 	if (e->attrs.kind == ENTRY_UNKNOWN) {
-		if (e->err.kind != ERR_GONE)
-			act(r, JUDGED_FAILED, k, e, NULL, &e->err);
-		else if (r->job.dir == 0)
-			missing(r, k, e);
+		judge_unknown(r, e, k, why);
 		return;
 	}
 	v = judge(&r->w->c->c, &e->attrs, k, key_of(r), why, &err);
@@ -291,6 +311,29 @@ reading_excluded(struct reading *r, struct str name,
 		judge_entry(r, e, why);
 }
 
+/* True if nothing is to be judged, or not yet. */
+static bool
+wait_for_kind(struct reading *r, struct str name, const struct tree_entry *e)
+{
+	if (e->attrs.kind != ENTRY_UNKNOWN || r->job.dir == 0)
+		return false;
+	/* It went meanwhile, or will be told when it has been looked up. */
+	return err_is_absence(&e->err) || (e->err.kind == ERR_RETRY &&
+	    look_again(r, name, &e->err));
+}
+
+void
+reading_unknown(struct reading *r, struct str name, const struct err *err)
+{
+	struct tree_entry e = { .attrs.kind = ENTRY_UNKNOWN, .err = *err };
+	char whybuf[120];
+
+	r->has_entries = true;
+	if (set_paths(r, name))
+		judge_entry(r, &e, judge_excluded(&r->w->c->c,
+		    buf_str(&r->raw), name, &e.attrs, whybuf));
+}
+
 void
 reading_entry(struct reading *r, struct str name, const struct tree_entry *e)
 {
@@ -302,19 +345,22 @@ reading_entry(struct reading *r, struct str name, const struct tree_entry *e)
 		err_set(&r->err, ERR_INVALID, 0, "a path below it is too long");
 		return;
 	}
+	if (wait_for_kind(r, name, e))
+		return;
 	why = judge_excluded(c, buf_str(&r->raw), name, &e->attrs, whybuf);
 	if (!judge_skips(c, name, &e->attrs))
 		r->has_entries = true;
 	if (e->attrs.kind == ENTRY_LINK && c->follow_links && why != NULL &&
 	    strcmp(why, "symlink") == 0) {
-		link_follow(r, name);
+		look_follow(r, name);
 		return;
 	}
 	if (e->attrs.kind == ENTRY_DIR && why == NULL) {
 		add_dir(r, e);
 		return;
 	}
-	if (e->attrs.kind == ENTRY_DIR)
+	if (e->attrs.kind == ENTRY_DIR ||
+	    (e->attrs.kind == ENTRY_LINK && c->follow_links))
 		keep_dir(r);
 	judge_entry(r, e, why);
 }
@@ -362,6 +408,8 @@ end_cb(void *arg, const struct err *err)
 	r->ended = true;
 	if (err != NULL && r->err.kind == ERR_NONE)
 		r->err = *err;
+	if (err == NULL)
+		self_note(r);
 }
 
 void
@@ -371,6 +419,8 @@ reading_start(struct reading *r)
 	struct tree *t;
 
 	r->ended = false;
+	r->unseen = false;
+	r->confirmed = false;
 	r->count = 0;
 	if (r->err.kind != ERR_NONE) {
 		r->ended = true;
@@ -423,13 +473,11 @@ try_again(struct reading *r)
 }
 
 /* Removed since its parent was listed. That of a start is asked for by name:
- * a failure. A handle that is stale and no more may be the server's fault. */
+ * a failure. */
 static bool
 vanished(const struct reading *r)
 {
-	return r->err.kind == ERR_GONE &&
-	    (r->err.code == ENOENT || r->err.code == ENOTDIR) &&
-	    strcmp(r->job.path, r->w->c->c.starts[r->job.export]) != 0;
+	return r->absent && strcmp(r->job.path, r->w->c->c.starts[r->job.export]) != 0;
 }
 
 /* Where the crawl begins: what a mirror deletion is guarded by. */
@@ -461,15 +509,16 @@ reading_settle(struct reading *r)
 		r->resume_at_ms = 0;
 		reading_start(r);
 	}
-	if (!r->ended || r->links > 0 || try_again(r))
+	looks_turn(r, clock_mono_ms());
+	if (!r->ended || r->looks > 0 || try_again(r) || self_must_ask(r))
 		return false;
 	/* Stopped: the directory stays in the frontier. */
 	if (r->err.kind == ERR_STOPPED) {
 		reading_flush(r, false);
 		return true;
 	}
-	if (r->err.kind == ERR_NONE && !r->job.fresh && catalog_unseen(
-	    r->w->reader, r->job.dir, &r->seen, gone_cb, r, &err) == -1)
+	if (r->err.kind == ERR_NONE && r->unseen && catalog_unseen(r->w->reader,
+	    r->job.dir, &r->seen, gone_cb, r, &err) == -1)
 		r->err = err;
 	if (r->err.kind == ERR_NONE)
 		note_export(r);

@@ -152,6 +152,9 @@ below_open(struct below *b, const char *path, int flags, bool follow)
 		/* EAGAIN: a rename raced with "..". */
 		if (errno == EAGAIN)
 			continue;
+		/* Which component is the symlink? */
+		if (errno == ELOOP && !follow)
+			return open_steps(b->root, path, flags | O_CLOEXEC);
 		/* EPERM: a filter that doesn't know the call. */
 		if (errno != ENOSYS && errno != EPERM)
 			return -1;

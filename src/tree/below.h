@@ -15,7 +15,8 @@ struct below {
 };
 
 /* A descriptor (close-on-exec), or -1 and errno: EXDEV for a way out, ELOOP
- * for a symlink that isn't followed or too many of them. path is relative,
+ * for a last symlink that isn't followed or too many of them, ENOTDIR for one
+ * on the way that isn't followed. path is relative,
  * "" is the root. Not following, flags with O_PATH open a last symlink
  * itself. */
 int	 below_open(struct below *, const char *path, int flags, bool follow);

@@ -157,11 +157,12 @@ conn_run(struct dest_nfs *d, struct dnfs_conn *c, struct dnfs_call *calls,
 	}
 }
 
-/* Another time it may go well. */
+/* The same call may go well another time. */
 static bool
 passes(const struct err *err)
 {
-	return err->kind == ERR_RETRY || err->kind == ERR_UNREACHABLE;
+	return (err->kind == ERR_RETRY && !tnfs_is_stale(err)) ||
+	    err->kind == ERR_UNREACHABLE;
 }
 
 /* What an error means here. */
@@ -176,11 +177,6 @@ explain(struct err *err)
 		break;
 	case 27:	/* FBIG */
 		err->kind = ERR_RESOURCE;
-		break;
-	case 70:	/* STALE */
-	case 10001:	/* BADHANDLE */
-	case 10014:	/* FHEXPIRED */
-		err->kind = ERR_RETRY;
 		break;
 	default:
 		break;

@@ -14,8 +14,8 @@
  *
  * Errors: RETRY (the server does not answer within the limit, or broke the
  * connection: the tree reconnects by itself, with its own backoff, and the
- * call may be begun again), GONE (no such entry, stale and not found again),
- * DENIED, UNREACHABLE, PEER (answers that break the protocol), RESOURCE.
+ * call may be begun again; a handle that is stale), GONE (no such entry, which
+ * err_is_absence tells from a path that names something else), DENIED, UNREACHABLE, PEER (answers that break the protocol), RESOURCE.
  */
 #ifndef TREE_TREE_H
 #define TREE_TREE_H
@@ -93,14 +93,16 @@ struct tree_entry {
 /* A page of entries; lent for the time of the call. The next page is asked
  * for after the callback returns, so a slow callback is back-pressure. */
 typedef void tree_page_fn(void *arg, const struct tree_entry *, size_t n);
-/* The end: err is NULL if the whole directory was listed. */
+/* The end: err is NULL if the whole directory was listed; it may be another
+ * one than what the path names by now. */
 typedef void tree_end_fn(void *arg, const struct err *);
 
 /*
  * List a directory. path is relative to the root ("" for the root), bytes,
  * without slashes at its ends; it is used when the handle is stale or empty.
  * An entry can come twice if the server made us begin again. attrs of
- * symlinks are the link's own.
+ * symlinks are the link's own. A list that ends in "no such entry" says
+ * nothing of its directory: servers end lists so while entries come and go.
  */
 void	 tree_list(struct tree *, const struct handle *, struct str path,
 	    tree_page_fn *, tree_end_fn *, void *arg);

@@ -239,7 +239,8 @@ void	 tnfs_end_status(struct nfs_call *, int status);
 /* err from a status; always -1. what is the call: "read". */
 int	 tnfs_status_err(struct err *, const char *what, int status);
 int	 tnfs_mount_status_err(struct err *, int status);
-/* The handle is of no use any more: look it up again by its path. */
+/* The handle is of no use any more: look the path up again. It doesn't say
+ * that the file is gone. */
 bool	 tnfs_is_stale(const struct err *);
 bool	 tnfs_is_bad_cookie(const struct err *);
 bool	 tnfs_is_unsupported(const struct err *);

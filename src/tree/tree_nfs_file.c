@@ -3,6 +3,8 @@
  * where there is one; a path is walked component by component from the root,
  * which is what finds a file again that was replaced on the server.
  */
+#include <errno.h>
+
 #include "tree/tree_nfs.h"
 
 /* One path on its way down. */
@@ -50,6 +52,20 @@ fail_lookup(struct lookup *k, enum err_kind kind, const char *text)
 	end_lookup(k, NULL, &err);
 }
 
+/* Nothing can lie below the entry that was reached; but for a link, where
+ * paths may go through links. */
+static void
+fail_below(struct lookup *k, enum entry_kind kind)
+{
+	struct err err = ERR_INIT;
+	bool passable = kind == ENTRY_LINK && k->call.nfs->tree.follow;
+
+	err_set(&err, ERR_GONE, passable ? ELOOP : ENOTDIR, "lookup: %s",
+	    kind == ENTRY_LINK ? "a symlink on the way" :
+	    "not a directory any more");
+	end_lookup(k, NULL, &err);
+}
+
 static void
 push_dir(struct lookup *k, const struct handle *fh)
 {
@@ -88,8 +104,7 @@ reached(struct lookup *k, const struct attrs *attrs)
 	} else if (walk_at_end(&k->walk)) {
 		end_lookup(k, attrs, NULL);
 	} else if (attrs->kind != ENTRY_DIR) {
-		fail_lookup(k, ERR_GONE, attrs->kind == ENTRY_LINK ?
-		    "a symlink on the way" : "not a directory any more");
+		fail_below(k, attrs->kind);
 	} else {
 		push_dir(k, &k->fh);
 		step(k);

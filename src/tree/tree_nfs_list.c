@@ -15,6 +15,7 @@ struct fill {
 	struct nfs_call call;
 	struct list *list;
 	struct tree_entry *entry;	/* NULL: free */
+	bool	 by_name;	/* its handle was stale: look its name up */
 };
 
 struct list {
@@ -208,6 +209,7 @@ next_fill(struct fill *f)
 		return;
 	}
 	f->entry = &l->todo[l->todo_next++];
+	f->by_name = false;
 	fill_one(f);
 }
 
@@ -219,6 +221,13 @@ on_fill(struct nfs_call *call, const struct nfs_reply *reply,
 	struct list *l = f->list;
 	struct tree_entry *e = f->entry;
 
+	if (err != NULL && call->proc == NFS_GETATTR && tnfs_is_stale(err) &&
+	    !f->by_name) {
+		f->by_name = true;
+		e->fh.len = 0;
+		fill_one(f);
+		return;
+	}
 	if (err != NULL) {
 		if (call->proc == NFS_LOOKUP && tnfs_is_stale(err))
 			err_set(&l->fill_err, ERR_RETRY, err->code,

@@ -8,7 +8,8 @@ struct row {
 };
 
 /* RFC 1813, 2.6 and RFC 7530, 13.1: the numbers that both use mean the
- * same. */
+ * same. A stale handle says nothing of the file: its path is looked up again,
+ * and where that finds the file, another try goes well. */
 static const struct row rows[] = {
 	{ 1, ERR_DENIED, "PERM", "operation not permitted" },
 	{ 2, ERR_GONE, "NOENT", "no such entry" },
@@ -27,9 +28,9 @@ static const struct row rows[] = {
 	{ 63, ERR_INVALID, "NAMETOOLONG", "name too long" },
 	{ 66, ERR_INVALID, "NOTEMPTY", "directory not empty" },
 	{ 69, ERR_RESOURCE, "DQUOT", "quota exceeded" },
-	{ 70, ERR_GONE, "STALE", "stale file handle" },
+	{ 70, ERR_RETRY, "STALE", "stale file handle" },
 	{ 71, ERR_UNREACHABLE, "REMOTE", "too many levels of remote" },
-	{ 10001, ERR_GONE, "BADHANDLE", "invalid file handle" },
+	{ 10001, ERR_RETRY, "BADHANDLE", "invalid file handle" },
 	{ 10003, ERR_RETRY, "BAD_COOKIE", "the directory changed" },
 	{ 10004, ERR_PEER, "NOTSUPP", "not supported by the server" },
 	{ 10005, ERR_PEER, "TOOSMALL", "answer too small" },
@@ -39,7 +40,7 @@ static const struct row rows[] = {
 	{ 10011, ERR_RETRY, "EXPIRED", "the lease has expired" },
 	{ 10012, ERR_RETRY, "LOCKED", "locked by another client" },
 	{ 10013, ERR_RETRY, "GRACE", "the server has just started" },
-	{ 10014, ERR_GONE, "FHEXPIRED", "file handle expired" },
+	{ 10014, ERR_RETRY, "FHEXPIRED", "file handle expired" },
 	{ 10015, ERR_RETRY, "SHARE_DENIED", "open by another client" },
 	{ 10016, ERR_DENIED, "WRONGSEC", "wrong security flavor" },
 	{ 10017, ERR_RETRY, "CLID_INUSE", "the client id is in use" },
@@ -103,7 +104,7 @@ tnfs_mount_status_err(struct err *err, int status)
 bool
 tnfs_is_stale(const struct err *err)
 {
-	return err->kind == ERR_GONE && (err->code == 70 ||
+	return err->kind == ERR_RETRY && (err->code == 70 ||
 	    err->code == 10001 || err->code == 10014);
 }
 

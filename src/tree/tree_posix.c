@@ -5,6 +5,11 @@
  *
  * Only regular files are read: opening a FIFO or a device could wait, or do
  * something.
+ *
+ * Below a mount of NFS or FUSE a path can be stale, or its directory removed
+ * under the descriptor that is open. So "no such entry" is only believed of a
+ * path that was opened from the root, while the root is still what the share's
+ * own path names.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -47,6 +52,7 @@ struct job {
 	/* list */
 	DIR	*dir;
 	struct attrs attrs;	/* of the directory */
+	bool	 linked;	/* its link count shows if it is removed */
 	tree_page_fn *page;
 	tree_end_fn *end;
 	/* lookup, stat */
@@ -62,6 +68,7 @@ TAILQ_HEAD(jobs, job);
 
 struct posix {
 	struct tree tree;
+	char	*share;
 	struct below below;
 	struct mounts mounts;
 	struct jobs jobs;
@@ -77,7 +84,6 @@ errno_kind(int code)
 	case ENOTDIR:
 	case EISDIR:
 	case ELOOP:
-	case ESTALE:
 	case EXDEV:	/* below_open: out of the tree */
 	case ENXIO:	/* a socket or a FIFO where a file was */
 		return ERR_GONE;
@@ -148,6 +154,52 @@ set_attrs(struct attrs *a, const struct stat *st, uint64_t fsid)
 	a->fsid = fsid;
 }
 
+/* Open the root by the share's path: 0 if it is still the directory that the
+ * tree was opened with. The tree's descriptor is a new one then. */
+static int
+root_again(struct posix *p)
+{
+	struct attrs *was = &p->tree.root_attrs, now;
+	CLEANUP(close_fd) int fd = open(p->share,
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return -1;
+	mounts_refresh(&p->mounts);
+	set_attrs(&now, &st, mounts_of(&p->mounts, fd, st.st_dev));
+	if (now.ino != was->ino || now.fsid != was->fsid)
+		return -1;
+	return dup3(fd, p->below.root, O_CLOEXEC) == -1 ? -1 : 0;
+}
+
+/* below_open, once more from a new descriptor of the root if a handle on the
+ * way is stale. */
+static int
+open_below(struct posix *p, const char *path, int flags, bool follow)
+{
+	int fd = below_open(&p->below, path, flags, follow);
+
+	if (fd == -1 && errno == ESTALE) {
+		if (root_again(p) == 0)
+			fd = below_open(&p->below, path, flags, follow);
+		else
+			errno = ESTALE;
+	}
+	return fd;
+}
+
+/* The error of a path that was looked up from the root. */
+static int
+lookup_err(struct posix *p, struct err *err)
+{
+	errno_err(err, "lookup");
+	if (err_is_absence(err) && root_again(p) == -1)
+		err_set(err, ERR_RETRY, 0, "lookup: %s is another directory "
+		    "now, or can't be opened", p->share);
+	return -1;
+}
+
 static int
 stat_below(struct posix *p, const char *path, bool follow,
     struct attrs *ret_attrs, struct err *err)
@@ -156,11 +208,16 @@ stat_below(struct posix *p, const char *path, bool follow,
 	struct stat st;
 
 	mounts_refresh(&p->mounts);
-	fd = below_open(&p->below, path, O_PATH, follow);
-	if (fd == -1 || fstat(fd, &st) == -1)
-		return errno_err(err, "lookup");
-	set_attrs(ret_attrs, &st, mounts_of(&p->mounts, fd, st.st_dev));
-	return 0;
+	fd = open_below(p, path, O_PATH, follow);
+	if (fd != -1 && fstat(fd, &st) == 0) {
+		set_attrs(ret_attrs, &st,
+		    mounts_of(&p->mounts, fd, st.st_dev));
+		return 0;
+	}
+	/* A symlink on the way is one that others follow. */
+	if (fd == -1 && errno == ENOTDIR && p->tree.follow && !follow)
+		errno = ELOOP;
+	return lookup_err(p, err);
 }
 
 /* The last component of the path, in the directory that the rest names. */
@@ -171,8 +228,8 @@ stat_in(struct posix *p, struct str path, struct attrs *ret_attrs,
 	struct str name = tree_path_name(path);
 	AUTOFREE char *dir = xstrndup(path.p, name.len == path.len ? 0 :
 	    path.len - name.len - 1);
-	CLEANUP(close_fd) int fd = below_open(&p->below, dir,
-	    O_PATH | O_DIRECTORY, p->tree.follow);
+	CLEANUP(close_fd) int fd = open_below(p, dir, O_PATH | O_DIRECTORY,
+	    p->tree.follow);
 	struct stat st;
 	uint64_t fsid;
 
@@ -185,7 +242,7 @@ stat_in(struct posix *p, struct str path, struct attrs *ret_attrs,
 	mounts_refresh(&p->mounts);
 	fsid = mounts_of(&p->mounts, fd, st.st_dev);
 	if (fstatat(fd, name.p, &st, AT_SYMLINK_NOFOLLOW) == -1)
-		return errno_err(err, "lookup");
+		return lookup_err(p, err);
 	if (S_ISDIR(st.st_mode))
 		fsid = mounts_of_entry(&p->mounts, fd, name.p, fsid);
 	set_attrs(ret_attrs, &st, fsid);
@@ -261,7 +318,7 @@ list_open(struct posix *p, struct job *j, struct err *err)
 	if (!tree_path_valid(j->path))
 		return err_set(err, ERR_INVALID, 0,
 		    "list: " PATH_INVALID);
-	fd = below_open(&p->below, j->path.p,
+	fd = open_below(p, j->path.p,
 	    O_RDONLY | O_DIRECTORY | O_NONBLOCK, p->tree.follow);
 	if (fd == -1)
 		return errno_err(err, "list");
@@ -274,7 +331,38 @@ list_open(struct posix *p, struct job *j, struct err *err)
 		return -1;
 	}
 	set_attrs(&j->attrs, &st, mounts_of(&p->mounts, fd, st.st_dev));
+	j->linked = st.st_nlink > 0;
 	return 0;
+}
+
+/* The end of the entries: of the whole directory, unless it was removed
+ * meanwhile. readdir(3) tells nothing then. */
+static int
+list_end(const struct job *j, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(dirfd(j->dir), &st) == -1)
+		return errno_err(err, "list");
+	if (j->linked && st.st_nlink == 0)
+		return err_errno(err, ERR_GONE, ENOENT, "list");
+	return 0;
+}
+
+/* A fault is only believed below the directory as it is opened anew: the
+ * descriptor may be stale. */
+static bool
+stat_again(struct posix *p, const struct job *j, const char *name,
+    struct stat *st)
+{
+	CLEANUP(close_fd) int fd = -1;
+
+	fd = open_below(p, j->path.p, O_PATH | O_DIRECTORY, p->tree.follow);
+	if (fd != -1)
+		return fstatat(fd, name, st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (errno == ENOENT || errno == ENOTDIR)
+		errno = ESTALE;	/* says nothing of the entry */
+	return false;
 }
 
 /* A file that is an entry of the directory is taken for one of its file
@@ -287,15 +375,17 @@ stat_entry(struct posix *p, const struct job *j, const struct dirent *d,
 	struct stat st;
 
 	e->err = (struct err)ERR_INIT;
-	e->attrs.kind = ENTRY_UNKNOWN;
+	e->attrs = (struct attrs){ .kind = ENTRY_UNKNOWN };
 	e->fh.len = 0;
 	if (d->d_type == DT_DIR || d->d_type == DT_UNKNOWN)
 		fsid = mounts_of_entry(&p->mounts, dirfd(j->dir), e->name.p,
 		    fsid);
-	if (fstatat(dirfd(j->dir), e->name.p, &st, AT_SYMLINK_NOFOLLOW) == -1)
-		errno_err(&e->err, "list");
-	else
+	if (fstatat(dirfd(j->dir), e->name.p, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+	    (errno_kind(errno) == ERR_RETRY &&
+	    stat_again(p, j, e->name.p, &st)))
 		set_attrs(&e->attrs, &st, fsid);
+	else
+		errno_err(&e->err, "list");
 }
 
 /* One page; true at the end of the directory. */
@@ -331,7 +421,7 @@ list_page(struct posix *p, struct job *j, bool *ret_end, struct err *err)
 	p->tree.listed = j->attrs;
 	if (n > 0)
 		j->page(j->arg, p->page, n);
-	return 0;
+	return *ret_end ? list_end(j, err) : 0;
 }
 
 static void
@@ -365,7 +455,7 @@ file_open(struct posix *p, struct posix_file *f, struct err *err)
 	if (!tree_path_valid((struct str){ f->path, f->path_len }))
 		return err_set(err, ERR_INVALID, 0,
 		    "open: " PATH_INVALID);
-	fd = below_open(&p->below, f->path,
+	fd = open_below(p, f->path,
 	    O_RDONLY | O_NONBLOCK | O_NOCTTY, p->tree.follow);
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return errno_err(err, "open");
@@ -380,14 +470,11 @@ file_open(struct posix *p, struct posix_file *f, struct err *err)
 }
 
 static int
-read_file(struct posix *p, struct job *j, struct tree_read *ret_read,
-    struct err *err)
+read_open(struct job *j, struct tree_read *ret_read, struct err *err)
 {
 	struct stat st;
 	uint32_t got = 0;
 
-	if (file_open(p, j->file, err) == -1)
-		return -1;
 	while (got < j->len) {
 		ssize_t r = pread(j->file->fd, j->buf + got, j->len - got,
 		    (off_t)(j->offset + got));
@@ -409,6 +496,25 @@ read_file(struct posix *p, struct job *j, struct tree_read *ret_read,
 	return 0;
 }
 
+/* A descriptor that is stale is opened again by its path, once. */
+static int
+read_file(struct posix *p, struct job *j, struct tree_read *ret_read,
+    struct err *err)
+{
+	for (int tries = 0;; tries++) {
+		if (file_open(p, j->file, err) == -1)
+			return -1;
+		if (read_open(j, ret_read, err) == 0)
+			return 0;
+		if (err->code != ESTALE)
+			return -1;
+		close_fd(&j->file->fd);
+		if (tries > 0)
+			return -1;
+		err_clear(err);
+	}
+}
+
 static void
 run_read(struct posix *p, struct job *j)
 {
@@ -426,28 +532,40 @@ run_read(struct posix *p, struct job *j)
 	fn(arg, &res, NULL);
 }
 
+/* By the descriptor, if the file is open: 1. 0: it isn't, or not any more,
+ * as its handle is stale. */
+static int
+stat_open(struct posix_file *f, struct attrs *ret_attrs, struct err *err)
+{
+	struct stat st;
+
+	if (f == NULL || f->fd == -1)
+		return 0;
+	if (fstat(f->fd, &st) == 0) {
+		set_attrs(ret_attrs, &st, f->fsid);
+		return 1;
+	}
+	if (errno != ESTALE)
+		return errno_err(err, "stat");
+	close_fd(&f->fd);
+	return 0;
+}
+
 static void
 run_lookup(struct posix *p, struct job *j)
 {
 	struct err err = ERR_INIT;
 	struct attrs attrs;
-	struct stat st;
-	int r;
+	bool follow = j->type == JOB_FOLLOW ||
+	    (j->type == JOB_STAT && p->tree.follow);
+	int r = stat_open(j->file, &attrs, &err);
 
-	if (j->file != NULL && j->file->fd != -1) {
-		r = fstat(j->file->fd, &st);
-		if (r == -1)
-			errno_err(&err, "stat");
-		else
-			set_attrs(&attrs, &st, j->file->fsid);
-	} else if (!tree_path_valid(j->path)) {
+	if (r == 0 && !tree_path_valid(j->path))
 		r = err_set(&err, ERR_INVALID, 0, "lookup: " PATH_INVALID);
-	} else if (j->type == JOB_IN) {
+	else if (r == 0 && j->type == JOB_IN)
 		r = stat_in(p, j->path, &attrs, &err);
-	} else {
-		r = stat_below(p, j->path.p, j->type == JOB_FOLLOW, &attrs,
-		    &err);
-	}
+	else if (r == 0)
+		r = stat_below(p, j->path.p, follow, &attrs, &err);
 	if (r == -1)
 		fail_job(j, &err);
 	else
@@ -587,6 +705,7 @@ posix_free(struct tree *tree)
 	}
 	mounts_release(&p->mounts);
 	close_fd(&p->below.root);
+	free(p->share);
 	free(p);
 }
 
@@ -676,6 +795,7 @@ tree_posix_open(struct tree **ret_tree, const struct tree_spec *spec,
 	p->tree.protocol = "posix";
 	p->tree.read_max = TREE_READ_MAX;
 	p->below.root = fd;
+	p->share = xstrdup(spec->share);
 	mounts_init(&p->mounts, fd);
 	set_attrs(&p->tree.root_attrs, &st,
 	    mounts_of(&p->mounts, fd, st.st_dev));

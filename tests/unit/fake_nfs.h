@@ -53,6 +53,8 @@ struct fake {
 	bool	 too_many;	/* READ: more than asked */
 	int	 getattr_status;
 	atomic_int bad_cookie_times;
+	int	 list_status;	/* of READDIRPLUS after its first page ... */
+	atomic_int list_times;	/* ... so often */
 	atomic_int drop_times;	/* of READ */
 	atomic_int close_times;	/* of READ */
 	atomic_int jukebox_times;
@@ -261,6 +263,10 @@ fake_list(struct fake *f, struct fake_in *in, struct buf *out, bool plus)
 	}
 	if (cookie != 0 && take(&f->bad_cookie_times)) {
 		fail_with(out, 10003);
+		return FAKE_REPLY;
+	}
+	if (cookie != 0 && take(&f->list_times)) {
+		fail_with(out, f->list_status);
 		return FAKE_REPLY;
 	}
 	out32(out, 0);

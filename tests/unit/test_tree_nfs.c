@@ -403,7 +403,7 @@ test_stale(void **state UNUSED)
 	assert_int_equal(read_some(f, 0, 10).err.kind, ERR_NONE);
 	fake.generation = 1;
 	fake.lookups = fake.getattrs = 0;
-	assert_int_equal(read_some(nameless, 0, 10).err.kind, ERR_GONE);
+	assert_int_equal(read_some(nameless, 0, 10).err.kind, ERR_RETRY);
 	assert_int_equal(fake.lookups + fake.getattrs, 0);
 	assert_int_equal(read_some(f, 0, 10).err.kind, ERR_NONE);
 	assert_int_equal(fake.lookups, 1);

@@ -171,16 +171,16 @@ test_status(void **state UNUSED)
 		{ 21, ERR_GONE, 0, 0, 0 }, { 22, ERR_INVALID, 0, 0, 0 },
 		{ 27, ERR_INVALID, 0, 0, 0 }, { 28, ERR_RESOURCE, 0, 0, 0 },
 		{ 30, ERR_DENIED, 0, 0, 0 }, { 63, ERR_INVALID, 0, 0, 0 },
-		{ 69, ERR_RESOURCE, 0, 0, 0 }, { 70, ERR_GONE, 1, 0, 0 },
+		{ 69, ERR_RESOURCE, 0, 0, 0 }, { 70, ERR_RETRY, 1, 0, 0 },
 		{ 71, ERR_UNREACHABLE, 0, 0, 0 },
-		{ 10001, ERR_GONE, 1, 0, 0 }, { 10003, ERR_RETRY, 0, 1, 0 },
+		{ 10001, ERR_RETRY, 1, 0, 0 }, { 10003, ERR_RETRY, 0, 1, 0 },
 		{ 10004, ERR_PEER, 0, 0, 1 }, { 10005, ERR_PEER, 0, 0, 0 },
 		{ 10006, ERR_RETRY, 0, 0, 0 }, { 10007, ERR_PEER, 0, 0, 0 },
 		{ 10011, ERR_RETRY, 0, 0, 0 }, { 10017, ERR_RETRY, 0, 0, 0 },
 		{ 10022, ERR_RETRY, 0, 0, 0 }, { 10023, ERR_RETRY, 0, 0, 0 },
 		{ 10025, ERR_RETRY, 0, 0, 0 }, { 10026, ERR_RETRY, 0, 0, 0 },
 		{ 10008, ERR_RETRY, 0, 0, 0 }, { 10012, ERR_RETRY, 0, 0, 0 },
-		{ 10013, ERR_RETRY, 0, 0, 0 }, { 10014, ERR_GONE, 1, 0, 0 },
+		{ 10013, ERR_RETRY, 0, 0, 0 }, { 10014, ERR_RETRY, 1, 0, 0 },
 		{ 10015, ERR_RETRY, 0, 0, 0 }, { 10016, ERR_DENIED, 0, 0, 0 },
 		{ 10018, ERR_RETRY, 0, 0, 0 },
 		{ 10019, ERR_UNREACHABLE, 0, 0, 0 },
@@ -202,6 +202,8 @@ test_status(void **state UNUSED)
 		assert_int_equal(tnfs_is_bad_cookie(&err), rows[i].cookie);
 		assert_int_equal(tnfs_is_unsupported(&err),
 		    rows[i].unsupported);
+		assert_int_equal(err_is_absence(&err),
+		    rows[i].status == 2 || rows[i].status == 20);
 	}
 }
 

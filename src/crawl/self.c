@@ -1,0 +1,100 @@
+/*
+ * self.c: is the directory that was read what its path names? A listing that
+ * ended in "no such entry" says nothing of its directory: servers end lists
+ * so while entries come and go. One that lacks an object says that the object
+ * is gone only if it was the listing of what the path names now. In both cases
+ * the directory is looked up again, by its path.
+ */
+#include <errno.h>
+
+#include "crawl/crawl_int.h"
+
+void
+self_note(struct reading *r)
+{
+	r->self = *tree_listed(r->w->mounts[r->job.export].tree);
+	if (r->self.kind == ENTRY_UNKNOWN)
+		r->self = r->job_attrs;
+}
+
+/* What was read is what the path names. */
+static bool
+is_self(const struct reading *r, const struct attrs *a)
+{
+	return r->self.kind == ENTRY_DIR && r->self.fsid == a->fsid &&
+	    (r->self.ino == a->ino || r->w->c->c.ignore_inode);
+}
+
+static void
+self_cb(void *arg, const struct tree_entry *e, const struct err *err)
+{
+	struct reading *r = arg;
+
+	r->looks--;
+	if (err != NULL && err_is_absence(err)) {
+		r->absent = true;
+		r->err = *err;
+	} else if (err != NULL) {
+		r->err = *err;
+		if (err->kind == ERR_GONE)
+			r->err.kind = ERR_INVALID;
+	} else if (e->attrs.kind != ENTRY_DIR) {
+		r->absent = true;
+		err_set(&r->err, ERR_GONE, ENOTDIR, "it is a %s now",
+		    entry_kind_name(e->attrs.kind));
+	} else if (r->err.kind == ERR_NONE && is_self(r, &e->attrs)) {
+		r->confirmed = true;
+	} else {
+		err_set(&r->err, ERR_RETRY, 0, r->err.kind == ERR_NONE ?
+		    "it was replaced while it was read" :
+		    "its list ends with \"no such entry\", and it is there");
+		r->job.fh = e->fh;
+		r->job_attrs = e->attrs;
+	}
+}
+
+/* Ask the source what the directory's path names now. */
+static void
+look_at_self(struct reading *r)
+{
+	struct str path = { r->raw.data == NULL ? "" : r->raw.data,
+	    r->raw_len };
+	struct err err = ERR_INIT;
+	struct tree *t = crawler_tree(r->w, r->job.export, &err);
+
+	r->looks++;
+	if (t == NULL)
+		self_cb(r, NULL, &err);
+	else if (r->w->c->c.follow_links)
+		tree_lookup_follow(t, path, self_cb, r);
+	else
+		tree_lookup(t, path, self_cb, r);
+}
+
+static void
+unseen_cb(void *arg, int64_t object UNUSED)
+{
+	struct reading *r = arg;
+
+	r->unseen = true;
+}
+
+bool
+self_must_ask(struct reading *r)
+{
+	struct err err = ERR_INIT;
+
+	if (r->err.kind == ERR_GONE && !r->absent) {
+		look_at_self(r);
+		return true;
+	}
+	if (r->err.kind != ERR_NONE || r->job.fresh || r->confirmed)
+		return false;
+	if (catalog_unseen(r->w->reader, r->job.dir, &r->seen, unseen_cb, r,
+	    &err) == -1)
+		r->err = err;
+	if (r->err.kind != ERR_NONE || !r->unseen)
+		return false;
+	look_at_self(r);
+	return true;
+}
