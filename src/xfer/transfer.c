@@ -148,6 +148,9 @@ open_file(struct transfer *t)
 	struct err err = ERR_INIT;
 	struct tree *tree = trees_get(&t->w->trees, it->export, &err);
 
+	/* An export that can't be opened says nothing of its files. */
+	if (tree == NULL && err.kind == ERR_GONE)
+		err.kind = ERR_UNREACHABLE;
 	if (tree == NULL)
 		transfer_fault(t, &err);
 	else
@@ -342,6 +345,8 @@ failing_too_long(const struct worker *w, struct fault *f)
 	return w->now_ms - f->since_ms >= w->e->c.retry_for_ms;
 }
 
+static void look_again(struct transfer *);
+
 void
 transfer_fault(struct transfer *t, const struct err *err)
 {
@@ -354,8 +359,11 @@ transfer_fault(struct transfer *t, const struct err *err)
 		return;
 	}
 	t->err = *err;
+	/* By a handle, or in place of the file: what does its path say? */
 	if (err->kind == ERR_GONE) {
-		transfer_end(t, OUTCOME_GONE);
+		t->broken = true;
+		t->missed = true;
+		look_again(t);
 		return;
 	}
 	if (err->kind != ERR_RETRY && err->kind != ERR_UNREACHABLE) {
@@ -430,26 +438,60 @@ transfer_looks_same(const struct transfer *t, const struct s3_reply *r)
 	    transfer_same_meta(t, &r->meta);
 }
 
+/* Only the path's own answer can say that the file is gone. */
+static void
+not_found(struct transfer *t, const struct err *err)
+{
+	if (err->kind == ERR_GONE) {
+		t->err = *err;
+		transfer_end(t, err_is_absence(err) ? OUTCOME_GONE :
+		    OUTCOME_FAILED);
+		return;
+	}
+	t->broken = false;
+	transfer_fault(t, err);
+}
+
+/* Reading said that it is gone, and it is there. */
+static void
+found_again(struct transfer *t, const struct tree_entry *e)
+{
+	struct err err = ERR_INIT;
+
+	t->broken = false;
+	if (!attrs_same(&e->attrs, &t->before, t->w->e->c.ignore_inode)) {
+		transfer_changed(t);
+		return;
+	}
+	t->fh = e->fh;
+	t->reopen = true;
+	err_set(&err, ERR_RETRY, t->err.code, "it is there, but reading it "
+	    "fails: %s", t->err.msg);
+	transfer_fault(t, &err);
+}
+
 static void
 looked_again(void *arg, const struct tree_entry *e, const struct err *err)
 {
 	struct transfer *t = arg;
+	bool missed = t->missed;
 
 	t->calls--;
+	t->missed = false;
 	if (t->ending)
 		return;
 	if (err != NULL) {
-		t->broken = false;
-		transfer_fault(t, err);
-		return;
-	}
-	t->before = e->attrs;
-	t->fh = e->fh;
-	t->reopen = true;
-	if (e->attrs.kind != ENTRY_FILE) {
+		not_found(t, err);
+	} else if (e->attrs.kind != ENTRY_FILE) {
 		err_set(&t->err, ERR_GONE, 0, "it is a %s now",
 		    entry_kind_name(e->attrs.kind));
 		transfer_end(t, OUTCOME_FAILED);
+	} else if (missed) {
+		found_again(t, e);
+	} else {
+		t->before = e->attrs;
+		t->fh = e->fh;
+		t->reopen = true;
 	}
 }
 

@@ -77,6 +77,8 @@ struct transfer {
 	struct tree_file *file;
 	struct handle fh;	/* of the file; len 0: by path */
 	bool	 reopen;	/* fh has changed */
+	bool	 missed;	/* reading says that it is gone: its path is
+				   being looked up */
 	struct attrs before;	/* every read must agree with it */
 	enum transfer_mode mode;
 	enum transfer_phase phase;

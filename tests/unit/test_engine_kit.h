@@ -223,7 +223,7 @@ move(struct fixture *x, struct lease *l)
 }
 
 /* Forget the results. */
-static void
+UNUSED static void
 forget(struct fixture *x)
 {
 	for (unsigned i = 0; i < ITEMS; i++)
