@@ -20,6 +20,7 @@
 
 #include "tree/below.h"
 #include "tree/mounts.h"
+#include "tree/root.h"
 #include "tree/tree_impl.h"
 
 #define PAGE_ENTRIES	500
@@ -723,68 +724,18 @@ static const struct tree_ops posix_ops = {
 	.file_stat = posix_file_stat,
 };
 
-static int
-open_root(const char *dir, struct stat *ret_stat, struct err *err)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd == -1 && (errno == EACCES || errno == EPERM))
-		return err_errno(err, ERR_DENIED, errno, "%s", dir);
-	if (fd == -1)
-		return err_errno(err, ERR_UNREACHABLE, errno, "%s", dir);
-	if (fstat(fd, ret_stat) == 0)
-		return fd;
-	err_errno(err, ERR_UNREACHABLE, errno, "%s", dir);
-	close(fd);
-	return -1;
-}
-
-static bool
-is_filled(int fd)
-{
-	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	DIR *dir = own == -1 ? NULL : fdopendir(own);
-	const struct dirent *e;
-	bool filled = false;
-
-	if (dir == NULL) {
-		close_fd(&own);
-		return true;	/* nobody knows */
-	}
-	while (!filled && (e = readdir(dir)) != NULL)
-		filled = strcmp(e->d_name, ".") != 0 &&
-		    strcmp(e->d_name, "..") != 0;
-	closedir(dir);
-	return filled;
-}
-
-int
-tree_peek(const char *dir, uint64_t *ret_ino, bool *ret_filled,
-    struct err *err)
-{
-	struct stat st;
-	int fd = open_root(dir, &st, err);
-
-	if (fd == -1)
-		return -1;
-	*ret_ino = st.st_ino;
-	*ret_filled = is_filled(fd);
-	close(fd);
-	return 0;
-}
-
 int
 tree_posix_open(struct tree **ret_tree, const struct tree_spec *spec,
     struct err *err)
 {
 	struct posix *p;
 	struct stat st;
-	int fd = open_root(spec->share, &st, err);
+	int fd = root_open(spec->share, &st, err);
 
 	if (fd == -1)
 		return -1;
 	if ((spec->root_ino != 0 && spec->root_ino != st.st_ino) ||
-	    (spec->filled && !is_filled(fd))) {
+	    (spec->filled && !root_is_filled(fd))) {
 		close(fd);
 		return err_set(err, ERR_DENIED, 0, "%s is not the directory "
 		    "that the master sees: is it mounted on this host?",
