@@ -29,7 +29,7 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 TOOLS := $(patsubst tests/%.c,$(B)/tools/%,$(wildcard tests/fault/*.c tests/bench/*.c))
 
-.PHONY: all check check-system check-package check-all check-long \
+.PHONY: all check check-model check-system check-package check-all check-long \
 	asan tsan fuzz fuzz-long coverage \
 	lint lint-sql lint-layers lint-doc bench compare install deb clean help tools
 .SECONDARY:
@@ -38,7 +38,10 @@ all: $(B)/datamover
 
 help:
 	@echo "make               build $(B)/datamover"
-	@echo "make check         unit tests, fuzz targets on their saved inputs"
+	@echo "make check         unit tests, fuzz targets on their saved inputs,"
+	@echo "                   a minute of histories against the program"
+	@echo "make check-model   more of those: SEEDS=n, from FIRST=k on;"
+	@echo "                   one: $(B)/model/model --seed K --verbose"
 	@echo "make check-system  real servers: nfs-ganesha, radosgw (root)"
 	@echo "                   TESTS=\"put_ list\": those with such a name;"
 	@echo "                   in two lanes, or as many as LANES says"
@@ -84,6 +87,23 @@ $(B)/tools/%: tests/%.c $(B)/libdatamover.a
 
 tools: $(TOOLS)
 
+# The model plays histories against the program; see tests/model/model.h.
+MODEL := $(patsubst tests/model/%.c,$(B)/tests/model/%.o,\
+	$(filter-out tests/model/preload.c,$(wildcard tests/model/*.c)))
+
+$(B)/tests/model/%.o: tests/model/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/model/model: $(MODEL) $(B)/libdatamover.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(B)/model/preload.so: tests/model/preload.c tests/model/preload.h Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE $(filter-out -Wpedantic,$(WARN)) \
+	    $(WERROR) -O2 -g -shared \
+	    -fPIC -o $@ $< -ldl
+
 # A fuzz target is an LLVMFuzzerTestOneInput; with main.c it runs on
 # saved inputs, with clang's -fsanitize=fuzzer it looks for new ones.
 $(B)/fuzz/%: tests/fuzz/%.c $(B)/fuzz/main.o $(B)/libdatamover.a
@@ -95,8 +115,17 @@ $(B)/fuzz/main.o: tests/fuzz/main.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-check: all $(UNIT) $(FUZZ)
+check: all $(UNIT) $(FUZZ) $(B)/model/model $(B)/model/preload.so
 	@tests/unit/run.sh $(B)
+	@$(if $(SAN),echo "model: not under a sanitizer",\
+	    $(PLAY) --seeds 100 --seconds 60)
+
+# SEEDS: how many histories; FIRST: the first of them.
+SEEDS ?= 10000
+FIRST ?= 1
+PLAY = $(B)/model/model --program $(B)/datamover --preload $(B)/model/preload.so
+check-model: all $(B)/model/model $(B)/model/preload.so
+	@$(PLAY) --seeds $(SEEDS) --first $(FIRST)
 
 # TESTS: words; tests with one of them in the name are run.
 # LANES: how many of them at a time, each lane with its own servers.
@@ -176,4 +205,5 @@ check-package: all
 clean:
 	rm -rf build build-asan build-tsan build-cov build-fuzz
 
--include $(OBJ:.o=.d) $(UNIT:=.d) $(FUZZ:=.d) $(TOOLS:=.d) $(B)/fuzz/main.d
+-include $(OBJ:.o=.d) $(UNIT:=.d) $(FUZZ:=.d) $(TOOLS:=.d) $(B)/fuzz/main.d \
+	$(MODEL:.o=.d)

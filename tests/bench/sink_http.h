@@ -25,6 +25,7 @@ struct conn {
 	size_t	 start;
 	size_t	 end;
 	uint64_t rate;	/* bytes a second, either way; 0: no limit */
+	bool	 mute;	/* answers are made and not sent */
 };
 
 /* As long as so many bytes take at the connection's rate. */
@@ -57,7 +58,8 @@ struct request {
 	bool	 chunked;
 	bool	 expect;
 	bool	 close;
-	bool	 copy;
+	char	*copy;		/* its source, decoded; NULL: it is none */
+	char	*match;		/* If-Match, NULL: there is none */
 	bool	 has_md5;
 	uint8_t	 md5[MD5_LEN];	/* Content-MD5 */
 	struct buf meta;	/* header lines to keep */
@@ -114,7 +116,7 @@ conn_send(const struct conn *c, const void *data, size_t len)
 {
 	const char *p = data;
 
-	while (len > 0) {
+	while (len > 0 && !c->mute) {
 		ssize_t n = send(c->fd, p, c->rate == 0 ? len :
 		    MIN(len, PACED_PIECE), MSG_NOSIGNAL);
 
@@ -191,6 +193,8 @@ static void
 request_release(struct request *r)
 {
 	free(r->path);
+	free(r->copy);
+	free(r->match);
 	for (size_t i = 0; i < r->query_count; i++) {
 		free(r->query[i].name);
 		free(r->query[i].value);
@@ -263,6 +267,14 @@ request_range(struct request *r, const char *value)
 }
 
 static void
+request_text(char **text, const char *value)
+{
+	free(*text);
+	*text = xstrdup(value);
+	percent_decode(*text, false);
+}
+
+static void
 request_header(struct request *r, const char *name, const char *value)
 {
 	if (strcasecmp(name, "content-length") == 0)
@@ -279,8 +291,10 @@ request_header(struct request *r, const char *name, const char *value)
 		request_range(r, value);
 	else if (strcasecmp(name, "content-md5") == 0)
 		r->has_md5 = base64_decode_md5(value, r->md5);
+	else if (strcasecmp(name, "if-match") == 0)
+		request_text(&r->match, value);
 	else if (strcasecmp(name, "x-amz-copy-source") == 0)
-		r->copy = true;
+		request_text(&r->copy, value);
 	else if (strncasecmp(name, "x-amz-meta-", 11) == 0 ||
 	    strcasecmp(name, "content-type") == 0)
 		buf_addf(&r->meta, "%s: %s\r\n", name, value);
@@ -394,8 +408,16 @@ status_text(int status)
 		return "Bad Request";
 	case 404:
 		return "Not Found";
+	case 403:
+		return "Forbidden";
+	case 412:
+		return "Precondition Failed";
 	case 416:
 		return "Range Not Satisfiable";
+	case 500:
+		return "Internal Server Error";
+	case 503:
+		return "Slow Down";
 	default:
 		return "Not Implemented";
 	}

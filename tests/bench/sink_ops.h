@@ -10,7 +10,9 @@
 #include "sink_list.h"
 
 enum kind {
-	PUT_OBJECT = 0,
+	OTHER = 0,
+	PUT_OBJECT,
+	PUT_COPY,
 	PUT_PART,
 	POST_CREATE,
 	POST_COMPLETE,
@@ -23,8 +25,27 @@ enum kind {
 	LIST_OBJECTS,
 	LIST_UPLOADS,
 	LIST_PARTS,
-	OTHER,
 	KIND__MAX
+};
+
+/* What becomes of a request. */
+enum trouble {
+	TROUBLE_NONE = 0,
+	TROUBLE_LOST,		/* the connection ends, nothing was done */
+	TROUBLE_MUTE,		/* it is done, and the connection ends */
+	TROUBLE_500,
+	TROUBLE_503,
+	TROUBLE_403,
+	TROUBLE_WIDE		/* a listing looks at no prefix */
+};
+
+/* Who wants to know or to meddle; each may be NULL. */
+struct sink_hooks {
+	/* Before a request is done. */
+	enum trouble (*request)(enum kind, const struct request *);
+	/* An object was stored, or is about to go; under the lock. */
+	void	 (*stored)(const struct object *);
+	void	 (*removed)(const struct object *);
 };
 
 static struct {
@@ -37,7 +58,11 @@ static struct {
 	bool	 no_md5;
 	unsigned long latency_ms;
 	uint64_t rate;	/* of a connection */
-} sink = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	unsigned open;	/* connections */
+	pthread_cond_t closed;
+	struct sink_hooks hooks;
+} sink = { .lock = PTHREAD_MUTEX_INITIALIZER,
+    .closed = PTHREAD_COND_INITIALIZER };
 
 struct body {
 	bool	 hash;
@@ -121,6 +146,24 @@ reply_etag(struct conn *c, const char *etag)
 	return reply(c, 200, line, NULL);
 }
 
+static void
+stored_locked(struct object *o)
+{
+	o->mtime = time(NULL);
+	if (sink.hooks.stored != NULL)
+		sink.hooks.stored(o);
+}
+
+static void
+remove_locked(const char *name)
+{
+	struct object *o = store_get(&sink.store, name);
+
+	if (o != NULL && sink.hooks.removed != NULL)
+		sink.hooks.removed(o);
+	store_delete(&sink.store, name);
+}
+
 static int
 put_object(struct conn *c, struct request *r, const char *name)
 {
@@ -139,16 +182,61 @@ put_object(struct conn *c, struct request *r, const char *name)
 	}
 	etag_single(md5, etag);
 	pthread_mutex_lock(&sink.lock);
-	sink.counts[PUT_OBJECT]++;
 	sink.bytes_in += body.size;
 	o = store_put(&sink.store, name);
 	o->meta = STEAL(r->meta.data);
 	o->data = (uint8_t *)STEAL(body.data.data);
 	o->size = body.size;
-	o->mtime = time(NULL);
 	memcpy(o->etag, etag, sizeof(etag));
+	stored_locked(o);
 	pthread_mutex_unlock(&sink.lock);
 	return reply_etag(c, etag);
+}
+
+/* The source and what it becomes may be the same object. */
+static bool
+copy_locked(const char *from, const char *name, char *meta, char etag[72])
+{
+	struct object *o = store_get(&sink.store, from);
+	uint8_t *data;
+	uint64_t size;
+
+	if (o == NULL) {
+		free(meta);
+		return false;
+	}
+	data = o->data == NULL ? NULL : xmemdup(o->data, o->size + 1);
+	size = o->size;
+	memcpy(etag, o->etag, 72);
+	o = store_put(&sink.store, name);
+	o->meta = meta;
+	o->data = data;
+	o->size = size;
+	memcpy(o->etag, etag, 72);
+	stored_locked(o);
+	return true;
+}
+
+static int
+put_copy(struct conn *c, struct request *r, const char *name)
+{
+	const char *from = r->copy + (r->copy[0] == '/');
+	char etag[72];
+	struct buf b;
+	bool ok;
+	int rc;
+
+	pthread_mutex_lock(&sink.lock);
+	ok = copy_locked(from, name, STEAL(r->meta.data), etag);
+	pthread_mutex_unlock(&sink.lock);
+	if (!ok)
+		return reply_error(c, 404, "NoSuchKey");
+	buf_init(&b, 4096);
+	buf_addf(&b, "<CopyObjectResult><ETag>&quot;%s&quot;</ETag>"
+	    "</CopyObjectResult>", etag);
+	rc = reply_xml(c, &b);
+	buf_release(&b);
+	return rc;
 }
 
 static int
@@ -172,7 +260,6 @@ put_part(struct conn *c, const struct request *r, const char *name,
 		return reply_error(c, 400, "BadDigest");
 	}
 	pthread_mutex_lock(&sink.lock);
-	sink.counts[PUT_PART]++;
 	sink.bytes_in += body.size;
 	u = upload_get(&sink.store, id, name);
 	if (ok && u != NULL) {
@@ -211,7 +298,6 @@ post_create(struct conn *c, struct request *r, const char *name)
 	int rc;
 
 	pthread_mutex_lock(&sink.lock);
-	sink.counts[POST_CREATE]++;
 	u = upload_new(&sink.store, name, STEAL(r->meta.data));
 	buf_init(&b, 16 * KIB);
 	buf_addstr(&b, "<InitiateMultipartUploadResult>");
@@ -273,8 +359,8 @@ complete_locked(const char *id, const char *name, const char *xml,
 		o->meta = STEAL(u->meta);
 		o->data = (uint8_t *)STEAL(data.data);
 		o->size = size;
-		o->mtime = time(NULL);
 		memcpy(o->etag, etag, 72);
+		stored_locked(o);
 		upload_delete(&sink.store, u);
 	}
 	buf_release(&md5s);
@@ -298,7 +384,6 @@ post_complete(struct conn *c, const struct request *r, const char *name,
 		return -1;
 	}
 	pthread_mutex_lock(&sink.lock);
-	sink.counts[POST_COMPLETE]++;
 	ok = complete_locked(id, name, buf_str(&xml).p, etag);
 	pthread_mutex_unlock(&sink.lock);
 	if (ok) {
@@ -329,7 +414,6 @@ post_delete(struct conn *c, const struct request *r, const char *bucket)
 	buf_addstr(&b, "<DeleteResult>");
 	pos = buf_str(&xml).p;
 	pthread_mutex_lock(&sink.lock);
-	sink.counts[POST_DELETE]++;
 	while ((key = next_tag(&pos, "<Key>")) != NULL) {
 		size_t len = strcspn(key, "<");
 		char *plain = xstrndup(key, len);
@@ -338,7 +422,7 @@ post_delete(struct conn *c, const struct request *r, const char *bucket)
 		buf_addf(&b, "<Deleted><Key>%s</Key></Deleted>", plain);
 		xml_unescape(plain);
 		name = xasprintf("%s/%s", bucket, plain);
-		store_delete(&sink.store, name);
+		remove_locked(name);
 		free(name);
 		free(plain);
 	}
@@ -357,9 +441,8 @@ delete_key(struct conn *c, const struct request *r, const char *name)
 	struct upload *u = NULL;
 
 	pthread_mutex_lock(&sink.lock);
-	sink.counts[id == NULL ? DELETE_OBJECT : DELETE_UPLOAD]++;
 	if (id == NULL) {
-		store_delete(&sink.store, name);
+		remove_locked(name);
 	} else {
 		u = upload_get(&sink.store, id, name);
 		if (u != NULL)
@@ -392,7 +475,7 @@ send_data(struct conn *c, const uint8_t *data, uint64_t len)
 static int
 get_object(struct conn *c, const struct request *r, const char *name)
 {
-	bool head = r->method[0] == 'H', found = false;
+	bool head = r->method[0] == 'H', found = false, other = false;
 	uint64_t from = 0, len = 0, size = 0;
 	uint8_t *data = NULL;
 	struct object *o;
@@ -403,10 +486,10 @@ get_object(struct conn *c, const struct request *r, const char *name)
 
 	buf_init(&b, 128 * KIB);
 	pthread_mutex_lock(&sink.lock);
-	sink.counts[head ? HEAD_OBJECT : GET_OBJECT]++;
 	o = store_get(&sink.store, name);
 	if (o != NULL) {
 		found = true;
+		other = r->match != NULL && strstr(r->match, o->etag) == NULL;
 		size = o->size;
 		from = r->range ? r->range_from : 0;
 		len = from < size ? size - from : 0;
@@ -426,6 +509,8 @@ get_object(struct conn *c, const struct request *r, const char *name)
 		rc = reply(c, 404, NULL, NULL);
 	else if (!found)
 		rc = reply_error(c, 404, "NoSuchKey");
+	else if (other)
+		rc = reply(c, 412, NULL, NULL);
 	else if (r->range && len == 0)
 		rc = reply_error(c, 416, "InvalidRange");
 	else {

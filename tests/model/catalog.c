@@ -1,0 +1,144 @@
+/*
+ * catalog.c: the catalog, looked at with SQLite, and not with the program's
+ * own code; its views, as anybody may ask them.
+ */
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include "model.h"
+
+char *
+catalog_file(void)
+{
+	return xasprintf("%s/cat/catalog.db", w.dir);
+}
+
+bool
+catalog_exists(void)
+{
+	AUTOFREE char *path = catalog_file();
+	struct stat st;
+
+	return stat(path, &st) == 0;
+}
+
+static sqlite3 *
+open_it(void)
+{
+	AUTOFREE char *path = catalog_file();
+	sqlite3 *db = NULL;
+
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) !=
+	    SQLITE_OK) {
+		breach(5, "the catalog can't be opened: %s",
+		    sqlite3_errmsg(db));
+		sqlite3_close(db);
+		return NULL;
+	}
+	/* What a kill left in the -wal stays there. */
+	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	return db;
+}
+
+static sqlite3_stmt *
+ask(sqlite3 *db, const char *sql)
+{
+	sqlite3_stmt *st = NULL;
+
+	if (db != NULL && sqlite3_prepare_v2(db, sql, -1, &st, NULL) !=
+	    SQLITE_OK)
+		breach(5, "%s: %s", sql, sqlite3_errmsg(db));
+	return st;
+}
+
+static const char *
+text(sqlite3_stmt *st, int column)
+{
+	const char *t = (const char *)sqlite3_column_text(st, column);
+
+	return t == NULL ? "" : t;
+}
+
+void
+catalog_check(void)
+{
+	sqlite3 *db = open_it();
+	sqlite3_stmt *st = ask(db, "PRAGMA integrity_check");
+
+	if (st != NULL && (sqlite3_step(st) != SQLITE_ROW ||
+	    strcmp(text(st, 0), "ok") != 0))
+		breach(5, "integrity_check: %s", text(st, 0));
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+}
+
+void
+catalog_rows(void (*fn)(void *, const struct row *), void *arg)
+{
+	sqlite3 *db = open_it();
+	sqlite3_stmt *st = ask(db, "SELECT bucket, key, state, etag, reason, "
+	    "size FROM objects");
+
+	while (st != NULL && sqlite3_step(st) == SQLITE_ROW) {
+		struct row r = { text(st, 0), text(st, 1), text(st, 2),
+		    text(st, 3), text(st, 4), sqlite3_column_int64(st, 5) };
+
+		fn(arg, &r);
+	}
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+}
+
+long
+catalog_number(const char *sql)
+{
+	sqlite3 *db = open_it();
+	sqlite3_stmt *st = ask(db, sql);
+	long n = -1;
+
+	if (st != NULL && sqlite3_step(st) == SQLITE_ROW)
+		n = (long)sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return n;
+}
+
+/* Of a directory the number of its last reading is the run's too. */
+static uint64_t
+hash_table(sqlite3 *db, const char *name)
+{
+	bool dir = strcmp(name, "dir") == 0;
+	AUTOFREE char *sql = xasprintf("SELECT %s FROM \"%s\"",
+	    dir ? "id, path, gone_run, found, failed" : "*", name);
+	sqlite3_stmt *st = ask(db, sql);
+	uint64_t h = bytes_hash(name, strlen(name));
+
+	while (st != NULL && sqlite3_step(st) == SQLITE_ROW) {
+		for (int i = 0; i < sqlite3_column_count(st); i++) {
+			const void *p = sqlite3_column_blob(st, i);
+			int len = sqlite3_column_bytes(st, i);
+
+			h = h * 31 + bytes_hash(p, (size_t)len);
+		}
+	}
+	sqlite3_finalize(st);
+	return h;
+}
+
+/* But for what each run writes: its row, the number that it took, and which
+ * exports it saw. */
+uint64_t
+catalog_hash(void)
+{
+	sqlite3 *db = open_it();
+	sqlite3_stmt *st = ask(db, "SELECT name FROM sqlite_schema "
+	    "WHERE type = 'table' AND name NOT IN "
+	    "('run', 'export', 'sqlite_sequence') ORDER BY name");
+	uint64_t h = 0;
+
+	while (st != NULL && sqlite3_step(st) == SQLITE_ROW)
+		h = h * 31 + hash_table(db, text(st, 0));
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return h;
+}

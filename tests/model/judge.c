@@ -1,0 +1,523 @@
+/*
+ * judge.c: what must hold, said a second time, and simply. The numbers are
+ * those of the invariants:
+ *
+ *	0	a run ends, by itself, with a status that the manual knows
+ *	1	no object of a file that exists is removed, nor replaced by
+ *		bytes that the file didn't have in this run, unless it was
+ *		asked for by name
+ *	2	exit status 0: each file that was there, unchanged, all the
+ *		time, and isn't excluded is in the bucket with its bytes
+ *	3	after quiet, one PUT --delete: bucket equals tree, no upload
+ *		is open; one more PUT: no request but those that look at the
+ *		bucket, nothing written but the run's row
+ *	4	totals close; each row agrees with the bucket; each failure
+ *		has its reason; TEST says what is
+ *	5	the catalog is whole
+ */
+#include <pthread.h>
+
+#include "model.h"
+
+#define DAY_S	86400L
+
+struct content {
+	char	*rel;
+	uint64_t hash;
+};
+
+struct change {
+	char	*key;
+	uint64_t at;		/* store_now() */
+};
+
+/* A run that crawled, and the files when it began. */
+struct past {
+	long	 run;
+	long	 at_s;		/* by the clock that it saw */
+	struct files *files;
+};
+
+static struct {
+	const struct run *run;
+	struct files *before;
+	long	 at_s;
+	pthread_mutex_t lock;	/* of what the store's threads ask too */
+	struct {
+		struct content *contents;
+		size_t	 content_count;
+		char	**touched;
+		size_t	 touched_count;
+		struct change *changes;
+		size_t	 change_count;
+	} locked;
+	struct past past[STEPS_MAX + 8];
+	size_t	 past_count;
+} j = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+void
+judge_reset(void)
+{
+	for (size_t i = 0; i < j.locked.content_count; i++)
+		free(j.locked.contents[i].rel);
+	for (size_t i = 0; i < j.locked.touched_count; i++)
+		free(j.locked.touched[i]);
+	for (size_t i = 0; i < j.locked.change_count; i++)
+		free(j.locked.changes[i].key);
+	for (size_t i = 0; i < j.past_count; i++)
+		free(j.past[i].files);
+	j.locked.content_count = j.locked.touched_count = 0;
+	j.locked.change_count = j.past_count = 0;
+	if (j.before == NULL)
+		j.before = xcalloc(1, sizeof(*j.before));
+	j.before->count = 0;
+}
+
+const struct files *
+judge_before(void)
+{
+	return j.before;
+}
+
+/* --- keys that are not what the catalog may think --- */
+
+bool
+is_touched(const char *key)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&j.lock);
+	for (size_t i = 0; i < j.locked.touched_count && !found; i++)
+		found = strcmp(j.locked.touched[i], key) == 0;
+	pthread_mutex_unlock(&j.lock);
+	return found;
+}
+
+bool
+any_touched(void)
+{
+	return j.locked.touched_count > 0;
+}
+
+static void
+touch_locked(const char *key)
+{
+	j.locked.touched = xreallocarray(j.locked.touched,
+	    j.locked.touched_count + 1, sizeof(*j.locked.touched));
+	j.locked.touched[j.locked.touched_count++] = xstrdup(key);
+}
+
+static void
+untouch_locked(const char *key)
+{
+	for (size_t i = 0; i < j.locked.touched_count; i++) {
+		if (strcmp(j.locked.touched[i], key) != 0)
+			continue;
+		free(j.locked.touched[i]);
+		j.locked.touched[i--] =
+		    j.locked.touched[--j.locked.touched_count];
+	}
+}
+
+/* The program stored it once, in this history. */
+static bool
+ever_ours(const char *key)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&j.lock);
+	for (size_t i = 0; i < j.locked.change_count && !found; i++)
+		found = strcmp(j.locked.changes[i].key, key) == 0;
+	pthread_mutex_unlock(&j.lock);
+	return found;
+}
+
+static void
+changed_locked(const char *key)
+{
+	struct change c = { xstrdup(key), store_now() };
+
+	j.locked.changes = xreallocarray(j.locked.changes,
+	    j.locked.change_count + 1, sizeof(c));
+	j.locked.changes[j.locked.change_count++] = c;
+}
+
+void
+judge_touched(const char *key)
+{
+	pthread_mutex_lock(&j.lock);
+	touch_locked(key);
+	pthread_mutex_unlock(&j.lock);
+}
+
+void
+judge_touched_since(uint64_t at)
+{
+	pthread_mutex_lock(&j.lock);
+	for (size_t i = 0; i < j.locked.change_count; i++)
+		if (j.locked.changes[i].at > at)
+			touch_locked(j.locked.changes[i].key);
+	pthread_mutex_unlock(&j.lock);
+}
+
+/* --- while the run goes on --- */
+
+static void
+remember_contents_locked(const struct files *f)
+{
+	for (size_t i = 0; i < f->count; i++) {
+		struct content c = { xstrdup(f->f[i].rel), f->f[i].hash };
+
+		j.locked.contents = xreallocarray(j.locked.contents,
+		    j.locked.content_count + 1, sizeof(c));
+		j.locked.contents[j.locked.content_count++] = c;
+	}
+}
+
+static void
+remember_contents(void)
+{
+	struct files *now = xcalloc(1, sizeof(*now));
+
+	world_look(now, true);
+	pthread_mutex_lock(&j.lock);
+	remember_contents_locked(now);
+	pthread_mutex_unlock(&j.lock);
+	free(now);
+}
+
+void
+judge_begin(const struct run *r)
+{
+	struct timespec t;
+
+	j.run = r;
+	for (size_t i = 0; i < j.locked.content_count; i++)
+		free(j.locked.contents[i].rel);
+	j.locked.content_count = 0;
+	world_look(j.before, false);
+	remember_contents();
+	clock_gettime(CLOCK_REALTIME, &t);
+	j.at_s = t.tv_sec + w.clock_s;
+	judge_count(r);
+}
+
+void
+judge_tree_changed(void)
+{
+	remember_contents();
+}
+
+static bool
+had_content(const char *rel, uint64_t hash)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&j.lock);
+	for (size_t i = 0; i < j.locked.content_count && !found; i++)
+		found = j.locked.contents[i].hash == hash &&
+		    strcmp(j.locked.contents[i].rel, rel) == 0;
+	pthread_mutex_unlock(&j.lock);
+	return found;
+}
+
+static bool
+may_store(const struct run *r)
+{
+	return !r->dry && (r->op == OP_PUT || r->op == OP_MIRROR ||
+	    r->op == OP_TEST);
+}
+
+void
+judge_stored(const char *bucket, const char *key, uint64_t hash)
+{
+	AUTOFREE char *rel = rel_of(key);
+
+	pthread_mutex_lock(&j.lock);
+	untouch_locked(key);
+	changed_locked(key);
+	pthread_mutex_unlock(&j.lock);
+	if (!may_store(j.run))
+		breach(1, "%s was stored", key);
+	else if (rel == NULL || strcmp(bucket, conf_bucket(w.conf)) != 0)
+		breach(1, "%s/%s was stored, which is no file's", bucket, key);
+	else if (!had_content(rel, hash))
+		breach(1, "%s was stored with bytes that the file hasn't",
+		    rel);
+}
+
+static void
+judge_mirrored(const char *key, uint64_t size, bool foreign)
+{
+	AUTOFREE char *rel = rel_of(key);
+
+	if (rel == NULL)
+		breach(1, "%s was deleted, which is no file's", key);
+	else if (file_exists(rel))
+		breach(1, "%s was deleted, and its file exists", rel);
+	else if (filter_hides(j.run->filter, rel, size))
+		breach(1, "%s was deleted, which the filter leaves out", rel);
+	else if (!in_prefix(j.run, key))
+		breach(1, "%s was deleted, outside of the prefix", rel);
+	else if (foreign && !w.adopted)
+		breach(1, "%s was deleted, which another tool put", rel);
+}
+
+void
+judge_removed(const char *bucket, const char *key, uint64_t size,
+    bool foreign)
+{
+	foreign = foreign && !ever_ours(key);
+	pthread_mutex_lock(&j.lock);
+	untouch_locked(key);
+	changed_locked(key);
+	pthread_mutex_unlock(&j.lock);
+	if (strcmp(bucket, conf_bucket(w.conf)) != 0)
+		breach(1, "%s/%s was deleted, in another bucket", bucket,
+		    key);
+	else if (j.run->dry || (j.run->op != OP_MIRROR &&
+	    j.run->op != OP_DEL))
+		breach(1, "%s was deleted", key);
+	else if (j.run->op == OP_MIRROR)
+		judge_mirrored(key, size, foreign);
+	else if (!in_prefix(j.run, key))
+		breach(1, "%s was deleted, outside of the prefix", key);
+}
+
+/* --- at its end --- */
+
+static void
+judge_status(const struct run *r)
+{
+	static const int known[] = { 0, 1, 3, 4, 5 };
+
+	if (r->killed)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (r->status == known[i])
+			return;
+	if (r->status == 2 && r->bent)
+		return;		/* the catalog can't be opened */
+	breach(0, "exit status %d: %.*s", r->status,
+	    (int)MIN(r->err.len, (size_t)200),
+	    r->err.len == 0 ? "" : r->err.data);
+}
+
+static void
+judge_totals(const struct run *r)
+{
+	const struct totals *t = &r->totals;
+	long sum = t->moved + t->unchanged + t->failed + t->excluded;
+
+	if (!t->given || r->op == OP_LIST)
+		return;
+	if (t->found != sum + t->pending)
+		breach(4, "the totals don't close: found %ld, sum %ld, "
+		    "pending %ld", t->found, sum, t->pending);
+	if (r->status == 0 && (t->failed > 0 || t->pending > 0))
+		breach(4, "exit status 0 with %ld failed, %ld pending",
+		    t->failed, t->pending);
+}
+
+/* Of a PUT that failed: so many rows, each with a reason. */
+static void
+judge_reasons(const struct run *r)
+{
+	AUTOFREE char *sql = xasprintf("SELECT count(*) FROM failure_log "
+	    "WHERE run = %ld AND length(reason) > 0", r->totals.run);
+
+	if (r->dry || r->killed || !r->totals.given || r->totals.run == 0 ||
+	    r->totals.failed == 0)
+		return;
+	if (catalog_number(sql) < r->totals.failed)
+		breach(4, "%ld failed, and %ld have a reason",
+		    r->totals.failed, catalog_number(sql));
+}
+
+static void
+judge_row(void *arg UNUSED, const struct row *row)
+{
+	struct held h;
+
+	if (strcmp(row->state, "stored") != 0 || is_touched(row->key))
+		return;
+	if (!store_find(row->bucket, row->key, &h))
+		breach(4, "the catalog says stored, the bucket hasn't %s",
+		    row->key);
+	else if (row->etag[0] != '\0' && strcmp(row->etag, h.etag) != 0)
+		breach(4, "the catalog says stored, the bucket has "
+		    "something else: %s", row->key);
+}
+
+static bool
+same_file(const struct file *a, const struct file *b)
+{
+	return a->st.st_ino == b->st.st_ino && a->hash == b->hash &&
+	    a->st.st_ctim.tv_sec == b->st.st_ctim.tv_sec &&
+	    a->st.st_ctim.tv_nsec == b->st.st_ctim.tv_nsec &&
+	    a->hidden == b->hidden;
+}
+
+static bool
+in_scope(const struct run *r, const struct file *f)
+{
+	AUTOFREE char *dir = xasprintf("%s%s", r->from != 0 ?
+	    rel_dir(r->from) : r->prefix != 0 ? rel_dir(r->prefix) : "",
+	    r->from != 0 || r->prefix != 0 ? "/" : "");
+
+	if (strncmp(f->rel, dir, strlen(dir)) != 0)
+		return false;
+	if (r->from != 0 && strchr(f->rel + strlen(dir), '/') != NULL)
+		return false;
+	return !filter_hides(r->filter, f->rel, (uint64_t)f->st.st_size);
+}
+
+/*
+ * A run that goes on where a cut one was may believe what that read within a
+ * day. The files as of the first of those runs.
+ */
+static const struct files *
+believed(void)
+{
+	long run = catalog_number("SELECT max(run) FROM runs "
+	    "WHERE operation = 'PUT'");
+	AUTOFREE char *sql = xasprintf("SELECT crawl FROM runs WHERE run = "
+	    "%ld", run);
+	long crawl = catalog_number(sql);
+
+	for (size_t i = 0; i < j.past_count; i++)
+		if (j.past[i].run >= crawl && j.past[i].run < run &&
+		    j.past[i].at_s <= j.at_s &&
+		    j.past[i].at_s > j.at_s - DAY_S)
+			return j.past[i].files;
+	return j.before;
+}
+
+static void
+judge_file(const struct file *f)
+{
+	AUTOFREE char *key = key_of(f->rel);
+	struct held h;
+
+	if (is_touched(key))
+		return;
+	if (!store_find(conf_bucket(w.conf), key, &h)) {
+		if (!f->hidden || (!w.away && !w.root_away))
+			breach(2, "exit status 0, and %s isn't in the bucket",
+			    f->rel);
+	} else if (h.hash != f->hash) {
+		breach(2, "exit status 0, and the bucket has other bytes of "
+		    "%s", f->rel);
+	}
+}
+
+static void
+judge_success(const struct run *r)
+{
+	struct files *now = xcalloc(1, sizeof(*now));
+	const struct files *then = believed();
+	AUTOFREE char *prefix = key_prefix(w.conf);
+	AUTOFREE char *below = xasprintf("%sv/", prefix);
+
+	world_look(now, false);
+	for (size_t i = 0; i < then->count && !breached(); i++) {
+		const struct file *f = files_find(now, then->f[i].rel);
+		const struct file *b = files_find(j.before, then->f[i].rel);
+
+		if (f != NULL && b != NULL && same_file(f, &then->f[i]) &&
+		    same_file(f, b) && in_scope(r, f))
+			judge_file(f);
+	}
+	free(now);
+	if (r->prefix != 0 || r->from != 0 || r->filter != 0 || r->bent)
+		return;
+	if (w.away && store_holds_below(conf_bucket(w.conf), below))
+		breach(2, "exit status 0, and v isn't mounted");
+	if (w.root_away && w.root_counts &&
+	    store_holds_below(conf_bucket(w.conf), prefix))
+		breach(2, "exit status 0, and the share isn't mounted");
+}
+
+static void
+remember_past(void)
+{
+	struct past *p = &j.past[j.past_count];
+
+	if (j.past_count == ARRAY_LEN(j.past))
+		return;
+	p->run = catalog_number("SELECT max(run) FROM runs "
+	    "WHERE operation = 'PUT'");
+	p->at_s = j.at_s;
+	p->files = xmemdup(j.before, sizeof(*j.before));
+	j.past_count++;
+}
+
+void
+judge_end(struct run *r)
+{
+	judge_status(r);
+	judge_totals(r);
+	if (!breached() && catalog_exists()) {
+		catalog_check();
+		judge_reasons(r);
+		catalog_rows(judge_row, NULL);
+	}
+	if (!breached() && may_store(r) && !r->retry && r->status == 0)
+		judge_success(r);
+	if (!breached())
+		judge_op(r);
+	if (may_store(r) && catalog_exists())
+		remember_past();
+	w.root_counts &= w.root_empty;
+}
+
+/* --- after quiet --- */
+
+static void
+judge_object(void *arg, const struct held *h)
+{
+	const struct files *now = arg;
+	AUTOFREE char *rel = rel_of(h->key);
+	const struct file *f;
+
+	if (rel == NULL || breached())
+		return;
+	f = files_find(now, rel);
+	if (f == NULL && !h->foreign && !is_touched(h->key) &&
+	    !file_exists(rel) && !below_link(rel))
+		breach(3, "after quiet: the object of %s is there, the file "
+		    "isn't", rel);
+}
+
+void
+judge_equal(const struct run *r)
+{
+	struct files *now = xcalloc(1, sizeof(*now));
+
+	if (r->status != 0)
+		breach(3, "after quiet: exit status %d: %.*s", r->status,
+		    (int)MIN(r->err.len, (size_t)200),
+		    r->err.len == 0 ? "" : r->err.data);
+
+	world_look(now, false);
+	for (size_t i = 0; i < now->count && !breached(); i++)
+		judge_file(&now->f[i]);
+	store_each(conf_bucket(w.conf), judge_object, now);
+	if (!breached() && !w.restored && store_uploads() > 0)
+		breach(3, "after quiet: %zu uploads are open",
+		    store_uploads());
+	free(now);
+}
+
+void
+judge_idle(struct run *r, uint64_t hash_before)
+{
+	if (r->status != 0 || r->totals.moved != 0)
+		breach(3, "once more: exit status %d, %ld moved", r->status,
+		    r->totals.moved);
+	else if (store_requests() != store_bucket_requests() ||
+	    store_requests() > 2)
+		breach(3, "once more: %lu requests", store_requests());
+	else if (catalog_hash() != hash_before)
+		breach(3, "once more: the catalog was written to");
+}

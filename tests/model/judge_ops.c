@@ -1,0 +1,240 @@
+/*
+ * judge_ops.c: keys and names, and what GET, DEL, LIST and TEST promised.
+ */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "crypto/crypto.h"
+#include "model.h"
+
+#define ODD	"\xef\xbf\xbd"	/* U+FFFD */
+
+/* What TEST is about to look at. */
+static struct {
+	long	 matching;
+	long	 differing;
+	const struct run *run;
+} seen;
+
+char *
+key_of(const char *rel)
+{
+	AUTOFREE char *prefix = key_prefix(w.conf);
+	struct buf b;
+
+	buf_init(&b, 64 * KIB);
+	buf_addstr(&b, prefix);
+	while (*rel != '\0') {
+		size_t n = utf8_len(rel, strlen(rel));
+
+		if (n == 0)
+			buf_addf(&b, ODD "%02X", (unsigned char)*rel);
+		else
+			buf_add(&b, rel, n);
+		rel += MAX(n, (size_t)1);
+	}
+	return b.data;
+}
+
+char *
+rel_of(const char *key)
+{
+	AUTOFREE char *prefix = key_prefix(w.conf);
+	char *rel, *out;
+
+	if (strncmp(key, prefix, strlen(prefix)) != 0)
+		return NULL;
+	rel = out = xstrdup(key + strlen(prefix));
+	for (const char *p = rel; *p != '\0'; p++) {
+		char two[3] = "";
+
+		if (strncmp(p, ODD, 3) == 0 && p[3] != '\0') {
+			memcpy(two, p + 3, 2);
+			if (hex_decode(two, out, 1)) {
+				out++;
+				p += 4;
+				continue;
+			}
+		}
+		*out++ = *p;
+	}
+	*out = '\0';
+	return rel;
+}
+
+static bool
+is_regular(const char *base, const char *rel)
+{
+	AUTOFREE char *path = xasprintf("%s/%s", base, rel);
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+bool
+file_exists(const char *rel)
+{
+	AUTOFREE char *old = xasprintf("%s/tree.away", w.dir);
+	AUTOFREE char *volume = xasprintf("%s/vol", w.dir);
+
+	if (is_regular(w.tree, rel))
+		return true;
+	if (w.root_away && w.root_counts && is_regular(old, rel))
+		return true;
+	return w.away && strncmp(rel, "v/", 2) == 0 &&
+	    is_regular(volume, rel + 2);
+}
+
+/* A link, which a run leaves out unless it follows, and all below it. */
+bool
+below_link(const char *rel)
+{
+	AUTOFREE char *path = tree_path(rel);
+	struct stat st;
+
+	for (size_t len = strlen(path); len > strlen(w.tree); len--) {
+		if (path[len] != '/' && path[len] != '\0')
+			continue;
+		path[len] = '\0';
+		if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+			return true;
+	}
+	return false;
+}
+
+bool
+in_prefix(const struct run *r, const char *key)
+{
+	AUTOFREE char *prefix = key_prefix(w.conf);
+	AUTOFREE char *whole = xasprintf("%s%s%s", prefix,
+	    rel_dir(r->prefix), r->prefix == 0 ? "" : "/");
+
+	return strncmp(key, whole, strlen(whole)) == 0;
+}
+
+/* --- GET --- */
+
+static void
+got_object(void *arg, const struct held *h)
+{
+	const struct run *r = arg;
+	AUTOFREE char *rel = rel_of(h->key);
+	AUTOFREE char *prefix = key_prefix(w.conf);
+	AUTOFREE char *path = NULL;
+	CLEANUP(close_fd) int fd = -1;
+	AUTOFREE char *data = xmalloc(h->size + 1);
+	ssize_t n;
+
+	if (rel == NULL || !in_prefix(r, h->key) || breached())
+		return;
+	path = xasprintf("%s/out/%s%s", w.dir, prefix, rel);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd == -1 ? -1 : read(fd, data, h->size + 1);
+	if (n != (ssize_t)h->size || bytes_hash(data, (size_t)n) != h->hash)
+		breach(2, "exit status 0 of GET, and %s isn't what the "
+		    "bucket has", rel);
+}
+
+/* --- DEL --- */
+
+static void
+left_object(void *arg, const struct held *h)
+{
+	if (in_prefix(arg, h->key))
+		breach(2, "exit status 0 of DEL, and %s is there", h->key);
+}
+
+/* --- LIST --- */
+
+struct listed {
+	const struct run *run;
+	const char *p;
+	const char *end;
+};
+
+static void
+next_key(void *arg, const struct held *h)
+{
+	struct listed *l = arg;
+
+	if (!in_prefix(l->run, h->key) || breached())
+		return;
+	if (l->p >= l->end || strcmp(l->p, h->key) != 0) {
+		breach(2, "exit status 0 of LIST, and %s isn't in its place",
+		    h->key);
+		return;
+	}
+	l->p += strlen(l->p) + 1;
+}
+
+static void
+judge_list(const struct run *r)
+{
+	struct listed l = { r, r->out.data, r->out.data + r->out.len };
+
+	store_each(conf_bucket(w.conf), next_key, &l);
+	if (!breached() && l.p < l.end)
+		breach(2, "LIST shows %s, which isn't there", l.p);
+}
+
+/* --- TEST --- */
+
+static void
+count_row(void *arg, const struct row *row)
+{
+	const struct run *r = arg;
+	struct held h;
+
+	if (strcmp(row->state, "stored") != 0 ||
+	    strcmp(row->bucket, conf_bucket(w.conf)) != 0 ||
+	    !in_prefix(r, row->key))
+		return;
+	if (store_find(row->bucket, row->key, &h) &&
+	    strcmp(h.etag, row->etag) == 0)
+		seen.matching++;
+	else
+		seen.differing++;
+}
+
+void
+judge_count(const struct run *r)
+{
+	seen.matching = seen.differing = 0;
+	if (r->op == OP_VERIFY && catalog_exists())
+		catalog_rows(count_row, (void *)(uintptr_t)r);
+}
+
+static void
+judge_verify(const struct run *r)
+{
+	AUTOFREE char *prefix = key_prefix(w.conf);
+	bool all = r->mode != 2;
+
+	if (r->status == 0 && all && seen.differing > 0)
+		breach(4, "TEST passed, and %ld objects aren't what the "
+		    "catalog says", seen.differing);
+	else if (r->status == 0 && !store_holds_below(conf_bucket(w.conf),
+	    prefix))
+		breach(4, "TEST passed, and verified nothing");
+	else if (r->status == 4 && !r->bent && seen.differing == 0 &&
+	    !any_touched())
+		breach(4, "TEST failed, and all is as the catalog says");
+}
+
+void
+judge_op(const struct run *r)
+{
+	const char *bucket = conf_bucket(w.conf);
+
+	if (r->op == OP_VERIFY && !r->killed)
+		judge_verify(r);
+	if (r->status != 0 || r->dry)
+		return;
+	if (r->op == OP_GET)
+		store_each(bucket, got_object, (void *)(uintptr_t)r);
+	else if (r->op == OP_DEL)
+		store_each(bucket, left_object, (void *)(uintptr_t)r);
+	else if (r->op == OP_LIST)
+		judge_list(r);
+}

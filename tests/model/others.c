@@ -1,0 +1,101 @@
+/*
+ * others.c: the steps on settings, clock, catalog and bucket.
+ */
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "model.h"
+
+static uint64_t saved_at;
+static bool saved;
+
+void
+play_conf(const int *v)
+{
+	w.conf = v[0] % conf_count();
+}
+
+/* By hours from now on: forth, a day forth, back, a day back. */
+void
+play_clock(const int *v)
+{
+	static const long hours[] = { 20, 1, 26, -1, -26 };
+
+	w.clock_s += hours[v[0]] * 3600;
+}
+
+static void
+copy_catalog(const char *from, const char *to)
+{
+	static const char *const ends[] = { "", "-wal", "-shm" };
+
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		AUTOFREE char *a = xasprintf("%s/%s/catalog.db%s", w.dir,
+		    from, ends[i]);
+		AUTOFREE char *b = xasprintf("%s/%s/catalog.db%s", w.dir, to,
+		    ends[i]);
+		struct stat st;
+
+		unlink(b);
+		if (stat(a, &st) == -1)
+			continue;
+		copy_file(a, b, 0640);
+		if (chown(b, w.uid, w.uid) == -1)
+			abort();
+	}
+}
+
+void
+others_begin(void)
+{
+	saved = false;
+}
+
+void
+play_save(const int *v UNUSED)
+{
+	if (!catalog_exists())
+		return;
+	copy_catalog("cat", "saved");
+	saved = true;
+	saved_at = store_now();
+}
+
+/* The catalog is that of before; what the bucket got since isn't known. */
+void
+play_restore(const int *v UNUSED)
+{
+	if (!saved)
+		return;
+	copy_catalog("saved", "cat");
+	judge_touched_since(saved_at);
+	w.restored = true;
+}
+
+/* Another tool puts an object, with the file's bytes or others. */
+void
+play_foreign(const int *v)
+{
+	const char *rel = rel_name(v[0], v[1]);
+	AUTOFREE char *key = key_of(rel);
+	AUTOFREE char *path = tree_path(rel);
+	char data[8192];
+	FILE *f = fopen(path, "r");
+	size_t n = f == NULL ? 0 : fread(data, 1, sizeof(data), f);
+
+	if (f != NULL)
+		fclose(f);
+	if (v[2] == 0 || n == sizeof(data))
+		n = (size_t)snprintf(data, sizeof(data), "foreign");
+	store_put_foreign(conf_bucket(w.conf), key, data, n);
+}
+
+/* Another tool removes one. */
+void
+play_tamper(const int *v)
+{
+	AUTOFREE char *key = key_of(rel_name(v[0], v[1]));
+
+	store_remove_foreign(conf_bucket(w.conf), key);
+}

@@ -1,0 +1,474 @@
+/*
+ * run.c: one run of the program: its command, what is to go wrong, its
+ * answer.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "model.h"
+#include "preload.h"
+
+#define ARGS_MAX	32
+#define LIMIT_MS	40000	/* then it hangs */
+
+/* What goes wrong in the next run. */
+static struct {
+	bool	 any;
+	char	 kill[64];
+	char	 bad[256];
+	char	 full[16];
+	int	 during[FIELDS_MAX];
+} bend;
+
+void
+bends_clear(void)
+{
+	memset(&bend, 0, sizeof(bend));
+	store_settle();
+}
+
+/* kind, nth, times, how */
+void
+play_bend(const int *v)
+{
+	store_bend(v[0], v[1] + 1, v[2] + 1, v[3] + 1);
+	bend.any = true;
+}
+
+/* call, nth, how: before, after, SIGTERM before */
+void
+play_kill(const int *v)
+{
+	static const unsigned calls[] = { CALL_SEND, CALL_RECV, CALL_WRITE,
+	    CALL_SYNC, CALL_OPEN, CALL_RENAME, CALL_CONNECT,
+	    CALL_SEND | CALL_RECV | CALL_WRITE | CALL_OPEN };
+
+	snprintf(bend.kill, sizeof(bend.kill), "%u:%d:%d:%d", calls[v[0]],
+	    v[1] + 1, v[2] == 2 ? SIGTERM : SIGKILL, v[2] == 1);
+	bend.any = true;
+}
+
+/* call, dir, name (the last: the directory), errno, first, count */
+void
+play_errno(const int *v)
+{
+	static const unsigned calls[] = { CALL_STAT, CALL_OPEN, CALL_LIST,
+	    CALL_READ, CALL_STAT | CALL_OPEN };
+	static const int codes[] = { EIO, ESTALE, EACCES, ENOTCONN,
+	    ETIMEDOUT };
+	const char *rel = v[2] == name_count() ? rel_dir(v[1]) :
+	    rel_name(v[1], v[2]);
+
+	snprintf(bend.bad, sizeof(bend.bad), "%u:tree%s%s:%d:%d:%d",
+	    calls[v[0]], rel[0] == '\0' ? "" : "/", rel, codes[v[3]],
+	    v[4] + 1, v[5]);
+	bend.any = true;
+}
+
+/* nth: writes to the catalog until its disk is full */
+void
+play_full(const int *v)
+{
+	snprintf(bend.full, sizeof(bend.full), "%d", v[0] + 1);
+	bend.any = true;
+}
+
+static void
+happen(void)
+{
+	play_during(bend.during);
+}
+
+/* nth request, then as play_during says. The share itself is exchanged later
+ * than at the first one, which may come before the program looks at it. */
+void
+play_meanwhile(const int *v)
+{
+	bool share = v[1] == DURING_SHARE;
+
+	memcpy(bend.during, v + 1, sizeof(bend.during) - sizeof(int));
+	store_during(MAX(v[0], share) + 1, happen);
+}
+
+/* --- the command --- */
+
+struct args {
+	size_t	 n;
+	char	*a[ARGS_MAX];
+};
+
+static void
+add(struct args *args, const char *text)
+{
+	if (args->n + 1 < ARGS_MAX)
+		args->a[args->n++] = xstrdup(text);
+}
+
+static void
+add_prefix(struct args *args, const struct run *r)
+{
+	AUTOFREE char *prefix = key_prefix(w.conf);
+	AUTOFREE char *whole = xasprintf("%s%s/", prefix, rel_dir(r->prefix));
+
+	if (r->prefix == 0)
+		return;
+	add(args, "--prefix");
+	add(args, whole);
+}
+
+/* All names that a file may have in that directory. */
+static void
+add_from(struct args *args, const struct run *r)
+{
+	AUTOFREE char *path = xasprintf("%s/from", w.dir);
+	AUTOFREE char *prefix = key_prefix(w.conf);
+	FILE *f = fopen(path, "w");
+
+	if (f == NULL)
+		abort();
+	for (int i = 0; i < name_count(); i++) {
+		AUTOFREE char *in = tree_path(rel_name(r->from, i));
+
+		if (access(in, F_OK) == 0)
+			fprintf(f, "%s%s\n", prefix, rel_name(r->from, i));
+	}
+	fclose(f);
+	add(args, "--files-from");
+	add(args, path);
+}
+
+static void
+add_put(struct args *args, const struct run *r)
+{
+	if (r->op == OP_MIRROR) {
+		add(args, "--delete");
+		add(args, "--max-delete");
+		add(args, "100%");
+	}
+	if (r->from != 0)
+		add_from(args, r);
+	else
+		add_prefix(args, r);
+	for (const char *const *o = filter_options(r->filter); *o != NULL; o++)
+		add(args, *o);
+	if (r->checksum)
+		add(args, "--checksum");
+	if (r->retry)
+		add(args, "--retry-failed");
+	if (r->adopt)
+		add(args, "--adopt");
+	if (r->follow) {
+		add(args, "--links");
+		add(args, "follow");
+	}
+}
+
+static void
+add_op(struct args *args, const struct run *r)
+{
+	static const char *const verbs[] = { "PUT", "PUT", "GET", "DEL",
+	    "LIST", "TEST", "TEST" };
+	static const char *const modes[] = { "head", "full", "sample=50%" };
+	AUTOFREE char *out = xasprintf("%s/out", w.dir);
+
+	add(args, verbs[r->op]);
+	if (r->op == OP_PUT || r->op == OP_MIRROR) {
+		add_put(args, r);
+	} else {
+		add_prefix(args, r);
+	}
+	if (r->op == OP_GET) {
+		add(args, "--dest_path");
+		add(args, out);
+	} else if (r->op == OP_DEL) {
+		add(args, "--yes");
+	} else if (r->op == OP_TEST || r->op == OP_VERIFY) {
+		add(args, "--data_integrity");
+		add(args, "--mode");
+		add(args, modes[r->mode]);
+		if (r->op == OP_VERIFY)
+			add(args, "--skip_upload");
+	}
+	if (r->dry)
+		add(args, "--dryrun");
+	if (r->op == OP_LIST)
+		add(args, "--print0");
+	else
+		add(args, "--json");
+	add(args, "--quiet");
+}
+
+static void
+make_args(struct args *args, const struct run *r)
+{
+	AUTOFREE char *conf = xasprintf("%s/conf", w.dir);
+
+	memset(args, 0, sizeof(*args));
+	add(args, w.program);
+	add_op(args, r);
+	add(args, "--config");
+	add(args, conf);
+}
+
+static void
+free_args(struct args *args)
+{
+	for (size_t i = 0; i < args->n; i++)
+		free(args->a[i]);
+}
+
+char *
+run_text(const struct run *r)
+{
+	struct args args;
+	struct buf b;
+
+	memset(&args, 0, sizeof(args));
+	add_op(&args, r);
+	buf_init(&b, MIB);
+	for (size_t i = 0; i < args.n; i++)
+		buf_addf(&b, "%s%s", i == 0 ? "" : " ", args.a[i]);
+	free_args(&args);
+	return b.data;
+}
+
+/* --- the process --- */
+
+static void
+child_env(char *env[16])
+{
+	size_t n = 0;
+
+	env[n++] = xasprintf("LD_PRELOAD=%s", w.preload);
+	env[n++] = xasprintf("HOME=%s", w.dir);
+	env[n++] = xstrdup("LC_ALL=C");
+	env[n++] = xasprintf("MODEL_CLOCK=%ld", w.clock_s);
+	if (bend.any)
+		env[n++] = xstrdup("MODEL_FAST=20");
+	if (w.set.coarse)
+		env[n++] = xstrdup("MODEL_COARSE=1");
+	if (bend.kill[0] != '\0')
+		env[n++] = xasprintf("MODEL_KILL=%s", bend.kill);
+	if (bend.bad[0] != '\0')
+		env[n++] = xasprintf("MODEL_ERRNO=%s", bend.bad);
+	if (bend.full[0] != '\0')
+		env[n++] = xasprintf("MODEL_FULL=%s", bend.full);
+	env[n] = NULL;
+}
+
+static void
+open_as(int fd, const char *path, int flags)
+{
+	int from = open(path, flags, 0644);
+
+	if (from == -1 || dup2(from, fd) == -1)
+		_exit(127);
+}
+
+static void
+child(const struct args *args, char *const *env, const char *out,
+    const char *err)
+{
+	struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+	open_as(0, "/dev/null", O_RDONLY);
+	open_as(1, out, O_WRONLY | O_CREAT | O_TRUNC);
+	open_as(2, err, O_WRONLY | O_CREAT | O_TRUNC);
+	syscall(SYS_close_range, 3U, ~0U, 0U);
+	if (w.root && (setgid(w.uid) == -1 || setuid(w.uid) == -1))
+		_exit(127);
+	execve(args->a[0], args->a, env);
+	_exit(127);
+}
+
+/* Its wait status; one that doesn't end is killed, which is a breach. */
+static int
+wait_for(pid_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int status = 0;
+
+	if (fd == -1 || poll(&p, 1, LIMIT_MS) == 0) {
+		breach(0, "the run doesn't end");
+		kill(pid, SIGKILL);
+	}
+	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		;
+	close(fd);
+	return WIFSIGNALED(status) ? 256 + WTERMSIG(status) :
+	    WEXITSTATUS(status);
+}
+
+static void
+take_file(const char *path, struct buf *b)
+{
+	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char data[8192];
+	ssize_t n;
+
+	while (fd != -1 && (n = read(fd, data, sizeof(data))) > 0)
+		buf_add(b, data, (size_t)n);
+}
+
+static long
+figure(const char *line, const char *name)
+{
+	AUTOFREE char *want = xasprintf("\"%s\":", name);
+	const char *p = strstr(line, want);
+
+	return p == NULL ? 0 : strtol(p + strlen(want), NULL, 10);
+}
+
+static void
+take_totals(struct run *r)
+{
+	const char *line = r->out.data, *p;
+	struct totals *t = &r->totals;
+
+	for (p = line; p != NULL && p[0] != '\0'; p = strchr(p, '\n')) {
+		p += *p == '\n';
+		if (*p != '\0')
+			line = p;
+	}
+	if (line == NULL || strstr(line, "\"found\":") == NULL)
+		return;
+	*t = (struct totals){ .given = true, .found = figure(line, "found"),
+	    .moved = figure(line, "moved"),
+	    .unchanged = figure(line, "unchanged"),
+	    .failed = figure(line, "failed"),
+	    .excluded = figure(line, "excluded"),
+	    .gone = figure(line, "gone"), .deleted = figure(line, "deleted"),
+	    .pending = figure(line, "pending"), .run = figure(line, "run") };
+}
+
+void
+run_init(struct run *r)
+{
+	memset(r, 0, sizeof(*r));
+	buf_init(&r->out, 16 * MIB);
+	buf_init(&r->err, 16 * MIB);
+}
+
+void
+run_release(struct run *r)
+{
+	buf_release(&r->out);
+	buf_release(&r->err);
+}
+
+static void
+say(const struct run *r)
+{
+	AUTOFREE char *text = run_text(r);
+
+	if (!w.verbose)
+		return;
+	printf("    %s%s -> %d\n", text, bend.any ? " (bent)" : "",
+	    r->status);
+	if (r->out.len > 0 && r->op != OP_LIST)
+		printf("      %s", r->out.data);
+	if (r->err.len > 0)
+		printf("%s", r->err.data);
+	fflush(stdout);
+}
+
+void
+run_go(struct run *r)
+{
+	AUTOFREE char *out = xasprintf("%s/stdout", w.dir);
+	AUTOFREE char *err = xasprintf("%s/stderr", w.dir);
+	char *env[16];
+	struct args args;
+	pid_t pid;
+
+	write_conf();
+	make_args(&args, r);
+	child_env(env);
+	r->bent = bend.any;
+	judge_begin(r);
+	store_begin_run();
+	pid = fork();
+	if (pid == 0)
+		child(&args, env, out, err);
+	if (pid == -1)
+		abort();
+	r->status = wait_for(pid);
+	r->killed = bend.kill[0] != '\0' && (r->status == 256 + SIGKILL ||
+	    r->status == 256 + SIGTERM || r->status == 143);
+	take_file(out, &r->out);
+	take_file(err, &r->err);
+	take_totals(r);
+	say(r);
+	bends_clear();
+	judge_end(r);
+	free_args(&args);
+	for (size_t i = 0; env[i] != NULL; i++)
+		free(env[i]);
+}
+
+/* op, prefix, filter, from, checksum, retry, adopt, follow, mode, dry */
+void
+play_run(const int *v)
+{
+	CLEANUP(run_release) struct run r;
+
+	run_init(&r);
+	r.op = (enum op)v[0];
+	r.prefix = v[1];
+	r.mode = v[8];
+	r.dry = v[9] != 0 && r.op != OP_LIST && r.op != OP_TEST &&
+	    r.op != OP_VERIFY;
+	if (r.op == OP_PUT || r.op == OP_MIRROR) {
+		r.filter = v[2];
+		r.from = r.op == OP_PUT ? v[3] : 0;
+		r.checksum = v[4] != 0;
+		r.retry = v[5] != 0 && r.op == OP_PUT && r.from == 0 &&
+		    !r.dry;
+		r.adopt = v[6] != 0 && !r.dry;
+		r.follow = v[7] != 0;
+		if (r.from != 0 || r.retry)
+			r.prefix = 0;
+		w.adopted |= r.adopt;
+	}
+	run_go(&r);
+}
+
+/* The end of each history: nothing is bent any more, some days later. */
+void
+play_quiet(void)
+{
+	CLEANUP(run_release) struct run first;
+	CLEANUP(run_release) struct run second;
+	AUTOFREE char *keep = tree_path("keep");
+	CLEANUP(close_fd) int fd = -1;
+	uint64_t hash;
+
+	bends_clear();
+	fs_repair();
+	fd = open(keep, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+	if (fd == -1 || fchown(fd, w.uid, w.uid) == -1)
+		abort();
+	w.clock_s = 30 * 86400L;
+	run_init(&first);
+	run_init(&second);
+	first.op = OP_MIRROR;
+	second.op = OP_PUT;
+	first.quiet = second.quiet = true;
+	run_go(&first);
+	if (!breached())
+		judge_equal(&first);
+	hash = catalog_exists() ? catalog_hash() : 0;
+	if (breached())
+		return;
+	run_go(&second);
+	if (!breached())
+		judge_idle(&second, hash);
+}

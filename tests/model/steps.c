@@ -1,0 +1,282 @@
+/*
+ * steps.c: the table of steps, histories drawn from a seed, and histories as
+ * text: a line "set" for what stays the same, then one line a step, its name
+ * and the fields that aren't 0.
+ */
+#include "model.h"
+
+#define DIR(name)	{ name, 6, 70 }
+#define NAME(name)	{ name, 6, 80 }
+
+static const struct step_kind kinds[] = {
+	{ "create", 30, play_create, { DIR("dir"), NAME("name"),
+	    { "size", 6, 60 } }, true, NULL },
+	{ "rewrite", 14, play_rewrite, { DIR("dir"), NAME("name"),
+	    { "keep", 2, 50 } }, true, NULL },
+	{ "truncate", 3, play_truncate, { DIR("dir"), NAME("name") }, true, NULL },
+	{ "rename", 6, play_rename, { DIR("dir"), NAME("name"), DIR("to_dir"),
+	    NAME("to_name") }, true, NULL },
+	{ "rename_dir", 4, play_rename_dir, { DIR("dir"), DIR("to_dir") },
+	    true, NULL },
+	{ "swap", 4, play_swap, { DIR("dir"), NAME("name") }, true, NULL },
+	{ "remove", 10, play_remove, { DIR("dir"), NAME("name") }, true, NULL },
+	{ "remove_dir", 5, play_remove_dir, { DIR("dir") }, true, NULL },
+	{ "stash", 5, play_stash, { DIR("dir"), NAME("name") }, true, NULL },
+	{ "unstash", 6, play_unstash, { DIR("dir"), NAME("name"),
+	    { "copy", 2, 40 } }, true, NULL },
+	{ "chmod", 8, play_chmod, { DIR("dir"), { "name", 7, 90 },
+	    { "mode", 5, 60 } }, true, NULL },
+	{ "link", 4, play_link, { DIR("dir"), NAME("name"), DIR("to_dir"),
+	    NAME("to_name") }, true, NULL },
+	{ "symlink", 3, play_symlink, { DIR("dir"), DIR("to"),
+	    { "file", 2, 40 } }, true, NULL },
+	{ "times", 3, play_times, { DIR("dir"), NAME("name"),
+	    { "when", 6, 80 } }, true, NULL },
+	{ "mount", 5, play_mount, { { NULL, 0, 0 } }, false, NULL },
+	{ "umount", 5, play_umount, { { NULL, 0, 0 } }, false, NULL },
+	{ "root_away", 3, play_root_away, { { "files", 2, 30 } }, false,
+	    "an empty share is not out of reach yet" },
+	{ "root_back", 3, play_root_back, { { NULL, 0, 0 } }, false, NULL },
+	{ "run", 60, play_run, { { "op", 7, 70 }, { "prefix", 6, 15 },
+	    { "filter", 7, 20 }, { "from", 6, 0 }, { "checksum", 2, 10 },
+	    { "retry", 2, 8 }, { "adopt", 2, 5 }, { "follow", 2, 8 },
+	    { "mode", 3, 50 }, { "dry", 2, 5 } }, false, NULL },
+	{ "bend", 14, play_bend, { { "kind", 14, 90 }, { "nth", 8, 60 },
+	    { "times", 30, 30 }, { "how", 4, 80 } }, false,
+	    "what a failed run left of files that are gone stays" },
+	{ "kill", 12, play_kill, { { "call", 8, 90 }, { "nth", 200, 98 },
+	    { "how", 3, 60 } }, false,
+	    "what a killed run left of files that are gone stays" },
+	{ "errno", 10, play_errno, { { "call", 5, 80 }, DIR("dir"),
+	    { "name", 7, 80 }, { "errno", 5, 80 }, { "first", 4, 30 },
+	    { "count", 4, 40 } }, false,
+	    "ESTALE and others are taken for gone" },
+	{ "full", 2, play_full, { { "nth", 60, 95 } }, false, NULL },
+	{ "meanwhile", 6, play_meanwhile, { { "nth", 12, 80 },
+	    { "what", 7, 90 }, DIR("dir"), NAME("name"), { "size", 2, 50 } },
+	    false, "a share that is exchanged meanwhile is not seen" },
+	{ "conf", 3, play_conf, { { "conf", 4, 60 } }, false,
+	    "a server that got another name stops deletions" },
+	{ "clock", 5, play_clock, { { "hours", 5, 80 } }, false, NULL },
+	{ "save", 3, play_save, { { NULL, 0, 0 } }, false, NULL },
+	{ "restore", 2, play_restore, { { NULL, 0, 0 } }, false, NULL },
+	{ "foreign", 3, play_foreign, { DIR("dir"), NAME("name"),
+	    { "equal", 2, 50 } }, false, NULL },
+	{ "tamper", 2, play_tamper, { DIR("dir"), NAME("name") }, false, NULL },
+};
+
+static const struct {
+	const char *name;
+	size_t	 at;
+	int	 chance;	/* in percent */
+	const char *off;	/* why it isn't drawn */
+} settings[] = {
+	{ "nfs", offsetof(struct setting, nfs), 0, NULL },
+	{ "coarse", offsetof(struct setting, coarse), 10,
+	    "changes within a second are not seen yet" },
+	{ "volume", offsetof(struct setting, volume), 30,
+	    "file systems below the share are not remembered yet" },
+};
+
+static int *
+field_of(struct setting *set, size_t i)
+{
+	return (int *)(void *)((char *)set + settings[i].at);
+}
+
+const struct step_kind *
+kind_of(const struct step *s)
+{
+	return &kinds[s->kind];
+}
+
+/* --- drawing --- */
+
+static int
+below(struct rng *rng, int n)
+{
+	return (int)((rng_next(rng) >> 33) % (uint64_t)n);
+}
+
+static void
+draw_step(struct rng *rng, struct step *s)
+{
+	int total = 0, at;
+
+	memset(s, 0, sizeof(*s));
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		total += kinds[i].off == NULL ? kinds[i].weight : 0;
+	at = below(rng, total);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		at -= kinds[i].off == NULL ? kinds[i].weight : 0;
+		if (at < 0) {
+			s->kind = (int)i;
+			break;
+		}
+	}
+	for (int i = 0; i < FIELDS_MAX; i++) {
+		const struct field *f = &kinds[s->kind].fields[i];
+
+		if (f->name != NULL && below(rng, 100) < f->chance)
+			s->v[i] = below(rng, f->count);
+	}
+}
+
+static void
+add_step(struct history *h, const char *name, const int v[4])
+{
+	struct step *s = &h->steps[h->count];
+
+	memset(s, 0, sizeof(*s));
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (strcmp(kinds[i].name, name) == 0)
+			s->kind = (int)i;
+	memcpy(s->v, v, 4 * sizeof(int));
+	h->count++;
+}
+
+static void
+draw_settings(struct rng *rng, struct setting *set)
+{
+	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+		int chance = below(rng, 100);
+
+		if (settings[i].off == NULL)
+			*field_of(set, i) = chance < settings[i].chance;
+	}
+}
+
+/* Some files and a run first, that the rest has something to spoil. */
+void
+history_draw(struct history *h, uint64_t seed)
+{
+	struct rng rng;
+	size_t more;
+
+	memset(h, 0, sizeof(*h));
+	h->seed = seed;
+	rng_seed(&rng, seed * 0x9e3779b97f4a7c15u + 1);
+	for (int i = 0; i < 5; i++)
+		rng_next(&rng);
+	draw_settings(&rng, &h->set);
+	for (int i = 0, n = 2 + below(&rng, 6); i < n; i++)
+		add_step(h, "create", (const int[4]){ below(&rng, 6),
+		    below(&rng, 5), below(&rng, 6), 0 });
+	if (below(&rng, 10) < 7)
+		add_step(h, "run", (const int[4]){ 0 });
+	more = 3 + (size_t)below(&rng, 14);
+	for (size_t i = 0; i < more && h->count < STEPS_MAX; i++)
+		draw_step(&rng, &h->steps[h->count++]);
+}
+
+/* --- text --- */
+
+static void
+add_field(struct buf *b, const char *name, int v)
+{
+	if (v != 0)
+		buf_addf(b, " %s=%d", name, v);
+}
+
+void
+history_text(const struct history *h, struct buf *b)
+{
+	struct setting set = h->set;
+
+	buf_addstr(b, "set");
+	for (size_t i = 0; i < ARRAY_LEN(settings); i++)
+		add_field(b, settings[i].name, *field_of(&set, i));
+	buf_addch(b, '\n');
+	for (size_t i = 0; i < h->count; i++) {
+		const struct step_kind *k = kind_of(&h->steps[i]);
+
+		buf_addstr(b, k->name);
+		for (int f = 0; f < FIELDS_MAX; f++)
+			if (k->fields[f].name != NULL)
+				add_field(b, k->fields[f].name,
+				    h->steps[i].v[f]);
+		buf_addch(b, '\n');
+	}
+}
+
+static int
+read_setting(struct history *h, const char *name, int v)
+{
+	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+		if (strcmp(settings[i].name, name) != 0)
+			continue;
+		*field_of(&h->set, i) = v;
+		return 0;
+	}
+	return -1;
+}
+
+static int
+read_field(struct step *s, const char *name, int v)
+{
+	const struct field *f = kinds[s->kind].fields;
+
+	for (int i = 0; i < FIELDS_MAX && f[i].name != NULL; i++) {
+		if (strcmp(f[i].name, name) != 0)
+			continue;
+		s->v[i] = v;
+		return v >= 0 && v < f[i].count ? 0 : -1;
+	}
+	return -1;
+}
+
+static int
+read_line(struct history *h, char *line)
+{
+	char *save = NULL, *word = strtok_r(line, " \n", &save), *field;
+	struct step *s = &h->steps[h->count];
+	bool set;
+
+	if (word == NULL || word[0] == '#')
+		return 0;
+	set = strcmp(word, "set") == 0;
+	if (!set) {
+		if (h->count == STEPS_MAX)
+			return -1;
+		add_step(h, word, (const int[4]){ 0 });
+		if (strcmp(kinds[s->kind].name, word) != 0)
+			return -1;
+	}
+	while ((field = strtok_r(NULL, " \n", &save)) != NULL) {
+		char *value = strchr(field, '=');
+		int v;
+
+		if (value == NULL)
+			return -1;
+		*value++ = '\0';
+		v = (int)strtol(value, NULL, 10);
+		if ((set ? read_setting(h, field, v) :
+		    read_field(s, field, v)) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+history_read(struct history *h, const char *file)
+{
+	FILE *f = fopen(file, "r");
+	char line[512];
+
+	memset(h, 0, sizeof(*h));
+	if (f == NULL) {
+		perror(file);
+		return -1;
+	}
+	while (fgets(line, sizeof(line), f) != NULL) {
+		AUTOFREE char *copy = xstrdup(line);
+
+		if (read_line(h, line) == -1) {
+			fprintf(stderr, "%s: no step: %s", file, copy);
+			fclose(f);
+			return -1;
+		}
+	}
+	fclose(f);
+	return 0;
+}

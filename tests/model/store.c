@@ -1,0 +1,305 @@
+/*
+ * store.c: the bucket: the benchmarks' S3 in memory, with hooks that bend
+ * requests and tell the judge of every change.
+ */
+#include "../bench/sink_serve.h"
+
+#include "model.h"
+
+#define BENDS_MAX	4
+
+struct bend {
+	int	 kind;
+	int	 nth;
+	int	 times;
+	int	 how;
+	int	 seen;
+};
+
+static struct {
+	struct bend bends[BENDS_MAX];
+	size_t	 bend_count;
+	int	 during_at;	/* 0: nothing happens */
+	void	 (*during)(void);
+	unsigned long requests;
+	unsigned long bucket_requests;
+	uint64_t now;
+	bool	 foreign;	/* what is put is not by the program */
+} s;
+
+/* What the model keeps beside an object's metadata: a line of its own at
+ * their beginning. */
+#define OWN_LINE	"x-model: "
+
+static enum trouble
+on_request(enum kind kind, const struct request *r)
+{
+	enum trouble t = TROUBLE_NONE;
+	void (*during)(void) = NULL;
+
+	(void)r;
+	pthread_mutex_lock(&sink.lock);
+	s.requests++;
+	s.bucket_requests += kind == HEAD_BUCKET || kind == LIST_OBJECTS;
+	if (s.during_at != 0 && s.requests == (unsigned long)s.during_at) {
+		during = s.during;
+		s.during_at = 0;
+	}
+	for (size_t i = 0; i < s.bend_count && t == TROUBLE_NONE; i++) {
+		struct bend *b = &s.bends[i];
+
+		if (b->kind != OTHER && b->kind != (int)kind)
+			continue;
+		b->seen++;
+		if (b->seen >= b->nth && b->seen < b->nth + b->times)
+			t = (enum trouble)b->how;
+	}
+	pthread_mutex_unlock(&sink.lock);
+	if (during != NULL)
+		during();
+	return t == TROUBLE_WIDE && kind != LIST_OBJECTS ? TROUBLE_NONE : t;
+}
+
+static uint64_t
+object_hash(const struct object *o)
+{
+	return bytes_hash(o->data, o->size);
+}
+
+/* Put the line before what the program gave. */
+static void
+note(struct object *o)
+{
+	char *old = o->meta;
+
+	o->meta = xasprintf(OWN_LINE "%lu %d\r\n%s", (unsigned long)s.now,
+	    s.foreign, old == NULL ? "" : old);
+	free(old);
+}
+
+static void
+split(const struct object *o, char bucket[64], const char **ret_key)
+{
+	const char *slash = strchr(o->name, '/');
+
+	snprintf(bucket, 64, "%.*s", (int)(slash - o->name), o->name);
+	*ret_key = slash + 1;
+}
+
+static void
+describe(const struct object *o, struct held *h)
+{
+	unsigned long at = 0;
+	int foreign = 0;
+	const char *line = o->meta == NULL ? "" : o->meta;
+
+	sscanf(line, OWN_LINE "%lu %d", &at, &foreign);
+	*h = (struct held){ .key = strchr(o->name, '/') + 1,
+	    .hash = object_hash(o), .size = o->size, .etag = o->etag,
+	    .meta = line, .put_at = at, .foreign = foreign != 0 };
+}
+
+static void
+on_stored(const struct object *o)
+{
+	struct object *mine = store_get(&sink.store, o->name);
+	char bucket[64];
+	const char *key;
+
+	s.now++;
+	if (mine->meta == NULL ||
+	    strncmp(mine->meta, OWN_LINE, strlen(OWN_LINE)) != 0)
+		note(mine);
+	split(o, bucket, &key);
+	if (s.foreign)
+		judge_touched(key);
+	else
+		judge_stored(bucket, key, object_hash(o));
+}
+
+static void
+on_removed(const struct object *o)
+{
+	char bucket[64];
+	const char *key;
+	struct held h;
+
+	s.now++;
+	split(o, bucket, &key);
+	describe(o, &h);
+	if (s.foreign)
+		judge_touched(key);
+	else
+		judge_removed(bucket, key, o->size, h.foreign);
+}
+
+unsigned
+store_start(void)
+{
+	unsigned port;
+	pthread_t t;
+	int fd = listen_on(0, &port);
+
+	if (fd == -1)
+		abort();
+	sink.keep = true;
+	sink.hooks = (struct sink_hooks){ .request = on_request,
+	    .stored = on_stored, .removed = on_removed };
+	rng_seed(&sink.store.rng, 1);
+	if (pthread_create(&t, NULL, listener, (void *)(intptr_t)fd) != 0)
+		abort();
+	return port;
+}
+
+void
+store_settle(void)
+{
+	pthread_mutex_lock(&sink.lock);
+	while (sink.open > 0)
+		pthread_cond_wait(&sink.closed, &sink.lock);
+	s.bend_count = 0;
+	s.during_at = 0;
+	pthread_mutex_unlock(&sink.lock);
+}
+
+void
+store_clear(void)
+{
+	store_settle();
+	pthread_mutex_lock(&sink.lock);
+	while (sink.store.head[0] != NULL)
+		store_delete(&sink.store, sink.store.head[0]->name);
+	while (sink.store.uploads != NULL)
+		upload_delete(&sink.store, sink.store.uploads);
+	pthread_mutex_unlock(&sink.lock);
+}
+
+uint64_t
+store_now(void)
+{
+	return s.now;
+}
+
+void
+store_begin_run(void)
+{
+	s.requests = 0;
+	s.bucket_requests = 0;
+}
+
+unsigned long
+store_requests(void)
+{
+	return s.requests;
+}
+
+unsigned long
+store_bucket_requests(void)
+{
+	return s.bucket_requests;
+}
+
+size_t
+store_uploads(void)
+{
+	size_t n = 0;
+
+	for (struct upload *u = sink.store.uploads; u != NULL; u = u->next)
+		n++;
+	return n;
+}
+
+void
+store_each(const char *bucket, void (*fn)(void *, const struct held *),
+    void *arg)
+{
+	size_t len = strlen(bucket);
+
+	for (struct object *o = sink.store.head[0]; o != NULL;
+	    o = o->next[0]) {
+		struct held h;
+
+		if (strncmp(o->name, bucket, len) != 0 || o->name[len] != '/')
+			continue;
+		describe(o, &h);
+		fn(arg, &h);
+	}
+}
+
+bool
+store_find(const char *bucket, const char *key, struct held *ret)
+{
+	AUTOFREE char *name = xasprintf("%s/%s", bucket, key);
+	struct object *o = store_get(&sink.store, name);
+
+	if (o != NULL)
+		describe(o, ret);
+	return o != NULL;
+}
+
+bool
+store_holds_below(const char *bucket, const char *start)
+{
+	AUTOFREE char *name = xasprintf("%s/%s", bucket, start);
+
+	for (struct object *o = store_from(&sink.store, name); o != NULL &&
+	    strncmp(o->name, name, strlen(name)) == 0; o = o->next[0]) {
+		struct held h;
+
+		describe(o, &h);
+		if (!h.foreign)
+			return true;
+	}
+	return false;
+}
+
+void
+store_put_foreign(const char *bucket, const char *key, const void *p,
+    size_t len)
+{
+	AUTOFREE char *name = xasprintf("%s/%s", bucket, key);
+	struct object *o;
+	struct md5 m;
+	uint8_t md5[MD5_LEN];
+
+	md5_init(&m);
+	md5_update(&m, p, len);
+	md5_final(&m, md5);
+	pthread_mutex_lock(&sink.lock);
+	s.foreign = true;
+	o = store_put(&sink.store, name);
+	o->data = xmalloc(len + 1);
+	memcpy(o->data, p, len);
+	o->size = len;
+	etag_single(md5, o->etag);
+	stored_locked(o);
+	s.foreign = false;
+	pthread_mutex_unlock(&sink.lock);
+}
+
+void
+store_remove_foreign(const char *bucket, const char *key)
+{
+	AUTOFREE char *name = xasprintf("%s/%s", bucket, key);
+
+	pthread_mutex_lock(&sink.lock);
+	s.foreign = true;
+	remove_locked(name);
+	s.foreign = false;
+	pthread_mutex_unlock(&sink.lock);
+}
+
+void
+store_bend(int kind, int nth, int times, int how)
+{
+	if (s.bend_count < BENDS_MAX)
+		s.bends[s.bend_count++] = (struct bend){ .kind = kind,
+		    .nth = nth, .times = times, .how = how };
+}
+
+void
+store_during(int nth, void (*fn)(void))
+{
+	s.during_at = nth;
+	s.during = fn;
+}

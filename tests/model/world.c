@@ -1,0 +1,401 @@
+/*
+ * world.c: the tree, the volumes that may be mounted in it, the settings, and
+ * a look at all of it as it is.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "model.h"
+
+#define NOBODY	65534
+
+struct world w;
+
+static const char *const dirs[] = { "", "a", "a/b", "c", "v", "v/w" };
+static const char *const names[] = { "f0", "f1", "f2", "x.tmp", "o d\303d",
+    "B" };
+
+int
+dir_count(void)
+{
+	return (int)ARRAY_LEN(dirs);
+}
+
+int
+name_count(void)
+{
+	return (int)ARRAY_LEN(names);
+}
+
+const char *
+rel_dir(int dir)
+{
+	return dirs[dir];
+}
+
+const char *
+rel_name(int dir, int name)
+{
+	static char text[4][64];
+	static unsigned at;
+	char *t = text[at++ % ARRAY_LEN(text)];
+
+	snprintf(t, sizeof(text[0]), "%s%s%s", dirs[dir],
+	    dirs[dir][0] == '\0' ? "" : "/", names[name]);
+	return t;
+}
+
+char *
+tree_path(const char *rel)
+{
+	return xasprintf("%s%s%s", w.tree, rel[0] == '\0' ? "" : "/", rel);
+}
+
+uint64_t
+bytes_hash(const void *data, size_t len)
+{
+	const char *p = data;
+	uint64_t h = 0x9e3779b97f4a7c15u ^ len, v;
+
+	for (; len >= 8; len -= 8, p += 8) {
+		memcpy(&v, p, 8);
+		h = (h ^ v) * 0xff51afd7ed558ccdu;
+		h ^= h >> 32;
+	}
+	for (; len > 0; len--, p++)
+		h = (h ^ (unsigned char)*p) * 0x100000001b3u;
+	return h ^ h >> 29;
+}
+
+/* --- looking --- */
+
+static uint64_t
+file_hash(const char *path, off_t size)
+{
+	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	AUTOFREE char *data = xmalloc((size_t)size + 1);
+	ssize_t n = fd == -1 ? -1 : read(fd, data, (size_t)size);
+
+	return n == -1 ? 0 : bytes_hash(data, (size_t)n);
+}
+
+struct look {
+	struct files *files;
+	bool	 follow;
+};
+
+static void
+look_file(struct look *l, const char *path, const char *rel,
+    const struct stat *st, bool hidden, bool link)
+{
+	struct file *f = &l->files->f[l->files->count];
+
+	if (l->files->count == FILES_MAX || files_find(l->files, rel) != NULL)
+		return;
+	snprintf(f->rel, sizeof(f->rel), "%s", rel);
+	f->st = *st;
+	f->hidden = hidden;
+	f->link = link;
+	f->hash = file_hash(path, st->st_size);
+	l->files->count++;
+}
+
+static void
+look_dir(struct look *l, const char *path, const char *rel, bool hidden,
+    bool link, int depth)
+{
+	DIR *d = depth > 8 ? NULL : opendir(path);
+	struct dirent *e;
+
+	if (d == NULL)
+		return;
+	while ((e = readdir(d)) != NULL) {
+		AUTOFREE char *p = xasprintf("%s/%s", path, e->d_name);
+		AUTOFREE char *r = xasprintf("%s%s%s", rel,
+		    rel[0] == '\0' ? "" : "/", e->d_name);
+		struct stat st;
+		bool is_link;
+
+		if (strcmp(e->d_name, ".") == 0 ||
+		    strcmp(e->d_name, "..") == 0 || lstat(p, &st) == -1)
+			continue;
+		is_link = S_ISLNK(st.st_mode);
+		if (is_link && (!l->follow || stat(p, &st) == -1))
+			continue;
+		if (S_ISREG(st.st_mode))
+			look_file(l, p, r, &st, hidden ||
+			    (st.st_mode & 0400) == 0, link || is_link);
+		else if (S_ISDIR(st.st_mode) && !(is_link && depth > 3))
+			look_dir(l, p, r, hidden ||
+			    (st.st_mode & 0500) != 0500, link || is_link,
+			    depth + 1);
+	}
+	closedir(d);
+}
+
+/* A directory that is away, as that of the share which it was. */
+static void
+look_away(struct look *l, const char *name, const char *rel)
+{
+	AUTOFREE char *path = xasprintf("%s/%s", w.dir, name);
+
+	look_dir(l, path, rel, true, false, 0);
+}
+
+void
+world_look(struct files *f, bool follow)
+{
+	struct look l = { .files = f, .follow = follow };
+	struct stat st;
+	bool hidden;
+
+	f->count = 0;
+	hidden = stat(w.tree, &st) == 0 && (st.st_mode & 0500) != 0500;
+	look_dir(&l, w.tree, "", hidden, false, 0);
+	if (w.root_away && w.root_counts)
+		look_away(&l, "tree.away", "");
+	if (w.away)
+		look_away(&l, "vol", "v");
+}
+
+const struct file *
+files_find(const struct files *f, const char *rel)
+{
+	for (size_t i = 0; i < f->count; i++)
+		if (strcmp(f->f[i].rel, rel) == 0)
+			return &f->f[i];
+	return NULL;
+}
+
+/* --- settings --- */
+
+static const struct {
+	const char *server;
+	bool	 in_key;
+	const char *bucket;
+} confs[] = {
+	{ "filer", true, "bucket" },
+	{ "old", false, "bucket" },
+	{ "new", false, "bucket" },
+	{ "filer", true, "other" },
+};
+
+int
+conf_count(void)
+{
+	return (int)ARRAY_LEN(confs);
+}
+
+const char *
+conf_bucket(int conf)
+{
+	return confs[conf].bucket;
+}
+
+char *
+key_prefix(int conf)
+{
+	return xasprintf("%s%s/", confs[conf].in_key ? confs[conf].server :
+	    "", w.tree + !confs[conf].in_key);
+}
+
+void
+write_conf(void)
+{
+	AUTOFREE char *path = xasprintf("%s/conf", w.dir);
+	FILE *f = fopen(path, "w");
+
+	if (f == NULL)
+		abort();
+	fprintf(f, "[nfs %s]\nserver = %s\nshare = %s\n[fs_config]\n"
+	    "mounted = %s\nserver_as_prefix = %s\n",
+	    confs[w.conf].server, w.set.nfs ? "127.0.0.1" : confs[w.conf].server,
+	    w.tree, w.set.nfs ? "no" : "yes", confs[w.conf].in_key ? "yes" : "no");
+	if (w.set.nfs)
+		fprintf(f, "nfsport = %u\nmountport = %u\nnfs_version = 3\n"
+		    "uid = %u\ngid = %u\ntimeout = 5\n", w.nfs_port,
+		    w.nfs_port, w.uid, w.uid);
+	fprintf(f, "[s3_storage]\nendpoint = http://127.0.0.1:%u\n"
+	    "bucket = %s\naccess_key = a\nsecret_key = s\nretry_for = 2\n"
+	    "part_size = 5MiB\nmax_inflight = 4\n[client]\nworkers = 1\n"
+	    "[catalog]\npath = %s/cat/catalog.db\n[logging]\npath = %s/log\n"
+	    "level = ERROR\n", w.port, confs[w.conf].bucket,
+	    w.dir, w.dir);
+	fclose(f);
+	if (chmod(path, 0600) == -1 || chown(path, w.uid, w.uid) == -1)
+		abort();
+}
+
+/* --- beginning and end --- */
+
+static int
+remove_one(const char *path, const struct stat *st UNUSED, int type UNUSED,
+    struct FTW *ftw UNUSED)
+{
+	return remove(path);
+}
+
+void
+remove_all(const char *path)
+{
+	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Below the directory of the process; the program's own. */
+static void
+make_dir(const char *name)
+{
+	AUTOFREE char *path = xasprintf("%s/%s", w.dir, name);
+
+	if ((mkdir(path, 0755) == -1 && errno != EEXIST) ||
+	    chown(path, w.uid, w.uid) == -1)
+		abort();
+}
+
+static void
+clear_dir(const char *name)
+{
+	AUTOFREE char *path = xasprintf("%s/%s", w.dir, name);
+	struct dirent *e;
+	DIR *d = opendir(path);
+
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		AUTOFREE char *p = xasprintf("%s/%s", path, e->d_name);
+
+		if (strcmp(e->d_name, ".") != 0 &&
+		    strcmp(e->d_name, "..") != 0)
+			remove_all(p);
+	}
+	if (d != NULL)
+		closedir(d);
+}
+
+void
+tree_each(const char *path, void (*fn)(const char *, const struct stat *))
+{
+	struct stat st;
+	struct dirent *e;
+	DIR *d;
+
+	if (lstat(path, &st) == -1)
+		return;
+	fn(path, &st);
+	d = S_ISDIR(st.st_mode) ? opendir(path) : NULL;
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		AUTOFREE char *p = xasprintf("%s/%s", path, e->d_name);
+
+		if (strcmp(e->d_name, ".") != 0 &&
+		    strcmp(e->d_name, "..") != 0)
+			tree_each(p, fn);
+	}
+	if (d != NULL)
+		closedir(d);
+}
+
+static const char *const own_dirs[] = { "vol", "cat", "stash", "out", "log",
+    "saved" };
+
+void
+world_clear(void)
+{
+	play_root_back(NULL);
+	if (w.set.volume != 0)
+		play_umount(NULL);
+	remove_all(w.tree);
+	for (size_t i = 0; i < ARRAY_LEN(own_dirs); i++)
+		clear_dir(own_dirs[i]);
+	store_clear();
+	bends_clear();
+	breach_clear();
+	w.away = false;
+}
+
+void
+world_begin(const struct setting *set)
+{
+	world_clear();
+	w.set = *set;
+	w.set.volume &= w.mounts;
+	w.conf = 0;
+	w.clock_s = 0;
+	w.serial = 0;
+	w.away = w.set.volume != 0;
+	w.adopted = w.restored = false;
+	make_dir("tree");
+	play_mount(NULL);
+	judge_reset();
+	others_begin();
+}
+
+/* A file system of its own, so that what is mounted has another number. */
+static bool
+make_volume(void)
+{
+	AUTOFREE char *path = xasprintf("%s/vol", w.dir);
+
+	return mount("vol", path, "tmpfs", 0, "size=64m,mode=755") == 0 &&
+	    chown(path, w.uid, w.uid) == 0;
+}
+
+void
+copy_file(const char *from, const char *to, mode_t mode)
+{
+	CLEANUP(close_fd) int in = open(from, O_RDONLY | O_CLOEXEC);
+	CLEANUP(close_fd) int out = open(to, O_WRONLY | O_CREAT | O_TRUNC |
+	    O_CLOEXEC, mode);
+	static char data[65536];
+	ssize_t n;
+
+	if (in == -1 || out == -1) {
+		fprintf(stderr, "model: %s: %s\n", from, strerror(errno));
+		exit(2);
+	}
+	while ((n = read(in, data, sizeof(data))) > 0)
+		if (write_all(out, data, (size_t)n) == -1)
+			abort();
+	fchmod(out, mode);
+}
+
+/* The program may lie where another user can't go. */
+void
+world_init(const char *program, const char *preload)
+{
+	char dir[] = "/dev/shm/model.XXXXXX";
+
+	if (mkdtemp(dir) == NULL || chmod(dir, 0755) == -1) {
+		perror("model: /dev/shm");
+		exit(2);
+	}
+	w.dir = xstrdup(dir);
+	w.tree = xasprintf("%s/tree", dir);
+	w.program = xasprintf("%s/datamover", dir);
+	w.preload = xasprintf("%s/preload.so", dir);
+	copy_file(program, w.program, 0755);
+	copy_file(preload, w.preload, 0755);
+	w.root = geteuid() == 0;
+	w.uid = w.root ? NOBODY : geteuid();
+	for (size_t i = 0; i < ARRAY_LEN(own_dirs); i++)
+		make_dir(own_dirs[i]);
+	w.mounts = w.root && unshare(CLONE_NEWNS) == 0 &&
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	    make_volume();
+	w.port = store_start();
+}
+
+void
+world_end(void)
+{
+	world_clear();
+	if (w.mounts) {
+		AUTOFREE char *p = xasprintf("%s/vol", w.dir);
+
+		umount2(p, MNT_DETACH);
+	}
+	remove_all(w.dir);
+}
