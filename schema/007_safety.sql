@@ -1,3 +1,11 @@
+-- When the reading of the directory began; NULL: a catalog of before, the
+-- reading counts as old.
+ALTER TABLE dir ADD COLUMN read_ns INTEGER;
+
+-- again: this crawl has read it, too long ago. Its turn comes when all others
+-- have been read.
+ALTER TABLE frontier ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
+
 -- Nothing that exists is called gone.
 
 -- File systems at and below a share (attrs.fsid), noted when a directory is

@@ -56,6 +56,9 @@ UPDATE run SET state = 'dead', ended_ns = updated_ns WHERE state = 'running';
 SELECT id, crawl, op, target, scope, state, coalesce(ended_ns, updated_ns)
 FROM run WHERE backlog = 1 ORDER BY id DESC LIMIT 1;
 
+-- name: run_started
+SELECT started_ns FROM run WHERE id = :run;
+
 -- name: run_insert
 INSERT INTO run (op, target, scope, command, pid, started_ns, updated_ns,
 	state, first_result, backlog)
@@ -209,7 +212,7 @@ DELETE FROM todo;
 DELETE FROM frontier;
 
 -- name: frontier_count
-SELECT count(*), coalesce(max(id), 0) FROM frontier;
+SELECT count(*), coalesce(max(id), 0), coalesce(sum(again), 0) FROM frontier;
 
 -- name: todo_count
 SELECT count(*) FROM todo WHERE id > :cursor;
@@ -221,21 +224,33 @@ WHERE t.id <= :cursor AND NOT EXISTS (SELECT 1 FROM result x
 
 -- Directories of this crawl that could not be read are read again.
 -- name: again_dirs
-INSERT OR IGNORE INTO frontier (dir, started)
-SELECT f.dir, 1 FROM failure f CROSS JOIN dir d ON d.id = f.dir
+INSERT OR IGNORE INTO frontier (dir, started, again)
+SELECT f.dir, 1, 1 FROM failure f CROSS JOIN dir d ON d.id = f.dir
 WHERE f.run >= :crawl AND f.object IS NULL AND d.clean = 0 AND
 	d.run = f.run;
 
 -- Directories that this crawl has read, of objects that the target lost
 -- since, to DEL or as TEST saw.
 -- name: again_lost
-INSERT OR IGNORE INTO frontier (dir, started)
-SELECT DISTINCT o.dir, 1
+INSERT OR IGNORE INTO frontier (dir, started, again)
+SELECT DISTINCT o.dir, 1, 1
 FROM result r CROSS JOIN object o ON o.id = r.object
 	CROSS JOIN dir d ON d.id = o.dir CROSS JOIN run y ON y.id = r.run
 WHERE r.target = :target AND r.outcome IN (2, 5) AND r.outcome >= 2 AND
 	r.run >= :crawl AND y.backlog = 0 AND o.gone_run IS NULL AND
 	o.why IS NULL AND d.run >= :crawl;
+
+-- Directories that this crawl read before the given moment, or in what is the
+-- future now: a clock was set.
+-- name: again_old
+INSERT OR IGNORE INTO frontier (dir, started, again)
+SELECT id, 1, 1 FROM dir
+WHERE run >= :crawl AND path <> '' AND (read_ns IS NULL OR
+	read_ns < :oldest OR read_ns > :now)
+ORDER BY read_ns;
+
+-- name: again_left
+SELECT 1 FROM frontier WHERE again = 1 LIMIT 1;
 
 -- name: again_reset
 UPDATE dir SET run = NULL
@@ -283,6 +298,9 @@ SELECT coalesce(sum(found), 0), coalesce(sum(found_bytes), 0),
 	coalesce(sum(failed), 0), coalesce(sum(queued), 0),
 	coalesce(sum(queued_bytes), 0)
 FROM dir WHERE run >= :crawl;
+
+-- name: kept_dirs
+SELECT count(*) FROM dir WHERE run >= :crawl AND path <> '';
 
 -- name: count_dirs
 SELECT count(*) FROM dir WHERE run = :run AND path <> '';
@@ -335,7 +353,8 @@ UPDATE dir SET kept = :crawl WHERE path = :path;
 UPDATE dir SET kept = :crawl, unknown = :crawl WHERE path = :path;
 
 -- name: dir_done
-UPDATE dir SET run = :run, clean = :clean, export = :export, gone_run = NULL,
+UPDATE dir SET run = :run, read_ns = :read, clean = :clean, export = :export,
+	gone_run = NULL,
 	found = :found, found_bytes = :found_bytes, unchanged = :unchanged,
 	excluded = :excluded, failed = :failed, queued = :queued,
 	queued_bytes = :queued_bytes
@@ -410,7 +429,7 @@ SELECT f.id, f.dir, f.fh, d.path, e.slot, e.id, d.fsid,
 	iif(d.clean AND d.gone_run IS NULL, d.run, NULL)
 FROM frontier f CROSS JOIN dir d ON d.id = f.dir
 	CROSS JOIN export e ON e.id = d.export
-WHERE f.id > :cursor ORDER BY f.id LIMIT :max;
+WHERE f.id > :cursor AND f.again = :again ORDER BY f.id LIMIT :max;
 
 -- name: frontier_started
 UPDATE frontier SET started = 1 WHERE id = :id;

@@ -81,6 +81,49 @@ units_parse(const char *text, uint64_t *ret_bytes, struct err *err)
 	return 0;
 }
 
+/* How many seconds a unit is; 0 if it isn't one. */
+static uint64_t
+unit_seconds(const char *unit)
+{
+	static const char names[] = "smhd";
+	static const unsigned seconds[] = { 1, 60, 3600, 86400 };
+	const char *at;
+
+	if (unit[0] == '\0')
+		return 1;
+	at = strchr(names, tolower((unsigned char)unit[0]));
+	return at == NULL || unit[1] != '\0' ? 0 : seconds[at - names];
+}
+
+int
+units_parse_time(const char *text, uint64_t *ret_sec, struct err *err)
+{
+	size_t digits = strspn(text, "0123456789");
+	uint64_t n = 0, unit = unit_seconds(text + digits);
+
+	if (digits == 0 || digits > 12 || unit == 0)
+		return err_set(err, ERR_USAGE, 0, "\"%s\" is not a time "
+		    "(such as 90s, 15m, 24h, 7d)", text);
+	for (size_t i = 0; i < digits; i++)
+		n = n * 10 + (uint64_t)(text[i] - '0');
+	*ret_sec = n * unit;
+	return 0;
+}
+
+const char *
+units_format_time(uint64_t sec, char out[24])
+{
+	if (sec % 86400 == 0 && sec > 86400)
+		snprintf(out, 24, "%jud", (uintmax_t)(sec / 86400));
+	else if (sec % 3600 == 0 && sec > 0)
+		snprintf(out, 24, "%juh", (uintmax_t)(sec / 3600));
+	else if (sec % 60 == 0 && sec > 0)
+		snprintf(out, 24, "%jum", (uintmax_t)(sec / 60));
+	else
+		snprintf(out, 24, "%jus", (uintmax_t)sec);
+	return out;
+}
+
 const char *
 units_format(uint64_t bytes, char out[16])
 {

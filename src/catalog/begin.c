@@ -6,11 +6,16 @@
 #include "catalog/core.h"
 #include "base/clock.h"
 
-#define CONTINUE_NS ((int64_t)24 * 3600 * 1000000000)
-
 struct begin {
 	const struct run_spec *spec;
 	struct run_info *info;
+};
+
+/* The last run that had a backlog. */
+struct last_run {
+	int64_t	 run;
+	int64_t	 ended_ns;
+	int64_t	 leased;	/* backlog rows up to it were handed out */
 };
 
 static void
@@ -103,7 +108,7 @@ load_exports(struct own *o, const struct run_spec *spec)
 /* The crawl that this run continues, or 0. The backlog belongs to the last
  * run, so it is that one or none. */
 static int64_t
-cut_crawl(struct own *o, const struct run_spec *spec, int64_t *last_run)
+cut_crawl(struct own *o, const struct run_spec *spec, struct last_run *last)
 {
 	const enum stmt s = STMT_RUN_LAST;
 	struct db *db = &o->db;
@@ -111,13 +116,13 @@ cut_crawl(struct own *o, const struct run_spec *spec, int64_t *last_run)
 
 	if (!DB_ROW0(db, RUN_LAST))
 		return 0;
-	*last_run = db_int(db, s, 0);
-	if (!spec->no_crawl && !spec->retry_failed &&
+	last->run = db_int(db, s, 0);
+	last->ended_ns = db_int(db, s, 6);
+	if (!spec->no_crawl && !spec->retry_failed && !spec->fresh &&
 	    str_eq(db_bytes(db, s, 2), str_of(op_name(spec->op))) &&
 	    db_int(db, s, 3) == o->target &&
 	    str_eq(db_bytes(db, s, 4), str_of(spec->scope)) &&
-	    !str_eq(db_bytes(db, s, 5), STR("complete")) &&
-	    clock_wall_ns() - db_int(db, s, 6) < CONTINUE_NS)
+	    !str_eq(db_bytes(db, s, 5), STR("complete")))
 		crawl = db_int(db, s, 1);
 	db_done(db, s);
 	return crawl;
@@ -269,24 +274,59 @@ resume_totals(struct own *o)
 	core_add_counts(&o->totals, &n);
 }
 
+/* Directories that were read too long ago are to be read again. None are
+ * added while some of an earlier cut are left, or a crawl that is cut every
+ * night would never end; unless nobody has gone on with it for so long. */
+static void
+push_old_dirs(struct own *o, const struct run_spec *spec,
+    const struct last_run *last)
+{
+	int64_t now = clock_wall_ns(), oldest = now - spec->resume_within_ns;
+
+	if (last->ended_ns >= oldest && last->ended_ns <= now &&
+	    DB_ROW0(&o->db, AGAIN_LEFT)) {
+		db_done(&o->db, STMT_AGAIN_LEFT);
+		return;
+	}
+	DB_RUN(&o->db, AGAIN_OLD, INT(o->crawl), INT(oldest), INT(now));
+}
+
+/* What the run takes over, for people. */
+static void
+tell_continued(struct own *o, struct run_info *info)
+{
+	struct db *db = &o->db;
+
+	info->continued = true;
+	if (DB_ROW(db, RUN_STARTED, INT(o->crawl))) {
+		info->since_ns = db_int(db, STMT_RUN_STARTED, 0);
+		db_done(db, STMT_RUN_STARTED);
+	}
+	if (DB_ROW(db, KEPT_DIRS, INT(o->crawl))) {
+		info->dirs_kept = (uint64_t)db_int(db, STMT_KEPT_DIRS, 0);
+		db_done(db, STMT_KEPT_DIRS);
+	}
+}
+
 /* What failed in earlier runs of the crawl than the last is in the backlog:
  * that run put it there. What was lost since is in directories that are read
  * again. */
 static void
-resume(struct own *o, const struct run_spec *spec, int64_t last_run,
-    int64_t last_leased)
+resume(struct own *o, const struct begin *b, const struct last_run *last)
 {
 	struct counts n = { .found = 0 };
 	struct db *db = &o->db;
 
+	push_old_dirs(o, b->spec, last);
 	DB_RUN(db, AGAIN_DIRS, INT(o->crawl));
 	DB_RUN(db, AGAIN_LOST, INT(o->target), INT(o->crawl));
 	DB_RUN(db, AGAIN_RESET, INT(o->crawl));
-	DB_RUN(db, TODO_DONE, INT(last_leased), INT(o->target),
-	    INT(o->crawl), INT(last_run));
+	DB_RUN(db, TODO_DONE, INT(last->leased), INT(o->target),
+	    INT(o->crawl), INT(last->run));
 	DB_RUN0(db, TODO_REREAD);
-	for (size_t i = 0; i < spec->export_count; i++)
-		queue_failed(o, spec, i, last_run, last_run, &n);
+	for (size_t i = 0; i < b->spec->export_count; i++)
+		queue_failed(o, b->spec, i, last->run, last->run, &n);
+	tell_continued(o, b->info);
 	resume_totals(o);
 }
 
@@ -304,12 +344,14 @@ begin_plain(struct own *o, const struct begin *b)
 static void
 begin_backlog(struct own *o, const struct begin *b)
 {
-	int64_t last_leased, last_run = 0;
+	struct last_run last = { .run = 0 };
+	bool continued;
 
-	o->crawl = cut_crawl(o, b->spec, &last_run);
+	o->crawl = cut_crawl(o, b->spec, &last);
 	o->crawls = !b->spec->no_crawl && !b->spec->retry_failed;
-	b->info->continued = o->crawl != 0;
-	load_marks(o, &last_leased);
+	continued = o->crawl != 0;
+	load_marks(o, &last.leased);
+	o->first_todo = o->next_todo;
 	load_exports(o, b->spec);
 	DB_RUN0(&o->db, SETTLE_DOUBT);
 	core_fs_load(o);
@@ -318,14 +360,18 @@ begin_backlog(struct own *o, const struct begin *b)
 	load_set(o, STMT_SETTLE_LIST, &o->settle);
 	load_set(o, STMT_UPLOAD_LIST, &o->uploads);
 	insert_run(o, b->spec);
-	if (b->info->continued)
-		resume(o, b->spec, last_run, last_leased);
-	else
+	if (continued) {
+		resume(o, b, &last);
+	} else {
 		start_afresh(o, b->spec);
+		o->first_todo = 1;
+	}
 	DB_RUN0(&o->db, LEASE_CLEAR);
 	if (DB_ROW0(&o->db, FRONTIER_COUNT)) {
 		o->frontier_left = db_int(&o->db, STMT_FRONTIER_COUNT, 0);
 		o->next_frontier = db_int(&o->db, STMT_FRONTIER_COUNT, 1) + 1;
+		o->again_left = db_int(&o->db, STMT_FRONTIER_COUNT, 2);
+		o->first_frontier = o->next_frontier;
 		db_done(&o->db, STMT_FRONTIER_COUNT);
 	}
 }

@@ -93,6 +93,9 @@ struct run_spec {
 	bool	 accept_filesystem; /* of a directory that is another file
 				   system than it was, or was one of its own
 				   and isn't there: it is right so */
+	bool	 fresh;		/* --fresh: no cut crawl is continued */
+	int64_t	 resume_within_ns; /* a directory that was read longer ago is
+				   read again by a crawl that goes on */
 	bool	 no_backlog;	/* GET, DEL, TEST: neither crawl nor leases;
 				   see catalog/outcome.h */
 };
@@ -100,15 +103,17 @@ struct run_info {
 	int64_t	 run;
 	int64_t	 crawl;		/* first run of this crawl: <= run */
 	bool	 continued;
+	int64_t	 since_ns;	/* if so: when its first run began, and how */
+	uint64_t dirs_kept;	/* many directories are not read again */
 	int64_t	 target;
 	char	 other[128];	/* the target is new, and this endpoint has a
 				   target with the same bucket; or "" */
 };
 /* A cut run (killed, interrupted) with the same operation, target and scope
- * that ended less than 24 hours ago is continued: its frontier and backlog
- * stay; objects of leases that were open get ITEM_SETTLE; else both start
- * afresh. Runs without a backlog do not come between: what they deleted of a
- * cut crawl is read again. Waits. */
+ * is continued: its frontier and backlog stay; objects of leases that were
+ * open get ITEM_SETTLE; directories that it read too long ago are read again,
+ * after the others. Else both start afresh. Runs without a backlog do not
+ * come between: what they deleted of a cut crawl is read again. Waits. */
 int	 catalog_begin_run(struct catalog *, const struct run_spec *,
 	    struct run_info *, struct err *) MUST_USE;
 

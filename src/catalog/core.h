@@ -48,6 +48,8 @@ struct open_dir {
 	int64_t	 id;
 	int64_t	 frontier;
 	int64_t	 export;	/* id, not index */
+	int64_t	 since_ns;	/* when it was handed out */
+	bool	 again;		/* this crawl has read it before */
 	bool	 started;	/* the frontier row says so */
 	struct idset seen;	/* objects of its pages so far */
 	struct counts counts;
@@ -180,11 +182,16 @@ struct own {
 	int64_t	 next_frontier;
 	int64_t	 first_object;	/* this and larger: made by this run */
 	int64_t	 first_new_dir;	/* this and larger: made by this run */
+	int64_t	 first_frontier; /* this and larger: of this run, as are */
+	int64_t	 first_todo;	/* ... their handles */
 	int64_t	 dir_cursor;	/* frontier rows up to it are handed out */
+	int64_t	 again_cursor;	/* likewise, of those to be read again */
 	int64_t	 todo_cursor;	/* backlog rows up to it are leased */
 	int64_t	 trimmed;	/* backlog rows up to it are deleted */
 	int64_t	 frontier_left;
-	int64_t	 dirs_out;	/* of those, being read */
+	int64_t	 again_left;	/* of those, read by this crawl before */
+	int64_t	 dirs_out;	/* of frontier_left, being read */
+	int64_t	 again_out;	/* of again_left, being read */
 	struct open_dir *dirs;
 	struct open_lease *leases;
 	struct totals totals;
@@ -249,9 +256,10 @@ int	 guard_not_empty(const char *path, const struct stat *, struct err *)
 int	 guard_file(const char *path, struct err *) MUST_USE;
 
 /* page.c */
-/* The counts of a directory that was read, or could not be. */
-void	 core_dir_done(struct own *, int64_t dir, int64_t export, bool clean,
-	    const struct counts *);
+/* The counts of a directory that was read, or could not be; since_ns: when
+ * the reading began. */
+void	 core_dir_done(struct own *, int64_t dir, int64_t export,
+	    int64_t since_ns, bool clean, const struct counts *);
 void	 core_page(struct catalog *, struct dir_page *);
 void	 core_open_dirs_free(struct own *);
 /* The directory's row, made with those above it if it is not there. */

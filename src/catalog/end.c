@@ -32,10 +32,13 @@ core_reset_run(struct own *o)
 	o->has_doomed = false;
 	o->delete_failed = 0;
 	o->dir_cursor = 0;
+	o->again_cursor = 0;
 	o->todo_cursor = 0;
 	o->trimmed = 0;
 	o->frontier_left = 0;
+	o->again_left = 0;
 	o->dirs_out = 0;
+	o->again_out = 0;
 	memset(&o->totals, 0, sizeof(o->totals));
 }
 

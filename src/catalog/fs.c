@@ -3,6 +3,7 @@
  * memory are all notes, by path: there are as many as file systems.
  */
 #include "catalog/core.h"
+#include "base/clock.h"
 
 static struct fs_note *
 note_of(const struct own *o, struct str path)
@@ -164,7 +165,7 @@ is_missing(struct own *o, struct fs_note *n)
 		db_done(&o->db, STMT_DIR_FIND);
 	}
 	core_failure(o, 0, n->dir, str_of(n->path), &err, 1);
-	core_dir_done(o, n->dir, export, false, &counts);
+	core_dir_done(o, n->dir, export, clock_wall_ns(), false, &counts);
 	core_add_counts(&o->totals, &counts);
 	return true;
 }

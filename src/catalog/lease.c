@@ -2,6 +2,7 @@
  * Answers to those who wait: directories to read and leases of the backlog.
  */
 #include "catalog/core.h"
+#include "base/clock.h"
 #include "model/key.h"
 
 bool
@@ -78,7 +79,7 @@ copy_handle(const struct db *db, enum stmt s, int column, struct handle *fh)
 }
 
 static void
-hand_out(struct own *o, struct dir_job *j)
+hand_out(struct own *o, struct dir_job *j, bool again)
 {
 	const enum stmt s = STMT_FRONTIER_READ;
 	struct open_dir *d = xcalloc(1, sizeof(*d));
@@ -89,27 +90,34 @@ hand_out(struct own *o, struct dir_job *j)
 	idset_init(&d->seen);
 	d->next = o->dirs;
 	o->dirs = d;
+	d->since_ns = clock_wall_ns();
+	d->again = again;
 	o->dirs_out++;
-	o->dir_cursor = d->frontier;
+	o->again_out += again;
+	*(again ? &o->again_cursor : &o->dir_cursor) = d->frontier;
 	j->dir = d->id;
 	j->export = (unsigned)db_int(&o->db, s, 4);
 	j->path = db_strdup(&o->db, s, 3);
-	copy_handle(&o->db, s, 2, &j->fh);
+	j->fh.len = 0;
+	if (d->frontier >= o->first_frontier)
+		copy_handle(&o->db, s, 2, &j->fh);
 	j->fresh = d->id >= o->first_new_dir;
 	core_fs_place(o, d, j);
 }
 
 static struct dir_batch *
-take_dirs(struct own *o, size_t max)
+take_dirs(struct own *o, size_t max, bool again)
 {
 	struct dir_batch *b = xcalloc(1, sizeof(*b));
 	bool more;
 
 	b->mail.type = MAIL_DIRS;
 	b->v = xreallocarray(NULL, max, sizeof(*b->v));
-	more = DB_ROW(&o->db, FRONTIER_READ, INT(o->dir_cursor), INT(max));
+	more = DB_ROW(&o->db, FRONTIER_READ,
+	    INT(again ? o->again_cursor : o->dir_cursor), INT(again),
+	    INT(max));
 	while (more) {
-		hand_out(o, &b->v[b->count++]);
+		hand_out(o, &b->v[b->count++], again);
 		more = db_next(&o->db, STMT_FRONTIER_READ);
 	}
 	return b;
@@ -121,15 +129,21 @@ core_serve_dirs(struct catalog *c)
 	struct own *o = &c->own;
 	struct dir_batch *b;
 	struct want *w;
-	bool end;
+	bool end, again;
 
 	while (o->want_dirs.head != NULL) {
 		end = o->failed || o->over ||
 		    (o->run != 0 && core_crawl_done(o));
-		if (!end && (o->run == 0 || o->frontier_left <= o->dirs_out))
+		/* What this crawl has read before waits until nothing else
+		 * is left or can come: so a crawl that is cut again and again
+		 * comes to its end. */
+		again = o->frontier_left == o->again_left;
+		if (!end && (o->run == 0 || (again ?
+		    o->again_left <= o->again_out : o->frontier_left -
+		    o->again_left <= o->dirs_out - o->again_out)))
 			return;
 		w = pop(&o->want_dirs);
-		b = take_dirs(o, end ? 1 : w->max_count);
+		b = take_dirs(o, end ? 1 : w->max_count, again);
 		b->end = end;
 		if (!mailbox_put(w->reply, &b->mail))
 			dir_batch_free(&b);
@@ -229,7 +243,9 @@ fill_item(struct own *o, struct item *it)
 	it->flags = (uint32_t)db_int(db, s, 3);
 	if (idset_has(&o->settle, it->object))
 		it->flags |= ITEM_SETTLE;
-	copy_handle(db, s, 5, &it->fh);
+	/* A handle is good in the run that got it; else the path is asked. */
+	if (db_int(db, s, 0) >= o->first_todo)
+		copy_handle(db, s, 5, &it->fh);
 	it->path = db_strdup(db, s, 6);
 	it->raw = raw_name(it, x == NULL ? 0 : x->path_len,
 	    !db_null(db, s, 7));

@@ -450,11 +450,11 @@ core_open_dirs_free(struct own *o)
 }
 
 void
-core_dir_done(struct own *o, int64_t dir, int64_t export, bool clean,
-    const struct counts *n)
+core_dir_done(struct own *o, int64_t dir, int64_t export, int64_t since_ns,
+    bool clean, const struct counts *n)
 {
-	DB_RUN(&o->db, DIR_DONE, INT(o->run), INT(clean), INT(export),
-	    INT(n->found), INT(n->found_bytes), INT(n->unchanged),
+	DB_RUN(&o->db, DIR_DONE, INT(o->run), INT(since_ns), INT(clean),
+	    INT(export), INT(n->found), INT(n->found_bytes), INT(n->unchanged),
 	    INT(n->excluded), INT(n->failed), INT(n->queued),
 	    INT(n->queued_bytes), INT(dir));
 	o->totals.dirs++;
@@ -468,6 +468,8 @@ close_directory(struct own *o, struct open_dir *d)
 	DB_RUN(&o->db, FRONTIER_POP, INT(d->frontier));
 	o->frontier_left--;
 	o->dirs_out--;
+	o->again_left -= d->again;
+	o->again_out -= d->again;
 	while (*at != d)
 		at = &(*at)->next;
 	*at = d->next;
@@ -501,8 +503,9 @@ account(struct page *p)
 	if (p->in->last) {
 		/* One that vanished unread is gone when the crawl is over. */
 		if (!p->in->vanished || d->counts.found > 0)
-			core_dir_done(o, d->id, d->export, !p->in->vanished &&
-			    p->in->err.kind == ERR_NONE, &d->counts);
+			core_dir_done(o, d->id, d->export, d->since_ns,
+			    !p->in->vanished && p->in->err.kind == ERR_NONE,
+			    &d->counts);
 		close_directory(o, d);
 	} else if (!d->started) {
 		d->started = true;

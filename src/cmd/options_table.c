@@ -232,6 +232,8 @@ const struct option options_table[] = {
 	    "- is standard input" },
 	{ "retry-failed", NULL, NULL, MOVES, set_flag, AT(job.retry_failed),
 	    .help = "no crawl: only what failed before" },
+	{ "fresh", NULL, NULL, MOVES, set_flag, AT(job.fresh), .help =
+	    "begin a new crawl, also where the last one was cut" },
 	{ "include", NULL, "PATTERN", MOVES, set_filter, .help =
 	    "don't exclude what matches; the first pattern that matches "
 	    "decides, the rules are rsync's" },

@@ -123,6 +123,7 @@ struct conf {
 		uint64_t max_log_file_size;
 		unsigned log_file_backup_count;
 	} logging;
+	unsigned resume_within;		/* s: age of a directory's reading */
 	uint64_t limit_memory;		/* bytes; 0: default */
 	uint64_t bwlimit;		/* bytes a second; 0: none */
 	unsigned tpslimit;		/* S3 requests a second; 0: none */
@@ -210,6 +211,7 @@ enum conf_kind {
 	CONF_BOOL = 0,		/* bool */
 	CONF_UINT,		/* unsigned */
 	CONF_SIZE,		/* uint64_t, with units */
+	CONF_TIME,		/* unsigned: seconds, with units */
 	CONF_TEXT,		/* char *, NULL when empty */
 	CONF_LIST,		/* struct strlist */
 	CONF_NOTHING		/* of the original: passed over */
@@ -221,7 +223,8 @@ struct conf_word {
 struct conf_row_info {
 	const char *section;
 	const char *key;
-	const char *type;	/* "yes/no", "number", "size", "text", "word",
+	const char *type;	/* "yes/no", "number", "size", "time", "text",
+				   "word",
 				   "list"; "" for CONF_NOTHING */
 	const char *def;	/* as in a file, lists with ", "; or NULL */
 	const char *def_note;	/* where it is not a plain value; or NULL */
@@ -230,7 +233,7 @@ struct conf_row_info {
 	bool	 secret;	/* printed as "(set)" */
 	enum conf_kind kind;
 	size_t	 offset;
-	uint64_t min, max;	/* of numbers and sizes */
+	uint64_t min, max;	/* of numbers, sizes and times */
 	const struct conf_word *words;	/* the only values, or NULL */
 };
 size_t	 conf_rows(const struct conf_row_info **);

@@ -2,6 +2,7 @@
  * file. What is printed can be read again. */
 #include <inttypes.h>
 
+#include "base/units.h"
 #include "conf/table.h"
 
 #define COLUMNS 78
@@ -39,6 +40,7 @@ static void
 describe(const struct conf_row_info *row, struct buf *b)
 {
 	const char *def = row->def_note != NULL ? row->def_note : row->def;
+	char text[24];
 
 	if (row->kind == CONF_LIST) {
 		buf_addstr(b, "once per line");
@@ -56,6 +58,9 @@ describe(const struct conf_row_info *row, struct buf *b)
 		conf_size_text(row->min, b);
 		buf_addstr(b, " to ");
 		conf_size_text(row->max, b);
+	} else if (row->kind == CONF_TIME) {
+		buf_addf(b, "time, %s to ", units_format_time(row->min, text));
+		buf_addstr(b, units_format_time(row->max, text));
 	} else {
 		buf_addstr(b, row->type);
 	}

@@ -25,6 +25,8 @@
 	ROW(s, k, "number", CONF_UINT, at, d, u, h, __VA_ARGS__)
 #define SIZE(s, k, at, d, u, h, ...) \
 	ROW(s, k, "size", CONF_SIZE, at, d, u, h, __VA_ARGS__)
+#define TIME(s, k, at, d, h, ...) \
+	ROW(s, k, "time", CONF_TIME, at, d, "", h, __VA_ARGS__)
 #define TEXT(s, k, at, d, h, ...) \
 	ROW(s, k, "text", CONF_TEXT, at, d, "", h, __VA_ARGS__)
 #define LIST(s, k, at, d, h, ...) \
@@ -70,6 +72,10 @@ const struct conf_row_info conf_table[] = {
 	NUMBER("general", "tpslimit", AT(tpslimit), "0", "requests a second",
 	    "Send S3 no more requests than this, all workers together, each "
 	    "try counted. 0: no limit.", RANGE(0, 1000000)),
+	TIME("general", "resume_within", AT(resume_within), "24h",
+	    "A crawl that goes on after it was cut reads those directories "
+	    "again that it read longer ago than this.",
+	    RANGE(0, 366 * 86400)),
 	TEXT("general", "metrics", AT(general.metrics), NULL,
 	    "Figures of the run for Prometheus, at http://HOST:PORT/metrics "
 	    "while it goes on: PORT (of this host alone), HOST:PORT, or "

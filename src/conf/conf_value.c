@@ -331,6 +331,26 @@ set_size(const struct conf_row_info *row, void *base, const char *where,
 	return 0;
 }
 
+static int
+set_time(const struct conf_row_info *row, void *base, const char *where,
+    const char *value, struct err *err)
+{
+	unsigned *to = (unsigned *)((char *)base + row->offset);
+	char shown[48], lo[24], hi[24];
+	uint64_t n;
+
+	if (units_parse_time(value, &n, NULL) == -1 || n < row->min ||
+	    n > row->max) {
+		str_escape(str_of(value), shown, sizeof(shown));
+		return err_set(err, ERR_CONFIG, 0, "%s: bad %s \"%s\"; write "
+		    "a time such as 90s, 15m or 24h, from %s to %s", where,
+		    row->key, shown, units_format_time(row->min, lo),
+		    units_format_time(row->max, hi));
+	}
+	*to = (unsigned)n;
+	return 0;
+}
+
 /* A word that the row knows, as the table writes it; any text if it knows
  * none. */
 static int
@@ -387,6 +407,8 @@ set_value(const struct conf_row_info *row, void *base, bool first,
 		return set_uint(row, base, where, value, err);
 	case CONF_SIZE:
 		return set_size(row, base, where, value, err);
+	case CONF_TIME:
+		return set_time(row, base, where, value, err);
 	case CONF_LIST:
 		return set_list(row, base, first, where, value, err);
 	case CONF_TEXT:
@@ -472,6 +494,7 @@ conf_row_text(const struct conf_row_info *row, const void *base,
 {
 	const char *at = (const char *)base + row->offset;
 	const char *text;
+	char time[24];
 	unsigned n;
 
 	switch (row->kind) {
@@ -488,6 +511,9 @@ conf_row_text(const struct conf_row_info *row, const void *base,
 	case CONF_SIZE:
 		conf_size_text(*(const uint64_t *)at, out);
 		return true;
+	case CONF_TIME:
+		return buf_addstr(out, units_format_time(
+		    *(const unsigned *)at, time)) == 0;
 	case CONF_TEXT:
 		text = *(char *const *)at;
 		return text != NULL && buf_addstr(out, text) == 0;

@@ -31,6 +31,7 @@ struct job {
 	bool	 follow_links;		/* --links follow */
 	bool	 checksum;		/* read and hash the unchanged too */
 	bool	 retry_failed;		/* only what failed before */
+	bool	 fresh;			/* go on with no crawl that was cut */
 	bool	 adopt;		/* look first whether the bucket has it */
 	bool	 quiet;
 	bool	 data_integrity;	/* TEST: what there is to test */

@@ -1,4 +1,5 @@
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/jsontext.h"
 #include "base/log.h"
 #include "base/units.h"
@@ -100,7 +101,7 @@ print_totals(FILE *f, const struct summary *s)
 void
 summary_print(FILE *f, const struct summary *s)
 {
-	char duration[32], note[160];
+	char duration[32], note[160], since[32], kept[32];
 
 	fprintf(f, "%s%s %s after %s", op_name(s->op),
 	    s->dryrun ? " --dryrun" : "",
@@ -110,6 +111,12 @@ summary_print(FILE *f, const struct summary *s)
 	if (s->run > 0 && !s->dryrun)
 		fprintf(f, " (run %jd)", (intmax_t)s->run);
 	fputc('\n', f);
+	if (s->since_ns > 0) {
+		clock_iso8601(s->since_ns / 1000000000, since);
+		fprintf(f, "it went on with run %jd, begun %s: %s directories "
+		    "were not read again\n", (intmax_t)s->crawl, since,
+		    text_count(s->dirs_kept, kept));
+	}
 	if (s->op == OP_LIST) {
 		describe_rate(s, s->totals.found, s->totals.found_bytes, note,
 		    sizeof(note));
@@ -126,18 +133,16 @@ summary_print(FILE *f, const struct summary *s)
 }
 
 void
-summary_json(FILE *f, enum op op, const struct totals *t, double seconds,
-    const char *error, int64_t run)
+summary_json(FILE *f, const struct summary *s, const char *error)
 {
-	static const struct totals none;
+	const struct totals *t = &s->totals;
+	char since[32];
 	struct buf b;
 
-	if (t == NULL)
-		t = &none;
 	buf_init(&b, 64 * KIB);
-	buf_addf(&b, "{\"operation\":\"%s\",\"found\":%ju", op_name(op),
+	buf_addf(&b, "{\"operation\":\"%s\",\"found\":%ju", op_name(s->op),
 	    (uintmax_t)t->found);
-	if (op == OP_LIST)
+	if (s->op == OP_LIST)
 		buf_addf(&b, ",\"bytes\":%ju", (uintmax_t)t->found_bytes);
 	else
 		buf_addf(&b, ",\"moved\":%ju,\"unchanged\":%ju,\"failed\":%ju,"
@@ -147,14 +152,20 @@ summary_json(FILE *f, enum op op, const struct totals *t, double seconds,
 		    (uintmax_t)t->excluded, (uintmax_t)t->gone,
 		    (uintmax_t)t->deleted, (uintmax_t)t->pending,
 		    (uintmax_t)t->bytes);
-	if (op == OP_TEST)
+	if (s->op == OP_TEST)
 		buf_addf(&b, ",\"verified\":%ju", (uintmax_t)t->verified);
 	if (t->compacted > 0 || t->not_compacted > 0)
 		buf_addf(&b, ",\"compacted\":%ju,\"not_compacted\":%ju",
 		    (uintmax_t)t->compacted, (uintmax_t)t->not_compacted);
-	buf_addf(&b, ",\"seconds\":%.3f", seconds > 0 ? seconds : 0.0);
-	if (run > 0)
-		buf_addf(&b, ",\"run\":%jd", (intmax_t)run);
+	buf_addf(&b, ",\"seconds\":%.3f", s->seconds > 0 ? s->seconds : 0.0);
+	if (s->run > 0)
+		buf_addf(&b, ",\"run\":%jd", (intmax_t)s->run);
+	if (s->since_ns > 0) {
+		clock_iso8601(s->since_ns / 1000000000, since);
+		buf_addf(&b, ",\"continues\":%jd,\"continues_since\":\"%s\","
+		    "\"dirs_taken_over\":%ju", (intmax_t)s->crawl, since,
+		    (uintmax_t)s->dirs_kept);
+	}
 	if (error != NULL) {
 		buf_addstr(&b, ",\"error\":");
 		buf_add_json(&b, str_of(error));
@@ -180,8 +191,7 @@ summary_end(const struct job *job, const struct summary *s, const char *error)
 	if (s->broken)
 		log_event(LOG_ERROR, "run_failed", "%s", error);
 	if (job->json)
-		summary_json(stdout, s->op, &s->totals, s->seconds, error,
-		    s->run);
+		summary_json(stdout, s, error);
 }
 
 int
@@ -198,6 +208,7 @@ summary_error(const struct job *job, const struct err *err)
 	log_event(LOG_INFO, "end", "operation=%s status=%d reason=%s",
 	    op_name(job->op), status, err->msg);
 	if (job->json)
-		summary_json(stdout, job->op, NULL, 0, err->msg, 0);
+		summary_json(stdout, &(struct summary){ .op = job->op },
+		    err->msg);
 	return status;
 }

@@ -18,6 +18,8 @@ struct summary {
 	int64_t	 run;		/* its number in the catalog; 0: none */
 	int64_t	 crawl;		/* the run that began the crawl, whose failures
 				   count here too; 0: this one */
+	int64_t	 since_ns;	/* of that run, if this one goes on with it */
+	uint64_t dirs_kept;	/* and takes over so many directories */
 	double	 seconds;
 	struct totals totals;
 	bool	 closes;	/* found is the sum of its parts */
@@ -34,10 +36,8 @@ void	 summary_take(struct summary *, const struct run_closing *, bool cut);
 void	 summary_end(const struct job *, const struct summary *,
 	    const char *error);
 
-/* The last line of --json. error: what ended the run, or NULL. run: its
- * number in the catalog, 0 if it has none. */
-void	 summary_json(FILE *, enum op, const struct totals *, double seconds,
-	    const char *error, int64_t run);
+/* The last line of --json. error: what ended the run, or NULL. */
+void	 summary_json(FILE *, const struct summary *, const char *error);
 
 /* A run that ended before it began: the reason on standard error (and in the
  * log), the last line of --json, and the exit status, which is returned. */

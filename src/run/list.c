@@ -183,7 +183,8 @@ run_list(const struct conf *conf, const struct job *job)
 		    (uintmax_t)l.totals.found,
 		    units_format(l.totals.found_bytes, size), seconds);
 	if (status == EXIT_DONE && job->json)
-		summary_json(stdout, OP_LIST, &l.totals, seconds, NULL, 0);
+		summary_json(stdout, &(struct summary){ .op = OP_LIST,
+		    .totals = l.totals, .seconds = seconds }, NULL);
 	buf_release(&l.line);
 	s3_free(&l.s3);
 	return status;

@@ -28,6 +28,8 @@ open_catalog(struct master *m, struct err *err)
 		.no_crawl = m->job->files_from != NULL ||
 		    m->job->retry_failed,
 		.retry_failed = m->job->retry_failed,
+		.fresh = m->job->fresh,
+		.resume_within_ns = (int64_t)c->resume_within * 1000000000,
 	};
 	int rc;
 
@@ -139,7 +141,8 @@ finish(struct master *m, const struct mirror_end *mirror, uint64_t start_ms,
 	struct run_closing closing;
 	struct summary s = { .op = OP_PUT, .dryrun = m->job->dryrun,
 	    .interrupted = end == RUN_INTERRUPTED, .run = m->run.run,
-	    .crawl = m->run.crawl };
+	    .crawl = m->run.crawl, .since_ns = m->run.since_ns,
+	    .dirs_kept = m->run.dirs_kept };
 
 	memset(&closing, 0, sizeof(closing));
 	if (end == RUN_COMPLETE && !m->job->dryrun)
@@ -192,6 +195,28 @@ drop_mail(struct mailbox *in)
 	}
 }
 
+/* That it goes on with what was seen earlier is said at once: what changed
+ * since then in directories that are not read again, it won't see. */
+static void
+tell_begin(const struct master *m)
+{
+	const struct run_info *run = &m->run;
+	const char *command = m->job->command_line;
+	char since[32], text[160];
+
+	log_event(LOG_INFO, "run", "%jd begins: %s", (intmax_t)run->run,
+	    command == NULL ? "" : command);
+	if (!run->continued)
+		return;
+	clock_iso8601(run->since_ns / 1000000000, since);
+	snprintf(text, sizeof(text), "goes on with run %jd, which was cut, "
+	    "begun %s: %ju directories are not read again (--fresh reads all)",
+	    (intmax_t)run->crawl, since, (uintmax_t)run->dirs_kept);
+	if (!m->job->quiet)
+		fprintf(stderr, "%s\n", text);
+	log_event(LOG_INFO, "run", "%jd %s", (intmax_t)run->run, text);
+}
+
 int
 run_put(const struct conf *conf, const struct job *job)
 {
@@ -208,9 +233,7 @@ run_put(const struct conf *conf, const struct job *job)
 	if (m.signals != -1 &&
 	    monitor_open(&m.monitor, conf, job, &err) == 0 &&
 	    prepare(&m, &err) == 0) {
-		log_event(LOG_INFO, "run", "%ju %s%s", (uintmax_t)m.run.run,
-		    m.run.continued ? "continues a cut run: " : "begins: ",
-		    job->command_line == NULL ? "" : job->command_line);
+		tell_begin(&m);
 		master_loop(&m);
 		if (job->mirror && m.stop_signal == 0 && !m.failed)
 			mirror_run(&m, &mirror);

@@ -435,8 +435,9 @@ run_test(const struct conf *conf, const struct job *job)
 		status = run_put(conf, &put);
 		if (status != EXIT_DONE && status != EXIT_FAILED) {
 			if (job->json)
-				summary_json(stdout, OP_TEST, NULL, 0,
-				    "what was missing could not be put", 0);
+				summary_json(stdout, &(struct summary){
+				    .op = OP_TEST },
+				    "what was missing could not be put");
 			return status;
 		}
 	}

@@ -36,7 +36,7 @@ awk '
 	key = $1
 	sub(/^#/, "", key)
 	if (text != "") {
-		match(text, /(once per line|yes\/no|number|size|text|one of)[^.]*; default .*/)
+		match(text, /(once per line|yes\/no|number|size|text|time, |one of)[^.]*; default .*/)
 		print "[" section "] " key ": " substr(text, RSTART)
 	}
 	text = ""

@@ -21,6 +21,9 @@ frontier_count frontier: once a run
 sum_dirs dir: once a run
 count_dirs dir: once a run
 dirs_gone d: once a complete run
+again_old dir: once a continued run
+again_left frontier: once a continued run
+kept_dirs dir: once a continued run
 again_reset frontier: a partial index, of directories that were cut
 todo_reread f: a partial index, of directories that were cut
 todo_reread todo: once a continued run

@@ -3,6 +3,7 @@ import collections
 import os
 import random
 import signal
+import sqlite3
 import time
 
 from case import MIB, Skip, limit
@@ -47,6 +48,69 @@ def test_ctrl_c(t):
     t.same(whole=3)
     twice = stored_twice(proxy.requests())
     assert not twice, twice
+
+
+def cut(t, proxy, least):
+    """Interrupt a PUT when this many objects have been sent."""
+    proxy.order("match PUT delay 50")
+    sent = proxy.stats()["PUT"]
+    process = t.start("PUT")
+    t.eventually(lambda: proxy.stats()["PUT"] > sent + least, what="PUTs")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130, t.started_text()
+    proxy.order("pass")
+
+
+def older(t, hours):
+    """What the catalog knows was seen so much earlier."""
+    catalog = sqlite3.connect(t.catalog)
+    ns = hours * 3600 * 10**9
+    with catalog:
+        catalog.execute("UPDATE dir SET read_ns = read_ns - %d" % ns)
+        catalog.execute(
+            "UPDATE run SET started_ns = started_ns - %d, updated_ns = "
+            "updated_ns - %d, ended_ns = ended_ns - %d" % (ns, ns, ns)
+        )
+    catalog.close()
+
+
+@limit(120)
+def test_cut_for_days(t):
+    """Six runs, cut 20 hours apart: what changed in the meantime is in the
+    bucket when the last one ends well."""
+    proxy = t.proxy()
+    t.small_files(1500)
+    for night in range(6):
+        cut(t, proxy, 100)
+        t.write("d0/f", "night %d" % night)
+        t.write("d1/new%d" % night, "new")
+        older(t, 20)
+    result = t.put(failed=0)
+    assert result.json["continues"] == 1, result
+    assert result.json["continues_since"].endswith("Z"), result
+    assert result.json["dirs_taken_over"] >= 0, result
+    result.says("it went on with run 1", "goes on with run 1, which was cut")
+    t.same()
+
+
+@limit(120)
+def test_cut_and_fresh(t):
+    """Within a day what was read counts; --fresh reads it again."""
+    proxy = t.proxy()
+    t.small_files(1500)
+    cut(t, proxy, 100)
+    t.write("d0/late", "x")
+    t.put("--fresh", found=1501)
+    t.same()
+    t.small_files(1500, size=7)
+    cut(t, proxy, 100)
+    t.write("d0/later", "x")
+    result = t.put("--quiet", found=1501)
+    assert "goes on" not in result.text, result
+    assert result.json["dirs_taken_over"] > 0, result
+    result = t.put(found=1502, moved=1)
+    assert "continues" not in result.json, result
+    t.same()
 
 
 @limit(120)

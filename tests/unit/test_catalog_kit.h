@@ -35,7 +35,8 @@ kit_spec(const char *bucket, const char *scope)
 	return (struct run_spec){ .op = OP_PUT, .endpoint = "http://s3",
 		.bucket = bucket, .server_as_prefix = true, .scope = scope,
 		.command_line = "datamover PUT", .exports = kit_exports,
-		.export_count = 1 };
+		.export_count = 1,
+		.resume_within_ns = (int64_t)86400 * 1000000000 };
 }
 
 UNUSED static void

@@ -165,11 +165,14 @@ static void
 json_line(const char *want, enum op op, const struct totals *t,
     double seconds, const char *error, int64_t run)
 {
+	struct summary s = { .op = op, .seconds = seconds, .run = run };
 	FILE *f = tmpfile();
 	size_t n;
 
 	assert_non_null(f);
-	summary_json(f, op, t, seconds, error, run);
+	if (t != NULL)
+		s.totals = *t;
+	summary_json(f, &s, error);
 	rewind(f);
 	n = fread(text, 1, sizeof(text) - 1, f);
 	text[n] = '\0';

@@ -97,10 +97,40 @@ format_and_parse_agree(void **state)
 	}
 }
 
+static void
+times(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t sec;
+		const char *shown;
+	} rows[] = {
+		{ "0", 0, "0s" }, { "90", 90, "90s" }, { "90s", 90, "90s" },
+		{ "15m", 900, "15m" }, { "24h", 86400, "24h" },
+		{ "1D", 86400, "24h" }, { "7d", 604800, "7d" },
+	};
+	static const char *const bad[] = { "", "h", "-1", "1.5h", "1 h", "1hh",
+		"1w", "9999999999999" };
+	char out[24];
+	uint64_t sec;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_int_equal(units_parse_time(rows[i].text, &sec, NULL),
+		    0);
+		assert_int_equal(sec, rows[i].sec);
+		assert_string_equal(units_format_time(sec, out),
+		    rows[i].shown);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(units_parse_time(bad[i], &sec, NULL), -1);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(times),
 		cmocka_unit_test(parse_reads_what_people_write),
 		cmocka_unit_test(parse_refuses_the_rest),
 		cmocka_unit_test(format_rounds_to_a_tenth),
