@@ -173,6 +173,11 @@ tnfs_disconnect(struct nfs *nfs, enum err_kind kind, const char *text)
 static void
 fail_connection(struct nfs *nfs)
 {
+	/* One that only broke may be there again at once, as the server is
+	 * after a restart; one that isn't, or is mute, has had its turn. */
+	bool unreachable = nfs->state != NFS_UP ||
+	    nfs->broken_kind == ERR_UNREACHABLE;
+
 	drop_connection(nfs);
 	if (nfs->opening) {
 		struct nfs_call *call;
@@ -184,6 +189,8 @@ fail_connection(struct nfs *nfs)
 		nfs->retry_ms = UINT64_MAX;
 		return;
 	}
+	if (unreachable)
+		tnfs_address_next(&nfs->addresses, true);
 	nfs->attempts++;
 	nfs->retry_ms = clock_mono_ms() + backoff_ms(nfs->attempts,
 	    RETRY_BASE_MS, RETRY_CAP_MS, rng_next(&nfs->rng));
@@ -273,8 +280,8 @@ start_connect(struct nfs *nfs)
 	}
 	rpc_set_uid(nfs->rpc, (int)nfs->uid);
 	rpc_set_gid(nfs->rpc, (int)nfs->gid);
-	if (rpc_connect_async(nfs->rpc, nfs->address, (int)port, on_connect,
-	    nfs) != 0) {
+	if (rpc_connect_async(nfs->rpc, tnfs_address(&nfs->addresses),
+	    (int)port, on_connect, nfs) != 0) {
 		snprintf(text, sizeof(text), "port %u: %.120s", port,
 		    rpc_get_error(nfs->rpc));
 		mark_broken(nfs, ERR_UNREACHABLE, text);
@@ -436,19 +443,25 @@ tnfs_service(struct nfs *nfs, const struct pollfd *fds, int n)
 static int
 ops_fds(struct tree *tree, struct pollfd *fds, int max)
 {
-	return tnfs_fds((struct nfs *)tree, fds, max);
+	struct nfs *nfs = (struct nfs *)tree;
+	int n = tnfs_fds(nfs, fds, max);
+
+	return n + tnfs_again_fds(nfs, fds + n, max - n);
 }
 
 static int
 ops_timeout_ms(const struct tree *tree)
 {
-	return tnfs_timeout((const struct nfs *)tree);
+	const struct nfs *nfs = (const struct nfs *)tree;
+
+	return tnfs_again_timeout(nfs, tnfs_timeout(nfs));
 }
 
 static void
 ops_service(struct tree *tree, const struct pollfd *fds, int n)
 {
 	tnfs_service((struct nfs *)tree, fds, n);
+	tnfs_again_service((struct nfs *)tree, fds, n);
 }
 
 void
@@ -457,20 +470,28 @@ tnfs_stop(struct nfs *nfs)
 	nfs->stopping = true;
 	tnfs_disconnect(nfs, ERR_STOPPED, "the tree is closed");
 	TAILQ_CONCAT(&nfs->failed, &nfs->waiting, link);
-	while (!TAILQ_EMPTY(&nfs->failed))
+	/* What is called back may begin more. */
+	while (!TAILQ_EMPTY(&nfs->failed) || nfs->again != NULL) {
 		tnfs_run_failed(nfs);
+		if (nfs->again != NULL)
+			tnfs_again_stop(nfs);
+	}
+}
+
+void
+tnfs_free(struct nfs *nfs)
+{
+	tnfs_stop(nfs);
+	free(nfs->server);
+	free(nfs->share);
+	tnfs_addresses_release(&nfs->addresses);
+	free(nfs);
 }
 
 static void
 ops_free(struct tree *tree)
 {
-	struct nfs *nfs = (struct nfs *)tree;
-
-	tnfs_stop(nfs);
-	free(nfs->server);
-	free(nfs->share);
-	free(nfs->address);
-	free(nfs);
+	tnfs_free((struct nfs *)tree);
 }
 
 static const struct tree_ops nfs_ops = {
@@ -505,8 +526,10 @@ tree_nfs_open(struct tree **ret_tree, const struct tree_spec *spec,
 	TAILQ_INIT(&nfs->waiting);
 	TAILQ_INIT(&nfs->sent);
 	TAILQ_INIT(&nfs->failed);
+	TAILQ_INIT(&nfs->again_waiters);
+	nfs->mountport = spec->mountport;
 	if (tnfs_mount(nfs, spec, err) == -1) {
-		ops_free(&nfs->tree);
+		tnfs_free(nfs);
 		return -1;
 	}
 	nfs->opening = false;

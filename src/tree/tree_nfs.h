@@ -60,6 +60,7 @@ enum nfs_proc {
 };
 
 struct nfs;
+struct nfs_again;
 struct nfs_call;
 
 /* What NFSv4.0 wants to be told so that it makes a file. */
@@ -168,13 +169,28 @@ enum nfs_state {
 
 #define NFS_CHUNK 128		/* entries a page has at most */
 
+/* The addresses that the server's name has. */
+struct nfs_addresses {
+	char	**v;		/* numeric */
+	unsigned count;
+	unsigned at;		/* the one in use */
+};
+
+/* Waits for the export to be mounted again. */
+struct nfs_waiter {
+	TAILQ_ENTRY(nfs_waiter) link;
+	void	 (*fn)(void *arg, const struct err *);	/* NULL: it is */
+	void	*arg;
+};
+TAILQ_HEAD(nfs_waiters, nfs_waiter);
+
 struct nfs {
 	struct tree tree;
 	const struct nfs_version *version;
 	uint32_t write_max;
 	char	*server;
 	char	*share;
-	char	*address;	/* numeric */
+	struct nfs_addresses addresses;
 	uint32_t uid;
 	uint32_t gid;
 	uint32_t timeout_ms;
@@ -182,6 +198,7 @@ struct nfs {
 	int	 program;
 	int	 program_version;
 	unsigned port;		/* 0: ask rpcbind */
+	unsigned mountport;	/* v3; likewise */
 	/* while it is opened */
 	const _Atomic bool *stop;	/* or NULL */
 	uint64_t open_end_ms;		/* of the attempt at hand */
@@ -201,6 +218,8 @@ struct nfs {
 	struct nfs_calls waiting;
 	struct nfs_calls sent;
 	struct nfs_calls failed;
+	struct nfs_again *again;	/* the export is mounted again */
+	struct nfs_waiters again_waiters;
 	/* entries of the answer that is being read */
 	struct tree_entry chunk[NFS_CHUNK];
 	size_t	 chunk_len;
@@ -210,7 +229,33 @@ struct nfs {
 int	 tnfs_mount(struct nfs *, const struct tree_spec *, struct err *)
 	    MUST_USE;
 
+/* tree_nfs_address.c */
+/* All addresses of the server. The one in use is not the same for all that
+ * ask, so that connections spread over them; those that were lost lately come
+ * last. Waits for the resolver. */
+int	 tnfs_addresses_resolve(struct nfs_addresses *, const char *server,
+	    struct err *) MUST_USE;
+void	 tnfs_addresses_copy(struct nfs_addresses *,
+	    const struct nfs_addresses *);
+void	 tnfs_addresses_release(struct nfs_addresses *);
+const char *tnfs_address(const struct nfs_addresses *);
+/* Use the next one; lost: the one in use doesn't answer, for everybody. */
+void	 tnfs_address_next(struct nfs_addresses *, bool lost);
+
+/* tree_nfs_again.c */
+/* The root's handle is stale: mount the export again, if that isn't under
+ * way. The waiter is called from tnfs_again_service, once. */
+void	 tnfs_mount_again(struct nfs *, struct nfs_waiter *);
+void	 tnfs_again_service(struct nfs *, const struct pollfd *, int n);
+int	 tnfs_again_fds(struct nfs *, struct pollfd *, int max);
+/* When it must be served, if that is before timeout_ms (-1: never). */
+int	 tnfs_again_timeout(const struct nfs *, int timeout_ms);
+/* End it; all waiters are called. */
+void	 tnfs_again_stop(struct nfs *);
+
 /* tree_nfs.c */
+/* Without the tree's own calls: it needs no answer any more. */
+void	 tnfs_free(struct nfs *);
 void	 tnfs_service(struct nfs *, const struct pollfd *, int n);
 int	 tnfs_fds(struct nfs *, struct pollfd *, int max);
 int	 tnfs_timeout(const struct nfs *);

@@ -22,6 +22,8 @@ struct lookup {
 	struct handle fh;	/* of the entry reached */
 	bool	 follow;
 	bool	 inside;	/* begins in a directory, not at the root */
+	bool	 mounted_again;	/* the root was stale: no second time */
+	struct nfs_waiter waiter;
 };
 
 static void step(struct lookup *);
@@ -112,6 +114,47 @@ reached(struct lookup *k, const struct attrs *attrs)
 }
 
 static void
+on_mounted_again(void *arg, const struct err *err)
+{
+	struct lookup *k = arg;
+
+	if (err != NULL) {
+		end_lookup(k, NULL, err);
+		return;
+	}
+	k->dirs_len = 0;
+	push_dir(k, &k->call.nfs->tree.root);
+	walk_release(&k->walk);
+	walk_init(&k->walk, (struct str){ k->path, k->path_len });
+	step(k);
+}
+
+static bool
+is_root_now(const struct lookup *k)
+{
+	const struct handle *a = &k->dirs[0], *b = &k->call.nfs->tree.root;
+
+	return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
+}
+
+/* Begin once more from the root of the export as it is mounted anew; another
+ * look-up may have seen to that already. */
+static void
+root_stale(struct lookup *k)
+{
+	if (k->mounted_again) {
+		fail_lookup(k, ERR_RETRY, "the root of the export is stale");
+	} else if (is_root_now(k)) {
+		k->mounted_again = true;
+		k->waiter.fn = on_mounted_again;
+		k->waiter.arg = k;
+		tnfs_mount_again(k->call.nfs, &k->waiter);
+	} else {
+		on_mounted_again(k, NULL);
+	}
+}
+
+static void
 on_attrs(struct nfs_call *call, const struct nfs_reply *reply,
     const struct err *err)
 {
@@ -122,8 +165,7 @@ on_attrs(struct nfs_call *call, const struct nfs_reply *reply,
 	else if (err == NULL)
 		fail_lookup(k, ERR_PEER, "the server gave no attributes");
 	else if (k->dirs_len == 1 && tnfs_is_stale(err) && k->path_len == 0)
-		fail_lookup(k, ERR_UNREACHABLE,
-		    "the root of the export is stale");
+		root_stale(k);
 	else
 		end_lookup(k, NULL, err);
 }
@@ -147,8 +189,7 @@ on_component(struct nfs_call *call, const struct nfs_reply *reply,
 		/* Not the entry is gone: the directory that was found a
 		 * moment ago, or the whole export. */
 		if (k->dirs_len == 1 && !k->inside)
-			fail_lookup(k, ERR_UNREACHABLE,
-			    "the root of the export is stale");
+			root_stale(k);
 		else
 			fail_lookup(k, ERR_RETRY,
 			    "a directory was replaced meanwhile");

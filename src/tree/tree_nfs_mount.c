@@ -1,8 +1,7 @@
 /*
- * Opening an NFS tree: resolve the name once, mount (v3) or walk to the
+ * Opening an NFS tree: resolve the name, mount (v3) or walk to the
  * export (v4), ask for the limits. The only code of the tree that waits.
  */
-#include <netdb.h>
 #include <stdatomic.h>
 
 #include "tree/tree_nfs.h"
@@ -242,34 +241,27 @@ mount_address(struct nfs *nfs, const struct tree_spec *spec, uint64_t end_ms,
 int
 tnfs_mount(struct nfs *nfs, const struct tree_spec *spec, struct err *err)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-	struct addrinfo *list = NULL;
 	uint64_t end_ms = clock_mono_ms() + nfs->timeout_ms;
-	unsigned left = 0;
-	int r = getaddrinfo(nfs->server, NULL, &hints, &list);
+	struct err worst = ERR_INIT;
 
-	if (r != 0)
-		return err_set(err, ERR_UNREACHABLE, r,
-		    "%s: cannot resolve the name: %s", nfs->server,
-		    gai_strerror(r));
-	r = -1;
-	for (const struct addrinfo *ai = list; ai != NULL; ai = ai->ai_next)
-		left++;
-	for (const struct addrinfo *ai = list; ai != NULL; ai = ai->ai_next) {
-		char text[64];
+	if (tnfs_addresses_resolve(&nfs->addresses, nfs->server, err) == -1)
+		return -1;
+	for (unsigned left = nfs->addresses.count; left > 0; left--) {
+		struct err fault = ERR_INIT;
 
-		if (getnameinfo(ai->ai_addr, ai->ai_addrlen, text,
-		    sizeof(text), NULL, 0, NI_NUMERICHOST) != 0)
-			continue;
-		free(nfs->address);
-		nfs->address = xstrdup(text);
-		r = mount_address(nfs, spec, end_ms, left, err);
-		left = MAX(left - 1, 1U);
-		if (r == 0 || err->kind != ERR_UNREACHABLE)
+		if (mount_address(nfs, spec, end_ms, left, &fault) == 0)
+			return 0;
+		if (nfs->addresses.count > 1)
+			err_wrap(&fault, "%s", tnfs_address(&nfs->addresses));
+		/* Denied says more than an address where nobody is. */
+		if (worst.kind == ERR_NONE || fault.kind == ERR_STOPPED ||
+		    (fault.kind == ERR_DENIED && worst.kind != ERR_DENIED))
+			worst = fault;
+		if (fault.kind == ERR_STOPPED)
 			break;
+		tnfs_address_next(&nfs->addresses,
+		    fault.kind == ERR_UNREACHABLE && fault.code == 0);
 	}
-	freeaddrinfo(list);
-	if (r == -1)
-		err_wrap(err, "%s:%s", nfs->server, nfs->share);
-	return r;
+	*err = worst;
+	return err_wrap(err, "%s:%s", nfs->server, nfs->share);
 }

@@ -60,11 +60,13 @@ struct fake {
 	atomic_int jukebox_times;
 	atomic_int lookup_status;	/* of "f3" */
 	atomic_int generation;	/* of handles; others are stale */
+	atomic_int root_generation;	/* likewise of the root's */
 	atomic_bool root_stale;
 	/* what was seen */
 	atomic_int conns, reads, lookups, lists, getattrs, commits;
 	/* the server */
-	int	 port;
+	in_addr_t address;	/* 0: 127.0.0.1 */
+	int	 port;		/* 0: any */
 	int	 listener;
 	int	 stop[2];
 	pthread_t thread;
@@ -159,7 +161,8 @@ out_handle(const struct fake *f, struct buf *b, uint64_t id)
 	char text[129] = "";
 
 	if (id == 1) {
-		out_opaque(b, "root", 4);
+		snprintf(text, sizeof(text), "root%d", f->root_generation);
+		out_opaque(b, text, strlen(text));
 		return;
 	}
 	snprintf(text, sizeof(text), "f%d.%d", (int)id - 2, f->generation);
@@ -174,9 +177,10 @@ in_handle(const struct fake *f, struct fake_in *in)
 	char text[128] = "";
 	int k, generation;
 
-	if (str_eq(s, STR("root")))
-		return f->root_stale ? 0 : 1;
 	memcpy(text, s.p, MIN(s.len, sizeof(text) - 1));
+	if (sscanf(text, "root%d", &generation) == 1)
+		return f->root_stale || generation != f->root_generation ?
+		    0 : 1;
 	if (sscanf(text, "f%d.%d", &k, &generation) != 2 ||
 	    generation != f->generation)
 		return 0;
@@ -344,7 +348,7 @@ fake_mount(struct fake *f, uint32_t proc, struct buf *out)
 	out32(out, (uint32_t)f->mnt_status);
 	if (f->mnt_status != 0)
 		return FAKE_REPLY;
-	out_opaque(out, "root", 4);
+	out_handle(f, out, 1);
 	out32(out, 1);
 	out32(out, f->kerberos ? 390003 : 1);
 	return FAKE_REPLY;
@@ -486,10 +490,13 @@ static void
 fake_start(struct fake *f)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET,
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	    .sin_addr.s_addr = f->address != 0 ? f->address :
+	    htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)f->port) };
 	socklen_t len = sizeof(sin);
+	int on = 1;
 
 	f->listener = socket(AF_INET, SOCK_STREAM, 0);
+	setsockopt(f->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(f->listener, (struct sockaddr *)&sin, sizeof(sin)) == -1 ||
 	    listen(f->listener, 16) == -1 || pipe(f->stop) == -1 ||
 	    getsockname(f->listener, (struct sockaddr *)&sin, &len) == -1)

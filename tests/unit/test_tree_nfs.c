@@ -413,12 +413,86 @@ test_stale(void **state UNUSED)
 	/* Never "gone" when it is the export that is. */
 	fake.generation = 2;
 	fake.root_stale = true;
-	assert_int_equal(read_some(f, 0, 10).err.kind, ERR_UNREACHABLE);
-	assert_int_equal(look(STR("f1")).err.kind, ERR_UNREACHABLE);
-	assert_int_equal(look(STR("")).err.kind, ERR_UNREACHABLE);
-	assert_int_equal(list().err.kind, ERR_UNREACHABLE);
+	assert_int_equal(read_some(f, 0, 10).err.kind, ERR_RETRY);
+	assert_int_equal(look(STR("f1")).err.kind, ERR_RETRY);
+	assert_int_equal(look(STR("")).err.kind, ERR_RETRY);
+	assert_int_equal(list().err.kind, ERR_RETRY);
 	tree_file_close(&f);
 	tree_file_close(&nameless);
+}
+
+static void
+fail_over(void)
+{
+	fake.generation++;
+	fake.root_generation++;
+}
+
+/* All handles are others, the root's too: the export is mounted again, and
+ * what was asked goes on, whoever is first to find that. */
+static void
+test_root_stale(void **state UNUSED)
+{
+	struct tree_file *f;
+	struct handle root;
+	struct attrs attrs;
+	struct seen s, many[3] = { { .n = 0 } };
+	static char buf[3][100];
+
+	open_tree();
+	s = look(STR("f2"));
+	f = tree_file_open(tree, &s.fh, STR("f2"));
+	fail_over();
+	assert_int_equal(read_some(f, 0, 10).err.kind, ERR_NONE);
+	fail_over();
+	assert_int_equal(look(STR("f1")).err.kind, ERR_NONE);
+	fail_over();
+	assert_int_equal(look(STR("")).err.kind, ERR_NONE);
+	fail_over();
+	s = list();
+	expect_whole(&s);
+	tree_root(tree, &root, &attrs);
+	assert_int_equal(attrs.kind, ENTRY_DIR);
+	fail_over();
+	for (size_t i = 0; i < 3; i++)
+		tree_file_read(f, 0, 100, buf[i], on_read, &many[i]);
+	for (size_t i = 0; i < 3; i++) {
+		if (many[i].ends == 0)
+			finish(&many[i]);
+		assert_int_equal(many[i].err.kind, ERR_NONE);
+	}
+	tree_file_close(&f);
+}
+
+/* Services come up one after the other: later it goes well. A tree may be
+ * closed in the middle of it. */
+static void
+test_root_stale_longer(void **state UNUSED)
+{
+	struct seen s;
+
+	open_tree();
+	fail_over();
+	fake.mnt_status = 2;
+	s = look(STR("f1"));
+	assert_int_equal(s.err.kind, ERR_RETRY);
+	assert_non_null(strstr(s.err.msg, "no such export"));
+	fake.mnt_status = 0;
+	assert_int_equal(look(STR("f1")).err.kind, ERR_NONE);
+	fail_over();
+	memset(&s, 0, sizeof(s));
+	tree_lookup(tree, STR("f1"), on_entry, &s);
+	for (int n = 0; n < 2;) {
+		struct pollfd fds[2];
+
+		n = tree_fds(tree, fds, 2);
+		poll(fds, (nfds_t)n, tree_timeout_ms(tree));
+		if (n < 2)
+			tree_service(tree, fds, n);
+	}
+	tree_free(&tree);
+	assert_int_equal(s.ends, 1);
+	assert_int_equal(s.err.kind, ERR_STOPPED);
 }
 
 static void
@@ -543,6 +617,8 @@ main(void)
 		NFS_TEST(test_mount_errors),
 		NFS_TEST(test_read),
 		NFS_TEST(test_stale),
+		NFS_TEST(test_root_stale),
+		NFS_TEST(test_root_stale_longer),
 		NFS_TEST(test_no_answer),
 		NFS_TEST(test_broken_connection),
 		NFS_TEST(test_gone_server),
