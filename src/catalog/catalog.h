@@ -157,6 +157,7 @@ struct dir_job {
 	uint64_t fsid;		/* ... (attrs.fsid) */
 	bool	 fs_begins;	/* which is another one than around it: if
 				   nothing is there it isn't mounted */
+	bool	 fs_of_root;	/* which is that of the export's root */
 };
 struct dir_batch {
 	struct mail mail;

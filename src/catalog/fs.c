@@ -101,6 +101,8 @@ core_fs_place(struct own *o, struct open_dir *d, struct dir_job *j)
 	j->fsid = fs->has_own ? fs->own : fs->above;
 	j->fs_begins = fs->has_own && (above == NULL ||
 	    fs->own != fs->above);
+	j->fs_of_root = !fs->has_own && above != NULL &&
+	    strlen(above->path) == o->exports[j->export].path_len;
 }
 
 /* Into memory as well: what is below is compared with it. */

@@ -88,6 +88,7 @@ struct conf {
 		bool	 server_as_prefix;
 		bool	 ignore_inode;	/* inode = ignore */
 		unsigned timeout;	/* s, of one NFS call */
+		bool	 cross_mounts;	/* into file systems below a share */
 		struct strlist skip_dirs; /* names: .snapshot, .zfs, ~snapshot */
 	} fs_config;
 	struct {

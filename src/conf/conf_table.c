@@ -192,6 +192,9 @@ const struct conf_row_info conf_table[] = {
 	    WORDS(inode_words)),
 	NUMBER("fs_config", "timeout", AT(fs_config.timeout), "30",
 	    "seconds", "The limit of one NFS call.", RANGE(1, 3600)),
+	YESNO("fs_config", "cross_mounts", AT(fs_config.cross_mounts), "yes",
+	    "Go into other file systems below a share. no: each counts as "
+	    "excluded, with that reason.", PLAIN),
 	LIST("fs_config", "skip_dir", AT(fs_config.skip_dirs),
 	    ".snapshot, .zfs, ~snapshot",
 	    "The name of a directory that is left out wherever it stands, "

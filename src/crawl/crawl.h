@@ -32,6 +32,9 @@ struct crawl_config {
 	bool	 follow_links;
 	bool	 checksum;	/* queue unchanged files too */
 	bool	 ignore_inode;
+	bool	 cross_mounts;	/* into other file systems below an export */
+	bool	 accept_filesystem; /* of a directory that is another file
+				   system than it was: it is right so */
 	uint64_t min_size;
 	uint64_t max_size;
 	const struct filter *filter;	/* or NULL */

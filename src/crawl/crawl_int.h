@@ -64,6 +64,9 @@ struct reading {
 	uint64_t fault_ms;	/* since when it comes no further */
 	unsigned tries;
 	uint64_t resume_at_ms;
+	bool	 fs_seen;	/* its file system is fsid */
+	bool	 fs_other;	/* ... and was another one: it isn't read */
+	uint64_t fsid;
 	bool	 has_entries;	/* that are no snapshot directories */
 	bool	 listing;	/* callbacks will come */
 	unsigned looks;		/* entries being looked up, or the directory */

@@ -64,6 +64,9 @@ page_of(struct reading *r)
 		r->page = xcalloc(1, sizeof(*r->page));
 		r->page->dir = r->job.dir;
 		r->page->export = r->job.export;
+		r->page->fs_seen = r->fs_seen;
+		r->page->fs_other = r->fs_other;
+		r->page->fsid = r->fs_other ? r->job.fsid : r->fsid;
 	}
 	return r->page;
 }
@@ -334,6 +337,19 @@ reading_unknown(struct reading *r, struct str name, const struct err *err)
 		    buf_str(&r->raw), name, &e.attrs, whybuf));
 }
 
+/* In another file system than the directory; of a list, than the export. */
+static bool
+is_across(const struct reading *r, const struct attrs *a)
+{
+	struct attrs root;
+
+	if (r->job.dir != 0)
+		return a->kind == ENTRY_DIR && r->fs_seen &&
+		    a->fsid != r->fsid;
+	tree_root(r->w->mounts[r->job.export].tree, NULL, &root);
+	return a->kind != ENTRY_UNKNOWN && a->fsid != root.fsid;
+}
+
 void
 reading_entry(struct reading *r, struct str name, const struct tree_entry *e)
 {
@@ -348,6 +364,8 @@ reading_entry(struct reading *r, struct str name, const struct tree_entry *e)
 	if (wait_for_kind(r, name, e))
 		return;
 	why = judge_excluded(c, buf_str(&r->raw), name, &e->attrs, whybuf);
+	if (why == NULL && !c->cross_mounts && is_across(r, &e->attrs))
+		why = "another file system";
 	if (!judge_skips(c, name, &e->attrs))
 		r->has_entries = true;
 	if (e->attrs.kind == ENTRY_LINK && c->follow_links && why != NULL &&
@@ -384,11 +402,50 @@ reading_refused(struct reading *r, const char *path, const struct err *err)
 
 /* --- the stream --- */
 
+/* Known to lie in another file system, which may not be mounted now. An export
+ * that is another one itself is not the business of a directory. */
+static bool
+is_other(const struct reading *r, const struct tree *t)
+{
+	const struct crawl_config *c = &r->w->c->c;
+	struct attrs root;
+
+	if (!r->job.fs_known || r->job.fsid == r->fsid ||
+	    c->accept_filesystem ||
+	    strcmp(r->job.path, c->roots[r->job.export]) == 0)
+		return false;
+	tree_root(t, NULL, &root);
+	return !r->job.fs_of_root || r->fsid != root.fsid;
+}
+
+/* Before anything that is in it is told: where are we? */
+static bool
+check_place(struct reading *r)
+{
+	const struct tree *t = r->w->mounts[r->job.export].tree;
+
+	if (r->err.kind != ERR_NONE)
+		return false;
+	r->fs_seen = true;
+	r->fsid = tree_listed(t)->fsid;
+	if (!is_other(r, t))
+		return true;
+	r->fs_other = true;
+	err_set(&r->err, ERR_UNREACHABLE, 0, "%s. It is not read, and what "
+	    "is known below stays as it is (if this is right: "
+	    "--accept-filesystem)", r->job.fs_begins ?
+	    "the file system that was here is not, or another one is: not "
+	    "mounted?" : "another file system is mounted here than it was in");
+	return false;
+}
+
 static void
 page_cb(void *arg, const struct tree_entry *v, size_t n)
 {
 	struct reading *r = arg;
 
+	if (!check_place(r))
+		return;
 	r->count += n;
 	if (r->count > r->most) {
 		r->most = r->count;
@@ -408,7 +465,7 @@ end_cb(void *arg, const struct err *err)
 	r->ended = true;
 	if (err != NULL && r->err.kind == ERR_NONE)
 		r->err = *err;
-	if (err == NULL)
+	if (err == NULL && check_place(r))
 		self_note(r);
 }
 
@@ -473,11 +530,16 @@ try_again(struct reading *r)
 }
 
 /* Removed since its parent was listed. That of a start is asked for by name:
- * a failure. */
+ * a failure, and so is that of a file system. */
 static bool
 vanished(const struct reading *r)
 {
-	return r->absent && strcmp(r->job.path, r->w->c->c.starts[r->job.export]) != 0;
+	const struct crawl_config *c = &r->w->c->c;
+
+	if (r->job.fs_begins && !c->accept_filesystem)
+		return false;
+	return r->absent &&
+	    strcmp(r->job.path, c->starts[r->job.export]) != 0;
 }
 
 /* Where the crawl begins: what a mirror deletion is guarded by. */

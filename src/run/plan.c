@@ -103,9 +103,11 @@ scope_of(const struct run_plan *p, const struct conf *c,
 	buf_init(&b, 16 * MIB);
 	for (size_t i = 0; i < p->count; i++)
 		buf_addf(&b, "%s\n", p->starts[i]);
-	buf_addf(&b, "links=%d checksum=%d min=%ju max=%ju mounted=%d\n%s",
+	buf_addf(&b, "links=%d checksum=%d min=%ju max=%ju mounted=%d "
+	    "cross=%d\n%s",
 	    job->follow_links, job->checksum, (uintmax_t)job->min_size,
-	    (uintmax_t)job->max_size, c->fs_config.mounted, filters);
+	    (uintmax_t)job->max_size, c->fs_config.mounted,
+	    c->fs_config.cross_mounts, filters);
 	if (job->files_from != NULL)
 		buf_addf(&b, "\nfiles-from=%s", job->files_from);
 	if (job->retry_failed)

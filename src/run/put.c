@@ -65,6 +65,7 @@ start_crawl(struct master *m, struct err *err)
 		.follow_links = m->job->follow_links,
 		.checksum = m->job->checksum,
 		.ignore_inode = c->fs_config.ignore_inode,
+		.cross_mounts = c->fs_config.cross_mounts,
 		.min_size = m->job->min_size,
 		.max_size = m->job->max_size,
 		.filter = m->job->filter,

@@ -1,0 +1,143 @@
+"""File systems below a share: what is on one that isn't mounted isn't gone."""
+import contextlib
+import os
+import subprocess
+
+from case import Skip
+
+
+def is_mounted(point):
+    """Also where a bind mount has the device of what is around it."""
+    with open("/proc/self/mounts") as table:
+        return any(line.split()[1] == point for line in table)
+
+
+@contextlib.contextmanager
+def mounted(*arguments):
+    """A mount for the time of the block, unless it was unmounted in it."""
+    point = arguments[-1]
+    done = subprocess.run(
+        ["mount", *arguments], stderr=subprocess.PIPE, text=True
+    )
+    if done.returncode != 0:
+        raise Skip("nothing can be mounted: " + done.stderr.strip())
+    try:
+        yield
+    finally:
+        if is_mounted(point):
+            subprocess.run(["umount", "-l", point], check=True)
+
+
+def tmpfs(point):
+    return mounted("-t", "tmpfs", "-o", "size=2m", "none", point)
+
+
+def local(t, **settings):
+    """The tree by its path, a file in it and a directory to mount on."""
+    t.conf(
+        fs_config=dict({"mounted": "yes"}, **settings),
+        nfs=[(t.server, [t.tree])],
+    )
+    t.write("plain/f", "plain")
+    os.mkdir(t.path("vol"))
+
+
+def fill(t, where, count=15):
+    for i in range(count):
+        t.write("%s/f%d" % (where, i), "%s %d" % (where, i))
+
+
+def stays(t, objects, **counts):
+    """Neither PUT nor a mirror, however often, takes anything away."""
+    for _ in range(2):
+        for more in ((), ("--delete",), ("--delete", "--max-delete", "99%")):
+            result = t.put(
+                *more,
+                expect=1,
+                **dict({"failed": 1, "deleted": 0, "moved": 0}, **counts)
+            )
+            result.says("vol", "mounted")
+            assert sorted(t.objects()) == objects
+
+
+def test_mounts_unmounted(t):
+    """A file system below the share is unmounted: its mount point is empty,
+    holds other files, or is gone."""
+    local(t)
+    vol = os.path.join(t.tree, "vol")
+    with tmpfs(vol):
+        fill(t, "vol")
+        t.put(moved=16)
+        t.put(moved=0, unchanged=16)
+        objects = sorted(t.objects())
+        subprocess.run(["umount", vol], check=True)
+    stays(t, objects, found=2)
+    # Not what belongs there.
+    t.write("vol/f1", "below the mount")
+    stays(t, objects, found=2)
+    os.unlink(t.path("vol/f1"))
+    os.rmdir(vol)
+    stays(t, objects, found=2)
+    os.mkdir(vol)
+    with tmpfs(vol):
+        # Another one, with a file of the same name.
+        t.write("vol/f1", "another disk")
+        stays(t, objects, found=2)
+
+
+def test_mounts_bound(t):
+    """A bind mount of the same file system is none of the directories around
+    it; mounted again it is the same."""
+    local(t)
+    vol = os.path.join(t.tree, "vol")
+    other = os.path.join(t.dir, "other")
+    os.mkdir(other)
+    with mounted("--bind", other, vol):
+        fill(t, "vol")
+        t.put(moved=16)
+        objects = sorted(t.objects())
+    stays(t, objects, found=2)
+    with mounted("--bind", other, vol):
+        t.put(found=16, unchanged=16, failed=0)
+
+
+def test_mounts_over_a_directory(t):
+    """A file system is mounted where a directory with files was."""
+    local(t)
+    vol = os.path.join(t.tree, "vol")
+    fill(t, "vol")
+    t.put(moved=16)
+    objects = sorted(t.objects())
+    with tmpfs(vol):
+        t.write("vol/f1", "another disk")
+        stays(t, objects, found=2)
+    t.put(found=16, unchanged=16)
+
+
+def test_mounts_not_crossed(t):
+    """cross_mounts = no: they are excluded, with the reason."""
+    local(t, cross_mounts="no")
+    vol = os.path.join(t.tree, "vol")
+    with tmpfs(vol):
+        fill(t, "vol")
+        t.put(found=2, moved=1, excluded=1)
+        key = t.server + t.tree + "/"
+        assert sorted(t.objects()) == [key + "plain/f"]
+        reason = t.query("SELECT state, reason FROM objects WHERE path = ?",
+                         key + "vol")
+        assert reason == [("excluded", "another file system")], reason
+        # What was moved from there before stays.
+        local_again(t, "yes")
+        t.put(found=16, moved=15, unchanged=1)
+        local_again(t, "no")
+        objects = sorted(t.objects())
+        os.unlink(t.path("vol/f2"))
+        t.put("--delete", found=2, excluded=1, deleted=0)
+        assert sorted(t.objects()) == objects
+
+
+def local_again(t, cross):
+    t.conf(
+        fs_config={"mounted": "yes", "cross_mounts": cross},
+        nfs=[(t.server, [t.tree])],
+    )
