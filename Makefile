@@ -118,7 +118,7 @@ $(B)/fuzz/main.o: tests/fuzz/main.c Makefile
 check: all $(UNIT) $(FUZZ) $(B)/model/model $(B)/model/preload.so
 	@tests/unit/run.sh $(B)
 	@$(if $(SAN),echo "model: not under a sanitizer",\
-	    $(PLAY) --seeds 100 --seconds 60)
+	    $(PLAY) --seeds 100 --seconds 60 tests/model/saved/*)
 
 # SEEDS: how many histories; FIRST: the first of them.
 SEEDS ?= 10000

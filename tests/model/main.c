@@ -2,11 +2,11 @@
  * main.c: plays histories and says which went wrong.
  *
  *	model [--seeds N] [--first K] [--seconds S] [--workers N]
- *	    [--failures N]
+ *	    [--failures N] [FILE ...]
  *	model --seed K | --replay FILE [--verbose] [--no-shrink]
  *
- * with --program and --preload where those aren't beside it. Ends with "N
- * passed, N failed". A history that failed is played again with fewer steps,
+ * with --program and --preload where those aren't in build. The histories in
+ * the files come first. Ends with "N passed, N failed". A history that failed is played again with fewer steps,
  * as long as it fails in the same way, and is printed then.
  */
 #include <getopt.h>
@@ -48,6 +48,8 @@ static struct {
 	unsigned long failures;	/* then there is enough to look at */
 	bool	 shrink;
 	uint64_t end_ms;
+	char	**files;
+	unsigned long file_count;
 } o = { .seeds = 1000, .first = 1, .failures = 5, .shrink = true };
 
 void
@@ -201,8 +203,8 @@ tell(const struct history *h, const char *how)
 
 	buf_init(&b, 64 * KIB);
 	history_text(h, &b);
-	printf("FAIL seed %lu: invariant %d: %s\n%s:\n%s", (unsigned long)
-	    h->seed, breach_invariant(), breach_text(), how, b.data);
+	printf("FAIL %s: invariant %d: %s\n%s:\n%s", h->name,
+	    breach_invariant(), breach_text(), how, b.data);
 	fflush(stdout);
 	buf_release(&b);
 }
@@ -220,8 +222,8 @@ try(struct history *h)
 		tell(h, "the history");
 		return false;
 	}
-	fprintf(stderr, "seed %lu: invariant %d: %s\n",
-	    (unsigned long)h->seed, invariant, breach_text());
+	fprintf(stderr, "%s: invariant %d: %s\n", h->name, invariant,
+	    breach_text());
 	shrink(&small, invariant);
 	again = play(&small);
 	if (again == -1)
@@ -244,9 +246,12 @@ work(void)
 	    atomic_load(&shared->failed) < o.failures) {
 		unsigned long k = atomic_fetch_add(&shared->next, 1);
 
-		if (k >= o.first + o.seeds)
+		if (k >= o.file_count + o.seeds)
 			break;
-		history_draw(&h, k);
+		if (k >= o.file_count)
+			history_draw(&h, o.first + k - o.file_count);
+		else if (history_read(&h, o.files[k]) == -1)
+			exit(2);
 		if (try(&h))
 			atomic_fetch_add(&shared->passed, 1);
 		else
@@ -264,7 +269,6 @@ play_all(void)
 	if (geteuid() != 0)
 		printf("model: not root: nothing is mounted, and modes "
 		    "keep nobody out\n");
-	atomic_store(&shared->next, o.first);
 	o.end_ms = o.seconds == 0 ? UINT64_MAX :
 	    clock_mono_ms() + o.seconds * 1000;
 	for (long i = 0; i < o.workers; i++) {
@@ -309,6 +313,7 @@ usage(void)
 {
 	fputs("usage: model [--seeds N] [--first K] [--seconds S] "
 	    "[--workers N] [--failures N]\n"
+	    "           [FILE ...]\n"
 	    "       model --seed K | --replay FILE [--verbose] "
 	    "[--no-shrink]\n"
 	    "both with --program FILE, --preload FILE\n", stderr);
@@ -378,7 +383,9 @@ main(int argc, char **argv)
 	}
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED || optind < argc)
-		usage();
+	if (shared == MAP_FAILED)
+		abort();
+	o.files = argv + optind;
+	o.file_count = (unsigned long)(argc - optind);
 	return one ? play_one(&h) : play_all();
 }

@@ -37,7 +37,7 @@ struct setting {
 };
 
 struct history {
-	uint64_t seed;		/* 0: it was read from a file */
+	char	 name[128];	/* its seed or its file */
 	struct setting set;
 	size_t	 count;
 	struct step steps[STEPS_MAX];
@@ -47,6 +47,7 @@ struct field {
 	const char *name;
 	int	 count;		/* values 0 .. count - 1 */
 	int	 chance;	/* of any but 0, in percent */
+	const char *const *words;	/* for its values; NULL: numbers */
 };
 
 struct step_kind {

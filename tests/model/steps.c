@@ -5,64 +5,105 @@
  */
 #include "model.h"
 
-#define DIR(name)	{ name, 6, 70 }
-#define NAME(name)	{ name, 6, 80 }
+#define OFF_MOUNTS	"what isn't mounted is not told from what is gone"
+
+static const char *const dirs[] = { "top", "a", "a/b", "c", "v", "v/w", NULL };
+static const char *const names[] = { "f0", "f1", "f2", "x.tmp", "odd", "big",
+    "itself", NULL };
+static const char *const sizes[] = { "10", "0", "3", "4096", "70000", "11",
+    NULL };
+static const char *const modes[] = { "0", "0600", "0444", "0755", "0111",
+    NULL };
+static const char *const whens[] = { "2001", "1969", "2128", "2286", "2096",
+    "1970", NULL };
+static const char *const ops[] = { "PUT", "mirror", "GET", "DEL", "LIST",
+    "TEST", "verify", NULL };
+static const char *const filters[] = { "none", "no-tmp", "no-a", "no-c",
+    "no-small", "no-large", "only-f", NULL };
+static const char *const test_modes[] = { "head", "full", "sample", NULL };
+static const char *const requests[] = { "any", "put", "copy", "part",
+    "create", "complete", "delete-many", "delete", "abort", "head",
+    "head-bucket", "get", "list", "list-uploads", "list-parts", NULL };
+static const char *const troubles[] = { "lost", "mute", "500", "503", "403",
+    "wide", NULL };
+static const char *const kill_calls[] = { "send", "recv", "write", "sync",
+    "open", "rename", "connect", "any", NULL };
+static const char *const kill_hows[] = { "before", "after", "SIGTERM", NULL };
+static const char *const bad_calls[] = { "stat", "open", "list", "read",
+    "stat+open", NULL };
+static const char *const codes[] = { "EIO", "ESTALE", "EACCES", "ENOTCONN",
+    "ETIMEDOUT", NULL };
+static const char *const whats[] = { "create", "rewrite", "remove",
+    "remove_dir", "umount", "share", "unstash", NULL };
+static const char *const confs[] = { "filer", "old-name", "new-name",
+    "other-bucket", NULL };
+static const char *const hours[] = { "20", "1", "26", "-1", "-26", NULL };
+
+#define DIR(name)	{ name, 6, 70, dirs }
+#define NAME(name)	{ name, 6, 80, names }
+#define NONE		{ { NULL, 0, 0, NULL } }
 
 static const struct step_kind kinds[] = {
 	{ "create", 30, play_create, { DIR("dir"), NAME("name"),
-	    { "size", 6, 60 } }, true, NULL },
+	    { "size", 6, 60, sizes } }, true, NULL },
 	{ "rewrite", 14, play_rewrite, { DIR("dir"), NAME("name"),
-	    { "keep", 2, 50 } }, true, NULL },
-	{ "truncate", 3, play_truncate, { DIR("dir"), NAME("name") }, true, NULL },
+	    { "keep", 2, 50, NULL } }, true, NULL },
+	{ "truncate", 3, play_truncate, { DIR("dir"), NAME("name") }, true,
+	    NULL },
 	{ "rename", 6, play_rename, { DIR("dir"), NAME("name"), DIR("to_dir"),
 	    NAME("to_name") }, true, NULL },
 	{ "rename_dir", 4, play_rename_dir, { DIR("dir"), DIR("to_dir") },
 	    true, NULL },
-	{ "swap", 4, play_swap, { DIR("dir"), NAME("name") }, true, NULL },
-	{ "remove", 10, play_remove, { DIR("dir"), NAME("name") }, true, NULL },
+	{ "swap", 4, play_swap, { DIR("dir"), { "name", 7, 80, names } }, true,
+	    NULL },
+	{ "remove", 10, play_remove, { DIR("dir"), NAME("name") }, true,
+	    NULL },
 	{ "remove_dir", 5, play_remove_dir, { DIR("dir") }, true, NULL },
 	{ "stash", 5, play_stash, { DIR("dir"), NAME("name") }, true, NULL },
 	{ "unstash", 6, play_unstash, { DIR("dir"), NAME("name"),
-	    { "copy", 2, 40 } }, true, NULL },
-	{ "chmod", 8, play_chmod, { DIR("dir"), { "name", 7, 90 },
-	    { "mode", 5, 60 } }, true, NULL },
+	    { "copy", 2, 40, NULL } }, true, NULL },
+	{ "chmod", 8, play_chmod, { DIR("dir"), { "name", 7, 90, names },
+	    { "mode", 5, 60, modes } }, true, NULL },
 	{ "link", 4, play_link, { DIR("dir"), NAME("name"), DIR("to_dir"),
 	    NAME("to_name") }, true, NULL },
 	{ "symlink", 3, play_symlink, { DIR("dir"), DIR("to"),
-	    { "file", 2, 40 } }, true, NULL },
+	    { "file", 2, 40, NULL } }, true, NULL },
 	{ "times", 3, play_times, { DIR("dir"), NAME("name"),
-	    { "when", 6, 80 } }, true, NULL },
-	{ "mount", 5, play_mount, { { NULL, 0, 0 } }, false, NULL },
-	{ "umount", 5, play_umount, { { NULL, 0, 0 } }, false, NULL },
-	{ "root_away", 3, play_root_away, { { "files", 2, 30 } }, false,
-	    "an empty share is not out of reach yet" },
-	{ "root_back", 3, play_root_back, { { NULL, 0, 0 } }, false, NULL },
-	{ "run", 60, play_run, { { "op", 7, 70 }, { "prefix", 6, 15 },
-	    { "filter", 7, 20 }, { "from", 6, 0 }, { "checksum", 2, 10 },
-	    { "retry", 2, 8 }, { "adopt", 2, 5 }, { "follow", 2, 8 },
-	    { "mode", 3, 50 }, { "dry", 2, 5 } }, false, NULL },
-	{ "bend", 14, play_bend, { { "kind", 14, 90 }, { "nth", 8, 60 },
-	    { "times", 30, 30 }, { "how", 4, 80 } }, false,
-	    "what a failed run left of files that are gone stays" },
-	{ "kill", 12, play_kill, { { "call", 8, 90 }, { "nth", 200, 98 },
-	    { "how", 3, 60 } }, false,
-	    "what a killed run left of files that are gone stays" },
-	{ "errno", 10, play_errno, { { "call", 5, 80 }, DIR("dir"),
-	    { "name", 7, 80 }, { "errno", 5, 80 }, { "first", 4, 30 },
-	    { "count", 4, 40 } }, false,
-	    "ESTALE and others are taken for gone" },
-	{ "full", 2, play_full, { { "nth", 60, 95 } }, false, NULL },
-	{ "meanwhile", 6, play_meanwhile, { { "nth", 12, 80 },
-	    { "what", 7, 90 }, DIR("dir"), NAME("name"), { "size", 2, 50 } },
-	    false, "a share that is exchanged meanwhile is not seen" },
-	{ "conf", 3, play_conf, { { "conf", 4, 60 } }, false,
+	    { "when", 6, 80, whens } }, true, NULL },
+	{ "mount", 5, play_mount, NONE, false, NULL },
+	{ "umount", 5, play_umount, NONE, false, OFF_MOUNTS },
+	{ "root_away", 3, play_root_away, { { "files", 2, 30, NULL } }, false,
+	    OFF_MOUNTS },
+	{ "root_back", 3, play_root_back, NONE, false, NULL },
+	{ "run", 60, play_run, { { "op", 7, 70, ops },
+	    { "prefix", 6, 15, dirs }, { "filter", 7, 20, filters },
+	    { "from", 6, 5, dirs }, { "checksum", 2, 10, NULL },
+	    { "retry", 2, 8, NULL }, { "adopt", 2, 5, NULL },
+	    { "follow", 2, 8, NULL }, { "mode", 3, 50, test_modes },
+	    { "dry", 2, 5, NULL } }, false, NULL },
+	{ "bend", 14, play_bend, { { "kind", 15, 90, requests },
+	    { "nth", 8, 60, NULL }, { "times", 30, 30, NULL },
+	    { "how", 6, 80, troubles } }, false, NULL },
+	{ "kill", 14, play_kill, { { "call", 8, 90, kill_calls },
+	    { "nth", 200, 98, NULL }, { "how", 3, 60, kill_hows } }, false,
+	    NULL },
+	{ "errno", 10, play_errno, { { "call", 5, 80, bad_calls }, DIR("dir"),
+	    { "name", 7, 80, names }, { "errno", 5, 80, codes },
+	    { "first", 4, 30, NULL }, { "count", 4, 40, NULL } }, false,
+	    NULL },
+	{ "full", 2, play_full, { { "nth", 60, 95, NULL } }, false, NULL },
+	{ "meanwhile", 6, play_meanwhile, { { "nth", 12, 80, NULL },
+	    { "what", 7, 90, whats }, DIR("dir"), NAME("name"),
+	    { "size", 2, 50, sizes } }, false, OFF_MOUNTS },
+	{ "conf", 3, play_conf, { { "conf", 4, 60, confs } }, false,
 	    "a server that got another name stops deletions" },
-	{ "clock", 5, play_clock, { { "hours", 5, 80 } }, false, NULL },
-	{ "save", 3, play_save, { { NULL, 0, 0 } }, false, NULL },
-	{ "restore", 2, play_restore, { { NULL, 0, 0 } }, false, NULL },
+	{ "clock", 5, play_clock, { { "hours", 5, 80, hours } }, false, NULL },
+	{ "save", 3, play_save, NONE, false, NULL },
+	{ "restore", 2, play_restore, NONE, false, NULL },
 	{ "foreign", 3, play_foreign, { DIR("dir"), NAME("name"),
-	    { "equal", 2, 50 } }, false, NULL },
-	{ "tamper", 2, play_tamper, { DIR("dir"), NAME("name") }, false, NULL },
+	    { "equal", 2, 50, NULL } }, false, NULL },
+	{ "tamper", 2, play_tamper, { DIR("dir"), NAME("name") }, false,
+	    NULL },
 };
 
 static const struct {
@@ -74,8 +115,7 @@ static const struct {
 	{ "nfs", offsetof(struct setting, nfs), 0, NULL },
 	{ "coarse", offsetof(struct setting, coarse), 10,
 	    "changes within a second are not seen yet" },
-	{ "volume", offsetof(struct setting, volume), 30,
-	    "file systems below the share are not remembered yet" },
+	{ "volume", offsetof(struct setting, volume), 30, OFF_MOUNTS },
 };
 
 static int *
@@ -154,7 +194,7 @@ history_draw(struct history *h, uint64_t seed)
 	size_t more;
 
 	memset(h, 0, sizeof(*h));
-	h->seed = seed;
+	snprintf(h->name, sizeof(h->name), "seed %lu", (unsigned long)seed);
 	rng_seed(&rng, seed * 0x9e3779b97f4a7c15u + 1);
 	for (int i = 0; i < 5; i++)
 		rng_next(&rng);
@@ -171,11 +211,16 @@ history_draw(struct history *h, uint64_t seed)
 
 /* --- text --- */
 
+/* Those that say where and what are always there. */
 static void
-add_field(struct buf *b, const char *name, int v)
+add_field(struct buf *b, const struct field *f, int v)
 {
-	if (v != 0)
-		buf_addf(b, " %s=%d", name, v);
+	if (v == 0 && (f->words == NULL || f->chance < 60))
+		return;
+	if (f->words != NULL)
+		buf_addf(b, " %s=%s", f->name, f->words[v]);
+	else
+		buf_addf(b, " %s=%d", f->name, v);
 }
 
 void
@@ -185,7 +230,8 @@ history_text(const struct history *h, struct buf *b)
 
 	buf_addstr(b, "set");
 	for (size_t i = 0; i < ARRAY_LEN(settings); i++)
-		add_field(b, settings[i].name, *field_of(&set, i));
+		add_field(b, &(struct field){ settings[i].name, 2, 0, NULL },
+		    *field_of(&set, i));
 	buf_addch(b, '\n');
 	for (size_t i = 0; i < h->count; i++) {
 		const struct step_kind *k = kind_of(&h->steps[i]);
@@ -193,7 +239,7 @@ history_text(const struct history *h, struct buf *b)
 		buf_addstr(b, k->name);
 		for (int f = 0; f < FIELDS_MAX; f++)
 			if (k->fields[f].name != NULL)
-				add_field(b, k->fields[f].name,
+				add_field(b, &k->fields[f],
 				    h->steps[i].v[f]);
 		buf_addch(b, '\n');
 	}
@@ -212,15 +258,29 @@ read_setting(struct history *h, const char *name, int v)
 }
 
 static int
-read_field(struct step *s, const char *name, int v)
+field_value(const struct field *f, const char *text)
+{
+	char *end;
+	long n;
+
+	for (int i = 0; f->words != NULL && i < f->count; i++)
+		if (strcmp(f->words[i], text) == 0)
+			return i;
+	n = strtol(text, &end, 10);
+	return f->words != NULL || *end != '\0' || n < 0 || n >= f->count ?
+	    -1 : (int)n;
+}
+
+static int
+read_field(struct step *s, const char *name, const char *text)
 {
 	const struct field *f = kinds[s->kind].fields;
 
 	for (int i = 0; i < FIELDS_MAX && f[i].name != NULL; i++) {
 		if (strcmp(f[i].name, name) != 0)
 			continue;
-		s->v[i] = v;
-		return v >= 0 && v < f[i].count ? 0 : -1;
+		s->v[i] = field_value(&f[i], text);
+		return s->v[i] == -1 ? -1 : 0;
 	}
 	return -1;
 }
@@ -244,14 +304,12 @@ read_line(struct history *h, char *line)
 	}
 	while ((field = strtok_r(NULL, " \n", &save)) != NULL) {
 		char *value = strchr(field, '=');
-		int v;
 
 		if (value == NULL)
 			return -1;
 		*value++ = '\0';
-		v = (int)strtol(value, NULL, 10);
-		if ((set ? read_setting(h, field, v) :
-		    read_field(s, field, v)) == -1)
+		if ((set ? read_setting(h, field, (int)strtol(value, NULL,
+		    10)) : read_field(s, field, value)) == -1)
 			return -1;
 	}
 	return 0;
@@ -264,6 +322,7 @@ history_read(struct history *h, const char *file)
 	char line[512];
 
 	memset(h, 0, sizeof(*h));
+	snprintf(h->name, sizeof(h->name), "%s", file);
 	if (f == NULL) {
 		perror(file);
 		return -1;
