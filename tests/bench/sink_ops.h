@@ -43,6 +43,8 @@ enum trouble {
 struct sink_hooks {
 	/* Before a request is done. */
 	enum trouble (*request)(enum kind, const struct request *);
+	/* One was done, and its answer isn't sent. */
+	void	 (*unanswered)(void);
 	/* An object was stored, or is about to go; under the lock. */
 	void	 (*stored)(const struct object *);
 	void	 (*removed)(const struct object *);

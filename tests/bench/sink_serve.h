@@ -292,6 +292,8 @@ serve_trouble(struct conn *c, struct request *r, enum kind kind,
 	if (t == TROUBLE_MUTE) {
 		c->mute = true;
 		serve_kind(c, r, kind, name);
+		if (sink.hooks.unanswered != NULL)
+			sink.hooks.unanswered();
 		return -1;
 	}
 	if (body_read(c, r, body_nothing, NULL) == -1)

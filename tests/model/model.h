@@ -251,6 +251,7 @@ void	 store_clear(void);
 /* All connections have ended; nothing is bent any more. */
 void	 store_settle(void);
 void	 store_begin_run(void);
+void	 store_set_run(pid_t);
 uint64_t store_now(void);	/* counts changes */
 /* Each object in the order of keys. */
 void	 store_each(const char *bucket, void (*)(void *, const struct held *),

@@ -400,8 +400,9 @@ run_go(struct run *r)
 		child(&args, env, out, err);
 	if (pid == -1)
 		abort();
+	store_set_run(pid);
 	r->status = wait_for(pid);
-	r->killed = bend.kill[0] != '\0' && (r->status == 256 + SIGKILL ||
+	r->killed = bend.any && (r->status == 256 + SIGKILL ||
 	    r->status == 256 + SIGTERM || r->status == 143);
 	take_file(out, &r->out);
 	take_file(err, &r->err);

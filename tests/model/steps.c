@@ -25,7 +25,8 @@ static const char *const requests[] = { "any", "put", "copy", "part",
     "create", "complete", "delete-many", "delete", "abort", "head",
     "head-bucket", "get", "list", "list-uploads", "list-parts", NULL };
 static const char *const troubles[] = { "lost", "mute", "500", "503", "403",
-    "wide", NULL };
+    "wide", "kill", "kill-after", "SIGTERM",
+    "kill-late", NULL };
 static const char *const kill_calls[] = { "send", "recv", "write", "sync",
     "open", "rename", "connect", "any", NULL };
 static const char *const kill_hows[] = { "before", "after", "SIGTERM", NULL };
@@ -83,7 +84,7 @@ static const struct step_kind kinds[] = {
 	    { "dry", 2, 5, NULL } }, false, NULL },
 	{ "bend", 14, play_bend, { { "kind", 15, 90, requests },
 	    { "nth", 8, 60, NULL }, { "times", 30, 30, NULL },
-	    { "how", 6, 80, troubles } }, false, NULL },
+	    { "how", 10, 85, troubles } }, false, NULL },
 	{ "kill", 14, play_kill, { { "call", 8, 90, kill_calls },
 	    { "nth", 200, 98, NULL }, { "how", 3, 60, kill_hows } }, false,
 	    NULL },

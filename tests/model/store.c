@@ -2,6 +2,8 @@
  * store.c: the bucket: the benchmarks' S3 in memory, with hooks that bend
  * requests and tell the judge of every change.
  */
+#include <signal.h>
+
 #include "../bench/sink_serve.h"
 
 #include "model.h"
@@ -16,7 +18,17 @@ struct bend {
 	int	 seen;
 };
 
+/* What may also become of a request (enum trouble goes before). */
+enum {
+	KILL_BEFORE = TROUBLE_WIDE + 1,
+	KILL_AFTER,
+	TERMINATE,
+	KILL_LATE		/* what is known by then is in the catalog */
+};
+
 static struct {
+	pid_t	 pid;		/* of the run */
+	bool	 kill_after;
 	struct bend bends[BENDS_MAX];
 	size_t	 bend_count;
 	int	 during_at;	/* 0: nothing happens */
@@ -32,12 +44,32 @@ static struct {
 #define OWN_LINE	"x-model: "
 
 static enum trouble
+kill_run(int how)
+{
+	if (how == KILL_AFTER) {
+		s.kill_after = true;
+		return TROUBLE_MUTE;
+	}
+	if (how == KILL_LATE)
+		usleep(50000);
+	if (s.pid > 0)
+		kill(s.pid, how == TERMINATE ? SIGTERM : SIGKILL);
+	return how == TERMINATE ? TROUBLE_NONE : TROUBLE_LOST;
+}
+
+static void
+on_unanswered(void)
+{
+	if (s.kill_after && s.pid > 0)
+		kill(s.pid, SIGKILL);
+}
+
+static enum trouble
 on_request(enum kind kind, const struct request *r)
 {
-	enum trouble t = TROUBLE_NONE;
+	int t = TROUBLE_NONE;
 	void (*during)(void) = NULL;
 
-	(void)r;
 	pthread_mutex_lock(&sink.lock);
 	s.requests++;
 	s.bucket_requests += kind == HEAD_BUCKET || kind == LIST_OBJECTS;
@@ -52,12 +84,20 @@ on_request(enum kind kind, const struct request *r)
 			continue;
 		b->seen++;
 		if (b->seen >= b->nth && b->seen < b->nth + b->times)
-			t = (enum trouble)b->how;
+			t = b->how;
 	}
 	pthread_mutex_unlock(&sink.lock);
 	if (during != NULL)
 		during();
-	return t == TROUBLE_WIDE && kind != LIST_OBJECTS ? TROUBLE_NONE : t;
+	if (w.verbose)
+		printf("      %s %s%s\n", kind_names[kind],
+		    strlen(r->path) > strlen(w.tree) ?
+		    r->path + strlen(r->path) - 6 : "",
+		    t == TROUBLE_NONE ? "" : " (bent)");
+	if (t >= KILL_BEFORE)
+		return kill_run(t);
+	return t == TROUBLE_WIDE && kind != LIST_OBJECTS ? TROUBLE_NONE :
+	    (enum trouble)t;
 }
 
 static uint64_t
@@ -144,7 +184,7 @@ store_start(void)
 		abort();
 	sink.keep = true;
 	sink.hooks = (struct sink_hooks){ .request = on_request,
-	    .stored = on_stored, .removed = on_removed };
+	    .unanswered = on_unanswered, .stored = on_stored, .removed = on_removed };
 	rng_seed(&sink.store.rng, 1);
 	if (pthread_create(&t, NULL, listener, (void *)(intptr_t)fd) != 0)
 		abort();
@@ -183,8 +223,18 @@ store_now(void)
 void
 store_begin_run(void)
 {
+	s.pid = 0;
+	s.kill_after = false;
 	s.requests = 0;
 	s.bucket_requests = 0;
+}
+
+void
+store_set_run(pid_t pid)
+{
+	pthread_mutex_lock(&sink.lock);
+	s.pid = pid;
+	pthread_mutex_unlock(&sink.lock);
 }
 
 unsigned long
