@@ -850,7 +850,10 @@ SELECT parent, coalesce(run, 0), clean, gone_run IS NOT NULL, export
 FROM dir WHERE id = :id;
 
 -- name: object_live
-SELECT 1 FROM object WHERE path = :path AND gone_run IS NULL;
+SELECT coalesce(r.time_ns, 0)
+FROM object o LEFT JOIN result r ON r.object = o.id AND
+	r.target = :target AND r.held = 1
+WHERE o.path = :path AND o.gone_run IS NULL;
 
 -- name: gone_page
 SELECT s.object, o.path, s.md5, s.etag, s.part_size, s.part_md5s,

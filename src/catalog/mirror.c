@@ -174,22 +174,44 @@ judge_dir(struct mirror *m, int64_t dir)
 	return UNPROVED;
 }
 
+/* Another path with the same key. */
 struct twin {
-	struct db *db;
-	struct str path;
-	bool	 live;
+	const struct mirror *mirror;
+	struct str path;	/* ours */
+	int64_t	 put_ns;	/* when ours was put */
+	bool	 keeps;		/* the key is that of a file that is there */
 };
 
+static bool
+is_in_settings(const struct mirror_rules *r, struct str path)
+{
+	for (size_t i = 0; r != NULL && i < r->share_count; i++) {
+		struct str share = str_of(r->shares[i]);
+
+		if (str_starts(path, share) && path.len > share.len &&
+		    path.p[share.len] == '/')
+			return true;
+	}
+	return r == NULL;
+}
+
+/* No crawl ever finds that a file is gone from a share that is no longer in
+ * the settings. It keeps the key only if the bytes there are those that were
+ * put for it. */
 static void
 look_for_twin(void *arg, struct str path)
 {
 	struct twin *t = arg;
+	const struct mirror *m = t->mirror;
+	struct db *db = &m->reader->db;
 
-	if (!str_eq(path, t->path) && DB_ROW(t->db, OBJECT_LIVE,
-	    BYTES(path))) {
-		t->live = true;
-		db_done(t->db, STMT_OBJECT_LIVE);
-	}
+	if (str_eq(path, t->path) || !DB_ROW(db, OBJECT_LIVE, INT(m->target),
+	    BYTES(path)))
+		return;
+	if (is_in_settings(m->plan->rules, path) ||
+	    db_int(db, STMT_OBJECT_LIVE, 0) > t->put_ns)
+		t->keeps = true;
+	db_done(db, STMT_OBJECT_LIVE);
 }
 
 static bool
@@ -199,13 +221,13 @@ is_left_out(const struct mirror *m, struct str path)
 	const struct db *db = &m->reader->db;
 	struct attrs held, last;
 
-	if (p->keep == NULL)
+	if (p->rules == NULL || p->rules->keep == NULL)
 		return false;
 	core_attrs(db, STMT_GONE_PAGE, 12, &held);
 	last = held;
 	last.kind = (enum entry_kind)db_int(db, STMT_GONE_PAGE, 21);
 	last.size = (uint64_t)db_int(db, STMT_GONE_PAGE, 22);
-	return p->keep(p->keep_arg, path, &held, &last);
+	return p->rules->keep(p->rules->keep_arg, path, &held, &last);
 }
 
 /* Of the row of gone_page that is at hand. */
@@ -214,7 +236,8 @@ judge(struct mirror *m)
 {
 	struct str path = db_bytes(&m->reader->db, STMT_GONE_PAGE, 1);
 	int64_t dir = db_int(&m->reader->db, STMT_GONE_PAGE, 20);
-	struct twin t = { .db = &m->reader->db, .path = path };
+	struct twin t = { .mirror = m, .path = path,
+	    .put_ns = db_int(&m->reader->db, STMT_GONE_PAGE, 7) };
 	AUTOFREE char *name = NULL;
 
 	if (dir != m->dir) {
@@ -228,9 +251,9 @@ judge(struct mirror *m)
 	if (m->judgement != MAY_GO || m->server_as_prefix)
 		return m->judgement;
 	name = xstrndup(path.p, path.len);
-	core_names_of_key(t.db, false, str_of(key_without_server(name)),
-	    look_for_twin, &t);
-	return t.live ? UNPROVED : MAY_GO;
+	core_names_of_key(&m->reader->db, false,
+	    str_of(key_without_server(name)), look_for_twin, &t);
+	return t.keeps ? UNPROVED : MAY_GO;
 }
 
 /* --- going through them --- */
@@ -303,15 +326,13 @@ count_one(struct mirror *m, enum judgement j, void *arg)
 
 int
 catalog_mirror_plan(struct catalog *c, struct catalog_reader *r,
-    mirror_keep_fn *keep, void *keep_arg, struct mirror_plan *p,
-    struct err *err)
+    const struct mirror_rules *rules, struct mirror_plan *p, struct err *err)
 {
 	struct planning pl = { .plan = p };
 	struct mirror m = { .reader = r, .plan = p };
 
 	memset(p, 0, sizeof(*p));
-	p->keep = keep;
-	p->keep_arg = keep_arg;
+	p->rules = rules;
 	if (core_call(c, plan, &pl, err) == -1)
 		return -1;
 	if (pl.refused)

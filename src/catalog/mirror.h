@@ -9,7 +9,8 @@
  *    gone too, the nearest directory above it that is there was;
  *  - the root of its export was looked at in this crawl, is not empty, and is
  *    of the file system that it was of in the last complete run;
- *  - no other export has a file with the same key (server_as_prefix no);
+ *  - no other export has a file with the same key (server_as_prefix no, see
+ *    struct mirror_rules);
  *  - it did not vanish between crawl and transfer just now (the next run
  *    will delete it);
  *  - this run would not leave it out, if it were there.
@@ -50,6 +51,19 @@ const char *mirror_guard_text(enum mirror_guard);
 typedef bool mirror_keep_fn(void *arg, struct str path,
 	    const struct attrs *held, const struct attrs *last);
 
+/* What the settings and options say of deletions; it lives as long as the
+ * plan. */
+struct mirror_rules {
+	mirror_keep_fn *keep;
+	void	*keep_arg;
+	/* Catalog paths of the shares of the settings, also of those that the
+	 * run leaves out: where server_as_prefix is no, a file in one of them
+	 * keeps the object of its key. One in a share of before (the server
+	 * had another name) keeps it only if it was put later than ours. */
+	const char *const *shares;
+	size_t	 share_count;
+};
+
 struct mirror_plan {
 	uint64_t count;		/* objects to be deleted */
 	uint64_t bytes;
@@ -66,16 +80,15 @@ struct mirror_plan {
 	int64_t	*ids;		/* of the exports */
 	char	**roots;	/* what was crawled, a slash behind, sorted */
 	size_t	 root_count;
-	mirror_keep_fn *keep;
-	void	*keep_arg;
+	const struct mirror_rules *rules;	/* or NULL */
 };
 void	 mirror_plan_release(struct mirror_plan *);
 /* Directories that are gone become tombstones now, and not at the end of the
  * run. Waits. ERR_USAGE if the crawl is not over, or the run has none
  * (no_crawl, retry_failed, no_backlog). The reader is one of this catalog.
- * keep (or NULL) is called here and for each page. */
+ * rules may be NULL: nothing is left out, and every file keeps its key. */
 int	 catalog_mirror_plan(struct catalog *, struct catalog_reader *,
-	    mirror_keep_fn *keep, void *keep_arg, struct mirror_plan *,
+	    const struct mirror_rules *rules, struct mirror_plan *,
 	    struct err *) MUST_USE;
 /* For --max-delete N%: objects stored at the target under what was crawled
  * (run_export.start of each export), those of the plan among them; stops at

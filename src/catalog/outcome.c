@@ -4,6 +4,7 @@
  */
 #include "catalog/core.h"
 #include "base/clock.h"
+#include "model/key.h"
 
 /* --- deletions that are under way --- */
 
@@ -158,6 +159,18 @@ mark_deleted(void *arg, struct str path)
 		DB_RUN(&o->db, SETTLE_PATH_DONE, INT(o->target), BYTES(path));
 }
 
+/* The key has no object any more, for whichever server it was put. */
+static void
+mark_all_deleted(struct row *r)
+{
+	struct own *o = r->own;
+
+	each_path(o, r->in, mark_deleted, r);
+	if (!o->server_as_prefix && !r->in->is_key && r->in->path != NULL)
+		core_names_of_key(&o->db, false,
+		    str_of(key_without_server(r->in->path)), mark_deleted, r);
+}
+
 static void
 mark_lost(void *arg, struct str path)
 {
@@ -279,7 +292,7 @@ outcome(struct own *o, const struct outcome_row *in)
 	if (in->ended == ENDED_FAILED)
 		note_failure(&r);
 	if (in->ended == ENDED_DELETED)
-		each_path(o, in, mark_deleted, &r);
+		mark_all_deleted(&r);
 	else if (in->lost)
 		each_path(o, in, mark_lost, &r);
 	if (o->has_doomed && in->lost)

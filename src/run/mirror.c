@@ -22,7 +22,8 @@ enum use { USE_COUNT = 0, USE_PRINT, USE_DELETE };
 struct mirror {
 	struct master *m;
 	struct mirror_plan plan;
-	struct crawl_config rules;	/* what this run leaves out */
+	struct crawl_config filters;	/* what this run leaves out */
+	struct mirror_rules rules;
 	struct catalog_reader *reader;
 	struct asker *asker;
 	struct deleter *deleter;
@@ -71,8 +72,8 @@ leaves_out(void *arg, struct str path, const struct attrs *held,
 	if (!absence_export_of((const char *const *)p->roots, p->count, name,
 	    &export, &rest) || key_to_path(&raw, str_of(rest)) == -1)
 		return true;
-	return judge_leaves_out(&x->rules, buf_str(&raw), held) ||
-	    judge_leaves_out(&x->rules, buf_str(&raw), last);
+	return judge_leaves_out(&x->filters, buf_str(&raw), held) ||
+	    judge_leaves_out(&x->filters, buf_str(&raw), last);
 }
 
 /* --- guards --- */
@@ -411,7 +412,7 @@ prepare(struct mirror *x, struct err *err)
 		.arg = x,
 	};
 
-	x->rules = (struct crawl_config){
+	x->filters = (struct crawl_config){
 		.min_size = m->job->min_size,
 		.max_size = m->job->max_size,
 		.filter = m->job->filter,
@@ -421,8 +422,14 @@ prepare(struct mirror *x, struct err *err)
 	x->asker = asker_new(&c);
 	if (catalog_reader_open(m->catalog, &x->reader, err) == -1)
 		return -1;
-	return catalog_mirror_plan(m->catalog, x->reader, leaves_out, x,
-	    &x->plan, err);
+	x->rules = (struct mirror_rules){
+		.keep = leaves_out,
+		.keep_arg = x,
+		.shares = (const char *const *)m->plan->shares.v,
+		.share_count = m->plan->shares.n,
+	};
+	return catalog_mirror_plan(m->catalog, x->reader, &x->rules, &x->plan,
+	    err);
 }
 
 static void

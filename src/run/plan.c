@@ -28,6 +28,7 @@ plan_release(struct run_plan *p)
 	free(p->exports);
 	free(p->errs);
 	free(p->seen);
+	strlist_clear(&p->shares);
 	free(p->scope);
 	memset(p, 0, sizeof(*p));
 }
@@ -75,6 +76,7 @@ add_export(struct run_plan *p, const struct conf *c, const struct job *job,
 	buf_init(&root, 64 * KIB);
 	if (conf_key_prefix(c, server, share, &root) == -1)
 		return;
+	strlist_add(&p->shares, root.data);
 	start = start_of(root.data, c, job->prefix);
 	if (start == NULL)
 		return;

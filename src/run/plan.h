@@ -14,6 +14,7 @@
 struct run_plan {
 	size_t	 count;		/* of exports */
 	struct tree_spec *specs;
+	struct strlist shares;	/* of the settings: catalog paths of all */
 	char	**roots;	/* catalog path: "server/share" */
 	char	**starts;	/* where the crawl begins */
 	struct run_export *exports;

@@ -231,6 +231,20 @@ def test_mirror_server_as_prefix_no(t):
     t.same(t.wanted(prefix=t.share[1:]))
 
 
+def test_mirror_server_renamed(t):
+    """The keys have no server, and the server is known by another name now:
+    what is known of the old name doesn't keep the objects for ever."""
+    t.conf(fs_config={"server_as_prefix": "no"})
+    t.small_files(20)
+    t.put(moved=20)
+    t.conf(nfs=[("localhost", [t.share])],
+           fs_config={"server_as_prefix": "no"})
+    t.run("PUT", "--json").counted(found=20, failed=0)
+    remove(t, "d0/f0")
+    mirror(t, found=19, unchanged=19, deleted=1)
+    t.same(t.wanted(prefix=t.share[1:]))
+
+
 @limit(120)
 def test_mirror_many(t):
     t.small_files(3500)

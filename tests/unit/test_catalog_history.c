@@ -434,7 +434,7 @@ mirror(struct world *w)
 	size_t n, stored, expected = gone_and_stored(w, &stored);
 	uint64_t count;
 
-	assert_int_equal(catalog_mirror_plan(w->k->c, reader, NULL, NULL, &plan,
+	assert_int_equal(catalog_mirror_plan(w->k->c, reader, NULL, &plan,
 	    &err), 0);
 	assert_int_equal(plan.exports[0], MIRROR_OPEN);
 	assert_int_equal(plan.count, expected);

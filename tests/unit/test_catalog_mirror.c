@@ -83,8 +83,7 @@ plan_of(struct kit *k)
 	struct mirror_plan plan;
 	struct err err = ERR_INIT;
 
-	if (catalog_mirror_plan(k->c, k->reader, NULL, NULL, &plan,
-	    &err) == -1)
+	if (catalog_mirror_plan(k->c, k->reader, NULL, &plan, &err) == -1)
 		fail_msg("%s", err.msg);
 	return plan;
 }
@@ -166,11 +165,13 @@ left_out_stays(void **state)
 	struct err err = ERR_INIT;
 	char *paths;
 	int arg = 7;
+	const struct mirror_rules rules = { .keep = keeps_c,
+	    .keep_arg = &arg };
 
 	put_first(k, &spec, true);
 	second_run(k, FSID, false);
-	assert_int_equal(catalog_mirror_plan(k->c, k->reader, keeps_c, &arg,
-	    &plan, &err), 0);
+	assert_int_equal(catalog_mirror_plan(k->c, k->reader, &rules, &plan,
+	    &err), 0);
 	paths = names(k, &plan, 1);
 	assert_string_equal(paths, " srv/vol/b srv/vol/sub/deep/d");
 	assert_int_equal(plan.count, 2);
@@ -506,6 +507,87 @@ key_of_another_export(void **state)
 	kit_end(k, RUN_COMPLETE);
 }
 
+/* A run of one of the two servers alone, without the server in the keys: the
+ * root has the file, or the one that it had is gone. */
+static void
+run_of_one(struct kit *k, size_t server, bool there, int64_t mtime)
+{
+	struct run_spec spec = kit_spec("bucket", "all");
+	AUTOFREE char *path = xasprintf("%s/f", twins[server].path);
+	struct dir_page *p;
+
+	spec.server_as_prefix = false;
+	spec.exports = &twins[server];
+	spec.scope = twins[server].path;
+	kit_begin_spec(k, &spec);
+	catalog_note_export(k->c, 0, FSID, false);
+	p = kit_page(kit_take(k, twins[server].path), true);
+	if (there)
+		kit_entry(p, mtime == 1 ? PAGE_NEW : PAGE_CHANGED, 0, path,
+		    kit_attrs(1, mtime));
+	else
+		gone(k, p, path);
+	catalog_put_page(k->c, p);
+	if (!there)
+		return;
+	assert_int_equal(kit_settle(k, 9, OUTCOME_MOVED), 1);
+	kit_end(k, RUN_COMPLETE);
+}
+
+static void
+check_key(struct kit *k, const char *const *shares, size_t n, uint64_t count)
+{
+	const struct mirror_rules rules = { .shares = shares,
+	    .share_count = n };
+	struct mirror_plan plan;
+	struct err err = ERR_INIT;
+
+	kit_flush(k, 1000);
+	if (catalog_mirror_plan(k->c, k->reader, &rules, &plan, &err) == -1)
+		fail_msg("%s", err.msg);
+	assert_int_equal(plan.count, count);
+	assert_int_equal(plan.unproved, 1 - count);
+	mirror_plan_release(&plan);
+}
+
+/* The server got another name: what is known of the old one, whose files no
+ * crawl ever finds gone, keeps no key that the new one has put since. */
+static void
+key_of_an_old_name(void **state)
+{
+	static const char *const shares[] = { "two/vol", "one/vol",
+		"one/vo" };
+	struct outcomes *v = xcalloc(1, sizeof(*v));
+	struct kit *k = *state;
+	struct known known;
+
+	kit_open(k);
+	run_of_one(k, 0, true, 1);
+	run_of_one(k, 1, true, 1);
+	run_of_one(k, 1, false, 1);
+	check_key(k, shares, 1, 1);
+	check_key(k, shares, 2, 0);	/* it is in the settings */
+	kit_end(k, RUN_COMPLETE);
+	/* The old name is used again, and puts the file: the object is its. */
+	run_of_one(k, 0, true, 2);
+	run_of_one(k, 1, false, 1);
+	check_key(k, shares, 1, 0);
+	kit_end(k, RUN_COMPLETE);
+	/* What was deleted is held by none of the names. */
+	run_of_one(k, 1, true, 3);
+	run_of_one(k, 1, false, 3);
+	check_key(k, shares + 2, 1, 1);
+	v->v = xcalloc(1, sizeof(*v->v));
+	v->count = 1;
+	v->v[0].path = xstrdup("two/vol/f");
+	v->v[0].ended = ENDED_DELETED;
+	catalog_put_outcomes(k->c, v);
+	kit_flush(k, 1000);
+	assert_int_equal(kit_find(k, "one/vol/f", &known), 1);
+	assert_false(known.stored);
+	kit_end(k, RUN_COMPLETE);
+}
+
 /* --- when there is no plan --- */
 
 static void
@@ -514,8 +596,8 @@ refused(struct kit *k)
 	struct mirror_plan plan;
 	struct err err = ERR_INIT;
 
-	assert_int_equal(catalog_mirror_plan(k->c, k->reader, NULL, NULL,
-	    &plan, &err), -1);
+	assert_int_equal(catalog_mirror_plan(k->c, k->reader, NULL, &plan,
+	    &err), -1);
 	assert_int_equal(err.kind, ERR_USAGE);
 }
 
@@ -561,6 +643,7 @@ main(void)
 		T(excluded_directory_stays),
 		T(vanished_just_now),
 		T(key_of_another_export),
+		T(key_of_an_old_name),
 		T(no_plan),
 	};
 
