@@ -568,12 +568,14 @@ VALUES (:run, :target, :object, :dir, :path, :kind, :code, :reason,
 
 -- Uploads.
 
+-- What was begun perhaps, and never heard of, is still to be looked for.
 -- name: upload_intent
 INSERT INTO upload (object, target, upload_id, intent_sec, part_size)
 VALUES (:object, :target, NULL, :sec, :part_size)
 ON CONFLICT (object, target) DO UPDATE SET
-	upload_id = NULL, intent_sec = excluded.intent_sec,
-	part_size = excluded.part_size;
+	upload_id = NULL, part_size = excluded.part_size,
+	intent_sec = iif(upload_id IS NULL,
+	    min(intent_sec, excluded.intent_sec), excluded.intent_sec);
 
 -- name: upload_created
 UPDATE upload SET upload_id = :upload_id, part_size = :part_size

@@ -46,7 +46,9 @@ intent(struct transfer *t)
 	alloc_have(t);
 	t->upload_noted = t->intended = true;
 	t->upload_part_size = t->plan.part_size;
-	t->intent_sec = s3_server_time(t->w->p.s3) - CLOCK_GRAIN_S;
+	/* What an earlier attempt may have left is still to be found. */
+	if (!t->unnoted)
+		t->intent_sec = s3_server_time(t->w->p.s3) - CLOCK_GRAIN_S;
 	t->calls++;
 	worker_note(t, NOTE_INTENT);
 }
@@ -67,10 +69,13 @@ go_on(struct transfer *t)
 static void
 orphans_over(struct transfer *t)
 {
-	if (t->upload_id == NULL)
+	t->unnoted = false;
+	if (t->upload_id == NULL) {
 		intent(t);
-	else
-		go_on(t);
+		return;
+	}
+	worker_note(t, NOTE_CREATED);
+	go_on(t);
 }
 
 static void
@@ -124,18 +129,28 @@ static void
 created(void *arg, const struct s3_reply *r, const struct err *err)
 {
 	struct transfer *t = arg;
+	bool lost = t->unnoted || r->attempts > 1 || (err != NULL &&
+	    err->kind != ERR_DENIED && err->kind != ERR_INVALID);
 
 	t->calls--;
-	if (err == NULL) {
+	if (err == NULL)
 		t->upload_id = xstrndup(r->upload_id.p, r->upload_id.len);
+	/* With the id in its row the upload is the only one that there is. If
+	 * an answer was lost that is not so yet: until the others are aborted
+	 * the row says that nobody knows. */
+	t->unnoted = lost;
+	if (err == NULL && !lost)
 		worker_note(t, NOTE_CREATED);
-	}
+	/* The file is another one meanwhile: so are its times, which the
+	 * upload has already. */
+	if (err == NULL && t->broken && t->changes > 0)
+		t->stale_upload = true;
 	if (t->broken)
 		return;
 	if (err != NULL)
 		transfer_s3_fault(t, err);
-	else if (r->attempts > 1)
-		abort_orphans(t);	/* an answer may have been lost */
+	else if (lost)
+		abort_orphans(t);
 	else
 		go_on(t);
 }

@@ -93,7 +93,7 @@ struct transfer {
 	unsigned resent;	/* sendings that arrived wrong, or into an
 				   upload that was gone */
 	bool	 no_attrs;	/* a READ came without: ask before the end */
-	bool	 stale_upload;	/* to be aborted, its file changed */
+	bool	 stale_upload;	/* to be aborted, it is of no use */
 	bool	 keep_upload;	/* it could not be aborted: its row stays */
 	char	 found_etag[72];/* HEAD: what may be there already; or "" */
 	struct fetch_claim claim; /* --adopt: in which parts */
@@ -113,6 +113,9 @@ struct transfer {
 	uint64_t upload_part_size; /* that it was begun with; 0: not known */
 	bool	 upload_noted;	/* a row of it is in the catalog */
 	bool	 intended;	/* ... will be: multipart_noted follows */
+	bool	 unnoted;	/* that row names no upload: besides ours, if
+				   there is one, others may be open that nobody
+				   knows the id of */
 	int64_t	 intent_sec;	/* S3's clock, before it was created */
 	uint8_t	*part_md5s;	/* plan.count * 16 */
 	uint8_t	*have;		/* one flag a part: the server has it */

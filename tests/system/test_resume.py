@@ -167,6 +167,28 @@ def test_kill_multipart_file_changed(t):
     t.same()
 
 
+@limit(120)
+def test_kill_among_orphans(t):
+    """The answer of CreateMultipartUpload was lost, another upload was begun,
+    and the kill comes while the first is looked for: none stays open."""
+    proxy = t.proxy()
+    t.random_file("large", 12 * MIB)
+    proxy.order("match POST,?uploads swallow-reply 1")
+    proxy.order("match GET,uploads drop")
+    listed = proxy.stats()["GET"]
+    process = t.start("PUT")
+    t.eventually(lambda: len(t.uploads()) == 2, what="two uploads")
+    t.eventually(lambda: proxy.stats()["GET"] > listed, what="the listing")
+    time.sleep(0.5)  # what was said so far is committed
+    process.kill()
+    process.wait()
+    proxy.order("pass")
+    t.put(found=1, moved=1)
+    t.same()
+    assert t.uploads() == []
+    assert t.query("SELECT count(*) FROM uploads") == [(0,)]
+
+
 def test_foreign_upload_stays(t):
     """An upload that isn't ours isn't aborted."""
     key = t.server + t.share + "/large"

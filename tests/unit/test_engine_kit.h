@@ -147,6 +147,12 @@ static void
 take_note(struct fixture *x, struct xfer_note *n)
 {
 	x->notes[n->event]++;
+	/* Whoever knows the id goes on with it, and looks for no other. */
+	if (n->event == NOTE_CREATED) {
+		pthread_mutex_lock(&x->f.lock);
+		assert_null(x->f.locked.orphan);
+		pthread_mutex_unlock(&x->f.lock);
+	}
 	if (n->event == NOTE_INTENT && x->e != NULL)
 		engine_noted(x->e, n->worker, n->object);
 	xfer_note_free(&n);
