@@ -51,6 +51,7 @@ release(struct catalog *c)
 {
 	db_close(&c->own.db);
 	remove_temporary(c);
+	close_fd(&c->own_fd);
 	close_fd(&c->lock_fd);
 	mailbox_free(&c->in);
 	pthread_mutex_destroy(&c->shared.lock);
@@ -65,7 +66,8 @@ open_file(struct catalog *c, struct err *err)
 {
 	if (guard_place(c->path, err) == -1 ||
 	    guard_lock(c->path, &c->lock_fd, err) == -1 ||
-	    guard_file(c->path, err) == -1)
+	    guard_file(c->path, err) == -1 ||
+	    guard_own(c->path, &c->own_fd, err) == -1)
 		return -1;
 	return db_open_writer(&c->own.db, c->path, err);
 }
@@ -78,7 +80,7 @@ open_at(struct catalog **ret, const char *path, const char *copy,
 	struct catalog *c = xcalloc(1, sizeof(*c));
 	int rc = 0;
 
-	c->lock_fd = -1;
+	c->lock_fd = c->own_fd = -1;
 	c->events = events;
 	c->in = mailbox_new(MAILBOX_LIMIT);
 	pthread_mutex_init(&c->shared.lock, NULL);

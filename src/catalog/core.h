@@ -200,7 +200,8 @@ struct own {
 struct catalog {
 	char	*path;
 	char	*temporary;	/* directory that goes at close; or NULL */
-	int	 lock_fd;
+	int	 lock_fd;	/* of the lock file */
+	int	 own_fd;	/* of the catalog, locked */
 	pthread_t thread;
 	struct mailbox *in;
 	struct mailbox *events;
@@ -247,6 +248,12 @@ void	 core_count_run(struct own *);
 /* guard.c: is this a place for a catalog, and is it ours alone? */
 int	 guard_place(const char *path, struct err *) MUST_USE;
 int	 guard_lock(const char *path, int *ret_fd, struct err *) MUST_USE;
+/* The name of the lock file: beside the file that the path leads to. */
+char	*guard_lock_name(const char *path);
+/* The same for the file itself, by whatever names others have opened it. The
+ * descriptor is to be closed when SQLite has closed the catalog, and not
+ * before. */
+int	 guard_own(const char *path, int *ret_fd, struct err *) MUST_USE;
 /* -1, the error being that a catalog is there and has nothing in it. */
 int	 guard_empty(const char *path, struct err *);
 struct stat;

@@ -13,6 +13,9 @@
 
 #define SQLITE_HEADER 16	/* bytes of its magic string */
 
+/* A byte of the catalog that never is one, and that SQLite does not lock. */
+#define GUARD_BYTE ((off_t)1 << 62)
+
 /* WAL needs shared memory, which these do not have between hosts. FUSE is
  * not among them: what is below it is unknown. */
 static const struct {
@@ -82,17 +85,39 @@ read_pid(int fd)
 /* A lock of the open file and not of the process: it goes with its holder
  * however that ends, and asking who has it does not take it. */
 static struct flock
-whole_file(void)
+lock_of(off_t start, off_t len)
 {
-	return (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	return (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET,
+	    .l_start = start, .l_len = len };
+}
+
+char *
+guard_lock_name(const char *path)
+{
+	AUTOFREE char *dir = path_parent(path);
+	const char *slash = strrchr(path, '/');
+	char *real = realpath(path, NULL);
+	char *name;
+
+	if (real != NULL) {
+		name = xasprintf("%s.lock", real);
+		free(real);
+		return name;
+	}
+	/* It is made there now. */
+	real = realpath(dir, NULL);
+	name = xasprintf("%s/%s.lock", real == NULL ? dir : real,
+	    slash == NULL ? path : slash + 1);
+	free(real);
+	return name;
 }
 
 int
 guard_lock(const char *path, int *ret_fd, struct err *err)
 {
-	AUTOFREE char *name = xasprintf("%s.lock", path);
+	AUTOFREE char *name = guard_lock_name(path);
 	int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-	struct flock lock = whole_file();
+	struct flock lock = lock_of(0, 0);
 	char text[24];
 	int n;
 
@@ -108,6 +133,27 @@ guard_lock(const char *path, int *ret_fd, struct err *err)
 	n = snprintf(text, sizeof(text), "%lld\n", (long long)getpid());
 	if (ftruncate(fd, 0) == -1 || pwrite(fd, text, (size_t)n, 0) == -1) {
 		open_fault(err, errno, name);
+		close_fd(&fd);
+		return -1;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+/* The lock file has the catalog's name, and that may have several (hard
+ * links). Closing any descriptor of the catalog takes the locks from it that
+ * SQLite has of this process: so this one is closed after SQLite's. */
+int
+guard_own(const char *path, int *ret_fd, struct err *err)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	struct flock lock = lock_of(GUARD_BYTE, 1);
+
+	if (fd == -1)
+		return open_fault(err, errno, path);
+	if (fcntl(fd, F_OFD_SETLK, &lock) == -1) {
+		err_set(err, ERR_DENIED, errno, "catalog %s is in use by "
+		    "another datamover, under another name", path);
 		close_fd(&fd);
 		return -1;
 	}
@@ -214,9 +260,9 @@ guard_file(const char *path, struct err *err)
 bool
 catalog_in_use(const char *path, int64_t *ret_pid)
 {
-	AUTOFREE char *name = xasprintf("%s.lock", path);
+	AUTOFREE char *name = guard_lock_name(path);
 	CLEANUP(close_fd) int fd = open(name, O_RDONLY | O_CLOEXEC);
-	struct flock lock = whole_file();
+	struct flock lock = lock_of(0, 0);
 
 	*ret_pid = 0;
 	if (fd == -1 || fcntl(fd, F_OFD_GETLK, &lock) == -1 ||

@@ -43,7 +43,7 @@ static int
 find_holder(const char *path, int *ret_pidfd, int64_t *ret_pid,
     struct err *err)
 {
-	AUTOFREE char *name = xasprintf("%s.lock", path);
+	AUTOFREE char *name = guard_lock_name(path);
 	struct stat catalog, lock;
 	int64_t pid;
 	int fd, rc;

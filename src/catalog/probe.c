@@ -24,7 +24,8 @@ may_write(const char *path, struct err *err)
 static int
 may_write_all(const char *path, struct err *err)
 {
-	static const char *const ends[] = { "", "-wal", "-shm", ".lock" };
+	static const char *const ends[] = { "", "-wal", "-shm" };
+	AUTOFREE char *lock = guard_lock_name(path);
 	AUTOFREE char *dir = path_parent(path);
 
 	if (access(dir, R_OK | W_OK | X_OK) == -1)
@@ -35,7 +36,7 @@ may_write_all(const char *path, struct err *err)
 		if (may_write(name, err) == -1)
 			return -1;
 	}
-	return 0;
+	return may_write(lock, err);
 }
 
 static int

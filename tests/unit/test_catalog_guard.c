@@ -219,6 +219,71 @@ second_master(void **state)
 	assert_int_equal(refused(k->path, "another datamover"), ERR_DENIED);
 }
 
+/* Locked is the file, whatever it is called; and its own master goes on. */
+static void
+other_names(void **state)
+{
+	struct kit *k = *state;
+	char link_name[128], hard[128], dir[128], other_dir[160], lock[200];
+	int64_t pid = 0;
+
+	snprintf(link_name, sizeof(link_name), "%s/link.db", k->dir);
+	snprintf(hard, sizeof(hard), "%s/hard.db", k->dir);
+	snprintf(dir, sizeof(dir), "%s/dir", k->dir);
+	snprintf(other_dir, sizeof(other_dir), "%s/catalog.db", dir);
+	kit_open(k);
+	assert_int_equal(symlink("catalog.db", link_name), 0);
+	assert_int_equal(symlink(".", dir), 0);
+	assert_int_equal(link(k->path, hard), 0);
+	assert_int_equal(refused(link_name, "another datamover"), ERR_DENIED);
+	assert_int_equal(refused(other_dir, "another datamover"), ERR_DENIED);
+	assert_int_equal(refused(hard, "another name"), ERR_DENIED);
+	assert_true(catalog_in_use(link_name, &pid));
+	assert_int_equal(pid, getpid());
+	assert_true(catalog_in_use(other_dir, &pid));
+	kit_close(k);
+	/* It is free again, and by its other name it is the same one. */
+	assert_false(catalog_in_use(link_name, &pid));
+	kit_open(k);
+	kit_close(k);
+	snprintf(lock, sizeof(lock), "%s.lock", hard);
+	assert_int_equal(unlink(lock), 0);
+	assert_int_equal(unlink(hard) | unlink(link_name) | unlink(dir), 0);
+}
+
+/* Another process under another name, and again when the master was killed:
+ * a descriptor of its own that is closed takes no lock from it. */
+static void
+killed_under_another_name(void **state)
+{
+	struct kit *k = *state;
+	char hard[128], lock[160];
+	int to_child[2], from_child[2], status;
+	char c = 0;
+	pid_t pid;
+
+	one_file(k);
+	snprintf(hard, sizeof(hard), "%s/hard.db", k->dir);
+	snprintf(lock, sizeof(lock), "%s.lock", hard);
+	assert_int_equal(link(k->path, hard), 0);
+	assert_int_equal(pipe(to_child) | pipe(from_child), 0);
+	pid = fork();
+	if (pid == 0) {
+		close(to_child[1]);	/* its end is that of the test */
+		kit_open(k);
+		(void)!write(from_child[1], "x", 1);
+		(void)!read(to_child[0], &c, 1);
+		_exit(0);
+	}
+	assert_int_equal(read(from_child[0], &c, 1), 1);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(refused(hard, "another name"), ERR_DENIED);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(unlink(hard) | unlink(lock), 0);
+	kit_open(k);
+}
+
 static void
 closed_to_others(void **state)
 {
@@ -368,6 +433,8 @@ main(void)
 		T(too_new),
 		T(no_directory),
 		T(second_master),
+		T(other_names),
+		T(killed_under_another_name),
 		T(closed_to_others),
 		T(damage_in_the_middle),
 		T(temporary),
