@@ -28,6 +28,7 @@ LIB_OBJ := $(filter-out $(MAIN),$(OBJ))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 TOOLS := $(patsubst tests/%.c,$(B)/tools/%,$(wildcard tests/fault/*.c tests/bench/*.c))
+PRELOADS := $(patsubst tests/%.c,$(B)/tools/%.so,$(wildcard tests/fault/preload/*.c))
 
 .PHONY: all check check-model check-system check-package check-all check-long \
 	asan tsan fuzz fuzz-long coverage \
@@ -85,7 +86,12 @@ $(B)/tools/%: tests/%.c $(B)/libdatamover.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(B)/libdatamover.a $(LDLIBS)
 
-tools: $(TOOLS)
+# What is loaded before the C library, into the program as it is.
+$(B)/tools/%.so: tests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Itests -fPIC -shared -MMD -MP -o $@ $<
+
+tools: $(TOOLS) $(PRELOADS)
 
 # The model plays histories against the program; see tests/model/model.h.
 MODEL := $(patsubst tests/model/%.c,$(B)/tests/model/%.o,\

@@ -145,3 +145,8 @@ FROM dir d
 	LEFT JOIN frontier f ON f.dir = d.id
 	LEFT JOIN export e ON e.id = d.export
 WHERE d.path <> '';
+
+-- The root of the export as the crawl root_crawl first saw it.
+ALTER TABLE export ADD COLUMN root_ino INTEGER;
+ALTER TABLE export ADD COLUMN root_fsid INTEGER;
+ALTER TABLE export ADD COLUMN root_crawl INTEGER;

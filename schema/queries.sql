@@ -420,6 +420,35 @@ WHERE path > :path || '/' AND path < :path || '0' AND gone_run IS NULL AND
 UPDATE object SET gone_run = :run
 WHERE path > :path || '/' AND path < :path || '0' AND gone_run IS NULL;
 
+-- The root as the crawl saw it first; what is taken back if it is not.
+
+-- name: root_noted
+SELECT root_ino, root_fsid FROM export
+WHERE root_crawl = :crawl AND id = :id;
+
+-- name: root_note
+UPDATE export SET root_ino = :ino, root_fsid = :fsid, root_crawl = :crawl
+WHERE id = :id;
+
+-- name: root_doubt_dirs
+UPDATE dir SET clean = 0
+WHERE run >= :crawl AND (path = :start OR
+	(path > :start || '/' AND path < :start || '0'));
+
+-- name: root_doubt_count
+SELECT count(*) FROM object o
+WHERE o.gone_run = :run AND o.path > :start || '/' AND o.path < :start || '0'
+	AND o.why IS NULL AND o.kind <> 0 AND NOT EXISTS (SELECT 1
+	FROM result r WHERE r.object = o.id AND r.outcome = 3 AND
+	r.run = :run);
+
+-- Transfers that found their file gone asked its path.
+-- name: root_doubt_objects
+UPDATE object SET gone_run = NULL
+WHERE gone_run >= :crawl AND path > :start || '/' AND path < :start || '0'
+	AND NOT EXISTS (SELECT 1 FROM result r WHERE r.object = object.id AND
+	r.outcome = 3 AND r.run >= :crawl);
+
 -- name: frontier_push
 INSERT INTO frontier (id, dir, fh) VALUES (:id, :dir, :fh)
 ON CONFLICT DO NOTHING;

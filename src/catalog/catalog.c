@@ -247,6 +247,23 @@ catalog_note_export(struct catalog *c, unsigned export, uint64_t fsid,
 	post(c, &n->mail, MSG_EXPORT);
 }
 
+void
+catalog_note_root(struct catalog *c, unsigned export, const struct attrs *a,
+    bool ignore_inode, const struct err *err)
+{
+	struct root_note *n = xcalloc(1, sizeof(*n));
+
+	n->export = export;
+	n->ignore_inode = ignore_inode;
+	if (a != NULL) {
+		n->ino = a->ino;
+		n->fsid = a->fsid;
+	} else {
+		n->err = *err;
+	}
+	post(c, &n->mail, MSG_ROOT);
+}
+
 int
 core_call(struct catalog *c, void (*fn)(struct catalog *, void *), void *arg,
     struct err *err)
@@ -413,7 +430,7 @@ handle(struct catalog *c, struct mail *m)
 {
 	struct own *o = &c->own;
 
-	if (m->type >= MSG_PAGE && m->type <= MSG_EXPORT)
+	if (m->type >= MSG_PAGE && m->type <= MSG_ROOT)
 		core_begin(o);
 	switch (m->type) {
 	case MSG_CALL:
@@ -448,6 +465,9 @@ handle(struct catalog *c, struct mail *m)
 		break;
 	case MSG_EXPORT:
 		core_note_export(o, (struct export_note *)m);
+		break;
+	case MSG_ROOT:
+		core_note_root(o, (struct root_note *)m);
 		break;
 	case MSG_STOP:
 		o->stopping = true;

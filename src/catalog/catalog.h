@@ -234,6 +234,13 @@ void	 dir_page_free(struct dir_page **);
  * directory) are counted once. */
 void	 catalog_put_page(struct catalog *, struct dir_page *);
 
+/* The root of an export, each time that it is opened and once more when the
+ * crawl is over; attrs NULL: it can't be looked at. If it is not the directory
+ * that the crawl saw first, in whichever run of it, nothing of the export is
+ * taken for gone and there is a failure. Copies. */
+void	 catalog_note_root(struct catalog *, unsigned export,
+	    const struct attrs *, bool ignore_inode, const struct err *);
+
 /* Lookups while a crawl thread compares; one reader, one thread. */
 struct catalog_reader;
 int	 catalog_reader_open(struct catalog *, struct catalog_reader **,

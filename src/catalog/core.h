@@ -117,6 +117,15 @@ struct export_note {
 	bool	 empty;
 };
 
+struct root_note {
+	struct mail mail;
+	unsigned export;
+	uint64_t ino;
+	uint64_t fsid;
+	bool	 ignore_inode;
+	struct err err;		/* it can't be looked at */
+};
+
 struct client_note {
 	struct mail mail;
 	size_t	 count;
@@ -132,6 +141,8 @@ struct run_export_row {
 	int64_t	 id;
 	size_t	 path_len;	/* of the catalog path of its root */
 	char	*start;		/* where the crawl begins */
+	struct err doubt;	/* what the crawl read of it proves nothing */
+	bool	 doubted;	/* that has been recorded */
 };
 
 struct catalog_reader {
@@ -231,6 +242,7 @@ enum {
 	MSG_CLIENTS,
 	MSG_COMPACTION,
 	MSG_EXPORT,
+	MSG_ROOT,
 	MSG_STOP
 };
 
@@ -335,6 +347,12 @@ void	 core_clients(struct own *, struct client_note *);
 
 /* compaction.c */
 void	 core_compaction(struct own *, struct compaction_note *);
+
+/* root.c */
+void	 core_note_root(struct own *, struct root_note *);
+void	 core_root_note_free(struct root_note **);
+/* Before anything is called gone: exports whose root is not what it was. */
+void	 core_doubt_roots(struct own *);
 
 /* mirror.c */
 void	 core_note_export(struct own *, struct export_note *);

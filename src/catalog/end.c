@@ -76,8 +76,10 @@ void
 core_bury(struct own *o)
 {
 	struct db *db = &o->db;
-	bool more = DB_ROW(db, DIRS_GONE, INT(o->crawl));
+	bool more;
 
+	core_doubt_roots(o);
+	more = DB_ROW(db, DIRS_GONE, INT(o->crawl));
 	while (more) {
 		int64_t id = db_int(db, STMT_DIRS_GONE, 0);
 		AUTOFREE char *path = db_strdup(db, STMT_DIRS_GONE, 1);

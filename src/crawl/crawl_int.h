@@ -42,6 +42,7 @@ struct crawl {
 	struct crawl_config c;
 	struct crawler *v;
 	unsigned count;
+	atomic_uint at_work;	/* threads that have not ended */
 	_Atomic bool stopping;
 	/* A warning of this kind was given: the first file speaks for all. */
 	_Atomic bool told_owner;

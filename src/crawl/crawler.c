@@ -17,6 +17,8 @@
 #define IDLE_MS		200
 #define MOUNT_BASE_MS	500
 #define MOUNT_CAP_MS	10000
+#define ROOT_TRIES	3	/* each may take as long as a mount does */
+#define ROOT_PAUSE_MS	1000
 
 /* Of an export that can't be mounted nothing is known, least of all that
  * something is gone. */
@@ -27,6 +29,16 @@ no_tree(const struct err *why, struct err *err)
 	if (err->kind == ERR_GONE)
 		err->kind = ERR_UNREACHABLE;
 	return NULL;
+}
+
+static void
+note_root(struct crawler *w, unsigned export, const struct tree *t)
+{
+	const struct crawl_config *c = &w->c->c;
+	struct attrs root;
+
+	tree_root(t, NULL, &root);
+	catalog_note_root(c->catalog, export, &root, c->ignore_inode, NULL);
 }
 
 struct tree *
@@ -46,6 +58,7 @@ crawler_tree(struct crawler *w, unsigned export, struct err *err)
 	spec.stop = &w->c->stopping;
 	if (tree_open(&m->tree, &spec, err) == 0) {
 		m->tries = 0;
+		note_root(w, export, m->tree);
 		return m->tree;
 	}
 	m->err = *err;
@@ -131,6 +144,49 @@ settle_all(struct crawler *w)
 	}
 }
 
+/* All has been read: is the share's own path still what it was? It is opened
+ * anew for that. */
+static void
+look_at_root(struct crawler *w, unsigned export)
+{
+	const struct crawl_config *c = &w->c->c;
+	struct mount *m = &w->mounts[export];
+	uint64_t end_ms = clock_mono_ms() + c->retry_for_ms;
+	struct err err = ERR_INIT;
+
+	for (unsigned tries = 0;;) {
+		uint64_t now;
+
+		tree_free(&m->tree);
+		m->again_ms = 0;
+		err_clear(&err);
+		if (crawler_tree(w, export, &err) != NULL ||
+		    atomic_load(&w->c->stopping))
+			return;
+		now = clock_mono_ms();
+		if (++tries == ROOT_TRIES || err.kind != ERR_RETRY ||
+		    now >= end_ms)
+			break;
+		poll(NULL, 0, (int)MIN((uint64_t)ROOT_PAUSE_MS, end_ms - now));
+	}
+	err_wrap(&err, "its root can't be looked at once more");
+	catalog_note_root(c->catalog, export, NULL, false, &err);
+}
+
+/* The last thread does this. A crawl that is stopped concludes nothing. */
+static void
+look_at_roots(struct crawler *w)
+{
+	const struct crawl_config *c = &w->c->c;
+
+	if (atomic_fetch_sub(&w->c->at_work, 1) != 1)
+		return;
+	for (unsigned i = 0; i < c->export_count; i++)
+		if (c->export_errs[i].kind == ERR_NONE &&
+		    !atomic_load(&w->c->stopping))
+			look_at_root(w, i);
+}
+
 static void *
 crawler_main(void *arg)
 {
@@ -150,6 +206,7 @@ crawler_main(void *arg)
 			break;
 		crawler_turn(w, IDLE_MS);
 	}
+	look_at_roots(w);
 	done = xcalloc(1, sizeof(*done));
 	done->type = MAIL_CRAWLED;
 	if (!mailbox_put(c->c.up, done))
@@ -211,6 +268,7 @@ start(struct crawl **ret, const struct crawl_config *config, unsigned threads,
 
 	c->c = *config;
 	c->v = xcalloc(threads, sizeof(*c->v));
+	atomic_store(&c->at_work, threads);
 	for (unsigned i = 0; i < threads; i++)
 		c->v[i].list_fd = i == 0 ? list_fd : -1;
 	while (rc == 0 && c->count < threads) {

@@ -460,6 +460,98 @@ test_made_anew(void **state UNUSED)
 	teardown(w);
 }
 
+/* --- the root --- */
+
+/* The share goes to "old", and "new" takes its place, if there is one. */
+static void
+swap_share(void)
+{
+	char old[PATH_MAX], new[PATH_MAX];
+
+	snprintf(old, sizeof(old), "%s/old", swapped->base);
+	snprintf(new, sizeof(new), "%s/new", swapped->base);
+	assert_int_equal(rename(swapped->dir, old), 0);
+	if (access(new, F_OK) == 0)
+		assert_int_equal(rename(new, swapped->dir), 0);
+}
+
+/* Another share takes the place of the one that is read. */
+static void
+test_share_replaced(void **state UNUSED)
+{
+	static const char *const when[] = { "/share", "/p", "/p/sub" };
+
+	for (size_t i = 0; i < ARRAY_LEN(when); i++) {
+		struct world *w = setup();
+
+		night(w);
+		/* Gone before, in the share that was, and below it. */
+		drop(w, "p/f1");
+		drop(w, "p/sub/s0");
+		drop(w, "p/sub/s1");
+		drop(w, "p/sub");
+		make_dir(w, "p/sub");
+		make_dir(w, "../new");
+		make_dir(w, "../new/p");
+		make_file(w, "../new/p/f0");
+		swapped = w;
+		shim_hook = swap_share;
+		shim_add("readdir", when[i], 0, 1);
+		night(w);
+		assert_int_equal(shim_hits, 1);
+		expect_kept(w);
+		/* The next night it is the share. */
+		shim_clear();
+		night(w);
+		assert_int_equal(w->t.failed, 0);
+		assert_int_equal(w->t.found, 1);
+		assert_int_equal(w->t.gone, 3);
+		teardown(w);
+	}
+}
+
+static void
+test_share_taken(void **state UNUSED)
+{
+	struct world *w = setup();
+	char path[PATH_MAX];
+
+	night(w);
+	drop(w, "p/f1");
+	swapped = w;
+	shim_hook = swap_share;
+	shim_add("readdir", "/p", 0, 1);
+	night(w);
+	expect_kept(w);
+	snprintf(path, sizeof(path), "%s/old", w->base);
+	assert_int_equal(rename(path, w->dir), 0);
+	shim_clear();
+	assert_int_equal(night(w)->gone, 1);
+	teardown(w);
+}
+
+/* A crawl that is cut goes on in another share. */
+static void
+test_share_replaced_between(void **state UNUSED)
+{
+	struct world *w = setup();
+
+	night(w);
+	drop(w, "p/f1");
+	kit_begin(w->k);
+	crawl(w);
+	kit_end(w->k, RUN_INTERRUPTED);
+	make_dir(w, "../new");
+	make_dir(w, "../new/p");
+	make_file(w, "../new/p/f0");
+	swapped = w;
+	swap_share();
+	night(w);
+	assert_true(w->k->info.continued);
+	expect_kept(w);
+	teardown(w);
+}
+
 /* --- over NFS --- */
 
 static void
@@ -544,6 +636,9 @@ main(void)
 		cmocka_unit_test(test_cut_list_of_new),
 		cmocka_unit_test(test_replaced),
 		cmocka_unit_test(test_made_anew),
+		cmocka_unit_test(test_share_replaced),
+		cmocka_unit_test(test_share_taken),
+		cmocka_unit_test(test_share_replaced_between),
 		cmocka_unit_test(test_nfs_list_ends),
 		cmocka_unit_test(test_nfs_unknown),
 	};

@@ -1,0 +1,86 @@
+/*
+ * The root of an export: which directory it was when the crawl began. If it is
+ * another one at the end, or can't be looked at, the crawl has read nobody
+ * knows what: nothing of the export becomes gone.
+ */
+#include "catalog/core.h"
+
+void
+core_root_note_free(struct root_note **np)
+{
+	free(*np);
+	*np = NULL;
+}
+
+/* The text that says what was found; the first one stays. */
+static void
+doubt(struct run_export_row *x, enum err_kind kind, const char *text)
+{
+	if (x->doubt.kind == ERR_NONE)
+		err_set(&x->doubt, kind, 0, "%s; nothing of it is taken for "
+		    "gone", text);
+}
+
+void
+core_note_root(struct own *o, struct root_note *n)
+{
+	const enum stmt s = STMT_ROOT_NOTED;
+	struct db *db = &o->db;
+	struct run_export_row *x;
+
+	if (o->failed || o->run == 0 || n->export >= o->export_count) {
+		core_root_note_free(&n);
+		return;
+	}
+	x = &o->exports[n->export];
+	if (n->err.kind != ERR_NONE) {
+		doubt(x, n->err.kind, n->err.msg);
+	} else if (DB_ROW(db, ROOT_NOTED, INT(o->crawl), INT(x->id))) {
+		if ((!n->ignore_inode && db_int(db, s, 0) != (int64_t)n->ino) ||
+		    db_int(db, s, 1) != (int64_t)n->fsid)
+			doubt(x, ERR_RETRY, "its root is another directory "
+			    "than when the crawl began");
+		db_done(db, s);
+	} else {
+		DB_RUN(db, ROOT_NOTE, INT(n->ino), INT(n->fsid),
+		    INT(o->crawl), INT(x->id));
+	}
+	core_root_note_free(&n);
+}
+
+/* Take back what the crawl concluded below the start. */
+static void
+take_back(struct own *o, struct run_export_row *x)
+{
+	const struct counts one = { .found = 1, .failed = 1 };
+	struct db *db = &o->db;
+	int64_t dir = 0;
+
+	if (DB_ROW(db, DIR_FIND, TEXT(x->start))) {
+		dir = db_int(db, STMT_DIR_FIND, 0);
+		db_done(db, STMT_DIR_FIND);
+	}
+	DB_RUN(db, ROOT_DOUBT_DIRS, INT(o->crawl), TEXT(x->start));
+	if (DB_ROW(db, ROOT_DOUBT_COUNT, INT(o->run), TEXT(x->start))) {
+		o->totals.gone -= (uint64_t)db_int(db, STMT_ROOT_DOUBT_COUNT,
+		    0);
+		db_done(db, STMT_ROOT_DOUBT_COUNT);
+	}
+	DB_RUN(db, ROOT_DOUBT_OBJECTS, INT(o->crawl), TEXT(x->start));
+	core_failure(o, 0, dir, str_of(x->start), &x->doubt, 1);
+	core_add_counts(&o->totals, &one);
+	core_add_list(o, &one);
+}
+
+void
+core_doubt_roots(struct own *o)
+{
+	for (size_t i = 0; i < o->export_count; i++) {
+		struct run_export_row *x = &o->exports[i];
+
+		if (x->doubt.kind == ERR_NONE || x->doubted)
+			continue;
+		x->doubted = true;
+		take_back(o, x);
+	}
+}
