@@ -31,6 +31,7 @@ TOOLS := $(patsubst tests/%.c,$(B)/tools/%,$(wildcard tests/fault/*.c tests/benc
 PRELOADS := $(patsubst tests/%.c,$(B)/tools/%.so,$(wildcard tests/fault/preload/*.c))
 
 .PHONY: all check check-model check-system check-package check-all check-long \
+	check-kills \
 	asan tsan fuzz fuzz-long coverage \
 	lint lint-sql lint-layers lint-doc bench compare install deb clean help tools
 .SECONDARY:
@@ -48,6 +49,8 @@ help:
 	@echo "                   in two lanes, or as many as LANES says"
 	@echo "make check-package the Debian package and contrib/install.sh (root)"
 	@echo "make check-long    10,000 strangers at the master's ports (root)"
+	@echo "make check-kills   1,000 kills over PUT, GET, DEL against real servers"
+	@echo "                   (root); KILLS=N, SEED=N"
 	@echo "make asan tsan     unit tests and part of the system tests under"
 	@echo "                   the sanitizers (SAN_TESTS= for all)"
 	@echo "make fuzz          each fuzz target for a minute (clang)"
@@ -143,6 +146,11 @@ check-all: check lint check-package check-system
 # What is too long for every day: strangers by the thousand.
 check-long: all tools
 	@STRANGERS=10000 tests/system/run.sh $(B) hostile_many
+
+# kill -9 at so many moments; SEED chooses others.
+KILLS ?= 1000
+check-kills: all tools
+	@KILLS=$(KILLS) tests/system/run.sh $(B) --lanes=2 kills_alone kills_clients
 
 # With a sanitizer gcc warns of what can't happen: it sees less of the code.
 ASAN = B=build-asan WERROR= HARDEN= OPT="-O1 -g" \
