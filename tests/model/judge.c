@@ -462,7 +462,8 @@ judge_end(struct run *r)
 		judge_reasons(r);
 		catalog_rows(judge_row, NULL);
 	}
-	if (!breached() && may_store(r) && !r->retry && r->status == 0)
+	if (!breached() && may_store(r) && !r->retry && !r->lied_to &&
+	    r->status == 0)
 		judge_success(r);
 	if (!breached())
 		judge_op(r);
@@ -500,8 +501,15 @@ judge_equal(const struct run *r)
 		    r->err.len == 0 ? "" : r->err.data);
 
 	world_look(now, false);
-	for (size_t i = 0; i < now->count && !breached(); i++)
+	for (size_t i = 0; i < now->count && !breached(); i++) {
+		AUTOFREE char *key = key_of(now->f[i].rel);
+		struct held h;
+
 		judge_file(&now->f[i]);
+		if (!w.adopted && !is_touched(key) &&
+		    store_find(conf_bucket(w.conf), key, &h))
+			judge_meta(&now->f[i], &h);
+	}
 	store_each(conf_bucket(w.conf), judge_object, now);
 	if (!breached() && !w.restored && store_uploads() > 0)
 		breach(3, "after quiet: %zu uploads are open",

@@ -113,6 +113,42 @@ in_prefix(const struct run *r, const char *key)
 	return strncmp(key, whole, strlen(whole)) == 0;
 }
 
+/* --- metadata --- */
+
+static bool
+meta_value(const struct held *h, const char *name, int base, int64_t *ret)
+{
+	AUTOFREE char *want = xasprintf("x-amz-meta-%s: ", name);
+	const char *p = strcasestr(h->meta, want);
+
+	if (p != NULL)
+		*ret = strtoll(p + strlen(want), NULL, base);
+	return p != NULL;
+}
+
+/* What there is of it is the file's; a time that can't be told is left out. */
+void
+judge_meta(const struct file *f, const struct held *h)
+{
+	int64_t sec = f->st.st_mtim.tv_sec, v;
+	bool can = sec < INT64_MAX / 1000000000 - 1 && sec > INT64_MIN /
+	    1000000000 + 1;
+	int64_t ns = can ? sec * 1000000000 + (w.set.coarse ? 0 :
+	    f->st.st_mtim.tv_nsec) : 0;
+
+	if (meta_value(h, "file-mtime", 10, &v) && (!can || v != ns) &&
+	    (!w.set.nfs || (sec >= 0 && sec <= UINT32_MAX)))
+		breach(3, "after quiet: %s has another mtime than its object",
+		    f->rel);
+	if (meta_value(h, "file-permissions", 8, &v) &&
+	    v != (f->st.st_mode & 07777))
+		breach(3, "after quiet: %s has another mode than its object",
+		    f->rel);
+	if (meta_value(h, "file-owner", 10, &v) && v != f->st.st_uid)
+		breach(3, "after quiet: %s has another owner than its object",
+		    f->rel);
+}
+
 /* --- GET --- */
 
 static void

@@ -196,6 +196,7 @@ struct run {
 	bool	 quiet;		/* of the end of a history */
 	/* what came */
 	bool	 bent;		/* something was to go wrong */
+	bool	 lied_to;	/* a listing wasn't whole and didn't say so */
 	int	 status;	/* exit status, or 256 + the signal */
 	bool	 killed;	/* by us */
 	struct totals totals;
@@ -216,6 +217,7 @@ void	 play_bend(const int *v);
 void	 play_kill(const int *v);
 void	 play_errno(const int *v);
 void	 play_full(const int *v);
+void	 play_nfs(const int *v);
 void	 play_meanwhile(const int *v);
 void	 bends_clear(void);
 
@@ -303,6 +305,7 @@ bool	 below_link(const char *rel);
 
 /* What the operations but PUT promised (judge_ops.c). */
 void	 judge_op(const struct run *);
+void	 judge_meta(const struct file *, const struct held *);
 /* Before it: how much of what is stored, by the catalog, is there. */
 void	 judge_count(const struct run *);
 bool	 in_prefix(const struct run *, const char *key);
@@ -330,8 +333,16 @@ uint64_t catalog_hash(void);
 
 /* --- the NFS server (nfs.c) --- */
 
-unsigned nfs_start(void);
-void	 nfs_bend(int proc, int nth, int times, int how, const char *name);
+/* How a call ends that isn't answered as it should be; or a status. */
+enum nfs_how {
+	NFS_CUT = -3,		/* a listing ends early */
+	NFS_NO_ATTRS,		/* a listing has names alone */
+	NFS_CLOSE		/* the connection ends */
+};
+
+unsigned nfs_start(void);	/* its port */
+/* The nth call of a procedure (0: any), so many times. */
+void	 nfs_bend(int proc, int nth, int times, int how);
 void	 nfs_settle(void);
 
 #endif

@@ -20,6 +20,7 @@
 /* What goes wrong in the next run. */
 static struct {
 	bool	 any;
+	bool	 lie;
 	char	 kill[64];
 	char	 bad[256];
 	char	 full[16];
@@ -31,6 +32,7 @@ bends_clear(void)
 {
 	memset(&bend, 0, sizeof(bend));
 	store_settle();
+	nfs_settle();
 }
 
 /* kind, nth, times, how */
@@ -77,6 +79,21 @@ play_full(const int *v)
 {
 	snprintf(bend.full, sizeof(bend.full), "%d", v[0] + 1);
 	bend.any = true;
+}
+
+/* proc, nth, times, how */
+void
+play_nfs(const int *v)
+{
+	static const int procs[] = { 17, 0, 1, 3, 6, 4 };
+	static const int hows[] = { 2, 5, 70, 13, 20, 10006, NFS_CLOSE,
+	    NFS_NO_ATTRS, NFS_CUT };
+
+	if (w.set.nfs == 0)
+		return;
+	nfs_bend(procs[v[0]], v[1] + 1, v[2] + 1, hows[v[3]]);
+	bend.any = true;
+	bend.lie |= hows[v[3]] == NFS_CUT;
 }
 
 static void
@@ -393,6 +410,7 @@ run_go(struct run *r)
 	make_args(&args, r);
 	child_env(env);
 	r->bent = bend.any;
+	r->lied_to = bend.lie;
 	judge_begin(r);
 	store_begin_run();
 	pid = fork();

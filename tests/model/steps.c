@@ -34,6 +34,10 @@ static const char *const bad_calls[] = { "stat", "open", "list", "read",
     "stat+open", NULL };
 static const char *const codes[] = { "EIO", "ESTALE", "EACCES", "ENOTCONN",
     "ETIMEDOUT", NULL };
+static const char *const procs[] = { "list", "any", "getattr", "lookup",
+    "read", "access", NULL };
+static const char *const nfs_hows[] = { "NOENT", "IO", "STALE", "ACCES",
+    "NOTDIR", "SERVERFAULT", "close", "no-attrs", "cut", NULL };
 static const char *const whats[] = { "create", "rewrite", "remove",
     "remove_dir", "umount", "share", "unstash", NULL };
 static const char *const confs[] = { "filer", "old-name", "new-name",
@@ -92,6 +96,9 @@ static const struct step_kind kinds[] = {
 	    { "name", 7, 80, names }, { "errno", 5, 80, codes },
 	    { "first", 4, 30, NULL }, { "count", 4, 40, NULL } }, false,
 	    NULL },
+	{ "nfs", 10, play_nfs, { { "proc", 6, 70, procs },
+	    { "nth", 12, 80, NULL }, { "times", 6, 40, NULL },
+	    { "how", 9, 90, nfs_hows } }, false, NULL },
 	{ "full", 2, play_full, { { "nth", 60, 95, NULL } }, false, NULL },
 	{ "meanwhile", 6, play_meanwhile, { { "nth", 12, 80, NULL },
 	    { "what", 7, 90, whats }, DIR("dir"), NAME("name"),
@@ -113,7 +120,7 @@ static const struct {
 	int	 chance;	/* in percent */
 	const char *off;	/* why it isn't drawn */
 } settings[] = {
-	{ "nfs", offsetof(struct setting, nfs), 0, NULL },
+	{ "nfs", offsetof(struct setting, nfs), 25, NULL },
 	{ "coarse", offsetof(struct setting, coarse), 10,
 	    "changes within a second are not seen yet" },
 	{ "volume", offsetof(struct setting, volume), 30, OFF_MOUNTS },

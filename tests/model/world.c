@@ -177,13 +177,14 @@ files_find(const struct files *f, const char *rel)
 
 static const struct {
 	const char *server;
+	const char *address;
 	bool	 in_key;
 	const char *bucket;
 } confs[] = {
-	{ "filer", true, "bucket" },
-	{ "old", false, "bucket" },
-	{ "new", false, "bucket" },
-	{ "filer", true, "other" },
+	{ "filer", "127.0.0.1", true, "bucket" },
+	{ "old", "127.0.0.1", false, "bucket" },
+	{ "new", "127.0.0.2", false, "bucket" },
+	{ "filer", "127.0.0.1", true, "other" },
 };
 
 int
@@ -198,11 +199,18 @@ conf_bucket(int conf)
 	return confs[conf].bucket;
 }
 
+/* Over NFS it is an address. */
+static const char *
+server_of(int conf)
+{
+	return w.set.nfs ? confs[conf].address : confs[conf].server;
+}
+
 char *
 key_prefix(int conf)
 {
-	return xasprintf("%s%s/", confs[conf].in_key ? confs[conf].server :
-	    "", w.tree + !confs[conf].in_key);
+	return xasprintf("%s%s/", confs[conf].in_key ? server_of(conf) : "",
+	    w.tree + !confs[conf].in_key);
 }
 
 void
@@ -215,8 +223,7 @@ write_conf(void)
 		abort();
 	fprintf(f, "[nfs %s]\nserver = %s\nshare = %s\n[fs_config]\n"
 	    "mounted = %s\nserver_as_prefix = %s\n",
-	    confs[w.conf].server, w.set.nfs ? "127.0.0.1" : confs[w.conf].server,
-	    w.tree, w.set.nfs ? "no" : "yes", confs[w.conf].in_key ? "yes" : "no");
+	    confs[w.conf].server, server_of(w.conf), w.tree, w.set.nfs ? "no" : "yes", confs[w.conf].in_key ? "yes" : "no");
 	if (w.set.nfs)
 		fprintf(f, "nfsport = %u\nmountport = %u\nnfs_version = 3\n"
 		    "uid = %u\ngid = %u\ntimeout = 5\n", w.nfs_port,
@@ -386,6 +393,7 @@ world_init(const char *program, const char *preload)
 	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
 	    make_volume();
 	w.port = store_start();
+	w.nfs_port = nfs_start();
 }
 
 void
