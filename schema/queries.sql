@@ -292,11 +292,16 @@ WHERE r.target = :target AND r.outcome = 4 AND r.outcome >= 2 AND
 
 -- Totals from rows.
 
+-- Bytes in two parts, of 32 bits and what is above them: sum() of whole ones
+-- is an error when it does not fit, total() is not exact.
 -- name: sum_dirs
-SELECT coalesce(sum(found), 0), coalesce(sum(found_bytes), 0),
-	coalesce(sum(unchanged), 0), coalesce(sum(excluded), 0),
-	coalesce(sum(failed), 0), coalesce(sum(queued), 0),
-	coalesce(sum(queued_bytes), 0)
+SELECT coalesce(sum(found), 0), coalesce(sum(unchanged), 0),
+	coalesce(sum(excluded), 0), coalesce(sum(failed), 0),
+	coalesce(sum(queued), 0),
+	coalesce(sum(found_bytes >> 32), 0),
+	coalesce(sum(found_bytes & 0xffffffff), 0),
+	coalesce(sum(queued_bytes >> 32), 0),
+	coalesce(sum(queued_bytes & 0xffffffff), 0)
 FROM dir WHERE run >= :crawl;
 
 -- name: kept_dirs
@@ -306,7 +311,8 @@ SELECT count(*) FROM dir WHERE run >= :crawl AND path <> '';
 SELECT count(*) FROM dir WHERE run = :run AND path <> '';
 
 -- name: sum_results
-SELECT outcome, count(*), sum(size) FROM result
+SELECT outcome, count(*), sum(size >> 32), sum(size & 0xffffffff)
+FROM result
 WHERE id > :first AND run = :run GROUP BY outcome;
 
 -- Results of the earlier runs of this crawl, in directories that were not
@@ -368,16 +374,16 @@ VALUES (0, :run, :found, :found_bytes, :unchanged, :excluded, :failed,
 	:queued, :queued_bytes, :path)
 ON CONFLICT (path) DO UPDATE SET
 	found = iif(run = excluded.run, found, 0) + excluded.found,
-	found_bytes = iif(run = excluded.run, found_bytes, 0) +
-	    excluded.found_bytes,
+	found_bytes = CAST(min(0x7fffffffffffffff, iif(run = excluded.run,
+	    found_bytes, 0) + excluded.found_bytes) AS INTEGER),
 	unchanged = iif(run = excluded.run, unchanged, 0) +
 	    excluded.unchanged,
 	excluded = iif(run = excluded.run, dir.excluded, 0) +
 	    excluded.excluded,
 	failed = iif(run = excluded.run, failed, 0) + excluded.failed,
 	queued = iif(run = excluded.run, queued, 0) + excluded.queued,
-	queued_bytes = iif(run = excluded.run, queued_bytes, 0) +
-	    excluded.queued_bytes,
+	queued_bytes = CAST(min(0x7fffffffffffffff, iif(run = excluded.run,
+	    queued_bytes, 0) + excluded.queued_bytes) AS INTEGER),
 	run = excluded.run;
 
 -- name: dir_fsid

@@ -29,6 +29,16 @@
 #define MIN(a, b)	((a) < (b) ? (a) : (b))
 #define MAX(a, b)	((a) > (b) ? (a) : (b))
 
+/* A sum of numbers that may be anything, sizes of sparse files say: it stays
+ * at the largest that SQLite's numbers have. */
+static inline uint64_t
+add_capped(uint64_t a, uint64_t b)
+{
+	const uint64_t most = INT64_MAX;
+
+	return a >= most || b >= most - a ? most : a + b;
+}
+
 #define KIB		((uint64_t)1024)
 #define MIB		(1024 * KIB)
 #define GIB		(1024 * MIB)

@@ -179,7 +179,8 @@ queue_failed(struct own *o, const struct run_spec *spec, size_t export,
 			idset_add(&o->retried, object);
 		n->found++;
 		n->queued++;
-		n->found_bytes += (uint64_t)db_int(&o->db, s, 2);
+		n->found_bytes = add_capped(n->found_bytes,
+		    (uint64_t)db_int(&o->db, s, 2));
 		more = db_next(&o->db, s);
 	}
 	n->queued_bytes = n->found_bytes;

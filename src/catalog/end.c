@@ -42,6 +42,18 @@ core_reset_run(struct own *o)
 	memset(&o->totals, 0, sizeof(o->totals));
 }
 
+/* A sum of bytes in two columns: above 32 bits, and the rest. */
+static uint64_t
+bytes_of(const struct db *db, enum stmt s, int column)
+{
+	int64_t high = db_int(db, s, column);
+
+	if (high < 0 || high >= INT64_MAX >> 32)
+		return INT64_MAX;
+	return add_capped((uint64_t)high << 32,
+	    (uint64_t)db_int(db, s, column + 1));
+}
+
 void
 core_sum_dirs(struct own *o, struct counts *n)
 {
@@ -50,12 +62,12 @@ core_sum_dirs(struct own *o, struct counts *n)
 	if (!DB_ROW(&o->db, SUM_DIRS, INT(o->crawl)))
 		return;
 	n->found = (uint64_t)db_int(&o->db, s, 0);
-	n->found_bytes = (uint64_t)db_int(&o->db, s, 1);
-	n->unchanged = (uint64_t)db_int(&o->db, s, 2);
-	n->excluded = (uint64_t)db_int(&o->db, s, 3);
-	n->failed = (uint64_t)db_int(&o->db, s, 4);
-	n->queued = (uint64_t)db_int(&o->db, s, 5);
-	n->queued_bytes = (uint64_t)db_int(&o->db, s, 6);
+	n->unchanged = (uint64_t)db_int(&o->db, s, 1);
+	n->excluded = (uint64_t)db_int(&o->db, s, 2);
+	n->failed = (uint64_t)db_int(&o->db, s, 3);
+	n->queued = (uint64_t)db_int(&o->db, s, 4);
+	n->found_bytes = bytes_of(&o->db, s, 5);
+	n->queued_bytes = bytes_of(&o->db, s, 7);
 	db_done(&o->db, s);
 }
 
@@ -111,8 +123,8 @@ add_outcomes(struct own *o, struct totals *t)
 
 		if (outcome == OUTCOME_MOVED) {
 			t->moved += n;
-			t->bytes += (uint64_t)db_int(&o->db,
-			    STMT_SUM_RESULTS, 2);
+			t->bytes = add_capped(t->bytes, bytes_of(&o->db,
+			    STMT_SUM_RESULTS, 2));
 		} else if (outcome == OUTCOME_UNCHANGED) {
 			t->unchanged += n;
 		} else if (outcome == OUTCOME_FAILED) {

@@ -246,7 +246,7 @@ count_plain(struct totals *t, const struct outcome_row *in)
 		/* FALLTHROUGH */
 	case ENDED_MOVED:
 		t->moved++;
-		t->bytes += in->size;
+		t->bytes = add_capped(t->bytes, in->size);
 		break;
 	case ENDED_UNCHANGED:
 		t->unchanged++;
@@ -261,7 +261,7 @@ count_plain(struct totals *t, const struct outcome_row *in)
 		return;
 	}
 	t->found++;
-	t->found_bytes += in->size;
+	t->found_bytes = add_capped(t->found_bytes, in->size);
 }
 
 static void

@@ -23,24 +23,24 @@ void
 core_add_counts(struct totals *t, const struct counts *n)
 {
 	t->found += n->found;
-	t->found_bytes += n->found_bytes;
+	t->found_bytes = add_capped(t->found_bytes, n->found_bytes);
 	t->unchanged += n->unchanged;
 	t->excluded += n->excluded;
 	t->failed += n->failed;
 	t->queued += n->queued;
-	t->queued_bytes += n->queued_bytes;
+	t->queued_bytes = add_capped(t->queued_bytes, n->queued_bytes);
 }
 
 static void
 add_counts(struct counts *to, const struct counts *n)
 {
 	to->found += n->found;
-	to->found_bytes += n->found_bytes;
+	to->found_bytes = add_capped(to->found_bytes, n->found_bytes);
 	to->unchanged += n->unchanged;
 	to->excluded += n->excluded;
 	to->failed += n->failed;
 	to->queued += n->queued;
-	to->queued_bytes += n->queued_bytes;
+	to->queued_bytes = add_capped(to->queued_bytes, n->queued_bytes);
 }
 
 void
@@ -213,12 +213,18 @@ find_row(struct own *o, const char *path)
 }
 
 static void
+count_bytes(struct page *p, uint64_t size)
+{
+	p->counts.found_bytes = add_capped(p->counts.found_bytes, size);
+}
+
+static void
 count_queued(struct page *p, const struct attrs *a)
 {
 	p->counts.found++;
-	p->counts.found_bytes += a->size;
+	count_bytes(p, a->size);
 	p->counts.queued++;
-	p->counts.queued_bytes += a->size;
+	p->counts.queued_bytes = add_capped(p->counts.queued_bytes, a->size);
 }
 
 /* A version that was not there before is queued. */
@@ -268,7 +274,7 @@ queue_known(struct page *p, const struct page_entry *e)
 		DB_RUN(&o->db, OBJECT_WHY, NOTHING, INT(r.object));
 	if (r.held && e->action == PAGE_NEW) {
 		p->counts.found++;
-		p->counts.found_bytes += e->attrs.size;
+		count_bytes(p, e->attrs.size);
 		p->counts.unchanged++;
 		return;
 	}
@@ -349,7 +355,7 @@ entry_failed(struct page *p, const struct page_entry *e)
 	core_failure(o, object, dir_of_entry(p, str_of(e->path)),
 	    str_of(e->path), &e->err, 1);
 	p->counts.found++;
-	p->counts.found_bytes += e->attrs.size;
+	count_bytes(p, e->attrs.size);
 	p->counts.failed++;
 }
 
@@ -541,7 +547,7 @@ apply(struct page *p)
 	for (size_t i = 0; i < in->gone_count; i++)
 		object_gone(o, in->gone[i]);
 	p->counts.found += in->unchanged + in->excluded;
-	p->counts.found_bytes += in->unchanged_bytes;
+	count_bytes(p, in->unchanged_bytes);
 	p->counts.unchanged += in->unchanged;
 	p->counts.excluded += in->excluded;
 	if (in->last && in->err.kind != ERR_NONE && p->dir->id != 0)

@@ -150,7 +150,7 @@ count(struct own *o, const struct result *r, uint64_t size)
 	switch (r->outcome) {
 	case OUTCOME_MOVED:
 		t->moved++;
-		t->bytes += size;
+		t->bytes = add_capped(t->bytes, size);
 		break;
 	case OUTCOME_UNCHANGED:
 		t->unchanged++;

@@ -87,6 +87,11 @@ judge(const struct crawl_config *c, const struct attrs *a,
 		    "at most %d", key.len, KEY_MAX);
 		return JUDGED_FAILED;
 	}
+	if (a->size > INT64_MAX) {
+		err_set(err, ERR_INVALID, 0, "its size, %ju bytes, can't be",
+		    (uintmax_t)a->size);
+		return JUDGED_FAILED;
+	}
 	if (k == NULL)
 		return JUDGED_NEW;
 	/* Included again, or never here: what we saw of it does not count. */

@@ -32,7 +32,7 @@ bool	 judge_leaves_out(const struct crawl_config *, struct str rel,
 	    const struct attrs *);
 
 /* known is NULL if the catalog has no such path. why is judge_excluded's. A
- * key that S3 can't hold is FAILED, with err. */
+ * key that S3 can't hold, or a size that no file has, is FAILED, with err. */
 enum judgement judge(const struct crawl_config *, const struct attrs *,
 	    const struct known *, struct str key, const char *why,
 	    struct err *);

@@ -118,6 +118,9 @@ add_entry(struct reading *r, enum page_action action, int64_t object,
 	pe->object = object;
 	pe->path = xmemdup(r->path.data, r->path.len + 1);
 	pe->attrs = e->attrs;
+	/* A size that can't be is of no use in a sum. */
+	if (pe->attrs.size > INT64_MAX)
+		pe->attrs.size = 0;
 	pe->fh = e->fh;
 	if (action == PAGE_QUEUE && r->w->c->c.checksum)
 		pe->flags |= ITEM_CHECKSUM;
@@ -183,7 +186,8 @@ act(struct reading *r, enum judgement v, const struct known *k,
 	switch (v) {
 	case JUDGED_UNCHANGED:
 		p->unchanged++;
-		p->unchanged_bytes += e->attrs.size;
+		p->unchanged_bytes = add_capped(p->unchanged_bytes,
+		    e->attrs.size);
 		break;
 	case JUDGED_EXCLUDED_SAME:
 		p->excluded++;

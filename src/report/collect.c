@@ -115,7 +115,7 @@ take_time(void *arg, size_t columns UNUSED, const char *const *names UNUSED,
 	t = &r->times[MIN(number(&v[0]), r->time_count - 1)];
 	t->moved += number(&v[1]);
 	t->failed += number(&v[2]);
-	t->bytes += number(&v[3]);
+	t->bytes = add_capped(t->bytes, number(&v[3]));
 	return true;
 }
 
@@ -147,7 +147,7 @@ take_stored(void *arg, size_t columns UNUSED, const char *const *names UNUSED,
 	s->stored = number(&v[1]);
 	s->stored_bytes = number(&v[2]);
 	r->stored += s->stored;
-	r->stored_bytes += s->stored_bytes;
+	r->stored_bytes = add_capped(r->stored_bytes, s->stored_bytes);
 	return true;
 }
 
@@ -296,7 +296,8 @@ collect_times(struct report *r, struct catalog_view *view, struct err *err)
 {
 	AUTOFREE char *sql = xasprintf("SELECT CAST(after / %.1f AS INTEGER), "
 	    "sum(outcome = 'moved'), sum(outcome = 'failed'), "
-	    "sum(iif(outcome = 'moved', size, 0)) FROM transfers "
+	    "CAST(total(iif(outcome = 'moved', size, 0)) AS INTEGER) "
+	    "FROM transfers "
 	    "WHERE run = %jd GROUP BY 1", r->step, (intmax_t)r->run.run);
 
 	return catalog_query(view, sql, take_time, r, err);
@@ -309,7 +310,8 @@ add_size_class(struct buf *sql)
 	for (size_t i = 0; i + 1 < REPORT_SIZES; i++)
 		buf_addf(sql, " WHEN size <= %ju THEN %zu",
 		    (uintmax_t)size_classes[i].most, i);
-	buf_addf(sql, " ELSE %d END, count(*), sum(size) FROM ",
+	buf_addf(sql, " ELSE %d END, count(*), "
+	    "CAST(total(size) AS INTEGER) FROM ",
 	    REPORT_SIZES - 1);
 }
 
@@ -369,8 +371,8 @@ collect_verdicts(struct report *r, struct catalog_view *view,
     struct err *err)
 {
 	AUTOFREE char *target = quote(r->run.target);
-	AUTOFREE char *sql = xasprintf("SELECT verdict, count(*), sum(size) "
-	    "FROM objects WHERE state = 'stored' AND target = %s AND "
+	AUTOFREE char *sql = xasprintf("SELECT verdict, count(*), "
+	    "CAST(total(size) AS INTEGER) FROM objects WHERE state = 'stored' AND target = %s AND "
 	    "verdict IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1", target);
 
 	return catalog_query(view, sql, take_verdict, r, err);

@@ -44,7 +44,7 @@ look_at(struct del_pass *p, const struct source_page *page)
 	for (size_t i = 0; i < page->count; i++) {
 		const struct source_key *k = &page->keys[i];
 
-		p->bytes += k->size;
+		p->bytes = add_capped(p->bytes, k->size);
 		if (p->print)
 			deleter_print(p->job, (struct str){ k->key, k->len },
 			    k->size);

@@ -103,10 +103,10 @@ count(struct get *g, const struct outcome_row *r)
 		return;
 	}
 	t->found++;
-	t->found_bytes += r->size;
+	t->found_bytes = add_capped(t->found_bytes, r->size);
 	if (r->ended == ENDED_MOVED) {
 		t->moved++;
-		t->bytes += r->size;
+		t->bytes = add_capped(t->bytes, r->size);
 	} else if (r->ended == ENDED_UNCHANGED) {
 		t->unchanged++;
 	} else if (r->ended == ENDED_EXCLUDED) {
@@ -214,7 +214,7 @@ give(struct get *g, const struct source_key *k)
 	it->only_check = g->job->dryrun;
 	g->out++;
 	g->totals.queued++;
-	g->totals.queued_bytes += k->size;
+	g->totals.queued_bytes = add_capped(g->totals.queued_bytes, k->size);
 	crew_fetch(g->crew, it);
 }
 

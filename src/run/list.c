@@ -58,7 +58,8 @@ on_page(void *arg, const struct s3_listed *keys, size_t count)
 	for (size_t i = 0; i < count && !l->failed; i++) {
 		print_key(l, &keys[i]);
 		l->totals.found++;
-		l->totals.found_bytes += keys[i].size;
+		l->totals.found_bytes = add_capped(l->totals.found_bytes,
+		    keys[i].size);
 	}
 }
 

@@ -1,9 +1,10 @@
 """PUT over every way to the files and to the bucket."""
 import os
+import subprocess
 
 import stack
 import truth
-from case import MIB, limit
+from case import MIB, Skip, limit
 
 
 def some_files(t):
@@ -236,3 +237,27 @@ def test_put_snapshots_left_out(t):
     result = t.put(moved=1, failed=0)
     t.same(t.wanted(skip=(b".snapshot", b".zfs")))
     assert result.json["excluded"] in (0, 2), result
+
+
+def test_sizes_beyond_numbers(t):
+    """Three sparse files whose sizes together are more than a number holds:
+    each fails for itself, and no run is hurt, then or later."""
+    disk = os.path.join(t.dir, "disk")
+    os.mkdir(disk)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1M", "tmpfs", disk]
+    if subprocess.run(mount).returncode:
+        raise Skip("tmpfs cannot be mounted here")
+    try:
+        for name in ("a", "b", "c", "small"):
+            with open(os.path.join(disk, name), "w") as f:
+                f.truncate(1 if name == "small" else 13 << 59)
+        t.conf(nfs=[("filer", [disk])], fs_config={"mounted": "yes"})
+        t.put(expect=1, found=4, moved=1, failed=3)
+        t.put(expect=1, found=4, unchanged=1, failed=3)
+        t.run("PUT", "--retry-failed", expect=1)
+        t.run("report", "--output", os.path.join(t.dir, "report.html"))
+        for name in ("a", "b", "c"):
+            os.unlink(os.path.join(disk, name))
+        t.put(found=1, unchanged=1, failed=0)
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)

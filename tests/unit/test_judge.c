@@ -102,6 +102,20 @@ test_not_known(void **state UNUSED)
 }
 
 static void
+test_size(void **state UNUSED)
+{
+	struct crawl_config c = config();
+	struct attrs a = FILE_ATTRS;
+	struct known k = stored();
+
+	a.size = INT64_MAX;
+	assert_int_equal(judged(&c, &a, NULL), JUDGED_NEW);
+	a.size++;
+	assert_int_equal(judged(&c, &a, NULL), JUDGED_FAILED);
+	assert_int_equal(judged(&c, &a, &k), JUDGED_FAILED);
+}
+
+static void
 test_excluded(void **state UNUSED)
 {
 	struct crawl_config c = config();
@@ -208,6 +222,7 @@ main(void)
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_changed),
 		cmocka_unit_test(test_not_known),
+		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_excluded),
 		cmocka_unit_test(test_leaves_out),
 		cmocka_unit_test(test_long_key),
