@@ -311,8 +311,8 @@ count_one(struct mirror *m, enum judgement j, void *arg)
 
 	if (j == MAY_GO) {
 		p->count++;
-		p->bytes += (uint64_t)db_int(&m->reader->db, STMT_GONE_PAGE,
-		    13);
+		p->bytes = add_capped(p->bytes, (uint64_t)db_int(
+		    &m->reader->db, STMT_GONE_PAGE, 13));
 	} else if (j == GUARDED) {
 		if (p->guarded++ == 0)
 			p->first_guarded = m->export;
@@ -347,7 +347,8 @@ catalog_mirror_plan(struct catalog *c, struct catalog_reader *r,
 
 int
 catalog_mirror_stored(struct catalog_reader *r, const struct mirror_plan *p,
-    uint64_t enough, uint64_t *ret_count, struct err *err)
+    uint64_t enough, const struct count_turn *turn, uint64_t *ret_count,
+    struct err *err)
 {
 	uint64_t n, bytes;
 
@@ -356,7 +357,7 @@ catalog_mirror_stored(struct catalog_reader *r, const struct mirror_plan *p,
 		if (enough > 0 && *ret_count >= enough)
 			break;
 		if (catalog_count_stored(r, str_of(p->roots[i]),
-		    enough == 0 ? 0 : enough - *ret_count, &n, &bytes,
+		    enough == 0 ? 0 : enough - *ret_count, turn, &n, &bytes,
 		    err) == -1)
 			return -1;
 		*ret_count += n;

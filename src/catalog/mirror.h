@@ -26,6 +26,7 @@
 #define CATALOG_MIRROR_H
 
 #include "catalog/catalog.h"
+#include "catalog/stored.h"
 #include "model/outcome.h"
 
 /* What the crawl saw of an export (index into run_spec.exports): the file
@@ -94,8 +95,9 @@ int	 catalog_mirror_plan(struct catalog *, struct catalog_reader *,
  * (run_export.start of each export), those of the plan among them; stops at
  * enough unless that is 0: with count of the plan * 100 / N that is cheap. */
 int	 catalog_mirror_stored(struct catalog_reader *,
-	    const struct mirror_plan *, uint64_t enough, uint64_t *ret_count,
-	    struct err *) MUST_USE;
+	    const struct mirror_plan *, uint64_t enough,
+	    const struct count_turn *, uint64_t *ret_count, struct err *)
+	    MUST_USE;
 struct mirror_row {
 	struct stored stored;
 	unsigned export;	/* index into run_spec.exports */

@@ -4,6 +4,8 @@
 #include "catalog/core.h"
 #include "base/clock.h"
 
+#define COUNT_TURN	4096	/* rows */
+
 /* --- ranges of paths --- */
 
 void
@@ -165,8 +167,8 @@ catalog_lost_page(struct catalog_reader *r, struct str prefix,
 
 int
 catalog_count_stored(struct catalog_reader *r, struct str prefix,
-    uint64_t enough, uint64_t *ret_count, uint64_t *ret_bytes,
-    struct err *err)
+    uint64_t enough, const struct count_turn *turn, uint64_t *ret_count,
+    uint64_t *ret_bytes, struct err *err)
 {
 	CLEANUP(core_range_release) struct range range;
 	const enum stmt s = STMT_STORED_SIZES;
@@ -180,10 +182,16 @@ catalog_count_stored(struct catalog_reader *r, struct str prefix,
 	    range.bind_end);
 	while (more) {
 		++*ret_count;
-		*ret_bytes += (uint64_t)db_int(&r->db, s, 0);
+		*ret_bytes = add_capped(*ret_bytes,
+		    (uint64_t)db_int(&r->db, s, 0));
 		if (*ret_count == enough) {
 			db_done(&r->db, s);
 			break;
+		}
+		if (turn != NULL && *ret_count % COUNT_TURN == 0 &&
+		    !turn->turn(turn->arg)) {
+			db_done(&r->db, s);
+			return err_set(err, ERR_STOPPED, 0, "stopped");
 		}
 		more = db_next(&r->db, s);
 	}

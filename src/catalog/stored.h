@@ -46,10 +46,16 @@ int	 catalog_lost_page(struct catalog_reader *, struct str prefix,
 	    struct err *) MUST_USE;
 
 /* How many there are and their bytes; stops when it has counted enough (0:
- * counts them all). Reads an index entry and a row for each. */
+ * counts them all). Reads an index entry and a row for each: turn (or NULL)
+ * is called after every few thousand, and false from it ends the count with
+ * ERR_STOPPED. */
+struct count_turn {
+	bool	 (*turn)(void *arg);
+	void	*arg;
+};
 int	 catalog_count_stored(struct catalog_reader *, struct str prefix,
-	    uint64_t enough, uint64_t *ret_count, uint64_t *ret_bytes,
-	    struct err *) MUST_USE;
+	    uint64_t enough, const struct count_turn *, uint64_t *ret_count,
+	    uint64_t *ret_bytes, struct err *) MUST_USE;
 
 /* As catalog_stored_page, but those never verified come first (in the order
  * in which they were stored), then those whose verification is the oldest.

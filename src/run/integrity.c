@@ -342,8 +342,8 @@ sample_export(struct integrity *t, unsigned export)
 	uint64_t left, count, bytes;
 	size_t n = 0;
 
-	if (catalog_count_stored(t->reader, str_of(prefix), 0, &count, &bytes,
-	    &err) == -1) {
+	if (catalog_count_stored(t->reader, str_of(prefix), 0, NULL, &count,
+	    &bytes, &err) == -1) {
 		integrity_fail(t, &err);
 		return;
 	}

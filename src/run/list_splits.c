@@ -14,7 +14,7 @@ find(struct list_splits *s, struct catalog_reader *r, const char *prefix)
 	size_t n = 0;
 
 	if (catalog_count_stored(r, str_of(prefix), RANGES_MAX * RANGE_KEYS,
-	    &count, &bytes, &err) == -1 || count < 2 * RANGE_KEYS ||
+	    NULL, &count, &bytes, &err) == -1 || count < 2 * RANGE_KEYS ||
 	    catalog_key_splits(r, str_of(prefix),
 	    (size_t)MIN(count / RANGE_KEYS, (uint64_t)RANGES_MAX), keys, &n,
 	    &err) == -1)

@@ -102,32 +102,6 @@ tell_guarded(struct mirror *x)
 	return true;
 }
 
-/* -1: --max-delete stops it. */
-static int
-check_limit(struct mirror *x, uint64_t count, struct err *err)
-{
-	const struct job *job = x->m->job;
-	uint64_t stored;
-
-	if (!job->max_delete_percent) {
-		if (count <= job->max_delete)
-			return 0;
-		return err_set(err, ERR_STOPPED, 0, "--delete would delete %"
-		    PRIu64 " objects, more than --max-delete %" PRIu64 ": "
-		    "nothing was deleted; if that is meant, raise it", count,
-		    job->max_delete);
-	}
-	if (catalog_mirror_stored(x->reader, &x->plan, 0, &stored, err) == -1)
-		return -1;
-	if (count * 100 <= job->max_delete * stored)
-		return 0;
-	return err_set(err, ERR_STOPPED, 0, "--delete would delete %" PRIu64
-	    " of %" PRIu64 " objects (%" PRIu64 "%%), more than --max-delete %"
-	    PRIu64 "%%: nothing was deleted; if that is meant, raise it",
-	    count, stored, stored == 0 ? 100 : count * 100 / stored,
-	    job->max_delete);
-}
-
 /* --- pages --- */
 
 static struct str
@@ -186,6 +160,65 @@ on_turn(void *arg)
 
 	serve(x, 0);
 	return may_go_on(x);
+}
+
+/* What this run knows to be stored, without a look at each: what it found
+ * there and what it put, and what is gone and stored still. True if there is
+ * nothing else under what was crawled: no file or directory is left out or
+ * has failed. */
+static bool
+known_stored(const struct mirror *x, uint64_t *ret_count)
+{
+	const struct mirror_plan *p = &x->plan;
+	struct totals t;
+
+	catalog_totals(x->m->catalog, &t);
+	*ret_count = t.moved + t.unchanged + p->count + p->guarded +
+	    p->unproved + p->left_out;
+	return t.excluded == 0 && t.failed == 0;
+}
+
+/* Objects that are stored, as far as it matters for the limit: so many of
+ * them that it allows the count, or all there are. */
+static int
+count_stored(struct mirror *x, uint64_t count, uint64_t *ret_stored,
+    struct err *err)
+{
+	const struct count_turn turn = { .turn = on_turn, .arg = x };
+	uint64_t percent = x->m->job->max_delete, known;
+	bool all = known_stored(x, &known);
+
+	*ret_stored = known;
+	if (all || percent == 0 || count * 100 <= percent * known)
+		return 0;
+	return catalog_mirror_stored(x->reader, &x->plan, percent == 0 ? 0 :
+	    (count * 100 + percent - 1) / percent, &turn, ret_stored, err);
+}
+
+/* -1: --max-delete stops it. */
+static int
+check_limit(struct mirror *x, uint64_t count, struct err *err)
+{
+	const struct job *job = x->m->job;
+	uint64_t stored;
+
+	if (!job->max_delete_percent) {
+		if (count <= job->max_delete)
+			return 0;
+		return err_set(err, ERR_STOPPED, 0, "--delete would delete %"
+		    PRIu64 " objects, more than --max-delete %" PRIu64 ": "
+		    "nothing was deleted; if that is meant, raise it", count,
+		    job->max_delete);
+	}
+	if (count_stored(x, count, &stored, err) == -1)
+		return -1;
+	if (count * 100 <= job->max_delete * stored)
+		return 0;
+	return err_set(err, ERR_STOPPED, 0, "--delete would delete %" PRIu64
+	    " of %" PRIu64 " objects (%" PRIu64 "%%), more than --max-delete %"
+	    PRIu64 "%%: nothing was deleted; if that is meant, raise it",
+	    count, stored, stored == 0 ? 100 : count * 100 / stored,
+	    job->max_delete);
 }
 
 static void

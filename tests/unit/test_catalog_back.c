@@ -536,11 +536,11 @@ pages_of_stored(void **state)
 	check_pages(k, "srv/vol/c", 2, "c", NULL);
 	check_pages(k, "srv/vo/", 2, "", NULL);
 	assert_int_equal(catalog_count_stored(k->reader, str_of("srv/"), 0,
-	    &n, &bytes, &err), 0);
+	    NULL, &n, &bytes, &err), 0);
 	assert_int_equal(n, 9);
 	assert_int_equal(bytes, 10 + 11 + 12 + 13 + 14 + 15 + 16 + 17 + 18);
 	assert_int_equal(catalog_count_stored(k->reader, str_of(""), 4,
-	    &n, &bytes, &err), 0);
+	    NULL, &n, &bytes, &err), 0);
 	assert_int_equal(n, 4);
 	kit_end(k, RUN_COMPLETE);
 }

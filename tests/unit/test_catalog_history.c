@@ -439,8 +439,8 @@ mirror(struct world *w)
 	assert_int_equal(plan.exports[0], MIRROR_OPEN);
 	assert_int_equal(plan.count, expected);
 	assert_int_equal(plan.guarded + plan.unproved, 0);
-	assert_int_equal(catalog_mirror_stored(reader, &plan, 0, &count,
-	    &err), 0);
+	assert_int_equal(catalog_mirror_stored(reader, &plan, 0, NULL,
+	    &count, &err), 0);
 	assert_int_equal(count, stored);
 	do {
 		struct outcomes *v = xcalloc(1, sizeof(*v));

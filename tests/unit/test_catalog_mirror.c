@@ -135,11 +135,11 @@ gone_is_planned(void **state)
 	plan = plan_of(k);
 	assert_int_equal(plan.count, 3);
 	assert_int_equal(plan.bytes, 25);
-	assert_int_equal(catalog_mirror_stored(k->reader, &plan, 0, &n,
-	    &err), 0);
+	assert_int_equal(catalog_mirror_stored(k->reader, &plan, 0, NULL,
+	    &n, &err), 0);
 	assert_int_equal(n, 4);
-	assert_int_equal(catalog_mirror_stored(k->reader, &plan, 2, &n,
-	    &err), 0);
+	assert_int_equal(catalog_mirror_stored(k->reader, &plan, 2, NULL,
+	    &n, &err), 0);
 	assert_int_equal(n, 2);
 	mirror_plan_release(&plan);
 	assert_int_equal(kit_end(k, RUN_COMPLETE)->gone, 3);
