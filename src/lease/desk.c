@@ -45,6 +45,7 @@ struct holder {
 	struct out *outs;	/* its leases */
 	size_t	 leases;
 	size_t	 tasks;		/* unresolved */
+	bool	 shares;	/* see desk_shares */
 	struct pace pace;
 };
 
@@ -430,7 +431,12 @@ desk_lease(struct desk *d, unsigned holder, size_t room, uint64_t now_ms,
 			v[i]->lease[0] = o->id;
 			set_alone(d, o, v[i]);
 		} else {
+			struct out *first = idmap_get(&d->outs,
+			    v[i]->lease[0]);
+
 			v[i]->lease[1] = o->id;
+			d->holders[first->holder].shares = true;
+			d->holders[holder].shares = true;
 		}
 	}
 	*ret_lease = o->id;
@@ -553,6 +559,7 @@ desk_lost(struct desk *d, unsigned holder)
 	while (h->outs != NULL)
 		out_end(d, h->outs);
 	h->tasks = 0;
+	h->shares = false;
 	h->pace.items = 0;
 	h->pace.bytes = 0;
 	h->pace.busy_ms = 0;
@@ -597,6 +604,12 @@ desk_holding(const struct desk *d, unsigned holder, size_t *ret_leases,
 
 	*ret_leases = known ? d->holders[holder].leases : 0;
 	*ret_tasks = known ? d->holders[holder].tasks : 0;
+}
+
+bool
+desk_shares(const struct desk *d, unsigned holder)
+{
+	return holder < d->holder_count && d->holders[holder].shares;
 }
 
 struct task *

@@ -88,6 +88,9 @@ size_t	 desk_open(const struct desk *);	/* queued or leased */
 /* Leases and unresolved tasks of one holder. */
 void	 desk_holding(const struct desk *, unsigned holder, size_t *ret_leases,
 	    size_t *ret_tasks);
+/* Since it was last lost, has it had a task that another holder had at the
+ * same time? Then it may still do what has its result already. */
+bool	 desk_shares(const struct desk *, unsigned holder);
 /* Any open task, out of the desk; NULL: none is left. For the end. */
 struct task *desk_take(struct desk *);
 

@@ -43,6 +43,7 @@ struct setup {
 	bool	 sign_payload;
 	uint32_t max_inflight;
 	uint64_t retry_for_ms;
+	uint64_t unacked_ms;	/* see sock.h; 0: each its own */
 	uint64_t part_size;	/* bytes */
 	/* the mover */
 	uint32_t workers;	/* exactly so many; 0: one a processor */

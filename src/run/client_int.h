@@ -71,7 +71,9 @@ struct session {
 	size_t	 wanted;	/* room in the last WANT */
 	struct fetched *fetched;
 	struct origin *origins;	/* of fetch items and batches in hand */
-	uint64_t heard_ms;	/* the master, on any connection */
+	/* What we sent at this moment the master has heard: see fence.h. */
+	uint64_t acked_ms;
+	uint64_t hello_ms[CHANNELS];	/* when HELLO was sent */
 	uint64_t silence_ms;
 	uint64_t beat_ms;	/* our last heartbeat */
 	bool	 stopping;

@@ -324,7 +324,8 @@ crew_local(struct crew **ret, struct setup *s, struct mailbox *up,
 	s3_gate_valid_until(l->s3.gate, 0);
 	l->trees = setup_trees(&l->setup);
 	l->workers = setup_workers(&l->setup);
-	if (setup_dest(&l->dest, &l->setup, err) == -1) {
+	if (setup_dest(&l->dest, &l->setup,
+	    &l->s3.gate->valid_until_ms, err) == -1) {
 		local_free(&l->crew);
 		return -1;
 	}

@@ -376,7 +376,7 @@ check_dest(const struct get *g, const struct setup *s, struct err *err)
 
 	if (crew_wants_team(g->conf, g->job))
 		return 0;
-	if (setup_dest(&dest, s, err) == -1)
+	if (setup_dest(&dest, s, NULL, err) == -1)
 		return -1;
 	dest_free(&dest);
 	return 0;

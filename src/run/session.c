@@ -7,6 +7,7 @@
 #include "base/version.h"
 #include "report/exit_status.h"
 #include "run/client_int.h"
+#include "run/fence.h"
 #include "run/master.h"
 #include "run/setup.h"
 
@@ -16,7 +17,7 @@
 #define STOP_LIMIT_MS	5000	/* what is on its way may end in this time */
 #define LINGER_MS	2000	/* for the last messages to arrive */
 #define HUNG_MS		10000	/* for threads to end that were told to */
-#define SILENT		"nothing was heard of the master for too long"
+#define SILENT		"the master has not answered for too long"
 #define ERASES		8	/* batches in hand: of 1,000 keys each */
 
 static void
@@ -57,6 +58,7 @@ send_hello(struct session *s, unsigned channel)
 		.channel = (uint8_t)channel,
 		.has_credentials = s->c->invite.access_key != NULL,
 	};
+	s->hello_ms[channel] = clock_mono_ms();
 	wire_send(s->peer[channel], &m);
 }
 
@@ -83,6 +85,7 @@ take_welcome(struct session *s, unsigned channel,
 		return false;
 	}
 	s->welcome[channel] = true;
+	s->acked_ms = s->hello_ms[channel];
 	s->silence_ms = MAX(w->silence_ms, (uint64_t)BEAT_MS);
 	if (channel == CHANNEL_STATUS)
 		return true;
@@ -107,6 +110,15 @@ add_credentials(struct setup *setup, const struct invite *v)
 	    xstrdup(v->session_token);
 }
 
+/* See fence.h: also if we are frozen and wake up in the middle of it. */
+static void
+stay_valid(struct session *s)
+{
+	if (s->crew != NULL)
+		crew_valid_until(s->crew, s->acked_ms +
+		    fence_valid_ms(s->silence_ms));
+}
+
 static bool
 take_setup(struct session *s, struct setup *setup)
 {
@@ -126,6 +138,7 @@ take_setup(struct session *s, struct setup *setup)
 		s->end = SESSION_FAILED;
 		return false;
 	}
+	stay_valid(s);
 	s->capacity = s->op == OP_DEL ? ERASES :
 	    (unsigned)MIN(crew_enough(s->crew), (size_t)100000);
 	m.u.ready = (struct wire_ready){ .workers = workers, .slots = slots };
@@ -153,27 +166,25 @@ refused(struct session *s, const char *reason)
 	return false;
 }
 
-/* The master gives our work away when it has heard nothing of us for so long:
- * one heartbeat before, at the latest, nothing more begins here, even if we
- * are frozen and wake up in the middle of it. */
-static void
-stay_valid(struct session *s)
+static bool
+take_beat(struct session *s, uint64_t heard_ms)
 {
-	if (s->crew != NULL)
-		crew_valid_until(s->crew, s->heard_ms + s->silence_ms -
-		    MIN(s->silence_ms / 2, (uint64_t)2 * BEAT_MS));
+	if (heard_ms > clock_mono_ms()) {
+		err_set(&s->err, ERR_PEER, 0, "the master has heard a "
+		    "heartbeat that was not sent");
+		return false;
+	}
+	s->acked_ms = MAX(s->acked_ms, heard_ms);
+	stay_valid(s);
+	return true;
 }
 
 static bool
 take_message(struct session *s, unsigned channel, struct wire_msg *m)
 {
-	uint64_t now = clock_mono_ms();
-
 	/* We were frozen just now: this is from before. */
-	if (now - s->heard_ms >= s->silence_ms)
+	if (clock_mono_ms() - s->acked_ms >= s->silence_ms)
 		return err_set(&s->err, ERR_UNREACHABLE, 0, SILENT) == 0;
-	s->heard_ms = now;
-	stay_valid(s);
 	switch (m->type) {
 	case WIRE_WELCOME:
 		return take_welcome(s, channel, &m->u.welcome);
@@ -196,7 +207,7 @@ take_message(struct session *s, unsigned channel, struct wire_msg *m)
 			    m->u.limits.tpslimit);
 		return true;
 	case WIRE_BEAT:
-		return true;
+		return take_beat(s, m->u.beat.heard_ms);
 	case WIRE_STOP:
 		return take_stop(s, m->u.stop.limit_ms);
 	default:
@@ -277,6 +288,7 @@ heartbeat(struct session *s, uint64_t now)
 		.bytes_received = cs.s3.bytes_received,
 		.bytes_read = cs.bytes_read,
 		.in_hand = s->items,
+		.sent_ms = now,
 	};
 	wire_send(s->peer[CHANNEL_STATUS], &m);
 }
@@ -286,11 +298,11 @@ heartbeat(struct session *s, uint64_t now)
 static void
 check_silence(struct session *s, uint64_t now)
 {
-	if (s->crew == NULL && now - s->heard_ms >= START_MS) {
+	if (s->crew == NULL && now - s->acked_ms >= START_MS) {
 		end(s, SESSION_LOST, ERR_UNREACHABLE, "");
 		err_set(&s->err, ERR_UNREACHABLE, 0, "%s (port_index) does "
 		    "not answer", wire_name(s->peer[CHANNEL_INDEX]));
-	} else if (now - s->heard_ms >= s->silence_ms)
+	} else if (now - s->acked_ms >= s->silence_ms)
 		end(s, SESSION_LOST, ERR_UNREACHABLE, SILENT);
 	else
 		return;
@@ -375,9 +387,9 @@ is_over(struct session *s)
 }
 
 static void
-send_bye(struct session *s)
+send_bye(struct session *s, bool idle)
 {
-	struct wire_msg m = { .type = WIRE_BYE };
+	struct wire_msg m = { .type = WIRE_BYE, .u.bye.idle = idle };
 
 	if (s->end == SESSION_FAILED)
 		m.u.bye.err = s->err;
@@ -445,11 +457,15 @@ release(struct session *s)
 
 	if (!tell)
 		wire_close(&s->peer[CHANNEL_STATUS]);
+	/* What is under way is given up now, not when the last thread has
+	 * ended. */
+	if (s->deaf && s->crew != NULL)
+		crew_valid_until(s->crew, 1);
 	ended = crew_ends(s);
 	session_take_mail(s);
 	session_flush(s, true);
 	if (tell) {
-		send_bye(s);
+		send_bye(s, ended);
 		linger(s);
 	}
 	if (!ended)
@@ -467,7 +483,7 @@ session_run(struct client *c, struct err *err)
 	    .silence_ms = START_MS };
 
 	s.in = mailbox_new(0);
-	s.heard_ms = clock_mono_ms();
+	s.acked_ms = clock_mono_ms();
 	if (dial(&s, CHANNEL_INDEX, &s.err) == -1)
 		broken(&s, &s.err);
 	while (s.end == SESSION_GOES_ON && !is_over(&s))

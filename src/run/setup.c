@@ -1,5 +1,6 @@
 #include "run/setup.h"
 #include "run/cluster_map.h"
+#include "run/fence.h"
 
 #include <unistd.h>
 
@@ -168,8 +169,11 @@ setup_make(struct setup *s, const struct conf *c, const struct job *job,
 		return -1;
 	if (plan != NULL)
 		copy_exports(s, plan);
-	if (crew_wants_team(c, job))
+	if (crew_wants_team(c, job)) {
 		look_at_roots(s, s->ignore_inode);
+		s->unacked_ms = fence_unacked_ms(UINT64_C(1000) *
+		    c->socket_options.recv_timeout);
+	}
 	copy_store(s, c);
 	return 0;
 }
@@ -193,6 +197,7 @@ setup_s3(const struct setup *s)
 		.sign_payload = s->sign_payload,
 		.max_inflight = s->max_inflight,
 		.retry_for_ms = s->retry_for_ms,
+		.unacked_ms = s->unacked_ms,
 	};
 }
 
@@ -226,10 +231,13 @@ setup_trees(const struct setup *s)
 }
 
 int
-setup_dest(struct dest **ret_dest, const struct setup *s, struct err *err)
+setup_dest(struct dest **ret_dest, const struct setup *s,
+    const _Atomic uint64_t *valid_until_ms, struct err *err)
 {
 	struct tree_spec spec = tree_of(&s->dest_export);
 
+	spec.unacked_ms = s->unacked_ms;
+	spec.valid_until_ms = valid_until_ms;
 	*ret_dest = NULL;
 	if (s->dest_path == NULL)
 		return 0;

@@ -18,9 +18,10 @@ int	 setup_make(struct setup *, const struct conf *, const struct job *,
 /* Both borrow from the setup; the array is the caller's. */
 struct s3_config setup_s3(const struct setup *);
 struct tree_spec *setup_trees(const struct setup *);
-/* Open what dest_path says; NULL if it is none. */
-int	 setup_dest(struct dest **, const struct setup *, struct err *)
-	    MUST_USE;
+/* Open what dest_path says; NULL if it is none. valid_until_ms as in
+ * struct tree_spec. */
+int	 setup_dest(struct dest **, const struct setup *,
+	    const _Atomic uint64_t *valid_until_ms, struct err *) MUST_USE;
 /* May owners be given there? */
 bool	 setup_as_root(const struct setup *);
 /* Worker threads on this machine. */

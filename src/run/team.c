@@ -277,7 +277,8 @@ publish(struct team *t)
 	t->locked.given_in = t->given_in;
 	t->locked.queued = desk_queued(t->desk);
 	t->locked.enough = enough;
-	t->locked.idle = t->stopping && t->launch_stopped;
+	t->locked.idle = t->stopping && t->launch_stopped &&
+	    !team_lapsing(t);
 	pthread_mutex_unlock(&t->lock);
 	team_publish(t, false);
 }
@@ -296,7 +297,7 @@ team_main(void *arg)
 		team_divide_limits(t, false);
 		team_watch(t);
 		publish(t);
-		if (t->ending && t->launch_stopped)
+		if (t->ending && t->launch_stopped && !team_lapsing(t))
 			return NULL;
 		wait_turn(t);
 	}

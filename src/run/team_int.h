@@ -114,6 +114,7 @@ struct member {
 	struct wire_peer *status;
 	bool	 ready;
 	bool	 leave;		/* err says why; at the end of this turn */
+	bool	 idle;		/* it has said that nothing is under way */
 	struct err err;		/* lost, failed */
 	bool	 said_why;	/* nothing says more than err */
 	bool	 has_credentials;
@@ -123,6 +124,9 @@ struct member {
 	uint64_t probe_ms;	/* no work before, if there are too many */
 	uint64_t since_ms;	/* in this state */
 	uint64_t heard_ms;
+	uint64_t lapse_ms;	/* lost, but what it had is its own until then:
+				   see fence.h; 0: not so */
+	uint64_t stamp_ms;	/* of its last heartbeat, by its own clock */
 	uint64_t beat_ms;
 	uint64_t busy_ms;	/* it last had work; 0: never */
 	bool	 limit_busy;	/* when the limits were divided */
@@ -238,9 +242,13 @@ struct member *team_member_new(struct team *, const char *host);
 /* NULL: there is none of this number. */
 struct member *team_member(struct team *, uint64_t number);
 void	 team_hello(void *team, struct wire_peer *, struct wire_hello *);
-/* Its connections are at their end: what it had goes to others. err NULL: it
- * has ended as it should. */
+/* Its connections are at their end: what it had goes to others, once it can
+ * change nothing any more. err NULL: it has ended as it should. */
 void	 team_lost(struct team *, struct member *, const struct err *);
+/* A lost one can change nothing any more: its process has ended. */
+void	 team_lapse(struct team *, struct member *);
+/* Is there a lost one that might? */
+bool	 team_lapsing(const struct team *);
 /* Descriptors to poll, and what to do when they speak. */
 size_t	 team_members_fds(struct team *, struct pollfd *);
 void	 team_members_service(struct team *, const struct pollfd *);

@@ -69,6 +69,9 @@ ended(struct team *t, struct member *m, const struct launch_mail *l)
 	struct err err = l->err;
 
 	m->running = false;
+	/* How it ended is known: it has. */
+	if (l->status != -1)
+		team_lapse(t, m);
 	if (m->state == MEMBER_LAUNCHING || m->state == MEMBER_AWAITED) {
 		if (err.msg[0] == '\0')
 			err_set(&err, ERR_UNREACHABLE, 0, "the client ended "

@@ -105,12 +105,40 @@ add_counts(struct wire_heartbeat *sum, const struct wire_heartbeat *h)
 }
 
 void
+team_lapse(struct team *t, struct member *m)
+{
+	m->lapse_ms = 0;
+	desk_lost(t->desk, m->number);
+}
+
+bool
+team_lapsing(const struct team *t)
+{
+	for (size_t i = 0; i < t->member_count; i++)
+		if (t->members[i]->lapse_ms != 0)
+			return true;
+	return false;
+}
+
+/* Nobody else gets what it had before it can change nothing any more. It
+ * cannot if it has ended all by itself and said so, or if others never had any
+ * of what it was given, and it has answered all of that. */
+static void
+begin_lapse(struct team *t, struct member *m, size_t tasks)
+{
+	m->lapse_ms = m->heard_ms + t->silence_ms;
+	if (m->idle || t->now_ms >= m->lapse_ms || (tasks == 0 &&
+	    !desk_shares(t->desk, m->number)))
+		team_lapse(t, m);
+}
+
+void
 team_lost(struct team *t, struct member *m, const struct err *err)
 {
 	size_t leases, tasks;
 
 	desk_holding(t->desk, m->number, &leases, &tasks);
-	desk_lost(t->desk, m->number);
+	begin_lapse(t, m, tasks);
 	team_notes_forget(t, m->session);
 	wire_close(&m->index);
 	wire_close(&m->status);
@@ -118,6 +146,8 @@ team_lost(struct team *t, struct member *m, const struct err *err)
 	memset(&m->now, 0, sizeof(m->now));
 	m->ready = false;
 	m->leave = false;
+	m->idle = false;
+	m->stamp_ms = 0;
 	m->want_items = 0;
 	m->want_bytes = 0;
 	m->items_per_s = 0;
@@ -223,6 +253,8 @@ join(struct team *t, struct wire_peer *peer, const struct wire_hello *h)
 	}
 	if (m->index != NULL)
 		team_lost(t, m, &again);
+	/* It dials only when all that it did before has ended. */
+	team_lapse(t, m);
 	m->index = peer;
 	m->pid = h->pid;
 	m->has_credentials = h->has_credentials;
@@ -291,12 +323,23 @@ team_hello(void *arg, struct wire_peer *peer, struct wire_hello *h)
 /* --- what they say --- */
 
 static void
+send_beat(struct member *m, struct wire_peer *to)
+{
+	struct wire_msg beat = { .type = WIRE_BEAT,
+	    .u.beat.heard_ms = m->stamp_ms };
+
+	wire_send(to, &beat);
+}
+
+static void
 take_heartbeat(struct member *m, const struct wire_heartbeat *h)
 {
 	uint64_t now = m->team->now_ms, items, bytes;
 	double s;
 
 	m->now = *h;
+	m->stamp_ms = h->sent_ms;
+	send_beat(m, m->status);
 	if (now - m->sample.at_ms < SAMPLE_MS)
 		return;
 	items = m->moved + m->failed;
@@ -343,11 +386,12 @@ on_index(struct member *m, struct wire_msg *msg)
 }
 
 static int
-on_bye(struct member *m, const struct err *err)
+on_bye(struct member *m, const struct wire_bye *bye)
 {
 	m->leave = true;
-	m->err = *err;
-	m->said_why = err->kind != ERR_NONE;
+	m->idle = bye->idle;
+	m->err = bye->err;
+	m->said_why = bye->err.kind != ERR_NONE;
 	return -1;
 }
 
@@ -375,7 +419,7 @@ on_status(struct member *m, struct wire_msg *msg)
 		take_heartbeat(m, &msg->u.heartbeat);
 		break;
 	case WIRE_BYE:
-		return on_bye(m, &msg->u.bye.err);
+		return on_bye(m, &msg->u.bye);
 	default:
 		return unexpected(m, msg);
 	}
@@ -463,7 +507,6 @@ void
 team_members_turn(struct team *t)
 {
 	uint64_t beat_ms = MIN((uint64_t)BEAT_MS, t->silence_ms / 3);
-	struct wire_msg beat = { .type = WIRE_BEAT };
 	/* If this process was stopped itself, what they said still waits to be
 	 * read. */
 	bool was_away = t->now_ms - t->turn_ms > t->silence_ms / 2;
@@ -473,6 +516,8 @@ team_members_turn(struct team *t)
 	for (size_t i = 0; i < t->member_count; i++) {
 		struct member *m = t->members[i];
 
+		if (m->lapse_ms != 0 && t->now_ms >= m->lapse_ms)
+			team_lapse(t, m);
 		if (m->index == NULL)
 			continue;
 		if (!was_away && t->now_ms - m->heard_ms >= t->silence_ms) {
@@ -481,7 +526,7 @@ team_members_turn(struct team *t)
 			team_lost(t, m, &err);
 		} else if (t->now_ms - m->beat_ms >= beat_ms) {
 			m->beat_ms = t->now_ms;
-			wire_send(m->index, &beat);
+			send_beat(m, m->index);
 		}
 	}
 	team_stalls(t, was_away);

@@ -57,6 +57,7 @@ struct s3_config {
 	uint64_t retry_for_ms;		/* 0: 300 s */
 	uint64_t connect_timeout_ms;	/* 0: 10 s */
 	uint64_t stall_timeout_ms;	/* no byte moves for so long; 0: 60 s */
+	uint64_t unacked_ms;		/* see sock.h; 0: stall_timeout_ms */
 	uint64_t seed;			/* of the jitter */
 	struct s3_gate *gate;		/* of all that it shares it with; or
 					   NULL. Must live as long */
@@ -74,6 +75,9 @@ void	 s3_free(struct s3 **);
 void	 s3_wait(struct s3 *, struct pollfd *extra, unsigned extra_count,
 	    int timeout_ms);
 void	 s3_wakeup(struct s3 *);
+/* What is on the wire is given up and its connections are reset; its
+ * callbacks come with s3_free. Nothing but s3_free and s3_stats may follow. */
+void	 s3_cut(struct s3 *);
 /* Requests begun and not yet called back; and of those on the wire. */
 size_t	 s3_pending(const struct s3 *);
 /* How many more could go on the wire now. */

@@ -239,6 +239,10 @@ s3_on_read(char *out, size_t size, size_t count, void *arg)
 
 	if (max == 0)
 		return 0;
+	/* This process was frozen in the middle of the body. */
+	t->held = s3_held(t->s3);
+	if (t->held)
+		return CURL_READFUNC_ABORT;
 	n = b->read(b->read_arg, t->sent, out, max);
 	if (n == 0) {
 		t->paused = true;

@@ -371,6 +371,25 @@ check_stalls(struct s3 *s)
 	}
 }
 
+/* The connections of requests that change something are reset: what lies in
+ * the kernel of such a connection could arrive when another client has done
+ * the work again. They are begun anew if the gate opens again. */
+static void
+take_back(struct s3 *s)
+{
+	if (s->on_wire == 0 || !s3_held(s))
+		return;
+	for (unsigned i = 0; i < s->window.max; i++) {
+		struct s3_slot *t = &s->slots[i];
+
+		if (t->req == NULL || t->mode == S3_MODE_HEAD ||
+		    strcmp(t->method, "GET") == 0)
+			continue;
+		t->held = true;
+		end_attempt(t, CURLE_ABORTED_BY_CALLBACK);
+	}
+}
+
 /* In turn, so that none starves while few may go on at a time. */
 static void
 resume_paused(struct s3 *s)
@@ -439,6 +458,8 @@ wait_ms(const struct s3 *s, int timeout_ms)
 
 		ms = MIN(ms, next <= s->now_ms ? 0 : next - s->now_ms);
 	}
+	if (s->gate != NULL && s->on_wire > 0 && !s3_held(s))
+		ms = MIN(ms, s3_gate_left_ms(s->gate, s->now_ms));
 	if (s->on_wire > 0)
 		ms = MIN(ms, s->stall_check_ms <= s->now_ms ? 1 :
 		    s->stall_check_ms - s->now_ms);
@@ -456,6 +477,7 @@ s3_wait(struct s3 *s, struct pollfd *extra, unsigned extra_count,
 	resume_paused(s);
 	run_refused(s);
 	start_queued(s);
+	take_back(s);
 	s3_loop_run_timer(s);
 	reap(s);
 	check_stalls(s);
@@ -471,12 +493,8 @@ s3_wait(struct s3 *s, struct pollfd *extra, unsigned extra_count,
 }
 
 void
-s3_stop_all(struct s3 *s)
+s3_cut(struct s3 *s)
 {
-	struct s3_list_of_requests *lists[] = {
-	    &s->refused, &s->waiting, &s->queue };
-	struct s3_request *r;
-
 	for (unsigned i = 0; i < s->window.max; i++) {
 		struct s3_slot *t = &s->slots[i];
 
@@ -486,6 +504,16 @@ s3_stop_all(struct s3 *s)
 		s->on_wire--;
 		list_add(&s->queue, STEAL(t->req));
 	}
+}
+
+void
+s3_stop_all(struct s3 *s)
+{
+	struct s3_list_of_requests *lists[] = {
+	    &s->refused, &s->waiting, &s->queue };
+	struct s3_request *r;
+
+	s3_cut(s);
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
 		while ((r = list_pop(lists[i])) != NULL) {
 			struct err err = ERR_INIT;

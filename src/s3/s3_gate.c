@@ -36,6 +36,16 @@ s3_gate_is_valid(const struct s3_gate *g, uint64_t now_ms)
 	return until_ms == 0 || now_ms < until_ms;
 }
 
+uint64_t
+s3_gate_left_ms(const struct s3_gate *g, uint64_t now_ms)
+{
+	uint64_t until_ms = atomic_load(&g->valid_until_ms);
+
+	if (until_ms == 0)
+		return UINT64_MAX;
+	return until_ms <= now_ms ? 0 : until_ms - now_ms;
+}
+
 bool
 s3_gate_pass(struct s3_gate *g, uint64_t now_ns)
 {

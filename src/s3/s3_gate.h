@@ -1,7 +1,7 @@
 /*
  * s3_gate.h: when a request may begin: at most so many a second, and none
- * after a moment that has to be moved on again and again; what is under way
- * waits then. One gate is shared by the clients of several threads.
+ * after a moment that has to be moved on again and again; what changes
+ * something and is under way then is taken back. One gate is shared by the clients of several threads.
  *
  * Pure: the time, monotonic, comes from the caller. Thread: any.
  */
@@ -23,6 +23,8 @@ void	 s3_gate_limit(struct s3_gate *, uint64_t tps);
 void	 s3_gate_valid_until(struct s3_gate *, uint64_t until_ms);
 /* That moment has not come. */
 bool	 s3_gate_is_valid(const struct s3_gate *, uint64_t now_ms);
+/* Milliseconds until it comes; UINT64_MAX: there is none. */
+uint64_t s3_gate_left_ms(const struct s3_gate *, uint64_t now_ms);
 /* One request may begin now; it is counted. */
 bool	 s3_gate_pass(struct s3_gate *, uint64_t now_ns);
 /* When the next may; UINT64_MAX: not before the end is moved on. */

@@ -168,6 +168,7 @@ struct s3 {
 	uint64_t retry_for_ms;
 	uint64_t connect_timeout_ms;
 	uint64_t stall_timeout_ms;
+	uint64_t unacked_ms;
 	struct rng rng;
 	struct s3_window window;
 	struct s3_gate *gate;	/* or NULL */

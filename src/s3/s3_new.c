@@ -88,6 +88,8 @@ copy_settings(struct s3 *s, const struct s3_config *c)
 	    MIN(c->connect_timeout_ms, TIMEOUT_MAX_MS) : CONNECT_TIMEOUT_MS;
 	s->stall_timeout_ms = c->stall_timeout_ms != 0 ?
 	    MIN(c->stall_timeout_ms, TIMEOUT_MAX_MS) : STALL_TIMEOUT_MS;
+	s->unacked_ms = c->unacked_ms != 0 ? c->unacked_ms :
+	    s->stall_timeout_ms;
 	rng_seed(&s->rng, c->seed);
 	s3_signer_init(&s->signer, c->access_key, c->secret_key,
 	    c->region != NULL && c->region[0] != '\0' ? c->region :

@@ -1,6 +1,7 @@
 /* One attempt: the URL, the headers, the signature, curl's options. */
 #include "s3/s3_internal.h"
 #include "base/clock.h"
+#include "base/sock.h"
 
 #define HEAD_MAX	(256 * 1024)
 /* Pieces in which bodies go out and come in. curl allocates the second for
@@ -243,6 +244,16 @@ on_request(void *arg, char *to UNUSED, char *from UNUSED, int to_port UNUSED,
 	return t->held ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
+/* A request must not arrive when whoever sent it has long been given up. */
+static int
+on_new_socket(void *arg, curl_socket_t fd, curlsocktype purpose UNUSED)
+{
+	const struct s3_slot *t = arg;
+
+	sock_forget_unsent(fd, t->s3->unacked_ms);
+	return CURL_SOCKOPT_OK;
+}
+
 static CURL *
 make_easy(struct s3_slot *t)
 {
@@ -262,6 +273,8 @@ make_easy(struct s3_slot *t)
 	curl_easy_setopt(c, CURLOPT_PROXY, "");
 	curl_easy_setopt(c, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(c, CURLOPT_SOCKOPTFUNCTION, on_new_socket);
+	curl_easy_setopt(c, CURLOPT_SOCKOPTDATA, t);
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "datamover");
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
 	    (long)s->connect_timeout_ms);

@@ -18,6 +18,28 @@
 
 #define NFSERR_IO	5
 
+/* May this process still write? See valid_until_ms of struct tree_spec. */
+static bool
+is_valid(const struct dest_nfs *d)
+{
+	uint64_t until = d->spec.valid_until_ms == NULL ? 0 :
+	    atomic_load(d->spec.valid_until_ms);
+
+	return until == 0 || clock_mono_ms() < until;
+}
+
+/* Wait until this process may write; false: it is to stop. */
+static bool
+await_valid(struct dest_nfs *d)
+{
+	while (!is_valid(d)) {
+		if (atomic_load(&d->stopping))
+			return false;
+		poll(NULL, 0, LOOK_MS);
+	}
+	return true;
+}
+
 /* --- connections --- */
 
 static void
@@ -53,6 +75,8 @@ conn_take(struct dest_nfs *d, struct dnfs_conn **ret, struct err *err)
 {
 	struct dnfs_conn *c;
 
+	if (!await_valid(d))
+		return err_set(err, ERR_STOPPED, 0, "stopped");
 	pthread_mutex_lock(&d->lock);
 	c = d->locked.idle;
 	if (c != NULL)
@@ -150,7 +174,10 @@ conn_run(struct dest_nfs *d, struct dnfs_conn *c, struct dnfs_call *calls,
 		tnfs_service(c->nfs, NULL, 0);
 		if (calls[0].last && end != UINT64_MAX)
 			end += LAST_MS;
-		if (clock_mono_ms() >= end && !all_done(calls, n)) {
+		/* What lies in the kernel of a connection must not arrive
+		 * when another client writes: freeing it resets it. */
+		if ((clock_mono_ms() >= end || !is_valid(d)) &&
+		    !all_done(calls, n)) {
 			c->stopped = true;
 			tnfs_stop(c->nfs);
 		}
@@ -203,6 +230,9 @@ wait_again(struct dest_nfs *d, struct patience *p, const struct err *err)
 {
 	uint64_t now = clock_mono_ms(), until;
 
+	/* The calls were ended because the right to write had: no failure. */
+	if (err->kind == ERR_STOPPED && !atomic_load(&d->stopping))
+		return await_valid(d);
 	p->tries++;
 	if (!passes(err) || p->last || now >= p->end_ms || stopped(d) ||
 	    (err->code == NFSERR_IO && p->tries >= IO_TRIES))

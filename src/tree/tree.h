@@ -48,6 +48,10 @@ struct tree_spec {
 	unsigned timeout_ms;	/* limit of one call, and of open as a whole;
 				   0: 30 s */
 	const _Atomic bool *stop; /* or NULL; true ends open soon */
+	uint64_t unacked_ms;	/* NFS: see sock.h; 0: timeout_ms */
+	/* Of a destination: nothing is written at or after this moment
+	 * (clock_mono_ms; 0: no such moment); or NULL. */
+	const _Atomic uint64_t *valid_until_ms;
 	/* POSIX, as tree_peek saw it on another host: another directory is
 	 * DENIED, it is a mount that is missing here */
 	uint64_t root_ino;	/* 0: any */

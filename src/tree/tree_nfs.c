@@ -13,6 +13,7 @@
 #include <nfsc/libnfs-raw-portmap.h>
 
 #include "base/clock.h"
+#include "base/sock.h"
 
 #define RETRY_BASE_MS	100
 #define RETRY_CAP_MS	5000
@@ -255,6 +256,7 @@ on_connect(struct rpc_context *rpc, int status, void *data UNUSED, void *arg)
 		cannot_connect(nfs, 0);
 		return;
 	}
+	sock_forget_unsent(rpc_get_fd(rpc), nfs->unacked_ms);
 	if (nfs->state == NFS_CONNECTING)
 		nfs->state = NFS_UP;
 	else if (rpc_pmap2_getport_async(rpc, nfs->program,
@@ -520,6 +522,8 @@ tree_nfs_open(struct tree **ret_tree, const struct tree_spec *spec,
 	nfs->uid = spec->uid;
 	nfs->gid = spec->gid;
 	nfs->timeout_ms = spec->timeout_ms == 0 ? 30000 : spec->timeout_ms;
+	nfs->unacked_ms = spec->unacked_ms == 0 ? nfs->timeout_ms :
+	    spec->unacked_ms;
 	nfs->opening = true;
 	nfs->stop = spec->stop;
 	rng_seed(&nfs->rng, clock_mono_ns() ^ (uintptr_t)nfs);

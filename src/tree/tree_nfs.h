@@ -194,6 +194,7 @@ struct nfs {
 	uint32_t uid;
 	uint32_t gid;
 	uint32_t timeout_ms;
+	uint64_t unacked_ms;
 	/* where to connect to */
 	int	 program;
 	int	 program_version;

@@ -79,7 +79,6 @@ free_xfer_note(void *p)
 #define MESSAGE(n, id)	[WIRE_##n] = { .name = #n, .record = &record_##id },
 const struct wire_message wire_messages[WIRE__MAX] = {
 #include "wire/wire.def"
-	[WIRE_BEAT] = { .name = "BEAT" },
 };
 
 const char *

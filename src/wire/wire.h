@@ -27,7 +27,7 @@
 #include "model/note.h"
 #include "model/setup.h"
 
-#define WIRE_PROTOCOL	2
+#define WIRE_PROTOCOL	3
 #define WIRE_KEY_LEN	48
 #define WIRE_FRAME_MAX	(8U << 20)
 #define WIRE_HELLO_MAX	(4U << 10)
@@ -108,6 +108,9 @@ struct wire_limits {
 	uint64_t bwlimit;	/* bytes a second; 0: none */
 	uint64_t tpslimit;	/* requests in 1,000 seconds; 0: none */
 };
+struct wire_beat {
+	uint64_t heard_ms;	/* sent_ms of the last heartbeat; 0: none came */
+};
 struct wire_stop {
 	uint64_t limit_ms;	/* what is on the way may end in this time */
 };
@@ -138,12 +141,14 @@ struct wire_heartbeat {
 	uint64_t bytes_received;
 	uint64_t bytes_read;	/* of files */
 	uint64_t in_hand;	/* items without result */
+	uint64_t sent_ms;	/* by the client's clock, which BEAT sends back */
 };
 struct wire_bye {
 	struct err err;		/* why; NONE: it has nothing left to do */
+	bool	 idle;		/* nothing that it began is under way */
 };
 
-/* One message; type says which. BEAT has no content. */
+/* One message; type says which. */
 struct wire_msg {
 	enum wire_type type;
 	union {
@@ -158,6 +163,7 @@ struct wire_msg {
 		struct wire_lease_erase lease_erase;
 		struct wire_noted noted;
 		struct wire_limits limits;
+		struct wire_beat beat;
 		struct wire_stop stop;
 		struct wire_results results;
 		struct wire_fetched fetched;

@@ -215,10 +215,11 @@ class Host:
     def join(self):
         system("ip", "link", "set", "h-" + self.name, "up")
 
-    def slow(self, rate):
-        """Limit what it sends and what it receives, e.g. 50mbit."""
+    def slow(self, rate, burst="256k"):
+        """Limit what it sends and what it receives, e.g. 50mbit; so many
+        bytes go at once."""
         self.meddled()
-        limit = ["root", "tbf", "rate", rate, "burst", "256k"]
+        limit = ["root", "tbf", "rate", rate, "burst", burst]
         limit += ["latency", "100ms"]
         system("tc", "qdisc", "replace", "dev", "h-" + self.name, *limit)
         self.inside("tc", "qdisc", "replace", "dev", "eth0", *limit)

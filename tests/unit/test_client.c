@@ -248,7 +248,7 @@ test_silence(void **state UNUSED)
 	k->beats = false;
 	spawn(k, NULL, NULL);
 	send_invitation(k);
-	expect_end(k, 3, "nothing was heard");
+	expect_end(k, 3, "has not answered");
 	assert_int_equal(k->ready, 1);
 	kit_free(k);
 }
@@ -270,7 +270,7 @@ test_frozen(void **state UNUSED)
 	for (until = clock_mono_ms() + 2500; clock_mono_ms() < until;)
 		pump(k);
 	kill(k->pid, SIGCONT);
-	expect_end(k, 3, "nothing was heard");
+	expect_end(k, 3, "has not answered");
 	assert_int_equal(k->results, 0);
 	assert_int_equal(k->x->f.locked.puts, 0);
 	kit_free(k);

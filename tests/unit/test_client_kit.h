@@ -260,7 +260,8 @@ on_message(void *arg, struct wire_msg *m)
 static void
 beat(struct kit *k)
 {
-	struct wire_msg m = { .type = WIRE_BEAT };
+	struct wire_msg m = { .type = WIRE_BEAT,
+	    .u.beat.heard_ms = k->heartbeat.sent_ms };
 
 	if (k->beats && k->ready > 0 && k->peer[0] != NULL)
 		wire_send(k->peer[0], &m);

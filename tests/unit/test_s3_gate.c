@@ -3,6 +3,7 @@
  * and the end that is moved on.
  */
 #include "unit/s3_script.h"
+#include "unit/sock_kit.h"
 
 #define SEC	UINT64_C(1000000000)
 #define MS	UINT64_C(1000000)
@@ -116,6 +117,75 @@ test_client(void **state UNUSED)
 	finish(&f);
 }
 
+static unsigned
+requests(struct fixture *f)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&f->v.lock);
+	n = f->v.count;
+	pthread_mutex_unlock(&f->v.lock);
+	return n;
+}
+
+/* A deletion is with the server, which doesn't answer, when the gate's time
+ * ends: its connection is reset, and it is sent anew when the gate opens. */
+static void
+test_taken_back(void **state UNUSED)
+{
+	struct s3_gate gate = { .valid_until_ms = 0 };
+	const char *const script[] = { SILENT, SILENT, OK_PUT, NULL };
+	struct fixture f = { .c.gate = &gate, .c.unacked_ms = 1234 };
+	unsigned port;
+
+	start(&f, script);
+	port = (unsigned)atoi(strrchr(f.v.url, ':') + 1);
+	s3_delete(f.s, STR("k"), on_done, &f.g);
+	while (requests(&f) == 0)
+		s3_wait(f.s, NULL, 0, 10);
+	assert_int_equal(sockets_to(port, 1234), 1);
+	/* Nobody calls: the turn that is asleep ends by itself. */
+	s3_gate_valid_until(&gate, clock_mono_ms() + 50);
+	while (sockets_to(port, 1234) > 0)
+		s3_wait(f.s, NULL, 0, 60000);
+	assert_int_equal(s3_pending(f.s), 1);
+	assert_int_equal(f.g.calls, 0);
+	s3_gate_valid_until(&gate, 0);
+	while (requests(&f) == 1)
+		s3_wait(f.s, NULL, 0, 10);
+	s3_gate_valid_until(&gate, 1);
+	while (sockets_to(port, 1234) > 0)
+		s3_wait(f.s, NULL, 0, 10);
+	s3_gate_valid_until(&gate, 0);
+	good(&f, 3);
+	finish(&f);
+}
+
+static void
+test_reading_stays(void **state UNUSED)
+{
+	struct s3_gate gate = { .valid_until_ms = 0 };
+	const char *const script[] = { SILENT, NULL };
+	struct fixture f = { .c.gate = &gate };
+	unsigned port;
+
+	start(&f, script);
+	port = (unsigned)atoi(strrchr(f.v.url, ':') + 1);
+	s3_head(f.s, STR("k"), on_done, &f.g);
+	while (requests(&f) == 0)
+		s3_wait(f.s, NULL, 0, 10);
+	s3_gate_valid_until(&gate, 1);
+	for (int i = 0; i < 5; i++)
+		s3_wait(f.s, NULL, 0, 10);
+	/* Without unacked_ms, it is as long as a stall may last. */
+	assert_int_equal(sockets_to(port, 60000), 1);
+	s3_cut(f.s);
+	assert_int_equal(sockets_to(port, 60000), 0);
+	finish(&f);
+	assert_int_equal(f.g.calls, 1);
+	assert_int_equal(f.g.err.kind, ERR_STOPPED);
+}
+
 int
 main(void)
 {
@@ -124,6 +194,8 @@ main(void)
 		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_valid),
 		cmocka_unit_test(test_client),
+		cmocka_unit_test(test_taken_back),
+		cmocka_unit_test(test_reading_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,7 +61,7 @@ test_loss(void **state)
 	result(f, a.u.lease_put.lease, a.u.lease_put.items[0].object);
 	r = mail_of(x, MAIL_RESULTS);
 	results_free(&r);
-	hang_up(f);
+	leave(f);
 	wait_clients(x, 1, "lost");
 	g = client(x, 2);
 	assert_int_not_equal(g->number, f->number);
@@ -109,7 +109,7 @@ test_late_result(void **state)
 	give(x, 1, 9, 10);
 	want(f, 3);
 	a = wait_for(f, WIRE_LEASE_PUT);
-	hang_up(f);
+	leave(f);
 	wait_clients(x, 1, "lost");
 	f->closed = false;
 	join_ready(f);
@@ -214,7 +214,7 @@ test_notes(void **state)
 	n = mail_of(x, MAIL_UPLOAD);
 	assert_string_equal(n->upload_id, "UP1");
 	xfer_note_free(&n);
-	hang_up(f);
+	leave(f);
 	/* Whoever gets it goes on with that upload. */
 	g = client(x, 2);
 	want(g, 1);
@@ -284,7 +284,7 @@ bye(struct fake *f)
 	struct wire_msg m = { .type = WIRE_BYE };
 
 	send_msg(f, f->status, &m);
-	hang_up(f);
+	leave(f);
 }
 
 static void
@@ -355,7 +355,7 @@ test_nobody(void **state)
 	x->conf.socket_options.max_connection_time_threshold = 1;
 	start(x, OP_PUT);
 	f = client(x, 1);
-	hang_up(f);
+	leave(f);
 	c = mail_of(x, MAIL_CREW_FAILED);
 	assert_int_equal(c->err.kind, ERR_UNREACHABLE);
 	assert_non_null(strstr(c->err.msg, "fakehost"));
@@ -371,7 +371,7 @@ wrong_command(struct fake *f)
 
 	err_set(&m.u.bye.err, ERR_USAGE, 0, "no such directory");
 	send_msg(f, f->status, &m);
-	hang_up(f);
+	leave(f);
 }
 
 /* All clients say that the command is wrong. */
@@ -589,7 +589,7 @@ test_erase(void **state)
 	r.u.erased.lease = m.u.lease_erase.lease;
 	r.u.erased.id = m.u.lease_erase.id;
 	send_msg(f, f->status, &r);
-	hang_up(f);
+	leave(f);
 	join_ready(f);
 	assert_false(has_mail(x));
 	wire_msg_release(&m);
@@ -678,7 +678,7 @@ test_poison(void **state)
 	for (int i = 0; i < 8; i++) {
 		want(f, 1);
 		drop(f, WIRE_LEASE_PUT);
-		hang_up(f);
+		leave(f);
 		f->closed = false;
 		join_ready(f);
 	}

@@ -281,7 +281,7 @@ test_lost(void **state)
 	say_opened(&s);
 	expect_note(w.x, NOTE_CREATED);
 	a = next(w.f, NULL);
-	hang_up(w.f);
+	leave(w.f);
 	wait_clients(w.x, 1, "lost");
 	for (unsigned i = 0; i < 8; i++) {
 		s = next(w.g, NULL);
@@ -293,7 +293,7 @@ test_lost(void **state)
 	assert_int_equal(s.flags, ITEM_CLOSE);
 	w.f->closed = false;
 	join_ready(w.f);
-	hang_up(w.g);
+	leave(w.g);
 	s = next(w.f, NULL);
 	assert_int_equal(s.flags, ITEM_CLOSE | ITEM_SETTLE);
 	result(w.f, s.lease, s.id);
@@ -317,7 +317,7 @@ test_unheard(void **state)
 	(void)state;
 	note(w.f, NOTE_INTENT, s.lease, s.id, NULL);
 	expect_note(w.x, NOTE_INTENT);
-	hang_up(w.f);
+	leave(w.f);
 	wait_clients(w.x, 1, "lost");
 	s = next(w.g, NULL);
 	note(w.g, NOTE_INTENT, s.lease, s.id, NULL);

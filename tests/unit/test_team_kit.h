@@ -181,6 +181,7 @@ struct fake {
 	struct wire_peer *index;
 	struct wire_peer *status;
 	bool	 closed;	/* by the master */
+	uint64_t heard_ms;	/* as its last BEAT said */
 	struct wire_msg got[GOT_MAX];
 	size_t	 count;
 };
@@ -190,6 +191,10 @@ got(void *arg, struct wire_msg *msg)
 {
 	struct fake *f = arg;
 
+	if (msg->type == WIRE_BEAT) {
+		f->heard_ms = msg->u.beat.heard_ms;
+		return true;
+	}
 	assert_true(f->count < GOT_MAX);
 	f->got[f->count++] = *msg;
 	/* Taken whole. */
@@ -354,6 +359,17 @@ client(struct fixture *x, uint64_t pid)
 	f->pid = pid;
 	join_ready(f);
 	return f;
+}
+
+/* It says that it must go, and that nothing of it is under way. */
+static void
+leave(struct fake *f)
+{
+	struct wire_msg m = { .type = WIRE_BYE, .u.bye.idle = true };
+
+	err_set(&m.u.bye.err, ERR_UNREACHABLE, 0, "must go");
+	send_msg(f, f->status, &m);
+	hang_up(f);
 }
 
 static void

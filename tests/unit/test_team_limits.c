@@ -25,7 +25,7 @@ test_limits(void **state)
 	g = client(x, 2);
 	expect_limit(f, 500);
 	expect_limit(g, 500);
-	hang_up(g);
+	leave(g);
 	expect_limit(f, 1000);
 	crew_limits(x->crew, 0, 300);
 	expect_limit(f, 0);

@@ -296,7 +296,7 @@ test_no_room(void **state UNUSED)
 	give_one(w.x, SIZE);
 	s = next(w.f, STEP_BEGIN);
 	say_begun(&s, PART);
-	hang_up(w.g);
+	leave(w.g);
 	wait_clients(w.x, 2, "lost");
 	s = next(w.f, STEP_RANGE);
 	say_failed(&s, ERR_RESOURCE);
@@ -320,7 +320,7 @@ test_lost(void **state UNUSED)
 	s = next(w.f, STEP_BEGIN);
 	say_begun(&s, PART);
 	lost = next(w.g, STEP_RANGE);
-	hang_up(w.g);
+	leave(w.g);
 	wait_clients(w.x, 2, "lost");
 	for (uint32_t i = 0; i < 5; i++) {
 		s = next(w.f, STEP_RANGE);
@@ -346,7 +346,7 @@ test_lost_at_once(void **state UNUSED)
 
 	give_one(w.x, SIZE);
 	lost = next(w.g, STEP_BEGIN);
-	hang_up(w.g);
+	leave(w.g);
 	wait_clients(w.x, 2, "lost");
 	s = next(w.f, STEP_BEGIN);
 	assert_string_not_equal(s.item->token, lost.item->token);

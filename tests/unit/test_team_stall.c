@@ -71,6 +71,11 @@ test_never_worked(void **state)
 	}
 	assert_non_null(strstr(line_of(x, sick).reason, "not a byte"));
 	assert_int_equal(line_of(x, slow).items, 1);
+	/* Once it can't write any more. */
+	for (; !has(idle, WIRE_LEASE_PUT); pump(idle, 20)) {
+		heartbeat(slow, ++bytes);
+		heartbeat(idle, 1);
+	}
 	d = wait_for(idle, WIRE_LEASE_PUT);
 	assert_int_equal(d.u.lease_put.items[0].object,
 	    b.u.lease_put.items[0].object);

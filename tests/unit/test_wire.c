@@ -241,7 +241,8 @@ test_bad_frames(void **state)
 	assert_int_equal(w->in[0].err.kind, ERR_PEER);
 	forge_end(&f);
 	forge_hello(w, &f);
-	forge_send(&f, "\0\0\0\1\xc\0\0\0\2\xcx", 11);
+	forge_send(&f, "\0\0\0\x9\xc" "12345678" "\0\0\0\xa\xc"
+	    "12345678x", 27);
 	UNTIL(w, NULL, 0, w->in[1].ended);
 	assert_int_equal(w->in[1].got[WIRE_BEAT], 1);
 	assert_int_equal(w->in[1].err.kind, ERR_PEER);

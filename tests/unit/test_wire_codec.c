@@ -364,7 +364,7 @@ test_refused(void **state)
 	REFUSED(0, "", "not known");
 	REFUSED(WIRE__MAX, "", "not known");
 	REFUSED(255, "", "not known");
-	REFUSED(WIRE_BEAT, "x", "too many");
+	REFUSED(WIRE_BEAT, "\0\0\0\0\0\0\0\1x", "too many");
 	REFUSED(WIRE_REFUSED, "\0\0\0\3a\0b", "has a NUL");
 	REFUSED(WIRE_REFUSED, "\xff\xff\xff\xff" "abc", "cut short");
 	/* Of an error: its kind, and a text that is too long. */
@@ -385,9 +385,9 @@ test_refused(void **state)
 	    "0123456789012345678901234567890123456789"
 	    "0123456789012345678901234567890123456789", "cut short");
 	/* A boolean is 0 or 1. */
-	REFUSED(WIRE_HELLO, "\0\0\0\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+	REFUSED(WIRE_HELLO, "\0\0\0\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 	    "\0\0\0\0\0\2", "has_credentials: no such value");
-	REFUSED(WIRE_HELLO, "\0\0\0\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+	REFUSED(WIRE_HELLO, "\0\0\0\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 	    "\0\0\0\0\2\0", "channel: no such value");
 }
 
@@ -424,16 +424,16 @@ test_erase_most(void **state)
 static void
 test_golden(void **state)
 {
-	static const char hello[] = "\0\0\0\x23\1" "\0\0\0\2"
+	static const char hello[] = "\0\0\0\x23\1" "\0\0\0\3"
 	    "\0\0\0\3" "1.0" "\0\0\0\5" "host1" "\0\0\0\0\0\0\1\2"
 	    "\0\0\0\7" "\1" "\0" "";
 	static const char limits[] = "\0\0\0\x11\xb"
 	    "\0\0\0\0\0\1\0\0" "\0\0\0\0\0\0\x3\xe8";
-	static const char beat[] = "\0\0\0\1\xc";
-	static const char bye[] = "\0\0\0\xd\x13" "\7" "\xff\xff\xff\xfe"
-	    "\0\0\0\3" "not";
+	static const char beat[] = "\0\0\0\x9\xc" "\0\0\0\0\0\0\1\2";
+	static const char bye[] = "\0\0\0\xe\x13" "\7" "\xff\xff\xff\xfe"
+	    "\0\0\0\3" "not" "\1";
 	struct wire_msg m = { .type = WIRE_HELLO, .u.hello = {
-	    .protocol = 2, .version = (char *)(uintptr_t)"1.0",
+	    .protocol = 3, .version = (char *)(uintptr_t)"1.0",
 	    .host = (char *)(uintptr_t)"host1", .pid = 258, .client = 7,
 	    .channel = 1 } };
 	struct buf out;
@@ -450,12 +450,12 @@ test_golden(void **state)
 	assert_int_equal(out.len, sizeof(limits) - 1);
 	assert_memory_equal(out.data, limits, out.len);
 	buf_clear(&out);
-	m = (struct wire_msg){ .type = WIRE_BEAT };
+	m = (struct wire_msg){ .type = WIRE_BEAT, .u.beat.heard_ms = 258 };
 	wire_encode(&out, &m);
 	assert_int_equal(out.len, sizeof(beat) - 1);
 	assert_memory_equal(out.data, beat, out.len);
 	buf_clear(&out);
-	m = (struct wire_msg){ .type = WIRE_BYE };
+	m = (struct wire_msg){ .type = WIRE_BYE, .u.bye.idle = true };
 	err_set(&m.u.bye.err, ERR_UNREACHABLE, -2, "not");
 	wire_encode(&out, &m);
 	assert_int_equal(out.len, sizeof(bye) - 1);
@@ -500,7 +500,7 @@ test_stolen(void **state)
 static void
 test_foreign_hello(void **state)
 {
-	static const char hello[] = "\0\0\0\3" "whatever there is";
+	static const char hello[] = "\0\0\0\4" "whatever there is";
 	struct err err = ERR_INIT;
 	struct wire_msg m;
 
@@ -508,13 +508,13 @@ test_foreign_hello(void **state)
 	for (size_t len = 4; len < sizeof(hello); len++) {
 		assert_int_equal(wire_decode(&m, WIRE_HELLO,
 		    (struct str){ hello, len }, &err), 0);
-		assert_int_equal(m.u.hello.protocol, 3);
+		assert_int_equal(m.u.hello.protocol, 4);
 		assert_string_equal(m.u.hello.version, "");
 		assert_string_equal(m.u.hello.host, "");
 		wire_msg_release(&m);
 	}
 	REFUSED(WIRE_HELLO, "\0\0\0", "cut short");
-	REFUSED(WIRE_HELLO, "\0\0\0\2" "whatever there is", "cut short");
+	REFUSED(WIRE_HELLO, "\0\0\0\3" "whatever there is", "cut short");
 }
 
 static void
