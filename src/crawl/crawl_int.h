@@ -76,6 +76,8 @@ struct reading {
 	struct err err;		/* ... so */
 	struct attrs self;	/* ... of this directory */
 	struct attrs job_attrs;	/* of job.fh; kind UNKNOWN: not known */
+	unsigned cut;		/* lists that ended with "no such entry",
+				   since one got further */
 	bool	 unseen;	/* the catalog has objects that didn't come */
 	bool	 confirmed;	/* self is what the path names */
 	bool	 absent;	/* by its path: nothing is there */

@@ -455,6 +455,7 @@ page_cb(void *arg, const struct tree_entry *v, size_t n)
 		r->most = r->count;
 		r->fault_ms = 0;
 		r->tries = 0;
+		r->cut = 0;
 	}
 	for (size_t i = 0; i < n && r->err.kind == ERR_NONE; i++)
 		reading_entry(r, v[i].name, &v[i]);

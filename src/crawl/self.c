@@ -9,6 +9,8 @@
 
 #include "crawl/crawl_int.h"
 
+#define CUTS_MAX	8	/* lists that get no further; some 10 s */
+
 void
 self_note(struct reading *r)
 {
@@ -23,6 +25,14 @@ is_self(const struct reading *r, const struct attrs *a)
 {
 	return r->self.kind == ENTRY_DIR && r->self.fsid == a->fsid &&
 	    (r->self.ino == a->ino || r->w->c->c.ignore_inode);
+}
+
+static void
+read_again(struct reading *r, const struct tree_entry *e, const char *why)
+{
+	err_set(&r->err, ERR_RETRY, 0, "%s", why);
+	r->job.fh = e->fh;
+	r->job_attrs = e->attrs;
 }
 
 static void
@@ -44,12 +54,14 @@ self_cb(void *arg, const struct tree_entry *e, const struct err *err)
 		    entry_kind_name(e->attrs.kind));
 	} else if (r->err.kind == ERR_NONE && is_self(r, &e->attrs)) {
 		r->confirmed = true;
+	} else if (r->err.kind == ERR_NONE) {
+		read_again(r, e, "it was replaced while it was read");
+	} else if (++r->cut < CUTS_MAX) {
+		read_again(r, e, "its list ends with \"no such entry\", and "
+		    "it is there");
 	} else {
-		err_set(&r->err, ERR_RETRY, 0, r->err.kind == ERR_NONE ?
-		    "it was replaced while it was read" :
-		    "its list ends with \"no such entry\", and it is there");
-		r->job.fh = e->fh;
-		r->job_attrs = e->attrs;
+		err_set(&r->err, ERR_PEER, 0, "its list ended %u times with "
+		    "\"no such entry\", and it is there", r->cut);
 	}
 }
 

@@ -39,6 +39,7 @@ struct fake {
 	bool	 too_many;	/* READ: more than asked */
 	int	 getattr_status;
 	atomic_int bad_cookie_times;
+	atomic_int getattr_stale; /* GETATTR of files is stale so often */
 	int	 list_status;	/* of READDIRPLUS after its first page ... */
 	atomic_int list_times;	/* ... so often */
 	atomic_int drop_times;	/* of READ */
@@ -291,6 +292,8 @@ fake_proc(struct fake *f, uint32_t prog, uint32_t proc, struct fake_in *in,
 	case 1:
 		f->getattrs++;
 		id = in_handle(f, in);
+		if (id > 1 && take(&f->getattr_stale))
+			id = 0;
 		if (id == 0 || f->getattr_status != 0) {
 			out32(out, id == 0 ? 70 :
 			    (uint32_t)f->getattr_status);

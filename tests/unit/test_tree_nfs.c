@@ -262,6 +262,24 @@ test_fill_errors(void **state UNUSED)
 	assert_int_equal(s.err.kind, ERR_RETRY);
 }
 
+/* A stale handle of an entry says nothing of it: its name is looked up. */
+static void
+test_fill_stale(void **state UNUSED)
+{
+	struct seen s;
+
+	open_tree();
+	fake.no_attrs = fake.lookup_no_attrs = true;
+	fake.getattr_stale = 3;
+	s = list();
+	expect_whole(&s);
+	assert_int_equal(fake.getattr_stale, 0);
+	/* Time and again: a fault that passes, and no entry is gone. */
+	fake.getattr_stale = 1000;
+	s = list();
+	assert_int_equal(s.err.kind, ERR_RETRY);
+}
+
 static void
 test_no_readdirplus(void **state UNUSED)
 {
@@ -610,6 +628,7 @@ main(void)
 		NFS_TEST(test_no_dir_attrs),
 		NFS_TEST(test_no_attrs),
 		NFS_TEST(test_fill_errors),
+		NFS_TEST(test_fill_stale),
 		NFS_TEST(test_no_readdirplus),
 		NFS_TEST(test_cookies),
 		NFS_TEST(test_bad_names),
