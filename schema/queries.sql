@@ -147,7 +147,8 @@ WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path);
 
 -- Versions that the target may hold, of files that are gone, or that were to
--- be deleted: no item of a PUT comes to ask for them.
+-- be deleted: no item of a PUT comes to ask for them. What this run could not
+-- delete is in its failures already.
 -- name: doubt_page
 SELECT s.object, n.path
 FROM settle s LEFT JOIN history h ON h.id = s.object
@@ -155,7 +156,9 @@ FROM settle s LEFT JOIN history h ON h.id = s.object
 	    (SELECT path FROM object WHERE id = s.object))
 WHERE s.target = :target AND s.object > :after AND
 	(n.gone_run IS NOT NULL OR EXISTS (SELECT 1 FROM doomed d
-	WHERE d.target = s.target AND d.object = s.object))
+	WHERE d.target = s.target AND d.object = s.object)) AND
+	NOT EXISTS (SELECT 1 FROM doomed d WHERE d.target = s.target AND
+	d.object = s.object AND d.run = :run)
 ORDER BY s.object LIMIT :max;
 
 -- Of the path's versions that the target may hold, the one that the object
@@ -797,6 +800,13 @@ WHERE r.target = :target AND r.held = 1 AND r.object IN (
 -- name: doomed_done
 DELETE FROM doomed
 WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
+	UNION ALL SELECT id FROM history WHERE path = :path);
+
+-- The store refused: what this run noted is there as before.
+-- name: doomed_refused
+DELETE FROM doomed
+WHERE target = :target AND run = :run AND object IN (
+	SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path);
 
 -- name: doomed_spared

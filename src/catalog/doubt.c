@@ -32,7 +32,7 @@ list(struct catalog *c, void *arg)
 	if (o->crawls && core_crawl_done(o))
 		core_bury(o);
 	more = DB_ROW(&o->db, DOUBT_PAGE, INT(o->target), INT(l->after),
-	    INT(l->n));
+	    INT(o->run), INT(l->n));
 	while (more) {
 		l->v[l->count].object = db_int(&o->db, s, 0);
 		l->v[l->count++].path = db_strdup(&o->db, s, 1);

@@ -157,6 +157,8 @@ mark_deleted(void *arg, struct str path)
 	DB_RUN(&o->db, VERIFIED_CLEAR_PATH, INT(o->target), BYTES(path));
 	if (o->has_doubts)
 		DB_RUN(&o->db, SETTLE_PATH_DONE, INT(o->target), BYTES(path));
+	if (o->has_doomed)
+		DB_RUN(&o->db, DOOMED_DONE, INT(o->target), BYTES(path));
 }
 
 /* The key has no object any more, for whichever server it was put. */
@@ -198,9 +200,10 @@ mark_doubt(void *arg, struct str path)
 static void
 spare(void *arg, struct str path)
 {
-	struct own *o = arg;
+	struct own *o = ((struct row *)arg)->own;
 
-	DB_RUN(&o->db, DOOMED_DONE, INT(o->target), BYTES(path));
+	DB_RUN(&o->db, DOOMED_REFUSED, INT(o->target), INT(o->run),
+	    BYTES(path));
 }
 
 static void
@@ -295,10 +298,9 @@ outcome(struct own *o, const struct outcome_row *in)
 		mark_all_deleted(&r);
 	else if (in->lost)
 		each_path(o, in, mark_lost, &r);
-	if (o->has_doomed && in->lost)
-		each_path(o, in, mark_doubt, &r);
-	else if (o->has_doomed)
-		each_path(o, in, spare, o);
+	if (o->has_doomed && in->ended == ENDED_FAILED &&
+	    in->verdict == VERDICT_NONE)
+		each_path(o, in, in->lost ? mark_doubt : spare, &r);
 	count(o, in);
 	o->results++;
 	free(r.path);

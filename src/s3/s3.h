@@ -55,6 +55,9 @@ struct s3_config {
 	bool	 sign_payload;		/* SHA-256 of the body in the signature */
 	unsigned max_inflight;		/* requests on the wire; 0: 32 */
 	uint64_t retry_for_ms;		/* 0: 300 s */
+	bool	 delete_once;		/* a deletion whose answer is lost is
+					   not sent again, but ERR_RETRY at
+					   once: the caller looks first */
 	uint64_t connect_timeout_ms;	/* 0: 10 s */
 	uint64_t stall_timeout_ms;	/* no byte moves for so long; 0: 60 s */
 	uint64_t unacked_ms;		/* see sock.h; 0: stall_timeout_ms */

@@ -196,9 +196,20 @@ adopt_clock(struct s3_slot *t)
 	return true;
 }
 
+/* The server may have done what it was asked for. */
+static bool
+may_be_done(const struct s3_slot *t, CURLcode code)
+{
+	if (code == CURLE_OK)
+		return t->status == 500 || t->status == 502 ||
+		    t->status == 504;
+	return code != CURLE_COULDNT_RESOLVE_HOST &&
+	    code != CURLE_COULDNT_CONNECT && code != CURLE_SSL_CONNECT_ERROR;
+}
+
 /* An attempt failed: true if there will be another. */
 static bool
-try_again(struct s3_slot *t, unsigned flags, struct err *err)
+try_again(struct s3_slot *t, CURLcode code, unsigned flags, struct err *err)
 {
 	struct s3 *s = t->s3;
 	struct s3_request *r = t->req;
@@ -215,6 +226,10 @@ try_again(struct s3_slot *t, unsigned flags, struct err *err)
 		return false;
 	if ((flags & S3_FAULT_BRIEF) && r->attempts >= BRIEF_ATTEMPTS)
 		return false;
+	if (r->op->deletes && s->delete_once && may_be_done(t, code)) {
+		err->kind = ERR_RETRY;
+		return false;
+	}
 	if (schedule(s, r))
 		return true;
 	if (!(flags & S3_FAULT_BRIEF))
@@ -280,8 +295,10 @@ end_attempt(struct s3_slot *t, CURLcode code)
 			s3_cluster_tag(s, r->cluster, &reply.upload_id);
 		finish(s, r, &reply, NULL);
 	} else if (!s3_cluster_follow(t, &err) &&
-	    !try_again(t, flags, &err)) {
+	    !try_again(t, code, flags, &err)) {
 		reply.status = t->status;
+		reply.delete_marker = t->delete_marker;
+		reply.version_id = buf_str(&t->version_id);
 		finish(s, r, &reply, &err);
 	}
 	s3_xml_release(&xml);

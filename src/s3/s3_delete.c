@@ -45,7 +45,8 @@ static s3_judge_fn judge;
 static s3_done_fn on_done;
 
 static const struct s3_op op_delete_many = { .name = "delete objects",
-    .method = "POST", .xml = S3_XML_DELETED, .of_bucket = true };
+    .method = "POST", .xml = S3_XML_DELETED, .of_bucket = true,
+    .deletes = true };
 
 bool
 s3_key_fits_xml(struct str key)

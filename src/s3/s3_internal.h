@@ -35,6 +35,7 @@ struct s3_op {
 	enum s3_xml_kind xml;	/* of a good answer, or S3_NO_XML */
 	bool	 of_bucket;	/* it names no object */
 	bool	 counted;	/* nothing may be sent again unknown to us */
+	bool	 deletes;	/* see s3_config.delete_once */
 	bool	 follows;	/* a key that isn't there may be elsewhere */
 	bool	 whole_object;	/* it makes an object: class, encryption */
 	bool	 needs_etag;	/* a good answer has one */
@@ -166,6 +167,7 @@ struct s3 {
 	bool	 sign_payload;
 	bool	 global;	/* curl_global_init was called */
 	uint64_t retry_for_ms;
+	bool	 delete_once;
 	uint64_t connect_timeout_ms;
 	uint64_t stall_timeout_ms;
 	uint64_t unacked_ms;

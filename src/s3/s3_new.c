@@ -82,6 +82,7 @@ copy_settings(struct s3 *s, const struct s3_config *c)
 	}
 	s->sign_payload = c->sign_payload;
 	s->gate = c->gate;
+	s->delete_once = c->delete_once;
 	s->retry_for_ms = c->retry_for_ms != 0 ? c->retry_for_ms :
 	    RETRY_FOR_MS;
 	s->connect_timeout_ms = c->connect_timeout_ms != 0 ?

@@ -8,7 +8,7 @@ static const struct s3_op op_head = { .name = "head", .method = "HEAD",
 static const struct s3_op op_copy = { .name = "copy", .method = "PUT",
     .xml = S3_XML_COPY, .whole_object = true, .follows = true };
 static const struct s3_op op_delete = { .name = "delete",
-    .method = "DELETE", .xml = S3_NO_XML };
+    .method = "DELETE", .xml = S3_NO_XML, .deletes = true };
 static const struct s3_op op_bucket = { .name = "bucket", .method = "HEAD",
     .xml = S3_NO_XML, .of_bucket = true };
 static const struct s3_op op_get = { .name = "get", .method = "GET",

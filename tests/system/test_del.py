@@ -254,18 +254,22 @@ def test_del_denied(t):
 
 
 def test_del_unanswered(t):
-    """Whether it is gone nobody knows: it failed, and PUT makes it whole."""
+    """Whether it is gone nobody knows, nor can S3 be asked: it failed, and
+    PUT makes it whole."""
+    proxy = t.proxy(s3_storage={"retry_for": "1"})
     t.small_files(30)
     t.put(moved=30)
-    proxy = t.proxy(s3_storage={"retry_for": "1"})
     proxy.order("match POST swallow-reply")
+    proxy.order("match HEAD,exp 503")
     delete(t, expect=1, found=30, moved=0, failed=30)
     assert not t.objects()
     rows = t.query("SELECT path, reason FROM failure_log")
     assert len(rows) == 30 and all(r[1] for r in rows), rows
+    assert t.query("SELECT count(*) FROM failures") == [(30,)]
     proxy.order("pass")
     t.put(found=30, moved=30)
     t.same()
+    assert t.query("SELECT count(*) FROM failures") == [(0,)]
 
 
 @limit(120)
@@ -370,3 +374,34 @@ def test_del_kill_at_random(t):
     delete(t, found=2500, moved=2500)
     assert not t.objects()
     assert set(t.states().values()) == {"deleted"}
+
+
+def test_del_dropped_and_killed(t):
+    """The request never arrives and the run is killed: the objects are not
+    known to be deleted until DEL, or PUT, has asked."""
+    proxy = t.proxy()
+    t.small_files(20, 2)
+    t.put(moved=20)
+    proxy.order("match POST drop")
+    for times in range(2):
+        seen = proxy.stats()["POST"]
+        process = t.start("DEL", "--yes")
+        t.eventually(lambda: proxy.stats()["POST"] > seen, what="deletion")
+        process.kill()
+        process.wait()
+    proxy.order("pass")
+    t.put(found=20, unchanged=0, moved=20)
+    assert t.query("SELECT count(*) FROM failures") == [(0,)]
+    t.same()
+    proxy.order("match POST drop")
+    seen = proxy.stats()["POST"]
+    process = t.start("DEL", "--yes")
+    t.eventually(lambda: proxy.stats()["POST"] > seen, what="deletion")
+    process.kill()
+    process.wait()
+    proxy.order("pass")
+    t.run("DEL", "--yes", "--json").counted(found=20, deleted=20)
+    assert not t.objects()
+    assert t.query("SELECT count(*) FROM failures") == [(0,)]
+    assert t.query("SELECT count(*) FROM objects WHERE state = 'deleted' "
+                   "AND deleted_at IS NOT NULL") == [(20,)]

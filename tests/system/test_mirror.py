@@ -410,6 +410,22 @@ def test_mirror_answer_swallowed_and_killed(t):
     t.same()
 
 
+def test_mirror_answer_swallowed(t):
+    """The same without a kill: S3 is asked what is there before anything is
+    deleted again."""
+    t.s3.put_bucket_versioning(
+        Bucket=t.bucket, VersioningConfiguration={"Status": "Enabled"}
+    )
+    proxy = doom(t)
+    proxy.order("match POST swallow-reply 1")
+    mirror(t, "--max-delete", "20", found=35, unchanged=35, deleted=5)
+    assert failed_rows(t) == 0
+    assert proxy.stats()["POST"] == 1, proxy.stats()
+    markers = t.s3.list_object_versions(Bucket=t.bucket)["DeleteMarkers"]
+    assert len(markers) == 5, markers
+    t.same()
+
+
 def test_mirror_sent_killed_and_gone(t):
     """New files arrive, their answers don't, the run is killed, the files go:
     their objects are found and deleted."""

@@ -296,6 +296,34 @@ test_plain_put(void **state UNUSED)
 	teardown(x);
 }
 
+/* What TEST and GET see of the objects is no word on their deletion. */
+static void
+test_other_operations(void **state UNUSED)
+{
+	struct fixture *x = put_all();
+	struct run_spec spec = kit_spec("bucket", "");
+	struct outcomes *v = xcalloc(1, sizeof(*v));
+
+	doom_and_kill(x);
+	spec.op = OP_TEST;
+	spec.no_backlog = true;
+	kit_begin_spec(x->k, &spec);
+	v->v = xcalloc(2, sizeof(*v->v));
+	v->count = 2;
+	for (size_t i = 0; i < 2; i++)
+		v->v[i].path = xstrdup(names[i + 1]);
+	v->v[0].ended = ENDED_MOVED;
+	v->v[1].ended = ENDED_FAILED;
+	v->v[1].verdict = VERDICT_MISSING;
+	v->v[1].lost = true;
+	catalog_put_outcomes(x->k->c, v);
+	kit_end(x->k, RUN_COMPLETE);
+	assert_int_equal(failures(x), 2);
+	mirror(x, 2, 0);
+	expect_deleted(x, 1);
+	teardown(x);
+}
+
 /* S3 gives no answer: the run fails, and the next one goes on. */
 static void
 test_no_answer(void **state UNUSED)
@@ -435,6 +463,7 @@ main(void)
 		cmocka_unit_test(test_not_deleted),
 		cmocka_unit_test(test_deleted),
 		cmocka_unit_test(test_plain_put),
+		cmocka_unit_test(test_other_operations),
 		cmocka_unit_test(test_no_answer),
 		cmocka_unit_test(test_file_is_back),
 		cmocka_unit_test(test_answer_lost),

@@ -84,6 +84,50 @@ test_each_row(void **state UNUSED)
 	finish(&f);
 }
 
+#define THERE	"HTTP/1.1 200 OK\r\nETag: \"e\"\r\nContent-Length: 3\r\n\r\n" CLOSE
+#define MARKED	"HTTP/1.1 404 No\r\nx-amz-version-id: m1\r\n" \
+	"x-amz-delete-marker: true\r\nContent-Length: 0\r\n\r\n" CLOSE
+
+static unsigned
+times(const char *text, const char *word)
+{
+	unsigned n = 0;
+
+	for (; (text = strstr(text, word)) != NULL; text++)
+		n++;
+	return n;
+}
+
+/* The answer is lost: only what is there still is deleted again, and what is
+ * not was deleted. */
+static void
+test_lost_answer(void **state UNUSED)
+{
+	static const char *const keys[] = { "a", "b", "c\001d" };
+	struct mailbox *up = mailbox_new(0);
+	struct erase_batch *b = batch(keys, ARRAY_LEN(keys));
+	struct erase *e;
+	FIXTURE(f, NOTHING, NOTHING, THERE, MARKED, THERE,
+	    ANSWER("<Deleted><Key>a</Key></Deleted>"), GONE);
+
+	e = begin(&f, up);
+	erase_give(e, b);
+	assert_ptr_equal(take(up), b);
+	for (size_t i = 0; i < b->count; i++)
+		assert_int_equal(b->v[i].err.kind, ERR_NONE);
+	assert_null(b->v[0].version_id);
+	assert_string_equal(b->v[1].version_id, "m1");
+	assert_string_equal(b->v[2].version_id, "m9");
+	assert_int_equal(times(asked(&f.v), "<Key>a</Key>"), 2);
+	assert_int_equal(times(asked(&f.v), "<Key>b</Key>"), 1);
+	assert_int_equal(times(asked(&f.v), "DELETE /bkt/c%01d "), 2);
+	assert_int_equal(times(asked(&f.v), "HEAD "), 3);
+	erase_batch_free(&b);
+	erase_free(&e);
+	mailbox_free(&up);
+	finish(&f);
+}
+
 static void
 test_empty(void **state UNUSED)
 {
@@ -182,6 +226,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_row),
+		cmocka_unit_test(test_lost_answer),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_waits),
