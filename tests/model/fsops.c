@@ -292,12 +292,12 @@ play_during(const int *v)
 	case 4:
 		play_umount(v);
 		break;
+	case 5:
+		play_unstash(v + 1);
+		break;
 	case DURING_SHARE:
 		play_root_away((const int[]){ 1 });
 		w.root_counts = w.root_away;
-		break;
-	default:
-		play_unstash(v + 1);
 		break;
 	}
 	judge_tree_changed();

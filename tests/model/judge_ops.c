@@ -3,6 +3,7 @@
  */
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "crypto/crypto.h"
@@ -126,20 +127,31 @@ meta_value(const struct held *h, const char *name, int base, int64_t *ret)
 	return p != NULL;
 }
 
-/* What there is of it is the file's; a time that can't be told is left out. */
+/* Over NFS 3 seconds are unsigned 32-bit numbers, which a server may mean as
+ * signed ones; in nanoseconds there is no year 2263. */
+static bool
+time_can_be_told(int64_t sec)
+{
+	return w.set.nfs ? sec >= 0 && sec <= INT32_MAX :
+	    sec < INT64_MAX / 1000000000 && sec > INT64_MIN / 1000000000;
+}
+
+/* What there is of it is the file's. A time that can't be told is left out;
+ * where the object was there before, that of then may stay. */
 void
 judge_meta(const struct file *f, const struct held *h)
 {
 	int64_t sec = f->st.st_mtim.tv_sec, v;
-	bool can = sec < INT64_MAX / 1000000000 - 1 && sec > INT64_MIN /
-	    1000000000 + 1;
-	int64_t ns = can ? sec * 1000000000 + (w.set.coarse ? 0 :
-	    f->st.st_mtim.tv_nsec) : 0;
+	bool can = time_can_be_told(sec), same;
 
-	if (meta_value(h, "file-mtime", 10, &v) && (!can || v != ns) &&
-	    (!w.set.nfs || (sec >= 0 && sec <= UINT32_MAX)))
-		breach(3, "after quiet: %s has another mtime than its object",
-		    f->rel);
+	if (meta_value(h, "file-mtime", 10, &v)) {
+		same = can ? v == sec * 1000000000 + (w.set.coarse ? 0 :
+		    f->st.st_mtim.tv_nsec) :
+		    llabs(v / 1000000000 - time(NULL)) < 86400;
+		if (!same)
+			breach(3, "after quiet: %s has another mtime than "
+			    "its object", f->rel);
+	}
 	if (meta_value(h, "file-permissions", 8, &v) &&
 	    v != (f->st.st_mode & 07777))
 		breach(3, "after quiet: %s has another mode than its object",

@@ -6,8 +6,9 @@
  *	model --seed K | --replay FILE [--verbose] [--no-shrink]
  *
  * with --program and --preload where those aren't in build. The histories in
- * the files come first. Ends with "N passed, N failed". A history that failed is played again with fewer steps,
- * as long as it fails in the same way, and is printed then.
+ * the files come first. Ends with "N passed, N failed". A history that failed
+ * is played again with fewer steps, as long as it fails in the same way, and
+ * is printed then.
  */
 #include <getopt.h>
 #include <pthread.h>
@@ -120,7 +121,7 @@ play(const struct history *h)
 		const struct step_kind *k = kind_of(&h->steps[i]);
 
 		show(&h->steps[i]);
-		if (!k->tree || !w.root_away)
+		if (k->type != STEP_TREE || !w.root_away)
 			k->play(h->steps[i].v);
 	}
 	if (!breached())

@@ -50,12 +50,18 @@ struct field {
 	const char *const *words;	/* for its values; NULL: numbers */
 };
 
+enum step_type {
+	STEP_OTHER = 0,
+	STEP_TREE,		/* nothing, where the tree is another one */
+	STEP_BEND		/* something goes wrong in the next run */
+};
+
 struct step_kind {
 	const char *name;
 	int	 weight;
 	void	 (*play)(const int *v);
 	struct field fields[FIELDS_MAX];
-	bool	 tree;		/* nothing where the tree is another one */
+	enum step_type type;
 	const char *off;	/* why it isn't drawn; NULL: it is */
 };
 
@@ -169,7 +175,7 @@ void	 play_root_back(const int *v);
 /* Modes as a run needs them; what is away comes back. */
 void	 fs_repair(void);
 /* A change while a run goes on; this one exchanges the share. */
-#define DURING_SHARE	5
+#define DURING_SHARE	6
 void	 play_during(const int *v);
 
 /* --- runs (run.c) --- */

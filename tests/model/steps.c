@@ -39,10 +39,12 @@ static const char *const procs[] = { "list", "any", "getattr", "lookup",
 static const char *const nfs_hows[] = { "NOENT", "IO", "STALE", "ACCES",
     "NOTDIR", "SERVERFAULT", "close", "no-attrs", "cut", NULL };
 static const char *const whats[] = { "create", "rewrite", "remove",
-    "remove_dir", "umount", "share", "unstash", NULL };
+    "remove_dir", "umount", "unstash", "share", NULL };
 static const char *const confs[] = { "filer", "old-name", "new-name",
     "other-bucket", NULL };
 static const char *const hours[] = { "20", "1", "26", "-1", "-26", NULL };
+
+#define FOCI	2
 
 #define DIR(name)	{ name, 6, 70, dirs }
 #define NAME(name)	{ name, 6, 80, names }
@@ -50,67 +52,66 @@ static const char *const hours[] = { "20", "1", "26", "-1", "-26", NULL };
 
 static const struct step_kind kinds[] = {
 	{ "create", 30, play_create, { DIR("dir"), NAME("name"),
-	    { "size", 6, 60, sizes } }, true, NULL },
+	    { "size", 6, 60, sizes } }, STEP_TREE, NULL },
 	{ "rewrite", 14, play_rewrite, { DIR("dir"), NAME("name"),
-	    { "keep", 2, 50, NULL } }, true, NULL },
-	{ "truncate", 3, play_truncate, { DIR("dir"), NAME("name") }, true,
+	    { "keep", 2, 50, NULL } }, STEP_TREE, NULL },
+	{ "truncate", 3, play_truncate, { DIR("dir"), NAME("name") }, STEP_TREE,
 	    NULL },
 	{ "rename", 6, play_rename, { DIR("dir"), NAME("name"), DIR("to_dir"),
-	    NAME("to_name") }, true, NULL },
+	    NAME("to_name") }, STEP_TREE, NULL },
 	{ "rename_dir", 4, play_rename_dir, { DIR("dir"), DIR("to_dir") },
-	    true, NULL },
-	{ "swap", 4, play_swap, { DIR("dir"), { "name", 7, 80, names } }, true,
+	    STEP_TREE, NULL },
+	{ "swap", 4, play_swap, { DIR("dir"), { "name", 7, 80, names } }, STEP_TREE,
 	    NULL },
-	{ "remove", 10, play_remove, { DIR("dir"), NAME("name") }, true,
+	{ "remove", 10, play_remove, { DIR("dir"), NAME("name") }, STEP_TREE,
 	    NULL },
-	{ "remove_dir", 5, play_remove_dir, { DIR("dir") }, true, NULL },
-	{ "stash", 5, play_stash, { DIR("dir"), NAME("name") }, true, NULL },
+	{ "remove_dir", 5, play_remove_dir, { DIR("dir") }, STEP_TREE, NULL },
+	{ "stash", 5, play_stash, { DIR("dir"), NAME("name") }, STEP_TREE, NULL },
 	{ "unstash", 6, play_unstash, { DIR("dir"), NAME("name"),
-	    { "copy", 2, 40, NULL } }, true, NULL },
+	    { "copy", 2, 40, NULL } }, STEP_TREE, NULL },
 	{ "chmod", 8, play_chmod, { DIR("dir"), { "name", 7, 90, names },
-	    { "mode", 5, 60, modes } }, true, NULL },
+	    { "mode", 5, 60, modes } }, STEP_TREE, NULL },
 	{ "link", 4, play_link, { DIR("dir"), NAME("name"), DIR("to_dir"),
-	    NAME("to_name") }, true, NULL },
+	    NAME("to_name") }, STEP_TREE, NULL },
 	{ "symlink", 3, play_symlink, { DIR("dir"), DIR("to"),
-	    { "file", 2, 40, NULL } }, true, NULL },
+	    { "file", 2, 40, NULL } }, STEP_TREE, NULL },
 	{ "times", 3, play_times, { DIR("dir"), NAME("name"),
-	    { "when", 6, 80, whens } }, true, NULL },
-	{ "mount", 5, play_mount, NONE, false, NULL },
-	{ "umount", 5, play_umount, NONE, false, OFF_MOUNTS },
-	{ "root_away", 3, play_root_away, { { "files", 2, 30, NULL } }, false,
+	    { "when", 6, 80, whens } }, STEP_TREE, NULL },
+	{ "mount", 5, play_mount, NONE, STEP_OTHER, NULL },
+	{ "umount", 5, play_umount, NONE, STEP_OTHER, OFF_MOUNTS },
+	{ "root_away", 3, play_root_away, { { "files", 2, 30, NULL } }, STEP_OTHER,
 	    OFF_MOUNTS },
-	{ "root_back", 3, play_root_back, NONE, false, NULL },
-	{ "run", 60, play_run, { { "op", 7, 70, ops },
+	{ "root_back", 3, play_root_back, NONE, STEP_OTHER, NULL },
+	{ "run", 60, play_run, { { "op", 7, 99, ops },
 	    { "prefix", 6, 15, dirs }, { "filter", 7, 20, filters },
 	    { "from", 6, 5, dirs }, { "checksum", 2, 10, NULL },
 	    { "retry", 2, 8, NULL }, { "adopt", 2, 5, NULL },
 	    { "follow", 2, 8, NULL }, { "mode", 3, 50, test_modes },
-	    { "dry", 2, 5, NULL } }, false, NULL },
+	    { "dry", 2, 5, NULL } }, STEP_OTHER, NULL },
 	{ "bend", 14, play_bend, { { "kind", 15, 90, requests },
 	    { "nth", 8, 60, NULL }, { "times", 30, 30, NULL },
-	    { "how", 10, 85, troubles } }, false, NULL },
+	    { "how", 10, 85, troubles } }, STEP_BEND, NULL },
 	{ "kill", 14, play_kill, { { "call", 8, 90, kill_calls },
-	    { "nth", 200, 98, NULL }, { "how", 3, 60, kill_hows } }, false,
+	    { "nth", 200, 98, NULL }, { "how", 3, 60, kill_hows } }, STEP_BEND,
 	    NULL },
 	{ "errno", 10, play_errno, { { "call", 5, 80, bad_calls }, DIR("dir"),
 	    { "name", 7, 80, names }, { "errno", 5, 80, codes },
-	    { "first", 4, 30, NULL }, { "count", 4, 40, NULL } }, false,
+	    { "first", 4, 30, NULL }, { "count", 4, 40, NULL } }, STEP_BEND,
 	    NULL },
 	{ "nfs", 10, play_nfs, { { "proc", 6, 70, procs },
 	    { "nth", 12, 80, NULL }, { "times", 6, 40, NULL },
-	    { "how", 9, 90, nfs_hows } }, false, NULL },
-	{ "full", 2, play_full, { { "nth", 60, 95, NULL } }, false, NULL },
+	    { "how", 9, 90, nfs_hows } }, STEP_BEND, NULL },
+	{ "full", 2, play_full, { { "nth", 60, 95, NULL } }, STEP_BEND, NULL },
 	{ "meanwhile", 6, play_meanwhile, { { "nth", 12, 80, NULL },
-	    { "what", 7, 90, whats }, DIR("dir"), NAME("name"),
-	    { "size", 2, 50, sizes } }, false, OFF_MOUNTS },
-	{ "conf", 3, play_conf, { { "conf", 4, 60, confs } }, false,
-	    "a server that got another name stops deletions" },
-	{ "clock", 5, play_clock, { { "hours", 5, 80, hours } }, false, NULL },
-	{ "save", 3, play_save, NONE, false, NULL },
-	{ "restore", 2, play_restore, NONE, false, NULL },
+	    { "what", 6, 90, whats }, DIR("dir"), NAME("name"),
+	    { "size", 2, 50, sizes } }, STEP_BEND, NULL },
+	{ "conf", 3, play_conf, { { "conf", 4, 60, confs } }, STEP_OTHER, NULL },
+	{ "clock", 5, play_clock, { { "hours", 5, 80, hours } }, STEP_OTHER, NULL },
+	{ "save", 3, play_save, NONE, STEP_OTHER, NULL },
+	{ "restore", 2, play_restore, NONE, STEP_OTHER, NULL },
 	{ "foreign", 3, play_foreign, { DIR("dir"), NAME("name"),
-	    { "equal", 2, 50, NULL } }, false, NULL },
-	{ "tamper", 2, play_tamper, { DIR("dir"), NAME("name") }, false,
+	    { "equal", 2, 50, NULL } }, STEP_OTHER, NULL },
+	{ "tamper", 2, play_tamper, { DIR("dir"), NAME("name") }, STEP_OTHER,
 	    NULL },
 };
 
@@ -146,27 +147,77 @@ below(struct rng *rng, int n)
 	return (int)((rng_next(rng) >> 33) % (uint64_t)n);
 }
 
-static void
-draw_step(struct rng *rng, struct step *s)
+static int
+kind_number(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (strcmp(kinds[i].name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
+static int
+draw_kind(struct rng *rng)
 {
 	int total = 0, at;
 
-	memset(s, 0, sizeof(*s));
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		total += kinds[i].off == NULL ? kinds[i].weight : 0;
 	at = below(rng, total);
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		at -= kinds[i].off == NULL ? kinds[i].weight : 0;
-		if (at < 0) {
-			s->kind = (int)i;
-			break;
-		}
+		if (at < 0)
+			return (int)i;
 	}
-	for (int i = 0; i < FIELDS_MAX; i++) {
-		const struct field *f = &kinds[s->kind].fields[i];
+	return 0;
+}
 
-		if (f->name != NULL && below(rng, 100) < f->chance)
-			s->v[i] = below(rng, f->count);
+/* Most steps of a history are about the same few files. */
+struct focus {
+	int	 dir;
+	int	 name;
+};
+
+static void
+draw_focus(struct rng *rng, struct focus f[FOCI])
+{
+	for (int i = 0; i < FOCI; i++)
+		f[i] = (struct focus){ below(rng, 6), below(rng, 5) };
+}
+
+/* Small numbers more often, where they say how many calls something waits
+ * for. */
+static void
+draw_step(struct rng *rng, struct step *s, int kind,
+    const struct focus foci[FOCI])
+{
+	const struct focus *focus = &foci[below(rng, FOCI)];
+
+	static const int some_ops[] = { OP_PUT, OP_PUT, OP_PUT, OP_MIRROR,
+	    OP_MIRROR, OP_MIRROR, OP_MIRROR, OP_GET, OP_DEL, OP_LIST, OP_TEST,
+	    OP_VERIFY };
+
+	memset(s, 0, sizeof(*s));
+	s->kind = kind;
+	for (int i = 0; i < FIELDS_MAX; i++) {
+		const struct field *f = &kinds[kind].fields[i];
+
+		if (f->name == NULL)
+			continue;
+		if (f->words == names && f->chance > 0)
+			s->v[i] = focus->name;
+		else if (f->words == dirs && f->chance > 50)
+			s->v[i] = focus->dir;
+		if (below(rng, 100) >= f->chance ||
+		    ((f->words == names || f->words == dirs) &&
+		    below(rng, 10) < 6))
+			continue;
+		s->v[i] = below(rng, f->words == ops ?
+		    (int)ARRAY_LEN(some_ops) : f->count);
+		if (f->words == ops)
+			s->v[i] = some_ops[s->v[i]];
+		else if (f->words == NULL && f->count > 10)
+			s->v[i] = below(rng, s->v[i] + 1);
 	}
 }
 
@@ -176,9 +227,7 @@ add_step(struct history *h, const char *name, const int v[4])
 	struct step *s = &h->steps[h->count];
 
 	memset(s, 0, sizeof(*s));
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		if (strcmp(kinds[i].name, name) == 0)
-			s->kind = (int)i;
+	s->kind = MAX(kind_number(name), 0);
 	memcpy(s->v, v, 4 * sizeof(int));
 	h->count++;
 }
@@ -199,6 +248,7 @@ void
 history_draw(struct history *h, uint64_t seed)
 {
 	struct rng rng;
+	struct focus foci[FOCI];
 	size_t more;
 
 	memset(h, 0, sizeof(*h));
@@ -207,14 +257,23 @@ history_draw(struct history *h, uint64_t seed)
 	for (int i = 0; i < 5; i++)
 		rng_next(&rng);
 	draw_settings(&rng, &h->set);
+	draw_focus(&rng, foci);
 	for (int i = 0, n = 2 + below(&rng, 6); i < n; i++)
-		add_step(h, "create", (const int[4]){ below(&rng, 6),
-		    below(&rng, 5), below(&rng, 6), 0 });
+		add_step(h, "create", (const int[4]){
+		    i < FOCI ? foci[i].dir : below(&rng, 6),
+		    i < FOCI ? foci[i].name : below(&rng, 5),
+		    below(&rng, 6), 0 });
 	if (below(&rng, 10) < 7)
 		add_step(h, "run", (const int[4]){ 0 });
 	more = 3 + (size_t)below(&rng, 14);
-	for (size_t i = 0; i < more && h->count < STEPS_MAX; i++)
-		draw_step(&rng, &h->steps[h->count++]);
+	for (size_t i = 0; i < more && h->count < STEPS_MAX - 1; i++) {
+		struct step *s = &h->steps[h->count++];
+
+		draw_step(&rng, s, draw_kind(&rng), foci);
+		if (kinds[s->kind].type == STEP_BEND && below(&rng, 10) < 7)
+			draw_step(&rng, &h->steps[h->count++],
+			    kind_number("run"), foci);
+	}
 }
 
 /* --- text --- */
@@ -271,7 +330,7 @@ field_value(const struct field *f, const char *text)
 	char *end;
 	long n;
 
-	for (int i = 0; f->words != NULL && i < f->count; i++)
+	for (int i = 0; f->words != NULL && f->words[i] != NULL; i++)
 		if (strcmp(f->words[i], text) == 0)
 			return i;
 	n = strtol(text, &end, 10);

@@ -223,7 +223,8 @@ write_conf(void)
 		abort();
 	fprintf(f, "[nfs %s]\nserver = %s\nshare = %s\n[fs_config]\n"
 	    "mounted = %s\nserver_as_prefix = %s\n",
-	    confs[w.conf].server, server_of(w.conf), w.tree, w.set.nfs ? "no" : "yes", confs[w.conf].in_key ? "yes" : "no");
+	    confs[w.conf].server, server_of(w.conf), w.tree,
+	    w.set.nfs ? "no" : "yes", confs[w.conf].in_key ? "yes" : "no");
 	if (w.set.nfs)
 		fprintf(f, "nfsport = %u\nmountport = %u\nnfs_version = 3\n"
 		    "uid = %u\ngid = %u\ntimeout = 5\n", w.nfs_port,
