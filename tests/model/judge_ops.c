@@ -144,7 +144,9 @@ judge_meta(const struct file *f, const struct held *h)
 	int64_t sec = f->st.st_mtim.tv_sec, v;
 	bool can = time_can_be_told(sec), same;
 
-	if (meta_value(h, "file-mtime", 10, &v)) {
+	/* What doesn't fit in 32 bits is another date on the wire already. */
+	if (meta_value(h, "file-mtime", 10, &v) &&
+	    !(w.set.nfs && sec > UINT32_MAX)) {
 		same = can ? v == sec * 1000000000 + (w.set.coarse ? 0 :
 		    f->st.st_mtim.tv_nsec) :
 		    llabs(v / 1000000000 - time(NULL)) < 86400;
