@@ -10,7 +10,7 @@
 #include "model.h"
 
 static const size_t sizes[] = { 10, 0, 3, 4096, 70000, 10 };
-#define BIG	((size_t)5 * 1024 * 1024 + 1000)
+#define BIG	((size_t)6 * 1024 * 1024 + 1000)
 
 /* Bytes that no other content has. */
 static void
@@ -107,7 +107,7 @@ play_rewrite(const int *v)
 	AUTOFREE char *path = tree_path(rel_name(v[0], v[1]));
 	struct stat st;
 
-	if (!is_file(path, &st))
+	if (!is_file(path, &st) || st.st_size > HUGE_SIZE)
 		return;
 	write_content(path, (size_t)st.st_size, 0);
 	if (v[2] != 0)
@@ -121,6 +121,22 @@ play_truncate(const int *v)
 	struct stat st;
 
 	if (is_file(path, &st) && truncate(path, st.st_size / 2) == -1)
+		return;
+}
+
+/* A file with no blocks, and more bytes than any store takes. */
+void
+play_huge(const int *v)
+{
+	const char *rel = rel_name(v[0], v[1]);
+	AUTOFREE char *path = tree_path(rel);
+	struct stat st;
+
+	make_parents(rel);
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return;
+	if (write_content(path, 10, O_CREAT | O_TRUNC) == -1 ||
+	    truncate(path, (off_t)13 << 59) == -1)
 		return;
 }
 
@@ -215,7 +231,7 @@ play_unstash(const int *v)
 	AUTOFREE char *kept = xasprintf("%s/stash/%d.%d", w.dir, v[0], v[1]);
 	struct stat st, old;
 
-	if (lstat(kept, &st) == -1 || (lstat(path, &old) == 0 &&
+	if (lstat(kept, &st) == -1 || st.st_size > HUGE_SIZE || (lstat(path, &old) == 0 &&
 	    !S_ISREG(old.st_mode)))
 		return;
 	make_parents(rel);
@@ -383,6 +399,8 @@ repair_mode(const char *path, const struct stat *st)
 {
 	mode_t want = S_ISDIR(st->st_mode) ? 0700 : 0400;
 
+	if (S_ISREG(st->st_mode) && st->st_size > HUGE_SIZE)
+		unlink(path);
 	if (!S_ISLNK(st->st_mode) && (st->st_mode & want) != want)
 		chmod(path, (st->st_mode | want) & 07777);
 }

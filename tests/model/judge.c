@@ -433,7 +433,7 @@ judge_success(const struct run *r)
 		return;
 	if (w.away && store_holds_below(conf_bucket(w.conf), below))
 		breach(2, "exit status 0, and v isn't mounted");
-	if (w.root_away && w.root_counts &&
+	if (w.root_away && w.root_empty &&
 	    store_holds_below(conf_bucket(w.conf), prefix))
 		breach(2, "exit status 0, and the share isn't mounted");
 }
@@ -517,9 +517,17 @@ judge_equal(const struct run *r)
 	free(now);
 }
 
+/* What a run keeps for the next one, where it was cut. */
+static const char left_over[] = "SELECT (SELECT count(*) FROM frontier) + "
+    "(SELECT count(*) FROM settle) + (SELECT count(*) FROM upload) + "
+    "(SELECT count(*) FROM lease WHERE closed = 0)";
+
 void
 judge_idle(struct run *r, uint64_t hash_before)
 {
+	if (catalog_number(left_over) > 0 && !w.restored && !w.moved)
+		breach(5, "after quiet: %ld rows of cut runs are left",
+		    catalog_number(left_over));
 	if (r->status != 0 || r->totals.moved != 0)
 		breach(3, "once more: exit status %d, %ld moved", r->status,
 		    r->totals.moved);

@@ -21,6 +21,7 @@
 #define STEPS_MAX	40
 #define FIELDS_MAX	16
 #define FILES_MAX	256
+#define HUGE_SIZE	(1 << 30)	/* what is larger is never read */
 
 /* --- steps (steps.c) --- */
 
@@ -112,6 +113,8 @@ struct world {
 	/* of the history */
 	struct setting set;
 	int	 conf;		/* which settings are in use */
+	int	 memory_mib;	/* that a run may take; 0: any */
+	int	 part_mib;	/* size of a part */
 	long	 clock_s;	/* how much later the wall clock is */
 	uint64_t serial;	/* of contents */
 	bool	 away;		/* the volume isn't mounted now */
@@ -119,6 +122,7 @@ struct world {
 	bool	 root_counts;	/* the files of the old one still exist */
 	bool	 root_empty;	/* the new one is */
 	bool	 adopted;	/* a run was told to adopt */
+	bool	 moved;		/* it had other settings before */
 	bool	 restored;	/* the catalog was one of before */
 };
 
@@ -144,7 +148,6 @@ char	*tree_path(const char *rel) MUST_USE;
 /* The beginning of all keys of the share, under these settings. */
 char	*key_prefix(int conf) MUST_USE;
 const char *conf_bucket(int conf);
-int	 conf_count(void);
 void	 write_conf(void);
 void	 remove_all(const char *path);
 void	 copy_file(const char *from, const char *to, mode_t);
@@ -157,6 +160,7 @@ void	 tree_each(const char *path, void (*)(const char *,
 void	 play_create(const int *v);
 void	 play_rewrite(const int *v);
 void	 play_truncate(const int *v);
+void	 play_huge(const int *v);
 void	 play_rename(const int *v);
 void	 play_rename_dir(const int *v);
 void	 play_swap(const int *v);
@@ -235,6 +239,7 @@ bool	 filter_hides(int filter, const char *rel, uint64_t size);
 /* --- other steps --- */
 
 void	 play_conf(const int *v);
+void	 play_settings(const int *v);
 void	 play_clock(const int *v);
 void	 play_save(const int *v);
 void	 play_restore(const int *v);

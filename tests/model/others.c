@@ -13,7 +13,17 @@ static bool saved;
 void
 play_conf(const int *v)
 {
-	w.conf = v[0] % conf_count();
+	w.moved |= w.conf != v[0];
+	w.conf = v[0];
+}
+
+/* little (memory), parts (larger): of the runs from now on. With little
+ * memory, parts of before that are larger have no room. */
+void
+play_settings(const int *v)
+{
+	w.memory_mib = v[0] != 0 ? 11 : 0;
+	w.part_mib = v[0] == 0 && v[1] != 0 ? 6 : 5;
 }
 
 /* By hours from now on: forth, a day forth, back, a day back. */

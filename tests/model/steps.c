@@ -45,6 +45,7 @@ static const char *const confs[] = { "filer", "old-name", "new-name",
 static const char *const hours[] = { "20", "1", "26", "-1", "-26", NULL };
 
 #define FOCI	2
+#define BIG_NAME	5
 
 #define DIR(name)	{ name, 6, 70, dirs }
 #define NAME(name)	{ name, 6, 80, names }
@@ -56,6 +57,8 @@ static const struct step_kind kinds[] = {
 	{ "rewrite", 14, play_rewrite, { DIR("dir"), NAME("name"),
 	    { "keep", 2, 50, NULL } }, STEP_TREE, NULL },
 	{ "truncate", 3, play_truncate, { DIR("dir"), NAME("name") }, STEP_TREE,
+	    NULL },
+	{ "huge", 1, play_huge, { DIR("dir"), NAME("name") }, STEP_TREE,
 	    NULL },
 	{ "rename", 6, play_rename, { DIR("dir"), NAME("name"), DIR("to_dir"),
 	    NAME("to_name") }, STEP_TREE, NULL },
@@ -106,6 +109,8 @@ static const struct step_kind kinds[] = {
 	    { "what", 6, 90, whats }, DIR("dir"), NAME("name"),
 	    { "size", 2, 50, sizes } }, STEP_BEND, NULL },
 	{ "conf", 3, play_conf, { { "conf", 4, 60, confs } }, STEP_OTHER, NULL },
+	{ "settings", 4, play_settings, { { "little", 2, 50, NULL },
+	    { "larger", 2, 50, NULL } }, STEP_OTHER, NULL },
 	{ "clock", 5, play_clock, { { "hours", 5, 80, hours } }, STEP_OTHER, NULL },
 	{ "save", 3, play_save, NONE, STEP_OTHER, NULL },
 	{ "restore", 2, play_restore, NONE, STEP_OTHER, NULL },
@@ -182,7 +187,8 @@ static void
 draw_focus(struct rng *rng, struct focus f[FOCI])
 {
 	for (int i = 0; i < FOCI; i++)
-		f[i] = (struct focus){ below(rng, 6), below(rng, 5) };
+		f[i] = (struct focus){ below(rng, 6),
+		    below(rng, 12) == 0 ? BIG_NAME : below(rng, 5) };
 }
 
 /* Small numbers more often, where they say how many calls something waits

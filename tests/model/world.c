@@ -79,8 +79,9 @@ static uint64_t
 file_hash(const char *path, off_t size)
 {
 	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	AUTOFREE char *data = xmalloc((size_t)size + 1);
-	ssize_t n = fd == -1 ? -1 : read(fd, data, (size_t)size);
+	AUTOFREE char *data = xmalloc((size_t)MIN(size, HUGE_SIZE) + 1);
+	ssize_t n = size > HUGE_SIZE || fd == -1 ? -1 :
+	    read(fd, data, (size_t)size);
 
 	return n == -1 ? 0 : bytes_hash(data, (size_t)n);
 }
@@ -187,12 +188,6 @@ static const struct {
 	{ "filer", "127.0.0.1", true, "other" },
 };
 
-int
-conf_count(void)
-{
-	return (int)ARRAY_LEN(confs);
-}
-
 const char *
 conf_bucket(int conf)
 {
@@ -221,6 +216,7 @@ write_conf(void)
 
 	if (f == NULL)
 		abort();
+	fprintf(f, "[general]\nlimit_memory = %dMiB\n", w.memory_mib);
 	fprintf(f, "[nfs %s]\nserver = %s\nshare = %s\n[fs_config]\n"
 	    "mounted = %s\nserver_as_prefix = %s\n",
 	    confs[w.conf].server, server_of(w.conf), w.tree,
@@ -231,10 +227,10 @@ write_conf(void)
 		    w.nfs_port, w.uid, w.uid);
 	fprintf(f, "[s3_storage]\nendpoint = http://127.0.0.1:%u\n"
 	    "bucket = %s\naccess_key = a\nsecret_key = s\nretry_for = 2\n"
-	    "part_size = 5MiB\nmax_inflight = 4\n[client]\nworkers = 1\n"
+	    "part_size = %dMiB\nmax_inflight = 4\n[client]\nworkers = 1\n"
 	    "[catalog]\npath = %s/cat/catalog.db\n[logging]\npath = %s/log\n"
 	    "level = ERROR\n", w.port, confs[w.conf].bucket,
-	    w.dir, w.dir);
+	    w.part_mib, w.dir, w.dir);
 	fclose(f);
 	if (chmod(path, 0600) == -1 || chown(path, w.uid, w.uid) == -1)
 		abort();
@@ -331,10 +327,12 @@ world_begin(const struct setting *set)
 	w.set = *set;
 	w.set.volume &= w.mounts;
 	w.conf = 0;
+	w.memory_mib = 0;
+	w.part_mib = 5;
 	w.clock_s = 0;
 	w.serial = 0;
 	w.away = w.set.volume != 0;
-	w.adopted = w.restored = false;
+	w.adopted = w.restored = w.moved = false;
 	make_dir("tree");
 	play_mount(NULL);
 	judge_reset();
