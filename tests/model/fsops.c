@@ -47,9 +47,6 @@ make_parents(const char *rel)
 {
 	AUTOFREE char *path = tree_path(rel);
 
-	if (rel[0] == 'v' && rel[1] == '/' && rel[2] != '\0' &&
-	    w.set.volume != 0 && w.away)
-		return;
 
 	for (char *p = path + strlen(w.tree) + 1; *p != '\0'; p++) {
 		if (*p != '/')
@@ -69,6 +66,12 @@ is_mounted(const char *rel)
 {
 	return w.set.volume != 0 && rel[0] == 'v' && (rel[1] == '\0' ||
 	    (w.away && rel[1] == '/'));
+}
+
+bool
+is_away(int dir)
+{
+	return w.away && rel_dir(dir)[0] == 'v';
 }
 
 static bool
@@ -231,8 +234,8 @@ play_unstash(const int *v)
 	AUTOFREE char *kept = xasprintf("%s/stash/%d.%d", w.dir, v[0], v[1]);
 	struct stat st, old;
 
-	if (lstat(kept, &st) == -1 || st.st_size > HUGE_SIZE || (lstat(path, &old) == 0 &&
-	    !S_ISREG(old.st_mode)))
+	if (lstat(kept, &st) == -1 || st.st_size > HUGE_SIZE ||
+	    (lstat(path, &old) == 0 && !S_ISREG(old.st_mode)))
 		return;
 	make_parents(rel);
 	if (v[2] == 0 && rename(kept, path) == 0)
@@ -292,6 +295,8 @@ play_symlink(const int *v)
 void
 play_during(const int *v)
 {
+	if (w.root_away || is_away(v[1]))
+		return;
 	switch (v[0]) {
 	case 0:
 		play_create(v + 1);
@@ -350,12 +355,15 @@ play_mount(const int *v UNUSED)
 	w.away = false;
 }
 
+/* Not before a run has seen it (v is NULL at the end): a directory that was
+ * seen without it first is guarded too. */
 void
-play_umount(const int *v UNUSED)
+play_umount(const int *v)
 {
 	AUTOFREE char *path = tree_path("v");
 
-	if (w.set.volume == 0 || w.away || w.root_away)
+	if (w.set.volume == 0 || w.away || w.root_away ||
+	    (v != NULL && !w.seen_mounted))
 		return;
 	if (umount2(path, MNT_DETACH) == -1)
 		abort();

@@ -469,6 +469,8 @@ judge_end(struct run *r)
 		judge_op(r);
 	if (may_store(r) && catalog_exists())
 		remember_past();
+	w.seen_mounted |= may_store(r) && r->status == 0 && !w.away &&
+	    !r->retry && r->prefix == 0 && r->filter == 0 && r->from == 0;
 	w.root_counts &= w.root_empty;
 }
 

@@ -112,17 +112,31 @@ show(const struct step *s)
 	buf_release(&b);
 }
 
+/* Nothing changes where the tree is another one, or below the place of what
+ * isn't mounted. */
+static bool
+is_idle(const struct step *s)
+{
+	const struct step_kind *k = kind_of(s);
+
+	if (k->type != STEP_TREE)
+		return false;
+	for (int i = 0; i < FIELDS_MAX && k->fields[i].name != NULL; i++)
+		if (str_ends(str_of(k->fields[i].name), STR("dir")) &&
+		    is_away(s->v[i]))
+			return true;
+	return w.root_away;
+}
+
 /* The invariant that it breaks, or -1. */
 static int
 play(const struct history *h)
 {
 	world_begin(&h->set);
 	for (size_t i = 0; i < h->count && !breached(); i++) {
-		const struct step_kind *k = kind_of(&h->steps[i]);
-
 		show(&h->steps[i]);
-		if (k->type != STEP_TREE || !w.root_away)
-			k->play(h->steps[i].v);
+		if (!is_idle(&h->steps[i]))
+			kind_of(&h->steps[i])->play(h->steps[i].v);
 	}
 	if (!breached())
 		play_quiet();

@@ -118,6 +118,7 @@ struct world {
 	long	 clock_s;	/* how much later the wall clock is */
 	uint64_t serial;	/* of contents */
 	bool	 away;		/* the volume isn't mounted now */
+	bool	 seen_mounted;	/* by a whole run */
 	bool	 root_away;	/* another tree is where the share was */
 	bool	 root_counts;	/* the files of the old one still exist */
 	bool	 root_empty;	/* the new one is */
@@ -178,6 +179,8 @@ void	 play_root_away(const int *v);
 void	 play_root_back(const int *v);
 /* Modes as a run needs them; what is away comes back. */
 void	 fs_repair(void);
+/* It is below the place of what isn't mounted. */
+bool	 is_away(int dir);
 /* A change while a run goes on; this one exchanges the share. */
 #define DURING_SHARE	6
 void	 play_during(const int *v);
@@ -354,6 +357,8 @@ enum nfs_how {
 unsigned nfs_start(void);	/* its port */
 /* The nth call of a procedure (0: any), so many times. */
 void	 nfs_bend(int proc, int nth, int times, int how);
+/* At the nth call of the next run this happens, once. */
+void	 nfs_during(int nth, void (*)(void));
 void	 nfs_settle(void);
 
 #endif

@@ -40,6 +40,9 @@ static struct {
 	struct {
 		struct nfs_bend bends[BENDS];
 		size_t	 bend_count;
+		int	 calls;
+		int	 during_at;	/* 0: nothing happens */
+		void	 (*during)(void);
 	} locked;
 	/* of the thread */
 	struct {
@@ -61,10 +64,21 @@ nfs_bend(int proc, int nth, int times, int how)
 }
 
 void
+nfs_during(int nth, void (*fn)(void))
+{
+	pthread_mutex_lock(&n.lock);
+	n.locked.during_at = nth;
+	n.locked.during = fn;
+	pthread_mutex_unlock(&n.lock);
+}
+
+void
 nfs_settle(void)
 {
 	pthread_mutex_lock(&n.lock);
 	n.locked.bend_count = 0;
+	n.locked.calls = 0;
+	n.locked.during_at = 0;
 	pthread_mutex_unlock(&n.lock);
 }
 
@@ -446,6 +460,19 @@ bend_of(uint32_t proc)
 }
 
 static void
+happen(void)
+{
+	void (*during)(void) = NULL;
+
+	pthread_mutex_lock(&n.lock);
+	if (++n.locked.calls == n.locked.during_at)
+		during = n.locked.during;
+	pthread_mutex_unlock(&n.lock);
+	if (during != NULL)
+		during();
+}
+
+static void
 take_uid(struct str cred)
 {
 	struct fake_in in = { (const uint8_t *)cred.p, cred.len };
@@ -501,6 +528,7 @@ on_call(void *arg, const struct fake_call *call, struct fake_in *in,
 	take_uid(call->cred);
 	if (call->prog == 100005)
 		return do_mount(call->proc, in, out);
+	happen();
 	how = bend_of(call->proc);
 	if (w.verbose)
 		printf("      nfs %u%s\n", call->proc, how == 0 ? "" :

@@ -14,6 +14,7 @@ void
 play_conf(const int *v)
 {
 	w.moved |= w.conf != v[0];
+	w.seen_mounted &= w.conf == v[0];
 	w.conf = v[0];
 }
 
@@ -81,6 +82,7 @@ play_restore(const int *v UNUSED)
 	copy_catalog("saved", "cat");
 	judge_touched_since(saved_at);
 	w.restored = true;
+	w.seen_mounted = false;
 }
 
 /* Another tool puts an object, with the file's bytes or others. */

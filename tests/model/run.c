@@ -102,15 +102,19 @@ happen(void)
 	play_during(bend.during);
 }
 
-/* nth request, then as play_during says. The share itself is exchanged later
- * than at the first one, which may come before the program looks at it. */
+/* nth request (nfs: or call), then as play_during says. The share itself is
+ * exchanged later than at the first one, which may come before the program
+ * looks at it. */
 void
 play_meanwhile(const int *v)
 {
 	bool share = v[1] == DURING_SHARE;
 
 	memcpy(bend.during, v + 1, sizeof(bend.during) - sizeof(int));
-	store_during(MAX(v[0], share) + 1, happen);
+	if (w.set.nfs != 0 && !share && v[5] != 0)
+		nfs_during(v[0] + 1, happen);
+	else
+		store_during(MAX(v[0], share) + 1, happen);
 }
 
 /* --- the command --- */

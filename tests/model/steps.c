@@ -5,7 +5,6 @@
  */
 #include "model.h"
 
-#define OFF_MOUNTS	"what isn't mounted is not told from what is gone"
 
 static const char *const dirs[] = { "top", "a", "a/b", "c", "v", "v/w", NULL };
 static const char *const names[] = { "f0", "f1", "f2", "x.tmp", "odd", "big",
@@ -44,6 +43,7 @@ static const char *const confs[] = { "filer", "old-name", "new-name",
     "other-bucket", NULL };
 static const char *const hours[] = { "20", "1", "26", "-1", "-26", NULL };
 
+#define OFF_MOUNTS	"what is not mounted is not told from what is gone yet"
 #define FOCI	2
 #define BIG_NAME	5
 
@@ -105,9 +105,10 @@ static const struct step_kind kinds[] = {
 	    { "nth", 12, 80, NULL }, { "times", 6, 40, NULL },
 	    { "how", 9, 90, nfs_hows } }, STEP_BEND, NULL },
 	{ "full", 2, play_full, { { "nth", 60, 95, NULL } }, STEP_BEND, NULL },
-	{ "meanwhile", 6, play_meanwhile, { { "nth", 12, 80, NULL },
+	{ "meanwhile", 8, play_meanwhile, { { "nth", 16, 80, NULL },
 	    { "what", 6, 90, whats }, DIR("dir"), NAME("name"),
-	    { "size", 2, 50, sizes } }, STEP_BEND, NULL },
+	    { "size", 2, 50, sizes }, { "nfs", 2, 60, NULL } }, STEP_BEND,
+	    NULL },
 	{ "conf", 3, play_conf, { { "conf", 4, 60, confs } }, STEP_OTHER, NULL },
 	{ "settings", 4, play_settings, { { "little", 2, 50, NULL },
 	    { "larger", 2, 50, NULL } }, STEP_OTHER, NULL },

@@ -332,7 +332,7 @@ world_begin(const struct setting *set)
 	w.clock_s = 0;
 	w.serial = 0;
 	w.away = w.set.volume != 0;
-	w.adopted = w.restored = w.moved = false;
+	w.seen_mounted = w.adopted = w.restored = w.moved = false;
 	make_dir("tree");
 	play_mount(NULL);
 	judge_reset();
