@@ -50,8 +50,8 @@ DROP VIEW failures;
 -- What is failed now: files without a later success, directories that could
 -- not be read when they were read last, what is gone and could not be deleted;
 -- of what has neither a file nor a directory in the catalog (lines of a list,
--- and all that the operations met that do not crawl) what failed in the last
--- run of the operation at the target; and what was to be deleted and perhaps
+-- an export that went out of reach, and all that the operations met that do not
+-- crawl) what failed in the last run of the operation at the target; and what was to be deleted and perhaps
 -- is not.
 CREATE VIEW failures AS
 SELECT
@@ -82,7 +82,7 @@ WHERE m.object IS NULL AND CASE
 	    z.op = y.op AND z.target = y.target)
 	WHEN f.object IS NULL AND f.dir IS NULL THEN
 	    NOT EXISTS (SELECT 1 FROM run z WHERE z.id > f.run AND
-	    z.op = y.op AND z.target = y.target AND z.crawl <> y.crawl)
+	    z.op = y.op AND z.target = y.target)
 	WHEN f.object IS NULL THEN d.run = f.run AND d.clean = 0 AND
 	    d.gone_run IS NULL
 	WHEN o.id IS NULL THEN 0

@@ -264,6 +264,16 @@ catalog_note_root(struct catalog *c, unsigned export, const struct attrs *a,
 	post(c, &n->mail, MSG_ROOT);
 }
 
+void
+catalog_put_lost(struct catalog *c, unsigned export, const struct err *err)
+{
+	struct lost_note *n = xcalloc(1, sizeof(*n));
+
+	n->export = export;
+	n->err = *err;
+	post(c, &n->mail, MSG_LOST);
+}
+
 int
 core_call(struct catalog *c, void (*fn)(struct catalog *, void *), void *arg,
     struct err *err)
@@ -468,6 +478,12 @@ handle(struct catalog *c, struct mail *m)
 		break;
 	case MSG_ROOT:
 		core_note_root(o, (struct root_note *)m);
+		break;
+	case MSG_LOST:
+		core_begin(o);
+		core_lost(o, ((struct lost_note *)m)->export,
+		    &((struct lost_note *)m)->err);
+		free(m);
 		break;
 	case MSG_STOP:
 		o->stopping = true;

@@ -272,8 +272,16 @@ int	 catalog_unseen(struct catalog_reader *, int64_t dir,
  * is left and the crawl is over. */
 void	 catalog_want_lease(struct catalog *, size_t max_count,
 	    uint64_t max_bytes, struct mailbox *reply);
-/* Takes the results. Items that have no result stay in the backlog. */
+/* Takes the results. Items that have no result stay in the backlog; so do
+ * those that are LEFT, and all others of their export (catalog_put_lost). */
 void	 catalog_put_results(struct catalog *, struct results *);
+
+/* The export is out of reach for good, because of this: one failure row, and
+ * nothing of it is handed out any more, neither directories nor items. They
+ * stay for the next run (totals.lost tells), so this one can't end
+ * RUN_COMPLETE. */
+void	 catalog_put_lost(struct catalog *, unsigned export,
+	    const struct err *);
 
 enum upload_event {
 	UPLOAD_INTENT = 0,	/* before CreateMultipartUpload */

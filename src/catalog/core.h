@@ -51,6 +51,7 @@ struct open_dir {
 	int64_t	 since_ns;	/* when it was handed out */
 	bool	 again;		/* this crawl has read it before */
 	bool	 started;	/* the frontier row says so */
+	bool	 left;		/* its export is lost: it counts no more */
 	struct idset seen;	/* objects of its pages so far */
 	struct counts counts;
 	struct fs_place fs;
@@ -59,6 +60,7 @@ struct open_dir {
 struct open_item {
 	int64_t	 object;
 	int64_t	 todo;		/* its backlog row */
+	unsigned export;	/* index */
 	struct attrs attrs;
 	bool	 done;
 };
@@ -110,6 +112,12 @@ struct dooming {
 	struct mailbox *reply;
 };
 
+struct lost_note {
+	struct mail mail;
+	unsigned export;
+	struct err err;
+};
+
 struct export_note {
 	struct mail mail;
 	unsigned export;
@@ -143,6 +151,7 @@ struct run_export_row {
 	char	*start;		/* where the crawl begins */
 	struct err doubt;	/* what the crawl read of it proves nothing */
 	bool	 doubted;	/* that has been recorded */
+	bool	 lost;		/* out of reach for good */
 };
 
 struct catalog_reader {
@@ -199,6 +208,8 @@ struct own {
 	int64_t	 again_cursor;	/* likewise, of those to be read again */
 	int64_t	 todo_cursor;	/* backlog rows up to it are leased */
 	int64_t	 trimmed;	/* backlog rows up to it are deleted */
+	int64_t	 first_left;	/* this one and later ones may be left for the
+				   next run; 0: none is */
 	int64_t	 frontier_left;
 	int64_t	 again_left;	/* of those, read by this crawl before */
 	int64_t	 dirs_out;	/* of frontier_left, being read */
@@ -243,6 +254,7 @@ enum {
 	MSG_COMPACTION,
 	MSG_EXPORT,
 	MSG_ROOT,
+	MSG_LOST,
 	MSG_STOP
 };
 
@@ -306,6 +318,13 @@ void	 core_forget(struct want_list *, const struct mailbox *reply);
 void	 core_serve_leases(struct catalog *);
 bool	 core_crawl_done(const struct own *);
 void	 core_trim(struct own *);
+
+/* lost.c */
+/* The export (index) is out of reach for good, because of this. */
+void	 core_lost(struct own *, unsigned export, const struct err *);
+bool	 core_is_lost(const struct own *, int64_t export);
+/* This row of the backlog stays for the next run. */
+void	 core_leave_todo(struct own *, int64_t todo);
 
 /* result.c */
 /* Some target has this version. */

@@ -35,6 +35,7 @@ core_reset_run(struct own *o)
 	o->again_cursor = 0;
 	o->todo_cursor = 0;
 	o->trimmed = 0;
+	o->first_left = 0;
 	o->frontier_left = 0;
 	o->again_left = 0;
 	o->dirs_out = 0;
@@ -180,8 +181,9 @@ count_again(struct own *o, struct totals *t)
 	    one_int(&o->db, STMT_TODO_UNSETTLED, open, ARRAY_LEN(open)));
 	t->dirs = (uint64_t)one_int(&o->db, STMT_COUNT_DIRS,
 	    &INT(o->run), 1);
-	t->found += o->delete_failed;
-	t->failed += o->delete_failed;
+	t->lost = o->totals.lost;
+	t->found += o->delete_failed + t->lost;
+	t->failed += o->delete_failed + t->lost;
 	t->deleted = o->totals.deleted;
 	t->gone = o->totals.gone;
 	t->queued = o->totals.queued;

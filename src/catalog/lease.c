@@ -105,6 +105,17 @@ hand_out(struct own *o, struct dir_job *j, bool again)
 	core_fs_place(o, d, j);
 }
 
+/* One of an export that is lost stays for the next run. */
+static void
+leave_dir(struct own *o, bool again)
+{
+	*(again ? &o->again_cursor : &o->dir_cursor) =
+	    db_int(&o->db, STMT_FRONTIER_READ, 0);
+	o->frontier_left--;
+	o->again_left -= again;
+}
+
+/* Fewer than max, or none, where the next ones are of lost exports. */
 static struct dir_batch *
 take_dirs(struct own *o, size_t max, bool again)
 {
@@ -117,7 +128,10 @@ take_dirs(struct own *o, size_t max, bool again)
 	    INT(again ? o->again_cursor : o->dir_cursor), INT(again),
 	    INT(max));
 	while (more) {
-		hand_out(o, &b->v[b->count++], again);
+		if (core_is_lost(o, db_int(&o->db, STMT_FRONTIER_READ, 5)))
+			leave_dir(o, again);
+		else
+			hand_out(o, &b->v[b->count++], again);
 		more = db_next(&o->db, STMT_FRONTIER_READ);
 	}
 	return b;
@@ -142,8 +156,13 @@ core_serve_dirs(struct catalog *c)
 		    o->again_left <= o->again_out : o->frontier_left -
 		    o->again_left <= o->dirs_out - o->again_out)))
 			return;
-		w = pop(&o->want_dirs);
+		w = (struct want *)o->want_dirs.head;
 		b = take_dirs(o, end ? 1 : w->max_count, again);
+		if (b->count == 0 && !end && o->db.err.kind == ERR_NONE) {
+			dir_batch_free(&b);
+			continue;
+		}
+		pop(&o->want_dirs);
 		b->end = end;
 		if (!mailbox_put(w->reply, &b->mail))
 			dir_batch_free(&b);
@@ -289,7 +308,8 @@ remember(struct own *o, struct lease *l, struct open_lease *out)
 	o->leases = out;
 }
 
-/* The next rows of the backlog; NULL if there are none. */
+/* The next rows of the backlog, but those of lost exports, which stay for the
+ * next run; NULL if that leaves nothing of these max_count. */
 static struct lease *
 take_lease(struct own *o, size_t max_count, uint64_t max_bytes)
 {
@@ -297,6 +317,7 @@ take_lease(struct own *o, size_t max_count, uint64_t max_bytes)
 	struct lease *l = xcalloc(1, sizeof(*l));
 	struct open_lease *out = xcalloc(1, sizeof(*out));
 	bool more, full = false;
+	size_t rows = 0;
 
 	l->mail.type = MAIL_LEASE;
 	l->epoch = 1;
@@ -308,6 +329,13 @@ take_lease(struct own *o, size_t max_count, uint64_t max_bytes)
 		uint64_t size = (uint64_t)db_int(&o->db, s, 9);
 		struct item *it = &l->items[l->count];
 
+		if (core_is_lost(o, db_int(&o->db, s, 2))) {
+			o->todo_cursor = db_int(&o->db, s, 0);
+			core_leave_todo(o, o->todo_cursor);
+			rows++;
+			more = db_next(&o->db, s);
+			continue;
+		}
 		if (l->count > 0 && l->bytes + size > max_bytes) {
 			full = true;
 			db_done(&o->db, s);
@@ -317,14 +345,16 @@ take_lease(struct own *o, size_t max_count, uint64_t max_bytes)
 		out->items[l->count++] = (struct open_item){
 			.object = it->object, .attrs = it->attrs,
 			.todo = db_int(&o->db, s, 0),
+			.export = it->export,
 		};
 		l->bytes += size;
+		rows++;
 		o->todo_cursor = db_int(&o->db, s, 0);
 		more = db_next(&o->db, s);
 	}
 	out->count = l->count;
 	out->last = o->todo_cursor;
-	if (!full && l->count < max_count)
+	if (!full && rows < max_count)
 		o->todo_cursor = o->next_todo - 1;	/* that was all */
 	if (l->count == 0) {
 		lease_free(&l);
@@ -352,8 +382,9 @@ core_serve_leases(struct catalog *c)
 	while (o->want_lease.head != NULL) {
 		w = (struct want *)o->want_lease.head;
 		core_begin(o);
-		l = has_todo(o) ? take_lease(o, w->max_count, w->max_bytes) :
-		    NULL;
+		l = NULL;
+		while (l == NULL && has_todo(o))
+			l = take_lease(o, w->max_count, w->max_bytes);
 		if (l == NULL) {
 			if (!o->failed && !o->over &&
 			    (o->run == 0 || !core_crawl_done(o)))
@@ -380,6 +411,8 @@ core_trim(struct own *o)
 
 	if (o->run == 0)
 		return;
+	if (o->first_left > 0)
+		last = MIN(last, o->first_left - 1);
 	for (const struct open_lease *l = o->leases; l != NULL; l = l->next)
 		last = MIN(last, l->first - 1);
 	if (last <= o->trimmed)

@@ -472,10 +472,12 @@ close_directory(struct own *o, struct open_dir *d)
 	struct open_dir **at = &o->dirs;
 
 	DB_RUN(&o->db, FRONTIER_POP, INT(d->frontier));
-	o->frontier_left--;
-	o->dirs_out--;
-	o->again_left -= d->again;
-	o->again_out -= d->again;
+	if (!d->left) {
+		o->frontier_left--;
+		o->dirs_out--;
+		o->again_left -= d->again;
+		o->again_out -= d->again;
+	}
 	while (*at != d)
 		at = &(*at)->next;
 	*at = d->next;

@@ -165,6 +165,8 @@ count(struct own *o, const struct result *r, uint64_t size)
 		DB_RUN(&o->db, OBJECT_GONE, INT(o->run), INT(r->object));
 		t->gone++;
 		break;
+	case OUTCOME_LEFT:
+		break;
 	}
 }
 
@@ -180,6 +182,14 @@ settle_item(struct own *o, struct open_item *it, const struct result *r)
 		object = as_read(o, it, &r->attrs);
 	store(o, r, object, size);
 	count(o, r, size);
+	it->done = true;
+}
+
+static void
+leave_item(struct own *o, struct open_item *it, const struct result *r)
+{
+	core_leave_todo(o, it->todo);
+	core_lost(o, it->export, &r->err);
 	it->done = true;
 }
 
@@ -213,7 +223,10 @@ core_results(struct catalog *c, struct results *in)
 
 		if (it == NULL || it->done)
 			continue;
-		settle_item(o, it, &in->v[i]);
+		if (in->v[i].outcome == OUTCOME_LEFT)
+			leave_item(o, it, &in->v[i]);
+		else
+			settle_item(o, it, &in->v[i]);
 		o->results++;
 		l->left--;
 	}

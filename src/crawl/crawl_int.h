@@ -18,6 +18,7 @@ struct mount {
 	struct err err;		/* why there is none ... */
 	uint64_t again_ms;	/* ... and when to try again */
 	unsigned tries;
+	uint64_t fault_ms;	/* since when nothing came but faults; or 0 */
 };
 
 struct crawler {
@@ -72,6 +73,7 @@ struct reading {
 	bool	 listing;	/* callbacks will come */
 	unsigned looks;		/* entries being looked up, or the directory */
 	struct look *waiting;	/* of those, for their next try */
+	bool	 left;		/* its export is lost: for the next run */
 	bool	 ended;		/* the listing ended ... */
 	struct err err;		/* ... so */
 	struct attrs self;	/* ... of this directory */
@@ -87,6 +89,11 @@ struct reading {
 /* Mounts it, if it must. An export that could be reached when the run began
  * and can't now is ERR_RETRY. */
 struct tree *crawler_tree(struct crawler *, unsigned export, struct err *);
+/* There was a fault of the export: has nothing come of it for retry_for, and
+ * does its server not answer? Then all that is left of it has failed. */
+bool	 crawler_lost(struct crawler *, unsigned export, uint64_t now_ms);
+/* Something came. */
+void	 crawler_answered(struct crawler *, unsigned export);
 /* Wait for descriptors and serve the trees once. */
 void	 crawler_turn(struct crawler *, int timeout_ms);
 

@@ -69,6 +69,23 @@ crawler_tree(struct crawler *w, unsigned export, struct err *err)
 	return no_tree(&m->err, err);
 }
 
+bool
+crawler_lost(struct crawler *w, unsigned export, uint64_t now_ms)
+{
+	struct mount *m = &w->mounts[export];
+
+	if (m->fault_ms == 0)
+		m->fault_ms = now_ms;
+	return now_ms - m->fault_ms >= w->c->c.retry_for_ms &&
+	    (m->tree == NULL || !tree_answers(m->tree));
+}
+
+void
+crawler_answered(struct crawler *w, unsigned export)
+{
+	w->mounts[export].fault_ms = 0;
+}
+
 void
 crawler_turn(struct crawler *w, int timeout)
 {

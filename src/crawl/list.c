@@ -104,7 +104,8 @@ try_again(struct wanted *n, const struct err *err)
 		return false;
 	if (n->fault_ms == 0)
 		n->fault_ms = now;
-	if (now - n->fault_ms >= w->c->c.retry_for_ms)
+	if (now - n->fault_ms >= w->c->c.retry_for_ms ||
+	    crawler_lost(w, n->r->job.export, now))
 		return false;
 	n->resume_at_ms = now + backoff_ms(++n->tries, BACKOFF_BASE_MS,
 	    BACKOFF_CAP_MS, rng_next(&w->rng));
@@ -140,6 +141,7 @@ looked_up(void *arg, const struct tree_entry *e, const struct err *err)
 		if (!try_again(n, err))
 			failed(n, err);
 	} else {
+		crawler_answered(n->l->w, n->r->job.export);
 		if (e->attrs.kind == ENTRY_DIR)
 			reading_excluded(n->r, str_of(n->raw), e,
 			    "directory");

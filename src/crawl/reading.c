@@ -450,6 +450,7 @@ page_cb(void *arg, const struct tree_entry *v, size_t n)
 
 	if (!check_place(r))
 		return;
+	crawler_answered(r->w, r->job.export);
 	r->count += n;
 	if (r->count > r->most) {
 		r->most = r->count;
@@ -470,6 +471,8 @@ end_cb(void *arg, const struct err *err)
 	r->ended = true;
 	if (err != NULL && r->err.kind == ERR_NONE)
 		r->err = *err;
+	if (err == NULL)
+		crawler_answered(r->w, r->job.export);
 	if (err == NULL && check_place(r))
 		self_note(r);
 }
@@ -522,6 +525,9 @@ try_again(struct reading *r)
 		return false;
 	if (r->fault_ms == 0)
 		r->fault_ms = now;
+	r->left = crawler_lost(r->w, r->job.export, now);
+	if (r->left)
+		return false;
 	if (now - r->fault_ms >= r->w->c->c.retry_for_ms)
 		return false;
 	r->resume_at_ms = now + backoff_ms(++r->tries, BACKOFF_BASE_MS,
@@ -579,8 +585,10 @@ reading_settle(struct reading *r)
 	looks_turn(r, clock_mono_ms());
 	if (!r->ended || r->looks > 0 || try_again(r) || self_must_ask(r))
 		return false;
+	if (r->left && r->job.dir != 0)
+		catalog_put_lost(r->w->c->c.catalog, r->job.export, &r->err);
 	/* Stopped: the directory stays in the frontier. */
-	if (r->err.kind == ERR_STOPPED) {
+	if (r->err.kind == ERR_STOPPED || (r->left && r->job.dir != 0)) {
 		reading_flush(r, false);
 		return true;
 	}

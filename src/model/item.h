@@ -74,7 +74,9 @@ enum outcome {
 	OUTCOME_MOVED = 0,	/* acknowledged, proof equal */
 	OUTCOME_UNCHANGED,	/* the bytes are there already */
 	OUTCOME_FAILED,
-	OUTCOME_GONE		/* vanished before it was read */
+	OUTCOME_GONE,		/* vanished before it was read */
+	OUTCOME_LEFT		/* its export is out of reach for good (err):
+				   it stays to be done */
 };
 
 struct result {
@@ -92,7 +94,7 @@ struct result {
 	uint64_t took_ms;	/* since the transfer began */
 	unsigned attempts;
 	char	*version_id;	/* owned; or NULL */
-	struct err err;		/* when FAILED or GONE */
+	struct err err;		/* when FAILED, GONE or LEFT */
 };
 void	 result_release(struct result *);
 

@@ -68,6 +68,8 @@ struct totals {
 	uint64_t deleted;		/* at the target */
 	uint64_t compacted;		/* subsystems of DSS targets */
 	uint64_t not_compacted;
+	uint64_t lost;			/* exports that went out of reach for
+					   good: not all was tried */
 	uint64_t verified;		/* TEST: compared, with any verdict */
 };
 

@@ -242,6 +242,7 @@ master_loop(struct master *m)
 		{ .fd = mailbox_fd(m->in), .events = POLLIN },
 		{ .fd = m->signals, .events = POLLIN },
 	};
+	struct totals t;
 
 	while (m->stop_signal == 0 && !m->failed) {
 		ask_lease(m);
@@ -266,4 +267,6 @@ master_loop(struct master *m)
 	monitor_clients(m->monitor, m->crew, m->catalog);
 	crew_free(&m->crew);
 	take_mail(m);
+	catalog_totals(m->catalog, &t);
+	m->lost = t.lost > 0;
 }

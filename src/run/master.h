@@ -28,6 +28,8 @@ struct master {
 	bool	 asked;		/* for a lease; the answer is to come */
 	bool	 no_more;	/* the catalog has no more leases */
 	int	 stop_signal;	/* SIGINT or SIGTERM came; or 0 */
+	bool	 lost;		/* an export is out of reach for good: what is
+				   left of it stays for the next run */
 	bool	 failed;	/* err ends the run */
 	struct err err;
 };

@@ -136,12 +136,12 @@ static int
 finish(struct master *m, const struct mirror_end *mirror, uint64_t start_ms,
     struct err *err)
 {
-	enum run_end end = m->failed ? RUN_FAILED : m->stop_signal != 0 ?
-	    RUN_INTERRUPTED : RUN_COMPLETE;
+	enum run_end end = m->failed ? RUN_FAILED : m->stop_signal != 0 ||
+	    m->lost ? RUN_INTERRUPTED : RUN_COMPLETE;
 	struct compact_end compacted = { .done = 0 };
 	struct run_closing closing;
 	struct summary s = { .op = OP_PUT, .dryrun = m->job->dryrun,
-	    .interrupted = end == RUN_INTERRUPTED, .run = m->run.run,
+	    .interrupted = m->stop_signal != 0, .run = m->run.run,
 	    .crawl = m->run.crawl, .since_ns = m->run.since_ns,
 	    .dirs_kept = m->run.dirs_kept };
 
@@ -236,7 +236,7 @@ run_put(const struct conf *conf, const struct job *job)
 	    prepare(&m, &err) == 0) {
 		tell_begin(&m);
 		master_loop(&m);
-		if (job->mirror && m.stop_signal == 0 && !m.failed)
+		if (job->mirror && m.stop_signal == 0 && !m.failed && !m.lost)
 			mirror_run(&m, &mirror);
 		monitor_end(&m.monitor);
 		status = finish(&m, &mirror, start_ms, &err);

@@ -221,6 +221,8 @@ send_status(struct session *s, const struct wire_msg *m)
 }
 
 /* Proofs of large files make messages large: cut. */
+/* Whether the export is out of reach for others too is the master's to find
+ * out: here the item has failed. */
 static void
 send_results(struct session *s, struct results *r)
 {
@@ -229,6 +231,8 @@ send_results(struct session *s, struct results *r)
 	for (size_t i = 0; i < r->count; i++) {
 		struct wire_msg m = { .type = WIRE_RESULTS };
 
+		if (r->v[i].outcome == OUTCOME_LEFT)
+			r->v[i].outcome = OUTCOME_FAILED;
 		bytes += sizeof(r->v[i]) + r->v[i].part_count * 16UL;
 		if (bytes < RESULTS_BYTES && i + 1 < r->count)
 			continue;

@@ -41,6 +41,12 @@ tree_protocol(const struct tree *tree)
 	return tree->protocol;
 }
 
+bool
+tree_answers(const struct tree *tree)
+{
+	return tree->ops->answers(tree);
+}
+
 uint32_t
 tree_read_max(const struct tree *tree)
 {

@@ -74,6 +74,9 @@ void	 tree_free(struct tree **);
 void	 tree_root(const struct tree *, struct handle *, struct attrs *);
 /* "nfs3", "nfs4" or "posix", for logs. */
 const char *tree_protocol(const struct tree *);
+/* Does the server answer now? False: its last answer came before the last
+ * fault of the connection. Waits for a local path only. */
+bool	 tree_answers(const struct tree *);
 /* Largest READ worth asking for, in bytes (a power of two, at most 1 MiB). */
 uint32_t tree_read_max(const struct tree *);
 

@@ -9,6 +9,7 @@
 
 struct tree_ops {
 	void	 (*free)(struct tree *);
+	bool	 (*answers)(const struct tree *);
 	int	 (*fds)(struct tree *, struct pollfd *, int max);
 	int	 (*timeout_ms)(const struct tree *);
 	void	 (*service)(struct tree *, const struct pollfd *, int n);

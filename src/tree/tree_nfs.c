@@ -496,8 +496,17 @@ ops_free(struct tree *tree)
 	tnfs_free((struct nfs *)tree);
 }
 
+static bool
+ops_answers(const struct tree *tree)
+{
+	const struct nfs *nfs = (const struct nfs *)tree;
+
+	return nfs->state == NFS_UP && nfs->attempts == 0;
+}
+
 static const struct tree_ops nfs_ops = {
 	.free = ops_free,
+	.answers = ops_answers,
 	.fds = ops_fds,
 	.timeout_ms = ops_timeout_ms,
 	.service = ops_service,

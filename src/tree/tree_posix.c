@@ -710,8 +710,20 @@ posix_free(struct tree *tree)
 	free(p);
 }
 
+/* Of a mount the server is asked, not what was kept of it. */
+static bool
+posix_answers(const struct tree *tree)
+{
+	const struct posix *p = (const struct posix *)tree;
+	struct statx st;
+
+	return statx(p->below.root, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC,
+	    STATX_TYPE, &st) == 0 || errno == ENOSYS;
+}
+
 static const struct tree_ops posix_ops = {
 	.free = posix_free,
+	.answers = posix_answers,
 	.fds = posix_fds,
 	.timeout_ms = posix_timeout_ms,
 	.service = posix_service,

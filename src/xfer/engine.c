@@ -10,11 +10,13 @@ engine_start(struct engine **ret, const struct engine_config *c,
 	struct engine *e = xcalloc(1, sizeof(*e));
 
 	e->c = *c;
+	e->reach = xcalloc(c->export_count + 1, sizeof(*e->reach));
 	e->pool.rate.bytes_per_s = c->bwlimit;
 	e->locked.tail = &e->locked.head;
 	pthread_mutex_init(&e->lock, NULL);
 	if (pool_start(&e->pool, &ops, e, c->workers, &c->s3, err) == -1) {
 		pthread_mutex_destroy(&e->lock);
+		free(e->reach);
 		free(e);
 		return -1;
 	}
@@ -148,6 +150,7 @@ engine_free(struct engine **ep)
 		free(h);
 	}
 	pthread_mutex_destroy(&e->lock);
+	free(e->reach);
 	free(e);
 	*ep = NULL;
 }

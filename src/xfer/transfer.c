@@ -180,6 +180,8 @@ part_size_of(const struct transfer *t)
 	return t->w->e->c.part_size;
 }
 
+static bool is_given_up(struct transfer *);
+
 static void
 begin(struct transfer *t)
 {
@@ -187,6 +189,8 @@ begin(struct transfer *t)
 	struct part_plan plan;
 
 	t->resume_at_ms = 0;
+	if (is_given_up(t))
+		return;
 	if (t->reopen)
 		tree_file_close(&t->file);
 	t->reopen = false;
@@ -252,7 +256,8 @@ static void
 finish(struct transfer *t)
 {
 	struct result r;
-	bool passing = t->outcome == OUTCOME_FAILED && t->err.kind == ERR_RETRY;
+	bool passing = t->outcome == OUTCOME_LEFT ||
+	    (t->outcome == OUTCOME_FAILED && t->err.kind == ERR_RETRY);
 	/* The upload is not over with this step of it. */
 	bool stays = passing || t->keep_upload ||
 	    (t->item->flags & (ITEM_OPEN | ITEM_PARTS)) != 0;
@@ -345,6 +350,30 @@ failing_too_long(const struct worker *w, struct fault *f)
 	return w->now_ms - f->since_ms >= w->e->c.retry_for_ms;
 }
 
+/* The steps of one file that several clients send have failed: those clients
+ * are not all of this engine. */
+static bool
+is_out_of_reach(struct transfer *t)
+{
+	unsigned export = t->item->export;
+	const struct tree *tree = t->w->trees.v[export];
+
+	return !transfer_is_by_part(t) &&
+	    (tree == NULL || !tree_answers(tree)) &&
+	    engine_give_up(t->w->e, export, t->w->now_ms, &t->err);
+}
+
+/* The export was given up meanwhile, here or by another worker. */
+static bool
+is_given_up(struct transfer *t)
+{
+	if (transfer_is_by_part(t) || !engine_gave_up(t->w->e,
+	    t->item->export, t->w->now_ms, &t->err))
+		return false;
+	transfer_end(t, OUTCOME_LEFT);
+	return true;
+}
+
 static void look_again(struct transfer *);
 
 void
@@ -370,10 +399,14 @@ transfer_fault(struct transfer *t, const struct err *err)
 		transfer_end(t, OUTCOME_FAILED);
 		return;
 	}
+	if (is_given_up(t))
+		return;
 	t->tries++;
 	file = failing_too_long(t->w, &t->fault);
 	export = failing_too_long(t->w, &t->w->faults[t->item->export]);
-	if (file || export)
+	if (export && is_out_of_reach(t))
+		transfer_end(t, OUTCOME_LEFT);
+	else if (file || export)
 		transfer_end(t, OUTCOME_FAILED);
 	else
 		again_later(t);

@@ -159,8 +159,16 @@ struct noted_mail {
 	int64_t	 object;
 };
 
+/* An export, as all workers see it. */
+struct reach {
+	_Atomic uint64_t ok_ms;		/* its last answer */
+	_Atomic uint64_t lost_ms;	/* when it was given up; 0: it was not */
+	struct err why;			/* ... under the engine's lock */
+};
+
 struct engine {
 	struct engine_config c;
+	struct reach *reach;		/* by export */
 	struct pool pool;
 	pthread_mutex_t lock;
 	struct {
@@ -174,6 +182,16 @@ struct engine {
 const struct item *engine_next(struct engine *, struct held_lease **);
 /* The item of the lease has its result (or never will). */
 void	 engine_settled(struct engine *, struct held_lease *);
+
+/* The export answers. */
+void	 engine_answered(struct engine *, unsigned export, uint64_t now_ms);
+/* A worker has had no answer of the export for retry_for; true if no other has
+ * either: then it is given up for a while, and by all. */
+bool	 engine_give_up(struct engine *, unsigned export, uint64_t now_ms,
+	    const struct err *);
+/* It is given up: why. */
+bool	 engine_gave_up(struct engine *, unsigned export, uint64_t now_ms,
+	    struct err *);
 
 /* worker.c */
 void	 worker_init(struct pool_worker *);

@@ -1,5 +1,6 @@
 """An NFS server that fails over: its handles are others, or it is found at
 another address."""
+import json
 import os
 
 import stack
@@ -105,3 +106,57 @@ def test_address_lost(t):
     stack.script("nfs-down", STACK=there)
     assert process.wait() == 0, t.started_text()
     t.same(t.wanted(prefix="filer" + t.share))
+
+
+def gone_for_good(t, version):
+    """A server dies in the middle and doesn't come back: its share ends as a
+    whole after retry_for, with one reason; another share moves; what is left
+    stays for the next run, and nothing is deleted meanwhile."""
+    t.small_files(3000, directories=100)
+    near = os.path.join(t.world.second_export, t.name)
+    os.mkdir(near)
+    with open(os.path.join(near, "near"), "w") as f:
+        f.write("1")
+    server = own_server(t, NFS_ADDR="127.0.0.5",
+                        NFS_PORT=t.world.nfs["NFS_PORT"],
+                        MNT_PORT=t.world.nfs["MNT_PORT"])
+    far = "/" + os.path.basename(t.tree)
+    proxy = t.proxy(
+        nfs=[("127.0.0.5", [far]), (t.server, ["/exp2/" + t.name])],
+        fs_config=settings_of(server, nfs_version=version),
+        s3_storage={"retry_for": "2"},
+    )
+    proxy.order("match PUT delay 50")
+    process = t.start("PUT", "--delete", "--json")
+    t.eventually(lambda: proxy.stats()["PUT"] > 100, what="PUT began")
+    stack.script("nfs-down", STACK=os.path.join(t.dir, "stack2"))
+    assert process.wait() == 1, t.started_text()
+    text = t.started_text()
+    last = json.loads(text.splitlines()[-1])
+    assert last["failed"] == 1 and last["pending"] > 500, last
+    assert last["deleted"] == 0, last
+    assert text.count("the rest is left for the next run") == 1, text
+    failures = t.query("SELECT path, reason FROM failures")
+    assert len(failures) == 1 and failures[0][0] == "127.0.0.5" + far
+    assert t.states()[t.server + "/exp2/" + t.name + "/near"] == "stored"
+    own_server(t, NFS_ADDR="127.0.0.5", NFS_PORT=server["NFS_PORT"],
+               MNT_PORT=server["MNT_PORT"])
+    r = t.put("--delete", found=3001, failed=0)
+    assert r.json["moved"] >= last["pending"], (r, last)
+    assert t.query("SELECT count(*) FROM failures") == [(0,)]
+    t.same(
+        dict(
+            t.wanted(prefix="127.0.0.5" + far),
+            **t.wanted(near, t.server + "/exp2/" + t.name)
+        )
+    )
+
+
+@limit(240)
+def test_gone_for_good_v3(t):
+    gone_for_good(t, "3")
+
+
+@limit(240)
+def test_gone_for_good_v4(t):
+    gone_for_good(t, "4")
