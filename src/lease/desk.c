@@ -46,13 +46,15 @@ struct holder {
 	size_t	 leases;
 	size_t	 tasks;		/* unresolved */
 	bool	 shares;	/* see desk_shares */
+	bool	 careful;	/* the one task that it has is such */
 	struct pace pace;
 };
 
 struct desk {
 	struct desk_limits limits;
 	struct list queue;
-	size_t	 queued;
+	struct list careful;	/* likewise queued */
+	size_t	 queued;	/* in both */
 	bool	 no_more;
 	struct idmap tasks;	/* all that are open */
 	struct idmap outs;
@@ -286,12 +288,18 @@ unset_alone(struct desk *d, struct task *t)
 
 /* --- giving --- */
 
+static struct list *
+queue_of(struct desk *d, const struct task *t)
+{
+	return t->careful ? &d->careful : &d->queue;
+}
+
 void
 desk_add(struct desk *d, struct task *t)
 {
 	t->lease[0] = t->lease[1] = 0;
 	t->born = d->last;
-	push_tail(&d->queue, t);
+	push_tail(queue_of(d, t), t);
 	d->queued++;
 	idmap_put(&d->tasks, t->id, t);
 }
@@ -354,6 +362,20 @@ from_queue(struct desk *d, size_t count, uint64_t bytes, struct task **v)
 	return n;
 }
 
+static size_t
+from_careful(struct desk *d, struct holder *h, struct task **v)
+{
+	struct task *t = d->careful.head;
+
+	if (t == NULL || d->queue.head != NULL || h->tasks > 0)
+		return 0;
+	unlink_task(&d->careful, t);
+	d->queued--;
+	h->careful = true;
+	v[0] = t;
+	return 1;
+}
+
 /* Is the lease slow, so that a second holder may be done with its tasks before
  * the first? It brings results, but what is left takes long; or none come,
  * for longer than all of it should take at that holder's pace, as it may be
@@ -406,8 +428,8 @@ from_others(struct desk *d, size_t count, uint64_t bytes, struct task **v)
 }
 
 size_t
-desk_lease(struct desk *d, unsigned holder, size_t room, uint64_t now_ms,
-    int64_t *ret_lease, struct task **v, size_t cap)
+desk_lease(struct desk *d, unsigned holder, bool proven, size_t room,
+    uint64_t now_ms, int64_t *ret_lease, struct task **v, size_t cap)
 {
 	struct holder *h = holder_of(d, holder);
 	uint64_t bytes;
@@ -417,7 +439,12 @@ desk_lease(struct desk *d, unsigned holder, size_t room, uint64_t now_ms,
 	heard(d, h, now_ms);
 	size(d, h, &count, &bytes);
 	count = MIN(count, MIN(room, cap));
+	h->careful = h->careful && h->tasks > 0;
+	if (count == 0 || h->careful)
+		return 0;
 	n = from_queue(d, count, bytes, v);
+	if (n == 0 && proven)
+		n = from_careful(d, h, v);
 	if (n == 0 && d->queued == 0 && d->no_more && h->tasks == 0)
 		n = from_others(d, count, bytes, v);
 	if (n == 0)
@@ -477,7 +504,7 @@ static void
 take_out(struct desk *d, struct task *t)
 {
 	if (t->lease[0] == 0) {
-		unlink_task(&d->queue, t);
+		unlink_task(queue_of(d, t), t);
 		d->queued--;
 	} else {
 		unset_alone(d, t);
@@ -527,9 +554,21 @@ desk_let_go(struct desk *d, int64_t lease, int64_t task)
 	return true;
 }
 
+/* Nobody has it any more. Those that may kill wait behind all others. */
+static void
+take_in(struct desk *d, struct task *t)
+{
+	if (t->careful)
+		push_tail(&d->careful, t);
+	else
+		push_head(&d->queue, t);
+	d->queued++;
+}
+
 /* The lease is at its end, unresolved tasks and all. */
 static void
-out_end(struct desk *d, struct out *o)
+out_end(struct desk *d, struct out *o, void (*fn)(void *, struct task *),
+    void *arg)
 {
 	for (size_t i = o->count; i-- > 0;) {
 		struct task *t = idmap_get(&d->tasks, o->tasks[i]);
@@ -541,23 +580,24 @@ out_end(struct desk *d, struct out *o)
 		if (t->lease[0] == o->id)
 			t->lease[0] = t->lease[1];
 		t->lease[1] = 0;
-		if (t->lease[0] != 0) {
+		if (fn != NULL)
+			fn(arg, t);
+		if (t->lease[0] != 0)
 			set_alone(d, idmap_get(&d->outs, t->lease[0]), t);
-		} else {
-			push_head(&d->queue, t);
-			d->queued++;
-		}
+		else
+			take_in(d, t);
 	}
 	out_free(d, o);
 }
 
 void
-desk_lost(struct desk *d, unsigned holder)
+desk_lost(struct desk *d, unsigned holder, void (*fn)(void *, struct task *),
+    void *arg)
 {
 	struct holder *h = holder_of(d, holder);
 
 	while (h->outs != NULL)
-		out_end(d, h->outs);
+		out_end(d, h->outs, fn, arg);
 	h->tasks = 0;
 	h->shares = false;
 	h->pace.items = 0;

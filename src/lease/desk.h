@@ -11,6 +11,10 @@
  * its unresolved tasks go back to the head of the queue, unless they are out
  * under another lease too.
  *
+ * A task that is marked careful, as it may be what its holders die of, comes
+ * after all others, alone, to a holder that has nothing else in hand and has
+ * proved itself.
+ *
  * Which result counts: the first one of a task, if it names a lease that the
  * task is out under; or, late, if its lease has ended but the task is queued
  * (nobody else has it). All others count nowhere.
@@ -44,6 +48,7 @@ struct task {
 	uint64_t bytes;
 	bool	 twice;		/* may be done by two holders at once */
 	unsigned leased;	/* how often it was given out */
+	bool	 careful;	/* may change while desk_lost calls */
 	/* the desk's */
 	struct task *next, *prev;
 	int64_t	 lease[2];	/* out under these; 0: none */
@@ -59,10 +64,10 @@ void	 desk_free(struct desk **);
 void	 desk_add(struct desk *, struct task *);
 /* Nothing more will be added (or, false, it may). */
 void	 desk_no_more(struct desk *, bool);
-/* A lease for this holder of at most room tasks, cap at most: fills v, returns
+/* A lease for this holder, proven or not, of at most room tasks, cap at most: fills v, returns
  * how many; 0: there is nothing for it now. May be less than the room: ask
  * again. Holders are small numbers: they are indexes. */
-size_t	 desk_lease(struct desk *, unsigned holder, size_t room,
+size_t	 desk_lease(struct desk *, unsigned holder, bool proven, size_t room,
 	    uint64_t now_ms, int64_t *ret_lease, struct task **v, size_t cap);
 /* A result of this task came under this lease. The task, out of the desk and
  * the caller's; NULL: it counts nowhere. */
@@ -76,8 +81,9 @@ bool	 desk_let_go(struct desk *, int64_t lease, int64_t task);
 struct task *desk_find(struct desk *, int64_t lease, int64_t task);
 void	 desk_heard(struct desk *, unsigned holder, uint64_t now_ms);
 /* All of the holder's leases end; it is not counted among the holders until
- * it is heard again. */
-void	 desk_lost(struct desk *, unsigned holder);
+ * it is heard again. Calls fn, if there is one, for each task that it had. */
+void	 desk_lost(struct desk *, unsigned holder,
+	    void (*fn)(void *arg, struct task *), void *arg);
 /* Calls fn for each holder that has been silent for too long and has leases;
  * fn or the caller ends them with desk_lost. */
 void	 desk_silent(struct desk *, uint64_t now_ms,

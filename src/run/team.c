@@ -259,8 +259,10 @@ stop_turn(struct team *t)
 		return;
 	for (size_t i = 0; t->now_ms >= t->stop_ms && i < t->member_count;
 	    i++)
-		if (t->members[i]->index != NULL)
+		if (t->members[i]->index != NULL) {
+			t->members[i]->harmless = true;
 			team_lost(t, t->members[i], &late);
+		}
 	if (team_members_up(t) > 0 || t->launch_stopped)
 		return;
 	t->launch_stopped = true;

@@ -9,6 +9,7 @@
  *	team_stall.c	clients that bring nothing
  *	team_limits.c	the limits of the run, divided among them
  *	team_work.c	tasks: given, leased, resolved
+ *	team_trust.c	what they are not told, and not believed
  *	team_joint.c	large files that several clients upload together
  *	team_ranges.c	large objects that several clients fetch together
  *	team_notes.c	notes on uploads, and their answers
@@ -41,6 +42,12 @@ enum task_kind {
 	TASK_ERASE
 };
 
+/* What an object must give: the answer that TEST asks its clients for. */
+struct secret {
+	struct stored stored;
+	char	 etag[sizeof(((struct fetch_item *)0)->etag)];
+};
+
 struct team_task {
 	struct task task;	/* first: the desk's */
 	enum task_kind kind;
@@ -55,9 +62,21 @@ struct team_task {
 	int64_t	 unheard_sec;	/* who meant to create an upload then was lost
 				   before it said that it did; or 0 */
 	unsigned failers[3];	/* members that could not do it; 0: none */
+	/* Those that were lost with it in hand: is it what they die of? */
+	struct {
+		unsigned all;
+		unsigned counted;	/* by host and kind */
+		unsigned host[2];	/* members of those hosts; 0: none */
+		bool	 harmless;	/* a good-bye, a silence */
+		unsigned alone;		/* it was the only one in hand, */
+		unsigned killed_alone;	/* ... and they broke off */
+	} lost;
 	struct team_joint *joint; /* a file of several, or parts of it */
 	struct fetch_item *fetch;
+	struct secret *secret;	/* TEST: what its client is not told */
 	struct erase_batch *batch;
+	struct erase_batch *rest; /* what another client tries again, or NULL */
+	size_t	*rest_at;	/* rows of the batch, for each of those */
 };
 
 /* One large file that several move: an upload, or an object to be fetched. */
@@ -115,6 +134,11 @@ struct member {
 	bool	 ready;
 	bool	 leave;		/* err says why; at the end of this turn */
 	bool	 idle;		/* it has said that nothing is under way */
+	bool	 harmless;	/* lost, and not by what it had in hand: it
+				   said good-bye, or was silent */
+	bool	 brought;	/* a result, in this session */
+	unsigned fruitless;	/* sessions of its host that brought none,
+				   one after another, and were lost */
 	struct err err;		/* lost, failed */
 	bool	 said_why;	/* nothing says more than err */
 	bool	 has_credentials;
@@ -293,6 +317,8 @@ void	 team_fetched(struct member *, struct wire_fetched *);
 /* -1: it doesn't fit what was asked. */
 int	 team_erased(struct member *, struct wire_erased *, struct err *)
 	    MUST_USE;
+/* This one was lost with the task in hand. */
+void	 team_task_lost(struct member *, struct team_task *);
 /* The result of a file, for the catalog. Takes its content, and the task,
  * which is out of the desk. */
 void	 team_put_result(struct team *, struct team_task *, struct result *);
@@ -305,6 +331,15 @@ void	 team_put_fetched(struct team *, struct team_task *);
 void	 team_flush(struct team *);
 size_t	 team_enough(struct team *);
 void	 team_work_free(struct team *);
+
+/* --- team_trust.c --- */
+
+/* What TEST asks of a client goes into the task's secret, and back. */
+void	 team_hide(struct team *, struct team_task *);
+void	 team_reveal(struct team_task *);
+/* A result that can't be becomes a failure of its client, which is named. */
+void	 team_believe(struct member *, const struct team_task *,
+	    struct result *);
 
 /* --- team_joint.c --- */
 

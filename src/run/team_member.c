@@ -104,11 +104,17 @@ add_counts(struct wire_heartbeat *sum, const struct wire_heartbeat *h)
 	sum->bytes_read += h->bytes_read;
 }
 
+static void
+on_lost_task(void *arg, struct task *task)
+{
+	team_task_lost(arg, (struct team_task *)(void *)task);
+}
+
 void
 team_lapse(struct team *t, struct member *m)
 {
 	m->lapse_ms = 0;
-	desk_lost(t->desk, m->number);
+	desk_lost(t->desk, m->number, on_lost_task, m);
 }
 
 bool
@@ -138,6 +144,9 @@ team_lost(struct team *t, struct member *m, const struct err *err)
 	size_t leases, tasks;
 
 	desk_holding(t->desk, m->number, &leases, &tasks);
+	m->harmless = err == NULL || m->idle || m->harmless;
+	m->fruitless = m->brought ? 0 : m->fruitless + 1;
+	m->brought = false;
 	begin_lapse(t, m, tasks);
 	team_notes_forget(t, m->session);
 	wire_close(&m->index);
@@ -240,6 +249,24 @@ identify(struct team *t, const struct wire_hello *h)
 	    team_member_new(t, host);
 }
 
+/* A program that is started again and again on a host is a new client each
+ * time: what is known of the host is known of it. */
+static void
+inherit(struct team *t, struct member *m)
+{
+	const struct member *last = m;
+
+	for (size_t i = 0; i < t->member_count; i++) {
+		const struct member *other = t->members[i];
+
+		if (other != m && other->index == NULL &&
+		    strcmp(other->host, m->host) == 0 && (last == m ||
+		    other->since_ms >= last->since_ms))
+			last = other;
+	}
+	m->fruitless = MAX(m->fruitless, last->fruitless);
+}
+
 static void
 join(struct team *t, struct wire_peer *peer, const struct wire_hello *h)
 {
@@ -251,10 +278,14 @@ join(struct team *t, struct wire_peer *peer, const struct wire_hello *h)
 		refuse(peer, "too many clients have come already");
 		return;
 	}
-	if (m->index != NULL)
+	if (m->index != NULL) {
+		m->harmless = true;
 		team_lost(t, m, &again);
+	}
 	/* It dials only when all that it did before has ended. */
 	team_lapse(t, m);
+	m->harmless = false;
+	inherit(t, m);
 	m->index = peer;
 	m->pid = h->pid;
 	m->has_credentials = h->has_credentials;
@@ -521,6 +552,7 @@ team_members_turn(struct team *t)
 		if (m->index == NULL)
 			continue;
 		if (!was_away && t->now_ms - m->heard_ms >= t->silence_ms) {
+			m->harmless = true;
 			err_set(&err, ERR_UNREACHABLE, 0, "silent for %ju s",
 			    (uintmax_t)(t->now_ms - m->heard_ms) / 1000);
 			team_lost(t, m, &err);

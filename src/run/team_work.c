@@ -9,7 +9,12 @@
 #define FRAME_BYTES	MIB	/* a lease is cut into frames of this size */
 #define ERASES_AHEAD	4	/* batches of one client */
 #define PARTS_AHEAD	2	/* ranges, while others are about to come */
-#define TRIES_MAX	8	/* holders that one task may outlive */
+#define TRIES_MAX	8	/* leases of a task that clients fail */
+#define LOST_COUNTED	2	/* so many, and the task is given alone */
+#define LOST_ALL	8	/* ... whatever they count */
+#define KILLED_ALONE	3	/* then it has killed them */
+#define LOST_ALONE	8	/* ... or made them hang */
+#define FRUITLESS	2	/* lost so often: one task at a time */
 #define ENOUGH_MAX	200000	/* tasks that wait for a lease */
 #define BATCH_MAX	512	/* results in one message */
 #define MISSES_MAX	16	/* failures in a row: others are better */
@@ -32,8 +37,11 @@ void
 team_task_free(struct team_task *k)
 {
 	item_release(&k->item);
+	team_reveal(k);
 	fetch_item_free(&k->fetch);
 	erase_batch_free(&k->batch);
+	erase_batch_free(&k->rest);
+	free(k->rest_at);
 	free(k);
 }
 
@@ -79,6 +87,8 @@ team_take_fetch(struct team *t, struct fetch_item *it)
 	struct team_task *k = team_task_new(t, TASK_FETCH, it->size);
 
 	k->fetch = it;
+	if (t->setup.only_read)
+		team_hide(t, k);
 	/* Two writers of one file are one too many. */
 	k->task.twice = it->path == NULL;
 	add(t, k);
@@ -142,8 +152,10 @@ team_put_result(struct team *t, struct team_task *k, struct result *r)
 void
 team_put_fetched(struct team *t, struct team_task *k)
 {
-	struct fetch_item *it = STEAL(k->fetch);
+	struct fetch_item *it;
 
+	team_reveal(k);
+	it = STEAL(k->fetch);
 	it->mail.type = MAIL_FETCHED;
 	if (!put_up(t, &it->mail))
 		fetch_item_free(&it);
@@ -195,24 +207,27 @@ count_failers(struct team_task *k, unsigned member)
 }
 
 static bool
+may_be_its_own(const struct err *err)
+{
+	return err->kind == ERR_UNREACHABLE || err->kind == ERR_DENIED ||
+	    err->kind == ERR_RESOURCE || err->kind == ERR_RETRY;
+}
+
+static bool
 again(struct member *m, struct team_task *k, const struct err *err)
 {
 	struct team *t = m->team;
 	size_t tries = ARRAY_LEN(k->failers), failers;
 
-	switch (err->kind) {
-	case ERR_UNREACHABLE:
-	case ERR_DENIED:
-	case ERR_RESOURCE:
-		break;
-	case ERR_RETRY:
-		tries = 2;	/* it has been tried for long */
-		break;
-	default:
+	if (!may_be_its_own(err))
 		return false;
-	}
 	m->misses++;
 	m->probe_ms = t->now_ms + PROBE_MS;
+	/* It has been tried for long: others come first. */
+	if (err->kind == ERR_RETRY) {
+		tries = 2;
+		team_distrust(m);
+	}
 	/* The same one may get it several times: it is soon done with it. */
 	failers = count_failers(k, m->number);
 	if (t->stopping || failers >= MIN(tries, team_members_up(t)) ||
@@ -263,6 +278,7 @@ team_results(struct member *m, struct wire_results *in)
 {
 	struct team *t = m->team;
 
+	m->brought = true;
 	for (size_t i = 0; i < in->count; i++) {
 		struct result *r = &in->v[i];
 		struct task *task = desk_find(t->desk, in->lease, r->object);
@@ -273,6 +289,7 @@ team_results(struct member *m, struct wire_results *in)
 			continue;
 		if (r->outcome == OUTCOME_FAILED && is_cut_off(&r->err))
 			continue;
+		team_believe(m, k, r);
 		if (k->joint == NULL && is_in_doubt(t, k, in->lease, r))
 			continue;
 		task = desk_result(t->desk, in->lease, r->object, t->now_ms);
@@ -330,6 +347,7 @@ team_fetched(struct member *m, struct wire_fetched *in)
 {
 	struct team *t = m->team;
 
+	m->brought = true;
 	for (size_t i = 0; i < in->count; i++) {
 		struct task *task = desk_find(t->desk, in->lease, in->v[i].id);
 		struct team_task *k = (struct team_task *)(void *)task;
@@ -351,45 +369,155 @@ team_fetched(struct member *m, struct wire_fetched *in)
 	}
 }
 
+/* --- deletions --- */
+
+static struct erase_row *
+row_of(struct team_task *k, size_t i)
+{
+	return &k->batch->v[k->rest == NULL ? i : k->rest_at[i]];
+}
+
+/* What was out with the client that has answered. */
+static struct erase_batch *
+asked_of(struct team_task *k)
+{
+	return k->rest == NULL ? k->batch : k->rest;
+}
+
+static void
+free_rest(struct team_task *k)
+{
+	erase_batch_free(&k->rest);
+	free(k->rest_at);
+	k->rest_at = NULL;
+}
+
+/* Only what was not deleted is asked for again: in a bucket with versions a
+ * second deletion leaves a second marker. */
+static void
+take_rest(struct team_task *k)
+{
+	struct erase_batch *rest = xcalloc(1, sizeof(*rest));
+	size_t *at = xcalloc(k->batch->count, sizeof(*at));
+
+	rest->v = xcalloc(k->batch->count, sizeof(*rest->v));
+	for (size_t i = 0; i < k->batch->count; i++) {
+		if (!may_be_its_own(&k->batch->v[i].err))
+			continue;
+		at[rest->count] = i;
+		rest->v[rest->count++].key = xstrdup(k->batch->v[i].key);
+	}
+	free_rest(k);
+	k->rest = rest;
+	k->rest_at = at;
+}
+
+/* The first row that another client might delete, or NULL. */
+static const struct err *
+worth_another(const struct erase_batch *b)
+{
+	for (size_t i = 0; i < b->count; i++)
+		if (may_be_its_own(&b->v[i].err))
+			return &b->v[i].err;
+	return NULL;
+}
+
+static void
+take_rows(struct team_task *k, struct erase_batch *from)
+{
+	for (size_t i = 0; i < from->count; i++) {
+		struct erase_row *to = row_of(k, i);
+
+		to->err = from->v[i].err;
+		free(to->version_id);
+		to->version_id = STEAL(from->v[i].version_id);
+	}
+}
+
+static void
+count_rows(struct member *m, struct team_task *k)
+{
+	for (size_t i = 0; i < asked_of(k)->count; i++)
+		count(m, row_of(k, i)->err.kind == ERR_NONE ? OUTCOME_MOVED :
+		    OUTCOME_FAILED);
+}
+
 int
 team_erased(struct member *m, struct wire_erased *in, struct err *err)
 {
 	struct team *t = m->team;
 	struct task *task = desk_find(t->desk, in->lease, in->id);
 	struct team_task *k = (struct team_task *)(void *)task;
+	const struct err *another;
 
+	m->brought = true;
 	if (k == NULL || k->kind != TASK_ERASE)
 		return 0;
-	if (k->batch->count != in->batch->count)
+	if (asked_of(k)->count != in->batch->count)
 		return err_set(err, ERR_PEER, 0, "sent %zu answers for %zu "
-		    "deletions", in->batch->count, k->batch->count);
+		    "deletions", in->batch->count, asked_of(k)->count);
 	for (size_t i = 0; i < in->batch->count && !t->stopping; i++)
 		if (is_cut_off(&in->batch->v[i].err))
 			return 0;
 	task = desk_result(t->desk, in->lease, in->id, t->now_ms);
 	if (task == NULL)
 		return 0;
-	for (size_t i = 0; i < k->batch->count; i++) {
-		struct erase_row *to = &k->batch->v[i];
-		struct erase_row *from = &in->batch->v[i];
-
-		to->err = from->err;
-		free(to->version_id);
-		to->version_id = STEAL(from->version_id);
-		count(m, to->err.kind == ERR_NONE ? OUTCOME_MOVED :
-		    OUTCOME_FAILED);
+	take_rows(k, in->batch);
+	another = worth_another(k->batch);
+	if (another != NULL && again(m, k, another)) {
+		take_rest(k);
+		return 0;
 	}
+	count_rows(m, k);
 	put_erased(t, k);
 	return 0;
 }
 
 /* --- out --- */
 
-/* A task that has outlived so many holders has perhaps killed them. */
+/*
+ * Does a task kill those that have it in hand? What is known at first is that
+ * they were lost, perhaps for a reason of their own. So those that said
+ * good-bye, or were silent, count once all together, and so does a host, however
+ * often its client is started again. After LOST_COUNTED the task is given alone
+ * (desk.h): those that break off then have died of it.
+ */
+void
+team_task_lost(struct member *m, struct team_task *k)
+{
+	struct team *t = m->team;
+	size_t i = 0;
+
+	k->lost.all++;
+	if (k->task.careful) {
+		k->lost.alone++;
+		k->lost.killed_alone += !m->harmless;
+		return;
+	}
+	if (m->harmless) {
+		k->lost.counted += !k->lost.harmless;
+		k->lost.harmless = true;
+	} else {
+		while (i < ARRAY_LEN(k->lost.host) && k->lost.host[i] != 0 &&
+		    strcmp(team_member(t, k->lost.host[i])->host, m->host) !=
+		    0)
+			i++;
+		if (i < ARRAY_LEN(k->lost.host) && k->lost.host[i] == 0) {
+			k->lost.host[i] = m->number;
+			k->lost.counted++;
+		}
+	}
+	if (k->lost.counted < LOST_COUNTED && k->lost.all < LOST_ALL)
+		return;
+	k->task.careful = true;
+	k->task.twice = false;
+}
+
 static bool
 is_poison(const struct team_task *k)
 {
-	return k->task.leased > TRIES_MAX;
+	return k->lost.killed_alone >= KILLED_ALONE ||
+	    k->lost.alone >= LOST_ALONE;
 }
 
 static void
@@ -401,13 +529,14 @@ give_up(struct team *t, struct team_task *k, int64_t lease)
 	if (desk_result(t->desk, lease, k->task.id, t->now_ms) == NULL)
 		return;
 	err_set(&err, ERR_INVALID, 0, "%u clients were lost that had it in "
-	    "hand", TRIES_MAX);
+	    "hand, %u of them when they had nothing else", k->lost.all,
+	    k->lost.alone);
 	switch (k->kind) {
 	case TASK_PUT:
 		memset(&r, 0, sizeof(r));
 		r.outcome = OUTCOME_FAILED;
 		r.attrs = k->item.attrs;
-		r.attempts = TRIES_MAX;
+		r.attempts = k->lost.all;
 		r.err = err;
 		if (!team_joint_result(t, k, &r))
 			team_put_result(t, k, &r);
@@ -421,8 +550,8 @@ give_up(struct team *t, struct team_task *k, int64_t lease)
 	case TASK_ERASE:
 		/* Whether they are gone nobody knows. */
 		err.kind = ERR_RETRY;
-		for (size_t i = 0; i < k->batch->count; i++)
-			k->batch->v[i].err = err;
+		for (size_t i = 0; i < asked_of(k)->count; i++)
+			row_of(k, i)->err = err;
 		put_erased(t, k);
 		break;
 	}
@@ -473,7 +602,7 @@ frame_add(struct frame *f, struct team_task *k)
 		one.type = WIRE_LEASE_ERASE;
 		one.u.lease_erase.lease = f->lease;
 		one.u.lease_erase.id = k->task.id;
-		one.u.lease_erase.batch = k->batch;
+		one.u.lease_erase.batch = asked_of(k);
 		wire_send(f->peer, &one);
 		return;
 	}
@@ -560,6 +689,14 @@ shares_soon(const struct team *t)
 	return team_members_soon(t) > ready;
 }
 
+/* It was lost again and again, and brought nothing: what it has in hand will
+ * be lost with it, most likely. */
+static bool
+is_fruitless(const struct member *m)
+{
+	return m->fruitless >= FRUITLESS && !m->brought;
+}
+
 static bool
 wants(const struct team *t, const struct member *m, bool others)
 {
@@ -571,22 +708,33 @@ wants(const struct team *t, const struct member *m, bool others)
 	if (!m->ready || m->status == NULL || m->want_items == 0 ||
 	    m->want_bytes == 0 || wire_queued(m->index) >= QUEUE_HIGH)
 		return false;
-	if (t->erases == 0 && !shares_soon(t))
+	if (t->erases == 0 && !shares_soon(t) && !is_fruitless(m))
 		return true;
 	desk_holding(t->desk, m->number, &leases, &tasks);
+	if (is_fruitless(m))
+		return tasks == 0;
 	return tasks < (t->erases > 0 ? ERASES_AHEAD : PARTS_AHEAD);
 }
 
-/* others: there are some who can be trusted. */
-static void
-serve(struct team *t, struct member *m, bool others)
+static bool
+has_brought(const struct member *m)
 {
-	bool few = t->erases > 0 || (others && !is_able(m)) || shares_soon(t);
+	return m->index != NULL && (m->brought || m->moved > 0);
+}
+
+/* others: there are some who can be trusted; proven: some have brought
+ * something. */
+static void
+serve(struct team *t, struct member *m, bool others, bool proven)
+{
+	bool few = t->erases > 0 || (others && !is_able(m)) ||
+	    shares_soon(t) || is_fruitless(m);
 	int64_t lease;
 	size_t n;
 
 	while (m->index != NULL && wants(t, m, others)) {
-		n = desk_lease(t->desk, m->number, m->want_items, t->now_ms,
+		n = desk_lease(t->desk, m->number, has_brought(m) || !proven,
+		    m->want_items, t->now_ms,
 		    &lease, t->taken, few ? 1 : t->taken_cap);
 		if (n == 0)
 			return;
@@ -598,7 +746,7 @@ serve(struct team *t, struct member *m, bool others)
 void
 team_serve(struct team *t)
 {
-	bool able = false;
+	bool able = false, proven = false;
 
 	if (t->stopping || t->member_count == 0)
 		return;
@@ -606,11 +754,13 @@ team_serve(struct team *t)
 		t->taken_cap = t->conf->master.max_index_size;
 		t->taken = xcalloc(t->taken_cap, sizeof(struct task *));
 	}
-	for (size_t i = 0; i < t->member_count; i++)
+	for (size_t i = 0; i < t->member_count; i++) {
 		able = able || is_able(t->members[i]);
+		proven = proven || has_brought(t->members[i]);
+	}
 	for (size_t i = 0; i < t->member_count; i++)
 		serve(t, t->members[(t->first_served + i) %
-		    t->member_count], able);
+		    t->member_count], able, proven);
 	t->first_served = (t->first_served + 1) % t->member_count;
 	team_flush(t);
 }

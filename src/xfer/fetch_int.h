@@ -95,6 +95,7 @@ struct fetching {
 	uint64_t give_up_ms;	/* 0: nothing failed yet */
 	/* the pass */
 	uint64_t size;
+	char	 seen_etag[72];	/* of the first answer, if none was told */
 	uint64_t unit;
 	uint32_t unit_next;	/* to begin */
 	uint32_t unit_end;	/* behind the last */

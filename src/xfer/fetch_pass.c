@@ -18,6 +18,7 @@ pass_begin(struct fetching *t, uint64_t size, uint64_t unit, bool hash_whole,
 	t->hash_whole = hash_whole;
 	t->hash_parts = hash_parts;
 	md5_init(&t->whole);
+	t->seen_etag[0] = '\0';
 	free(t->part_md5s);
 	t->part_md5s = !hash_parts ? NULL : xcalloc((size_t)(MAX(size,
 	    (uint64_t)1) - 1) / part + 1, MD5_LEN);
@@ -79,6 +80,18 @@ on_data(void *arg, const void *data, size_t len)
 	    S3_DATA_FULL : S3_DATA_TAKEN;
 }
 
+/* Are all bytes from one object? With the ETag that was listed S3 sees to
+ * that; else all answers must name the same. */
+static bool
+is_one_object(struct fetching *t, const struct s3_reply *r)
+{
+	if (t->item->etag[0] != '\0')
+		return true;
+	if (t->seen_etag[0] == '\0')
+		memcpy(t->seen_etag, r->etag, sizeof(t->seen_etag));
+	return strcmp(t->seen_etag, r->etag) == 0;
+}
+
 static void
 on_done(void *arg, const struct s3_reply *r, const struct err *err)
 {
@@ -97,6 +110,11 @@ on_done(void *arg, const struct s3_reply *r, const struct err *err)
 	}
 	if (r->object_size != t->item->size || s->at + s->fill != s->end) {
 		err_set(&changed, ERR_GONE, 0, "the object is shorter now");
+		fetching_s3_fault(t, &changed);
+		return;
+	}
+	if (!is_one_object(t, r)) {
+		err_set(&changed, ERR_GONE, 0, "the object is another now");
 		fetching_s3_fault(t, &changed);
 		return;
 	}

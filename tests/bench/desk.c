@@ -40,7 +40,7 @@ cost(struct task *tasks, struct hand *hand, size_t open)
 			    .bytes = 1000, .twice = true };
 			desk_add(d, &tasks[added]);
 		}
-		n = desk_lease(d, turn % CLIENTS, ROOM, now_ms, &lease, v,
+		n = desk_lease(d, turn % CLIENTS, true, ROOM, now_ms, &lease, v,
 		    ROOM);
 		for (size_t i = 0; i < n; i++)
 			hand[held++] = (struct hand){ lease, v[i]->id };

@@ -35,7 +35,7 @@ add(struct desk *d, int64_t first, size_t n, uint64_t bytes)
 static size_t
 take(struct desk *d, unsigned holder, size_t room, uint64_t now_ms)
 {
-	return desk_lease(d, holder, room, now_ms, &lease, got, N);
+	return desk_lease(d, holder, true, room, now_ms, &lease, got, N);
 }
 
 static void
@@ -68,7 +68,7 @@ test_order(void **state UNUSED)
 	add(d, 1, 10, 100);
 	assert_int_equal(desk_queued(d), 10);
 	assert_int_equal(take(d, 1, 0, 1000), 0);
-	assert_int_equal(desk_lease(d, 1, 9, 1000, &lease, got, 4), 4);
+	assert_int_equal(desk_lease(d, 1, true, 9, 1000, &lease, got, 4), 4);
 	first = lease;
 	assert_true(first > 0);
 	for (int64_t i = 0; i < 4; i++)
@@ -83,7 +83,7 @@ test_order(void **state UNUSED)
 
 	/* What comes back stands first, in its old order. */
 	assert_ptr_equal(desk_result(d, first, 2, 1000), &tasks[2]);
-	desk_lost(d, 1);
+	desk_lost(d, 1, NULL, NULL);
 	assert_int_equal(take(d, 2, 100, 1000), 9);
 	for (size_t i = 0; i < 9; i++)
 		assert_int_equal(got[i]->id, i == 0 ? 1 : i + 2);
@@ -162,7 +162,7 @@ test_share(void **state UNUSED)
 	for (unsigned h = 0; h < 4; h++)
 		desk_heard(d, h, 1000);
 	add(d, 0, 12, 1);
-	desk_lost(d, 1);
+	desk_lost(d, 1, NULL, NULL);
 	assert_int_equal(take(d, 0, 100, 20000), 4);
 	desk_silent(d, 31000, NULL, NULL);
 	assert_int_equal(take(d, 0, 100, 31000), 8);
@@ -188,7 +188,7 @@ test_fence(void **state UNUSED)
 	assert_null(desk_result(d, old, 1, 1000));	/* twice */
 
 	/* Late, and somebody else has it. */
-	desk_lost(d, 1);
+	desk_lost(d, 1, NULL, NULL);
 	assert_int_equal(take(d, 2, 1, 1000), 1);
 	assert_int_equal(got[0]->id, 2);
 	assert_null(desk_find(d, old, 2));
@@ -198,7 +198,7 @@ test_fence(void **state UNUSED)
 	assert_null(desk_result(d, lease, 3, 1000));
 	assert_ptr_equal(desk_result(d, old, 3, 1000), &tasks[3]);
 	/* The same for the other one, when it is queued again. */
-	desk_lost(d, 2);
+	desk_lost(d, 2, NULL, NULL);
 	assert_ptr_equal(desk_result(d, old, 2, 1000), &tasks[2]);
 	assert_int_equal(desk_open(d), 0);
 
@@ -224,7 +224,7 @@ test_tail(void **state UNUSED)
 	assert_int_equal(take(d, 2, 2, 1000), 2);	/* 2 3 */
 	b = lease;
 	assert_int_equal(take(d, 1, 2, 1000), 0);	/* its share */
-	desk_lost(d, 3);
+	desk_lost(d, 3, NULL, NULL);
 	assert_int_equal(take(d, 1, 2, 1000), 1);	/* 4 */
 	assert_int_equal(take(d, 2, 2, 1000), 1);	/* 5 */
 	/* More may come: nothing is done twice. */
@@ -357,14 +357,14 @@ test_tail_lost(void **state UNUSED)
 			v[h] = lease;
 		}
 		assert_int_equal(take(d, 3, 1, 40000), 0);
-		desk_lost(d, loser);
+		desk_lost(d, loser, NULL, NULL);
 		assert_int_equal(desk_queued(d), 0);
 		assert_null(desk_result(d, v[loser], 7, 40000));
 		/* There is room for another one. */
 		assert_int_equal(take(d, 3, 1, 40000), 1);
-		desk_lost(d, 3 - loser);
+		desk_lost(d, 3 - loser, NULL, NULL);
 		assert_int_equal(desk_queued(d), 0);
-		desk_lost(d, 3);
+		desk_lost(d, 3, NULL, NULL);
 		assert_int_equal(desk_queued(d), 1);
 		assert_non_null(desk_result(d, v[loser], 7, 1000));
 		end(d);
@@ -383,7 +383,7 @@ note_silent(void *arg, unsigned holder)
 	struct lost *l = arg;
 
 	l->holder[l->n++] = holder;
-	desk_lost(l->d, holder);
+	desk_lost(l->d, holder, NULL, NULL);
 }
 
 static void
@@ -425,7 +425,7 @@ test_take(void **state UNUSED)
 	add(d, 0, 300, 1);
 	assert_int_equal(take(d, 1, 200, 1000), 64);
 	assert_int_equal(take(d, 2, 200, 1000), 64);
-	desk_lost(d, 1);
+	desk_lost(d, 1, NULL, NULL);
 	for (size_t n = 0; n < 300; n++) {
 		t = desk_take(d);
 		assert_non_null(t);
@@ -500,17 +500,68 @@ test_let_go(void **state UNUSED)
 	assert_null(desk_find(d, first, 3));
 	assert_ptr_equal(desk_result(d, second, 3, 60000), &tasks[3]);
 	/* With its last holder it comes back. */
-	desk_lost(d, 1);
+	desk_lost(d, 1, NULL, NULL);
 	assert_int_equal(take(d, 2, 10, 60000), 3);
 	assert_int_equal(got[2]->id, 2);
 	assert_false(got[2]->twice);
 	end(d);
 }
 
+static void
+mark_careful(void *arg, struct task *t)
+{
+	unsigned *calls = arg;
+
+	++*calls;
+	t->careful = t->id == 2;
+}
+
+/* What a holder may have died of comes last, alone, and only to one that has
+ * proved itself and has nothing else in hand. */
+static void
+test_careful(void **state)
+{
+	struct desk_limits limits = { .max_count = 10, .max_bytes = GIB,
+	    .target_ms = 10000, .silence_ms = 30000 };
+	struct desk *d = desk_new(&limits);
+	struct task few[4], *v[10];
+	unsigned calls = 0;
+	int64_t id;
+
+	(void)state;
+	memset(few, 0, sizeof(few));
+	for (int i = 0; i < 3; i++) {
+		few[i].id = i + 1;
+		desk_add(d, &few[i]);
+	}
+	assert_int_equal(desk_lease(d, 1, false, 9, 0, &id, v, 10), 3);
+	desk_lost(d, 1, mark_careful, &calls);
+	assert_int_equal(calls, 3);
+	assert_int_equal(desk_queued(d), 3);
+	assert_int_equal(desk_lease(d, 2, true, 9, 0, &id, v, 10), 2);
+	assert_int_equal(v[0]->id, 1);
+	assert_int_equal(v[1]->id, 3);
+	/* It has something in hand. */
+	assert_int_equal(desk_lease(d, 2, true, 9, 0, &id, v, 10), 0);
+	assert_int_equal(desk_lease(d, 1, false, 9, 0, &id, v, 10), 0);
+	assert_int_equal(desk_lease(d, 1, true, 9, 0, &id, v, 10), 1);
+	assert_int_equal(v[0]->id, 2);
+	/* Nothing else goes to it until it has answered. */
+	few[3].id = 4;
+	desk_add(d, &few[3]);
+	assert_int_equal(desk_lease(d, 1, true, 9, 0, &id, v, 10), 0);
+	assert_ptr_equal(desk_result(d, id, 2, 0), &few[1]);
+	assert_int_equal(desk_lease(d, 1, true, 9, 0, &id, v, 10), 1);
+	while (desk_take(d) != NULL)
+		continue;
+	desk_free(&d);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest list[] = {
+		cmocka_unit_test(test_careful),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_limits),

@@ -274,7 +274,7 @@ ask(unsigned c)
 
 	if (!cl->alive || cl->frozen || w.last + 1 >= LEASES)
 		return;
-	n = desk_lease(w.desk, c, room, w.now, &lease, v, ROOM);
+	n = desk_lease(w.desk, c, true, room, w.now, &lease, v, ROOM);
 	cl->known = true;
 	cl->heard_ms = w.now;
 	CHECK(n <= ROOM);
@@ -389,7 +389,7 @@ nonsense(void)
 static void
 lose(unsigned c)
 {
-	desk_lost(w.desk, c);
+	desk_lost(w.desk, c, NULL, NULL);
 	model_lost(c);
 }
 
@@ -573,7 +573,7 @@ history(uint64_t seed)
 	while (w.post_count > 0)
 		read_post();
 	for (unsigned c = 0; c < CLIENTS; c++)
-		desk_lost(w.desk, c);
+		desk_lost(w.desk, c, NULL, NULL);
 	desk_free(&w.desk);
 	all_counted += w.counted;
 	all_late += w.late;

@@ -51,6 +51,7 @@ start(struct fixture *x, enum op op)
 
 	memset(&s, 0, sizeof(s));
 	s.op = op;
+	s.only_read = op == OP_TEST;
 	s.bucket = text("bkt");
 	s.region = text("here");
 	s.access_key = text("AK");
@@ -178,6 +179,7 @@ struct fake {
 	struct fixture *x;
 	uint64_t pid;
 	unsigned number;
+	const char *host;	/* NULL: "fakehost" */
 	struct wire_peer *index;
 	struct wire_peer *status;
 	bool	 closed;	/* by the master */
@@ -301,7 +303,8 @@ hello(struct fake *f, struct wire_peer *p, unsigned channel,
     uint32_t protocol, const char *version)
 {
 	struct wire_msg m = { .type = WIRE_HELLO };
-	char *host = text("fakehost"), *v = text(version);
+	char *host = text(f->host == NULL ? "fakehost" : f->host);
+	char *v = text(version);
 
 	m.u.hello = (struct wire_hello){ .protocol = protocol, .version = v,
 	    .host = host, .pid = f->pid, .client = f->number,

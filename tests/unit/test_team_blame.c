@@ -1,0 +1,226 @@
+/*
+ * What fails because its clients do, and what because it kills them.
+ */
+#include "unit/test_team_kit.h"
+
+/* A client that is killed: its connections break off, with nothing said. Its
+ * program is known to have ended, so that its work goes to others at once. */
+static void
+killed(struct fake *f)
+{
+	struct team *t = (struct team *)(void *)f->x->crew;
+	struct launch_mail *l = xcalloc(1, sizeof(*l));
+
+	hang_up(f);
+	wait_clients(f->x, f->number, "lost");
+	l->mail.type = MAIL_LAUNCH;
+	l->client = f->number;
+	l->event = LAUNCH_ENDED;
+	l->status = 137;
+	assert_true(mailbox_put(t->in, &l->mail));
+}
+
+static void
+again(struct fake *f, uint64_t pid)
+{
+	f->closed = false;
+	f->pid = pid;
+	f->number = 0;
+	join_ready(f);
+}
+
+/* What kills each client that gets it is given up in the end, when it was the
+ * only thing that they had in hand; what was beside it is not. */
+static void
+test_poison(void **state)
+{
+	struct fixture *x = setup();
+	struct results *r;
+	struct fake *f;
+	int deaths = 0;
+
+	(void)state;
+	start(x, OP_PUT);
+	give(x, 1, 8, 10);
+	f = client(x, 1);
+	f->host = "one";
+	for (uint64_t pid = 2; !has_mail(x); pid++) {
+		want(f, 10);
+		while (!has(f, WIRE_LEASE_PUT) && !has_mail(x))
+			pump(f, 20);
+		if (has_mail(x))
+			break;
+		drop(f, WIRE_LEASE_PUT);
+		killed(f);
+		deaths++;
+		f->host = pid % 2 == 0 ? "two" : "one";
+		again(f, pid);
+	}
+	assert_in_range(deaths, 4, 8);
+	r = mail_of(x, MAIL_RESULTS);
+	assert_int_equal(r->v[0].object, 8);
+	assert_int_equal(r->v[0].outcome, OUTCOME_FAILED);
+	assert_int_equal(r->v[0].err.kind, ERR_INVALID);
+	results_free(&r);
+	client_free(f);
+	finish(x);
+}
+
+/* Clients of one host that are killed again and again, one healthy client: all
+ * that they had is done by that one. They get one task at a time. */
+static void
+test_killed_for_ever(void **state)
+{
+	struct fixture *x = setup();
+	struct fake *f, *g;
+	struct results *r;
+	struct wire_msg m;
+	size_t most = 0;
+
+	(void)state;
+	start(x, OP_PUT);
+	g = client(x, 1000);
+	f = client(x, 1);
+	f->host = "pod";
+	give(x, 1, 100, 10);
+	want(g, 1);
+	m = wait_for(g, WIRE_LEASE_PUT);
+	result(g, m.u.lease_put.lease, m.u.lease_put.items[0].object);
+	wire_msg_release(&m);
+	r = mail_of(x, MAIL_RESULTS);
+	results_free(&r);
+	give(x, 20, 1, 10);
+	for (uint64_t pid = 2; pid < 12; pid++) {
+		want(f, 100);
+		m = wait_for(f, WIRE_LEASE_PUT);
+		if (pid > 4)
+			most = MAX(most, m.u.lease_put.count);
+		wire_msg_release(&m);
+		killed(f);
+		again(f, pid);
+	}
+	assert_int_equal(most, 1);
+	hang_up(f);
+	for (size_t n = 0; n < 20; n += r->count, results_free(&r)) {
+		want(g, 100);
+		while (!has(g, WIRE_LEASE_PUT) && !has_mail(x))
+			pump(g, 20);
+		while (has(g, WIRE_LEASE_PUT)) {
+			m = wait_for(g, WIRE_LEASE_PUT);
+			for (size_t i = 0; i < m.u.lease_put.count; i++)
+				result(g, m.u.lease_put.lease,
+				    m.u.lease_put.items[i].object);
+			wire_msg_release(&m);
+		}
+		r = mail_of(x, MAIL_RESULTS);
+		for (size_t i = 0; i < r->count; i++)
+			assert_int_equal(r->v[i].outcome, OUTCOME_MOVED);
+	}
+	client_free(f);
+	client_free(g);
+	finish(x);
+}
+
+/* Good-byes count once, however many there are. */
+static void
+test_good_byes(void **state)
+{
+	struct fixture *x = setup();
+	struct results *r;
+	struct wire_msg m;
+	struct fake *f;
+
+	(void)state;
+	start(x, OP_PUT);
+	give(x, 1, 8, 10);
+	f = client(x, 1);
+	for (uint64_t pid = 2; pid < 9; pid++) {
+		want(f, 1);
+		drop(f, WIRE_LEASE_PUT);
+		leave(f);
+		again(f, pid);
+	}
+	want(f, 1);
+	m = wait_for(f, WIRE_LEASE_PUT);
+	result(f, m.u.lease_put.lease, m.u.lease_put.items[0].object);
+	r = mail_of(x, MAIL_RESULTS);
+	assert_int_equal(r->v[0].outcome, OUTCOME_MOVED);
+	results_free(&r);
+	wire_msg_release(&m);
+	client_free(f);
+	finish(x);
+}
+
+static struct erase_batch *
+keys(void)
+{
+	struct erase_batch *b = xcalloc(1, sizeof(*b));
+
+	b->count = 3;
+	b->v = xcalloc(3, sizeof(*b->v));
+	b->v[0].key = text("a");
+	b->v[1].key = text("b");
+	b->v[2].key = text("c");
+	return b;
+}
+
+/* What one client can't delete, another one tries: that, and no more. */
+static void
+test_erase_by_another(void **state)
+{
+	struct fixture *x = setup();
+	struct erase_row rows[3];
+	struct erase_batch *b, done = { .v = rows, .count = 3 };
+	struct wire_msg m, r = { .type = WIRE_ERASED, .u.erased = {
+	    .batch = &done } };
+	AUTOFREE char *version = text("v9");
+	struct fake *f, *g;
+
+	(void)state;
+	start(x, OP_DEL);
+	f = client(x, 1);
+	g = client(x, 2);
+	crew_erase(x->crew, keys());
+	want(f, 8);
+	m = wait_for(f, WIRE_LEASE_ERASE);
+	memset(rows, 0, sizeof(rows));
+	rows[0].version_id = version;
+	err_set(&rows[1].err, ERR_RETRY, 0, "no way to S3");
+	err_set(&rows[2].err, ERR_INVALID, 0, "its own");
+	r.u.erased.lease = m.u.lease_erase.lease;
+	r.u.erased.id = m.u.lease_erase.id;
+	send_msg(f, f->status, &r);
+	wire_msg_release(&m);
+	want(g, 8);
+	m = wait_for(g, WIRE_LEASE_ERASE);
+	assert_int_equal(m.u.lease_erase.batch->count, 1);
+	assert_string_equal(m.u.lease_erase.batch->v[0].key, "b");
+	memset(rows, 0, sizeof(rows));
+	done.count = 1;
+	r.u.erased.lease = m.u.lease_erase.lease;
+	r.u.erased.id = m.u.lease_erase.id;
+	send_msg(g, g->status, &r);
+	b = mail_of(x, MAIL_ERASED);
+	assert_int_equal(b->count, 3);
+	assert_string_equal(b->v[0].version_id, "v9");
+	assert_int_equal(b->v[1].err.kind, ERR_NONE);
+	assert_int_equal(b->v[2].err.kind, ERR_INVALID);
+	erase_batch_free(&b);
+	wire_msg_release(&m);
+	client_free(f);
+	client_free(g);
+	finish(x);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_poison),
+		cmocka_unit_test(test_killed_for_ever),
+		cmocka_unit_test(test_good_byes),
+		cmocka_unit_test(test_erase_by_another),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
