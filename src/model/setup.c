@@ -16,6 +16,7 @@ setup_release(struct setup *s)
 	for (size_t i = 0; i < s->export_count; i++) {
 		free(s->exports[i].server);
 		free(s->exports[i].share);
+		free(s->exports[i].root);
 	}
 	free(s->exports);
 	for (size_t i = 0; i < s->endpoint_count; i++)

@@ -6,6 +6,7 @@
 #ifndef MODEL_SETUP_H
 #define MODEL_SETUP_H
 
+#include "model/attrs.h"
 #include "model/job.h"
 
 struct setup_export {
@@ -20,7 +21,11 @@ struct setup_export {
 	bool	 follow_links;
 	uint32_t timeout_ms;
 	uint64_t root_ino;	/* see tree_spec */
+	uint64_t root_fsid;
 	bool	 filled;
+	/* the master's alone */
+	char	*root;		/* catalog path of it; or NULL */
+	struct attrs seen;	/* its root; kind UNKNOWN: not looked at */
 };
 
 struct setup {

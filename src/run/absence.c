@@ -411,6 +411,10 @@ judge(const struct asker *a, const struct target *t, bool after)
 		n = n->parent;
 	}
 	c.before = &n->before;
+	if (q->any_fs) {
+		c.noted = true;
+		c.fsid = n->before.attrs.fsid;
+	}
 	c.after = after ? &n->after : &n->before;
 	err_clear(&q->why);
 	q->verdict = absence_judge(&c, &q->why);

@@ -39,6 +39,8 @@ struct absence_question {
 	const char *path;	/* catalog path of a file */
 	bool	 noted;		/* the file system of its directory ... */
 	uint64_t fsid;		/* ... when the file was seen */
+	bool	 any_fs;	/* whatever it was: a GONE says what is to be
+				   seen now, and allows no deletion */
 	/* The answer: */
 	enum absence verdict;
 	struct attrs attrs;	/* PRESENT: of what is there */

@@ -33,6 +33,8 @@ copy_exports(struct setup *s, const struct run_plan *plan)
 			.gid = t->gid,
 			.follow_links = t->follow_links,
 			.timeout_ms = t->timeout_ms,
+			.root = copy(plan->roots[i]),
+			.seen = plan->seen[i],
 		};
 	}
 }
@@ -45,6 +47,12 @@ look_at_roots(struct setup *s, bool ignore_inode)
 	for (size_t i = 0; i < s->export_count; i++) {
 		struct setup_export *x = &s->exports[i];
 
+		if (x->type == TREE_NFS && x->seen.kind == ENTRY_DIR &&
+		    !ignore_inode) {
+			x->root_ino = x->seen.ino;
+			x->root_fsid = x->seen.fsid;
+			continue;
+		}
 		/* What is wrong with it is said by those who open it. */
 		if (x->type != TREE_POSIX || tree_peek(x->share,
 		    &x->root_ino, &x->filled, NULL) == -1 || ignore_inode)
@@ -216,6 +224,7 @@ tree_of(const struct setup_export *x)
 		.follow_links = x->follow_links,
 		.timeout_ms = x->timeout_ms,
 		.root_ino = x->root_ino,
+		.root_fsid = x->root_fsid,
 		.filled = x->filled,
 	};
 }

@@ -215,6 +215,9 @@ take_mail(struct team *t)
 		case TEAM_ERASE:
 			team_take_erase(t, msg);
 			break;
+		case TEAM_LOOKED:
+			team_looked(t, mail);
+			break;
 		case MAIL_LAUNCH:
 			team_launch_mail(t, msg);
 			free(msg);
@@ -310,6 +313,7 @@ team_main(void *arg)
 static void
 team_destroy(struct team *t)
 {
+	team_looks_end(t);
 	take_mail(t);
 	team_members_free(t);
 	team_work_free(t);

@@ -10,6 +10,7 @@
  *	team_limits.c	the limits of the run, divided among them
  *	team_work.c	tasks: given, leased, resolved
  *	team_trust.c	what they are not told, and not believed
+ *	team_look.c	what they say of files, looked at
  *	team_joint.c	large files that several clients upload together
  *	team_ranges.c	large objects that several clients fetch together
  *	team_notes.c	notes on uploads, and their answers
@@ -61,6 +62,7 @@ struct team_task {
 	bool	 doubt;		/* two sent it, perhaps not the same bytes */
 	int64_t	 unheard_sec;	/* who meant to create an upload then was lost
 				   before it said that it did; or 0 */
+	unsigned looks;		/* how often another version was found */
 	unsigned failers[3];	/* members that could not do it; 0: none */
 	/* Those that were lost with it in hand: is it what they die of? */
 	struct {
@@ -137,6 +139,7 @@ struct member {
 	bool	 harmless;	/* lost, and not by what it had in hand: it
 				   said good-bye, or was silent */
 	bool	 brought;	/* a result, in this session */
+	bool	 barred;	/* it sees another tree */
 	unsigned fruitless;	/* sessions of its host that brought none,
 				   one after another, and were lost */
 	struct err err;		/* lost, failed */
@@ -183,6 +186,7 @@ enum {
 	TEAM_FETCH,		/* struct fetch_item */
 	TEAM_ERASE,		/* struct erase_batch */
 	TEAM_NOTED,		/* struct team_order: a worker */
+	TEAM_LOOKED,		/* a look: team_look.c */
 	TEAM_NO_MORE,
 	TEAM_STOP,		/* a limit_ms */
 	TEAM_LIMITS,		/* a bwlimit, b tpslimit */
@@ -223,6 +227,11 @@ struct team {
 	struct desk *desk;
 	int64_t	 last_task;
 	size_t	 erases;	/* erase batches that are open */
+	struct {
+		struct mailbox *in;	/* struct look; NULL: no thread */
+		pthread_t thread;
+		_Atomic bool stop;
+	} look;
 	struct task **taken;	/* one lease */
 	size_t	 taken_cap;
 	struct results *batch;	/* to go up; of one lease of the catalog */
@@ -317,6 +326,8 @@ void	 team_fetched(struct member *, struct wire_fetched *);
 /* -1: it doesn't fit what was asked. */
 int	 team_erased(struct member *, struct wire_erased *, struct err *)
 	    MUST_USE;
+/* One more outcome, for people. */
+void	 team_count(struct member *, enum outcome);
 /* This one was lost with the task in hand. */
 void	 team_task_lost(struct member *, struct team_task *);
 /* The result of a file, for the catalog. Takes its content, and the task,
@@ -340,6 +351,16 @@ void	 team_reveal(struct team_task *);
 /* A result that can't be becomes a failure of its client, which is named. */
 void	 team_believe(struct member *, const struct team_task *,
 	    struct result *);
+
+/* --- team_look.c --- */
+
+/* Must the master look itself? Then it takes the result, and the task, which is
+ * out of the desk; what comes of it comes later. */
+bool	 team_look(struct member *, struct team_task *, struct result *);
+void	 team_looked(struct team *, struct mail *);
+void	 team_look_drop(struct mail *);
+/* Nobody looks any more; without the team's thread. */
+void	 team_looks_end(struct team *);
 
 /* --- team_joint.c --- */
 

@@ -249,6 +249,16 @@ identify(struct team *t, const struct wire_hello *h)
 	    team_member_new(t, host);
 }
 
+static bool
+is_barred(const struct team *t, const struct member *m)
+{
+	for (size_t i = 0; i < t->member_count; i++)
+		if (t->members[i]->barred &&
+		    strcmp(t->members[i]->host, m->host) == 0)
+			return true;
+	return false;
+}
+
 /* A program that is started again and again on a host is a new client each
  * time: what is known of the host is known of it. */
 static void
@@ -281,6 +291,11 @@ join(struct team *t, struct wire_peer *peer, const struct wire_hello *h)
 	if (m->index != NULL) {
 		m->harmless = true;
 		team_lost(t, m, &again);
+	}
+	if (is_barred(t, m)) {
+		refuse(peer, "a client of this host sees another tree than "
+		    "the master");
+		return;
 	}
 	/* It dials only when all that it did before has ended. */
 	team_lapse(t, m);

@@ -174,8 +174,8 @@ put_erased(struct team *t, struct team_task *k)
 	team_task_free(k);
 }
 
-static void
-count(struct member *m, enum outcome outcome)
+void
+team_count(struct member *m, enum outcome outcome)
 {
 	if (outcome == OUTCOME_FAILED) {
 		m->failed++;
@@ -305,9 +305,9 @@ team_results(struct member *m, struct wire_results *in)
 			team_note_ends(m, k, in->lease);
 		if (r->outcome != OUTCOME_FAILED)
 			m->misses = 0;
-		if (team_joint_result(t, k, r))
+		if (team_joint_result(t, k, r) || team_look(m, k, r))
 			continue;
-		count(m, r->outcome);
+		team_count(m, r->outcome);
 		team_put_result(t, k, r);
 	}
 }
@@ -364,7 +364,7 @@ team_fetched(struct member *m, struct wire_fetched *in)
 		if (team_ranges_result(t, k, in->v[i].item))
 			continue;
 		take_outcome(k->fetch, in->v[i].item);
-		count(m, k->fetch->outcome);
+		team_count(m, k->fetch->outcome);
 		team_put_fetched(t, k);
 	}
 }
@@ -438,7 +438,7 @@ static void
 count_rows(struct member *m, struct team_task *k)
 {
 	for (size_t i = 0; i < asked_of(k)->count; i++)
-		count(m, row_of(k, i)->err.kind == ERR_NONE ? OUTCOME_MOVED :
+		team_count(m, row_of(k, i)->err.kind == ERR_NONE ? OUTCOME_MOVED :
 		    OUTCOME_FAILED);
 }
 

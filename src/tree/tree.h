@@ -52,9 +52,10 @@ struct tree_spec {
 	/* Of a destination: nothing is written at or after this moment
 	 * (clock_mono_ms; 0: no such moment); or NULL. */
 	const _Atomic uint64_t *valid_until_ms;
-	/* POSIX, as tree_peek saw it on another host: another directory is
-	 * DENIED, it is a mount that is missing here */
+	/* As another host saw it (POSIX: by tree_peek): another directory is
+	 * DENIED, it is a mount that is missing here, or another server */
 	uint64_t root_ino;	/* 0: any */
+	uint64_t root_fsid;	/* NFS */
 	bool	 filled;	/* it is not empty */
 };
 

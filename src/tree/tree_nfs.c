@@ -519,6 +519,20 @@ static const struct tree_ops nfs_ops = {
 	.file_stat = tnfs_file_stat,
 };
 
+static int
+check_root(const struct nfs *nfs, const struct tree_spec *spec,
+    struct err *err)
+{
+	const struct attrs *a = &nfs->tree.root_attrs;
+
+	if (spec->root_ino == 0 || (a->ino == spec->root_ino &&
+	    a->fsid == spec->root_fsid))
+		return 0;
+	return err_set(err, ERR_DENIED, 0, "%s:%s: this is another directory "
+	    "than the master sees (inode = ignore, if it is not)",
+	    nfs->server, nfs->share);
+}
+
 int
 tree_nfs_open(struct tree **ret_tree, const struct tree_spec *spec,
     struct err *err)
@@ -541,7 +555,8 @@ tree_nfs_open(struct tree **ret_tree, const struct tree_spec *spec,
 	TAILQ_INIT(&nfs->failed);
 	TAILQ_INIT(&nfs->again_waiters);
 	nfs->mountport = spec->mountport;
-	if (tnfs_mount(nfs, spec, err) == -1) {
+	if (tnfs_mount(nfs, spec, err) == -1 ||
+	    check_root(nfs, spec, err) == -1) {
 		tnfs_free(nfs);
 		return -1;
 	}

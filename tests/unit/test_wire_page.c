@@ -210,6 +210,8 @@ static const char *const at_home[] = {
 	"stored part_count",
 	"setup export_count",		/* in its list */
 	"setup endpoint_count",
+	"setup_export root",		/* the master's alone */
+	"setup_export seen",
 	"erase_batch count",
 	"erase_batch user",
 	"fetch_item part_count",
