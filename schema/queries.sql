@@ -188,7 +188,8 @@ ON CONFLICT (object, target) DO UPDATE SET
 	md5 = iif(etag IS excluded.etag, md5, NULL),
 	part_size = iif(etag IS excluded.etag, part_size, NULL),
 	part_md5s = iif(etag IS excluded.etag, part_md5s, NULL),
-	etag = excluded.etag, version_id = NULL;
+	version_id = iif(etag IS excluded.etag, version_id, NULL),
+	etag = excluded.etag;
 
 -- name: doubt_absent
 UPDATE result SET outcome = 5, held = 0, time_ns = :time, version_id = NULL,

@@ -97,7 +97,9 @@ note_doubt(struct own *o, const struct result *r, int64_t object, bool held)
 		DB_RUN(&o->db, SETTLE_DONE, INT(o->target), INT(object));
 	if (held && o->has_doomed)
 		DB_RUN(&o->db, DOOMED_SPARED, INT(o->target), INT(object));
-	if (held || r->err.kind == ERR_DENIED || r->err.kind == ERR_INVALID)
+	/* What was refused at the first try was not sent. */
+	if (held || (r->attempts <= 1 && (r->err.kind == ERR_DENIED ||
+	    r->err.kind == ERR_INVALID)))
 		return;
 	DB_RUN(&o->db, SETTLE_ADD, INT(o->target), INT(object));
 	o->has_doubts = true;
