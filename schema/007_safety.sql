@@ -150,3 +150,7 @@ WHERE d.path <> '';
 ALTER TABLE export ADD COLUMN root_ino INTEGER;
 ALTER TABLE export ADD COLUMN root_fsid INTEGER;
 ALTER TABLE export ADD COLUMN root_crawl INTEGER;
+
+-- The first crawl that saw another file system in the place of the one that
+-- the export is known by (fsid); NULL: none did since.
+ALTER TABLE export ADD COLUMN other_crawl INTEGER;

@@ -411,7 +411,7 @@ SELECT fsid FROM up WHERE fsid IS NOT NULL;
 UPDATE dir SET export = :export WHERE id = :id;
 
 -- name: dirs_gone
-SELECT d.id, d.path
+SELECT d.id, d.path, d.export
 FROM dir d CROSS JOIN dir p ON p.id = d.parent
 WHERE d.gone_run IS NULL AND coalesce(d.run, 0) < :crawl AND
 	coalesce(d.kept, 0) < :crawl AND p.run >= :crawl AND p.clean = 1;
@@ -883,11 +883,55 @@ UPDATE export SET
 WHERE id = :id;
 
 -- name: export_keep
-UPDATE export SET fsid = seen_fsid
-WHERE seen_crawl = :crawl AND seen_empty = 0 AND seen_fsid IS NOT NULL;
+UPDATE export SET fsid = seen_fsid, other_crawl = NULL
+WHERE id = :id AND seen_crawl = :crawl AND seen_empty = 0 AND
+	seen_fsid IS NOT NULL;
 
--- name: export_doubt
-UPDATE export SET seen_fsid = NULL WHERE id = :id;
+-- name: export_accept
+UPDATE export SET fsid = :fsid, other_crawl = NULL WHERE id = :id;
+
+-- name: export_other
+UPDATE export SET other_crawl = coalesce(other_crawl, :crawl)
+WHERE id = :id AND EXISTS (SELECT 1
+	FROM object o CROSS JOIN dir d ON d.id = o.dir
+	WHERE o.path > export.path || '/' AND o.path < export.path || '0' AND
+	d.export = export.id AND o.kind = 1);
+
+-- What it is known by, and whether this crawl has seen another one than now.
+-- name: export_fsid
+SELECT fsid, seen_crawl IS :crawl AND seen_fsid IS NOT :fsid FROM export
+WHERE id = :id;
+
+-- name: export_noted
+SELECT fsid FROM export WHERE path = :path AND fsid IS NOT NULL;
+
+-- name: export_holds
+SELECT 1
+FROM export e CROSS JOIN object o ON o.path > e.path || '/' AND
+	o.path < e.path || '0' CROSS JOIN dir d ON d.id = o.dir
+WHERE e.path = :path AND d.export = e.id AND o.kind = 1 AND
+	(o.gone_run IS NULL OR :also_gone) LIMIT 1;
+
+-- Files as they were known before another file system was seen, and those of
+-- them that have the same size and time now.
+-- name: export_copy
+SELECT count(*), coalesce(sum(n.id IS NOT NULL), 0)
+FROM (SELECT o.path, o.size, o.mtime_ns
+	FROM export e CROSS JOIN object o ON o.path > e.path || '/' AND
+	    o.path < e.path || '0' CROSS JOIN dir d ON d.id = o.dir
+	WHERE e.id = :id AND d.export = e.id AND o.kind = 1 AND
+	    o.why IS NULL AND o.run < e.other_crawl AND
+	    coalesce(o.gone_run >= e.other_crawl, 1)
+	UNION ALL
+	SELECT h.path, h.size, h.mtime_ns
+	FROM export e CROSS JOIN history h ON h.path > e.path || '/' AND
+	    h.path < e.path || '0' CROSS JOIN dir d ON d.id = h.dir
+	WHERE e.id = :id AND d.export = e.id AND h.kind = 1 AND
+	    h.why IS NULL AND h.run < e.other_crawl AND
+	    h.until_run >= e.other_crawl AND
+	    coalesce(h.gone_run >= e.other_crawl, 1)) k
+	LEFT JOIN object n ON n.path = k.path AND n.size = k.size AND
+	n.mtime_ns = k.mtime_ns AND n.kind = 1 AND n.gone_run IS NULL;
 
 -- name: export_guard
 SELECT seen_crawl IS :crawl, seen_empty, fsid, seen_fsid

@@ -242,6 +242,7 @@ catalog_note_export(struct catalog *c, unsigned export, uint64_t fsid,
 	struct export_note *n = xcalloc(1, sizeof(*n));
 
 	n->export = export;
+	n->by_crawl = true;
 	n->fsid = fsid;
 	n->empty = empty;
 	post(c, &n->mail, MSG_EXPORT);
@@ -272,6 +273,18 @@ catalog_put_lost(struct catalog *c, unsigned export, const struct err *err)
 	n->export = export;
 	n->err = *err;
 	post(c, &n->mail, MSG_LOST);
+}
+
+void
+catalog_see_export(struct catalog *c, unsigned export,
+    enum export_sight sight, uint64_t fsid)
+{
+	struct export_note *n = xcalloc(1, sizeof(*n));
+
+	n->export = export;
+	n->sight = sight;
+	n->fsid = fsid;
+	post(c, &n->mail, MSG_EXPORT);
 }
 
 int

@@ -10,6 +10,7 @@
 
 #include "catalog/catalog.h"
 #include "catalog/db.h"
+#include "catalog/export.h"
 #include "catalog/mirror.h"
 #include "catalog/outcome.h"
 #include "catalog/stored.h"
@@ -121,6 +122,8 @@ struct lost_note {
 struct export_note {
 	struct mail mail;
 	unsigned export;
+	bool	 by_crawl;	/* else: before it, as sight says */
+	enum export_sight sight;
 	uint64_t fsid;
 	bool	 empty;
 };
@@ -152,6 +155,11 @@ struct run_export_row {
 	struct err doubt;	/* what the crawl read of it proves nothing */
 	bool	 doubted;	/* that has been recorded */
 	bool	 lost;		/* out of reach for good */
+	bool	 accepted;	/* its file system is right, whichever */
+	bool	 away;		/* EXPORT_AWAY */
+	bool	 other;		/* another file system than is known */
+	uint64_t unseen;	/* if so: what this run did not find ... */
+	uint64_t unseen_below;	/* ... and in directories that it did not */
 };
 
 struct catalog_reader {
@@ -373,8 +381,15 @@ void	 core_root_note_free(struct root_note **);
 /* Before anything is called gone: exports whose root is not what it was. */
 void	 core_doubt_roots(struct own *);
 
-/* mirror.c */
+/* export.c */
 void	 core_note_export(struct own *, struct export_note *);
+/* NULL: it has no part in the run. */
+struct run_export_row *core_export(const struct own *, int64_t id);
+/* So many of its files were not found. True: they stay, as nothing of the
+ * export becomes gone in this run. */
+bool	 core_export_stays(struct own *, int64_t id, uint64_t unseen);
+/* The crawl is complete: the file systems that it saw are the known ones. */
+void	 core_keep_exports(struct own *);
 
 /* begin.c: 0 if the catalog does not know it. */
 int64_t	 core_find_target(struct db *, const struct run_spec *);

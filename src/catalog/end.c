@@ -89,23 +89,32 @@ void
 core_bury(struct own *o)
 {
 	struct db *db = &o->db;
+	struct run_export_row *x;
 	bool more;
 
 	core_doubt_roots(o);
+	for (size_t i = 0; i < o->export_count; i++)
+		o->exports[i].unseen_below = 0;
 	more = DB_ROW(db, DIRS_GONE, INT(o->crawl));
 	while (more) {
 		int64_t id = db_int(db, STMT_DIRS_GONE, 0);
 		AUTOFREE char *path = db_strdup(db, STMT_DIRS_GONE, 1);
 		const struct value below = TEXT(path);
+		/* What was excluded, or unknown, was no object. */
+		uint64_t n = (uint64_t)one_int(db, STMT_SUBTREE_COUNT,
+		    &below, 1);
+		bool stays;
 
-		if (core_fs_missing(o, path)) {
+		x = core_export(o, db_int(db, STMT_DIRS_GONE, 2));
+		stays = x != NULL && core_export_stays(o, x->id, 0);
+		if (stays)
+			x->unseen_below += n;
+		if (stays || core_fs_missing(o, path)) {
 			more = db_next(db, STMT_DIRS_GONE);
 			continue;
 		}
 		DB_RUN(db, DIR_TOMBSTONE, INT(o->run), INT(id), TEXT(path));
-		/* What was excluded, or unknown, was no object. */
-		o->totals.gone += (uint64_t)one_int(db, STMT_SUBTREE_COUNT,
-		    &below, 1);
+		o->totals.gone += n;
 		DB_RUN(db, SUBTREE_TOMBSTONE, INT(o->run), TEXT(path));
 		more = db_next(db, STMT_DIRS_GONE);
 	}
@@ -244,7 +253,8 @@ empty_backlog(struct own *o)
 {
 	struct db *db = &o->db;
 
-	DB_RUN(db, EXPORT_KEEP, INT(o->crawl));
+	if (o->crawls)
+		core_keep_exports(o);
 	DB_RUN0(db, TODO_CLEAR);
 	DB_RUN0(db, FRONTIER_CLEAR);
 	DB_RUN0(db, LEASE_CLEAR);

@@ -10,23 +10,15 @@ mirror_guard_text(enum mirror_guard g)
 	static const char *const text[] = {
 		[MIRROR_OPEN] = "",
 		[MIRROR_UNSEEN] = "its root was not read in this run",
-		[MIRROR_EMPTY] = "its root is empty",
-		[MIRROR_OTHER_FS] = "it is another file system than in the "
-		    "last complete run",
+		[MIRROR_EMPTY] = "it is empty (if that is right: "
+		    "--accept-empty)",
+		[MIRROR_OTHER_FS] = "it is another file system than it is "
+		    "known by (if that is right: --accept-filesystem)",
 		[MIRROR_NEW_FS] = "no complete run has noted its file system "
 		    "yet",
 	};
 
 	return text[g];
-}
-
-void
-core_note_export(struct own *o, struct export_note *n)
-{
-	if (!o->failed && o->run != 0 && n->export < o->export_count)
-		DB_RUN(&o->db, EXPORT_NOTE, INT(o->crawl), INT(n->fsid),
-		    INT(n->empty), INT(o->exports[n->export].id));
-	free(n);
 }
 
 /* --- the plan --- */
@@ -121,10 +113,6 @@ plan(struct catalog *c, void *arg)
 	for (size_t i = 0; i < o->export_count; i++) {
 		p->ids[i] = o->exports[i].id;
 		p->exports[i] = guard_of(o, p->ids[i], &p->fsids[i]);
-		/* Nobody confirmed it: the next mirror must not take it for
-		 * the one that is known. */
-		if (p->exports[i] == MIRROR_OTHER_FS)
-			DB_RUN(&o->db, EXPORT_DOUBT, INT(p->ids[i]));
 	}
 	set_roots(p, o);
 }
@@ -141,6 +129,7 @@ struct mirror {
 	int64_t	 dir;		/* the last that was judged */
 	enum judgement judgement;
 	size_t	 export;
+	uint64_t fsid;		/* in which it was seen */
 };
 
 /* The directory was read cleanly in this crawl; or if it is gone, the
@@ -163,12 +152,14 @@ judge_dir(struct mirror *m, int64_t dir)
 		export = db_int(db, s, 4);
 		db_done(db, s);
 	}
-	if (gone || !clean)
+	if ((gone || !clean) && !(m->plan->rules != NULL &&
+	    m->plan->rules->unread))
 		return UNPROVED;
 	for (size_t i = 0; i < m->plan->export_count; i++) {
 		if (m->plan->ids[i] != export)
 			continue;
 		m->export = i;
+		m->fsid = m->plan->fsids[i];
 		return m->plan->exports[i] == MIRROR_OPEN ? MAY_GO : GUARDED;
 	}
 	return UNPROVED;
@@ -243,6 +234,7 @@ judge(struct mirror *m)
 	if (dir != m->dir) {
 		m->judgement = judge_dir(m, dir);
 		m->dir = dir;
+		(void)core_fs_of_dir(&m->reader->db, dir, &m->fsid);
 	}
 	if (m->judgement == GUARDED)
 		return GUARDED;
@@ -387,7 +379,7 @@ take_one(struct mirror *m, enum judgement j, void *arg)
 
 		core_read_stored(&m->reader->db, STMT_GONE_PAGE, &r->stored);
 		r->export = (unsigned)m->export;
-		r->fsid = m->plan->fsids[m->export];
+		r->fsid = m->fsid;
 	}
 	return p->count < p->n;
 }

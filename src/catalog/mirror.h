@@ -8,16 +8,14 @@
  *  - its directory was read cleanly in this crawl, or where the directory is
  *    gone too, the nearest directory above it that is there was;
  *  - the root of its export was looked at in this crawl, is not empty, and is
- *    of the file system that it was of in the last complete run;
+ *    of the file system that the export is known by;
  *  - no other export has a file with the same key (server_as_prefix no, see
  *    struct mirror_rules);
  *  - it did not vanish between crawl and transfer just now (the next run
  *    will delete it);
  *  - this run would not leave it out, if it were there.
  *
- * Order: catalog_note_export for each export while the crawl goes on, in
- * every PUT (it remembers the file system for the next, but not another one
- * that a mirror met: that is for a PUT without one to confirm); when the crawl
+ * Order: the notes of export.h while the crawl goes on; when the crawl
  * is done and all items are settled, catalog_mirror_plan; compare with
  * --max-delete; then pages, the proof, catalog_doom, DeleteObjects,
  * catalog_put_outcomes; catalog_end_run.
@@ -25,22 +23,15 @@
 #ifndef CATALOG_MIRROR_H
 #define CATALOG_MIRROR_H
 
-#include "catalog/catalog.h"
+#include "catalog/export.h"
 #include "catalog/stored.h"
 #include "model/outcome.h"
-
-/* What the crawl saw of an export (index into run_spec.exports): the file
- * system of its root, and whether the directory that the crawl begins in is
- * empty. Two notes of one crawl that differ close the guard. Any thread. */
-void	 catalog_note_export(struct catalog *, unsigned export, uint64_t fsid,
-	    bool empty);
 
 enum mirror_guard {
 	MIRROR_OPEN = 0,
 	MIRROR_UNSEEN,		/* the root was not looked at in this crawl */
 	MIRROR_EMPTY,
-	MIRROR_OTHER_FS,	/* than in the last complete run that was not
-				   stopped by this */
+	MIRROR_OTHER_FS,	/* than it is known by */
 	MIRROR_NEW_FS		/* there is no complete run that noted it */
 };
 /* For people: "the export's root is empty". */
@@ -63,6 +54,9 @@ struct mirror_rules {
 	 * had another name) keeps it only if it was put later than ours. */
 	const char *const *shares;
 	size_t	 share_count;
+	/* Directories need not have been read: all that they had may go, if it
+	 * is proven gone. */
+	bool	 unread;
 };
 
 struct mirror_plan {

@@ -546,8 +546,9 @@ apply(struct page *p)
 	for (size_t i = 0; i < in->kept_dir_count; i++)
 		DB_RUN(&o->db, DIR_KEPT, INT(o->crawl),
 		    TEXT(in->kept_dirs[i]));
-	for (size_t i = 0; i < in->gone_count; i++)
-		object_gone(o, in->gone[i]);
+	if (!core_export_stays(o, p->export, in->gone_count))
+		for (size_t i = 0; i < in->gone_count; i++)
+			object_gone(o, in->gone[i]);
 	p->counts.found += in->unchanged + in->excluded;
 	count_bytes(p, in->unchanged_bytes);
 	p->counts.unchanged += in->unchanged;

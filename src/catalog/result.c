@@ -144,8 +144,29 @@ note_failure(struct own *o, const struct result *r)
 	    &r->err, r->attempts);
 }
 
+/* Whoever was to move it says that it is gone: of an export that is not there
+ * that proves nothing. */
+static const struct result *
+as_failed(const struct own *o, const struct open_item *it,
+    const struct result *r, struct result *failed)
+{
+	const struct run_export_row *x;
+
+	if (r->outcome != OUTCOME_GONE)
+		return r;
+	x = it->export < o->export_count ? &o->exports[it->export] : NULL;
+	if (x == NULL || !x->away)
+		return r;
+	*failed = *r;
+	failed->outcome = OUTCOME_FAILED;
+	err_set(&failed->err, ERR_UNREACHABLE, 0, "it is not there, and "
+	    "nothing else of its export is: is that mounted?");
+	return failed;
+}
+
 static void
-count(struct own *o, const struct result *r, uint64_t size)
+count(struct own *o, const struct open_item *it, const struct result *r,
+    uint64_t size)
 {
 	struct totals *t = &o->totals;
 
@@ -164,7 +185,10 @@ count(struct own *o, const struct result *r, uint64_t size)
 	case OUTCOME_GONE:
 		/* Found by the crawl, but there was nothing to find. */
 		t->found--;
-		DB_RUN(&o->db, OBJECT_GONE, INT(o->run), INT(r->object));
+		if (it->export >= o->export_count || !core_export_stays(o,
+		    o->exports[it->export].id, 1))
+			DB_RUN(&o->db, OBJECT_GONE, INT(o->run),
+			    INT(r->object));
 		t->gone++;
 		break;
 	case OUTCOME_LEFT:
@@ -173,8 +197,10 @@ count(struct own *o, const struct result *r, uint64_t size)
 }
 
 static void
-settle_item(struct own *o, struct open_item *it, const struct result *r)
+settle_item(struct own *o, struct open_item *it, const struct result *in)
 {
+	struct result away;
+	const struct result *r = as_failed(o, it, in, &away);
 	bool read = r->attrs.kind == it->attrs.kind &&
 	    (r->outcome == OUTCOME_MOVED || r->outcome == OUTCOME_UNCHANGED);
 	uint64_t size = read ? r->attrs.size : it->attrs.size;
@@ -183,7 +209,7 @@ settle_item(struct own *o, struct open_item *it, const struct result *r)
 	if (read && !core_same(&r->attrs, &it->attrs))
 		object = as_read(o, it, &r->attrs);
 	store(o, r, object, size);
-	count(o, r, size);
+	count(o, it, r, size);
 	it->done = true;
 }
 

@@ -117,6 +117,9 @@ check_words(const struct options *o, struct err *err)
 	if (o->max_delete_given && !o->job.mirror)
 		return err_set(err, ERR_USAGE, 0,
 		    "--max-delete means nothing without --delete");
+	if (o->job.delete_excluded && !o->job.mirror)
+		return err_set(err, ERR_USAGE, 0,
+		    "--delete-excluded means nothing without --delete");
 	if ((o->nfs_server == NULL) != (o->nfs_share == NULL))
 		return err_set(err, ERR_USAGE, 0,
 		    "--nfs-server and --nfs-share need each other");

@@ -300,6 +300,15 @@ const struct option options_table[] = {
 	{ "max-delete", NULL, "N|N%", MOVES, set_max_delete, .help =
 	    "with --delete: delete none if there are more; N% of the objects "
 	    "stored [10%]" },
+	{ "delete-excluded", NULL, NULL, MOVES, set_flag,
+	    AT(job.delete_excluded), .help = "with --delete: also objects "
+	    "of files that are gone and that filters or limits leave out" },
+	{ "accept-empty", NULL, NULL, MOVES, set_flag, AT(job.accept_empty),
+	    .help = "an export that is empty is right so, whatever the "
+	    "catalog knows there" },
+	{ "accept-filesystem", NULL, NULL, MOVES, set_flag,
+	    AT(job.accept_filesystem), .help = "an export that is another "
+	    "file system than before is right so, from now on" },
 	{ "yes", "y", NULL, VERB_DEL, set_flag, AT(job.yes), .help =
 	    "delete without asking" },
 	{ "dryrun", "dr", NULL, CARRIES | VERB_LIST | VERB_DEL, set_flag,

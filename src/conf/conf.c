@@ -50,7 +50,8 @@ static void
 set_default(struct conf *c, const struct conf_row_info *row)
 {
 	const struct conf_place place = { "default", CONF_DEFAULT };
-	const char *p = row->def;
+	/* An entry that isn't there yet has none. */
+	const char *p = conf_row_is_named(row) ? NULL : row->def;
 
 	while (p != NULL) {
 		const char *end = row->kind == CONF_LIST ? strstr(p, ", ") :

@@ -23,12 +23,15 @@ void	 strlist_clear(struct strlist *);
 
 struct conf_nfs {
 	char	*name;			/* of the section: [nfs NAME] */
+	uint32_t given;			/* what the file has set, a bit a row */
 	char	*server;		/* as configured: also the key's H */
 	struct strlist shares;		/* absolute, without trailing slash */
+	bool	 may_be_empty;		/* each of them */
 };
 
 struct conf_dss_target {
 	char	*name;
+	uint32_t given;			/* as above */
 	char	*host;
 	struct strlist nqns;
 };

@@ -146,6 +146,8 @@ is_plain(const struct conf_row_info *row, const void *base, const char *name,
 		return true;
 	if (row->kind == CONF_LIST)
 		return conf_row_list(row, base)->n == 0;
+	if (row->kind == CONF_BOOL)
+		return !*(const bool *)((const char *)base + row->offset);
 	return !alone && strcmp(*(char *const *)((const char *)base +
 	    row->offset), name) == 0;
 }

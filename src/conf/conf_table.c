@@ -161,6 +161,11 @@ const struct conf_row_info conf_table[] = {
 	    "An export of that server, an absolute path; with mounted = yes "
 	    "the local path it is mounted at.", PLAIN),
 
+	YESNO("nfs NAME", "may_be_empty", AT_NFS(may_be_empty), "no",
+	    "A share of that section that is empty is right so. With no, an "
+	    "empty one in which the catalog knows files is out of reach: "
+	    "perhaps it is not mounted.", PLAIN),
+
 	YESNO("fs_config", "mounted", AT(fs_config.mounted), "no",
 	    "The shares are local paths already: read and write them there "
 	    "instead of speaking NFS.", PLAIN),

@@ -421,14 +421,21 @@ set_value(const struct conf_row_info *row, void *base, bool first,
 /* True if a key that may stand in a file once was there already. */
 static bool
 set_before(const struct conf *c, const struct conf_row_info *row,
-    const void *entry)
+    void *entry)
 {
+	/* The rows of a section follow each other, and are few. */
+	uint32_t bit = UINT32_C(1) << (row - conf_table) % 32, *given;
+	bool before;
+
 	if (row->kind == CONF_LIST)
 		return false;
-	if (conf_row_is_named(row))
-		return *(char *const *)((const char *)entry + row->offset) !=
-		    NULL;
-	return c->origin[row - conf_table] == CONF_FILE;
+	if (!conf_row_is_named(row))
+		return c->origin[row - conf_table] == CONF_FILE;
+	given = row->section[0] == 'n' ? &((struct conf_nfs *)entry)->given :
+	    &((struct conf_dss_target *)entry)->given;
+	before = (*given & bit) != 0;
+	*given |= bit;
+	return before;
 }
 
 int

@@ -28,6 +28,9 @@ struct crawl_config {
 	size_t	 export_count;
 	const struct err *export_errs;	/* an export that is known to be out
 					   of reach: kind is not NONE */
+	const bool *may_be_empty;	/* each export: else it is out of
+					   reach if it is empty, and the
+					   catalog knows files there */
 	bool	 server_as_prefix;
 	bool	 follow_links;
 	bool	 checksum;	/* queue unchanged files too */

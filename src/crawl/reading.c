@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "catalog/mirror.h"
+#include "catalog/export.h"
 #include "crawl/crawl_int.h"
 #include "model/key.h"
 
@@ -553,6 +553,24 @@ vanished(const struct reading *r)
 	    strcmp(r->job.path, c->starts[r->job.export]) != 0;
 }
 
+/* The root of an export in which nothing is left. */
+static bool
+is_missing(struct reading *r, struct err *err)
+{
+	const struct crawl_config *c = &r->w->c->c;
+	int rc;
+
+	if (r->raw_len > 0 || r->has_entries ||
+	    c->may_be_empty[r->job.export])
+		return false;
+	rc = catalog_export_holds(r->w->reader, c->roots[r->job.export],
+	    false, err);
+	if (rc == 1)
+		err_set(err, ERR_UNREACHABLE, 0, "it is empty all at once: is "
+		    "it mounted, at the server too?");
+	return rc != 0;
+}
+
 /* Where the crawl begins: what a mirror deletion is guarded by. */
 static void
 note_export(struct reading *r)
@@ -570,7 +588,7 @@ note_export(struct reading *r)
 		return;		/* not noted: nothing is deleted */
 	tree_root(t, &fh, &root);
 	catalog_note_export(c->catalog, r->job.export, root.fsid,
-	    !r->has_entries);
+	    !r->has_entries && !c->may_be_empty[r->job.export]);
 }
 
 bool
@@ -592,6 +610,8 @@ reading_settle(struct reading *r)
 		reading_flush(r, false);
 		return true;
 	}
+	if (r->err.kind == ERR_NONE && is_missing(r, &err))
+		r->err = err;
 	if (r->err.kind == ERR_NONE && r->unseen && catalog_unseen(r->w->reader,
 	    r->job.dir, &r->seen, gone_cb, r, &err) == -1)
 		r->err = err;

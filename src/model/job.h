@@ -44,6 +44,10 @@ struct job {
 	uint64_t max_delete;		/* of a mirror; with percent: of the
 					   objects that the target holds */
 	bool	 max_delete_percent;
+	bool	 delete_excluded;	/* a mirror: also what this run leaves
+					   out, if it is gone */
+	bool	 accept_empty;		/* exports may be empty */
+	bool	 accept_filesystem;	/* another file system is right */
 	uint64_t min_size;		/* bytes */
 	uint64_t max_size;		/* UINT64_MAX: none */
 	unsigned threads;		/* workers of the run; 0: settings */

@@ -84,6 +84,7 @@ tell_guarded(struct mirror *x)
 {
 	const struct mirror_plan *p = &x->plan;
 	const struct master *m = x->m;
+	bool others = false;
 
 	if (p->unproved > 0)
 		log_event(LOG_WARN, "mirror", "%" PRIu64 " objects are kept: "
@@ -93,8 +94,17 @@ tell_guarded(struct mirror *x)
 		log_event(LOG_INFO, "mirror", "%" PRIu64 " objects of files "
 		    "that are gone are kept, as this run leaves them out "
 		    "(filters, limits)", p->left_out);
+	for (size_t i = 0; i < p->export_count; i++)
+		if (p->exports[i] == MIRROR_OTHER_FS) {
+			others = true;
+			if (p->guarded == 0 || p->first_guarded != i)
+				log_event(LOG_ERROR, "mirror", "nothing of "
+				    "export %s is deleted: %s",
+				    m->plan->roots[i],
+				    mirror_guard_text(p->exports[i]));
+		}
 	if (p->guarded == 0)
-		return false;
+		return others;
 	log_event(LOG_ERROR, "mirror", "%" PRIu64 " objects of files that are "
 	    "gone are kept: export %s: %s", p->guarded,
 	    m->plan->roots[p->first_guarded],
@@ -456,8 +466,9 @@ prepare(struct mirror *x, struct err *err)
 	if (catalog_reader_open(m->catalog, &x->reader, err) == -1)
 		return -1;
 	x->rules = (struct mirror_rules){
-		.keep = leaves_out,
+		.keep = m->job->delete_excluded ? NULL : leaves_out,
 		.keep_arg = x,
+		.unread = m->job->delete_excluded,
 		.shares = (const char *const *)m->plan->shares.v,
 		.share_count = m->plan->shares.n,
 	};

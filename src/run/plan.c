@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "crawl/judge.h"
 #include "model/filter.h"
 #include "model/key.h"
 #include "run/cluster_map.h"
@@ -29,6 +30,8 @@ plan_release(struct run_plan *p)
 	free(p->errs);
 	free(p->seen);
 	strlist_clear(&p->shares);
+	free(p->empty);
+	free(p->may_be_empty);
 	free(p->scope);
 	memset(p, 0, sizeof(*p));
 }
@@ -55,7 +58,7 @@ start_of(const char *root, const struct conf *c, const char *prefix)
 
 static void
 add_export(struct run_plan *p, const struct conf *c, const struct job *job,
-    const char *server, const char *share)
+    const char *server, const char *share, bool may_be_empty)
 {
 	struct buf root CLEANUP(buf_release);
 	struct tree_spec spec = {
@@ -91,6 +94,9 @@ add_export(struct run_plan *p, const struct conf *c, const struct job *job,
 	p->exports[n] = (struct run_export){ .server = server,
 	    .share = share, .path = p->roots[n], .start = p->starts[n] };
 	p->errs[n] = (struct err)ERR_INIT;
+	p->may_be_empty = xreallocarray(p->may_be_empty, n + 1,
+	    sizeof(*p->may_be_empty));
+	p->may_be_empty[n] = may_be_empty;
 	p->count++;
 }
 
@@ -130,13 +136,15 @@ plan_make(struct run_plan *p, const struct conf *c, const struct job *job,
 		const struct conf_nfs *n = &c->fs_config.nfs[i];
 
 		for (size_t k = 0; k < n->shares.n; k++)
-			add_export(p, c, job, n->server, n->shares.v[k]);
+			add_export(p, c, job, n->server, n->shares.v[k],
+			    n->may_be_empty || job->accept_empty);
 	}
 	if (p->count == 0)
 		return err_set(err, ERR_USAGE, 0, "--prefix %s lies under no "
 		    "configured share", job->prefix);
 	p->scope = scope_of(p, c, job);
 	p->seen = xcalloc(p->count, sizeof(*p->seen));
+	p->empty = xcalloc(p->count, sizeof(*p->empty));
 	return 0;
 }
 
@@ -316,7 +324,56 @@ struct attempt {
 	struct tree_spec spec;
 	struct err *err;
 	struct attrs *seen;
+	bool	*empty;
+	const struct crawl_config *rules;	/* which entries count */
+	bool	 listed;
 };
+
+static void
+on_entries(void *arg, const struct tree_entry *v, size_t n)
+{
+	struct attempt *a = arg;
+
+	for (size_t i = 0; i < n; i++)
+		if (!judge_skips(a->rules, v[i].name, &v[i].attrs))
+			*a->empty = false;
+}
+
+static void
+on_listed(void *arg, const struct err *err)
+{
+	struct attempt *a = arg;
+
+	/* One that can't be read is a matter of the crawl. */
+	if (err != NULL)
+		*a->empty = false;
+	a->listed = true;
+}
+
+/* Up to its first entry. */
+static void
+look_into(struct attempt *a, struct tree *t)
+{
+	uint64_t end_ms = clock_mono_ms() + a->spec.timeout_ms;
+	struct handle root;
+
+	*a->empty = true;
+	tree_root(t, &root, a->seen);
+	tree_list(t, &root, STR(""), on_entries, on_listed, a);
+	while (*a->empty && !a->listed && clock_mono_ms() < end_ms &&
+	    !atomic_load(a->spec.stop)) {
+		struct pollfd fds[2];
+		int n = tree_fds(t, fds, 2), ms = tree_timeout_ms(t);
+
+		if (ms < 0 || ms > TURN_MS)
+			ms = TURN_MS;
+		if (poll(fds, (nfds_t)n, ms) == -1)
+			n = 0;
+		tree_service(t, fds, n);
+	}
+	if (!a->listed)
+		*a->empty = false;
+}
 
 static void *
 attempt_main(void *arg)
@@ -325,7 +382,7 @@ attempt_main(void *arg)
 	struct tree *t = NULL;
 
 	if (tree_open(&t, &a->spec, a->err) == 0) {
-		tree_root(t, NULL, a->seen);
+		look_into(a, t);
 		tree_free(&t);
 	}
 	if (!mailbox_put(a->done, &a->mail))
@@ -345,7 +402,7 @@ count_mail(struct mail *m)
 
 /* All at once, so that they have one limit. */
 static void
-try_exports(struct run_plan *p)
+try_exports(struct run_plan *p, const struct crawl_config *rules)
 {
 	struct attempt *v = xcalloc(p->count, sizeof(*v));
 	struct mailbox *done = mailbox_new(0);
@@ -357,8 +414,11 @@ try_exports(struct run_plan *p)
 		v[i].done = done;
 		v[i].err = &p->errs[i];
 		v[i].seen = &p->seen[i];
+		v[i].empty = &p->empty[i];
+		v[i].rules = rules;
 		v[i].spec = p->specs[i];
 		v[i].spec.stop = &stop;
+		v[i].spec.brief = true;
 		v[i].spec.timeout_ms = p->specs[i].timeout_ms == 0 ?
 		    START_LIMIT_MS : MIN(p->specs[i].timeout_ms,
 		    (unsigned)START_LIMIT_MS);
@@ -383,11 +443,28 @@ try_exports(struct run_plan *p)
 }
 
 int
-plan_check_exports(struct run_plan *p, struct err *err)
+plan_any_export(const struct run_plan *p, struct err *err)
 {
 	size_t bad = 0;
 
-	try_exports(p);
+	for (size_t i = 0; i < p->count; i++)
+		bad += p->errs[i].kind != ERR_NONE;
+	if (bad < p->count)
+		return 0;
+	*err = p->errs[0];
+	if (err->kind == ERR_RETRY || err->kind == ERR_GONE)
+		err->kind = ERR_UNREACHABLE;
+	return err_wrap(err, bad == 1 ? "export %s" :
+	    "no export can be reached; %s", p->roots[0]);
+}
+
+int
+plan_check_exports(struct run_plan *p, const struct conf *c, struct err *err)
+{
+	const struct crawl_config rules = {
+		.skip_dirs = &c->fs_config.skip_dirs };
+
+	try_exports(p, &rules);
 	if (master_interrupted())
 		return err_set(err, ERR_STOPPED, 0, "interrupted");
 	for (size_t i = 0; i < p->count; i++) {
@@ -396,15 +473,8 @@ plan_check_exports(struct run_plan *p, struct err *err)
 		if (p->errs[i].kind == ERR_STOPPED)
 			err_set(&p->errs[i], ERR_UNREACHABLE, 0,
 			    "no answer for %d s", START_LIMIT_MS / 1000);
-		bad++;
 		log_event(LOG_ERROR, "export", "%s: %s", p->roots[i],
 		    p->errs[i].msg);
 	}
-	if (bad < p->count)
-		return 0;
-	*err = p->errs[0];
-	if (err->kind == ERR_RETRY || err->kind == ERR_GONE)
-		err->kind = ERR_UNREACHABLE;
-	return err_wrap(err, bad == 1 ? "export %s" :
-	    "no export can be reached; %s", p->roots[0]);
+	return plan_any_export(p, err);
 }

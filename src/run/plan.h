@@ -21,6 +21,8 @@ struct run_plan {
 	struct err *errs;	/* why an export is out of reach, or NONE */
 	struct attrs *seen;	/* its root at the start; kind UNKNOWN if it
 				   was not reached */
+	bool	*empty;		/* it has no entries but snapshots */
+	bool	*may_be_empty;
 	char	*scope;		/* what a cut crawl must have in common */
 };
 
@@ -65,8 +67,11 @@ void	 plan_wait_answer(struct s3 **, struct plan_answer *,
 /* Can the bucket be reached, may we? An S3 that does not answer for 30 s is
  * an error (RETRY, UNREACHABLE, DENIED). */
 int	 plan_check_s3(const struct conf *, struct err *) MUST_USE;
-/* Mount each export once. An error if none can be reached; else errs says
- * which, and a line of the log. */
-int	 plan_check_exports(struct run_plan *, struct err *) MUST_USE;
+/* Mount each export once, and look whether it is empty. An error if none can
+ * be reached; else errs says which, and a line of the log. */
+int	 plan_check_exports(struct run_plan *, const struct conf *,
+	    struct err *) MUST_USE;
+/* An error if errs says of each export that it is out of reach. */
+int	 plan_any_export(const struct run_plan *, struct err *) MUST_USE;
 
 #endif

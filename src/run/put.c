@@ -5,15 +5,38 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "catalog/stored.h"
 #include "report/exit_status.h"
 #include "report/summary.h"
 #include "run/cluster_map.h"
 #include "run/compact.h"
+#include "run/exports.h"
 #include "run/leftovers.h"
 #include "run/master.h"
 #include "run/mirror.h"
 #include "run/run.h"
 #include "run/setup.h"
+
+/* What the exports are is compared with what the catalog knows: a dry run
+ * that has a new one looks into the real one, if it can. */
+static int
+compare_exports(struct master *m, const struct run_spec *spec,
+    struct err *err)
+{
+	struct catalog_reader *r = NULL;
+	struct err ignored;
+	int rc = 0;
+
+	if (!m->job->dryrun || m->job->mirror)
+		rc = catalog_reader_open(m->catalog, &r, err);
+	else if (catalog_look(&r, m->conf->catalog.path, spec,
+	    &ignored) == -1)
+		return 0;
+	if (rc == 0)
+		rc = exports_compare(m->plan, m->job, r, err);
+	catalog_reader_close(&r);
+	return rc;
+}
 
 static int
 open_catalog(struct master *m, struct err *err)
@@ -30,6 +53,7 @@ open_catalog(struct master *m, struct err *err)
 		.retry_failed = m->job->retry_failed,
 		.fresh = m->job->fresh,
 		.resume_within_ns = (int64_t)c->resume_within * 1000000000,
+		.accept_filesystem = m->job->accept_filesystem,
 	};
 	int rc;
 
@@ -42,10 +66,10 @@ open_catalog(struct master *m, struct err *err)
 	else
 		rc = catalog_open(&m->catalog, m->job->dryrun ? NULL :
 		    c->catalog.path, m->in, err);
-	if (rc == -1)
+	if (rc == -1 || compare_exports(m, &spec, err) == -1 ||
+	    catalog_begin_run(m->catalog, &spec, &m->run, err) == -1)
 		return -1;
-	if (catalog_begin_run(m->catalog, &spec, &m->run, err) == -1)
-		return -1;
+	exports_tell(m->plan, m->job, m->catalog);
 	plan_warn_target(&spec, &m->run);
 	return 0;
 }
@@ -61,11 +85,13 @@ start_crawl(struct master *m, struct err *err)
 		.starts = (const char *const *)m->plan->starts,
 		.export_count = m->plan->count,
 		.export_errs = m->plan->errs,
+		.may_be_empty = m->plan->may_be_empty,
 		.server_as_prefix = c->fs_config.server_as_prefix,
 		.follow_links = m->job->follow_links,
 		.checksum = m->job->checksum,
 		.ignore_inode = c->fs_config.ignore_inode,
 		.cross_mounts = c->fs_config.cross_mounts,
+		.accept_filesystem = m->job->accept_filesystem,
 		.min_size = m->job->min_size,
 		.max_size = m->job->max_size,
 		.filter = m->job->filter,
@@ -102,7 +128,7 @@ prepare(struct master *m, struct err *err)
 	if ((m->job->dryrun ? cluster_map_fetch : plan_check_s3)(m->conf,
 	    err) == -1)
 		return -1;
-	if (plan_check_exports(m->plan, err) == -1 ||
+	if (plan_check_exports(m->plan, m->conf, err) == -1 ||
 	    open_catalog(m, err) == -1)
 		return -1;
 	if (crew_start(&m->crew, m->conf, m->job, &setup, m->in, err) == -1)

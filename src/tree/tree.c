@@ -11,8 +11,10 @@ tree_open(struct tree **ret_tree, const struct tree_spec *spec,
 	*ret_tree = NULL;
 	rc = spec->type == TREE_POSIX ? tree_posix_open(ret_tree, spec, err) :
 	    tree_nfs_open(ret_tree, spec, err);
-	if (rc == 0)
+	if (rc == 0) {
 		(*ret_tree)->follow = spec->follow_links;
+		(*ret_tree)->brief = spec->brief;
+	}
 	return rc;
 }
 

@@ -45,6 +45,8 @@ struct tree_spec {
 	uint32_t gid;
 	bool	 follow_links;	/* paths may go through symlinks, and end in
 				   one, inside the export */
+	bool	 brief;		/* lists in small pages: for a look at the
+				   first entries */
 	unsigned timeout_ms;	/* limit of one call, and of open as a whole;
 				   0: 30 s */
 	const _Atomic bool *stop; /* or NULL; true ends open soon */

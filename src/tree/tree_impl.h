@@ -35,6 +35,7 @@ struct tree {
 	struct attrs listed;		/* see tree_listed */
 	uint32_t read_max;
 	bool	 follow;		/* see tree_spec.follow_links */
+	bool	 brief;			/* see tree_spec */
 };
 
 struct tree_file {

@@ -156,6 +156,9 @@ nfs_send_fn tnfs3_create, tnfs3_mkdir, tnfs3_remove, tnfs3_rename,
 nfs_send_fn tnfs4_clientid, tnfs4_clientid_confirm, tnfs4_open,
 	    tnfs4_open_confirm, tnfs4_close, tnfs4_mkdir, tnfs4_remove,
 	    tnfs4_rename, tnfs4_setattr, tnfs4_write, tnfs4_commit;
+/* What a listing asks for at a time, in bytes; of a tree that is brief. */
+#define NFS_DIR_BYTES	(256 * 1024)
+#define NFS_BRIEF_BYTES	(4 * 1024)
 /* Largest WRITE that libnfs can send over v4: it encodes a call into 4096
  * bytes, with everything around. */
 #define NFS4_WRITE_MAX	3584

@@ -10,7 +10,6 @@
 
 #include <nfsc/libnfs-raw-mount.h>
 
-#define DIR_BYTES	(256 * 1024)
 /* Plain READDIR: each name costs a LOOKUP that is remembered meanwhile. */
 #define NAMES_BYTES	(32 * 1024)
 
@@ -352,8 +351,9 @@ on_readdirplus(struct rpc_context *rpc UNUSED, int status, void *data,
 static int
 send_readdirplus(struct rpc_context *rpc, struct nfs_call *call)
 {
+	u_int bytes = call->nfs->tree.brief ? NFS_BRIEF_BYTES : NFS_DIR_BYTES;
 	READDIRPLUS3args args = { .dir = fh3(call), .cookie = call->offset,
-	    .dircount = DIR_BYTES, .maxcount = DIR_BYTES };
+	    .dircount = bytes, .maxcount = bytes };
 
 	memcpy(args.cookieverf, call->verf, sizeof(args.cookieverf));
 	return rpc_nfs3_readdirplus_async(rpc, on_readdirplus, &args, call);

@@ -5,7 +5,6 @@
  */
 #include "tree/tree_nfs4.h"
 
-#define DIR_BYTES	(256 * 1024)
 
 bool
 tnfs4_result(struct nfs_call *call, const COMPOUND4res *res, unsigned i,
@@ -321,8 +320,9 @@ send_readdir(struct rpc_context *rpc, struct nfs_call *call)
 	ops[2].argop = OP_READDIR;
 	args->cookie = call->offset;
 	memcpy(args->cookieverf, call->verf, sizeof(args->cookieverf));
-	args->dircount = DIR_BYTES;
-	args->maxcount = DIR_BYTES;
+	args->dircount = call->nfs->tree.brief ? NFS_BRIEF_BYTES :
+	    NFS_DIR_BYTES;
+	args->maxcount = args->dircount;
 	set_mask(&args->attr_request, nfs4_mask_readdir);
 	return tnfs4_send(rpc, call, on_readdir, ops, 3);
 }

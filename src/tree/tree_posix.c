@@ -24,6 +24,7 @@
 #include "tree/tree_impl.h"
 
 #define PAGE_ENTRIES	500
+#define BRIEF_ENTRIES	16
 #define JOBS_A_SERVICE	16
 #define SEQUENTIAL_SIZE	(4 * MIB)
 #define PATH_INVALID	"not a path inside of the tree"
@@ -393,10 +394,10 @@ stat_entry(struct posix *p, const struct job *j, const struct dirent *d,
 static int
 list_page(struct posix *p, struct job *j, bool *ret_end, struct err *err)
 {
-	size_t n = 0;
+	size_t n = 0, max = p->tree.brief ? BRIEF_ENTRIES : PAGE_ENTRIES;
 
 	*ret_end = false;
-	while (n < PAGE_ENTRIES) {
+	while (n < max) {
 		struct tree_entry *e = &p->page[n];
 		struct dirent *d;
 

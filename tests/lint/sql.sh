@@ -35,7 +35,7 @@ fs_of_dir up: a directory and those above it
 doomed_results d: of a few batches, once a run
 doomed_settle doomed: likewise
 export_paths export: exports are few
-export_keep export: exports are few, once a run
+export_copy k: all of an export that is another file system, once a run
 '
 
 dir=$(mktemp -d)

@@ -1,0 +1,134 @@
+/*
+ * export.c: an export is known by its file system; see export.h.
+ */
+#include "catalog/core.h"
+#include "catalog/export.h"
+
+/* --- before the run --- */
+
+static int
+answer(struct catalog_reader *r, enum stmt s, bool found, struct err *err)
+{
+	if (found)
+		db_done(&r->db, s);
+	if (core_reader_fault(r, err) == -1)
+		return -1;
+	return found ? 1 : 0;
+}
+
+int
+catalog_export_noted(struct catalog_reader *r, const char *path,
+    uint64_t *ret_fsid, struct err *err)
+{
+	bool found = DB_ROW(&r->db, EXPORT_NOTED, TEXT(path));
+
+	if (found)
+		*ret_fsid = (uint64_t)db_int(&r->db, STMT_EXPORT_NOTED, 0);
+	return answer(r, STMT_EXPORT_NOTED, found, err);
+}
+
+int
+catalog_export_holds(struct catalog_reader *r, const char *path,
+    bool also_gone, struct err *err)
+{
+	return answer(r, STMT_EXPORT_HOLDS, DB_ROW(&r->db, EXPORT_HOLDS,
+	    TEXT(path), INT(also_gone)), err);
+}
+
+/* --- in the thread --- */
+
+struct run_export_row *
+core_export(const struct own *o, int64_t id)
+{
+	for (size_t i = 0; i < o->export_count; i++)
+		if (o->exports[i].id == id)
+			return &o->exports[i];
+	return NULL;
+}
+
+bool
+core_export_stays(struct own *o, int64_t id, uint64_t unseen)
+{
+	struct run_export_row *x = core_export(o, id);
+
+	if (x == NULL || (!x->away && !x->other))
+		return false;
+	x->unseen += unseen;
+	return true;
+}
+
+/* Is it the file system that is known? */
+static void
+compare(struct own *o, struct run_export_row *x, uint64_t fsid)
+{
+	bool noted = false, mixed = false;
+	uint64_t known = 0;
+
+	if (x->other || x->away)
+		return;
+	if (DB_ROW(&o->db, EXPORT_FSID, INT(o->crawl), INT(fsid),
+	    INT(x->id))) {
+		noted = !db_null(&o->db, STMT_EXPORT_FSID, 0);
+		known = (uint64_t)db_int(&o->db, STMT_EXPORT_FSID, 0);
+		mixed = db_int(&o->db, STMT_EXPORT_FSID, 1) != 0;
+		db_done(&o->db, STMT_EXPORT_FSID);
+	}
+	if (!noted || (known == fsid && !mixed))
+		return;
+	if (x->accepted) {
+		DB_RUN(&o->db, EXPORT_ACCEPT, INT(fsid), INT(x->id));
+		return;
+	}
+	/* Where nothing is known, nothing can be lost. */
+	DB_RUN(&o->db, EXPORT_OTHER, INT(o->crawl), INT(x->id));
+	x->other = db_changes(&o->db) > 0;
+}
+
+void
+core_note_export(struct own *o, struct export_note *n)
+{
+	if (!o->failed && o->run != 0 && n->export < o->export_count) {
+		struct run_export_row *x = &o->exports[n->export];
+
+		if (!n->by_crawl) {
+			x->accepted = n->sight == EXPORT_ACCEPTED;
+			x->away = n->sight == EXPORT_AWAY;
+		}
+		compare(o, x, n->fsid);
+		if (n->by_crawl)
+			DB_RUN(&o->db, EXPORT_NOTE, INT(o->crawl),
+			    INT(n->fsid), INT(n->empty), INT(x->id));
+	}
+	free(n);
+}
+
+/* Another file system that holds what the known one held, as far as the crawl
+ * can tell. */
+static bool
+is_copy(struct own *o, const struct run_export_row *x)
+{
+	uint64_t known, again;
+
+	/* What an earlier run of this crawl did not find was not counted. */
+	if (o->run != o->crawl || strlen(x->start) != x->path_len ||
+	    !DB_ROW(&o->db, EXPORT_COPY, INT(x->id)))
+		return false;
+	known = (uint64_t)db_int(&o->db, STMT_EXPORT_COPY, 0);
+	again = (uint64_t)db_int(&o->db, STMT_EXPORT_COPY, 1);
+	db_done(&o->db, STMT_EXPORT_COPY);
+	again -= MIN(again, x->unseen + x->unseen_below);
+	return known > 0 && again >= known - known / 10;
+}
+
+void
+core_keep_exports(struct own *o)
+{
+	for (size_t i = 0; i < o->export_count; i++) {
+		const struct run_export_row *x = &o->exports[i];
+
+		if (x->doubt.kind == ERR_NONE && !x->away &&
+		    (!x->other || is_copy(o, x)))
+			DB_RUN(&o->db, EXPORT_KEEP, INT(x->id),
+			    INT(o->crawl));
+	}
+}

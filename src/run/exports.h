@@ -1,0 +1,20 @@
+/*
+ * exports.h: what a PUT may conclude of its exports, seen against what the
+ * catalog knows of them.
+ */
+#ifndef RUN_EXPORTS_H
+#define RUN_EXPORTS_H
+
+#include "run/master.h"
+
+/* After plan_check_exports, before the run begins. An export that is empty
+ * although the catalog knows files there is out of reach, unless it may be
+ * empty; of one that is another file system than before people are told. The
+ * reader is one of the catalog. An error if no export is left. */
+int	 exports_compare(struct run_plan *, const struct job *,
+	    struct catalog_reader *, struct err *) MUST_USE;
+/* After catalog_begin_run: tell the catalog what its run sees. */
+void	 exports_tell(const struct run_plan *, const struct job *,
+	    struct catalog *);
+
+#endif
