@@ -11,6 +11,8 @@
 #   testhead, testfull
 #           prove many small objects: TEST --mode head or full, against rclone
 #           check --download; from a store that answers after 10 ms
+#   mirror  delete the objects of many files that are gone, each asked for
+#           again (datamover alone)
 #   clients, clientslarge
 #           many small files, one large one: one client against four, on a
 #           store that answers after 50 ms and is slow on each connection;
@@ -25,7 +27,7 @@
 #   BENCH_TOOLS   which of the tools
 #   BENCH_REPEAT  runs of each, the best one counts (1)
 #   BENCH_SMALL BENCH_SMALL_SIZE BENCH_LARGE BENCH_LARGE_MIB BENCH_CRAWL
-#   BENCH_TEST BENCH_LATENCY (10, in ms) BENCH_CLIENTS BENCH_CLIENTS_MIB
+#   BENCH_MIRROR BENCH_TEST BENCH_LATENCY (10, in ms) BENCH_CLIENTS BENCH_CLIENTS_MIB
 #                 how many and how large
 #   SINK_PORT NFS_PORT MNT_PORT  (chosen when not given)
 set -u
@@ -36,11 +38,11 @@ if [ $# -gt 0 ] && [ -x "$1/tools/bench/sink" ]; then
 	shift
 fi
 [ $# -gt 0 ] || set -- small large rerun crawl getsmall getlarge testhead \
-    testfull clients clientslarge
+    testfull mirror clients clientslarge
 
 : "${BENCH_REPEAT:=1}"
 : "${BENCH_TOOLS:=datamover datamover-local rclone s5cmd}"
-: "${BENCH_TEST:=100000}" "${BENCH_LATENCY:=10}"
+: "${BENCH_TEST:=100000}" "${BENCH_LATENCY:=10}" "${BENCH_MIRROR:=100000}"
 : "${BENCH_CLIENTS:=60000}" "${BENCH_CLIENTS_MIB:=4096}" "${BENCH_PORT:=17600}"
 # shellcheck source=tests/bench/lib.sh
 . tests/bench/lib.sh
@@ -166,6 +168,26 @@ test_case()
 	done
 }
 
+# All files of the tree are put, then but for one removed.
+mirror_case()
+{
+	for tool in $tools; do
+		case $tool in datamover*) ;; *) continue ;; esac
+		tree mirror "$BENCH_MIRROR" 0 100
+		touch "$trees/mirror/kept"
+		forget mirror
+		sink_start --keep
+		command_of "$tool" mirror no
+		"${cmd[@]}" >"$work/$tool-first.out" 2>&1
+		rm -f "$trees/mirror.stamp"
+		find "$trees/mirror" -mindepth 2 -type f -delete
+		cmd+=(--delete --max-delete 100%)
+		measured mirror "$tool" mirror -
+		[ "$(sink_stat objects)" -eq 1 ] ||
+			echo "bench: mirror $tool: objects are left" >&2
+	done
+}
+
 # One master and so many clients that join it, all on this machine.
 clients_run()
 {
@@ -232,6 +254,7 @@ for case; do
 	large | getlarge) tree large "$BENCH_LARGE" $((BENCH_LARGE_MIB << 20)) 1 ;;
 	test*) tree "test" "$BENCH_TEST" 4096 100 ;;
 	crawl) tree crawl "$BENCH_CRAWL" 0 1000 ;;
+	mirror) tree mirror "$BENCH_MIRROR" 0 100 ;;
 	clients) tree clients "$BENCH_CLIENTS" 4096 60 ;;
 	clientslarge) tree one 1 $((BENCH_CLIENTS_MIB << 20)) 1 ;;
 	*) echo "bench: no case $case" >&2; exit 2 ;;
@@ -239,7 +262,9 @@ for case; do
 done
 case " $tools " in
 *" datamover "*)
-	nfs_start "$trees/small" "$trees/large" "$trees/crawl" ;;
+	mkdir -p "$trees/mirror"
+	nfs_start "$trees/small" "$trees/large" "$trees/crawl" \
+	    "$trees/mirror" ;;
 esac
 
 : >"$results"
@@ -251,6 +276,7 @@ for _ in $(seq "$BENCH_REPEAT"); do
 		rerun) rerun_case ;;
 		get*) get_case "$case" ;;
 		test*) test_case "$case" ;;
+		mirror) mirror_case ;;
 		clients)
 			clients_run "$case" clients 1 2000000
 			clients_run "$case" clients 4 2000000 ;;

@@ -39,8 +39,10 @@ def cells(best, row):
     note = []
     if row["status"] != 0:
         note.append("EXIT %d" % row["status"])
-    if row["stored"] != row["objects"]:
-        note.append("STORED %d OF %d" % (row["stored"], row["objects"]))
+    # A mirror leaves the one whose file is there.
+    left = 1 if row["case"] == "mirror" else row["objects"]
+    if row["stored"] != left:
+        note.append("STORED %d OF %d" % (row["stored"], left))
     return (row["case"], row["tool"], "%.2f" % row["cpu"],
             "%.2f" % row["wall"], "%.0f" % row["rss"],
             "%d" % row["requests"],

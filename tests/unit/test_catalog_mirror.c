@@ -33,6 +33,59 @@ gone_is_planned(void **state)
 	assert_true(k->closing.closes);
 }
 
+/* Each file is asked for in the file system of its own directory. */
+static void
+file_system_of_the_directory(void **state)
+{
+	struct kit *k = *state;
+	struct run_spec spec = kit_spec("bucket", "all");
+	struct mirror_row v[3];
+	struct mirror_plan plan;
+	struct err err = ERR_INIT;
+	struct dir_page *p;
+	size_t n;
+
+	put_first(k, &spec, true);
+	for (int i = 0; i < 2; i++) {
+		kit_begin(k);
+		catalog_note_export(k->c, 0, FSID, false);
+		p = kit_page(kit_take(k, "srv/vol"), true);
+		p->fs_seen = true;
+		p->fsid = FSID;
+		p->unchanged = 1;
+		if (i == 1)
+			gone(k, p, "srv/vol/b");
+		kit_subdir(p, "srv/vol/sub");
+		catalog_put_page(k->c, p);
+		p = kit_page(kit_take(k, "srv/vol/sub"), true);
+		p->fs_seen = true;
+		p->fsid = FSID + 7;
+		if (i == 1)
+			gone(k, p, "srv/vol/sub/c");
+		kit_subdir(p, "srv/vol/sub/deep");
+		catalog_put_page(k->c, p);
+		p = kit_page(kit_take(k, "srv/vol/sub/deep"), true);
+		p->fs_seen = true;
+		p->fsid = FSID + 7;
+		if (i == 1)
+			gone(k, p, "srv/vol/sub/deep/d");
+		catalog_put_page(k->c, p);
+		if (i == 0)
+			kit_end(k, RUN_COMPLETE);
+	}
+	kit_flush(k, 1000);
+	plan = plan_of(k);
+	assert_int_equal(catalog_mirror_page(k->reader, &plan, STR(""), v, 3,
+	    &n, &err), 0);
+	assert_int_equal(n, 3);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(v[i].fsid, i == 0 ? FSID : FSID + 7);
+		mirror_row_release(&v[i]);
+	}
+	mirror_plan_release(&plan);
+	kit_end(k, RUN_COMPLETE);
+}
+
 static bool
 keeps_c(void *arg, struct str path, const struct attrs *held,
     const struct attrs *last)
@@ -482,6 +535,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(gone_is_planned),
+		T(file_system_of_the_directory),
 		T(left_out_stays),
 		T(deletions_are_outside_the_sum),
 		T(empty_root),
