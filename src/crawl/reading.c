@@ -273,12 +273,15 @@ judge_unknown(struct reading *r, const struct tree_entry *e,
     const struct known *k, const char *why)
 {
 	struct tree_entry as_it_was = *e;
-	struct err err = ERR_INIT;
+	struct err err = e->err;
 
-	if (r->job.dir == 0 && err_is_absence(&e->err)) {
+	if (err.kind == ERR_NONE)
+		err_set(&err, ERR_PEER, 0, "the source does not say what it "
+		    "is");
+	if (r->job.dir == 0 && err_is_absence(&err)) {
 		missing(r, k, e);
 	} else if (why == NULL) {
-		act(r, JUDGED_FAILED, k, e, NULL, &e->err);
+		act(r, JUDGED_FAILED, k, e, NULL, &err);
 	} else {
 		keep_dir(r);
 		if (k != NULL && !k->tombstone)

@@ -4,8 +4,9 @@
  * errno_shim.c, which is preloaded into datamover.
  *
  * A rule names a call, the end of the path that it is made for, the errno and
- * how often (-1: always). With errno 0 the call is made, after the hook. Calls: stat (fstatat, fstat), open (openat2), read
- * (pread), readdir.
+ * how often (-1: always). With errno 0 the call is made, after the hook.
+ * Calls: stat (fstatat, fstat), open (openat2), read (pread), readdir; mode:
+ * fstatat succeeds, and tells no type of file.
  */
 #ifndef FAULT_ERRNO_SHIM_H
 #define FAULT_ERRNO_SHIM_H
@@ -116,7 +117,11 @@ fstatat(int fd, const char *restrict name, struct stat *restrict st,
 		return -1;
 	if (real == NULL)
 		*(void **)&real = dlsym(RTLD_NEXT, "fstatat");
-	return real(fd, name, st, flags);
+	if (real(fd, name, st, flags) == -1)
+		return -1;
+	if (shim_fails("mode", fd, name))
+		st->st_mode &= ~(mode_t)S_IFMT;
+	return 0;
 }
 
 int

@@ -230,6 +230,23 @@ test_unknown_files(void **state UNUSED)
 	teardown(w);
 }
 
+/* It can be looked at, and isn't told what it is. */
+static void
+test_unknown_type(void **state UNUSED)
+{
+	struct world *w = setup();
+
+	night(w);
+	shim_add("mode", "/p/sub", EIO, -1);
+	night(w);
+	expect_kept(w);
+	assert_int_equal(w->k->closing.failure_count, 1);
+	assert_non_null(strstr(w->k->closing.failures[0].reason,
+	    "does not say what it is"));
+	expect_same(w, 4);
+	teardown(w);
+}
+
 /* A fault that passes is looked at again in the same night. */
 static void
 test_unknown_passes(void **state UNUSED)
@@ -627,6 +644,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_unknown_files),
+		cmocka_unit_test(test_unknown_type),
 		cmocka_unit_test(test_unknown_passes),
 		cmocka_unit_test(test_unknown_filtered),
 		cmocka_unit_test(test_gone),
