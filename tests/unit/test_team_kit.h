@@ -23,6 +23,7 @@
 #pragma GCC diagnostic ignored "-Wunused-function"
 
 #define LIMIT_MS	20000	/* a test that waits so long has failed */
+#define LOST_S		8	/* who is not heard for so long is lost */
 #define GOT_MAX		256
 
 /* --- the team --- */
@@ -77,7 +78,8 @@ setup(void)
 	x->conf.master.host_or_ip_address = text("127.0.0.1");
 	x->conf.message.port_index = 0;
 	x->conf.message.port_status = 0;
-	x->conf.socket_options.recv_timeout = 30;
+	/* The work of a client that is lost goes to others after so long. */
+	x->conf.socket_options.recv_timeout = LOST_S;
 	x->conf.socket_options.max_connection_time_threshold = 300;
 	assert_int_equal(key_file_make(x->key_file, x->key, &err), 0);
 	x->up = mailbox_new(0);
