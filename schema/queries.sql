@@ -861,6 +861,12 @@ ON CONFLICT (run, number) DO UPDATE SET host = excluded.host,
 	bytes_per_s = excluded.bytes_per_s, heard_ns = excluded.heard_ns,
 	reason = excluded.reason;
 
+-- name: client_forget
+DELETE FROM client WHERE run = :run AND number IN (
+	SELECT number FROM client WHERE run = :run AND number > 0
+	    AND state IN ('lost', 'failed', 'ended')
+	ORDER BY heard_ns DESC LIMIT -1 OFFSET 100);
+
 -- Compaction.
 
 -- name: compaction_put

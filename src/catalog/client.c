@@ -18,12 +18,14 @@ void
 core_clients(struct own *o, struct client_note *n)
 {
 	int64_t now = clock_wall_ns();
+	bool sum = false;
 
 	for (size_t i = 0; i < n->count && !o->failed && o->run != 0; i++) {
 		const struct client_line *c = &n->v[i];
 		uint64_t ago_ns = MIN(c->heard_ms, (uint64_t)UINT32_MAX) *
 		    1000000;
 
+		sum = sum || c->number == 0;
 		DB_RUN(&o->db, CLIENT_PUT, INT(o->run), INT(c->number),
 		    TEXT(c->host), TEXT(c->state), INT(c->leases),
 		    INT(c->items), INT(c->moved), INT(c->failed),
@@ -31,5 +33,8 @@ core_clients(struct own *o, struct client_note *n)
 		    rate(c->bytes_per_s), INT(now - (int64_t)ago_ns),
 		    TEXT(c->reason[0] == '\0' ? NULL : c->reason));
 	}
+	/* The sum takes the place of those that went long ago. */
+	if (sum && !o->failed)
+		DB_RUN(&o->db, CLIENT_FORGET, INT(o->run));
 	free(n);
 }

@@ -10,7 +10,7 @@
 #define CLIENTS_SHOWN_MAX 1024	/* more are not shown */
 
 struct client_line {
-	unsigned number;
+	unsigned number;	/* 0: the sum of many that are gone */
 	char	 host[64];
 	char	 state[16];	/* launching, joined, working, lost, failed */
 	uint64_t leases;	/* in hand */

@@ -87,6 +87,9 @@ struct session {
 /* One session: the attempt to connect, and all until its end. */
 enum session_end session_run(struct client *, struct err *);
 
+/* RESOURCE if the limits of this process are too low for the work. */
+int	 client_limits_check(const struct setup *, struct err *) MUST_USE;
+
 /* --- session_work.c: between wire and crew --- */
 
 /* A message with work; or false and s->err: it is none. */

@@ -134,7 +134,8 @@ take_setup(struct session *s, struct setup *setup)
 	s->op = setup->op;
 	s->more_follows = setup->more_follows;
 	s->export_count = setup->export_count;
-	if (crew_local(&s->crew, setup, s->in, &s->err) == -1) {
+	if (client_limits_check(setup, &s->err) == -1 ||
+	    crew_local(&s->crew, setup, s->in, &s->err) == -1) {
 		s->end = SESSION_FAILED;
 		return false;
 	}

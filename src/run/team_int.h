@@ -6,6 +6,7 @@
  *
  *	team.c		the crew's functions and the thread
  *	team_member.c	clients come, speak and go
+ *	team_publish.c	what people see of them
  *	team_stall.c	clients that bring nothing
  *	team_limits.c	the limits of the run, divided among them
  *	team_work.c	tasks: given, leased, resolved
@@ -265,6 +266,7 @@ struct team {
 		struct crew_stats stats;
 		struct client_line *clients;
 		size_t	 client_count;
+		size_t	 client_cap;
 	} locked;
 };
 
@@ -294,6 +296,9 @@ size_t	 team_members_hoped(const struct team *);
 size_t	 team_members_soon(const struct team *);
 void	 team_say_stop(struct team *, uint64_t limit_ms);
 void	 team_members_free(struct team *);
+
+/* --- team_publish.c --- */
+
 /* Sums and lines for crew_stats and crew_clients; now, or when it is time. */
 void	 team_publish(struct team *, bool now);
 

@@ -8,7 +8,6 @@
 
 #define BEAT_MS		5000
 #define SAMPLE_MS	1000	/* paces are measured over such a time */
-#define PUBLISH_MS	200
 #define GATHER_MS	3000	/* clients of a run come in such a time */
 #define JOINERS		4	/* that are thought to come */
 
@@ -590,64 +589,4 @@ team_members_free(struct team *t)
 	free(t->members);
 	t->members = NULL;
 	t->member_count = 0;
-}
-
-/* --- for people --- */
-
-static void
-describe(struct team *t, const struct member *m, struct client_line *c)
-{
-	size_t leases, items;
-
-	memset(c, 0, sizeof(*c));
-	c->number = m->number;
-	memcpy(c->host, m->host, sizeof(c->host));
-	snprintf(c->state, sizeof(c->state), "%s", team_state_name(m->state));
-	desk_holding(t->desk, m->number, &leases, &items);
-	c->leases = leases;
-	c->items = items;
-	c->moved = m->moved;
-	c->failed = m->failed;
-	c->bytes = MAX(m->bytes, m->before.bytes_sent +
-	    m->before.bytes_received + m->now.bytes_sent +
-	    m->now.bytes_received);
-	c->items_per_s = m->items_per_s;
-	c->bytes_per_s = m->bytes_per_s;
-	if (m->heard_ms != 0)
-		c->heard_ms = t->now_ms - m->heard_ms;
-	str_escape(str_of(m->err.msg), c->reason, sizeof(c->reason));
-}
-
-static void
-add_stats(struct crew_stats *s, const struct wire_heartbeat *h)
-{
-	s->s3.requests += h->requests;
-	s->s3.retries += h->retries;
-	s->s3.slowdowns += h->slowdowns;
-	s->s3.bytes_sent += h->bytes_sent;
-	s->s3.bytes_received += h->bytes_received;
-	s->bytes_read += h->bytes_read;
-}
-
-void
-team_publish(struct team *t, bool now)
-{
-	struct crew_stats sum;
-
-	if (!now && t->now_ms - t->publish_ms < PUBLISH_MS)
-		return;
-	t->publish_ms = t->now_ms;
-	memset(&sum, 0, sizeof(sum));
-	pthread_mutex_lock(&t->lock);
-	if (t->locked.client_count < t->member_count)
-		t->locked.clients = xreallocarray(t->locked.clients,
-		    t->member_count, sizeof(struct client_line));
-	t->locked.client_count = t->member_count;
-	for (size_t i = 0; i < t->member_count; i++) {
-		describe(t, t->members[i], &t->locked.clients[i]);
-		add_stats(&sum, &t->members[i]->before);
-		add_stats(&sum, &t->members[i]->now);
-	}
-	t->locked.stats = sum;
-	pthread_mutex_unlock(&t->lock);
 }

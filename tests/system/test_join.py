@@ -31,13 +31,13 @@ class Clients:
         self.logs = []
         self.processes = [self.join() for _ in range(count)]
 
-    def join(self):
+    def join(self, *prefix):
         log = open(
             os.path.join(self.t.dir, "client-%d" % len(self.logs)), "wb"
         )
         self.logs.append(log.name)
         return subprocess.Popen(
-            self.t.command(
+            list(prefix) + self.t.command(
                 "client",
                 "--join",
                 "127.0.0.1:%d:%d" % PORTS,
@@ -221,3 +221,24 @@ def test_join_key_open_to_others(t):
     t.run("PUT", expect=2).says(clients.key, "open to every user")
     t.conf(s3_storage={"secret_key": None, "secret_key_file": clients.key})
     t.run("PUT", expect=2).says(clients.key, "open to every user")
+
+
+def test_join_too_little(t):
+    """Clients that may have too little end at once, with the reason, and the
+    master names them; the others do the work."""
+    t.small_files(300)
+    clients = Clients(t, 1)
+    try:
+        for what, limit in (("--as", 60000000), ("--nofile", 64)):
+            few = clients.join("prlimit", "%s=%d" % (what, limit))
+            clients.processes.append(few)
+        process = t.start("PUT", "--json")
+        for few, said in zip(clients.processes[1:], ("ulimit -v", "ulimit -n")):
+            assert few.wait(60) == 1, clients.text()
+            assert said in clients.text(), clients.text()
+        assert process.wait(60) == 0, t.started_text()
+        t.same()
+        for said in ("ulimit -v", "ulimit -n"):
+            assert said in t.started_text(), t.started_text()
+    finally:
+        clients.kill()

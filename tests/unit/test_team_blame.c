@@ -212,6 +212,51 @@ test_erase_by_another(void **state)
 	finish(x);
 }
 
+/* Clients that come and go all night: the last hundred are shown, the others
+ * in one line, with all that they have brought. */
+static void
+test_last_hundred(void **state)
+{
+	struct fixture *x = setup();
+	struct client_line v[300];
+	struct results *r;
+	struct wire_msg m;
+	struct fake *f;
+	uint64_t moved;
+	size_t n;
+
+	(void)state;
+	start(x, OP_PUT);
+	f = client(x, 1);
+	for (uint64_t pid = 2; pid < 115; pid++) {
+		if (pid % 10 == 0) {
+			give(x, 1, (int64_t)pid, 10);
+			want(f, 1);
+			m = wait_for(f, WIRE_LEASE_PUT);
+			result(f, m.u.lease_put.lease,
+			    m.u.lease_put.items[0].object);
+			wire_msg_release(&m);
+			r = mail_of(x, MAIL_RESULTS);
+			results_free(&r);
+		}
+		leave(f);
+		again(f, pid);
+	}
+	do {
+		poll(NULL, 0, 10);
+		n = crew_clients(x->crew, v, ARRAY_LEN(v));
+	} while (n < 2 || v[n - 1].number != 0 || v[n - 2].number != 114);
+	assert_in_range(n, 101, 102);
+	assert_string_equal(v[n - 1].state, "gone");
+	assert_non_null(strstr(v[n - 1].host, " others"));
+	moved = 0;
+	for (size_t i = 0; i < n; i++)
+		moved += v[i].moved;
+	assert_int_equal(moved, 11);
+	client_free(f);
+	finish(x);
+}
+
 int
 main(void)
 {
@@ -220,6 +265,7 @@ main(void)
 		cmocka_unit_test(test_killed_for_ever),
 		cmocka_unit_test(test_good_byes),
 		cmocka_unit_test(test_erase_by_another),
+		cmocka_unit_test(test_last_hundred),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
