@@ -154,3 +154,89 @@ ALTER TABLE export ADD COLUMN root_crawl INTEGER;
 -- The first crawl that saw another file system in the place of the one that
 -- the export is known by (fsid); NULL: none did since.
 ALTER TABLE export ADD COLUMN other_crawl INTEGER;
+
+DROP VIEW objects;
+-- What is not known of a file is NULL.
+-- Every file in its newest version, once for each target that has a result
+-- for it; without any, once for the target of the last run that crawled.
+CREATE VIEW objects AS
+SELECT
+	o.path AS path,
+	coalesce(o.raw, CAST(o.path AS BLOB)) AS path_raw,
+	iif(t.server_as_prefix = 0, substr(o.path, instr(o.path, '/') + 1),
+	    o.path) AS key,
+	CASE o.kind WHEN 1 THEN 'file' WHEN 2 THEN 'directory'
+	    WHEN 3 THEN 'symlink' WHEN 4 THEN 'fifo' WHEN 5 THEN 'socket'
+	    WHEN 6 THEN 'device' WHEN 7 THEN 'device'
+	    ELSE 'unknown' END AS kind,
+	o.size AS size,
+	nullif(o.mtime_ns, -9223372036854775808) AS mtime_ns,
+	strftime('%Y-%m-%dT%H:%M:%SZ', nullif(o.mtime_ns,
+	    -9223372036854775808) / 1000000000, 'unixepoch') AS mtime,
+	printf('%04o', o.mode) AS mode,
+	nullif(o.uid, 4294967295) AS uid,
+	nullif(o.gid, 4294967295) AS gid,
+	iif(r.md5 IS NULL, NULL, lower(hex(r.md5))) AS md5,
+	r.etag AS etag,
+	CASE WHEN r.outcome = 5 OR m.object IS NOT NULL THEN 'deleted'
+	    WHEN o.gone_run IS NOT NULL OR r.outcome = 3 THEN 'gone'
+	    WHEN o.why IS NOT NULL THEN 'excluded'
+	    WHEN r.outcome IN (0, 1) THEN 'stored'
+	    WHEN r.outcome IN (2, 4) THEN 'failed'
+	    WHEN l.object IS NOT NULL THEN 'leased'
+	    ELSE 'pending' END AS state,
+	coalesce(o.why, iif(m.object IS NOT NULL,
+	    'it is being deleted, or was when its run was killed', r.reason))
+	    AS reason,
+	t.endpoint || '/' || t.bucket AS target,
+	t.endpoint AS endpoint,
+	t.bucket AS bucket,
+	coalesce(m.run, r.run, o.run) AS run,
+	o.run AS first_run,
+	o.gone_run AS gone_run,
+	iif(r.outcome IN (0, 1), strftime('%Y-%m-%dT%H:%M:%SZ',
+	    r.time_ns / 1000000000, 'unixepoch'), NULL) AS stored_at,
+	r.attempts AS attempts,
+	r.part_size AS part_size,
+	r.part_md5s AS part_md5s,
+	r.version_id AS version_id,
+	o.id AS version,
+	iif(r.outcome = 5, strftime('%Y-%m-%dT%H:%M:%SZ',
+	    r.time_ns / 1000000000, 'unixepoch'), NULL) AS deleted_at,
+	strftime('%Y-%m-%dT%H:%M:%SZ', v.time_ns / 1000000000,
+	    'unixepoch') AS verified_at,
+	v.outcome AS verdict
+FROM object o
+	LEFT JOIN result r ON r.object = o.id
+	LEFT JOIN target t ON t.id = coalesce(r.target,
+	    (SELECT target FROM run WHERE backlog = 1
+	    ORDER BY id DESC LIMIT 1))
+	LEFT JOIN (SELECT b.object
+	    FROM lease a CROSS JOIN todo b ON b.id BETWEEN a.first AND a.last
+	    WHERE a.closed = 0) l ON l.object = o.id
+	LEFT JOIN verified v ON v.object = r.object AND v.target = r.target
+	LEFT JOIN doomed m ON m.object = r.object AND m.target = r.target;
+
+DROP VIEW versions;
+-- Earlier versions: the file changed, or went and came back.
+CREATE VIEW versions AS
+SELECT
+	h.path AS path,
+	h.id AS version,
+	h.size AS size,
+	nullif(h.mtime_ns, -9223372036854775808) AS mtime_ns,
+	strftime('%Y-%m-%dT%H:%M:%SZ', nullif(h.mtime_ns,
+	    -9223372036854775808) / 1000000000, 'unixepoch') AS mtime,
+	iif(r.md5 IS NULL, NULL, lower(hex(r.md5))) AS md5,
+	r.etag AS etag,
+	CASE WHEN r.outcome = 5 THEN 'deleted'
+	    WHEN r.held OR r.outcome IN (0, 1) THEN 'stored'
+	    ELSE 'never stored' END AS state,
+	t.endpoint || '/' || t.bucket AS target,
+	h.run AS first_run,
+	h.until_run AS until_run,
+	h.fate AS fate,
+	r.version_id AS version_id
+FROM history h
+	LEFT JOIN result r ON r.object = h.id
+	LEFT JOIN target t ON t.id = r.target;

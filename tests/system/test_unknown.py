@@ -59,6 +59,8 @@ def times(t, share, unknown, but=(), **fs_config):
         wanted = NOTHING if name in unknown else mtime_of(ns)
         have = stored(t, t.server + share + "/" + name)
         assert have == wanted, (name, have, wanted)
+    rows = t.query("SELECT mtime_ns, mtime FROM objects")
+    assert rows.count((None, None)) == len(unknown), rows
     warned = r.err.decode().count("without file-mtime")
     assert warned == (1 if unknown else 0), r
     t.put(moved=0, unchanged=count)
@@ -181,6 +183,9 @@ def test_unknown_owners(t):
         assert have in (right[name], (None, None)), (name, have)
     assert owners_of(t, "daemon") == ("1", "1")
     assert owners_of(t, "nobody") == (None, None)
+    t.catalog = os.path.join(t.dir, "other.db")
+    rows = t.query("SELECT path FROM objects WHERE uid IS NULL")
+    assert len(rows) == 1 and rows[0][0].endswith("/nobody"), rows
     assert r.err.decode().count("without file-owner") == 1, r
 
 
