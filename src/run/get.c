@@ -22,6 +22,7 @@
 #define TICK_MS		200
 #define STOP_LIMIT_MS	5000	/* what is on the way may end in this time */
 #define BATCH		256	/* outcomes in one message */
+#define NFSERR_DQUOT	69
 
 struct get {
 	const struct conf *conf;
@@ -42,6 +43,8 @@ struct get {
 	struct totals totals;
 	struct run_failure first[10];	/* a dry run's failures */
 	bool	 corrupt;
+	size_t	 no_room;		/* files that found none, since one was
+					   written */
 	int	 stop_signal;
 	bool	 failed;
 	struct err err;
@@ -145,6 +148,29 @@ refuse(struct get *g, const struct source_key *k, const struct err *err)
 	settle(g, &r);
 }
 
+/*
+ * A large file may find no room where smaller ones still do, and those that are
+ * under way with it find none either. When more fail so, one after the other,
+ * than can have been under way at once, the destination is full: what is left
+ * isn't fetched in vain.
+ */
+static void
+note_room(struct get *g, enum outcome outcome, const struct err *err)
+{
+	struct err full = *err;
+
+	if (outcome == OUTCOME_MOVED)
+		g->no_room = 0;
+	if (outcome != OUTCOME_FAILED || err->kind != ERR_RESOURCE ||
+	    (err->code != ENOSPC && err->code != EDQUOT &&
+	    err->code != NFSERR_DQUOT))
+		return;
+	if (g->crew == NULL || ++g->no_room <= crew_enough(g->crew))
+		return;
+	err_wrap(&full, "the destination is full, the rest is not fetched");
+	fail(g, &full);
+}
+
 static void
 fetched(struct get *g, struct fetch_item *it)
 {
@@ -166,6 +192,7 @@ fetched(struct get *g, struct fetch_item *it)
 		    r.path, err_kind_name(r.err.kind), r.err.msg);
 		g->corrupt = g->corrupt || r.err.kind == ERR_CORRUPT;
 	}
+	note_room(g, it->outcome, &it->err);
 	fetch_item_free(&it);
 	settle(g, &r);
 }

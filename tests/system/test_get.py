@@ -480,3 +480,25 @@ def test_get_dryrun_second_endpoint(t):
         requests = first.requests()[asked[0] :] + second.requests()[asked[1] :]
         about = [r for r in requests if "/large" in r[1]]
         assert requests and not about, about
+
+
+@limit(120)
+def test_get_full_destination(t):
+    """A destination without room ends the run with one reason, not with a
+    failure for each object; with room the same command brings the rest."""
+    t.small_files(1500, size=16 * 1024)
+    t.put(moved=1500)
+    dest = os.path.join(t.dir, "small")
+    os.mkdir(dest)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", dest]
+    if subprocess.run(mount, check=False).returncode:
+        raise Skip("tmpfs cannot be mounted here")
+    t.conf(s3_storage={"max_inflight": "8"})
+    few = ("--thread", "2")
+    r = t.run("GET", "--dest_path", dest, "--json", *few, expect=1)
+    assert "the destination is full" in r.json["error"], r
+    assert 1 <= r.json["failed"] <= 300, r
+    assert r.json["moved"] > 100, r
+    subprocess.run(["mount", "-o", "remount,size=64m", dest], check=True)
+    r = t.run("GET", "--dest_path", dest, "--json", *few)
+    r.counted(found=1500, failed=0)
