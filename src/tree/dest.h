@@ -125,7 +125,9 @@ int	 dest_flush(struct dest_file *, struct err *) MUST_USE;
 uint32_t dest_range_count(const struct dest_file *);
 /* Is the range whole? */
 bool	 dest_have(const struct dest_file *, uint32_t index);
-/* All of buf, inside the size (PEER if it isn't: the store sent too much). */
+/* All of buf, inside the size (PEER if it isn't: the store sent too much).
+ * RETRY, ESTALE: the server knows the file no more by its handle, as after a
+ * failover; it is to be begun again. */
 int	 dest_write(struct dest_file *, uint64_t offset, const void *buf,
 	    size_t len, struct err *) MUST_USE;
 /* The range was written; recorded if there are several. */

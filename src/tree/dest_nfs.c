@@ -3,6 +3,7 @@
  */
 #include "tree/dest_nfs.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 
 #include "base/clock.h"
@@ -108,14 +109,14 @@ enter(struct dest_nfs *d, struct handle *dir, struct str name,
 	return 0;
 }
 
-/* The directory of the file, and its name in it. */
+/* The directory of the file below root, and its name in it. */
 static int
-parent(struct dest_nfs *d, struct str rel, bool make, struct handle *dir,
-    struct str *ret_name, struct err *err)
+parent(struct dest_nfs *d, const struct handle *root, struct str rel,
+    bool make, struct handle *dir, struct str *ret_name, struct err *err)
 {
 	size_t at = 0;
 
-	handle_copy(dir, &d->root);
+	handle_copy(dir, root);
 	for (;;) {
 		const char *slash = memchr(rel.p + at, '/', rel.len - at);
 		struct str name = { rel.p + at, rel.len - at };
@@ -132,18 +133,81 @@ parent(struct dest_nfs *d, struct str rel, bool make, struct handle *dir,
 	}
 }
 
+/* From the export's root down to ours. */
+static int
+find_root(struct dest_nfs *d, struct handle *root, struct err *err)
+{
+	const char *rest = d->rest;
+	size_t skip = strlen(d->path) - strlen(d->rest);
+
+	for (;;) {
+		struct str name;
+
+		rest += strspn(rest, "/");
+		if (*rest == '\0')
+			return 0;
+		name = (struct str){ rest, strcspn(rest, "/") };
+		rest += name.len;
+		if (enter(d, root, name, (struct str){ d->path, skip +
+		    (size_t)(rest - d->rest) }, false, err) == -1)
+			return -1;
+	}
+}
+
+/* The handle of the root that a thread has is stale, as after a failover: find
+ * the root by its path. Another thread may have done so. */
+static int
+root_again(struct dest_nfs *d, struct handle *root, struct err *err)
+{
+	struct handle now;
+	int rc = 0;
+
+	pthread_mutex_lock(&d->again_lock);
+	dnfs_root(d, &now);
+	if (now.len == root->len &&
+	    memcmp(now.data, root->data, now.len) == 0) {
+		rc = dnfs_export_again(d, &now, err);
+		if (rc == 0)
+			rc = find_root(d, &now, err);
+		if (rc == 0)
+			dnfs_set_root(d, &now);
+	}
+	pthread_mutex_unlock(&d->again_lock);
+	if (rc == 0)
+		handle_copy(root, &now);
+	return rc;
+}
+
 /* --- looking --- */
+
+/* Where the file is to be: its directory, the name, and what is there. GONE:
+ * nothing is, or, with len 0 of dir, not even the directory. */
+static int
+find(struct dest_nfs *d, struct str rel, bool make, struct handle *dir,
+    struct str *ret_name, struct dnfs_entry *e, struct err *err)
+{
+	struct handle root;
+
+	dnfs_root(d, &root);
+	for (int tries = 0;; tries++) {
+		if (parent(d, &root, rel, make, dir, ret_name, err) == -1)
+			dir->len = 0;
+		else if (dnfs_lookup(d, dir, *ret_name, e, err) == 0)
+			return 0;
+		if (err->code != ESTALE || tries > 0 ||
+		    root_again(d, &root, err) == -1)
+			return -1;
+	}
+}
 
 static int
 look(struct dest *dest, struct str rel, struct attrs *ret, struct err *err)
 {
-	struct dest_nfs *d = dnfs_of(dest);
 	struct handle dir;
 	struct dnfs_entry e;
 	struct str name;
 
-	if (parent(d, rel, false, &dir, &name, err) == -1 ||
-	    dnfs_lookup(d, &dir, name, &e, err) == -1)
+	if (find(dnfs_of(dest), rel, false, &dir, &name, &e, err) == -1)
 		return -1;
 	*ret = e.attrs;
 	return 0;
@@ -163,14 +227,12 @@ static int
 existing(struct dest *dest, struct str rel, struct dest_file **ret_file,
     struct attrs *ret_attrs, struct err *err)
 {
-	struct dest_nfs *d = dnfs_of(dest);
 	struct dnfs_file *f;
 	struct handle dir;
 	struct dnfs_entry e;
 	struct str name;
 
-	if (parent(d, rel, false, &dir, &name, err) == -1 ||
-	    dnfs_lookup(d, &dir, name, &e, err) == -1)
+	if (find(dnfs_of(dest), rel, false, &dir, &name, &e, err) == -1)
 		return -1;
 	if (e.attrs.kind != ENTRY_FILE)
 		return err_set(err, ERR_INVALID, 0, "not a regular file");
@@ -186,19 +248,16 @@ static int
 begin(struct dest *dest, struct str rel, struct dest_file **ret_file,
     struct err *err)
 {
-	struct dest_nfs *d = dnfs_of(dest);
 	struct dnfs_file *f;
 	struct handle dir;
 	struct dnfs_entry e;
 	struct str name;
 
-	if (parent(d, rel, true, &dir, &name, err) == -1)
-		return -1;
 	/* Better told before the data is fetched than at the rename. */
-	if (dnfs_lookup(d, &dir, name, &e, err) == 0) {
+	if (find(dnfs_of(dest), rel, true, &dir, &name, &e, err) == 0) {
 		if (e.attrs.kind == ENTRY_DIR)
 			return dest_in_the_way(err);
-	} else if (err->kind != ERR_GONE) {
+	} else if (err->kind != ERR_GONE || dir.len == 0) {
 		return -1;
 	}
 	err_clear(err);
@@ -232,8 +291,11 @@ free_nfs(struct dest *dest)
 
 	dnfs_drop_idle(d);
 	pthread_mutex_destroy(&d->lock);
+	pthread_mutex_destroy(&d->again_lock);
 	free(d->server);
 	free(d->share);
+	free(d->path);
+	free(d->rest);
 	free(d);
 }
 
@@ -315,28 +377,22 @@ mount_any(struct dest_nfs *d, const struct tree_spec *spec, const char *path,
 	return err_wrap(err, "NFSv3: %.90s; NFSv4", err3.msg);
 }
 
-/* From the export down to the root. */
+/* The first time: a path that isn't there is a wrong option. */
 static int
-find_root(struct dest_nfs *d, const char *path, const char *rest,
-    struct err *err)
+first_root(struct dest_nfs *d, struct err *err)
 {
-	for (;;) {
-		struct str name;
+	struct handle root;
 
-		rest += strspn(rest, "/");
-		if (*rest == '\0')
-			return 0;
-		name = (struct str){ rest, strcspn(rest, "/") };
-		rest += name.len;
-		if (enter(d, &d->root, name, (struct str){ path,
-		    (size_t)(rest - path) }, false, err) == 0)
-			continue;
-		if (err->kind == ERR_GONE || err->kind == ERR_INVALID) {
-			err->kind = ERR_USAGE;
-			err_wrap(err, "the destination must be a directory");
-		}
-		return -1;
+	dnfs_root(d, &root);
+	if (find_root(d, &root, err) == 0) {
+		dnfs_set_root(d, &root);
+		return 0;
 	}
+	if (err->kind == ERR_GONE || err->kind == ERR_INVALID) {
+		err->kind = ERR_USAGE;
+		err_wrap(err, "the destination must be a directory");
+	}
+	return -1;
 }
 
 int
@@ -364,17 +420,24 @@ dest_open_nfs(struct dest **ret_dest, const struct tree_spec *spec,
 	};
 	struct dest_nfs *d = xcalloc(1, sizeof(*d));
 	const char *rest;
+	int rc;
 
 	*ret_dest = NULL;
 	dest_init(&d->dest, &ops);
 	pthread_mutex_init(&d->lock, NULL);
+	pthread_mutex_init(&d->again_lock, NULL);
 	d->server = xstrdup(spec->server);
 	d->spec = *spec;
 	d->spec.server = d->server;
 	d->spec.stop = &d->stopping;
 	atomic_store(&d->stop_at_ms, UINT64_MAX);
-	if (mount_any(d, spec, path, &rest, err) == -1 ||
-	    find_root(d, path, rest, err) == -1) {
+	d->path = xstrdup(path);
+	rc = mount_any(d, spec, path, &rest, err);
+	if (rc == 0) {
+		d->rest = xstrdup(rest);
+		rc = first_root(d, err);
+	}
+	if (rc == -1) {
 		free_nfs(&d->dest);
 		return err_wrap(err, "destination %s:%.100s", spec->server,
 		    path);

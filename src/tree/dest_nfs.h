@@ -53,7 +53,8 @@ struct dest_nfs {
 	struct tree_spec spec;
 	char	*server;
 	char	*share;
-	struct handle root;
+	char	*path;		/* of the root, as it was asked for ... */
+	char	*rest;		/* ... and what of it is below the export */
 	uint64_t retry_for_ms;
 	uint32_t read_max;	/* bytes of a READ and a WRITE */
 	uint32_t write_max;
@@ -63,7 +64,9 @@ struct dest_nfs {
 	pthread_mutex_t lock;
 	struct {
 		struct dnfs_conn *idle;
+		struct handle root;
 	} locked;
+	pthread_mutex_t again_lock;	/* one thread looks for a new root */
 };
 
 /* A name in a directory, found or made. */
@@ -125,6 +128,11 @@ int	 dnfs_run_all(struct dest_nfs *, struct dnfs_call *, size_t n,
 	    struct err *) MUST_USE;
 /* Open the first connection, which tells root, read_max and write_max. */
 int	 dnfs_first(struct dest_nfs *, struct err *) MUST_USE;
+/* Mount the export again; the root's handle, on a new connection. */
+int	 dnfs_export_again(struct dest_nfs *, struct handle *root, struct err *)
+	    MUST_USE;
+void	 dnfs_root(struct dest_nfs *, struct handle *);
+void	 dnfs_set_root(struct dest_nfs *, const struct handle *);
 /* Close those that nobody uses. */
 void	 dnfs_drop_idle(struct dest_nfs *);
 

@@ -1,6 +1,7 @@
 /*
  * Calls that are waited for, and the connections that they go over.
  */
+#include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <sys/random.h>
@@ -121,11 +122,39 @@ dnfs_first(struct dest_nfs *d, struct err *err)
 
 	if (conn_open(d, &c, err) == -1)
 		return -1;
-	handle_copy(&d->root, &c->nfs->tree.root);
+	dnfs_set_root(d, &c->nfs->tree.root);
 	d->read_max = c->nfs->tree.read_max;
 	d->write_max = c->nfs->write_max;
 	conn_put(d, c);
 	return 0;
+}
+
+int
+dnfs_export_again(struct dest_nfs *d, struct handle *root, struct err *err)
+{
+	struct dnfs_conn *c;
+
+	if (conn_open(d, &c, err) == -1)
+		return -1;
+	handle_copy(root, &c->nfs->tree.root);
+	conn_put(d, c);
+	return 0;
+}
+
+void
+dnfs_root(struct dest_nfs *d, struct handle *root)
+{
+	pthread_mutex_lock(&d->lock);
+	handle_copy(root, &d->locked.root);
+	pthread_mutex_unlock(&d->lock);
+}
+
+void
+dnfs_set_root(struct dest_nfs *d, const struct handle *root)
+{
+	pthread_mutex_lock(&d->lock);
+	handle_copy(&d->locked.root, root);
+	pthread_mutex_unlock(&d->lock);
 }
 
 /* --- calls --- */
@@ -204,6 +233,11 @@ explain(struct err *err)
 		break;
 	case 27:	/* FBIG */
 		err->kind = ERR_RESOURCE;
+		break;
+	case 70:	/* STALE */
+	case 10001:	/* BADHANDLE */
+	case 10014:	/* FHEXPIRED */
+		err->code = ESTALE;
 		break;
 	default:
 		break;

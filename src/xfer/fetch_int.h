@@ -167,6 +167,9 @@ void	 fetching_take_meta(struct fetching *, const struct s3_reply *);
 /* What was written is perhaps not all there: a range is begun anew, else it
  * fails. */
 void	 fetching_lost(struct fetching *, const struct err *);
+/* Writing failed: the end, or begin anew if the file is known no more as it
+ * was begun. */
+void	 fetching_dest_fault(struct fetching *, const struct err *);
 /* S3 failed, or the object is another or gone. */
 void	 fetching_s3_fault(struct fetching *, const struct err *);
 

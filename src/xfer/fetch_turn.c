@@ -118,7 +118,7 @@ turn_begin(struct stream *s)
 	if (s->write && dest_write(t->file, s->at, s->buf, s->fill, &err) ==
 	    -1) {
 		t->no_keep = err.kind == ERR_RESOURCE;
-		fetching_fail(t, &err);
+		fetching_dest_fault(t, &err);
 		s->turn = false;
 	} else if (!t->hash_parts && !t->hash_whole) {
 		s->hashed = s->fill;

@@ -1,6 +1,8 @@
 /*
  * fetching.c: one object on its way, from the item to its outcome.
  */
+#include <errno.h>
+
 #include "base/log.h"
 #include "xfer/fetch_int.h"
 
@@ -60,6 +62,18 @@ fetching_lost(struct fetching *t, const struct err *err)
 	/* Who has all of it would take the file from another run: it was the
 	 * other that came later. */
 	if (err->kind == ERR_RETRY && t->item->step == STEP_RANGE &&
+	    t->commits++ < COMMITS_MAX)
+		t->then = THEN_ANEW;
+}
+
+void
+fetching_dest_fault(struct fetching *t, const struct err *err)
+{
+	enum fetch_step step = t->item->step;
+
+	fetching_fail(t, err);
+	if (err->code == ESTALE &&
+	    (step == STEP_WHOLE || step == STEP_RANGE) &&
 	    t->commits++ < COMMITS_MAX)
 		t->then = THEN_ANEW;
 }
@@ -189,7 +203,7 @@ move(struct fetching *t)
 		    .etag = t->item->etag, .range = unit };
 		if (dest_begin(c->dest, str_of(t->item->path), &want,
 		    &t->file, &err) == -1) {
-			fetching_fail(t, &err);
+			fetching_dest_fault(t, &err);
 			return;
 		}
 	}

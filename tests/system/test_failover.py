@@ -160,3 +160,40 @@ def test_gone_for_good_v3(t):
 @limit(240)
 def test_gone_for_good_v4(t):
     gone_for_good(t, "4")
+
+
+def back_to_other_export_id(t, version):
+    """In the middle of a GET the server that the files go to comes back with
+    another export id."""
+    t.small_files(1500, directories=50)
+    t.put(moved=1500)
+    there = os.path.join(t.world.second_export, t.name)
+    os.makedirs(there + "/in")
+    stack2 = {
+        "STACK": os.path.join(t.dir, "stack2"),
+        "NFS_EXPORTS": there,
+    }
+    server = stack.script("nfs-up", **stack2)
+    proxy = t.proxy(fs_config=settings_of(server, nfs_version=version))
+    proxy.order("match GET delay 50")
+    dest = "nfs://%s/%s/in" % (t.server, t.name)
+    process = t.start("GET", "--thread", "2", "--dest_path", dest)
+    t.eventually(lambda: proxy.stats()["GET"] > 50, what="GET began")
+    stack.script("nfs-down", STACK=stack2["STACK"])
+    ports = {k: server[k] for k in ("NFS_PORT", "MNT_PORT")}
+    stack.script("nfs-up", NFS_FIRST_ID="77", **stack2, **ports)
+    assert process.wait() == 0, t.started_text()
+    for key, f in t.wanted().items():
+        with open(os.path.join(there, "in", key), "rb") as back:
+            with open(f.path, "rb") as data:
+                assert back.read() == data.read(), key
+
+
+@limit(120)
+def test_failover_back_v3(t):
+    back_to_other_export_id(t, "3")
+
+
+@limit(120)
+def test_failover_back_v4(t):
+    back_to_other_export_id(t, "4")
