@@ -487,6 +487,7 @@ tnfs_free(struct nfs *nfs)
 	free(nfs->server);
 	free(nfs->share);
 	tnfs_addresses_release(&nfs->addresses);
+	tnfs_nested_free(nfs);
 	free(nfs);
 }
 

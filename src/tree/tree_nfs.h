@@ -187,6 +187,15 @@ struct nfs_waiter {
 };
 TAILQ_HEAD(nfs_waiters, nfs_waiter);
 
+/* An export below the export. */
+struct nfs_nested {
+	char	*path;		/* raw, below the root */
+	size_t	 path_len;
+	struct handle fh;	/* len 0: see err */
+	struct attrs attrs;
+	struct err err;		/* why it can't be mounted */
+};
+
 struct nfs {
 	struct tree tree;
 	const struct nfs_version *version;
@@ -222,6 +231,8 @@ struct nfs {
 	struct nfs_calls waiting;
 	struct nfs_calls sent;
 	struct nfs_calls failed;
+	struct nfs_nested *nested;	/* v3 */
+	size_t	 nested_count;
 	struct nfs_again *again;	/* the export is mounted again */
 	struct nfs_waiters again_waiters;
 	/* entries of the answer that is being read */
@@ -232,6 +243,16 @@ struct nfs {
 /* tree_nfs_mount.c: resolve, mount, ask for the limits; waits. */
 int	 tnfs_mount(struct nfs *, const struct tree_spec *, struct err *)
 	    MUST_USE;
+
+/* tree_nfs_nested.c */
+/* dir is the path of an export of the server: one below ours is kept. */
+void	 tnfs_nested_add(struct nfs *, struct str dir);
+void	 tnfs_nested_free(struct nfs *);
+/* The export with this raw path, or NULL. */
+const struct nfs_nested *tnfs_nested_at(const struct nfs *, struct str path);
+/* True if its parent is the directory; the name that it has there. */
+bool	 tnfs_nested_is_in(const struct nfs_nested *, struct str dir,
+	    struct str *ret_name);
 
 /* tree_nfs_address.c */
 /* All addresses of the server. The one in use is not the same for all that

@@ -158,6 +158,7 @@ on_exports(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 		    (call->name.len == dir.len ||
 		    call->name.p[dir.len] == '/'))
 			reply.listed = true;
+		tnfs_nested_add(call->nfs, dir);
 	}
 	tnfs_end(call, &reply, NULL);
 }

@@ -20,6 +20,9 @@ struct lookup {
 	size_t	 dirs_len;
 	size_t	 dirs_cap;
 	struct handle fh;	/* of the entry reached */
+	struct buf at;		/* raw path of the last of them, if there are
+				   exports below the export */
+	const struct nfs_nested *nested; /* the last that was met */
 	bool	 follow;
 	bool	 inside;	/* begins in a directory, not at the root */
 	bool	 mounted_again;	/* the root was stale: no second time */
@@ -40,6 +43,7 @@ end_lookup(struct lookup *k, const struct attrs *attrs, const struct err *err)
 	}
 	k->fn(k->arg, err == NULL ? &e : NULL, err);
 	walk_release(&k->walk);
+	buf_release(&k->at);
 	free(k->dirs);
 	free(k->path);
 	free(k);
@@ -94,6 +98,22 @@ on_link(struct nfs_call *call, const struct nfs_reply *reply,
 		step(k);
 }
 
+/* at is the path of that entry now. */
+static void
+go_into(struct lookup *k, struct str name)
+{
+	if (k->at.len > 0)
+		buf_addch(&k->at, '/');
+	buf_add(&k->at, name.p, name.len);
+}
+
+static void
+go_up(struct lookup *k)
+{
+	while (k->at.len > 0 && k->at.data[--k->at.len] != '/')
+		;
+}
+
 /* An entry was reached, attributes known: go on below it or end. */
 static void
 reached(struct lookup *k, const struct attrs *attrs)
@@ -109,6 +129,8 @@ reached(struct lookup *k, const struct attrs *attrs)
 		fail_below(k, attrs->kind);
 	} else {
 		push_dir(k, &k->fh);
+		if (k->call.nfs->nested_count > 0)
+			go_into(k, k->call.name);
 		step(k);
 	}
 }
@@ -123,6 +145,7 @@ on_mounted_again(void *arg, const struct err *err)
 		return;
 	}
 	k->dirs_len = 0;
+	buf_clear(&k->at);
 	push_dir(k, &k->call.nfs->tree.root);
 	walk_release(&k->walk);
 	walk_init(&k->walk, (struct str){ k->path, k->path_len });
@@ -205,6 +228,45 @@ on_component(struct nfs_call *call, const struct nfs_reply *reply,
 }
 
 static void
+on_refused(struct nfs_call *call, const struct nfs_reply *reply UNUSED,
+    const struct err *err)
+{
+	struct lookup *k = (struct lookup *)call;
+
+	end_lookup(k, NULL, err->kind == ERR_STOPPED ? err : &k->nested->err);
+}
+
+/* True if the next component is an export of its own: its root is reached,
+ * if that has been mounted. */
+static bool
+nested_step(struct lookup *k, struct str name)
+{
+	struct nfs *nfs = k->call.nfs;
+	size_t len = k->at.len;
+
+	if (nfs->nested_count == 0)
+		return false;
+	go_into(k, name);
+	k->nested = tnfs_nested_at(nfs, buf_str(&k->at));
+	k->at.len = len;
+	if (k->nested == NULL)
+		return false;
+	k->call.name = name;
+	if (k->nested->fh.len > 0) {
+		handle_copy(&k->fh, &k->nested->fh);
+		ask_attrs(k);
+		return true;
+	}
+	/* As a call that fails: not from inside of the one that asks. */
+	k->call.proc = NFS_LOOKUP;
+	k->call.done = on_refused;
+	k->call.fail_kind = k->nested->err.kind;
+	k->call.fail_text = "it can't be mounted";
+	TAILQ_INSERT_TAIL(&nfs->failed, &k->call, link);
+	return true;
+}
+
+static void
 step(struct lookup *k)
 {
 	struct str name;
@@ -216,6 +278,7 @@ step(struct lookup *k)
 		return;
 	case WALK_UP:
 		k->dirs_len--;
+		go_up(k);
 		handle_copy(&k->fh, &k->dirs[k->dirs_len - 1]);
 		step(k);
 		return;
@@ -229,6 +292,8 @@ step(struct lookup *k)
 		fail_lookup(k, ERR_INVALID, "name too long");
 		return;
 	}
+	if (nested_step(k, name))
+		return;
 	k->call.proc = NFS_LOOKUP;
 	k->call.done = on_component;
 	k->call.name = name;
@@ -258,6 +323,7 @@ new_lookup(struct tree *tree, struct str path, tree_lookup_fn *fn, void *arg)
 	k->path = tree_path_copy(path);
 	k->path_len = path.len;
 	k->call.nfs = (struct nfs *)tree;
+	buf_init(&k->at, WALK_PATH_MAX);
 	return k;
 }
 
@@ -297,6 +363,8 @@ tnfs_lookup_in(struct tree *tree, const struct handle *dir, struct str path,
 	struct lookup *k = new_lookup(tree, path, fn, arg);
 
 	k->inside = true;
+	buf_add(&k->at, path.p, path.len);
+	go_up(k);
 	walk_init(&k->walk, tree_path_name(path));
 	begin_lookup(k, dir);
 }

@@ -25,6 +25,8 @@ struct list {
 	void	*arg;
 	char	*path;
 	size_t	 path_len;
+	bool	*nested;	/* exports below the export, by index: those
+				   of this directory that didn't come yet */
 	struct attrs dir;	/* of the directory; kind UNKNOWN: not yet */
 	/* Brent's guard against cookies that go round in circles. */
 	uint64_t seen_cookie;
@@ -57,11 +59,30 @@ end_list(struct list *l, const struct err *err)
 	void *arg = l->arg;
 
 	buf_release(&l->names);
+	free(l->nested);
 	free(l->todo);
 	free(l->fills);
 	free(l->path);
 	free(l);
 	end(arg, err);
+}
+
+/* Which exports of their own has the directory as entries? */
+static void
+find_nested(struct list *l)
+{
+	const struct nfs *nfs = l->call.nfs;
+	struct str name;
+
+	for (size_t i = 0; i < nfs->nested_count; i++) {
+		if (!tnfs_nested_is_in(&nfs->nested[i], (struct str){
+		    l->path, l->path_len }, &name))
+			continue;
+		if (l->nested == NULL)
+			l->nested = xcalloc(nfs->nested_count,
+			    sizeof(*l->nested));
+		l->nested[i] = true;
+	}
 }
 
 static void
@@ -72,6 +93,7 @@ begin_again(struct list *l)
 	l->seen_cookie = 0;
 	l->steps = 0;
 	l->steps_max = 1;
+	find_nested(l);
 	next_page(l);
 }
 
@@ -85,6 +107,54 @@ flush_chunk(struct list *l)
 	nfs->tree.listed = l->dir;
 	if (n > 0)
 		l->page(l->arg, nfs->chunk, n);
+}
+
+/* What stands for an export of its own: a directory, that can be read if it
+ * could be mounted. */
+static void
+add_nested(struct list *l, size_t i)
+{
+	struct nfs *nfs = l->call.nfs;
+	const struct nfs_nested *n = &nfs->nested[i];
+	struct tree_entry *to;
+
+	l->nested[i] = false;
+	if (nfs->chunk_len == NFS_CHUNK)
+		flush_chunk(l);
+	to = &nfs->chunk[nfs->chunk_len++];
+	memset(to, 0, sizeof(*to));
+	tnfs_nested_is_in(n, (struct str){ l->path, l->path_len }, &to->name);
+	to->attrs = n->attrs;
+	handle_copy(&to->fh, &n->fh);
+}
+
+/* True if the name is that of one. */
+static bool
+is_nested(struct list *l, struct str name)
+{
+	const struct nfs *nfs = l->call.nfs;
+	struct str own;
+
+	for (size_t i = 0; l->nested != NULL && i < nfs->nested_count; i++) {
+		if (!tnfs_nested_is_in(&nfs->nested[i], (struct str){
+		    l->path, l->path_len }, &own) || !str_eq(own, name))
+			continue;
+		if (l->nested[i])
+			add_nested(l, i);
+		return true;
+	}
+	return false;
+}
+
+/* Those that the listing of what they cover did not show. */
+static void
+add_hidden(struct list *l)
+{
+	for (size_t i = 0; l->nested != NULL &&
+	    i < l->call.nfs->nested_count; i++)
+		if (l->nested[i])
+			add_nested(l, i);
+	flush_chunk(l);
 }
 
 static void
@@ -134,6 +204,8 @@ on_entry(struct nfs_call *call, const struct nfs_entry *e, struct err *err)
 	if (fault != NULL)
 		return err_set(err, ERR_PEER, 0, "readdir: the server gave %s",
 		    fault);
+	if (is_nested(l, e->name))
+		return 0;
 	if (e->fh_len > HANDLE_MAX)
 		return err_set(err, ERR_PEER, 0,
 		    "readdir: the server gave a handle of %zu bytes",
@@ -186,6 +258,8 @@ end_todo(struct list *l)
 	if (n > 0)
 		l->page(l->arg, l->todo, n);
 	buf_clear(&l->names);
+	if (l->eof)
+		add_hidden(l);
 	if (l->eof)
 		end_list(l, NULL);
 	else

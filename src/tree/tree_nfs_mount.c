@@ -104,6 +104,54 @@ explain_denied(struct nfs *nfs, struct err *err)
 		    "the mount and lists no such export");
 }
 
+/* One that refuses us is no fault of the export itself. */
+static void
+mount_nested(struct nfs *nfs)
+{
+	struct wait w = { .call.name = str_of(nfs->share) };
+	struct err unused = ERR_INIT;
+
+	tnfs_nested_free(nfs);
+	if (wait_for(nfs, &w, NFS_EXPORTS, &unused) == -1)
+		return;
+	for (size_t i = 0; i < nfs->nested_count; i++) {
+		struct nfs_nested *n = &nfs->nested[i];
+		AUTOFREE char *path = xasprintf("%s/%s",
+		    strcmp(nfs->share, "/") == 0 ? "" : nfs->share, n->path);
+
+		w.call.name = str_of(path);
+		if (wait_for(nfs, &w, NFS_MNT, &n->err) == 0)
+			handle_copy(&n->fh, &w.reply.fh);
+		else if (n->err.kind == ERR_GONE)
+			n->err.kind = ERR_UNREACHABLE;
+		if (n->err.kind != ERR_NONE)
+			err_wrap(&n->err, "export %.80s", path);
+	}
+}
+
+/* The attributes of their roots. */
+static void
+ask_nested(struct nfs *nfs)
+{
+	struct wait w = { .done = false };
+
+	for (size_t i = 0; i < nfs->nested_count; i++) {
+		struct nfs_nested *n = &nfs->nested[i];
+
+		if (n->fh.len == 0)
+			continue;
+		handle_copy(&w.call.fh, &n->fh);
+		if (wait_for(nfs, &w, NFS_GETATTR, &n->err) == 0) {
+			n->attrs = w.reply.attrs;
+			continue;
+		}
+		n->fh.len = 0;
+		if (n->err.kind == ERR_GONE)
+			n->err.kind = ERR_UNREACHABLE;
+		err_wrap(&n->err, "export %.80s below it", n->path);
+	}
+}
+
 static int
 mount3(struct nfs *nfs, const struct tree_spec *spec, struct err *err)
 {
@@ -117,6 +165,7 @@ mount3(struct nfs *nfs, const struct tree_spec *spec, struct err *err)
 		return -1;
 	}
 	handle_copy(&nfs->tree.root, &w.reply.fh);
+	mount_nested(nfs);
 	tnfs_connect(nfs, NFS_PROGRAM, NFS_V3, spec->nfsport);
 	return 0;
 }
@@ -183,6 +232,7 @@ ask_root(struct nfs *nfs, struct err *err)
 	if (w.reply.attrs.kind != ENTRY_DIR)
 		return err_set(err, ERR_UNREACHABLE, 0, "%s: not a directory",
 		    nfs->server);
+	ask_nested(nfs);
 	nfs->tree.protocol = nfs->version->name;
 	return 0;
 }

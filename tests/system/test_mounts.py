@@ -3,7 +3,8 @@ import contextlib
 import os
 import subprocess
 
-from case import Skip
+import stack
+from case import Skip, limit
 
 
 def is_mounted(point):
@@ -141,3 +142,95 @@ def local_again(t, cross):
         fs_config={"mounted": "yes", "cross_mounts": cross},
         nfs=[(t.server, [t.tree])],
     )
+
+
+class Nested:
+    """A server with an export, and another one of another file system below
+    it, which may be withdrawn."""
+
+    def __init__(self, t, version, **settings):
+        self.t = t
+        self.stack = os.path.join(t.dir, "nfs")
+        self.root = os.path.join(t.dir, "nested")
+        self.vol = os.path.join(self.root, "vol")
+        self.version = version
+        self.settings = settings
+        self.env = {}
+        os.makedirs(self.vol)
+        os.makedirs(os.path.join(self.root, "plain"))
+        os.mkdir(self.stack)
+        self.write("plain/f")
+
+    def write(self, name):
+        with open(os.path.join(self.root, name), "w") as f:
+            f.write(name)
+
+    def up(self, *below, refused=""):
+        self.down()
+        self.env = stack.script(
+            "nfs-up",
+            STACK=self.stack,
+            NFS_EXPORTS=" ".join((self.root,) + below),
+            NFS_REFUSED=refused,
+            **{k: self.env[k] for k in self.env if k.endswith("PORT")}
+        )
+        self.conf()
+
+    def conf(self, **more):
+        self.t.conf(
+            nfs=[(self.env["NFS_ADDR"], ["/nested"])],
+            fs_config=dict(
+                {
+                    "nfsport": self.env["NFS_PORT"],
+                    "mountport": self.env["MNT_PORT"],
+                    "nfs_version": self.version,
+                },
+                **more
+            ),
+            s3_storage={"retry_for": "3"},
+        )
+
+    def down(self):
+        if self.env:
+            stack.script("nfs-down", STACK=self.stack)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.down()
+
+
+def through_nested(t, version):
+    with Nested(t, version) as n:
+        with tmpfs(n.vol):
+            for i in range(15):
+                n.write("vol/f%d" % i)
+            n.up(n.vol)
+            t.put(found=16, moved=16)
+            t.same(t.wanted(n.root, n.env["NFS_ADDR"] + "/nested"))
+            t.put(found=16, unchanged=16)
+            objects = sorted(t.objects())
+            n.conf(cross_mounts="no")
+            t.put(found=2, unchanged=1, excluded=1)
+            n.up(n.vol, refused=n.vol)
+            result = t.put(expect=1, failed=1, moved=0)
+            result.says("vol")
+            n.down()
+        # What it covered shows.
+        n.up()
+        stays(t, objects, found=2)
+        with tmpfs(n.vol):
+            n.write("vol/f0")
+            n.up(n.vol)
+            stays(t, objects, found=2)
+
+
+@limit(120)
+def test_mounts_nested_export_v3(t):
+    through_nested(t, 3)
+
+
+@limit(120)
+def test_mounts_nested_export_v4(t):
+    through_nested(t, 4)

@@ -11,6 +11,7 @@
 #include "fake_rpc.h"
 
 #define FAKE_CONNS	16
+#define FAKE_NESTED	1000	/* id of the export below the export */
 #define FAKE_PAGE	10	/* entries of one READDIR answer */
 
 /* Misbehaviour; set before fake_start, or between calls. "times" count
@@ -31,6 +32,10 @@ struct fake {
 	size_t	 bad_name_len;
 	bool	 huge_handle;
 	int	 mnt_status;
+	const char *nested;	/* name of an export in the root: a directory
+				   of another file system, with the same files
+				   as the root; NULL: none */
+	int	 nested_status;	/* of its mount */
 	bool	 kerberos;
 	bool	 prog_unavail;
 	uint32_t rtmax;
@@ -63,7 +68,7 @@ struct fake {
 static void
 out_attrs(const struct fake *f, struct buf *b, uint64_t id)
 {
-	out32(b, id == 1 ? 2 : 1);
+	out32(b, id == 1 || id == FAKE_NESTED ? 2 : 1);
 	out32(b, 0644);
 	out32(b, 1);
 	out32(b, 10);
@@ -71,7 +76,7 @@ out_attrs(const struct fake *f, struct buf *b, uint64_t id)
 	out64(b, id == 1 ? 4096 : 100);
 	out64(b, 4096);
 	out64(b, 0);
-	out64(b, f->fsid);
+	out64(b, f->fsid + (id == FAKE_NESTED));
 	out64(b, id);
 	for (uint32_t i = 0; i < 3; i++) {
 		out32(b, 1000 + i);
@@ -139,7 +144,7 @@ fake_lookup(struct fake *f, struct fake_in *in, struct buf *out)
 	snprintf(text, sizeof(text), "%.*s", (int)name.len, name.p);
 	if (f->first_name != NULL && strcmp(text, f->first_name) == 0)
 		strcpy(text, "f0");
-	if (dir != 1) {
+	if (dir != 1 && dir != FAKE_NESTED) {
 		fail_with(out, 70);
 	} else if (sscanf(text, "f%d", &k) != 1 || k >= (int)f->files) {
 		fail_with(out, 2);
@@ -185,8 +190,8 @@ fake_list(struct fake *f, struct fake_in *in, struct buf *out, bool plus)
 	f->lists++;
 	if (plus && f->no_plus_proc)
 		return FAKE_PROC_UNAVAIL;
-	if (dir != 1 || (plus && f->no_plus)) {
-		fail_with(out, dir != 1 ? 70 : 10004);
+	if ((dir != 1 && dir != FAKE_NESTED) || (plus && f->no_plus)) {
+		fail_with(out, dir == 1 || dir == FAKE_NESTED ? 10004 : 70);
 		return FAKE_REPLY;
 	}
 	if (cookie != 0 && take(&f->bad_cookie_times)) {
@@ -260,19 +265,29 @@ fake_read(struct fake *f, struct fake_in *in, struct buf *out)
 }
 
 static enum fake_how
-fake_mount(struct fake *f, uint32_t proc, struct buf *out)
+fake_mount(struct fake *f, uint32_t proc, struct fake_in *in, struct buf *out)
 {
-	if (proc == 5) {	/* EXPORT: one, without groups */
+	AUTOFREE char *below = xasprintf("/export/%s",
+	    f->nested == NULL ? "" : f->nested);
+	bool nested = proc == 1 && str_eq(in_opaque(in), str_of(below));
+	int status = nested ? f->nested_status : f->mnt_status;
+
+	if (proc == 5) {	/* EXPORT: without groups */
 		out32(out, 1);
 		out_opaque(out, "/export", 7);
 		out32(out, 0);
-		out32(out, 0);
+		out32(out, f->nested != NULL);
+		if (f->nested != NULL) {
+			out_opaque(out, below, strlen(below));
+			out32(out, 0);
+			out32(out, 0);
+		}
 		return FAKE_REPLY;
 	}
-	out32(out, (uint32_t)f->mnt_status);
-	if (f->mnt_status != 0)
+	out32(out, (uint32_t)status);
+	if (status != 0)
 		return FAKE_REPLY;
-	out_handle(f, out, 1);
+	out_handle(f, out, nested ? FAKE_NESTED : 1);
 	out32(out, 1);
 	out32(out, f->kerberos ? 390003 : 1);
 	return FAKE_REPLY;
@@ -285,7 +300,7 @@ fake_proc(struct fake *f, uint32_t prog, uint32_t proc, struct fake_in *in,
 	uint64_t id;
 
 	if (prog == 100005)
-		return fake_mount(f, proc, out);
+		return fake_mount(f, proc, in, out);
 	if (f->prog_unavail)
 		return FAKE_PROG_UNAVAIL;
 	switch (proc) {

@@ -225,6 +225,122 @@ test_no_dir_attrs(void **state UNUSED)
 	assert_int_equal(s.n, 0);
 }
 
+struct below {
+	unsigned ends;
+	size_t	 dirs, files;
+	struct attrs dir;	/* the directory among the entries */
+	struct handle fh;
+	struct attrs listed;
+	struct err err;
+};
+
+static void
+on_below_page(void *arg, const struct tree_entry *e, size_t n)
+{
+	struct below *b = arg;
+
+	b->listed = *tree_listed(tree);
+	for (size_t i = 0; i < n; i++) {
+		b->files += e[i].attrs.kind == ENTRY_FILE;
+		if (e[i].attrs.kind != ENTRY_DIR)
+			continue;
+		b->dirs++;
+		b->dir = e[i].attrs;
+		b->fh.len = e[i].fh.len;
+		assert_true(str_eq(e[i].name, str_of(fake.nested)));
+	}
+}
+
+static void
+on_below_end(void *arg, const struct err *err)
+{
+	struct below *b = arg;
+
+	b->ends++;
+	if (err != NULL)
+		b->err = *err;
+}
+
+static struct below
+list_at(const char *path)
+{
+	struct below b = { .ends = 0 };
+
+	tree_list(tree, NULL, str_of(path), on_below_page, on_below_end, &b);
+	while (b.ends == 0) {
+		struct pollfd fds[2];
+		int n = tree_fds(tree, fds, 2);
+
+		poll(fds, (nfds_t)n, tree_timeout_ms(tree));
+		tree_service(tree, fds, n);
+	}
+	return b;
+}
+
+/* An export below the export is its own root, whether what it covers comes
+ * with the listing (f3 does) or not. */
+static void
+nested_export(const char *name, size_t files)
+{
+	AUTOFREE char *inside = xasprintf("%s/f5", name);
+	struct below b;
+
+	fake.nested = name;
+	open_tree();
+	b = list_at("");
+	assert_int_equal(b.err.kind, ERR_NONE);
+	assert_int_equal(b.dirs, 1);
+	assert_int_equal(b.files, files);
+	assert_int_equal(b.dir.ino, FAKE_NESTED);
+	assert_int_equal(b.dir.fsid, fake.fsid + 1);
+	assert_true(b.fh.len > 0);
+	assert_int_equal(look(str_of(name)).attrs.fsid, fake.fsid + 1);
+	b = list_at(name);
+	assert_int_equal(b.err.kind, ERR_NONE);
+	assert_int_equal(b.files, FILES);
+	assert_int_equal(b.dirs, 0);
+	assert_int_equal(b.listed.ino, FAKE_NESTED);
+	assert_int_equal(look(str_of(inside)).attrs.ino, 7);
+}
+
+static void
+test_nested_export(void **state UNUSED)
+{
+	nested_export("f3", FILES - 1);
+}
+
+static void
+test_nested_export_hidden(void **state UNUSED)
+{
+	nested_export("hidden", FILES);
+}
+
+/* It stands where it is, and can't be read. */
+static void
+test_nested_export_refused(void **state UNUSED)
+{
+	struct below b;
+
+	fake.nested = "f3";
+	fake.nested_status = 13;
+	open_tree();
+	b = list_at("");
+	assert_int_equal(b.err.kind, ERR_NONE);
+	assert_int_equal(b.dirs, 1);
+	assert_int_equal(b.files, FILES - 1);
+	assert_true(b.dir.fsid != fake.fsid);
+	b = list_at("f3");
+	assert_int_equal(b.err.kind, ERR_DENIED);
+	assert_non_null(strstr(b.err.msg, "/export/f3"));
+	assert_int_equal(look(STR("f3/f5")).err.kind, ERR_DENIED);
+	/* Not there, says the server: that is no answer about the path. */
+	tree_free(&tree);
+	fake.nested_status = 2;
+	open_tree();
+	b = list_at("f3");
+	assert_int_equal(b.err.kind, ERR_UNREACHABLE);
+}
+
 static void
 test_no_attrs(void **state UNUSED)
 {
@@ -626,6 +742,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		NFS_TEST(test_plain),
 		NFS_TEST(test_no_dir_attrs),
+		NFS_TEST(test_nested_export),
+		NFS_TEST(test_nested_export_hidden),
+		NFS_TEST(test_nested_export_refused),
 		NFS_TEST(test_no_attrs),
 		NFS_TEST(test_fill_errors),
 		NFS_TEST(test_fill_stale),
