@@ -280,7 +280,7 @@ WHERE r.target = :target AND r.outcome = :outcome AND r.outcome >= 2 AND
 	NOT EXISTS (SELECT 1 FROM frontier f WHERE f.dir = o.dir);
 
 -- name: failed_dirs
-SELECT DISTINCT d.id
+SELECT DISTINCT d.id, d.path
 FROM failure f CROSS JOIN dir d ON d.id = f.dir
 WHERE f.run >= 0 AND f.object IS NULL AND d.clean = 0 AND
 	d.run = f.run AND d.gone_run IS NULL AND
@@ -288,8 +288,9 @@ WHERE f.run >= 0 AND f.object IS NULL AND d.clean = 0 AND
 	(d.path > :start || '/' AND d.path < :start || '0'));
 
 -- name: failed_holders
-SELECT DISTINCT o.dir
+SELECT DISTINCT o.dir, d.path
 FROM result r CROSS JOIN object o ON o.id = r.object
+	CROSS JOIN dir d ON d.id = o.dir
 WHERE r.target = :target AND r.outcome = 4 AND r.outcome >= 2 AND
 	o.gone_run IS NULL AND
 	o.path > :start || '/' AND o.path < :start || '0';
@@ -409,6 +410,9 @@ SELECT fsid FROM up WHERE fsid IS NOT NULL;
 
 -- name: dir_export
 UPDATE dir SET export = :export WHERE id = :id;
+
+-- name: dir_parent
+UPDATE dir SET export = :export, parent = :parent WHERE id = :id;
 
 -- name: dirs_gone
 SELECT d.id, d.path, d.export

@@ -83,6 +83,42 @@ find_target(struct db *db, const struct run_spec *spec, struct run_info *info)
 	return db_last_id(db);
 }
 
+static bool
+lies_in(struct str path, const struct run_export_row *x)
+{
+	return path.len >= x->path_len &&
+	    memcmp(path.p, x->start, x->path_len) == 0 &&
+	    (path.len == x->path_len || path.p[x->path_len] == '/');
+}
+
+size_t
+core_export_of(const struct own *o, struct str path)
+{
+	size_t best = o->export_count;
+
+	for (size_t i = 0; i < o->export_count; i++)
+		if (lies_in(path, &o->exports[i]) &&
+		    (best == o->export_count ||
+		    o->exports[i].path_len > o->exports[best].path_len))
+			best = i;
+	return best;
+}
+
+bool
+core_holds_export(const struct own *o, const char *path)
+{
+	size_t n = strlen(path);
+
+	for (size_t i = 0; i < o->export_count; i++) {
+		const struct run_export_row *x = &o->exports[i];
+
+		if (x->path_len >= n && memcmp(x->start, path, n) == 0 &&
+		    (x->path_len == n || x->start[n] == '/'))
+			return true;
+	}
+	return false;
+}
+
 static void
 load_exports(struct own *o, const struct run_spec *spec)
 {
@@ -167,9 +203,11 @@ queue_failed(struct own *o, const struct run_spec *spec, size_t export,
 	    INT(since), INT(until), TEXT(start) };
 	bool more = db_row(&o->db, s, v, ARRAY_LEN(v));
 
-	while (more) {
+	for (; more; more = db_next(&o->db, s)) {
 		int64_t object = db_int(&o->db, s, 0);
 
+		if (core_export_of(o, db_bytes(&o->db, s, 1)) != export)
+			continue;
 		/* The target may hold the bytes of this version: what failed
 		 * was the proof. */
 		core_queue(o, object, o->exports[export].id, 0,
@@ -181,7 +219,6 @@ queue_failed(struct own *o, const struct run_spec *spec, size_t export,
 		n->queued++;
 		n->found_bytes = add_capped(n->found_bytes,
 		    (uint64_t)db_int(&o->db, s, 2));
-		more = db_next(&o->db, s);
 	}
 	n->queued_bytes = n->found_bytes;
 }
@@ -195,19 +232,26 @@ push_dir(struct own *o, int64_t dir, int64_t export)
 
 /* Directories that failed, or hold entries that the crawl could not take. */
 static void
-push_failed_dirs(struct own *o, const char *start, int64_t export)
+push_failed_dirs(struct own *o, const char *start, size_t index)
 {
+	const int64_t export = o->exports[index].id;
 	const struct value dirs[] = { TEXT(start) };
 	const struct value holders[] = { INT(o->target), TEXT(start) };
 	bool more = db_row(&o->db, STMT_FAILED_DIRS, dirs, 1);
 
 	while (more) {
-		push_dir(o, db_int(&o->db, STMT_FAILED_DIRS, 0), export);
+		if (core_export_of(o, db_bytes(&o->db, STMT_FAILED_DIRS,
+		    1)) == index)
+			push_dir(o, db_int(&o->db, STMT_FAILED_DIRS, 0),
+			    export);
 		more = db_next(&o->db, STMT_FAILED_DIRS);
 	}
 	more = db_row(&o->db, STMT_FAILED_HOLDERS, holders, 2);
 	while (more) {
-		push_dir(o, db_int(&o->db, STMT_FAILED_HOLDERS, 0), export);
+		if (core_export_of(o, db_bytes(&o->db, STMT_FAILED_HOLDERS,
+		    1)) == index)
+			push_dir(o, db_int(&o->db, STMT_FAILED_HOLDERS, 0),
+			    export);
 		more = db_next(&o->db, STMT_FAILED_HOLDERS);
 	}
 }
@@ -237,7 +281,7 @@ start_afresh(struct own *o, const struct run_spec *spec)
 		struct str start = str_of(spec->exports[i].start);
 
 		if (spec->retry_failed) {
-			push_failed_dirs(o, start.p, o->exports[i].id);
+			push_failed_dirs(o, start.p, i);
 			queue_failed(o, spec, i, 0, INT64_MAX, &n);
 		} else if (!spec->no_crawl) {
 			push_dir(o, core_dir(o, start, o->exports[i].id),

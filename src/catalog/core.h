@@ -391,7 +391,13 @@ bool	 core_export_stays(struct own *, int64_t id, uint64_t unseen);
 /* The crawl is complete: the file systems that it saw are the known ones. */
 void	 core_keep_exports(struct own *);
 
-/* begin.c: 0 if the catalog does not know it. */
+/* begin.c */
+/* The index of the run's export in which the path lies: of two, one inside
+ * the other, the inner one. None: their count. */
+size_t	 core_export_of(const struct own *, struct str path);
+/* True if the root of one is at the path or below. */
+bool	 core_holds_export(const struct own *, const char *path);
+/* 0 if the catalog does not know it. */
 int64_t	 core_find_target(struct db *, const struct run_spec *);
 
 /* reader.c */

@@ -109,7 +109,9 @@ core_bury(struct own *o)
 		stays = x != NULL && core_export_stays(o, x->id, 0);
 		if (stays)
 			x->unseen_below += n;
-		if (stays || core_fs_missing(o, path)) {
+		/* What holds another share is not for the outer one to say. */
+		if (stays || core_fs_missing(o, path) ||
+		    core_holds_export(o, path)) {
 			more = db_next(db, STMT_DIRS_GONE);
 			continue;
 		}

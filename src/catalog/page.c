@@ -411,8 +411,10 @@ subdirectory(struct page *p, const struct page_dir *d)
 	}
 	if (run >= o->crawl)
 		return;		/* read already: it came twice */
+	/* It was a share of its own, or of one, before. */
 	if (export != p->export)
-		DB_RUN(db, DIR_EXPORT, INT(p->export), INT(id));
+		DB_RUN(db, DIR_PARENT, INT(p->export), p->dir->id == 0 ?
+		    NOTHING : INT(p->dir->id), INT(id));
 	/* An id of ours: SQLite would use those of deleted rows again, and
 	 * the cursor is past them. */
 	DB_RUN(db, FRONTIER_PUSH, INT(o->next_frontier++), INT(id),

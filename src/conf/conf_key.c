@@ -43,6 +43,8 @@ conf_share_of(const struct conf *c, const char *key,
     const char **ret_rest)
 {
 	CLEANUP(buf_release) struct buf prefix;
+	size_t best = 0;
+	bool found = false;
 
 	buf_init(&prefix, PREFIX_MAX);
 	for (size_t i = 0; i < c->fs_config.nfs_count; i++) {
@@ -59,15 +61,17 @@ conf_share_of(const struct conf *c, const char *key,
 			 * S/dir10. */
 			if (prefix.len > 0 && buf_addch(&prefix, '/') == -1)
 				continue;
-			if (!str_starts(str_of(key), buf_str(&prefix)))
+			if (!str_starts(str_of(key), buf_str(&prefix)) ||
+			    (found && prefix.len < best))
 				continue;
+			found = true;
+			best = prefix.len;
 			*ret_nfs = nfs;
 			*ret_share = share;
 			*ret_rest = key + prefix.len;
-			return true;
 		}
 	}
-	return false;
+	return found;
 }
 
 /* True if a component between slashes is empty, "." or "..". */
@@ -174,22 +178,32 @@ compare_places(const void *a, const void *b)
 	    ((const struct place *)b)->prefix);
 }
 
-/* Sorted, a share that lies in another follows it at once, or follows a
- * third one that lies there too. */
+/* A share may lie inside another one of its server: the outer one leaves it
+ * out. */
+static bool
+may_meet(const struct place *a, const struct place *b)
+{
+	return !str_starts(str_of(b->prefix), str_of(a->prefix)) ||
+	    (strcmp(a->prefix, b->prefix) != 0 &&
+	    strcmp(a->nfs->server, b->nfs->server) == 0);
+}
+
 static int
 check_meeting(const struct conf *c, struct place *places, size_t n,
     struct err *err)
 {
 	qsort(places, n, sizeof(*places), compare_places);
 	for (size_t i = 1; i < n; i++) {
-		const struct place *a = &places[i - 1], *b = &places[i];
-		bool same = strcmp(a->prefix, b->prefix) == 0;
+		const struct place *a = places, *b = &places[i];
 
-		if (!str_starts(str_of(b->prefix), str_of(a->prefix)))
+		while (a < b && may_meet(a, b))
+			a++;
+		if (a == b)
 			continue;
 		return err_set(err, ERR_CONFIG, 0, "%.48s:%.48s %s "
 		    "%.48s:%.48s%s", b->nfs->server, b->share,
-		    same ? "has the same keys as" : "lies inside",
+		    strcmp(a->prefix, b->prefix) == 0 ?
+		    "has the same keys as" : "lies inside",
 		    a->nfs->server, a->share,
 		    c->fs_config.server_as_prefix ? "; keep one of them" :
 		    "; keep one, or set server_as_prefix = yes");

@@ -24,6 +24,10 @@ struct crawl_config {
 	struct catalog *catalog;
 	const struct tree_spec *exports;
 	const char *const *roots;	/* catalog path of each */
+	const char *const *shares;	/* catalog paths of all that are
+					   configured: one inside another is
+					   left to itself */
+	size_t	 share_count;
 	const char *const *starts;	/* of where its crawl begins */
 	size_t	 export_count;
 	const struct err *export_errs;	/* an export that is known to be out

@@ -47,15 +47,20 @@ int
 names_find(const struct crawl_config *c, struct str line, struct buf *path,
     unsigned *export, struct str *rel, struct err *err)
 {
-	struct str whole;
+	struct str whole, below_root;
 	bool found = false;
 
 	if (clean(line, path, err) == -1)
 		return -1;
 	whole = buf_str(path);
-	for (unsigned i = 0; i < c->export_count && !found; i++) {
-		found = below(whole, str_of(c->server_as_prefix ?
-		    c->roots[i] : key_without_server(c->roots[i])), rel);
+	/* Of two, one inside the other, the inner one. */
+	for (unsigned i = 0; i < c->export_count; i++) {
+		if (!below(whole, str_of(c->server_as_prefix ?
+		    c->roots[i] : key_without_server(c->roots[i])),
+		    &below_root) || (found && below_root.len >= rel->len))
+			continue;
+		found = true;
+		*rel = below_root;
 		*export = i;
 	}
 	if (!found && c->export_count != 1)

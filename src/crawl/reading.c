@@ -357,6 +357,19 @@ is_across(const struct reading *r, const struct attrs *a)
 	return a->kind != ENTRY_UNKNOWN && a->fsid != root.fsid;
 }
 
+/* A share of its own, that is read by itself. */
+static bool
+is_share(const struct reading *r)
+{
+	const struct crawl_config *c = &r->w->c->c;
+	struct str path = buf_str(&r->path);
+
+	for (size_t i = 0; i < c->share_count; i++)
+		if (str_eq(str_of(c->shares[i]), path))
+			return true;
+	return false;
+}
+
 void
 reading_entry(struct reading *r, struct str name, const struct tree_entry *e)
 {
@@ -370,6 +383,11 @@ reading_entry(struct reading *r, struct str name, const struct tree_entry *e)
 	}
 	if (wait_for_kind(r, name, e))
 		return;
+	if (r->w->c->c.share_count > 1 && is_share(r)) {
+		r->has_entries = true;
+		keep_dir(r);
+		return;
+	}
 	why = judge_excluded(c, buf_str(&r->raw), name, &e->attrs, whybuf);
 	if (why == NULL && !c->cross_mounts && is_across(r, &e->attrs))
 		why = "another file system";

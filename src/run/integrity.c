@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "model/key.h"
+#include "run/absence.h"
 #include "run/list_splits.h"
 #include "s3/s3_lister.h"
 
@@ -42,6 +43,17 @@ struct walk {
 	bool	 paused;
 	bool	 done;
 };
+
+/* The listing of an outer share has the objects of one inside it. */
+static unsigned
+export_of(const struct integrity *t, const char *path, unsigned otherwise)
+{
+	unsigned export;
+	const char *rest;
+
+	return absence_export_of((const char *const *)t->plan.roots,
+	    t->plan.count, path, &export, &rest) ? export : otherwise;
+}
 
 /* --- claims --- */
 
@@ -148,8 +160,8 @@ missing(struct walk *w, const struct stored *s)
 	struct judged j;
 
 	proof_missing(s, &j);
-	integrity_verdict(w->t, w->export, s->path, false, s->object,
-	    s->attrs.size, METHOD_HEAD, &j);
+	integrity_verdict(w->t, export_of(w->t, s->path, w->export), s->path,
+	    false, s->object, s->attrs.size, METHOD_HEAD, &j);
 }
 
 /* The catalog does not have this path. */
@@ -179,6 +191,7 @@ take_key(struct walk *w, const struct s3_listed *k)
 	buf_clear(&w->path);
 	buf_add(&w->path, w->claims.prefix, w->skip);
 	buf_add(&w->path, k->key.p, k->key.len);
+	w->export = export_of(w->t, w->path.data, w->export);
 	for (s = claims_peek(&w->claims); s != NULL;
 	    s = claims_peek(&w->claims)) {
 		order = strcmp(s->path, w->path.data);
@@ -290,25 +303,46 @@ walk_export(struct integrity *t, unsigned export)
 	buf_release(&w.last);
 }
 
+/* Its objects come with those of an outer one. */
+static bool
+is_inside(const struct integrity *t, size_t i)
+{
+	for (size_t k = 0; k < t->plan.count; k++) {
+		size_t n = strlen(t->plan.starts[k]);
+
+		if (k != i && strncmp(t->plan.starts[i], t->plan.starts[k],
+		    n) == 0 && t->plan.starts[i][n] == '/')
+			return true;
+	}
+	return false;
+}
+
 void
 integrity_walk(struct integrity *t)
 {
 	for (size_t i = 0; i < t->plan.count && !integrity_stopped(t); i++)
-		walk_export(t, (unsigned)i);
+		if (!is_inside(t, i))
+			walk_export(t, (unsigned)i);
 }
 
 /* --- a sample --- */
 
-static void
+/* False: it belongs to another export, and is left to that. */
+static bool
 read_stored(struct integrity *t, unsigned export, struct stored *s)
 {
 	const char *key = t->conf->fs_config.server_as_prefix ? s->path :
 	    key_without_server(s->path);
 
+	if (export_of(t, s->path, export) != export) {
+		stored_release(s);
+		return false;
+	}
 	while (integrity_full(t) && !integrity_stopped(t))
 		integrity_turn(t, TURN_MS);
 	integrity_read(t, export, str_of(key), s, NULL);
 	stored_release(s);
+	return true;
 }
 
 static void
@@ -327,7 +361,7 @@ read_lost(struct integrity *t, unsigned export)
 		one = *s;
 		memset(s, 0, sizeof(*s));
 		c.lost.at++;
-		read_stored(t, export, &one);
+		(void)read_stored(t, export, &one);
 	}
 	claims_release(&c);
 }
@@ -349,15 +383,15 @@ sample_export(struct integrity *t, unsigned export)
 	}
 	left = (uint64_t)((double)count * t->job->sample_percent / 100 +
 	    0.999999);
-	for (left = MIN(MAX(left, (uint64_t)1), count); left > 0 && !integrity_stopped(t);
-	    left -= n) {
+	left = MIN(MAX(left, (uint64_t)1), count);
+	while (left > 0 && !integrity_stopped(t)) {
 		if (catalog_sample_page(t->reader, str_of(prefix), &cursor, v,
 		    (size_t)MIN(left, (uint64_t)PAGE), &n, &err) == -1)
 			integrity_fail(t, &err);
 		if (n == 0)
 			break;
 		for (size_t i = 0; i < n; i++)
-			read_stored(t, export, &v[i]);
+			left -= read_stored(t, export, &v[i]) ? 1 : 0;
 	}
 }
 

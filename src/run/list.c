@@ -13,6 +13,7 @@
 #include "run/list_splits.h"
 #include "run/plan.h"
 #include "run/run.h"
+#include "run/source.h"
 #include "s3/s3_lister.h"
 
 struct lister {
@@ -94,25 +95,19 @@ list_prefix(struct lister *l, const char *prefix)
 	list_splits_release(&splits);
 }
 
-static void
-list_shares(struct lister *l)
+/* A share inside another one comes with that. */
+static int
+list_shares(struct lister *l, struct err *err)
 {
-	const struct conf *c = l->conf;
+	char **prefixes;
+	size_t n;
 
-	for (size_t i = 0; i < c->fs_config.nfs_count; i++) {
-		const struct conf_nfs *n = &c->fs_config.nfs[i];
-
-		for (size_t k = 0; k < n->shares.n && !l->failed; k++) {
-			struct buf key CLEANUP(buf_release);
-
-			buf_init(&key, 64 * KIB);
-			if (conf_s3_prefix(c, n->server, n->shares.v[k],
-			    &key) == -1 || (key.len > 0 &&
-			    buf_addch(&key, '/') == -1))
-				continue;
-			list_prefix(l, key.len > 0 ? key.data : "");
-		}
-	}
+	if (source_prefixes(l->conf, l->job, &prefixes, &n, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n && !l->failed; i++)
+		list_prefix(l, prefixes[i]);
+	source_prefixes_free(&prefixes, &n);
+	return 0;
 }
 
 static int
@@ -144,12 +139,8 @@ run(struct lister *l, struct err *err)
 	sc = plan_s3(l->conf);
 	if (s3_new(&l->s3, &sc, err) == -1 || open_out(l, err) == -1)
 		return -1;
-	if (l->job->all)
-		list_prefix(l, "");
-	else if (l->job->prefix != NULL)
-		list_prefix(l, l->job->prefix);
-	else
-		list_shares(l);
+	if (list_shares(l, err) == -1)
+		return -1;
 	if (l->out != stdout && fclose(STEAL(l->out)) != 0 && !l->failed) {
 		l->failed = true;
 		err_errno(&l->err, ERR_RESOURCE, errno, "%s",

@@ -39,7 +39,8 @@ plan_release(struct run_plan *p)
 /* The catalog path at which a crawl of this root begins, or NULL if --prefix
  * leaves the export out. */
 static char *
-start_of(const char *root, const struct conf *c, const char *prefix)
+start_of(const char *root, const struct conf *c, const char *prefix,
+    bool holds_prefix)
 {
 	const char *key = root;
 	size_t n;
@@ -49,7 +50,11 @@ start_of(const char *root, const struct conf *c, const char *prefix)
 	if (!c->fs_config.server_as_prefix)
 		key = key_without_server(root);
 	n = strlen(key);
-	if (strncmp(prefix, key, n) != 0 || (n > 0 && prefix[n] != '/'))
+	/* All of a share inside of the one that the prefix lies in. */
+	if (!holds_prefix && strncmp(key, prefix, strlen(prefix)) == 0)
+		return xstrdup(root);
+	if (!holds_prefix || strncmp(prefix, key, n) != 0 ||
+	    (n > 0 && prefix[n] != '/'))
 		return NULL;
 	/* The prefix ends in a slash, the path does not. */
 	return xasprintf("%.*s%.*s", (int)(key - root), root,
@@ -73,6 +78,8 @@ add_export(struct run_plan *p, const struct conf *c, const struct job *job,
 		.follow_links = job->follow_links,
 		.timeout_ms = c->fs_config.timeout * 1000,
 	};
+	const struct conf_nfs *nfs;
+	const char *own = share, *rest;
 	size_t n = p->count;
 	char *start;
 
@@ -80,7 +87,10 @@ add_export(struct run_plan *p, const struct conf *c, const struct job *job,
 	if (conf_key_prefix(c, server, share, &root) == -1)
 		return;
 	strlist_add(&p->shares, root.data);
-	start = start_of(root.data, c, job->prefix);
+	/* Of shares one inside the other, the inner one. */
+	if (job->prefix != NULL)
+		conf_share_of(c, job->prefix, &nfs, &own, &rest);
+	start = start_of(root.data, c, job->prefix, own == share);
 	if (start == NULL)
 		return;
 	p->specs = xreallocarray(p->specs, n + 1, sizeof(*p->specs));

@@ -82,6 +82,8 @@ start_crawl(struct master *m, struct err *err)
 		.catalog = m->catalog,
 		.exports = m->plan->specs,
 		.roots = (const char *const *)m->plan->roots,
+		.shares = (const char *const *)m->plan->shares.v,
+		.share_count = m->plan->shares.n,
 		.starts = (const char *const *)m->plan->starts,
 		.export_count = m->plan->count,
 		.export_errs = m->plan->errs,

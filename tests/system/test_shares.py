@@ -197,3 +197,78 @@ def test_shares_one_from_the_command_line(t):
     assert sorted(t.objects()) == sorted(
         [t.server + t.share + "/f", share[1:] + "/g"]
     )
+
+
+def share_in_share(t, mounted):
+    """A share inside another one: the outer one leaves it out; what it had
+    there passes to the inner one, and back, without a request for it."""
+    top = t.tree if mounted else t.share
+    for name in ("f", "in/side/g", "in/side/deep/h", "in/i", "inside/k"):
+        t.write(name, name)
+    inner = top + "/in/side"
+    fs = {"mounted": "yes" if mounted else "no"}
+    proxy = t.proxy(nfs=[(t.server, [top])], fs_config=fs)
+    s3 = {"endpoint": proxy.url}
+    everything = sorted(t.server + top + "/" + f for f in
+                        ("f", "in/i", "in/side/deep/h", "in/side/g",
+                         "inside/k"))
+    t.put(found=5, moved=5)
+    assert sorted(t.objects()) == everything
+
+    def asked():
+        return [r for r in proxy.requests() if r[0] in ("PUT", "POST")]
+
+    before = len(asked())
+    for shares in ([top, inner], [inner, top], [top], [inner, top]):
+        t.conf(nfs=[(t.server, shares)], fs_config=fs, s3_storage=s3)
+        t.put(found=5, unchanged=5, gone=0)
+    assert len(asked()) == before, asked()[before:]
+    exports = t.query("SELECT DISTINCT share FROM dirs WHERE path GLOB ?",
+                      t.server + inner + "*")
+    assert exports == [(inner,)], exports
+    assert sorted(listed(t)) == everything
+    t.run("TEST", "--data_integrity", "--skip_upload", "--json").counted(
+        found=5, moved=5)
+    assert len(fetch(t, "all")) == 5
+    # Of a prefix around it both have a part; below it, the inner one.
+    prefix = t.server + top + "/in/"
+    t.put("--prefix", prefix, found=3, unchanged=3)
+    t.put("--prefix", prefix + "side/", found=2, unchanged=2)
+    t.put("--prefix", prefix + "side/deep/", found=1, unchanged=1)
+    # A file of either that is gone is deleted once.
+    os.unlink(t.path("in/side/deep/h"))
+    t.put("--delete", "--max-delete", "9", found=4, deleted=1)
+    os.unlink(t.path("in/i"))
+    t.put("--delete", "--max-delete", "9", found=3, deleted=1)
+    # The outer one takes all over again.
+    t.conf(nfs=[(t.server, [top])], fs_config=fs, s3_storage=s3)
+    t.put(found=3, unchanged=3)
+    os.unlink(t.path("in/side/g"))
+    os.rmdir(t.path("in/side/deep"))
+    os.rmdir(t.path("in/side"))
+    t.put("--delete", "--max-delete", "9", found=2, deleted=1)
+    assert len(t.objects()) == 2
+
+
+@limit(120)
+def test_shares_inside_each_other(t):
+    share_in_share(t, mounted=False)
+
+
+@limit(120)
+def test_shares_inside_each_other_mounted(t):
+    share_in_share(t, mounted=True)
+
+
+def test_shares_inner_out_of_reach(t):
+    """The inner one can't be reached: what is known of it stays."""
+    for name in ("f", "in/side/g"):
+        t.write(name, name)
+    inner = t.tree + "/in/side"
+    t.conf(nfs=[(t.server, [t.tree, inner])], fs_config={"mounted": "yes"})
+    t.put(found=2, moved=2)
+    os.unlink(t.path("in/side/g"))
+    for path in ("in/side", "in"):
+        os.rmdir(t.path(path))
+        t.put("--delete", expect=1, gone=0, deleted=0)
+        assert len(t.objects()) == 2

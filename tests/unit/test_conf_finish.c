@@ -161,11 +161,12 @@ shares_that_meet_are_refused(void **state)
 		{ "[nfs h]\nserver = ..\nshare = /a\n", "no host is named" },
 		{ "[nfs h]\nshare = /a\nshare = /a/\n",
 		    "h:/a has the same keys as h:/a; keep one" },
-		{ "[nfs h]\nshare = /a/b\nshare = /a\n",
-		    "h:/a/b lies inside h:/a; keep one" },
-		{ "[nfs h]\nshare = /a/b\nshare = /\n", "lies inside h:/" },
+		{ "[nfs h]\nshare = /a/b\nshare = /a\n", NULL },
+		{ "[nfs h]\nshare = /a/b\nshare = /\n", NULL },
 		{ "[nfs h]\nshare = /a\nshare = /a-b\nshare = /a/b/c\n",
-		    "h:/a/b/c lies inside h:/a" },
+		    NULL },
+		{ NO "[nfs h]\nshare = /a\nshare = /a/b\n[nfs i]\n"
+		    "share = /a/c\n", "i:/a/c lies inside h:/a; keep one" },
 		{ "[nfs x]\nserver = h\nshare = /a\n[nfs y]\nserver = h\n"
 		    "share = /a\n", "has the same keys as" },
 		{ "[nfs h]\nshare = /a\n[nfs i]\nshare = /a\n", NULL },
