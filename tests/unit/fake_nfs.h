@@ -36,6 +36,7 @@ struct fake {
 				   of another file system, with the same files
 				   as the root; NULL: none */
 	int	 nested_status;	/* of its mount */
+	uint64_t nested_fsid;	/* 0: the one after that of all else */
 	bool	 kerberos;
 	bool	 prog_unavail;
 	uint32_t rtmax;
@@ -76,7 +77,8 @@ out_attrs(const struct fake *f, struct buf *b, uint64_t id)
 	out64(b, id == 1 ? 4096 : 100);
 	out64(b, 4096);
 	out64(b, 0);
-	out64(b, f->fsid + (id == FAKE_NESTED));
+	out64(b, id != FAKE_NESTED ? f->fsid :
+	    f->nested_fsid != 0 ? f->nested_fsid : f->fsid + 1);
 	out64(b, id);
 	for (uint32_t i = 0; i < 3; i++) {
 		out32(b, 1000 + i);

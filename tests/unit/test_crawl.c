@@ -638,6 +638,73 @@ test_nfs_unknown(void **state UNUSED)
 	}
 }
 
+/* A file system below the export: another one in its place, or none at all,
+ * says nothing of what was there. */
+static void
+test_nfs_below(void **state UNUSED)
+{
+	struct world *w = setup();
+
+	use_nfs(w);
+	fake.fsid = 7;
+	fake.nested = "below";
+	w->c.cross_mounts = true;
+	assert_int_equal(night(w)->moved, 70);
+	expect_same(w, 70);
+	for (int i = 0; i < 2; i++) {
+		fake.nested_fsid = 9;
+		night(w);
+		assert_int_equal(w->t.failed, 1);
+		assert_int_equal(w->t.gone, 0);
+		assert_int_equal(w->t.unchanged, 35);
+		fake.nested_fsid = 0;
+		fake.nested = NULL;
+		night(w);
+		assert_int_equal(w->t.failed, 1);
+		assert_int_equal(w->t.gone, 0);
+		assert_int_equal(w->t.unchanged, 35);
+		fake.nested = "below";
+		expect_same(w, 70);
+	}
+	/* Its handles are others, as after a failover: it is the same. */
+	fake.generation++;
+	expect_same(w, 70);
+	w->c.cross_mounts = false;
+	night(w);
+	assert_int_equal(w->t.excluded, 1);
+	assert_int_equal(w->t.gone, 0);
+	w->c.cross_mounts = true;
+	/* Taken for right. */
+	fake.nested_fsid = 9;
+	w->c.accept_filesystem = true;
+	expect_same(w, 70);
+	w->c.accept_filesystem = false;
+	expect_same(w, 70);
+	fake_stop(&fake);
+	teardown(w);
+}
+
+/* The export itself is another file system: it is read as ever, with what is
+ * below. */
+static void
+test_nfs_other_export(void **state UNUSED)
+{
+	struct world *w = setup();
+
+	use_nfs(w);
+	fake.nested = "below";
+	w->c.cross_mounts = true;
+	fake.fsid = 7;
+	fake.nested_fsid = 3;
+	night(w);
+	fake.fsid = 8;
+	night(w);
+	assert_int_equal(w->t.failed, 0);
+	assert_int_equal(w->t.unchanged, 70);
+	fake_stop(&fake);
+	teardown(w);
+}
+
 int
 main(void)
 {
@@ -659,6 +726,8 @@ main(void)
 		cmocka_unit_test(test_share_replaced_between),
 		cmocka_unit_test(test_nfs_list_ends),
 		cmocka_unit_test(test_nfs_unknown),
+		cmocka_unit_test(test_nfs_below),
+		cmocka_unit_test(test_nfs_other_export),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
