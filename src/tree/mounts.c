@@ -14,8 +14,13 @@
 void
 mounts_init(struct mounts *m, int root)
 {
+	char link[32], path[PATH_MAX];
+	ssize_t n;
+
 	memset(m, 0, sizeof(*m));
-	m->root = root;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", root);
+	n = readlink(link, path, sizeof(path));
+	m->root = xstrndup(path, n <= 0 ? 0 : (size_t)n);
 	buf_init(&m->table, TABLE_MAX);
 	m->table_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 }
@@ -24,6 +29,7 @@ void
 mounts_release(struct mounts *m)
 {
 	free(STEAL(m->known));
+	free(STEAL(m->root));
 	m->count = 0;
 	buf_release(&m->table);
 	close_fd(&m->table_fd);
@@ -184,22 +190,17 @@ unescape(struct str *s, char *to)
 static struct str
 place_below(const struct mounts *m, struct str point, char room[PATH_MAX])
 {
-	char link[32], root[PATH_MAX];
-	ssize_t n;
+	struct str root = str_of(m->root);
 
 	if (point.len >= PATH_MAX)
 		return point;
 	unescape(&point, room);
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", m->root);
-	n = readlink(link, root, sizeof(root));
-	if (n <= 0 || (size_t)n >= point.len ||
-	    memcmp(root, point.p, (size_t)n) != 0)
+	if (root.len > 0 && root.p[root.len - 1] == '/')
+		root.len--;
+	if (root.len + 1 >= point.len || !str_starts(point, root) ||
+	    point.p[root.len] != '/')
 		return STR("");
-	if (root[n - 1] == '/')
-		n--;
-	if (point.p[n] != '/')
-		return STR("");
-	return (struct str){ point.p + n, point.len - (size_t)n };
+	return (struct str){ point.p + root.len, point.len - root.len };
 }
 
 /* All overlays may have the same source, and the id of the same file system

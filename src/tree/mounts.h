@@ -30,12 +30,12 @@ struct mount_known {
 struct mounts {
 	int	 table_fd;	/* /proc/self/mountinfo, or -1 */
 	struct buf table;	/* its text; empty: to be read */
-	int	 root;		/* of the tree; lent */
+	char	*root;		/* path of the tree's */
 	struct mount_known *known;
 	size_t	 count;
 };
 
-/* root: the open directory that paths are relative to; it must stay open. */
+/* root: the open directory that paths are relative to. */
 void	 mounts_init(struct mounts *, int root);
 void	 mounts_release(struct mounts *);
 /* Forget what is known if the table of mounts has changed since. */

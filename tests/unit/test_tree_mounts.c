@@ -267,6 +267,8 @@ dev_of(const char *path)
 static void
 test_overlay(void **state UNUSED)
 {
+	struct seen look = { .ends = 0 };
+	struct tree *t;
 	uint64_t first;
 	dev_t dev;
 
@@ -282,6 +284,15 @@ test_overlay(void **state UNUSED)
 	assert_true(dev_of("at") != dev);
 	assert_true(root_fsid("at") == first);
 	do_umount("at2");
+	/* Also for a tree whose root was left behind. */
+	t = tree_at("at");
+	do_umount("at");
+	do_mount("overlay", "at", "overlay", 0, LAYERS);
+	tree_lookup(t, STR("nothing"), on_entry, &look);
+	while (look.ends == 0)
+		tree_service(t, NULL, 0);
+	assert_int_equal(look.kind, ERR_GONE);
+	tree_free(&t);
 	/* Where the share itself is mounted doesn't matter. */
 	do_mount("at", "at2", NULL, MS_MOVE, NULL);
 	assert_true(root_fsid("at2") == first);
