@@ -100,6 +100,12 @@ def test_mounts_bound(t):
     stays(t, objects, found=2)
     with mounted("--bind", other, vol):
         t.put(found=16, unchanged=16, failed=0)
+        os.unlink(t.path("vol/f3"))
+        t.put("--delete", "--max-delete", "50%", found=15, deleted=1)
+    # It is gone for good.
+    t.put("--accept-filesystem", found=1, gone=14)
+    t.put("--delete", "--max-delete", "99%", found=1, deleted=14)
+    t.same(t.wanted(prefix=t.server + t.tree))
 
 
 def test_mounts_over_a_directory(t):
@@ -113,6 +119,11 @@ def test_mounts_over_a_directory(t):
         t.write("vol/f1", "another disk")
         stays(t, objects, found=2)
     t.put(found=16, unchanged=16)
+    with tmpfs(vol):
+        t.write("vol/f1", "another disk")
+        t.put("--accept-filesystem", found=2, moved=1, gone=14)
+        t.put("--delete", "--max-delete", "99%", found=2, deleted=14)
+        t.same(t.wanted(prefix=t.server + t.tree))
 
 
 def test_mounts_not_crossed(t):
