@@ -554,6 +554,20 @@ desk_let_go(struct desk *d, int64_t lease, int64_t task)
 	return true;
 }
 
+size_t
+desk_late(const struct desk *d, unsigned holder)
+{
+	size_t n = 0;
+
+	if (holder >= d->holder_count)
+		return 0;
+	for (const struct out *o = d->holders[holder].outs; o != NULL;
+	    o = o->next)
+		if (is_late(d, o))
+			n += o->left;
+	return n;
+}
+
 /* Nobody has it any more. Those that may kill wait behind all others. */
 static void
 take_in(struct desk *d, struct task *t)
@@ -563,6 +577,24 @@ take_in(struct desk *d, struct task *t)
 	else
 		push_head(&d->queue, t);
 	d->queued++;
+}
+
+bool
+desk_give_back(struct desk *d, int64_t lease, int64_t task)
+{
+	struct task *t = idmap_get(&d->tasks, task);
+
+	if (t == NULL || lease <= 0 || (t->lease[0] != lease &&
+	    t->lease[1] != lease))
+		return false;
+	if (desk_let_go(d, lease, task))
+		return true;
+	unset_alone(d, t);
+	t->lease[0] = 0;
+	out_less(d, lease, t->bytes);
+	t->leased--;
+	take_in(d, t);
+	return true;
 }
 
 /* The lease is at its end, unresolved tasks and all. */

@@ -76,6 +76,11 @@ struct task *desk_result(struct desk *, int64_t lease, int64_t task,
 /* The holder of this lease has done with the task, but another one has it too
  * and keeps it, alone; nobody else gets it. False: nobody else has it. */
 bool	 desk_let_go(struct desk *, int64_t lease, int64_t task);
+/* The holder of this lease has not begun the task, and will not: it is queued
+ * again, if nobody else has it. False: it is not out under that lease. */
+bool	 desk_give_back(struct desk *, int64_t lease, int64_t task);
+/* Unresolved tasks of those of the holder's leases that are late. */
+size_t	 desk_late(const struct desk *, unsigned holder);
 /* The task that a result under this lease would resolve, left where it is; or
  * NULL. For notes on the way, which must be fenced as results are. */
 struct task *desk_find(struct desk *, int64_t lease, int64_t task);

@@ -94,6 +94,8 @@ int	 client_limits_check(const struct setup *, struct err *) MUST_USE;
 
 /* A message with work; or false and s->err: it is none. */
 bool	 session_work(struct session *, struct wire_msg *);
+/* Tasks that were not begun, so many at most. */
+void	 session_give_back(struct session *, size_t most);
 /* All mail of the crew, as messages. */
 void	 session_take_mail(struct session *);
 /* Send what waits to be sent together; all of it, or what has waited for long

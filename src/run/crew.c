@@ -88,3 +88,10 @@ crew_valid_until(struct crew *c, uint64_t mono_ms)
 	if (c->ops->valid_until != NULL)
 		c->ops->valid_until(c, mono_ms);
 }
+
+struct mail *
+crew_fetch_back(struct crew *c, size_t most)
+{
+	return c->ops->fetch_back == NULL ? NULL :
+	    c->ops->fetch_back(c, most);
+}

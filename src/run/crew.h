@@ -51,6 +51,9 @@ void	 crew_fetch(struct crew *, struct fetch_item *);
 void	 crew_erase(struct crew *, struct erase_batch *);
 /* The intent of this object's upload is on disk; worker as in the note. */
 void	 crew_noted(struct crew *, unsigned worker, int64_t object);
+/* Of a local crew: fetch items that were given and not begun, the last ones, so
+ * many at most; they don't come back by mail. */
+struct mail *crew_fetch_back(struct crew *, size_t most);
 /* Nothing more will be given: what is slow may be done twice. */
 void	 crew_no_more(struct crew *);
 

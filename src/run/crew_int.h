@@ -22,6 +22,7 @@ struct crew_ops {
 	bool	 (*idle)(struct crew *);
 	void	 (*limits)(struct crew *, uint64_t bwlimit, uint64_t tpslimit);
 	/* NULL: it has no use for it */
+	struct mail *(*fetch_back)(struct crew *, size_t most);
 	void	 (*valid_until)(struct crew *, uint64_t mono_ms);
 };
 

@@ -139,6 +139,14 @@ local_fetch(struct crew *c, struct fetch_item *it)
 		fetch_item_free(&it);
 }
 
+static struct mail *
+local_fetch_back(struct crew *c, size_t most)
+{
+	struct local *l = local_of(c);
+
+	return l->fetch == NULL ? NULL : fetch_take_back(l->fetch, most);
+}
+
 static void
 local_erase(struct crew *c, struct erase_batch *b)
 {
@@ -306,6 +314,7 @@ crew_local(struct crew **ret, struct setup *s, struct mailbox *up,
 		.stop = local_stop,
 		.idle = local_idle,
 		.limits = local_limits,
+		.fetch_back = local_fetch_back,
 		.valid_until = local_valid_until,
 	};
 	struct local *l = xcalloc(1, sizeof(*l));

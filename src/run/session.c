@@ -197,6 +197,9 @@ take_message(struct session *s, unsigned channel, struct wire_msg *m)
 	case WIRE_LEASE_FETCH:
 	case WIRE_LEASE_ERASE:
 		return session_work(s, m);
+	case WIRE_RECALL:
+		session_give_back(s, m->u.recall.items);
+		return true;
 	case WIRE_NOTED:
 		if (s->crew != NULL)
 			crew_noted(s->crew, m->u.noted.worker,

@@ -210,6 +210,31 @@ session_work(struct session *s, struct wire_msg *m)
 	return ok;
 }
 
+/* The master wants back what has not been begun. */
+void
+session_give_back(struct session *s, size_t most)
+{
+	struct mail *m = s->crew == NULL ? NULL :
+	    crew_fetch_back(s->crew, most), *next;
+
+	for (; m != NULL; m = next) {
+		struct fetch_item *it = (struct fetch_item *)(void *)m;
+		struct origin *o = it->user;
+		struct wire_task_id id = { .id = o->id };
+		struct wire_msg msg = { .type = WIRE_RETURNED,
+		    .u.returned = { .lease = o->lease, .v = &id,
+		    .count = 1 } };
+
+		next = m->next;
+		if (s->peer[CHANNEL_STATUS] != NULL)
+			wire_send(s->peer[CHANNEL_STATUS], &msg);
+		let_go(s, o->lease, 1);
+		origin_free(s, o);
+		it->user = NULL;
+		fetch_item_free(&it);
+	}
+}
+
 /* --- what became of it --- */
 
 static void

@@ -299,6 +299,7 @@ team_main(void *arg)
 		team_members_turn(t);
 		stop_turn(t);
 		team_serve(t);
+		team_recall(t);
 		team_divide_limits(t, false);
 		team_watch(t);
 		publish(t);

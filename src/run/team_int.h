@@ -14,6 +14,7 @@
  *	team_look.c	what they say of files, looked at
  *	team_joint.c	large files that several clients upload together
  *	team_ranges.c	large objects that several clients fetch together
+ *	team_recall.c	what slow ones have not begun
  *	team_notes.c	notes on uploads, and their answers
  *	team_launch.c	clients brought up over SSH; is anybody left?
  *
@@ -221,6 +222,7 @@ struct team {
 	bool	 launch_stopped;
 	struct member **members;
 	size_t	 member_count;
+	uint64_t recall_ms;	/* when tasks were last asked back */
 	size_t	 first_served;	/* so that all get their turn */
 	uint64_t sessions;
 	struct pollfd *fds;
@@ -399,6 +401,12 @@ void	 team_ranges_over(struct team *, struct team_joint *);
 /* As team_joint_result. */
 bool	 team_ranges_result(struct team *, struct team_task *,
 	    struct fetch_item *);
+
+/* --- team_recall.c --- */
+
+/* Ask for it, if it is time. */
+void	 team_recall(struct team *);
+void	 team_returned(struct member *, const struct wire_returned *);
 
 /* --- team_notes.c --- */
 

@@ -445,7 +445,8 @@ on_status(struct member *m, struct wire_msg *msg)
 {
 	struct err err = ERR_INIT;
 
-	m->signs += msg->type != WIRE_HEARTBEAT;
+	m->signs += msg->type != WIRE_HEARTBEAT &&
+	    msg->type != WIRE_RETURNED;
 	switch (msg->type) {
 	case WIRE_RESULTS:
 		team_results(m, &msg->u.results);
@@ -459,6 +460,9 @@ on_status(struct member *m, struct wire_msg *msg)
 		break;
 	case WIRE_NOTE:
 		team_note(m, &msg->u.note);
+		break;
+	case WIRE_RETURNED:
+		team_returned(m, &msg->u.returned);
 		break;
 	case WIRE_HEARTBEAT:
 		take_heartbeat(m, &msg->u.heartbeat);

@@ -54,6 +54,8 @@ enum wire_type {
 	WIRE_NOTE,
 	WIRE_HEARTBEAT,
 	WIRE_BYE,
+	WIRE_RECALL,
+	WIRE_RETURNED,
 	WIRE__MAX
 };
 
@@ -148,6 +150,18 @@ struct wire_bye {
 	bool	 idle;		/* nothing that it began is under way */
 };
 
+struct wire_recall {
+	uint32_t items;		/* not yet begun, at most */
+};
+struct wire_task_id {
+	int64_t	 id;
+};
+struct wire_returned {		/* nothing was done of these */
+	int64_t	 lease;
+	struct wire_task_id *v;
+	size_t	 count;
+};
+
 /* One message; type says which. */
 struct wire_msg {
 	enum wire_type type;
@@ -171,6 +185,8 @@ struct wire_msg {
 		struct wire_note note;
 		struct wire_heartbeat heartbeat;
 		struct wire_bye bye;
+		struct wire_recall recall;
+		struct wire_returned returned;
 	} u;
 };
 /* Frees what the message owns (after decoding all of it is its own; take

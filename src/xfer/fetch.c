@@ -63,6 +63,22 @@ fetch_next(struct fetch *f, bool range_too)
 	return (struct fetch_item *)(void *)m;
 }
 
+struct mail *
+fetch_take_back(struct fetch *f, size_t most)
+{
+	struct mail **at = &f->locked.head, *taken;
+
+	pthread_mutex_lock(&f->lock);
+	for (size_t i = most; i < f->locked.backlog; i++)
+		at = &(*at)->next;
+	taken = *at;
+	*at = NULL;
+	f->locked.tail = at;
+	f->locked.backlog -= MIN(most, f->locked.backlog);
+	pthread_mutex_unlock(&f->lock);
+	return taken;
+}
+
 size_t
 fetch_backlog(struct fetch *f)
 {

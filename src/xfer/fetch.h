@@ -56,6 +56,9 @@ int	 fetch_start(struct fetch **, const struct fetch_config *,
 void	 fetch_give(struct fetch *, struct fetch_item *);
 /* Items given and not yet begun: give more when it is low. */
 size_t	 fetch_backlog(struct fetch *);
+/* Up to so many items that no worker has begun, the last ones; the caller's
+ * again. */
+struct mail *fetch_take_back(struct fetch *, size_t most);
 /* See engine_limits and engine_valid_until. */
 void	 fetch_limits(struct fetch *, uint64_t bwlimit, uint64_t tpslimit);
 void	 fetch_valid_until(struct fetch *, uint64_t mono_ms);

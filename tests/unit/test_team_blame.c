@@ -212,6 +212,81 @@ test_erase_by_another(void **state)
 	finish(x);
 }
 
+static void
+fetched(struct fake *f, int64_t lease, int64_t id)
+{
+	struct fetch_item became = { .outcome = OUTCOME_MOVED };
+	struct wire_fetch v = { .id = id, .item = &became };
+	struct wire_msg m = { .type = WIRE_FETCHED, .u.fetched = {
+	    .lease = lease, .v = &v, .count = 1 } };
+
+	send_msg(f, f->status, &m);
+}
+
+/* What a slow client has not begun goes to one that has nothing to do; its
+ * results for that count nowhere. What it has begun stays with it. */
+static void
+test_recall(void **state)
+{
+	struct fixture *x = setup();
+	struct wire_task_id back[3];
+	struct wire_msg a, b, m = { .type = WIRE_RETURNED };
+	struct fake *f, *g;
+	struct fetch_item *it;
+
+	(void)state;
+	start(x, OP_GET);
+	f = client(x, 1);
+	for (int i = 0; i < 5; i++) {
+		it = xcalloc(1, sizeof(*it));
+		it->key = xasprintf("k%d", i);
+		it->path = xasprintf("k%d", i);
+		crew_fetch(x->crew, it);
+	}
+	want(f, 5);
+	a = wait_for(f, WIRE_LEASE_FETCH);
+	assert_int_equal(a.u.lease_fetch.count, 5);
+	g = client(x, 2);
+	want(g, 5);
+	crew_no_more(x->crew);
+	for (uint64_t end = clock_mono_ms() + 3200; clock_mono_ms() < end;
+	    pump(f, 50))
+		assert_false(has(g, WIRE_LEASE_FETCH));
+	fetched(f, a.u.lease_fetch.lease, a.u.lease_fetch.v[0].id);
+	it = mail_of(x, MAIL_FETCHED);
+	fetch_item_free(&it);
+	b = wait_for(f, WIRE_RECALL);
+	assert_int_equal(b.u.recall.items, 4);
+	for (size_t i = 0; i < 3; i++)
+		back[i].id = a.u.lease_fetch.v[2 + i].id;
+	m.u.returned = (struct wire_returned){
+	    .lease = a.u.lease_fetch.lease, .v = back, .count = 3 };
+	send_msg(f, f->status, &m);
+	for (size_t n = 0; n < 3; n += b.u.lease_fetch.count,
+	    wire_msg_release(&b)) {
+		b = wait_for(g, WIRE_LEASE_FETCH);
+		assert_true(b.u.lease_fetch.lease != a.u.lease_fetch.lease);
+		for (size_t i = 0; i < b.u.lease_fetch.count; i++) {
+			int64_t id = b.u.lease_fetch.v[i].id;
+
+			/* Too late. */
+			fetched(f, a.u.lease_fetch.lease, id);
+			fetched(g, b.u.lease_fetch.lease, id);
+			it = mail_of(x, MAIL_FETCHED);
+			fetch_item_free(&it);
+		}
+	}
+	fetched(f, a.u.lease_fetch.lease, a.u.lease_fetch.v[1].id);
+	it = mail_of(x, MAIL_FETCHED);
+	assert_string_equal(it->key, "k1");
+	fetch_item_free(&it);
+	wire_msg_release(&a);
+	client_free(f);
+	client_free(g);
+	assert_false(has_mail(x));
+	finish(x);
+}
+
 /* Clients that come and go all night: the last hundred are shown, the others
  * in one line, with all that they have brought. */
 static void
@@ -265,6 +340,7 @@ main(void)
 		cmocka_unit_test(test_killed_for_ever),
 		cmocka_unit_test(test_good_byes),
 		cmocka_unit_test(test_erase_by_another),
+		cmocka_unit_test(test_recall),
 		cmocka_unit_test(test_last_hundred),
 	};
 
