@@ -63,12 +63,19 @@ exports_compare(struct run_plan *p, const struct job *job,
 }
 
 void
-exports_tell(const struct run_plan *p, const struct job *job,
-    struct catalog *catalog)
+exports_tell(const struct run_plan *p, const struct conf *conf,
+    const struct job *job, struct catalog *catalog)
 {
-	for (unsigned i = 0; i < p->count; i++)
+	bool crawls = job->files_from == NULL && !job->retry_failed;
+
+	for (unsigned i = 0; i < p->count; i++) {
 		catalog_see_export(catalog, i,
 		    p->errs[i].kind != ERR_NONE ? EXPORT_AWAY :
 		    job->accept_filesystem ? EXPORT_ACCEPTED : EXPORT_THERE,
 		    p->seen[i].fsid);
+		/* What is crawled is what was compared. */
+		if (crawls && p->errs[i].kind == ERR_NONE)
+			catalog_note_root(catalog, i, &p->seen[i],
+			    conf->fs_config.ignore_inode, NULL);
+	}
 }

@@ -14,7 +14,7 @@
 int	 exports_compare(struct run_plan *, const struct job *,
 	    struct catalog_reader *, struct err *) MUST_USE;
 /* After catalog_begin_run: tell the catalog what its run sees. */
-void	 exports_tell(const struct run_plan *, const struct job *,
-	    struct catalog *);
+void	 exports_tell(const struct run_plan *, const struct conf *,
+	    const struct job *, struct catalog *);
 
 #endif

@@ -69,7 +69,7 @@ open_catalog(struct master *m, struct err *err)
 	if (rc == -1 || compare_exports(m, &spec, err) == -1 ||
 	    catalog_begin_run(m->catalog, &spec, &m->run, err) == -1)
 		return -1;
-	exports_tell(m->plan, m->job, m->catalog);
+	exports_tell(m->plan, c, m->job, m->catalog);
 	plan_warn_target(&spec, &m->run);
 	return 0;
 }
