@@ -48,9 +48,8 @@ core_note_root(struct own *o, struct root_note *n)
 	core_root_note_free(&n);
 }
 
-/* Take back what the crawl concluded below the start. */
 static void
-take_back(struct own *o, struct run_export_row *x)
+note_failure(struct own *o, struct run_export_row *x)
 {
 	const struct counts one = { .found = 1, .failed = 1 };
 	struct db *db = &o->db;
@@ -60,6 +59,17 @@ take_back(struct own *o, struct run_export_row *x)
 		dir = db_int(db, STMT_DIR_FIND, 0);
 		db_done(db, STMT_DIR_FIND);
 	}
+	core_failure(o, 0, dir, str_of(x->start), &x->doubt, 1);
+	core_add_counts(&o->totals, &one);
+	core_add_list(o, &one);
+}
+
+/* Take back what the crawl concluded below the start. */
+static void
+take_back(struct own *o, struct run_export_row *x)
+{
+	struct db *db = &o->db;
+
 	DB_RUN(db, ROOT_DOUBT_DIRS, INT(o->crawl), TEXT(x->start));
 	if (DB_ROW(db, ROOT_DOUBT_COUNT, INT(o->run), TEXT(x->start))) {
 		o->totals.gone -= (uint64_t)db_int(db, STMT_ROOT_DOUBT_COUNT,
@@ -67,9 +77,6 @@ take_back(struct own *o, struct run_export_row *x)
 		db_done(db, STMT_ROOT_DOUBT_COUNT);
 	}
 	DB_RUN(db, ROOT_DOUBT_OBJECTS, INT(o->crawl), TEXT(x->start));
-	core_failure(o, 0, dir, str_of(x->start), &x->doubt, 1);
-	core_add_counts(&o->totals, &one);
-	core_add_list(o, &one);
 }
 
 void
@@ -78,9 +85,12 @@ core_doubt_roots(struct own *o)
 	for (size_t i = 0; i < o->export_count; i++) {
 		struct run_export_row *x = &o->exports[i];
 
-		if (x->doubt.kind == ERR_NONE || x->doubted)
+		if (x->doubt.kind == ERR_NONE)
 			continue;
-		x->doubted = true;
+		/* Each time: pages may have come since the last one. */
 		take_back(o, x);
+		if (!x->doubted)
+			note_failure(o, x);
+		x->doubted = true;
 	}
 }

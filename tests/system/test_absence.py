@@ -257,7 +257,7 @@ def replaced(t, where):
 
 
 def test_absence_share_replaced(t):
-    replaced(t, "/" + t.name)
+    replaced(t, "/p")
 
 
 def test_absence_share_replaced_late(t):
