@@ -1,3 +1,9 @@
+-- When the bytes were read, a change after it could have left the times of the
+-- file as they were: it was changed within the granule of its times and the
+-- skew of the clocks. The next run reads it again. 1: its times are the newest
+-- that were met, 2: by our clock as well; then one more reading may not do.
+ALTER TABLE result ADD COLUMN fresh INTEGER NOT NULL DEFAULT 0;
+
 -- When the reading of the directory began; NULL: a catalog of before, the
 -- reading counts as old.
 ALTER TABLE dir ADD COLUMN read_ns INTEGER;

@@ -532,7 +532,8 @@ ORDER BY h.id DESC LIMIT 1;
 
 -- name: known
 SELECT o.id, o.kind, o.size, o.mtime_ns, o.ctime_ns, o.ino, o.mode, o.uid,
-	o.gid, o.gone_run IS NOT NULL, o.why, r.outcome, r.run
+	o.gid, o.gone_run IS NOT NULL, o.why, r.outcome, r.run,
+	coalesce(r.fresh, 0)
 FROM object o LEFT JOIN result r ON r.object = o.id AND r.target = :target
 WHERE o.path = :path;
 
@@ -577,11 +578,14 @@ UPDATE todo SET object = :object WHERE id = :id;
 -- name: result_insert
 INSERT INTO result (id, object, target, run, outcome, held, size, time_ns,
 	md5, etag, part_size, part_md5s, took_ms, attempts, version_id,
-	reason)
+	reason, fresh)
 VALUES (:id, :object, :target, :run, :outcome, :held, :size, :time,
 	:md5, :etag, :part_size, :part_md5s, :took, :attempts, :version,
-	:reason)
+	:reason, :fresh)
 ON CONFLICT (object, target) DO UPDATE SET
+	fresh = CASE WHEN NOT excluded.held THEN fresh
+	    WHEN held AND excluded.outcome = 1 AND excluded.fresh < 2 THEN 0
+	    ELSE excluded.fresh END,
 	id = excluded.id, run = excluded.run, outcome = excluded.outcome,
 	time_ns = excluded.time_ns, took_ms = excluded.took_ms,
 	attempts = excluded.attempts, reason = excluded.reason,
@@ -653,7 +657,7 @@ SELECT s.object, o.path, s.md5, s.etag, s.part_size, s.part_md5s,
 	coalesce(h.size, o.size), coalesce(h.mtime_ns, o.mtime_ns),
 	coalesce(h.ctime_ns, o.ctime_ns), coalesce(h.ino, o.ino),
 	coalesce(h.mode, o.mode), coalesce(h.uid, o.uid),
-	coalesce(h.gid, o.gid)
+	coalesce(h.gid, o.gid), s.fresh
 FROM object o CROSS JOIN result s ON s.id = coalesce(
 	(SELECT r.id FROM result r WHERE r.object = o.id AND
 	    r.target = :target AND r.held = 1),
@@ -671,7 +675,7 @@ SELECT s.object, o.path, s.md5, s.etag, s.part_size, s.part_md5s,
 	coalesce(h.size, o.size), coalesce(h.mtime_ns, o.mtime_ns),
 	coalesce(h.ctime_ns, o.ctime_ns), coalesce(h.ino, o.ino),
 	coalesce(h.mode, o.mode), coalesce(h.uid, o.uid),
-	coalesce(h.gid, o.gid)
+	coalesce(h.gid, o.gid), s.fresh
 FROM object o CROSS JOIN result s ON s.id = coalesce(
 	(SELECT r.id FROM result r WHERE r.object = o.id AND
 	    r.target = :target AND r.held = 1),
@@ -689,7 +693,7 @@ ORDER BY o.path;
 SELECT s.object, o.path, s.md5, s.etag, s.part_size, s.part_md5s,
 	s.version_id, s.time_ns, 1, o.gone_run IS NOT NULL,
 	v.time_ns, v.outcome, o.kind, o.size, o.mtime_ns, o.ctime_ns, o.ino,
-	o.mode, o.uid, o.gid
+	o.mode, o.uid, o.gid, s.fresh
 FROM object o CROSS JOIN result s ON s.object = o.id AND
 	s.target = :target AND s.held = 0 AND s.outcome = 2
 	CROSS JOIN verified v ON v.object = o.id AND v.target = s.target

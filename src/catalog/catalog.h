@@ -96,6 +96,8 @@ struct run_spec {
 	bool	 fresh;		/* --fresh: no cut crawl is continued */
 	int64_t	 resume_within_ns; /* a directory that was read longer ago is
 				   read again by a crawl that goes on */
+	bool	 ignore_ctime;	/* a change shows in the mtime */
+	int64_t	 clock_skew_ns;	/* between a server's clock and ours */
 	bool	 no_backlog;	/* GET, DEL, TEST: neither crawl nor leases;
 				   see catalog/outcome.h */
 };
@@ -201,6 +203,11 @@ struct page_dir {
 	char	*path;		/* owned by the page */
 	struct handle fh;
 };
+/* What the times that a crawl meets say of the server's clock. */
+struct dir_times {
+	int64_t	 newest_ns;	/* ctime or atime, not in our future; 0: none */
+	int64_t	 delta_ns;	/* of tree_time_delta */
+};
 struct dir_page {
 	struct mail mail;
 	int64_t	 dir;		/* 0: --files-from; the directory rows are
@@ -223,6 +230,7 @@ struct dir_page {
 	uint64_t unchanged;	/* counts of what needs no row */
 	uint64_t unchanged_bytes;
 	uint64_t excluded;	/* excluded before with the same reason */
+	struct dir_times times;
 	bool	 last;		/* the directory is done */
 	bool	 vanished;	/* last: it is not there any more. Nothing is
 				   counted, if no page brought anything */
@@ -250,6 +258,8 @@ struct known {
 	int64_t	 object;
 	struct attrs attrs;
 	bool	 stored;	/* at this run's target, this version */
+	bool	 fresh;		/* its bytes were read so shortly after a
+				   change that its times may hide another */
 	bool	 excluded;
 	bool	 tombstone;	/* was gone: treat as new (PAGE_CHANGED) */
 	bool	 ours;		/* there, and this run has counted it: it made

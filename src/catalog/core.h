@@ -62,6 +62,8 @@ struct open_item {
 	int64_t	 object;
 	int64_t	 todo;		/* its backlog row */
 	unsigned export;	/* index */
+	int64_t	 newest_ns;	/* what the crawl had met of its server's times
+				   when it was leased; 0: nothing */
 	struct attrs attrs;
 	bool	 done;
 };
@@ -72,6 +74,7 @@ struct open_lease {
 	int64_t	 first;
 	int64_t	 last;
 	uint32_t epoch;
+	int64_t	 since_ns;	/* its items were read after this */
 	size_t	 count;
 	size_t	 left;		/* without a result */
 	struct open_item *items;
@@ -160,6 +163,7 @@ struct run_export_row {
 	bool	 other;		/* another file system than is known */
 	uint64_t unseen;	/* if so: what this run did not find ... */
 	uint64_t unseen_below;	/* ... and in directories that it did not */
+	struct dir_times times;	/* met by this run's crawl */
 };
 
 struct catalog_reader {
@@ -186,6 +190,8 @@ struct own {
 	int64_t	 target;
 	bool	 server_as_prefix;
 	bool	 no_backlog;
+	bool	 ignore_ctime;
+	int64_t	 clock_skew_ns;
 	bool	 crawls;	/* from the exports' starts */
 	bool	 over;		/* the run has ended: nothing will come */
 	bool	 list_open;	/* --files-from: more pages come */
@@ -333,6 +339,15 @@ void	 core_lost(struct own *, unsigned export, const struct err *);
 bool	 core_is_lost(const struct own *, int64_t export);
 /* This row of the backlog stays for the next run. */
 void	 core_leave_todo(struct own *, int64_t todo);
+
+/* fresh.c */
+/* What the crawl of an export has met. */
+void	 core_note_times(struct own *, int64_t export,
+	    const struct dir_times *);
+/* The value of result.fresh for bytes that were read under this lease, of a
+ * file that was so. */
+int	 core_fresh(const struct own *, const struct open_lease *,
+	    const struct open_item *, const struct attrs *);
 
 /* result.c */
 /* Some target has this version. */

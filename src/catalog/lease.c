@@ -308,6 +308,15 @@ remember(struct own *o, struct lease *l, struct open_lease *out)
 	o->leases = out;
 }
 
+/* Times that were met before the item is read. Of the backlog of another run
+ * the crawl has met nothing, so far, that is as new. */
+static int64_t
+met(const struct own *o, const struct item *it, int64_t todo)
+{
+	return todo < o->first_todo || it->export >= o->export_count ? 0 :
+	    o->exports[it->export].times.newest_ns;
+}
+
 /* The next rows of the backlog, but those of lost exports, which stay for the
  * next run; NULL if that leaves nothing of these max_count. */
 static struct lease *
@@ -321,6 +330,7 @@ take_lease(struct own *o, size_t max_count, uint64_t max_bytes)
 
 	l->mail.type = MAIL_LEASE;
 	l->epoch = 1;
+	out->since_ns = clock_wall_ns();
 	l->items = xcalloc(max_count, sizeof(*l->items));
 	out->items = xcalloc(max_count, sizeof(*out->items));
 	out->first = o->todo_cursor + 1;
@@ -344,8 +354,8 @@ take_lease(struct own *o, size_t max_count, uint64_t max_bytes)
 		fill_item(o, it);
 		out->items[l->count++] = (struct open_item){
 			.object = it->object, .attrs = it->attrs,
-			.todo = db_int(&o->db, s, 0),
-			.export = it->export,
+			.todo = db_int(&o->db, s, 0), .export = it->export,
+			.newest_ns = met(o, it, db_int(&o->db, s, 0)),
 		};
 		l->bytes += size;
 		rows++;

@@ -575,6 +575,7 @@ core_page(struct catalog *c, struct dir_page *in)
 		buf_init(&p.cache.path, 64 * KIB);
 		p.export = in->dir == 0 ? o->exports[in->export].id :
 		    p.dir->export;
+		core_note_times(o, p.export, &in->times);
 		apply(&p);
 		buf_release(&p.cache.path);
 	}

@@ -103,6 +103,7 @@ catalog_find(struct catalog_reader *r, struct str path, struct known *k,
 	snprintf(k->why, sizeof(k->why), "%.*s", (int)why.len, why.p);
 	k->stored = !k->tombstone && !k->excluded &&
 	    !db_null(&r->db, s, 11) && db_int(&r->db, s, 11) <= 1;
+	k->fresh = db_int(&r->db, s, 13) != 0;
 	k->ours = false;
 	if (c != NULL && !k->tombstone) {
 		pthread_mutex_lock(&c->shared.lock);

@@ -106,7 +106,8 @@ note_doubt(struct own *o, const struct result *r, int64_t object, bool held)
 }
 
 static void
-store(struct own *o, const struct result *r, int64_t object, uint64_t size)
+store(struct own *o, const struct result *r, int64_t object, uint64_t size,
+    int fresh)
 {
 	bool held = r->outcome == OUTCOME_MOVED ||
 	    r->outcome == OUTCOME_UNCHANGED;
@@ -120,7 +121,7 @@ store(struct own *o, const struct result *r, int64_t object, uint64_t size)
 	    BLOB(r->part_md5s, r->part_md5s == NULL ? 0 :
 	    (size_t)r->part_count * 16), INT(r->took_ms), INT(r->attempts),
 	    TEXT(r->version_id),
-	    TEXT(r->err.kind == ERR_NONE ? NULL : r->err.msg));
+	    TEXT(r->err.kind == ERR_NONE ? NULL : r->err.msg), INT(fresh));
 	note_doubt(o, r, object, held);
 	/* A verdict was on the bytes before. */
 	if (o->has_verified && r->outcome == OUTCOME_MOVED &&
@@ -197,7 +198,8 @@ count(struct own *o, const struct open_item *it, const struct result *r,
 }
 
 static void
-settle_item(struct own *o, struct open_item *it, const struct result *in)
+settle_item(struct own *o, const struct open_lease *l, struct open_item *it,
+    const struct result *in)
 {
 	struct result away;
 	const struct result *r = as_failed(o, it, in, &away);
@@ -208,7 +210,7 @@ settle_item(struct own *o, struct open_item *it, const struct result *in)
 
 	if (read && !core_same(&r->attrs, &it->attrs))
 		object = as_read(o, it, &r->attrs);
-	store(o, r, object, size);
+	store(o, r, object, size, read ? core_fresh(o, l, it, &r->attrs) : 0);
 	count(o, it, r, size);
 	it->done = true;
 }
@@ -254,7 +256,7 @@ core_results(struct catalog *c, struct results *in)
 		if (in->v[i].outcome == OUTCOME_LEFT)
 			leave_item(o, it, &in->v[i]);
 		else
-			settle_item(o, it, &in->v[i]);
+			settle_item(o, l, it, &in->v[i]);
 		o->results++;
 		l->left--;
 	}

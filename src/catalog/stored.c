@@ -74,6 +74,7 @@ core_read_stored(const struct db *db, enum stmt s, struct stored *out)
 	v = db_bytes(db, s, 11);
 	out->verdict = verdict_of(v.p, v.len);
 	core_attrs(db, s, 12, &out->attrs);
+	out->fresh = s != STMT_GONE_PAGE && db_int(db, s, 20) != 0;
 }
 
 /* --- questions --- */

@@ -90,6 +90,8 @@ struct conf {
 		uint32_t gid;
 		bool	 server_as_prefix;
 		bool	 ignore_inode;	/* inode = ignore */
+		bool	 ignore_ctime;	/* ctime = ignore */
+		unsigned clock_skew;	/* s: between a filer and us */
 		unsigned timeout;	/* s, of one NFS call */
 		bool	 cross_mounts;	/* into file systems below a share */
 		struct strlist skip_dirs; /* names: .snapshot, .zfs, ~snapshot */

@@ -45,6 +45,9 @@ static const struct conf_word nfs_versions[] = {
 static const struct conf_word inode_words[] = {
 	{ "compare", false }, { "ignore", true }, { NULL, 0 }
 };
+static const struct conf_word ctime_words[] = {
+	{ "compare", false }, { "ignore", true }, { NULL, 0 }
+};
 static const struct conf_word client_libs[] = {
 	{ "minio", CLIENT_LIB_MINIO }, { "boto3", CLIENT_LIB_BOTO3 },
 	{ "dss_client", CLIENT_LIB_DSS }, { NULL, 0 }
@@ -195,6 +198,17 @@ const struct conf_row_info conf_table[] = {
 	    "A new inode number means a changed file (compare), or nothing "
 	    "(ignore: for FUSE mounts, whose numbers change).",
 	    WORDS(inode_words)),
+	ROW("fs_config", "ctime", "word", CONF_BOOL,
+	    AT(fs_config.ignore_ctime), "compare", "",
+	    "A new ctime means a changed file (compare), or nothing (ignore: "
+	    "where hard links are made and removed, as cp -al does; a change "
+	    "whose mtime was set back is not seen then).",
+	    WORDS(ctime_words)),
+	TIME("fs_config", "clock_skew", AT(fs_config.clock_skew), "5s",
+	    "The clocks of a server and of this machine may differ by so much. "
+	    "A file that was changed so shortly before it was read is read "
+	    "once more by the next run, where the crawl doesn't show the "
+	    "server's clock.", RANGE(0, 86400)),
 	NUMBER("fs_config", "timeout", AT(fs_config.timeout), "30",
 	    "seconds", "The limit of one NFS call.", RANGE(1, 3600)),
 	YESNO("fs_config", "cross_mounts", AT(fs_config.cross_mounts), "yes",

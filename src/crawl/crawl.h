@@ -42,6 +42,8 @@ struct crawl_config {
 	bool	 cross_mounts;	/* into other file systems below an export */
 	bool	 accept_filesystem; /* of a directory that is another file
 				   system than it was: it is right so */
+	bool	 ignore_ctime;
+	int64_t	 clock_skew_ns;	/* between a filer and us */
 	uint64_t min_size;
 	uint64_t max_size;
 	const struct filter *filter;	/* or NULL */

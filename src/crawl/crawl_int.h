@@ -48,6 +48,7 @@ struct crawl {
 	/* A warning of this kind was given: the first file speaks for all. */
 	_Atomic bool told_owner;
 	_Atomic bool told_mtime;
+	_Atomic bool told_future;
 };
 
 /* A directory being read, or (list) the names of a file being looked up. */
@@ -61,6 +62,8 @@ struct reading {
 	size_t	 path_len;
 	struct idset seen;	/* objects of the catalog that are there */
 	struct dir_page *page;
+	struct dir_times times;	/* what was met so far */
+	int64_t	 limit_ns;	/* later times don't show a clock */
 	uint64_t count;		/* entries that this listing brought */
 	uint64_t most;		/* the largest of those so far */
 	uint64_t fault_ms;	/* since when it comes no further */
@@ -135,6 +138,9 @@ void	 self_note(struct reading *);
 /* Before it is said what is gone: true if the directory is being looked up,
  * and the answer is to be waited for. It may be that it must be read again. */
 bool	 self_must_ask(struct reading *);
+
+/* times.c: an entry of this name, or ("") the directory itself, was met. */
+void	 times_note(struct reading *, struct str name, const struct attrs *);
 
 /* list.c: --files-from */
 void	*list_main(void *);

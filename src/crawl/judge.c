@@ -74,7 +74,9 @@ judge(const struct crawl_config *c, const struct attrs *a,
     const struct known *k, struct str key, const char *why, struct err *err)
 {
 	bool live = k != NULL && !k->tombstone;
-	bool same = live && attrs_same(a, &k->attrs, c->ignore_inode) &&
+	unsigned ignore = (c->ignore_inode ? ATTRS_INO : 0) |
+	    (c->ignore_ctime ? ATTRS_CTIME : 0);
+	bool same = live && attrs_same(a, &k->attrs, ignore) &&
 	    attrs_same_kept(a, &k->attrs);
 
 	if (why != NULL) {
@@ -97,7 +99,7 @@ judge(const struct crawl_config *c, const struct attrs *a,
 	/* Included again, or never here: what we saw of it does not count. */
 	if (!same || k->excluded)
 		return JUDGED_CHANGED;
-	if (!k->stored || c->checksum)
+	if (!k->stored || k->fresh || c->checksum)
 		return JUDGED_QUEUE;
 	return JUDGED_UNCHANGED;
 }

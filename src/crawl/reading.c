@@ -84,12 +84,16 @@ room(void *array, size_t count, size_t size)
 void
 reading_flush(struct reading *r, bool last)
 {
+	const struct tree *t = r->w->mounts[r->job.export].tree;
 	struct dir_page *p;
 
 	if (r->page == NULL && !last)
 		return;
 	p = page_of(r);
 	p->last = last;
+	if (t != NULL)
+		r->times.delta_ns = tree_time_delta(t);
+	p->times = r->times;
 	r->page = NULL;
 	catalog_put_page(r->w->c->c.catalog, p);
 }
@@ -122,7 +126,9 @@ add_entry(struct reading *r, enum page_action action, int64_t object,
 	if (pe->attrs.size > INT64_MAX)
 		pe->attrs.size = 0;
 	pe->fh = e->fh;
-	if (action == PAGE_QUEUE && r->w->c->c.checksum)
+	/* The same as before: if it is stored, the bytes are to be compared,
+	 * for --checksum or because it was fresh. */
+	if (action == PAGE_QUEUE)
 		pe->flags |= ITEM_CHECKSUM;
 	pe->why = why == NULL ? NULL : xstrdup(why);
 	if (err != NULL)
@@ -377,6 +383,7 @@ reading_entry(struct reading *r, struct str name, const struct tree_entry *e)
 	char whybuf[120];
 	const char *why;
 
+	times_note(r, name, &e->attrs);
 	if (!set_paths(r, name)) {
 		err_set(&r->err, ERR_INVALID, 0, "a path below it is too long");
 		return;
@@ -494,8 +501,10 @@ end_cb(void *arg, const struct err *err)
 		r->err = *err;
 	if (err == NULL)
 		crawler_answered(r->w, r->job.export);
-	if (err == NULL && check_place(r))
+	if (err == NULL && check_place(r)) {
 		self_note(r);
+		times_note(r, str_of(""), &r->self);
+	}
 }
 
 void

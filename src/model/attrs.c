@@ -34,14 +34,26 @@ attrs_time_ns(int64_t sec, uint32_t nsec)
 }
 
 bool
-attrs_same(const struct attrs *a, const struct attrs *b, bool ignore_ino)
+attrs_same(const struct attrs *a, const struct attrs *b, unsigned ignore)
 {
-	bool mtime = a->mtime_ns == b->mtime_ns ||
-	    a->mtime_ns == MTIME_NONE || b->mtime_ns == MTIME_NONE;
+	bool known = a->mtime_ns != MTIME_NONE && b->mtime_ns != MTIME_NONE;
 
-	return a->kind == b->kind && a->size == b->size && mtime &&
-	    a->ctime_ns == b->ctime_ns &&
-	    (ignore_ino || a->ino == b->ino);
+	return a->kind == b->kind && a->size == b->size &&
+	    (!known || a->mtime_ns == b->mtime_ns) &&
+	    (a->ctime_ns == b->ctime_ns ||
+	    (known && (ignore & ATTRS_CTIME) != 0)) &&
+	    (a->ino == b->ino || (ignore & ATTRS_INO) != 0);
+}
+
+int64_t
+attrs_granule(int64_t time_ns)
+{
+	int64_t granule = GRANULE_MAX;
+
+	while (granule > GRANULE_MIN && time_ns % granule != 0)
+		granule = granule == GRANULE_MAX ? GRANULE_MAX / 2 :
+		    granule / 10;
+	return granule;
 }
 
 bool

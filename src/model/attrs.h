@@ -29,6 +29,8 @@ struct attrs {
 	uint64_t size;
 	int64_t	 mtime_ns;	/* since 1970; MTIME_NONE: not known */
 	int64_t	 ctime_ns;
+	int64_t	 atime_ns;	/* of a listing, where it costs nothing; else
+				   0. It shows the clock of the server */
 	uint64_t ino;
 	uint64_t fsid;		/* of the file system, the same after a new
 				   mount of it; a nested one differs */
@@ -45,10 +47,21 @@ struct attrs {
 /* Nanoseconds since 1970, or MTIME_NONE. */
 int64_t	 attrs_time_ns(int64_t sec, uint32_t nsec);
 
-/* Same content as far as stat can tell: size, mtime, ctime and, unless
- * ignore_ino, inode. An mtime that isn't known differs from none. */
+/* What a change does not show in: true for the inode's number is 1. */
+enum {
+	ATTRS_INO = 1,
+	ATTRS_CTIME = 2		/* where the mtime is known */
+};
+/* Same content as far as stat can tell: size, mtime, ctime and inode, but
+ * those that are ignored. An mtime that isn't known differs from none. */
 bool	 attrs_same(const struct attrs *, const struct attrs *,
-	    bool ignore_ino);
+	    unsigned ignore);
+
+/* The largest step of times that this one may be a multiple of by rule and not
+ * by chance: two seconds to a tenth; for all others the tick of a kernel. */
+#define GRANULE_MAX	((int64_t)2000000000)
+#define GRANULE_MIN	((int64_t)10000000)
+int64_t	 attrs_granule(int64_t time_ns);
 /* What is kept with an object (mode, owner, group, mtime) is now what is
  * known of it. What can't be told now doesn't differ: one night over a protocol
  * that can't tell rewrites nothing. What has become known does. */

@@ -85,6 +85,8 @@ struct stored {
 	int64_t	 stored_ns;	/* when that was recorded */
 	bool	 newest;	/* it is the version last seen at the source */
 	bool	 gone;		/* the source has the file no longer */
+	bool	 fresh;		/* when it was read, its times could hide a
+				   later change */
 	int64_t	 verified_ns;	/* 0: never */
 	enum verdict verdict;	/* of that time */
 };

@@ -164,11 +164,19 @@ with_file(const struct fetch_item *it, bool ignore_inode, bool good,
 		return;
 	}
 	if (good && !same_as_file(it)) {
+		if (it->stored.fresh) {
+			say(j, VERDICT_CHANGED);
+			err_set(&j->err, ERR_GONE, 0, "the file was put so "
+			    "shortly after a change that its times may hide "
+			    "another; its bytes are not what was put: the "
+			    "next PUT takes them");
+			return;
+		}
 		say(j, VERDICT_BITROT);
 		err_set(&j->err, ERR_CORRUPT, 0, "bit rot at the source: size "
 		    "and times of the file are as they were, its bytes are "
 		    "not; the object is good");
-	} else if (!good && file_is_rotten(it)) {
+	} else if (!good && !it->stored.fresh && file_is_rotten(it)) {
 		/* Nothing good is left that could be put. */
 		j->lost = false;
 		err_wrap(&j->err, "the file has bit rot, too");

@@ -52,6 +52,8 @@ open_catalog(struct master *m, struct err *err)
 		    m->job->retry_failed,
 		.retry_failed = m->job->retry_failed,
 		.fresh = m->job->fresh,
+		.ignore_ctime = c->fs_config.ignore_ctime,
+		.clock_skew_ns = (int64_t)c->fs_config.clock_skew * 1000000000,
 		.resume_within_ns = (int64_t)c->resume_within * 1000000000,
 		.accept_filesystem = m->job->accept_filesystem,
 	};
@@ -94,6 +96,8 @@ start_crawl(struct master *m, struct err *err)
 		.ignore_inode = c->fs_config.ignore_inode,
 		.cross_mounts = c->fs_config.cross_mounts,
 		.accept_filesystem = m->job->accept_filesystem,
+		.ignore_ctime = c->fs_config.ignore_ctime,
+		.clock_skew_ns = (int64_t)c->fs_config.clock_skew * 1000000000,
 		.min_size = m->job->min_size,
 		.max_size = m->job->max_size,
 		.filter = m->job->filter,

@@ -14,6 +14,7 @@ enum {
 	A_NUMLINKS = 35,
 	A_OWNER = 36,
 	A_OWNER_GROUP = 37,
+	A_TIME_DELTA = 51,
 	A_TIME_METADATA = 52,
 	A_TIME_MODIFY = 53,
 	A_TIME_MODIFY_SET = 54
@@ -32,7 +33,8 @@ const uint32_t nfs4_mask_readdir[NFS4_MASK_WORDS] = {
 	BIT(A_MODE) | BIT(A_OWNER) | BIT(A_OWNER_GROUP) |
 	    BIT(A_TIME_METADATA) | BIT(A_TIME_MODIFY)
 };
-const uint32_t nfs4_mask_limits[NFS4_MASK_WORDS] = { BIT(A_MAXREAD), 0 };
+const uint32_t nfs4_mask_limits[NFS4_MASK_WORDS] = { BIT(A_MAXREAD),
+	BIT(A_TIME_DELTA) };
 
 /* XDR (RFC 4506) from memory; short is remembered. */
 struct in {
@@ -155,6 +157,11 @@ decode_one(unsigned attr, struct in *in, struct nfs4_attrs *out)
 		return true;
 	case A_OWNER_GROUP:
 		out->attrs.gid = get_owner(in, true);
+		return true;
+	case A_TIME_DELTA:
+		out->time_delta_ns = get_time(in);
+		if (out->time_delta_ns == MTIME_NONE)
+			out->time_delta_ns = 0;
 		return true;
 	case A_TIME_METADATA:
 		out->attrs.ctime_ns = get_time(in);

@@ -20,6 +20,7 @@ struct nfs4_attrs {
 	const uint8_t *fh;	/* points into the values; NULL: none */
 	size_t	 fh_len;
 	uint64_t max_read;	/* 0: not given */
+	int64_t	 time_delta_ns;	/* likewise */
 	uint32_t nlink;		/* likewise */
 	int	 rdattr_error;	/* NFS status, or 0 */
 };

@@ -80,6 +80,12 @@ tree_list(struct tree *tree, const struct handle *dir, struct str path,
 	tree->ops->list(tree, dir, path, page, end, arg);
 }
 
+int64_t
+tree_time_delta(const struct tree *tree)
+{
+	return tree->time_delta_ns;
+}
+
 const struct attrs *
 tree_listed(const struct tree *tree)
 {

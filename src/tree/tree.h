@@ -80,6 +80,8 @@ const char *tree_protocol(const struct tree *);
 /* Does the server answer now? False: its last answer came before the last
  * fault of the connection. Waits for a local path only. */
 bool	 tree_answers(const struct tree *);
+/* The step of its times, as the server says; 0: it doesn't. */
+int64_t	 tree_time_delta(const struct tree *);
 /* Largest READ worth asking for, in bytes (a power of two, at most 1 MiB). */
 uint32_t tree_read_max(const struct tree *);
 

@@ -33,6 +33,7 @@ struct tree {
 	struct handle root;
 	struct attrs root_attrs;
 	struct attrs listed;		/* see tree_listed */
+	int64_t	 time_delta_ns;		/* see tree_time_delta */
 	uint32_t read_max;
 	bool	 follow;		/* see tree_spec.follow_links */
 	bool	 brief;			/* see tree_spec */

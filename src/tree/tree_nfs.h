@@ -97,6 +97,7 @@ struct nfs_reply {
 	bool	 stable;	/* WRITE: it is on the disk */
 	uint32_t read_max;	/* FSINFO */
 	uint32_t write_max;	/* likewise */
+	int64_t	 time_delta_ns;	/* likewise; 0: not said */
 	uint32_t nlink;		/* where attrs are; v3, and v4's LOOKUP */
 	bool	 eof;
 	bool	 listed;	/* EXPORTS */

@@ -48,6 +48,8 @@ tnfs3_attrs(struct attrs *to, const fattr3 *from)
 	to->mtime_ns = mtime_ns(&from->mtime);
 	to->ctime_ns = attrs_time_ns(from->ctime.seconds,
 	    from->ctime.nseconds);
+	to->atime_ns = attrs_time_ns(from->atime.seconds,
+	    from->atime.nseconds);
 	to->ino = from->fileid;
 	to->fsid = from->fsid;
 }
@@ -169,6 +171,14 @@ send_exports(struct rpc_context *rpc, struct nfs_call *call)
 	return rpc_mount3_export_async(rpc, on_exports, call);
 }
 
+static int64_t
+time_delta_ns(const nfstime3 *t)
+{
+	int64_t ns = attrs_time_ns(t->seconds, t->nseconds);
+
+	return ns == MTIME_NONE ? 0 : ns;
+}
+
 static void
 on_fsinfo(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 {
@@ -180,6 +190,8 @@ on_fsinfo(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 		return;
 	reply.read_max = res->FSINFO3res_u.resok.rtmax;
 	reply.write_max = res->FSINFO3res_u.resok.wtmax;
+	reply.time_delta_ns = time_delta_ns(
+	    &res->FSINFO3res_u.resok.time_delta);
 	tnfs_end(call, &reply, NULL);
 }
 

@@ -169,6 +169,7 @@ on_getattr(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 	reply.read_max = attrs.max_read == 0 ? TREE_READ_MAX :
 	    (uint32_t)MIN(attrs.max_read, TREE_READ_MAX);
 	reply.write_max = NFS4_WRITE_MAX;
+	reply.time_delta_ns = attrs.time_delta_ns;
 	reply.nlink = attrs.nlink;
 	tnfs_end(call, &reply, NULL);
 }

@@ -225,6 +225,7 @@ ask_root(struct nfs *nfs, struct err *err)
 	if (wait_for(nfs, &w, NFS_FSINFO, err) == -1)
 		return no_export(err);
 	nfs->tree.read_max = read_max(w.reply.read_max);
+	nfs->tree.time_delta_ns = w.reply.time_delta_ns;
 	nfs->write_max = MIN(MAX(w.reply.write_max, 512U), TREE_READ_MAX);
 	if (wait_for(nfs, &w, NFS_GETATTR, err) == -1)
 		return no_export(err);

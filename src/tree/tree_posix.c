@@ -152,6 +152,8 @@ set_attrs(struct attrs *a, const struct stat *st, uint64_t fsid)
 	    (uint32_t)st->st_mtim.tv_nsec);
 	a->ctime_ns = attrs_time_ns(st->st_ctim.tv_sec,
 	    (uint32_t)st->st_ctim.tv_nsec);
+	a->atime_ns = attrs_time_ns(st->st_atim.tv_sec,
+	    (uint32_t)st->st_atim.tv_nsec);
 	a->ino = st->st_ino;
 	a->fsid = fsid;
 }

@@ -160,7 +160,10 @@ night(struct world *w)
 			break;
 		r = kit_results(l);
 		for (size_t i = 0; i < l->count; i++)
-			kit_result(r, &l->items[i], OUTCOME_MOVED);
+			/* What is fresh is read once more: the same bytes. */
+			kit_result(r, &l->items[i],
+			    (l->items[i].flags & ITEM_CHECKSUM) != 0 ?
+			    OUTCOME_UNCHANGED : OUTCOME_MOVED);
 		catalog_put_results(w->k->c, r);
 		lease_free(&l);
 	}

@@ -74,6 +74,17 @@ test_changed(void **state UNUSED)
 	c.ignore_inode = true;
 	assert_int_equal(judged(&c, &v[3], &k), JUDGED_UNCHANGED);
 	assert_int_equal(judged(&c, &v[2], &k), JUDGED_CHANGED);
+	c.ignore_ctime = true;
+	assert_int_equal(judged(&c, &v[2], &k), JUDGED_UNCHANGED);
+	for (size_t i = 0; i < ARRAY_LEN(v); i++)
+		if (i != 2 && i != 3)
+			assert_int_equal(judged(&c, &v[i], &k),
+			    JUDGED_CHANGED);
+	/* Without an mtime nothing but the ctime is left. */
+	v[2].mtime_ns = MTIME_NONE;
+	assert_int_equal(judged(&c, &v[2], &k), JUDGED_CHANGED);
+	k.fresh = true;
+	assert_int_equal(judged(&c, &FILE_ATTRS, &k), JUDGED_QUEUE);
 }
 
 /* What can't be told now changes nothing; what has become known does. */

@@ -184,6 +184,20 @@ test_read_parts_file(void **state UNUSED)
 	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
 }
 
+/* Its times may have hidden a change: that is no rot, and no reason to keep
+ * the file from being put. */
+static void
+test_read_fresh(void **state UNUSED)
+{
+	struct fetch_item it = item();
+
+	it.stored.fresh = true;
+	it.file_md5[0] ^= 1;
+	expect_read(&it, VERDICT_CHANGED, ENDED_MOVED, false);
+	it.md5[3] ^= 1;
+	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
+}
+
 static void
 test_read_file(void **state UNUSED)
 {
@@ -265,6 +279,7 @@ main(void)
 		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_read_parts),
 		cmocka_unit_test(test_read_parts_file),
+		cmocka_unit_test(test_read_fresh),
 		cmocka_unit_test(test_read_file),
 		cmocka_unit_test(test_inode),
 		cmocka_unit_test(test_unknown),

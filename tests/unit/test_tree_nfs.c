@@ -197,6 +197,7 @@ test_plain(void **state UNUSED)
 	struct seen s;
 
 	open_tree();
+	assert_int_equal(tree_time_delta(tree), 1);
 	assert_string_equal(tree_protocol(tree), "nfs3");
 	assert_int_equal(tree_read_max(tree), 65536);
 	s = list();

@@ -385,6 +385,13 @@ test_attrs_odd(void **state UNUSED)
 	assert_int_equal(nfs4_attrs_decode(maxread, 1, b.data, b.len, &a,
 	    &err), 0);
 	assert_int_equal(a.max_read, 65536);
+	/* The step of its times: attribute 51. */
+	buf_clear(&b);
+	add64(&b, 2);
+	add32(&b, 500000000);
+	assert_int_equal(nfs4_attrs_decode((uint32_t[]){ 0, 1U << 19 }, 2,
+	    b.data, b.len, &a, &err), 0);
+	assert_int_equal(a.time_delta_ns, 2500000000);
 	/* A time beyond what 64 bits of nanoseconds hold. */
 	buf_clear(&b);
 	add64(&b, INT64_MAX);

@@ -216,6 +216,7 @@ static const char *const at_home[] = {
 	"erase_batch user",
 	"fetch_item part_count",
 	"fetch_item user",
+	"attrs atime_ns",		/* of the crawl */
 	"mail",				/* of any: the thread's */
 };
 

@@ -1,0 +1,57 @@
+/*
+ * Could the times of a file hide a change? They can if the server's clock, when
+ * the bytes were read, showed no later a time than that of the last change, or
+ * one in the same granule: the next change gets the same time.
+ *
+ * Of the server's clock two things are known: it is not behind the newest time
+ * that the crawl has met (nobody can set a ctime), and not further behind our
+ * clock than clock_skew. Where nothing newer was met the second may be wrong:
+ * the newest files are read once more, unless they are so old that no clock is
+ * so far off.
+ */
+#include "catalog/core.h"
+
+#define CLOCK_OFF_NS	((int64_t)86400 * 1000000000)
+
+void
+core_note_times(struct own *o, int64_t export, const struct dir_times *t)
+{
+	for (size_t i = 0; i < o->export_count; i++) {
+		struct dir_times *to = &o->exports[i].times;
+
+		if (o->exports[i].id != export)
+			continue;
+		to->newest_ns = MAX(to->newest_ns, t->newest_ns);
+		to->delta_ns = MAX(to->delta_ns, t->delta_ns);
+		return;
+	}
+}
+
+/* The time itself shows it: file systems below an export may have others, and
+ * servers that say a second may keep more. */
+static int64_t
+granule(const struct dir_times *t, int64_t changed)
+{
+	int64_t own = attrs_granule(changed);
+
+	return own < GRANULE_MAX / 2 ? own : MAX(own, t->delta_ns);
+}
+
+int
+core_fresh(const struct own *o, const struct open_lease *l,
+    const struct open_item *it, const struct attrs *a)
+{
+	const struct dir_times *t = &o->exports[it->export].times;
+	int64_t changed = o->ignore_ctime && a->mtime_ns != MTIME_NONE ?
+	    a->mtime_ns : a->ctime_ns;
+	int64_t end;
+
+	/* No clock shows such a time. */
+	if (changed == MTIME_NONE || changed > l->since_ns + o->clock_skew_ns)
+		return 1;
+	end = changed + granule(t, changed);
+	if (end > l->since_ns - o->clock_skew_ns && end > it->newest_ns)
+		return 2;
+	return it->newest_ns > l->since_ns - CLOCK_OFF_NS &&
+	    end > t->newest_ns;
+}
