@@ -432,7 +432,8 @@ begin_run(struct catalog *c, void *arg)
 	o->target = find_target(&o->db, b->spec, b->info);
 	o->server_as_prefix = b->spec->server_as_prefix;
 	o->no_backlog = b->spec->no_backlog;
-	o->ignore_ctime = b->spec->ignore_ctime;
+	o->ignore = (b->spec->ignore_inode ? ATTRS_INO : 0) |
+	    (b->spec->ignore_ctime ? ATTRS_CTIME : 0);
 	o->clock_skew_ns = b->spec->clock_skew_ns;
 	DB_RUN0(&o->db, RUNS_DIED);
 	core_settle_doomed(o);

@@ -96,7 +96,8 @@ struct run_spec {
 	bool	 fresh;		/* --fresh: no cut crawl is continued */
 	int64_t	 resume_within_ns; /* a directory that was read longer ago is
 				   read again by a crawl that goes on */
-	bool	 ignore_ctime;	/* a change shows in the mtime */
+	bool	 ignore_inode;	/* a change doesn't show in them */
+	bool	 ignore_ctime;
 	int64_t	 clock_skew_ns;	/* between a server's clock and ours */
 	bool	 no_backlog;	/* GET, DEL, TEST: neither crawl nor leases;
 				   see catalog/outcome.h */
@@ -182,6 +183,8 @@ enum page_action {
 			   with prev = what the target holds of it */
 	PAGE_QUEUE,	/* known and the same, but not stored at this target
 			   (or --checksum): queue */
+	PAGE_INCLUDED,	/* known, the same, and stored, but excluded by the
+			   last run that came to it: the row's reason goes */
 	PAGE_EXCLUDED,	/* row in state excluded with the reason (new or
 			   changed; object 0 if new), not queued */
 	PAGE_FAILED,	/* row and failure, not queued (key too long). Of
@@ -257,7 +260,8 @@ void	 catalog_reader_close(struct catalog_reader **);
 struct known {
 	int64_t	 object;
 	struct attrs attrs;
-	bool	 stored;	/* at this run's target, this version */
+	bool	 stored;	/* at this run's target, this version; also
+				   of one that is excluded */
 	bool	 fresh;		/* its bytes were read so shortly after a
 				   change that its times may hide another */
 	bool	 excluded;

@@ -190,7 +190,7 @@ struct own {
 	int64_t	 target;
 	bool	 server_as_prefix;
 	bool	 no_backlog;
-	bool	 ignore_ctime;
+	unsigned ignore;	/* of attrs_same */
 	int64_t	 clock_skew_ns;
 	bool	 crawls;	/* from the exports' starts */
 	bool	 over;		/* the run has ended: nothing will come */

@@ -42,8 +42,8 @@ core_fresh(const struct own *o, const struct open_lease *l,
     const struct open_item *it, const struct attrs *a)
 {
 	const struct dir_times *t = &o->exports[it->export].times;
-	int64_t changed = o->ignore_ctime && a->mtime_ns != MTIME_NONE ?
-	    a->mtime_ns : a->ctime_ns;
+	int64_t changed = (o->ignore & ATTRS_CTIME) != 0 &&
+	    a->mtime_ns != MTIME_NONE ? a->mtime_ns : a->ctime_ns;
 	int64_t end;
 
 	/* No clock shows such a time. */

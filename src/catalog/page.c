@@ -262,7 +262,7 @@ queue_known(struct page *p, const struct page_entry *e)
 	}
 	if (idset_has(&p->dir->seen, r.object))
 		return;		/* came twice */
-	if (e->action == PAGE_QUEUE && !r.gone)
+	if ((e->action == PAGE_QUEUE || e->action == PAGE_INCLUDED) && !r.gone)
 		same = true;	/* inode = ignore: the crawl compared */
 	if (!same || e->action == PAGE_CHANGED) {
 		core_retire(o, r.object);
@@ -272,7 +272,7 @@ queue_known(struct page *p, const struct page_entry *e)
 	idset_add(&p->dir->seen, r.object);
 	if (r.excluded)
 		DB_RUN(&o->db, OBJECT_WHY, NOTHING, INT(r.object));
-	if (r.held && e->action == PAGE_NEW) {
+	if (r.held && (e->action == PAGE_NEW || e->action == PAGE_INCLUDED)) {
 		p->counts.found++;
 		count_bytes(p, e->attrs.size);
 		p->counts.unchanged++;
@@ -303,6 +303,7 @@ entry_row(struct page *p, const struct page_entry *e, const char *why)
 	struct own *o = p->own;
 	struct row r = { .object = 0 };
 	int64_t object = 0;
+	bool same;
 
 	if (e->object == 0)
 		object = insert(p, e, why);
@@ -310,18 +311,20 @@ entry_row(struct page *p, const struct page_entry *e, const char *why)
 		r = find_row(o, e->path);
 	if (r.object != 0 && idset_has(&p->dir->seen, r.object))
 		return 0;
+	same = attrs_same(&r.attrs, &e->attrs, o->ignore) &&
+	    attrs_same_kept(&e->attrs, &r.attrs);
 	if (r.object == 0) {
 		if (object == 0)
 			object = insert(p, e, why);
-	} else if (r.gone || (why != NULL && !core_same(&r.attrs,
-	    &e->attrs) && core_held(o, r.object))) {
+	} else if (r.gone || (why != NULL && !same &&
+	    core_held(o, r.object))) {
 		core_retire(o, r.object);
 		object = insert(p, e, why);
 	} else {
 		object = r.object;
 		if (why != NULL || r.excluded)
 			DB_RUN(&o->db, OBJECT_WHY, TEXT(why), INT(object));
-		if (why != NULL)
+		if (why != NULL && !same)
 			core_stat(o, object, &e->attrs);
 	}
 	if (object != 0)

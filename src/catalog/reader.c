@@ -101,7 +101,7 @@ catalog_find(struct catalog_reader *r, struct str path, struct known *k,
 	k->excluded = !db_null(&r->db, s, 10);
 	why = db_bytes(&r->db, s, 10);
 	snprintf(k->why, sizeof(k->why), "%.*s", (int)why.len, why.p);
-	k->stored = !k->tombstone && !k->excluded &&
+	k->stored = !k->tombstone &&
 	    !db_null(&r->db, s, 11) && db_int(&r->db, s, 11) <= 1;
 	k->fresh = db_int(&r->db, s, 13) != 0;
 	k->ours = false;

@@ -96,10 +96,9 @@ judge(const struct crawl_config *c, const struct attrs *a,
 	}
 	if (k == NULL)
 		return JUDGED_NEW;
-	/* Included again, or never here: what we saw of it does not count. */
-	if (!same || k->excluded)
+	if (!same)
 		return JUDGED_CHANGED;
 	if (!k->stored || k->fresh || c->checksum)
 		return JUDGED_QUEUE;
-	return JUDGED_UNCHANGED;
+	return k->excluded ? JUDGED_INCLUDED : JUDGED_UNCHANGED;
 }

@@ -8,6 +8,7 @@
 
 enum judgement {
 	JUDGED_UNCHANGED = 0,	/* known, the same, stored: no row */
+	JUDGED_INCLUDED,	/* likewise, but another run excluded it */
 	JUDGED_EXCLUDED_SAME,	/* excluded before, for the same reason */
 	JUDGED_NEW,
 	JUDGED_CHANGED,

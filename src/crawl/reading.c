@@ -207,6 +207,9 @@ act(struct reading *r, enum judgement v, const struct known *k,
 	case JUDGED_QUEUE:
 		add_entry(r, PAGE_QUEUE, object, e, NULL, NULL);
 		break;
+	case JUDGED_INCLUDED:
+		add_entry(r, PAGE_INCLUDED, object, e, NULL, NULL);
+		break;
 	case JUDGED_EXCLUDED:
 		add_entry(r, PAGE_EXCLUDED, object, e, why, NULL);
 		break;

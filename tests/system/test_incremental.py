@@ -191,6 +191,31 @@ def test_checksum(t):
     assert proxy.stats()["up"] - before < 100_000
 
 
+def test_two_filters(t):
+    """Two configurations in turn on one catalog, each of which excludes what
+    the other moves: nothing is read again, nothing asked."""
+    proxy = t.proxy(fs_config={"clock_skew": "0s"})
+    for i in range(100):
+        t.write("d/%d.a" % i, "a")
+        t.write("d/%d.b" % i, "b")
+    ways = ("--exclude", "*.a"), ("--exclude", "*.b")
+    for way in 2 * ways:
+        t.put(*way, excluded=100)
+    before = len(proxy.requests())
+    runs = t.query("SELECT max(run) FROM runs")[0][0]
+    for way in 2 * ways + ((),):
+        t.put(*way, moved=0)
+    asked = object_requests(t, proxy, before)
+    assert not asked, asked[:5]
+    rows = t.query("SELECT path FROM transfers WHERE run > ?", runs)
+    assert not rows, rows[:5]
+    t.same()
+    t.write("d/7.a", "changed")
+    t.put(*ways[0], moved=0)
+    t.put(*ways[1], moved=1)
+    t.same()
+
+
 @limit(120)
 def test_nightly_runs(t):
     """Ten nights of random changes: tree and bucket agree every time."""

@@ -98,17 +98,6 @@ def test_same_second(t):
         one_way(t, path, "filer%s/f" % export, test)
 
 
-@limit(120)
-def test_no_rot(t):
-    """Changed in the second in which it was put: not bit rot."""
-    with whole_seconds(t) as (export, _):
-        path = os.path.join(export, "f")
-        by_path(t, export)
-        same_second(t, path, "filer%s/f" % export)
-        result = t.run("TEST", "-di", "-su", "--json", "--debug", expect=None)
-        assert "bit rot" not in result.text, result
-
-
 def test_read_once_more(t):
     """One more reading, no request for it, and then no more of either."""
     proxy = t.proxy(fs_config={"clock_skew": "0s"})

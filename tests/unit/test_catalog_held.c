@@ -129,6 +129,58 @@ cut(void **state)
 	    ITEM_CHECKSUM, OUTCOME_UNCHANGED);
 }
 
+static void
+excluded_night(struct kit *k, const char *scope, const char *why,
+    struct attrs attrs)
+{
+	struct run_spec spec = kit_spec("bucket", scope);
+	struct known known;
+	struct dir_page *p;
+
+	kit_begin_spec(k, &spec);
+	p = kit_page(kit_take(k, "srv/vol"), true);
+	assert_int_equal(kit_find(k, F, &known), 1);
+	kit_entry(p, PAGE_EXCLUDED, known.object, F, attrs)->why =
+	    xstrdup(why);
+	catalog_put_page(k->c, p);
+	assert_int_equal(kit_settle(k, 9, OUTCOME_MOVED), 0);
+	assert_int_equal(kit_end(k, RUN_COMPLETE)->excluded, 1);
+}
+
+/* One run excludes what another moves, in turn: what is known stays known, and
+ * stays what it was of. */
+static void
+two_filters(void **state)
+{
+	struct kit *k = *state;
+	struct run_spec spec = kit_spec("bucket", "all");
+	struct known known;
+	struct dir_page *p;
+	int64_t object;
+
+	kit_open(k);
+	whole_night(k, PAGE_NEW, kit_attrs(10, 1), 0, 0, OUTCOME_MOVED);
+	excluded_night(k, "some", "excluded by pattern f", kit_attrs(10, 1));
+	assert_int_equal(kit_find(k, F, &known), 1);
+	assert_true(known.excluded && known.stored);
+	object = known.object;
+	kit_begin_spec(k, &spec);
+	p = kit_page(kit_take(k, "srv/vol"), true);
+	kit_entry(p, PAGE_INCLUDED, object, F, kit_attrs(10, 1));
+	catalog_put_page(k->c, p);
+	assert_int_equal(kit_settle(k, 9, OUTCOME_MOVED), 0);
+	assert_int_equal(kit_end(k, RUN_COMPLETE)->unchanged, 1);
+	assert_true(k->closing.closes);
+	assert_int_equal(kit_find(k, F, &known), 1);
+	assert_true(!known.excluded && known.stored);
+	assert_int_equal(known.object, object);
+	/* It changes while it is excluded. */
+	excluded_night(k, "some", "excluded by pattern f", kit_attrs(10, 2));
+	assert_int_equal(kit_find(k, F, &known), 1);
+	assert_false(known.stored);
+	whole_night(k, PAGE_QUEUE, kit_attrs(10, 2), 0, 0, OUTCOME_UNCHANGED);
+}
+
 /* A run of another scope that comes to its end has not asked for it. */
 static void
 other_scope(void **state)
@@ -167,6 +219,7 @@ main(void)
 		T(older_version),
 		T(same_version),
 		T(cut),
+		T(two_filters),
 		T(other_scope),
 	};
 

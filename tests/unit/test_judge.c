@@ -161,8 +161,15 @@ test_excluded(void **state UNUSED)
 	    JUDGED_EXCLUDED_SAME);
 	assert_int_equal(judge(&c, &a, &k, name, "socket", &err),
 	    JUDGED_EXCLUDED);
-	/* No longer excluded: it is moved, though stat says the same. */
+	/* No longer excluded: what was known before is known still. */
 	a = FILE_ATTRS;
+	assert_int_equal(judged(&c, &a, &k), JUDGED_INCLUDED);
+	c.checksum = true;
+	assert_int_equal(judged(&c, &a, &k), JUDGED_QUEUE);
+	c.checksum = false;
+	k.stored = false;
+	assert_int_equal(judged(&c, &a, &k), JUDGED_QUEUE);
+	a.ctime_ns++;
 	assert_int_equal(judged(&c, &a, &k), JUDGED_CHANGED);
 }
 
