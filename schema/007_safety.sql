@@ -3,6 +3,7 @@
 -- skew of the clocks. The next run reads it again. 1: its times are the newest
 -- that were met, 2: by our clock as well; then one more reading may not do.
 ALTER TABLE result ADD COLUMN fresh INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX result_fresh ON result (target, object) WHERE fresh > 0;
 
 -- When the reading of the directory began; NULL: a catalog of before, the
 -- reading counts as old.

@@ -532,10 +532,12 @@ ORDER BY h.id DESC LIMIT 1;
 
 -- name: known
 SELECT o.id, o.kind, o.size, o.mtime_ns, o.ctime_ns, o.ino, o.mode, o.uid,
-	o.gid, o.gone_run IS NOT NULL, o.why, r.outcome, r.run,
-	coalesce(r.fresh, 0)
+	o.gid, o.gone_run IS NOT NULL, o.why, r.outcome, r.run
 FROM object o LEFT JOIN result r ON r.object = o.id AND r.target = :target
 WHERE o.path = :path;
+
+-- name: fresh_list
+SELECT object FROM result WHERE target = :target AND fresh > 0;
 
 -- name: dir_objects
 SELECT id FROM object

@@ -171,6 +171,8 @@ struct catalog_reader {
 	struct db db;
 	int64_t	 target;	/* if so */
 	bool	 server_as_prefix;
+	bool	 has_fresh;	/* fresh is read */
+	struct idset fresh;	/* objects whose result is fresh: few */
 };
 
 struct own {

@@ -48,6 +48,7 @@ catalog_reader_close(struct catalog_reader **rp)
 	if (r == NULL)
 		return;
 	db_close(&r->db);
+	idset_release(&r->fresh);
 	free(r);
 	*rp = NULL;
 }
@@ -78,6 +79,20 @@ core_reader_fault(const struct catalog_reader *r, struct err *err)
 	return -1;
 }
 
+/* Once: a column of each row would cost each unchanged file. What becomes
+ * fresh later is this run's own. */
+static void
+load_fresh(struct catalog_reader *r, int64_t target)
+{
+	bool more = DB_ROW(&r->db, FRESH_LIST, INT(target));
+
+	while (more) {
+		idset_add(&r->fresh, db_int(&r->db, STMT_FRESH_LIST, 0));
+		more = db_next(&r->db, STMT_FRESH_LIST);
+	}
+	r->has_fresh = true;
+}
+
 int
 catalog_find(struct catalog_reader *r, struct str path, struct known *k,
     struct err *err)
@@ -88,6 +103,8 @@ catalog_find(struct catalog_reader *r, struct str path, struct known *k,
 	int64_t target = core_reader_target(r, &prefix);
 	struct str why;
 
+	if (!r->has_fresh)
+		load_fresh(r, target);
 	found = DB_ROW(&r->db, KNOWN, INT(target), BYTES(path));
 	if (r->db.err.kind != ERR_NONE) {
 		*err = r->db.err;
@@ -103,7 +120,7 @@ catalog_find(struct catalog_reader *r, struct str path, struct known *k,
 	snprintf(k->why, sizeof(k->why), "%.*s", (int)why.len, why.p);
 	k->stored = !k->tombstone &&
 	    !db_null(&r->db, s, 11) && db_int(&r->db, s, 11) <= 1;
-	k->fresh = db_int(&r->db, s, 13) != 0;
+	k->fresh = idset_has(&r->fresh, k->object);
 	k->ours = false;
 	if (c != NULL && !k->tombstone) {
 		pthread_mutex_lock(&c->shared.lock);

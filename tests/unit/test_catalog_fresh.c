@@ -41,6 +41,9 @@ night(struct kit *k, const struct night *n)
 	assert_int_equal(kit_settle(k, 9, n->outcome), 1);
 	kit_flush(k, 1000);
 	kit_end(k, RUN_COMPLETE);
+	/* As the next run's crawl sees it. */
+	catalog_reader_close(&k->reader);
+	assert_int_equal(catalog_reader_open(k->c, &k->reader, NULL), 0);
 	assert_int_equal(kit_find(k, F, &known), 1);
 	assert_int_equal(known.stored, n->outcome <= OUTCOME_UNCHANGED);
 	return known.fresh;
