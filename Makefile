@@ -127,8 +127,10 @@ $(B)/fuzz/main.o: tests/fuzz/main.c Makefile
 check: all $(UNIT) $(FUZZ) $(B)/model/model $(B)/model/preload.so
 	@tests/unit/run.sh $(B)
 	@$(if $(SAN),echo "model: not under a sanitizer",\
-	    $(PLAY) --seeds 100 --seconds 60 tests/model/saved/*)
+	    $(PLAY) --seeds $(HISTORIES) --seconds 60 tests/model/saved/*)
 
+# HISTORIES: as many as a minute has room for where nothing else runs.
+HISTORIES ?= 100
 # SEEDS: how many histories; FIRST: the first of them.
 SEEDS ?= 10000
 FIRST ?= 1

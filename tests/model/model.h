@@ -116,9 +116,11 @@ struct world {
 	int	 memory_mib;	/* that a run may take; 0: any */
 	int	 part_mib;	/* size of a part */
 	long	 clock_s;	/* how much later the wall clock is */
+	bool	 clock_set;	/* it was set, once at least */
 	uint64_t serial;	/* of contents */
 	bool	 away;		/* the volume isn't mounted now */
-	bool	 seen_mounted;	/* by a whole run */
+	bool	 noted;		/* a whole run has ended well */
+	bool	 seen_mounted;	/* ... and saw what is mounted */
 	bool	 root_away;	/* another tree is where the share was */
 	bool	 root_counts;	/* the files of the old one still exist */
 	bool	 root_empty;	/* the new one is */

@@ -15,6 +15,7 @@ play_conf(const int *v)
 {
 	w.moved |= w.conf != v[0];
 	w.seen_mounted &= w.conf == v[0];
+	w.noted &= w.conf == v[0];
 	w.conf = v[0];
 }
 
@@ -34,6 +35,7 @@ play_clock(const int *v)
 	static const long hours[] = { 20, 1, 26, -1, -26 };
 
 	w.clock_s += hours[v[0]] * 3600;
+	w.clock_set = true;
 }
 
 static void
@@ -82,7 +84,7 @@ play_restore(const int *v UNUSED)
 	copy_catalog("saved", "cat");
 	judge_touched_since(saved_at);
 	w.restored = true;
-	w.seen_mounted = false;
+	w.seen_mounted = w.noted = false;
 }
 
 /* Another tool puts an object, with the file's bytes or others. */

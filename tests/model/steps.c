@@ -43,7 +43,6 @@ static const char *const confs[] = { "filer", "old-name", "new-name",
     "other-bucket", NULL };
 static const char *const hours[] = { "20", "1", "26", "-1", "-26", NULL };
 
-#define OFF_MOUNTS	"what is not mounted is not told from what is gone yet"
 #define FOCI	2
 #define BIG_NAME	5
 
@@ -81,9 +80,9 @@ static const struct step_kind kinds[] = {
 	{ "times", 3, play_times, { DIR("dir"), NAME("name"),
 	    { "when", 6, 80, whens } }, STEP_TREE, NULL },
 	{ "mount", 5, play_mount, NONE, STEP_OTHER, NULL },
-	{ "umount", 5, play_umount, NONE, STEP_OTHER, OFF_MOUNTS },
+	{ "umount", 5, play_umount, NONE, STEP_OTHER, NULL },
 	{ "root_away", 3, play_root_away, { { "files", 2, 30, NULL } }, STEP_OTHER,
-	    OFF_MOUNTS },
+	    NULL },
 	{ "root_back", 3, play_root_back, NONE, STEP_OTHER, NULL },
 	{ "run", 60, play_run, { { "op", 7, 99, ops },
 	    { "prefix", 6, 15, dirs }, { "filter", 7, 20, filters },
@@ -106,7 +105,7 @@ static const struct step_kind kinds[] = {
 	    { "how", 9, 90, nfs_hows } }, STEP_BEND, NULL },
 	{ "full", 2, play_full, { { "nth", 60, 95, NULL } }, STEP_BEND, NULL },
 	{ "meanwhile", 8, play_meanwhile, { { "nth", 16, 80, NULL },
-	    { "what", 6, 90, whats }, DIR("dir"), NAME("name"),
+	    { "what", 7, 90, whats }, DIR("dir"), NAME("name"),
 	    { "size", 2, 50, sizes }, { "nfs", 2, 60, NULL } }, STEP_BEND,
 	    NULL },
 	{ "conf", 3, play_conf, { { "conf", 4, 60, confs } }, STEP_OTHER, NULL },
@@ -130,7 +129,7 @@ static const struct {
 	{ "nfs", offsetof(struct setting, nfs), 25, NULL },
 	{ "coarse", offsetof(struct setting, coarse), 10,
 	    "changes within a second are not seen yet" },
-	{ "volume", offsetof(struct setting, volume), 30, OFF_MOUNTS },
+	{ "volume", offsetof(struct setting, volume), 30, NULL },
 };
 
 static int *
