@@ -114,12 +114,6 @@ start_crawl(struct master *m, struct err *err)
 		m->crawlers_left = 1;
 		return crawl_start_list(&m->crawl, &cc, fd, err);
 	}
-	/* The directories that the plan has looked at are those to be read: a
-	 * share that is replaced before the crawl opens it is another one. */
-	for (size_t i = 0; i < m->plan->count; i++)
-		if (m->plan->seen[i].kind == ENTRY_DIR)
-			catalog_note_root(m->catalog, (unsigned)i,
-			    &m->plan->seen[i], cc.ignore_inode, NULL);
 	m->crawlers_left = MAX(c->master.workers, 1U);
 	return crawl_start(&m->crawl, &cc, m->crawlers_left, err);
 }
