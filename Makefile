@@ -129,8 +129,8 @@ check: all $(UNIT) $(FUZZ) $(B)/model/model $(B)/model/preload.so
 	@$(if $(SAN),echo "model: not under a sanitizer",\
 	    $(PLAY) --seeds $(HISTORIES) --seconds 60 tests/model/saved/*)
 
-# HISTORIES: as many as a minute has room for where nothing else runs.
-HISTORIES ?= 100
+# HISTORIES: as many of them as a minute has room for.
+HISTORIES ?= 1000
 # SEEDS: how many histories; FIRST: the first of them.
 SEEDS ?= 10000
 FIRST ?= 1

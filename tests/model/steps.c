@@ -124,12 +124,10 @@ static const struct {
 	const char *name;
 	size_t	 at;
 	int	 chance;	/* in percent */
-	const char *off;	/* why it isn't drawn */
 } settings[] = {
-	{ "nfs", offsetof(struct setting, nfs), 25, NULL },
-	{ "coarse", offsetof(struct setting, coarse), 10,
-	    "changes within a second are not seen yet" },
-	{ "volume", offsetof(struct setting, volume), 30, NULL },
+	{ "nfs", offsetof(struct setting, nfs), 25 },
+	{ "coarse", offsetof(struct setting, coarse), 10 },
+	{ "volume", offsetof(struct setting, volume), 30 },
 };
 
 static int *
@@ -241,12 +239,8 @@ add_step(struct history *h, const char *name, const int v[4])
 static void
 draw_settings(struct rng *rng, struct setting *set)
 {
-	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
-		int chance = below(rng, 100);
-
-		if (settings[i].off == NULL)
-			*field_of(set, i) = chance < settings[i].chance;
-	}
+	for (size_t i = 0; i < ARRAY_LEN(settings); i++)
+		*field_of(set, i) = below(rng, 100) < settings[i].chance;
 }
 
 /* Some files and a run first, that the rest has something to spoil. */
