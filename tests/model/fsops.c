@@ -355,15 +355,12 @@ play_mount(const int *v UNUSED)
 	w.away = false;
 }
 
-/* Not before a run has seen it (v is NULL at the end): a directory that was
- * seen without it first is guarded too. */
 void
-play_umount(const int *v)
+play_umount(const int *v UNUSED)
 {
 	AUTOFREE char *path = tree_path("v");
 
-	if (w.set.volume == 0 || w.away || w.root_away ||
-	    (v != NULL && !w.seen_mounted))
+	if (w.set.volume == 0 || w.away || w.root_away)
 		return;
 	if (umount2(path, MNT_DETACH) == -1)
 		abort();

@@ -41,6 +41,7 @@ struct past {
 static struct {
 	const struct run *run;
 	struct files *before;
+	bool	 away;		/* the volume was, when it began */
 	long	 at_s;
 	pthread_mutex_t lock;	/* of what the store's threads ask too */
 	struct {
@@ -196,6 +197,7 @@ judge_begin(const struct run *r)
 		free(j.locked.contents[i].rel);
 	j.locked.content_count = 0;
 	world_look(j.before, false);
+	j.away = w.away;
 	remember_contents();
 	clock_gettime(CLOCK_REALTIME, &t);
 	j.at_s = t.tv_sec + w.clock_s;
@@ -431,7 +433,7 @@ judge_success(const struct run *r)
 	free(now);
 	if (r->prefix != 0 || r->from != 0 || r->filter != 0 || r->bent)
 		return;
-	if (w.away && store_holds_below(conf_bucket(w.conf), below))
+	if (j.away && store_holds_below(conf_bucket(w.conf), below))
 		breach(2, "exit status 0, and v isn't mounted");
 	if (w.root_away && w.root_empty &&
 	    store_holds_below(conf_bucket(w.conf), prefix))
@@ -469,11 +471,6 @@ judge_end(struct run *r)
 		judge_op(r);
 	if (may_store(r) && catalog_exists())
 		remember_past();
-	if (may_store(r) && r->status == 0 && !r->retry && r->prefix == 0 &&
-	    r->filter == 0 && r->from == 0) {
-		w.noted = true;
-		w.seen_mounted |= !w.away;
-	}
 	w.root_counts &= w.root_empty;
 }
 

@@ -119,8 +119,6 @@ struct world {
 	bool	 clock_set;	/* it was set, once at least */
 	uint64_t serial;	/* of contents */
 	bool	 away;		/* the volume isn't mounted now */
-	bool	 noted;		/* a whole run has ended well */
-	bool	 seen_mounted;	/* ... and saw what is mounted */
 	bool	 root_away;	/* another tree is where the share was */
 	bool	 root_counts;	/* the files of the old one still exist */
 	bool	 root_empty;	/* the new one is */
@@ -151,6 +149,7 @@ char	*tree_path(const char *rel) MUST_USE;
 /* The beginning of all keys of the share, under these settings. */
 char	*key_prefix(int conf) MUST_USE;
 const char *conf_bucket(int conf);
+const char *server_of(int conf);
 void	 write_conf(void);
 void	 remove_all(const char *path);
 void	 copy_file(const char *from, const char *to, mode_t);

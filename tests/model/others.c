@@ -14,8 +14,6 @@ void
 play_conf(const int *v)
 {
 	w.moved |= w.conf != v[0];
-	w.seen_mounted &= w.conf == v[0];
-	w.noted &= w.conf == v[0];
 	w.conf = v[0];
 }
 
@@ -28,12 +26,15 @@ play_settings(const int *v)
 	w.part_mib = v[0] == 0 && v[1] != 0 ? 6 : 5;
 }
 
-/* By hours from now on: forth, a day forth, back, a day back. */
+/* By hours from now on: forth, a day forth, back, a day back. What times of
+ * full seconds hide is found only where the clocks agree (clock_skew). */
 void
 play_clock(const int *v)
 {
 	static const long hours[] = { 20, 1, 26, -1, -26 };
 
+	if (w.set.coarse)
+		return;
 	w.clock_s += hours[v[0]] * 3600;
 	w.clock_set = true;
 }
@@ -84,7 +85,6 @@ play_restore(const int *v UNUSED)
 	copy_catalog("saved", "cat");
 	judge_touched_since(saved_at);
 	w.restored = true;
-	w.seen_mounted = w.noted = false;
 }
 
 /* Another tool puts an object, with the file's bytes or others. */

@@ -475,13 +475,18 @@ quiet_run(enum op op, struct run *r)
 	return !breached();
 }
 
-/* Deletions wait for a whole run that has noted the file system. */
+/* Deletions wait for a run that has read the share, a list is none. */
 static bool
 quiet_note(void)
 {
 	CLEANUP(run_release) struct run r;
+	AUTOFREE char *sql = xasprintf("SELECT count(*) FROM dirs "
+	    "WHERE path = '%s%s' AND state = 'read'", server_of(w.conf),
+	    w.tree);
 
-	return quiet_run(OP_PUT, &r);
+	run_init(&r);
+	return (catalog_exists() && catalog_number(sql) > 0) ||
+	    quiet_run(OP_PUT, &r);
 }
 
 /* The end of each history: nothing is bent any more, some days later. */
@@ -502,7 +507,7 @@ play_quiet(void)
 	if (fd == -1 || fchown(fd, w.uid, w.uid) == -1)
 		abort();
 	w.clock_s = 30 * 86400L;
-	if ((!w.noted && !quiet_note()) || !quiet_run(OP_MIRROR, &mirror))
+	if (!quiet_note() || !quiet_run(OP_MIRROR, &mirror))
 		return;
 	judge_equal(&mirror);
 	if (breached())

@@ -195,7 +195,7 @@ conf_bucket(int conf)
 }
 
 /* Over NFS it is an address. */
-static const char *
+const char *
 server_of(int conf)
 {
 	return w.set.nfs ? confs[conf].address : confs[conf].server;
@@ -333,7 +333,7 @@ world_begin(const struct setting *set)
 	w.clock_set = false;
 	w.serial = 0;
 	w.away = w.set.volume != 0;
-	w.seen_mounted = w.noted = w.adopted = w.restored = w.moved = false;
+	w.adopted = w.restored = w.moved = false;
 	make_dir("tree");
 	play_mount(NULL);
 	judge_reset();
