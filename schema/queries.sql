@@ -394,6 +394,17 @@ ON CONFLICT (path) DO UPDATE SET
 -- name: dir_fsid
 UPDATE dir SET fsid = :fsid, fsid_run = :run WHERE id = :id;
 
+-- A file that was there when it was looked for last, or that a target holds.
+-- name: fs_holds
+SELECT 1 FROM object o
+WHERE o.path > :path || '/' AND o.path < :path || '0' AND
+	((o.kind = 1 AND o.gone_run IS NULL) OR
+	EXISTS (SELECT 1 FROM result r
+	    WHERE r.object = o.id AND r.held = 1) OR
+	EXISTS (SELECT 1 FROM history h CROSS JOIN result r ON
+	    r.object = h.id
+	    WHERE h.path = o.path AND r.held = 1)) LIMIT 1;
+
 -- name: fs_noted
 SELECT id, path, fsid, fsid_run FROM dir
 WHERE fsid IS NOT NULL ORDER BY path;
@@ -906,20 +917,28 @@ WHERE id = :id AND seen_crawl = :crawl AND seen_empty = 0 AND
 -- name: export_accept
 UPDATE export SET fsid = :fsid, other_crawl = NULL WHERE id = :id;
 
+-- Known is what it was known by, which may be noted in its root alone.
 -- name: export_other
-UPDATE export SET other_crawl = coalesce(other_crawl, :crawl)
+UPDATE export SET other_crawl = coalesce(other_crawl, :crawl),
+	fsid = :known
 WHERE id = :id AND EXISTS (SELECT 1
 	FROM object o CROSS JOIN dir d ON d.id = o.dir
 	WHERE o.path > export.path || '/' AND o.path < export.path || '0' AND
 	d.export = export.id AND o.kind = 1);
 
 -- What it is known by, and whether this crawl has seen another one than now.
+-- Where no complete crawl has noted it, it is that in which an earlier run has
+-- read its root.
 -- name: export_fsid
-SELECT fsid, seen_crawl IS :crawl AND seen_fsid IS NOT :fsid FROM export
-WHERE id = :id;
+SELECT coalesce(e.fsid, d.fsid), seen_crawl IS :crawl AND
+	seen_fsid IS NOT :fsid
+FROM export e LEFT JOIN dir d ON d.path = e.path AND d.fsid_run < :run
+WHERE e.id = :id;
 
 -- name: export_noted
-SELECT fsid FROM export WHERE path = :path AND fsid IS NOT NULL;
+SELECT coalesce(e.fsid, d.fsid)
+FROM export e LEFT JOIN dir d ON d.path = e.path
+WHERE e.path = :path AND coalesce(e.fsid, d.fsid) IS NOT NULL;
 
 -- name: export_holds
 SELECT 1
@@ -949,9 +968,15 @@ FROM (SELECT o.path, o.size, o.mtime_ns
 	LEFT JOIN object n ON n.path = k.path AND n.size = k.size AND
 	n.mtime_ns = k.mtime_ns AND n.kind = 1 AND n.gone_run IS NULL;
 
+-- Where no complete crawl has noted its file system, one is a witness in which
+-- an earlier run has read its root, or the directory that this one began in.
 -- name: export_guard
-SELECT seen_crawl IS :crawl, seen_empty, fsid, seen_fsid
-FROM export WHERE id = :id;
+SELECT seen_crawl IS :crawl, seen_empty, coalesce(e.fsid,
+	(SELECT d.fsid FROM dir d WHERE d.path = e.path AND
+	    d.fsid_run < :run),
+	(SELECT d.fsid FROM dir d WHERE d.path = :start AND
+	    d.fsid_run < :run AND d.fsid = e.seen_fsid)), seen_fsid
+FROM export e WHERE e.id = :id;
 
 -- name: dir_proof
 SELECT parent, coalesce(run, 0), clean, gone_run IS NOT NULL, export

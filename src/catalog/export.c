@@ -67,7 +67,7 @@ compare(struct own *o, struct run_export_row *x, uint64_t fsid)
 	if (x->other || x->away)
 		return;
 	if (DB_ROW(&o->db, EXPORT_FSID, INT(o->crawl), INT(fsid),
-	    INT(x->id))) {
+	    INT(o->run), INT(x->id))) {
 		noted = !db_null(&o->db, STMT_EXPORT_FSID, 0);
 		known = (uint64_t)db_int(&o->db, STMT_EXPORT_FSID, 0);
 		mixed = db_int(&o->db, STMT_EXPORT_FSID, 1) != 0;
@@ -80,7 +80,7 @@ compare(struct own *o, struct run_export_row *x, uint64_t fsid)
 		return;
 	}
 	/* Where nothing is known, nothing can be lost. */
-	DB_RUN(&o->db, EXPORT_OTHER, INT(o->crawl), INT(x->id));
+	DB_RUN(&o->db, EXPORT_OTHER, INT(o->crawl), INT(known), INT(x->id));
 	x->other = db_changes(&o->db) > 0;
 }
 

@@ -3,7 +3,8 @@
  * the catalog knows, or another file system, or nothing at all.
  *
  * An export is known by the file system of its root (attrs.fsid), noted when
- * a whole crawl of it is complete. One that is another file system now moves
+ * a crawl of it is complete; before the first one, by that in which an earlier
+ * run has read its root. One that is another file system now moves
  * as ever, but nothing of it becomes gone. It becomes the known one when
  * somebody says so, or when a whole crawl found nine tenths of the files that
  * were known again by path, size and mtime.
@@ -41,5 +42,9 @@ int	 catalog_export_noted(struct catalog_reader *, const char *path,
  * for last, or (also_gone) any: else 0. */
 int	 catalog_export_holds(struct catalog_reader *, const char *path,
 	    bool also_gone, struct err *) MUST_USE;
+/* 1 if it knows files below that path which were there when they were looked
+ * for last, or which a target holds: else 0. */
+int	 catalog_knows_below(struct catalog_reader *, const char *path,
+	    struct err *) MUST_USE;
 
 #endif

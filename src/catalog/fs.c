@@ -145,7 +145,27 @@ core_fs_note(struct own *o, struct open_dir *d, const struct dir_page *in)
 	db_done(&o->db, STMT_DIR_PATH);
 }
 
-/* True if it is no note of what is around it. */
+static bool
+holds(struct db *db, const char *path)
+{
+	bool found = DB_ROW(db, FS_HOLDS, TEXT(path));
+
+	if (found)
+		db_done(db, STMT_FS_HOLDS);
+	return found;
+}
+
+int
+catalog_knows_below(struct catalog_reader *r, const char *path,
+    struct err *err)
+{
+	bool found = holds(&r->db, path);
+
+	return core_reader_fault(r, err) == -1 ? -1 : found;
+}
+
+/* True if it is no note of what is around it, and there is something to
+ * lose. */
 static bool
 is_missing(struct own *o, struct fs_note *n)
 {
@@ -158,6 +178,8 @@ is_missing(struct own *o, struct fs_note *n)
 		return false;
 	if (n->told)
 		return true;
+	if (!holds(&o->db, n->path))
+		return false;
 	n->told = true;
 	err_set(&err, ERR_UNREACHABLE, 0, "it was a file system of its own "
 	    "and is not there now: not mounted? What is known below stays as "

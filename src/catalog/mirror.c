@@ -14,8 +14,7 @@ mirror_guard_text(enum mirror_guard g)
 		    "--accept-empty)",
 		[MIRROR_OTHER_FS] = "it is another file system than it is "
 		    "known by (if that is right: --accept-filesystem)",
-		[MIRROR_NEW_FS] = "no complete run has noted its file system "
-		    "yet",
+		[MIRROR_NEW_FS] = "no earlier run has noted its file system",
 	};
 
 	return text[g];
@@ -36,13 +35,14 @@ mirror_plan_release(struct mirror_plan *p)
 }
 
 static enum mirror_guard
-guard_of(struct own *o, int64_t export, uint64_t *ret_fsid)
+guard_of(struct own *o, const struct run_export_row *x, uint64_t *ret_fsid)
 {
 	const enum stmt s = STMT_EXPORT_GUARD;
 	struct db *db = &o->db;
 	enum mirror_guard g = MIRROR_UNSEEN;
 
-	if (!DB_ROW(db, EXPORT_GUARD, INT(o->crawl), INT(export)))
+	if (!DB_ROW(db, EXPORT_GUARD, INT(o->crawl), INT(o->run),
+	    TEXT(x->start), INT(x->id)))
 		return g;
 	if (db_int(db, s, 0) == 0)
 		g = MIRROR_UNSEEN;
@@ -112,7 +112,7 @@ plan(struct catalog *c, void *arg)
 	p->ids = xcalloc(MAX(o->export_count, (size_t)1), sizeof(*p->ids));
 	for (size_t i = 0; i < o->export_count; i++) {
 		p->ids[i] = o->exports[i].id;
-		p->exports[i] = guard_of(o, p->ids[i], &p->fsids[i]);
+		p->exports[i] = guard_of(o, &o->exports[i], &p->fsids[i]);
 	}
 	set_roots(p, o);
 }

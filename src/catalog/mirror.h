@@ -32,7 +32,7 @@ enum mirror_guard {
 	MIRROR_UNSEEN,		/* the root was not looked at in this crawl */
 	MIRROR_EMPTY,
 	MIRROR_OTHER_FS,	/* than it is known by */
-	MIRROR_NEW_FS		/* there is no complete run that noted it */
+	MIRROR_NEW_FS		/* no earlier run has noted it */
 };
 /* For people: "the export's root is empty". */
 const char *mirror_guard_text(enum mirror_guard);

@@ -453,6 +453,20 @@ is_other(const struct reading *r, const struct tree *t)
 	return !r->job.fs_of_root || r->fsid != root.fsid;
 }
 
+/* Where no file is known below, none can be lost: what is mounted there is
+ * taken as it is found. */
+static bool
+may_be_other(struct reading *r)
+{
+	struct err err = ERR_INIT;
+	int rc = catalog_knows_below(r->w->reader, r->job.path, &err);
+
+	if (rc == -1)
+		r->err = err;
+	r->job.fs_known = rc != 0;
+	return rc == 0;
+}
+
 /* Before anything that is in it is told: where are we? */
 static bool
 check_place(struct reading *r)
@@ -463,9 +477,11 @@ check_place(struct reading *r)
 		return false;
 	r->fs_seen = true;
 	r->fsid = tree_listed(t)->fsid;
-	if (!is_other(r, t))
+	if (!is_other(r, t) || may_be_other(r))
 		return true;
 	r->fs_other = true;
+	if (r->err.kind != ERR_NONE)
+		return false;
 	err_set(&r->err, ERR_UNREACHABLE, 0, "%s. It is not read, and what "
 	    "is known below stays as it is (if this is right: "
 	    "--accept-filesystem)", r->job.fs_begins ?

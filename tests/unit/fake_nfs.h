@@ -37,6 +37,7 @@ struct fake {
 				   as the root; NULL: none */
 	int	 nested_status;	/* of its mount */
 	uint64_t nested_fsid;	/* 0: the one after that of all else */
+	bool	 nested_empty;	/* there are no files in it */
 	bool	 kerberos;
 	bool	 prog_unavail;
 	uint32_t rtmax;
@@ -187,6 +188,7 @@ fake_list(struct fake *f, struct fake_in *in, struct buf *out, bool plus)
 {
 	uint64_t dir = in_handle(f, in);
 	uint64_t cookie = in64(in);
+	uint64_t files = dir == FAKE_NESTED && f->nested_empty ? 0 : f->files;
 	uint64_t end;
 
 	f->lists++;
@@ -211,7 +213,7 @@ fake_list(struct fake *f, struct fake_in *in, struct buf *out, bool plus)
 	out64(out, 0x1122334455667788U);
 	if (f->circle || f->stuck)
 		cookie = cookie < 5 ? 0 : cookie - 5;
-	end = MIN(cookie + FAKE_PAGE, f->files);
+	end = MIN(cookie + FAKE_PAGE, files);
 	if (f->empty_pages)
 		end = cookie;
 	if (cookie == 0 && !f->empty_pages) {
@@ -228,7 +230,7 @@ fake_list(struct fake *f, struct fake_in *in, struct buf *out, bool plus)
 		fake_entry(f, out, f->bad_name, f->bad_name_len, 99, end,
 		    plus);
 	out32(out, 0);
-	out32(out, end == f->files && !f->circle && !f->stuck);
+	out32(out, end == files && !f->circle && !f->stuck);
 	return FAKE_REPLY;
 }
 

@@ -4,6 +4,8 @@
 #include "unit/test_catalog_kit.h"
 
 #include "catalog/core.h"
+#include "catalog/export.h"
+#include "catalog/outcome.h"
 
 #define ROOT "srv/vol"
 
@@ -184,6 +186,59 @@ missing_further_up(void **state)
 	assert_int_equal(t.gone, 2);
 }
 
+/* Files that are gone and whose objects are deleted are lost to nobody; those
+ * that are held still are known. */
+static void
+known_below(void **state)
+{
+	struct kit *k = *state;
+	struct err err = ERR_INIT;
+	struct outcomes *v;
+
+	first_run(k, 1, 2);
+	assert_int_equal(catalog_knows_below(k->reader, ROOT "/mid/mnt", &err),
+	    1);
+	assert_int_equal(catalog_knows_below(k->reader, ROOT "/mid/mn", &err),
+	    0);
+	next_run(k, true, SUBDIRS(ROOT "/plain"));
+	assert_true(is_gone(k, ROOT "/mid/mnt/f"));
+	assert_int_equal(catalog_knows_below(k->reader, ROOT "/mid", &err), 1);
+	kit_begin(k);
+	v = xcalloc(1, sizeof(*v));
+	v->count = 2;
+	v->v = xcalloc(2, sizeof(*v->v));
+	v->v[0].path = xstrdup(ROOT "/mid/mnt/f");
+	v->v[0].ended = ENDED_DELETED;
+	v->v[1].path = xstrdup(ROOT "/mid/f");
+	v->v[1].ended = ENDED_DELETED;
+	catalog_put_outcomes(k->c, v);
+	kit_flush(k, 1000);
+	assert_int_equal(catalog_knows_below(k->reader, ROOT "/mid", &err), 0);
+	assert_int_equal(catalog_knows_below(k->reader, ROOT, &err), 1);
+	kit_end(k, RUN_INTERRUPTED);
+}
+
+/* One in which there was nothing may go with its mount. */
+static void
+missing_and_empty(void **state)
+{
+	struct kit *k = *state;
+	struct dir_job j;
+	struct totals t;
+
+	kit_open(k);
+	kit_begin(k);
+	j = take(k, ROOT);
+	give(k, &j, 1, ROOT "/f", SUBDIRS(ROOT "/mnt"));
+	j = take(k, ROOT "/mnt");
+	give(k, &j, 2, NULL, NULL);
+	assert_int_equal(kit_settle(k, 10, OUTCOME_MOVED), 1);
+	kit_end(k, RUN_COMPLETE);
+	t = next_run(k, false, NULL);
+	assert_int_equal(t.failed, 0);
+	assert_int_equal(t.gone, 0);
+}
+
 /* What was gone is unknown when it comes back. */
 static void
 comes_back(void **state)
@@ -292,6 +347,8 @@ main(void)
 		CATALOG_TEST(noted_where_it_begins),
 		CATALOG_TEST(missing_is_not_gone),
 		CATALOG_TEST(missing_further_up),
+		CATALOG_TEST(known_below),
+		CATALOG_TEST(missing_and_empty),
 		CATALOG_TEST(comes_back),
 		CATALOG_TEST(other_is_remembered),
 		CATALOG_TEST(unknown_until_read),

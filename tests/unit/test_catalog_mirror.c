@@ -187,6 +187,85 @@ unknown_file_system(void **state)
 	guarded_by(*state, false, FSID, false, MIRROR_NEW_FS);
 }
 
+/* A run of its own that reads the root, in which there is a file (first) or b
+ * is gone; the crawl is at hand still. */
+static void
+read_root(struct kit *k, uint64_t fsid, bool first)
+{
+	struct run_spec spec = kit_spec("bucket", "all");
+	struct dir_page *p;
+
+	spec.fresh = true;
+	kit_begin_spec(k, &spec);
+	catalog_see_export(k->c, 0, EXPORT_THERE, fsid);
+	catalog_note_export(k->c, 0, fsid, false);
+	p = kit_page(kit_take(k, "srv/vol"), true);
+	p->fs_seen = true;
+	p->fsid = fsid;
+	if (first) {
+		kit_entry(p, PAGE_NEW, 0, "srv/vol/a", kit_attrs(5, 1));
+		kit_entry(p, PAGE_NEW, 0, "srv/vol/b", kit_attrs(5, 1));
+	} else {
+		p->unchanged = 1;
+		gone(k, p, "srv/vol/b");
+	}
+	catalog_put_page(k->c, p);
+	if (first)
+		assert_int_equal(kit_settle(k, 10, OUTCOME_MOVED), 2);
+	kit_flush(k, 1000);
+}
+
+/* What a run that was cut has read was of a file system, too. */
+static void
+noted_by_a_cut_run(void **state)
+{
+	struct kit *k = *state;
+
+	kit_open(k);
+	read_root(k, FSID, true);
+	kit_end(k, RUN_INTERRUPTED);
+	read_root(k, FSID, false);
+	check_plan(k, " srv/vol/b", MIRROR_OPEN, 0, 0);
+	kit_end(k, RUN_COMPLETE);
+}
+
+static void
+another_than_a_cut_run_has_noted(void **state)
+{
+	struct kit *k = *state;
+
+	kit_open(k);
+	read_root(k, FSID, true);
+	kit_end(k, RUN_INTERRUPTED);
+	for (int i = 0; i < 3; i++) {
+		read_root(k, FSID + 1, false);
+		check_plan(k, "", MIRROR_OTHER_FS, 0, 0);
+		assert_int_equal(kit_end(k, i == 1 ? RUN_COMPLETE :
+		    RUN_INTERRUPTED)->gone, 0);
+	}
+	read_root(k, FSID, false);
+	check_plan(k, " srv/vol/b", MIRROR_OPEN, 0, 0);
+	kit_end(k, RUN_COMPLETE);
+}
+
+/* Nothing was read before but a list: the run itself is no witness. */
+static void
+noted_by_this_run_alone(void **state)
+{
+	struct kit *k = *state;
+	struct run_spec spec = kit_spec("bucket", "all");
+
+	put_first(k, &spec, false);
+	read_root(k, FSID, false);
+	check_plan(k, "", MIRROR_NEW_FS, 3, 0);
+	kit_end(k, RUN_INTERRUPTED);
+	kit_begin(k);
+	assert_true(k->info.continued);
+	check_plan(k, " srv/vol/b srv/vol/sub/c srv/vol/sub/deep/d",
+	    MIRROR_OPEN, 0, 0);
+	kit_end(k, RUN_COMPLETE);
+}
+
 static void
 root_not_seen(void **state)
 {
@@ -540,6 +619,9 @@ main(void)
 		T(deletions_are_outside_the_sum),
 		T(empty_root),
 		T(unknown_file_system),
+		T(noted_by_a_cut_run),
+		T(another_than_a_cut_run_has_noted),
+		T(noted_by_this_run_alone),
 		T(root_not_seen),
 		T(changes_within_a_crawl),
 		T(noted_before_the_cut),

@@ -687,6 +687,36 @@ test_nfs_below(void **state UNUSED)
 	teardown(w);
 }
 
+/* Something is mounted where nothing was known, for the first time: it is read
+ * and noted, and is what is known from then on. */
+static void
+test_nfs_first_mount(void **state UNUSED)
+{
+	struct world *w = setup();
+
+	use_nfs(w);
+	fake.fsid = 7;
+	fake.nested = "below";
+	fake.nested_fsid = 7;
+	fake.nested_empty = true;
+	w->c.cross_mounts = true;
+	assert_int_equal(night(w)->moved, 35);
+	expect_same(w, 35);
+	fake.nested_fsid = 9;
+	fake.nested_empty = false;
+	night(w);
+	assert_int_equal(w->t.failed, 0);
+	assert_int_equal(w->t.moved, 35);
+	expect_same(w, 70);
+	fake.nested_fsid = 7;
+	fake.nested_empty = true;
+	night(w);
+	assert_int_equal(w->t.failed, 1);
+	assert_int_equal(w->t.gone, 0);
+	fake_stop(&fake);
+	teardown(w);
+}
+
 /* The export itself is another file system: it is read as ever, with what is
  * below. */
 static void
@@ -730,6 +760,7 @@ main(void)
 		cmocka_unit_test(test_nfs_list_ends),
 		cmocka_unit_test(test_nfs_unknown),
 		cmocka_unit_test(test_nfs_below),
+		cmocka_unit_test(test_nfs_first_mount),
 		cmocka_unit_test(test_nfs_other_export),
 	};
 
