@@ -87,6 +87,20 @@ def test_unknown_times_mounted(t):
     times(t, t.tree, {"2300", "2400"}, mounted="yes")
 
 
+def test_unknown_time_of_stored(t):
+    """The bytes are there: their object keeps the date of before, and the
+    warning says so."""
+    path = t.write("f", b"bytes")
+    os.utime(path, ns=(TIMES["2026"] * SECOND, TIMES["2026"] * SECOND))
+    t.conf(nfs=[(t.server, [t.share])], fs_config={"nfs_version": "3"})
+    t.put(moved=1)
+    os.utime(path, ns=(TIMES["1960"] * SECOND, TIMES["1960"] * SECOND))
+    r = t.put(moved=0, unchanged=1)
+    assert r.err.decode().count("keeps the one that it has") == 1, r
+    have = stored(t, t.server + t.share + "/f")
+    assert have == mtime_of(TIMES["2026"] * SECOND), have
+
+
 def back(t, dest, where, lost):
     """GET: the same times, or one warning and not another date."""
     written = write_times(t)
