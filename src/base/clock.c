@@ -17,6 +17,15 @@ clock_mono_ms(void)
 	return clock_mono_ns() / 1000000U;
 }
 
+uint64_t
+clock_boot_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000U + (uint64_t)ts.tv_nsec / 1000000U;
+}
+
 int64_t
 clock_wall_ns(void)
 {

@@ -50,6 +50,9 @@ struct setup {
 	uint64_t retry_for_ms;
 	uint64_t unacked_ms;	/* see sock.h; 0: each its own */
 	uint64_t part_size;	/* bytes */
+	int64_t	 s3_clock_ms;	/* of S3's clock, since 1970: when this machine
+				   booted; on the wire: when that was sent.
+				   0: not known */
 	/* the mover */
 	uint32_t workers;	/* exactly so many; 0: one a processor */
 	uint32_t workers_max;	/* ... but at most so many; 0: 16 */

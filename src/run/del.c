@@ -277,7 +277,7 @@ run_del(const struct conf *conf, const struct job *job)
 		    "terminal");
 	else if (check_prefixes(&d, &err) == 0)
 		d.signals = master_signals(&err);
-	if (d.signals == -1 || plan_check_s3(conf, &err) == -1) {
+	if (d.signals == -1 || plan_check_s3(conf, NULL, &err) == -1) {
 		status = summary_error(job, &err);
 		if (d.signals != -1 && master_signal(d.signals) == SIGTERM)
 			status = EXIT_TERMINATED;

@@ -134,7 +134,7 @@ run(struct lister *l, struct err *err)
 	if (l->job->prefix != NULL && !l->job->all &&
 	    conf_check_prefix(l->conf, l->job->prefix, err) == -1)
 		return -1;
-	if (plan_check_s3(l->conf, err) == -1)
+	if (plan_check_s3(l->conf, NULL, err) == -1)
 		return -1;
 	sc = plan_s3(l->conf);
 	if (s3_new(&l->s3, &sc, err) == -1 || open_out(l, err) == -1)

@@ -291,11 +291,12 @@ plan_wait_answer(struct s3 **s3, struct plan_answer *a, const char *endpoint)
 		err_set(&a->err, ERR_UNREACHABLE, 0, "no answer for %d s",
 		    START_LIMIT_MS / 1000);
 	}
+	a->s3_boot_ms = s3_boot_ms(*s3);
 	s3_free(s3);
 }
 
 int
-plan_check_s3(const struct conf *c, struct err *err)
+plan_check_s3(const struct conf *c, int64_t *boot_ms, struct err *err)
 {
 	struct plan_answer a = { .done = false };
 	struct s3_config sc;
@@ -309,6 +310,8 @@ plan_check_s3(const struct conf *c, struct err *err)
 		return -1;
 	s3_bucket(s3, plan_answered, &a);
 	plan_wait_answer(&s3, &a, sc.endpoints[0]);
+	if (boot_ms != NULL)
+		*boot_ms = a.s3_boot_ms;
 	if (a.err.kind == ERR_NONE)
 		return 0;
 	*err = a.err;

@@ -57,6 +57,7 @@ uint64_t plan_memory(const struct conf *, uint64_t unlimited);
  * fills in err if there is no answer for 30 s, or a signal came. */
 struct plan_answer {
 	bool	 done;
+	int64_t	 s3_boot_ms;	/* as the client knew it at its end */
 	struct err err;
 };
 void	 plan_start_limits(struct s3_config *);
@@ -65,8 +66,10 @@ void	 plan_wait_answer(struct s3 **, struct plan_answer *,
 	    const char *endpoint);
 
 /* Can the bucket be reached, may we? An S3 that does not answer for 30 s is
- * an error (RETRY, UNREACHABLE, DENIED). */
-int	 plan_check_s3(const struct conf *, struct err *) MUST_USE;
+ * an error (RETRY, UNREACHABLE, DENIED). boot_ms, if it isn't NULL, gets what
+ * s3_boot_ms says then. */
+int	 plan_check_s3(const struct conf *, int64_t *boot_ms,
+	    struct err *) MUST_USE;
 /* Mount each export once, and look whether it is empty. An error if none can
  * be reached; else errs says which, and a line of the log. */
 int	 plan_check_exports(struct run_plan *, const struct conf *,

@@ -132,8 +132,8 @@ prepare(struct master *m, struct err *err)
 		return -1;
 	/* A dry run sends nothing, but a DSS store has no bucket without its
 	 * map. */
-	if ((m->job->dryrun ? cluster_map_fetch : plan_check_s3)(m->conf,
-	    err) == -1)
+	if ((m->job->dryrun ? cluster_map_fetch(m->conf, err) :
+	    plan_check_s3(m->conf, &setup.s3_clock_ms, err)) == -1)
 		return -1;
 	if (plan_check_exports(m->plan, m->conf, err) == -1 ||
 	    open_catalog(m, err) == -1)

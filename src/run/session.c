@@ -131,6 +131,8 @@ take_setup(struct session *s, struct setup *setup)
 		return false;
 	}
 	add_credentials(setup, &s->c->invite);
+	if (setup->s3_clock_ms != 0)
+		setup->s3_clock_ms -= (int64_t)clock_boot_ms();
 	s->op = setup->op;
 	s->more_follows = setup->more_follows;
 	s->export_count = setup->export_count;

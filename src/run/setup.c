@@ -206,6 +206,7 @@ setup_s3(const struct setup *s)
 		.max_inflight = s->max_inflight,
 		.retry_for_ms = s->retry_for_ms,
 		.unacked_ms = s->unacked_ms,
+		.boot_ms = s->s3_clock_ms,
 	};
 }
 

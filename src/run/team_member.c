@@ -2,6 +2,7 @@
  * team_member.c: the clients of a team: how they come, what they say, and
  * how they go.
  */
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "run/team_int.h"
@@ -218,6 +219,8 @@ send_setup(struct team *t, struct member *m)
 
 	*s = t->setup;		/* lent for the call */
 	team_limits_first(t, s);
+	if (s->s3_clock_ms != 0)
+		s->s3_clock_ms += (int64_t)clock_boot_ms();
 	if (m->has_credentials) {
 		s->access_key = NULL;
 		s->secret_key = NULL;

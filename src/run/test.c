@@ -222,7 +222,7 @@ prepare(struct integrity *t, struct err *err)
 	struct run_spec spec;
 
 	if (plan_make(&t->plan, c, t->job, err) == -1 ||
-	    plan_check_s3(c, err) == -1)
+	    plan_check_s3(c, NULL, err) == -1)
 		return -1;
 	t->verified = xcalloc(t->plan.count + 1, sizeof(*t->verified));
 	sc = plan_s3(c);

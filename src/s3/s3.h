@@ -61,6 +61,7 @@ struct s3_config {
 	uint64_t connect_timeout_ms;	/* 0: 10 s */
 	uint64_t stall_timeout_ms;	/* no byte moves for so long; 0: 60 s */
 	uint64_t unacked_ms;		/* see sock.h; 0: stall_timeout_ms */
+	int64_t	 boot_ms;		/* see s3_boot_ms */
 	uint64_t seed;			/* of the jitter */
 	struct s3_gate *gate;		/* of all that it shares it with; or
 					   NULL. Must live as long */
@@ -85,8 +86,12 @@ void	 s3_cut(struct s3 *);
 size_t	 s3_pending(const struct s3 *);
 /* How many more could go on the wire now. */
 size_t	 s3_room(const struct s3 *);
-/* Seconds since 1970 by the server's clock as last seen (Date header). */
+/* Seconds since 1970 by the server's clock as last seen (Date header); by our
+ * wall clock as long as neither an answer nor the config told it. */
 int64_t	 s3_server_time(const struct s3 *);
+/* What the server's clock showed when this machine booted, in milliseconds
+ * since 1970: clock_boot_ms more is its time now. 0: not known. */
+int64_t	 s3_boot_ms(const struct s3 *);
 
 struct s3_stats {
 	uint64_t requests;	/* attempts sent */

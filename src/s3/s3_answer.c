@@ -368,8 +368,8 @@ s3_answer_judge(struct s3_slot *t, CURLcode code, struct s3_xml *x,
 
 	*flags = 0;
 	if (t->has_date)
-		t->s3->server_ahead_sec = t->date_sec -
-		    clock_wall_ns() / 1000000000;
+		t->s3->boot_ms = t->date_sec * 1000 -
+		    (int64_t)clock_boot_ms();
 	if (code != CURLE_OK)
 		return judge_curl(t, code, flags, err);
 	/* To curl, a connection that ends among the headers ends them. */

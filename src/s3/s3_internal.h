@@ -187,7 +187,7 @@ struct s3 {
 	uint64_t now_ms;	/* of this turn */
 	uint64_t stall_check_ms;	/* next one */
 	int64_t	 skew_sec;	/* added to our clock when signing */
-	int64_t	 server_ahead_sec;	/* by the last Date */
+	int64_t	 boot_ms;	/* see s3_boot_ms; by the last Date */
 	size_t	 resume;	/* so many paused transfers may go on */
 	unsigned resume_turn;	/* the slot whose turn it is */
 	bool	 paused_now;	/* the caller has things to do */

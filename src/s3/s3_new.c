@@ -83,6 +83,7 @@ copy_settings(struct s3 *s, const struct s3_config *c)
 	s->sign_payload = c->sign_payload;
 	s->gate = c->gate;
 	s->delete_once = c->delete_once;
+	s->boot_ms = c->boot_ms;
 	s->retry_for_ms = c->retry_for_ms != 0 ? c->retry_for_ms :
 	    RETRY_FOR_MS;
 	s->connect_timeout_ms = c->connect_timeout_ms != 0 ?
@@ -256,7 +257,15 @@ s3_room(const struct s3 *s)
 int64_t
 s3_server_time(const struct s3 *s)
 {
-	return clock_wall_ns() / 1000000000 + s->server_ahead_sec;
+	if (s->boot_ms == 0)
+		return clock_wall_ns() / 1000000000;
+	return (s->boot_ms + (int64_t)clock_boot_ms()) / 1000;
+}
+
+int64_t
+s3_boot_ms(const struct s3 *s)
+{
+	return s->boot_ms;
 }
 
 void

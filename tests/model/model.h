@@ -116,7 +116,6 @@ struct world {
 	int	 memory_mib;	/* that a run may take; 0: any */
 	int	 part_mib;	/* size of a part */
 	long	 clock_s;	/* how much later the wall clock is */
-	bool	 clock_set;	/* it was set, once at least */
 	uint64_t serial;	/* of contents */
 	bool	 away;		/* the volume isn't mounted now */
 	bool	 root_away;	/* another tree is where the share was */

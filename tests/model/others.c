@@ -36,7 +36,6 @@ play_clock(const int *v)
 	if (w.set.coarse)
 		return;
 	w.clock_s += hours[v[0]] * 3600;
-	w.clock_set = true;
 }
 
 static void

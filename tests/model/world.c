@@ -330,7 +330,6 @@ world_begin(const struct setting *set)
 	w.memory_mib = 0;
 	w.part_mib = 5;
 	w.clock_s = 0;
-	w.clock_set = false;
 	w.serial = 0;
 	w.away = w.set.volume != 0;
 	w.adopted = w.restored = w.moved = false;

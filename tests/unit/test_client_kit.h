@@ -21,6 +21,9 @@
 
 #define LIMIT_MS	60000
 #define CLIENT		7	/* the number that it is given */
+/* S3's clock is slow, and its answers don't tell it. */
+#define S3_CLOCK_S	1369353600
+#define S3_CLOCK_GRAIN_S 2	/* that an upload may seem older */
 
 struct kit {
 	struct fixture *x;	/* files and S3 */
@@ -30,6 +33,7 @@ struct kit {
 	pid_t	 pid;
 	int	 input;		/* its standard input; -1: closed */
 	int	 errors;	/* its standard error */
+	uint64_t setup_ms;	/* clock_boot_ms, when SETUP was sent */
 	/* what the master says */
 	uint64_t silence_ms;
 	bool	 mute;		/* nothing after HELLO */
@@ -154,7 +158,8 @@ send_setup(struct kit *k)
 	    .bucket = bucket, .path_style = true, .max_inflight = 4,
 	    .retry_for_ms = 60000, .part_size = PART, .workers = 2,
 	    .memory_bytes = 64 * MIB, .server_as_prefix = false,
-	    .dest_path = k->dest };
+	    .dest_path = k->dest, .s3_clock_ms = S3_CLOCK_S * INT64_C(1000) };
+	k->setup_ms = clock_boot_ms();
 	wire_send(k->peer[0], &m);
 }
 
@@ -199,6 +204,8 @@ take_note_of(struct kit *k, struct xfer_note *n)
 	k->notes++;
 	if (n->event != NOTE_INTENT)
 		return;
+	assert_in_range(n->server_sec, S3_CLOCK_S - S3_CLOCK_GRAIN_S,
+	    S3_CLOCK_S + (clock_boot_ms() - k->setup_ms) / 1000);
 	m.u.noted = (struct wire_noted){ .object = n->object,
 	    .worker = n->worker };
 	wire_send(k->peer[0], &m);

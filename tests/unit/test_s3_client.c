@@ -216,6 +216,37 @@ test_skew(void **state)
 	finish(&f);
 }
 
+/* Whoever made the client may know the server's clock before it does. */
+static void
+test_clock(void **state)
+{
+	struct fixture f = { .s = NULL };
+	const char *const script[] = { BODY("200 OK",
+	    "Date: Fri, 24 May 2013 00:00:00 GMT\r\nETag: \"e1\"\r\n", "0",
+	    ""), NULL };
+	int64_t before = clock_wall_ns() / 1000000000;
+	uint64_t from = clock_boot_ms();
+
+	(void)state;
+	f.c.boot_ms = 1000000000000 - (int64_t)from;
+	start(&f, script);
+	assert_in_range(s3_server_time(f.s), 1000000000, 1000000000 +
+	    (clock_boot_ms() - from) / 1000);
+	assert_int_equal(s3_boot_ms(f.s), f.c.boot_ms);
+	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+	good(&f, 1);
+	assert_in_range(s3_server_time(f.s), 1369353600, 1369353600 +
+	    (clock_boot_ms() - from) / 1000);
+	assert_true(s3_boot_ms(f.s) != f.c.boot_ms);
+	finish(&f);
+	/* Nobody knows it: ours must do. */
+	f.c.boot_ms = 0;
+	start(&f, script);
+	assert_int_equal(s3_boot_ms(f.s), 0);
+	assert_true(s3_server_time(f.s) >= before);
+	finish(&f);
+}
+
 /* HEAD has no body: the Date tells, and once is enough. */
 static void
 test_skew_of_head(void **state)
@@ -550,6 +581,7 @@ main(void)
 		cmocka_unit_test(test_final),
 		cmocka_unit_test(test_redirect),
 		cmocka_unit_test(test_skew),
+		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_skew_of_head),
 		cmocka_unit_test(test_false_success),
 		cmocka_unit_test(test_error_in_200),

@@ -43,6 +43,22 @@ test_lease_and_results(void **state)
 	finish(x);
 }
 
+/* The clocks of a master and a client have nothing in common. */
+static void
+test_clock_of_s3(void **state)
+{
+	struct fixture *x = setup();
+	struct fake *f;
+
+	(void)state;
+	start(x, OP_PUT);
+	f = client(x, 1);
+	assert_in_range(f->s3_clock_ms, S3_CLOCK_MS, S3_CLOCK_MS +
+	    (int64_t)(clock_boot_ms() - x->started_ms));
+	client_free(f);
+	finish(x);
+}
+
 static void
 test_loss(void **state)
 {
@@ -719,6 +735,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lease_and_results),
+		cmocka_unit_test(test_clock_of_s3),
 		cmocka_unit_test(test_loss),
 		cmocka_unit_test(test_late_result),
 		cmocka_unit_test(test_duplicate),

@@ -25,6 +25,8 @@
 #define LIMIT_MS	20000	/* a test that waits so long has failed */
 #define LOST_S		8	/* who is not heard for so long is lost */
 #define GOT_MAX		256
+/* S3's clock is slow. */
+#define S3_CLOCK_MS	INT64_C(1369353600000)
 
 /* --- the team --- */
 
@@ -36,6 +38,7 @@ struct fixture {
 	struct crew *crew;
 	struct mail *mail;	/* taken from up, not yet looked at */
 	int64_t	 leases;
+	uint64_t started_ms;	/* clock_boot_ms */
 };
 
 static char *
@@ -59,6 +62,8 @@ start(struct fixture *x, enum op op)
 	s.secret_key = text("SK");
 	s.part_size = 8 * MIB;
 	s.bwlimit = 1000;
+	x->started_ms = clock_boot_ms();
+	s.s3_clock_ms = S3_CLOCK_MS - (int64_t)x->started_ms;
 	if (crew_team(&x->crew, &x->conf, &s, x->up, &err) == -1)
 		fail_msg("%s", err.msg);
 	assert_null(s.bucket);
@@ -186,6 +191,7 @@ struct fake {
 	struct wire_peer *status;
 	bool	 closed;	/* by the master */
 	uint64_t heard_ms;	/* as its last BEAT said */
+	int64_t	 s3_clock_ms;	/* as its SETUP said */
 	struct wire_msg got[GOT_MAX];
 	size_t	 count;
 };
@@ -351,6 +357,7 @@ join_ready(struct fake *f)
 	struct wire_msg m = call(f);
 
 	assert_string_equal(m.u.setup.secret_key, "SK");
+	f->s3_clock_ms = m.u.setup.s3_clock_ms;
 	wire_msg_release(&m);
 	send_msg(f, f->index, &ready);
 }
