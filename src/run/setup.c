@@ -34,28 +34,26 @@ copy_exports(struct setup *s, const struct run_plan *plan)
 			.follow_links = t->follow_links,
 			.timeout_ms = t->timeout_ms,
 			.root = copy(plan->roots[i]),
-			.seen = plan->seen[i],
 		};
 	}
 }
 
-/* A client that lacks the mount would find nothing there, and say of each
- * file that it is gone. */
-static void
-look_at_roots(struct setup *s, bool ignore_inode)
+void
+setup_see_roots(struct setup *s, const struct run_plan *plan)
 {
 	for (size_t i = 0; i < s->export_count; i++) {
 		struct setup_export *x = &s->exports[i];
 
+		x->seen = plan->seen[i];
 		if (x->type == TREE_NFS && x->seen.kind == ENTRY_DIR &&
-		    !ignore_inode) {
+		    !s->ignore_inode) {
 			x->root_ino = x->seen.ino;
 			x->root_fsid = x->seen.fsid;
 			continue;
 		}
 		/* What is wrong with it is said by those who open it. */
 		if (x->type != TREE_POSIX || tree_peek(x->share,
-		    &x->root_ino, &x->filled, NULL) == -1 || ignore_inode)
+		    &x->root_ino, &x->filled, NULL) == -1 || s->ignore_inode)
 			x->root_ino = 0;
 	}
 }
@@ -177,11 +175,9 @@ setup_make(struct setup *s, const struct conf *c, const struct job *job,
 		return -1;
 	if (plan != NULL)
 		copy_exports(s, plan);
-	if (crew_wants_team(c, job)) {
-		look_at_roots(s, s->ignore_inode);
+	if (crew_wants_team(c, job))
 		s->unacked_ms = fence_unacked_ms(UINT64_C(1000) *
 		    c->socket_options.recv_timeout);
-	}
 	copy_store(s, c);
 	return 0;
 }

@@ -185,19 +185,47 @@ clients_know_the_roots(void **state)
 	load(&c, text);
 	assert_int_equal(plan_make(&plan, &c, &job, &err), 0);
 	assert_int_equal(setup_make(&s, &c, &job, &plan, &err), 0);
+	assert_int_equal(s.exports[0].root_ino, 0);
+	setup_see_roots(&s, &plan);
 	assert_int_not_equal(s.exports[0].root_ino, 0);
 	assert_true(s.exports[0].filled);
 	setup_release(&s);
 	c.fs_config.ignore_inode = true;
 	assert_int_equal(setup_make(&s, &c, &job, &plan, &err), 0);
+	setup_see_roots(&s, &plan);
 	assert_int_equal(s.exports[0].root_ino, 0);
 	assert_true(s.exports[0].filled);
 	setup_release(&s);
-	/* Here it is what it is. */
-	job.standalone = true;
+	plan_release(&plan);
+	conf_release(&c);
+}
+
+/* What a client sees over NFS is compared with what the plan has seen. */
+static void
+clients_know_the_roots_of_nfs(void **state)
+{
+	static const char text[] = "[s3_storage]\nendpoint = http://h:1\n"
+	    "bucket = bkt\naccess_key = A\nsecret_key = S\n"
+	    "[nfs h]\nshare = /x\n[client]\nhost = c\n";
+	struct setup s = { .op = OP_NONE };
+	struct job job = { .op = OP_PUT };
+	struct run_plan plan = { .count = 0 };
+	struct err err = ERR_INIT;
+	struct tree_spec *specs;
+	struct conf c;
+
+	(void)state;
+	load(&c, text);
+	assert_int_equal(plan_make(&plan, &c, &job, &err), 0);
 	assert_int_equal(setup_make(&s, &c, &job, &plan, &err), 0);
-	assert_int_equal(s.exports[0].root_ino, 0);
-	assert_false(s.exports[0].filled);
+	plan.seen[0] = (struct attrs){ .kind = ENTRY_DIR, .ino = 5,
+	    .fsid = 6 };
+	setup_see_roots(&s, &plan);
+	assert_int_equal(s.exports[0].seen.ino, 5);
+	specs = setup_trees(&s);
+	assert_int_equal(specs[0].root_ino, 5);
+	assert_int_equal(specs[0].root_fsid, 6);
+	free(specs);
 	setup_release(&s);
 	plan_release(&plan);
 	conf_release(&c);
@@ -212,6 +240,7 @@ main(void)
 		cmocka_unit_test(workers_can_hold_a_part_each),
 		cmocka_unit_test(memory_too_small_for_a_part_is_an_error),
 		cmocka_unit_test(clients_know_the_roots),
+		cmocka_unit_test(clients_know_the_roots_of_nfs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
