@@ -9,19 +9,21 @@ from test_clients_lost import paced
 
 @limit(60)
 def test_other_tree(t):
-    """Below one directory it has an older copy in which files are missing:
-    what it says of them doesn't count, and it is named."""
+    """Its directories are older copies in which files are missing: what it
+    says of them doesn't count, and it is named."""
     hosts = Hosts(t)
     t.small_files(1200, directories=4)
     copy = os.path.join(t.dir, "copy")
-    shutil.copytree(os.path.join(t.tree, "d1"), copy)
-    for i in range(1, 1200, 8):
-        os.unlink(os.path.join(copy, "f%d" % i))
+    shutil.copytree(t.tree, copy)
+    for i in range(0, 1200, 2):
+        os.unlink(os.path.join(copy, "d%d" % (i % 4), "f%d" % i))
     t.small_files(1200, directories=4, size=300)
     one = hosts.clients[0]
-    one.command(
-        "mount", "--bind", copy, os.path.join(t.tree, "d1")
-    ).check_returncode()
+    names = sorted(os.listdir(copy))
+    for name in names:
+        one.command(
+            "mount", "--bind", os.path.join(copy, name), t.path(name)
+        ).check_returncode()
     try:
         proxy = paced(
             t,
@@ -32,7 +34,8 @@ def test_other_tree(t):
         process = t.start("PUT", "--json")
         hosts.finished(process, found=1200, moved=1200, gone=0, failed=0)
     finally:
-        one.command("umount", os.path.join(t.tree, "d1"))
+        for name in names:
+            one.command("umount", t.path(name))
     text = t.started_text()
     assert "client_other_tree" in text and "host=client1" in text, text
     t.same(t.wanted(prefix="filer" + t.tree))
