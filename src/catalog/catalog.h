@@ -198,6 +198,8 @@ struct page_entry {
 	char	*path;		/* catalog path; owned by the page */
 	struct attrs attrs;
 	struct handle fh;
+	uint64_t listed_fsid;	/* of a list: the file system in which it lies
+				   in its directory; 0: not told */
 	uint32_t flags;		/* enum item_flag for the queue */
 	char	*why;		/* EXCLUDED: reason; owned; else NULL */
 	struct err err;		/* FAILED */

@@ -160,6 +160,7 @@ struct run_export_row {
 	bool	 lost;		/* out of reach for good */
 	bool	 accepted;	/* its file system is right, whichever */
 	bool	 away;		/* EXPORT_AWAY */
+	uint64_t fsid;		/* as seen before the crawl */
 	bool	 other;		/* another file system than is known */
 	uint64_t unseen;	/* if so: what this run did not find ... */
 	uint64_t unseen_below;	/* ... and in directories that it did not */
@@ -367,6 +368,10 @@ void	 core_fs_free(struct own *);
 void	 core_fs_place(struct own *, struct open_dir *, struct dir_job *);
 /* A page tells the file system of its directory. */
 void	 core_fs_note(struct own *, struct open_dir *, const struct dir_page *);
+/* A list has a file of that directory, in this file system: noted, where nothing
+ * was. False: the directory was in another one, with files. */
+bool	 core_fs_listed(struct own *, const struct run_export_row *,
+	    int64_t dir, struct str path, uint64_t fsid);
 /* True if file systems were mounted at the path or below that are no longer
  * there: it is a failure for each, and nothing of it is gone. */
 bool	 core_fs_missing(struct own *, const char *path);

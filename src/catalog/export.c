@@ -93,6 +93,7 @@ core_note_export(struct own *o, struct export_note *n)
 		if (!n->by_crawl) {
 			x->accepted = n->sight == EXPORT_ACCEPTED;
 			x->away = n->sight == EXPORT_AWAY;
+			x->fsid = n->fsid;
 		}
 		compare(o, x, n->fsid);
 		if (n->by_crawl)

@@ -155,6 +155,38 @@ holds(struct db *db, const char *path)
 	return found;
 }
 
+static bool
+was_read_since(struct db *db, int64_t dir, int64_t run)
+{
+	bool read = false;
+
+	if (DB_ROW(db, DIR_PROOF, INT(dir))) {
+		read = db_int(db, STMT_DIR_PROOF, 1) >= run &&
+		    db_int(db, STMT_DIR_PROOF, 2) != 0;
+		db_done(db, STMT_DIR_PROOF);
+	}
+	return read;
+}
+
+bool
+core_fs_listed(struct own *o, const struct run_export_row *x, int64_t dir,
+    struct str path, uint64_t fsid)
+{
+	const struct fs_note *own = note_of(o, path);
+	const struct fs_note *above = nearest_above(o, path);
+	AUTOFREE char *name = xstrndup(path.p, path.len);
+
+	if (own != NULL ? own->fsid == fsid :
+	    fsid == (above == NULL ? x->fsid : above->fsid))
+		return true;
+	if (!o->accept_fs && (own != NULL || (above != NULL &&
+	    was_read_since(&o->db, dir, above->run))) && holds(&o->db, name))
+		return false;
+	DB_RUN(&o->db, DIR_FSID, INT(fsid), INT(o->run), INT(dir));
+	keep_note(o, dir, fsid, STEAL(name));
+	return true;
+}
+
 int
 catalog_knows_below(struct catalog_reader *r, const char *path,
     struct err *err)

@@ -391,6 +391,23 @@ entry(struct page *p, const struct page_entry *e)
 		entry_queue(p, e);
 }
 
+/* Of a list: is the directory in the file system in which it was? */
+static void
+listed(struct page *p, struct page_entry *e)
+{
+	const struct run_export_row *x = core_export(p->own, p->export);
+	struct str path = str_of(e->path);
+
+	if (e->listed_fsid == 0 || e->attrs.kind != ENTRY_FILE ||
+	    e->action == PAGE_REFUSED || e->action == PAGE_EXCLUDED ||
+	    x == NULL || core_fs_listed(p->own, x, dir_of_entry(p, path),
+	    parent_of(path), e->listed_fsid))
+		return;
+	e->action = PAGE_REFUSED;
+	err_set(&e->err, ERR_UNREACHABLE, 0, "its directory is in another file "
+	    "system than it was (if this is right: --accept-filesystem)");
+}
+
 /* --- directories --- */
 
 static void
@@ -544,8 +561,10 @@ apply(struct page *p)
 	struct own *o = p->own;
 
 	core_fs_note(o, p->dir, in);
-	for (size_t i = 0; i < in->entry_count; i++)
+	for (size_t i = 0; i < in->entry_count; i++) {
+		listed(p, &in->entries[i]);
 		entry(p, &in->entries[i]);
+	}
 	for (size_t i = 0; i < in->dir_count; i++)
 		subdirectory(p, &in->dirs[i]);
 	for (size_t i = 0; i < in->kept_dir_count; i++)

@@ -72,6 +72,7 @@ struct reading {
 	bool	 fs_seen;	/* its file system is fsid */
 	bool	 fs_other;	/* ... and was another one: it isn't read */
 	uint64_t fsid;
+	bool	 followed;	/* of a list: a link leads to the entry */
 	bool	 has_entries;	/* that are no snapshot directories */
 	bool	 listing;	/* callbacks will come */
 	unsigned looks;		/* entries being looked up, or the directory */

@@ -142,6 +142,7 @@ looked_up(void *arg, const struct tree_entry *e, const struct err *err)
 			failed(n, err);
 	} else {
 		crawler_answered(n->l->w, n->r->job.export);
+		n->r->followed = n->follow;
 		if (e->attrs.kind == ENTRY_DIR)
 			reading_excluded(n->r, str_of(n->raw), e,
 			    "directory");

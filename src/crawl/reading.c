@@ -126,6 +126,8 @@ add_entry(struct reading *r, enum page_action action, int64_t object,
 	if (pe->attrs.size > INT64_MAX)
 		pe->attrs.size = 0;
 	pe->fh = e->fh;
+	if (r->job.dir == 0 && !r->followed)
+		pe->listed_fsid = e->attrs.fsid;
 	/* The same as before: if it is stored, the bytes are to be compared,
 	 * for --checksum or because it was fresh. */
 	if (action == PAGE_QUEUE)

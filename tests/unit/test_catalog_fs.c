@@ -186,6 +186,77 @@ missing_further_up(void **state)
 	assert_int_equal(t.gone, 2);
 }
 
+/* A list has that file, in that file system. */
+static uint64_t
+list_run(struct kit *k, const char *file, uint64_t fsid, bool accept)
+{
+	struct run_spec spec = kit_spec("bucket", "list");
+	struct dir_page *p = kit_page(0, true);
+
+	spec.no_crawl = true;
+	spec.accept_filesystem = accept;
+	kit_entry(p, PAGE_NEW, 0, file, kit_attrs(10, 1))->listed_fsid = fsid;
+	kit_begin_spec(k, &spec);
+	catalog_see_export(k->c, 0, EXPORT_THERE, 1);
+	catalog_put_page(k->c, p);
+	kit_settle(k, 1, OUTCOME_MOVED);
+	kit_end(k, RUN_COMPLETE);
+	assert_true(k->closing.closes);
+	return k->closing.totals.failed;
+}
+
+/* Where a list has a file, the directory may have been read before the file
+ * system was mounted there, or not at all. */
+static void
+listed_below(void **state)
+{
+	struct kit *k = *state;
+	struct totals t;
+
+	kit_open(k);
+	kit_begin(k);
+	give(k, &(struct dir_job){ .dir = take(k, ROOT).dir }, 1, ROOT "/f",
+	    SUBDIRS(ROOT "/mnt"));
+	give(k, &(struct dir_job){ .dir = take(k, ROOT "/mnt").dir }, 1, NULL,
+	    NULL);
+	kit_settle(k, 10, OUTCOME_MOVED);
+	kit_end(k, RUN_COMPLETE);
+	assert_int_equal(list_run(k, ROOT "/mnt/f", 2, false), 0);
+	assert_int_equal(list_run(k, ROOT "/mnt/new/f", 2, false), 0);
+	t = next_run(k, false, NULL);
+	assert_int_equal(t.failed, 1);
+	assert_int_equal(t.gone, 0);
+	assert_false(is_gone(k, ROOT "/mnt/f"));
+	assert_false(is_gone(k, ROOT "/mnt/new/f"));
+	/* Another one over files is refused. */
+	assert_int_equal(list_run(k, ROOT "/mnt/g", 3, false), 1);
+	assert_int_equal(list_run(k, ROOT "/g", 3, false), 1);
+	assert_int_equal(list_run(k, ROOT "/g", 0, false), 0);
+	assert_int_equal(list_run(k, ROOT "/mnt/g", 3, true), 0);
+}
+
+/* Before any directory was read the root is as the run saw it. */
+static void
+listed_first(void **state)
+{
+	struct kit *k = *state;
+	struct dir_job j;
+
+	kit_open(k);
+	assert_int_equal(list_run(k, ROOT "/a/f", 1, false), 0);
+	assert_int_equal(list_run(k, ROOT "/mnt/f", 2, false), 0);
+	kit_begin(k);
+	j = take(k, ROOT);
+	assert_false(j.fs_known);
+	give(k, &j, 1, NULL, SUBDIRS(ROOT "/a", ROOT "/mnt"));
+	j = take(k, ROOT "/a");
+	assert_false(j.fs_known);
+	give(k, &j, 1, NULL, NULL);
+	j = take(k, ROOT "/mnt");
+	check(&j, 2, true);
+	kit_end(k, RUN_INTERRUPTED);
+}
+
 /* Files that are gone and whose objects are deleted are lost to nobody; those
  * that are held still are known. */
 static void
@@ -347,6 +418,8 @@ main(void)
 		CATALOG_TEST(noted_where_it_begins),
 		CATALOG_TEST(missing_is_not_gone),
 		CATALOG_TEST(missing_further_up),
+		CATALOG_TEST(listed_below),
+		CATALOG_TEST(listed_first),
 		CATALOG_TEST(known_below),
 		CATALOG_TEST(missing_and_empty),
 		CATALOG_TEST(comes_back),
