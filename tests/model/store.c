@@ -191,9 +191,31 @@ store_start(void)
 	return port;
 }
 
+/* Connections are accepted in their order: when this one has ended, all of
+ * before are known. */
+static void
+accept_all(void)
+{
+	struct sockaddr_in a = {
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)w.port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	CLEANUP(close_fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC,
+	    0);
+	char c;
+
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == -1 ||
+	    shutdown(fd, SHUT_WR) == -1)
+		abort();
+	while (read(fd, &c, 1) > 0)
+		;
+}
+
 void
 store_settle(void)
 {
+	accept_all();
 	pthread_mutex_lock(&sink.lock);
 	while (sink.open > 0)
 		pthread_cond_wait(&sink.closed, &sink.lock);
