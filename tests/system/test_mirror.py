@@ -434,6 +434,8 @@ def test_mirror_sent_killed_and_gone(t):
     proxy = t.proxy()
     t.write("stays", "1")
     t.put(moved=1)
+    # So young a file is read a second time, which is over then.
+    t.put(unchanged=1)
     t.small_files(20, 2)
     proxy.order("match PUT swallow-reply")
     process = t.start("PUT")

@@ -93,7 +93,8 @@ def test_promised_thread(t):
             )
             # By now all that would begin had the time to.
             t.eventually(
-                lambda: t.query("SELECT count(*) FROM object") == [(400,)],
+                lambda: os.path.exists(t.catalog)
+                and t.query("SELECT count(*) FROM object") == [(400,)],
                 what="the crawl",
             )
             assert connections(proxy.port) == number
