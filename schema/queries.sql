@@ -948,9 +948,10 @@ WHERE e.path = :path AND d.export = e.id AND o.kind = 1 AND
 	(o.gone_run IS NULL OR :also_gone) LIMIT 1;
 
 -- Files as they were known before another file system was seen, and those of
--- them that have the same size and time now.
+-- them that this crawl could have met with the same size and time: what lies
+-- below a directory that it did not read cleanly was not met.
 -- name: export_copy
-SELECT count(*), coalesce(sum(n.id IS NOT NULL), 0)
+SELECT count(*), coalesce(sum(m.id IS NOT NULL), 0)
 FROM (SELECT o.path, o.size, o.mtime_ns
 	FROM export e CROSS JOIN object o ON o.path > e.path || '/' AND
 	    o.path < e.path || '0' CROSS JOIN dir d ON d.id = o.dir
@@ -966,7 +967,9 @@ FROM (SELECT o.path, o.size, o.mtime_ns
 	    h.until_run >= e.other_crawl AND
 	    coalesce(h.gone_run >= e.other_crawl, 1)) k
 	LEFT JOIN object n ON n.path = k.path AND n.size = k.size AND
-	n.mtime_ns = k.mtime_ns AND n.kind = 1 AND n.gone_run IS NULL;
+	n.mtime_ns = k.mtime_ns AND n.kind = 1 AND n.gone_run IS NULL
+	LEFT JOIN dir m ON m.id = n.dir AND m.run >= :crawl AND m.clean = 1 AND
+	m.gone_run IS NULL;
 
 -- Where no complete crawl has noted its file system, one is a witness in which
 -- an earlier run has read its root, or the directory that this one began in.

@@ -162,8 +162,8 @@ struct run_export_row {
 	bool	 away;		/* EXPORT_AWAY */
 	uint64_t fsid;		/* as seen before the crawl */
 	bool	 other;		/* another file system than is known */
-	uint64_t unseen;	/* if so: what this run did not find ... */
-	uint64_t unseen_below;	/* ... and in directories that it did not */
+	uint64_t unseen;	/* if so: what this run did not find in the
+				   directories that it read */
 	struct dir_times times;	/* met by this run's crawl */
 };
 

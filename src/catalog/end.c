@@ -93,8 +93,6 @@ core_bury(struct own *o)
 	bool more;
 
 	core_doubt_roots(o);
-	for (size_t i = 0; i < o->export_count; i++)
-		o->exports[i].unseen_below = 0;
 	more = DB_ROW(db, DIRS_GONE, INT(o->crawl));
 	while (more) {
 		int64_t id = db_int(db, STMT_DIRS_GONE, 0);
@@ -107,8 +105,6 @@ core_bury(struct own *o)
 
 		x = core_export(o, db_int(db, STMT_DIRS_GONE, 2));
 		stays = x != NULL && core_export_stays(o, x->id, 0);
-		if (stays)
-			x->unseen_below += n;
 		/* What holds another share is not for the outer one to say. */
 		if (stays || core_fs_missing(o, path) ||
 		    core_holds_export(o, path)) {

@@ -112,12 +112,12 @@ is_copy(struct own *o, const struct run_export_row *x)
 
 	/* What an earlier run of this crawl did not find was not counted. */
 	if (o->run != o->crawl || strlen(x->start) != x->path_len ||
-	    !DB_ROW(&o->db, EXPORT_COPY, INT(x->id)))
+	    !DB_ROW(&o->db, EXPORT_COPY, INT(x->id), INT(o->crawl)))
 		return false;
 	known = (uint64_t)db_int(&o->db, STMT_EXPORT_COPY, 0);
 	again = (uint64_t)db_int(&o->db, STMT_EXPORT_COPY, 1);
 	db_done(&o->db, STMT_EXPORT_COPY);
-	again -= MIN(again, x->unseen + x->unseen_below);
+	again -= MIN(again, x->unseen);
 	return known > 0 && again >= known - known / 10;
 }
 

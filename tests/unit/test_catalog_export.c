@@ -175,6 +175,55 @@ taken_in_is_not_known(void **state)
 	}
 }
 
+/* Files below a directory that could not be read, or was left out, were not
+ * found again: most of what is known lies there. */
+static void
+unread_is_not_found(void **state)
+{
+	for (int left_out = 0; left_out < 2; left_out++) {
+		struct kit *k = *state;
+		struct dir_page *p;
+		char path[40];
+
+		kit_open(k);
+		kit_begin(k);
+		catalog_note_export(k->c, 0, FSID, false);
+		p = kit_page(kit_take(k, "srv/vol"), true);
+		kit_subdir(p, "srv/vol/d");
+		kit_entry(p, PAGE_NEW, 0, "srv/vol/a", kit_attrs(10, 1));
+		catalog_put_page(k->c, p);
+		p = kit_page(kit_take(k, "srv/vol/d"), true);
+		for (size_t i = 0; i < 20; i++) {
+			snprintf(path, sizeof(path), "srv/vol/d/f%02zu", i);
+			kit_entry(p, PAGE_NEW, 0, path, kit_attrs(10, 1));
+		}
+		catalog_put_page(k->c, p);
+		assert_int_equal(kit_settle(k, 30, OUTCOME_MOVED), 21);
+		kit_end(k, RUN_COMPLETE);
+		kit_begin(k);
+		catalog_see_export(k->c, 0, EXPORT_THERE, FSID + 1);
+		catalog_note_export(k->c, 0, FSID + 1, false);
+		p = kit_page(kit_take(k, "srv/vol"), true);
+		p->unchanged = 1;
+		if (left_out != 0) {
+			p->kept_dirs = xcalloc(1, sizeof(*p->kept_dirs));
+			p->kept_dirs[p->kept_dir_count++] =
+			    xstrdup("srv/vol/d");
+			catalog_put_page(k->c, p);
+		} else {
+			kit_subdir(p, "srv/vol/d");
+			catalog_put_page(k->c, p);
+			p = kit_page(kit_take(k, "srv/vol/d"), true);
+			err_set(&p->err, ERR_DENIED, 13, "denied");
+			catalog_put_page(k->c, p);
+		}
+		kit_end(k, RUN_COMPLETE);
+		assert_int_equal(noted(k), FSID);
+		kit_close(k);
+		unlink(k->path);
+	}
+}
+
 static void
 nine_tenths(void **state)
 {
@@ -268,6 +317,7 @@ main(void)
 		EXPORT_TEST(other_file_system),
 		EXPORT_TEST(accepted_file_system),
 		EXPORT_TEST(taken_in_is_not_known),
+		EXPORT_TEST(unread_is_not_found),
 		EXPORT_TEST(nine_tenths),
 		EXPORT_TEST(away),
 		EXPORT_TEST(holds_files),
