@@ -331,6 +331,19 @@ class Hosts:
 
         self.t.eventually(joined, what="every client joined")
 
+    def all_working(self):
+        """Wait until every client has been told what to do. One that is cut
+        off before that dials its master for minutes."""
+
+        def working():
+            rows = self.t.query(
+                "SELECT count(*) FROM client WHERE state = 'working' AND"
+                " run = (SELECT max(id) FROM run)"
+            )
+            return rows[0][0] == len(self.clients)
+
+        self.t.eventually(working, what="every client works")
+
     def finished(self, process, expect=0, **counts):
         """Wait for what t.start began; its Result, with closed totals."""
         t = self.t

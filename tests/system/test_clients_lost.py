@@ -150,6 +150,7 @@ def test_client_cut_off(t):
     count = fill(t, small=1500, large=4)
     proxy = paced(t, rate=12000000)
     process = put_begins(t, hosts, proxy)
+    hosts.all_working()
     one = hosts.clients[1]
     one.cut()
     t.eventually(lambda: not one.datamovers(), 40, "it ends by itself")
@@ -415,8 +416,7 @@ def test_master_frozen(t):
     count = fill(t, small=1500, large=6)
     proxy = paced(t, rate=8000000)
     process = put_begins(t, hosts, proxy)
-    # One that still dials waits for a master much longer.
-    hosts.all_join()
+    hosts.all_working()
     process.send_signal(signal.SIGSTOP)
     t.eventually(
         lambda: not any(c.datamovers() for c in hosts.clients),
