@@ -97,7 +97,8 @@ transfer_begin(struct worker *w, const struct item *it, struct held_lease *h)
 		t->mode = MODE_READ;
 	else if (is_comparable(t))
 		t->mode = MODE_COMPARE;
-	if (it->upload_id != NULL) {
+	/* A dry run leaves an open upload to the run that is none. */
+	if (it->upload_id != NULL && !w->e->c.dryrun) {
 		t->upload_id = xstrdup(it->upload_id);
 		t->upload_part_size = it->upload_part_size;
 		t->upload_noted = true;

@@ -31,10 +31,16 @@ test_dryrun(void **state UNUSED)
 {
 	struct fixture *x = setup();
 
+	struct lease *l;
+
 	x->c.dryrun = true;
 	write_file(x, 0, 100, 7);
 	write_file(x, 1, 9 * PART, 7);
-	move(x, new_lease(x, 2));
+	l = new_lease(x, 2);
+	/* A killed run has left an upload: it stays for the next. */
+	l->items[1].upload_id = xstrdup("U1");
+	l->items[1].upload_part_size = PART;
+	move(x, l);
 	assert_int_equal(x->got[1].outcome, OUTCOME_MOVED);
 	assert_int_equal(x->got[1].bytes_sent, 9 * PART);
 	assert_int_equal(x->f.conn_count, 0);
