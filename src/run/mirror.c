@@ -72,7 +72,11 @@ leaves_out(void *arg, struct str path, const struct attrs *held,
 	if (!absence_export_of((const char *const *)p->roots, p->count, name,
 	    &export, &rest) || key_to_path(&raw, str_of(rest)) == -1)
 		return true;
-	return judge_leaves_out(&x->filters, buf_str(&raw), held) ||
+	if (judge_leaves_out(&x->filters, buf_str(&raw), held))
+		return true;
+	/* A link, a fifo or the like that was in the file's place is no file
+	 * that a filter leaves out. */
+	return last->kind == ENTRY_FILE &&
 	    judge_leaves_out(&x->filters, buf_str(&raw), last);
 }
 

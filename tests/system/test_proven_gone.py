@@ -123,6 +123,25 @@ def test_gone_denied_root(t):
     denied(t, "3", ".", 0o644)
 
 
+def test_gone_after_another_kind(t):
+    """A file becomes a fifo, another a link: their objects stay while those
+    are there, and go when they are gone."""
+    t.write("stays", "1")
+    t.write("b", "1")
+    t.write("c", "2")
+    t.put(moved=3)
+    os.unlink(t.path("b"))
+    os.mkfifo(t.path("b"))
+    os.unlink(t.path("c"))
+    os.symlink("stays", t.path("c"))
+    mirror(t, excluded=2, deleted=0)
+    assert len(t.objects()) == 3
+    os.unlink(t.path("b"))
+    os.unlink(t.path("c"))
+    mirror(t, deleted=2)
+    t.same()
+
+
 def test_gone_left_out(t):
     """What a filter leaves out stays when it is gone, alone or with its
     directory; --delete-excluded deletes it."""
