@@ -89,7 +89,6 @@ void
 core_bury(struct own *o)
 {
 	struct db *db = &o->db;
-	struct run_export_row *x;
 	bool more;
 
 	core_doubt_roots(o);
@@ -98,21 +97,17 @@ core_bury(struct own *o)
 		int64_t id = db_int(db, STMT_DIRS_GONE, 0);
 		AUTOFREE char *path = db_strdup(db, STMT_DIRS_GONE, 1);
 		const struct value below = TEXT(path);
-		/* What was excluded, or unknown, was no object. */
-		uint64_t n = (uint64_t)one_int(db, STMT_SUBTREE_COUNT,
-		    &below, 1);
-		bool stays;
 
-		x = core_export(o, db_int(db, STMT_DIRS_GONE, 2));
-		stays = x != NULL && core_export_stays(o, x->id, 0);
 		/* What holds another share is not for the outer one to say. */
-		if (stays || core_fs_missing(o, path) ||
-		    core_holds_export(o, path)) {
+		if (core_export_stays(o, db_int(db, STMT_DIRS_GONE, 2), 0) ||
+		    core_fs_missing(o, path) || core_holds_export(o, path)) {
 			more = db_next(db, STMT_DIRS_GONE);
 			continue;
 		}
 		DB_RUN(db, DIR_TOMBSTONE, INT(o->run), INT(id), TEXT(path));
-		o->totals.gone += n;
+		/* What was excluded, or unknown, was no object. */
+		o->totals.gone += (uint64_t)one_int(db, STMT_SUBTREE_COUNT,
+		    &below, 1);
 		DB_RUN(db, SUBTREE_TOMBSTONE, INT(o->run), TEXT(path));
 		more = db_next(db, STMT_DIRS_GONE);
 	}

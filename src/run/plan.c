@@ -413,7 +413,7 @@ count_mail(struct mail *m)
 	return n;
 }
 
-/* All at once, so that they have one limit. */
+/* The exports are tried at the same time: one time limit holds for all. */
 static void
 try_exports(struct run_plan *p, const struct crawl_config *rules)
 {

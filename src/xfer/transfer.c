@@ -486,7 +486,7 @@ not_found(struct transfer *t, const struct err *err)
 	transfer_fault(t, err);
 }
 
-/* Reading said that it is gone, and it is there. */
+/* Reading said that the file is gone, and its path names a file. */
 static void
 found_again(struct transfer *t, const struct tree_entry *e)
 {
