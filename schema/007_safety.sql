@@ -153,6 +153,12 @@ FROM dir d
 	LEFT JOIN export e ON e.id = d.export
 WHERE d.path <> '';
 
+-- The run has clients on other hosts: when its master dies, they may change
+-- something for so long still. 0: it has none, or has ended, or a later run has
+-- waited for that time.
+ALTER TABLE run ADD COLUMN late_ms INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX run_late ON run (late_ms) WHERE late_ms > 0;
+
 -- The root of the export as the crawl root_crawl first saw it.
 ALTER TABLE export ADD COLUMN root_ino INTEGER;
 ALTER TABLE export ADD COLUMN root_fsid INTEGER;

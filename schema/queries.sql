@@ -61,9 +61,16 @@ SELECT started_ns FROM run WHERE id = :run;
 
 -- name: run_insert
 INSERT INTO run (op, target, scope, command, pid, started_ns, updated_ns,
-	state, first_result, backlog)
+	state, first_result, backlog, late_ms)
 VALUES (:op, :target, :scope, :command, :pid, :now, :now, 'running',
-	:first_result, :backlog);
+	:first_result, :backlog, :late_ms);
+
+-- How long the clients of runs that died may change something.
+-- name: run_late
+SELECT max(late_ms) FROM run WHERE late_ms > 0;
+
+-- name: run_late_over
+UPDATE run SET late_ms = 0 WHERE late_ms > 0 AND id < :run;
 
 -- name: run_crawl
 UPDATE run SET crawl = :crawl WHERE id = :run;
@@ -81,7 +88,7 @@ SELECT found, moved, unchanged, failed, excluded, gone, bytes, found_bytes,
 FROM run WHERE id = :run;
 
 -- name: run_end
-UPDATE run SET ended_ns = :now, state = :state, reason = :reason
+UPDATE run SET ended_ns = :now, state = :state, reason = :reason, late_ms = 0
 WHERE id = :run;
 
 -- name: run_first_result

@@ -170,7 +170,7 @@ insert_run(struct own *o, const struct run_spec *spec)
 	DB_RUN(&o->db, RUN_INSERT, TEXT(op_name(spec->op)), INT(o->target),
 	    TEXT(spec->scope), TEXT(spec->command_line), INT(getpid()),
 	    INT(clock_wall_ns()), INT(o->next_result - 1),
-	    INT(!spec->no_backlog));
+	    INT(!spec->no_backlog), INT(spec->late_ms));
 	if (o->db.err.kind != ERR_NONE)
 		return;
 	o->run = db_last_id(&o->db);
@@ -421,6 +421,31 @@ begin_backlog(struct own *o, const struct begin *b)
 	}
 }
 
+static uint64_t
+late_ms(struct own *o)
+{
+	uint64_t ms = 0;
+
+	if (DB_ROW0(&o->db, RUN_LATE)) {
+		ms = (uint64_t)db_int(&o->db, STMT_RUN_LATE, 0);
+		db_done(&o->db, STMT_RUN_LATE);
+	}
+	return ms;
+}
+
+static void
+late_over(struct catalog *c, void *arg UNUSED)
+{
+	if (c->own.run != 0)
+		DB_RUN(&c->own.db, RUN_LATE_OVER, INT(c->own.run));
+}
+
+int
+catalog_late_over(struct catalog *c, struct err *err)
+{
+	return core_call(c, late_over, NULL, err);
+}
+
 static void
 begin_run(struct catalog *c, void *arg)
 {
@@ -436,6 +461,7 @@ begin_run(struct catalog *c, void *arg)
 	    (b->spec->ignore_ctime ? ATTRS_CTIME : 0);
 	o->clock_skew_ns = b->spec->clock_skew_ns;
 	DB_RUN0(&o->db, RUNS_DIED);
+	b->info->late_ms = late_ms(o);
 	core_settle_doomed(o);
 	if (o->no_backlog)
 		begin_plain(o, b);

@@ -101,6 +101,8 @@ struct run_spec {
 	int64_t	 clock_skew_ns;	/* between a server's clock and ours */
 	bool	 no_backlog;	/* GET, DEL, TEST: neither crawl nor leases;
 				   see catalog/outcome.h */
+	uint64_t late_ms;	/* it has clients, which may change something
+				   for so long after its master has died */
 };
 struct run_info {
 	int64_t	 run;
@@ -109,6 +111,9 @@ struct run_info {
 	int64_t	 since_ns;	/* if so: when its first run began, and how */
 	uint64_t dirs_kept;	/* many directories are not read again */
 	int64_t	 target;
+	uint64_t late_ms;	/* the master of an earlier run has died: its
+				   clients may change something for so long;
+				   0: no */
 	char	 other[128];	/* the target is new, and this endpoint has a
 				   target with the same bucket; or "" */
 };
@@ -119,6 +124,8 @@ struct run_info {
  * come between: what they deleted of a cut crawl is read again. Waits. */
 int	 catalog_begin_run(struct catalog *, const struct run_spec *,
 	    struct run_info *, struct err *) MUST_USE;
+/* That time is over: no later run waits for it. Waits. */
+int	 catalog_late_over(struct catalog *, struct err *) MUST_USE;
 
 enum run_end {
 	RUN_COMPLETE = 0,	/* crawled everything and settled all items */

@@ -17,6 +17,7 @@
 #include "run/doubts.h"
 #include "run/plan.h"
 #include "run/run.h"
+#include "run/setup.h"
 
 #define PREFIXES_SHOWN	5
 
@@ -142,6 +143,7 @@ open_catalog(struct del *d, struct err *err)
 		.scope = "",
 		.command_line = d->job->command_line,
 		.no_backlog = true,
+		.late_ms = crew_late_ms(c, d->job),
 	};
 
 	plan_target(&spec, c);
@@ -151,7 +153,7 @@ open_catalog(struct del *d, struct err *err)
 	plan_warn_target(&spec, &d->run);
 	log_event(LOG_INFO, "run", "%ju begins: %s", (uintmax_t)d->run.run,
 	    d->job->command_line == NULL ? "" : d->job->command_line);
-	return 0;
+	return master_wait_late(d->catalog, &d->run, err);
 }
 
 static int
@@ -251,6 +253,7 @@ go(struct del *d)
 	if (!d->job->yes && !ask(d))
 		return;
 	if (open_catalog(d, &err) == -1) {
+		d->pass.stop_signal = master_signal(d->signals);
 		d->pass.failed = true;
 		d->pass.err = err;
 		return;

@@ -24,6 +24,9 @@
  * with delays below a second). What remains is what no sender can call back:
  * packets that are held on the way, a proxy that keeps whole requests, and one
  * call of send(2) of a process that is frozen in the middle of it.
+ *
+ * When the master dies there is nobody to wait for S: the next run with its
+ * catalog does, which has noted S until the run ends (master_wait_late).
  */
 #ifndef RUN_FENCE_H
 #define RUN_FENCE_H

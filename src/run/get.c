@@ -380,6 +380,7 @@ open_catalog(struct get *g, struct err *err)
 		.scope = "",
 		.command_line = g->job->command_line,
 		.no_backlog = true,
+		.late_ms = crew_late_ms(c, g->job),
 	};
 
 	plan_target(&spec, c);
@@ -391,6 +392,8 @@ open_catalog(struct get *g, struct err *err)
 	    catalog_begin_run(g->catalog, &spec, &g->run, err) == -1)
 		return -1;
 	plan_warn_target(&spec, &g->run);
+	if (master_wait_late(g->catalog, &g->run, err) == -1)
+		return -1;
 	return catalog_reader_open(g->catalog, &g->reader, err);
 }
 

@@ -75,6 +75,26 @@ master_not_begun(struct catalog *catalog, const struct run_info *run,
 		    "recorded");
 }
 
+int
+master_wait_late(struct catalog *catalog, const struct run_info *run,
+    struct err *err)
+{
+	uint64_t until = clock_mono_ms() + run->late_ms;
+
+	if (run->late_ms == 0)
+		return 0;
+	log_event(LOG_WARN, "late_clients", "the master of an earlier run has "
+	    "died: this run begins in %ju s, when nothing that its clients "
+	    "have sent can arrive any more", (uintmax_t)run->late_ms / 1000);
+	while (clock_mono_ms() < until) {
+		struct pollfd fd = { .fd = signals_fd, .events = POLLIN };
+
+		if (poll(&fd, 1, TICK_MS) == 1)
+			return err_set(err, ERR_STOPPED, 0, "interrupted");
+	}
+	return catalog_late_over(catalog, err);
+}
+
 static void
 stop(struct master *m, uint64_t limit_ms)
 {

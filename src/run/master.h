@@ -50,6 +50,12 @@ int	 master_signal(int fd);
 void	 master_not_begun(struct catalog *, const struct run_info *,
 	    const struct err *);
 
+/* The master of an earlier run has died, and what its clients are sending could
+ * arrive after what this run sends: wait until it can't (run/fence.h). STOPPED:
+ * a signal came. */
+int	 master_wait_late(struct catalog *, const struct run_info *,
+	    struct err *) MUST_USE;
+
 /* Go until everything is moved, or until it must stop. On return the threads
  * of crawl and crew have ended and all they said is with the catalog. */
 void	 master_loop(struct master *);

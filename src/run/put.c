@@ -57,6 +57,7 @@ open_catalog(struct master *m, struct err *err)
 		.clock_skew_ns = (int64_t)c->fs_config.clock_skew * 1000000000,
 		.resume_within_ns = (int64_t)c->resume_within * 1000000000,
 		.accept_filesystem = m->job->accept_filesystem,
+		.late_ms = crew_late_ms(c, m->job),
 	};
 	int rc;
 
@@ -74,7 +75,7 @@ open_catalog(struct master *m, struct err *err)
 		return -1;
 	exports_tell(m->plan, c, m->job, m->catalog);
 	plan_warn_target(&spec, &m->run);
-	return 0;
+	return m->job->dryrun ? 0 : master_wait_late(m->catalog, &m->run, err);
 }
 
 static int

@@ -287,6 +287,13 @@ crew_wants_team(const struct conf *c, const struct job *job)
 	    !job->standalone && job->op != OP_LIST;
 }
 
+uint64_t
+crew_late_ms(const struct conf *c, const struct job *job)
+{
+	return crew_wants_team(c, job) ?
+	    (uint64_t)c->socket_options.recv_timeout * 1000 : 0;
+}
+
 int
 crew_start(struct crew **ret, const struct conf *c, const struct job *job,
     struct setup *s, struct mailbox *up, struct err *err)

@@ -236,12 +236,15 @@ prepare(struct integrity *t, struct err *err)
 		.exports = t->plan.exports,
 		.export_count = t->plan.count,
 		.no_backlog = true,
+		.late_ms = crew_late_ms(c, t->job),
 	};
 	plan_target(&spec, c);
 	if (catalog_begin_run(t->catalog, &spec, &t->run, err) == -1 ||
 	    catalog_reader_open(t->catalog, &t->reader, err) == -1)
 		return -1;
 	plan_warn_target(&spec, &t->run);
+	if (master_wait_late(t->catalog, &t->run, err) == -1)
+		return -1;
 	return start_crew(t, err);
 }
 

@@ -78,3 +78,29 @@ def test_late_contents(t):
     one.thaw()
     hosts.quiet(sessions=False)
     t.same(whole=3)
+
+
+@limit(60)
+def test_late_after_restart(t):
+    """Nor when it is the master that goes, and the next run follows at once:
+    that run waits first, until nothing of the old one's clients can arrive."""
+    hosts = Hosts(t)
+    t.small_files(400, directories=20, size=3000)
+    one = two(t, hosts)
+    proxy = paced(t, rate=1000000)
+    process = t.start("PUT", "--json")
+    cut_while_sending(t, one, proxy, frozen=True)
+    process.kill()
+    process.wait()
+    proxy.order("pass")
+    for i in range(400):
+        t.write("d%d/f%d" % (i % 20, i), "changed %d" % i)
+    result = t.put("--standalone", "--fresh", moved=400)
+    heal(t, one, proxy)
+    one.thaw()
+    hosts.quiet(sessions=False)
+    t.same(whole=3)
+    assert "late_clients" in result.text, result
+    # Once is enough; and a run without clients is not waited for.
+    result = t.put("--standalone", unchanged=400)
+    assert "late_clients" not in result.text, result

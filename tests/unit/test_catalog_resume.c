@@ -236,6 +236,39 @@ handles(void **state)
 	}
 }
 
+/* How long the clients of a run that died may still change something is told
+ * until a run has waited for it; of a run that ended, nothing is told. */
+static void
+late_clients(void **state)
+{
+	struct kit *k = *state;
+	struct run_spec spec = kit_spec("bucket", "all");
+	struct err err = ERR_INIT;
+	static const struct {
+		uint64_t own, told;
+		bool ends, waits;
+	} runs[] = {
+		{ 5000, 0, false, false },
+		{ 3000, 5000, false, false },	/* it dies as it waits */
+		{ 0, 5000, false, true },
+		{ 7000, 0, true, false },
+		{ 0, 0, true, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(runs); i++) {
+		kit_open(k);
+		spec.late_ms = runs[i].own;
+		spec.no_backlog = i % 2 == 1;
+		kit_begin_spec(k, &spec);
+		assert_int_equal(k->info.late_ms, runs[i].told);
+		if (runs[i].waits)
+			assert_int_equal(catalog_late_over(k->c, &err), 0);
+		if (runs[i].ends)
+			kit_end(k, RUN_INTERRUPTED);
+		kit_close(k);
+	}
+}
+
 #define T(name) \
 	cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
 
@@ -251,6 +284,7 @@ main(void)
 		T(no_times),
 		T(fresh),
 		T(handles),
+		T(late_clients),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
