@@ -14,7 +14,6 @@ struct mailbox {
 		struct mail *head;
 		struct mail **tail;
 		size_t	 count;
-		bool	 closed;
 	} locked;
 };
 
@@ -59,47 +58,18 @@ ring(const struct mailbox *m)
 		return;
 }
 
-bool
+void
 mailbox_put(struct mailbox *m, struct mail *mail)
 {
-	bool was_empty, closed;
-
 	pthread_mutex_lock(&m->lock);
-	while (m->limit > 0 && m->locked.count >= m->limit &&
-	    !m->locked.closed)
+	while (m->limit > 0 && m->locked.count >= m->limit)
 		pthread_cond_wait(&m->room, &m->lock);
-	closed = m->locked.closed;
-	if (!closed) {
-		was_empty = m->locked.count++ == 0;
-		mail->next = NULL;
-		*m->locked.tail = mail;
-		m->locked.tail = &mail->next;
-		if (was_empty)
-			ring(m);
-	}
+	mail->next = NULL;
+	*m->locked.tail = mail;
+	m->locked.tail = &mail->next;
+	if (m->locked.count++ == 0)
+		ring(m);
 	pthread_mutex_unlock(&m->lock);
-	return !closed;
-}
-
-void
-mailbox_close(struct mailbox *m)
-{
-	pthread_mutex_lock(&m->lock);
-	m->locked.closed = true;
-	pthread_cond_broadcast(&m->room);
-	ring(m);
-	pthread_mutex_unlock(&m->lock);
-}
-
-bool
-mailbox_closed(struct mailbox *m)
-{
-	bool closed;
-
-	pthread_mutex_lock(&m->lock);
-	closed = m->locked.closed;
-	pthread_mutex_unlock(&m->lock);
-	return closed;
 }
 
 struct mail *
@@ -113,7 +83,7 @@ mailbox_take(struct mailbox *m)
 	m->locked.head = NULL;
 	m->locked.tail = &m->locked.head;
 	m->locked.count = 0;
-	if (!m->locked.closed && read(m->fd, &n, sizeof(n)) == -1)
+	if (read(m->fd, &n, sizeof(n)) == -1)
 		n = 0;		/* EAGAIN: nobody rang */
 	pthread_cond_broadcast(&m->room);
 	pthread_mutex_unlock(&m->lock);

@@ -24,12 +24,8 @@ struct mailbox *mailbox_new(size_t limit);
 /* The mailbox must be empty and without a waiting writer. */
 void	 mailbox_free(struct mailbox **);
 
-/* Any thread. Waits while the mailbox is full. After mailbox_close the
- * message isn't taken and false is returned: the caller still owns it. */
-bool	 mailbox_put(struct mailbox *, struct mail *) MUST_USE;
-/* Any thread: readers and writers return at once from now on. */
-void	 mailbox_close(struct mailbox *);
-bool	 mailbox_closed(struct mailbox *);
+/* Any thread. Waits while the mailbox is full. */
+void	 mailbox_put(struct mailbox *, struct mail *);
 
 /* The reader's thread. All messages, oldest first, linked by next; NULL if
  * there are none. Resets the descriptor. */

@@ -91,8 +91,10 @@ lies_in(struct str path, const struct run_export_row *x)
 	    (path.len == x->path_len || path.p[x->path_len] == '/');
 }
 
-size_t
-core_export_of(const struct own *o, struct str path)
+/* The index of the run's export in which the path lies. Where one export lies
+ * inside another, the inner one's. In none: the count of exports. */
+static size_t
+export_of(const struct own *o, struct str path)
 {
 	size_t best = o->export_count;
 
@@ -206,7 +208,7 @@ queue_failed(struct own *o, const struct run_spec *spec, size_t export,
 	for (; more; more = db_next(&o->db, s)) {
 		int64_t object = db_int(&o->db, s, 0);
 
-		if (core_export_of(o, db_bytes(&o->db, s, 1)) != export)
+		if (export_of(o, db_bytes(&o->db, s, 1)) != export)
 			continue;
 		/* The target may hold the bytes of this version: what failed
 		 * was the proof. */
@@ -240,7 +242,7 @@ push_failed_dirs(struct own *o, const char *start, size_t index)
 	bool more = db_row(&o->db, STMT_FAILED_DIRS, dirs, 1);
 
 	while (more) {
-		if (core_export_of(o, db_bytes(&o->db, STMT_FAILED_DIRS,
+		if (export_of(o, db_bytes(&o->db, STMT_FAILED_DIRS,
 		    1)) == index)
 			push_dir(o, db_int(&o->db, STMT_FAILED_DIRS, 0),
 			    export);
@@ -248,7 +250,7 @@ push_failed_dirs(struct own *o, const char *start, size_t index)
 	}
 	more = db_row(&o->db, STMT_FAILED_HOLDERS, holders, 2);
 	while (more) {
-		if (core_export_of(o, db_bytes(&o->db, STMT_FAILED_HOLDERS,
+		if (export_of(o, db_bytes(&o->db, STMT_FAILED_HOLDERS,
 		    1)) == index)
 			push_dir(o, db_int(&o->db, STMT_FAILED_HOLDERS, 0),
 			    export);

@@ -72,7 +72,9 @@ open_file(struct catalog *c, struct err *err)
 	return db_open_writer(&c->own.db, c->path, err);
 }
 
-/* copy: of which a temporary catalog is to be one; or NULL. */
+static void *thread_main(void *);
+
+/* copy: path of the catalog to copy into the temporary one, or NULL. */
 static int
 open_at(struct catalog **ret, const char *path, const char *copy,
     struct mailbox *events, struct err *err)
@@ -101,7 +103,7 @@ open_at(struct catalog **ret, const char *path, const char *copy,
 	if (rc == 0)
 		rc = open_file(c, err);
 	if (rc == 0 &&
-	    pthread_create(&c->thread, NULL, catalog_thread, c) != 0)
+	    pthread_create(&c->thread, NULL, thread_main, c) != 0)
 		rc = err_set(err, ERR_RESOURCE, 0, "no thread for the catalog");
 	if (rc == -1) {
 		release(c);
@@ -129,8 +131,7 @@ static void
 post(struct catalog *c, struct mail *m, int type)
 {
 	m->type = type;
-	if (!mailbox_put(c->in, m))
-		abort();	/* used after catalog_close */
+	mailbox_put(c->in, m);
 }
 
 void
@@ -374,8 +375,7 @@ check_failed(struct catalog *c)
 	f = xcalloc(1, sizeof(*f));
 	f->mail.type = MAIL_CATALOG_FAILED;
 	f->err = o->db.err;
-	if (!mailbox_put(c->events, &f->mail))
-		free(f);
+	mailbox_put(c->events, &f->mail);
 }
 
 void
@@ -410,8 +410,7 @@ core_commit(struct catalog *c)
 	for (struct noted *d = STEAL(o->acks); d != NULL; d = next) {
 		next = d->next;
 		d->note->mail.type = MAIL_UPLOAD_NOTED;
-		if (!mailbox_put(d->reply, &d->note->mail))
-			upload_note_free(&d->note);
+		mailbox_put(d->reply, &d->note->mail);
 		free(d);
 	}
 	core_doomed(o);
@@ -550,8 +549,8 @@ leave(struct catalog *c)
 	core_reset_run(o);
 }
 
-void *
-catalog_thread(void *arg)
+static void *
+thread_main(void *arg)
 {
 	struct catalog *c = arg;
 	struct own *o = &c->own;

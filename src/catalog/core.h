@@ -275,8 +275,6 @@ enum {
 	MSG_STOP
 };
 
-/* catalog.c */
-void	*catalog_thread(void *);
 /* Runs fn in the thread, in a transaction of its own; -1: the catalog has
  * failed. */
 int	 core_call(struct catalog *, void (*fn)(struct catalog *, void *),
@@ -399,7 +397,6 @@ void	 core_compaction(struct own *, struct compaction_note *);
 
 /* root.c */
 void	 core_note_root(struct own *, struct root_note *);
-void	 core_root_note_free(struct root_note **);
 /* Before anything is called gone: exports whose root is not what it was. */
 void	 core_doubt_roots(struct own *);
 
@@ -414,9 +411,6 @@ bool	 core_export_stays(struct own *, int64_t id, uint64_t unseen);
 void	 core_keep_exports(struct own *);
 
 /* begin.c */
-/* The index of the run's export in which the path lies: of two, one inside
- * the other, the inner one. None: their count. */
-size_t	 core_export_of(const struct own *, struct str path);
 /* True if the root of one is at the path or below. */
 bool	 core_holds_export(const struct own *, const char *path);
 /* 0 if the catalog does not know it. */

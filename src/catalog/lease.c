@@ -164,8 +164,7 @@ core_serve_dirs(struct catalog *c)
 		}
 		pop(&o->want_dirs);
 		b->end = end;
-		if (!mailbox_put(w->reply, &b->mail))
-			dir_batch_free(&b);
+		mailbox_put(w->reply, &b->mail);
 		free(w);
 	}
 }
@@ -407,8 +406,7 @@ core_serve_leases(struct catalog *c)
 		 * is asked what arrived of it. */
 		core_commit(c);
 		pop(&o->want_lease);
-		if (!mailbox_put(w->reply, &l->mail))
-			lease_free(&l);
+		mailbox_put(w->reply, &l->mail);
 		free(w);
 	}
 }

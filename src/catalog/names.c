@@ -3,7 +3,6 @@
  * key is the path; without, any server that has such a share may be meant.
  */
 #include "catalog/core.h"
-#include "model/key.h"
 
 /* root: "server/share"; true if the key is below its share. */
 static bool

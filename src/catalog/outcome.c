@@ -17,10 +17,7 @@ core_doomed(struct own *o)
 		next = d->next;
 		d->doomed->mail.type = MAIL_DOOMED;
 		d->doomed->noted = !o->failed && o->run != 0;
-		if (!mailbox_put(d->reply, &d->doomed->mail)) {
-			outcomes_free(&d->doomed->outcomes);
-			free(d->doomed);
-		}
+		mailbox_put(d->reply, &d->doomed->mail);
 		free(d);
 	}
 }

@@ -5,8 +5,8 @@
  */
 #include "catalog/core.h"
 
-void
-core_root_note_free(struct root_note **np)
+static void
+root_note_free(struct root_note **np)
 {
 	free(*np);
 	*np = NULL;
@@ -29,7 +29,7 @@ core_note_root(struct own *o, struct root_note *n)
 	struct run_export_row *x;
 
 	if (o->failed || o->run == 0 || n->export >= o->export_count) {
-		core_root_note_free(&n);
+		root_note_free(&n);
 		return;
 	}
 	x = &o->exports[n->export];
@@ -45,7 +45,7 @@ core_note_root(struct own *o, struct root_note *n)
 		DB_RUN(db, ROOT_NOTE, INT(n->ino), INT(n->fsid),
 		    INT(o->crawl), INT(x->id));
 	}
-	core_root_note_free(&n);
+	root_note_free(&n);
 }
 
 static void

@@ -60,8 +60,8 @@ find(enum verb verb)
 	return i;
 }
 
-void
-cmd_help(enum verb verb)
+static void
+print_help(enum verb verb)
 {
 	size_t i = find(verb);
 
@@ -101,7 +101,7 @@ cmd_begin(struct options *o, enum verb verb, int argc, char **argv,
 	}
 	*ret_status = 0;
 	if (o->help)
-		cmd_help(verb);
+		print_help(verb);
 	else if (o->version)
 		puts("datamover " DATAMOVER_VERSION);
 	return !o->help && !o->version;

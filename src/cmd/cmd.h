@@ -29,8 +29,6 @@ bool	 cmd_begin(struct options *, enum verb, int argc, char **argv,
 /* A whole verb of those that look at the catalog: done, or the error. */
 int	 cmd_look(enum verb, int (*)(const struct options *, struct err *),
 	    int argc, char **argv);
-/* usage text of a verb, on standard output. */
-void	 cmd_help(enum verb);
 /* Open the log that the settings ask for. The default directory need not be
  * writable: then there is a warning and no log file. */
 int	 cmd_open_log(const struct conf *, const struct job *, struct err *)

@@ -242,6 +242,5 @@ struct conf_row_info {
 	uint64_t min, max;	/* of numbers, sizes and times */
 	const struct conf_word *words;	/* the only values, or NULL */
 };
-size_t	 conf_rows(const struct conf_row_info **);
 
 #endif

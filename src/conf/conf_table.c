@@ -319,10 +319,3 @@ const size_t conf_table_len = ARRAY_LEN(conf_table);
 
 _Static_assert(ARRAY_LEN(conf_table) <= CONF_ROWS_MAX,
     "struct conf keeps the origin of each row");
-
-size_t
-conf_rows(const struct conf_row_info **ret)
-{
-	*ret = conf_table;
-	return conf_table_len;
-}

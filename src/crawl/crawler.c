@@ -226,8 +226,7 @@ crawler_main(void *arg)
 	look_at_roots(w);
 	done = xcalloc(1, sizeof(*done));
 	done->type = MAIL_CRAWLED;
-	if (!mailbox_put(c->c.up, done))
-		free(done);
+	mailbox_put(c->c.up, done);
 	return NULL;
 }
 

@@ -334,7 +334,6 @@ list_main(void *arg)
 	lister_release(l);
 	done = xcalloc(1, sizeof(*done));
 	done->type = MAIL_CRAWLED;
-	if (!mailbox_put(w->c->c.up, done))
-		free(done);
+	mailbox_put(w->c->c.up, done);
 	return NULL;
 }

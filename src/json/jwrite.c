@@ -96,13 +96,6 @@ jwrite_real(struct jwrite *w, const char *key, double x)
 }
 
 void
-jwrite_bool(struct jwrite *w, const char *key, bool b)
-{
-	before(w, key);
-	buf_addstr(w->buf, b ? "true" : "false");
-}
-
-void
 jwrite_null(struct jwrite *w, const char *key)
 {
 	before(w, key);

@@ -37,7 +37,6 @@ void	 jwrite_uint(struct jwrite *, const char *key, uint64_t);
 void	 jwrite_int(struct jwrite *, const char *key, int64_t);
 /* Three decimals; a value that JSON can't hold is written as null. */
 void	 jwrite_real(struct jwrite *, const char *key, double);
-void	 jwrite_bool(struct jwrite *, const char *key, bool);
 void	 jwrite_null(struct jwrite *, const char *key);
 
 #endif

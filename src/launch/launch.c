@@ -107,8 +107,10 @@ tell(struct member *m, enum launch_event event, int status,
 	mail->err = *err;
 	/* The mailbox may be freed when launch_free has returned. */
 	pthread_mutex_lock(&l->lock);
-	if (l->locked.gone || !mailbox_put(l->c.up, &mail->mail))
+	if (l->locked.gone)
 		free(mail);
+	else
+		mailbox_put(l->c.up, &mail->mail);
 	pthread_mutex_unlock(&l->lock);
 }
 

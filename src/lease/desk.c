@@ -41,7 +41,6 @@ struct pace {
 
 struct holder {
 	bool	 here;		/* heard, and not lost since */
-	uint64_t heard_ms;
 	struct out *outs;	/* its leases */
 	size_t	 leases;
 	size_t	 tasks;		/* unresolved */
@@ -155,7 +154,6 @@ heard(struct desk *d, struct holder *h, uint64_t now_ms)
 		h->here = true;
 		d->here++;
 	}
-	h->heard_ms = now_ms;
 	d->now_ms = now_ms;
 }
 
@@ -636,22 +634,6 @@ desk_lost(struct desk *d, unsigned holder, void (*fn)(void *, struct task *),
 	h->pace.bytes = 0;
 	h->pace.busy_ms = 0;
 	gone(d, h);
-}
-
-void
-desk_silent(struct desk *d, uint64_t now_ms,
-    void (*fn)(void *arg, unsigned holder), void *arg)
-{
-	for (size_t i = 0; i < d->holder_count; i++) {
-		struct holder *h = &d->holders[i];
-
-		if (now_ms - h->heard_ms < d->limits.silence_ms)
-			continue;
-		if (h->leases > 0)
-			fn(arg, (unsigned)i);
-		else
-			gone(d, h);	/* nobody keeps a share for it */
-	}
 }
 
 /* --- questions --- */

@@ -6,10 +6,9 @@
  * holder. It aims at some seconds of that holder's work, within a limit of
  * tasks and bytes. Its id is never used twice: it is the fencing token.
  *
- * A lease ends when all its tasks are resolved, when its holder is lost (at
- * once), or when the holder was silent for too long; in the last two cases
- * its unresolved tasks go back to the head of the queue, unless they are out
- * under another lease too.
+ * A lease ends when all its tasks are resolved, or when the caller says that
+ * its holder is lost (desk_lost). Then its unresolved tasks go back to the
+ * head of the queue, unless they are out under another lease too.
  *
  * A task that is marked careful, as it may be what its holders die of, comes
  * after all others, alone, to a holder that has nothing else in hand and has
@@ -38,7 +37,6 @@ struct desk_limits {
 	size_t	 max_count;	/* tasks of a lease */
 	uint64_t max_bytes;
 	uint64_t target_ms;	/* work that one lease should be */
-	uint64_t silence_ms;	/* a holder not heard for so long is lost */
 };
 
 /* Embedded at the start of what the caller wants done; the caller's again
@@ -89,10 +87,6 @@ void	 desk_heard(struct desk *, unsigned holder, uint64_t now_ms);
  * it is heard again. Calls fn, if there is one, for each task that it had. */
 void	 desk_lost(struct desk *, unsigned holder,
 	    void (*fn)(void *arg, struct task *), void *arg);
-/* Calls fn for each holder that has been silent for too long and has leases;
- * fn or the caller ends them with desk_lost. */
-void	 desk_silent(struct desk *, uint64_t now_ms,
-	    void (*fn)(void *arg, unsigned holder), void *arg);
 
 size_t	 desk_queued(const struct desk *);
 size_t	 desk_open(const struct desk *);	/* queued or leased */

@@ -95,17 +95,3 @@ key_without_server(const char *path)
 
 	return slash == NULL ? path + strlen(path) : slash + 1;
 }
-
-bool
-key_is_plain(struct str s)
-{
-	while (s.len > 0) {
-		size_t n = utf8_len(s.p, s.len);
-
-		if (n == 0 || is_replacement(s))
-			return false;
-		s.p += n;
-		s.len -= n;
-	}
-	return true;
-}

@@ -25,7 +25,5 @@ const char *key_without_server(const char *path);
  * or as bytes of a path: those that aren't UTF-8 can only be of a path. */
 int	 key_from_either(struct buf *, struct str) MUST_USE;
 
-/* True if the mapping leaves the bytes as they are. */
-bool	 key_is_plain(struct str path);
 
 #endif

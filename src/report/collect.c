@@ -4,7 +4,6 @@
 #include <math.h>
 
 #include "base/clock.h"
-#include "base/units.h"
 #include "report/report_int.h"
 
 /* The classes of size: up to this many bytes. */

@@ -13,8 +13,6 @@ extern const char html_style[];
 /* One number with what it is exactly: <data value="1234">1,234</data>. */
 void	 html_count(struct buf *, uint64_t);
 void	 html_bytes(struct buf *, uint64_t);
-/* A file name: kept apart from the direction of the text around it. */
-void	 html_path(struct buf *, const char *);
 
 /* "2026-11-22T12:00:00Z" as 2026-11-22 12:00:00. */
 void	 html_time(struct buf *, const char *);

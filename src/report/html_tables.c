@@ -25,8 +25,9 @@ html_bytes(struct buf *b, uint64_t n)
 	    units_format(n, size));
 }
 
-void
-html_path(struct buf *b, const char *path)
+/* Append a file name, set apart from the direction of the text around it. */
+static void
+add_path(struct buf *b, const char *path)
 {
 	buf_addstr(b, "<bdi>");
 	html_text(b, path);
@@ -86,7 +87,7 @@ html_clients(const struct report *r, struct buf *b)
 		const struct report_client *c = &r->clients[i];
 
 		buf_addstr(b, "<tr><th scope=\"row\">");
-		html_path(b, c->host);
+		add_path(b, c->host);
 		buf_addstr(b, "</th><td>");
 		html_text(b, c->state);
 		buf_addstr(b, "</td><td class=\"n\">");
@@ -121,7 +122,7 @@ html_compactions(const struct report *r, struct buf *b)
 		const struct report_compaction *c = &r->compactions[i];
 
 		buf_addstr(b, "<tr><th scope=\"row\">");
-		html_path(b, c->target);
+		add_path(b, c->target);
 		buf_addstr(b, "</th><td class=\"path\">");
 		html_text(b, c->nqn == NULL ? "" : c->nqn);
 		buf_addstr(b, "</td><td>");
@@ -152,7 +153,7 @@ html_slowest(const struct report *r, struct buf *b)
 		const struct report_object *o = &r->slowest[i];
 
 		buf_addstr(b, "<tr><th scope=\"row\" class=\"path\">");
-		html_path(b, o->path);
+		add_path(b, o->path);
 		buf_addstr(b, "</th><td class=\"n\">");
 		html_bytes(b, o->size);
 		buf_addf(b, "</td><td class=\"n\">%s</td><td class=\"n\">%s"
@@ -193,13 +194,13 @@ add_failures(const struct report *r, struct buf *b)
 		const struct report_failure *f = &r->failed[i];
 
 		buf_addstr(b, "<tr><th scope=\"row\" class=\"path\">");
-		html_path(b, f->path);
+		add_path(b, f->path);
 		if (strcmp(f->what, "directory") == 0)
 			buf_addstr(b, " (directory)");
 		buf_addstr(b, "</th><td>");
 		html_text(b, f->kind);
 		buf_addstr(b, "</td><td class=\"path\">");
-		html_path(b, f->reason);
+		add_path(b, f->reason);
 		buf_addstr(b, "</td><td class=\"n\">");
 		html_count(b, f->attempts);
 		buf_addstr(b, "</td><td class=\"soft\">");

@@ -2,7 +2,6 @@
  * check_export.c: each export as a run will use it: mount, list, read.
  */
 #include "base/clock.h"
-#include "model/key.h"
 #include "run/check_int.h"
 
 #define FDS	2

@@ -3,7 +3,6 @@
  * runs do in the bucket.
  */
 #include "base/clock.h"
-#include "base/log.h"
 #include "crypto/crypto.h"
 #include "run/cluster_map.h"
 #include "run/check.h"

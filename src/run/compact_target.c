@@ -126,8 +126,7 @@ say(struct work *w, const char *nqn, enum compaction_state state,
 	m->c.seconds = (double)(clock_mono_ms() - start_ms) / 1000;
 	if (err != NULL)
 		snprintf(m->c.reason, sizeof(m->c.reason), "%s", err->msg);
-	if (!mailbox_put(w->c->up, &m->mail))
-		free(m);
+	mailbox_put(w->c->up, &m->mail);
 }
 
 static void
@@ -480,7 +479,6 @@ compact_target_main(void *arg)
 	free(w.script);
 	strlist_clear(&w.found);
 	m->type = MAIL_COMPACTED;
-	if (!mailbox_put(c->up, m))
-		free(m);
+	mailbox_put(c->up, m);
 	return NULL;
 }

@@ -41,8 +41,7 @@ fail(struct local *l, const struct err *err)
 	l->failed = true;
 	f->mail.type = MAIL_CREW_FAILED;
 	f->err = *err;
-	if (!mailbox_put(l->up, &f->mail))
-		free(f);
+	mailbox_put(l->up, &f->mail);
 }
 
 /* --- the engines --- */

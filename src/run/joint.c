@@ -138,12 +138,6 @@ joint_take(struct joint *j, const struct item *step, const struct result *r)
 	return true;
 }
 
-unsigned
-joint_left(const struct joint *j)
-{
-	return j->left;
-}
-
 void
 joint_close(const struct joint *j, struct item *it)
 {

@@ -34,8 +34,6 @@ uint64_t joint_bytes(const struct joint *, const struct item *step);
 /* A range was sent. False if the result is not one of this step. */
 bool	 joint_take(struct joint *, const struct item *step,
     const struct result *) MUST_USE;
-/* Parts that were not sent yet. */
-unsigned joint_left(const struct joint *);
 /* Make the last step of the item that joint_new was given. */
 void	 joint_close(const struct joint *, struct item *);
 /* Put what all steps have done into the result of the last one. */

@@ -152,8 +152,7 @@ static void
 send_page(struct source *s, struct source_page *p)
 {
 	atomic_fetch_add(&s->out, 1);
-	if (!mailbox_put(s->c.up, &p->mail))
-		source_page_free(s, &p);
+	mailbox_put(s->c.up, &p->mail);
 }
 
 static void

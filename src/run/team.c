@@ -22,9 +22,7 @@ static void
 post(struct team *t, struct mail *mail, int type)
 {
 	mail->type = type;
-	/* Never full, and never closed before the thread has ended. */
-	if (!mailbox_put(t->in, mail))
-		log_event(LOG_ERROR, "team", "mail was not taken");
+	mailbox_put(t->in, mail);
 }
 
 static void
@@ -396,8 +394,6 @@ crew_team(struct crew **ret, const struct conf *conf, struct setup *setup,
 		.max_count = plan_batch(conf),
 		.max_bytes = conf->master.size,
 		.target_ms = TARGET_MS,
-		.silence_ms = (uint64_t)conf->socket_options.recv_timeout *
-		    1000,
 	};
 
 	t->crew.ops = &team_ops;
@@ -407,7 +403,7 @@ crew_team(struct crew **ret, const struct conf *conf, struct setup *setup,
 	t->up = up;
 	t->in = mailbox_new(0);
 	pthread_mutex_init(&t->lock, NULL);
-	t->silence_ms = limits.silence_ms;
+	t->silence_ms = (uint64_t)conf->socket_options.recv_timeout * 1000;
 	t->dest_shared = conf->client.dest_shared ||
 	    t->setup.dest_export.type == TREE_NFS;
 	t->bwlimit = t->setup.bwlimit;

@@ -365,7 +365,6 @@ void	 team_believe(struct member *, const struct team_task *,
  * out of the desk; what comes of it comes later. */
 bool	 team_look(struct member *, struct team_task *, struct result *);
 void	 team_looked(struct team *, struct mail *);
-void	 team_look_drop(struct mail *);
 /* Nobody looks any more; without the team's thread. */
 void	 team_looks_end(struct team *);
 

@@ -183,8 +183,7 @@ fail(struct team *t)
 	if (all_say(t, ERR_USAGE))
 		f->err.kind = ERR_USAGE;
 	t->failed = true;
-	if (!mailbox_put(t->up, &f->mail))
-		free(f);
+	mailbox_put(t->up, &f->mail);
 }
 
 /* One that reaches only one of the two ports comes and goes for ever, and

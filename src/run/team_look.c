@@ -84,8 +84,7 @@ ask(struct team *t, struct asker *a, struct look **v, size_t n)
 		}
 		v[i]->q = q[i];
 		v[i]->mail.type = TEAM_LOOKED;
-		if (!mailbox_put(t->in, &v[i]->mail))
-			look_free(v[i]);
+		mailbox_put(t->in, &v[i]->mail);
 	}
 }
 
@@ -186,8 +185,7 @@ team_look(struct member *m, struct team_task *k, struct result *r)
 	l->result = *r;
 	memset(r, 0, sizeof(*r));
 	l->member = m->number;
-	if (!mailbox_put(t->look.in, &l->mail))
-		look_free(l);
+	mailbox_put(t->look.in, &l->mail);
 	return true;
 }
 
@@ -298,10 +296,4 @@ team_looked(struct team *t, struct mail *mail)
 	team_flush(t);
 	result_release(&l->result);
 	free(l);
-}
-
-void
-team_look_drop(struct mail *mail)
-{
-	look_free((struct look *)(void *)mail);
 }

@@ -94,8 +94,7 @@ static void
 put_note(struct team *t, struct xfer_note *n)
 {
 	n->mail.type = MAIL_UPLOAD;
-	if (!mailbox_put(t->up, &n->mail))
-		xfer_note_free(&n);
+	mailbox_put(t->up, &n->mail);
 }
 
 void

@@ -108,12 +108,12 @@ team_take_erase(struct team *t, struct erase_batch *b)
 
 /* Who gets the last answer and then looks at the clients must see it there
  * too. */
-static bool
+static void
 put_up(struct team *t, struct mail *mail)
 {
 	if (desk_open(t->desk) == 0)
 		team_publish(t, true);
-	return mailbox_put(t->up, mail);
+	mailbox_put(t->up, mail);
 }
 
 void
@@ -121,8 +121,8 @@ team_flush(struct team *t)
 {
 	struct results *b = STEAL(t->batch);
 
-	if (b != NULL && !put_up(t, &b->mail))
-		results_free(&b);
+	if (b != NULL)
+		put_up(t, &b->mail);
 }
 
 void
@@ -157,8 +157,7 @@ team_put_fetched(struct team *t, struct team_task *k)
 	team_reveal(k);
 	it = STEAL(k->fetch);
 	it->mail.type = MAIL_FETCHED;
-	if (!put_up(t, &it->mail))
-		fetch_item_free(&it);
+	put_up(t, &it->mail);
 	team_task_free(k);
 }
 
@@ -169,8 +168,7 @@ put_erased(struct team *t, struct team_task *k)
 
 	t->erases--;
 	b->mail.type = MAIL_ERASED;
-	if (!put_up(t, &b->mail))
-		erase_batch_free(&b);
+	put_up(t, &b->mail);
 	team_task_free(k);
 }
 

@@ -84,8 +84,6 @@ void	 s3_wakeup(struct s3 *);
 void	 s3_cut(struct s3 *);
 /* Requests begun and not yet called back; and of those on the wire. */
 size_t	 s3_pending(const struct s3 *);
-/* How many more could go on the wire now. */
-size_t	 s3_room(const struct s3 *);
 /* Seconds since 1970 by the server's clock as last seen (Date header); by our
  * wall clock as long as neither an answer nor the config told it. */
 int64_t	 s3_server_time(const struct s3 *);

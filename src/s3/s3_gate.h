@@ -20,6 +20,9 @@ struct s3_gate {
 };
 
 void	 s3_gate_limit(struct s3_gate *, uint64_t tps);
+/* No request begins at or after this moment (clock_mono_ms; 0: no such
+ * moment), until it is moved on: a process that was frozen must not go on
+ * with work that was given to others meanwhile. */
 void	 s3_gate_valid_until(struct s3_gate *, uint64_t until_ms);
 /* That moment has not come. */
 bool	 s3_gate_is_valid(const struct s3_gate *, uint64_t now_ms);

@@ -100,8 +100,8 @@ s3_lister_release_if_dead(struct s3_lister *l)
 		release(l);
 }
 
-void
-s3_lister_end(struct s3_lister *l, const struct err *err)
+static void
+lister_end(struct s3_lister *l, const struct err *err)
 {
 	l->over = true;
 	l->busy = true;
@@ -256,7 +256,7 @@ go_on(struct s3_lister *l)
 	drop_ended(l);
 	s3_lister_ask(l);
 	if (l->first == NULL && l->made_all && !l->paused)
-		s3_lister_end(l, NULL);
+		lister_end(l, NULL);
 }
 
 struct s3_page *
@@ -402,7 +402,7 @@ on_page(void *arg, const struct s3_reply *reply, const struct err *err)
 	if (err == NULL && take(r, reply, &count, &wrong) == -1)
 		err = &wrong;
 	if (err != NULL) {
-		s3_lister_end(l, err);
+		lister_end(l, err);
 		return;
 	}
 	if (!r->ended)

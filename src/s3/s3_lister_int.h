@@ -87,7 +87,6 @@ struct s3_range *s3_range_new(struct s3_lister *, struct str after);
 void	 s3_lister_ask(struct s3_lister *);
 /* A request called back: false if nobody wants to know. */
 bool	 s3_lister_answered(struct s3_lister *);
-void	 s3_lister_end(struct s3_lister *, const struct err *);
 
 /* s3_lister_cut.c: a page of a long range came: look for directories where it
  * may be cut. */

@@ -246,14 +246,6 @@ s3_pending(const struct s3 *s)
 	return s->pending;
 }
 
-size_t
-s3_room(const struct s3 *s)
-{
-	size_t taken = s->on_wire + s->queue.count;
-
-	return taken < s->window.now ? s->window.now - taken : 0;
-}
-
 int64_t
 s3_server_time(const struct s3 *s)
 {

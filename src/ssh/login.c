@@ -5,7 +5,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "ssh/ssh_int.h"
 
 #define AGENT_LIMIT_MS	3000

@@ -37,8 +37,10 @@ ssh_home(char *out, size_t len)
 		snprintf(out, len, "%s", found->pw_dir);
 }
 
-int
-ssh_in_time(const struct ssh *s, const char *what, struct err *err)
+/* -1 when it is time to give up: STOPPED, or RETRY that names what did not
+ * come. */
+static int
+in_time(const struct ssh *s, const char *what, struct err *err)
 {
 	if (s->stop != NULL && *s->stop)
 		return err_set(err, ERR_STOPPED, 0, "stopped");
@@ -56,7 +58,7 @@ ssh_turn(const struct ssh *s, const char *what, struct err *err)
 	uint64_t now = clock_mono_ms();
 	uint64_t left;
 
-	if (ssh_in_time(s, what, err) == -1)
+	if (in_time(s, what, err) == -1)
 		return -1;
 	left = s->deadline_ms > now ? s->deadline_ms - now : 0;
 	if (ssh_get_poll_flags(s->session) & SSH_WRITE_PENDING)

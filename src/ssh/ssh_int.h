@@ -29,9 +29,6 @@ struct ssh {
 int	 ssh_dial(const char *host, unsigned port, uint64_t deadline_ms,
 	    const _Atomic bool *stop, int *ret_fd, struct err *) MUST_USE;
 
-/* Is it time to give up? STOPPED, or RETRY with what did not come. */
-int	 ssh_in_time(const struct ssh *, const char *what, struct err *)
-	    MUST_USE;
 /* Wait until the connection has something for us, or a moment. */
 int	 ssh_turn(const struct ssh *, const char *what, struct err *) MUST_USE;
 /* err from libssh's own words. */

@@ -121,8 +121,6 @@ bool	 dest_is_recorded(const struct dest_file *);
  * server may have lost some. */
 int	 dest_flush(struct dest_file *, struct err *) MUST_USE;
 
-/* 0 for an empty file. */
-uint32_t dest_range_count(const struct dest_file *);
 /* Is the range whole? */
 bool	 dest_have(const struct dest_file *, uint32_t index);
 /* All of buf, inside the size (PEER if it isn't: the store sent too much).
@@ -132,9 +130,6 @@ int	 dest_write(struct dest_file *, uint64_t offset, const void *buf,
 	    size_t len, struct err *) MUST_USE;
 /* The range was written; recorded if there are several. */
 int	 dest_range_done(struct dest_file *, uint32_t index, struct err *)
-	    MUST_USE;
-/* The range turned out wrong: it is to be written again. */
-int	 dest_range_undo(struct dest_file *, uint32_t index, struct err *)
 	    MUST_USE;
 /* All of len; GONE if the file ends before. */
 int	 dest_read(struct dest_file *, uint64_t offset, void *buf, size_t len,

@@ -2,12 +2,6 @@
 
 #include "tree/dest_impl.h"
 
-uint32_t
-dest_range_count(const struct dest_file *f)
-{
-	return f->count;
-}
-
 bool
 dest_have(const struct dest_file *f, uint32_t index)
 {
@@ -35,27 +29,17 @@ dest_write(struct dest_file *f, uint64_t offset, const void *p, size_t len,
 	return f->dest->ops->pwrite(f, offset, p, len, err);
 }
 
-static int
-set_have(struct dest_file *f, uint32_t index, uint8_t value, struct err *err)
-{
-	assert(index < f->count);
-	if (f->recorded && f->dest->ops->note(f,
-	    dest_record(f) + DEST_HEAD_LEN + index, &value, 1, err) == -1)
-		return -1;
-	f->have[index] = value;
-	return 0;
-}
-
 int
 dest_range_done(struct dest_file *f, uint32_t index, struct err *err)
 {
-	return set_have(f, index, 1, err);
-}
+	static const uint8_t whole = 1;
 
-int
-dest_range_undo(struct dest_file *f, uint32_t index, struct err *err)
-{
-	return set_have(f, index, 0, err);
+	assert(index < f->count);
+	if (f->recorded && f->dest->ops->note(f,
+	    dest_record(f) + DEST_HEAD_LEN + index, &whole, 1, err) == -1)
+		return -1;
+	f->have[index] = whole;
+	return 0;
 }
 
 int

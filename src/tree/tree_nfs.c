@@ -120,8 +120,9 @@ tnfs_no_answer(struct nfs_call *call, int rpc_status, const void *data)
 	return true;
 }
 
-void
-tnfs_run_failed(struct nfs *nfs)
+/* Give the calls that failed their callbacks. */
+static void
+run_failed(struct nfs *nfs)
 {
 	struct nfs_calls calls = TAILQ_HEAD_INITIALIZER(calls);
 	struct nfs_call *call;
@@ -202,7 +203,7 @@ tnfs_give_up(struct nfs *nfs, enum err_kind kind, const char *text)
 {
 	mark_broken(nfs, kind, text);
 	fail_connection(nfs);
-	tnfs_run_failed(nfs);
+	run_failed(nfs);
 }
 
 static void
@@ -439,7 +440,7 @@ tnfs_service(struct nfs *nfs, const struct pollfd *fds, int n)
 		if (nfs->broken)
 			fail_connection(nfs);
 	}
-	tnfs_run_failed(nfs);
+	run_failed(nfs);
 }
 
 static int
@@ -474,7 +475,7 @@ tnfs_stop(struct nfs *nfs)
 	TAILQ_CONCAT(&nfs->failed, &nfs->waiting, link);
 	/* What is called back may begin more. */
 	while (!TAILQ_EMPTY(&nfs->failed) || nfs->again != NULL) {
-		tnfs_run_failed(nfs);
+		run_failed(nfs);
 		if (nfs->again != NULL)
 			tnfs_again_stop(nfs);
 	}

@@ -292,8 +292,6 @@ void	 tnfs_connect(struct nfs *, int program, int version, unsigned port);
 void	 tnfs_disconnect(struct nfs *, enum err_kind, const char *text);
 /* While opening: end the call that is waited for. */
 void	 tnfs_give_up(struct nfs *, enum err_kind, const char *text);
-/* Give the calls that failed their callbacks. */
-void	 tnfs_run_failed(struct nfs *);
 /* All that is outstanding ends, STOPPED; only tree_free may follow. */
 void	 tnfs_stop(struct nfs *);
 

@@ -26,8 +26,8 @@ mtime_ns(const nfstime3 *t)
 	    attrs_time_ns(t->seconds, t->nseconds);
 }
 
-void
-tnfs3_attrs(struct attrs *to, const fattr3 *from)
+static void
+attrs_of(struct attrs *to, const fattr3 *from)
 {
 	static const enum entry_kind kinds[] = {
 		[NF3REG] = ENTRY_FILE,
@@ -59,7 +59,7 @@ tnfs3_post_attrs(struct attrs *to, const post_op_attr *from)
 {
 	to->kind = ENTRY_UNKNOWN;
 	if (from->attributes_follow)
-		tnfs3_attrs(to, &from->post_op_attr_u.attributes);
+		attrs_of(to, &from->post_op_attr_u.attributes);
 }
 
 nfs_fh3
@@ -212,7 +212,7 @@ on_getattr(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 
 	if (res == NULL)
 		return;
-	tnfs3_attrs(&reply.attrs, &res->GETATTR3res_u.resok.obj_attributes);
+	attrs_of(&reply.attrs, &res->GETATTR3res_u.resok.obj_attributes);
 	reply.nlink = res->GETATTR3res_u.resok.obj_attributes.nlink;
 	tnfs_end(call, &reply, NULL);
 }

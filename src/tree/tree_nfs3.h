@@ -8,7 +8,6 @@
 
 #include <nfsc/libnfs-raw-nfs.h>
 
-void	 tnfs3_attrs(struct attrs *, const fattr3 *);
 /* kind UNKNOWN: not given */
 void	 tnfs3_post_attrs(struct attrs *, const post_op_attr *);
 /* Points into the handle. */

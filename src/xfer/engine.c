@@ -94,8 +94,7 @@ engine_noted(struct engine *e, unsigned worker, int64_t object)
 	w = (struct worker *)(void *)pool_worker(&e->pool, worker);
 	m = xcalloc(1, sizeof(*m));
 	m->object = object;
-	if (!mailbox_put(w->in, &m->mail))
-		free(m);
+	mailbox_put(w->in, &m->mail);
 }
 
 size_t
@@ -125,12 +124,6 @@ void
 engine_limits(struct engine *e, uint64_t bwlimit, uint64_t tpslimit)
 {
 	pool_limits(&e->pool, bwlimit, tpslimit);
-}
-
-void
-engine_valid_until(struct engine *e, uint64_t mono_ms)
-{
-	pool_valid_until(&e->pool, mono_ms);
 }
 
 void

@@ -53,10 +53,6 @@ bool	 engine_idle(struct engine *);
 /* Bytes a second and requests in 1,000 seconds of all workers together; 0: no
  * limit. At any time; bodies that are under way keep their pace. */
 void	 engine_limits(struct engine *, uint64_t bwlimit, uint64_t tpslimit);
-/* No request begins at or after this moment (clock_mono_ms; 0: no such
- * moment), until it is moved on: who was frozen must not go on with work that
- * was given to others meanwhile. */
-void	 engine_valid_until(struct engine *, uint64_t mono_ms);
 /* Begin nothing new; end what can be ended within limit_ms. */
 void	 engine_stop(struct engine *, uint64_t limit_ms);
 /* Waits for the threads: they end when nothing is left, or stopped. */

@@ -55,8 +55,7 @@ static void
 give_back(struct erase *e, struct erase_batch *b)
 {
 	b->mail.type = MAIL_ERASED;
-	if (!mailbox_put(e->c.up, &b->mail))
-		erase_batch_free(&b);
+	mailbox_put(e->c.up, &b->mail);
 }
 
 static void
@@ -344,8 +343,7 @@ erase_start(struct erase **ret, const struct erase_config *c,
 void
 erase_give(struct erase *e, struct erase_batch *b)
 {
-	if (!mailbox_put(e->in, &b->mail))
-		refuse(e, b);
+	mailbox_put(e->in, &b->mail);
 }
 
 void
@@ -370,12 +368,6 @@ void
 erase_limits(struct erase *e, uint64_t tpslimit)
 {
 	pool_limits(&e->pool, 0, tpslimit);
-}
-
-void
-erase_valid_until(struct erase *e, uint64_t mono_ms)
-{
-	pool_valid_until(&e->pool, mono_ms);
 }
 
 void

@@ -24,9 +24,8 @@ int	 erase_start(struct erase **, const struct erase_config *,
 	    struct err *) MUST_USE;
 /* Takes the batch. Never waits. */
 void	 erase_give(struct erase *, struct erase_batch *);
-/* See engine_limits and engine_valid_until. */
+/* See engine_limits. */
 void	 erase_limits(struct erase *, uint64_t tpslimit);
-void	 erase_valid_until(struct erase *, uint64_t mono_ms);
 /* Begin nothing new; end what can be ended within limit_ms. */
 void	 erase_stop(struct erase *, uint64_t limit_ms);
 /* The thread has ended (after erase_stop). */

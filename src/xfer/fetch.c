@@ -116,12 +116,6 @@ fetch_limits(struct fetch *f, uint64_t bwlimit, uint64_t tpslimit)
 }
 
 void
-fetch_valid_until(struct fetch *f, uint64_t mono_ms)
-{
-	pool_valid_until(&f->pool, mono_ms);
-}
-
-void
 fetch_free(struct fetch **fp)
 {
 	struct fetch *f = *fp;

@@ -59,9 +59,8 @@ size_t	 fetch_backlog(struct fetch *);
 /* Up to so many items that no worker has begun, the last ones; the caller's
  * again. */
 struct mail *fetch_take_back(struct fetch *, size_t most);
-/* See engine_limits and engine_valid_until. */
+/* See engine_limits. */
 void	 fetch_limits(struct fetch *, uint64_t bwlimit, uint64_t tpslimit);
-void	 fetch_valid_until(struct fetch *, uint64_t mono_ms);
 /* Begin nothing new; end what can be ended within limit_ms. */
 void	 fetch_stop(struct fetch *, uint64_t limit_ms);
 /* All threads have ended (after fetch_stop). */

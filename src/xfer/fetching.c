@@ -27,8 +27,7 @@ fetching_end(struct fetching *t, enum outcome outcome)
 	t->phase = FETCH_ENDED;
 	t->item = NULL;
 	t->w->ranges -= it->step == STEP_RANGE;
-	if (!mailbox_put(t->w->f->c.up, &it->mail))
-		fetch_item_free(&it);
+	mailbox_put(t->w->f->c.up, &it->mail);
 }
 
 void

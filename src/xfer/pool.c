@@ -102,13 +102,6 @@ pool_limits(struct pool *p, uint64_t bwlimit, uint64_t tpslimit)
 	pool_wake(p);
 }
 
-void
-pool_valid_until(struct pool *p, uint64_t mono_ms)
-{
-	s3_gate_valid_until(p->gate, mono_ms);
-	pool_wake(p);
-}
-
 bool
 pool_idle(struct pool *p)
 {

@@ -64,9 +64,6 @@ void	 pool_wake(struct pool *);
 void	 pool_stop(struct pool *, uint64_t limit_ms);
 /* Bytes a second, requests in 1,000 seconds; 0: no limit. At any time. */
 void	 pool_limits(struct pool *, uint64_t bwlimit, uint64_t tpslimit);
-/* No request begins at or after this moment (0: no such moment); what has
- * begun goes on. */
-void	 pool_valid_until(struct pool *, uint64_t mono_ms);
 /* All threads have ended. */
 bool	 pool_idle(struct pool *);
 /* Threads end when they have nothing to do, or have been stopped: wait. */
@@ -82,7 +79,7 @@ void	 pool_stats(struct pool *, struct s3_stats *);
 bool	 pool_over(const struct pool_worker *, size_t active, size_t backlog,
 	    uint64_t now_ms);
 bool	 pool_stopping(const struct pool_worker *);
-/* The moment of pool_valid_until has not come: nothing that others would see
+/* The moment of s3_gate_valid_until has not come: nothing that others would see
  * may be done once it has. */
 bool	 pool_is_valid(const struct pool_worker *);
 /* Once a turn. */

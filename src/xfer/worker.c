@@ -78,8 +78,7 @@ flush(struct worker *w)
 
 	if (b == NULL)
 		return;
-	if (!mailbox_put(w->e->c.up, &b->mail))
-		results_free(&b);
+	mailbox_put(w->e->c.up, &b->mail);
 }
 
 void
@@ -120,8 +119,7 @@ worker_note(struct transfer *t, enum xfer_note_event event)
 	n->server_sec = t->intent_sec;
 	n->part_size = t->plan.part_size;
 	n->worker = t->w->p.index;
-	if (!mailbox_put(t->w->e->c.up, &n->mail))
-		xfer_note_free(&n);
+	mailbox_put(t->w->e->c.up, &n->mail);
 }
 
 static void

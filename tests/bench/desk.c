@@ -12,7 +12,6 @@
 
 static const struct desk_limits LIMITS = {
 	.max_count = 1000, .max_bytes = UINT64_MAX, .target_ms = 10000,
-	.silence_ms = 30000,
 };
 
 struct hand {

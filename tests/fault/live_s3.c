@@ -2,14 +2,13 @@
  * Run the S3 client against a real server and say "N passed, N failed".
  *
  * From the environment: S3_ENDPOINT, S3_BUCKET (there already), S3_KEY,
- * S3_SECRET. With S3_TLS_ENDPOINT and S3_CA also over TLS; with S3_HOST_ENDPOINT
- * also with the bucket in the host name; with S3_STOP and S3_START (shell
- * commands) the server goes away and comes back in the middle. "live_s3 load COUNT SIZE INFLIGHT" measures the processor time of
- * small PUTs instead.
+ * S3_SECRET. With S3_TLS_ENDPOINT and S3_CA also over TLS; with
+ * S3_HOST_ENDPOINT also with the bucket in the host name; with S3_STOP and
+ * S3_START (shell commands) the server goes away and comes back in the
+ * middle.
  */
 #include <inttypes.h>
 #include <pthread.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "live_s3.h"
@@ -574,72 +573,8 @@ test_stop(struct s3_config c)
 	    "every callback once when it ends", b.err.msg);
 }
 
-static void
-count_done(void *arg, const struct s3_reply *r, const struct err *err)
-{
-	unsigned *left = arg;
-
-	(void)r;
-	if (err != NULL)
-		printf("%s\n", err->msg);
-	(*left)--;
-}
-
-static double
-cpu_us(void)
-{
-	struct rusage u;
-
-	getrusage(RUSAGE_SELF, &u);
-	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6 +
-	    (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
-}
-
-static int
-load(struct s3_config c, unsigned count, size_t size, unsigned inflight)
-{
-	AUTOFREE char *data = xcalloc(1, size + 1);
-	struct s3_body body = { .data = data, .len = size };
-	struct s3_meta meta = { .mtime_ns = 1595002920123456789,
-	    .mode = 0644, .uid = 1000, .gid = 1000 };
-	unsigned begun = 0, left = 0;
-	uint64_t from;
-	double cpu;
-	struct s3 *s;
-
-	c.max_inflight = inflight;
-	c.path_style = true;
-	s = make(&c);
-	for (unsigned warm = 0; warm < 2; warm++) {
-		unsigned n = warm == 0 ? count / 10 + 1 : count;
-
-		from = clock_mono_ns();
-		cpu = cpu_us();
-		begun = 0;
-		while (begun < n || left > 0) {
-			while (begun < n && s3_room(s) > 0) {
-				char key[64];
-
-				snprintf(key, sizeof(key), "load/%u/%u.bin",
-				    begun % 100, begun);
-				s3_put(s, str_of(key), &body, &meta,
-				    count_done, &left);
-				begun++;
-				left++;
-			}
-			s3_wait(s, NULL, 0, 1000);
-		}
-	}
-	printf("%u puts of %zu bytes, %u in flight: %.1f us of CPU each, "
-	    "%.0f a second\n", count, size, inflight,
-	    (cpu_us() - cpu) / count, count * 1e9 /
-	    (double)(clock_mono_ns() - from));
-	s3_free(&s);
-	return 0;
-}
-
 int
-main(int argc, char **argv)
+main(void)
 {
 	const char *endpoint = env("S3_ENDPOINT");
 	struct s3_config c = settings(&endpoint);
@@ -652,10 +587,6 @@ main(int argc, char **argv)
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc == 5 && strcmp(argv[1], "load") == 0)
-		return load(c, (unsigned)strtoul(argv[2], NULL, 10),
-		    strtoul(argv[3], NULL, 10),
-		    (unsigned)strtoul(argv[4], NULL, 10));
 	s = make(&c);
 	test_object(s, "over TCP");
 	test_missing(s);

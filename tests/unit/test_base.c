@@ -298,8 +298,8 @@ test_mailbox(void **state)
 	assert_null(mailbox_take(m));
 	assert_false(readable(m));
 	assert_null(mailbox_wait(m, 0));
-	assert_true(mailbox_put(m, &a));
-	assert_true(mailbox_put(m, &b));
+	mailbox_put(m, &a);
+	mailbox_put(m, &b);
 	assert_true(readable(m));
 	got = mailbox_take(m);
 	assert_ptr_equal(got, &a);
@@ -307,19 +307,9 @@ test_mailbox(void **state)
 	assert_null(b.next);
 	assert_false(readable(m));
 	/* The descriptor rings anew for what comes after. */
-	assert_true(mailbox_put(m, &a));
+	mailbox_put(m, &a);
 	assert_true(readable(m));
 	assert_ptr_equal(mailbox_wait(m, -1), &a);
-
-	/* What came before the end can still be taken. */
-	assert_true(mailbox_put(m, &b));
-	assert_false(mailbox_closed(m));
-	mailbox_close(m);
-	assert_true(mailbox_closed(m));
-	assert_false(mailbox_put(m, &a));
-	assert_ptr_equal(mailbox_take(m), &b);
-	assert_null(mailbox_wait(m, -1));
-	assert_true(readable(m));
 	mailbox_free(&m);
 	assert_null(m);
 	mailbox_free(&m);
@@ -337,7 +327,6 @@ struct note {
 struct writer {
 	struct mailbox *to;
 	int	 id;
-	int	 refused;
 };
 
 static void *
@@ -350,10 +339,7 @@ write_notes(void *arg)
 
 		note->writer = w->id;
 		note->n = n;
-		if (!mailbox_put(w->to, &note->mail)) {
-			free(note);
-			w->refused++;
-		}
+		mailbox_put(w->to, &note->mail);
 	}
 	return NULL;
 }
@@ -396,38 +382,9 @@ test_mailbox_threads(void **state)
 		    &w[i]), 0);
 	}
 	read_notes(m, WRITERS * EACH, 10);
-	for (int i = 0; i < WRITERS; i++) {
+	for (int i = 0; i < WRITERS; i++)
 		pthread_join(t[i], NULL);
-		assert_int_equal(w[i].refused, 0);
-	}
 	assert_null(mailbox_take(m));
-	mailbox_free(&m);
-}
-
-/* A writer that waits for room is let go when the mailbox closes. */
-static void
-test_mailbox_close_frees_writers(void **state)
-{
-	struct mailbox *m = mailbox_new(3);
-	struct writer w = { .to = m };
-	struct mail *head;
-	pthread_t t;
-	int taken = 0;
-
-	(void)state;
-	assert_int_equal(pthread_create(&t, NULL, write_notes, &w), 0);
-	while (!readable(m))
-		;
-	mailbox_close(m);
-	pthread_join(t, NULL);
-	for (head = mailbox_take(m); head != NULL; taken++) {
-		struct mail *next = head->next;
-
-		free(head);
-		head = next;
-	}
-	assert_in_range(taken, 1, 3);
-	assert_int_equal(taken + w.refused, EACH);
 	mailbox_free(&m);
 }
 
@@ -507,7 +464,6 @@ main(void)
 		cmocka_unit_test(test_idset),
 		cmocka_unit_test(test_mailbox),
 		cmocka_unit_test(test_mailbox_threads),
-		cmocka_unit_test(test_mailbox_close_frees_writers),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_path_parent),
 		cmocka_unit_test(test_write_all),

@@ -13,7 +13,6 @@
 
 static const struct desk_limits LIMITS = {
 	.max_count = 1000, .max_bytes = 1 << 30, .target_ms = 10000,
-	.silence_ms = 30000,
 };
 
 static struct task tasks[N];
@@ -164,7 +163,8 @@ test_share(void **state UNUSED)
 	add(d, 0, 12, 1);
 	desk_lost(d, 1, NULL, NULL);
 	assert_int_equal(take(d, 0, 100, 20000), 4);
-	desk_silent(d, 31000, NULL, NULL);
+	desk_lost(d, 2, NULL, NULL);
+	desk_lost(d, 3, NULL, NULL);
 	assert_int_equal(take(d, 0, 100, 31000), 8);
 	end(d);
 }
@@ -371,49 +371,6 @@ test_tail_lost(void **state UNUSED)
 	}
 }
 
-struct lost {
-	struct desk *d;
-	unsigned holder[8];
-	size_t	 n;
-};
-
-static void
-note_silent(void *arg, unsigned holder)
-{
-	struct lost *l = arg;
-
-	l->holder[l->n++] = holder;
-	desk_lost(l->d, holder, NULL, NULL);
-}
-
-static void
-test_silent(void **state UNUSED)
-{
-	struct desk *d = desk_new(&LIMITS);
-	struct lost l = { .d = d };
-	int64_t first;
-
-	add(d, 1, 4, 1);
-	assert_int_equal(take(d, 1, 2, 1000), 2);
-	first = lease;
-	assert_int_equal(take(d, 2, 2, 1000), 2);
-	assert_non_null(desk_result(d, first, 1, 2000));
-	desk_heard(d, 5, 0);	/* has no lease */
-	desk_silent(d, 30999, note_silent, &l);
-	assert_int_equal(l.n, 0);
-	desk_silent(d, 31000, note_silent, &l);
-	assert_int_equal(l.n, 1);
-	assert_int_equal(l.holder[0], 2);
-	assert_int_equal(desk_queued(d), 2);
-	desk_heard(d, 1, 31999);
-	desk_silent(d, 61998, note_silent, &l);
-	assert_int_equal(l.n, 1);
-	desk_silent(d, 61999, note_silent, &l);
-	assert_int_equal(l.n, 2);
-	assert_int_equal(desk_queued(d), 3);
-	end(d);
-}
-
 static void
 test_take(void **state UNUSED)
 {
@@ -522,7 +479,7 @@ static void
 test_careful(void **state)
 {
 	struct desk_limits limits = { .max_count = 10, .max_bytes = GIB,
-	    .target_ms = 10000, .silence_ms = 30000 };
+	    .target_ms = 10000 };
 	struct desk *d = desk_new(&limits);
 	struct task few[4], *v[10];
 	unsigned calls = 0;
@@ -570,7 +527,6 @@ main(void)
 		cmocka_unit_test(test_tail),
 		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_tail_lost),
-		cmocka_unit_test(test_silent),
 		cmocka_unit_test(test_take),
 		cmocka_unit_test(test_idmap),
 		cmocka_unit_test(test_let_go),

@@ -26,7 +26,7 @@ count_have(struct dest_file *f)
 {
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < dest_range_count(f); i++) {
+	for (uint32_t i = 0; i < f->count; i++) {
 		uint8_t want[RANGE], got[RANGE];
 		size_t len = (size_t)range_len(f, i);
 		struct err err = ERR_INIT;
@@ -47,7 +47,7 @@ finish(struct dest_file *f, const char *path)
 {
 	static uint8_t want[SIZE];
 
-	for (uint32_t i = 0; i < dest_range_count(f); i++)
+	for (uint32_t i = 0; i < f->count; i++)
 		if (!dest_have(f, i))
 			kit_range(f, i, SEED);
 	kit_commit(&f);
@@ -193,7 +193,7 @@ taken_up(const char *name, uint64_t size, uint64_t range, const char *etag)
 	struct dest_file *f = kit_begin(name, size, range, etag);
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < dest_range_count(f); i++)
+	for (uint32_t i = 0; i < f->count; i++)
 		n += dest_have(f, i);
 	dest_abort(&f, true);
 	return n;
@@ -240,23 +240,6 @@ test_which_is_taken_up(void **state UNUSED)
 	/* It belongs to its name. */
 	leave_three("w");
 	assert_int_equal(taken_up("v", SIZE, RANGE, "e"), 0);
-}
-
-static void
-test_undo_stays(void **state UNUSED)
-{
-	struct dest_file *f;
-	struct err err = ERR_INIT;
-
-	leave_three("u");
-	f = kit_begin("u", SIZE, RANGE, "e");
-	assert_int_equal(dest_range_undo(f, 3, &err), 0);
-	dest_abort(&f, true);
-	f = kit_begin("u", SIZE, RANGE, "e");
-	assert_true(dest_have(f, 2));
-	assert_false(dest_have(f, 3));
-	assert_true(dest_have(f, 4));
-	finish(f, "to/u");
 }
 
 /* What a kill inside of dest_begin or dest_commit, or somebody's hand, may
@@ -419,7 +402,6 @@ main(void)
 		TEST(test_killed_at_each_step),
 		TEST(test_killed_from_outside),
 		TEST(test_which_is_taken_up),
-		TEST(test_undo_stays),
 		TEST(test_broken_records),
 		TEST(test_foreign_part),
 		TEST(test_locked),

@@ -519,12 +519,14 @@ test_stop_at_once(void **state UNUSED)
 static void
 test_valid_until(void **state UNUSED)
 {
+	static struct s3_gate gate;
 	struct fixture *x = setup();
 
 	write_file(x, 0, 1000, 1);
 	write_file(x, 1, 4 * PART, 1);
+	x->c.s3.gate = &gate;
 	begin(x);
-	engine_valid_until(x->e, 1);
+	s3_gate_valid_until(&gate, 1);
 	engine_give(x->e, new_lease(x, 2));
 	/* Both have been read by then, and are to be sent. */
 	while (x->notes[NOTE_INTENT] == 0)
@@ -534,7 +536,7 @@ test_valid_until(void **state UNUSED)
 	pthread_mutex_lock(&x->f.lock);
 	assert_int_equal(x->f.locked.puts + x->f.locked.creates, 0);
 	pthread_mutex_unlock(&x->f.lock);
-	engine_valid_until(x->e, clock_mono_ms() + 3600000);
+	s3_gate_valid_until(&gate, clock_mono_ms() + 3600000);
 	finish(x, 2);
 	assert_stored(x, 0);
 	assert_stored(x, 1);

@@ -21,6 +21,7 @@ struct fixture {
 	struct fetch_config c;
 	struct dest *dest;
 	struct fetch *e;
+	struct s3_gate gate;
 	uint64_t bytes_read;	/* of files, by the last fetched */
 };
 
@@ -124,7 +125,8 @@ setup(void)
 	    .retry_for_ms = 60000, .up = mailbox_new(0),
 	    .s3 = { .endpoints = &x->endpoint, .endpoint_count = 1,
 	    .bucket = "bkt", .access_key = "a", .secret_key = "s",
-	    .path_style = true, .max_inflight = 8, .retry_for_ms = 60000 } };
+	    .path_style = true, .max_inflight = 8, .retry_for_ms = 60000,
+	    .gate = &x->gate } };
 	return x;
 }
 

@@ -410,7 +410,7 @@ static sem_t hangs;
 static int
 hang(void)
 {
-	fetch_valid_until(hung->e, 1);
+	s3_gate_valid_until(&hung->gate, 1);
 	sem_post(&hangs);
 	return 0;
 }
@@ -442,6 +442,7 @@ test_hung(void **state UNUSED)
 	sem_wait(&hangs);
 	fetch_stop(x->e, 0);
 	fetch_free(&x->e);
+	s3_gate_valid_until(&x->gate, 0);
 	assert_null(mailbox_take(x->c.up));
 	assert_int_equal(recorded(x), 0);
 	it = range(x, b, 0);

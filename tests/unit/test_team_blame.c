@@ -17,7 +17,7 @@ killed(struct fake *f)
 	l->client = f->number;
 	l->event = LAUNCH_ENDED;
 	l->status = 137;
-	assert_true(mailbox_put(t->in, &l->mail));
+	mailbox_put(t->in, &l->mail);
 }
 
 static void
