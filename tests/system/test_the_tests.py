@@ -72,3 +72,25 @@ def test_proxy_counts(t):
     stats = proxy.stats()
     assert (stats["PUT"], stats["HEAD"], stats["GET"]) == (5, 1, 1), stats
     assert [r[0] for r in proxy.requests()].count("PUT") == 5
+
+
+def test_nfs_server_closes(t):
+    """A file that is deleted on the disk after a client has read it leaves
+    the disk: nfs-ganesha doesn't keep it open."""
+    path = t.random_file("f", 1 << 20)
+    t.conf(fs_config={"nfs_version": "3"})
+    t.put(moved=1)
+    os.unlink(path)
+    opened = "/proc/%d/fd" % t.server_pid("ganesha")
+    gone = path + b" (deleted)"
+
+    def closed():
+        for number in os.listdir(opened):
+            try:
+                if os.fsencode(os.readlink(opened + "/" + number)) == gone:
+                    return False
+            except FileNotFoundError:
+                pass
+        return True
+
+    t.eventually(closed, what="the deleted file is closed")
