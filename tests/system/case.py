@@ -105,7 +105,7 @@ class Proxy:
     def __init__(
         self, t, port, raw=False, address="127.0.0.1", listen="127.0.0.1"
     ):
-        program = os.path.join(t.world.build, "tools", "fault", "proxy")
+        program = os.path.join(t.world.tools, "fault", "proxy")
         self.log_file = os.path.join(
             t.dir, "proxy-%d-%d.log" % (port, len(t.proxies))
         )

@@ -103,9 +103,10 @@ class World:
     def __init__(self, build, directory):
         self.build = build
         self.directory = directory
-        # Other users run it too, and the checkout may be in a directory that
-        # is closed to them.
+        # Copies: other users run them too, from whom the checkout may be
+        # closed, or a test mounts a home over the directory that holds it.
         self.program = os.path.join(directory, "datamover")
+        self.tools = os.path.join(directory, "tools")
         self.stack = os.path.join(directory, "stack")
         self.export = os.path.join(directory, "exp")
         self.second_export = os.path.join(directory, "exp2")
@@ -117,6 +118,7 @@ class World:
     def up(self):
         os.makedirs(os.path.join(self.directory, "t"))
         shutil.copy(os.path.join(self.build, "datamover"), self.program)
+        shutil.copytree(os.path.join(self.build, "tools"), self.tools)
         self.nfs = script(
             "nfs-up",
             STACK=self.stack,

@@ -33,9 +33,7 @@ def mounted(t):
 
 def shim(t, *rules):
     """An environment in which system calls fail: (call, path, errno, times)."""
-    library = os.path.join(
-        t.world.build, "tools", "fault", "preload", "errno_shim.so"
-    )
+    library = os.path.join(t.world.tools, "fault", "preload/errno_shim.so")
     program = os.path.join(t.world.build, "datamover")
     linked = subprocess.run(
         ["ldd", program], stdout=subprocess.PIPE, text=True, check=True

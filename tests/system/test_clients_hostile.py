@@ -60,9 +60,7 @@ class Flood:
 
     def stranger(self, key, data=b"", port=PORTS[0], hold=False):
         """Says something over TLS; (status, answer, stderr)."""
-        program = os.path.join(
-            self.t.world.build, "tools", "fault", "stranger"
-        )
+        program = os.path.join(self.t.world.tools, "fault", "stranger")
         process = subprocess.Popen(
             [program, key, "%s:%d" % (self.address, port)],
             stdin=subprocess.PIPE,

@@ -161,7 +161,7 @@ def test_launch_wrong_version(t):
     hosts = Hosts(t)
     count = some(t)
     other = os.path.join(t.dir, "other.py")
-    stranger = os.path.join(t.world.build, "tools", "fault", "stranger")
+    stranger = os.path.join(t.world.tools, "fault", "stranger")
     with open(other, "w") as f:
         f.write(OTHER % (os.path.dirname(__file__), stranger))
     python = "exec /usr/bin/python3 '%s'" % other

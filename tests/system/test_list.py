@@ -151,7 +151,7 @@ class Sink:
     """The bench's S3 server: fast, and knows no users."""
 
     def __init__(self, t):
-        program = os.path.join(t.world.build, "tools", "bench", "sink")
+        program = os.path.join(t.world.tools, "bench", "sink")
         self.process = subprocess.Popen(
             [program], stdout=subprocess.PIPE, text=True
         )

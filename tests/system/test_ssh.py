@@ -61,7 +61,7 @@ class Sshd:
     def command(self, kind, settings, words, home=None):
         settings = dict({"known": self.known, "timeout": 20000}, **settings)
         command = [
-            os.path.join(self.t.world.build, "tools", "fault", "ssh_try"),
+            os.path.join(self.t.world.tools, "fault", "ssh_try"),
             kind,
             *("%s=%s" % s for s in settings.items() if s[1] is not None),
             *words,
