@@ -28,8 +28,8 @@ db_fault(struct err *err, int code, const char *path, const char *message)
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		return err_set(err, ERR_CONFIG, code, "catalog %s is damaged "
-		    "(%s); it was not touched: restore a copy or move it "
-		    "away", path, message);
+		    "(%s); nothing more is written to it: restore a copy or "
+		    "move it away", path, message);
 	case SQLITE_FULL:
 	case SQLITE_IOERR:
 	case SQLITE_NOMEM:
@@ -70,6 +70,8 @@ failed(const struct db *db)
 
 /* --- statements --- */
 
+/* At the first use: a run needs a third of the statements. One that does not
+ * fit the schema means that somebody has changed the schema. */
 static bool
 prepare(struct db *db, enum stmt s)
 {
@@ -80,7 +82,7 @@ prepare(struct db *db, enum stmt s)
 	rc = sqlite3_prepare_v3(db->conn, stmt_text[s], -1,
 	    SQLITE_PREPARE_PERSISTENT, &db->stmt[s], NULL);
 	if (rc != SQLITE_OK)
-		fail(db, rc);
+		fail(db, rc == SQLITE_ERROR ? SQLITE_CORRUPT : rc);
 	return rc == SQLITE_OK;
 }
 
@@ -419,8 +421,6 @@ set_up_writer(struct db *db)
 	    CHECKPOINT_PAGES * 4096);
 	exec(db, sql);
 	climb_from(db, (int)pragma_int(db, "PRAGMA user_version"));
-	for (enum stmt s = 0; s < STMT__MAX && !failed(db); s++)
-		prepare(db, s);
 	/* Touches the right edge of every large table. */
 	if (DB_ROW0(db, MARKS))
 		db_done(db, STMT_MARKS);

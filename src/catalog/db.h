@@ -3,7 +3,8 @@
  *
  * The first error of a connection stays (db.err): every later call does
  * nothing, so a row of calls is checked once, at its end. One thread at a
- * time.
+ * time. A statement is prepared when it is used first, so that a run pays for
+ * those that it needs; tests/lint/sql.sh prepares all of them.
  */
 #ifndef CATALOG_DB_H
 #define CATALOG_DB_H
@@ -35,10 +36,8 @@ struct db {
 
 /* Makes a catalog without rows of an empty file. */
 int	 db_create(const char *path, struct err *) MUST_USE;
-/* The writer's: climbs what is left of the ladder and prepares every
- * statement. */
+/* The writer's: climbs what is left of the ladder. */
 int	 db_open_writer(struct db *, const char *path, struct err *) MUST_USE;
-/* Statements are prepared when they are used first. */
 int	 db_open_reader(struct db *, const char *path, struct err *) MUST_USE;
 /* Writes what a catalog is at this moment to another file, which must not be
  * there. The catalog may be in use. */

@@ -330,6 +330,29 @@ damage_in_the_middle(void **state)
 	dir_batch_free(&b);
 }
 
+/* A statement is prepared when it is needed: then it shows what somebody has
+ * done to the schema. */
+static void
+table_missing(void **state)
+{
+	struct kit *k = *state;
+	struct run_spec spec = kit_spec("bucket", "all");
+	struct err err = ERR_INIT;
+	sqlite3 *db = NULL;
+
+	one_file(k);
+	assert_int_equal(sqlite3_open(k->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "DROP TABLE upload", NULL, NULL,
+	    NULL), SQLITE_OK);
+	sqlite3_close(db);
+	kit_open(k);
+	assert_int_equal(catalog_begin_run(k->c, &spec, &k->info, &err), -1);
+	assert_int_equal(err.kind, ERR_CONFIG);
+	assert_non_null(strstr(err.msg, k->path));
+	assert_non_null(strstr(err.msg, "damaged (no such table"));
+	free(mailbox_wait(k->events, 20000));
+}
+
 static void
 temporary(void **state)
 {
@@ -437,6 +460,7 @@ main(void)
 		T(killed_under_another_name),
 		T(closed_to_others),
 		T(damage_in_the_middle),
+		T(table_missing),
 		T(temporary),
 		T(killed),
 	};
