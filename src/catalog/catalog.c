@@ -49,6 +49,7 @@ remove_temporary(struct catalog *c)
 static void
 release(struct catalog *c)
 {
+	core_reader_close_idle(c);
 	db_close(&c->own.db);
 	remove_temporary(c);
 	close_fd(&c->own_fd);

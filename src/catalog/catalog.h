@@ -261,7 +261,8 @@ void	 catalog_put_page(struct catalog *, struct dir_page *);
 void	 catalog_note_root(struct catalog *, unsigned export,
 	    const struct attrs *, bool ignore_inode, const struct err *);
 
-/* Lookups while a crawl thread compares; one reader, one thread. */
+/* Lookups while a crawl thread compares; one reader, one thread. Close it
+ * before the catalog. */
 struct catalog_reader;
 int	 catalog_reader_open(struct catalog *, struct catalog_reader **,
 	    struct err *) MUST_USE;

@@ -255,6 +255,7 @@ struct catalog {
 		bool	 server_as_prefix;
 		int64_t	 first_object;
 		int64_t	 run;
+		struct catalog_reader *idle; /* used by nobody; or NULL */
 	} shared;
 };
 
@@ -420,6 +421,8 @@ int64_t	 core_find_target(struct db *, const struct run_spec *);
 int64_t	 core_reader_target(const struct catalog_reader *,
 	    bool *ret_server_as_prefix);
 int	 core_reader_fault(const struct catalog_reader *, struct err *);
+/* Before the writer's connection is closed. */
+void	 core_reader_close_idle(struct catalog *);
 
 /* view.c: as catalog_view_open looks at it. */
 int	 core_open_look(struct db *, const char *path, struct err *) MUST_USE;

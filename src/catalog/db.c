@@ -171,6 +171,13 @@ db_done(struct db *db, enum stmt s)
 	sqlite3_reset(db->stmt[s]);
 }
 
+void
+db_rest(struct db *db)
+{
+	for (enum stmt s = 0; s < STMT__MAX; s++)
+		sqlite3_reset(db->stmt[s]);
+}
+
 int64_t
 db_int(const struct db *db, enum stmt s, int column)
 {

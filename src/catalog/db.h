@@ -88,6 +88,8 @@ void	 db_run(struct db *, enum stmt, const struct value *, size_t);
 bool	 db_row(struct db *, enum stmt, const struct value *, size_t);
 bool	 db_next(struct db *, enum stmt);
 void	 db_done(struct db *, enum stmt);
+/* As db_done, of all statements: no transaction to read is open. */
+void	 db_rest(struct db *);
 int64_t	 db_int(const struct db *, enum stmt, int column);
 bool	 db_null(const struct db *, enum stmt, int column);
 struct str db_bytes(const struct db *, enum stmt, int column);

@@ -29,19 +29,44 @@ int
 catalog_reader_open(struct catalog *c, struct catalog_reader **ret,
     struct err *err)
 {
-	struct catalog_reader *r = xcalloc(1, sizeof(*r));
+	struct catalog_reader *r;
 
-	r->catalog = c;
-	if (db_open_reader(&r->db, c->path, err) == -1) {
-		free(r);
-		return -1;
+	pthread_mutex_lock(&c->shared.lock);
+	r = STEAL(c->shared.idle);
+	pthread_mutex_unlock(&c->shared.lock);
+	if (r == NULL) {
+		r = xcalloc(1, sizeof(*r));
+		r->catalog = c;
+		if (db_open_reader(&r->db, c->path, err) == -1) {
+			free(r);
+			return -1;
+		}
 	}
 	*ret = r;
 	return 0;
 }
 
-void
-catalog_reader_close(struct catalog_reader **rp)
+/* For the next one that is opened: a connection costs as much as a look at
+ * hundreds of files, most of it for SQLite's reading of the schema. */
+static void
+keep_idle(struct catalog_reader **rp)
+{
+	struct catalog_reader *r = *rp;
+	struct catalog *c = r->catalog;
+
+	if (c == NULL || r->db.err.kind != ERR_NONE)
+		return;
+	db_rest(&r->db);
+	idset_release(&r->fresh);
+	r->has_fresh = false;
+	pthread_mutex_lock(&c->shared.lock);
+	if (c->shared.idle == NULL)
+		c->shared.idle = STEAL(*rp);
+	pthread_mutex_unlock(&c->shared.lock);
+}
+
+static void
+reader_free(struct catalog_reader **rp)
 {
 	struct catalog_reader *r = *rp;
 
@@ -51,6 +76,20 @@ catalog_reader_close(struct catalog_reader **rp)
 	idset_release(&r->fresh);
 	free(r);
 	*rp = NULL;
+}
+
+void
+core_reader_close_idle(struct catalog *c)
+{
+	reader_free(&c->shared.idle);
+}
+
+void
+catalog_reader_close(struct catalog_reader **rp)
+{
+	if (*rp != NULL)
+		keep_idle(rp);
+	reader_free(rp);
 }
 
 int64_t
