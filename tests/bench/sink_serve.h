@@ -315,7 +315,8 @@ serve_one(struct conn *c, struct request *r)
 		return -1;
 	if (strcmp(r->path, "/_stats") == 0)
 		return get_stats(c);
-	usleep((useconds_t)sink.latency_ms * 1000);
+	if (sink.latency_ms > 0)
+		usleep((useconds_t)sink.latency_ms * 1000);
 	name = r->path + 1;
 	len = strlen(name);
 	slash = strchr(name, '/');

@@ -22,29 +22,41 @@ catalog_exists(void)
 	return stat(path, &st) == 0;
 }
 
-static sqlite3 *
+/* Between two runs one connection is enough: to open it costs more than what
+ * is asked. */
+static sqlite3 *db;
+
+void
+catalog_close(void)
+{
+	sqlite3_close(db);
+	db = NULL;
+}
+
+static void
 open_it(void)
 {
 	AUTOFREE char *path = catalog_file();
-	sqlite3 *db = NULL;
 
+	if (db != NULL)
+		return;
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) !=
 	    SQLITE_OK) {
 		breach(5, "the catalog can't be opened: %s",
 		    sqlite3_errmsg(db));
-		sqlite3_close(db);
-		return NULL;
+		catalog_close();
+		return;
 	}
 	/* What a kill left in the -wal stays there. */
 	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	return db;
 }
 
 static sqlite3_stmt *
-ask(sqlite3 *db, const char *sql)
+ask(const char *sql)
 {
 	sqlite3_stmt *st = NULL;
 
+	open_it();
 	if (db != NULL && sqlite3_prepare_v2(db, sql, -1, &st, NULL) !=
 	    SQLITE_OK)
 		breach(5, "%s: %s", sql, sqlite3_errmsg(db));
@@ -62,21 +74,18 @@ text(sqlite3_stmt *st, int column)
 void
 catalog_check(void)
 {
-	sqlite3 *db = open_it();
-	sqlite3_stmt *st = ask(db, "PRAGMA integrity_check");
+	sqlite3_stmt *st = ask("PRAGMA integrity_check");
 
 	if (st != NULL && (sqlite3_step(st) != SQLITE_ROW ||
 	    strcmp(text(st, 0), "ok") != 0))
 		breach(5, "integrity_check: %s", text(st, 0));
 	sqlite3_finalize(st);
-	sqlite3_close(db);
 }
 
 void
 catalog_rows(void (*fn)(void *, const struct row *), void *arg)
 {
-	sqlite3 *db = open_it();
-	sqlite3_stmt *st = ask(db, "SELECT bucket, key, state, etag, reason, "
+	sqlite3_stmt *st = ask("SELECT bucket, key, state, etag, reason, "
 	    "size FROM objects");
 
 	while (st != NULL && sqlite3_step(st) == SQLITE_ROW) {
@@ -86,31 +95,28 @@ catalog_rows(void (*fn)(void *, const struct row *), void *arg)
 		fn(arg, &r);
 	}
 	sqlite3_finalize(st);
-	sqlite3_close(db);
 }
 
 long
 catalog_number(const char *sql)
 {
-	sqlite3 *db = open_it();
-	sqlite3_stmt *st = ask(db, sql);
+	sqlite3_stmt *st = ask(sql);
 	long n = -1;
 
 	if (st != NULL && sqlite3_step(st) == SQLITE_ROW)
 		n = (long)sqlite3_column_int64(st, 0);
 	sqlite3_finalize(st);
-	sqlite3_close(db);
 	return n;
 }
 
 /* Of a directory the number of its last reading is the run's too. */
 static uint64_t
-hash_table(sqlite3 *db, const char *name)
+hash_table(const char *name)
 {
 	bool dir = strcmp(name, "dir") == 0;
 	AUTOFREE char *sql = xasprintf("SELECT %s FROM \"%s\"",
 	    dir ? "id, path, gone_run, found, failed" : "*", name);
-	sqlite3_stmt *st = ask(db, sql);
+	sqlite3_stmt *st = ask(sql);
 	uint64_t h = bytes_hash(name, strlen(name));
 
 	while (st != NULL && sqlite3_step(st) == SQLITE_ROW) {
@@ -130,15 +136,13 @@ hash_table(sqlite3 *db, const char *name)
 uint64_t
 catalog_hash(void)
 {
-	sqlite3 *db = open_it();
-	sqlite3_stmt *st = ask(db, "SELECT name FROM sqlite_schema "
+	sqlite3_stmt *st = ask("SELECT name FROM sqlite_schema "
 	    "WHERE type = 'table' AND name NOT IN "
 	    "('run', 'export', 'sqlite_sequence') ORDER BY name");
 	uint64_t h = 0;
 
 	while (st != NULL && sqlite3_step(st) == SQLITE_ROW)
-		h = h * 31 + hash_table(db, text(st, 0));
+		h = h * 31 + hash_table(text(st, 0));
 	sqlite3_finalize(st);
-	sqlite3_close(db);
 	return h;
 }

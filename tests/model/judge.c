@@ -196,9 +196,12 @@ judge_begin(const struct run *r)
 	for (size_t i = 0; i < j.locked.content_count; i++)
 		free(j.locked.contents[i].rel);
 	j.locked.content_count = 0;
-	world_look(j.before, false);
+	world_look(j.before, true);
+	pthread_mutex_lock(&j.lock);
+	remember_contents_locked(j.before);
+	pthread_mutex_unlock(&j.lock);
+	files_drop_links(j.before);
 	j.away = w.away;
-	remember_contents();
 	clock_gettime(CLOCK_REALTIME, &t);
 	j.at_s = t.tv_sec + w.clock_s;
 	judge_count(r);

@@ -136,6 +136,8 @@ void	 world_clear(void);
 /* The tree and the volume that is away, as root sees them. With follow,
  * links stand for what they point to. */
 void	 world_look(struct files *, bool follow);
+/* What is left is what a look that doesn't follow finds. */
+void	 files_drop_links(struct files *);
 const struct file *files_find(const struct files *, const char *rel);
 uint64_t bytes_hash(const void *, size_t);
 /* "a/b/f0" below the share; valid until the next call but three. */
@@ -216,6 +218,9 @@ struct run {
 	struct buf out, err;
 };
 
+/* The program is loaded, once. */
+void	 nursery_begin(void);
+void	 nursery_end(void);
 void	 play_run(const int *v);
 void	 play_quiet(void);
 /* For people: what was run. */
@@ -336,6 +341,8 @@ struct row {
 };
 
 char	*catalog_file(void) MUST_USE;
+/* Before the file is written by others: a run, or a copy. */
+void	 catalog_close(void);
 bool	 catalog_exists(void);
 /* A breach if it isn't whole. */
 void	 catalog_check(void);

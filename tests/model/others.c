@@ -43,6 +43,7 @@ copy_catalog(const char *from, const char *to)
 {
 	static const char *const ends[] = { "", "-wal", "-shm" };
 
+	catalog_close();
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
 		AUTOFREE char *a = xasprintf("%s/%s/catalog.db%s", w.dir,
 		    from, ends[i]);

@@ -15,6 +15,7 @@
  *				COUNT times (0: all)
  *	MODEL_FULL=N		from the Nth write on, the disk of the catalog
  *				is full
+ *	MODEL_NURSERY=1		wait for what is to be run; see preload.h
  *
  * fsync and fdatasync do nothing, always: no history pulls a plug.
  */
@@ -32,9 +33,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -88,6 +92,7 @@ begin(void)
 	const char *v;
 	int after = 0;
 
+	memset(&k, 0, sizeof(k));
 	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &k.born);
 	v = getenv("MODEL_CLOCK");
 	k.clock_s = v == NULL ? 0 : strtol(v, NULL, 10);
@@ -534,4 +539,104 @@ connect(int fd, const struct sockaddr *a, socklen_t len)
 	r = real(fd, a, len);
 	kill_now(due);
 	return r;
+}
+
+/* --- the nursery --- */
+
+typedef int main_fn(int, char **, char **);
+
+static main_fn *program_main;
+
+static void
+open_as(int fd, const char *path, int flags)
+{
+	int from = open(path, flags, 0644);
+
+	if (from == -1 || dup2(from, fd) == -1 || close(from) == -1)
+		_exit(127);
+}
+
+/* The next text of a message; "" at its end. */
+static char *
+next_text(char **p, const char *end)
+{
+	char *text = *p;
+
+	if (text >= end)
+		return *p - 1;
+	*p += strlen(text) + 1;
+	return text;
+}
+
+static size_t
+take_texts(char **p, const char *end, char *v[64])
+{
+	size_t n = 0;
+
+	while (n < 63 && *(v[n] = next_text(p, end)) != '\0')
+		n++;
+	v[n] = NULL;
+	return n;
+}
+
+/* As a process that has just been made for the program. */
+static int
+run_program(char *p, const char *end)
+{
+	static char *args[64], *env[64];
+	struct rlimit none = { 0, 0 };
+	uid_t uid = (uid_t)strtoul(next_text(&p, end), NULL, 10);
+	size_t n;
+
+	close(NURSERY_FD);
+	setrlimit(RLIMIT_CORE, &none);
+	open_as(0, "/dev/null", O_RDONLY);
+	open_as(1, next_text(&p, end), O_WRONLY | O_CREAT | O_TRUNC);
+	open_as(2, next_text(&p, end), O_WRONLY | O_CREAT | O_TRUNC);
+	if (geteuid() == 0 && (setgid(uid) == -1 || setuid(uid) == -1))
+		_exit(127);
+	/* A change of the user took it, which an exec would give back. */
+	prctl(PR_SET_DUMPABLE, 1);
+	n = take_texts(&p, end, args);
+	take_texts(&p, end, env);
+	environ = env;
+	begin();
+	return program_main((int)n, args, env);
+}
+
+static int
+nursery(int argc, char **argv, char **env)
+{
+	static char message[NURSERY_MAX + 1];
+	ssize_t n;
+
+	(void)argc;
+	(void)argv;
+	(void)env;
+	while ((n = recv(NURSERY_FD, message, NURSERY_MAX, 0)) > 0) {
+		pid_t pid = fork();
+		int status = 0;
+
+		if (pid == 0)
+			return run_program(message, message + n);
+		send(NURSERY_FD, &pid, sizeof(pid), 0);
+		if (waitpid(pid, &status, 0) == -1)
+			abort();
+		send(NURSERY_FD, &status, sizeof(status), 0);
+	}
+	_exit(0);
+}
+
+int	__libc_start_main(main_fn *, int, char **, void (*)(void),
+	    void (*)(void), void (*)(void), void *);
+
+int
+__libc_start_main(main_fn *fn, int argc, char **argv, void (*init)(void),
+    void (*fini)(void), void (*rtld_fini)(void), void *stack_end)
+{
+	REAL(__libc_start_main);
+
+	program_main = fn;
+	return real(getenv("MODEL_NURSERY") == NULL ? fn : nursery, argc, argv,
+	    init, fini, rtld_fini, stack_end);
 }

@@ -17,4 +17,16 @@ enum model_call {
 	CALL_READ = 512
 };
 
+/*
+ * Most of what a short run costs is to load the program. So with
+ * MODEL_NURSERY in its environment the program is loaded once, stops before
+ * main, and for each message that comes on NURSERY_FD a child of it runs
+ * main. A message has texts that end in NUL: the user's number, the files for
+ * standard output and standard error, the arguments, an empty text, the
+ * environment. The answers are two numbers (int): the process, and its wait
+ * status when it has ended.
+ */
+#define NURSERY_FD	3
+#define NURSERY_MAX	16384	/* bytes of a message */
+
 #endif

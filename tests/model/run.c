@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -283,47 +283,101 @@ child_env(char *env[16])
 	env[n] = NULL;
 }
 
-static void
-open_as(int fd, const char *path, int flags)
-{
-	int from = open(path, flags, 0644);
+/* The program, loaded, from which all runs are forked; see preload.h. */
+static struct {
+	pid_t	 pid;
+	int	 fd;
+} nursery;
 
-	if (from == -1 || dup2(from, fd) == -1)
+void
+nursery_begin(void)
+{
+	char *env[] = { xasprintf("LD_PRELOAD=%s", w.preload),
+	    xstrdup("MODEL_NURSERY=1"), NULL };
+	char *args[] = { w.program, NULL };
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == -1)
+		abort();
+	nursery.pid = fork();
+	if (nursery.pid == -1)
+		abort();
+	if (nursery.pid == 0) {
+		/* Two steps, as it may have that number. */
+		int fd = fcntl(fds[1], F_DUPFD, NURSERY_FD + 1);
+
+		if (fd == -1 || dup2(fd, NURSERY_FD) == -1)
+			_exit(127);
+		syscall(SYS_close_range, NURSERY_FD + 1U, ~0U, 0U);
+		execve(args[0], args, env);
 		_exit(127);
+	}
+	close(fds[1]);
+	nursery.fd = fds[0];
+	free(env[0]);
+	free(env[1]);
+}
+
+void
+nursery_end(void)
+{
+	close(nursery.fd);
+	waitpid(nursery.pid, NULL, 0);
+}
+
+static int
+nursery_number(void)
+{
+	int n;
+
+	if (recv(nursery.fd, &n, sizeof(n), 0) != sizeof(n)) {
+		fprintf(stderr, "model: %s doesn't start\n", w.program);
+		exit(2);
+	}
+	return n;
 }
 
 static void
-child(const struct args *args, char *const *env, const char *out,
+add_text(struct buf *b, const char *text)
+{
+	buf_add(b, text, strlen(text) + 1);
+}
+
+/* A process of the program. */
+static pid_t
+start(const struct args *args, char *const *env, const char *out,
     const char *err)
 {
-	struct rlimit none = { 0, 0 };
+	struct buf b CLEANUP(buf_release);
+	char uid[16];
 
-	setrlimit(RLIMIT_CORE, &none);
-	open_as(0, "/dev/null", O_RDONLY);
-	open_as(1, out, O_WRONLY | O_CREAT | O_TRUNC);
-	open_as(2, err, O_WRONLY | O_CREAT | O_TRUNC);
-	syscall(SYS_close_range, 3U, ~0U, 0U);
-	if (w.root && (setgid(w.uid) == -1 || setuid(w.uid) == -1))
-		_exit(127);
-	execve(args->a[0], args->a, env);
-	_exit(127);
+	snprintf(uid, sizeof(uid), "%u", w.uid);
+	buf_init(&b, NURSERY_MAX);
+	add_text(&b, uid);
+	add_text(&b, out);
+	add_text(&b, err);
+	for (size_t i = 0; i < args->n; i++)
+		add_text(&b, args->a[i]);
+	add_text(&b, "");
+	for (size_t i = 0; env[i] != NULL; i++)
+		add_text(&b, env[i]);
+	if (send(nursery.fd, b.data, b.len, 0) != (ssize_t)b.len)
+		abort();
+	return nursery_number();
 }
 
 /* Its wait status; one that doesn't end is killed, which is a breach. */
 static int
 wait_for(pid_t pid)
 {
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	int status = 0;
+	struct pollfd p = { .fd = nursery.fd, .events = POLLIN };
+	int status;
 
-	if (fd == -1 || poll(&p, 1, LIMIT_MS) == 0) {
+	if (poll(&p, 1, LIMIT_MS) == 0) {
 		breach(0, "the run doesn't end");
 		kill(pid, SIGKILL);
 	}
-	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
-		;
-	close(fd);
+	status = nursery_number();
 	return WIFSIGNALED(status) ? 256 + WTERMSIG(status) :
 	    WEXITSTATUS(status);
 }
@@ -417,11 +471,8 @@ run_go(struct run *r)
 	r->lied_to = bend.lie;
 	judge_begin(r);
 	store_begin_run();
-	pid = fork();
-	if (pid == 0)
-		child(&args, env, out, err);
-	if (pid == -1)
-		abort();
+	catalog_close();
+	pid = start(&args, env, out, err);
 	store_set_run(pid);
 	r->status = wait_for(pid);
 	r->killed = bend.any && (r->status == 256 + SIGKILL ||

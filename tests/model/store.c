@@ -100,21 +100,19 @@ on_request(enum kind kind, const struct request *r)
 	    (enum trouble)t;
 }
 
-static uint64_t
-object_hash(const struct object *o)
-{
-	return bytes_hash(o->data, o->size);
-}
 
-/* Put the line before what the program gave. */
-static void
+/* Put the line before what the program gave; the hash of the bytes. */
+static uint64_t
 note(struct object *o)
 {
+	uint64_t hash = bytes_hash(o->data, o->size);
 	char *old = o->meta;
 
-	o->meta = xasprintf(OWN_LINE "%lu %d\r\n%s", (unsigned long)s.now,
-	    s.foreign, old == NULL ? "" : old);
+	o->meta = xasprintf(OWN_LINE "%lu %d %lu\r\n%s",
+	    (unsigned long)s.now, s.foreign, (unsigned long)hash,
+	    old == NULL ? "" : old);
 	free(old);
+	return hash;
 }
 
 static void
@@ -129,32 +127,30 @@ split(const struct object *o, char bucket[64], const char **ret_key)
 static void
 describe(const struct object *o, struct held *h)
 {
-	unsigned long at = 0;
+	unsigned long at = 0, hash = 0;
 	int foreign = 0;
 	const char *line = o->meta == NULL ? "" : o->meta;
 
-	sscanf(line, OWN_LINE "%lu %d", &at, &foreign);
+	sscanf(line, OWN_LINE "%lu %d %lu", &at, &foreign, &hash);
 	*h = (struct held){ .key = strchr(o->name, '/') + 1,
-	    .hash = object_hash(o), .size = o->size, .etag = o->etag,
+	    .hash = hash, .size = o->size, .etag = o->etag,
 	    .meta = line, .put_at = at, .foreign = foreign != 0 };
 }
 
 static void
 on_stored(const struct object *o)
 {
-	struct object *mine = store_get(&sink.store, o->name);
 	char bucket[64];
 	const char *key;
+	uint64_t hash;
 
 	s.now++;
-	if (mine->meta == NULL ||
-	    strncmp(mine->meta, OWN_LINE, strlen(OWN_LINE)) != 0)
-		note(mine);
+	hash = note(store_get(&sink.store, o->name));
 	split(o, bucket, &key);
 	if (s.foreign)
 		judge_touched(key);
 	else
-		judge_stored(bucket, key, object_hash(o));
+		judge_stored(bucket, key, hash);
 }
 
 static void

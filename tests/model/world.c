@@ -165,6 +165,17 @@ world_look(struct files *f, bool follow)
 		look_away(&l, "vol", "v");
 }
 
+void
+files_drop_links(struct files *f)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < f->count; i++)
+		if (!f->f[i].link)
+			f->f[kept++] = f->f[i];
+	f->count = kept;
+}
+
 const struct file *
 files_find(const struct files *f, const char *rel)
 {
@@ -308,6 +319,7 @@ static const char *const own_dirs[] = { "vol", "cat", "stash", "out", "log",
 void
 world_clear(void)
 {
+	catalog_close();
 	play_root_back(NULL);
 	if (w.set.volume != 0)
 		play_umount(NULL);
@@ -391,6 +403,7 @@ world_init(const char *program, const char *preload)
 	w.mounts = w.root && unshare(CLONE_NEWNS) == 0 &&
 	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
 	    make_volume();
+	nursery_begin();
 	w.port = store_start();
 	w.nfs_port = nfs_start();
 }
@@ -399,6 +412,7 @@ void
 world_end(void)
 {
 	world_clear();
+	nursery_end();
 	if (w.mounts) {
 		AUTOFREE char *p = xasprintf("%s/vol", w.dir);
 
