@@ -95,6 +95,7 @@ WHERE m.object IS NULL AND CASE
 	WHEN o.id IS NULL THEN 0
 	WHEN o.gone_run IS NOT NULL THEN r.held = 1 AND r.run < f.run AND
 	    f.run >= o.gone_run	-- it could not be deleted at the target
+	WHEN o.why IS NOT NULL THEN 0	-- nor is it to be moved
 	WHEN r.outcome IN (2, 4) THEN r.run = f.run
 	ELSE coalesce(r.run, 0) < f.run AND d.run = f.run
 	END
