@@ -108,9 +108,10 @@ void	 reading_start(struct reading *);
 /* Judge one entry and put it on the page. fh lent. */
 void	 reading_entry(struct reading *, struct str name,
 	    const struct tree_entry *);
-/* The same for one that is left out, with the reason. */
+/* The same for one that is left out, with the reason. hides: what is known
+ * below its path stays as it is. */
 void	 reading_excluded(struct reading *, struct str name,
-	    const struct tree_entry *, const char *why);
+	    const struct tree_entry *, const char *why, bool hides);
 /* (list) A name that can't be looked at as one of an object: it has failed,
  * and leaves no row but that. path NULL: that of the entry at hand. */
 void	 reading_refused(struct reading *, const char *path,

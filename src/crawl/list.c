@@ -87,7 +87,7 @@ failed(struct wanted *n, const struct err *err)
 
 	if (n->follow && err->kind == ERR_GONE)
 		reading_excluded(n->r, str_of(n->raw), &(struct tree_entry){
-		    .attrs.kind = ENTRY_LINK }, "dangling symlink");
+		    .attrs.kind = ENTRY_LINK }, "dangling symlink", false);
 	else
 		reading_entry(n->r, str_of(n->raw), &e);
 	finish(n);
@@ -145,7 +145,7 @@ looked_up(void *arg, const struct tree_entry *e, const struct err *err)
 		n->r->followed = n->follow;
 		if (e->attrs.kind == ENTRY_DIR)
 			reading_excluded(n->r, str_of(n->raw), e,
-			    "directory");
+			    "directory", false);
 		else
 			reading_entry(n->r, str_of(n->raw), e);
 		finish(n);

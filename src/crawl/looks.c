@@ -8,6 +8,8 @@
  * excluded. Such a loop shows by inode: one of the directories above the link
  * is the target.
  */
+#include <errno.h>
+
 #include "base/clock.h"
 #include "crawl/crawl_int.h"
 
@@ -54,11 +56,11 @@ done(struct look *k)
 }
 
 static void
-excluded(struct look *k, const char *why)
+excluded(struct look *k, const char *why, bool hides)
 {
 	struct tree_entry e = { .attrs.kind = ENTRY_LINK };
 
-	reading_excluded(k->r, name_of(k), &e, why);
+	reading_excluded(k->r, name_of(k), &e, why, hides);
 	done(k);
 }
 
@@ -90,7 +92,7 @@ above_cb(void *arg, const struct tree_entry *e, const struct err *err)
 	}
 	if (e->attrs.ino == k->target.attrs.ino &&
 	    e->attrs.fsid == k->target.attrs.fsid) {
-		excluded(k, "symlink loop");
+		excluded(k, "symlink loop", true);
 		return;
 	}
 	if (k->above[0] == '\0') {
@@ -132,7 +134,7 @@ fault(struct look *k, const struct err *err)
 	} else if (try_again(k, err)) {
 		return;
 	} else if (k->follow && err->kind == ERR_GONE) {
-		excluded(k, "dangling symlink");
+		excluded(k, "dangling symlink", err->code != ENOENT);
 	} else if (err_is_absence(err)) {
 		done(k);	/* it went meanwhile */
 	} else {

@@ -328,10 +328,13 @@ judge_entry(struct reading *r, const struct tree_entry *e, const char *why)
 
 void
 reading_excluded(struct reading *r, struct str name,
-    const struct tree_entry *e, const char *why)
+    const struct tree_entry *e, const char *why, bool hides)
 {
-	if (set_paths(r, name))
-		judge_entry(r, e, why);
+	if (!set_paths(r, name))
+		return;
+	if (hides)
+		keep_dir(r);
+	judge_entry(r, e, why);
 }
 
 /* True if nothing is to be judged, or not yet. */

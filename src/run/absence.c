@@ -1,5 +1,7 @@
 #include "run/absence.h"
 
+#include <errno.h>
+
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "model/key.h"
@@ -199,10 +201,12 @@ answered(void *arg, const struct tree_entry *e, const struct err *err)
 		return;
 	}
 	k->b->out--;
-	/* A link that leads nowhere is there itself, and hides what was
-	 * below it: the answer is the link. */
-	if (err != NULL && err->kind == ERR_GONE && k->is_link)
+	/* A link that leads nowhere is there itself: the answer is the
+	 * link. */
+	if (err != NULL && err->kind == ERR_GONE && k->is_link) {
+		k->answer->dangling = err->code == ENOENT;
 		return;
+	}
 	if (err != NULL) {
 		k->answer->err = *err;
 		return;

@@ -418,9 +418,10 @@ static void
 tell_answers(const struct mirror *x)
 {
 	if (x->present > 0)
-		log_event(LOG_WARN, "mirror", "%" PRIu64 " files that the "
-		    "crawl did not find are there again: they are kept, and "
-		    "looked at by the next run", x->present);
+		log_event(LOG_WARN, "mirror", "%" PRIu64 " objects are kept: "
+		    "their files are there again, or something that is not "
+		    "moved, such as a symlink, is in their place",
+		    x->present);
 	if (x->unknown > 0)
 		log_event(LOG_ERROR, "mirror", "%" PRIu64 " objects are kept: "
 		    "the source could not say whether their files are gone",

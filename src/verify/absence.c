@@ -33,7 +33,11 @@ judge_entry(const struct absence_case *c, struct err *why)
 		return c->is_file ? ABSENCE_GONE : unknown(why, ERR_RETRY,
 		    "a directory on the way came back");
 	case ENTRY_LINK:
-		return ABSENCE_PRESENT;
+		/* The link's directory is in the file system of what was
+		 * below the target, or the caller's noted one says so. Of the
+		 * target of a file nobody noted where it was. */
+		return a->dangling && !c->is_file ? ABSENCE_GONE :
+		    ABSENCE_PRESENT;
 	case ENTRY_FILE:
 	case ENTRY_FIFO:
 	case ENTRY_SOCKET:

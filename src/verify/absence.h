@@ -3,6 +3,8 @@
  *
  * A file is gone if the source says of its path, or of a directory on the way
  * to it, that there is no such entry or that something else is in its place;
+ * for a symlink that stands for a directory on the way, that is what it says
+ * of the target;
  * and if the directory that this was said of answers itself, before and
  * after, and lies in the file system in which the file was seen. Any other
  * answer (denied, stale, time-out, no attributes) proves nothing.
@@ -24,6 +26,8 @@ enum absence {
 struct absence_answer {
 	struct err err;		/* ERR_NONE: it is there */
 	struct attrs attrs;	/* if so */
+	bool	 dangling;	/* a followed symlink: "no such entry" is what
+				   the source says of its target */
 };
 
 struct absence_case {

@@ -1,6 +1,59 @@
 """What a PUT concludes from what it sees in the place of files it has put:
 links, what isn't moved, and directories that are gone."""
 import os
+import shutil
+
+
+def mirror(t, *arguments, expect=0, **counts):
+    arguments = ("PUT", "--json", "--delete", "--max-delete=100%") + arguments
+    return t.run(*arguments, expect=expect).counted(**counts)
+
+
+def key(t, name):
+    return t.server + t.share + "/" + name
+
+
+def links(t, root):
+    """What was below a followed link goes with the link's target, or with
+    the link; what a link hides stays."""
+    for i in range(3):
+        t.write("a/f%d" % i, "a%d" % i)
+        t.write("b/f%d" % i, "b%d" % i)
+        t.write("c/f%d" % i, "c%d" % i)
+    t.write("file", "1")
+    for name in ("a", "b", "c", "file"):
+        os.symlink(name, t.path("to-" + name))
+    follow = ("--links", "follow")
+    t.put(*follow, moved=20)
+    # The target goes.
+    shutil.rmtree(t.path("a"))
+    mirror(t, *follow, deleted=6, failed=0)
+    assert not [k for k in t.objects() if "/to-a/" in k or "/a/" in k]
+    # The target goes, and then the link.
+    shutil.rmtree(t.path("b"))
+    os.unlink(t.path("file"))
+    t.put(*follow)
+    os.unlink(t.path("to-b"))
+    os.unlink(t.path("to-file"))
+    mirror(t, *follow, deleted=8, failed=0)
+    left = ["%s/f%d" % (name, i) for name in ("c", "to-c") for i in range(3)]
+    assert sorted(t.objects()) == [t.server + root + "/" + n for n in left]
+    # A link that leads out of the share, or in a circle, hides them.
+    kept = sorted(t.objects())
+    for target in ("/nowhere", "to-c", "../../nowhere"):
+        os.unlink(t.path("to-c"))
+        os.symlink(target, t.path("to-c"))
+        result = mirror(t, *follow, deleted=0, gone=0, failed=0)
+        assert sorted(t.objects()) == kept, result
+
+
+def test_conclusions_links(t):
+    links(t, t.share)
+
+
+def test_conclusions_links_mounted(t):
+    t.conf(nfs=[(t.server, [t.tree])], fs_config={"mounted": "yes"})
+    links(t, t.tree)
 
 
 def test_conclusions_failed_then_link(t):

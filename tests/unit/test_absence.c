@@ -19,14 +19,16 @@ struct said {
 	enum entry_kind kind;
 	uint64_t fsid;
 	uint64_t ino;
+	bool	 dangling;
 };
 
-#define DIRECTORY	{ 0, 0, ENTRY_DIR, FSID, 1 }
-#define OTHER_FS	{ 0, 0, ENTRY_DIR, FSID + 1, 1 }
-#define OTHER_DIR	{ 0, 0, ENTRY_DIR, FSID, 2 }
-#define NOENT		{ ERR_GONE, ENOENT, 0, 0, 0 }
-#define FAILS(k, c)	{ k, c, 0, 0, 0 }
-#define IS(k)		{ 0, 0, k, FSID, 9 }
+#define DIRECTORY	{ 0, 0, ENTRY_DIR, FSID, 1, 0 }
+#define OTHER_FS	{ 0, 0, ENTRY_DIR, FSID + 1, 1, 0 }
+#define OTHER_DIR	{ 0, 0, ENTRY_DIR, FSID, 2, 0 }
+#define NOENT		{ ERR_GONE, ENOENT, 0, 0, 0, 0 }
+#define FAILS(k, c)	{ k, c, 0, 0, 0, 0 }
+#define IS(k)		{ 0, 0, k, FSID, 9, 0 }
+#define DANGLING	{ 0, 0, ENTRY_LINK, FSID, 9, true }
 
 static const struct row {
 	const char *name;
@@ -63,6 +65,15 @@ static const struct row {
 	    .verdict = ABSENCE_PRESENT },
 	{ .name = "a symlink on the way", .before = DIRECTORY,
 	    .entry = IS(ENTRY_LINK), .after = DIRECTORY, .on_the_way = true,
+	    .verdict = ABSENCE_PRESENT },
+	{ .name = "a link on the way whose target is gone",
+	    .before = DIRECTORY, .entry = DANGLING, .after = DIRECTORY,
+	    .on_the_way = true, .verdict = ABSENCE_GONE },
+	{ .name = "the same, of another file system", .before = OTHER_FS,
+	    .entry = DANGLING, .after = OTHER_FS, .on_the_way = true,
+	    .why = ERR_UNREACHABLE },
+	{ .name = "a link in its place whose target is gone",
+	    .before = DIRECTORY, .entry = DANGLING, .after = DIRECTORY,
 	    .verdict = ABSENCE_PRESENT },
 	{ .name = "no attributes", .before = DIRECTORY,
 	    .entry = IS(ENTRY_UNKNOWN), .after = DIRECTORY,
@@ -132,6 +143,7 @@ answer(const struct said *s)
 		err_set(&a.err, s->error, s->code, "so it was said");
 	a.attrs.kind = s->kind;
 	a.attrs.fsid = s->fsid;
+	a.dangling = s->dangling;
 	a.attrs.ino = s->ino;
 	return a;
 }

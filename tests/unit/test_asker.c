@@ -143,11 +143,12 @@ test_paths(void **state UNUSED)
 	teardown(&x);
 }
 
-/* --links follow: what a link leads to counts; one that leads nowhere keeps
- * what was below it. */
+/* --links follow: what a link leads to counts. What was below one whose target
+ * is gone is gone; one that leads elsewhere, or in a circle, keeps it. */
 static void
 test_links(void **state UNUSED)
 {
+	struct absence_question q;
 	struct fixture x;
 
 	setup(&x);
@@ -162,8 +163,17 @@ test_links(void **state UNUSED)
 	assert_int_equal(ask_one(&x, "srv/vol/link/away/f"), ABSENCE_GONE);
 	assert_int_equal(ask_one(&x, "srv/vol/to"), ABSENCE_PRESENT);
 	assert_int_equal(ask_one(&x, "srv/vol/broken"), ABSENCE_PRESENT);
-	assert_int_equal(ask_one(&x, "srv/vol/broken/f"), ABSENCE_PRESENT);
+	assert_int_equal(ask_one(&x, "srv/vol/broken/f"), ABSENCE_GONE);
 	assert_int_equal(ask_one(&x, "srv/vol/gone"), ABSENCE_GONE);
+	shell(&x, "ln -s round round && ln -s ../out out && ln -s f/x below");
+	assert_int_equal(ask_one(&x, "srv/vol/round/f"), ABSENCE_PRESENT);
+	assert_int_equal(ask_one(&x, "srv/vol/out/f"), ABSENCE_PRESENT);
+	assert_int_equal(ask_one(&x, "srv/vol/below/f"), ABSENCE_PRESENT);
+	/* The target lay in another file system than the link does. */
+	q = question(&x, "srv/vol/broken/f");
+	q.fsid++;
+	ask(&x, &q, 1);
+	assert_int_equal(q.verdict, ABSENCE_UNKNOWN);
 	teardown(&x);
 }
 
