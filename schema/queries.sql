@@ -364,6 +364,10 @@ SELECT id, run, export FROM dir WHERE path = :path;
 -- name: dir_path
 SELECT path FROM dir WHERE id = :id;
 
+-- Was read once, or was seen to go.
+-- name: dir_known
+SELECT 1 FROM dir WHERE path = :path AND (clean = 1 OR gone_run IS NOT NULL);
+
 -- name: dir_kept
 UPDATE dir SET kept = :crawl WHERE path = :path;
 

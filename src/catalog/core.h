@@ -155,6 +155,7 @@ struct run_export_row {
 	int64_t	 id;
 	size_t	 path_len;	/* of the catalog path of its root */
 	char	*start;		/* where the crawl begins */
+	int64_t	 gone_start;	/* the directory there, if it is gone; or 0 */
 	struct err doubt;	/* what the crawl read of it proves nothing */
 	bool	 doubted;	/* that has been recorded */
 	bool	 lost;		/* out of reach for good */

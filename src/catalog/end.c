@@ -84,7 +84,25 @@ one_int(struct db *db, enum stmt s, const struct value *v, size_t n)
 	return number;
 }
 
-/* Directories whose parent was read cleanly and no longer has them. */
+static void
+bury_one(struct own *o, int64_t id, const char *path, int64_t export)
+{
+	const struct value below = TEXT(path);
+	struct db *db = &o->db;
+
+	/* What holds another share is not for the outer one to say. */
+	if (core_export_stays(o, export, 0) || core_fs_missing(o, path) ||
+	    core_holds_export(o, path))
+		return;
+	DB_RUN(db, DIR_TOMBSTONE, INT(o->run), INT(id), TEXT(path));
+	/* What was excluded, or unknown, was no object. */
+	o->totals.gone += (uint64_t)one_int(db, STMT_SUBTREE_COUNT, &below,
+	    1);
+	DB_RUN(db, SUBTREE_TOMBSTONE, INT(o->run), TEXT(path));
+}
+
+/* Directories whose parent was read cleanly and no longer has them, and those
+ * that a crawl was to begin in and that are gone. */
 void
 core_bury(struct own *o)
 {
@@ -94,22 +112,17 @@ core_bury(struct own *o)
 	core_doubt_roots(o);
 	more = DB_ROW(db, DIRS_GONE, INT(o->crawl));
 	while (more) {
-		int64_t id = db_int(db, STMT_DIRS_GONE, 0);
 		AUTOFREE char *path = db_strdup(db, STMT_DIRS_GONE, 1);
-		const struct value below = TEXT(path);
 
-		/* What holds another share is not for the outer one to say. */
-		if (core_export_stays(o, db_int(db, STMT_DIRS_GONE, 2), 0) ||
-		    core_fs_missing(o, path) || core_holds_export(o, path)) {
-			more = db_next(db, STMT_DIRS_GONE);
-			continue;
-		}
-		DB_RUN(db, DIR_TOMBSTONE, INT(o->run), INT(id), TEXT(path));
-		/* What was excluded, or unknown, was no object. */
-		o->totals.gone += (uint64_t)one_int(db, STMT_SUBTREE_COUNT,
-		    &below, 1);
-		DB_RUN(db, SUBTREE_TOMBSTONE, INT(o->run), TEXT(path));
+		bury_one(o, db_int(db, STMT_DIRS_GONE, 0), path,
+		    db_int(db, STMT_DIRS_GONE, 2));
 		more = db_next(db, STMT_DIRS_GONE);
+	}
+	for (size_t i = 0; i < o->export_count; i++) {
+		const struct run_export_row *x = &o->exports[i];
+
+		if (x->gone_start != 0 && x->doubt.kind == ERR_NONE)
+			bury_one(o, x->gone_start, x->start, x->id);
 	}
 }
 

@@ -42,6 +42,9 @@ int	 catalog_export_noted(struct catalog_reader *, const char *path,
  * for last, or (also_gone) any: else 0. */
 int	 catalog_export_holds(struct catalog_reader *, const char *path,
 	    bool also_gone, struct err *) MUST_USE;
+/* 1 if a directory of that path is known to have been there: else 0. */
+int	 catalog_knew_dir(struct catalog_reader *, const char *path,
+	    struct err *) MUST_USE;
 /* 1 if it knows files below that path which were there when they were looked
  * for last, or which a target holds: else 0. */
 int	 catalog_knows_below(struct catalog_reader *, const char *path,

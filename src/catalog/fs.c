@@ -99,8 +99,8 @@ core_fs_place(struct own *o, struct open_dir *d, struct dir_job *j)
 	fs->above = above == NULL ? 0 : above->fsid;
 	j->fs_known = fs->has_own || (above != NULL && read >= above->run);
 	j->fsid = fs->has_own ? fs->own : fs->above;
-	j->fs_begins = fs->has_own && (above == NULL ||
-	    fs->own != fs->above);
+	j->fs_begins = fs->has_own && fs->own != (above == NULL ?
+	    o->exports[j->export].fsid : above->fsid);
 	j->fs_of_root = !fs->has_own && above != NULL &&
 	    strlen(above->path) == o->exports[j->export].path_len;
 }
@@ -196,17 +196,45 @@ catalog_knows_below(struct catalog_reader *r, const char *path,
 	return core_reader_fault(r, err) == -1 ? -1 : found;
 }
 
+int
+catalog_knew_dir(struct catalog_reader *r, const char *path, struct err *err)
+{
+	bool found = DB_ROW(&r->db, DIR_KNOWN, TEXT(path));
+
+	if (found)
+		db_done(&r->db, STMT_DIR_KNOWN);
+	else
+		found = holds(&r->db, path);
+	return core_reader_fault(r, err) == -1 ? -1 : found;
+}
+
+/* What is around the note is the file system of the note: the nearest note
+ * above says so, or where there is none the root of the export. */
+static bool
+is_around(const struct own *o, const struct fs_note *n, int64_t export)
+{
+	const struct fs_note *above = nearest_above(o, str_of(n->path));
+	const struct run_export_row *x = core_export(o, export);
+
+	if (above != NULL)
+		return above->fsid == n->fsid;
+	return x != NULL && x->fsid == n->fsid;
+}
+
 /* True if it is no note of what is around it, and there is something to
  * lose. */
 static bool
 is_missing(struct own *o, struct fs_note *n)
 {
-	const struct fs_note *above = nearest_above(o, str_of(n->path));
 	struct counts counts = { .found = 1, .failed = 1 };
 	struct err err = ERR_INIT;
 	int64_t export = 0;
 
-	if (above == NULL || above->fsid == n->fsid)
+	if (DB_ROW(&o->db, DIR_FIND, TEXT(n->path))) {
+		export = db_int(&o->db, STMT_DIR_FIND, 2);
+		db_done(&o->db, STMT_DIR_FIND);
+	}
+	if (is_around(o, n, export))
 		return false;
 	if (n->told)
 		return true;
@@ -216,10 +244,6 @@ is_missing(struct own *o, struct fs_note *n)
 	err_set(&err, ERR_UNREACHABLE, 0, "it was a file system of its own "
 	    "and is not there now: not mounted? What is known below stays as "
 	    "it is (if it is gone for good: --accept-filesystem)");
-	if (DB_ROW(&o->db, DIR_FIND, TEXT(n->path))) {
-		export = db_int(&o->db, STMT_DIR_FIND, 2);
-		db_done(&o->db, STMT_DIR_FIND);
-	}
 	core_failure(o, 0, n->dir, str_of(n->path), &err, 1);
 	core_dir_done(o, n->dir, export, clock_wall_ns(), false, &counts);
 	core_add_counts(&o->totals, &counts);

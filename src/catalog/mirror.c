@@ -29,6 +29,7 @@ mirror_plan_release(struct mirror_plan *p)
 		free(p->roots[i]);
 	free(p->roots);
 	free(p->ids);
+	free(p->gone_starts);
 	free(p->exports);
 	free(p->fsids);
 	memset(p, 0, sizeof(*p));
@@ -110,8 +111,11 @@ plan(struct catalog *c, void *arg)
 	p->fsids = xcalloc(MAX(o->export_count, (size_t)1),
 	    sizeof(*p->fsids));
 	p->ids = xcalloc(MAX(o->export_count, (size_t)1), sizeof(*p->ids));
+	p->gone_starts = xcalloc(MAX(o->export_count, (size_t)1),
+	    sizeof(*p->gone_starts));
 	for (size_t i = 0; i < o->export_count; i++) {
 		p->ids[i] = o->exports[i].id;
+		p->gone_starts[i] = o->exports[i].gone_start;
 		p->exports[i] = guard_of(o, &o->exports[i], &p->fsids[i]);
 	}
 	set_roots(p, o);
@@ -132,6 +136,15 @@ struct mirror {
 	uint64_t fsid;		/* in which it was seen */
 };
 
+static bool
+is_gone_start(const struct mirror_plan *p, int64_t dir)
+{
+	for (size_t i = 0; i < p->export_count; i++)
+		if (p->gone_starts[i] == dir)
+			return true;
+	return false;
+}
+
 /* The directory was read cleanly in this crawl; or if it is gone, the
  * nearest above that is not. Its export is the one that counts. */
 static enum judgement
@@ -142,17 +155,18 @@ judge_dir(struct mirror *m, int64_t dir)
 	bool clean = false, gone = true;
 	int64_t export = 0;
 
-	while (gone && dir != 0) {
+	while (gone && !clean && dir != 0) {
 		if (!DB_ROW(db, DIR_PROOF, INT(dir)))
 			return UNPROVED;
-		dir = db_int(db, s, 0);
-		clean = db_int(db, s, 1) >= m->plan->crawl &&
-		    db_int(db, s, 2) != 0;
 		gone = db_int(db, s, 3) != 0;
+		clean = gone ? is_gone_start(m->plan, dir) :
+		    db_int(db, s, 1) >= m->plan->crawl &&
+		    db_int(db, s, 2) != 0;
+		dir = db_int(db, s, 0);
 		export = db_int(db, s, 4);
 		db_done(db, s);
 	}
-	if ((gone || !clean) && !(m->plan->rules != NULL &&
+	if (!clean && !(m->plan->rules != NULL &&
 	    m->plan->rules->unread))
 		return UNPROVED;
 	for (size_t i = 0; i < m->plan->export_count; i++) {

@@ -6,7 +6,8 @@
  * In the plan is what this catalog put at this target and still holds, whose
  * file was no longer there in this run or an earlier one, if
  *  - its directory was read cleanly in this crawl, or where the directory is
- *    gone too, the nearest directory above it that is there was;
+ *    gone too, the nearest directory above it that is there was; or the crawl
+ *    was to begin in one of those that are gone (--prefix);
  *  - the root of its export was looked at in this crawl, is not empty, and is
  *    of the file system that the export is known by;
  *  - no other export has a file with the same key (server_as_prefix no, see
@@ -73,6 +74,8 @@ struct mirror_plan {
 	/* for the calls below */
 	int64_t	 crawl;
 	int64_t	*ids;		/* of the exports */
+	int64_t	*gone_starts;	/* likewise: the directory that its crawl was
+				   to begin in, if that is gone; or 0 */
 	char	**roots;	/* what was crawled, a slash behind, sorted */
 	size_t	 root_count;
 	const struct mirror_rules *rules;	/* or NULL */

@@ -443,6 +443,21 @@ subdirectory(struct page *p, const struct page_dir *d)
 		o->frontier_left += db_changes(db);
 }
 
+/* The crawl was to begin in it, so no parent of it is read: what it brings is
+ * all there is to say that it is gone. */
+static void
+note_gone_start(struct page *p)
+{
+	struct run_export_row *x = core_export(p->own, p->export);
+	struct db *db = &p->own->db;
+
+	if (x == NULL || !DB_ROW(db, DIR_FIND, TEXT(x->start)))
+		return;
+	if (db_int(db, STMT_DIR_FIND, 0) == p->dir->id)
+		x->gone_start = p->dir->id;
+	db_done(db, STMT_DIR_FIND);
+}
+
 static void
 directory_failed(struct page *p)
 {
@@ -577,6 +592,8 @@ apply(struct page *p)
 	count_bytes(p, in->unchanged_bytes);
 	p->counts.unchanged += in->unchanged;
 	p->counts.excluded += in->excluded;
+	if (in->last && in->vanished)
+		note_gone_start(p);
 	if (in->last && in->err.kind != ERR_NONE && p->dir->id != 0)
 		directory_failed(p);
 	account(p);

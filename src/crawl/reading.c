@@ -596,17 +596,24 @@ try_again(struct reading *r)
 	return true;
 }
 
-/* Removed since its parent was listed. That of a start is asked for by name:
- * a failure, and so is that of a file system. */
+/* Removed since its parent was listed. That of a file system is a failure, and
+ * so is that of an export, and that of a start (--prefix) which the catalog
+ * has never seen: it may be misspelt. */
 static bool
-vanished(const struct reading *r)
+vanished(struct reading *r)
 {
 	const struct crawl_config *c = &r->w->c->c;
+	struct err err = ERR_INIT;
+	int rc = 1;
 
-	if (r->job.fs_begins && !c->accept_filesystem)
+	if (!r->absent || (r->job.fs_begins && !c->accept_filesystem))
 		return false;
-	return r->absent &&
-	    strcmp(r->job.path, c->starts[r->job.export]) != 0;
+	if (strcmp(r->job.path, c->starts[r->job.export]) == 0)
+		rc = r->raw_len == 0 ? 0 : catalog_knew_dir(r->w->reader,
+		    r->job.path, &err);
+	if (rc == -1)
+		r->err = err;
+	return rc == 1;
 }
 
 /* The root of an export in which nothing is left. */
@@ -644,7 +651,7 @@ note_export(struct reading *r)
 		return;		/* not noted: nothing is deleted */
 	tree_root(t, &fh, &root);
 	catalog_note_export(c->catalog, r->job.export, root.fsid,
-	    !r->has_entries && !c->may_be_empty[r->job.export]);
+	    !r->absent && !r->has_entries && !c->may_be_empty[r->job.export]);
 }
 
 bool
@@ -671,9 +678,9 @@ reading_settle(struct reading *r)
 	if (r->err.kind == ERR_NONE && r->unseen && catalog_unseen(r->w->reader,
 	    r->job.dir, &r->seen, gone_cb, r, &err) == -1)
 		r->err = err;
-	if (r->err.kind == ERR_NONE)
-		note_export(r);
 	page_of(r)->vanished = vanished(r);
+	if (r->err.kind == ERR_NONE || r->page->vanished)
+		note_export(r);
 	if (!r->page->vanished)
 		r->page->err = r->err;
 	reading_flush(r, true);

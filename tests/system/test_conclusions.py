@@ -74,3 +74,50 @@ def test_conclusions_failed_then_link(t):
     for _ in range(2):
         t.put("--exclude", "bad-excluded", failed=0)
         assert not t.query("SELECT path, reason FROM failures")
+
+
+def test_conclusions_prefix_gone(t):
+    """The directory of --prefix is gone: its parent says so."""
+    t.small_files(40)
+    t.put(moved=40)
+    shutil.rmtree(t.path("d1"))
+    mirror(t, "--prefix", key(t, "d1/"), deleted=10, failed=0, gone=10)
+    t.same()
+    mirror(t, "--prefix", key(t, "d1/"), deleted=0, failed=0)
+    mirror(t, found=30, unchanged=30, deleted=0)
+    # A directory that the catalog never knew may be misspelt.
+    for _ in range(2):
+        mirror(t, "--prefix", key(t, "nowhere/"), expect=1, failed=1)
+    # The guards hold.
+    shutil.rmtree(t.path("d2"))
+    arguments = ("PUT", "--delete", "--prefix", key(t, "d2/"))
+    t.run(*arguments, expect=5).says("nothing was deleted", "10 of 10")
+    assert len(t.objects()) == 30
+    t.run(*arguments, "--max-delete=10")
+    t.same()
+
+
+def test_conclusions_prefix_alone(t):
+    """The same with a catalog that knows nothing else of the export."""
+    t.small_files(20)
+    prefix = ("--prefix", key(t, "d1/"))
+    t.put(*prefix, moved=5)
+    shutil.rmtree(t.path("d1"))
+    t.put(*prefix, found=0, gone=5)
+    mirror(t, *prefix, deleted=5, failed=0, gone=0)
+    assert not t.objects()
+
+
+def test_conclusions_prefix_denied(t):
+    """A directory that can't be looked at is not gone."""
+    t.conf(fs_config={"uid": "1234", "gid": "1234"})
+    t.write("a/b/f", "1")
+    prefix = ("--prefix", key(t, "a/b/"))
+    t.put(*prefix, moved=1)
+    os.rename(t.path("a/b"), t.path("away"))
+    os.chmod(t.path("a"), 0)
+    mirror(t, *prefix, expect=1, failed=1, deleted=0, gone=0)
+    os.chmod(t.path("a"), 0o755)
+    os.rename(t.path("away"), t.path("a/b"))
+    mirror(t, *prefix, unchanged=1, deleted=0)
+    t.same()

@@ -245,3 +245,19 @@ def test_mounts_nested_export_v3(t):
 @limit(120)
 def test_mounts_nested_export_v4(t):
     through_nested(t, 4)
+
+
+def test_mounts_prefix_gone(t):
+    """--prefix names a file system that is gone with its mount point; the
+    catalog knows nothing of what was around it."""
+    local(t)
+    prefix = ("--prefix", t.server + t.tree + "/vol/")
+    with tmpfs(t.tree + "/vol"):
+        fill(t, "vol")
+        t.put(*prefix, moved=15)
+    os.rmdir(t.path("vol"))
+    for more in ((), ("--delete", "--max-delete=100%")):
+        t.put(*prefix, *more, expect=1, failed=1, gone=0, deleted=0)
+        assert len(t.objects()) == 15
+    more = ("--accept-filesystem", "--delete", "--max-delete=100%")
+    t.put(*prefix, *more, failed=0, gone=15)
