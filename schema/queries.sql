@@ -148,6 +148,11 @@ DELETE FROM settle WHERE target = :target AND object = :object;
 -- name: settle_find
 SELECT 1 FROM settle WHERE target = :target AND object = :object;
 
+-- name: settle_path
+SELECT 1 FROM settle
+WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
+	UNION ALL SELECT id FROM history WHERE path = :path) LIMIT 1;
+
 -- name: settle_path_done
 DELETE FROM settle
 WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path

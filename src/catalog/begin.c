@@ -377,12 +377,14 @@ resume(struct own *o, const struct begin *b, const struct last_run *last)
 	resume_totals(o);
 }
 
-/* What a cut run left is not for this one: it stays as it is. */
+/* What a cut run left is not for this one: it stays as it is. What was on its
+ * way then is in doubt from now on. */
 static void
 begin_plain(struct own *o, const struct begin *b)
 {
 	int64_t last_leased;
 
+	DB_RUN0(&o->db, SETTLE_OPEN);
 	load_marks(o, &last_leased);
 	o->next_todo = 1;
 	insert_run(o, b->spec);

@@ -18,6 +18,11 @@ struct doubt {
 };
 void	 doubt_release(struct doubt *);
 
+/* 1 if the target may hold another version of the path than is recorded: a
+ * run was cut, or an answer lost; else 0. */
+int	 catalog_in_doubt(struct catalog_reader *, struct str path,
+	    struct err *) MUST_USE;
+
 /* The next n at most whose files are gone, or that were to be deleted, with
  * larger object ids than after; *ret_count less than n: that was all. If the
  * run has crawled, directories that are gone become tombstones first. Waits. */

@@ -215,7 +215,7 @@ note_verdict(struct row *r)
 	    TEXT(verdict_name(in->verdict)), in->err.kind == ERR_NONE ?
 	    NOTHING : TEXT(in->err.msg), INT(now),
 	    TEXT(r->object == 0 ? r->path : NULL));
-	if (!r->held)
+	if (!r->held || in->verdict == VERDICT_DOUBT)
 		return;
 	o->has_verified = true;
 	DB_RUN(&o->db, VERIFIED_PUT, INT(r->object), INT(o->target),

@@ -7,6 +7,7 @@ static const char *const verdict_names[VERDICT__MAX] = {
 	[VERDICT_CHANGED] = "changed",
 	[VERDICT_BITROT] = "bitrot",
 	[VERDICT_UNREADABLE] = "unreadable",
+	[VERDICT_DOUBT] = "doubt",
 };
 
 const char *

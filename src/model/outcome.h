@@ -29,6 +29,9 @@ enum verdict {
 	VERDICT_BITROT,		/* stat says unchanged, the file's bytes
 				   differ from what was put */
 	VERDICT_UNREADABLE,	/* it could not be looked at */
+	VERDICT_DOUBT,		/* it is not what was recorded, and the answer
+				   to a later request is not known: nothing is
+				   proven */
 	VERDICT__MAX
 };
 /* "ok", "missing", ...; stored in the catalog. NULL for VERDICT_NONE. */

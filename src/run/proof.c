@@ -72,6 +72,16 @@ proof_missing(const struct stored *s, struct judged *j)
 	    s->gone ? ", nor has the source" : "");
 }
 
+void
+proof_doubt(struct judged *j)
+{
+	j->verdict = VERDICT_DOUBT;
+	j->ended = ENDED_EXCLUDED;
+	j->lost = false;
+	err_wrap(&j->err, "its file was being sent when a run was cut, or an "
+	    "answer lost; the next PUT asks the store what it holds");
+}
+
 /* --- by its bytes --- */
 
 /* What its bytes must give, in the form of an ETag, hashed as the object

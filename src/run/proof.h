@@ -23,6 +23,8 @@ void	 proof_listed(const struct stored *, uint64_t size, const char *etag,
 	    struct judged *);
 /* It is not listed. */
 void	 proof_missing(const struct stored *, struct judged *);
+/* It differs, or is not there, and what was sent last has no answer. */
+void	 proof_doubt(struct judged *);
 /* By the bytes of the object, and of the file if it was read. */
 void	 proof_read(const struct fetch_item *, bool ignore_inode,
 	    struct judged *);

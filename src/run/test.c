@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "catalog/doubt.h"
 #include "model/key.h"
 #include "report/exit_status.h"
 #include "report/summary.h"
@@ -40,15 +41,40 @@ integrity_fail(struct integrity *t, const struct err *err)
 	t->err = *err;
 }
 
+/* What was found is not what is recorded: is it known what was sent? */
+static bool
+is_in_doubt(struct integrity *t, const char *path, const struct judged *j,
+    struct judged *ret_doubt)
+{
+	struct err err = ERR_INIT;
+	int rc;
+
+	/* Only what is recorded could say that it is unreadable: its ETag is
+	 * that of other parts. */
+	if (!j->lost && (j->verdict != VERDICT_UNREADABLE ||
+	    j->err.kind != ERR_CORRUPT))
+		return false;
+	rc = catalog_in_doubt(t->reader, str_of(path), &err);
+	if (rc == -1)
+		integrity_fail(t, &err);
+	*ret_doubt = *j;
+	proof_doubt(ret_doubt);
+	return rc == 1;
+}
+
 void
 integrity_verdict(struct integrity *t, unsigned export, const char *path,
     bool is_key, int64_t object, uint64_t size, enum verify_method method,
     const struct judged *j)
 {
+	struct judged doubt;
 	struct outcome_row *r;
 
+	if (object != 0 && is_in_doubt(t, path, j, &doubt))
+		j = &doubt;
 	t->verdicts[j->verdict]++;
-	if (j->verdict != VERDICT_NONE && j->verdict != VERDICT_UNREADABLE)
+	if (j->verdict != VERDICT_NONE && j->verdict != VERDICT_UNREADABLE &&
+	    j->verdict != VERDICT_DOUBT)
 		t->verified[export]++;
 	if (j->verdict != VERDICT_NONE && j->verdict != VERDICT_OK) {
 		char shown[400];

@@ -558,3 +558,38 @@ def test_integrity_head_asks_for_pages(t):
     lines = [line for line in r.err.decode().splitlines() if "verdict" in line]
     assert len(lines) == 1, lines
     assert "corrupt: " + key(t, "d1/f1") in lines[0], lines
+
+
+def test_integrity_in_doubt(t):
+    """Killed between the store's work and its answer: what the bucket holds
+    is not known, and not called corrupt."""
+    proxy = t.proxy()
+    test = ("TEST", "--data_integrity", "--skip_upload", "--json")
+    for name in ("f", "good", "bad"):
+        t.write(name, "one")
+    t.put(moved=3)
+    t.write("f", "another")
+    for order in (
+        "match PUT,/f swallow-reply 1",
+        "match PUT,/f drop",
+        "match HEAD,/f drop",
+    ):
+        proxy.order(order)
+    process = t.start("PUT")
+    key = t.server + t.share + "/f"
+    t.eventually(lambda: t.objects()[key][0] == 7, what="it is stored")
+    process.kill()
+    process.wait()
+    proxy.order("pass")
+    for mode in (("--mode", "head"), ("--mode", "full"), ()):
+        result = t.run(*test, *mode).counted(found=3, moved=2, excluded=1)
+        result.says("PASSED: 1 doubt", "2 objects are what was put")
+    doubt = "SELECT path FROM verifications WHERE outcome = 'doubt'"
+    assert t.query(doubt) == [(key,)] * 3
+    t.s3.put_object(
+        Bucket=t.bucket, Key=t.server + t.share + "/bad", Body=b"two"
+    )
+    result = t.run(*test, expect=4).counted(moved=1, failed=1, excluded=1)
+    result.says("FAILED: 1 corrupt, 1 doubt")
+    t.put(moved=2, unchanged=1)
+    t.run(*test).counted(found=3, moved=3)
