@@ -31,7 +31,7 @@ struct engine_config {
 	uint64_t memory_bytes;	/* buffers of all workers together */
 	uint64_t bwlimit;	/* bytes a second, 0: none */
 	uint64_t retry_for_ms;
-	bool	 dryrun;	/* read; hash and send nothing */
+	bool	 dryrun;	/* read, and send nothing */
 	bool	 adopt;		/* what the bucket holds already, with
 				   these bytes, isn't sent */
 	bool	 server_as_prefix; /* key = path, or path without server */

@@ -188,6 +188,14 @@ is_previous(const struct transfer *t, const char *etag)
 	    strcmp(it->prev_etag, etag) == 0;
 }
 
+/* A dry run: the file would be sent. */
+static void
+read_through(struct transfer *t)
+{
+	t->bytes_sent = t->before.size;
+	transfer_end(t, OUTCOME_MOVED);
+}
+
 /* All bytes are hashed, in MODE_COMPARE or settling: true if nothing needs
  * to be sent (or the sending begins again elsewhere). */
 static bool
@@ -210,6 +218,10 @@ compared(struct transfer *t)
 		return false;
 	if (is_previous(t, etag)) {
 		same_bytes(t);
+		return true;
+	}
+	if (t->w->e->c.dryrun) {
+		read_through(t);
 		return true;
 	}
 	if (adopt_guess(t))
@@ -311,8 +323,7 @@ static void
 all_done(struct transfer *t)
 {
 	if (t->mode == MODE_READ) {
-		t->bytes_sent = t->before.size;
-		transfer_end(t, OUTCOME_MOVED);
+		read_through(t);
 		return;
 	}
 	if (must_stat(t))

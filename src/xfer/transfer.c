@@ -81,6 +81,12 @@ is_comparable(const struct transfer *t)
 	    proof_etag_is_digest(t->w->e->c.s3.sse)));
 }
 
+enum transfer_mode
+transfer_sending(const struct transfer *t)
+{
+	return t->w->e->c.dryrun ? MODE_READ : MODE_SEND;
+}
+
 void
 transfer_begin(struct worker *w, const struct item *it, struct held_lease *h)
 {
@@ -93,9 +99,11 @@ transfer_begin(struct worker *w, const struct item *it, struct held_lease *h)
 	t->before = it->attrs;
 	t->fh = it->fh;
 	t->began_ms = clock_mono_ms();
-	if (w->e->c.dryrun)
-		t->mode = MODE_READ;
-	else if (is_comparable(t))
+	t->mode = transfer_sending(t);
+	/* A dry run compares only what would else count as moved although
+	 * nothing says that it changed. */
+	if (is_comparable(t) && (!w->e->c.dryrun ||
+	    (it->flags & ITEM_CHECKSUM) != 0))
 		t->mode = MODE_COMPARE;
 	/* A dry run leaves an open upload to the run that is none. */
 	if (it->upload_id != NULL && !w->e->c.dryrun) {
@@ -217,7 +225,7 @@ begin(struct transfer *t)
 	}
 	md5_init(&t->whole);
 	t->phase = PHASE_ASKING;
-	if (t->mode == MODE_READ)
+	if (t->w->e->c.dryrun)
 		t->phase = PHASE_MOVING;
 	else
 		send_ask(t);
@@ -562,7 +570,7 @@ transfer_changed(struct transfer *t)
 	t->tries = t->changes;
 	again_later(t);
 	if (t->mode == MODE_COMPARE)
-		t->mode = MODE_SEND;
+		t->mode = transfer_sending(t);
 	/* An upload of the old bytes is of no use; parts of it may still be
 	 * on the way. */
 	t->stale_upload = t->upload_id != NULL;

@@ -47,6 +47,35 @@ test_dryrun(void **state UNUSED)
 	teardown(x);
 }
 
+/* Stat says unchanged, and it is to be read again all the same: the bytes say
+ * whether it would be sent. */
+static void
+test_dryrun_unchanged(void **state UNUSED)
+{
+	struct fixture *x = setup();
+	struct lease *l;
+	size_t conns;
+
+	write_file(x, 0, 100, 7);
+	write_file(x, 1, 3 * PART, 7);
+	move(x, new_lease(x, 2));
+	x->c.dryrun = true;
+	conns = x->f.conn_count;
+	for (unsigned i = 0; i < 2; i++) {
+		l = held_lease(x, 2);
+		l->items[0].flags = l->items[1].flags = ITEM_CHECKSUM;
+		/* The second time they differ. */
+		l->items[0].prev_md5[0] ^= (uint8_t)i;
+		l->items[1].prev_md5[0] ^= (uint8_t)i;
+		move(x, l);
+		for (unsigned k = 0; k < 2; k++)
+			assert_int_equal(x->got[k].outcome, i == 0 ?
+			    OUTCOME_UNCHANGED : OUTCOME_MOVED);
+	}
+	assert_int_equal(x->f.conn_count, conns);
+	teardown(x);
+}
+
 static void
 test_changed_before_read(void **state UNUSED)
 {
@@ -571,6 +600,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_moves),
 		cmocka_unit_test(test_dryrun),
+		cmocka_unit_test(test_dryrun_unchanged),
 		cmocka_unit_test(test_changed_before_read),
 		cmocka_unit_test(test_changed_while_read),
 		cmocka_unit_test(test_gone),
