@@ -11,6 +11,7 @@
 #include "run/absence.h"
 #include "run/deleter.h"
 #include "run/doubts.h"
+#include "run/ours.h"
 
 #define TICK_MS		200
 #define STOP_LIMIT_MS	5000	/* what is on the way may end in this time */
@@ -26,6 +27,7 @@ struct mirror {
 	struct mirror_rules rules;
 	struct catalog_reader *reader;
 	struct asker *asker;
+	struct ours *ours;
 	struct deleter *deleter;
 	enum use use;
 	char	*after;		/* last path of the page before */
@@ -34,6 +36,7 @@ struct mirror {
 	uint64_t proven;	/* of the pages so far: gone */
 	uint64_t present;	/* ... there again */
 	uint64_t unknown;	/* ... neither */
+	uint64_t foreign;	/* gone, and the object is not ours any more */
 	bool	*lost;		/* exports that gave no answer; by index */
 };
 
@@ -252,26 +255,47 @@ new_rows(size_t n)
 	return rows;
 }
 
+static void
+add_failed(struct outcomes *kept, const struct stored *s,
+    const struct err *err, const char *text)
+{
+	struct outcome_row *r = &kept->v[kept->count++];
+
+	fill_row(r, s);
+	r->ended = ENDED_FAILED;
+	r->attempts = 1;
+	r->err = *err;
+	err_wrap(&r->err, "%s", text);
+}
+
 /* Nobody can say whether the file is gone. Of an export that does not answer
  * at all one row is enough. */
 static void
 note_unknown(struct mirror *x, const struct absence_question *q,
-    const struct stored *s, struct outcomes *failed)
+    const struct stored *s, struct outcomes *kept)
 {
-	struct outcome_row *r;
-
 	x->unknown++;
 	if (q->everywhere && x->lost[q->export])
 		return;
 	if (q->everywhere)
 		x->lost[q->export] = true;
-	r = &failed->v[failed->count++];
+	add_failed(kept, s, &q->why, q->everywhere ? "kept, with all that "
+	    "seems gone of its export" : "kept, as it is not known whether "
+	    "its file is gone");
+}
+
+/* Somebody else has put an object under the key. It is none of ours. */
+static void
+note_foreign(struct mirror *x, const struct stored *s, struct outcomes *kept)
+{
+	struct outcome_row *r = &kept->v[kept->count++];
+
+	x->foreign++;
 	fill_row(r, s);
-	r->ended = ENDED_FAILED;
-	r->attempts = 1;
-	r->err = q->why;
-	err_wrap(&r->err, q->everywhere ? "kept, with all that seems gone of "
-	    "its export" : "kept, as it is not known whether its file is gone");
+	r->ended = ENDED_EXCLUDED;
+	r->lost = true;
+	err_set(&r->err, ERR_GONE, 0, "the bucket holds another object under "
+	    "this key");
 }
 
 static void
@@ -284,32 +308,34 @@ note_gone(struct mirror *x, const struct stored *s, struct outcomes *gone)
 		fill_row(&gone->v[gone->count++], s);
 }
 
-/* Each file of the page has its answer. */
+/* Each file of the page has its answer, and so has its object. */
 static void
 use_page(struct mirror *x, const struct mirror_row *v,
-    const struct absence_question *q, size_t n)
+    const struct absence_question *q, const struct ours_question *o, size_t n)
 {
-	struct outcomes *gone = new_rows(n), *failed = new_rows(n);
+	struct outcomes *gone = new_rows(n), *kept = new_rows(n);
 
 	for (size_t i = 0; i < n; i++) {
-		switch (q[i].verdict) {
-		case ABSENCE_GONE:
-			note_gone(x, &v[i].stored, gone);
-			break;
-		case ABSENCE_PRESENT:
+		const struct stored *s = &v[i].stored;
+
+		if (q[i].verdict == ABSENCE_PRESENT)
 			x->present++;
-			break;
-		case ABSENCE_UNKNOWN:
-			note_unknown(x, &q[i], &v[i].stored, failed);
-			break;
-		}
+		else if (q[i].verdict == ABSENCE_UNKNOWN)
+			note_unknown(x, &q[i], s, kept);
+		else if (o[i].state == OURS_HELD)
+			note_gone(x, s, gone);
+		else if (o[i].state == OURS_FOREIGN)
+			note_foreign(x, s, kept);
+		else
+			add_failed(kept, s, &o[i].err, "kept, as the store "
+			    "does not say whether it is what was put");
 	}
 	if (gone->count > 0)
 		deleter_give(x->deleter, STEAL(gone));
-	if (failed->count > 0 && x->use != USE_COUNT)
-		catalog_put_outcomes(x->m->catalog, STEAL(failed));
+	if (kept->count > 0 && x->use != USE_COUNT)
+		catalog_put_outcomes(x->m->catalog, STEAL(kept));
 	outcomes_free(&gone);
-	outcomes_free(&failed);
+	outcomes_free(&kept);
 }
 
 static int
@@ -317,13 +343,19 @@ prove_page(struct mirror *x, const struct mirror_row *v, size_t n,
     struct err *err)
 {
 	AUTOFREE struct absence_question *q = xcalloc(n, sizeof(*q));
+	AUTOFREE struct ours_question *o = xcalloc(n, sizeof(*o));
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		q[i] = (struct absence_question){ .noted = true,
 		    .path = v[i].stored.path, .fsid = v[i].fsid };
-	if (absence_ask(x->asker, q, n, err) == -1)
+		o[i] = (struct ours_question){ .stored = &v[i].stored,
+		    .key = key_of(x, v[i].stored.path).p };
+	}
+	/* The source comes last: its answer ages faster. */
+	if (ours_ask(x->ours, o, n, on_turn, x, err) == -1 ||
+	    absence_ask(x->asker, q, n, err) == -1)
 		return -1;
-	use_page(x, v, q, n);
+	use_page(x, v, q, o, n);
 	return 0;
 }
 
@@ -361,7 +393,7 @@ begin_pages(struct mirror *x, enum use use)
 	free(x->after);
 	x->after = xstrdup("");
 	x->listed = false;
-	x->proven = x->present = x->unknown = 0;
+	x->proven = x->present = x->unknown = x->foreign = 0;
 	memset(x->lost, 0, x->m->plan->count * sizeof(*x->lost));
 }
 
@@ -422,6 +454,10 @@ tell_answers(const struct mirror *x)
 		    "their files are there again, or something that is not "
 		    "moved, such as a symlink, is in their place",
 		    x->present);
+	if (x->foreign > 0)
+		log_event(LOG_WARN, "foreign", "%" PRIu64 " objects under the "
+		    "keys of files that are gone are none that this catalog "
+		    "put: they stay", x->foreign);
 	if (x->unknown > 0)
 		log_event(LOG_ERROR, "mirror", "%" PRIu64 " objects are kept: "
 		    "the source could not say whether their files are gone",
@@ -468,7 +504,8 @@ prepare(struct mirror *x, struct err *err)
 	};
 	x->lost = xcalloc(MAX(m->plan->count, (size_t)1), sizeof(*x->lost));
 	x->asker = asker_new(&c);
-	if (catalog_reader_open(m->catalog, &x->reader, err) == -1)
+	if (ours_new(&x->ours, m->conf, err) == -1 ||
+	    catalog_reader_open(m->catalog, &x->reader, err) == -1)
 		return -1;
 	x->rules = (struct mirror_rules){
 		.keep = m->job->delete_excluded ? NULL : leaves_out,
@@ -530,6 +567,7 @@ mirror_run(struct master *m, struct mirror_end *end)
 	memset(end, 0, sizeof(*end));
 	go(&x, end);
 	asker_free(&x.asker);
+	ours_free(&x.ours);
 	catalog_reader_close(&x.reader);
 	mirror_plan_release(&x.plan);
 	free(x.lost);

@@ -121,3 +121,45 @@ def test_conclusions_prefix_denied(t):
     os.rename(t.path("away"), t.path("a/b"))
     mirror(t, *prefix, unchanged=1, deleted=0)
     t.same()
+
+
+def test_conclusions_overwritten(t):
+    """What somebody else has put under the key of a file that is gone stays;
+    seen in a listing, and by HEAD where few keys are asked for."""
+    t.small_files(80, 2)
+    t.write("one/f", "1")
+    t.write("one/g", "1")
+    t.put(moved=82)
+    theirs = [key(t, name) for name in ("d0/f0", "d1/f79", "one/f")]
+    for name in theirs:
+        t.s3.put_object(Bucket=t.bucket, Key=name, Body=b"theirs")
+    # The same bytes, copied over it: they are what was put.
+    data = t.s3.get_object(Bucket=t.bucket, Key=key(t, "d0/f2"))["Body"].read()
+    t.s3.put_object(Bucket=t.bucket, Key=key(t, "d0/f2"), Body=data)
+    t.s3.delete_object(Bucket=t.bucket, Key=key(t, "d0/f4"))
+    t.write("kept", "1")
+    for name in ("d0", "d1", "one"):
+        shutil.rmtree(t.path(name))
+    result = mirror(t, "--dryrun", deleted=79)
+    assert theirs[0] not in result.out.decode()
+    result = mirror(t, moved=1, deleted=79, failed=0)
+    result.says("3 objects", "none that this catalog put")
+    assert sorted(t.objects()) == sorted(theirs + [key(t, "kept")])
+    mirror(t, deleted=0, failed=0)
+    assert not t.query("SELECT path FROM failures")
+    assert len(t.objects()) == 4
+
+
+def test_conclusions_unanswered(t):
+    """A store that doesn't say what it holds: the object is kept."""
+    proxy = t.proxy(s3_storage={"retry_for": "1"})
+    t.write("f", "1")
+    t.write("g", "1")
+    t.put(moved=2)
+    os.unlink(t.path("f"))
+    proxy.order("match HEAD,/f 503")
+    mirror(t, expect=1, failed=1, deleted=0)
+    assert len(t.objects()) == 2
+    proxy.order("pass")
+    mirror(t, failed=0, deleted=1)
+    t.same()

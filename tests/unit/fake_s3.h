@@ -347,8 +347,8 @@ fake_head_locked(struct fake_request *r)
 		buf_addstr(&b, "HTTP/1.1 404 None\r\n\r\n");
 	else
 		buf_addf(&b, "HTTP/1.1 200 OK\r\nETag: \"%s\"\r\n%s"
-		    "Content-Length: %zu\r\n\r\n", o->etag, o->meta.data,
-		    o->data.len);
+		    "Content-Length: %zu\r\n\r\n", o->etag,
+		    o->meta.len == 0 ? "" : o->meta.data, o->data.len);
 	send(r->fd, b.data, b.len, MSG_NOSIGNAL);
 	buf_release(&b);
 }

@@ -93,7 +93,9 @@ setup(bool empty)
 	catalog_put_page(x->k->c, p);
 	fake_start(&x->f);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		fake_store_locked(&x->f, names[i]);
+		snprintf(fake_store_locked(&x->f, names[i])->etag,
+		    sizeof(((struct fake_object *)NULL)->etag), "etag-%zu",
+		    i + 1);
 	conf_of_fake(&x->conf, &x->f);
 	x->job = (struct job){ .op = OP_PUT, .mirror = true, .quiet = true,
 	    .max_delete = 100, .max_size = UINT64_MAX };
@@ -146,6 +148,25 @@ test_deletes(void **state UNUSED)
 	/* One of them S3 will not let go. */
 	expect(x, 2, 1, 1);
 	assert_null(fake_find_locked(&x->f, names[1]));
+	teardown(x);
+}
+
+/* Somebody else has put another object: it stays, and is theirs. */
+static void
+test_foreign(void **state UNUSED)
+{
+	struct fixture *x = setup(false);
+
+	fake_find_locked(&x->f, names[1])->etag[0] = 'x';
+	mirror_run(&x->m, &x->end);
+	expect(x, 3, 0, 1);
+	assert_non_null(fake_find_locked(&x->f, names[1]));
+	teardown(x);
+	/* Nobody may look: it is kept, and has failed. */
+	x = setup(false);
+	x->f.locked.denies_heads = true;
+	mirror_run(&x->m, &x->end);
+	expect(x, 3, 0, 2);
 	teardown(x);
 }
 
@@ -334,6 +355,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_deletes),
+		cmocka_unit_test(test_foreign),
 		cmocka_unit_test(test_present),
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_other_file_system),

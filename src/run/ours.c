@@ -1,0 +1,195 @@
+#include "run/ours.h"
+
+#include "run/cluster_map.h"
+#include "run/plan.h"
+
+#define TURN_MS		50
+/* A listing costs as much as so many HEADs, about: of fewer keys it is not
+ * asked, and one that brought fewer is not continued. */
+#define LIST_MIN	32
+
+struct ours {
+	struct s3 *s3;
+	bool	 lists;		/* one listing has all keys */
+};
+
+/* The keys of one directory that are still to be found in its listing. */
+struct listing {
+	struct ours *o;
+	struct ours_question *v;
+	size_t	 at;
+	size_t	 end;
+};
+
+int
+ours_new(struct ours **ret, const struct conf *c, struct err *err)
+{
+	struct s3_config sc = plan_s3(c);
+	struct ours *o = xcalloc(1, sizeof(*o));
+
+	/* Of several clusters s3_list sees the first alone. */
+	o->lists = sc.map == NULL;
+	if (s3_new(&o->s3, &sc, err) == -1) {
+		free(o);
+		return -1;
+	}
+	*ret = o;
+	return 0;
+}
+
+void
+ours_free(struct ours **op)
+{
+	struct ours *o = *op;
+
+	if (o == NULL)
+		return;
+	s3_free(&o->s3);
+	free(o);
+	*op = NULL;
+}
+
+/* --- one by one --- */
+
+static bool
+has_etag(const struct stored *s, const char *etag)
+{
+	return s->etag[0] != '\0' && strcmp(s->etag, etag) == 0;
+}
+
+static void
+headed(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct ours_question *q = arg;
+	const struct stored *s = q->stored;
+
+	if (err != NULL && err->kind == ERR_GONE)
+		return;
+	if (err != NULL) {
+		q->state = OURS_UNKNOWN;
+		q->err = *err;
+		return;
+	}
+	if (has_etag(s, r->etag) || (r->size == s->attrs.size &&
+	    r->has_mtime && r->meta.mtime_ns == s->attrs.mtime_ns))
+		return;
+	q->state = OURS_FOREIGN;
+}
+
+static void
+ask_each(struct ours *o, struct ours_question *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		s3_head(o->s3, str_of(v[i].key), headed, &v[i]);
+}
+
+/* --- by listings --- */
+
+static struct str
+directory_of(const char *key)
+{
+	const char *slash = strrchr(key, '/');
+
+	return (struct str){ key, slash == NULL ? 0 :
+	    (size_t)(slash + 1 - key) };
+}
+
+/* A key without its last character: not many lie between the two. */
+static struct str
+shortly_before(const char *key)
+{
+	struct str s = str_of(key);
+
+	while (s.len > 0 && ((unsigned char)s.p[--s.len] & 0xc0) == 0x80)
+		;
+	return s;
+}
+
+static void list_next(struct listing *);
+
+/* What is at or before the listed key: those that it jumped over are asked for
+ * singly, be they gone or the listing in another order. */
+static void
+take_listed(struct listing *l, const struct s3_listed *k)
+{
+	while (l->at < l->end) {
+		struct ours_question *q = &l->v[l->at];
+		struct str key = str_of(q->key);
+		int order = memcmp(key.p, k->key.p, MIN(key.len, k->key.len));
+
+		if (order > 0 || (order == 0 && key.len > k->key.len))
+			return;
+		if (order != 0 || key.len != k->key.len ||
+		    !has_etag(q->stored, k->etag))
+			ask_each(l->o, q, 1);
+		l->at++;
+	}
+}
+
+static void
+listed(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct listing *l = arg;
+	size_t from = l->at;
+
+	if (err != NULL && err->kind == ERR_STOPPED)
+		return;
+	for (size_t i = 0; err == NULL && i < r->listed_count; i++)
+		take_listed(l, &r->listed[i]);
+	if (err == NULL && r->truncated && l->at - from >= LIST_MIN &&
+	    l->end - l->at >= LIST_MIN)
+		list_next(l);
+	else
+		ask_each(l->o, l->v + l->at, l->end - l->at);
+}
+
+static void
+list_next(struct listing *l)
+{
+	const char *key = l->v[l->at].key;
+
+	s3_list(l->o->s3, directory_of(key), shortly_before(key), STR(""), 0,
+	    listed, l);
+}
+
+/* The keys from here on that lie in one directory. */
+static size_t
+count_of_directory(const struct ours_question *v, size_t n)
+{
+	struct str dir = directory_of(v[0].key);
+	size_t count = 1;
+
+	while (count < n && str_eq(directory_of(v[count].key), dir))
+		count++;
+	return count;
+}
+
+int
+ours_ask(struct ours *o, struct ours_question *v, size_t n,
+    bool (*turn)(void *arg), void *arg, struct err *err)
+{
+	AUTOFREE struct listing *listings = xcalloc(n / LIST_MIN + 1,
+	    sizeof(*listings));
+	size_t used = 0, count;
+
+	for (size_t i = 0; i < n; i++)
+		v[i].state = OURS_HELD;
+	for (size_t i = 0; i < n; i += count) {
+		count = count_of_directory(v + i, n - i);
+		if (!o->lists || count < LIST_MIN) {
+			ask_each(o, v + i, count);
+			continue;
+		}
+		listings[used] = (struct listing){ o, v, i, i + count };
+		list_next(&listings[used++]);
+	}
+	while (s3_pending(o->s3) > 0) {
+		s3_wait(o->s3, NULL, 0, TURN_MS);
+		if (turn(arg))
+			continue;
+		/* What is under way is called back from there. */
+		s3_free(&o->s3);
+		return err_set(err, ERR_STOPPED, 0, "interrupted");
+	}
+	return 0;
+}

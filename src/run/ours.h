@@ -1,0 +1,44 @@
+/*
+ * ours.h: does the bucket hold under a key what this catalog has put there?
+ * PUT --delete asks before it deletes the objects of files that are gone:
+ * somebody else may have put another object under such a key since.
+ *
+ * Ours is an object with the ETag that was recorded, or with the size and the
+ * mtime of the file. Where many keys of one directory are asked for, they are
+ * listed, a thousand a request; what the listing doesn't show to be ours, and
+ * single keys, are asked for by HEAD. Between the answer and the deletion the
+ * object may still be overwritten: stores that delete on a condition are few.
+ *
+ * Life cycle: ours_new, ours_ask for each batch, ours_free. Thread: one.
+ */
+#ifndef RUN_OURS_H
+#define RUN_OURS_H
+
+#include "conf/conf.h"
+#include "model/outcome.h"
+
+struct ours;
+
+enum ours_state {
+	OURS_HELD = 0,		/* or there is no object */
+	OURS_FOREIGN,
+	OURS_UNKNOWN		/* the store does not say */
+};
+
+struct ours_question {
+	const char *key;
+	const struct stored *stored;	/* what was put */
+	/* The answer: */
+	enum ours_state state;
+	struct err err;			/* UNKNOWN: why */
+};
+
+int	 ours_new(struct ours **, const struct conf *, struct err *) MUST_USE;
+void	 ours_free(struct ours **);
+/* Answers all; keys come in the order of their bytes. turn is called several
+ * times a second. -1 (ERR_STOPPED): turn said so, and only ours_free may
+ * follow. */
+int	 ours_ask(struct ours *, struct ours_question *, size_t n,
+	    bool (*turn)(void *arg), void *arg, struct err *) MUST_USE;
+
+#endif
