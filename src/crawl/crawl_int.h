@@ -72,7 +72,8 @@ struct reading {
 	bool	 fs_seen;	/* its file system is fsid */
 	bool	 fs_other;	/* ... and was another one: it isn't read */
 	uint64_t fsid;
-	bool	 followed;	/* of a list: a link leads to the entry */
+	bool	 followed;	/* of a list: a link leads to the entry ... */
+	uint64_t dir_fsid;	/* ... and the file system of its directory */
 	bool	 has_entries;	/* that are no snapshot directories */
 	bool	 listing;	/* callbacks will come */
 	unsigned looks;		/* entries being looked up, or the directory */

@@ -41,6 +41,7 @@ struct wanted {
 	struct reading *r;
 	char	*raw;		/* path below the export's root */
 	bool	 follow;	/* it is a link: what does it stand for? */
+	struct tree_entry found; /* while its directory is looked up */
 	uint64_t fault_ms;	/* since when it fails */
 	uint64_t resume_at_ms;
 	unsigned tries;
@@ -128,6 +129,50 @@ is_followed(const struct wanted *n, const struct tree_entry *e,
 }
 
 static void
+take(struct wanted *n, const struct tree_entry *e, uint64_t dir_fsid)
+{
+	n->r->followed = n->follow;
+	n->r->dir_fsid = dir_fsid;
+	if (e->attrs.kind == ENTRY_DIR)
+		reading_excluded(n->r, str_of(n->raw), e, "directory", false);
+	else
+		reading_entry(n->r, str_of(n->raw), e);
+	finish(n);
+}
+
+static void
+directory_cb(void *arg, const struct tree_entry *e, const struct err *err)
+{
+	struct wanted *n = arg;
+
+	if (err != NULL && err->kind == ERR_STOPPED)
+		wanted_free(n);
+	else if (err == NULL)
+		take(n, &n->found, e->attrs.fsid);
+	else if (!try_again(n, err))
+		failed(n, err);
+}
+
+/* A file that is in another file system than the root is there alone (a bind
+ * mount), or its directory is: true if that is asked for. */
+static bool
+look_at_directory(struct wanted *n, const struct tree_entry *e)
+{
+	struct tree *t = n->l->w->mounts[n->r->job.export].tree;
+	const char *slash = strrchr(n->raw, '/');
+	struct attrs root;
+
+	tree_root(t, NULL, &root);
+	if (n->follow || e->attrs.kind != ENTRY_FILE ||
+	    e->attrs.fsid == root.fsid)
+		return false;
+	n->found = (struct tree_entry){ .attrs = e->attrs, .fh = e->fh };
+	tree_lookup(t, (struct str){ n->raw, slash == NULL ? 0 :
+	    (size_t)(slash - n->raw) }, directory_cb, n);
+	return true;
+}
+
+static void
 looked_up(void *arg, const struct tree_entry *e, const struct err *err)
 {
 	struct wanted *n = arg;
@@ -142,13 +187,8 @@ looked_up(void *arg, const struct tree_entry *e, const struct err *err)
 			failed(n, err);
 	} else {
 		crawler_answered(n->l->w, n->r->job.export);
-		n->r->followed = n->follow;
-		if (e->attrs.kind == ENTRY_DIR)
-			reading_excluded(n->r, str_of(n->raw), e,
-			    "directory", false);
-		else
-			reading_entry(n->r, str_of(n->raw), e);
-		finish(n);
+		if (!look_at_directory(n, e))
+			take(n, e, e->attrs.fsid);
 	}
 }
 

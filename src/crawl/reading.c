@@ -127,7 +127,7 @@ add_entry(struct reading *r, enum page_action action, int64_t object,
 		pe->attrs.size = 0;
 	pe->fh = e->fh;
 	if (r->job.dir == 0 && !r->followed)
-		pe->listed_fsid = e->attrs.fsid;
+		pe->listed_fsid = r->dir_fsid;
 	/* The same as before: if it is stored, the bytes are to be compared,
 	 * for --checksum or because it was fresh. */
 	if (action == PAGE_QUEUE)
@@ -370,7 +370,7 @@ is_across(const struct reading *r, const struct attrs *a)
 		return a->kind == ENTRY_DIR && r->fs_seen &&
 		    a->fsid != r->fsid;
 	tree_root(r->w->mounts[r->job.export].tree, NULL, &root);
-	return a->kind != ENTRY_UNKNOWN && a->fsid != root.fsid;
+	return a->kind != ENTRY_UNKNOWN && r->dir_fsid != root.fsid;
 }
 
 /* A share of its own, that is read by itself. */

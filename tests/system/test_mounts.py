@@ -261,3 +261,24 @@ def test_mounts_prefix_gone(t):
         assert len(t.objects()) == 15
     more = ("--accept-filesystem", "--delete", "--max-delete=100%")
     t.put(*prefix, *more, failed=0, gone=15)
+
+
+def test_mounts_file_listed(t):
+    """A list names files on which others are mounted: that says nothing of
+    their directories, be they known or not."""
+    local(t)
+    t.write("d/f", "one")
+    other = os.path.join(t.dir, "other")
+    names = os.path.join(t.dir, "names")
+    for name, text in ((other, "another"), (names, "d/f\ne/f\n")):
+        with open(name, "w") as f:
+            f.write(text)
+    t.put(moved=2)
+    t.write("e/f", "two")
+    with mounted("--bind", other, t.tree + "/d/f"):
+        with mounted("--bind", other, t.tree + "/e/f"):
+            t.put("--files-from", names, moved=2, failed=0)
+            t.put(found=3, failed=0)
+    t.put("--files-from", names, found=2, failed=0)
+    t.put(found=3, failed=0)
+    t.same(t.wanted(prefix=t.server + t.tree))
