@@ -23,6 +23,14 @@ dest_in_the_way(struct err *err)
 	    "a directory is where the file must be");
 }
 
+int
+dest_taken(struct err *err)
+{
+	return err_set(err, ERR_RETRY, EBUSY,
+	    "another process writes this file: its temporary file was taken "
+	    "away");
+}
+
 void
 dest_free(struct dest **dest)
 {

@@ -125,7 +125,9 @@ int	 dest_flush(struct dest_file *, struct err *) MUST_USE;
 bool	 dest_have(const struct dest_file *, uint32_t index);
 /* All of buf, inside the size (PEER if it isn't: the store sent too much).
  * RETRY, ESTALE: the server knows the file no more by its handle, as after a
- * failover; it is to be begun again. */
+ * failover; it is to be begun again. RETRY, EBUSY, here and below: another
+ * process began the file later, or finished it; begun again, it would be taken
+ * from that process. */
 int	 dest_write(struct dest_file *, uint64_t offset, const void *buf,
 	    size_t len, struct err *) MUST_USE;
 /* The range was written; recorded if there are several. */
@@ -151,7 +153,7 @@ struct dest_meta {
  * what is there. Set-id and sticky bits come back only with the owner. sync:
  * on the disk, name included, when this returns. BUG unless all ranges are
  * done. After an error it may be called again, also with as_root false
- * (DENIED: owners can't be set here), or begun anew if RETRY.
+ * (DENIED: owners can't be set here), or begun anew if RETRY and not EBUSY.
  */
 int	 dest_commit(struct dest_file *, const struct dest_meta *, bool as_root,
 	    bool sync, struct err *) MUST_USE;

@@ -90,6 +90,8 @@ bool	 dest_mtime_is_odd(int64_t mtime_ns);
 void	 dest_init(struct dest *, const struct dest_ops *);
 /* The error of a directory that stands where the file must be; -1. */
 int	 dest_in_the_way(struct err *);
+/* RETRY, EBUSY: the temporary file is not the one of that name any more; -1. */
+int	 dest_taken(struct err *);
 
 /* dest_path.c */
 void	 dest_temp_name(struct str name, char out[DEST_TEMP_LEN + 1]);

@@ -164,8 +164,7 @@ root_again(struct dest_nfs *d, struct handle *root, struct err *err)
 
 	pthread_mutex_lock(&d->again_lock);
 	dnfs_root(d, &now);
-	if (now.len == root->len &&
-	    memcmp(now.data, root->data, now.len) == 0) {
+	if (handle_same(&now, root)) {
 		rc = dnfs_export_again(d, &now, err);
 		if (rc == 0)
 			rc = find_root(d, &now, err);

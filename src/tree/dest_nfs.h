@@ -20,7 +20,8 @@
  * write one temporary file of several ranges. If they fetch the same object,
  * they write the same bytes to the same places; if not, the later one makes a
  * new file of that name, and the former's commit finds that the name isn't
- * its file's any more. Before each entry into the record that is looked at
+ * its file's any more; or a call before finds that the file is gone. It leaves
+ * the name to the later one. Before each entry into the record that is looked at
  * too, as the other may have committed: but for the moment between the look
  * and the write, in which a byte behind the end of a file in its place would
  * be found by the next run, by its size.
@@ -153,8 +154,18 @@ int	 dnfs_setattr(struct dest_nfs *, const struct handle *,
 int	 dnfs_part_new(struct dest_file *, struct err *) MUST_USE;
 int	 dnfs_part_shared(struct dest_file *, struct err *) MUST_USE;
 int	 dnfs_part_join(struct dest_file *, struct err *) MUST_USE;
+/* Is an entry of a directory, with this handle and these attributes, our file?
+ * 1 or 0. Different handles may be of one file (RFC 1813, nfs_fh3); but a new
+ * file may have the inode number of a removed one, whose handle is stale. */
+int	 dnfs_is_file(struct dnfs_file *, const struct handle *,
+	    const struct attrs *, bool last, struct err *) MUST_USE;
 /* Does its temporary name stand for this file? RETRY if not. */
 int	 dnfs_part_check(struct dnfs_file *, struct err *) MUST_USE;
+/* A call on the file that we made failed: -1, with the error that stands for
+ * it. A stale handle is left only where the file is to be begun again: after a
+ * failover. Where the server still knows the directory, and there the name
+ * stands for something else, another process took the file away. */
+int	 dnfs_file_fault(struct dnfs_file *, struct err *);
 int	 dnfs_size(struct dest_file *, uint64_t *, struct err *) MUST_USE;
 int	 dnfs_clear(struct dest_file *, uint64_t, struct err *) MUST_USE;
 int	 dnfs_pwrite(struct dest_file *, uint64_t, const void *, size_t,

@@ -104,7 +104,7 @@ dnfs_flush(struct dest_file *file, struct err *err)
 		return 0;
 	handle_copy(&k.call.fh, &f->fh);
 	if (dnfs_run(dest_of(f), &k, err) == -1)
-		return -1;
+		return dnfs_file_fault(f, err);
 	whole = !f->locked.lost && memcmp(f->locked.verf, k.reply.verf,
 	    sizeof(k.reply.verf)) == 0;
 	/* What is there now is there for good. */
@@ -145,7 +145,7 @@ put_in_place(struct dnfs_file *f, struct err *err)
 	/* The answer may have been lost, and it was made twice. */
 	if (rc == -1 && err->kind == ERR_GONE && dnfs_lookup(dest_of(f),
 	    &f->dir, str_of(f->file.name), &e, &unused) == 0 &&
-	    e.attrs.ino == f->attrs.ino && e.attrs.fsid == f->attrs.fsid)
+	    dnfs_is_file(f, &e.fh, &e.attrs, false, &unused) == 1)
 		rc = 0;
 	if (rc == 0) {
 		f->file.in_place = true;
@@ -157,26 +157,34 @@ put_in_place(struct dnfs_file *f, struct err *err)
 	return -1;
 }
 
-int
-dnfs_commit(struct dest_file *file, const struct dest_meta *m, bool as_root,
-    bool sync UNUSED, struct err *err)
+static int
+finish(struct dnfs_file *f, const struct dest_meta *m, bool as_root,
+    struct err *err)
 {
-	struct dnfs_file *f = dnfs_file_of(file);
 	bool owner = as_root && m->has_owner;
 	uint32_t mode = m->has_mode ? m->mode & (owner ? 07777U : 0777U) :
-	    file->dest->file_mode;
+	    f->file.dest->file_mode;
 	struct attrs now;
 
-	if (file->in_place)
-		return 0;
 	/* What takes long or may fail, as long as the record is there. */
-	if (dnfs_flush(file, err) == -1 ||
+	if (dnfs_flush(&f->file, err) == -1 ||
 	    dnfs_getattr(dest_of(f), &f->fh, &now, err) == -1 ||
 	    (owner && set_owner(f, &now, m, err) == -1) || cut(f, err) == -1)
 		return -1;
 	if (set_rest(f, &now, mode, m, true, err) == -1)
 		return -1;
 	return put_in_place(f, err);
+}
+
+int
+dnfs_commit(struct dest_file *file, const struct dest_meta *m, bool as_root,
+    bool sync UNUSED, struct err *err)
+{
+	struct dnfs_file *f = dnfs_file_of(file);
+
+	if (file->in_place || finish(f, m, as_root, err) == 0)
+		return 0;
+	return dnfs_file_fault(f, err);
 }
 
 /* If it can be done soon: the next run will find it. */
@@ -192,9 +200,8 @@ remove_part(struct dnfs_file *f)
 	if (dnfs_run(dest_of(f), &k, &err) == -1)
 		return;
 	/* Another may have made its own of this name. */
-	if (k.reply.attrs.kind != ENTRY_UNKNOWN &&
-	    (k.reply.attrs.ino != f->attrs.ino ||
-	    k.reply.attrs.fsid != f->attrs.fsid))
+	if (k.reply.attrs.kind != ENTRY_UNKNOWN && dnfs_is_file(f,
+	    &k.reply.fh, &k.reply.attrs, true, &err) != 1)
 		return;
 	if (dnfs_remove(dest_of(f), &f->dir, name, true, &err) == -1)
 		err_clear(&err);

@@ -3,6 +3,8 @@
  */
 #include "tree/dest_nfs.h"
 
+#include <errno.h>
+
 #define TRIES_MAX 8
 #define AT_ONCE	64	/* WRITEs on the way */
 #define EXIST	17
@@ -123,6 +125,22 @@ dnfs_part_join(struct dest_file *file, struct err *err)
 }
 
 int
+dnfs_is_file(struct dnfs_file *f, const struct handle *fh,
+    const struct attrs *a, bool last, struct err *err)
+{
+	struct dnfs_call k = { .call.proc = NFS_GETATTR, .last = last };
+
+	if (handle_same(fh, &f->fh))
+		return 1;
+	if (a->ino != f->attrs.ino || a->fsid != f->attrs.fsid)
+		return 0;
+	handle_copy(&k.call.fh, &f->fh);
+	if (dnfs_run(dest_of(f), &k, err) == 0)
+		return 1;
+	return err->code == ESTALE ? 0 : -1;
+}
+
+int
 dnfs_part_check(struct dnfs_file *f, struct err *err)
 {
 	struct dnfs_entry e;
@@ -131,10 +149,23 @@ dnfs_part_check(struct dnfs_file *f, struct err *err)
 
 	if (rc == -1 && err->kind != ERR_GONE)
 		return -1;
-	if (rc == 0 && e.attrs.ino == f->attrs.ino &&
-	    e.attrs.fsid == f->attrs.fsid)
-		return 0;
-	return err_set(err, ERR_RETRY, 0, "the temporary file was taken away");
+	if (rc == 0)
+		rc = dnfs_is_file(f, &e.fh, &e.attrs, false, err);
+	else
+		rc = 0;
+	if (rc != 0)
+		return rc == 1 ? 0 : -1;
+	return dest_taken(err);
+}
+
+int
+dnfs_file_fault(struct dnfs_file *f, struct err *err)
+{
+	struct err why = ERR_INIT;
+
+	if (err->code == ESTALE && dnfs_part_check(f, &why) == -1)
+		*err = why;
+	return -1;
 }
 
 int
@@ -160,9 +191,10 @@ dnfs_clear(struct dest_file *file, uint64_t size, struct err *err)
 	    dnfs_part_new(file, err) == -1))
 		return -1;
 	f->fresh = false;
-	if (dnfs_setattr(dest_of(f), &f->fh, &set, err) == -1)
-		return err_wrap(err, "make room");
-	return 0;
+	if (dnfs_setattr(dest_of(f), &f->fh, &set, err) == 0)
+		return 0;
+	err_wrap(err, "make room");
+	return dnfs_file_fault(f, err);
 }
 
 /* --- bytes --- */
@@ -231,7 +263,7 @@ dnfs_pwrite(struct dest_file *file, uint64_t offset, const void *p,
 
 	while (len > 0) {
 		if (write_round(f, calls, offset, from, len, &went, err) == -1)
-			return -1;
+			return dnfs_file_fault(f, err);
 		from += went;
 		offset += went;
 		len -= went;

@@ -2,6 +2,8 @@
  * What of the temporary file is whole. One of a single range is made anew
  * each time; one of several has a record, which is read.
  */
+#include <errno.h>
+
 #include "tree/dest_impl.h"
 
 #define RANGES_MAX (1U << 24)
@@ -74,13 +76,18 @@ write_record(struct dest_file *f, const char head[DEST_HEAD_LEN],
 	return ops->note(f, dest_record(f), head, DEST_HEAD_LEN, err);
 }
 
-/* Who had joined can't any more, and who has the token can. */
+/* Who had joined can't any more, and who has the token can. Where the process
+ * that wrote this file finished it meanwhile, ours is to be begun yet. */
 static int
 write_token(struct dest_file *f, const char head[DEST_HEAD_LEN],
     struct err *err)
 {
-	return f->dest->ops->note(f, dest_record(f) + TEXT_LEN,
+	int rc = f->dest->ops->note(f, dest_record(f) + TEXT_LEN,
 	    head + TEXT_LEN, DEST_TOKEN_LEN, err);
+
+	if (rc == -1 && err->code == EBUSY)
+		err->code = ESTALE;
+	return rc;
 }
 
 static int

@@ -154,10 +154,7 @@ check_part(struct posix_file *f, struct err *err)
 		return posix_part_check(f, &size, err);
 	if (fstat(f->fd, &st) == -1)
 		return dest_errno(err, "look up");
-	if (!posix_part_is(f->dir, f->file.temp, &st))
-		return err_set(err, ERR_RETRY, 0,
-		    "the temporary file was taken away");
-	return 0;
+	return posix_part_is(f->dir, f->file.temp, &st) ? 0 : dest_taken(err);
 }
 
 static int

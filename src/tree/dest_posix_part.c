@@ -44,8 +44,7 @@ posix_part_check(struct posix_file *f, uint64_t *ret_size, struct err *err)
 	    name.stx_ino != own.stx_ino ||
 	    name.stx_dev_major != own.stx_dev_major ||
 	    name.stx_dev_minor != own.stx_dev_minor)
-		return err_set(err, ERR_RETRY, 0,
-		    "the temporary file was taken away");
+		return dest_taken(err);
 	*ret_size = own.stx_size;
 	return 0;
 }
@@ -263,8 +262,7 @@ posix_note(struct dest_file *file, uint64_t offset, const void *p,
 	if (posix_part_check(posix_file_of(file), &size, err) == -1)
 		return -1;
 	if (size != dest_part_end(file))
-		return err_set(err, ERR_RETRY, 0,
-		    "another process writes this file");
+		return dest_taken(err);
 	return posix_pwrite(file, offset, p, len, err);
 }
 

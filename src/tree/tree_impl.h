@@ -61,6 +61,12 @@ handle_copy(struct handle *to, const struct handle *from)
 	memcpy(to->data, from->data, from->len);
 }
 
+static inline bool
+handle_same(const struct handle *a, const struct handle *b)
+{
+	return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
+}
+
 /* A path that tree_list and its sisters take: relative, no empty, "." or
  * ".." component, no NUL. "" is the root. */
 bool	 tree_path_valid(struct str);

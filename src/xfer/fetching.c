@@ -414,7 +414,8 @@ close_up(struct fetching *t)
 	}
 	if (give_back(t, &err) == 0)
 		fetching_end(t, was ? OUTCOME_UNCHANGED : OUTCOME_MOVED);
-	else if (err.kind == ERR_RETRY && t->commits++ < COMMITS_MAX)
+	else if (err.kind == ERR_RETRY && err.code != EBUSY &&
+	    t->commits++ < COMMITS_MAX)
 		anew(t);
 	else
 		fetching_fail(t, &err);

@@ -494,23 +494,29 @@ def test_get_nfs_team(t):
         assert "error" not in team.text(number), team.text(number)
 
 
+def two_stores(t, settings, sizes):
+    """The same files, with another content each, in two stores. The config
+    of each."""
+    configs = [t.config, t.config + "2"]
+    buckets = [t.bucket, t.bucket + "-2"]
+    t.s3.create_bucket(Bucket=buckets[1])
+    for number in range(2):
+        t.config = configs[number]
+        t.conf(s3_storage={"bucket": buckets[number]},
+               catalog={"path": t.catalog + "2" * number}, **settings)
+        for name, size in sizes.items():
+            t.random_file(name, size)
+        t.put(moved=len(sizes))
+    return configs
+
+
 def two_runs(t, version):
     """Two runs of different stores write the same large file at the same
     time, with another content each: the later one wins, the other says
     so."""
     settings = {"fs_config": {"nfs_version": version}}
-    t.conf(**settings)
-    t.random_file("large", 200 * MIB)
-    t.put(moved=1)
-    first = t.config
-    bucket = t.bucket + "-2"
-    t.s3.create_bucket(Bucket=bucket)
-    t.random_file("large", 200 * MIB)
-    t.config = first + "2"
-    t.conf(s3_storage={"bucket": bucket},
-           catalog={"path": t.catalog + "2"}, **settings)
-    t.put(moved=1)
-    second, t.config = t.config, first
+    first, second = two_stores(t, settings, {"large": 200 * MIB})
+    t.config = first
     proxy = t.proxy(**settings)
     proxy.order("rate 10000000")
     there(t)
@@ -533,3 +539,47 @@ def test_get_nfs_two_runs_v3(t):
 @limit(180)
 def test_get_nfs_two_runs_v4(t):
     two_runs(t, "4")
+
+
+def two_runs_and_stale(t, version):
+    """As above, but the server restarts when the later run has ended: it holds
+    the files of the other open no more, and calls on them are stale. They
+    aren't begun again over those that are in their place."""
+    stack2 = {"STACK": os.path.join(t.dir, "stack2"), "NFS_EXPORTS": there(t)}
+    server = stack.script("nfs-up", **stack2)
+    ports = {k: server[k] for k in ("NFS_PORT", "MNT_PORT")}
+    settings = {"fs_config": {"nfs_version": version}}
+    sizes = {"ranges": 70 * MIB, "one": 40 * MIB}
+    first, second = two_stores(t, settings, sizes)
+    settings["fs_config"].update(
+        nfsport=ports["NFS_PORT"], mountport=ports["MNT_PORT"]
+    )
+    dest = "nfs://%s/%s" % (t.server, t.name)
+    t.config = second
+    t.conf(s3_storage={"bucket": t.bucket + "-2"},
+           catalog={"path": t.catalog + "2"}, **settings)
+    t.config = first
+    proxy = t.proxy(**settings)
+    proxy.order("rate 2000000")
+    process = t.start("GET", "--dest_path", dest)
+    t.eventually(lambda: len(files(there(t))) == 2, what="temporary files")
+    proxy.order("rate 1")
+    t.config = second
+    get(t, dest=dest, moved=2)
+    stack.script("nfs-down", STACK=stack2["STACK"])
+    stack.script("nfs-up", **stack2, **ports)
+    proxy.order("pass")
+    assert process.wait(timeout=90) == 1, t.started_text()
+    rows = t.query("SELECT kind FROM failures")
+    assert rows == [("retry",)] * 2, rows
+    same(t)
+
+
+@limit(180)
+def test_get_nfs_two_runs_and_stale_v3(t):
+    two_runs_and_stale(t, "3")
+
+
+@limit(180)
+def test_get_nfs_two_runs_and_stale_v4(t):
+    two_runs_and_stale(t, "4")

@@ -2,6 +2,7 @@
  * The engine of GET: what proves an object, what becomes of files, and what
  * may happen to either meanwhile.
  */
+#include "tree/dest_impl.h"
 #include "unit/test_fetch_kit.h"
 
 #define OURS	"x-amz-meta-file-mtime: 1000000000000000005ns\r\n" \
@@ -187,6 +188,45 @@ test_changed(void **state UNUSED)
 	teardown(x);
 }
 
+/* Another process makes a temporary file of that name. */
+static void
+take_away(void *arg, unsigned count UNUSED)
+{
+	struct fixture *x = arg;
+	char name[DEST_TEMP_LEN + 1];
+	AUTOFREE char *path = NULL, *away = xasprintf("%s/away", x->source);
+	int fd;
+
+	dest_temp_name(STR("k"), name);
+	path = xasprintf("%s/%s", x->back, name);
+	assert_int_equal(rename(path, away), 0);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
+	assert_int_equal(write(fd, "theirs", 6), 6);
+	close(fd);
+}
+
+/* The later one has it: it is not taken back. */
+static void
+test_taken(void **state UNUSED)
+{
+	struct fixture *x = setup();
+	AUTOFREE char *command = xasprintf("cd %s && "
+	    "test \"$(cat .datamover-*.part)\" = theirs && ! test -e k",
+	    x->back);
+	struct fetch_item *it;
+
+	with_dest(x);
+	put_object(x, "k", 1000, 1, 0, "", NULL);
+	x->f.locked.on_get = take_away;
+	x->f.locked.arg = x;
+	it = fetched(x, item(x, "k"));
+	expect(it, OUTCOME_FAILED, ERR_RETRY);
+	assert_int_equal(x->f.locked.gets, 1);
+	fetch_item_free(&it);
+	assert_int_equal(system(command), 0);
+	teardown(x);
+}
+
 static void
 test_gone(void **state UNUSED)
 {
@@ -316,6 +356,7 @@ main(void)
 		cmocka_unit_test(test_mtime_alone),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_changed),
+		cmocka_unit_test(test_taken),
 		cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_unprovable),
 		cmocka_unit_test(test_limits),
