@@ -518,7 +518,7 @@ def two_runs(t, version):
     first, second = two_stores(t, settings, {"large": 200 * MIB})
     t.config = first
     proxy = t.proxy(**settings)
-    proxy.order("rate 10000000")
+    proxy.order("rate 2000000")
     there(t)
     process = t.start("GET", "--dest_path", url(t))
     t.eventually(lambda: files(there(t)), what="the temporary file")
