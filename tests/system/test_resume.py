@@ -135,7 +135,8 @@ def test_kill_multipart(t):
     """kill -9: the upload goes on with the parts that the server has."""
     proxy = t.proxy()
     t.random_file("large", 160 * MIB)
-    proxy.order("rate 20000000")
+    proxy.order("match PUT,partNumber delay 0 6")
+    proxy.order("match PUT,partNumber delay 600000")
     process = t.start("PUT")
     t.eventually(lambda: parts_sent(proxy) >= 6, what="six parts")
     process.kill()
