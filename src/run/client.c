@@ -175,8 +175,9 @@ go(struct client *c, const struct client_options *o, struct err *err)
 
 		if (end != SESSION_LOST || c->stop_signal != 0)
 			return end;
-		/* Who was invited once is not expected to come back. */
-		if (c->met && !c->joined)
+		/* A client that was invited is not expected to come back when
+		 * it has worked, or when its standard input has ended. */
+		if (!c->joined && (c->met || c->input == -1))
 			return end;
 		if (c->whole) {
 			since_ms = clock_mono_ms();

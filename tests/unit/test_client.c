@@ -224,6 +224,27 @@ test_input_ends(void **state UNUSED)
 	kit_free(k);
 }
 
+/* The master has died before it said what there is to do: connection and
+ * standard input end at once, and nobody is left to come back to. */
+static void
+test_all_ends(void **state UNUSED)
+{
+	struct kit *k = kit_new();
+
+	k->mute = true;
+	spawn(k, NULL, NULL);
+	send_invitation(k);
+	UNTIL(k, k->hellos == 1);
+	kill(k->pid, SIGSTOP);
+	wire_close(&k->peer[0]);
+	close(k->input);
+	k->input = -1;
+	kill(k->pid, SIGCONT);
+	expect_end(k, 3, "ended the connection");
+	assert_int_equal(k->hellos, 1);
+	kit_free(k);
+}
+
 static void
 test_connection_closed(void **state UNUSED)
 {
@@ -497,6 +518,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_stop_at_once),
 		cmocka_unit_test(test_stop_then_closed),
 		cmocka_unit_test(test_input_ends),
+		cmocka_unit_test(test_all_ends),
 		cmocka_unit_test(test_connection_closed),
 		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_frozen),
