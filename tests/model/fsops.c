@@ -10,7 +10,7 @@
 #include "model.h"
 
 static const size_t sizes[] = { 10, 0, 3, 4096, 70000, 10 };
-#define BIG	((size_t)6 * 1024 * 1024 + 1000)
+#define BIG	((size_t)10 * 1024 * 1024 + 1000)	/* 3 parts, or 2 */
 
 /* Bytes that no other content has. */
 static void
@@ -317,7 +317,7 @@ play_during(const int *v)
 		play_unstash(v + 1);
 		break;
 	case DURING_SHARE:
-		play_root_away((const int[]){ 1 });
+		play_root_away((const int[]){ 1, 0 });
 		w.root_counts = w.root_away;
 		break;
 	}
@@ -368,7 +368,8 @@ play_umount(const int *v UNUSED)
 }
 
 /* The share's place is taken by another tree: an empty one, or (files) one
- * with a file of its own. */
+ * with a file of its own; in the same file system, or (fs) in another one,
+ * which says nothing of the files of before. */
 void
 play_root_away(const int *v)
 {
@@ -379,8 +380,12 @@ play_root_away(const int *v)
 	    rename(w.tree, away) == -1)
 		return;
 	w.root_away = true;
-	w.root_counts = w.root_empty = v[0] == 0;
-	if (mkdir(w.tree, 0755) == -1 || chown(w.tree, w.uid, w.uid) == -1)
+	w.root_fs = v[1] != 0 && w.mounts;
+	w.root_empty = v[0] == 0;
+	w.root_counts = w.root_empty || w.root_fs;
+	if (mkdir(w.tree, 0755) == -1 || (w.root_fs && mount("tree", w.tree,
+	    "tmpfs", 0, "size=64m,mode=755") == -1) ||
+	    chown(w.tree, w.uid, w.uid) == -1)
 		abort();
 	if (v[0] != 0)
 		write_content(file, 10, O_CREAT);
@@ -393,6 +398,9 @@ play_root_back(const int *v UNUSED)
 
 	if (!w.root_away)
 		return;
+	if (w.root_fs && umount2(w.tree, MNT_DETACH) == -1)
+		abort();
+	w.root_fs = false;
 	remove_all(w.tree);
 	if (rename(away, w.tree) == -1)
 		abort();

@@ -474,7 +474,7 @@ judge_end(struct run *r)
 		judge_op(r);
 	if (may_store(r) && catalog_exists())
 		remember_past();
-	w.root_counts &= w.root_empty;
+	w.root_counts &= w.root_empty || w.root_fs;
 }
 
 /* --- after quiet --- */

@@ -121,6 +121,7 @@ struct world {
 	bool	 root_away;	/* another tree is where the share was */
 	bool	 root_counts;	/* the files of the old one still exist */
 	bool	 root_empty;	/* the new one is */
+	bool	 root_fs;	/* it is a file system of its own */
 	bool	 adopted;	/* a run was told to adopt */
 	bool	 moved;		/* it had other settings before */
 	bool	 restored;	/* the catalog was one of before */

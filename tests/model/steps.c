@@ -81,8 +81,10 @@ static const struct step_kind kinds[] = {
 	    { "when", 6, 80, whens } }, STEP_TREE, NULL },
 	{ "mount", 5, play_mount, NONE, STEP_OTHER, NULL },
 	{ "umount", 5, play_umount, NONE, STEP_OTHER, NULL },
-	{ "root_away", 3, play_root_away, { { "files", 2, 30, NULL } }, STEP_OTHER,
-	    NULL },
+	/* fs is not drawn: a run that has noted no file system before takes
+	 * the other one for the share's. */
+	{ "root_away", 3, play_root_away, { { "files", 2, 30, NULL },
+	    { "fs", 2, 0, NULL } }, STEP_OTHER, NULL },
 	{ "root_back", 3, play_root_back, NONE, STEP_OTHER, NULL },
 	{ "run", 60, play_run, { { "op", 7, 99, ops },
 	    { "prefix", 6, 15, dirs }, { "filter", 7, 20, filters },
