@@ -245,16 +245,16 @@ SELECT f.dir, 1, 1 FROM failure f CROSS JOIN dir d ON d.id = f.dir
 WHERE f.run >= :crawl AND f.object IS NULL AND d.clean = 0 AND
 	d.run = f.run;
 
--- Directories that this crawl has read, of objects that the target lost
--- since, to DEL or as TEST saw.
+-- Directories that this crawl has read, of entries that it could not take, or
+-- of objects that the target lost since, to DEL or as TEST saw.
 -- name: again_lost
 INSERT OR IGNORE INTO frontier (dir, started, again)
 SELECT DISTINCT o.dir, 1, 1
 FROM result r CROSS JOIN object o ON o.id = r.object
 	CROSS JOIN dir d ON d.id = o.dir CROSS JOIN run y ON y.id = r.run
-WHERE r.target = :target AND r.outcome IN (2, 5) AND r.outcome >= 2 AND
-	r.run >= :crawl AND y.backlog = 0 AND o.gone_run IS NULL AND
-	o.why IS NULL AND d.run >= :crawl;
+WHERE r.target = :target AND r.outcome IN (2, 4, 5) AND r.outcome >= 2 AND
+	r.run >= :crawl AND (r.outcome = 4 OR y.backlog = 0) AND
+	o.gone_run IS NULL AND o.why IS NULL AND d.run >= :crawl;
 
 -- Directories that this crawl read before the given moment, or in what is the
 -- future now: a clock was set.

@@ -211,6 +211,29 @@ fresh(void **state)
 	assert_string_equal(order, "l123456789");
 }
 
+/* What the cut run said of an entry that it could not take is its word: the
+ * directory is read again. */
+static void
+failed_entry(void **state)
+{
+	struct kit *k = *state;
+	struct dir_page *p;
+
+	kit_open(k);
+	kit_begin(k);
+	p = kit_page(kit_take(k, "srv/vol"), true);
+	kit_entry(p, PAGE_NEW, 0, "srv/vol/f", kit_attrs(10, 1));
+	err_set(&kit_entry(p, PAGE_FAILED, 0, "srv/vol/x",
+	    kit_attrs(10, 1))->err, ERR_DENIED, 0, "denied");
+	catalog_put_page(k->c, p);
+	kit_flush(k, 1000);
+	kit_end(k, RUN_INTERRUPTED);
+	kit_begin(k);
+	assert_true(k->info.continued);
+	assert_int_equal(k->info.dirs_kept, 0);
+	kit_take(k, "srv/vol");
+}
+
 /* A backlog of another run is found by its paths. */
 static void
 handles(void **state)
@@ -283,6 +306,7 @@ main(void)
 		T(from_the_future),
 		T(no_times),
 		T(fresh),
+		T(failed_entry),
 		T(handles),
 		T(late_clients),
 	};
