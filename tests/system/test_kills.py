@@ -4,7 +4,8 @@ clients: a few in each run of the system tests, and as many as KILLS says with
 
 The tree changes between the runs. A third of the kills come within 5 ms after
 a request left, a third within 5 ms after the catalog committed, the rest at
-any moment. After each kill, and again when the same command has been run to
+any moment; where the run waits first, as an earlier one's master has died,
+they come when that is over. After each kill, and again when the same command has been run to
 its end, the bucket is compared with what the tree holds and held.
 """
 import hashlib
@@ -16,6 +17,7 @@ from case import MIB, limit
 from hosts import Hosts
 
 WAIT = 60  # seconds that a run may take
+SILENCE = 5  # seconds after which master and clients take each other for lost
 
 
 class History:
@@ -29,6 +31,7 @@ class History:
         self.seen = {}  # key: which of those the bucket had at last
         self.kills = {"request": 0, "commit": 0, "any": 0}
         self.ended = 0
+        self.late = 0  # seconds that the next run waits before it begins
 
     def key(self, name):
         return "%s%s/%s" % (self.t.server, self.t.share, name)
@@ -106,8 +109,15 @@ class History:
             return None
         return status.st_size, status.st_mtime_ns
 
+    def wait_late(self, process):
+        end = time.monotonic() + self.late
+        while process.poll() is None and time.monotonic() < end:
+            time.sleep(0.01)
+
     def wait(self, process, kind, proxy, longest):
         """Until the moment for the kill; False if the run ended before."""
+        self.wait_late(process)
+        self.before += self.requests(proxy)
         moment = self.random.uniform(0, longest)
         after = self.random.randrange(1, 12)
         begun = time.monotonic()
@@ -134,31 +144,37 @@ class History:
         return sum(v for k, v in stats.items() if k.isupper()) - self.before
 
     def killed(self, arguments, kill, proxy, longest=0.4):
-        """Run it and kill it: its status, or None if it was killed."""
+        """Run it and kill it: its status, or None if it was killed. kill
+        says for how long the next run waits then; None: nothing was there
+        to be killed."""
         least = min(self.kills.values())
         kinds = [k for k in sorted(self.kills) if self.kills[k] == least]
         kind = self.random.choice(kinds)
         self.before = 0
         self.before = self.requests(proxy)
         process = self.t.start(*arguments)
+        late = None
         if self.wait(process, kind, proxy, longest):
-            kill(process)
-            self.kills[kind] += 1
-        else:
+            late = kill(process)
+        if late is None:
             self.ended += 1
+        else:
+            self.kills[kind] += 1
+        self.late = late or 0
         status = process.wait(timeout=WAIT)
         assert status != 4, self.t.started_text()
         return status if status >= 0 and status != 137 else None
 
     def finished(self, *arguments):
         """The same command once more, to its end."""
+        self.late = 0
         return self.t.run(*arguments, "--json")
 
     def total(self):
         return sum(self.kills.values())
 
     def tell(self):
-        print("%d kills: %s; %d runs ended before" % (
+        print("%d kills: %s; %d runs not killed" % (
             self.total(), self.kills, self.ended))
 
 
@@ -245,21 +261,27 @@ KILLS = int(os.environ.get("KILLS", "0"))
 
 @limit(max(120, 5 * KILLS))
 def test_kills_alone(t):
-    histories(t, KILLS - KILLS // 3 or 12, lambda process: process.kill())
+    def kill(process):
+        process.kill()
+        return 0
+
+    histories(t, KILLS - KILLS // 3 or 12, kill)
 
 
 @limit(max(180, 10 * KILLS))
 def test_kills_clients(t):
     """The master, a client or two are killed."""
     hosts = Hosts(t)
+    t.settings["socket_options"] = {"recv_timeout": SILENCE}
+    t.conf()
     choose = random.Random(os.environ.get("SEED", "1"))
 
     def kill(process):
         if choose.random() < 0.5:
             process.kill()
-        else:
-            for client in choose.sample(hosts.clients, choose.choice([1, 2])):
-                client.kill()
+            return SILENCE
+        some = choose.sample(hosts.clients, choose.choice([1, 2]))
+        return 0 if sum(client.kill() for client in some) > 0 else None
 
     histories(t, KILLS // 3 or 4, kill)
     hosts.quiet(10)
