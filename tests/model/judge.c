@@ -27,7 +27,7 @@ struct content {
 };
 
 struct change {
-	char	*key;
+	char	*name;
 	uint64_t at;		/* store_now() */
 };
 
@@ -64,7 +64,7 @@ judge_reset(void)
 	for (size_t i = 0; i < j.locked.touched_count; i++)
 		free(j.locked.touched[i]);
 	for (size_t i = 0; i < j.locked.change_count; i++)
-		free(j.locked.changes[i].key);
+		free(j.locked.changes[i].name);
 	for (size_t i = 0; i < j.past_count; i++)
 		free(j.past[i].files);
 	j.locked.content_count = j.locked.touched_count = 0;
@@ -80,16 +80,17 @@ judge_before(void)
 	return j.before;
 }
 
-/* --- keys that are not what the catalog may think --- */
+/* --- objects that are not what the catalog may think; by bucket/key --- */
 
 bool
-is_touched(const char *key)
+is_touched(const char *bucket, const char *key)
 {
+	AUTOFREE char *name = xasprintf("%s/%s", bucket, key);
 	bool found = false;
 
 	pthread_mutex_lock(&j.lock);
 	for (size_t i = 0; i < j.locked.touched_count && !found; i++)
-		found = strcmp(j.locked.touched[i], key) == 0;
+		found = strcmp(j.locked.touched[i], name) == 0;
 	pthread_mutex_unlock(&j.lock);
 	return found;
 }
@@ -101,18 +102,18 @@ any_touched(void)
 }
 
 static void
-touch_locked(const char *key)
+touch_locked(const char *name)
 {
 	j.locked.touched = xreallocarray(j.locked.touched,
 	    j.locked.touched_count + 1, sizeof(*j.locked.touched));
-	j.locked.touched[j.locked.touched_count++] = xstrdup(key);
+	j.locked.touched[j.locked.touched_count++] = xstrdup(name);
 }
 
 static void
-untouch_locked(const char *key)
+untouch_locked(const char *name)
 {
 	for (size_t i = 0; i < j.locked.touched_count; i++) {
-		if (strcmp(j.locked.touched[i], key) != 0)
+		if (strcmp(j.locked.touched[i], name) != 0)
 			continue;
 		free(j.locked.touched[i]);
 		j.locked.touched[i--] =
@@ -122,21 +123,21 @@ untouch_locked(const char *key)
 
 /* The program stored it once, in this history. */
 static bool
-ever_ours(const char *key)
+ever_ours(const char *name)
 {
 	bool found = false;
 
 	pthread_mutex_lock(&j.lock);
 	for (size_t i = 0; i < j.locked.change_count && !found; i++)
-		found = strcmp(j.locked.changes[i].key, key) == 0;
+		found = strcmp(j.locked.changes[i].name, name) == 0;
 	pthread_mutex_unlock(&j.lock);
 	return found;
 }
 
 static void
-changed_locked(const char *key)
+changed_locked(const char *name)
 {
-	struct change c = { xstrdup(key), store_now() };
+	struct change c = { xstrdup(name), store_now() };
 
 	j.locked.changes = xreallocarray(j.locked.changes,
 	    j.locked.change_count + 1, sizeof(c));
@@ -144,10 +145,10 @@ changed_locked(const char *key)
 }
 
 void
-judge_touched(const char *key)
+judge_touched(const char *name)
 {
 	pthread_mutex_lock(&j.lock);
-	touch_locked(key);
+	touch_locked(name);
 	pthread_mutex_unlock(&j.lock);
 }
 
@@ -157,7 +158,7 @@ judge_touched_since(uint64_t at)
 	pthread_mutex_lock(&j.lock);
 	for (size_t i = 0; i < j.locked.change_count; i++)
 		if (j.locked.changes[i].at > at)
-			touch_locked(j.locked.changes[i].key);
+			touch_locked(j.locked.changes[i].name);
 	pthread_mutex_unlock(&j.lock);
 }
 
@@ -236,11 +237,12 @@ may_store(const struct run *r)
 void
 judge_stored(const char *bucket, const char *key, uint64_t hash)
 {
+	AUTOFREE char *name = xasprintf("%s/%s", bucket, key);
 	AUTOFREE char *rel = rel_of(key);
 
 	pthread_mutex_lock(&j.lock);
-	untouch_locked(key);
-	changed_locked(key);
+	untouch_locked(name);
+	changed_locked(name);
 	pthread_mutex_unlock(&j.lock);
 	if (!may_store(j.run))
 		breach(1, "%s was stored", key);
@@ -272,10 +274,12 @@ void
 judge_removed(const char *bucket, const char *key, uint64_t size,
     bool foreign)
 {
-	foreign = foreign && !ever_ours(key);
+	AUTOFREE char *name = xasprintf("%s/%s", bucket, key);
+
+	foreign = foreign && !ever_ours(name);
 	pthread_mutex_lock(&j.lock);
-	untouch_locked(key);
-	changed_locked(key);
+	untouch_locked(name);
+	changed_locked(name);
 	pthread_mutex_unlock(&j.lock);
 	if (strcmp(bucket, conf_bucket(w.conf)) != 0)
 		breach(1, "%s/%s was deleted, in another bucket", bucket,
@@ -344,7 +348,8 @@ judge_row(void *arg UNUSED, const struct row *row)
 {
 	struct held h;
 
-	if (strcmp(row->state, "stored") != 0 || is_touched(row->key))
+	if (strcmp(row->state, "stored") != 0 ||
+	    is_touched(row->bucket, row->key))
 		return;
 	if (!store_find(row->bucket, row->key, &h))
 		breach(4, "the catalog says stored, the bucket hasn't %s",
@@ -404,7 +409,7 @@ judge_file(const struct file *f)
 	AUTOFREE char *key = key_of(f->rel);
 	struct held h;
 
-	if (is_touched(key))
+	if (is_touched(conf_bucket(w.conf), key))
 		return;
 	if (!store_find(conf_bucket(w.conf), key, &h)) {
 		if (!f->hidden || (!w.away && !w.root_away))
@@ -489,7 +494,8 @@ judge_object(void *arg, const struct held *h)
 	if (rel == NULL || breached())
 		return;
 	f = files_find(now, rel);
-	if (f == NULL && !h->foreign && !is_touched(h->key) &&
+	if (f == NULL && !h->foreign &&
+	    !is_touched(conf_bucket(w.conf), h->key) &&
 	    !file_exists(rel) && !below_link(rel))
 		breach(3, "after quiet: the object of %s is there, the file "
 		    "isn't", rel);
@@ -511,7 +517,8 @@ judge_equal(const struct run *r)
 		struct held h;
 
 		judge_file(&now->f[i]);
-		if (!w.adopted && !is_touched(key) &&
+		if (!w.adopted &&
+		    !is_touched(conf_bucket(w.conf), key) &&
 		    store_find(conf_bucket(w.conf), key, &h))
 			judge_meta(&now->f[i], &h);
 	}

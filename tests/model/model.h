@@ -303,11 +303,12 @@ void	 judge_end(struct run *);
 void	 judge_stored(const char *bucket, const char *key, uint64_t hash);
 void	 judge_removed(const char *bucket, const char *key, uint64_t size,
 	    bool foreign);
-/* Somebody else changed this key: what the catalog says of it may be wrong. */
-void	 judge_touched(const char *key);
-/* So may what it says of all keys that changed since then. */
+/* Somebody else changed this object (bucket/key): what the catalog says of it
+ * may be wrong. */
+void	 judge_touched(const char *name);
+/* So may what it says of all objects that changed since then. */
 void	 judge_touched_since(uint64_t store_time);
-bool	 is_touched(const char *key);
+bool	 is_touched(const char *bucket, const char *key);
 bool	 any_touched(void);
 /* The files as they were when the run began. */
 const struct files *judge_before(void);

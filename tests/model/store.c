@@ -148,7 +148,7 @@ on_stored(const struct object *o)
 	hash = note(store_get(&sink.store, o->name));
 	split(o, bucket, &key);
 	if (s.foreign)
-		judge_touched(key);
+		judge_touched(o->name);
 	else
 		judge_stored(bucket, key, hash);
 }
@@ -164,7 +164,7 @@ on_removed(const struct object *o)
 	split(o, bucket, &key);
 	describe(o, &h);
 	if (s.foreign)
-		judge_touched(key);
+		judge_touched(o->name);
 	else
 		judge_removed(bucket, key, o->size, h.foreign);
 }
