@@ -27,34 +27,38 @@ MAIN := $(B)/cmd/main.o
 LIB_OBJ := $(filter-out $(MAIN),$(OBJ))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-TOOLS := $(patsubst tests/%.c,$(B)/tools/%,$(wildcard tests/fault/*.c tests/bench/*.c))
-PRELOADS := $(patsubst tests/%.c,$(B)/tools/%.so,$(wildcard tests/fault/preload/*.c))
+TOOLS := $(patsubst tests/%.c,$(B)/tools/%,\
+	$(wildcard tests/fault/*.c tests/bench/*.c))
+PRELOADS := $(patsubst tests/%.c,$(B)/tools/%.so,\
+	$(wildcard tests/fault/preload/*.c))
 
 .PHONY: all check check-model check-system check-package check-all check-long \
 	check-kills \
 	asan tsan fuzz fuzz-long coverage \
-	lint lint-sql lint-layers lint-doc bench compare install deb clean help tools
+	lint lint-sql lint-layers lint-form lint-doc bench compare install \
+	deb clean help tools
 .SECONDARY:
 
 all: $(B)/datamover
 
 help:
 	@echo "make               build $(B)/datamover"
-	@echo "make check         unit tests, fuzz targets on their saved inputs,"
+	@echo "make check         unit tests, fuzz targets on saved inputs,"
 	@echo "                   a minute of histories against the program"
 	@echo "make check-model   more of those: SEEDS=n, from FIRST=k on;"
 	@echo "                   one: $(B)/model/model --seed K --verbose"
 	@echo "make check-system  real servers: nfs-ganesha, radosgw (root)"
 	@echo "                   TESTS=\"put_ list\": those with such a name;"
 	@echo "                   in two lanes, or as many as LANES says"
-	@echo "make check-package the Debian package and contrib/install.sh (root)"
+	@echo "make check-package the Debian package, contrib/install.sh"
+	@echo "                   (root)"
 	@echo "make check-long    10,000 strangers at the master's ports (root)"
-	@echo "make check-kills   1,000 kills over PUT, GET, DEL against real servers"
-	@echo "                   (root); KILLS=N, SEED=N"
+	@echo "make check-kills   1,000 kills over PUT, GET, DEL against real"
+	@echo "                   servers (root); KILLS=N, SEED=N"
 	@echo "make asan tsan     unit tests and part of the system tests under"
 	@echo "                   the sanitizers (SAN_TESTS= for all)"
 	@echo "make fuzz          each fuzz target for a minute (clang)"
-	@echo "make lint          layers, SQL plans, manual pages, documents"
+	@echo "make lint          layers, form, SQL plans, manuals, documents"
 	@echo "make coverage      lines run by the unit tests"
 	@echo "make bench         speed against peers, as ratios"
 	@echo "make compare OLD=PROGRAM  CPU against another build, in pairs"
@@ -78,16 +82,18 @@ $(B)/catalog/schema.inc: $(sort $(wildcard schema/*.sql)) schema/embed.awk
 	@mkdir -p $(@D)
 	awk -f schema/embed.awk $(sort $(wildcard schema/*.sql)) > $@.tmp
 	mv $@.tmp $@
-$(patsubst src/%.c,$(B)/%.o,$(wildcard src/catalog/*.c)): $(B)/catalog/schema.inc
+$(patsubst src/%.c,$(B)/%.o,$(wildcard src/catalog/*.c)): \
+	$(B)/catalog/schema.inc
 
 $(B)/tests/%: tests/unit/%.c $(B)/libdatamover.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Itests -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(B)/libdatamover.a \
-	    -lcmocka $(LDLIBS)
+	$(CC) $(ALL_CFLAGS) -Itests -MMD -MP $(ALL_LDFLAGS) -o $@ $< \
+	    $(B)/libdatamover.a -lcmocka $(LDLIBS)
 
 $(B)/tools/%: tests/%.c $(B)/libdatamover.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(B)/libdatamover.a $(LDLIBS)
+	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< \
+	    $(B)/libdatamover.a $(LDLIBS)
 
 # What is loaded before the C library, into the program as it is.
 $(B)/tools/%.so: tests/%.c
@@ -152,7 +158,8 @@ check-long: all tools
 # kill -9 at so many moments; SEED chooses others.
 KILLS ?= 1000
 check-kills: all tools
-	@KILLS=$(KILLS) tests/system/run.sh $(B) --lanes=2 kills_alone kills_clients
+	@KILLS=$(KILLS) tests/system/run.sh $(B) --lanes=2 \
+	    kills_alone kills_clients
 
 # With a sanitizer gcc warns of what can't happen: it sees less of the code.
 ASAN = B=build-asan WERROR= HARDEN= OPT="-O1 -g" \
@@ -186,10 +193,12 @@ coverage:
 	$(MAKE) B=build-cov SAN="--coverage" HARDEN= OPT="-O0 -g" check
 	tests/coverage.sh build-cov
 
-lint: lint-layers lint-sql lint-doc
+lint: lint-layers lint-form lint-sql lint-doc
 lint-layers:
 	@tests/lint/layers.sh
 	@tests/lint/banned.sh
+lint-form:
+	@tests/lint/form.sh
 lint-sql:
 	@tests/lint/sql.sh
 lint-doc: all

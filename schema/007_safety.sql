@@ -57,9 +57,9 @@ DROP VIEW failures;
 -- What is failed now: files without a later success, directories that could
 -- not be read when they were read last, what is gone and could not be deleted;
 -- of what has neither a file nor a directory in the catalog (lines of a list,
--- an export that went out of reach, and all that the operations met that do not
--- crawl) what failed in the last run of the operation at the target; and what was to be deleted and perhaps
--- is not.
+-- an export that went out of reach, and all that the operations met that do
+-- not crawl) what failed in the last run of the operation at the target; and
+-- what was to be deleted and perhaps is not.
 CREATE VIEW failures AS
 SELECT
 	f.run AS run,

@@ -287,7 +287,8 @@ WHERE id <= :last AND EXISTS (SELECT 1 FROM result x
 SELECT o.id, o.path, o.size, r.held
 FROM result r CROSS JOIN object o ON o.id = r.object
 WHERE r.target = :target AND r.outcome = :outcome AND r.outcome >= 2 AND
-	r.run >= :since AND r.run <= :until AND o.gone_run IS NULL AND o.why IS NULL AND
+	r.run >= :since AND r.run <= :until AND o.gone_run IS NULL AND
+	o.why IS NULL AND
 	o.path > :start || '/' AND o.path < :start || '0' AND
 	NOT EXISTS (SELECT 1 FROM frontier f WHERE f.dir = o.dir);
 

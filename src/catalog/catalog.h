@@ -37,16 +37,11 @@
 #include "model/compaction.h"
 #include "model/item.h"
 #include "model/job.h"
+#include "model/mail.h"
 
 struct catalog;
 
-/* Types of the mail that the catalog sends. */
-enum {
-	MAIL_DIRS = 100,	/* struct dir_batch */
-	MAIL_LEASE,		/* struct lease */
-	MAIL_UPLOAD_NOTED,	/* struct upload_note: its row is on disk */
-	MAIL_CATALOG_FAILED	/* struct catalog_failure */
-};
+/* Mail: MAIL_CATALOG_FAILED. */
 struct catalog_failure {
 	struct mail mail;
 	struct err err;

@@ -368,8 +368,8 @@ void	 core_fs_free(struct own *);
 void	 core_fs_place(struct own *, struct open_dir *, struct dir_job *);
 /* A page tells the file system of its directory. */
 void	 core_fs_note(struct own *, struct open_dir *, const struct dir_page *);
-/* A list has a file of that directory, in this file system: noted, where nothing
- * was. False: the directory was in another one, with files. */
+/* A list has a file of that directory, in this file system: noted, where
+ * nothing was. False: the directory was in another one, with files. */
 bool	 core_fs_listed(struct own *, const struct run_export_row *,
 	    int64_t dir, struct str path, uint64_t fsid);
 /* True if file systems were mounted at the path or below that are no longer

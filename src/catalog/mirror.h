@@ -105,6 +105,7 @@ void	 mirror_row_release(struct mirror_row *);
  * in the order of paths; less than n: that was all. */
 int	 catalog_mirror_page(struct catalog_reader *,
 	    const struct mirror_plan *, struct str after,
-	    struct mirror_row *, size_t n, size_t *ret_count, struct err *) MUST_USE;
+	    struct mirror_row *, size_t n, size_t *ret_count, struct err *)
+	    MUST_USE;
 
 #endif

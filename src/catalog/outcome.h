@@ -29,6 +29,7 @@
 #define CATALOG_OUTCOME_H
 
 #include "catalog/catalog.h"
+#include "model/mail.h"
 #include "model/outcome.h"
 
 /* Takes the batch. Any thread; waits while the catalog is behind. */
@@ -42,7 +43,6 @@ void	 catalog_put_outcomes(struct catalog *, struct outcomes *);
  * an outcome, or one that is FAILED and lost, stays to be deleted; whether it
  * was is not known (catalog/doubt.h). Of a catalog that has failed it comes
  * back too: nothing must be deleted then. */
-#define MAIL_DOOMED 110
 struct doomed {
 	struct mail mail;
 	struct outcomes *outcomes;

@@ -117,7 +117,8 @@ add_client(struct status *s, const struct value *v)
 	    "%s, %s", number(&v[0]), host, text_pad(host, 16), "",
 	    (int)v[2].bytes.len, v[2].bytes.p, number(&v[3]),
 	    number(&v[4]), number(&v[5]), number(&v[6]),
-	    text_byte_rate(number(&v[9]), bytes), text_object_rate(number(&v[8]), objects));
+	    text_byte_rate(number(&v[9]), bytes),
+	    text_object_rate(number(&v[8]), objects));
 	if (v[11].type == VALUE_TEXT) {
 		buf_addstr(&s->clients, "  ");
 		buf_add_escaped(&s->clients, v[11].bytes);

@@ -250,9 +250,11 @@ const struct option options_table[] = {
 	{ "adopt", NULL, NULL, MOVES, set_flag, AT(job.adopt), .help =
 	    "first ask the bucket: what another tool put there is taken over "
 	    "if it has the file's bytes" },
-	{ "nfs-server", "ns", "HOST", MOVES | VERB_DEL, set_text, AT(nfs_server), .help =
+	{ "nfs-server", "ns", "HOST", MOVES | VERB_DEL, set_text,
+	    AT(nfs_server), .help =
 	    "with --nfs-share: this export instead of the configured ones" },
-	{ "nfs-share", "nsh", "PATH", MOVES | VERB_DEL, set_text, AT(nfs_share), .help =
+	{ "nfs-share", "nsh", "PATH", MOVES | VERB_DEL, set_text,
+	    AT(nfs_share), .help =
 	    "see --nfs-server" },
 	{ "nfs-port", "np", "PORT", MOVES | VERB_DEL, set_setting,
 	    .section = "fs_config", .key = "nfsport", .help =
@@ -271,8 +273,8 @@ const struct option options_table[] = {
 	{ "all", NULL, NULL, VERB_LIST | VERB_GET | VERB_DEL, set_flag,
 	    AT(job.all), .help =
 	    "the whole bucket, not only the configured shares" },
-	{ "dest_path", "dp", "DIR|URL", VERB_LIST | VERB_GET | VERB_TEST, set_text,
-	    AT(job.dest_path), .help = "LIST: write the keys to "
+	{ "dest_path", "dp", "DIR|URL", VERB_LIST | VERB_GET | VERB_TEST,
+	    set_text, AT(job.dest_path), .help = "LIST: write the keys to "
 	    "DIR/listing_object_keys; GET: where the files come back, a "
 	    "directory or nfs://SERVER[:PORT]/PATH; TEST: nothing is written "
 	    "there" },
@@ -354,11 +356,11 @@ const struct option options_table[] = {
 	    "one JSON object as the last line of standard output" },
 	{ "quiet", NULL, NULL, RUNS, set_flag, AT(job.quiet), .help =
 	    "no progress, and a summary only if something failed" },
-	{ "debug", "d", NULL, RUNS | VERB_CLIENT, set_flag, AT(job.debug), .help =
-	    "log everything" },
+	{ "debug", "d", NULL, RUNS | VERB_CLIENT, set_flag, AT(job.debug),
+	    .help = "log everything" },
 	{ "help", "h", NULL, ALL | VERB_CLIENT, set_flag, AT(help), .help =
 	    "show this help" },
-	{ "version", NULL, NULL, ALL | VERB_CLIENT, set_flag, AT(version), .help =
-	    "show the version" },
+	{ "version", NULL, NULL, ALL | VERB_CLIENT, set_flag, AT(version),
+	    .help = "show the version" },
 };
 const size_t options_count = ARRAY_LEN(options_table);

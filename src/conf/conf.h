@@ -49,7 +49,7 @@ struct conf {
 	struct {			/* [general] */
 		bool	 compaction;
 		struct strlist operations;	/* empty: all */
-		char	*metrics;		/* where they are shown; or NULL */
+		char	*metrics;	/* where they are shown; or NULL */
 	} general;
 	struct {
 		char	*host_or_ip_address;
@@ -94,7 +94,7 @@ struct conf {
 		unsigned clock_skew;	/* s: between a filer and us */
 		unsigned timeout;	/* s, of one NFS call */
 		bool	 cross_mounts;	/* into file systems below a share */
-		struct strlist skip_dirs; /* names: .snapshot, .zfs, ~snapshot */
+		struct strlist skip_dirs; /* .snapshot, .zfs, ~snapshot */
 	} fs_config;
 	struct {
 		enum conf_client_lib client_lib;
@@ -110,7 +110,7 @@ struct conf {
 		char	*ca_pem;	/* what stands in it, once finished */
 		bool	 path_style;
 		bool	 sign_payload;
-		uint64_t part_size;	/* bytes, at least 5 MiB; default 8 MiB */
+		uint64_t part_size;	/* bytes, at least 5 MiB */
 		unsigned max_inflight;	/* requests of one worker */
 		unsigned retry_for;	/* s */
 		char	*storage_class;

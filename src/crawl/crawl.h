@@ -14,11 +14,8 @@
 #include "conf/conf.h"
 #include "model/filter.h"
 #include "model/job.h"
+#include "model/mail.h"
 #include "tree/tree.h"
-
-enum {
-	MAIL_CRAWLED = 300	/* struct mail alone: one thread has ended */
-};
 
 struct crawl_config {
 	struct catalog *catalog;

@@ -14,11 +14,10 @@
 
 #include "base/err.h"
 #include "base/mailbox.h"
+#include "model/mail.h"
 #include "ssh/ssh.h"
 
 struct launch;
-
-enum { MAIL_LAUNCH = 400 };	/* struct launch_mail */
 
 enum launch_event {
 	LAUNCH_STARTED = 0,	/* the program was started and has its
@@ -39,7 +38,7 @@ struct launch_mail {
 };
 
 struct launch_config {
-	const char *const *hosts;	/* "HOST", "HOST:PORT", "[ADDRESS]:PORT" */
+	const char *const *hosts;	/* HOST, HOST:PORT, [ADDRESS]:PORT */
 	size_t	 host_count;
 	struct ssh_config ssh;		/* host and port are filled in */
 	const char *path;		/* of datamover there; runs

@@ -62,9 +62,9 @@ void	 desk_free(struct desk **);
 void	 desk_add(struct desk *, struct task *);
 /* Nothing more will be added (or, false, it may). */
 void	 desk_no_more(struct desk *, bool);
-/* A lease for this holder, proven or not, of at most room tasks, cap at most: fills v, returns
- * how many; 0: there is nothing for it now. May be less than the room: ask
- * again. Holders are small numbers: they are indexes. */
+/* A lease for this holder, proven or not, of at most room tasks, cap at most:
+ * fills v, returns how many; 0: there is nothing for it now. May be less than
+ * the room: ask again. Holders are small numbers: they are indexes. */
 size_t	 desk_lease(struct desk *, unsigned holder, bool proven, size_t room,
 	    uint64_t now_ms, int64_t *ret_lease, struct task **v, size_t cap);
 /* A result of this task came under this lease. The task, out of the desk and

@@ -6,10 +6,9 @@
 
 #include "base/err.h"
 #include "base/mailbox.h"
+#include "model/mail.h"
 
 #define ERASE_KEYS_MAX 1000	/* S3 takes so many in one DeleteObjects */
-
-enum { MAIL_ERASED = 221 };	/* struct erase_batch */
 
 struct erase_row {
 	char	*key;		/* key text; owned */

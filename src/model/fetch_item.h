@@ -6,9 +6,8 @@
 #define MODEL_FETCH_ITEM_H
 
 #include "model/item.h"
+#include "model/mail.h"
 #include "model/outcome.h"
-
-enum { MAIL_FETCHED = 220 };	/* struct fetch_item */
 
 enum fetch_proof {
 	PROOF_NONE = 0,		/* nothing was proved */

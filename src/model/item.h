@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/mailbox.h"
 #include "model/attrs.h"
+#include "model/mail.h"
 
 enum item_flag {
 	ITEM_SETTLE = 1,	/* a lease of it was open when a run died: look
@@ -97,8 +98,6 @@ struct result {
 	struct err err;		/* when FAILED, GONE or LEFT */
 };
 void	 result_release(struct result *);
-
-enum { MAIL_RESULTS = 200 };	/* struct results */
 
 struct results {
 	struct mail mail;

@@ -6,8 +6,7 @@
 #define MODEL_NOTE_H
 
 #include "base/mailbox.h"
-
-enum { MAIL_UPLOAD = 201 };	/* struct xfer_note */
+#include "model/mail.h"
 
 enum xfer_note_event {
 	NOTE_INTENT = 0,	/* about to create: waits for engine_noted */

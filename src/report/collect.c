@@ -371,8 +371,9 @@ collect_verdicts(struct report *r, struct catalog_view *view,
 {
 	AUTOFREE char *target = quote(r->run.target);
 	AUTOFREE char *sql = xasprintf("SELECT verdict, count(*), "
-	    "CAST(total(size) AS INTEGER) FROM objects WHERE state = 'stored' AND target = %s AND "
-	    "verdict IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1", target);
+	    "CAST(total(size) AS INTEGER) FROM objects "
+	    "WHERE state = 'stored' AND target = %s "
+	    "AND verdict IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1", target);
 
 	return catalog_query(view, sql, take_verdict, r, err);
 }

@@ -216,7 +216,8 @@ format(const struct totals *t, const struct rates *r, bool crawl_done,
 	else
 		text_object_rate(r->done, rates[1]);
 	snprintf(lines[1], LINE_LEN, "%s  %s  %s  %s",
-	    units_format(t->bytes, size), text_byte_rate(r->bytes, byte_rate), rates[1], left);
+	    units_format(t->bytes, size), text_byte_rate(r->bytes, byte_rate),
+	    rates[1], left);
 }
 
 void

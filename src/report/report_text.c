@@ -6,7 +6,7 @@
 #include "report/text.h"
 
 #define BAR		30	/* characters at most */
-#define LIST_MAX	10	/* lines of a list; the other formats have more */
+#define LIST_MAX	10	/* lines of a list; others have more */
 
 static void
 add_bar(struct buf *b, uint64_t n, uint64_t most)

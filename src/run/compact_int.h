@@ -7,12 +7,9 @@
 #include <pthread.h>
 
 #include "base/mailbox.h"
+#include "model/mail.h"
 #include "run/compact.h"
 
-enum {
-	MAIL_COMPACTION = 420,	/* struct compaction_mail */
-	MAIL_COMPACTED		/* struct mail: a target has ended */
-};
 struct compaction_mail {
 	struct mail mail;
 	struct compaction c;

@@ -22,6 +22,7 @@
 #include "model/erase.h"
 #include "model/fetch_item.h"
 #include "model/item.h"
+#include "model/mail.h"
 #include "model/note.h"
 #include "model/setup.h"
 #include "s3/s3.h"
@@ -29,7 +30,6 @@
 struct crew;
 struct conf;
 
-enum { MAIL_CREW_FAILED = 410 };	/* struct crew_failure */
 struct crew_failure {
 	struct mail mail;
 	struct err err;

@@ -421,7 +421,8 @@ prepare(struct get *g, struct err *err)
 
 	if (setup_make(&setup, g->conf, g->job, NULL, err) == -1 ||
 	    check_dest(g, &setup, err) == -1 ||
-	    plan_check_s3(g->conf, NULL, err) == -1 || open_catalog(g, err) == -1)
+	    plan_check_s3(g->conf, NULL, err) == -1 ||
+	    open_catalog(g, err) == -1)
 		return -1;
 	sc.reader = g->reader;
 	if (crew_start(&g->crew, g->conf, g->job, &setup, g->in, err) == -1)

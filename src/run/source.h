@@ -17,11 +17,10 @@
 #include "catalog/catalog.h"
 #include "conf/conf.h"
 #include "model/job.h"
+#include "model/mail.h"
 #include "s3/s3.h"
 
 #define SOURCE_PAGES	8	/* of up to 1,000 keys */
-
-enum { MAIL_SOURCE_PAGE = 300 };
 
 struct source;
 

@@ -29,6 +29,7 @@
 #include "conf/conf.h"
 #include "launch/launch.h"
 #include "lease/desk.h"
+#include "model/mail.h"
 #include "run/crew_int.h"
 #include "run/joint.h"
 #include "run/ranges.h"
@@ -184,7 +185,7 @@ struct member {
 
 /* Mail to its thread. */
 enum {
-	TEAM_LEASE = 420,	/* struct lease */
+	TEAM_LEASE = MAIL__OWN, /* struct lease */
 	TEAM_FETCH,		/* struct fetch_item */
 	TEAM_ERASE,		/* struct erase_batch */
 	TEAM_NOTED,		/* struct team_order: a worker */

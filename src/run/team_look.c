@@ -6,7 +6,8 @@
  * and put old bytes in the place of new ones. It is named, and gets no more
  * work in this run.
  *
- * A thread asks, as asking waits. A result that is looked at is out of the desk.
+ * A thread asks, as asking waits. A result that is looked at is out of the
+ * desk.
  */
 #include "base/log.h"
 #include "run/absence.h"
@@ -238,8 +239,8 @@ static bool
 same_now(const struct team *t, const struct look *l)
 {
 	return l->q.verdict == ABSENCE_PRESENT && !is_other_fs(t, l->task,
-	    &l->q.attrs, &l->result.attrs) && attrs_same(&l->q.attrs, &l->result.attrs,
-	    t->setup.ignore_inode);
+	    &l->q.attrs, &l->result.attrs) && attrs_same(&l->q.attrs,
+	    &l->result.attrs, t->setup.ignore_inode);
 }
 
 /* True: the result counts, or is a failure; false: another client does it. */

@@ -436,8 +436,8 @@ static void
 count_rows(struct member *m, struct team_task *k)
 {
 	for (size_t i = 0; i < asked_of(k)->count; i++)
-		team_count(m, row_of(k, i)->err.kind == ERR_NONE ? OUTCOME_MOVED :
-		    OUTCOME_FAILED);
+		team_count(m, row_of(k, i)->err.kind == ERR_NONE ?
+		    OUTCOME_MOVED : OUTCOME_FAILED);
 }
 
 int
@@ -476,9 +476,9 @@ team_erased(struct member *m, struct wire_erased *in, struct err *err)
 /*
  * Does a task kill those that have it in hand? What is known at first is that
  * they were lost, perhaps for a reason of their own. So those that said
- * good-bye, or were silent, count once all together, and so does a host, however
- * often its client is started again. After LOST_COUNTED the task is given alone
- * (desk.h): those that break off then have died of it.
+ * good-bye, or were silent, count once all together, and so does a host,
+ * however often its client is started again. After LOST_COUNTED the task is
+ * given alone (desk.h): those that break off then have died of it.
  */
 void
 team_task_lost(struct member *m, struct team_task *k)

@@ -48,11 +48,11 @@ struct s3_config {
 	const char *access_key;
 	const char *secret_key;
 	const char *session_token;	/* or NULL */
-	const char *ca_pem;		/* certificates, text; NULL: the system's */
+	const char *ca_pem;		/* certificates; NULL: the system's */
 	const char *storage_class;	/* or NULL */
-	const char *sse;		/* "AES256", "aws:kms", "aws:kms:KEY-ID" */
+	const char *sse;		/* AES256, aws:kms, aws:kms:KEY-ID */
 	bool	 path_style;
-	bool	 sign_payload;		/* SHA-256 of the body in the signature */
+	bool	 sign_payload;		/* with the SHA-256 of the body */
 	unsigned max_inflight;		/* requests on the wire; 0: 32 */
 	uint64_t retry_for_ms;		/* 0: 300 s */
 	bool	 delete_once;		/* a deletion whose answer is lost is

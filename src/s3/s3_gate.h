@@ -1,7 +1,8 @@
 /*
  * s3_gate.h: when a request may begin: at most so many a second, and none
  * after a moment that has to be moved on again and again; what changes
- * something and is under way then is taken back. One gate is shared by the clients of several threads.
+ * something and is under way then is taken back. One gate is shared by the
+ * clients of several threads.
  *
  * Pure: the time, monotonic, comes from the caller. Thread: any.
  */

@@ -21,7 +21,7 @@
 struct ssh;
 
 struct ssh_config {
-	const char *host;		/* name or address, "user@" not allowed */
+	const char *host;		/* name or address, without "user@" */
 	unsigned port;			/* 0: 22 */
 	const char *user;		/* NULL: the one who runs this */
 	const char *password;		/* NULL: keys */

@@ -15,7 +15,8 @@
  * Errors: RETRY (the server does not answer within the limit, or broke the
  * connection: the tree reconnects by itself, with its own backoff, and the
  * call may be begun again; a handle that is stale), GONE (no such entry, which
- * err_is_absence tells from a path that names something else), DENIED, UNREACHABLE, PEER (answers that break the protocol), RESOURCE.
+ * err_is_absence tells from a path that names something else), DENIED,
+ * UNREACHABLE, PEER (answers that break the protocol), RESOURCE.
  */
 #ifndef TREE_TREE_H
 #define TREE_TREE_H

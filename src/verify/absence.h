@@ -38,7 +38,7 @@ struct absence_case {
 	/* The next component below it on the way to the file. */
 	const struct absence_answer *entry;
 	bool	 is_file;	/* that is the file itself */
-	bool	 noted;		/* the file system of the file's directory ... */
+	bool	 noted;		/* the directory's file system ... */
 	uint64_t fsid;		/* ... when the file was seen */
 	bool	 ignore_inode;	/* inodes of this source mean nothing */
 };

@@ -111,7 +111,7 @@ struct wire_limits {
 	uint64_t tpslimit;	/* requests in 1,000 seconds; 0: none */
 };
 struct wire_beat {
-	uint64_t heard_ms;	/* sent_ms of the last heartbeat; 0: none came */
+	uint64_t heard_ms;	/* sent_ms of the last heartbeat; 0: none */
 };
 struct wire_stop {
 	uint64_t limit_ms;	/* what is on the way may end in this time */
@@ -143,7 +143,7 @@ struct wire_heartbeat {
 	uint64_t bytes_received;
 	uint64_t bytes_read;	/* of files */
 	uint64_t in_hand;	/* items without result */
-	uint64_t sent_ms;	/* by the client's clock, which BEAT sends back */
+	uint64_t sent_ms;	/* by the client's clock; BEAT repeats it */
 };
 struct wire_bye {
 	struct err err;		/* why; NONE: it has nothing left to do */

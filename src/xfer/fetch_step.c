@@ -114,7 +114,8 @@ step_end(struct fetching *t)
 	/* Without the MD5s of its parts it is read once more, in order; also
 	 * where they may have been of what is in another file. */
 	if (!dest_is_recorded(t->file) || it->part_size == 0 ||
-	    it->part_size != t->claim.part_size || it->part_md5s == NULL || it->part_count != t->claim.part_count) {
+	    it->part_size != t->claim.part_size || it->part_md5s == NULL ||
+	    it->part_count != t->claim.part_count) {
 		fetching_back(t);
 		return;
 	}

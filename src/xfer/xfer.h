@@ -162,7 +162,7 @@ struct noted_mail {
 /* An export, as all workers see it. */
 struct reach {
 	_Atomic uint64_t ok_ms;		/* its last answer */
-	_Atomic uint64_t lost_ms;	/* when it was given up; 0: it was not */
+	_Atomic uint64_t lost_ms;	/* when it was given up; 0: never */
 	struct err why;			/* ... under the engine's lock */
 };
 

@@ -27,7 +27,8 @@
 #   BENCH_TOOLS   which of the tools
 #   BENCH_REPEAT  runs of each, the best one counts (1)
 #   BENCH_SMALL BENCH_SMALL_SIZE BENCH_LARGE BENCH_LARGE_MIB BENCH_CRAWL
-#   BENCH_MIRROR BENCH_TEST BENCH_LATENCY (10, in ms) BENCH_CLIENTS BENCH_CLIENTS_MIB
+#   BENCH_MIRROR BENCH_TEST BENCH_LATENCY (10, in ms) BENCH_CLIENTS
+#   BENCH_CLIENTS_MIB
 #                 how many and how large
 #   SINK_PORT NFS_PORT MNT_PORT  (chosen when not given)
 set -u
@@ -250,8 +251,10 @@ for tool in $BENCH_TOOLS; do
 done
 for case; do
 	case $case in
-	small | rerun | getsmall) tree small "$BENCH_SMALL" "$BENCH_SMALL_SIZE" 20 ;;
-	large | getlarge) tree large "$BENCH_LARGE" $((BENCH_LARGE_MIB << 20)) 1 ;;
+	small | rerun | getsmall)
+		tree small "$BENCH_SMALL" "$BENCH_SMALL_SIZE" 20 ;;
+	large | getlarge)
+		tree large "$BENCH_LARGE" $((BENCH_LARGE_MIB << 20)) 1 ;;
 	test*) tree "test" "$BENCH_TEST" 4096 100 ;;
 	crawl) tree crawl "$BENCH_CRAWL" 0 1000 ;;
 	mirror) tree mirror "$BENCH_MIRROR" 0 100 ;;

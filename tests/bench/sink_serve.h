@@ -12,10 +12,10 @@
 #include "sink_ops.h"
 
 static const char *const kind_names[KIND__MAX] = {
-	"other", "put_object", "put_copy", "put_part", "post_create", "post_complete",
-	"post_delete", "delete_object", "delete_upload", "head_object",
-	"head_bucket", "get_object", "list_objects", "list_uploads",
-	"list_parts",
+	"other", "put_object", "put_copy", "put_part", "post_create",
+	"post_complete", "post_delete", "delete_object", "delete_upload",
+	"head_object", "head_bucket", "get_object", "list_objects",
+	"list_uploads", "list_parts",
 };
 
 /* ListObjects and ListObjectsV2. A continuation token is the last key in

@@ -83,7 +83,8 @@ test_odd_keys(struct s3 *s)
 {
 	static char longest[1024];
 	const struct str keys[] = {
-		STR("odd/a b"), STR("odd/\303\274ml\303\244ut/\360\237\230\200"),
+		STR("odd/a b"),
+		STR("odd/\303\274ml\303\244ut/\360\237\230\200"),
 		STR("odd/new\nline"), STR("odd/re\rturn"), STR("odd/tab\t"),
 		STR("odd/per%25cent"), STR("odd/per%cent"), STR("odd/a+b"),
 		STR("odd/a//b"), STR("odd/../up"), STR("../odd-up"),
@@ -535,7 +536,8 @@ test_tls(struct s3_config c)
 	c.ca_pem = "no certificate\n";
 	s = make(&c);
 	check(!put(s, STR("live/x"), "x", 1, NULL, &h) &&
-	    h.err.kind == ERR_CONFIG, "a CA text without certificates", h.err.msg);
+	    h.err.kind == ERR_CONFIG, "a CA text without certificates",
+	    h.err.msg);
 	s3_free(&s);
 	free(pem);
 }

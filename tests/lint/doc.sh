@@ -22,8 +22,8 @@ for verb in PUT LIST GET DEL TEST status stop sql report check client; do
 	awk 'length($0) > 79' "$t/help" | while read -r line; do
 		complain "$verb --help: wider than 79: $line"
 	done
-	sed -nE "s/^  (-([a-z0-9]+), )?--([a-z0-9_-]+)( ([^ ]+))?(  .*)?$/$verb|\2|\3|\5/p" \
-	    "$t/help" >>"$t/shown"
+	option='^  (-([a-z0-9]+), )?--([a-z0-9_-]+)( ([^ ]+))?(  .*)?$'
+	sed -nE "s/$option/$verb|\2|\3|\5/p" "$t/help" >>"$t/shown"
 done
 cut -d'|' -f2- "$t/shown" | sort -u >"$t/program"
 
@@ -66,8 +66,8 @@ sed -nE 's/^	EXIT_[A-Z]+ = ([0-9]+),?.*/\1/p' src/report/exit_status.h \
 sed -n '/^\.Sh EXIT STATUS/,/^\.El/p' "$page" |
 	sed -nE 's/^\.It ([0-9]+)$/\1/p' >"$t/documented"
 diff "$t/statuses" "$t/documented" >/dev/null ||
-	complain "exit statuses differ: exit_status.h has $(xargs <"$t/statuses")," \
-	    "$page has $(xargs <"$t/documented")"
+	complain "exit statuses differ: exit_status.h has" \
+	    "$(xargs <"$t/statuses"), $page has $(xargs <"$t/documented")"
 
 # Other pages of ours that a page speaks of exist.
 grep -hoE '^\.Xr datamover[a-z.-]* [0-9]' man/* | sort -u |

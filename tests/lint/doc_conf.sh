@@ -19,11 +19,11 @@ complain()
 "$b/datamover" conf --example >"$t/example" ||
 	complain "datamover conf --example: status $?"
 cmp "$t/example" conf/datamover.conf ||
-	complain "conf/datamover.conf is not what datamover conf --example prints"
+	complain "conf/datamover.conf is not what conf --example prints"
 
 # "SECTION KEY TYPE" of each setting of the example. The comment above a
 # setting ends in its type, which may run over several lines.
-awk '
+awk -v type='(once per line|yes/no|number|size|text|time, |one of)' '
 /^#?\[/ {
 	section = $0
 	gsub(/^#?\[|\]$/, "", section)
@@ -36,7 +36,7 @@ awk '
 	key = $1
 	sub(/^#/, "", key)
 	if (text != "") {
-		match(text, /(once per line|yes\/no|number|size|text|time, |one of)[^.]*; default .*/)
+		match(text, type "[^.]*; default .*")
 		print "[" section "] " key ": " substr(text, RSTART)
 	}
 	text = ""

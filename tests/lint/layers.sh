@@ -41,7 +41,8 @@ complain()
 includes()
 {
 	grep -nHE '^[[:space:]]*#[[:space:]]*include' src/*/*.[ch] |
-		sed -nE 's/^(src\/([^/]*)\/[^:]*:[0-9]+):.*[<"]([^>"]*)[>"].*/\1 \2 \3/p'
+		sed -nE 's|^(src/([^/]*)/[^:]*:[0-9]+):|\1 \2 |; T
+		    s|^([^ ]* [^ ]* ).*[<"]([^>"]*)[>"].*|\1\2|p'
 }
 
 includes | awk -v layers="$layers" '
@@ -105,9 +106,10 @@ flags=$(pkg-config --cflags $packages 2>/dev/null)
 for header in src/*/*.h; do
 	# shellcheck disable=SC2086 # a list of words
 	printf '#include "%s"\nextern int unused;\n' "${header#src/}" |
-		${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -Isrc "-I$fault/b" $flags -Wall -Wextra \
-		    -Werror -fsyntax-only -x c - 2>"$fault/cc" ||
-		complain "$header: does not stand alone: $(head -n 3 "$fault/cc")"
+		${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -Isrc "-I$fault/b" $flags \
+		    -Wall -Wextra -Werror -fsyntax-only -x c - 2>"$fault/cc" ||
+		complain "$header: does not stand alone:" \
+		    "$(head -n 3 "$fault/cc")"
 done
 
 # The brackets keep this line from finding itself.

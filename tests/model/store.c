@@ -180,7 +180,8 @@ store_start(void)
 		abort();
 	sink.keep = true;
 	sink.hooks = (struct sink_hooks){ .request = on_request,
-	    .unanswered = on_unanswered, .stored = on_stored, .removed = on_removed };
+	    .unanswered = on_unanswered, .stored = on_stored,
+	    .removed = on_removed };
 	rng_seed(&sink.store.rng, 1);
 	if (pthread_create(&t, NULL, listener, (void *)(intptr_t)fd) != 0)
 		abort();

@@ -19,7 +19,8 @@ layers=$(mktemp -d) || exit 1
 mount -t tmpfs tmpfs "$layers" || exit 1
 for dir in etc usr var; do
 	mkdir -p "$layers/$dir/upper" "$layers/$dir/work"
-	mount -t overlay overlay -o "lowerdir=/$dir,upperdir=$layers/$dir/upper,workdir=$layers/$dir/work" "/$dir" ||
+	over=lowerdir=/$dir,upperdir=$layers/$dir/upper
+	mount -t overlay overlay -o "$over,workdir=$layers/$dir/work" "/$dir" ||
 		exit 1
 done
 rm -rf /etc/dss /var/lib/datamover /var/log/dss
@@ -165,7 +166,8 @@ is install_client env PREFIX=/usr/local contrib/install.sh client
 is client_program /usr/local/bin/datamover --version
 is client_without_settings test ! -e /etc/dss
 is client_without_timer test ! -e /etc/systemd/system/datamover.timer
-is install_other_role test "$(contrib/install.sh x >/dev/null 2>&1; echo $?)" = 2
+is install_other_role \
+	test "$(contrib/install.sh x >/dev/null 2>&1; echo $?)" = 2
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -199,7 +199,8 @@ def test_exclude_include(t):
     ):
         t.write(name, name)
     root = t.server + t.share + "/"
-    t.put("--exclude", "*.o", "--exclude", "build/", "--exclude", "/only", failed=0)
+    patterns = ("--exclude", "*.o", "--exclude", "build/")
+    t.put(*patterns, "--exclude", "/only", failed=0)
     assert sorted(k[len(root):] for k in t.objects()) == [
         "keep.c",
         "sub/keep.c",

@@ -9,8 +9,8 @@ from case import limit
 
 
 def mirror(t, *arguments, expect=0, **counts):
-    arguments = ("PUT", "--json", "--delete", "--max-delete", "100%") + arguments
-    return t.run(*arguments, expect=expect).counted(**counts)
+    put = ("PUT", "--json", "--delete", "--max-delete", "100%")
+    return t.run(*put, *arguments, expect=expect).counted(**counts)
 
 
 def key(t, name):

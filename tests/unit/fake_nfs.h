@@ -370,7 +370,8 @@ fake_main(void *arg)
 		if (fds[0].revents != 0)
 			break;
 		for (nfds_t i = 2; i < n; i++) {
-			if (fds[i].revents != 0 && !fake_rpc(fds[i].fd, fake_on_call, f)) {
+			if (fds[i].revents != 0 &&
+			    !fake_rpc(fds[i].fd, fake_on_call, f)) {
 				close(fds[i].fd);
 				fds[i--] = fds[--n];
 			}

@@ -94,7 +94,8 @@ test_taken_back(void **state UNUSED)
 	if (dest_open_nfs(&d, &spec, "/export", 0, &err) == -1)
 		fail_msg("%s", err.msg);
 	r.d = dnfs_of(d);
-	assert_int_equal(dnfs_lookup(r.d, &r.d->locked.root, STR("f0"), &e, &err), 0);
+	assert_int_equal(dnfs_lookup(r.d, &r.d->locked.root, STR("f0"), &e,
+	    &err), 0);
 	handle_copy(&r.fh, &e.fh);
 	assert_int_equal(sockets_to((unsigned)fake.port, 4321), 1);
 	conns = fake.conns;

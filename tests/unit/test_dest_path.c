@@ -187,9 +187,10 @@ static void
 test_no_key_leaves(void **state UNUSED)
 {
 	static const struct str pieces[] = {
-		TEXT("."), TEXT(".."), TEXT("/"), TEXT("//"), TEXT("a"), TEXT("\xff"),
-		TEXT("\xef\xbf\xbd"), TEXT("2E"), TEXT("2F"), TEXT("AE"), TEXT("FF"),
-		{ "\0", 1 }, TEXT("\n"), TEXT("\\"), TEXT(A50), TEXT("\xc0\xae"),
+		TEXT("."), TEXT(".."), TEXT("/"), TEXT("//"), TEXT("a"),
+		TEXT("\xff"), TEXT("\xef\xbf\xbd"), TEXT("2E"), TEXT("2F"),
+		TEXT("AE"), TEXT("FF"), { "\0", 1 }, TEXT("\n"), TEXT("\\"),
+		TEXT(A50), TEXT("\xc0\xae"),
 		TEXT("\xe2\x80\xa6"), TEXT("/../"), TEXT("b"), TEXT(" "),
 	};
 	uint64_t seed = 20240607;

@@ -170,7 +170,8 @@ test_any(void **state)
 		int rc;
 
 		for (int i = 0; i < 10; i++) {
-			seed = seed * 6364136223846793005U + 1442695040888963407U;
+			seed = seed * 6364136223846793005U +
+			    1442695040888963407U;
 			strncat(url, pieces[(seed >> 33) % ARRAY_LEN(pieces)],
 			    8);
 		}

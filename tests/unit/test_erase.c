@@ -84,7 +84,8 @@ test_each_row(void **state UNUSED)
 	finish(&f);
 }
 
-#define THERE	"HTTP/1.1 200 OK\r\nETag: \"e\"\r\nContent-Length: 3\r\n\r\n" CLOSE
+#define THERE	"HTTP/1.1 200 OK\r\nETag: \"e\"\r\n" \
+	"Content-Length: 3\r\n\r\n" CLOSE
 #define MARKED	"HTTP/1.1 404 No\r\nx-amz-version-id: m1\r\n" \
 	"x-amz-delete-marker: true\r\nContent-Length: 0\r\n\r\n" CLOSE
 

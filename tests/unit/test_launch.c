@@ -112,8 +112,9 @@ test_wrong_invitations(void **state)
 	static const char head[] = "datamover-invite 1\naddress a\n"
 	    "port_index 1\nport_status 2\nclient 1\n";
 	static const char *const tails[] = {
-		"\nmore", "address b\n\n", "retry_delay 0\n\n", "access_key x\n\n",
-		"secret_key x\n\n", "unknown x\n\n", "session_token \\\n\n",
+		"\nmore", "address b\n\n", "retry_delay 0\n\n",
+		"access_key x\n\n", "secret_key x\n\n", "unknown x\n\n",
+		"session_token \\\n\n",
 		"session_token \\x00\n\n", "session_token \\xZZ\n\n",
 		"session_token a\tb\n\n", "session_token\n\n"
 	};
@@ -208,7 +209,10 @@ test_key_file(void **state)
 static void
 test_split_host(void **state)
 {
-	static const struct { const char *text, *host; unsigned port; } good[] = {
+	static const struct {
+		const char *text, *host;
+		unsigned port;
+	} good[] = {
 		{ "h", "h", 0 }, { "h:22", "h", 22 }, { "10.0.0.1:65535",
 		"10.0.0.1", 65535 }, { "::1", "::1", 0 }, { "[::1]", "::1", 0 },
 		{ "[::1]:2222", "::1", 2222 }, { "[h]:1", "h", 1 }

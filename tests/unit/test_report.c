@@ -193,8 +193,8 @@ json_is_one_line(void **state)
 	    "\"bytes\":4000000000,\"seconds\":0.000}\n", OP_LIST, &some, 0,
 	    NULL, 0);
 	json_line("{\"operation\":\"PUT\",\"found\":0,\"moved\":0,"
-	    "\"unchanged\":0,\"failed\":0,\"excluded\":0,\"gone\":0,\"deleted\":0,"
-	    "\"pending\":0,\"bytes\":0,\"seconds\":0.000,"
+	    "\"unchanged\":0,\"failed\":0,\"excluded\":0,\"gone\":0,"
+	    "\"deleted\":0,\"pending\":0,\"bytes\":0,\"seconds\":0.000,"
 	    "\"error\":\"a\\u001f\\u000a\\\"\\\\\xc3\xa9\xef\xbf\xbd"
 	    "\\u007f\\u009b\xc2\xa0\"}\n", OP_PUT, NULL, 0,
 	    "a\x1f\n\"\\\xc3\xa9\xff\x7f\xc2\x9b\xc2\xa0", 0);

@@ -178,7 +178,8 @@ static void
 test_final(void **state)
 {
 	FIXTURE(f, BODY("403 No", "", "89", "<Error><Code>SignatureDoesNotMatch"
-	    "</Code><Message>bad\nsignature</Message></Error>        "), OK_PUT);
+	    "</Code><Message>bad\nsignature</Message></Error>        "),
+	    OK_PUT);
 
 	(void)state;
 	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
@@ -205,7 +206,8 @@ static void
 test_skew(void **state)
 {
 	FIXTURE(f, BODY("403 No", "Date: Fri, 24 May 2013 00:00:00 GMT\r\n",
-	    "50", "<Error><Code>RequestTimeTooSkewed</Code></Error>  "), OK_PUT);
+	    "50", "<Error><Code>RequestTimeTooSkewed</Code></Error>  "),
+	    OK_PUT);
 
 	(void)state;
 	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);

@@ -59,7 +59,8 @@ test_each_key(void **state)
 	const struct str keys[] = { STR("a<&>\n\r\t\"b"), STR("denied"),
 	    STR("not told"), STR("marker"), STR("version"), STR("twice"),
 	    STR("twice") };
-	FIXTURE(f, ANSWER("<Deleted><Key>version</Key><VersionId>v1</VersionId></Deleted>"
+	FIXTURE(f, ANSWER("<Deleted><Key>version</Key>"
+	    "<VersionId>v1</VersionId></Deleted>"
 	    "<Error><Key>denied</Key><Code>AccessDenied</Code>"
 	    "<Message>no &amp; never</Message></Error>"
 	    "<Deleted><Key>twice</Key></Deleted>"
@@ -100,7 +101,8 @@ test_some_again(void **state)
 	const char *second;
 	FIXTURE(f, ERROR_503, ANSWER("<Deleted><Key>k1</Key></Deleted>"
 	    "<Error><Key>k2</Key><Code>InternalError</Code></Error>"
-	    "<Error><Key>k3</Key><Code>NoSuchBucket</Code></Error>"), ANSWER("<Deleted><Key>k2</Key></Deleted>"));
+	    "<Error><Key>k3</Key><Code>NoSuchBucket</Code></Error>"),
+	    ANSWER("<Deleted><Key>k2</Key></Deleted>"));
 
 	(void)state;
 	s3_delete_many(f.s, keys, ARRAY_LEN(keys), on_deleted, &f.g);

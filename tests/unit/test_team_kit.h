@@ -261,7 +261,8 @@ wait_for(struct fake *f, enum wire_type type)
 			return m;
 		}
 		if (f->closed || clock_mono_ms() >= end)
-			fail_msg("no %s came (closed %d, got %zu)", wire_type_name(type), f->closed, f->count);
+			fail_msg("no %s came (closed %d, got %zu)",
+			    wire_type_name(type), f->closed, f->count);
 		pump(f, 100);
 	}
 }
