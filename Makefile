@@ -35,8 +35,8 @@ PRELOADS := $(patsubst tests/%.c,$(B)/tools/%.so,\
 .PHONY: all check check-model check-system check-package check-all check-long \
 	check-kills \
 	asan tsan fuzz fuzz-long coverage \
-	lint lint-sql lint-layers lint-form lint-doc bench compare install \
-	deb clean help tools
+	lint lint-sql lint-layers lint-form lint-symbols lint-clang lint-doc \
+	bench compare install deb clean help tools
 .SECONDARY:
 
 all: $(B)/datamover
@@ -44,7 +44,8 @@ all: $(B)/datamover
 help:
 	@echo "make               build $(B)/datamover"
 	@echo "make check         unit tests, fuzz targets on saved inputs,"
-	@echo "                   a minute of histories against the program"
+	@echo "                   a minute of histories against the program;"
+	@echo "                   TESTS=\"joint wire\": those with such a name"
 	@echo "make check-model   more of those: SEEDS=n, from FIRST=k on;"
 	@echo "                   one: $(B)/model/model --seed K --verbose"
 	@echo "make check-system  real servers: nfs-ganesha, radosgw (root)"
@@ -130,10 +131,15 @@ $(B)/fuzz/main.o: tests/fuzz/main.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-check: all $(UNIT) $(FUZZ) $(B)/model/model $(B)/model/preload.so
-	@tests/unit/run.sh $(B)
-	@$(if $(SAN),echo "model: not under a sanitizer",\
-	    $(PLAY) --seeds $(HISTORIES) --seconds 60 tests/model/saved/*)
+# TESTS: words; programs with one of them in the name are built and run, and
+# the model is left out.
+wanted = $(if $(TESTS),$(foreach p,$(1),$(if $(strip $(foreach w,$(TESTS),\
+	$(findstring $(w),$(notdir $(p))))),$(p))),$(1))
+check: all $(call wanted,$(UNIT) $(FUZZ)) \
+	$(if $(TESTS),,$(B)/model/model $(B)/model/preload.so)
+	@tests/unit/run.sh $(B) $(TESTS)
+	@$(if $(TESTS),,$(if $(SAN),echo "model: not under a sanitizer",\
+	    $(PLAY) --seeds $(HISTORIES) --seconds 60 tests/model/saved/*))
 
 # HISTORIES: as many of them as a minute has room for.
 HISTORIES ?= 1000
@@ -180,9 +186,11 @@ SAN_TESTS = put_v3 put_v4 put_mounted put_https put_sizes put_multipart \
 	report_json report_csv report_html report_while stop_ends stop_now \
 	stop_only adopt metrics clients
 asan:
-	$(MAKE) $(ASAN) TESTS="$(SAN_TESTS)" check check-system
+	$(MAKE) $(ASAN) check
+	$(MAKE) $(ASAN) TESTS="$(SAN_TESTS)" check-system
 tsan:
-	$(MAKE) $(TSAN) TESTS="$(SAN_TESTS)" check check-system
+	$(MAKE) $(TSAN) check
+	$(MAKE) $(TSAN) TESTS="$(SAN_TESTS)" check-system
 
 fuzz:
 	tests/fuzz/run.sh 60
@@ -193,7 +201,7 @@ coverage:
 	$(MAKE) B=build-cov SAN="--coverage" HARDEN= OPT="-O0 -g" check
 	tests/coverage.sh build-cov
 
-lint: lint-layers lint-form lint-sql lint-doc
+lint: lint-layers lint-form lint-symbols lint-clang lint-sql lint-doc
 lint-layers:
 	@tests/lint/layers.sh
 	@tests/lint/banned.sh
@@ -201,6 +209,10 @@ lint-form:
 	@tests/lint/form.sh
 lint-sql:
 	@tests/lint/sql.sh
+lint-symbols: all
+	@tests/lint/symbols.py $(B)
+lint-clang: $(B)/catalog/schema.inc
+	@tests/lint/clang.sh $(ALL_CFLAGS)
 lint-doc: all
 	@tests/lint/doc.sh $(B)
 

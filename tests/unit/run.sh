@@ -3,15 +3,17 @@
 # directory, as many at a time as there are processors. Prints one line a
 # program, what those said that failed, and the closing counts.
 #
-#   run.sh BUILD                          all
-#   run.sh BUILD NAME PROGRAM ARGUMENT... one
+#   run.sh BUILD          all
+#   run.sh BUILD WORD...  those with one of these words in their name
+#
+# It calls itself for each of them: run.sh BUILD --one NAME PROGRAM ARGUMENT...
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 b=${1:-build}
 
-if [ $# -gt 1 ]; then
-	name=$2
-	shift 2
+if [ "${2:-}" = --one ]; then
+	name=$3
+	shift 3
 	timeout 300 "$@" >"$b/$name.log" 2>&1
 	status=$?
 	echo "$status" >"$b/$name.status"
@@ -25,13 +27,19 @@ fi
 
 names=$(cd tests && ls unit/test_*.c fuzz/fuzz_*.c |
 	sed 's|.*/||; s|\.c$||')
+[ $# -eq 0 ] || shift
+if [ $# -gt 0 ]; then
+	words=$(printf '%s\n' "$@")
+	names=$(echo "$names" | grep -F -e "$words")
+	[ -n "$names" ] || { echo "no such test" >&2; exit 1; }
+fi
 for name in $names; do
 	rm -f "$b/$name.status"
 	case $name in
 	fuzz_*) echo "$name $b/fuzz/$name tests/fuzz/corpus/${name#fuzz_}" ;;
 	*) echo "$name $b/tests/$name" ;;
 	esac
-done | xargs -P "$(nproc)" -L 1 tests/unit/run.sh "$b"
+done | xargs -P "$(nproc)" -L 1 tests/unit/run.sh "$b" --one
 
 passed=0 failed=0
 for name in $names; do

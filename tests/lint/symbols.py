@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""Who uses what, as the linker sees it.
+
+    symbols.py BUILD    BUILD has FOLDER/FILE.o of each src/FOLDER/FILE.c
+
+Three faults: a global name that no other file of src uses (make it static,
+or remove it); folders that use each other in a circle; files that do so,
+where the circle is not in the list below. A circle of files is right where
+the files are one state machine or one actor, and wrong where a helper stands
+in the file of its caller's caller.
+"""
+import collections
+import pathlib
+import subprocess
+import sys
+
+# Names that only their own file and tests use, with the reason.
+FOR_TESTS = {
+    "catalog_find_stored": "what the target holds of a path, by its path",
+    "client_parse_join": "the forms of an address, without a connection",
+    "compact_answer": "what a target says, without a target",
+    "compact_find": "likewise",
+    "compact_nqn_is_sane": "likewise",
+    "conf_check_s3": "fuzz_conf checks settings that no run could have",
+    "conf_parse": "fuzz_conf reads settings from memory",
+    "jwrite_null": "the writer of JSON is tested as a whole",
+    "jwrite_str": "likewise",
+    "md5_engine": "each way to compute MD5s is compared with OpenSSL",
+    "md5_lanes": "likewise",
+    "md5_update_using": "likewise",
+    "s3_place_hash": "the hash is compared with values of the store's own",
+    "ssh_quote": "each byte is quoted so that a shell gives it back",
+}
+
+# Files that may use each other; a circle may lose files, but not win any.
+CIRCLES = """
+catalog/db catalog/guard catalog/view
+catalog/begin catalog/catalog catalog/end catalog/export catalog/fs
+    catalog/lease catalog/lost catalog/outcome catalog/page catalog/reader
+    catalog/result catalog/root
+conf/conf conf/conf_creds conf/conf_finish conf/conf_ini conf/conf_json
+    conf/conf_value
+ssh/hostkey ssh/login ssh/ssh
+tree/below tree/tree tree/tree_nfs tree/tree_nfs3 tree/tree_nfs3_write
+    tree/tree_nfs4 tree/tree_nfs4_write tree/tree_nfs_again
+    tree/tree_nfs_file tree/tree_nfs_list tree/tree_nfs_mount
+    tree/tree_nfs_nested tree/tree_posix tree/walk
+s3/s3_client s3/s3_cluster s3/s3_ops
+crawl/crawler crawl/list crawl/looks crawl/reading crawl/self
+run/cluster_map run/master run/plan
+run/check run/check_export run/check_hosts run/check_local run/check_s3
+tree/dest_nfs tree/dest_nfs_call tree/dest_nfs_commit tree/dest_nfs_part
+tree/dest_posix tree/dest_posix_commit tree/dest_posix_part
+xfer/adopt xfer/by_part xfer/engine xfer/multipart xfer/segment xfer/send
+    xfer/stream xfer/transfer xfer/worker
+xfer/fetch_file xfer/fetch_pass xfer/fetch_step xfer/fetch_turn
+    xfer/fetching
+xfer/fetch xfer/fetch_worker
+run/crew_local run/setup run/team run/team_joint run/team_launch
+    run/team_limits run/team_look run/team_member run/team_notes
+    run/team_publish run/team_ranges run/team_recall run/team_stall
+    run/team_trust run/team_work
+report/html report/outputs report/report_csv report/report_json
+    report/report_text
+s3/s3_lister s3/s3_lister_cut s3/s3_merge
+run/integrity run/test
+"""
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+
+
+def read(build):
+    """{name: file that defines it}, {file: names it uses}"""
+    objects = [
+        "%s/%s.o" % (build, path.relative_to(TOP / "src").with_suffix(""))
+        for path in sorted(TOP.glob("src/*/*.c"))
+    ]
+    text = subprocess.run(
+        ["nm", "-A", "-P", *objects], stdout=subprocess.PIPE, check=True
+    ).stdout.decode()
+    defined, uses = {}, collections.defaultdict(set)
+    for line in text.splitlines():
+        where, name, kind = line.split()[:3]
+        where = where[len(build) + 1 : -len(".o:")]
+        if kind == "U":
+            uses[where].add(name)
+        elif kind.isupper():
+            defined[name] = where
+    return defined, uses
+
+
+def arrows(defined, uses, place):
+    found = collections.defaultdict(set)
+    for where, names in uses.items():
+        for name in names:
+            if name in defined and place(defined[name]) != place(where):
+                found[place(where)].add(place(defined[name]))
+    return found
+
+
+def reach(start, arrow):
+    seen, todo = set(), [start]
+    while todo:
+        for other in arrow.get(todo.pop(), ()):
+            if other not in seen:
+                seen.add(other)
+                todo.append(other)
+    return seen
+
+
+def circles(arrow):
+    """Sets of places that reach each other."""
+    far = {place: reach(place, arrow) for place in arrow}
+    found = set()
+    for place, others in far.items():
+        ring = {o for o in others if place in far.get(o, ())}
+        if len(ring) > 1:
+            found.add(frozenset(ring))
+    return sorted(map(sorted, found))
+
+
+def main():
+    build = sys.argv[1] if len(sys.argv) > 1 else "build"
+    defined, uses = read(build)
+    faults = []
+    used = {n for f, names in uses.items() for n in names}
+    alone = sorted(n for n in defined if n not in used and n != "main")
+    for name in alone:
+        if name not in FOR_TESTS:
+            faults.append("%s: only its own file uses %s" % (
+                defined[name], name))
+    for name in sorted(set(FOR_TESTS) - set(alone)):
+        faults.append("%s need not be in FOR_TESTS" % name)
+    for ring in circles(arrows(defined, uses, lambda f: f.split("/")[0])):
+        faults.append("a circle of folders: " + " ".join(ring))
+    # A line that begins with a blank goes on with the one above.
+    lines = CIRCLES.strip().replace("\n ", " ").split("\n")
+    allowed = [set(line.split()) for line in lines]
+    rings = circles(arrows(defined, uses, str))
+    for ring in rings:
+        if not any(set(ring) <= one for one in allowed):
+            faults.append("a circle of files: " + " ".join(ring))
+    for one in allowed:
+        if not any(set(ring) <= one for ring in rings):
+            faults.append("no circle any more: " + " ".join(sorted(one)))
+    for fault in faults:
+        print(fault)
+    if faults:
+        print("symbols: %d found" % len(faults), file=sys.stderr)
+        return 1
+    print("symbols: ok (%d circles of files)" % len(rings))
+    return 0
+
+
+sys.exit(main())
