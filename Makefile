@@ -59,7 +59,7 @@ help:
 	@echo "make asan tsan     unit tests and part of the system tests under"
 	@echo "                   the sanitizers (SAN_TESTS= for all)"
 	@echo "make fuzz          each fuzz target for a minute (clang)"
-	@echo "make lint          layers, form, SQL plans, manuals, documents"
+	@echo "make lint          layers, form, symbols, SQL plans, documents"
 	@echo "make coverage      lines run by the unit tests"
 	@echo "make bench         speed against peers, as ratios"
 	@echo "make compare OLD=PROGRAM  CPU against another build, in pairs"
