@@ -81,8 +81,9 @@ is_comparable(const struct transfer *t)
 	    proof_etag_is_digest(t->w->e->c.s3.sse)));
 }
 
-enum transfer_mode
-transfer_sending(const struct transfer *t)
+/* The mode of a file that is not only compared. */
+static enum transfer_mode
+send_mode(const struct transfer *t)
 {
 	return t->w->e->c.dryrun ? MODE_READ : MODE_SEND;
 }
@@ -99,7 +100,7 @@ transfer_begin(struct worker *w, const struct item *it, struct held_lease *h)
 	t->before = it->attrs;
 	t->fh = it->fh;
 	t->began_ms = clock_mono_ms();
-	t->mode = transfer_sending(t);
+	t->mode = send_mode(t);
 	/* A dry run compares only what would else count as moved although
 	 * nothing says that it changed. */
 	if (is_comparable(t) && (!w->e->c.dryrun ||
@@ -570,7 +571,7 @@ transfer_changed(struct transfer *t)
 	t->tries = t->changes;
 	again_later(t);
 	if (t->mode == MODE_COMPARE)
-		t->mode = transfer_sending(t);
+		t->mode = send_mode(t);
 	/* An upload of the old bytes is of no use; parts of it may still be
 	 * on the way. */
 	t->stale_upload = t->upload_id != NULL;

@@ -228,8 +228,6 @@ void	 transfer_changed(struct transfer *);
  * or nobody knows, and that is seen to. */
 bool	 transfer_is_same(struct transfer *, const struct tree_entry *,
 	    const struct err *);
-/* How a file goes that is not only compared. */
-enum transfer_mode transfer_sending(const struct transfer *);
 /* Begin again from the first byte, at once. */
 void	 transfer_again(struct transfer *, enum transfer_mode);
 /* What S3 is told of the file. */
