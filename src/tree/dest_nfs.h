@@ -21,8 +21,8 @@
  * they write the same bytes to the same places; if not, the later one makes a
  * new file of that name, and the former's commit finds that the name isn't
  * its file's any more; or a call before finds that the file is gone. It leaves
- * the name to the later one. Before each entry into the record that is looked at
- * too, as the other may have committed: but for the moment between the look
+ * the name to the later one. Before each entry into the record that is looked
+ * at too, as the other may have committed: but for the moment between the look
  * and the write, in which a byte behind the end of a file in its place would
  * be found by the next run, by its size.
  *

@@ -5,8 +5,9 @@ clients: a few in each run of the system tests, and as many as KILLS says with
 The tree changes between the runs. A third of the kills come within 5 ms after
 a request left, a third within 5 ms after the catalog committed, the rest at
 any moment; where the run waits first, as an earlier one's master has died,
-they come when that is over. After each kill, and again when the same command has been run to
-its end, the bucket is compared with what the tree holds and held.
+they come when that is over. After each kill, and again when the same command
+has been run to its end, the bucket is compared with what the tree holds and
+held.
 """
 import hashlib
 import os
