@@ -38,6 +38,7 @@ struct mirror {
 	uint64_t unknown;	/* ... neither */
 	uint64_t foreign;	/* gone, and the object is not ours any more */
 	bool	*lost;		/* exports that gave no answer; by index */
+	bool	 store_lost;	/* nor does the store: nothing more is asked */
 };
 
 static void
@@ -284,6 +285,21 @@ note_unknown(struct mirror *x, const struct absence_question *q,
 	    "its file is gone");
 }
 
+/* The store does not say what it holds. Of one that gives no answer at all one
+ * row is enough. */
+static void
+note_unsaid(struct mirror *x, const struct stored *s, const struct err *err,
+    struct outcomes *kept)
+{
+	if (x->store_lost)
+		return;
+	x->store_lost = err->kind == ERR_RETRY ||
+	    err->kind == ERR_UNREACHABLE;
+	add_failed(kept, s, err, x->store_lost ? "kept, with all that seems "
+	    "gone and is not deleted yet" : "kept, as the store does not say "
+	    "whether it is what was put");
+}
+
 /* Somebody else has put an object under the key. It is none of ours. */
 static void
 note_foreign(struct mirror *x, const struct stored *s, struct outcomes *kept)
@@ -327,8 +343,7 @@ use_page(struct mirror *x, const struct mirror_row *v,
 		else if (o[i].state == OURS_FOREIGN)
 			note_foreign(x, s, kept);
 		else
-			add_failed(kept, s, &o[i].err, "kept, as the store "
-			    "does not say whether it is what was put");
+			note_unsaid(x, s, &o[i].err, kept);
 	}
 	if (gone->count > 0)
 		deleter_give(x->deleter, STEAL(gone));
@@ -351,8 +366,10 @@ prove_page(struct mirror *x, const struct mirror_row *v, size_t n,
 		o[i] = (struct ours_question){ .stored = &v[i].stored,
 		    .key = key_of(x, v[i].stored.path).p };
 	}
-	/* The source comes last: its answer ages faster. */
-	if (ours_ask(x->ours, o, n, on_turn, x, err) == -1 ||
+	/* The source comes last: its answer ages faster. For the limit it
+	 * alone counts: it must not allow more while the store is silent. */
+	if ((x->use != USE_COUNT &&
+	    ours_ask(x->ours, o, n, on_turn, x, err) == -1) ||
 	    absence_ask(x->asker, q, n, err) == -1)
 		return -1;
 	use_page(x, v, q, o, n);
@@ -381,6 +398,7 @@ take_page(struct mirror *x)
 		if (err.kind != ERR_STOPPED)
 			fail(x->m, &err);
 	}
+	x->listed = x->listed || x->store_lost;
 	for (size_t i = 0; i < n; i++)
 		mirror_row_release(&v[i]);
 	free(v);

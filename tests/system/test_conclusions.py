@@ -157,9 +157,12 @@ def test_conclusions_unanswered(t):
     t.write("g", "1")
     t.put(moved=2)
     os.unlink(t.path("f"))
+    os.unlink(t.path("g"))
+    t.write("kept", "1")
     proxy.order("match HEAD,/f 503")
-    mirror(t, expect=1, failed=1, deleted=0)
-    assert len(t.objects()) == 2
+    proxy.order("match HEAD,/g 503")
+    mirror(t, expect=1, moved=1, failed=1, deleted=0)
+    assert len(t.objects()) == 3
     proxy.order("pass")
-    mirror(t, failed=0, deleted=1)
+    mirror(t, failed=0, deleted=2)
     t.same()
