@@ -85,7 +85,7 @@ version_of(struct own *o, const struct found *f)
 	struct db *db = &o->db;
 	int64_t id = 0;
 
-	if (DB_ROW(db, DOUBT_MATCH, INT(o->target), TEXT(f->doubt->path),
+	if (DB_ROW(db, DOUBT_MATCH, TEXT(f->doubt->path), INT(o->target),
 	    TEXT(f->etag), INT(f->size), f->has_mtime ? INT(f->mtime_ns) :
 	    NOTHING)) {
 		id = db_int(db, STMT_DOUBT_MATCH, 0);
