@@ -115,6 +115,49 @@ WHERE l.closed = 0 AND NOT EXISTS (SELECT 1 FROM result x
 	WHERE x.object = t.object AND x.target = r.target AND
 	x.run >= l.run);
 
+-- What the target holds is not this name's, unless the row says the same of it.
+-- name: name_ends
+UPDATE result SET outcome = 2, held = 0, reason = :reason
+WHERE target = :target AND (held = 1 OR outcome <= 1) AND object IN (
+	SELECT id FROM object WHERE path = :path
+	UNION ALL SELECT id FROM history WHERE path = :path) AND
+	NOT EXISTS (SELECT 1
+	FROM (SELECT id, size, mtime_ns, mode, uid, gid
+		FROM object WHERE path = :path
+	    UNION ALL SELECT id, size, mtime_ns, mode, uid, gid
+		FROM history WHERE path = :path) v
+	WHERE v.id = result.object AND result.etag = :etag AND
+	    (:size IS NULL OR (v.size = :size AND v.mtime_ns = :mtime AND
+	    v.mode = :mode AND v.uid = :uid AND v.gid = :gid)));
+
+-- name: name_doubt
+UPDATE result SET outcome = 2,
+	reason = 'another file with the same key was on its way'
+WHERE target = :target AND outcome <= 1 AND object IN (
+	SELECT id FROM object WHERE path = :path
+	UNION ALL SELECT id FROM history WHERE path = :path);
+
+-- After name_ends: what the row says is so.
+-- name: name_stands
+UPDATE result SET outcome = 1, reason = NULL
+WHERE target = :target AND held = 1 AND outcome = 2 AND object IN (
+	SELECT id FROM object WHERE path = :path
+	UNION ALL SELECT id FROM history WHERE path = :path);
+
+-- name: name_settle
+INSERT OR IGNORE INTO settle (target, object)
+SELECT :target, id FROM object
+WHERE path = :path AND (gone_run IS NULL OR :also_gone) AND
+	NOT EXISTS (SELECT 1 FROM result r WHERE r.object = object.id AND
+	r.target = :target AND r.outcome <= 1);
+
+-- Another name of the key holds the object with this ETag.
+-- name: name_holds
+SELECT 1 FROM result
+WHERE target = :target AND held = 1 AND etag = :etag AND object IN (
+	SELECT id FROM object WHERE path = :path
+	UNION ALL SELECT id FROM history WHERE path = :path);
+
 -- name: settle_list
 SELECT object FROM settle WHERE target = :target;
 
@@ -665,14 +708,17 @@ DELETE FROM upload WHERE object = :object AND target = :target;
 SELECT upload_id, intent_sec, part_size FROM upload
 WHERE object = :object AND target = :target;
 
--- name: uploads_left
-SELECT u.object, coalesce(o.path, h.path), u.upload_id, u.intent_sec
+-- Of this target, and of the one that is the same bucket with other keys: only
+-- runs at this one may go on with an upload.
+-- name: uploads_open
+SELECT u.object, u.target, coalesce(o.path, h.path), u.upload_id,
+	u.intent_sec, u.target = :other OR o.id IS NULL OR
+	o.gone_run IS NOT NULL OR o.why IS NOT NULL OR
+	EXISTS (SELECT 1 FROM result r WHERE r.object = u.object AND
+		r.target = u.target AND r.held = 1)
 FROM upload u LEFT JOIN object o ON o.id = u.object
 	LEFT JOIN history h ON h.id = u.object
-WHERE u.target = :target AND (o.id IS NULL OR o.gone_run IS NOT NULL OR
-	o.why IS NOT NULL OR EXISTS (SELECT 1 FROM result r
-		WHERE r.object = u.object AND r.target = u.target
-		AND r.held = 1));
+WHERE u.target IN (:target, :other) AND coalesce(o.path, h.path) IS NOT NULL;
 
 -- name: upload_list
 SELECT object FROM upload WHERE target = :target;
@@ -770,6 +816,9 @@ WHERE id >= :id ORDER BY id LIMIT 1;
 -- name: split_scan
 SELECT path FROM object
 WHERE path >= :from AND path < :end ORDER BY path;
+
+-- name: target_keyless
+SELECT 1 FROM target WHERE server_as_prefix = 0 LIMIT 1;
 
 -- name: export_paths
 SELECT path FROM export;
@@ -1007,6 +1056,57 @@ SELECT coalesce(r.time_ns, 0)
 FROM object o LEFT JOIN result r ON r.object = o.id AND
 	r.target = :target AND r.held = 1
 WHERE o.path = :path AND o.gone_run IS NULL;
+
+-- What the target holds, or may hold, of paths that no setting leads to now.
+-- name: former_held
+SELECT s.id, s.object, o.path, coalesce(h.kind, o.kind),
+	coalesce(h.size, o.size), coalesce(h.mtime_ns, o.mtime_ns),
+	coalesce(h.ctime_ns, o.ctime_ns), coalesce(h.ino, o.ino),
+	coalesce(h.mode, o.mode), coalesce(h.uid, o.uid),
+	coalesce(h.gid, o.gid)
+FROM object o CROSS JOIN result s ON s.id = coalesce(
+	(SELECT r.id FROM result r WHERE r.object = o.id AND
+	    r.target = :target AND r.held = 1),
+	(SELECT r.id FROM history x CROSS JOIN result r ON
+	    r.object = x.id AND r.target = :target
+	    WHERE x.path = o.path AND r.held = 1 ORDER BY x.id DESC LIMIT 1))
+	LEFT JOIN history h ON h.id = s.object
+WHERE o.path >= :from AND o.path < :end
+ORDER BY o.path;
+
+-- name: former_doubt
+SELECT 0, s.object, n.path, n.kind, n.size, n.mtime_ns, n.ctime_ns, n.ino,
+	n.mode, n.uid, n.gid
+FROM settle s LEFT JOIN history h ON h.id = s.object
+	CROSS JOIN object n ON n.path = coalesce(h.path,
+	    (SELECT path FROM object WHERE id = s.object))
+WHERE s.target = :target AND n.path >= :from AND n.path < :end
+ORDER BY n.path;
+
+-- The file is there, or the target holds what was put under this name.
+-- name: name_today
+SELECT o.id, o.gone_run IS NULL OR
+	EXISTS (SELECT 1 FROM result r WHERE r.object = o.id AND
+	    r.target = :target AND r.held = 1) OR
+	EXISTS (SELECT 1 FROM history h CROSS JOIN result r ON
+	    r.object = h.id AND r.target = :target
+	    WHERE h.path = o.path AND r.held = 1)
+FROM object o WHERE o.path = :path;
+
+-- name: name_result
+INSERT INTO result (id, object, target, run, outcome, held, size, time_ns,
+	md5, etag, part_size, part_md5s, attempts, version_id, reason)
+SELECT :id, :object, target, run, outcome, 1, size, time_ns, md5, etag,
+	part_size, part_md5s, attempts, version_id,
+	'it was put under another name of its server'
+FROM result WHERE id = :from
+ON CONFLICT (object, target) DO UPDATE SET
+	held = 1, size = excluded.size, md5 = excluded.md5,
+	etag = excluded.etag, part_size = excluded.part_size,
+	part_md5s = excluded.part_md5s, version_id = excluded.version_id;
+
+-- name: dirs_unseen
+UPDATE dir SET gone_run = :run WHERE id >= :first AND gone_run IS NULL;
 
 -- name: gone_page
 SELECT s.object, o.path, s.md5, s.etag, s.part_size, s.part_md5s,

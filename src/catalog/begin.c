@@ -93,8 +93,8 @@ lies_in(struct str path, const struct run_export_row *x)
 
 /* The index of the run's export in which the path lies. Where one export lies
  * inside another, the inner one's. In none: the count of exports. */
-static size_t
-export_of(const struct own *o, struct str path)
+size_t
+core_export_of(const struct own *o, struct str path)
 {
 	size_t best = o->export_count;
 
@@ -208,7 +208,7 @@ queue_failed(struct own *o, const struct run_spec *spec, size_t export,
 	for (; more; more = db_next(&o->db, s)) {
 		int64_t object = db_int(&o->db, s, 0);
 
-		if (export_of(o, db_bytes(&o->db, s, 1)) != export)
+		if (core_export_of(o, db_bytes(&o->db, s, 1)) != export)
 			continue;
 		/* The target may hold the bytes of this version: what failed
 		 * was the proof. */
@@ -242,7 +242,7 @@ push_failed_dirs(struct own *o, const char *start, size_t index)
 	bool more = db_row(&o->db, STMT_FAILED_DIRS, dirs, 1);
 
 	while (more) {
-		if (export_of(o, db_bytes(&o->db, STMT_FAILED_DIRS,
+		if (core_export_of(o, db_bytes(&o->db, STMT_FAILED_DIRS,
 		    1)) == index)
 			push_dir(o, db_int(&o->db, STMT_FAILED_DIRS, 0),
 			    export);
@@ -250,7 +250,7 @@ push_failed_dirs(struct own *o, const char *start, size_t index)
 	}
 	more = db_row(&o->db, STMT_FAILED_HOLDERS, holders, 2);
 	while (more) {
-		if (export_of(o, db_bytes(&o->db, STMT_FAILED_HOLDERS,
+		if (core_export_of(o, db_bytes(&o->db, STMT_FAILED_HOLDERS,
 		    1)) == index)
 			push_dir(o, db_int(&o->db, STMT_FAILED_HOLDERS, 0),
 			    export);
@@ -386,6 +386,7 @@ begin_plain(struct own *o, const struct begin *b)
 
 	DB_RUN0(&o->db, SETTLE_OPEN);
 	load_marks(o, &last_leased);
+	o->has_names = !o->server_as_prefix && core_any_names_meet(&o->db);
 	o->next_todo = 1;
 	insert_run(o, b->spec);
 }
@@ -402,6 +403,7 @@ begin_backlog(struct own *o, const struct begin *b)
 	load_marks(o, &last.leased);
 	o->first_todo = o->next_todo;
 	load_exports(o, b->spec);
+	o->has_names = !o->server_as_prefix && core_any_names_meet(&o->db);
 	DB_RUN0(&o->db, SETTLE_DOUBT);
 	core_fs_load(o);
 	o->accept_fs = b->spec->accept_filesystem;
@@ -455,10 +457,13 @@ begin_run(struct catalog *c, void *arg)
 {
 	struct begin *b = arg;
 	struct own *o = &c->own;
+	struct run_spec other = *b->spec;
 
 	core_reset_run(o);
 	o->over = false;
 	o->target = find_target(&o->db, b->spec, b->info);
+	other.server_as_prefix = !other.server_as_prefix;
+	o->other_target = core_find_target(&o->db, &other);
 	o->server_as_prefix = b->spec->server_as_prefix;
 	o->no_backlog = b->spec->no_backlog;
 	o->ignore = (b->spec->ignore_inode ? ATTRS_INO : 0) |

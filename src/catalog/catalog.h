@@ -330,18 +330,26 @@ void	 catalog_put_clients(struct catalog *, const struct client_line *,
 /* What becomes of a subsystem; a later call replaces the row. Copies. */
 void	 catalog_put_compaction(struct catalog *, const struct compaction *);
 
-/* Uploads at this run's target that rows remember although nothing will go on
- * with them (their file changed, or is gone): to be aborted before a complete
- * run ends, each followed by UPLOAD_ENDED. Waits. The array and its strings
- * are the caller's to free. */
-struct left_upload {
+/* Uploads in this run's bucket that rows remember, with the server in their
+ * keys or without: those that nothing will go on with are to be aborted before
+ * a complete run ends. Waits. The array and its strings are the caller's to
+ * free. */
+struct open_upload {
 	int64_t	 object;
+	int64_t	 target;
+	bool	 server_as_prefix;	/* in its key */
 	char	*path;		/* catalog path */
 	char	*upload_id;	/* or NULL: its answer was not seen */
 	int64_t	 intent_sec;
+	bool	 left;		/* the file changed, or is gone, or its key is
+				   another one now */
+	bool	 ended;		/* for the caller */
 };
-int	 catalog_left_uploads(struct catalog *, struct left_upload **,
+int	 catalog_open_uploads(struct catalog *, struct open_upload **,
 	    size_t *ret_count, struct err *) MUST_USE;
+/* Forget those that are ended. Waits. */
+int	 catalog_uploads_ended(struct catalog *, const struct open_upload *,
+	    size_t n, struct err *) MUST_USE;
 
 /* --- looking at a catalog (status, sql, report) --- */
 

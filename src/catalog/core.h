@@ -192,6 +192,8 @@ struct own {
 	int64_t	 run;
 	int64_t	 crawl;
 	int64_t	 target;
+	int64_t	 other_target;	/* the same bucket, with the server in the keys
+				   where target is without; 0: there is none */
 	bool	 server_as_prefix;
 	bool	 no_backlog;
 	unsigned ignore;	/* of attrs_same */
@@ -208,6 +210,7 @@ struct own {
 	struct idset settle;	/* objects to be settled */
 	struct idset uploads;	/* objects that may have upload rows */
 	struct idset retried;	/* --retry-failed: queued at the beginning */
+	bool	 has_names;	/* a key of the target may have several paths */
 	bool	 has_history;
 	bool	 has_verified;	/* verdicts are there */
 	bool	 has_doomed;	/* rows may be there */
@@ -387,9 +390,39 @@ void	 core_doomed(struct own *);
 /* What a killed run was about to delete may be gone, or not. */
 void	 core_settle_doomed(struct own *);
 
-/* names.c: calls fn for each catalog path that may have this key. */
+/* names.c */
+/* Calls fn for each catalog path that may have this key. */
 void	 core_names_of_key(struct db *, bool server_as_prefix, struct str key,
 	    void (*fn)(void *, struct str path), void *arg);
+/* True if files below these two ("server/share"), of different servers, can
+ * have the same key without the server. */
+bool	 core_names_meet(struct str a, struct str b);
+/* The same of any two exports that the catalog knows, if it knows a target
+ * whose keys have no server. */
+bool	 core_any_names_meet(struct db *);
+/* Calls fn for each other catalog path that has the key of this one at the
+ * run's target. Nothing is looked up where there can be none. */
+void	 core_other_names(struct own *, const char *path,
+	    void (*fn)(void *, struct str path), void *arg);
+/* What is at the target under the key of a path. */
+struct there {
+	const char *etag;	/* NULL: nothing, or it is not known what */
+	const struct attrs *attrs; /* of the file that was put; NULL: any */
+	const char *reason;	/* for the rows that end */
+};
+/* Other names of the path's key hold it no longer, but for those whose row says
+ * the same. S3 is asked when a run comes to their files. */
+void	 core_names_end(struct own *, const char *path, const struct there *);
+/* The object of the key is about to be changed. */
+void	 core_names_doubt(struct own *, const char *path);
+
+/* former.c */
+struct mirror_plan;
+/* Names of before whose keys are those of the run's exports: into the plan,
+ * whose guards are known. */
+void	 core_formers(struct own *, struct mirror_plan *);
+/* What is known of their objects goes to paths of today. */
+void	 core_take_formers(struct own *, const struct mirror_plan *);
 
 /* client.c */
 void	 core_clients(struct own *, struct client_note *);
@@ -413,6 +446,9 @@ bool	 core_export_stays(struct own *, int64_t id, uint64_t unseen);
 void	 core_keep_exports(struct own *);
 
 /* begin.c */
+/* The index of the run's export in which the path lies: of two, one inside
+ * the other, the inner one. None: their count. */
+size_t	 core_export_of(const struct own *, struct str path);
 /* True if the root of one is at the path or below. */
 bool	 core_holds_export(const struct own *, const char *path);
 /* 0 if the catalog does not know it. */

@@ -76,6 +76,35 @@ note_failure(struct own *o, const struct found *f)
 		o->delete_failed++;
 }
 
+struct asking {
+	struct own *own;
+	const struct found *found;
+	bool	 holds;
+};
+
+static void
+look_at_name(void *arg, struct str path)
+{
+	struct asking *a = arg;
+	struct db *db = &a->own->db;
+
+	if (!DB_ROW(db, NAME_HOLDS, INT(a->own->target),
+	    TEXT(a->found->etag), BYTES(path)))
+		return;
+	a->holds = true;
+	db_done(db, STMT_NAME_HOLDS);
+}
+
+/* The object was put for a file of another server, with the same key. */
+static bool
+is_of_other_name(struct own *o, const struct found *f)
+{
+	struct asking a = { .own = o, .found = f };
+
+	core_other_names(o, f->doubt->path, look_at_name, &a);
+	return a.holds;
+}
+
 /* The version that the object is, by its ETag or by size and time. A file may
  * have changed between crawl and sending: then what PUT writes beside the
  * bytes tells that it is ours. 0: it is not. */
@@ -91,7 +120,8 @@ version_of(struct own *o, const struct found *f)
 		id = db_int(db, STMT_DOUBT_MATCH, 0);
 		db_done(db, STMT_DOUBT_MATCH);
 	}
-	return id == 0 && f->ours ? f->doubt->object : id;
+	return id == 0 && f->ours && !is_of_other_name(o, f) ?
+	    f->doubt->object : id;
 }
 
 static void
@@ -114,6 +144,7 @@ static void
 settle(struct own *o, const struct found *f, size_t *foreign)
 {
 	const char *path = f->doubt->path;
+	struct there there = { .reason = "S3 does not hold it any more" };
 
 	/* Another version of the path may have settled it just now. */
 	if (!DB_ROW(&o->db, SETTLE_FIND, INT(o->target),
@@ -121,6 +152,7 @@ settle(struct own *o, const struct found *f, size_t *foreign)
 		return;
 	db_done(&o->db, STMT_SETTLE_FIND);
 	if (f->err.kind == ERR_NONE) {
+		there.etag = f->etag;
 		note_there(o, f, foreign);
 	} else if (f->err.kind == ERR_GONE) {
 		DB_RUN(&o->db, DOUBT_ABSENT, INT(clock_wall_ns()),
@@ -129,6 +161,7 @@ settle(struct own *o, const struct found *f, size_t *foreign)
 		note_failure(o, f);
 		return;
 	}
+	core_names_end(o, path, &there);
 	DB_RUN(&o->db, DOOMED_DONE, INT(o->target), TEXT(path));
 	DB_RUN(&o->db, SETTLE_PATH_DONE, INT(o->target), TEXT(path));
 }

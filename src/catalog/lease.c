@@ -351,6 +351,7 @@ take_lease(struct own *o, size_t max_count, uint64_t max_bytes)
 			break;
 		}
 		fill_item(o, it);
+		core_names_doubt(o, it->path);
 		out->items[l->count++] = (struct open_item){
 			.object = it->object, .attrs = it->attrs,
 			.todo = db_int(&o->db, s, 0), .export = it->export,

@@ -1,43 +1,75 @@
 /*
- * Multipart uploads that nothing will go on with.
+ * Multipart uploads that are open when a run ends.
  */
 #include "catalog/core.h"
 
-struct left {
-	struct left_upload *v;
+struct uploads {
+	struct open_upload *v;
 	size_t	 n;
 };
 
 static void
-list_left(struct catalog *c, void *arg)
+list_open(struct catalog *c, void *arg)
 {
-	const enum stmt s = STMT_UPLOADS_LEFT;
+	const enum stmt s = STMT_UPLOADS_OPEN;
+	const struct own *o = &c->own;
 	struct db *db = &c->own.db;
-	struct left *l = arg;
-	bool more = DB_ROW(db, UPLOADS_LEFT, INT(c->own.target));
+	struct uploads *l = arg;
+	bool more = DB_ROW(db, UPLOADS_OPEN, INT(o->other_target),
+	    INT(o->target));
 
 	while (more) {
-		struct left_upload *u;
+		struct open_upload *u;
 
 		l->v = xreallocarray(l->v, l->n + 1, sizeof(*l->v));
 		u = &l->v[l->n++];
 		u->object = db_int(db, s, 0);
-		u->path = db_strdup(db, s, 1);
-		u->upload_id = db_null(db, s, 2) ? NULL : db_strdup(db, s, 2);
-		u->intent_sec = db_int(db, s, 3);
+		u->target = db_int(db, s, 1);
+		u->server_as_prefix = o->server_as_prefix ==
+		    (u->target == o->target);
+		u->path = db_strdup(db, s, 2);
+		u->upload_id = db_null(db, s, 3) ? NULL : db_strdup(db, s, 3);
+		u->intent_sec = db_int(db, s, 4);
+		u->left = db_int(db, s, 5) != 0;
+		u->ended = false;
 		more = db_next(db, s);
 	}
 }
 
 int
-catalog_left_uploads(struct catalog *c, struct left_upload **ret,
+catalog_open_uploads(struct catalog *c, struct open_upload **ret,
     size_t *ret_count, struct err *err)
 {
-	struct left l = { .v = NULL };
+	struct uploads l = { .v = NULL };
 
-	if (core_call(c, list_left, &l, err) == -1)
+	if (core_call(c, list_open, &l, err) == -1)
 		return -1;
 	*ret = l.v;
 	*ret_count = l.n;
 	return 0;
+}
+
+struct ending {
+	const struct open_upload *v;
+	size_t	 n;
+};
+
+static void
+forget(struct catalog *c, void *arg)
+{
+	const struct ending *e = arg;
+
+	for (size_t i = 0; i < e->n; i++)
+		if (e->v[i].ended)
+			DB_RUN(&c->own.db, UPLOAD_ENDED, INT(e->v[i].object),
+			    INT(e->v[i].target));
+}
+
+int
+catalog_uploads_ended(struct catalog *c, const struct open_upload *v, size_t n,
+    struct err *err)
+{
+	struct ending e = { v, n };
+
+	return core_call(c, forget, &e, err);
 }

@@ -30,6 +30,9 @@ mirror_plan_release(struct mirror_plan *p)
 	free(p->roots);
 	free(p->ids);
 	free(p->gone_starts);
+	for (size_t i = 0; i < p->former_count; i++)
+		free(p->formers[i]);
+	free(p->formers);
 	free(p->exports);
 	free(p->fsids);
 	memset(p, 0, sizeof(*p));
@@ -55,7 +58,7 @@ guard_of(struct own *o, const struct run_export_row *x, uint64_t *ret_fsid)
 		g = MIRROR_OTHER_FS;
 	else
 		g = MIRROR_OPEN;
-	*ret_fsid = (uint64_t)db_int(db, s, 2);
+	*ret_fsid = (uint64_t)db_int(db, s, g == MIRROR_NEW_FS ? 3 : 2);
 	db_done(db, s);
 	return g;
 }
@@ -118,7 +121,39 @@ plan(struct catalog *c, void *arg)
 		p->gone_starts[i] = o->exports[i].gone_start;
 		p->exports[i] = guard_of(o, &o->exports[i], &p->fsids[i]);
 	}
+	core_formers(o, p);
 	set_roots(p, o);
+}
+
+static void
+take_formers(struct catalog *c, void *arg)
+{
+	struct planning *pl = arg;
+
+	if (!c->own.has_names)
+		return;
+	plan(c, pl);
+	if (!pl->refused)
+		core_take_formers(&c->own, pl->plan);
+}
+
+static int
+no_plan(struct err *err)
+{
+	return err_set(err, ERR_USAGE, 0, "what is gone is known only "
+	    "when all directories have been read");
+}
+
+int
+catalog_mirror_begin(struct catalog *c, const struct mirror_rules *rules,
+    struct err *err)
+{
+	CLEANUP(mirror_plan_release) struct mirror_plan p = { .rules = rules };
+	struct planning pl = { .plan = &p };
+
+	if (core_call(c, take_formers, &pl, err) == -1)
+		return -1;
+	return pl.refused ? no_plan(err) : 0;
 }
 
 /* --- may it go? --- */
@@ -188,21 +223,28 @@ struct twin {
 };
 
 static bool
-is_in_settings(const struct mirror_rules *r, struct str path)
+is_below(char *const *shares, size_t n, struct str path)
 {
-	for (size_t i = 0; r != NULL && i < r->share_count; i++) {
-		struct str share = str_of(r->shares[i]);
+	for (size_t i = 0; i < n; i++) {
+		struct str share = str_of(shares[i]);
 
 		if (str_starts(path, share) && path.len > share.len &&
 		    path.p[share.len] == '/')
 			return true;
 	}
-	return r == NULL;
+	return false;
+}
+
+static bool
+is_in_settings(const struct mirror_rules *r, struct str path)
+{
+	return r == NULL || is_below((char *const *)r->shares,
+	    r->share_count, path);
 }
 
 /* No crawl ever finds that a file is gone from a share that is no longer in
  * the settings. It keeps the key only if the bytes there are those that were
- * put for it. */
+ * put for it, and never if that share is ours, under a name of before. */
 static void
 look_for_twin(void *arg, struct str path)
 {
@@ -210,8 +252,9 @@ look_for_twin(void *arg, struct str path)
 	const struct mirror *m = t->mirror;
 	struct db *db = &m->reader->db;
 
-	if (str_eq(path, t->path) || !DB_ROW(db, OBJECT_LIVE, INT(m->target),
-	    BYTES(path)))
+	if (str_eq(path, t->path) || is_below(m->plan->formers,
+	    m->plan->former_count, path) || !DB_ROW(db, OBJECT_LIVE,
+	    INT(m->target), BYTES(path)))
 		return;
 	if (is_in_settings(m->plan->rules, path) ||
 	    db_int(db, STMT_OBJECT_LIVE, 0) > t->put_ns)
@@ -342,8 +385,7 @@ catalog_mirror_plan(struct catalog *c, struct catalog_reader *r,
 	if (core_call(c, plan, &pl, err) == -1)
 		return -1;
 	if (pl.refused)
-		return err_set(err, ERR_USAGE, 0, "what is gone is known only "
-		    "when all directories have been read");
+		return no_plan(err);
 	if (each_gone(&m, "", count_one, p, err) == -1) {
 		mirror_plan_release(p);
 		return -1;

@@ -17,7 +17,8 @@
  *  - this run would not leave it out, if it were there.
  *
  * Order: the notes of export.h while the crawl goes on; when the crawl
- * is done and all items are settled, catalog_mirror_plan; compare with
+ * is done and all items are settled, catalog_mirror_begin, the doubts of
+ * doubt.h, catalog_mirror_plan; compare with
  * --max-delete; then pages, the proof, catalog_doom, DeleteObjects,
  * catalog_put_outcomes; catalog_end_run.
  */
@@ -51,8 +52,9 @@ struct mirror_rules {
 	void	*keep_arg;
 	/* Catalog paths of the shares of the settings, also of those that the
 	 * run leaves out: where server_as_prefix is no, a file in one of them
-	 * keeps the object of its key. One in a share of before (the server
-	 * had another name) keeps it only if it was put later than ours. */
+	 * keeps the object of its key. One in a share of before keeps it only
+	 * if it was put later than ours, and if that share is in another file
+	 * system: else it is ours, and the server had another name. */
 	const char *const *shares;
 	size_t	 share_count;
 	/* Directories need not have been read: all that they had may go, if it
@@ -69,7 +71,7 @@ struct mirror_plan {
 				   cleanly, or another export has the key */
 	uint64_t left_out;	/* kept because this run leaves them out */
 	enum mirror_guard *exports;	/* by index; owned */
-	uint64_t *fsids;	/* of those that are open; likewise */
+	uint64_t *fsids;	/* of those that are open or new; likewise */
 	size_t	 export_count;
 	/* for the calls below */
 	int64_t	 crawl;
@@ -78,9 +80,16 @@ struct mirror_plan {
 				   to begin in, if that is gone; or 0 */
 	char	**roots;	/* what was crawled, a slash behind, sorted */
 	size_t	 root_count;
+	char	**formers;	/* exports of before that are ours */
+	size_t	 former_count;
 	const struct mirror_rules *rules;	/* or NULL */
 };
 void	 mirror_plan_release(struct mirror_plan *);
+/* Before it, and before doubt.h: objects that were put under a name of before
+ * of an export of this run become its own, those of files that it doesn't have
+ * as well. Nothing where the keys have a server. Waits; ERR_USAGE as below. */
+int	 catalog_mirror_begin(struct catalog *, const struct mirror_rules *,
+	    struct err *) MUST_USE;
 /* Directories that are gone become tombstones now, and not at the end of the
  * run. Waits. ERR_USAGE if the crawl is not over, or the run has none
  * (no_crawl, retry_failed, no_backlog). The reader is one of this catalog.

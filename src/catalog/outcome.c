@@ -4,7 +4,6 @@
  */
 #include "catalog/core.h"
 #include "base/clock.h"
-#include "model/key.h"
 
 /* --- deletions that are under way --- */
 
@@ -31,23 +30,55 @@ doom_path(void *arg, struct str path)
 	    BYTES(path));
 }
 
-/* Calls fn for each path that the row may mean. */
-static void
-each_path(struct own *o, const struct outcome_row *r,
-    void (*fn)(void *, struct str path), void *arg)
+/* The catalog path of the row; NULL: only its key is given. */
+static char *
+path_of(struct own *o, const struct outcome_row *r)
 {
-	struct str given = str_of(r->path == NULL ? "" : r->path);
-	AUTOFREE char *path = NULL;
+	char *path = NULL;
 
 	if (r->object != 0 && DB_ROW(&o->db, VERSION_PATH, INT(r->object))) {
 		path = db_strdup(&o->db, STMT_VERSION_PATH, 0);
 		db_done(&o->db, STMT_VERSION_PATH);
 	}
+	if (path == NULL && !r->is_key && r->path != NULL)
+		path = xstrdup(r->path);
+	return path;
+}
+
+/* Calls fn for each path that the row may mean. */
+static void
+each_path(struct own *o, const struct outcome_row *r,
+    void (*fn)(void *, struct str path), void *arg)
+{
+	AUTOFREE char *path = path_of(o, r);
+
 	if (path != NULL)
 		fn(arg, str_of(path));
-	else if (given.len > 0)
-		core_names_of_key(&o->db, !r->is_key || o->server_as_prefix,
-		    given, fn, arg);
+	else if (r->path != NULL)
+		core_names_of_key(&o->db, o->server_as_prefix,
+		    str_of(r->path), fn, arg);
+}
+
+/* The same for each path that has the key of those. */
+static void
+each_name(struct own *o, const struct outcome_row *r,
+    void (*fn)(void *, struct str path), void *arg)
+{
+	AUTOFREE char *path = path_of(o, r);
+
+	each_path(o, r, fn, arg);
+	if (path != NULL)
+		core_other_names(o, path, fn, arg);
+}
+
+/* Whether it is deleted, its other names would not hear if the run died. */
+static void
+doubt_names(struct own *o, const struct outcome_row *r)
+{
+	AUTOFREE char *path = o->has_names ? path_of(o, r) : NULL;
+
+	if (path != NULL)
+		core_names_doubt(o, path);
 }
 
 void
@@ -58,8 +89,10 @@ core_doom(struct own *o, struct dooming *d)
 
 	if (!o->failed && o->run != 0) {
 		o->has_doomed = true;
-		for (size_t i = 0; i < v->count; i++)
+		for (size_t i = 0; i < v->count; i++) {
 			each_path(o, &v->v[i], doom_path, o);
+			doubt_names(o, &v->v[i]);
+		}
 	}
 	while (*at != NULL)
 		at = &(*at)->next;
@@ -87,22 +120,23 @@ struct row {
 	char	*path;		/* catalog path, if so */
 	const char *reason;
 	bool	 held;		/* the object is what the target holds */
+	int64_t	 stored_ns;	/* if so: since when */
 };
 
-/* The version that the target holds; else the newest of the path. */
+/* The version that the target holds; else the newest of the path. Of several
+ * paths that say so, the last that was recorded. */
 static void
 look_up(void *arg, struct str path)
 {
 	struct row *r = arg;
 	struct db *db = &r->own->db;
-	int64_t id = 0;
+	int64_t id = 0, stored_ns = 0;
 	bool held = false;
 
-	if (r->held)
-		return;
 	if (DB_ROW(db, STORED_FIND, INT(r->own->target), BYTES(path))) {
-		id = db_int(db, STMT_STORED_FIND, 0);
-		held = true;
+		stored_ns = db_int(db, STMT_STORED_FIND, 7);
+		held = !r->held || stored_ns > r->stored_ns;
+		id = held ? db_int(db, STMT_STORED_FIND, 0) : 0;
 		db_done(db, STMT_STORED_FIND);
 	} else if (r->object == 0 && DB_ROW(db, OBJECT_ID, BYTES(path))) {
 		id = db_int(db, STMT_OBJECT_ID, 0);
@@ -111,6 +145,7 @@ look_up(void *arg, struct str path)
 	if (id == 0)
 		return;
 	r->held = held;
+	r->stored_ns = stored_ns;
 	r->object = id;
 	free(r->path);
 	r->path = xstrndup(path.p, path.len);
@@ -143,6 +178,21 @@ identify(struct row *r)
 		r->path = xstrdup(r->in->path);
 }
 
+/* The verdict is on what the target holds, if it does. */
+static void
+put_verdict(struct row *r, int64_t now)
+{
+	const struct outcome_row *in = r->in;
+	struct own *o = r->own;
+
+	if (!r->held || in->verdict == VERDICT_DOUBT)
+		return;
+	o->has_verified = true;
+	DB_RUN(&o->db, VERIFIED_PUT, INT(r->object), INT(o->target),
+	    INT(o->run), TEXT(verify_method_name(in->method)),
+	    TEXT(verdict_name(in->verdict)), INT(now));
+}
+
 static void
 mark_deleted(void *arg, struct str path)
 {
@@ -158,16 +208,19 @@ mark_deleted(void *arg, struct str path)
 		DB_RUN(&o->db, DOOMED_DONE, INT(o->target), BYTES(path));
 }
 
-/* The key has no object any more, for whichever server it was put. */
+/* The object is that of other names too: what was found of it is found of
+ * them. */
 static void
-mark_all_deleted(struct row *r)
+verdict_on_name(struct row *r, struct str path)
 {
-	struct own *o = r->own;
+	struct row other = { .own = r->own, .in = r->in };
 
-	each_path(o, r->in, mark_deleted, r);
-	if (!o->server_as_prefix && !r->in->is_key && r->in->path != NULL)
-		core_names_of_key(&o->db, false,
-		    str_of(key_without_server(r->in->path)), mark_deleted, r);
+	if (r->in->verdict == VERDICT_NONE || r->path == NULL ||
+	    str_eq(path, str_of(r->path)))
+		return;
+	look_up(&other, path);
+	put_verdict(&other, clock_wall_ns());
+	free(other.path);
 }
 
 static void
@@ -176,6 +229,7 @@ mark_lost(void *arg, struct str path)
 	struct row *r = arg;
 	struct own *o = r->own;
 
+	verdict_on_name(r, path);
 	DB_RUN(&o->db, RESULT_LOST, INT(o->run), INT(clock_wall_ns()),
 	    TEXT(r->reason), INT(o->target), BYTES(path));
 	DB_RUN(&o->db, HISTORY_LOST, INT(o->target), BYTES(path));
@@ -215,12 +269,7 @@ note_verdict(struct row *r)
 	    TEXT(verdict_name(in->verdict)), in->err.kind == ERR_NONE ?
 	    NOTHING : TEXT(in->err.msg), INT(now),
 	    TEXT(r->object == 0 ? r->path : NULL));
-	if (!r->held || in->verdict == VERDICT_DOUBT)
-		return;
-	o->has_verified = true;
-	DB_RUN(&o->db, VERIFIED_PUT, INT(r->object), INT(o->target),
-	    INT(o->run), TEXT(verify_method_name(in->method)),
-	    TEXT(verdict_name(in->verdict)), INT(now));
+	put_verdict(r, now);
 }
 
 static void
@@ -292,9 +341,9 @@ outcome(struct own *o, const struct outcome_row *in)
 	if (in->ended == ENDED_FAILED)
 		note_failure(&r);
 	if (in->ended == ENDED_DELETED)
-		mark_all_deleted(&r);
+		each_name(o, in, mark_deleted, &r);
 	else if (in->lost)
-		each_path(o, in, mark_lost, &r);
+		each_name(o, in, mark_lost, &r);
 	if (o->has_doomed && in->ended == ENDED_FAILED &&
 	    in->verdict == VERDICT_NONE)
 		each_path(o, in, in->lost ? mark_doubt : spare, &r);

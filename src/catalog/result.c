@@ -88,32 +88,53 @@ as_read(struct own *o, const struct open_item *it, const struct attrs *a)
 	return id;
 }
 
+static bool
+is_held(const struct result *r)
+{
+	return r->outcome == OUTCOME_MOVED || r->outcome == OUTCOME_UNCHANGED;
+}
+
 /* An object may be there although its transfer did not end well: an answer
  * was lost, or the file went or changed after it was sent. */
 static void
-note_doubt(struct own *o, const struct result *r, int64_t object, bool held)
+note_doubt(struct own *o, const struct result *r, int64_t object)
 {
-	if (held && o->has_doubts)
+	if (is_held(r) && o->has_doubts)
 		DB_RUN(&o->db, SETTLE_DONE, INT(o->target), INT(object));
-	if (held && o->has_doomed)
+	if (is_held(r) && o->has_doomed)
 		DB_RUN(&o->db, DOOMED_SPARED, INT(o->target), INT(object));
 	/* What was refused at the first try was not sent. */
-	if (held || (r->attempts <= 1 && (r->err.kind == ERR_DENIED ||
+	if (is_held(r) || (r->attempts <= 1 && (r->err.kind == ERR_DENIED ||
 	    r->err.kind == ERR_INVALID)))
 		return;
 	DB_RUN(&o->db, SETTLE_ADD, INT(o->target), INT(object));
 	o->has_doubts = true;
 }
 
+/* Rows of other names of the object's key, which are in doubt since its lease
+ * was given out, learn whether it is another one now. */
+static void
+tell_names(struct own *o, const struct result *r, int64_t object,
+    const struct attrs *a)
+{
+	const struct there e = { r->etag[0] == '\0' ? NULL : r->etag, a,
+	    "another file with the same key was stored" };
+	AUTOFREE char *path = NULL;
+
+	if (!o->has_names || !is_held(r) ||
+	    !DB_ROW(&o->db, OBJECT_PLACE, INT(object)))
+		return;
+	path = db_strdup(&o->db, STMT_OBJECT_PLACE, 0);
+	db_done(&o->db, STMT_OBJECT_PLACE);
+	core_names_end(o, path, &e);
+}
+
 static void
 store(struct own *o, const struct result *r, int64_t object, uint64_t size,
     int fresh)
 {
-	bool held = r->outcome == OUTCOME_MOVED ||
-	    r->outcome == OUTCOME_UNCHANGED;
-
 	DB_RUN(&o->db, RESULT_INSERT, INT(o->next_result++), INT(object),
-	    INT(o->target), INT(o->run), INT(r->outcome), INT(held),
+	    INT(o->target), INT(o->run), INT(r->outcome), INT(is_held(r)),
 	    INT(size), INT(clock_wall_ns()),
 	    BLOB(r->md5, r->has_md5 ? sizeof(r->md5) : 0),
 	    TEXT(r->etag[0] == '\0' ? NULL : r->etag),
@@ -122,7 +143,7 @@ store(struct own *o, const struct result *r, int64_t object, uint64_t size,
 	    (size_t)r->part_count * 16), INT(r->took_ms), INT(r->attempts),
 	    TEXT(r->version_id),
 	    TEXT(r->err.kind == ERR_NONE ? NULL : r->err.msg), INT(fresh));
-	note_doubt(o, r, object, held);
+	note_doubt(o, r, object);
 	/* A verdict was on the bytes before. */
 	if (o->has_verified && r->outcome == OUTCOME_MOVED &&
 	    object < o->first_object)
@@ -203,14 +224,14 @@ settle_item(struct own *o, const struct open_lease *l, struct open_item *it,
 {
 	struct result away;
 	const struct result *r = as_failed(o, it, in, &away);
-	bool read = r->attrs.kind == it->attrs.kind &&
-	    (r->outcome == OUTCOME_MOVED || r->outcome == OUTCOME_UNCHANGED);
+	bool read = r->attrs.kind == it->attrs.kind && is_held(r);
 	uint64_t size = read ? r->attrs.size : it->attrs.size;
 	int64_t object = it->object;
 
 	if (read && !core_same(&r->attrs, &it->attrs))
 		object = as_read(o, it, &r->attrs);
 	store(o, r, object, size, read ? core_fresh(o, l, it, &r->attrs) : 0);
+	tell_names(o, r, object, read ? &r->attrs : &it->attrs);
 	count(o, it, r, size);
 	it->done = true;
 }

@@ -99,14 +99,23 @@ struct by_key {
 	bool	 found;
 };
 
+/* Of several, the last that was recorded. */
 static void
 find_name(void *arg, struct str path)
 {
 	struct by_key *k = arg;
+	struct stored s;
 
-	if (!k->found && catalog_find_stored(k->reader, path, k->out,
-	    NULL) == 1)
-		k->found = true;
+	if (catalog_find_stored(k->reader, path, &s, NULL) != 1)
+		return;
+	if (k->found && s.stored_ns <= k->out->stored_ns) {
+		stored_release(&s);
+		return;
+	}
+	if (k->found)
+		stored_release(k->out);
+	*k->out = s;
+	k->found = true;
 }
 
 int

@@ -15,6 +15,7 @@
 #include "run/compact.h"
 #include "run/del_int.h"
 #include "run/doubts.h"
+#include "run/leftovers.h"
 #include "run/plan.h"
 #include "run/run.h"
 #include "run/setup.h"
@@ -185,6 +186,8 @@ close_run(struct del *d, struct run_closing *closing)
 		p->err = err;
 	}
 	if (!p->failed && p->stop_signal == 0) {
+		leftovers_abort(d->conf, d->catalog, d->prefixes,
+		    d->prefix_count);
 		compact_run(d->conf, d->job, d->catalog, &compacted);
 		p->stop_signal = master_signal(d->signals);
 	}

@@ -9,13 +9,74 @@
 #define LIMIT_MS	30000	/* for all of them */
 #define TURN_MS		200	/* how often signals are looked at */
 
+struct uploads {
+	const struct conf *conf;
+	struct open_upload *v;
+	size_t	 n;
+	char	*const *prefixes;
+	size_t	 prefix_count;
+	struct strlist shares;	/* of the settings: catalog paths */
+};
+
 struct leftover {
+	const struct uploads *all;
 	struct s3 *s3;
-	const struct left_upload *u;
+	struct open_upload *u;
 	struct str key;
 	size_t	 calls;		/* that are not answered yet */
 	bool	 failed;
 };
+
+/* --- which --- */
+
+static struct str
+key_of(const struct open_upload *u)
+{
+	return str_of(u->server_as_prefix ? u->path :
+	    key_without_server(u->path));
+}
+
+static void
+find_shares(struct uploads *x)
+{
+	for (size_t i = 0; i < x->conf->fs_config.nfs_count; i++) {
+		const struct conf_nfs *nfs = &x->conf->fs_config.nfs[i];
+
+		for (size_t k = 0; k < nfs->shares.n; k++) {
+			CLEANUP(buf_release) struct buf path;
+
+			buf_init(&path, 64 * KIB);
+			if (conf_key_prefix(x->conf, nfs->server,
+			    nfs->shares.v[k], &path) == 0)
+				strlist_add(&x->shares, path.data);
+		}
+	}
+}
+
+static bool
+is_in_settings(const struct uploads *x, const char *path)
+{
+	for (size_t i = 0; i < x->shares.n; i++) {
+		struct str share = str_of(x->shares.v[i]);
+
+		if (str_starts(str_of(path), share) && path[share.len] == '/')
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_left(const struct uploads *x, const struct open_upload *u)
+{
+	if (u->left || !is_in_settings(x, u->path))
+		return true;
+	for (size_t i = 0; i < x->prefix_count; i++)
+		if (str_starts(key_of(u), str_of(x->prefixes[i])))
+			return true;
+	return false;
+}
+
+/* --- their end --- */
 
 static void
 aborted(void *arg, const struct s3_reply *r UNUSED, const struct err *err)
@@ -38,6 +99,17 @@ abort_id(struct leftover *a, struct str id)
 	s3_mpu_abort(a->s3, a->key, id, aborted, a);
 }
 
+/* Another file with the same key goes on with it. */
+static bool
+is_kept(const struct uploads *x, struct str id)
+{
+	for (size_t i = 0; i < x->n; i++)
+		if (x->v[i].upload_id != NULL && !is_left(x, &x->v[i]) &&
+		    str_eq(str_of(x->v[i].upload_id), id))
+			return true;
+	return false;
+}
+
 /* The answer with the id was never seen: ours are those of this very key that
  * began after the intent. */
 static void
@@ -45,18 +117,19 @@ listed(void *arg, const struct s3_upload *u)
 {
 	struct leftover *a = arg;
 
-	if (str_eq(u->key, a->key) && u->initiated_sec >= a->u->intent_sec)
+	if (str_eq(u->key, a->key) && u->initiated_sec >= a->u->intent_sec &&
+	    !is_kept(a->all, u->upload_id))
 		abort_id(a, u->upload_id);
 }
 
 static void
-begin(struct leftover *a, struct s3 *s3, const struct conf *c,
-    const struct left_upload *u)
+begin(struct leftover *a, struct s3 *s3, const struct uploads *x,
+    struct open_upload *u)
 {
+	a->all = x;
 	a->s3 = s3;
 	a->u = u;
-	a->key = str_of(c->fs_config.server_as_prefix ? u->path :
-	    key_without_server(u->path));
+	a->key = key_of(u);
 	if (u->upload_id != NULL) {
 		abort_id(a, str_of(u->upload_id));
 	} else {
@@ -66,59 +139,64 @@ begin(struct leftover *a, struct s3 *s3, const struct conf *c,
 }
 
 static void
-ended(struct catalog *cat, int64_t object)
+abort_all(const struct uploads *x, struct catalog *cat, struct s3 *s3)
 {
-	struct upload_note *n = xcalloc(1, sizeof(*n));
-
-	n->event = UPLOAD_ENDED;
-	n->object = object;
-	catalog_put_upload(cat, n, NULL);
-}
-
-static void
-abort_all(const struct conf *c, struct catalog *cat, struct s3 *s3,
-    const struct left_upload *v, size_t n)
-{
-	struct leftover *a AUTOFREE = xcalloc(n, sizeof(*a));
+	struct leftover *a AUTOFREE = xcalloc(x->n, sizeof(*a));
 	uint64_t end_ms = clock_mono_ms() + LIMIT_MS;
-	size_t left = 0;
+	size_t count = 0, left = 0;
+	struct err err = ERR_INIT;
 
-	for (size_t i = 0; i < n; i++)
-		begin(&a[i], s3, c, &v[i]);
+	for (size_t i = 0; i < x->n; i++)
+		if (is_left(x, &x->v[i]))
+			begin(&a[count++], s3, x, &x->v[i]);
 	while (s3_pending(s3) > 0 && clock_mono_ms() < end_ms &&
 	    !master_interrupted())
 		s3_wait(s3, NULL, 0, TURN_MS);
-	for (size_t i = 0; i < n; i++) {
-		if (a[i].calls == 0 && !a[i].failed)
-			ended(cat, v[i].object);
-		else
-			left++;
+	for (size_t i = 0; i < count; i++) {
+		a[i].u->ended = a[i].calls == 0 && !a[i].failed;
+		left += !a[i].u->ended;
 	}
 	/* What is under way ends here, and says so. */
 	s3_free(&s3);
+	if (catalog_uploads_ended(cat, x->v, x->n, &err) == -1)
+		log_event(LOG_WARN, "upload_left", "%s", err.msg);
 	if (left > 0)
 		log_event(LOG_WARN, "upload_left", "%zu of %zu unfinished "
 		    "uploads could not be aborted: the next run tries again",
-		    left, n);
+		    left, count);
+}
+
+static bool
+any_left(const struct uploads *x)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < x->n && !any; i++)
+		any = is_left(x, &x->v[i]);
+	return any;
 }
 
 void
-leftovers_abort(const struct conf *c, struct catalog *cat)
+leftovers_abort(const struct conf *c, struct catalog *cat,
+    char *const *prefixes, size_t prefix_count)
 {
+	struct uploads x = { .conf = c, .prefixes = prefixes,
+	    .prefix_count = prefix_count };
 	struct s3_config sc = plan_s3(c);
-	struct left_upload *v AUTOFREE = NULL;
 	struct err err = ERR_INIT;
 	struct s3 *s3 = NULL;
-	size_t n = 0;
 
 	sc.retry_for_ms = MIN(sc.retry_for_ms, (uint64_t)LIMIT_MS);
-	if (catalog_left_uploads(cat, &v, &n, &err) == -1 ||
-	    (n > 0 && s3_new(&s3, &sc, &err) == -1))
+	find_shares(&x);
+	if (catalog_open_uploads(cat, &x.v, &x.n, &err) == -1 ||
+	    (any_left(&x) && s3_new(&s3, &sc, &err) == -1))
 		log_event(LOG_WARN, "upload_left", "%s", err.msg);
-	else if (n > 0)
-		abort_all(c, cat, s3, v, n);
-	for (size_t i = 0; i < n; i++) {
-		free(v[i].path);
-		free(v[i].upload_id);
+	else if (s3 != NULL)
+		abort_all(&x, cat, s3);
+	for (size_t i = 0; i < x.n; i++) {
+		free(x.v[i].path);
+		free(x.v[i].upload_id);
 	}
+	free(x.v);
+	strlist_clear(&x.shares);
 }

@@ -532,6 +532,9 @@ prepare(struct mirror *x, struct err *err)
 		.shares = (const char *const *)m->plan->shares.v,
 		.share_count = m->plan->shares.n,
 	};
+	if (catalog_mirror_begin(m->catalog, &x->rules, err) == -1 ||
+	    doubts_settle(m->conf, m->catalog, err) == -1)
+		return -1;
 	return catalog_mirror_plan(m->catalog, x->reader, &x->rules, &x->plan,
 	    err);
 }
@@ -543,8 +546,7 @@ go(struct mirror *x, struct mirror_end *end)
 	struct err err = ERR_INIT;
 	char count[32], text[120];
 
-	if (doubts_settle(m->conf, m->catalog, &err) == -1 ||
-	    prepare(x, &err) == -1) {
+	if (prepare(x, &err) == -1) {
 		fail(m, &err);
 		return;
 	}

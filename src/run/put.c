@@ -183,7 +183,7 @@ finish(struct master *m, const struct mirror_end *mirror, uint64_t start_ms,
 
 	memset(&closing, 0, sizeof(closing));
 	if (end == RUN_COMPLETE && !m->job->dryrun)
-		leftovers_abort(m->conf, m->catalog);
+		leftovers_abort(m->conf, m->catalog, NULL, 0);
 	/* A TEST is no reason for it. */
 	if (end == RUN_COMPLETE && !m->job->more_follows)
 		compact_run(m->conf, m->job, m->catalog, &compacted);

@@ -12,6 +12,7 @@ marks settle: EXISTS stops at the first row
 marks doomed: EXISTS stops at the first row
 run_last run: stops at the first row
 target_other target: targets are few, once a run
+target_keyless target: targets are few, once a run
 runs_died run: runs are few, once a run
 export_clear export: exports are few, once a run
 settle_doubt l: leases that are out are few
@@ -28,7 +29,7 @@ again_reset frontier: a partial index, of directories that were cut
 todo_reread f: a partial index, of directories that were cut
 todo_reread todo: once a continued run
 upload_list upload: open uploads are few, once a run
-uploads_left u: open uploads are few, once a run
+uploads_open u: open uploads are few, once a run
 doomed_any doomed: stops at the first row
 fs_noted dir: a partial index, of file systems
 fs_of_dir up: a directory and those above it

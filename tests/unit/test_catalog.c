@@ -472,16 +472,40 @@ note(enum upload_event event, int64_t object, const char *id)
 	return n;
 }
 
+/* So many are open, of which nothing goes on with so many. The first of them
+ * end. */
+static void
+check_open(struct kit *k, size_t open, size_t left, size_t end)
+{
+	struct open_upload *v = NULL;
+	struct err err = ERR_INIT;
+	size_t n = 0, left_now = 0;
+
+	assert_int_equal(catalog_open_uploads(k->c, &v, &n, &err), 0);
+	assert_int_equal(n, open);
+	for (size_t i = 0; i < n; i++) {
+		left_now += v[i].left;
+		v[i].ended = i < end;
+		assert_true(v[i].server_as_prefix);
+		assert_null(v[i].upload_id);
+	}
+	assert_string_equal(v[n - 1].path, "srv/vol/b");
+	assert_int_equal(v[n - 1].intent_sec, 1234);
+	assert_int_equal(left_now, left);
+	assert_int_equal(catalog_uploads_ended(k->c, v, n, &err), 0);
+	for (size_t i = 0; i < n; i++)
+		free(v[i].path);
+	free(v);
+}
+
 static void
 uploads_are_remembered(void **state)
 {
 	struct kit *k = *state;
-	struct left_upload *left = NULL;
-	struct err err = ERR_INIT;
+	struct run_spec spec = kit_spec("bucket", "all");
 	struct upload_note *n;
 	struct dir_page *p;
 	struct lease *l;
-	size_t count;
 
 	kit_open(k);
 	kit_begin(k);
@@ -518,9 +542,7 @@ uploads_are_remembered(void **state)
 	assert_int_equal(l->items[0].upload_intent_sec, 0);
 	assert_int_equal(l->items[1].upload_intent_sec, 1234);
 	/* b vanished: nothing will go on with its upload. */
-	assert_int_equal(catalog_left_uploads(k->c, &left, &count, &err), 0);
-	assert_int_equal(count, 0);
-	free(left);
+	check_open(k, 1, 0, 0);
 	{
 		struct results *r = kit_results(l);
 
@@ -528,22 +550,19 @@ uploads_are_remembered(void **state)
 		kit_result(r, &l->items[1], OUTCOME_GONE);
 		catalog_put_results(k->c, r);
 	}
-	assert_int_equal(catalog_left_uploads(k->c, &left, &count, &err), 0);
-	assert_int_equal(count, 1);
-	assert_string_equal(left[0].path, "srv/vol/b");
-	assert_null(left[0].upload_id);
-	assert_int_equal(left[0].intent_sec, 1234);
-	free(left[0].path);
-	free(left);
+	check_open(k, 1, 1, 0);
 	/* a is there, and perhaps one that nobody has heard of. */
 	catalog_put_upload(k->c, note(UPLOAD_INTENT, l->items[0].object,
 	    NULL), NULL);
-	assert_int_equal(catalog_left_uploads(k->c, &left, &count, &err), 0);
-	assert_int_equal(count, 2);
-	for (size_t i = 0; i < count; i++)
-		free(left[i].path);
-	free(left);
+	check_open(k, 2, 2, 1);
+	check_open(k, 1, 1, 0);
 	lease_free(&l);
+	kit_end(k, RUN_INTERRUPTED);
+	/* The keys are without the server now: nobody goes on with it. */
+	spec.server_as_prefix = false;
+	kit_begin_spec(k, &spec);
+	check_open(k, 1, 1, 0);
+	kit_end(k, RUN_INTERRUPTED);
 }
 
 static void

@@ -444,7 +444,22 @@ vanished_just_now(void **state)
 static const struct run_export twins[] = {
 	{ "one", "vol", "one/vol", "one/vol" },
 	{ "two", "vol", "two/vol", "two/vol" },
+	{ "three", "vol", "three/vol", "three/vol" },
 };
+
+/* All moved, with the same bytes. */
+static void
+settle_as_one(struct kit *k)
+{
+	struct lease *l = kit_lease(k, 9);
+	struct results *r = kit_results(l);
+
+	for (size_t i = 0; i < l->count; i++)
+		snprintf(kit_result(r, &l->items[i], OUTCOME_MOVED)->etag, 72,
+		    "etag");
+	catalog_put_results(k->c, r);
+	lease_free(&l);
+}
 
 static void
 key_of_another_export(void **state)
@@ -482,7 +497,7 @@ key_of_another_export(void **state)
 		}
 		dir_batch_free(&b);
 		if (run == 0) {
-			kit_settle(k, 9, OUTCOME_MOVED);
+			settle_as_one(k);
 			kit_end(k, RUN_COMPLETE);
 		}
 	}
@@ -496,6 +511,7 @@ key_of_another_export(void **state)
 static void
 run_of_one(struct kit *k, size_t server, bool there, int64_t mtime)
 {
+	const uint64_t fsids[] = { FSID, FSID, FSID + 1 };
 	struct run_spec spec = kit_spec("bucket", "all");
 	AUTOFREE char *path = xasprintf("%s/f", twins[server].path);
 	struct dir_page *p;
@@ -504,7 +520,7 @@ run_of_one(struct kit *k, size_t server, bool there, int64_t mtime)
 	spec.exports = &twins[server];
 	spec.scope = twins[server].path;
 	kit_begin_spec(k, &spec);
-	catalog_note_export(k->c, 0, FSID, false);
+	catalog_note_export(k->c, 0, fsids[server], false);
 	p = kit_page(kit_take(k, twins[server].path), true);
 	if (there)
 		kit_entry(p, mtime == 1 ? PAGE_NEW : PAGE_CHANGED, 0, path,
@@ -519,7 +535,8 @@ run_of_one(struct kit *k, size_t server, bool there, int64_t mtime)
 }
 
 static void
-check_key(struct kit *k, const char *const *shares, size_t n, uint64_t count)
+check_key(struct kit *k, const char *const *shares, size_t n, uint64_t count,
+    uint64_t unproved)
 {
 	const struct mirror_rules rules = { .shares = shares,
 	    .share_count = n };
@@ -527,10 +544,11 @@ check_key(struct kit *k, const char *const *shares, size_t n, uint64_t count)
 	struct err err = ERR_INIT;
 
 	kit_flush(k, 1000);
-	if (catalog_mirror_plan(k->c, k->reader, &rules, &plan, &err) == -1)
+	if (catalog_mirror_begin(k->c, &rules, &err) == -1 ||
+	    catalog_mirror_plan(k->c, k->reader, &rules, &plan, &err) == -1)
 		fail_msg("%s", err.msg);
 	assert_int_equal(plan.count, count);
-	assert_int_equal(plan.unproved, 1 - count);
+	assert_int_equal(plan.unproved, unproved);
 	mirror_plan_release(&plan);
 }
 
@@ -549,18 +567,19 @@ key_of_an_old_name(void **state)
 	run_of_one(k, 0, true, 1);
 	run_of_one(k, 1, true, 1);
 	run_of_one(k, 1, false, 1);
-	check_key(k, shares, 1, 1);
-	check_key(k, shares, 2, 0);	/* it is in the settings */
+	check_key(k, shares, 1, 1, 0);
+	check_key(k, shares, 2, 0, 1);	/* it is in the settings */
 	kit_end(k, RUN_COMPLETE);
-	/* The old name is used again, and puts the file: the object is its. */
+	/* The old name is used again, and puts the file: both names lead to
+	 * one file system, and the file is gone from there. */
 	run_of_one(k, 0, true, 2);
 	run_of_one(k, 1, false, 1);
-	check_key(k, shares, 1, 0);
+	check_key(k, shares, 1, 1, 0);
 	kit_end(k, RUN_COMPLETE);
 	/* What was deleted is held by none of the names. */
 	run_of_one(k, 1, true, 3);
 	run_of_one(k, 1, false, 3);
-	check_key(k, shares + 2, 1, 1);
+	check_key(k, shares + 2, 1, 1, 0);
 	v->v = xcalloc(1, sizeof(*v->v));
 	v->count = 1;
 	v->v[0].path = xstrdup("two/vol/f");
@@ -570,6 +589,52 @@ key_of_an_old_name(void **state)
 	assert_int_equal(kit_find(k, "one/vol/f", &known), 1);
 	assert_false(known.stored);
 	kit_end(k, RUN_COMPLETE);
+}
+
+/* A run by the old name put a file that no run by the new name has seen: its
+ * object is deleted, unless the old name leads to another file system. */
+static void
+key_of_the_old_name_alone(void **state)
+{
+	static const char *const shares[] = { "two/vol" };
+	struct kit *k = *state;
+	struct run_spec spec = kit_spec("bucket", "all");
+
+	spec.server_as_prefix = false;
+	spec.exports = &twins[1];
+	kit_open(k);
+	for (size_t old = 0; old < 2; old++) {
+		run_of_one(k, old == 0 ? 2 : 0, true, 1);
+		for (int i = 0; i < 2; i++) {
+			kit_begin_spec(k, &spec);
+			catalog_note_export(k->c, 0, FSID, false);
+			catalog_put_page(k->c, kit_page(kit_take(k,
+			    "two/vol"), true));
+			kit_flush(k, 1000);
+			if (i == 1)
+				check_key(k, shares, 1, old, 0);
+			kit_end(k, RUN_COMPLETE);
+		}
+	}
+}
+
+/* What a run has put, others hold no longer, unless it is the same; and the
+ * next run by the other name asks S3. */
+static void
+key_is_taken(void **state)
+{
+	struct kit *k = *state;
+	struct known known;
+
+	kit_open(k);
+	run_of_one(k, 0, true, 1);
+	assert_int_equal(kit_find(k, "one/vol/f", &known), 1);
+	assert_true(known.stored);
+	run_of_one(k, 1, true, 1);
+	assert_int_equal(kit_find(k, "two/vol/f", &known), 1);
+	assert_true(known.stored);
+	assert_int_equal(kit_find(k, "one/vol/f", &known), 1);
+	assert_false(known.stored);
 }
 
 /* --- when there is no plan --- */
@@ -631,6 +696,8 @@ main(void)
 		T(vanished_just_now),
 		T(key_of_another_export),
 		T(key_of_an_old_name),
+		T(key_of_the_old_name_alone),
+		T(key_is_taken),
 		T(no_plan),
 	};
 

@@ -1,0 +1,260 @@
+/*
+ * Names of before. Without the server in the keys, an export that no setting
+ * leads to any more may have put objects under the keys of a share of today: a
+ * server got another name, or one comes back. If both names lead to the same
+ * file system, those objects are the share's of today. What is known of them
+ * goes to a row of today's path, as of a file that is gone, where no run has
+ * seen a file; whether it is gone is then proven by today's path.
+ */
+#include "catalog/core.h"
+#include "model/key.h"
+
+#define PAGE	1000
+
+struct former {
+	struct own *own;
+	struct str server;	/* of today; with the slash */
+	struct buf today;	/* the path at hand */
+	struct buf below;	/* paths of before begin so */
+};
+
+static bool
+is_of_settings(const struct mirror_rules *r, const char *path)
+{
+	for (size_t i = 0; i < r->share_count; i++) {
+		struct str share = str_of(r->shares[i]);
+
+		if (str_starts(str_of(path), share) && (path[share.len] == '\0'
+		    || path[share.len] == '/'))
+			return true;
+	}
+	return false;
+}
+
+/* Which of the run's exports has its place, in the same file system? */
+static bool
+succeeds(struct own *o, const char *former, size_t export,
+    const struct mirror_plan *p)
+{
+	const struct run_export_row *x = &o->exports[export];
+	bool same = o->accept_fs;
+
+	if (!core_names_meet(str_of(former),
+	    (struct str){ x->start, x->path_len }) ||
+	    (p->exports[export] != MIRROR_OPEN &&
+	    p->exports[export] != MIRROR_NEW_FS))
+		return false;
+	if (DB_ROW(&o->db, EXPORT_NOTED, TEXT(former))) {
+		same |= db_int(&o->db, STMT_EXPORT_NOTED, 0) ==
+		    (int64_t)p->fsids[export];
+		db_done(&o->db, STMT_EXPORT_NOTED);
+	}
+	return same;
+}
+
+void
+core_formers(struct own *o, struct mirror_plan *p)
+{
+	bool more;
+
+	if (!o->has_names || p->rules == NULL)
+		return;
+	more = DB_ROW0(&o->db, EXPORT_PATHS);
+	while (more) {
+		char *path = db_strdup(&o->db, STMT_EXPORT_PATHS, 0);
+		bool is = false;
+
+		for (size_t i = 0; i < o->export_count && !is &&
+		    !is_of_settings(p->rules, path); i++)
+			is = succeeds(o, path, i, p);
+		if (is) {
+			p->formers = xreallocarray(p->formers,
+			    p->former_count + 1, sizeof(*p->formers));
+			p->formers[p->former_count++] = path;
+		} else {
+			free(path);
+		}
+		more = db_next(&o->db, STMT_EXPORT_PATHS);
+	}
+}
+
+/* --- rows of today --- */
+
+/* A directory that no run has seen under this name is gone. */
+static int64_t
+directory(struct own *o, struct str path, int64_t export)
+{
+	int64_t first = o->next_dir, dir = core_dir(o, path, export);
+
+	if (o->next_dir > first)
+		DB_RUN(&o->db, DIRS_UNSEEN, INT(o->run), INT(first));
+	return dir;
+}
+
+static int64_t
+gone_row(struct own *o, struct str path, const struct attrs *a)
+{
+	size_t export = core_export_of(o, path);
+	const char *slash = memrchr(path.p, '/', path.len);
+	struct str up = { path.p, (size_t)(slash - path.p) };
+	int64_t id;
+
+	if (export == o->export_count)
+		return 0;
+	id = core_insert(o, directory(o, up, o->exports[export].id), path, a,
+	    NULL);
+	if (id != 0)
+		DB_RUN(&o->db, OBJECT_GONE, INT(o->run), INT(id));
+	return id;
+}
+
+/* The row of today's path to which the knowledge goes; 0: it has its own. */
+static int64_t
+heir(struct former *f, const char *path, const struct attrs *a)
+{
+	struct own *o = f->own;
+	const char *key = key_without_server(path);
+	bool known = false;
+	int64_t id = 0;
+
+	buf_clear(&f->today);
+	if (buf_add(&f->today, f->server.p, f->server.len) == -1 ||
+	    buf_addstr(&f->today, key) == -1)
+		return 0;
+	if (DB_ROW(&o->db, NAME_TODAY, INT(o->target),
+	    BYTES(buf_str(&f->today)))) {
+		known = true;
+		if (db_int(&o->db, STMT_NAME_TODAY, 1) == 0)
+			id = db_int(&o->db, STMT_NAME_TODAY, 0);
+		db_done(&o->db, STMT_NAME_TODAY);
+	}
+	return known ? id : gone_row(o, buf_str(&f->today), a);
+}
+
+struct row {
+	int64_t	 result;	/* 0: what the target holds is in doubt */
+	int64_t	 object;
+	char	*path;
+	struct attrs attrs;
+};
+
+/* Up to a page of them; the statement's first columns are a struct row. */
+static size_t
+take_rows(struct db *db, enum stmt s, bool more, struct row *v)
+{
+	size_t n = 0;
+
+	for (; more; more = n < PAGE && db_next(db, s)) {
+		v[n].result = db_int(db, s, 0);
+		v[n].object = db_int(db, s, 1);
+		v[n].path = db_strdup(db, s, 2);
+		core_attrs(db, s, 3, &v[n].attrs);
+		n++;
+	}
+	if (n == PAGE)
+		db_done(db, s);
+	return n;
+}
+
+static void
+inherit(struct former *f, const struct row *r)
+{
+	struct own *o = f->own;
+	int64_t id = heir(f, r->path, &r->attrs);
+
+	if (id == 0)
+		return;
+	if (r->result != 0) {
+		DB_RUN(&o->db, NAME_RESULT, INT(o->next_result++), INT(id),
+		    INT(r->result));
+		return;
+	}
+	DB_RUN(&o->db, SETTLE_ADD, INT(o->target), INT(id));
+	DB_RUN(&o->db, SETTLE_DONE, INT(o->target), INT(r->object));
+	o->has_doubts = true;
+}
+
+static void
+inherit_all(struct former *f, bool held)
+{
+	struct row *v = xcalloc(PAGE, sizeof(*v));
+	struct own *o = f->own;
+	CLEANUP(buf_release) struct buf after;
+	size_t n = PAGE;
+
+	buf_init(&after, 64 * KIB);
+	while (n == PAGE && o->db.err.kind == ERR_NONE) {
+		CLEANUP(core_range_release) struct range range;
+
+		core_range(&range, buf_str(&f->below), buf_str(&after));
+		n = held ? take_rows(&o->db, STMT_FORMER_HELD,
+		    DB_ROW(&o->db, FORMER_HELD, INT(o->target),
+		    range.bind_from, range.bind_end), v) :
+		    take_rows(&o->db, STMT_FORMER_DOUBT,
+		    DB_ROW(&o->db, FORMER_DOUBT, INT(o->target),
+		    range.bind_from, range.bind_end), v);
+		for (size_t i = 0; i < n; i++)
+			inherit(f, &v[i]);
+		buf_clear(&after);
+		if (n > 0)
+			buf_addstr(&after, v[n - 1].path);
+		for (size_t i = 0; i < n; i++)
+			free(v[i].path);
+	}
+	free(v);
+}
+
+/* The server of the export, with the slash. */
+static struct str
+server_of(const char *path, struct buf *room)
+{
+	size_t n = (size_t)(key_without_server(path) - path);
+
+	buf_clear(room);
+	buf_add(room, path, n);
+	if (n == 0 || path[n - 1] != '/')
+		buf_addch(room, '/');
+	return buf_str(room);
+}
+
+/* Of the name of before, what lies under the start of an export of today. */
+static void
+succeed(struct own *o, const char *former, const struct run_export_row *x)
+{
+	struct former f = { .own = o };
+	CLEANUP(buf_release) struct buf today, before;
+	const char *share = key_without_server(former);
+	const char *start = key_without_server(x->start);
+
+	buf_init(&today, 64 * KIB);
+	buf_init(&before, 64 * KIB);
+	buf_init(&f.today, 64 * KIB);
+	buf_init(&f.below, 64 * KIB);
+	f.server = server_of(x->start, &today);
+	server_of(former, &before);
+	buf_add(&f.below, before.data, before.len);
+	/* One lies in the other: what both have in common. */
+	buf_addstr(&f.below, strlen(start) > strlen(share) ? start : share);
+	if (f.below.data[f.below.len - 1] != '/')
+		buf_addch(&f.below, '/');
+	inherit_all(&f, true);
+	inherit_all(&f, false);
+	buf_release(&f.today);
+	buf_release(&f.below);
+}
+
+static bool
+start_meets(const char *former, const struct run_export_row *x)
+{
+	return core_names_meet(str_of(former), str_of(x->start));
+}
+
+void
+core_take_formers(struct own *o, const struct mirror_plan *p)
+{
+	for (size_t i = 0; i < p->former_count; i++)
+		for (size_t k = 0; k < o->export_count; k++)
+			if (start_meets(p->formers[i], &o->exports[k]) &&
+			    succeeds(o, p->formers[i], k, p))
+				succeed(o, p->formers[i], &o->exports[k]);
+}
