@@ -505,6 +505,7 @@ void
 judge_equal(const struct run *r)
 {
 	struct files *now = xcalloc(1, sizeof(*now));
+	size_t open;
 
 	if (r->status != 0)
 		breach(3, "after quiet: exit status %d: %.*s", r->status,
@@ -523,9 +524,9 @@ judge_equal(const struct run *r)
 			judge_meta(&now->f[i], &h);
 	}
 	store_each(conf_bucket(w.conf), judge_object, now);
-	if (!breached() && !w.restored && store_uploads() > 0)
-		breach(3, "after quiet: %zu uploads are open",
-		    store_uploads());
+	open = store_uploads(conf_bucket(w.conf));
+	if (!breached() && !w.restored && open > 0)
+		breach(3, "after quiet: %zu uploads are open", open);
 	free(now);
 }
 

@@ -248,6 +248,7 @@ bool	 filter_hides(int filter, const char *rel, uint64_t size);
 /* --- other steps --- */
 
 void	 play_conf(const int *v);
+void	 play_turn(const int *v);
 void	 play_settings(const int *v);
 void	 play_clock(const int *v);
 void	 play_save(const int *v);
@@ -284,7 +285,8 @@ bool	 store_holds_below(const char *bucket, const char *start);
 void	 store_put_foreign(const char *bucket, const char *key,
 	    const void *, size_t);
 void	 store_remove_foreign(const char *bucket, const char *key);
-size_t	 store_uploads(void);
+/* Those that are open. */
+size_t	 store_uploads(const char *bucket);
 unsigned long store_requests(void);
 unsigned long store_bucket_requests(void);
 /* What the next run finds: the nth request of a kind, so many times, ends

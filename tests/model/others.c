@@ -17,6 +17,15 @@ play_conf(const int *v)
 	w.conf = v[0];
 }
 
+/* The server's other name, without it in the keys. */
+void
+play_turn(const int *v UNUSED)
+{
+	const int name[] = { w.conf == 1 ? 2 : 1 };
+
+	play_conf(name);
+}
+
 /* little (memory), parts (larger): of the runs from now on. With little
  * memory, parts of before that are larger have no room. */
 void

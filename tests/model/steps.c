@@ -113,6 +113,7 @@ static const struct step_kind kinds[] = {
 	    NULL },
 	{ "conf", 3, play_conf, { { "conf", 4, 60, confs } }, STEP_OTHER,
 	    NULL },
+	{ "turn", 2, play_turn, NONE, STEP_OTHER, NULL },
 	{ "settings", 4, play_settings, { { "little", 2, 50, NULL },
 	    { "larger", 2, 50, NULL } }, STEP_OTHER, NULL },
 	{ "clock", 5, play_clock, { { "hours", 5, 80, hours } }, STEP_OTHER,
@@ -248,12 +249,14 @@ draw_settings(struct rng *rng, struct setting *set)
 		*field_of(set, i) = below(rng, 100) < settings[i].chance;
 }
 
-/* Some files and a run first, that the rest has something to spoil. */
+/* Some files and a run first, that the rest has something to spoil. In one
+ * history of seven the server has two names, in turn. */
 void
 history_draw(struct history *h, uint64_t seed)
 {
 	struct rng rng;
 	struct focus foci[FOCI];
+	bool turns;
 	size_t more;
 
 	memset(h, 0, sizeof(*h));
@@ -263,6 +266,7 @@ history_draw(struct history *h, uint64_t seed)
 		rng_next(&rng);
 	draw_settings(&rng, &h->set);
 	draw_focus(&rng, foci);
+	turns = below(&rng, 7) == 0;
 	for (int i = 0, n = 2 + below(&rng, 6); i < n; i++)
 		add_step(h, "create", (const int[4]){
 		    i < FOCI ? foci[i].dir : below(&rng, 6),
@@ -278,6 +282,8 @@ history_draw(struct history *h, uint64_t seed)
 		if (kinds[s->kind].type == STEP_BEND && below(&rng, 10) < 7)
 			draw_step(&rng, &h->steps[h->count++],
 			    kind_number("run"), foci);
+		if (turns && h->count < STEPS_MAX - 1 && below(&rng, 3) == 0)
+			add_step(h, "turn", (const int[4]){ 0 });
 	}
 }
 

@@ -269,12 +269,13 @@ store_bucket_requests(void)
 }
 
 size_t
-store_uploads(void)
+store_uploads(const char *bucket)
 {
-	size_t n = 0;
+	size_t n = 0, len = strlen(bucket);
 
 	for (struct upload *u = sink.store.uploads; u != NULL; u = u->next)
-		n++;
+		n += strncmp(u->name, bucket, len) == 0 &&
+		    u->name[len] == '/';
 	return n;
 }
 
