@@ -204,6 +204,29 @@ def test_same_keys_one_gone(t):
     idle(t, proxy, OTHER, 5)
 
 
+@limit(120)
+def test_same_keys_one_gone_in_doubt(t):
+    """The only run by the old name was killed when the object was there, and
+    nothing had told it so."""
+    proxy = by_proxy(t)
+    settings(t)
+    t.write("d/f", "1")
+    t.write("e", "2")
+    proxy.order("match PUT,d/f swallow-reply 1")
+    proxy.order("match PUT,d/f drop")
+    process = t.start("PUT")
+    key = t.share[1:] + "/d/f"
+    t.eventually(lambda: key in t.objects(), what="an object")
+    process.kill()
+    process.wait()
+    proxy.order("pass")
+    os.unlink(t.path("d/f"))
+    settings(t, OTHER)
+    t.put(found=1, failed=0)
+    mirror(t, found=1, deleted=1)
+    t.same(wanted(t))
+
+
 def test_same_keys_back(t):
     """The name of before is in use again."""
     two_names(t, 8)
