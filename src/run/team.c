@@ -410,6 +410,7 @@ crew_team(struct crew **ret, const struct conf *conf, struct setup *setup,
 	t->tpslimit = t->setup.tpslimit;
 	t->desk = desk_new(&limits);
 	t->now_ms = t->alone_ms = clock_mono_ms();
+	t->began_ms = clock_boot_ms();
 	if (make_key(t, err) == -1 || listen_both(t, err) == -1 ||
 	    team_launch(t, err) == -1) {
 		op_free(&t->crew);

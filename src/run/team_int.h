@@ -12,6 +12,7 @@
  *	team_work.c	tasks: given, leased, resolved
  *	team_trust.c	what they are not told, and not believed
  *	team_look.c	what they say of files, looked at
+ *	team_last.c	files that are given up: does the store have them?
  *	team_joint.c	large files that several clients upload together
  *	team_ranges.c	large objects that several clients fetch together
  *	team_recall.c	what slow ones have not begun
@@ -30,9 +31,11 @@
 #include "launch/launch.h"
 #include "lease/desk.h"
 #include "model/mail.h"
+#include "run/absence.h"
 #include "run/crew_int.h"
 #include "run/joint.h"
 #include "run/ranges.h"
+#include "s3/s3.h"
 #include "wire/wire.h"
 
 #define TEAM_MEMBERS_MAX 10000	/* clients that a run has seen */
@@ -214,6 +217,8 @@ struct team {
 	pthread_t thread;
 	bool	 has_thread;
 
+	uint64_t began_ms;	/* clock_boot_ms */
+
 	/* the thread's */
 	uint64_t now_ms;
 	uint64_t turn_ms;	/* of the last turn */
@@ -362,12 +367,40 @@ void	 team_believe(struct member *, const struct team_task *,
 
 /* --- team_look.c --- */
 
+/* A result that the master looks at itself. */
+struct look {
+	struct mail mail;
+	struct team_task *task;
+	struct result result;
+	unsigned member;	/* that it is of; 0: the file is given up */
+	struct absence_question q;
+	struct {		/* given up: what the store says of its key */
+		struct err err;
+		uint64_t size;
+		int64_t	 modified_sec;
+		bool	 ours;	/* it has all the metadata that PUT writes */
+		struct attrs told;
+		char	 etag[72];
+		char	*version_id;
+	} store;
+};
+
 /* Must the master look itself? Then it takes the result, and the task, which is
  * out of the desk; what comes of it comes later. */
 bool	 team_look(struct member *, struct team_task *, struct result *);
+/* A file is given up, and this would be its result. Likewise. */
+bool	 team_look_last(struct team *, struct team_task *, struct result *);
 void	 team_looked(struct team *, struct mail *);
 /* Nobody looks any more; without the team's thread. */
 void	 team_looks_end(struct team *);
+
+/* --- team_last.c --- */
+
+/* Ask the store for those of these that are given up; in the thread that
+ * looks. The client is made when it is needed first. */
+void	 team_last_ask(struct team *, struct s3 **, struct look **, size_t);
+/* Its result: stored, if what the store holds is proved; else a failure. */
+void	 team_last_decide(const struct team *, struct look *);
 
 /* --- team_joint.c --- */
 

@@ -17,19 +17,12 @@
 #define ASK_MAX		256	/* at a time */
 #define LOOKS_MAX	4	/* of one file: it changes all the time */
 
-struct look {
-	struct mail mail;
-	struct team_task *task;
-	struct result result;
-	unsigned member;
-	struct absence_question q;
-};
-
 static void
 look_free(struct look *l)
 {
 	result_release(&l->result);
 	team_task_free(l->task);
+	free(l->store.version_id);
 	free(l);
 }
 
@@ -63,12 +56,14 @@ make_asker(struct team *t, struct tree_spec *specs, struct attrs *seen,
 		seen[i] = t->setup.exports[i].seen;
 		/* They are for clients. */
 		specs[i].root_ino = 0;
+		specs[i].root_fsid = 0;
 	}
 	return asker_new(&c);
 }
 
 static void
-ask(struct team *t, struct asker *a, struct look **v, size_t n)
+ask(struct team *t, struct asker *a, struct s3 **s3, struct look **v,
+    size_t n)
 {
 	struct absence_question q[ASK_MAX];
 	struct err err = ERR_INIT;
@@ -78,6 +73,8 @@ ask(struct team *t, struct asker *a, struct look **v, size_t n)
 		q[i] = (struct absence_question){
 		    .path = v[i]->task->item.path, .any_fs = true };
 	rc = absence_ask(a, q, n, &err);
+	if (rc == 0)
+		team_last_ask(t, s3, v, n);
 	for (size_t i = 0; i < n; i++) {
 		if (rc == -1) {
 			look_free(v[i]);
@@ -98,6 +95,7 @@ look_main(void *arg)
 	AUTOFREE struct attrs *seen = xcalloc(count + 1, sizeof(*seen));
 	AUTOFREE const char **roots = xcalloc(count + 1, sizeof(*roots));
 	struct asker *a = make_asker(t, specs, seen, roots);
+	struct s3 *s3 = NULL;
 	struct look *v[ASK_MAX];
 
 	while (!atomic_load(&t->look.stop)) {
@@ -108,12 +106,13 @@ look_main(void *arg)
 			next = m->next;
 			v[n++] = (struct look *)(void *)m;
 			if (n == ASK_MAX || next == NULL) {
-				ask(t, a, v, n);
+				ask(t, a, &s3, v, n);
 				n = 0;
 			}
 		}
 	}
 	asker_free(&a);
+	s3_free(&s3);
 	return NULL;
 }
 
@@ -163,31 +162,45 @@ is_older(const struct attrs *now, const struct attrs *then)
 	return now->ctime_ns < then->ctime_ns;
 }
 
-bool
-team_look(struct member *m, struct team_task *k, struct result *r)
+/* Takes the result, and the task; or false. */
+static bool
+begin(struct team *t, struct team_task *k, struct result *r, unsigned member)
 {
-	struct team *t = m->team;
-	const struct attrs *then = &k->item.attrs;
 	struct look *l;
 
 	if (k->kind != TASK_PUT || k->joint != NULL || t->stopping ||
 	    (k->item.flags & (ITEM_OPEN | ITEM_PARTS | ITEM_CLOSE)) != 0 ||
 	    k->item.path == NULL || t->setup.exports == NULL ||
-	    t->setup.exports[k->item.export].root == NULL)
-		return false;
-	if (r->outcome == OUTCOME_FAILED || (r->outcome != OUTCOME_GONE &&
-	    (r->attrs.kind != ENTRY_FILE || (!is_other_fs(t, k, &r->attrs,
-	    then) && attrs_same(&r->attrs, then, t->setup.ignore_inode)))))
-		return false;
-	if (!looks_begin(t))
+	    t->setup.exports[k->item.export].root == NULL || !looks_begin(t))
 		return false;
 	l = xcalloc(1, sizeof(*l));
 	l->task = k;
 	l->result = *r;
 	memset(r, 0, sizeof(*r));
-	l->member = m->number;
+	l->member = member;
 	mailbox_put(t->look.in, &l->mail);
 	return true;
+}
+
+bool
+team_look_last(struct team *t, struct team_task *k, struct result *r)
+{
+	return begin(t, k, r, 0);
+}
+
+bool
+team_look(struct member *m, struct team_task *k, struct result *r)
+{
+	struct team *t = m->team;
+	const struct attrs *then = &k->item.attrs;
+
+	if (k->kind != TASK_PUT || t->setup.exports == NULL)
+		return false;
+	if (r->outcome == OUTCOME_FAILED || (r->outcome != OUTCOME_GONE &&
+	    (r->attrs.kind != ENTRY_FILE || (!is_other_fs(t, k, &r->attrs,
+	    then) && attrs_same(&r->attrs, then, t->setup.ignore_inode)))))
+		return false;
+	return begin(t, k, r, m->number);
 }
 
 /* --- what came out --- */
@@ -287,12 +300,15 @@ team_looked(struct team *t, struct mail *mail)
 	struct member *m = team_member(t, l->member);
 	struct team_task *k;
 
-	if (!decide(t, l)) {
+	if (m == NULL) {
+		team_last_decide(t, l);
+	} else if (!decide(t, l)) {
 		other_client(t, l);
 		return;
 	}
 	k = STEAL(l->task);
-	team_count(m, l->result.outcome);
+	if (m != NULL)
+		team_count(m, l->result.outcome);
 	team_put_result(t, k, &l->result);
 	team_flush(t);
 	result_release(&l->result);

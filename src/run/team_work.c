@@ -536,7 +536,7 @@ give_up(struct team *t, struct team_task *k, int64_t lease)
 		r.attrs = k->item.attrs;
 		r.attempts = k->lost.all;
 		r.err = err;
-		if (!team_joint_result(t, k, &r))
+		if (!team_joint_result(t, k, &r) && !team_look_last(t, k, &r))
 			team_put_result(t, k, &r);
 		break;
 	case TASK_FETCH:

@@ -64,6 +64,7 @@ struct fake_s3 {
 		size_t	 page_keys;	/* of a page of a listing; 0: 1,000 */
 		bool	 denies;	/* listings and deletions: 403 */
 		bool	 denies_heads;
+		const char *head_lines;	/* more of HEAD's answers; or NULL */
 		char	*orphan;	/* key of the upload that it made */
 		void	 (*on_put)(void *arg, unsigned count);
 		void	 (*on_get)(void *arg, unsigned count);
@@ -346,9 +347,11 @@ fake_head_locked(struct fake_request *r)
 	else if (o == NULL)
 		buf_addstr(&b, "HTTP/1.1 404 None\r\n\r\n");
 	else
-		buf_addf(&b, "HTTP/1.1 200 OK\r\nETag: \"%s\"\r\n%s"
+		buf_addf(&b, "HTTP/1.1 200 OK\r\nETag: \"%s\"\r\n%s%s"
 		    "Content-Length: %zu\r\n\r\n", o->etag,
-		    o->meta.len == 0 ? "" : o->meta.data, o->data.len);
+		    o->meta.len == 0 ? "" : o->meta.data,
+		    r->f->locked.head_lines == NULL ? "" :
+		    r->f->locked.head_lines, o->data.len);
 	send(r->fd, b.data, b.len, MSG_NOSIGNAL);
 	buf_release(&b);
 }

@@ -3,32 +3,6 @@
  */
 #include "unit/test_team_kit.h"
 
-/* A client that is killed: its connections break off, with nothing said. Its
- * program is known to have ended, so that its work goes to others at once. */
-static void
-killed(struct fake *f)
-{
-	struct team *t = (struct team *)(void *)f->x->crew;
-	struct launch_mail *l = xcalloc(1, sizeof(*l));
-
-	hang_up(f);
-	wait_clients(f->x, f->number, "lost");
-	l->mail.type = MAIL_LAUNCH;
-	l->client = f->number;
-	l->event = LAUNCH_ENDED;
-	l->status = 137;
-	mailbox_put(t->in, &l->mail);
-}
-
-static void
-again(struct fake *f, uint64_t pid)
-{
-	f->closed = false;
-	f->pid = pid;
-	f->number = 0;
-	join_ready(f);
-}
-
 /* What kills each client that gets it is given up in the end, when it was the
  * only thing that they had in hand; what was beside it is not. */
 static void

@@ -484,4 +484,31 @@ wait_items(struct fixture *x, unsigned number, size_t items)
 	}
 }
 
+/* A client that is killed: its connections break off, with nothing said. Its
+ * program is known to have ended, so that its work goes to others at once. */
+static void
+killed(struct fake *f)
+{
+	struct team *t = (struct team *)(void *)f->x->crew;
+	struct launch_mail *l = xcalloc(1, sizeof(*l));
+
+	hang_up(f);
+	wait_clients(f->x, f->number, "lost");
+	l->mail.type = MAIL_LAUNCH;
+	l->client = f->number;
+	l->event = LAUNCH_ENDED;
+	l->status = 137;
+	mailbox_put(t->in, &l->mail);
+}
+
+/* It is started again. */
+static void
+again(struct fake *f, uint64_t pid)
+{
+	f->closed = false;
+	f->pid = pid;
+	f->number = 0;
+	join_ready(f);
+}
+
 #endif

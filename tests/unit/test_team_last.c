@@ -1,0 +1,227 @@
+/*
+ * A file that is given up: is it stored? The store has what one of its clients
+ * brought there before it died, and the master asks.
+ */
+#include "unit/fake_s3.h"
+#include "unit/test_team_kit.h"
+
+#include <time.h>
+
+#pragma GCC diagnostic ignored "-Wunused-function"
+
+#define S3_NOW_SEC	1700000000
+
+static const char data[] = "0123456789";
+
+/* What differs from a file that a client has stored in this run. */
+struct odd {
+	const char *name;
+	const char *etag;	/* of the object that was there before */
+	int64_t	 age_s;		/* of the object: stored before the run */
+	int	 mode;		/* that it tells */
+	size_t	 size;		/* of the object */
+	bool	 changed;	/* the file, since it was seen */
+	bool	 missing;	/* there is no object */
+	bool	 denied;	/* nobody knows */
+	enum outcome outcome;
+};
+
+static void
+http_date(int64_t sec, char *out, size_t size)
+{
+	time_t t = (time_t)sec;
+	struct tm tm;
+
+	gmtime_r(&t, &tm);
+	strftime(out, size, "Last-Modified: %a, %d %b %Y %H:%M:%S GMT\r\n",
+	    &tm);
+}
+
+static void
+put_object(struct fake_s3 *s3, const struct stat *st, const struct odd *odd)
+{
+	struct fake_object *o;
+	uint8_t md5[MD5_LEN];
+	struct md5 sum;
+	int64_t mtime_ns = st->st_mtim.tv_sec * 1000000000 +
+	    st->st_mtim.tv_nsec;
+
+	if (odd->missing)
+		return;
+	o = fake_store_locked(s3, "h/s/f0");
+	buf_add(&o->data, data, odd->size);
+	md5_init(&sum);
+	md5_update(&sum, data, odd->size);
+	md5_final(&sum, md5);
+	etag_single(md5, o->etag);
+	buf_addf(&o->meta, "x-amz-meta-file-mtime: %jdns\r\n"
+	    "x-amz-meta-mtime: %jd.%09jd\r\n"
+	    "x-amz-meta-file-permissions: %04o\r\n"
+	    "x-amz-meta-file-owner: %u\r\nx-amz-meta-file-group: %u\r\n",
+	    (intmax_t)mtime_ns, (intmax_t)mtime_ns / 1000000000,
+	    (intmax_t)mtime_ns % 1000000000, (unsigned)odd->mode, st->st_uid,
+	    st->st_gid);
+}
+
+static void
+start_team(struct fixture *x, const char *tree, const char *url)
+{
+	struct err err = ERR_INIT;
+	struct setup s;
+
+	memset(&s, 0, sizeof(s));
+	strlist_add(&x->conf.s3_storage.endpoints, url);
+	x->conf.s3_storage.bucket = text("bkt");
+	x->conf.s3_storage.access_key = text("AK");
+	x->conf.s3_storage.secret_key = text("SK");
+	x->conf.s3_storage.path_style = true;
+	s.op = OP_PUT;
+	s.server_as_prefix = true;
+	s.bucket = text("bkt");
+	s.access_key = text("AK");
+	s.secret_key = text("SK");
+	s.part_size = 8 * MIB;
+	s.s3_clock_ms = S3_NOW_SEC * INT64_C(1000) - (int64_t)clock_boot_ms();
+	s.export_count = 1;
+	s.exports = xcalloc(1, sizeof(*s.exports));
+	s.exports[0].type = TREE_POSIX;
+	s.exports[0].share = text(tree);
+	s.exports[0].root = text("h/s");
+	if (crew_team(&x->crew, &x->conf, &s, x->up, &err) == -1)
+		fail_msg("%s", err.msg);
+}
+
+static void
+give_file(struct fixture *x, const struct stat *st, const struct odd *odd)
+{
+	struct lease *l = xcalloc(1, sizeof(*l));
+	struct item *it;
+
+	l->id = ++x->leases * 100;
+	l->count = 1;
+	it = l->items = xcalloc(1, sizeof(*l->items));
+	it->object = l->id;
+	it->path = text("h/s/f0");
+	it->raw = text("f0");
+	it->attrs = (struct attrs){ .kind = ENTRY_FILE, .mode = 0600,
+	    .uid = st->st_uid, .gid = st->st_gid, .ino = st->st_ino,
+	    .size = (uint64_t)st->st_size,
+	    .mtime_ns = st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
+	    .ctime_ns = st->st_ctim.tv_sec * 1000000000 +
+	    st->st_ctim.tv_nsec };
+	if (odd->etag != NULL)
+		snprintf(it->prev_etag, sizeof(it->prev_etag), "%s",
+		    odd->etag);
+	crew_lease(x->crew, l);
+}
+
+/* Each client that gets the file is killed. */
+static void
+kill_all(struct fixture *x)
+{
+	struct fake *f = client(x, 1);
+
+	f->host = "one";
+	for (uint64_t pid = 2; !has_mail(x); pid++) {
+		want(f, 10);
+		while (!has(f, WIRE_LEASE_PUT) && !has_mail(x))
+			pump(f, 20);
+		if (has_mail(x))
+			break;
+		drop(f, WIRE_LEASE_PUT);
+		killed(f);
+		f->host = pid % 2 == 0 ? "two" : "one";
+		again(f, pid);
+	}
+	client_free(f);
+}
+
+static void
+one(const struct odd *odd)
+{
+	struct fixture *x = setup();
+	AUTOFREE char *tree = text("/tmp/test-team-last-XXXXXX");
+	AUTOFREE char *file = NULL;
+	struct fake_s3 s3;
+	char when[64];
+	struct results *r;
+	struct stat st;
+	FILE *out;
+
+	assert_non_null(mkdtemp(tree));
+	file = xasprintf("%s/f0", tree);
+	out = fopen(file, "we");
+	fputs(data, out);
+	fclose(out);
+	assert_int_equal(chmod(file, 0600), 0);
+	assert_int_equal(stat(file, &st), 0);
+	fake_start(&s3);
+	http_date(S3_NOW_SEC + 5 - odd->age_s, when, sizeof(when));
+	s3.locked.head_lines = when;
+	s3.locked.denies_heads = odd->denied;
+	put_object(&s3, &st, odd);
+	start_team(x, tree, s3.url);
+	give_file(x, &st, odd);
+	if (odd->changed)
+		assert_int_equal(truncate(file, 10) | truncate(file, 3), 0);
+	kill_all(x);
+	r = mail_of(x, MAIL_RESULTS);
+	if (r->v[0].outcome != odd->outcome)
+		fail_msg("%s: %s", odd->name, r->v[0].err.msg);
+	assert_int_equal(s3.locked.heads, 1);
+	if (odd->outcome == OUTCOME_MOVED) {
+		assert_true(r->v[0].has_md5);
+		assert_string_equal(r->v[0].etag,
+		    "781e5e245d69b566979b86e28d23f2c7");
+		assert_int_equal(r->v[0].attrs.ino, st.st_ino);
+	} else {
+		assert_non_null(strstr(r->v[0].err.msg, "clients were lost"));
+		assert_int_equal(strstr(r->v[0].err.msg, "not known") != NULL,
+		    odd->denied);
+	}
+	results_free(&r);
+	finish(x);
+	fake_stop(&s3);
+	unlink(file);
+	rmdir(tree);
+}
+
+static void
+test_given_up(void **state)
+{
+	static const struct odd odds[] = {
+		{ .name = "stored", .outcome = OUTCOME_MOVED },
+		{ .name = "missing", .missing = true,
+		    .outcome = OUTCOME_FAILED },
+		{ .name = "not known", .denied = true,
+		    .outcome = OUTCOME_FAILED },
+		{ .name = "it was there", .outcome = OUTCOME_FAILED,
+		    .etag = "781e5e245d69b566979b86e28d23f2c7" },
+		{ .name = "of before", .age_s = 100,
+		    .outcome = OUTCOME_FAILED },
+		{ .name = "another mode", .mode = 0644,
+		    .outcome = OUTCOME_FAILED },
+		{ .name = "shorter", .size = 9, .outcome = OUTCOME_FAILED },
+		{ .name = "changed", .changed = true,
+		    .outcome = OUTCOME_FAILED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(odds); i++) {
+		struct odd o = odds[i];
+
+		o.mode = o.mode == 0 ? 0600 : o.mode;
+		o.size = o.size == 0 ? strlen(data) : o.size;
+		one(&o);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_given_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
