@@ -139,8 +139,7 @@ prepare(struct master *m, struct err *err)
 	if (plan_check_exports(m->plan, m->conf, err) == -1 ||
 	    open_catalog(m, err) == -1)
 		return -1;
-	if (crew_wants_team(m->conf, m->job))
-		setup_see_roots(&setup, m->plan);
+	setup_see_roots(&setup, m->plan, crew_wants_team(m->conf, m->job));
 	if (crew_start(&m->crew, m->conf, m->job, &setup, m->in, err) == -1)
 		return -1;
 	if (start_crawl(m, err) == -1) {

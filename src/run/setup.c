@@ -39,21 +39,21 @@ copy_exports(struct setup *s, const struct run_plan *plan)
 }
 
 void
-setup_see_roots(struct setup *s, const struct run_plan *plan)
+setup_see_roots(struct setup *s, const struct run_plan *plan, bool team)
 {
 	for (size_t i = 0; i < s->export_count; i++) {
 		struct setup_export *x = &s->exports[i];
 
 		x->seen = plan->seen[i];
-		if (x->type == TREE_NFS && x->seen.kind == ENTRY_DIR &&
-		    !s->ignore_inode) {
+		if (x->seen.kind == ENTRY_DIR && !s->ignore_inode)
 			x->root_ino = x->seen.ino;
+		/* Of a mounted tree each host has a number of its own. */
+		if (x->seen.kind == ENTRY_DIR && (!team ||
+		    (x->type == TREE_NFS && !s->ignore_inode)))
 			x->root_fsid = x->seen.fsid;
-			continue;
-		}
 		/* What is wrong with it is said by those who open it. */
-		if (x->type != TREE_POSIX || tree_peek(x->share,
-		    &x->root_ino, &x->filled, NULL) == -1 || s->ignore_inode)
+		if (team && x->type == TREE_POSIX && (tree_peek(x->share,
+		    &x->root_ino, &x->filled, NULL) == -1 || s->ignore_inode))
 			x->root_ino = 0;
 	}
 }

@@ -15,10 +15,11 @@
  * dest_path that can't be. */
 int	 setup_make(struct setup *, const struct conf *, const struct job *,
 	    const struct run_plan *, struct err *) MUST_USE;
-/* What plan_check_exports has seen of the exports' roots goes to the clients:
- * one that lacks the mount, or whose name leads to another server, would say
- * of each file that it is gone. */
-void	 setup_see_roots(struct setup *, const struct run_plan *);
+/* What plan_check_exports has seen of the exports' roots goes to those who read
+ * the files. A client of a team that lacks the mount, or whose name leads to
+ * another server, would say of each file that it is gone; and so would this
+ * process, when another directory came in the place of the share. */
+void	 setup_see_roots(struct setup *, const struct run_plan *, bool team);
 /* Both borrow from the setup; the array is the caller's. */
 struct s3_config setup_s3(const struct setup *);
 struct tree_spec *setup_trees(const struct setup *);

@@ -55,10 +55,12 @@ struct tree_spec {
 	/* Of a destination: nothing is written at or after this moment
 	 * (clock_mono_ms; 0: no such moment); or NULL. */
 	const _Atomic uint64_t *valid_until_ms;
-	/* As another host saw it (POSIX: by tree_peek): another directory is
-	 * DENIED, it is a mount that is missing here, or another server */
+	/* As it was seen when the run began, perhaps by another host (POSIX:
+	 * by tree_peek): another directory is DENIED, it is a mount that is
+	 * missing here, or another server, or one that came in its place. Nor
+	 * is it mounted again over NFS. */
 	uint64_t root_ino;	/* 0: any */
-	uint64_t root_fsid;	/* NFS */
+	uint64_t root_fsid;	/* 0: any; POSIX: each host has its own */
 	bool	 filled;	/* it is not empty */
 };
 

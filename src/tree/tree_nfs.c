@@ -521,18 +521,15 @@ static const struct tree_ops nfs_ops = {
 	.file_stat = tnfs_file_stat,
 };
 
-static int
-check_root(const struct nfs *nfs, const struct tree_spec *spec,
-    struct err *err)
+int
+tnfs_check_root(const struct nfs *nfs, const struct attrs *a, struct err *err)
 {
-	const struct attrs *a = &nfs->tree.root_attrs;
-
-	if (spec->root_ino == 0 || (a->ino == spec->root_ino &&
-	    a->fsid == spec->root_fsid))
+	if ((nfs->root_ino == 0 || a->ino == nfs->root_ino) &&
+	    (nfs->root_fsid == 0 || a->fsid == nfs->root_fsid))
 		return 0;
 	return err_set(err, ERR_DENIED, 0, "%s:%s: this is another directory "
-	    "than the master sees (inode = ignore, if it is not)",
-	    nfs->server, nfs->share);
+	    "than the master saw when the run began (inode = ignore, if it "
+	    "is not)", nfs->server, nfs->share);
 }
 
 int
@@ -557,8 +554,10 @@ tree_nfs_open(struct tree **ret_tree, const struct tree_spec *spec,
 	TAILQ_INIT(&nfs->failed);
 	TAILQ_INIT(&nfs->again_waiters);
 	nfs->mountport = spec->mountport;
+	nfs->root_ino = spec->root_ino;
+	nfs->root_fsid = spec->root_fsid;
 	if (tnfs_mount(nfs, spec, err) == -1 ||
-	    check_root(nfs, spec, err) == -1) {
+	    tnfs_check_root(nfs, &nfs->tree.root_attrs, err) == -1) {
 		tnfs_free(nfs);
 		return -1;
 	}

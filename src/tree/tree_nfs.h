@@ -207,6 +207,8 @@ struct nfs {
 	uint32_t uid;
 	uint32_t gid;
 	uint32_t timeout_ms;
+	uint64_t root_ino;	/* see tree_spec */
+	uint64_t root_fsid;
 	uint64_t unacked_ms;
 	/* where to connect to */
 	int	 program;
@@ -242,6 +244,9 @@ struct nfs {
 };
 
 /* tree_nfs_mount.c: resolve, mount, ask for the limits; waits. */
+/* Is this the root that the spec asked for? Else DENIED. */
+int	 tnfs_check_root(const struct nfs *, const struct attrs *, struct err *)
+	    MUST_USE;
 int	 tnfs_mount(struct nfs *, const struct tree_spec *, struct err *)
 	    MUST_USE;
 

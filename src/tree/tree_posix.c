@@ -749,23 +749,25 @@ tree_posix_open(struct tree **ret_tree, const struct tree_spec *spec,
 
 	if (fd == -1)
 		return -1;
-	if ((spec->root_ino != 0 && spec->root_ino != st.st_ino) ||
-	    (spec->filled && !root_is_filled(fd))) {
-		close(fd);
-		return err_set(err, ERR_DENIED, 0, "%s is not the directory "
-		    "that the master sees: is it mounted on this host?",
-		    spec->share);
-	}
 	p = xcalloc(1, sizeof(*p));
 	p->tree.ops = &posix_ops;
 	p->tree.protocol = "posix";
 	p->tree.read_max = TREE_READ_MAX;
 	p->below.root = fd;
 	p->share = xstrdup(spec->share);
+	TAILQ_INIT(&p->jobs);
 	mounts_init(&p->mounts, fd);
 	set_attrs(&p->tree.root_attrs, &st,
 	    mounts_of(&p->mounts, fd, st.st_dev));
-	TAILQ_INIT(&p->jobs);
+	if ((spec->root_ino != 0 && spec->root_ino != st.st_ino) ||
+	    (spec->root_fsid != 0 &&
+	    spec->root_fsid != p->tree.root_attrs.fsid) ||
+	    (spec->filled && !root_is_filled(fd))) {
+		posix_free(&p->tree);
+		return err_set(err, ERR_DENIED, 0, "%s is not the directory "
+		    "that the master saw when the run began: is it mounted on "
+		    "this host?", spec->share);
+	}
 	*ret_tree = &p->tree;
 	return 0;
 }

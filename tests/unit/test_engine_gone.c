@@ -126,6 +126,32 @@ test_other_root(void **state UNUSED)
 	}
 }
 
+/* Nor if it has been replaced before it was first opened here. */
+static void
+test_replaced_before(void **state UNUSED)
+{
+	struct fixture *x = setup_file(100);
+	struct lease *l = new_lease(x, 1);
+	AUTOFREE char *away = xasprintf("%s.away", x->dir);
+	struct tree *t = NULL;
+	struct err err = ERR_INIT;
+	struct attrs root;
+
+	assert_int_equal(tree_open(&t, &x->spec, &err), 0);
+	tree_root(t, NULL, &root);
+	tree_free(&t);
+	x->spec.root_ino = root.ino;
+	x->spec.root_fsid = root.fsid;
+	assert_int_equal(rename(x->dir, away), 0);
+	assert_int_equal(mkdir(x->dir, 0755), 0);
+	move(x, l);
+	assert_int_equal(x->got[0].outcome, OUTCOME_FAILED);
+	assert_int_equal(x->got[0].err.kind, ERR_DENIED);
+	assert_int_equal(rmdir(x->dir), 0);
+	assert_int_equal(rename(away, x->dir), 0);
+	teardown(x);
+}
+
 int
 main(void)
 {
@@ -134,6 +160,7 @@ main(void)
 		cmocka_unit_test(test_fails),
 		cmocka_unit_test(test_other),
 		cmocka_unit_test(test_other_root),
+		cmocka_unit_test(test_replaced_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -186,13 +186,13 @@ clients_know_the_roots(void **state)
 	assert_int_equal(plan_make(&plan, &c, &job, &err), 0);
 	assert_int_equal(setup_make(&s, &c, &job, &plan, &err), 0);
 	assert_int_equal(s.exports[0].root_ino, 0);
-	setup_see_roots(&s, &plan);
+	setup_see_roots(&s, &plan, true);
 	assert_int_not_equal(s.exports[0].root_ino, 0);
 	assert_true(s.exports[0].filled);
 	setup_release(&s);
 	c.fs_config.ignore_inode = true;
 	assert_int_equal(setup_make(&s, &c, &job, &plan, &err), 0);
-	setup_see_roots(&s, &plan);
+	setup_see_roots(&s, &plan, true);
 	assert_int_equal(s.exports[0].root_ino, 0);
 	assert_true(s.exports[0].filled);
 	setup_release(&s);
@@ -220,13 +220,53 @@ clients_know_the_roots_of_nfs(void **state)
 	assert_int_equal(setup_make(&s, &c, &job, &plan, &err), 0);
 	plan.seen[0] = (struct attrs){ .kind = ENTRY_DIR, .ino = 5,
 	    .fsid = 6 };
-	setup_see_roots(&s, &plan);
+	setup_see_roots(&s, &plan, true);
 	assert_int_equal(s.exports[0].seen.ino, 5);
 	specs = setup_trees(&s);
 	assert_int_equal(specs[0].root_ino, 5);
 	assert_int_equal(specs[0].root_fsid, 6);
 	free(specs);
 	setup_release(&s);
+	plan_release(&plan);
+	conf_release(&c);
+}
+
+/* This process compares what it opens, too; and as nobody else opens it, also
+ * the file system of a mounted share. */
+static void
+roots_are_compared_alone(void **state)
+{
+	static const char text[] = "[s3_storage]\nendpoint = http://h:1\n"
+	    "bucket = bkt\naccess_key = A\nsecret_key = S\n"
+	    "[fs_config]\nmounted = yes\n[nfs h]\nshare = /etc\n";
+	struct setup s = { .op = OP_NONE };
+	struct job job = { .op = OP_PUT };
+	struct run_plan plan = { .count = 0 };
+	struct err err = ERR_INIT;
+	struct tree_spec *specs;
+	struct tree *t = NULL;
+	struct conf c;
+
+	(void)state;
+	load(&c, text);
+	assert_int_equal(plan_make(&plan, &c, &job, &err), 0);
+	assert_int_equal(tree_open(&t, &plan.specs[0], &err), 0);
+	tree_root(t, NULL, &plan.seen[0]);
+	tree_free(&t);
+	for (int ignore = 0; ignore < 2; ignore++) {
+		c.fs_config.ignore_inode = ignore != 0;
+		assert_int_equal(setup_make(&s, &c, &job, &plan, &err), 0);
+		setup_see_roots(&s, &plan, false);
+		specs = setup_trees(&s);
+		assert_int_equal(tree_open(&t, &specs[0], &err), 0);
+		tree_free(&t);
+		assert_int_equal(specs[0].root_ino == 0, ignore);
+		specs[0].root_fsid++;
+		assert_int_equal(tree_open(&t, &specs[0], &err), -1);
+		assert_int_equal(err.kind, ERR_DENIED);
+		free(specs);
+		setup_release(&s);
+	}
 	plan_release(&plan);
 	conf_release(&c);
 }
@@ -241,6 +281,7 @@ main(void)
 		cmocka_unit_test(memory_too_small_for_a_part_is_an_error),
 		cmocka_unit_test(clients_know_the_roots),
 		cmocka_unit_test(clients_know_the_roots_of_nfs),
+		cmocka_unit_test(roots_are_compared_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@
 /* Each test has its own. */
 static struct fake fake;
 static struct tree *tree;
+static uint64_t root_fsid;	/* that the tree must have; 0: any */
 
 static int
 setup(void **state UNUSED)
@@ -43,7 +44,7 @@ try_open(struct err *err)
 {
 	struct tree_spec spec = { .type = TREE_NFS, .server = "127.0.0.1",
 	    .share = "/export", .nfs_version = 3, .timeout_ms = 300,
-	    .nfsport = (unsigned)fake.port,
+	    .root_fsid = root_fsid, .nfsport = (unsigned)fake.port,
 	    .mountport = (unsigned)fake.port };
 
 	return tree_open(&tree, &spec, err);
@@ -599,6 +600,25 @@ test_root_stale(void **state UNUSED)
 	tree_file_close(&f);
 }
 
+/* What is found under the path then must be the directory that the run began
+ * with, where that is known. */
+static void
+test_root_replaced(void **state UNUSED)
+{
+	struct seen s;
+
+	root_fsid = fake.fsid;
+	open_tree();
+	root_fsid = 0;
+	fail_over();
+	fake.fsid++;
+	s = look(STR("f1"));
+	assert_int_equal(s.err.kind, ERR_RETRY);
+	assert_non_null(strstr(s.err.msg, "another directory"));
+	fake.fsid--;
+	assert_int_equal(look(STR("f1")).err.kind, ERR_NONE);
+}
+
 /* Services come up one after the other: later it goes well. A tree may be
  * closed in the middle of it. */
 static void
@@ -758,6 +778,7 @@ main(void)
 		NFS_TEST(test_stale),
 		NFS_TEST(test_root_stale),
 		NFS_TEST(test_root_stale_longer),
+		NFS_TEST(test_root_replaced),
 		NFS_TEST(test_no_answer),
 		NFS_TEST(test_broken_connection),
 		NFS_TEST(test_gone_server),
