@@ -46,8 +46,11 @@ compare(struct run_plan *p, size_t i, const struct job *job,
 	if (other == 1)
 		log_event(LOG_WARN, "export", "%s: another file system than "
 		    "before: its files are moved, and nothing of it is taken "
-		    "for gone. If that is right: --accept-filesystem",
-		    p->roots[i]);
+		    "for gone. If that is right: --accept-filesystem%s",
+		    p->roots[i], p->specs[i].type != TREE_NFS ? "" : ". A "
+		    "server may give one file system another number over NFS 3 "
+		    "than over NFS 4: if nfs_version was changed, that is the "
+		    "reason, and it is right, or can be set back");
 	return 0;
 }
 

@@ -282,6 +282,20 @@ def test_gone_not_mounted(t):
         )
 
 
+def test_gone_other_nfs_version(t):
+    """The server numbers its file system differently over NFS 3 and over NFS
+    4: nothing is lost, and the message says what may be the reason."""
+    t.small_files(40)
+    t.conf(fs_config={"nfs_version": "3"})
+    t.put(moved=40)
+    t.conf(fs_config={"nfs_version": "4"})
+    mirror(t, expect=5, found=40, gone=0, deleted=0).says("nfs_version")
+    mirror(t, found=40, moved=0, failed=0, gone=0, deleted=0)
+    t.conf(fs_config={"nfs_version": "3"})
+    mirror(t, "--accept-filesystem", found=40, moved=0, gone=0, deleted=0)
+    t.same()
+
+
 def test_gone_copied_file_system(t):
     """A copy on another disk becomes the known one by itself, when it was
     crawled whole."""
