@@ -243,7 +243,8 @@ def delete(h, kill, proxy):
 def histories(t, kills, kill):
     seed = int(os.environ.get("SEED", "1"))
     h = History(t, seed)
-    proxy = t.proxy()
+    # A run after a killed master waits for so long.
+    proxy = t.proxy(socket_options={"recv_timeout": 5})
     proxy.order("delay 5")
     h.change()
     h.finished("PUT")
