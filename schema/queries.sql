@@ -6,6 +6,9 @@
 -- name: begin
 BEGIN IMMEDIATE;
 
+-- name: read_begin
+BEGIN;
+
 -- name: commit
 COMMIT;
 

@@ -262,6 +262,11 @@ struct catalog_reader;
 int	 catalog_reader_open(struct catalog *, struct catalog_reader **,
 	    struct err *) MUST_USE;
 void	 catalog_reader_close(struct catalog_reader **);
+/* What is looked up between the two is looked up at one moment, and costs less:
+ * the locks of one transaction serve all of it. Nothing happens if it is held
+ * already, or is not. Whoever waits lets go: the -wal grows meanwhile. */
+void	 catalog_reader_hold(struct catalog_reader *);
+void	 catalog_reader_let_go(struct catalog_reader *);
 struct known {
 	int64_t	 object;
 	struct attrs attrs;

@@ -173,6 +173,7 @@ struct catalog_reader {
 	struct db db;
 	int64_t	 target;	/* if so */
 	bool	 server_as_prefix;
+	bool	 held;		/* a transaction is open */
 	bool	 has_fresh;	/* fresh is read */
 	struct idset fresh;	/* objects whose result is fresh: few */
 };

@@ -132,6 +132,22 @@ load_fresh(struct catalog_reader *r, int64_t target)
 	r->has_fresh = true;
 }
 
+void
+catalog_reader_hold(struct catalog_reader *r)
+{
+	if (!r->held)
+		DB_RUN0(&r->db, READ_BEGIN);
+	r->held = true;
+}
+
+void
+catalog_reader_let_go(struct catalog_reader *r)
+{
+	if (r->held)
+		DB_RUN0(&r->db, COMMIT);
+	r->held = false;
+}
+
 int
 catalog_find(struct catalog_reader *r, struct str path, struct known *k,
     struct err *err)

@@ -95,6 +95,8 @@ reading_flush(struct reading *r, bool last)
 		r->times.delta_ns = tree_time_delta(t);
 	p->times = r->times;
 	r->page = NULL;
+	/* It may have to wait. */
+	catalog_reader_let_go(r->w->reader);
 	catalog_put_page(r->w->c->c.catalog, p);
 }
 
@@ -512,8 +514,11 @@ page_cb(void *arg, const struct tree_entry *v, size_t n)
 		r->tries = 0;
 		r->cut = 0;
 	}
-	for (size_t i = 0; i < n && r->err.kind == ERR_NONE; i++)
+	for (size_t i = 0; i < n && r->err.kind == ERR_NONE; i++) {
+		catalog_reader_hold(r->w->reader);
 		reading_entry(r, v[i].name, &v[i]);
+	}
+	catalog_reader_let_go(r->w->reader);
 }
 
 static void

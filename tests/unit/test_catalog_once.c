@@ -63,6 +63,31 @@ ours(void **state)
 	assert_true(k->closing.closes);
 }
 
+/* A page of a listing is compared with the catalog of one moment. */
+static void
+held(void **state)
+{
+	struct kit *k = *state;
+	struct dir_page *p;
+	struct known known;
+
+	kit_open(k);
+	kit_begin(k);
+	assert_int_equal(kit_find(k, "srv/vol/a", &known), 0);
+	catalog_reader_hold(k->reader);
+	assert_int_equal(kit_find(k, "srv/vol/a", &known), 0);
+	p = kit_page(kit_take(k, "srv/vol"), true);
+	kit_entry(p, PAGE_NEW, 0, "srv/vol/a", kit_attrs(1, 1));
+	catalog_put_page(k->c, p);
+	assert_int_equal(kit_settle(k, 1, OUTCOME_MOVED), 1);
+	kit_end(k, RUN_COMPLETE);
+	catalog_reader_hold(k->reader);
+	assert_int_equal(kit_find(k, "srv/vol/a", &known), 0);
+	catalog_reader_let_go(k->reader);
+	catalog_reader_let_go(k->reader);
+	assert_int_equal(kit_find(k, "srv/vol/a", &known), 1);
+}
+
 /* P holds an entry that the crawl could not take, P/C an object that failed:
  * P is read again, and with it C. */
 static void
@@ -274,6 +299,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, kit_setup, kit_teardown)
 	const struct CMUnitTest tests[] = {
 		T(ours),
+		T(held),
 		T(retry_below_failed),
 		T(vanished_unread),
 		T(vanished_half_read),
