@@ -375,7 +375,8 @@ def test_integrity_kill(t):
     t.small_files(1500)
     t.put(moved=1500)
     for number in (signal.SIGKILL, signal.SIGINT):
-        proxy.order("match GET delay 30")
+        proxy.order("match GET delay 30 700")
+        proxy.order("match GET delay 2000")
         got = proxy.stats()["GET"]
         process = t.start("TEST", "-di", "-su", "--json")
         t.eventually(
@@ -400,7 +401,8 @@ def test_integrity_s3_dies(t):
     proxy = t.proxy(s3_storage={"retry_for": "2"})
     t.small_files(1200)
     t.put(moved=1200)
-    proxy.order("match GET delay 30")
+    proxy.order("match GET delay 30 200")
+    proxy.order("match GET delay 600000")
     got = proxy.stats()["GET"]
     process = t.start("TEST", "-di", "-su")
     t.eventually(lambda: proxy.stats()["GET"] > got + 100, what="100 read")

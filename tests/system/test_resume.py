@@ -31,7 +31,8 @@ def parts_sent(proxy):
 def test_ctrl_c(t):
     """SIGINT ends it within seconds with everything recorded, exit 130."""
     proxy = t.proxy()
-    proxy.order("match PUT delay 50")
+    proxy.order("match PUT delay 50 200")
+    proxy.order("match PUT delay 2000")
     t.small_files(1500)
     process = t.start("PUT", "--json")
     t.eventually(lambda: proxy.stats()["PUT"] > 100, what="PUT began")
@@ -52,7 +53,8 @@ def test_ctrl_c(t):
 
 def cut(t, proxy, least):
     """Interrupt a PUT when this many objects have been sent."""
-    proxy.order("match PUT delay 50")
+    proxy.order("match PUT delay 50 %d" % least)
+    proxy.order("match PUT delay 2000")
     sent = proxy.stats()["PUT"]
     process = t.start("PUT")
     t.eventually(lambda: proxy.stats()["PUT"] > sent + least, what="PUTs")
