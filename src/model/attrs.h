@@ -75,4 +75,18 @@ struct handle {
 	uint8_t	 data[HANDLE_MAX];
 };
 
+/* Copy a handle; only the bytes that it has. */
+static inline void
+handle_copy(struct handle *to, const struct handle *from)
+{
+	to->len = from->len;
+	memcpy(to->data, from->data, from->len);
+}
+
+static inline bool
+handle_same(const struct handle *a, const struct handle *b)
+{
+	return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
+}
+
 #endif

@@ -6,8 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "model/path.h"
 #include "tree/below.h"
-#include "tree/tree_impl.h"
 #include "tree/walk.h"
 
 /* Component by component, through no symlink. */
@@ -19,10 +19,10 @@ open_steps(int root, const char *path, int flags)
 
 	for (;;) {
 		size_t n = strcspn(path, "/");
-		char name[TREE_NAME_MAX + 1];
+		char name[PATH_NAME_MAX + 1];
 		int fd;
 
-		if (n > TREE_NAME_MAX) {
+		if (n > PATH_NAME_MAX) {
 			errno = ENAMETOOLONG;
 			return -1;
 		}

@@ -46,9 +46,7 @@ await_valid(struct dest_nfs *d)
 static void
 conn_free(struct dnfs_conn *c)
 {
-	struct tree *tree = &c->nfs->tree;
-
-	tree_free(&tree);
+	tnfs_free(c->nfs);
 	free(c);
 }
 
@@ -56,14 +54,14 @@ static int
 conn_open(struct dest_nfs *d, struct dnfs_conn **ret, struct err *err)
 {
 	struct dnfs_conn *c;
-	struct tree *tree;
+	struct nfs *nfs;
 
 	if (atomic_load(&d->stopping))
 		return err_set(err, ERR_STOPPED, 0, "stopped");
-	if (tree_open(&tree, &d->spec, err) == -1)
+	if (tnfs_open(&nfs, &d->spec, err) == -1)
 		return -1;
 	c = xcalloc(1, sizeof(*c));
-	c->nfs = (struct nfs *)(void *)tree;
+	c->nfs = nfs;
 	while (getrandom(&c->open.instance, sizeof(c->open.instance), 0) !=
 	    (ssize_t)sizeof(c->open.instance))
 		continue;
@@ -122,8 +120,8 @@ dnfs_first(struct dest_nfs *d, struct err *err)
 
 	if (conn_open(d, &c, err) == -1)
 		return -1;
-	dnfs_set_root(d, &c->nfs->tree.root);
-	d->read_max = c->nfs->tree.read_max;
+	dnfs_set_root(d, &c->nfs->root.fh);
+	d->read_max = c->nfs->root.read_max;
 	d->write_max = c->nfs->write_max;
 	conn_put(d, c);
 	return 0;
@@ -136,7 +134,7 @@ dnfs_export_again(struct dest_nfs *d, struct handle *root, struct err *err)
 
 	if (conn_open(d, &c, err) == -1)
 		return -1;
-	handle_copy(root, &c->nfs->tree.root);
+	handle_copy(root, &c->nfs->root.fh);
 	conn_put(d, c);
 	return 0;
 }

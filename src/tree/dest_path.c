@@ -2,8 +2,8 @@
 
 #include "crypto/crypto.h"
 #include "model/key.h"
+#include "model/path.h"
 #include "tree/dest_impl.h"
-#include "tree/tree_impl.h"
 
 #define TEMP_HEAD	".datamover-"
 #define TEMP_TAIL	".part"
@@ -40,9 +40,9 @@ component_fault(struct str part, bool last)
 	if (part.len == 0)
 		return last ? "ends in a slash: a directory, not a file" :
 		    "has an empty component";
-	if (tree_name_is_dot(part))
+	if (path_name_is_dot(part))
 		return "has a component \".\" or \"..\"";
-	if (part.len > TREE_NAME_MAX)
+	if (part.len > PATH_NAME_MAX)
 		return "has a component of more than 255 bytes";
 	/* Under such a name another file may be growing. */
 	if (is_temp_name(part))

@@ -2,8 +2,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "model/path.h"
 #include "tree/dest_posix.h"
-#include "tree/tree_impl.h"
 
 #define OPEN_DIR (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
@@ -197,7 +197,7 @@ look(struct dest *d, struct str rel, struct attrs *ret_attrs,
 	const char *name;
 	struct stat st;
 
-	path = tree_path_copy(rel);
+	path = path_copy(rel);
 	if (open_parent(posix_of(d), path, false, &dir, &name, err) == -1)
 		return -1;
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
@@ -221,7 +221,7 @@ existing(struct dest *d, struct str rel, struct dest_file **ret_file,
 	const char *name;
 	struct stat st;
 
-	path = tree_path_copy(rel);
+	path = path_copy(rel);
 	if (open_parent(posix_of(d), path, false, &dir, &name, err) == -1)
 		return -1;
 	/* Not blocking: it may be a FIFO. */
@@ -265,7 +265,7 @@ begin(struct dest *d, struct str rel, struct dest_file **ret_file,
 	struct posix_file *f;
 	const char *name;
 
-	path = tree_path_copy(rel);
+	path = path_copy(rel);
 	if (open_parent(posix_of(d), path, true, &dir, &name, err) == -1 ||
 	    check_place(dir, name, err) == -1)
 		return -1;

@@ -2,8 +2,8 @@
 #include <limits.h>
 
 #include "crypto/crypto.h"
+#include "model/path.h"
 #include "tree/dest.h"
-#include "tree/tree_impl.h"
 
 #define SCHEME "nfs://"
 #define HOST_MAX_LEN 255
@@ -135,9 +135,9 @@ normalise(const char *from, size_t len, char *to, struct err *err)
 		from += part.len + 1;
 		if (part.len == 0)
 			continue;
-		if (tree_name_is_dot(part))
+		if (path_name_is_dot(part))
 			return refuse(err, "the path has . or .. in it");
-		if (part.len > TREE_NAME_MAX)
+		if (part.len > PATH_NAME_MAX)
 			return refuse(err, "a name in the path is too long");
 		to[n++] = '/';
 		memcpy(to + n, part.p, part.len);

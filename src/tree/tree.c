@@ -32,9 +32,9 @@ tree_root(const struct tree *tree, struct handle *ret_handle,
     struct attrs *ret_attrs)
 {
 	if (ret_handle != NULL)
-		handle_copy(ret_handle, &tree->root);
+		handle_copy(ret_handle, &tree->root->fh);
 	if (ret_attrs != NULL)
-		*ret_attrs = tree->root_attrs;
+		*ret_attrs = tree->root->attrs;
 }
 
 const char *
@@ -52,7 +52,7 @@ tree_answers(const struct tree *tree)
 uint32_t
 tree_read_max(const struct tree *tree)
 {
-	return tree->read_max;
+	return tree->root->read_max;
 }
 
 int
@@ -83,7 +83,7 @@ tree_list(struct tree *tree, const struct handle *dir, struct str path,
 int64_t
 tree_time_delta(const struct tree *tree)
 {
-	return tree->time_delta_ns;
+	return tree->root->time_delta_ns;
 }
 
 const struct attrs *
@@ -137,7 +137,7 @@ void
 tree_file_read(struct tree_file *file, uint64_t offset, uint32_t len,
     void *buf, tree_read_fn *fn, void *arg)
 {
-	assert(len <= file->tree->read_max);
+	assert(len <= file->tree->root->read_max);
 	file->outstanding++;
 	file->tree->ops->file_read(file, offset, len, buf, fn, arg);
 }
@@ -147,69 +147,4 @@ tree_file_stat(struct tree_file *file, tree_lookup_fn *fn, void *arg)
 {
 	file->outstanding++;
 	file->tree->ops->file_stat(file, fn, arg);
-}
-
-bool
-tree_name_is_dot(struct str name)
-{
-	return (name.len == 1 && name.p[0] == '.') ||
-	    (name.len == 2 && name.p[0] == '.' && name.p[1] == '.');
-}
-
-const char *
-tree_name_fault(struct str name)
-{
-	if (name.len == 0)
-		return "an empty name";
-	if (name.len > TREE_NAME_MAX)
-		return "a name of more than 255 bytes";
-	if (memchr(name.p, '/', name.len) != NULL)
-		return "a name with a slash";
-	if (memchr(name.p, '\0', name.len) != NULL)
-		return "a name with a NUL";
-	return NULL;
-}
-
-bool
-tree_path_valid(struct str path)
-{
-	if (path.len == 0)
-		return true;
-	for (;;) {
-		const char *slash = memchr(path.p, '/', path.len);
-		struct str part = path;
-
-		if (slash != NULL)
-			part.len = (size_t)(slash - path.p);
-		if (part.len == 0 || tree_name_is_dot(part) ||
-		    memchr(part.p, '\0', part.len) != NULL)
-			return false;
-		if (slash == NULL)
-			return true;
-		path.p += part.len + 1;
-		path.len -= part.len + 1;
-	}
-}
-
-char *
-tree_path_copy(struct str path)
-{
-	char *copy = xmalloc(path.len + 1);
-
-	if (path.len > 0)
-		memcpy(copy, path.p, path.len);
-	copy[path.len] = '\0';
-	return copy;
-}
-
-struct str
-tree_path_name(struct str path)
-{
-	const char *slash = path.len == 0 ? NULL :
-	    memrchr(path.p, '/', path.len);
-
-	if (slash == NULL)
-		return path;
-	return (struct str){ slash + 1,
-	    (size_t)(path.p + path.len - slash - 1) };
 }

@@ -30,11 +30,8 @@ struct tree_ops {
 struct tree {
 	const struct tree_ops *ops;
 	const char *protocol;
-	struct handle root;
-	struct attrs root_attrs;
+	const struct tree_root *root;	/* the kind's; may change */
 	struct attrs listed;		/* see tree_listed */
-	int64_t	 time_delta_ns;		/* see tree_time_delta */
-	uint32_t read_max;
 	bool	 follow;		/* see tree_spec.follow_links */
 	bool	 brief;			/* see tree_spec */
 };
@@ -45,38 +42,9 @@ struct tree_file {
 	uint32_t outstanding;	/* reads and stats that have not ended */
 };
 
-#define TREE_READ_MAX	((uint32_t)MIB)
-#define TREE_NAME_MAX	255
-
 int	 tree_posix_open(struct tree **, const struct tree_spec *, struct err *)
 	    MUST_USE;
 int	 tree_nfs_open(struct tree **, const struct tree_spec *, struct err *)
 	    MUST_USE;
-
-/* Copy a handle; only the bytes that it has. */
-static inline void
-handle_copy(struct handle *to, const struct handle *from)
-{
-	to->len = from->len;
-	memcpy(to->data, from->data, from->len);
-}
-
-static inline bool
-handle_same(const struct handle *a, const struct handle *b)
-{
-	return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
-}
-
-/* A path that tree_list and its sisters take: relative, no empty, "." or
- * ".." component, no NUL. "" is the root. */
-bool	 tree_path_valid(struct str);
-/* A copy with a NUL behind it, whatever bytes it has; the caller frees it. */
-char	*tree_path_copy(struct str) MUST_USE;
-/* The part after the last slash. */
-struct str tree_path_name(struct str);
-/* True for "." and "..". */
-bool	 tree_name_is_dot(struct str);
-/* Why a name that a directory gave cannot be one, or NULL. */
-const char *tree_name_fault(struct str);
 
 #endif

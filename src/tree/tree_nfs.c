@@ -443,30 +443,6 @@ tnfs_service(struct nfs *nfs, const struct pollfd *fds, int n)
 	run_failed(nfs);
 }
 
-static int
-ops_fds(struct tree *tree, struct pollfd *fds, int max)
-{
-	struct nfs *nfs = (struct nfs *)tree;
-	int n = tnfs_fds(nfs, fds, max);
-
-	return n + tnfs_again_fds(nfs, fds + n, max - n);
-}
-
-static int
-ops_timeout_ms(const struct tree *tree)
-{
-	const struct nfs *nfs = (const struct nfs *)tree;
-
-	return tnfs_again_timeout(nfs, tnfs_timeout(nfs));
-}
-
-static void
-ops_service(struct tree *tree, const struct pollfd *fds, int n)
-{
-	tnfs_service((struct nfs *)tree, fds, n);
-	tnfs_again_service((struct nfs *)tree, fds, n);
-}
-
 void
 tnfs_stop(struct nfs *nfs)
 {
@@ -492,35 +468,6 @@ tnfs_free(struct nfs *nfs)
 	free(nfs);
 }
 
-static void
-ops_free(struct tree *tree)
-{
-	tnfs_free((struct nfs *)tree);
-}
-
-static bool
-ops_answers(const struct tree *tree)
-{
-	const struct nfs *nfs = (const struct nfs *)tree;
-
-	return nfs->state == NFS_UP && nfs->attempts == 0;
-}
-
-static const struct tree_ops nfs_ops = {
-	.free = ops_free,
-	.answers = ops_answers,
-	.fds = ops_fds,
-	.timeout_ms = ops_timeout_ms,
-	.service = ops_service,
-	.list = tnfs_list,
-	.lookup = tnfs_lookup,
-	.lookup_in = tnfs_lookup_in,
-	.file_open = tnfs_file_open,
-	.file_close = tnfs_file_close,
-	.file_read = tnfs_file_read,
-	.file_stat = tnfs_file_stat,
-};
-
 int
 tnfs_check_root(const struct nfs *nfs, const struct attrs *a, struct err *err)
 {
@@ -533,12 +480,11 @@ tnfs_check_root(const struct nfs *nfs, const struct attrs *a, struct err *err)
 }
 
 int
-tree_nfs_open(struct tree **ret_tree, const struct tree_spec *spec,
-    struct err *err)
+tnfs_open(struct nfs **ret_nfs, const struct tree_spec *spec, struct err *err)
 {
 	struct nfs *nfs = xcalloc(1, sizeof(*nfs));
 
-	nfs->tree.ops = &nfs_ops;
+	nfs->brief = spec->brief;
 	nfs->server = xstrdup(spec->server);
 	nfs->share = xstrdup(spec->share);
 	nfs->uid = spec->uid;
@@ -557,12 +503,12 @@ tree_nfs_open(struct tree **ret_tree, const struct tree_spec *spec,
 	nfs->root_ino = spec->root_ino;
 	nfs->root_fsid = spec->root_fsid;
 	if (tnfs_mount(nfs, spec, err) == -1 ||
-	    tnfs_check_root(nfs, &nfs->tree.root_attrs, err) == -1) {
+	    tnfs_check_root(nfs, &nfs->root.attrs, err) == -1) {
 		tnfs_free(nfs);
 		return -1;
 	}
 	nfs->opening = false;
 	nfs->stop = NULL;
-	*ret_tree = &nfs->tree;
+	*ret_nfs = nfs;
 	return 0;
 }

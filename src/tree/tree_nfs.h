@@ -21,6 +21,7 @@
 #define TREE_TREE_NFS_H
 
 /* Before base.h, which bans calls that time.h declares. */
+#include <poll.h>
 #include <sys/queue.h>
 #include <time.h>
 
@@ -29,9 +30,12 @@
 #include <nfsc/libnfs-raw.h>
 
 #include "base/backoff.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "model/attrs.h"
+#include "model/path.h"
+#include "model/tree_spec.h"
 #include "tree/nfs4_attrs.h"
-#include "tree/tree_impl.h"
-#include "tree/walk.h"
 
 enum nfs_proc {
 	NFS_MNT = 0,		/* v3, on the mount connection; name: path */
@@ -171,8 +175,6 @@ enum nfs_state {
 	NFS_UP
 };
 
-#define NFS_CHUNK 128		/* entries a page has at most */
-
 /* The addresses that the server's name has. */
 struct nfs_addresses {
 	char	**v;		/* numeric */
@@ -198,7 +200,8 @@ struct nfs_nested {
 };
 
 struct nfs {
-	struct tree tree;
+	struct tree_root root;
+	bool	 brief;		/* see tree_spec */
 	const struct nfs_version *version;
 	uint32_t write_max;
 	char	*server;
@@ -238,9 +241,6 @@ struct nfs {
 	size_t	 nested_count;
 	struct nfs_again *again;	/* the export is mounted again */
 	struct nfs_waiters again_waiters;
-	/* entries of the answer that is being read */
-	struct tree_entry chunk[NFS_CHUNK];
-	size_t	 chunk_len;
 };
 
 /* tree_nfs_mount.c: resolve, mount, ask for the limits; waits. */
@@ -285,7 +285,10 @@ int	 tnfs_again_timeout(const struct nfs *, int timeout_ms);
 void	 tnfs_again_stop(struct nfs *);
 
 /* tree_nfs.c */
-/* Without the tree's own calls: it needs no answer any more. */
+/* Connect and mount; see tree_open. All that is outstanding ends, STOPPED,
+ * when the connection is freed. */
+int	 tnfs_open(struct nfs **, const struct tree_spec *, struct err *)
+	    MUST_USE;
 void	 tnfs_free(struct nfs *);
 void	 tnfs_service(struct nfs *, const struct pollfd *, int n);
 int	 tnfs_fds(struct nfs *, struct pollfd *, int max);
@@ -327,18 +330,5 @@ enum err_kind tnfs_rpc_fault(const char *text);
 
 /* Room for a handle? Copies it, or false. */
 bool	 tnfs_handle_set(struct handle *, const void *, size_t);
-
-void	 tnfs_list(struct tree *, const struct handle *, struct str path,
-	    tree_page_fn *, tree_end_fn *, void *arg);
-void	 tnfs_lookup(struct tree *, struct str path, bool follow,
-	    tree_lookup_fn *, void *arg);
-void	 tnfs_lookup_in(struct tree *, const struct handle *dir,
-	    struct str path, tree_lookup_fn *, void *arg);
-struct tree_file *tnfs_file_open(struct tree *, const struct handle *,
-	    struct str path);
-void	 tnfs_file_close(struct tree_file *);
-void	 tnfs_file_read(struct tree_file *, uint64_t offset, uint32_t len,
-	    void *buf, tree_read_fn *, void *arg);
-void	 tnfs_file_stat(struct tree_file *, tree_lookup_fn *, void *arg);
 
 #endif

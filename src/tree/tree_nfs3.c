@@ -250,11 +250,11 @@ on_lookup(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 static int
 send_lookup(struct rpc_context *rpc, struct nfs_call *call)
 {
-	char name[TREE_NAME_MAX + 1];
+	char name[PATH_NAME_MAX + 1];
 	LOOKUP3args args;
 
 	/* No NFS server takes more; callers check. */
-	if (call->name.len > TREE_NAME_MAX)
+	if (call->name.len > PATH_NAME_MAX)
 		return -1;
 	memcpy(name, call->name.p, call->name.len);
 	name[call->name.len] = '\0';
@@ -364,7 +364,7 @@ on_readdirplus(struct rpc_context *rpc UNUSED, int status, void *data,
 static int
 send_readdirplus(struct rpc_context *rpc, struct nfs_call *call)
 {
-	u_int bytes = call->nfs->tree.brief ? NFS_BRIEF_BYTES : NFS_DIR_BYTES;
+	u_int bytes = call->nfs->brief ? NFS_BRIEF_BYTES : NFS_DIR_BYTES;
 	READDIRPLUS3args args = { .dir = fh3(call), .cookie = call->offset,
 	    .dircount = bytes, .maxcount = bytes };
 

@@ -5,7 +5,7 @@
 
 /* Space for a name with a NUL behind it: libnfs takes C strings. */
 struct name {
-	char	 text[TREE_NAME_MAX + 1];
+	char	 text[PATH_NAME_MAX + 1];
 };
 
 static bool
@@ -13,7 +13,7 @@ set_where(diropargs3 *to, const struct handle *dir, struct str name,
     struct name *space)
 {
 	/* No NFS server takes more; callers check. */
-	if (name.len > TREE_NAME_MAX)
+	if (name.len > PATH_NAME_MAX)
 		return false;
 	memcpy(space->text, name.p, name.len);
 	space->text[name.len] = '\0';

@@ -321,7 +321,7 @@ send_readdir(struct rpc_context *rpc, struct nfs_call *call)
 	ops[2].argop = OP_READDIR;
 	args->cookie = call->offset;
 	memcpy(args->cookieverf, call->verf, sizeof(args->cookieverf));
-	args->dircount = call->nfs->tree.brief ? NFS_BRIEF_BYTES :
+	args->dircount = call->nfs->brief ? NFS_BRIEF_BYTES :
 	    NFS_DIR_BYTES;
 	args->maxcount = args->dircount;
 	set_mask(&args->attr_request, nfs4_mask_readdir);

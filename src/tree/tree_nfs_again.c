@@ -74,8 +74,8 @@ on_step(struct nfs_call *call, const struct nfs_reply *reply,
 	} else if (reply->attrs.kind != ENTRY_DIR) {
 		err_set(&a->err, ERR_RETRY, 0, "not a directory");
 	} else if (tnfs_check_root(a->of, &reply->attrs, &a->err) == 0) {
-		handle_copy(&a->of->tree.root, &a->root);
-		a->of->tree.root_attrs = reply->attrs;
+		handle_copy(&a->of->root.fh, &a->root);
+		a->of->root.attrs = reply->attrs;
 	}
 }
 

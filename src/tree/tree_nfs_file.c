@@ -5,11 +5,13 @@
  */
 #include <errno.h>
 
-#include "tree/tree_nfs.h"
+#include "tree/nfs_tree.h"
+#include "tree/walk.h"
 
 /* One path on its way down. */
 struct lookup {
 	struct nfs_call call;
+	const struct nfs_tree *tree;
 	tree_lookup_fn *fn;
 	void	*arg;
 	char	*path;		/* as asked */
@@ -37,7 +39,7 @@ end_lookup(struct lookup *k, const struct attrs *attrs, const struct err *err)
 	struct tree_entry e = { .err = ERR_INIT };
 
 	if (err == NULL) {
-		e.name = tree_path_name((struct str){ k->path, k->path_len });
+		e.name = path_name((struct str){ k->path, k->path_len });
 		e.attrs = *attrs;
 		handle_copy(&e.fh, &k->fh);
 	}
@@ -64,7 +66,7 @@ static void
 fail_below(struct lookup *k, enum entry_kind kind)
 {
 	struct err err = ERR_INIT;
-	bool passable = kind == ENTRY_LINK && k->call.nfs->tree.follow;
+	bool passable = kind == ENTRY_LINK && k->tree->tree.follow;
 
 	err_set(&err, ERR_GONE, passable ? ELOOP : ENOTDIR, "lookup: %s",
 	    kind == ENTRY_LINK ? "a symlink on the way" :
@@ -146,7 +148,7 @@ on_mounted_again(void *arg, const struct err *err)
 	}
 	k->dirs_len = 0;
 	buf_clear(&k->at);
-	push_dir(k, &k->call.nfs->tree.root);
+	push_dir(k, &k->call.nfs->root.fh);
 	walk_release(&k->walk);
 	walk_init(&k->walk, (struct str){ k->path, k->path_len });
 	step(k);
@@ -155,7 +157,7 @@ on_mounted_again(void *arg, const struct err *err)
 static bool
 is_root_now(const struct lookup *k)
 {
-	const struct handle *a = &k->dirs[0], *b = &k->call.nfs->tree.root;
+	const struct handle *a = &k->dirs[0], *b = &k->call.nfs->root.fh;
 
 	return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
 }
@@ -288,7 +290,7 @@ step(struct lookup *k)
 	case WALK_NAME:
 		break;
 	}
-	if (name.len > TREE_NAME_MAX) {
+	if (name.len > PATH_NAME_MAX) {
 		fail_lookup(k, ERR_INVALID, "name too long");
 		return;
 	}
@@ -320,9 +322,10 @@ new_lookup(struct tree *tree, struct str path, tree_lookup_fn *fn, void *arg)
 
 	k->fn = fn;
 	k->arg = arg;
-	k->path = tree_path_copy(path);
+	k->path = path_copy(path);
 	k->path_len = path.len;
-	k->call.nfs = (struct nfs *)tree;
+	k->tree = (struct nfs_tree *)tree;
+	k->call.nfs = k->tree->nfs;
 	buf_init(&k->at, WALK_PATH_MAX);
 	return k;
 }
@@ -333,7 +336,7 @@ begin_lookup(struct lookup *k, const struct handle *at)
 	struct str path = { k->path, k->path_len };
 
 	push_dir(k, at);
-	if (tree_path_valid(path)) {
+	if (path_valid(path)) {
 		step(k);
 		return;
 	}
@@ -346,18 +349,18 @@ begin_lookup(struct lookup *k, const struct handle *at)
 }
 
 void
-tnfs_lookup(struct tree *tree, struct str path, bool follow,
+nfs_tree_lookup(struct tree *tree, struct str path, bool follow,
     tree_lookup_fn *fn, void *arg)
 {
 	struct lookup *k = new_lookup(tree, path, fn, arg);
 
 	k->follow = follow;
 	walk_init(&k->walk, path);
-	begin_lookup(k, &tree->root);
+	begin_lookup(k, &tree->root->fh);
 }
 
 void
-tnfs_lookup_in(struct tree *tree, const struct handle *dir, struct str path,
+nfs_tree_lookup_in(struct tree *tree, const struct handle *dir, struct str path,
     tree_lookup_fn *fn, void *arg)
 {
 	struct lookup *k = new_lookup(tree, path, fn, arg);
@@ -365,7 +368,7 @@ tnfs_lookup_in(struct tree *tree, const struct handle *dir, struct str path,
 	k->inside = true;
 	buf_add(&k->at, path.p, path.len);
 	go_up(k);
-	walk_init(&k->walk, tree_path_name(path));
+	walk_init(&k->walk, path_name(path));
 	begin_lookup(k, dir);
 }
 
@@ -377,7 +380,7 @@ struct nfs_file {
 };
 
 struct tree_file *
-tnfs_file_open(struct tree *tree UNUSED, const struct handle *fh,
+nfs_tree_file_open(struct tree *tree UNUSED, const struct handle *fh,
     struct str path)
 {
 	struct nfs_file *f = xmalloc(sizeof(*f) + path.len + 1);
@@ -393,7 +396,7 @@ tnfs_file_open(struct tree *tree UNUSED, const struct handle *fh,
 }
 
 void
-tnfs_file_close(struct tree_file *file)
+nfs_tree_file_close(struct tree_file *file)
 {
 	free(file);
 }
@@ -432,7 +435,7 @@ end_access(struct access *a, bool eof, const struct err *err)
 	} else {
 		struct tree_entry e = { .err = ERR_INIT };
 
-		e.name = tree_path_name((struct str){ f->path, f->path_len });
+		e.name = path_name((struct str){ f->path, f->path_len });
 		e.attrs = res.attrs;
 		handle_copy(&e.fh, &f->fh);
 		stat(arg, err == NULL ? &e : NULL, err);
@@ -470,7 +473,7 @@ find_file(struct access *a)
 	struct nfs_file *f = a->file;
 
 	a->found_again = true;
-	tnfs_lookup(f->file.tree, (struct str){ f->path, f->path_len },
+	nfs_tree_lookup(f->file.tree, (struct str){ f->path, f->path_len },
 	    f->file.tree->follow,
 	    on_file_found, a);
 }
@@ -518,7 +521,7 @@ begin_access(struct access *a)
 	call->offset = a->offset + a->got;
 	call->len = a->len - a->got;
 	call->buf = a->buf + a->got;
-	tnfs_begin((struct nfs *)a->file->file.tree, call);
+	tnfs_begin(((struct nfs_tree *)a->file->file.tree)->nfs, call);
 }
 
 static struct access *
@@ -548,7 +551,7 @@ start_access(struct access *a)
 }
 
 void
-tnfs_file_read(struct tree_file *file, uint64_t offset, uint32_t len,
+nfs_tree_file_read(struct tree_file *file, uint64_t offset, uint32_t len,
     void *buf, tree_read_fn *fn, void *arg)
 {
 	struct access *a = new_access(file, arg);
@@ -561,7 +564,7 @@ tnfs_file_read(struct tree_file *file, uint64_t offset, uint32_t len,
 }
 
 void
-tnfs_file_stat(struct tree_file *file, tree_lookup_fn *fn, void *arg)
+nfs_tree_file_stat(struct tree_file *file, tree_lookup_fn *fn, void *arg)
 {
 	struct access *a = new_access(file, arg);
 

@@ -3,7 +3,7 @@
  * they are decoded. An entry that came without its attributes or handle is
  * put into todo and looked up, several at a time, before the next READDIR.
  */
-#include "tree/tree_nfs.h"
+#include "tree/nfs_tree.h"
 
 #define FILLS		16	/* LOOKUPs under way for one directory */
 #define RESTARTS_MAX	3	/* by bad cookies */
@@ -20,6 +20,7 @@ struct fill {
 
 struct list {
 	struct nfs_call call;
+	struct nfs_tree *tree;
 	tree_page_fn *page;
 	tree_end_fn *end;
 	void	*arg;
@@ -100,13 +101,13 @@ begin_again(struct list *l)
 static void
 flush_chunk(struct list *l)
 {
-	struct nfs *nfs = l->call.nfs;
-	size_t n = nfs->chunk_len;
+	struct nfs_tree *t = l->tree;
+	size_t n = t->chunk_len;
 
-	nfs->chunk_len = 0;
-	nfs->tree.listed = l->dir;
+	t->chunk_len = 0;
+	t->tree.listed = l->dir;
 	if (n > 0)
-		l->page(l->arg, nfs->chunk, n);
+		l->page(l->arg, t->chunk, n);
 }
 
 /* What stands for an export of its own: a directory, that can be read if it
@@ -114,14 +115,14 @@ flush_chunk(struct list *l)
 static void
 add_nested(struct list *l, size_t i)
 {
-	struct nfs *nfs = l->call.nfs;
-	const struct nfs_nested *n = &nfs->nested[i];
+	struct nfs_tree *t = l->tree;
+	const struct nfs_nested *n = &t->nfs->nested[i];
 	struct tree_entry *to;
 
 	l->nested[i] = false;
-	if (nfs->chunk_len == NFS_CHUNK)
+	if (t->chunk_len == NFS_CHUNK)
 		flush_chunk(l);
-	to = &nfs->chunk[nfs->chunk_len++];
+	to = &t->chunk[t->chunk_len++];
 	memset(to, 0, sizeof(*to));
 	tnfs_nested_is_in(n, (struct str){ l->path, l->path_len }, &to->name);
 	to->attrs = n->attrs;
@@ -191,16 +192,16 @@ static int
 on_entry(struct nfs_call *call, const struct nfs_entry *e, struct err *err)
 {
 	struct list *l = (struct list *)call;
-	struct nfs *nfs = call->nfs;
+	struct nfs_tree *t = l->tree;
 	const char *fault;
 	struct tree_entry *to;
 
 	/* Without its attributes, nothing is told of a directory. */
 	if (l->dir.kind == ENTRY_UNKNOWN)
 		l->dir = call->dir;
-	if (l->dir.kind == ENTRY_UNKNOWN || tree_name_is_dot(e->name))
+	if (l->dir.kind == ENTRY_UNKNOWN || path_name_is_dot(e->name))
 		return 0;
-	fault = tree_name_fault(e->name);
+	fault = path_name_fault(e->name);
 	if (fault != NULL)
 		return err_set(err, ERR_PEER, 0, "readdir: the server gave %s",
 		    fault);
@@ -216,9 +217,9 @@ on_entry(struct nfs_call *call, const struct nfs_entry *e, struct err *err)
 		add_todo(l, e);
 		return 0;
 	}
-	if (nfs->chunk_len == NFS_CHUNK)
+	if (t->chunk_len == NFS_CHUNK)
 		flush_chunk(l);
-	to = &nfs->chunk[nfs->chunk_len++];
+	to = &t->chunk[t->chunk_len++];
 	set_entry(to, e);
 	to->name = e->name;
 	if (e->status != 0)
@@ -254,7 +255,7 @@ end_todo(struct list *l)
 		return;
 	}
 	l->todo_len = 0;
-	l->call.nfs->tree.listed = l->dir;
+	l->tree->tree.listed = l->dir;
 	if (n > 0)
 		l->page(l->arg, l->todo, n);
 	buf_clear(&l->names);
@@ -390,9 +391,9 @@ recover(struct list *l, const struct err *err)
 	buf_clear(&l->names);
 	if (tnfs_is_stale(err) && !l->found_again) {
 		l->found_again = true;
-		tnfs_lookup(&l->call.nfs->tree,
+		nfs_tree_lookup(&l->tree->tree,
 		    (struct str){ l->path, l->path_len },
-		    l->call.nfs->tree.follow, on_found, l);
+		    l->tree->tree.follow, on_found, l);
 	} else if (tnfs_is_bad_cookie(err) && l->restarts < RESTARTS_MAX) {
 		l->restarts++;
 		begin_again(l);
@@ -484,7 +485,7 @@ next_page(struct list *l)
 }
 
 void
-tnfs_list(struct tree *tree, const struct handle *dir, struct str path,
+nfs_tree_list(struct tree *tree, const struct handle *dir, struct str path,
     tree_page_fn *page, tree_end_fn *end, void *arg)
 {
 	struct list *l = xcalloc(1, sizeof(*l));
@@ -492,15 +493,16 @@ tnfs_list(struct tree *tree, const struct handle *dir, struct str path,
 	l->page = page;
 	l->end = end;
 	l->arg = arg;
-	l->path = tree_path_copy(path);
+	l->path = path_copy(path);
 	l->path_len = path.len;
-	l->call.nfs = (struct nfs *)tree;
+	l->tree = (struct nfs_tree *)tree;
+	l->call.nfs = l->tree->nfs;
 	l->call.proc = NFS_READDIR;
 	buf_init(&l->names, 64 * MIB);
 	if (dir != NULL && dir->len > 0) {
 		handle_copy(&l->call.fh, dir);
 		begin_again(l);
 	} else {
-		tnfs_lookup(tree, path, tree->follow, on_found, l);
+		nfs_tree_lookup(tree, path, tree->follow, on_found, l);
 	}
 }

@@ -164,7 +164,7 @@ mount3(struct nfs *nfs, const struct tree_spec *spec, struct err *err)
 			explain_denied(nfs, err);
 		return -1;
 	}
-	handle_copy(&nfs->tree.root, &w.reply.fh);
+	handle_copy(&nfs->root.fh, &w.reply.fh);
 	mount_nested(nfs);
 	tnfs_connect(nfs, NFS_PROGRAM, NFS_V3, spec->nfsport);
 	return 0;
@@ -201,7 +201,7 @@ mount4(struct nfs *nfs, const struct tree_spec *spec, struct err *err)
 			return no_export(err);
 		handle_copy(&w.call.fh, &w.reply.fh);
 	}
-	handle_copy(&nfs->tree.root, &w.call.fh);
+	handle_copy(&nfs->root.fh, &w.call.fh);
 	return 0;
 }
 
@@ -221,20 +221,19 @@ ask_root(struct nfs *nfs, struct err *err)
 {
 	struct wait w = { .done = false };
 
-	handle_copy(&w.call.fh, &nfs->tree.root);
+	handle_copy(&w.call.fh, &nfs->root.fh);
 	if (wait_for(nfs, &w, NFS_FSINFO, err) == -1)
 		return no_export(err);
-	nfs->tree.read_max = read_max(w.reply.read_max);
-	nfs->tree.time_delta_ns = w.reply.time_delta_ns;
+	nfs->root.read_max = read_max(w.reply.read_max);
+	nfs->root.time_delta_ns = w.reply.time_delta_ns;
 	nfs->write_max = MIN(MAX(w.reply.write_max, 512U), TREE_READ_MAX);
 	if (wait_for(nfs, &w, NFS_GETATTR, err) == -1)
 		return no_export(err);
-	nfs->tree.root_attrs = w.reply.attrs;
+	nfs->root.attrs = w.reply.attrs;
 	if (w.reply.attrs.kind != ENTRY_DIR)
 		return err_set(err, ERR_UNREACHABLE, 0, "%s: not a directory",
 		    nfs->server);
 	ask_nested(nfs);
-	nfs->tree.protocol = nfs->version->name;
 	return 0;
 }
 

@@ -20,13 +20,13 @@ tnfs_nested_add(struct nfs *nfs, struct str dir)
 		return;
 	dir.p += share.len + 1;
 	dir.len -= share.len + 1;
-	if (!tree_path_valid(dir) || tnfs_nested_at(nfs, dir) != NULL)
+	if (!path_valid(dir) || tnfs_nested_at(nfs, dir) != NULL)
 		return;
 	nfs->nested = xreallocarray(nfs->nested, nfs->nested_count + 1,
 	    sizeof(*nfs->nested));
 	n = &nfs->nested[nfs->nested_count++];
 	memset(n, 0, sizeof(*n));
-	n->path = tree_path_copy(dir);
+	n->path = path_copy(dir);
 	n->path_len = dir.len;
 	/* Of one that can't be mounted: none that is around it. */
 	n->attrs.kind = ENTRY_DIR;
@@ -60,7 +60,7 @@ tnfs_nested_is_in(const struct nfs_nested *n, struct str dir,
     struct str *ret_name)
 {
 	struct str path = { n->path, n->path_len };
-	struct str name = tree_path_name(path);
+	struct str name = path_name(path);
 	size_t above = path.len - name.len;
 
 	*ret_name = name;

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "model/path.h"
 #include "tree/below.h"
 #include "tree/mounts.h"
 #include "tree/root.h"
@@ -70,12 +71,13 @@ TAILQ_HEAD(jobs, job);
 
 struct posix {
 	struct tree tree;
+	struct tree_root root;
 	char	*share;
 	struct below below;
 	struct mounts mounts;
 	struct jobs jobs;
 	struct tree_entry page[PAGE_ENTRIES];
-	char	 names[PAGE_ENTRIES][TREE_NAME_MAX + 1];
+	char	 names[PAGE_ENTRIES][PATH_NAME_MAX + 1];
 };
 
 static enum err_kind
@@ -163,7 +165,7 @@ set_attrs(struct attrs *a, const struct stat *st, uint64_t fsid)
 static int
 root_again(struct posix *p)
 {
-	struct attrs *was = &p->tree.root_attrs, now;
+	struct attrs *was = &p->root.attrs, now;
 	CLEANUP(close_fd) int fd = open(p->share,
 	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
@@ -229,7 +231,7 @@ static int
 stat_in(struct posix *p, struct str path, struct attrs *ret_attrs,
     struct err *err)
 {
-	struct str name = tree_path_name(path);
+	struct str name = path_name(path);
 	AUTOFREE char *dir = xstrndup(path.p, name.len == path.len ? 0 :
 	    path.len - name.len - 1);
 	CLEANUP(close_fd) int fd = open_below(p, dir, O_PATH | O_DIRECTORY,
@@ -268,7 +270,7 @@ add_job(struct tree *tree, enum job_type type, void *arg)
 static void
 own_path(struct job *j, struct str path)
 {
-	j->path = (struct str){ tree_path_copy(path), path.len };
+	j->path = (struct str){ path_copy(path), path.len };
 }
 
 static void
@@ -305,7 +307,7 @@ end_lookup(struct job *j, const struct attrs *attrs)
 
 	if (j->file != NULL)
 		j->file->file.outstanding--;
-	e.name = tree_path_name(j->path);
+	e.name = path_name(j->path);
 	e.attrs = *attrs;
 	j->lookup(j->arg, &e, NULL);
 	free_job(j);
@@ -319,7 +321,7 @@ list_open(struct posix *p, struct job *j, struct err *err)
 
 	if (j->dir != NULL)
 		return 0;
-	if (!tree_path_valid(j->path))
+	if (!path_valid(j->path))
 		return err_set(err, ERR_INVALID, 0,
 		    "list: " PATH_INVALID);
 	fd = open_below(p, j->path.p,
@@ -412,9 +414,9 @@ list_page(struct posix *p, struct job *j, bool *ret_end, struct err *err)
 			break;
 		}
 		e->name = str_of(d->d_name);
-		if (tree_name_is_dot(e->name))
+		if (path_name_is_dot(e->name))
 			continue;
-		if (e->name.len > TREE_NAME_MAX)
+		if (e->name.len > PATH_NAME_MAX)
 			return err_set(err, ERR_PEER, 0,
 			    "list: a name of more than 255 bytes");
 		memcpy(p->names[n], d->d_name, e->name.len + 1);
@@ -456,7 +458,7 @@ file_open(struct posix *p, struct posix_file *f, struct err *err)
 
 	if (f->fd != -1)
 		return 0;
-	if (!tree_path_valid((struct str){ f->path, f->path_len }))
+	if (!path_valid((struct str){ f->path, f->path_len }))
 		return err_set(err, ERR_INVALID, 0,
 		    "open: " PATH_INVALID);
 	fd = open_below(p, f->path,
@@ -564,7 +566,7 @@ run_lookup(struct posix *p, struct job *j)
 	    (j->type == JOB_STAT && p->tree.follow);
 	int r = stat_open(j->file, &attrs, &err);
 
-	if (r == 0 && !tree_path_valid(j->path))
+	if (r == 0 && !path_valid(j->path))
 		r = err_set(&err, ERR_INVALID, 0, "lookup: " PATH_INVALID);
 	else if (r == 0 && j->type == JOB_IN)
 		r = stat_in(p, j->path, &attrs, &err);
@@ -634,7 +636,7 @@ posix_file_open(struct tree *tree UNUSED, const struct handle *fh UNUSED,
 	struct posix_file *f = xcalloc(1, sizeof(*f));
 
 	f->fd = -1;
-	f->path = tree_path_copy(path);
+	f->path = path_copy(path);
 	f->path_len = path.len;
 	return &f->file;
 }
@@ -752,16 +754,17 @@ tree_posix_open(struct tree **ret_tree, const struct tree_spec *spec,
 	p = xcalloc(1, sizeof(*p));
 	p->tree.ops = &posix_ops;
 	p->tree.protocol = "posix";
-	p->tree.read_max = TREE_READ_MAX;
+	p->tree.root = &p->root;
+	p->root.read_max = TREE_READ_MAX;
 	p->below.root = fd;
 	p->share = xstrdup(spec->share);
 	TAILQ_INIT(&p->jobs);
 	mounts_init(&p->mounts, fd);
-	set_attrs(&p->tree.root_attrs, &st,
+	set_attrs(&p->root.attrs, &st,
 	    mounts_of(&p->mounts, fd, st.st_dev));
 	if ((spec->root_ino != 0 && spec->root_ino != st.st_ino) ||
 	    (spec->root_fsid != 0 &&
-	    spec->root_fsid != p->tree.root_attrs.fsid) ||
+	    spec->root_fsid != p->root.attrs.fsid) ||
 	    (spec->filled && !root_is_filled(fd))) {
 		posix_free(&p->tree);
 		return err_set(err, ERR_DENIED, 0, "%s is not the directory "

@@ -1,10 +1,10 @@
-#include "tree/tree_impl.h"
+#include "model/path.h"
 #include "tree/walk.h"
 
 void
 walk_init(struct walk *w, struct str path)
 {
-	*w = (struct walk){ .rest = tree_path_copy(path),
+	*w = (struct walk){ .rest = path_copy(path),
 	    .len = path.len };
 }
 

@@ -12,6 +12,7 @@
 
 #include "tree/nfs4_attrs.h"
 #include "tree/tree_nfs.h"
+#include "tree/walk.h"
 
 static void
 test_path_valid(void **state UNUSED)
@@ -22,24 +23,24 @@ test_path_valid(void **state UNUSED)
 	    "..", "a/..", "../a", "a/./b" };
 
 	for (size_t i = 0; i < ARRAY_LEN(good); i++)
-		assert_true(tree_path_valid(str_of(good[i])));
+		assert_true(path_valid(str_of(good[i])));
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		assert_false(tree_path_valid(str_of(bad[i])));
-	assert_false(tree_path_valid(STR("a\0b")));
+		assert_false(path_valid(str_of(bad[i])));
+	assert_false(path_valid(STR("a\0b")));
 }
 
 static void
 test_path_name(void **state UNUSED)
 {
-	assert_true(str_eq(tree_path_name(STR("a/b/c")), STR("c")));
-	assert_true(str_eq(tree_path_name(STR("c")), STR("c")));
-	assert_int_equal(tree_path_name(STR("")).len, 0);
+	assert_true(str_eq(path_name(STR("a/b/c")), STR("c")));
+	assert_true(str_eq(path_name(STR("c")), STR("c")));
+	assert_int_equal(path_name(STR("")).len, 0);
 }
 
 static void
 test_path_copy(void **state UNUSED)
 {
-	AUTOFREE char *copy = tree_path_copy(STR("a\0b"));
+	AUTOFREE char *copy = path_copy(STR("a\0b"));
 
 	assert_memory_equal(copy, "a\0b", 4);
 }
@@ -50,12 +51,12 @@ test_name_fault(void **state UNUSED)
 	char name[256];
 
 	memset(name, 'x', sizeof(name));
-	assert_null(tree_name_fault((struct str){ name, 255 }));
-	assert_non_null(tree_name_fault((struct str){ name, 256 }));
-	assert_non_null(tree_name_fault(STR("")));
-	assert_non_null(tree_name_fault(STR("a/b")));
-	assert_non_null(tree_name_fault(STR("a\0b")));
-	assert_null(tree_name_fault(STR("\n\xff ")));
+	assert_null(path_name_fault((struct str){ name, 255 }));
+	assert_non_null(path_name_fault((struct str){ name, 256 }));
+	assert_non_null(path_name_fault(STR("")));
+	assert_non_null(path_name_fault(STR("a/b")));
+	assert_non_null(path_name_fault(STR("a\0b")));
+	assert_null(path_name_fault(STR("\n\xff ")));
 }
 
 /* What a walk says, in letters: names as they are, '^' up, '!' outside. */

@@ -1,0 +1,66 @@
+#include "model/path.h"
+
+bool
+path_name_is_dot(struct str name)
+{
+	return (name.len == 1 && name.p[0] == '.') ||
+	    (name.len == 2 && name.p[0] == '.' && name.p[1] == '.');
+}
+
+const char *
+path_name_fault(struct str name)
+{
+	if (name.len == 0)
+		return "an empty name";
+	if (name.len > PATH_NAME_MAX)
+		return "a name of more than 255 bytes";
+	if (memchr(name.p, '/', name.len) != NULL)
+		return "a name with a slash";
+	if (memchr(name.p, '\0', name.len) != NULL)
+		return "a name with a NUL";
+	return NULL;
+}
+
+bool
+path_valid(struct str path)
+{
+	if (path.len == 0)
+		return true;
+	for (;;) {
+		const char *slash = memchr(path.p, '/', path.len);
+		struct str part = path;
+
+		if (slash != NULL)
+			part.len = (size_t)(slash - path.p);
+		if (part.len == 0 || path_name_is_dot(part) ||
+		    memchr(part.p, '\0', part.len) != NULL)
+			return false;
+		if (slash == NULL)
+			return true;
+		path.p += part.len + 1;
+		path.len -= part.len + 1;
+	}
+}
+
+char *
+path_copy(struct str path)
+{
+	char *copy = xmalloc(path.len + 1);
+
+	if (path.len > 0)
+		memcpy(copy, path.p, path.len);
+	copy[path.len] = '\0';
+	return copy;
+}
+
+struct str
+path_name(struct str path)
+{
+	const char *slash = path.len == 0 ? NULL :
+	    memrchr(path.p, '/', path.len);
+
+	if (slash == NULL)
+		return path;
+	return (struct str){ slash + 1,
+	    (size_t)(path.p + path.len - slash - 1) };
+}

@@ -1,0 +1,24 @@
+/*
+ * path.h: paths and names below the root of a tree, as bytes. Pure.
+ */
+#ifndef MODEL_PATH_H
+#define MODEL_PATH_H
+
+#include "base/buf.h"
+
+#define PATH_NAME_MAX	255
+
+/* True for a path that the calls of tree.h take: relative, no empty, "." or
+ * ".." component, no NUL. "" is the root. */
+bool	 path_valid(struct str);
+/* A copy with a NUL behind it, whatever bytes the path has; the caller frees
+ * the copy. */
+char	*path_copy(struct str) MUST_USE;
+/* The part after the last slash. */
+struct str path_name(struct str);
+/* True for "." and "..". */
+bool	 path_name_is_dot(struct str);
+/* Why a name that a directory gave cannot be a name, or NULL. */
+const char *path_name_fault(struct str);
+
+#endif

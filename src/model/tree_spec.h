@@ -1,0 +1,57 @@
+/*
+ * tree_spec.h: which tree to open, and what is known of its root.
+ */
+#ifndef MODEL_TREE_SPEC_H
+#define MODEL_TREE_SPEC_H
+
+#include <stdatomic.h>
+
+#include "base/base.h"
+#include "model/attrs.h"
+
+enum tree_type {
+	TREE_POSIX = 0,
+	TREE_NFS
+};
+
+struct tree_spec {
+	enum tree_type type;
+	const char *server;	/* NFS: host name or address */
+	const char *share;	/* export path; POSIX: the directory */
+	unsigned nfs_version;	/* 3, 4; 0: 3, then 4 */
+	unsigned nfsport;	/* 0: ask rpcbind (v3), 2049 (v4) */
+	unsigned mountport;	/* 0: ask rpcbind */
+	uint32_t uid;		/* AUTH_SYS credentials */
+	uint32_t gid;
+	bool	 follow_links;	/* paths may go through symlinks, and end in
+				   one, inside the export */
+	bool	 brief;		/* lists in small pages: for a look at the
+				   first entries */
+	unsigned timeout_ms;	/* limit of one call, and of open as a whole;
+				   0: 30 s */
+	const _Atomic bool *stop; /* or NULL; true ends open soon */
+	uint64_t unacked_ms;	/* NFS: see sock.h; 0: timeout_ms */
+	/* Of a destination: nothing is written at or after this moment
+	 * (clock_mono_ms; 0: no such moment); or NULL. */
+	const _Atomic uint64_t *valid_until_ms;
+	/* As it was seen when the run began, perhaps by another host (POSIX:
+	 * by tree_peek): another directory is DENIED, it is a mount that is
+	 * missing here, or another server, or one that came in its place. Nor
+	 * is it mounted again over NFS. */
+	uint64_t root_ino;	/* 0: any */
+	uint64_t root_fsid;	/* 0: any; POSIX: each host has its own */
+	bool	 filled;	/* it is not empty */
+};
+
+/* Largest read of a file that a tree is asked for, in bytes. */
+#define TREE_READ_MAX	((uint32_t)MIB)
+
+/* The root of an open tree, and what its server says of the whole. */
+struct tree_root {
+	struct handle fh;
+	struct attrs attrs;
+	int64_t	 time_delta_ns;	/* the step of its times; 0: not known */
+	uint32_t read_max;	/* largest read, in bytes */
+};
+
+#endif
