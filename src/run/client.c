@@ -8,10 +8,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "crypto/crypto.h"
 #include "report/exit_status.h"
 #include "run/client_int.h"
-#include "run/master.h"
 
 #define INVITE_MAX	(64 * KIB)
 #define INVITE_MS	30000
@@ -30,7 +30,7 @@ read_text(struct buf *text, struct err *err)
 		char c;
 		ssize_t n;
 
-		if (now >= end_ms || master_interrupted())
+		if (now >= end_ms || signals_waiting())
 			return err_set(err, ERR_UNREACHABLE, 0, "no invitation "
 			    "came on standard input");
 		if (poll(&fd, 1, (int)MIN(end_ms - now, (uint64_t)200)) <= 0)
@@ -151,7 +151,7 @@ pause_ms(struct client *c, uint64_t ms)
 
 		if (poll(fds, ARRAY_LEN(fds), 200) <= 0)
 			continue;
-		c->stop_signal = master_signal(c->signals);
+		c->stop_signal = signals_next(c->signals);
 		/* Nobody wants us any more. */
 		if (fds[1].revents != 0 &&
 		    read(c->input, waste, sizeof(waste)) <= 0)
@@ -206,13 +206,13 @@ run_client(const struct client_options *o)
 
 	random_bytes(&chance, sizeof(chance));
 	c.pid = (uint64_t)chance << 32 | (uint32_t)getpid();
-	c.signals = master_signals(&err);
+	c.signals = signals_block(&err);
 	if (c.signals != -1 && (o->join != NULL ?
 	    take_options(&c, o, &err) : take_invitation(&c, &err)) == 0)
 		end = go(&c, o, &err);
 	invite_release(&c.invite);
 	if (c.stop_signal == 0 && c.signals != -1)
-		c.stop_signal = master_signal(c.signals);
+		c.stop_signal = signals_next(c.signals);
 	if (c.stop_signal != 0)
 		status = exit_status_signal(c.stop_signal);
 	else if (end == SESSION_DONE)

@@ -2,9 +2,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "report/text.h"
 #include "run/compact_int.h"
-#include "run/master.h"
 
 #define LOOK_MS		200	/* for signals */
 #define TELL_MS		30000	/* people, that it goes on */
@@ -131,7 +131,7 @@ compact_run(const struct conf *conf, const struct job *job,
 		start(&a, i);
 	while (a.left > 0) {
 		take_mail(&a, mailbox_wait(a.in, LOOK_MS));
-		a.stop = a.stop || master_interrupted();
+		a.stop = a.stop || signals_waiting();
 		tell_that_it_goes_on(&a);
 	}
 	for (size_t i = 0; i < conf->dss_target_count; i++)

@@ -39,10 +39,6 @@ struct crew_failure {
  * their kind; an error then is a failure of the crew. */
 int	 crew_local(struct crew **, struct setup *, struct mailbox *up,
 	    struct err *) MUST_USE;
-/* Clients on other hosts, as conf says; waits for none of them. Takes the
- * setup. */
-int	 crew_team(struct crew **, const struct conf *, struct setup *,
-	    struct mailbox *up, struct err *) MUST_USE;
 void	 crew_free(struct crew **);
 
 /* Each takes what it is given. */

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "base/units.h"
 #include "report/exit_status.h"
 #include "report/summary.h"
@@ -15,6 +16,7 @@
 #include "run/compact.h"
 #include "run/del_int.h"
 #include "run/doubts.h"
+#include "run/frame.h"
 #include "run/leftovers.h"
 #include "run/plan.h"
 #include "run/run.h"
@@ -128,7 +130,7 @@ ask(struct del *d)
 	text = question(d);
 	if (ask_yes(text, d->signals))
 		return true;
-	d->pass.stop_signal = master_signal(d->signals);
+	d->pass.stop_signal = signals_next(d->signals);
 	d->refused = d->pass.stop_signal == 0;
 	return false;
 }
@@ -154,7 +156,7 @@ open_catalog(struct del *d, struct err *err)
 	plan_warn_target(&spec, &d->run);
 	log_event(LOG_INFO, "run", "%ju begins: %s", (uintmax_t)d->run.run,
 	    d->job->command_line == NULL ? "" : d->job->command_line);
-	return master_wait_late(d->catalog, &d->run, err);
+	return run_wait_late(d->catalog, &d->run, err);
 }
 
 static int
@@ -189,7 +191,7 @@ close_run(struct del *d, struct run_closing *closing)
 		leftovers_abort(d->conf, d->catalog, d->prefixes,
 		    d->prefix_count);
 		compact_run(d->conf, d->job, d->catalog, &compacted);
-		p->stop_signal = master_signal(d->signals);
+		p->stop_signal = signals_next(d->signals);
 	}
 	end = p->failed ? RUN_FAILED : p->stop_signal != 0 ?
 	    RUN_INTERRUPTED : RUN_COMPLETE;
@@ -256,7 +258,7 @@ go(struct del *d)
 	if (!d->job->yes && !ask(d))
 		return;
 	if (open_catalog(d, &err) == -1) {
-		d->pass.stop_signal = master_signal(d->signals);
+		d->pass.stop_signal = signals_next(d->signals);
 		d->pass.failed = true;
 		d->pass.err = err;
 		return;
@@ -282,10 +284,10 @@ run_del(const struct conf *conf, const struct job *job)
 		    "--yes where nobody can be asked: standard input is no "
 		    "terminal");
 	else if (check_prefixes(&d, &err) == 0)
-		d.signals = master_signals(&err);
+		d.signals = signals_block(&err);
 	if (d.signals == -1 || plan_check_s3(conf, NULL, &err) == -1) {
 		status = summary_error(job, &err);
-		if (d.signals != -1 && master_signal(d.signals) == SIGTERM)
+		if (d.signals != -1 && signals_next(d.signals) == SIGTERM)
 			status = EXIT_TERMINATED;
 	} else {
 		go(&d);

@@ -6,7 +6,7 @@
 
 #include "model/job.h"
 #include "run/deleter.h"
-#include "run/master.h"
+#include "run/crew.h"
 #include "run/monitor.h"
 #include "run/source.h"
 

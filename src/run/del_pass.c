@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "run/del_int.h"
 
 #define TICK_MS		200
@@ -23,7 +24,7 @@ stopped(const struct del_pass *p)
 static void
 read_signals(struct del_pass *p)
 {
-	for (int no; (no = master_signal(p->signals)) != 0;) {
+	for (int no; (no = signals_next(p->signals)) != 0;) {
 		bool again = p->stop_signal != 0;
 
 		p->stop_signal = no;

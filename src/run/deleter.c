@@ -1,3 +1,4 @@
+#include "run/frame.h"
 #include "run/deleter.h"
 
 #include "base/jsontext.h"
@@ -36,7 +37,7 @@ deleter_new(struct deleter **ret, const struct conf *c, const struct job *job,
 	d->most = job->mirror ? BATCHES_MIN : job->threads;
 	d->in = mailbox_new(0);
 	if (setup_make(&setup, c, job, NULL, err) == -1 ||
-	    crew_start(&d->crew, c, job, &setup, d->in, err) == -1) {
+	    run_crew(&d->crew, c, job, &setup, d->in, err) == -1) {
 		mailbox_free(&d->in);
 		free(d);
 		return -1;

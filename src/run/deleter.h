@@ -21,7 +21,7 @@
 
 struct deleter;
 
-/* Clients delete, or this process: see crew_start. */
+/* Clients delete, or this process: see run_crew. */
 int	 deleter_new(struct deleter **, const struct conf *,
 	    const struct job *, struct catalog *, struct err *) MUST_USE;
 /* What has no answer yet counts as deleted for the catalog: it asks nobody,

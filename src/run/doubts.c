@@ -1,9 +1,9 @@
 #include "run/doubts.h"
 
 #include "base/log.h"
+#include "base/signals.h"
 #include "catalog/doubt.h"
 #include "model/key.h"
-#include "run/master.h"
 #include "run/plan.h"
 
 #define PAGE		1000
@@ -45,7 +45,7 @@ ask(struct page *p)
 		    key_without_server(path)), answered, &p->found[i]);
 	}
 	while (s3_pending(p->s3) > 0) {
-		if (master_interrupted())
+		if (signals_waiting())
 			return false;
 		s3_wait(p->s3, NULL, 0, TURN_MS);
 	}

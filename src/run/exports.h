@@ -5,7 +5,8 @@
 #ifndef RUN_EXPORTS_H
 #define RUN_EXPORTS_H
 
-#include "run/master.h"
+#include "catalog/export.h"
+#include "run/plan.h"
 
 /* After plan_check_exports, before the run begins. An export that is empty
  * although the catalog knows files there is out of reach, unless it may be

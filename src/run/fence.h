@@ -26,7 +26,7 @@
  * call of send(2) of a process that is frozen in the middle of it.
  *
  * When the master dies there is nobody to wait for S: the next run with its
- * catalog does, which has noted S until the run ends (master_wait_late).
+ * catalog does, which has noted S until the run ends (run_wait_late).
  */
 #ifndef RUN_FENCE_H
 #define RUN_FENCE_H

@@ -8,11 +8,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "catalog/outcome.h"
 #include "catalog/stored.h"
 #include "report/exit_status.h"
 #include "report/summary.h"
-#include "run/master.h"
+#include "run/frame.h"
 #include "run/monitor.h"
 #include "run/run.h"
 #include "run/setup.h"
@@ -311,7 +312,7 @@ take_mail(struct get *g)
 static void
 read_signals(struct get *g)
 {
-	for (int no; (no = master_signal(g->signals)) != 0;) {
+	for (int no; (no = signals_next(g->signals)) != 0;) {
 		/* A second one does not wait for what is on the way. */
 		bool again = g->stop_signal != 0;
 
@@ -392,7 +393,7 @@ open_catalog(struct get *g, struct err *err)
 	    catalog_begin_run(g->catalog, &spec, &g->run, err) == -1)
 		return -1;
 	plan_warn_target(&spec, &g->run);
-	if (master_wait_late(g->catalog, &g->run, err) == -1)
+	if (run_wait_late(g->catalog, &g->run, err) == -1)
 		return -1;
 	return catalog_reader_open(g->catalog, &g->reader, err);
 }
@@ -425,7 +426,7 @@ prepare(struct get *g, struct err *err)
 	    open_catalog(g, err) == -1)
 		return -1;
 	sc.reader = g->reader;
-	if (crew_start(&g->crew, g->conf, g->job, &setup, g->in, err) == -1)
+	if (run_crew(&g->crew, g->conf, g->job, &setup, g->in, err) == -1)
 		return -1;
 	if (source_start(&g->source, &sc, err) == -1) {
 		crew_stop(g->crew, 0);
@@ -524,7 +525,7 @@ run_get(const struct conf *conf, const struct job *job)
 	int status;
 
 	g.in = mailbox_new(0);
-	g.signals = master_signals(&err);
+	g.signals = signals_block(&err);
 	if (g.signals != -1 &&
 	    monitor_open(&g.monitor, conf, job, &err) == 0 &&
 	    prepare(&g, &err) == 0) {
@@ -533,7 +534,7 @@ run_get(const struct conf *conf, const struct job *job)
 		status = finish(&g, start_ms, &err);
 	} else {
 		monitor_end(&g.monitor);
-		master_not_begun(g.catalog, &g.run, &err);
+		run_not_begun(g.catalog, &g.run, &err);
 		status = summary_error(job, &err);
 		read_signals(&g);
 		if (g.stop_signal != 0)

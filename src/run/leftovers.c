@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "model/key.h"
-#include "run/master.h"
 #include "run/plan.h"
 
 #define LIMIT_MS	30000	/* for all of them */
@@ -150,7 +150,7 @@ abort_all(const struct uploads *x, struct catalog *cat, struct s3 *s3)
 		if (is_left(x, &x->v[i]))
 			begin(&a[count++], s3, x, &x->v[i]);
 	while (s3_pending(s3) > 0 && clock_mono_ms() < end_ms &&
-	    !master_interrupted())
+	    !signals_waiting())
 		s3_wait(s3, NULL, 0, TURN_MS);
 	for (size_t i = 0; i < count; i++) {
 		a[i].u->ended = a[i].calls == 0 && !a[i].failed;

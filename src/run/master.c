@@ -3,96 +3,23 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/signals.h"
 
 #define TICK_MS		200
 #define STOP_LIMIT_MS	5000	/* what is on the way may end in this time */
 
-/* Signals are the process's, and so is the descriptor. */
-static int signals_fd = -1;
-
-int
-master_signals(struct err *err)
-{
-	sigset_t set;
-	int fd;
-
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);	/* a file too large is an error */
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (fd == -1)
-		return err_errno(err, ERR_RESOURCE, errno, "signalfd");
-	signals_fd = fd;
-	return fd;
-}
-
-bool
-master_interrupted(void)
-{
-	struct pollfd fd = { .fd = signals_fd, .events = POLLIN };
-
-	return poll(&fd, 1, 0) == 1;
-}
-
-int
-master_signal(int fd)
-{
-	struct signalfd_siginfo si;
-
-	if (read(fd, &si, sizeof(si)) != (ssize_t)sizeof(si))
-		return 0;
-	return (int)si.ssi_signo;
-}
-
 bool
 master_take_signal(struct master *m)
 {
-	int no = master_signal(m->signals);
+	int no = signals_next(m->signals);
 
 	if (no != 0)
 		m->stop_signal = no;
 	return no != 0;
-}
-
-void
-master_not_begun(struct catalog *catalog, const struct run_info *run,
-    const struct err *err)
-{
-	struct run_closing closing;
-
-	if (catalog != NULL && run->run != 0 && catalog_end_run(catalog,
-	    RUN_FAILED, err->msg, &closing, NULL) == -1)
-		log_event(LOG_WARN, "catalog", "the run's end could not be "
-		    "recorded");
-}
-
-int
-master_wait_late(struct catalog *catalog, const struct run_info *run,
-    struct err *err)
-{
-	uint64_t until = clock_mono_ms() + run->late_ms;
-
-	if (run->late_ms == 0)
-		return 0;
-	log_event(LOG_WARN, "late_clients", "the master of an earlier run has "
-	    "died: this run begins in %ju s, when nothing that its clients "
-	    "have sent can arrive any more", (uintmax_t)run->late_ms / 1000);
-	while (clock_mono_ms() < until) {
-		struct pollfd fd = { .fd = signals_fd, .events = POLLIN };
-
-		if (poll(&fd, 1, TICK_MS) == 1)
-			return err_set(err, ERR_STOPPED, 0, "interrupted");
-	}
-	return catalog_late_over(catalog, err);
 }
 
 static void

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "catalog/mirror.h"
 #include "crawl/judge.h"
 #include "model/key.h"
@@ -132,7 +133,7 @@ key_of(const struct mirror *x, const char *path)
 static void
 read_signals(struct mirror *x)
 {
-	for (int no; (no = master_signal(x->m->signals)) != 0;) {
+	for (int no; (no = signals_next(x->m->signals)) != 0;) {
 		x->stop_at_ms = clock_mono_ms() +
 		    (x->m->stop_signal != 0 ? 0 : STOP_LIMIT_MS);
 		x->m->stop_signal = no;

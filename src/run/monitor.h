@@ -2,7 +2,7 @@
  * monitor.h: tells those who look on what a run is doing: the progress area,
  * the catalog's rows of the clients, and metrics.
  *
- * Life cycle: monitor_open after master_signals (its thread must not get
+ * Life cycle: monitor_open after signals_block (its thread must not get
  * them), monitor_update as often as one likes, monitor_clients when the crew
  * has stopped and is not yet freed, monitor_end. All but monitor_open take
  * NULL. Thread: one.

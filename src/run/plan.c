@@ -6,11 +6,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "crawl/judge.h"
 #include "model/filter.h"
 #include "model/key.h"
 #include "run/cluster_map.h"
-#include "run/master.h"
 
 #define MEMORY_ASIDE	(24 * MIB)	/* code, catalog, connections */
 #define START_LIMIT_MS	30000	/* no answer at start for so long: give up */
@@ -270,7 +270,7 @@ plan_wait_answer(struct s3 **s3, struct plan_answer *a, const char *endpoint)
 	uint64_t start = clock_mono_ms();
 	bool told = false;
 
-	while (!a->done && !master_interrupted()) {
+	while (!a->done && !signals_waiting()) {
 		uint64_t waited = clock_mono_ms() - start;
 
 		if (waited > START_LIMIT_MS + 1000)
@@ -283,7 +283,7 @@ plan_wait_answer(struct s3 **s3, struct plan_answer *a, const char *endpoint)
 		}
 		s3_wait(*s3, NULL, 0, TURN_MS);
 	}
-	if (!a->done && master_interrupted()) {
+	if (!a->done && signals_waiting()) {
 		a->done = true;
 		err_set(&a->err, ERR_STOPPED, 0, "interrupted");
 	} else if (!a->done) {
@@ -444,7 +444,7 @@ try_exports(struct run_plan *p, const struct crawl_config *rules)
 	}
 	while (left > 0) {
 		left -= count_mail(mailbox_wait(done, TURN_MS));
-		if (clock_mono_ms() > end_ms + TURN_MS || master_interrupted())
+		if (clock_mono_ms() > end_ms + TURN_MS || signals_waiting())
 			atomic_store(&stop, true);
 	}
 	for (size_t i = 0; i < p->count; i++)
@@ -477,7 +477,7 @@ plan_check_exports(struct run_plan *p, const struct conf *c, struct err *err)
 		.skip_dirs = &c->fs_config.skip_dirs };
 
 	try_exports(p, &rules);
-	if (master_interrupted())
+	if (signals_waiting())
 		return err_set(err, ERR_STOPPED, 0, "interrupted");
 	for (size_t i = 0; i < p->count; i++) {
 		if (p->errs[i].kind == ERR_NONE)

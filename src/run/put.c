@@ -5,9 +5,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "catalog/stored.h"
 #include "report/exit_status.h"
 #include "report/summary.h"
+#include "run/frame.h"
 #include "run/cluster_map.h"
 #include "run/compact.h"
 #include "run/exports.h"
@@ -75,7 +77,7 @@ open_catalog(struct master *m, struct err *err)
 		return -1;
 	exports_tell(m->plan, c, m->job, m->catalog);
 	plan_warn_target(&spec, &m->run);
-	return m->job->dryrun ? 0 : master_wait_late(m->catalog, &m->run, err);
+	return m->job->dryrun ? 0 : run_wait_late(m->catalog, &m->run, err);
 }
 
 static int
@@ -140,7 +142,7 @@ prepare(struct master *m, struct err *err)
 	    open_catalog(m, err) == -1)
 		return -1;
 	setup_see_roots(&setup, m->plan, crew_wants_team(m->conf, m->job));
-	if (crew_start(&m->crew, m->conf, m->job, &setup, m->in, err) == -1)
+	if (run_crew(&m->crew, m->conf, m->job, &setup, m->in, err) == -1)
 		return -1;
 	if (start_crawl(m, err) == -1) {
 		crew_stop(m->crew, 0);
@@ -265,7 +267,7 @@ run_put(const struct conf *conf, const struct job *job)
 	int status;
 
 	m.in = mailbox_new(0);
-	m.signals = master_signals(&err);
+	m.signals = signals_block(&err);
 	if (m.signals != -1 &&
 	    monitor_open(&m.monitor, conf, job, &err) == 0 &&
 	    prepare(&m, &err) == 0) {
@@ -277,7 +279,7 @@ run_put(const struct conf *conf, const struct job *job)
 		status = finish(&m, &mirror, start_ms, &err);
 	} else {
 		monitor_end(&m.monitor);
-		master_not_begun(m.catalog, &m.run, &err);
+		run_not_begun(m.catalog, &m.run, &err);
 		status = summary_error(job, &err);
 		if (master_take_signal(&m))
 			status = exit_status_signal(m.stop_signal);

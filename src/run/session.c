@@ -4,11 +4,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "base/version.h"
 #include "report/exit_status.h"
 #include "run/client_int.h"
 #include "run/fence.h"
-#include "run/master.h"
 #include "run/setup.h"
 
 #define BEAT_MS		1000	/* our heartbeat */
@@ -318,7 +318,7 @@ check_silence(struct session *s, uint64_t now)
 static void
 read_signals(struct session *s)
 {
-	for (int no; (no = master_signal(s->c->signals)) != 0;) {
+	for (int no; (no = signals_next(s->c->signals)) != 0;) {
 		bool again = s->c->stop_signal != 0;
 
 		s->c->stop_signal = no;

@@ -293,14 +293,3 @@ crew_late_ms(const struct conf *c, const struct job *job)
 	return crew_wants_team(c, job) ?
 	    (uint64_t)c->socket_options.recv_timeout * 1000 : 0;
 }
-
-int
-crew_start(struct crew **ret, const struct conf *c, const struct job *job,
-    struct setup *s, struct mailbox *up, struct err *err)
-{
-	/* It was fetched after the setup was made. */
-	if (cluster_map() != NULL && s->cluster_map == NULL)
-		s->cluster_map = xstrdup(cluster_map()->json);
-	return crew_wants_team(c, job) ? crew_team(ret, c, s, up, err) :
-	    crew_local(ret, s, up, err);
-}

@@ -37,8 +37,5 @@ bool	 crew_wants_team(const struct conf *, const struct job *);
 /* How long they may change something after this master has died; 0: there are
  * none. */
 uint64_t crew_late_ms(const struct conf *, const struct job *);
-/* The crew of a run: they, or this process alone. Takes the setup. */
-int	 crew_start(struct crew **, const struct conf *, const struct job *,
-	    struct setup *, struct mailbox *up, struct err *) MUST_USE;
 
 #endif

@@ -35,6 +35,7 @@
 #include "run/crew_int.h"
 #include "run/joint.h"
 #include "run/ranges.h"
+#include "run/team.h"
 #include "s3/s3.h"
 #include "wire/wire.h"
 

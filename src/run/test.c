@@ -5,12 +5,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "catalog/doubt.h"
 #include "model/key.h"
 #include "report/exit_status.h"
 #include "report/summary.h"
+#include "run/frame.h"
 #include "run/integrity.h"
-#include "run/master.h"
 #include "run/run.h"
 #include "run/setup.h"
 
@@ -203,7 +204,7 @@ take_mail(struct integrity *t)
 static void
 read_signals(struct integrity *t)
 {
-	for (int no; (no = master_signal(t->signals)) != 0;) {
+	for (int no; (no = signals_next(t->signals)) != 0;) {
 		t->stop_signal = no;
 		log_event(LOG_WARN, "stopping", "at once");
 	}
@@ -237,7 +238,7 @@ start_crew(struct integrity *t, struct err *err)
 		return 0;
 	if (setup_make(&setup, t->conf, t->job, &t->plan, err) == -1)
 		return -1;
-	return crew_start(&t->crew, t->conf, t->job, &setup, t->in, err);
+	return run_crew(&t->crew, t->conf, t->job, &setup, t->in, err);
 }
 
 static int
@@ -269,7 +270,7 @@ prepare(struct integrity *t, struct err *err)
 	    catalog_reader_open(t->catalog, &t->reader, err) == -1)
 		return -1;
 	plan_warn_target(&spec, &t->run);
-	if (master_wait_late(t->catalog, &t->run, err) == -1)
+	if (run_wait_late(t->catalog, &t->run, err) == -1)
 		return -1;
 	return start_crew(t, err);
 }
@@ -422,7 +423,7 @@ verify(const struct conf *conf, const struct job *job, bool put_failed)
 	int status;
 
 	t.in = mailbox_new(0);
-	t.signals = master_signals(&err);
+	t.signals = signals_block(&err);
 	if (t.signals != -1 &&
 	    monitor_open(&t.monitor, conf, job, &err) == 0 &&
 	    prepare(&t, &err) == 0) {
@@ -432,7 +433,7 @@ verify(const struct conf *conf, const struct job *job, bool put_failed)
 	} else {
 		crew_free(&t.crew);
 		monitor_end(&t.monitor);
-		master_not_begun(t.catalog, &t.run, &err);
+		run_not_begun(t.catalog, &t.run, &err);
 		status = summary_error(job, &err);
 		if (t.signals != -1)
 			read_signals(&t);

@@ -1,0 +1,23 @@
+/*
+ * signals.h: SIGINT and SIGTERM as readable events of a descriptor, one for
+ * the process.
+ */
+#ifndef BASE_SIGNALS_H
+#define BASE_SIGNALS_H
+
+#include "base/err.h"
+
+/* Block the signals that stop a run, and ignore those that a failed write
+ * raises. Returns the descriptor at which SIGINT and SIGTERM arrive, or -1.
+ * Call it once for the process, before any thread starts. */
+int	 signals_block(struct err *) MUST_USE;
+/* True if a signal has arrived and waits to be read. For code that waits for
+ * a server while no loop reads the descriptor; such code ends with
+ * ERR_STOPPED. Any thread. */
+bool	 signals_waiting(void);
+/* The same, but wait for one until the time is over. */
+bool	 signals_wait(int timeout_ms);
+/* Read the next signal from the descriptor; 0 if none waits. */
+int	 signals_next(int fd);
+
+#endif

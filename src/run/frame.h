@@ -1,0 +1,24 @@
+/*
+ * frame.h: what the verbs have in common at the beginning of a run.
+ */
+#ifndef RUN_FRAME_H
+#define RUN_FRAME_H
+
+#include "catalog/catalog.h"
+#include "run/setup.h"
+
+/* Start the crew of a run: clients on other hosts if crew_wants_team says so,
+ * else threads of this process. Takes the setup. */
+int	 run_crew(struct crew **, const struct conf *, const struct job *,
+	    struct setup *, struct mailbox *up, struct err *) MUST_USE;
+/* A run ends before anything was begun: write the reason into its row, if it
+ * has one. The catalog may be NULL. */
+void	 run_not_begun(struct catalog *, const struct run_info *,
+	    const struct err *);
+/* The master of an earlier run has died, and what its clients are sending could
+ * arrive after what this run sends: wait until it can't (run/fence.h). STOPPED:
+ * a signal came. */
+int	 run_wait_late(struct catalog *, const struct run_info *,
+	    struct err *) MUST_USE;
+
+#endif
