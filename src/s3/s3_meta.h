@@ -5,7 +5,8 @@
 #ifndef S3_S3_META_H
 #define S3_S3_META_H
 
-#include "s3/s3.h"
+#include "base/err.h"
+#include "s3/types.h"
 
 struct s3_meta_text {
 	char	 mtime_ns[32];	/* file-mtime: 1595002920123456789ns */

@@ -8,7 +8,8 @@
 #ifndef S3_S3_XML_H
 #define S3_S3_XML_H
 
-#include "s3/s3.h"
+#include "base/err.h"
+#include "s3/types.h"
 
 #define S3_XML_MAX	(8 * 1024 * 1024)	/* of one answer */
 
