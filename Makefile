@@ -72,7 +72,7 @@ $(B)/datamover: $(MAIN) $(B)/libdatamover.a
 
 $(B)/libdatamover.a: $(LIB_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	ar qcs $@ $^
 
 $(B)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)

@@ -3,8 +3,8 @@
  */
 #include <unistd.h>
 
-#include "catalog/core.h"
 #include "base/clock.h"
+#include "catalog/catalog_internal.h"
 
 struct begin {
 	const struct run_spec *spec;

@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "catalog/core.h"
 #include "base/clock.h"
+#include "catalog/catalog_internal.h"
 
 /* Pages of a thousand entries are large: few of them may wait. */
 #define MAILBOX_LIMIT 32

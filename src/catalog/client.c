@@ -3,8 +3,8 @@
  */
 #include <math.h>
 
-#include "catalog/core.h"
 #include "base/clock.h"
+#include "catalog/catalog_internal.h"
 
 /* SQLite makes NULL of what is no number. */
 static struct value

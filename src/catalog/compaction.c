@@ -3,8 +3,8 @@
  */
 #include <math.h>
 
-#include "catalog/core.h"
 #include "base/clock.h"
+#include "catalog/catalog_internal.h"
 
 void
 core_compaction(struct own *o, struct compaction_note *n)

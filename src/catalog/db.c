@@ -1,6 +1,6 @@
 #include <sqlite3.h>
 
-#include "catalog/core.h"
+#include "catalog/catalog_internal.h"
 
 #define CACHE_KIB 16384
 #define CHECKPOINT_PAGES 8192

@@ -1,7 +1,7 @@
 #include "catalog/doubt.h"
 
 #include "base/clock.h"
-#include "catalog/core.h"
+#include "catalog/catalog_internal.h"
 
 void
 doubt_release(struct doubt *d)

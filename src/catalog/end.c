@@ -2,8 +2,8 @@
  * The end of a run: tombstones for what is gone, and the totals once more
  * from rows.
  */
-#include "catalog/core.h"
 #include "base/clock.h"
+#include "catalog/catalog_internal.h"
 
 struct end {
 	enum run_end how;

@@ -1,7 +1,7 @@
 /*
  * export.c: an export is known by its file system; see export.h.
  */
-#include "catalog/core.h"
+#include "catalog/catalog_internal.h"
 #include "catalog/export.h"
 
 /* --- before the run --- */

@@ -6,7 +6,7 @@
  * goes to a row of today's path, as of a file that is gone, where no run has
  * seen a file; whether it is gone is then proven by today's path.
  */
-#include "catalog/core.h"
+#include "catalog/catalog_internal.h"
 #include "model/key.h"
 
 #define PAGE	1000

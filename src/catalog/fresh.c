@@ -9,7 +9,7 @@
  * the newest files are read once more, unless they are so old that no clock is
  * so far off.
  */
-#include "catalog/core.h"
+#include "catalog/catalog_internal.h"
 
 #define CLOCK_OFF_NS	((int64_t)86400 * 1000000000)
 

@@ -2,8 +2,8 @@
  * fs.c: which file system a directory lies in. Noted is where one begins; in
  * memory are all notes, by path: there are as many as file systems.
  */
-#include "catalog/core.h"
 #include "base/clock.h"
+#include "catalog/catalog_internal.h"
 
 static struct fs_note *
 note_of(const struct own *o, struct str path)

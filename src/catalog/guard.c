@@ -9,7 +9,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "catalog/core.h"
+#include "catalog/catalog_internal.h"
 
 #define SQLITE_HEADER 16	/* bytes of its magic string */
 

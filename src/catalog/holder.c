@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "catalog/core.h"
+#include "catalog/catalog_internal.h"
 
 #define UNSEEN		2	/* the lock has a holder that we don't see */
 #define ENDING_TRIES	20

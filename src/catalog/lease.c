@@ -1,8 +1,8 @@
 /*
  * Answers to those who wait: directories to read and leases of the backlog.
  */
-#include "catalog/core.h"
 #include "base/clock.h"
+#include "catalog/catalog_internal.h"
 #include "model/key.h"
 
 bool

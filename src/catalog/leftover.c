@@ -1,7 +1,7 @@
 /*
  * Multipart uploads that are open when a run ends.
  */
-#include "catalog/core.h"
+#include "catalog/catalog_internal.h"
 
 struct uploads {
 	struct open_upload *v;

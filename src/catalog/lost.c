@@ -3,7 +3,7 @@
  * more. Its directories stay in the frontier and its items in the backlog, for
  * the next run; the failure has one row.
  */
-#include "catalog/core.h"
+#include "catalog/catalog_internal.h"
 
 static struct run_export_row *
 row_of(const struct own *o, int64_t id)

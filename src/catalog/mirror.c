@@ -1,7 +1,7 @@
 /*
  * PUT --delete: what may be deleted at the target, and what must not.
  */
-#include "catalog/core.h"
+#include "catalog/catalog_internal.h"
 #include "model/key.h"
 
 const char *

@@ -1,6 +1,6 @@
 /*
  * mirror.h: PUT --delete: which objects may be deleted at the target if their
- * files are proven gone from the source (run/absence.h): a plan proposes, it
+ * files are proven gone from the source (absence/asker.h): a plan proposes, it
  * proves nothing.
  *
  * In the plan is what this catalog put at this target and still holds, whose

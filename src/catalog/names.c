@@ -4,7 +4,7 @@
  * names of the key. One object has all of them: a run that changes the object,
  * or finds that it isn't what it was, ends what the other names' rows say.
  */
-#include "catalog/core.h"
+#include "catalog/catalog_internal.h"
 #include "model/key.h"
 
 static struct str

@@ -2,8 +2,8 @@
  * What GET, DEL and TEST did, and the deletions of PUT --delete: rows and
  * counters, in the thread.
  */
-#include "catalog/core.h"
 #include "base/clock.h"
+#include "catalog/catalog_internal.h"
 
 /* --- deletions that are under way --- */
 

@@ -1,8 +1,8 @@
 /*
  * Pages of directories: what the crawl found, in the thread.
  */
-#include "catalog/core.h"
 #include "base/clock.h"
+#include "catalog/catalog_internal.h"
 #include "model/key.h"
 
 struct page {

@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "catalog/core.h"
+#include "catalog/catalog_internal.h"
 #include "catalog/probe.h"
 
 static const int rungs[] = {

@@ -2,7 +2,7 @@
  * What a crawl thread looks up while it compares: a connection of its own
  * that only reads.
  */
-#include "catalog/core.h"
+#include "catalog/catalog_internal.h"
 
 int
 catalog_look(struct catalog_reader **ret, const char *path,

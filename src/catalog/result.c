@@ -1,8 +1,8 @@
 /*
  * What came of the items of a lease, and the rows of multipart uploads.
  */
-#include "catalog/core.h"
 #include "base/clock.h"
+#include "catalog/catalog_internal.h"
 
 static void
 lease_release(struct open_lease *l)

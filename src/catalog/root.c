@@ -3,7 +3,7 @@
  * another one at the end, or can't be looked at, the crawl has read nobody
  * knows what: nothing of the export becomes gone.
  */
-#include "catalog/core.h"
+#include "catalog/catalog_internal.h"
 
 static void
 root_note_free(struct root_note **np)

@@ -3,8 +3,8 @@
  * catalog: rows at random ids, or where few of them lie under the prefix, a
  * walk over its part of the index that keeps every 2^k-th.
  */
-#include "catalog/core.h"
 #include "base/backoff.h"
+#include "catalog/catalog_internal.h"
 #include "model/key.h"
 
 #define SMALL_CATALOG	100000	/* rows: a walk is as good */

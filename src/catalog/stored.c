@@ -1,8 +1,8 @@
 /*
  * What the target holds: one file, or pages of them.
  */
-#include "catalog/core.h"
 #include "base/clock.h"
+#include "catalog/catalog_internal.h"
 
 #define COUNT_TURN	4096	/* rows */
 

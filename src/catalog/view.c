@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "catalog/core.h"
+#include "catalog/catalog_internal.h"
 
 struct catalog_view {
 	struct db db;

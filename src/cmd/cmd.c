@@ -1,9 +1,9 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "base/exit_status.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
-#include "report/exit_status.h"
 #include "report/summary.h"
 
 static const struct {

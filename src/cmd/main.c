@@ -2,9 +2,9 @@
 #include <fcntl.h>
 #include <strings.h>
 
+#include "base/exit_status.h"
 #include "cmd/cmd.h"
-#include "cmd/cmd_conf.h"
-#include "report/exit_status.h"
+#include "cmd/conf.h"
 
 static const struct {
 	const char *name;

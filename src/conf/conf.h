@@ -1,5 +1,5 @@
 /*
- * conf.h: the settings. One row per setting in conf_table.c (name, section,
+ * conf.h: the settings. One row per setting in table.c (name, section,
  * type, range, default, unit, help); the INI reader, the reader of the
  * original's config.json, `conf` (print, validate, convert), the example file
  * and datamover.conf(5) all follow that table.

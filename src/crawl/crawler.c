@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "crawl/crawl_int.h"
+#include "crawl/crawl_internal.h"
 #include "crypto/crypto.h"
 
 #define DIRS_MAX	8	/* read at the same time by one thread */

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "crawl/crawl_int.h"
+#include "crawl/crawl_internal.h"
 #include "crawl/names.h"
 
 #define LOOKUPS_MAX	32

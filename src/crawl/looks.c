@@ -11,7 +11,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
-#include "crawl/crawl_int.h"
+#include "crawl/crawl_internal.h"
 
 #define LOOKS_MAX	256	/* at a time, of one directory, but links */
 #define TRIES_MAX	5

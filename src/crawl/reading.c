@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "catalog/export.h"
-#include "crawl/crawl_int.h"
+#include "crawl/crawl_internal.h"
 #include "model/key.h"
 
 #define PAGE_ENTRIES	256

@@ -7,7 +7,7 @@
  */
 #include <errno.h>
 
-#include "crawl/crawl_int.h"
+#include "crawl/crawl_internal.h"
 
 #define CUTS_MAX	8	/* lists that get no further; some 10 s */
 

@@ -3,7 +3,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "crawl/crawl_int.h"
+#include "crawl/crawl_internal.h"
 
 #define FUTURE_NS	((int64_t)60 * 1000000000)
 

@@ -6,7 +6,7 @@
  * All lanes run for as many blocks as the shortest has left; then the next
  * stream takes over the lane that is free.
  */
-#include "crypto/md5_kernel.h"
+#include "crypto/md5_internal.h"
 
 #define BLOCK 64
 

@@ -1,7 +1,7 @@
 /*
  * md5_avx2.c: eight streams in the lanes of 256-bit vectors.
  */
-#include "crypto/md5_kernel.h"
+#include "crypto/md5_internal.h"
 #include "crypto/md5_steps.h"
 
 #ifdef __x86_64__

@@ -2,7 +2,7 @@
  * md5_avx512.c: sixteen streams in the lanes of 512-bit vectors. Rotation
  * and any function of three words are one instruction each.
  */
-#include "crypto/md5_kernel.h"
+#include "crypto/md5_internal.h"
 #include "crypto/md5_steps.h"
 
 #ifdef __x86_64__

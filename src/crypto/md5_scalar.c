@@ -3,7 +3,7 @@
  * interleaved. A step of MD5 waits for the one before it, so a processor
  * that can do four things at a time does the second stream for little.
  */
-#include "crypto/md5_kernel.h"
+#include "crypto/md5_internal.h"
 #include "crypto/md5_steps.h"
 
 static inline uint32_t
@@ -28,7 +28,7 @@ load_le32(const uint8_t *p)
 #define MD5_H(a, b, c, d) ((a) + (((c) ^ (d)) ^ (b)))
 #define MD5_I(a, b, c, d) ((a) + ((~(d) | (b)) ^ (c)))
 
-/* MD5_PIN: a sum that is ready early stays one, see md5_kernel.h. */
+/* MD5_PIN: a sum that is ready early stays one, see md5_internal.h. */
 #define ONE(f, a, b, c, d, k, s, t, p) \
 	a += load_le32((p) + (k) * 4) + (t); \
 	MD5_PIN(a); \

@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-#include "lease/idmap.h"
+#include "base/idmap.h"
 
 #define FIRST_COUNT	64	/* of a holder whose pace is not known */
 #define WINDOW_MS	1000	/* that the pace is measured over */

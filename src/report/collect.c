@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "base/clock.h"
-#include "report/report_int.h"
+#include "report/report_internal.h"
 
 /* The classes of size: up to this many bytes. */
 static const struct {

@@ -5,7 +5,7 @@
 #define REPORT_HTML_H
 
 #include "report/charts.h"
-#include "report/report_int.h"
+#include "report/report_internal.h"
 
 /* What stands in <style>: it holds no '<' and no '&'. */
 extern const char html_style[];

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "report/report_int.h"
+#include "report/report_internal.h"
 
 struct report_output {
 	const char *format;

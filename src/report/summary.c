@@ -1,9 +1,9 @@
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/exit_status.h"
 #include "base/jsontext.h"
 #include "base/log.h"
 #include "base/units.h"
-#include "report/exit_status.h"
 #include "report/summary.h"
 #include "report/text.h"
 

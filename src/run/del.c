@@ -5,22 +5,22 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/exit_status.h"
 #include "base/log.h"
 #include "base/signals.h"
 #include "base/units.h"
-#include "report/exit_status.h"
+#include "compact/compact.h"
+#include "crew/setup.h"
 #include "report/summary.h"
 #include "report/text.h"
 #include "run/ask.h"
-#include "run/cluster_map.h"
-#include "run/compact.h"
-#include "run/del_int.h"
+#include "run/del_internal.h"
 #include "run/doubts.h"
 #include "run/frame.h"
 #include "run/leftovers.h"
-#include "run/plan.h"
 #include "run/run.h"
-#include "run/setup.h"
+#include "target/cluster_map.h"
+#include "target/plan.h"
 
 #define PREFIXES_SHOWN	5
 

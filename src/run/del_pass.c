@@ -1,7 +1,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/signals.h"
-#include "run/del_int.h"
+#include "run/del_internal.h"
 
 #define TICK_MS		200
 #define STOP_LIMIT_MS	5000	/* what is on the way may end in this time */

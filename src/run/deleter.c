@@ -1,9 +1,9 @@
-#include "run/frame.h"
 #include "run/deleter.h"
+#include "run/frame.h"
 
 #include "base/jsontext.h"
+#include "crew/setup.h"
 #include "model/key.h"
-#include "run/setup.h"
 
 #define BATCHES_MIN	8	/* under way, also where one crew is enough */
 #define BATCHES_MAX	64

@@ -14,8 +14,8 @@
 
 #include "catalog/outcome.h"
 #include "conf/conf.h"
+#include "crew/crew.h"
 #include "model/job.h"
-#include "run/crew.h"
 
 #define DELETER_KEYS	1000	/* that a batch may have */
 

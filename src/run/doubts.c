@@ -4,7 +4,7 @@
 #include "base/signals.h"
 #include "catalog/doubt.h"
 #include "model/key.h"
-#include "run/plan.h"
+#include "target/plan.h"
 
 #define PAGE		1000
 #define TURN_MS		200	/* how often signals are looked at */

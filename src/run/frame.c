@@ -3,8 +3,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/signals.h"
-#include "run/cluster_map.h"
-#include "run/team.h"
+#include "target/cluster_map.h"
+#include "team/team.h"
 
 #define TICK_MS		200
 

@@ -5,7 +5,7 @@
 #define RUN_FRAME_H
 
 #include "catalog/catalog.h"
-#include "run/setup.h"
+#include "crew/setup.h"
 
 /* Start the crew of a run: clients on other hosts if crew_wants_team says so,
  * else threads of this process. Takes the setup. */
@@ -16,8 +16,8 @@ int	 run_crew(struct crew **, const struct conf *, const struct job *,
 void	 run_not_begun(struct catalog *, const struct run_info *,
 	    const struct err *);
 /* The master of an earlier run has died, and what its clients are sending could
- * arrive after what this run sends: wait until it can't (run/fence.h). STOPPED:
- * a signal came. */
+ * arrive after what this run sends: wait until it can't (crew/fence.h).
+ * STOPPED: a signal came. */
 int	 run_wait_late(struct catalog *, const struct run_info *,
 	    struct err *) MUST_USE;
 

@@ -7,18 +7,18 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/exit_status.h"
 #include "base/log.h"
 #include "base/signals.h"
 #include "catalog/outcome.h"
 #include "catalog/stored.h"
-#include "report/exit_status.h"
+#include "crew/setup.h"
+#include "dest/dest.h"
 #include "report/summary.h"
 #include "run/frame.h"
 #include "run/monitor.h"
 #include "run/run.h"
-#include "run/setup.h"
-#include "run/source.h"
-#include "tree/dest.h"
+#include "source/source.h"
 
 #define TICK_MS		200
 #define STOP_LIMIT_MS	5000	/* what is on the way may end in this time */

@@ -1,10 +1,10 @@
 #include "run/integrity.h"
 
+#include "absence/asker.h"
 #include "base/log.h"
+#include "lister/lister.h"
 #include "model/key.h"
-#include "run/absence.h"
-#include "run/list_splits.h"
-#include "s3/s3_lister.h"
+#include "source/list_splits.h"
 
 #define PAGE		1000
 #define TURN_MS		200

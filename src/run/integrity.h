@@ -8,11 +8,11 @@
 
 #include "catalog/outcome.h"
 #include "catalog/stored.h"
-#include "run/crew.h"
+#include "crew/crew.h"
 #include "run/monitor.h"
-#include "run/plan.h"
-#include "run/proof.h"
 #include "s3/s3.h"
+#include "target/plan.h"
+#include "verify/verdict.h"
 
 struct integrity {
 	const struct conf *conf;

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/signals.h"
 #include "model/key.h"
-#include "run/plan.h"
+#include "target/plan.h"
 
 #define LIMIT_MS	30000	/* for all of them */
 #define TURN_MS		200	/* how often signals are looked at */

@@ -5,16 +5,16 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/exit_status.h"
 #include "base/jsontext.h"
 #include "base/log.h"
 #include "base/units.h"
-#include "report/exit_status.h"
+#include "lister/lister.h"
 #include "report/summary.h"
-#include "run/list_splits.h"
-#include "run/plan.h"
 #include "run/run.h"
-#include "run/source.h"
-#include "s3/s3_lister.h"
+#include "source/list_splits.h"
+#include "source/source.h"
+#include "target/plan.h"
 
 struct lister {
 	const struct conf *conf;

@@ -7,9 +7,9 @@
 
 #include "catalog/catalog.h"
 #include "crawl/crawl.h"
-#include "run/crew.h"
+#include "crew/crew.h"
 #include "run/monitor.h"
-#include "run/plan.h"
+#include "target/plan.h"
 
 struct master {
 	const struct conf *conf;

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "absence/asker.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/signals.h"
@@ -9,7 +10,6 @@
 #include "crawl/judge.h"
 #include "model/key.h"
 #include "report/text.h"
-#include "run/absence.h"
 #include "run/deleter.h"
 #include "run/doubts.h"
 #include "run/ours.h"

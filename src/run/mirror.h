@@ -1,7 +1,7 @@
 /*
  * mirror.h: PUT --delete: what is gone from the source is deleted in the
  * bucket, under the guards of catalog/mirror.h and below --max-delete. Just
- * before each deletion the source is asked once more (run/absence.h).
+ * before each deletion the source is asked once more (absence/asker.h).
  */
 #ifndef RUN_MIRROR_H
 #define RUN_MIRROR_H

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "report/metrics.h"
+#include "metrics/metrics.h"
 #include "report/progress.h"
 
 #define CLIENTS_EVERY_MS 1000	/* their rows, and the metrics */

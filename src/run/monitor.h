@@ -12,8 +12,8 @@
 
 #include "catalog/catalog.h"
 #include "conf/conf.h"
+#include "crew/crew.h"
 #include "model/job.h"
-#include "run/crew.h"
 
 struct monitor;
 

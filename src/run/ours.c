@@ -1,7 +1,7 @@
 #include "run/ours.h"
 
-#include "run/cluster_map.h"
-#include "run/plan.h"
+#include "target/cluster_map.h"
+#include "target/plan.h"
 
 #define TURN_MS		50
 /* A listing costs as much as so many HEADs, about: of fewer keys it is not

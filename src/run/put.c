@@ -4,20 +4,20 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/exit_status.h"
 #include "base/log.h"
 #include "base/signals.h"
 #include "catalog/stored.h"
-#include "report/exit_status.h"
+#include "compact/compact.h"
+#include "crew/setup.h"
 #include "report/summary.h"
 #include "run/frame.h"
-#include "run/cluster_map.h"
-#include "run/compact.h"
-#include "run/exports.h"
 #include "run/leftovers.h"
 #include "run/master.h"
 #include "run/mirror.h"
 #include "run/run.h"
-#include "run/setup.h"
+#include "target/cluster_map.h"
+#include "target/exports.h"
 
 /* What the exports are is compared with what the catalog knows: a dry run
  * that has a new one looks into the real one, if it can. */

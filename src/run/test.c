@@ -4,16 +4,16 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/exit_status.h"
 #include "base/log.h"
 #include "base/signals.h"
 #include "catalog/doubt.h"
+#include "crew/setup.h"
 #include "model/key.h"
-#include "report/exit_status.h"
 #include "report/summary.h"
 #include "run/frame.h"
 #include "run/integrity.h"
 #include "run/run.h"
-#include "run/setup.h"
 
 #define TICK_MS		200
 #define BATCH		500

@@ -17,7 +17,7 @@
  * bucket or an upload that is unknown ERR_UNREACHABLE / ERR_GONE.
  * An ETag that differs is the caller's business.
  *
- * With a cluster map (s3_map.h) each key's requests go to the cluster that it
+ * With a cluster map (map.h) each key's requests go to the cluster that it
  * belongs to. HEAD, GET and s3_copy_self of an object that isn't there look
  * for it in the others; what is deleted is deleted in all, unless the map says
  * that it was listed before and every key was where it belongs; an
@@ -33,8 +33,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "model/attrs.h"
-#include "s3/s3_gate.h"
-#include "s3/types.h"
+#include "rest/types.h"
+#include "s3/gate.h"
 
 struct s3;
 struct s3_map;

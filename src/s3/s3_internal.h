@@ -15,15 +15,15 @@
 
 #include "base/backoff.h"
 #include "crypto/crypto.h"
+#include "rest/meta.h"
+#include "rest/sign.h"
+#include "rest/xml.h"
+#include "s3/cluster.h"
+#include "s3/fault.h"
+#include "s3/map.h"
+#include "s3/pace.h"
+#include "s3/place.h"
 #include "s3/s3.h"
-#include "s3/s3_cluster.h"
-#include "s3/s3_fault.h"
-#include "s3/s3_map.h"
-#include "s3/s3_meta.h"
-#include "s3/s3_pace.h"
-#include "s3/s3_place.h"
-#include "s3/s3_sign.h"
-#include "s3/s3_xml.h"
 
 #define S3_KEY_MAX	1024	/* bytes, S3's own limit */
 #define S3_HEADERS_MAX	20
@@ -191,7 +191,7 @@ struct s3 {
 	size_t	 resume;	/* so many paused transfers may go on */
 	unsigned resume_turn;	/* the slot whose turn it is */
 	bool	 paused_now;	/* the caller has things to do */
-	/* s3_loop.c: what curl wants to be told of */
+	/* loop.c: what curl wants to be told of */
 	struct {
 		int	 wakeup_fd;
 		struct pollfd *fds;	/* curl's sockets */
@@ -204,12 +204,12 @@ struct s3 {
 	struct s3_stats stats;
 };
 
-/* s3_request.c: one attempt. */
+/* request.c: one attempt. */
 int	 s3_slot_start(struct s3_slot *, struct s3_request *, struct err *)
 	    MUST_USE;
 void	 s3_slot_release(struct s3_slot *);
 
-/* s3_answer.c: what curl calls, and what an answer means. */
+/* answer.c: what curl calls, and what an answer means. */
 size_t	 s3_on_header(char *, size_t, size_t, void *slot);
 size_t	 s3_on_write(char *, size_t, size_t, void *slot);
 size_t	 s3_on_read(char *, size_t, size_t, void *slot);
@@ -221,7 +221,7 @@ int	 s3_answer_judge(struct s3_slot *, CURLcode, struct s3_xml *,
 void	 s3_answer_reply(const struct s3_slot *, const struct s3_xml *,
 	    struct s3_reply *);
 
-/* s3_loop.c: curl's sockets and timer. */
+/* loop.c: curl's sockets and timer. */
 int	 s3_loop_init(struct s3 *, struct err *) MUST_USE;
 void	 s3_loop_release(struct s3 *);
 void	 s3_loop_run_timer(struct s3 *);
@@ -229,7 +229,7 @@ void	 s3_loop_run_timer(struct s3 *);
 void	 s3_loop_poll(struct s3 *, struct pollfd *extra, unsigned extra_count,
 	    int timeout_ms);
 
-/* s3_client.c: for s3_free: every callback that is due, with STOPPED. */
+/* client.c: for s3_free: every callback that is due, with STOPPED. */
 void	 s3_stop_all(struct s3 *);
 /* The gate is closed: nothing goes out, not even what has begun. */
 bool	 s3_held(const struct s3 *);
@@ -243,7 +243,7 @@ void	 s3_request_submit(struct s3 *, struct s3_request *);
 void	 s3_request_refuse(struct s3 *, struct s3_request *, enum err_kind,
 	    const char *why);
 
-/* s3_ops.c: of one cluster. */
+/* ops.c: of one cluster. */
 void	 s3_delete_in(struct s3 *, size_t cluster, struct str key,
 	    s3_done_fn *, void *arg);
 void	 s3_bucket_in(struct s3 *, size_t cluster, s3_done_fn *, void *arg);
@@ -251,7 +251,7 @@ void	 s3_mpu_list_in(struct s3 *, size_t cluster, struct str prefix,
 	    struct str key_marker, struct str id_marker, s3_done_fn *,
 	    void *arg);
 
-/* s3_cluster.c: what there is to do with more than one cluster. */
+/* cluster.c: what there is to do with more than one cluster. */
 /* The key is that of the request; which cluster it goes to first. */
 void	 s3_cluster_set(struct s3 *, struct s3_request *, struct str key);
 /* No such key there: true if the request goes to another cluster. */

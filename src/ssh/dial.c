@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "ssh/ssh_int.h"
+#include "ssh/ssh_internal.h"
 
 #define SLICE_MS	100
 

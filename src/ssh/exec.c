@@ -2,7 +2,7 @@
 #include <signal.h>
 
 #include "base/clock.h"
-#include "ssh/ssh_int.h"
+#include "ssh/ssh_internal.h"
 
 #define CHUNK		(32U << 10)
 /* A program that has ended may have left others that hold its output. */

@@ -6,7 +6,7 @@
 #include <ctype.h>
 #include <errno.h>
 
-#include "ssh/ssh_int.h"
+#include "ssh/ssh_internal.h"
 
 #define GLOBAL_FILE "/etc/ssh/ssh_known_hosts"
 

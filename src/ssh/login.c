@@ -5,7 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "ssh/ssh_int.h"
+#include "ssh/ssh_internal.h"
 
 #define AGENT_LIMIT_MS	3000
 #define PROMPT_ROUNDS	4

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "ssh/ssh_int.h"
+#include "ssh/ssh_internal.h"
 
 #define TIMEOUT_MS	30000
 #define SLICE_MS	200	/* how soon a stop is seen */

@@ -1,6 +1,6 @@
 #include <assert.h>
 
-#include "tree/tree_impl.h"
+#include "tree/tree_internal.h"
 
 int
 tree_open(struct tree **ret_tree, const struct tree_spec *spec,

@@ -1,7 +1,7 @@
 /*
  * tree.h: a tree of files as one thread sees it: list a directory as a
- * stream, read a file in a window. tree_nfs.c speaks NFSv3 and NFSv4 through
- * libnfs' raw calls (RFC 1813, RFC 7530), tree_posix.c reads a local or
+ * stream, read a file in a window. nfs/conn.c speaks NFSv3 and NFSv4 through
+ * libnfs' raw calls (RFC 1813, RFC 7530), posix.c reads a local or
  * mounted path.
  *
  * Life cycle: tree_open, then a loop of tree_fds / poll / tree_service, then

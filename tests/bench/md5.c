@@ -6,7 +6,7 @@
 #include <openssl/evp.h>
 
 #include "base/clock.h"
-#include "crypto/md5_kernel.h"
+#include "crypto/md5_internal.h"
 
 #define STREAMS 64
 #define RUNS 7

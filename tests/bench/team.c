@@ -1,5 +1,5 @@
 /*
- * team.c: what a team costs the master, in microseconds of processor for
+ * team/team.c: what a team costs the master, in microseconds of processor for
  * each object that is given, leased over the wire, and comes back as a
  * result. The clients are another process, which moves nothing.
  */
@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/version.h"
-#include "run/team_int.h"
+#include "team/team_internal.h"
 
 #define OBJECTS		400000
 #define CLIENTS		4

@@ -4,8 +4,8 @@
  * S3_KEY, S3_SECRET; with S3_VERSIONED (another bucket, with versions) also
  * what is told of delete markers.
  */
+#include "lister/lister.h"
 #include "live_s3.h"
-#include "s3/s3_lister.h"
 
 #define COUNT 2300
 

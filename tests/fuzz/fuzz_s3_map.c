@@ -1,6 +1,6 @@
 /* Any bytes as a cluster map. */
-#include "s3/s3_map.h"
-#include "s3/s3_place.h"
+#include "s3/map.h"
+#include "s3/place.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -1,5 +1,5 @@
 /* Any bytes as the answer to each kind of request. */
-#include "s3/s3_xml.h"
+#include "rest/xml.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -61,7 +61,7 @@ while read -r verb; do
 done <"$t/verbs"
 
 # Exit statuses.
-sed -nE 's/^	EXIT_[A-Z]+ = ([0-9]+),?.*/\1/p' src/report/exit_status.h \
+sed -nE 's/^	EXIT_[A-Z]+ = ([0-9]+),?.*/\1/p' src/base/exit_status.h \
 	>"$t/statuses"
 sed -n '/^\.Sh EXIT STATUS/,/^\.El/p' "$page" |
 	sed -nE 's/^\.It ([0-9]+)$/\1/p' >"$t/documented"

@@ -58,8 +58,8 @@ diff "$t/table" "$t/page" >"$t/diff" ||
 sed -nE '/mean nothing now/,/^\.El/s/^\.Cm ([a-z_.]+)( ,)?$/\1/p' "$page" |
 	grep -v 'gcc\.' | sort >"$t/passed"
 sed -nE 's/^\tNOTHING\("([a-z_]+)", "([a-z_]+)"\),$/\1.\2/p' \
-	src/conf/conf_table.c | sed 's/^general\.//' | sort >"$t/rows"
-[ -s "$t/rows" ] || complain "conf_table.c has no rows NOTHING"
+	src/conf/table.c | sed 's/^general\.//' | sort >"$t/rows"
+[ -s "$t/rows" ] || complain "src/conf/table.c has no rows NOTHING"
 diff "$t/rows" "$t/passed" >"$t/diff" ||
 	while read -r line; do
 		complain "passed over, table < > $page: $line"

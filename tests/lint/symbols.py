@@ -38,31 +38,31 @@ catalog/db catalog/guard catalog/view
 catalog/begin catalog/catalog catalog/end catalog/export catalog/fs
     catalog/lease catalog/lost catalog/outcome catalog/page catalog/reader
     catalog/result catalog/root
-conf/conf conf/conf_creds conf/conf_finish conf/conf_ini conf/conf_json
-    conf/conf_value
+conf/conf conf/creds conf/finish conf/ini conf/json
+    conf/value
 ssh/hostkey ssh/login ssh/ssh
-tree/below tree/tree tree/tree_nfs tree/tree_nfs3 tree/tree_nfs3_write
-    tree/tree_nfs4 tree/tree_nfs4_write tree/tree_nfs_again
-    tree/tree_nfs_file tree/tree_nfs_list tree/tree_nfs_mount
-    tree/tree_nfs_nested tree/tree_posix tree/walk
-s3/s3_client s3/s3_cluster s3/s3_ops
+tree/below tree/tree nfs/conn nfs/v3 nfs/v3_write
+    nfs/v4 nfs/v4_write nfs/again
+    tree/nfs_file tree/nfs_list nfs/mount
+    nfs/nested tree/posix tree/walk
+s3/client s3/cluster s3/ops
 crawl/crawler crawl/list crawl/looks crawl/reading crawl/self
-run/cluster_map run/master run/plan
-run/check run/check_export run/check_hosts run/check_local run/check_s3
-tree/dest_nfs tree/dest_nfs_call tree/dest_nfs_commit tree/dest_nfs_part
-tree/dest_posix tree/dest_posix_commit tree/dest_posix_part
-xfer/adopt xfer/by_part xfer/engine xfer/multipart xfer/segment xfer/send
-    xfer/stream xfer/transfer xfer/worker
-xfer/fetch_file xfer/fetch_pass xfer/fetch_step xfer/fetch_turn
-    xfer/fetching
-xfer/fetch xfer/fetch_worker
-run/crew_local run/setup run/team run/team_joint run/team_launch
-    run/team_limits run/team_look run/team_member run/team_notes
-    run/team_publish run/team_ranges run/team_recall run/team_stall
-    run/team_trust run/team_work
-report/html report/outputs report/report_csv report/report_json
-    report/report_text
-s3/s3_lister s3/s3_lister_cut s3/s3_merge
+target/cluster_map run/master target/plan
+check/check check/export check/hosts check/local check/s3
+dest/nfs dest/nfs_call dest/nfs_commit dest/nfs_part
+dest/posix dest/posix_commit dest/posix_part
+send/adopt send/by_part send/engine send/multipart send/segment send/send
+    send/stream send/transfer send/worker
+fetch/file fetch/pass fetch/step fetch/turn
+    fetch/fetching
+fetch/fetch fetch/worker
+crew/local crew/setup team/team team/joint team/launch
+    team/limits team/look team/member team/notes
+    team/publish team/ranges team/recall team/stall
+    team/trust team/work
+report/html report/outputs report/csv report/json
+    report/table
+lister/lister lister/cut lister/merge
 run/integrity run/test
 """
 

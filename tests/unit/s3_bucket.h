@@ -18,7 +18,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "s3/s3_sign.h"
+#include "rest/sign.h"
 
 #define CONNS	32
 

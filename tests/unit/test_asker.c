@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <sys/stat.h>
 
-#include "run/absence.h"
+#include "absence/asker.h"
 #include "unit/fake_nfs.h"
 
 #include <cmocka.h>

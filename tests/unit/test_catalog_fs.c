@@ -3,7 +3,7 @@
  */
 #include "unit/test_catalog_kit.h"
 
-#include "catalog/core.h"
+#include "catalog/catalog_internal.h"
 #include "catalog/export.h"
 #include "catalog/outcome.h"
 

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "report/charts.h"
-#include "report/report_int.h"
+#include "report/report_internal.h"
 
 static struct buf out;
 

@@ -5,7 +5,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "xfer/fetch_int.h"
+#include "fetch/fetch_internal.h"
 
 #define HEX "900150983cd24fb0d6963f7d28e17f72"	/* of "abc" */
 

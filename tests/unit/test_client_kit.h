@@ -11,8 +11,8 @@
 
 #include "base/log.h"
 #include "base/version.h"
+#include "client/client.h"
 #include "launch/launch.h"
-#include "run/client.h"
 #include "wire/wire.h"
 
 /* The engine of the kit is not used here: the client has one. */

@@ -5,7 +5,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "run/compact_int.h"
+#include "compact/compact_internal.h"
 
 static void
 test_answer(void **state)

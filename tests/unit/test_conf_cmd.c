@@ -5,7 +5,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "cmd/cmd_conf.h"
+#include "cmd/conf.h"
 #include "conf_text.h"
 
 /* Run the verb with both outputs in one file; returns its exit status. */

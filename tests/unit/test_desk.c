@@ -6,8 +6,8 @@
 #include <cmocka.h>
 
 #include "base/backoff.h"
+#include "base/idmap.h"
 #include "lease/desk.h"
-#include "lease/idmap.h"
 
 #define N 4096
 

@@ -1,5 +1,5 @@
 /*
- * What the tests of dest.h share: a temporary directory with a destination
+ * What the tests of dest/dest.h share: a temporary directory with a destination
  * "to" in it and a place "away" outside of it, bytes that follow from their
  * offset, and calls that must succeed. The program stands in the directory.
  */
@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include "tree/dest_posix.h"
+#include "dest/posix_internal.h"
 
 static char kit_dir[] = "/tmp/test_dest.XXXXXX";
 static struct dest *dest;

@@ -13,7 +13,7 @@
 #include "unit/sock_kit.h"
 
 #include "base/clock.h"
-#include "tree/dest_nfs.h"
+#include "dest/nfs_internal.h"
 
 /* Bytes that an earlier process left are on the server's disk before they
  * are read and believed. */

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
+#include "dest/dest_internal.h"
 #include "model/key.h"
-#include "tree/dest_impl.h"
 
 #define A50 "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeee"
 #define A255 A50 A50 A50 A50 A50 "12345"

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "tree/dest.h"
+#include "dest/dest.h"
 
 static void
 test_means(void **state)

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <utime.h>
 
+#include "send/engine.h"
 #include "unit/fake_s3.h"
-#include "xfer/engine.h"
 
 #define PART	(64 * KIB)
 #define ITEMS	64

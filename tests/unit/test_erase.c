@@ -2,8 +2,8 @@
  * The engine that deletes: what became of each key of a batch, and that every
  * batch comes back, also when it is stopped.
  */
+#include "delete/erase.h"
 #include "unit/s3_script.h"
-#include "xfer/erase.h"
 
 #define ANSWER(body) "HTTP/1.1 200 OK\r\n\r\n<DeleteResult>" body \
 	"</DeleteResult>" CLOSE

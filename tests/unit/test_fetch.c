@@ -2,7 +2,7 @@
  * The engine of GET: what proves an object, what becomes of files, and what
  * may happen to either meanwhile.
  */
-#include "tree/dest_impl.h"
+#include "dest/dest_internal.h"
 #include "unit/test_fetch_kit.h"
 
 #define OURS	"x-amz-meta-file-mtime: 1000000000000000005ns\r\n" \

@@ -8,8 +8,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "fetch/fetch.h"
 #include "unit/fake_s3.h"
-#include "xfer/fetch.h"
 
 struct fixture {
 	struct fake_s3 f;

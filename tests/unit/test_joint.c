@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "run/joint.h"
+#include "team/split_put.h"
 
 #define PART	(8 * MIB)
 

@@ -4,7 +4,7 @@
  */
 #include "unit/test_catalog_kit.h"
 
-#include "run/list_splits.h"
+#include "source/list_splits.h"
 
 #define MANY	9000	/* over twice the keys of a range */
 

@@ -9,7 +9,7 @@
 #include <openssl/evp.h>
 
 #include "base/backoff.h"
-#include "crypto/md5_kernel.h"
+#include "crypto/md5_internal.h"
 
 #define POOL ((size_t)1 << 16)
 #define JOBS 40

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "report/metrics.h"
+#include "metrics/metrics.h"
 
 static char page[100000];
 

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "crypto/crypto.h"
-#include "run/proof.h"
+#include "verify/verdict.h"
 
 #define SIZE	1000
 #define SEC	((int64_t)1000000000)

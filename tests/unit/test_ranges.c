@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "run/ranges.h"
+#include "team/split_get.h"
 
 #define UNIT	(8 * MIB)
 #define PART	(4 * MIB)

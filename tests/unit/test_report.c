@@ -7,8 +7,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/exit_status.h"
 #include "base/log.h"
-#include "report/exit_status.h"
 #include "report/progress.h"
 #include "report/summary.h"
 #include "report/text.h"

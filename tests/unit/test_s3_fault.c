@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "s3/s3_fault.h"
+#include "s3/fault.h"
 
 #define RETRY	S3_FAULT_RETRY
 #define SLOW	(S3_FAULT_RETRY | S3_FAULT_SLOW)

@@ -1,7 +1,7 @@
 /* The lister against a server that lists: whatever the keys, the pages and
  * the split keys are, each key comes once. */
 #include "base/backoff.h"
-#include "s3/s3_lister.h"
+#include "lister/lister.h"
 #include "unit/s3_bucket.h"
 
 #define KEYS	3000

@@ -1,9 +1,9 @@
 /* A listing of several clusters: each key once, in order, whatever the pages
  * are and wherever the keys are. */
 #include "base/backoff.h"
-#include "s3/s3_lister.h"
-#include "s3/s3_map.h"
-#include "s3/s3_place.h"
+#include "lister/lister.h"
+#include "s3/map.h"
+#include "s3/place.h"
 #include "unit/s3_bucket.h"
 
 #define KEYS	3000

@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "s3/s3_meta.h"
-#include "s3/s3_pace.h"
+#include "rest/meta.h"
+#include "s3/pace.h"
 
 static void
 test_window(void **state)

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "s3/s3_place.h"
+#include "s3/place.h"
 
 static void
 test_hash(void **state)

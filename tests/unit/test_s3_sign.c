@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "s3/s3_sign.h"
+#include "rest/sign.h"
 
 #define KEY_ID	"AKIAIOSFODNN7EXAMPLE"
 #define SECRET	"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "s3/s3_xml.h"
+#include "rest/xml.h"
 
 #define HEAD	"<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
 #define NS	" xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\""

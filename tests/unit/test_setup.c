@@ -5,7 +5,7 @@
 #include <cmocka.h>
 
 #include "conf_text.h"
-#include "run/setup.h"
+#include "crew/setup.h"
 
 static const char TEXT[] =
     "[s3_storage]\nendpoint = http://h:1\nendpoint = http://h:2\n"

@@ -4,7 +4,7 @@
  */
 #include "unit/test_run_kit.h"
 
-#include "run/source.h"
+#include "source/source.h"
 
 struct fixture {
 	struct fake_s3 f;

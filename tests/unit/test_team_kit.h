@@ -17,7 +17,7 @@
 
 #include "base/clock.h"
 #include "base/version.h"
-#include "run/team_int.h"
+#include "team/team_internal.h"
 
 /* No test needs all of it. */
 #pragma GCC diagnostic ignored "-Wunused-function"

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "tree/nfs4_attrs.h"
-#include "tree/tree_nfs.h"
+#include "nfs/nfs.h"
+#include "nfs/v4_attrs.h"
 #include "tree/walk.h"
 
 static void

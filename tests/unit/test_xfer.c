@@ -5,9 +5,9 @@
 
 #include <cmocka.h>
 
-#include "verify/proof.h"
-#include "xfer/part_plan.h"
-#include "xfer/rate.h"
+#include "verify/etag.h"
+#include "verify/part_plan.h"
+#include "work/rate.h"
 
 static void
 check_plan(uint64_t size, uint64_t part_size)

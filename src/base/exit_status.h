@@ -1,0 +1,25 @@
+/*
+ * exit_status.h: what datamover(1) promises of its exit status.
+ */
+#ifndef BASE_EXIT_STATUS_H
+#define BASE_EXIT_STATUS_H
+
+#include "base/err.h"
+
+enum exit_status {
+	EXIT_DONE = 0,		/* all done */
+	EXIT_FAILED = 1,	/* finished, with failed objects */
+	EXIT_CONFIG = 2,	/* usage or configuration */
+	EXIT_UNREACHABLE = 3,	/* out of reach, or refuses us */
+	EXIT_CORRUPT = 4,	/* integrity: something differs */
+	EXIT_GUARD = 5,		/* a guard stopped a deletion */
+	EXIT_INTERRUPTED = 130,	/* SIGINT, resumable */
+	EXIT_TERMINATED = 143	/* SIGTERM, resumable */
+};
+
+/* The status of a run that this error ended. */
+int	 exit_status_of(const struct err *);
+/* ... that this signal ended. */
+int	 exit_status_signal(int number);
+
+#endif

@@ -1,0 +1,135 @@
+#include "check/check.h"
+
+#include <stdarg.h>
+
+#include "base/clock.h"
+#include "base/exit_status.h"
+#include "base/jsontext.h"
+#include "check/check_internal.h"
+
+static const char *const words[CHECK__MAX] = {
+	[CHECK_OK] = "ok", [CHECK_WARN] = "warn", [CHECK_FAIL] = "FAIL",
+};
+static const char *const json_words[CHECK__MAX] = {
+	[CHECK_OK] = "ok", [CHECK_WARN] = "warn", [CHECK_FAIL] = "fail",
+};
+
+static void
+add_text(struct buf *b, enum check_result result, const char *area,
+    const char *subject, const char *todo, const char *message)
+{
+	buf_addf(b, "%-4s  %-7s  ", words[result], area);
+	buf_add_escaped(b, str_of(subject));
+	buf_addstr(b, ": ");
+	buf_add_escaped(b, str_of(message));
+	if (todo != NULL) {
+		buf_addstr(b, "; ");
+		buf_add_escaped(b, str_of(todo));
+	}
+	buf_addch(b, '\n');
+}
+
+static void
+add_json(struct buf *b, enum check_result result, const char *area,
+    const char *subject, const char *todo, const char *message)
+{
+	buf_addf(b, "{\"type\":\"check\",\"result\":\"%s\",\"area\":\"%s\","
+	    "\"subject\":", json_words[result], area);
+	buf_add_json(b, str_of(subject));
+	buf_addstr(b, ",\"message\":");
+	buf_add_json(b, str_of(message));
+	if (todo != NULL) {
+		buf_addstr(b, ",\"todo\":");
+		buf_add_json(b, str_of(todo));
+	}
+	buf_addstr(b, "}\n");
+}
+
+void
+check_say(struct check *c, enum check_result result, const char *area,
+    const char *subject, const char *todo, const char *fmt, ...)
+{
+	struct buf line CLEANUP(buf_release);
+	char message[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(message, sizeof(message), fmt, ap);
+	va_end(ap);
+	buf_init(&line, 64 * KIB);
+	(c->json ? add_json : add_text)(&line, result, area, subject, todo,
+	    message);
+	fwrite(line.data, 1, line.len, stdout);
+	/* Somebody waits for it: the next step may take long. */
+	fflush(stdout);
+	c->counts[result]++;
+}
+
+static void
+last_line(const struct check *c, uint64_t start_ms, const struct err *err)
+{
+	double seconds = (double)(clock_mono_ms() - start_ms) / 1000;
+	struct buf b CLEANUP(buf_release);
+
+	buf_init(&b, 64 * KIB);
+	if (!c->json && c->counts[CHECK_FAIL] > 0) {
+		printf("%u failed\n", c->counts[CHECK_FAIL]);
+	} else if (!c->json) {
+		puts("a run has what it needs");
+	} else {
+		buf_addf(&b, "{\"operation\":\"check\",\"ok\":%u,"
+		    "\"warnings\":%u,\"failed\":%u,\"seconds\":%.3f",
+		    c->counts[CHECK_OK], c->counts[CHECK_WARN],
+		    c->counts[CHECK_FAIL], seconds);
+		if (err != NULL) {
+			buf_addstr(&b, ",\"error\":");
+			buf_add_json(&b, str_of(err->msg));
+		}
+		puts(buf_addstr(&b, "}") == 0 ? b.data : "{}");
+	}
+}
+
+static void
+check_conf(struct check *c)
+{
+	const char *file = c->conf->file == NULL ? "settings" :
+	    c->conf->file;
+
+	check_say(c, CHECK_OK, "config", file, NULL,
+	    "the settings are complete");
+	for (size_t i = 0; i < c->conf->notices.n; i++)
+		check_say(c, CHECK_WARN, "config", file, NULL, "%s",
+		    c->conf->notices.v[i]);
+}
+
+int
+check_run(const struct conf *conf, bool json)
+{
+	struct check c = { .conf = conf, .json = json };
+	static const struct job job = { .op = OP_PUT,
+	    .max_size = UINT64_MAX };
+	uint64_t start_ms = clock_mono_ms();
+	CLEANUP(plan_release) struct run_plan plan = { .count = 0 };
+	struct err err = ERR_INIT;
+
+	check_conf(&c);
+	check_local(&c);
+	if (plan_make(&plan, conf, &job, &err) == -1)
+		check_say(&c, CHECK_FAIL, "config", "shares", NULL, "%s",
+		    err.msg);
+	check_exports(&c, &plan);
+	check_s3(&c);
+	check_hosts(&c);
+	last_line(&c, start_ms, NULL);
+	return c.counts[CHECK_FAIL] > 0 ? EXIT_UNREACHABLE : EXIT_DONE;
+}
+
+int
+check_no_conf(const struct err *err, bool json)
+{
+	struct check c = { .json = json };
+
+	check_say(&c, CHECK_FAIL, "config", "settings", NULL, "%s", err->msg);
+	last_line(&c, clock_mono_ms(), err);
+	return EXIT_CONFIG;
+}

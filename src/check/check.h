@@ -1,0 +1,19 @@
+/*
+ * check.h: before a run: is everything there and allowed that it needs? Each
+ * thing is tried for real, and said in a line of standard output. Nothing is
+ * left behind but, where S3 keeps versions, those of the probe object.
+ */
+#ifndef CHECK_CHECK_H
+#define CHECK_CHECK_H
+
+#include "conf/conf.h"
+
+/* Prefix of the probe objects; what follows is random. */
+#define CHECK_PREFIX ".datamover-check/"
+
+/* After conf_finish. Returns the exit status: 0, or 3 if something failed. */
+int	 check_run(const struct conf *, bool json);
+/* The settings could not be read: say so in the same form; returns 2. */
+int	 check_no_conf(const struct err *, bool json);
+
+#endif

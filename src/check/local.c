@@ -1,0 +1,151 @@
+/*
+ * local.c: what a run writes on this machine: the catalog, the log.
+ */
+#include <errno.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/units.h"
+#include "catalog/probe.h"
+#include "check/check_internal.h"
+
+/* Below the first a run ends soon, below the second it may: a catalog takes
+ * about half a KiB for each file. */
+#define SPACE_FAIL	(64 * MIB)
+#define SPACE_WARN	GIB
+#define LOG_FAIL	(16 * MIB)
+
+static void
+check_space(struct check *c, const char *area, const char *dir,
+    uint64_t fail, uint64_t warn)
+{
+	char left[16], want[16];
+	struct statvfs fs;
+	uint64_t bytes;
+
+	if (statvfs(dir, &fs) == -1) {
+		check_say(c, CHECK_FAIL, area, dir, NULL, "free space: %s",
+		    strerror(errno));
+		return;
+	}
+	bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	units_format(bytes, left);
+	units_format(warn, want);
+	if (bytes < fail)
+		check_say(c, CHECK_FAIL, area, dir, "make room, or choose "
+		    "another place", "only %s are free", left);
+	else if (fs.f_files > 0 && fs.f_favail == 0)
+		check_say(c, CHECK_FAIL, area, dir, "remove files there, or "
+		    "choose another place", "no inode is free");
+	else if (bytes < warn)
+		check_say(c, CHECK_WARN, area, dir, NULL,
+		    "%s are free; %s would be safe", left, want);
+	else
+		check_say(c, CHECK_OK, area, dir, NULL, "%s are free", left);
+}
+
+static const char *
+catalog_todo(const struct err *err, const char *path, const char *dir)
+{
+	if (access(dir, F_OK) == -1)
+		return "make the directory, or set path in [catalog]";
+	if (err->kind == ERR_DENIED)
+		return "give this user the right, or set path in [catalog]";
+	if (access(path, F_OK) == 0)
+		return "restore a copy, or set path in [catalog]";
+	return "set path in [catalog]";
+}
+
+static void
+check_catalog(struct check *c)
+{
+	const char *path = c->conf->catalog.path;
+	AUTOFREE char *dir = path_parent(path);
+	struct err err = ERR_INIT;
+	struct catalog_probe p;
+	char size[16];
+
+	if (catalog_probe(path, &p, &err) == -1)
+		check_say(c, CHECK_FAIL, "catalog", path,
+		    catalog_todo(&err, path, dir), "%s", err.msg);
+	else if (p.in_use)
+		check_say(c, CHECK_FAIL, "catalog", path,
+		    "wait until it ends: see datamover status",
+		    "a run uses it (process %jd)", (intmax_t)p.pid);
+	else if (!p.exists || p.version == 0)
+		check_say(c, CHECK_OK, "catalog", path, NULL,
+		    "new: the first run makes it");
+	else if (p.version < p.newest)
+		check_say(c, CHECK_OK, "catalog", path, NULL,
+		    "%s, schema %d: the next run brings it to %d",
+		    units_format(p.bytes, size), p.version, p.newest);
+	else
+		check_say(c, CHECK_OK, "catalog", path, NULL,
+		    "%s, schema %d", units_format(p.bytes, size), p.version);
+	if (access(dir, F_OK) == 0)
+		check_space(c, "catalog", dir, SPACE_FAIL, SPACE_WARN);
+}
+
+/* The directories of the log are made by a run: the last one that is there
+ * says whether that can be. */
+static char *
+existing_part(const char *path)
+{
+	char *dir = xstrdup(path);
+
+	while (access(dir, F_OK) == -1 && errno == ENOENT &&
+	    strcmp(dir, "/") != 0 && strcmp(dir, ".") != 0) {
+		char *up = path_parent(dir);
+
+		free(dir);
+		dir = up;
+	}
+	return dir;
+}
+
+static int
+may_log(const char *dir, const char *file, struct err *err)
+{
+	struct stat st;
+
+	if (stat(dir, &st) == 0 && !S_ISDIR(st.st_mode))
+		return err_set(err, ERR_CONFIG, 0, "%s is not a directory",
+		    dir);
+	if (access(dir, W_OK | X_OK) == -1)
+		return err_errno(err, ERR_DENIED, errno, "%s", dir);
+	if (access(file, W_OK) == -1 && errno != ENOENT)
+		return err_errno(err, ERR_DENIED, errno, "%s", file);
+	return 0;
+}
+
+static void
+check_log(struct check *c)
+{
+	const char *path = c->conf->logging.path;
+	AUTOFREE char *file = xasprintf("%s/datamover.log", path);
+	AUTOFREE char *dir = existing_part(path);
+	struct err err = ERR_INIT;
+
+	/* Without the default place a run goes on, and says so. */
+	if (may_log(dir, file, &err) == -1) {
+		check_say(c, conf_origin_of(c->conf, "logging", "path") ==
+		    CONF_DEFAULT ? CHECK_WARN : CHECK_FAIL, "log", path,
+		    "give this user the right, or set path in [logging]",
+		    "%s", err.msg);
+		return;
+	}
+	check_say(c, CHECK_OK, "log", path, NULL, "%s",
+	    strcmp(dir, path) == 0 ? "can be written" :
+	    "the first run makes it");
+	check_space(c, "log", dir, LOG_FAIL,
+	    c->conf->logging.max_log_file_size *
+	    (c->conf->logging.log_file_backup_count + 1));
+}
+
+void
+check_local(struct check *c)
+{
+	check_catalog(c);
+	check_log(c);
+}

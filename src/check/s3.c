@@ -1,0 +1,335 @@
+/*
+ * s3.c: each endpoint, then, through the first that answers, all that
+ * runs do in the bucket.
+ */
+#include "base/clock.h"
+#include "check/check.h"
+#include "check/check_internal.h"
+#include "crypto/crypto.h"
+#include "target/cluster_map.h"
+#include "verify/etag.h"
+
+#define ANSWER_MS	30000	/* as at the start of a run */
+#define RETRY_MS	3000	/* somebody waits: no more than a few tries */
+#define SKEW_WARN_S	60
+#define SKEW_FAIL_S	900	/* S3 refuses what is further off */
+
+static const char body_text[] = "datamover check: this object may be "
+    "deleted\n";
+
+/* One request at a time. */
+struct probe {
+	struct check *c;
+	struct s3 *s3;
+	const char *endpoint;
+	bool	 done;
+	bool	 dead;		/* no answer: nothing more is asked */
+	struct err err;
+	char	 etag[72];
+	char	*upload_id;
+	char	 got[sizeof(body_text)];
+	size_t	 got_len;
+};
+
+static void
+answered(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct probe *p = arg;
+
+	if (p->dead)
+		return;
+	p->done = true;
+	if (err != NULL) {
+		p->err = *err;
+		return;
+	}
+	snprintf(p->etag, sizeof(p->etag), "%s", r->etag);
+	if (r->upload_id.len > 0 && p->upload_id == NULL)
+		p->upload_id = xstrndup(r->upload_id.p, r->upload_id.len);
+}
+
+static enum s3_data
+take_data(void *arg, const void *data, size_t len)
+{
+	struct probe *p = arg;
+
+	/* A retry may give bytes twice; then they just differ. */
+	if (!p->dead && len <= sizeof(p->got) - p->got_len) {
+		memcpy(p->got + p->got_len, data, len);
+		p->got_len += len;
+	}
+	return S3_DATA_TAKEN;
+}
+
+/* Before a request is begun. */
+static void
+ready(struct probe *p)
+{
+	p->done = false;
+	err_clear(&p->err);
+}
+
+/* Wait for it. True if it went well. */
+static bool
+went_well(struct probe *p)
+{
+	uint64_t end_ms = clock_mono_ms() + ANSWER_MS + 1000;
+
+	while (!p->done && clock_mono_ms() < end_ms)
+		s3_wait(p->s3, NULL, 0, 500);
+	if (!p->done) {
+		p->dead = true;
+		err_set(&p->err, ERR_RETRY, 0, "no answer for %d s",
+		    ANSWER_MS / 1000);
+	}
+	return p->err.kind == ERR_NONE;
+}
+
+static const char *
+todo_of(const struct err *err)
+{
+	switch (err->kind) {
+	case ERR_DENIED:
+		return "see access_key and secret_key in [s3_storage], and "
+		    "what they are allowed to do in this bucket";
+	case ERR_RETRY:
+		return "is endpoint in [s3_storage] right, is the service up, "
+		    "does a firewall let us through?";
+	case ERR_UNREACHABLE:
+		return "make the bucket, or set bucket in [s3_storage]";
+	case ERR_CONFIG:
+		return "see endpoint, region and ca_file in [s3_storage]";
+	case ERR_RESOURCE:
+		return "the store is full: make room, or raise the quota";
+	default:
+		return "see the log of the server";
+	}
+}
+
+/* The line of a step; true if it went well. */
+static bool
+say(struct probe *p, const char *step)
+{
+	if (p->err.kind == ERR_NONE)
+		check_say(p->c, CHECK_OK, "s3", p->endpoint, NULL, "%s",
+		    step);
+	else
+		check_say(p->c, CHECK_FAIL, "s3", p->endpoint,
+		    todo_of(&p->err), "%s: %s", step, p->err.msg);
+	return p->err.kind == ERR_NONE;
+}
+
+/* --- endpoints --- */
+
+static void
+check_clock(struct probe *p)
+{
+	int64_t ahead = s3_server_time(p->s3) -
+	    clock_wall_ns() / 1000000000;
+	int64_t off = ahead < 0 ? -ahead : ahead;
+	enum check_result result = off >= SKEW_FAIL_S ? CHECK_FAIL :
+	    off >= SKEW_WARN_S ? CHECK_WARN : CHECK_OK;
+
+	if (off <= 1) {
+		check_say(p->c, CHECK_OK, "s3", p->endpoint, NULL,
+		    "its clock agrees with ours");
+		return;
+	}
+	check_say(p->c, result, "s3", p->endpoint, result == CHECK_OK ? NULL :
+	    "set the clock of this machine or of the server, by NTP for "
+	    "instance", "its clock is %jd s %s ours",
+	    (intmax_t)off, ahead < 0 ? "behind" : "ahead of");
+}
+
+/* HEAD of the bucket; its answer has no body, so what is refused is asked
+ * again in a way that tells why. */
+static bool
+check_bucket(struct probe *p, const char *bucket)
+{
+	AUTOFREE char *step = xasprintf("bucket %s is there", bucket);
+	AUTOFREE char *not = xasprintf("bucket %s", bucket);
+
+	ready(p);
+	s3_bucket(p->s3, answered, p);
+	if (!went_well(p) && p->err.kind == ERR_DENIED) {
+		struct err first = p->err;
+
+		ready(p);
+		s3_list(p->s3, STR(CHECK_PREFIX), STR(""), STR(""), 0,
+		    answered, p);
+		if (went_well(p))
+			p->err = first;
+	}
+	return say(p, p->err.kind == ERR_NONE ? step : not);
+}
+
+/* --- what we may do --- */
+
+static bool
+check_write(struct probe *p, struct str key)
+{
+	uint8_t md5[MD5_LEN];
+	struct s3_meta meta = { .mode = 0644 };
+	struct s3_body body = { .data = body_text,
+	    .len = sizeof(body_text) - 1, .md5 = md5 };
+	char expected[72];
+	struct md5 m;
+
+	md5_init(&m);
+	md5_update(&m, body.data, body.len);
+	md5_final(&m, md5);
+	etag_single(md5, expected);
+	ready(p);
+	s3_put(p->s3, key, &body, &meta, answered, p);
+	if (went_well(p) && proof_etag(expected, p->etag,
+	    p->c->conf->s3_storage.sse, &p->err) == -1) {
+		check_say(p->c, CHECK_FAIL, "s3", p->endpoint, "set sse in "
+		    "[s3_storage] if the store encrypts", "write: %s",
+		    p->err.msg);
+		return true;	/* it is there */
+	}
+	return say(p, "write a probe object");
+}
+
+static void
+check_read_back(struct probe *p, struct str key)
+{
+	ready(p);
+	s3_get(p->s3, key, 0, 0, take_data, answered, p);
+	if (went_well(p) && (p->got_len != sizeof(body_text) - 1 ||
+	    memcmp(p->got, body_text, p->got_len) != 0))
+		err_set(&p->err, ERR_CORRUPT, 0, "other bytes came back");
+	say(p, "read it back");
+}
+
+static void
+check_delete(struct probe *p, struct str key)
+{
+	AUTOFREE char *step = xasprintf("delete it (%.*s)", (int)key.len,
+	    key.p);
+
+	ready(p);
+	s3_delete(p->s3, key, answered, p);
+	went_well(p);
+	say(p, step);
+}
+
+static void
+check_multipart(struct probe *p, struct str key)
+{
+	struct s3_meta meta = { .mode = 0644 };
+
+	ready(p);
+	s3_mpu_create(p->s3, key, &meta, answered, p);
+	went_well(p);
+	if (!say(p, "begin a multipart upload"))
+		return;
+	ready(p);
+	s3_mpu_abort(p->s3, key, str_of(p->upload_id == NULL ? "" :
+	    p->upload_id), answered, p);
+	went_well(p);
+	say(p, "abort it");
+}
+
+static void
+check_rights(struct probe *p)
+{
+	uint8_t random[16];
+	char hex[2 * sizeof(random) + 1];
+	AUTOFREE char *name = NULL;
+	bool there, refused;
+	struct str key;
+
+	random_bytes(random, sizeof(random));
+	hex_encode(random, sizeof(random), hex);
+	name = xasprintf(CHECK_PREFIX "%s", hex);
+	key = str_of(name);
+	ready(p);
+	s3_list(p->s3, STR(CHECK_PREFIX), STR(""), STR(""), 0, answered, p);
+	went_well(p);
+	say(p, "list keys");
+	if (p->dead)
+		return;
+	there = check_write(p, key);
+	refused = p->err.kind == ERR_DENIED;
+	if (there && !p->dead)
+		check_read_back(p, key);
+	/* Also after a write whose answer was lost. */
+	if (!refused && !p->dead)
+		check_delete(p, key);
+	if (!p->dead)
+		check_multipart(p, key);
+}
+
+/* True if it answers as it should. */
+static bool
+check_endpoint(struct check *c, const char *endpoint, const char *bucket,
+    bool rights)
+{
+	struct s3_config sc = plan_s3(c->conf);
+	struct probe p = { .c = c, .endpoint = endpoint };
+	bool ok = false;
+
+	/* By itself, also where there are clusters. */
+	sc.map = NULL;
+	sc.bucket = bucket;
+	sc.endpoints = &endpoint;
+	sc.endpoint_count = 1;
+	sc.retry_for_ms = RETRY_MS;
+	sc.stall_timeout_ms = ANSWER_MS;
+	if (s3_new(&p.s3, &sc, &p.err) == -1)
+		return say(&p, "client");
+	ok = check_bucket(&p, sc.bucket);
+	if (p.err.kind != ERR_RETRY)
+		check_clock(&p);
+	if (ok && rights)
+		check_rights(&p);
+	p.dead = true;
+	s3_free(&p.s3);
+	free(p.upload_id);
+	return ok;
+}
+
+static void
+check_endpoints(struct check *c, char *const *endpoints, size_t count,
+    const char *bucket)
+{
+	bool tried = false;
+
+	for (size_t i = 0; i < count; i++)
+		tried = check_endpoint(c, endpoints[i], bucket, !tried) ||
+		    tried;
+}
+
+static void
+check_clusters(struct check *c)
+{
+	const char *endpoint = c->conf->s3_storage.endpoints.v[0];
+	struct err err = ERR_INIT;
+
+	if (cluster_map_fetch(c->conf, &err) == -1) {
+		check_say(c, CHECK_FAIL, "s3", endpoint, todo_of(&err), "%s",
+		    err.msg);
+		return;
+	}
+	check_say(c, CHECK_OK, "s3", endpoint, NULL,
+	    "the cluster map tells of %zu clusters", cluster_map()->count);
+	for (size_t i = 0; i < cluster_map()->count; i++) {
+		const struct s3_map_cluster *k = &cluster_map()->clusters[i];
+
+		check_endpoints(c, k->endpoints, k->endpoint_count,
+		    k->bucket);
+	}
+	cluster_map_end();
+}
+
+void
+check_s3(struct check *c)
+{
+	const struct strlist *e = &c->conf->s3_storage.endpoints;
+
+	if (c->conf->s3_storage.client_lib == CLIENT_LIB_DSS)
+		check_clusters(c);
+	else
+		check_endpoints(c, e->v, e->n, c->conf->s3_storage.bucket);
+}

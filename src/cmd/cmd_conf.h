@@ -1,9 +1,0 @@
-/*
- * cmd_conf.h: the verb conf. argv[0] is the verb; returns the exit status.
- */
-#ifndef CMD_CMD_CONF_H
-#define CMD_CMD_CONF_H
-
-int	 cmd_conf(int argc, char **argv);
-
-#endif

@@ -1,0 +1,342 @@
+/*
+ * The crew of one process: the engines of xfer/, each started by the first
+ * work of its kind.
+ */
+#include "crew/crew_internal.h"
+#include "crew/setup.h"
+#include "delete/erase.h"
+#include "fetch/fetch.h"
+#include "send/engine.h"
+#include "target/cluster_map.h"
+#include "target/plan.h"
+
+#define ITEMS_PER_SLOT	4	/* items at hand for each request slot */
+
+struct local {
+	struct crew crew;
+	struct setup setup;
+	struct s3_config s3;	/* borrows from the setup */
+	struct tree_spec *trees;
+	struct mailbox *up;
+	unsigned workers;
+	struct dest *dest;	/* NULL: nothing is written here */
+	struct engine *engine;
+	struct fetch *fetch;
+	struct erase *erase;
+	bool	 failed;	/* what is given goes nowhere */
+	bool	 stopped;
+};
+
+static struct local *
+local_of(struct crew *c)
+{
+	return (struct local *)(void *)c;
+}
+
+static void
+fail(struct local *l, const struct err *err)
+{
+	struct crew_failure *f = xcalloc(1, sizeof(*f));
+
+	l->failed = true;
+	f->mail.type = MAIL_CREW_FAILED;
+	f->err = *err;
+	mailbox_put(l->up, &f->mail);
+}
+
+/* --- the engines --- */
+
+static bool
+has_engine(struct local *l)
+{
+	const struct setup *s = &l->setup;
+	struct engine_config ec = {
+		.workers = l->workers,
+		.exports = l->trees,
+		.export_count = s->export_count,
+		.s3 = l->s3,
+		.part_size = s->part_size,
+		.memory_bytes = s->memory_bytes,
+		.bwlimit = s->bwlimit,
+		.retry_for_ms = s->retry_for_ms,
+		.dryrun = s->dryrun,
+		.adopt = s->adopt,
+		.server_as_prefix = s->server_as_prefix,
+		.ignore_inode = s->ignore_inode,
+		.up = l->up,
+	};
+	struct err err = ERR_INIT;
+
+	if (l->failed || l->stopped)
+		return false;
+	if (l->engine == NULL && engine_start(&l->engine, &ec, &err) == -1)
+		fail(l, &err);
+	return l->engine != NULL;
+}
+
+static bool
+has_fetch(struct local *l)
+{
+	const struct setup *s = &l->setup;
+	struct fetch_config fc = {
+		.workers = l->workers,
+		.s3 = l->s3,
+		.dest = l->dest,
+		.as_root = setup_as_root(s),
+		.only_read = s->only_read,
+		.exports = l->trees,
+		.export_count = s->export_count,
+		.ignore_inode = s->ignore_inode,
+		.retry_for_ms = s->retry_for_ms,
+		.memory_bytes = s->memory_bytes,
+		.bwlimit = s->bwlimit,
+		.up = l->up,
+	};
+	struct err err = ERR_INIT;
+
+	if (l->failed || l->stopped)
+		return false;
+	if (l->fetch == NULL && fetch_start(&l->fetch, &fc, &err) == -1)
+		fail(l, &err);
+	return l->fetch != NULL;
+}
+
+static bool
+has_erase(struct local *l)
+{
+	struct erase_config ec = { .s3 = l->s3, .up = l->up };
+	struct err err = ERR_INIT;
+
+	if (l->failed || l->stopped)
+		return false;
+	if (l->erase == NULL && erase_start(&l->erase, &ec, &err) == -1)
+		fail(l, &err);
+	return l->erase != NULL;
+}
+
+/* --- work --- */
+
+static void
+local_lease(struct crew *c, struct lease *lease)
+{
+	struct local *l = local_of(c);
+
+	if (has_engine(l))
+		engine_give(l->engine, lease);
+	else
+		lease_free(&lease);
+}
+
+static void
+local_fetch(struct crew *c, struct fetch_item *it)
+{
+	struct local *l = local_of(c);
+
+	if (has_fetch(l))
+		fetch_give(l->fetch, it);
+	else
+		fetch_item_free(&it);
+}
+
+static struct mail *
+local_fetch_back(struct crew *c, size_t most)
+{
+	struct local *l = local_of(c);
+
+	return l->fetch == NULL ? NULL : fetch_take_back(l->fetch, most);
+}
+
+static void
+local_erase(struct crew *c, struct erase_batch *b)
+{
+	struct local *l = local_of(c);
+
+	if (has_erase(l))
+		erase_give(l->erase, b);
+	else
+		erase_batch_free(&b);
+}
+
+static void
+local_noted(struct crew *c, unsigned worker, int64_t object)
+{
+	struct local *l = local_of(c);
+
+	if (l->engine != NULL)
+		engine_noted(l->engine, worker, object);
+}
+
+/* Nothing is done twice in one process. */
+static void
+local_no_more(struct crew *c UNUSED)
+{
+}
+
+static size_t
+local_backlog(struct crew *c)
+{
+	struct local *l = local_of(c);
+	size_t n = 0;
+
+	if (l->engine != NULL)
+		n += engine_backlog(l->engine);
+	if (l->fetch != NULL)
+		n += fetch_backlog(l->fetch);
+	return n;
+}
+
+static size_t
+local_enough(struct crew *c)
+{
+	struct local *l = local_of(c);
+
+	return (size_t)l->workers * MAX(l->setup.max_inflight, 1U) *
+	    ITEMS_PER_SLOT;
+}
+
+static void
+add(struct s3_stats *sum, const struct s3_stats *s)
+{
+	sum->requests += s->requests;
+	sum->retries += s->retries;
+	sum->slowdowns += s->slowdowns;
+	sum->bytes_sent += s->bytes_sent;
+	sum->bytes_received += s->bytes_received;
+	sum->window += s->window;
+}
+
+static void
+local_stats(struct crew *c, struct crew_stats *ret)
+{
+	struct local *l = local_of(c);
+	struct s3_stats s;
+	uint64_t read;
+
+	if (l->engine != NULL)
+		engine_stats(l->engine, &ret->s3, &ret->bytes_read);
+	if (l->fetch != NULL) {
+		fetch_stats(l->fetch, &s, &read);
+		add(&ret->s3, &s);
+		ret->bytes_read += read;
+	}
+	if (l->erase != NULL) {
+		erase_stats(l->erase, &s);
+		add(&ret->s3, &s);
+	}
+}
+
+static size_t
+local_clients(struct crew *c UNUSED, struct client_line *v UNUSED,
+    size_t max UNUSED)
+{
+	return 0;
+}
+
+static void
+local_stop(struct crew *c, uint64_t limit_ms)
+{
+	struct local *l = local_of(c);
+
+	l->stopped = true;
+	if (l->engine != NULL)
+		engine_stop(l->engine, limit_ms);
+	if (l->fetch != NULL)
+		fetch_stop(l->fetch, limit_ms);
+	/* Later than the threads, so that they see that they are to end. */
+	if (l->dest != NULL)
+		dest_stop(l->dest, limit_ms);
+	if (l->erase != NULL)
+		erase_stop(l->erase, limit_ms);
+}
+
+static bool
+local_idle(struct crew *c)
+{
+	struct local *l = local_of(c);
+
+	return (l->engine == NULL || engine_idle(l->engine)) &&
+	    (l->fetch == NULL || fetch_idle(l->fetch)) &&
+	    (l->erase == NULL || erase_idle(l->erase));
+}
+
+static void
+local_limits(struct crew *c, uint64_t bwlimit, uint64_t tpslimit)
+{
+	struct local *l = local_of(c);
+
+	/* Also of those that start later. */
+	l->setup.bwlimit = bwlimit;
+	s3_gate_limit(l->s3.gate, tpslimit);
+	if (l->engine != NULL)
+		engine_limits(l->engine, bwlimit, tpslimit);
+	if (l->fetch != NULL)
+		fetch_limits(l->fetch, bwlimit, tpslimit);
+	if (l->erase != NULL)
+		erase_limits(l->erase, tpslimit);
+}
+
+static void
+local_valid_until(struct crew *c, uint64_t mono_ms)
+{
+	s3_gate_valid_until(local_of(c)->s3.gate, mono_ms);
+}
+
+static void
+local_free(struct crew *c)
+{
+	struct local *l = local_of(c);
+
+	engine_free(&l->engine);
+	fetch_free(&l->fetch);
+	erase_free(&l->erase);
+	dest_free(&l->dest);
+	free(l->trees);
+	setup_release(&l->setup);
+	free(l);
+}
+
+int
+crew_local(struct crew **ret, struct setup *s, struct mailbox *up,
+    struct err *err)
+{
+	static const struct crew_ops ops = {
+		.free = local_free,
+		.lease = local_lease,
+		.fetch = local_fetch,
+		.erase = local_erase,
+		.noted = local_noted,
+		.no_more = local_no_more,
+		.backlog = local_backlog,
+		.enough = local_enough,
+		.stats = local_stats,
+		.clients = local_clients,
+		.stop = local_stop,
+		.idle = local_idle,
+		.limits = local_limits,
+		.fetch_back = local_fetch_back,
+		.valid_until = local_valid_until,
+	};
+	struct local *l = xcalloc(1, sizeof(*l));
+
+	l->crew.ops = &ops;
+	l->setup = *s;
+	memset(s, 0, sizeof(*s));
+	l->up = up;
+	if (cluster_map_set(&l->setup, err) == -1) {
+		local_free(&l->crew);
+		return -1;
+	}
+	l->s3 = setup_s3(&l->setup);
+	l->s3.gate = plan_gate();
+	s3_gate_limit(l->s3.gate, l->setup.tpslimit);
+	s3_gate_valid_until(l->s3.gate, 0);
+	l->trees = setup_trees(&l->setup);
+	l->workers = setup_workers(&l->setup);
+	if (setup_dest(&l->dest, &l->setup,
+	    &l->s3.gate->valid_until_ms, err) == -1) {
+		local_free(&l->crew);
+		return -1;
+	}
+	*ret = &l->crew;
+	return 0;
+}

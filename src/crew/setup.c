@@ -1,0 +1,295 @@
+#include "crew/setup.h"
+#include "crew/fence.h"
+#include "target/cluster_map.h"
+
+#include <unistd.h>
+
+#define UNLIMITED_PUT	(232 * MIB)	/* for buffers without --limit-memory */
+#define UNLIMITED_GET	(128 * MIB)
+#define WORKERS_MAX	16
+
+static char *
+copy(const char *s)
+{
+	return s == NULL ? NULL : xstrdup(s);
+}
+
+static void
+copy_exports(struct setup *s, const struct run_plan *plan)
+{
+	s->exports = xcalloc(plan->count, sizeof(*s->exports));
+	s->export_count = plan->count;
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct tree_spec *t = &plan->specs[i];
+
+		s->exports[i] = (struct setup_export){
+			.type = (uint8_t)t->type,
+			.server = copy(t->server),
+			.share = copy(t->share),
+			.nfs_version = t->nfs_version,
+			.nfsport = t->nfsport,
+			.mountport = t->mountport,
+			.uid = t->uid,
+			.gid = t->gid,
+			.follow_links = t->follow_links,
+			.timeout_ms = t->timeout_ms,
+			.root = copy(plan->roots[i]),
+		};
+	}
+}
+
+void
+setup_see_roots(struct setup *s, const struct run_plan *plan, bool team)
+{
+	for (size_t i = 0; i < s->export_count; i++) {
+		struct setup_export *x = &s->exports[i];
+
+		x->seen = plan->seen[i];
+		if (x->seen.kind == ENTRY_DIR && !s->ignore_inode)
+			x->root_ino = x->seen.ino;
+		/* Of a mounted tree each host has a number of its own. */
+		if (x->seen.kind == ENTRY_DIR && (!team ||
+		    (x->type == TREE_NFS && !s->ignore_inode)))
+			x->root_fsid = x->seen.fsid;
+		/* What is wrong with it is said by those who open it. */
+		if (team && x->type == TREE_POSIX && (tree_peek(x->share,
+		    &x->root_ino, &x->filled, NULL) == -1 || s->ignore_inode))
+			x->root_ino = 0;
+	}
+}
+
+static bool
+is_below(const char *path, const char *share)
+{
+	size_t len = strlen(share);
+
+	return len == 1 || (strncmp(path, share, len) == 0 &&
+	    (path[len] == '\0' || path[len] == '/'));
+}
+
+/* The configured share of that server which path begins with, or "". */
+static const char *
+share_of(const struct conf *c, const struct dest_url *u)
+{
+	const char *best = "";
+
+	/* With mounted = yes they are paths of this host. */
+	if (c->fs_config.mounted)
+		return best;
+	for (size_t i = 0; i < c->fs_config.nfs_count; i++) {
+		const struct conf_nfs *nfs = &c->fs_config.nfs[i];
+
+		if (strcasecmp(nfs->server, u->server) != 0)
+			continue;
+		for (size_t j = 0; j < nfs->shares.n; j++) {
+			const char *share = nfs->shares.v[j];
+
+			if (is_below(u->path, share) &&
+			    strlen(share) > strlen(best))
+				best = share;
+		}
+	}
+	return best;
+}
+
+static int
+copy_dest(struct setup *s, const struct conf *c, const char *text,
+    struct err *err)
+{
+	CLEANUP(dest_url_release) struct dest_url u = { .port = 0 };
+	int rc = dest_url(text, &u, err);
+
+	if (rc == -1)
+		return err_wrap(err, "--dest_path");
+	if (rc == 0) {
+		s->dest_path = xstrdup(text);
+		return 0;
+	}
+	s->dest_export = (struct setup_export){
+		.type = TREE_NFS,
+		.server = xstrdup(u.server),
+		.share = xstrdup(share_of(c, &u)),
+		.nfs_version = c->fs_config.nfs_version,
+		.nfsport = u.port != 0 ? u.port : c->fs_config.nfsport,
+		.mountport = c->fs_config.mountport,
+		.uid = c->fs_config.uid,
+		.gid = c->fs_config.gid,
+		.timeout_ms = c->fs_config.timeout * 1000,
+	};
+	s->dest_path = STEAL(u.path);
+	return 0;
+}
+
+static void
+copy_store(struct setup *s, const struct conf *c)
+{
+	struct s3_config from = plan_s3(c);
+
+	s->endpoints = xcalloc(from.endpoint_count, sizeof(*s->endpoints));
+	s->endpoint_count = from.endpoint_count;
+	for (size_t i = 0; i < from.endpoint_count; i++)
+		s->endpoints[i] = xstrdup(from.endpoints[i]);
+	s->region = copy(from.region);
+	/* A DSS store's are in its map. */
+	s->bucket = xstrdup(from.bucket == NULL ? "" : from.bucket);
+	s->access_key = copy(from.access_key);
+	s->secret_key = copy(from.secret_key);
+	s->session_token = copy(from.session_token);
+	s->ca_pem = copy(from.ca_pem);
+	s->storage_class = copy(from.storage_class);
+	s->sse = copy(from.sse);
+	s->path_style = from.path_style;
+	s->sign_payload = from.sign_payload;
+	s->max_inflight = from.max_inflight;
+	s->retry_for_ms = from.retry_for_ms;
+	s->part_size = c->s3_storage.part_size;
+}
+
+int
+setup_make(struct setup *s, const struct conf *c, const struct job *job,
+    const struct run_plan *plan, struct err *err)
+{
+	uint64_t part = c->s3_storage.part_size;
+
+	memset(s, 0, sizeof(*s));
+	s->op = job->op;
+	s->workers = job->threads;
+	s->workers_max = c->client.workers;
+	s->memory_bytes = plan_memory(c, job->op == OP_GET ? UNLIMITED_GET :
+	    UNLIMITED_PUT);
+	if (job->op == OP_PUT && s->memory_bytes < part)
+		return err_set(err, ERR_CONFIG, 0, "limit_memory of %ju MiB "
+		    "leaves no room for a part of %ju MiB; raise it, or lower "
+		    "part_size", (uintmax_t)(c->limit_memory / MIB),
+		    (uintmax_t)(part / MIB));
+	s->bwlimit = c->bwlimit;
+	s->tpslimit = c->tpslimit * UINT64_C(1000);
+	s->dryrun = job->dryrun;
+	s->adopt = job->adopt;
+	s->server_as_prefix = c->fs_config.server_as_prefix;
+	s->ignore_inode = c->fs_config.ignore_inode;
+	s->more_follows = job->more_follows;
+	s->only_read = job->op == OP_TEST;
+	if (job->op == OP_GET && job->dest_path != NULL &&
+	    copy_dest(s, c, job->dest_path, err) == -1)
+		return -1;
+	if (plan != NULL)
+		copy_exports(s, plan);
+	if (crew_wants_team(c, job))
+		s->unacked_ms = fence_unacked_ms(UINT64_C(1000) *
+		    c->socket_options.recv_timeout);
+	copy_store(s, c);
+	return 0;
+}
+
+struct s3_config
+setup_s3(const struct setup *s)
+{
+	return (struct s3_config){
+		.map = s->cluster_map == NULL ? NULL : cluster_map(),
+		.endpoints = (const char *const *)s->endpoints,
+		.endpoint_count = s->endpoint_count,
+		.region = s->region,
+		.bucket = s->bucket,
+		.access_key = s->access_key,
+		.secret_key = s->secret_key,
+		.session_token = s->session_token,
+		.ca_pem = s->ca_pem,
+		.storage_class = s->storage_class,
+		.sse = s->sse,
+		.path_style = s->path_style,
+		.sign_payload = s->sign_payload,
+		.max_inflight = s->max_inflight,
+		.retry_for_ms = s->retry_for_ms,
+		.unacked_ms = s->unacked_ms,
+		.boot_ms = s->s3_clock_ms,
+	};
+}
+
+static struct tree_spec
+tree_of(const struct setup_export *x)
+{
+	return (struct tree_spec){
+		.type = x->type,
+		.server = x->server,
+		.share = x->share,
+		.nfs_version = x->nfs_version,
+		.nfsport = x->nfsport,
+		.mountport = x->mountport,
+		.uid = x->uid,
+		.gid = x->gid,
+		.follow_links = x->follow_links,
+		.timeout_ms = x->timeout_ms,
+		.root_ino = x->root_ino,
+		.root_fsid = x->root_fsid,
+		.filled = x->filled,
+	};
+}
+
+struct tree_spec *
+setup_trees(const struct setup *s)
+{
+	struct tree_spec *v = xcalloc(s->export_count + 1, sizeof(*v));
+
+	for (size_t i = 0; i < s->export_count; i++)
+		v[i] = tree_of(&s->exports[i]);
+	return v;
+}
+
+int
+setup_dest(struct dest **ret_dest, const struct setup *s,
+    const _Atomic uint64_t *valid_until_ms, struct err *err)
+{
+	struct tree_spec spec = tree_of(&s->dest_export);
+
+	spec.unacked_ms = s->unacked_ms;
+	spec.valid_until_ms = valid_until_ms;
+	*ret_dest = NULL;
+	if (s->dest_path == NULL)
+		return 0;
+	if (spec.share != NULL && *spec.share == '\0')
+		spec.share = NULL;
+	if (s->dest_export.type == TREE_NFS)
+		return dest_open_nfs(ret_dest, &spec, s->dest_path,
+		    s->retry_for_ms, err);
+	return dest_open(ret_dest, s->dest_path, err);
+}
+
+bool
+setup_as_root(const struct setup *s)
+{
+	return s->dest_export.type == TREE_NFS ? s->dest_export.uid == 0 :
+	    geteuid() == 0;
+}
+
+/* For PUT, as many as can hold a part each. */
+unsigned
+setup_workers(const struct setup *s)
+{
+	unsigned max = s->workers_max > 0 ? s->workers_max : WORKERS_MAX;
+	unsigned n = s->workers;
+	long cores;
+
+	if (n == 0) {
+		cores = sysconf(_SC_NPROCESSORS_ONLN);
+		n = MIN(max, (unsigned)MAX(cores, 1L));
+	}
+	if (s->op == OP_PUT)
+		while (n > 1 && s->memory_bytes / n < s->part_size)
+			n--;
+	return n;
+}
+
+bool
+crew_wants_team(const struct conf *c, const struct job *job)
+{
+	return (c->client.hosts.n > 0 || c->master.key_file != NULL) &&
+	    !job->standalone && job->op != OP_LIST;
+}
+
+uint64_t
+crew_late_ms(const struct conf *c, const struct job *job)
+{
+	return crew_wants_team(c, job) ?
+	    (uint64_t)c->socket_options.recv_timeout * 1000 : 0;
+}

@@ -1,0 +1,385 @@
+#include "delete/erase.h"
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "work/pool.h"
+
+#define TURN_MS		1000
+#define RETRY_MS	300000	/* where the settings say nothing */
+#define BACKOFF_BASE_MS	100
+#define BACKOFF_CAP_MS	10000
+
+struct erase {
+	struct erase_config c;
+	struct pool pool;
+	struct mailbox *in;
+};
+
+struct erasing;
+
+struct erase_worker {
+	struct pool_worker p;
+	struct erase *e;
+	size_t	 active;	/* batches on the way */
+	struct erasing *late;	/* those of them that wait to be looked for */
+	struct rng rng;
+};
+
+/* What is known of a row. */
+enum row_state { ROW_OPEN = 0, ROW_LOST, ROW_DONE };
+
+/* A batch on its way. Keys that XML can't carry are deleted one by one. Where
+ * the answer was lost, S3 is asked what is there before anything is deleted
+ * again: a bucket that keeps versions would get a second delete marker. */
+struct erasing {
+	struct erasing *next;	/* of those that wait for their time */
+	struct erase_worker *w;
+	struct erase_batch *b;
+	size_t	 left;		/* requests without an answer */
+	size_t	*plain;		/* rows of the request for many */
+	struct single *singles;	/* one a row */
+	unsigned tries;		/* of looking */
+	uint64_t since_ms;	/* it began */
+	uint64_t due_ms;	/* look then */
+};
+
+struct single {
+	struct erasing *x;
+	struct erase_row *row;
+	enum row_state state;
+};
+
+static void send_open(struct erasing *);
+
+static void
+give_back(struct erase *e, struct erase_batch *b)
+{
+	b->mail.type = MAIL_ERASED;
+	mailbox_put(e->c.up, &b->mail);
+}
+
+static void
+over(struct erasing *x)
+{
+	x->w->active--;
+	give_back(x->w->e, x->b);
+	free(x->plain);
+	free(x->singles);
+	free(x);
+}
+
+static size_t
+count_rows(const struct erasing *x, enum row_state state)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < x->b->count; i++)
+		n += x->singles[i].state == state;
+	return n;
+}
+
+/* False: there is no time for another try. */
+static bool
+wait_for_look(struct erasing *x)
+{
+	struct erase_worker *w = x->w;
+	uint64_t now = clock_mono_ms();
+	uint64_t retry_for = w->e->c.s3.retry_for_ms;
+
+	if (pool_stopping(&w->p) || now - x->since_ms >= (retry_for == 0 ?
+	    RETRY_MS : retry_for))
+		return false;
+	x->due_ms = now + backoff_ms(++x->tries, BACKOFF_BASE_MS,
+	    BACKOFF_CAP_MS, rng_next(&w->rng));
+	x->next = w->late;
+	w->late = x;
+	return true;
+}
+
+/* An answer, and one that is counted as such. */
+static void
+answered(struct erasing *x)
+{
+	if (--x->left > 0)
+		return;
+	if (count_rows(x, ROW_OPEN) > 0)
+		send_open(x);
+	else if (count_rows(x, ROW_LOST) == 0 || !wait_for_look(x))
+		over(x);
+}
+
+static void
+settle(struct single *s, const struct err *err, struct str version_id)
+{
+	struct erase_row *r = s->row;
+
+	err_clear(&r->err);
+	s->state = ROW_DONE;
+	if (err != NULL)
+		r->err = *err;
+	else if (version_id.len > 0)
+		r->version_id = xstrndup(version_id.p, version_id.len);
+	if (r->err.kind == ERR_RETRY)
+		s->state = ROW_LOST;
+}
+
+static void
+many_deleted(void *arg, const struct s3_deleted *v, size_t count)
+{
+	struct erasing *x = arg;
+
+	for (size_t i = 0; i < count; i++)
+		settle(&x->singles[x->plain[i]], v[i].err, v[i].version_id);
+	answered(x);
+}
+
+static void
+one_deleted(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct single *s = arg;
+
+	settle(s, err, r->version_id);
+	answered(s->x);
+}
+
+/* Delete the open rows. */
+static void
+send_open(struct erasing *x)
+{
+	AUTOFREE struct str *keys = xcalloc(x->b->count + 1, sizeof(*keys));
+	struct s3 *s3 = x->w->p.s3;
+	size_t plain = 0;
+
+	/* One more than there are: an empty batch has its end, too. */
+	x->left = 1;
+	for (size_t i = 0; i < x->b->count; i++) {
+		struct str key = str_of(x->b->v[i].key);
+
+		if (x->singles[i].state != ROW_OPEN || !s3_key_fits_xml(key))
+			continue;
+		/* Sent: until its answer comes nobody knows. */
+		x->singles[i].state = ROW_LOST;
+		x->plain[plain] = i;
+		keys[plain++] = key;
+	}
+	if (plain > 0) {
+		x->left++;
+		s3_delete_many(s3, keys, plain, many_deleted, x);
+	}
+	for (size_t i = 0; i < x->b->count; i++) {
+		if (x->singles[i].state != ROW_OPEN)
+			continue;
+		x->singles[i].state = ROW_LOST;
+		x->left++;
+		s3_delete(s3, str_of(x->b->v[i].key), one_deleted,
+		    &x->singles[i]);
+	}
+	answered(x);
+}
+
+static void
+begin(struct erase_worker *w, struct erase_batch *b)
+{
+	struct erasing *x = xcalloc(1, sizeof(*x));
+
+	w->active++;
+	x->w = w;
+	x->b = b;
+	x->since_ms = clock_mono_ms();
+	x->plain = xcalloc(b->count + 1, sizeof(*x->plain));
+	x->singles = xcalloc(b->count + 1, sizeof(*x->singles));
+	for (size_t i = 0; i < b->count; i++)
+		x->singles[i] = (struct single){ .x = x, .row = &b->v[i] };
+	send_open(x);
+}
+
+/* --- after a lost answer --- */
+
+static void
+looked(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct single *s = arg;
+
+	if (err != NULL && err->kind == ERR_GONE)
+		settle(s, NULL, r->delete_marker ? r->version_id : STR(""));
+	else if (err == NULL || err->kind == ERR_DENIED)
+		s->state = ROW_OPEN;	/* or nobody may look: deleting a
+					   thing twice loses nothing */
+	else
+		s->row->err = *err;
+	answered(s->x);
+}
+
+static void
+look(struct erasing *x)
+{
+	x->left = 1;
+	for (size_t i = 0; i < x->b->count; i++) {
+		if (x->singles[i].state != ROW_LOST)
+			continue;
+		x->left++;
+		s3_head(x->w->p.s3, str_of(x->b->v[i].key), looked,
+		    &x->singles[i]);
+	}
+	answered(x);
+}
+
+/* Look for those whose time has come; how long until the next one's. */
+static int
+look_due(struct erase_worker *w)
+{
+	struct erasing *x, *next, *all = STEAL(w->late);
+	uint64_t now = clock_mono_ms(), due = now + TURN_MS;
+	bool stopping = pool_stopping(&w->p);
+
+	for (x = all; x != NULL; x = next) {
+		next = x->next;
+		if (stopping) {
+			over(x);
+		} else if (x->due_ms <= now) {
+			look(x);
+		} else {
+			x->next = w->late;
+			w->late = x;
+			due = MIN(due, x->due_ms);
+		}
+	}
+	return (int)(due - now);
+}
+
+/* Nobody will ask S3 for it. */
+static void
+refuse(struct erase *e, struct erase_batch *b)
+{
+	for (size_t i = 0; i < b->count; i++)
+		err_set(&b->v[i].err, ERR_STOPPED, 0, "stopped");
+	give_back(e, b);
+}
+
+static void
+read_mail(struct erase_worker *w)
+{
+	struct mail *m = mailbox_take(w->e->in), *next;
+
+	for (; m != NULL; m = next) {
+		struct erase_batch *b = (struct erase_batch *)(void *)m;
+
+		next = m->next;
+		if (pool_stopping(&w->p))
+			refuse(w->e, b);
+		else
+			begin(w, b);
+	}
+}
+
+static void
+run(struct pool_worker *p)
+{
+	struct erase_worker *w = (struct erase_worker *)(void *)p;
+
+	for (;;) {
+		struct pollfd fd = { .fd = mailbox_fd(w->e->in),
+		    .events = POLLIN };
+		int wait_ms;
+
+		read_mail(w);
+		wait_ms = look_due(w);
+		if (pool_over(p, w->active, 0, clock_mono_ms()))
+			break;
+		s3_wait(p->s3, &fd, 1, wait_ms);
+		pool_publish(p);
+	}
+}
+
+static void
+init(struct pool_worker *p)
+{
+	struct erase_worker *w = (struct erase_worker *)(void *)p;
+
+	w->e = p->pool->owner;
+	rng_seed(&w->rng, w->e->c.s3.seed + 1);
+}
+
+static void
+release(struct pool_worker *p)
+{
+	struct erase_worker *w = (struct erase_worker *)(void *)p;
+	struct mail *m, *next;
+
+	/* What is on the way is called back, STOPPED. */
+	s3_free(&p->s3);
+	while (w->late != NULL) {
+		struct erasing *x = w->late;
+
+		w->late = x->next;
+		over(x);
+	}
+	for (m = mailbox_take(w->e->in); m != NULL; m = next) {
+		next = m->next;
+		refuse(w->e, (struct erase_batch *)(void *)m);
+	}
+}
+
+int
+erase_start(struct erase **ret, const struct erase_config *c,
+    struct err *err)
+{
+	static const struct pool_ops ops = { .size = sizeof(struct
+	    erase_worker), .init = init, .run = run, .release = release };
+	struct erase *e = xcalloc(1, sizeof(*e));
+
+	e->c = *c;
+	e->c.s3.delete_once = true;
+	e->in = mailbox_new(0);
+	if (pool_start(&e->pool, &ops, e, 1, &e->c.s3, err) == -1) {
+		mailbox_free(&e->in);
+		free(e);
+		return -1;
+	}
+	*ret = e;
+	return 0;
+}
+
+void
+erase_give(struct erase *e, struct erase_batch *b)
+{
+	mailbox_put(e->in, &b->mail);
+}
+
+void
+erase_stop(struct erase *e, uint64_t limit_ms)
+{
+	pool_stop(&e->pool, limit_ms);
+}
+
+bool
+erase_idle(struct erase *e)
+{
+	return pool_idle(&e->pool);
+}
+
+void
+erase_stats(struct erase *e, struct s3_stats *s)
+{
+	pool_stats(&e->pool, s);
+}
+
+void
+erase_limits(struct erase *e, uint64_t tpslimit)
+{
+	pool_limits(&e->pool, 0, tpslimit);
+}
+
+void
+erase_free(struct erase **ep)
+{
+	struct erase *e = *ep;
+
+	if (e == NULL)
+		return;
+	*ep = NULL;
+	pool_join(&e->pool);
+	pool_release(&e->pool);
+	mailbox_free(&e->in);
+	free(e);
+}

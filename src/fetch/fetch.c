@@ -1,0 +1,138 @@
+#include "fetch/fetch_internal.h"
+
+int
+fetch_start(struct fetch **ret, const struct fetch_config *c,
+    struct err *err)
+{
+	static const struct pool_ops ops = { .size = sizeof(struct
+	    fetch_worker), .init = fetch_worker_init, .run = fetch_worker_run,
+	    .release = fetch_worker_release };
+	struct fetch *f = xcalloc(1, sizeof(*f));
+
+	f->c = *c;
+	if (f->c.range_size == 0)
+		f->c.range_size = FETCH_RANGE;
+	f->pool.rate.bytes_per_s = c->bwlimit;
+	f->locked.tail = &f->locked.head;
+	pthread_mutex_init(&f->lock, NULL);
+	if (pool_start(&f->pool, &ops, f, c->workers, &c->s3, err) == -1) {
+		pthread_mutex_destroy(&f->lock);
+		free(f);
+		return -1;
+	}
+	*ret = f;
+	return 0;
+}
+
+void
+fetch_give(struct fetch *f, struct fetch_item *it)
+{
+	bool first;
+
+	it->mail.next = NULL;
+	pthread_mutex_lock(&f->lock);
+	first = f->locked.backlog++ == 0;
+	*f->locked.tail = &it->mail;
+	f->locked.tail = &it->mail.next;
+	pthread_mutex_unlock(&f->lock);
+	/* A worker that waits has found the queue empty, or has enough. */
+	if (first)
+		pool_wake(&f->pool);
+}
+
+struct fetch_item *
+fetch_next(struct fetch *f, bool range_too)
+{
+	struct mail *m;
+
+	if (atomic_load(&f->pool.stopping))
+		return NULL;
+	pthread_mutex_lock(&f->lock);
+	m = f->locked.head;
+	if (m != NULL && !range_too &&
+	    ((struct fetch_item *)(void *)m)->step == STEP_RANGE)
+		m = NULL;
+	if (m != NULL) {
+		f->locked.head = m->next;
+		if (m->next == NULL)
+			f->locked.tail = &f->locked.head;
+		f->locked.backlog--;
+		m->next = NULL;
+	}
+	pthread_mutex_unlock(&f->lock);
+	return (struct fetch_item *)(void *)m;
+}
+
+struct mail *
+fetch_take_back(struct fetch *f, size_t most)
+{
+	struct mail **at = &f->locked.head, *taken;
+
+	pthread_mutex_lock(&f->lock);
+	for (size_t i = most; i < f->locked.backlog; i++)
+		at = &(*at)->next;
+	taken = *at;
+	*at = NULL;
+	f->locked.tail = at;
+	f->locked.backlog -= MIN(most, f->locked.backlog);
+	pthread_mutex_unlock(&f->lock);
+	return taken;
+}
+
+size_t
+fetch_backlog(struct fetch *f)
+{
+	size_t n;
+
+	pthread_mutex_lock(&f->lock);
+	n = f->locked.backlog;
+	pthread_mutex_unlock(&f->lock);
+	return n;
+}
+
+bool
+fetch_idle(struct fetch *f)
+{
+	return pool_idle(&f->pool);
+}
+
+void
+fetch_stop(struct fetch *f, uint64_t limit_ms)
+{
+	pool_stop(&f->pool, limit_ms);
+}
+
+void
+fetch_stats(struct fetch *f, struct s3_stats *sum, uint64_t *ret_bytes_read)
+{
+	pool_stats(&f->pool, sum);
+	*ret_bytes_read = atomic_load(&f->bytes_read);
+}
+
+void
+fetch_limits(struct fetch *f, uint64_t bwlimit, uint64_t tpslimit)
+{
+	pool_limits(&f->pool, bwlimit, tpslimit);
+}
+
+void
+fetch_free(struct fetch **fp)
+{
+	struct fetch *f = *fp;
+	struct mail *m;
+
+	if (f == NULL)
+		return;
+	*fp = NULL;
+	pool_join(&f->pool);
+	pool_release(&f->pool);
+	/* Stopped: nobody began these. */
+	while ((m = f->locked.head) != NULL) {
+		struct fetch_item *it = (struct fetch_item *)(void *)m;
+
+		f->locked.head = m->next;
+		fetch_item_free(&it);
+	}
+	pthread_mutex_destroy(&f->lock);
+	free(f);
+}

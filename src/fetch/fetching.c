@@ -1,0 +1,569 @@
+/*
+ * fetching.c: one object on its way, from the item to its outcome.
+ */
+#include <errno.h>
+
+#include "base/log.h"
+#include "fetch/fetch_internal.h"
+
+#define CHANGES_MAX	4	/* times an object may be another */
+#define TRIES_MAX	2	/* readings that may prove wrong */
+#define COMMITS_MAX	2	/* that may have to be begun anew */
+
+void
+fetching_end(struct fetching *t, enum outcome outcome)
+{
+	struct fetch_item *it = t->item;
+
+	it->outcome = outcome;
+	it->mail.type = MAIL_FETCHED;
+	it->proof = outcome == OUTCOME_MOVED || outcome == OUTCOME_UNCHANGED ?
+	    t->claim.proof : PROOF_NONE;
+	if (it->only_check && outcome == OUTCOME_MOVED)
+		it->proof = PROOF_NONE;
+	/* The MD5s were told to this step, not by it. */
+	if (it->step == STEP_END)
+		free(STEAL(it->part_md5s));
+	t->phase = FETCH_ENDED;
+	t->item = NULL;
+	t->w->ranges -= it->step == STEP_RANGE;
+	mailbox_put(t->w->f->c.up, &it->mail);
+}
+
+void
+fetching_fail(struct fetching *t, const struct err *err)
+{
+	if (t->broken)
+		return;
+	t->broken = true;
+	t->then = THEN_END;
+	t->item->err = *err;
+}
+
+void
+fetching_s3_fault(struct fetching *t, const struct err *err)
+{
+	fetching_fail(t, err);
+	/* Nothing will ever take up what was written of it. */
+	if (err->kind == ERR_GONE && err->code == 404)
+		t->no_keep = true;
+	/* It is another, or shorter or longer: what is it now? What others have
+	 * a step of can't become another here. */
+	if (err->kind == ERR_GONE && err->code != 404 &&
+	    t->item->step <= STEP_BEGIN && t->changes++ < CHANGES_MAX)
+		t->then = THEN_HEAD;
+}
+
+void
+fetching_lost(struct fetching *t, const struct err *err)
+{
+	fetching_fail(t, err);
+	/* Who has all of it would take the file from another run: it was the
+	 * other that came later. */
+	if (err->kind == ERR_RETRY && t->item->step == STEP_RANGE &&
+	    t->commits++ < COMMITS_MAX)
+		t->then = THEN_ANEW;
+}
+
+void
+fetching_dest_fault(struct fetching *t, const struct err *err)
+{
+	enum fetch_step step = t->item->step;
+
+	fetching_fail(t, err);
+	if (err->code == ESTALE &&
+	    (step == STEP_WHOLE || step == STEP_RANGE) &&
+	    t->commits++ < COMMITS_MAX)
+		t->then = THEN_ANEW;
+}
+
+/* Everything but the item. */
+static void
+drop(struct fetching *t)
+{
+	pass_drop(t);
+	tree_file_close(&t->source);
+	dest_abort(&t->existing, false);
+	dest_abort(&t->file, !t->no_keep);
+	free(STEAL(t->part_md5s));
+	t->no_keep = t->resumed = t->asked_meta = false;
+}
+
+void
+fetching_free(struct fetching *t)
+{
+	drop(t);
+	fetch_item_free(&t->item);
+	free(t);
+}
+
+void
+fetching_begin(struct fetch_worker *w, struct fetch_item *it)
+{
+	struct fetching *t = xcalloc(1, sizeof(*t));
+
+	t->w = w;
+	t->item = it;
+	t->next = w->active;
+	w->active = t;
+	w->active_count++;
+	w->ranges += it->step == STEP_RANGE;
+}
+
+/* --- what is there already --- */
+
+/* The file that is there, if it may be the right one. */
+static void
+look(struct fetching *t)
+{
+	struct dest *d = t->w->f->c.dest;
+
+	if (d == NULL || t->item->path == NULL)
+		return;
+	/* Why it can't be opened, dest_begin will say. */
+	if (dest_existing(d, str_of(t->item->path), &t->existing,
+	    &t->existing_attrs, NULL) == 0 &&
+	    t->existing_attrs.size != t->item->size)
+		dest_abort(&t->existing, false);
+}
+
+/* A dry run: could the file be written there? */
+static int
+check_place(struct fetching *t, struct err *err)
+{
+	struct attrs a;
+
+	if (dest_look(t->w->f->c.dest, str_of(t->item->path), &a, err) == -1)
+		return err->kind == ERR_GONE ? 0 : -1;
+	if (a.kind == ENTRY_DIR)
+		return err_set(err, ERR_INVALID, 0,
+		    "a directory is where the file must be");
+	return 0;
+}
+
+/* --- passes --- */
+
+/* A whole number of parts, about as large as a range should be. */
+static uint64_t
+parts_unit(const struct fetching *t)
+{
+	uint64_t part = t->claim.part_size, range = t->w->f->c.range_size;
+
+	return part * MAX(range / part, (uint64_t)1);
+}
+
+static uint64_t
+move_unit(const struct fetching *t)
+{
+	uint64_t size = t->item->size;
+
+	/* One after the other, where the whole is to be hashed and can't be
+	 * read again. */
+	if (t->file == NULL && t->claim.part_size == 0)
+		return size;
+	return t->claim.part_size > 0 ? parts_unit(t) :
+	    t->w->f->c.range_size;
+}
+
+static void
+pass(struct fetching *t, enum fetch_phase phase, uint64_t unit)
+{
+	bool parts = t->claim.part_size > 0;
+	bool one = unit >= t->item->size;
+
+	t->phase = phase;
+	/* Ranges out of order can't give the MD5 of the whole: that takes
+	 * another pass. */
+	pass_begin(t, t->item->size, unit, one && !parts, parts);
+}
+
+static void
+move(struct fetching *t)
+{
+	struct fetch_config *c = &t->w->f->c;
+	struct dest_want want;
+	struct err err = ERR_INIT;
+	uint64_t unit;
+
+	if (t->item->only_check) {
+		if (check_place(t, &err) == -1)
+			fetching_fail(t, &err);
+		else
+			fetching_end(t, OUTCOME_MOVED);
+		return;
+	}
+	if (t->item->step == STEP_BEGIN && step_begin(t))
+		return;
+	unit = move_unit(t);
+	if (c->dest != NULL && t->item->path != NULL) {
+		if (t->claim.part_size == 0)
+			unit = c->range_size;
+		want = (struct dest_want){ .size = t->item->size,
+		    .etag = t->item->etag, .range = unit };
+		if (dest_begin(c->dest, str_of(t->item->path), &want,
+		    &t->file, &err) == -1) {
+			fetching_dest_fault(t, &err);
+			return;
+		}
+	}
+	pass(t, FETCH_MOVE, unit);
+}
+
+void
+fetching_back(struct fetching *t)
+{
+	pass(t, FETCH_BACK, t->claim.part_size > 0 ? parts_unit(t) :
+	    t->item->size);
+}
+
+static void
+start_passes(struct fetching *t)
+{
+	if (t->item->step == STEP_END)
+		step_end(t);
+	else if (t->existing != NULL)
+		pass(t, FETCH_CHECK, t->claim.part_size > 0 ? parts_unit(t) :
+		    t->item->size);
+	else
+		move(t);
+}
+
+static void
+unprovable(struct fetching *t)
+{
+	struct err err;
+
+	err_set(&err, ERR_INVALID, 0, "nothing can prove it: the catalog does "
+	    "not know it, and its ETag %s says nothing of its bytes",
+	    t->item->etag);
+	t->no_keep = true;
+	fetching_fail(t, &err);
+}
+
+/* --- questions to S3 --- */
+
+/* What is told is of the object whose bytes these are? */
+static bool
+is_same(struct fetching *t, const struct s3_reply *r)
+{
+	struct err err;
+
+	if (strcmp(r->etag, t->item->etag) == 0)
+		return true;
+	err_set(&err, ERR_GONE, 0, "the object is another now");
+	fetching_s3_fault(t, &err);
+	return false;
+}
+
+static void
+on_part(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct fetching *t = arg;
+
+	t->calls--;
+	if (err != NULL) {
+		fetching_s3_fault(t, err);
+		return;
+	}
+	if (!is_same(t, r))
+		return;
+	if (claim_answer(&t->claim, t->item, r->size, r->parts_count))
+		start_passes(t);
+	else
+		unprovable(t);
+}
+
+/* What the object is now. */
+static void
+on_head(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct fetching *t = arg;
+
+	t->calls--;
+	if (err != NULL) {
+		fetching_fail(t, err);
+		return;
+	}
+	t->item->size = r->object_size;
+	memcpy(t->item->etag, r->etag, sizeof(t->item->etag));
+	t->skip_check = false;
+	t->phase = FETCH_NEW;
+}
+
+/* Other tools keep less than we do: rclone only the mtime. */
+void
+fetching_take_meta(struct fetching *t, const struct s3_reply *r)
+{
+	t->asked_meta = true;
+	t->meta = (struct dest_meta){
+		.mtime_ns = r->meta.mtime_ns,
+		.mode = r->meta.mode,
+		.uid = r->meta.uid,
+		.gid = r->meta.gid,
+		.has_mtime = r->has_mtime,
+		.has_mode = r->has_mode,
+		.has_owner = r->has_owner,
+	};
+}
+
+static void
+on_meta(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct fetching *t = arg;
+
+	t->calls--;
+	if (err != NULL) {
+		fetching_s3_fault(t, err);
+		return;
+	}
+	if (!is_same(t, r))
+		return;
+	fetching_take_meta(t, r);
+	t->phase = FETCH_CLOSE;
+}
+
+static void
+head(struct fetching *t, s3_done_fn *fn)
+{
+	t->phase = FETCH_ASKING;
+	t->calls++;
+	s3_head(t->w->p.s3, str_of(t->item->key), fn, t);
+}
+
+/* --- the end --- */
+
+static int
+give_back_as(struct fetching *t, bool as_root, struct err *err)
+{
+	if (t->existing != NULL)
+		return dest_restore(t->existing, &t->meta, as_root, err);
+	return dest_commit(t->file, &t->meta, as_root, false, err);
+}
+
+/* The file arrives without something that it had: the first one is named. */
+static void
+tell(struct fetching *t, _Atomic bool *told, const char *event,
+    const char *what, const char *why)
+{
+	char key[400];
+
+	if (!atomic_exchange(told, true))
+		log_event(LOG_WARN, event, "%s: %s: this file, and any other "
+		    "such, is given back without it: %s",
+		    str_escape(str_of(t->item->key), key, sizeof(key)), what,
+		    why);
+}
+
+/* The file itself arrives also where its owner or its mtime can't: a root may
+ * not give files away on some mounts, a server takes no owners by number. */
+static int
+give_back(struct fetching *t, struct err *err)
+{
+	bool as_root = t->w->f->c.as_root;
+	int rc = give_back_as(t, as_root, err);
+
+	if (rc == -1 && as_root && err->kind == ERR_DENIED &&
+	    t->meta.has_owner) {
+		struct err why = *err;
+
+		rc = give_back_as(t, false, err);
+		if (rc == 0)
+			tell(t, &t->w->f->told_owner, "owner",
+			    "its owner can't be set", why.msg);
+	}
+	if (rc == 0 && dest_refused_mtime(t->existing != NULL ? t->existing :
+	    t->file))
+		tell(t, &t->w->f->told_mtime, "mtime", "its mtime can't be "
+		    "set", "the destination can't hold such a date");
+	return rc;
+}
+
+/* From the start; what is whole of several ranges stays. */
+static void
+anew(struct fetching *t)
+{
+	drop(t);
+	t->skip_check = true;
+	t->phase = FETCH_NEW;
+}
+
+static void
+close_up(struct fetching *t)
+{
+	const struct stored *s = &t->item->stored;
+	struct err err = ERR_INIT;
+	bool was = t->existing != NULL;
+
+	if ((t->existing == NULL && t->file == NULL) || t->item->only_check) {
+		fetching_end(t, was ? OUTCOME_UNCHANGED : OUTCOME_MOVED);
+		return;
+	}
+	if (!t->asked_meta && t->claim.proof == PROOF_CATALOG) {
+		t->asked_meta = true;
+		t->meta = (struct dest_meta){ .mtime_ns = s->attrs.mtime_ns,
+		    .mode = s->attrs.mode, .uid = s->attrs.uid,
+		    .gid = s->attrs.gid,
+		    .has_mtime = s->attrs.mtime_ns != MTIME_NONE,
+		    .has_mode = true,
+		    .has_owner = s->attrs.uid != OWNER_NONE &&
+		    s->attrs.gid != OWNER_NONE };
+	}
+	if (!t->asked_meta) {
+		head(t, on_meta);
+		return;
+	}
+	if (give_back(t, &err) == 0)
+		fetching_end(t, was ? OUTCOME_UNCHANGED : OUTCOME_MOVED);
+	else if (err.kind == ERR_RETRY && err.code != EBUSY &&
+	    t->commits++ < COMMITS_MAX)
+		anew(t);
+	else
+		fetching_fail(t, &err);
+}
+
+/* The bytes are not what they must be: read them once more, then say so. What
+ * several have brought is read once more by one of them. */
+static void
+wrong(struct fetching *t)
+{
+	bool alone = t->item->step != STEP_END;
+	struct err err;
+
+	t->no_keep = true;
+	if (alone && (t->resumed || (!t->claim.guessed &&
+	    ++t->tries < TRIES_MAX))) {
+		anew(t);
+		return;
+	}
+	if (alone && t->claim.guessed) {
+		unprovable(t);
+		return;
+	}
+	err_set(&err, ERR_CORRUPT, 0, "its bytes give the ETag %s, %s %s",
+	    t->item->etag_computed, t->claim.has_md5 ?
+	    "which is not what the file had; S3 says" : "not", t->item->etag);
+	fetching_fail(t, &err);
+}
+
+static void
+judge(struct fetching *t)
+{
+	if (t->phase == FETCH_MOVE && !t->hash_whole && !t->hash_parts) {
+		fetching_back(t);
+		return;
+	}
+	if (claim_holds(&t->claim, t->item, t->hash_whole ? &t->whole : NULL,
+	    t->part_md5s)) {
+		t->phase = t->item->raw != NULL ? FETCH_LOOK : FETCH_CLOSE;
+	} else if (claim_guess(&t->claim, t->item)) {
+		if (t->phase == FETCH_CHECK)
+			start_passes(t);
+		else if (t->file != NULL)
+			fetching_back(t);
+		else
+			move(t);
+	} else if (t->phase == FETCH_CHECK) {
+		dest_abort(&t->existing, false);
+		/* The guesses begin anew. */
+		t->phase = FETCH_NEW;
+		t->skip_check = true;
+	} else {
+		wrong(t);
+	}
+}
+
+static void
+begin(struct fetching *t)
+{
+	if (t->item->step == STEP_RANGE) {
+		step_range(t);
+		return;
+	}
+	if (t->w->f->c.only_read) {
+		claim_open(&t->claim, t->item, t->w->f->c.s3.sse);
+		move(t);
+		return;
+	}
+	claim_make(&t->claim, t->item, t->w->f->c.s3.sse);
+	if (!t->skip_check && t->item->step != STEP_END)
+		look(t);
+	if (t->existing == NULL && t->item->only_check) {
+		move(t);
+	} else if (t->claim.proof == PROOF_NONE) {
+		unprovable(t);
+	} else if (t->claim.ask) {
+		t->phase = FETCH_ASKING;
+		t->calls++;
+		s3_head_part(t->w->p.s3, str_of(t->item->key), 1, on_part, t);
+	} else {
+		start_passes(t);
+	}
+}
+
+/* Its calls have come back: begin anew, go on, or the end. */
+static void
+mend(struct fetching *t)
+{
+	drop(t);
+	t->broken = false;
+	switch (t->then) {
+	case THEN_HEAD:
+		err_clear(&t->item->err);
+		head(t, on_head);
+		break;
+	case THEN_ANEW:
+		err_clear(&t->item->err);
+		anew(t);
+		break;
+	case THEN_LOOK:
+		t->phase = FETCH_LOOK;
+		break;
+	case THEN_CLOSE:
+		t->phase = FETCH_CLOSE;
+		break;
+	case THEN_END:
+		fetching_end(t, t->item->err.kind == ERR_GONE &&
+		    t->item->err.code == 404 ? OUTCOME_GONE : OUTCOME_FAILED);
+	}
+}
+
+static void
+judge_any(struct fetching *t)
+{
+	if (t->item->step == STEP_RANGE)
+		step_range_done(t);
+	else if (t->phase == FETCH_FILE)
+		file_judge(t);
+	else
+		judge(t);
+}
+
+bool
+fetching_step(struct fetching *t)
+{
+	bool busy = false;
+
+	if (t->phase == FETCH_NEW && !t->broken)
+		begin(t);
+	if (t->phase == FETCH_LOOK && !t->broken)
+		file_look(t);
+	if (!t->broken && (t->phase == FETCH_CHECK ||
+	    t->phase == FETCH_MOVE || t->phase == FETCH_BACK ||
+	    t->phase == FETCH_FILE)) {
+		busy = pass_step(t);
+		if (!t->broken && pass_over(t)) {
+			judge_any(t);
+			busy = t->calls == 0;
+		}
+	}
+	/* It may have hung in a file system, and another does it now. */
+	if (!t->broken && t->phase == FETCH_CLOSE && pool_is_valid(&t->w->p))
+		close_up(t);
+	/* Stopped while it waited for a server: it doesn't come back. */
+	if (t->broken && t->calls == 0 && t->phase != FETCH_ENDED &&
+	    t->item->err.kind != ERR_STOPPED) {
+		mend(t);
+		busy = true;
+	}
+	return busy;
+}

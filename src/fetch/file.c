@@ -1,0 +1,238 @@
+/*
+ * file.c: the file of the export, for TEST: it is read as it is now, and
+ * hashed as the object was.
+ */
+#include "base/clock.h"
+#include "fetch/fetch_internal.h"
+
+#define PAUSE_MS	500	/* of a file that could not be read */
+#define REOPEN_MS	5000	/* of an export: opening waits long */
+
+/* No more is to be known of it. Calls may be out. */
+static void
+over(struct fetching *t, const struct err *err)
+{
+	if (err != NULL)
+		t->item->file_err = *err;
+	t->broken = true;
+	t->then = THEN_CLOSE;
+}
+
+static bool
+passes(const struct err *err)
+{
+	return err->kind == ERR_RETRY || err->kind == ERR_UNREACHABLE;
+}
+
+static void
+fault(struct fetching *t, const struct err *err)
+{
+	uint64_t now = clock_mono_ms();
+
+	if (t->broken)
+		return;
+	if (t->give_up_ms == 0)
+		t->give_up_ms = now + t->w->f->c.retry_for_ms;
+	if (!passes(err) || now >= t->give_up_ms) {
+		over(t, err);
+		return;
+	}
+	t->broken = true;
+	t->then = THEN_LOOK;
+	t->resume_at_ms = now + PAUSE_MS;
+}
+
+static void
+torn(struct fetching *t)
+{
+	t->item->file_torn = true;
+	over(t, NULL);
+}
+
+/* --- reading --- */
+
+static bool
+same(const struct fetching *t, const struct attrs *a)
+{
+	return a->kind == ENTRY_FILE && attrs_same(&t->item->file_attrs, a,
+	    t->w->f->c.ignore_inode);
+}
+
+static void
+read_done(void *arg, const struct tree_read *r, const struct err *err)
+{
+	struct stream *s = arg;
+	struct fetching *t = s->t;
+	uint64_t left = s->end - s->at - s->fill;
+
+	t->calls--;
+	s->reading = false;
+	if (t->broken)
+		return;
+	if (err != NULL) {
+		fault(t, err);
+		return;
+	}
+	t->give_up_ms = 0;
+	if (r->attrs.kind == ENTRY_UNKNOWN)
+		t->no_attrs = true;
+	else if (!same(t, &r->attrs)) {
+		torn(t);
+		return;
+	}
+	/* An empty file was asked for a byte, another for no more than it
+	 * has. */
+	if (r->len > left || (r->len == 0 && left > 0)) {
+		torn(t);
+		return;
+	}
+	s->fill += r->len;
+	s->done = s->at + s->fill == s->end;
+}
+
+void
+file_read(struct stream *s)
+{
+	struct fetching *t = s->t;
+	struct tree *tree = t->w->trees.v[t->item->export];
+	uint64_t len = MIN(s->end - s->at, (uint64_t)s->cap) - s->fill;
+
+	/* A whole buffer of one READ after the other; then its turn. */
+	if (s->reading || s->fill >= s->cap)
+		return;
+	t->calls++;
+	s->reading = true;
+	tree_file_read(t->source, s->at + s->fill, (uint32_t)MIN(MAX(len,
+	    (uint64_t)1), (uint64_t)tree_read_max(tree)), s->buf + s->fill,
+	    read_done, s);
+}
+
+/* --- before --- */
+
+static struct tree *
+open_tree(struct fetching *t)
+{
+	struct fetch_worker *w = t->w;
+	struct fetch_fault *f = &w->faults[t->item->export];
+	struct tree *tree = w->trees.v[t->item->export];
+
+	if (tree != NULL)
+		return tree;
+	w->now_ms = clock_mono_ms();
+	if (w->now_ms >= f->again_ms) {
+		err_clear(&f->err);
+		tree = trees_get(&w->trees, t->item->export, &f->err);
+		w->now_ms = clock_mono_ms();
+		f->again_ms = w->now_ms + MIN((uint64_t)REOPEN_MS,
+		    w->f->c.retry_for_ms);
+		if (f->since_ms == 0 || tree != NULL)
+			f->since_ms = tree == NULL ? w->now_ms : 0;
+	}
+	if (tree != NULL)
+		return tree;
+	/* Out of reach for too long: its other files don't wait for it. */
+	if (!passes(&f->err) ||
+	    w->now_ms - f->since_ms >= w->f->c.retry_for_ms)
+		over(t, &f->err);
+	t->resume_at_ms = f->again_ms;
+	return NULL;
+}
+
+static void
+looked_up(void *arg, const struct tree_entry *e, const struct err *err)
+{
+	struct fetching *t = arg;
+	struct fetch_item *it = t->item;
+	uint64_t part = t->claim.part_size;
+	struct err other;
+
+	t->calls--;
+	if (t->broken)
+		return;
+	if (err != NULL) {
+		fault(t, err);
+		return;
+	}
+	it->file_attrs = e->attrs;
+	if (e->attrs.kind != ENTRY_FILE) {
+		err_set(&other, ERR_GONE, 0, "the file is a %s now",
+		    entry_kind_name(e->attrs.kind));
+		over(t, &other);
+		return;
+	}
+	if (it->has_stored && !attrs_same(&e->attrs, &it->stored.attrs,
+	    t->w->f->c.ignore_inode)) {
+		over(t, NULL);
+		return;
+	}
+	t->source = tree_file_open(t->w->trees.v[it->export], &e->fh,
+	    str_of(it->raw));
+	t->no_attrs = false;
+	t->phase = FETCH_FILE;
+	pass_begin(t, e->attrs.size, part > 0 ? part * MAX(
+	    t->w->f->c.range_size / part, (uint64_t)1) : e->attrs.size,
+	    part == 0, part > 0);
+}
+
+void
+file_look(struct fetching *t)
+{
+	struct tree *tree;
+	struct str raw = str_of(t->item->raw);
+
+	if (t->calls > 0 || t->w->now_ms < t->resume_at_ms)
+		return;
+	tree = open_tree(t);
+	if (tree == NULL)
+		return;
+	t->calls++;
+	if (t->w->f->c.exports[t->item->export].follow_links)
+		tree_lookup_follow(tree, raw, looked_up, t);
+	else
+		tree_lookup(tree, raw, looked_up, t);
+}
+
+/* --- after --- */
+
+static void
+stat_done(void *arg, const struct tree_entry *e, const struct err *err)
+{
+	struct fetching *t = arg;
+
+	t->calls--;
+	if (t->broken)
+		return;
+	if (err != NULL)
+		fault(t, err);
+	else if (same(t, &e->attrs))
+		over(t, NULL);
+	else
+		torn(t);
+}
+
+void
+file_judge(struct fetching *t)
+{
+	struct fetch_item *it = t->item;
+	uint64_t part = t->claim.part_size;
+	char etag[72];
+
+	if (t->calls > 0)
+		return;
+	if (t->hash_whole) {
+		md5_final(&t->whole, it->file_md5);
+	} else {
+		etag_multipart(t->part_md5s, (unsigned)((MAX(t->size,
+		    (uint64_t)1) - 1) / part + 1), etag);
+		claim_digest(etag, it->file_md5);
+	}
+	it->file_hashed = true;
+	if (!t->no_attrs) {
+		over(t, NULL);
+		return;
+	}
+	/* A server that gives no attributes with its READs. */
+	t->no_attrs = false;
+	t->calls++;
+	tree_file_stat(t->source, stat_done, t);
+}

@@ -1,0 +1,102 @@
+/*
+ * lister_internal.h: what the files of the lister share. The ranges of a lister
+ * stand in key order; each begins behind the end of the one before.
+ */
+#ifndef LISTER_LISTER_INTERNAL_H
+#define LISTER_LISTER_INTERNAL_H
+
+#include "lister/lister.h"
+
+#define S3_PROBE_AT	8	/* pages after which a range is long */
+
+/* A page that waits: the keys' bytes follow the entries. */
+struct s3_page {
+	struct s3_page *next;
+	size_t	 count;
+	struct s3_listed keys[];
+};
+
+struct s3_range {
+	struct s3_range *next;
+	struct s3_lister *lister;
+	struct str seen;	/* keys behind this one are to come */
+	bool	 bounded;
+	struct str last;	/* and up to this one, if bounded */
+	struct str token;	/* of the next page, or empty */
+	struct s3_page *first;	/* that wait */
+	struct s3_page *tail;
+	unsigned pages;		/* that came */
+	struct str mark;	/* first key of page number marked, or empty */
+	unsigned marked;
+	unsigned probe_at;	/* look for directories after so many */
+	bool	 asking;
+	bool	 ended;
+};
+
+struct s3_merge;
+
+struct s3_lister {
+	struct s3 *s3;
+	size_t	 cluster;
+	struct s3_merge *merge;	/* of several clusters, or NULL */
+	struct str prefix;
+	unsigned parallel;
+	bool	 ordered;
+	s3_lister_page_fn *page;
+	s3_lister_done_fn *done;
+	void	*arg;
+	struct str *splits;	/* sorted */
+	size_t	 split_count;
+	size_t	 split_next;	/* the end of the next range to be made */
+	bool	 made_all;
+	struct s3_range *first;
+	struct s3_range *tail;
+	size_t	 range_count;
+	size_t	 kept;		/* pages that wait */
+	unsigned asking;	/* requests that have yet to call back */
+	bool	 paused;
+	bool	 unsorted;	/* the server's order isn't that of bytes */
+	bool	 cut;		/* there is or was more than one range */
+	bool	 busy;		/* in a callback of the caller's */
+	bool	 over;		/* done was called */
+	bool	 dead;		/* freed */
+	struct {
+		bool	 asking;
+		struct str level;	/* whose directories are looked for */
+		struct str after;
+		size_t	 group;		/* directories for a range */
+		size_t	 below;		/* of them in the page */
+	} probe;
+	struct s3_lister_stats stats;
+};
+
+/* Of one cluster. */
+void	 s3_lister_new_in(struct s3_lister **, struct s3 *, size_t cluster,
+	    const struct s3_lister_plan *, s3_lister_page_fn *,
+	    s3_lister_done_fn *, void *arg);
+/* Requests in flight and callbacks that run still know a lister that was
+ * freed: the last of them ends it. */
+void	 s3_lister_release_if_dead(struct s3_lister *);
+/* A copy. */
+struct s3_page *s3_page_new(const struct s3_listed *, size_t count);
+int	 s3_key_compare(struct str, struct str);
+/* Replace an own string by a copy. */
+void	 s3_own(struct str *, struct str);
+struct s3_range *s3_range_new(struct s3_lister *, struct str after);
+/* Request what there is room for. */
+void	 s3_lister_ask(struct s3_lister *);
+/* A request called back: false if nobody wants to know. */
+bool	 s3_lister_answered(struct s3_lister *);
+
+/* cut.c: a page of a long range came: look for directories where it
+ * may be cut. */
+void	 s3_lister_probe(struct s3_range *, const struct s3_listed *,
+	    size_t count);
+
+/* merge.c: the listers of the clusters, for one of all. */
+void	 s3_merge_new(struct s3_lister *, const struct s3_lister_plan *);
+void	 s3_merge_free(struct s3_merge *);
+void	 s3_merge_resume(struct s3_merge *);
+void	 s3_merge_stats(const struct s3_merge *, struct s3_lister_stats *);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * metrics.h: the figures of a run for Prometheus (text format 0.0.4), over
+ * HTTP/1.0 at /metrics. A thread of its own answers, one connection at a
+ * time, each within a limit of bytes and of time; whoever connects learns
+ * figures and names of hosts, nothing else.
+ *
+ * Life cycle: metrics_open, metrics_set as often as one likes, metrics_close.
+ * All but metrics_open take NULL.
+ */
+#ifndef METRICS_METRICS_H
+#define METRICS_METRICS_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "model/client.h"
+#include "model/job.h"
+
+struct metrics_values {
+	const char *operation;	/* lives as long as it is shown */
+	int64_t	 started_sec;	/* since 1970 */
+	struct totals totals;
+	bool	 crawl_done;
+	/* of S3, all movers together */
+	uint64_t requests;
+	uint64_t retries;
+	uint64_t slowdowns;
+	uint64_t bytes_sent;
+	uint64_t bytes_received;
+	uint64_t bytes_read;	/* of files */
+	const struct client_line *clients;
+	size_t	 client_count;
+};
+
+/* Appends the page. Pure. */
+void	 metrics_text(struct buf *, const struct metrics_values *);
+
+struct metrics;
+/* at: "PORT" (of the loopback address), "HOST:PORT", "[ADDRESS]:PORT" or
+ * "*:PORT" (all addresses). A name with several addresses means each of them
+ * that this host has. Port 0: any that is free, of the first of them.
+ * ERR_CONFIG if it is none of these, or one of the addresses is taken. */
+int	 metrics_open(struct metrics **, const char *at, struct err *) MUST_USE;
+unsigned metrics_port(const struct metrics *);
+/* Copies. What counts never goes down, whatever is said here. */
+void	 metrics_set(struct metrics *, const struct metrics_values *);
+void	 metrics_close(struct metrics **);
+
+#endif

@@ -1,0 +1,192 @@
+/*
+ * json.c: a report as one JSON object.
+ */
+#include "json/jwrite.h"
+#include "report/report_internal.h"
+
+static void
+write_run(struct jwrite *w, const struct report_run *u)
+{
+	const struct totals *t = &u->totals;
+
+	jwrite_int(w, "run", u->run);
+	jwrite_int(w, "crawl", u->crawl);
+	jwrite_cstr(w, "operation", u->operation);
+	jwrite_cstr(w, "state", u->state);
+	if (u->reason != NULL)
+		jwrite_cstr(w, "reason", u->reason);
+	jwrite_cstr(w, "target", u->target);
+	if (u->command != NULL)
+		jwrite_cstr(w, "command", u->command);
+	jwrite_cstr(w, "started", u->started);
+	if (u->ended != NULL)
+		jwrite_cstr(w, "ended", u->ended);
+	jwrite_real(w, "seconds", u->seconds);
+	jwrite_uint(w, "found", t->found);
+	jwrite_uint(w, "moved", t->moved);
+	jwrite_uint(w, "unchanged", t->unchanged);
+	jwrite_uint(w, "failed", t->failed);
+	jwrite_uint(w, "excluded", t->excluded);
+	jwrite_uint(w, "gone", t->gone);
+	jwrite_uint(w, "pending", t->pending);
+	jwrite_uint(w, "bytes", t->bytes);
+	jwrite_uint(w, "found_bytes", t->found_bytes);
+	jwrite_uint(w, "dirs", t->dirs);
+}
+
+static void
+write_rates(struct jwrite *w, const struct report *r)
+{
+	jwrite_object(w, "rates");
+	jwrite_real(w, "objects_per_second",
+	    report_rate(&r->run, r->run.totals.moved));
+	jwrite_real(w, "bytes_per_second",
+	    report_rate(&r->run, r->run.totals.bytes));
+	jwrite_real(w, "step_seconds", r->step);
+	jwrite_array(w, "steps");
+	for (size_t i = 0; i < r->time_count; i++) {
+		jwrite_object(w, NULL);
+		jwrite_real(w, "after", r->times[i].after);
+		jwrite_uint(w, "moved", r->times[i].moved);
+		jwrite_uint(w, "failed", r->times[i].failed);
+		jwrite_uint(w, "bytes", r->times[i].bytes);
+		jwrite_end(w);
+	}
+	jwrite_end(w);
+	jwrite_end(w);
+}
+
+static void
+write_sizes(struct jwrite *w, const struct report *r)
+{
+	jwrite_array(w, "sizes");
+	for (size_t i = 0; i < REPORT_SIZES; i++) {
+		const struct report_size *s = &r->sizes[i];
+
+		jwrite_object(w, NULL);
+		jwrite_cstr(w, "size", s->name);
+		jwrite_uint(w, "moved", s->moved);
+		jwrite_uint(w, "moved_bytes", s->moved_bytes);
+		jwrite_uint(w, "stored", s->stored);
+		jwrite_uint(w, "stored_bytes", s->stored_bytes);
+		jwrite_end(w);
+	}
+	jwrite_end(w);
+}
+
+static void
+write_objects(struct jwrite *w, const struct report *r)
+{
+	jwrite_array(w, "slowest");
+	for (size_t i = 0; i < r->slowest_count; i++) {
+		jwrite_object(w, NULL);
+		jwrite_cstr(w, "path", r->slowest[i].path);
+		jwrite_uint(w, "size", r->slowest[i].size);
+		jwrite_real(w, "seconds", r->slowest[i].seconds);
+		jwrite_uint(w, "attempts", r->slowest[i].attempts);
+		jwrite_end(w);
+	}
+	jwrite_end(w);
+	jwrite_array(w, "failures");
+	for (size_t i = 0; i < r->failed_count; i++) {
+		jwrite_object(w, NULL);
+		jwrite_cstr(w, "path", r->failed[i].path);
+		jwrite_cstr(w, "what", r->failed[i].what);
+		jwrite_cstr(w, "kind", r->failed[i].kind);
+		jwrite_cstr(w, "reason", r->failed[i].reason);
+		jwrite_uint(w, "attempts", r->failed[i].attempts);
+		jwrite_cstr(w, "time", r->failed[i].time);
+		jwrite_end(w);
+	}
+	jwrite_end(w);
+	jwrite_uint(w, "failures_all", r->failed_all);
+	jwrite_object(w, "failures_by_kind");
+	for (size_t i = 0; i < r->kind_count; i++)
+		jwrite_uint(w, r->kinds[i].name, r->kinds[i].count);
+	jwrite_end(w);
+}
+
+static void
+write_clients(struct jwrite *w, const struct report *r)
+{
+	jwrite_array(w, "clients");
+	for (size_t i = 0; i < r->client_count; i++) {
+		const struct report_client *c = &r->clients[i];
+
+		jwrite_object(w, NULL);
+		jwrite_int(w, "number", c->number);
+		jwrite_cstr(w, "host", c->host);
+		jwrite_cstr(w, "state", c->state);
+		if (c->reason != NULL)
+			jwrite_cstr(w, "reason", c->reason);
+		jwrite_uint(w, "moved", c->moved);
+		jwrite_uint(w, "failed", c->failed);
+		jwrite_uint(w, "bytes", c->bytes);
+		jwrite_real(w, "items_per_second", c->items_per_s);
+		jwrite_real(w, "bytes_per_second", c->bytes_per_s);
+		jwrite_cstr(w, "heard", c->heard);
+		jwrite_end(w);
+	}
+	jwrite_end(w);
+}
+
+static void
+write_compactions(struct jwrite *w, const struct report *r)
+{
+	jwrite_array(w, "compactions");
+	for (size_t i = 0; i < r->compaction_count; i++) {
+		const struct report_compaction *c = &r->compactions[i];
+
+		jwrite_object(w, NULL);
+		jwrite_cstr(w, "target", c->target);
+		if (c->nqn != NULL)
+			jwrite_cstr(w, "nqn", c->nqn);
+		jwrite_cstr(w, "state", c->state);
+		if (c->reason != NULL)
+			jwrite_cstr(w, "reason", c->reason);
+		jwrite_real(w, "seconds", c->seconds);
+		jwrite_end(w);
+	}
+	jwrite_end(w);
+}
+
+static void
+write_verified(struct jwrite *w, const struct report *r)
+{
+	jwrite_object(w, "verification");
+	jwrite_uint(w, "stored", r->stored);
+	jwrite_uint(w, "stored_bytes", r->stored_bytes);
+	jwrite_uint(w, "verified", r->verified);
+	jwrite_uint(w, "verified_bytes", r->verified_bytes);
+	jwrite_object(w, "verdicts");
+	for (size_t i = 0; i < r->verdict_count; i++)
+		jwrite_uint(w, r->verdicts[i].name, r->verdicts[i].count);
+	jwrite_end(w);
+	jwrite_end(w);
+}
+
+void
+report_json(const struct report *r, struct buf *b)
+{
+	struct jwrite w = jwrite_begin(b);
+
+	jwrite_object(&w, NULL);
+	jwrite_cstr(&w, "catalog", r->catalog);
+	jwrite_cstr(&w, "made", r->made);
+	write_run(&w, &r->run);
+	write_rates(&w, r);
+	write_sizes(&w, r);
+	write_clients(&w, r);
+	write_compactions(&w, r);
+	write_objects(&w, r);
+	write_verified(&w, r);
+	jwrite_array(&w, "runs");
+	for (size_t i = 0; i < r->run_count; i++) {
+		jwrite_object(&w, NULL);
+		write_run(&w, &r->runs[i]);
+		jwrite_end(&w);
+	}
+	jwrite_end(&w);
+	jwrite_end(&w);
+	buf_addch(b, '\n');
+}

@@ -1,0 +1,21 @@
+/*
+ * report_internal.h: what the formats of a report share. Each writes a whole
+ * report into a buffer.
+ */
+#ifndef REPORT_REPORT_INTERNAL_H
+#define REPORT_REPORT_INTERNAL_H
+
+#include "report/report.h"
+
+void	 report_text(const struct report *, struct buf *);
+void	 report_json(const struct report *, struct buf *);
+void	 report_csv(const struct report *, struct buf *);
+void	 report_html(const struct report *, struct buf *);
+
+/* Per second of the run; 0 for one that took no time. */
+double	 report_rate(const struct report_run *, uint64_t);
+/* part of whole in percent, "12.3 %"; "100 %" only if it is all of it, "0 %"
+ * only if it is nothing; "-" of nothing. */
+const char *report_percent(uint64_t part, uint64_t whole, char out[16]);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * meta.h: a file's attributes as user metadata of the object, written in
+ * one form and read in those that other tools write. Pure.
+ */
+#ifndef REST_META_H
+#define REST_META_H
+
+#include "base/err.h"
+#include "rest/types.h"
+
+struct s3_meta_text {
+	char	 mtime_ns[32];	/* file-mtime: 1595002920123456789ns */
+	char	 mtime[32];	/* mtime: 1595002920.123456789 (rclone) */
+	char	 mode[8];	/* file-permissions: 0644 */
+	char	 uid[12];	/* file-owner */
+	char	 gid[12];	/* file-group */
+};
+void	 s3_meta_format(const struct s3_meta *, struct s3_meta_text *);
+
+/* What was seen of it in an answer so far; start with zeros. */
+struct s3_meta_seen {
+	struct s3_meta meta;
+	bool	 mtime, mode, uid, gid;
+	bool	 mtime_is_ns;	/* file-mtime, which goes before mtime */
+};
+/* name: what follows x-amz-meta-, in any case. Unknown names and values that
+ * make no sense are passed over. */
+void	 s3_meta_see(struct s3_meta_seen *, struct str name, struct str value);
+bool	 s3_meta_complete(const struct s3_meta_seen *);
+
+/* "Fri, 24 May 2013 00:00:00 GMT" to seconds since 1970; false if it isn't. */
+bool	 s3_http_date(struct str, int64_t *ret_sec);
+/* "2009-10-12T17:50:30.000Z" likewise. */
+bool	 s3_iso_date(struct str, int64_t *ret_sec);
+/* Without quotes and white space at the ends; "" if it is too long. */
+void	 s3_etag(struct str, char out[72]);
+
+#endif

@@ -1,0 +1,79 @@
+/*
+ * xml.h: S3's XML answers, read by expat with limits on depth, text,
+ * entries and size; document types (and so entities) are refused. Pure.
+ *
+ * Life cycle: s3_xml_init, s3_xml_parse, use the fields, s3_xml_release. The
+ * strings belong to the answer.
+ */
+#ifndef REST_XML_H
+#define REST_XML_H
+
+#include "base/err.h"
+#include "rest/types.h"
+
+#define S3_XML_MAX	(8 * 1024 * 1024)	/* of one answer */
+
+enum s3_xml_kind {
+	S3_XML_LIST = 0,	/* ListBucketResult */
+	S3_XML_PARTS,		/* ListPartsResult */
+	S3_XML_UPLOADS,		/* ListMultipartUploadsResult */
+	S3_XML_CREATE,		/* InitiateMultipartUploadResult */
+	S3_XML_COMPLETE,	/* CompleteMultipartUploadResult */
+	S3_XML_COPY,		/* CopyObjectResult */
+	S3_XML_DELETED,		/* DeleteResult */
+	S3_XML_ERROR,
+	S3_XML__MAX
+};
+
+/* What became of one key of DeleteObjects. */
+struct s3_xml_deleted {
+	struct str key;
+	bool	 failed;	/* code and message tell why */
+	struct str code;
+	struct str message;
+	struct str version_id;
+	struct str marker_id;	/* version of the delete marker */
+	bool	 marker;
+};
+
+struct s3_xml {
+	enum s3_xml_kind kind;	/* of what came */
+	struct s3_listed *listed;
+	size_t	 listed_count;
+	struct str *prefixes;
+	size_t	 prefix_count;
+	struct s3_part *parts;
+	size_t	 part_count;
+	struct s3_upload *uploads;
+	size_t	 upload_count;
+	struct s3_xml_deleted *deleted;
+	size_t	 deleted_count;
+	bool	 truncated;
+	struct str next;	/* token, part number or upload-id marker */
+	char	 etag[72];	/* complete, copy */
+	struct str upload_id;	/* create */
+	char	 code[64];	/* error */
+	struct str message;
+	struct str region;
+	/* private */
+	bool	 url_encoded;
+	bool	 marked;	/* control characters stand as marks */
+	struct s3_xml_block *blocks;	/* the strings */
+};
+
+void	 s3_xml_init(struct s3_xml *);
+void	 s3_xml_release(struct s3_xml *);
+/*
+ * Parse a whole answer. An <Error> is read whatever was wanted; any other
+ * root than the wanted one, and any answer that lacks what it must have, is
+ * an error (kind PEER).
+ */
+int	 s3_xml_parse(struct s3_xml *, enum s3_xml_kind wanted, struct str,
+	    struct err *) MUST_USE;
+
+/* The body of CompleteMultipartUpload. */
+void	 s3_xml_complete(struct buf *, const uint8_t *md5s, unsigned count);
+/* Append as character data; what comes out stays what it is, newlines too. */
+void	 s3_xml_text(struct buf *, struct str);
+
+#endif

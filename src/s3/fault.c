@@ -1,0 +1,177 @@
+#include <curl/curl.h>
+
+#include "s3/fault.h"
+
+static const struct {
+	const char *code;
+	enum err_kind kind;
+	unsigned flags;
+	const char *hint;
+} by_code[] = {
+	/* Passing. */
+	{ "SlowDown", ERR_RETRY, S3_FAULT_RETRY | S3_FAULT_SLOW, NULL },
+	{ "ServiceUnavailable", ERR_RETRY, S3_FAULT_RETRY | S3_FAULT_SLOW,
+	    NULL },
+	{ "Busy", ERR_RETRY, S3_FAULT_RETRY | S3_FAULT_SLOW, NULL },
+	{ "TooManyRequests", ERR_RETRY, S3_FAULT_RETRY | S3_FAULT_SLOW,
+	    NULL },
+	{ "RequestLimitExceeded", ERR_RETRY, S3_FAULT_RETRY | S3_FAULT_SLOW,
+	    NULL },
+	{ "InternalError", ERR_RETRY, S3_FAULT_RETRY, NULL },
+	{ "OperationAborted", ERR_RETRY, S3_FAULT_RETRY, NULL },
+	{ "RequestTimeout", ERR_RETRY, S3_FAULT_RETRY, NULL },
+	{ "IncompleteBody", ERR_RETRY, S3_FAULT_RETRY, NULL },
+	/* The bytes changed on their way: send them again. */
+	{ "BadDigest", ERR_CORRUPT, S3_FAULT_RETRY | S3_FAULT_BRIEF, NULL },
+	{ "XAmzContentSHA256Mismatch", ERR_CORRUPT,
+	    S3_FAULT_RETRY | S3_FAULT_BRIEF, NULL },
+	{ "RequestTimeTooSkewed", ERR_DENIED, S3_FAULT_SKEW,
+	    "the clocks of this machine and of the server differ" },
+	/* Credentials and permissions. */
+	{ "AccessDenied", ERR_DENIED, 0, NULL },
+	{ "AllAccessDisabled", ERR_DENIED, 0, NULL },
+	{ "AccountProblem", ERR_DENIED, 0, NULL },
+	{ "InvalidAccessKeyId", ERR_DENIED, 0, "is access_key right?" },
+	{ "SignatureDoesNotMatch", ERR_DENIED, 0, "is secret_key right?" },
+	{ "ExpiredToken", ERR_DENIED, 0, NULL },
+	{ "InvalidToken", ERR_DENIED, 0, NULL },
+	{ "TokenRefreshRequired", ERR_DENIED, 0, NULL },
+	{ "UserSuspended", ERR_DENIED, 0, NULL },
+	{ "InvalidObjectState", ERR_DENIED, 0, "archived object" },
+	/* Not there. */
+	{ "NoSuchKey", ERR_GONE, 0, NULL },
+	{ "NoSuchVersion", ERR_GONE, 0, NULL },
+	{ "NoSuchUpload", ERR_GONE, 0, NULL },
+	{ "InvalidRange", ERR_GONE, 0, "the object is shorter now" },
+	{ "PreconditionFailed", ERR_GONE, 0, "the object is another now" },
+	{ "NoSuchBucket", ERR_UNREACHABLE, 0, NULL },
+	/* What was sent is not what was agreed: parts missing or too small. */
+	{ "InvalidPart", ERR_CORRUPT, 0, NULL },
+	{ "InvalidPartOrder", ERR_CORRUPT, 0, NULL },
+	{ "EntityTooSmall", ERR_CORRUPT, 0, NULL },
+	/* This object can't be stored at all. */
+	{ "KeyTooLongError", ERR_INVALID, 0, NULL },
+	{ "KeyTooLong", ERR_INVALID, 0, NULL },
+	{ "InvalidObjectName", ERR_INVALID, 0, NULL },
+	{ "InvalidURI", ERR_INVALID, 0, NULL },
+	{ "EntityTooLarge", ERR_INVALID, 0, NULL },
+	{ "MetadataTooLarge", ERR_INVALID, 0, NULL },
+	{ "QuotaExceeded", ERR_RESOURCE, 0, NULL },
+	{ "InsufficientStorage", ERR_RESOURCE, 0, NULL },
+	{ "XMinioStorageFull", ERR_RESOURCE, 0, NULL },
+	/* Settings. */
+	{ "PermanentRedirect", ERR_CONFIG, S3_FAULT_REGION,
+	    "the bucket lives elsewhere: set endpoint and region" },
+	{ "TemporaryRedirect", ERR_CONFIG, S3_FAULT_REGION,
+	    "the bucket lives elsewhere: set endpoint and region" },
+	{ "Redirect", ERR_CONFIG, S3_FAULT_REGION,
+	    "the bucket lives elsewhere: set endpoint and region" },
+	{ "AuthorizationHeaderMalformed", ERR_CONFIG, S3_FAULT_REGION,
+	    "is region right?" },
+	{ "IllegalLocationConstraintException", ERR_CONFIG, S3_FAULT_REGION,
+	    "is region right?" },
+	{ "InvalidBucketName", ERR_CONFIG, 0, NULL },
+	{ "InvalidStorageClass", ERR_CONFIG, 0, NULL },
+	{ "InvalidEncryptionAlgorithmError", ERR_CONFIG, 0, NULL },
+	{ "NotImplemented", ERR_CONFIG, 0, "the server can't do this" },
+	/* Ours. */
+	{ "MalformedXML", ERR_BUG, 0, NULL },
+	{ "InvalidDigest", ERR_BUG, 0, NULL },
+};
+
+/* For answers without a code, as all to HEAD are. */
+static const struct {
+	int status;
+	enum err_kind kind;
+	unsigned flags;
+	const char *hint;
+} by_status[] = {
+	{ 301, ERR_CONFIG, S3_FAULT_REGION,
+	    "redirected: set endpoint and region" },
+	{ 302, ERR_CONFIG, S3_FAULT_REGION,
+	    "redirected: set endpoint and region" },
+	{ 307, ERR_CONFIG, S3_FAULT_REGION,
+	    "redirected: set endpoint and region" },
+	{ 308, ERR_CONFIG, S3_FAULT_REGION,
+	    "redirected: set endpoint and region" },
+	{ 401, ERR_DENIED, 0, NULL },
+	{ 403, ERR_DENIED, 0, NULL },
+	{ 408, ERR_RETRY, S3_FAULT_RETRY, NULL },
+	{ 412, ERR_GONE, 0, "the object is another now" },
+	{ 413, ERR_INVALID, 0, NULL },
+	{ 414, ERR_INVALID, 0, NULL },
+	{ 416, ERR_GONE, 0, "the object is shorter now" },
+	{ 429, ERR_RETRY, S3_FAULT_RETRY | S3_FAULT_SLOW, NULL },
+	{ 501, ERR_CONFIG, 0, "the server can't do this" },
+	{ 503, ERR_RETRY, S3_FAULT_RETRY | S3_FAULT_SLOW, NULL },
+	{ 507, ERR_RESOURCE, 0, NULL },
+};
+
+static const struct {
+	CURLcode code;
+	enum err_kind kind;
+	unsigned flags;
+	const char *hint;
+} by_curl[] = {
+	{ CURLE_COULDNT_RESOLVE_HOST, ERR_RETRY,
+	    S3_FAULT_RETRY | S3_FAULT_ENDPOINT, NULL },
+	{ CURLE_COULDNT_CONNECT, ERR_RETRY,
+	    S3_FAULT_RETRY | S3_FAULT_ENDPOINT, NULL },
+	{ CURLE_OPERATION_TIMEDOUT, ERR_RETRY,
+	    S3_FAULT_RETRY | S3_FAULT_SLOW | S3_FAULT_ENDPOINT, NULL },
+	{ CURLE_SSL_CONNECT_ERROR, ERR_RETRY,
+	    S3_FAULT_RETRY | S3_FAULT_ENDPOINT, NULL },
+	{ CURLE_SEND_ERROR, ERR_RETRY, S3_FAULT_RETRY, NULL },
+	{ CURLE_RECV_ERROR, ERR_RETRY, S3_FAULT_RETRY, NULL },
+	{ CURLE_GOT_NOTHING, ERR_RETRY, S3_FAULT_RETRY, NULL },
+	{ CURLE_PARTIAL_FILE, ERR_RETRY, S3_FAULT_RETRY, NULL },
+	{ CURLE_WEIRD_SERVER_REPLY, ERR_RETRY, S3_FAULT_RETRY, NULL },
+	/* An answer that is not HTTP/1. */
+	{ CURLE_UNSUPPORTED_PROTOCOL, ERR_RETRY, S3_FAULT_RETRY,
+	    "the answer is not HTTP" },
+	{ CURLE_SEND_FAIL_REWIND, ERR_RETRY, S3_FAULT_RETRY, NULL },
+	{ CURLE_AGAIN, ERR_RETRY, S3_FAULT_RETRY, NULL },
+	{ CURLE_PEER_FAILED_VERIFICATION, ERR_CONFIG, 0, "see ca_file" },
+	{ CURLE_SSL_CACERT_BADFILE, ERR_CONFIG, 0, "see ca_file" },
+	{ CURLE_SSL_ISSUER_ERROR, ERR_CONFIG, 0, "see ca_file" },
+	{ CURLE_URL_MALFORMAT, ERR_CONFIG, 0, "see endpoint" },
+	{ CURLE_OUT_OF_MEMORY, ERR_RESOURCE, 0, NULL },
+	{ CURLE_ABORTED_BY_CALLBACK, ERR_STOPPED, 0, NULL },
+	{ CURLE_WRITE_ERROR, ERR_STOPPED, 0, NULL },
+};
+
+static struct s3_fault
+by_class(int status, bool of_bucket)
+{
+	if (status == 404)
+		return (struct s3_fault){
+		    of_bucket ? ERR_UNREACHABLE : ERR_GONE, 0, NULL };
+	if (status >= 500)
+		return (struct s3_fault){ ERR_RETRY, S3_FAULT_RETRY, NULL };
+	return (struct s3_fault){ ERR_PEER, 0, NULL };
+}
+
+struct s3_fault
+s3_fault_http(int status, const char *code, bool of_bucket)
+{
+	for (size_t i = 0; i < ARRAY_LEN(by_code); i++)
+		if (strcmp(code, by_code[i].code) == 0)
+			return (struct s3_fault){ by_code[i].kind,
+			    by_code[i].flags, by_code[i].hint };
+	for (size_t i = 0; i < ARRAY_LEN(by_status); i++)
+		if (status == by_status[i].status)
+			return (struct s3_fault){ by_status[i].kind,
+			    by_status[i].flags, by_status[i].hint };
+	return by_class(status, of_bucket);
+}
+
+struct s3_fault
+s3_fault_curl(int code)
+{
+	for (size_t i = 0; i < ARRAY_LEN(by_curl); i++)
+		if (code == (int)by_curl[i].code)
+			return (struct s3_fault){ by_curl[i].kind,
+			    by_curl[i].flags, by_curl[i].hint };
+	/* Whatever else curl tells of is between us and the server. */
+	return (struct s3_fault){ ERR_RETRY, S3_FAULT_RETRY, NULL };
+}

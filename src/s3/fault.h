@@ -1,0 +1,34 @@
+/*
+ * fault.h: what went wrong, from a table: the S3 error code, the HTTP
+ * status and curl's code become the kind that the caller acts on, and whether
+ * trying again can help. Pure.
+ */
+#ifndef S3_FAULT_H
+#define S3_FAULT_H
+
+#include "base/err.h"
+
+enum {
+	S3_FAULT_RETRY = 1,	/* trying again may help */
+	S3_FAULT_SLOW = 2,	/* the window shrinks */
+	S3_FAULT_SKEW = 4,	/* the clocks differ */
+	S3_FAULT_ENDPOINT = 8,	/* this endpoint should rest */
+	S3_FAULT_REGION = 16,	/* the answer names another region */
+	S3_FAULT_BRIEF = 32	/* a few tries are enough; then it is kind */
+};
+
+struct s3_fault {
+	enum err_kind kind;
+	unsigned flags;
+	const char *hint;	/* or NULL */
+};
+
+/*
+ * An answer with status and the code of its XML body ("" if there was none).
+ * of_bucket: the request named no object, so 404 means the bucket.
+ */
+struct s3_fault s3_fault_http(int status, const char *code, bool of_bucket);
+/* A CURLcode; int, so that this header does not need curl's. */
+struct s3_fault s3_fault_curl(int code);
+
+#endif

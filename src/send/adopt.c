@@ -1,0 +1,137 @@
+/*
+ * adopt.c: PUT --adopt. The bucket may hold the file already, put by another
+ * tool, whole or in parts of its own. If its size is the file's, the file is
+ * read in the same parts; if that gives its ETag, nothing is sent.
+ */
+#include "send/send_internal.h"
+
+/* The claim speaks of the object as of one to fetch. */
+static struct fetch_item
+found(const struct transfer *t)
+{
+	struct fetch_item it;
+
+	memset(&it, 0, sizeof(it));
+	it.size = t->before.size;
+	memcpy(it.etag, t->found_etag, sizeof(it.etag));
+	return it;
+}
+
+static void
+nothing_found(struct transfer *t)
+{
+	t->found_etag[0] = '\0';
+	send_go_on(t);
+}
+
+/* Read as the object was put. One that was put whole may be read in parts of
+ * any size: its ETag is the MD5 of all. */
+static void
+compare(struct transfer *t)
+{
+	struct part_plan plan = t->plan;
+
+	if (t->claim.part_size > 0) {
+		plan.part_size = t->claim.part_size;
+		plan.count = t->claim.part_count;
+	}
+	transfer_cut(t, &plan);
+	t->mode = MODE_COMPARE;
+	t->phase = PHASE_MOVING;
+}
+
+/* Another object is there by now. A server may name the digest of the part,
+ * which says nothing of the whole. */
+static bool
+is_replaced(const struct transfer *t, const struct s3_reply *r)
+{
+	return r->etag[0] != '\0' && strcmp(r->etag, t->found_etag) != 0 &&
+	    (r->parts_count == 0 || strchr(r->etag, '-') != NULL);
+}
+
+/* In which parts it was put, as the server says; if it doesn't, one of the
+ * sizes that were not tried yet. */
+static bool
+take_parts(struct transfer *t, const struct s3_reply *r)
+{
+	struct fetch_item it = found(t);
+	bool fits = claim_answer(&t->claim, &it, r->size, r->parts_count);
+
+	for (unsigned i = 0; fits && i < t->guesses; i++)
+		fits = claim_guess(&t->claim, &it);
+	return fits;
+}
+
+static void
+part_done(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct transfer *t = arg;
+
+	if (!transfer_answered(t, err))
+		return;
+	if (err == NULL && !is_replaced(t, r) && take_parts(t, r))
+		compare(t);
+	else
+		nothing_found(t);
+}
+
+static void
+head_done(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct transfer *t = arg;
+	struct fetch_item it;
+
+	if (!transfer_answered(t, err))
+		return;
+	t->settled = true;
+	if (err != NULL || r->size != t->before.size) {
+		nothing_found(t);
+		return;
+	}
+	memcpy(t->found_etag, r->etag, sizeof(t->found_etag));
+	it = found(t);
+	claim_make(&t->claim, &it, t->w->e->c.s3.sse);
+	if (t->claim.proof == PROOF_NONE) {
+		nothing_found(t);
+	} else if (t->claim.ask) {
+		t->calls++;
+		s3_head_part(t->w->p.s3, t->key, 1, part_done, t);
+	} else {
+		compare(t);
+	}
+}
+
+void
+adopt_ask(struct transfer *t)
+{
+	t->calls++;
+	s3_head(t->w->p.s3, t->key, head_done, t);
+}
+
+bool
+adopt_guess(struct transfer *t)
+{
+	struct fetch_item it = found(t);
+
+	if (!claim_guess(&t->claim, &it))
+		return false;
+	t->guesses++;
+	t->settled = false;
+	transfer_again(t, MODE_SEND);
+	return true;
+}
+
+bool
+adopt_fits(struct transfer *t)
+{
+	struct fetch_item it = found(t);
+
+	memcpy(it.md5, t->whole_md5, MD5_LEN);
+	if (t->claim.proof == PROOF_NONE ||
+	    !claim_holds(&t->claim, &it, NULL, t->part_md5s))
+		return false;
+	memcpy(t->etag, t->found_etag, sizeof(t->etag));
+	if (t->claim.part_size == 0)
+		transfer_cut(t, &(struct part_plan){ .count = 1 });
+	return true;
+}

@@ -1,0 +1,136 @@
+/*
+ * by_part.c: a large file that several clients upload at once. One opens the
+ * upload, any of them send ranges of its parts, one closes it. The file must
+ * be the same for all of them: whoever finds that it is another, or that the
+ * upload is gone, fails with ERR_GONE, and the file goes as one item.
+ */
+#include "send/send_internal.h"
+
+static void
+fail(struct transfer *t, enum err_kind kind, const char *why)
+{
+	err_set(&t->err, kind, 0, "%s", why);
+	transfer_end(t, OUTCOME_FAILED);
+}
+
+void
+by_part_changed(struct transfer *t)
+{
+	fail(t, ERR_GONE, "the file changed: it is not uploaded in parts");
+}
+
+void
+by_part_lost(struct transfer *t, const struct err *err)
+{
+	t->err = *err;
+	t->err.kind = ERR_GONE;
+	transfer_end(t, OUTCOME_FAILED);
+}
+
+/* --- open --- */
+
+/* What another run may have put whole is compared whole. */
+static void
+looked(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct transfer *t = arg;
+
+	if (!transfer_answered(t, err))
+		return;
+	t->settled = true;
+	if (err == NULL && transfer_looks_same(t, r))
+		fail(t, ERR_GONE, "it may be there already");
+	else
+		multipart_ask(t);
+}
+
+static void
+stat_done(void *arg, const struct tree_entry *e, const struct err *err)
+{
+	struct transfer *t = arg;
+
+	if (!transfer_is_same(t, e, err))
+		return;
+	if ((t->item->flags & ITEM_SETTLE) != 0 && !t->settled) {
+		t->calls++;
+		s3_head(t->w->p.s3, t->key, looked, t);
+	} else {
+		multipart_ask(t);
+	}
+}
+
+/* --- all three --- */
+
+static bool
+is_sound(const struct transfer *t)
+{
+	const struct item *it = t->item;
+	unsigned count = t->plan.count;
+
+	if (!transfer_is_multipart(t) || t->mode != MODE_SEND)
+		return false;
+	if ((it->flags & ITEM_OPEN) != 0)
+		return true;
+	if (it->upload_id == NULL || it->upload_part_size !=
+	    t->plan.part_size)
+		return false;
+	if ((it->flags & ITEM_CLOSE) != 0)
+		return it->part_md5s != NULL && it->part_count == count;
+	return it->part_first < count && it->part_count > 0 &&
+	    it->part_count <= count - it->part_first;
+}
+
+void
+by_part_begin(struct transfer *t)
+{
+	const struct item *it = t->item;
+
+	if (!is_sound(t)) {
+		fail(t, ERR_INVALID, "parts that the file does not have");
+		return;
+	}
+	t->phase = PHASE_ASKING;
+	if ((it->flags & ITEM_OPEN) != 0) {
+		t->calls++;
+		tree_file_stat(t->file, stat_done, t);
+	} else if ((it->flags & ITEM_PARTS) != 0) {
+		t->next_index = it->part_first;
+		multipart_ask(t);
+	} else {
+		/* Nothing is left to send; a last look at the file. */
+		memcpy(t->part_md5s, it->part_md5s,
+		    t->plan.count * (size_t)MD5_LEN);
+		t->next_index = t->done_count = t->plan.count;
+		t->no_attrs = true;
+		t->phase = PHASE_MOVING;
+	}
+}
+
+void
+by_part_done(struct transfer *t)
+{
+	if ((t->item->flags & ITEM_CLOSE) != 0)
+		multipart_complete(t);
+	else
+		transfer_end(t, OUTCOME_MOVED);
+}
+
+void
+by_part_result(struct transfer *t, struct result *r)
+{
+	unsigned first = t->item->part_first;
+
+	r->part_size = t->plan.part_size;
+	r->part_count = t->plan.count;
+	if ((t->item->flags & ITEM_OPEN) != 0) {
+		r->upload_id = STEAL(t->upload_id);
+	} else if ((t->item->flags & ITEM_PARTS) != 0) {
+		r->part_count = t->item->part_count;
+		r->part_md5s = xmemdup(t->part_md5s + first * (size_t)MD5_LEN,
+		    r->part_count * (size_t)MD5_LEN);
+	} else {
+		memcpy(r->etag, t->etag, sizeof(r->etag));
+		r->part_md5s = STEAL(t->part_md5s);
+		r->version_id = STEAL(t->version_id);
+	}
+}

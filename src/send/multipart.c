@@ -1,0 +1,420 @@
+/*
+ * multipart.c: the upload of a large file in parts (Amazon S3 User Guide,
+ * "Uploading and copying objects using multipart upload").
+ *
+ * The catalog has an intent row before CreateMultipartUpload, so that after a
+ * kill anywhere the upload is found again: by its id, to go on with the parts
+ * that the server has, or, when the answer with the id was never seen, by key
+ * and time, to be aborted.
+ */
+#include "send/send_internal.h"
+#include "verify/etag.h"
+
+/* The server's clock is known from its Date headers, in whole seconds, and
+ * may be served by several machines. */
+#define CLOCK_GRAIN_S	2
+
+void
+multipart_forget_parts(struct transfer *t)
+{
+	free(t->have);
+	t->have = NULL;
+	free(t->have_md5s);
+	t->have_md5s = NULL;
+}
+
+void
+multipart_forget(struct transfer *t)
+{
+	free(t->upload_id);
+	t->upload_id = NULL;
+	multipart_forget_parts(t);
+}
+
+static void
+alloc_have(struct transfer *t)
+{
+	if (t->have != NULL)
+		return;
+	t->have = xcalloc(t->plan.count, 1);
+	t->have_md5s = xcalloc(t->plan.count, MD5_LEN);
+}
+
+static void
+intent(struct transfer *t)
+{
+	alloc_have(t);
+	t->upload_noted = t->intended = true;
+	t->upload_part_size = t->plan.part_size;
+	/* What an earlier attempt may have left is still to be found. */
+	if (!t->unnoted)
+		t->intent_sec = s3_server_time(t->w->p.s3) - CLOCK_GRAIN_S;
+	t->calls++;
+	worker_note(t, NOTE_INTENT);
+}
+
+/* The upload is known. */
+static void
+go_on(struct transfer *t)
+{
+	if ((t->item->flags & ITEM_OPEN) != 0)
+		transfer_end(t, OUTCOME_MOVED);
+	else
+		t->phase = PHASE_MOVING;
+}
+
+/* --- uploads that were perhaps begun --- */
+
+/* All are listed and aborted: what was held up by them goes on. */
+static void
+orphans_over(struct transfer *t)
+{
+	t->unnoted = false;
+	if (t->upload_id == NULL) {
+		intent(t);
+		return;
+	}
+	worker_note(t, NOTE_CREATED);
+	go_on(t);
+}
+
+static void
+orphan_aborted(void *arg, const struct s3_reply *r UNUSED,
+    const struct err *err)
+{
+	struct transfer *t = arg;
+
+	if (transfer_answered(t, err) && t->calls == 0)
+		orphans_over(t);
+}
+
+/* Only uploads of this very key that began after our intent are ours; the one
+ * whose id we know is no orphan. */
+static void
+orphan_listed(void *arg, const struct s3_upload *u)
+{
+	struct transfer *t = arg;
+
+	if (t->broken || !str_eq(u->key, t->key) ||
+	    u->initiated_sec < t->intent_sec || (t->upload_id != NULL &&
+	    str_eq(u->upload_id, str_of(t->upload_id))))
+		return;
+	t->calls++;
+	s3_mpu_abort(t->w->p.s3, t->key, u->upload_id, orphan_aborted, t);
+}
+
+static void
+orphans_listed(void *arg, const struct s3_reply *r UNUSED,
+    const struct err *err)
+{
+	struct transfer *t = arg;
+
+	t->calls--;
+	if (t->broken)
+		return;
+	if (err != NULL)
+		transfer_s3_fault(t, err);
+	else if (t->calls == 0)
+		orphans_over(t);
+}
+
+static void
+abort_orphans(struct transfer *t)
+{
+	t->calls++;
+	s3_mpu_list(t->w->p.s3, t->key, orphan_listed, orphans_listed, t);
+}
+
+static void
+created(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct transfer *t = arg;
+	bool lost = t->unnoted || r->attempts > 1 || (err != NULL &&
+	    err->kind != ERR_DENIED && err->kind != ERR_INVALID);
+
+	t->calls--;
+	if (err == NULL)
+		t->upload_id = xstrndup(r->upload_id.p, r->upload_id.len);
+	/* With the id in its row the upload is the only one that there is. If
+	 * an answer was lost that is not so yet: until the others are aborted
+	 * the row says that nobody knows. */
+	t->unnoted = lost;
+	if (err == NULL && !lost)
+		worker_note(t, NOTE_CREATED);
+	/* The file is another one meanwhile: so are its times, which the
+	 * upload has already. */
+	if (err == NULL && t->broken && t->changes > 0)
+		t->stale_upload = true;
+	if (t->broken)
+		return;
+	if (err != NULL)
+		transfer_s3_fault(t, err);
+	else if (lost)
+		abort_orphans(t);
+	else
+		go_on(t);
+}
+
+void
+multipart_noted(struct transfer *t)
+{
+	struct s3_meta meta = transfer_meta(t);
+
+	if (!t->intended)
+		return;
+	t->intended = false;
+	t->calls--;
+	if (t->broken)
+		return;
+	t->calls++;
+	s3_mpu_create(t->w->p.s3, t->key, &meta, created, t);
+}
+
+/* --- an upload that is known --- */
+
+static void ask_parts(struct transfer *, unsigned marker);
+
+static void
+take_parts(struct transfer *t, const struct s3_reply *r)
+{
+	for (size_t i = 0; i < r->part_count; i++) {
+		const struct s3_part *p = &r->parts[i];
+		uint64_t off, len;
+
+		if (p->number < 1 || p->number > t->plan.count)
+			continue;
+		part_range(t->before.size, &t->plan, p->number - 1, &off,
+		    &len);
+		if (p->size == len && hex_decode(p->etag, t->have_md5s +
+		    (size_t)(p->number - 1) * MD5_LEN, MD5_LEN))
+			t->have[p->number - 1] = 1;
+	}
+}
+
+static void
+parts_listed(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct transfer *t = arg;
+
+	t->calls--;
+	if (t->broken)
+		return;
+	if (err != NULL && err->kind == ERR_GONE &&
+	    (t->item->flags & ITEM_PARTS) != 0) {
+		by_part_lost(t, err);
+		return;
+	}
+	if (err != NULL && err->kind == ERR_GONE) {
+		multipart_forget(t);
+		intent(t);
+		return;
+	}
+	if (err != NULL) {
+		transfer_s3_fault(t, err);
+		return;
+	}
+	take_parts(t, r);
+	if (r->truncated && r->part_count > 0 &&
+	    r->parts[r->part_count - 1].number < transfer_end_part(t) &&
+	    (t->item->flags & ITEM_OPEN) == 0)
+		ask_parts(t, r->parts[r->part_count - 1].number);
+	else
+		go_on(t);
+}
+
+static void
+ask_parts(struct transfer *t, unsigned marker)
+{
+	t->calls++;
+	s3_mpu_parts(t->w->p.s3, t->key, str_of(t->upload_id), marker,
+	    parts_listed, t);
+}
+
+void
+multipart_ask(struct transfer *t)
+{
+	if (t->upload_id != NULL && t->have != NULL) {
+		go_on(t);	/* its parts are known */
+	} else if (t->upload_id != NULL) {
+		alloc_have(t);
+		ask_parts(t, transfer_first_part(t));
+	} else if (t->item->upload_intent_sec > 0 && !t->upload_noted) {
+		t->intent_sec = t->item->upload_intent_sec;
+		abort_orphans(t);
+	} else {
+		intent(t);
+	}
+}
+
+/* --- sending --- */
+
+/* Somebody aborted the upload: begin another. */
+static void
+upload_lost(struct transfer *t, const struct err *err)
+{
+	if (transfer_is_by_part(t)) {
+		by_part_lost(t, err);
+		return;
+	}
+	multipart_forget(t);
+	transfer_resend(t, err);
+}
+
+static void
+part_done(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct segment *s = arg;
+	struct transfer *t = s->t;
+	struct err early = ERR_INIT;
+	char etag[72];
+
+	t->calls--;
+	t->attempts += r->attempts - (r->attempts > 0);
+	if (t->broken)
+		return;
+	if (err != NULL && err->kind == ERR_GONE) {
+		upload_lost(t, err);
+		return;
+	}
+	if (err != NULL) {
+		transfer_s3_fault(t, err);
+		return;
+	}
+	if (s->stream != NULL && !stream_is_sent(s)) {
+		err_set(&early, ERR_CORRUPT, 0, "S3 took part %u before it "
+		    "had all of its bytes", s->index + 1);
+		transfer_resend(t, &early);
+		return;
+	}
+	etag_single(s->digest, etag);
+	if (!transfer_proved(t, etag, r->etag))
+		return;
+	if (s->stream != NULL)
+		stream_done(s);
+	t->have[s->index] = 1;
+	memcpy(t->have_md5s + (size_t)s->index * MD5_LEN, s->digest, MD5_LEN);
+	t->bytes_sent += s->len;
+	s->state = SEG_DONE;
+}
+
+void
+multipart_send_body(struct segment *s, const struct s3_body *body)
+{
+	struct transfer *t = s->t;
+
+	s->state = SEG_SENDING;
+	t->calls++;
+	s3_mpu_part(t->w->p.s3, t->key, str_of(t->upload_id), s->index + 1,
+	    body, part_done, s);
+}
+
+void
+multipart_send(struct segment *s)
+{
+	struct s3_body body = send_body(s);
+
+	multipart_send_body(s, &body);
+}
+
+/* --- completing --- */
+
+static void
+complete_proved(struct transfer *t, const char *got)
+{
+	char etag[72];
+
+	etag_multipart(t->part_md5s, t->plan.count, etag);
+	if (!transfer_proved(t, etag, got))
+		return;
+	memcpy(t->etag, got, sizeof(t->etag));
+	multipart_forget(t);
+	transfer_end(t, OUTCOME_MOVED);
+}
+
+/* True if the object that is there is the one that the upload makes. Where
+ * ETags are no digests, its size, times and number of parts must do. */
+static bool
+is_ours(const struct transfer *t, const struct s3_reply *r)
+{
+	char suffix[16];
+
+	if (!transfer_looks_same(t, r))
+		return false;
+	if (proof_etag_is_digest(t->w->e->c.s3.sse))
+		return true;
+	snprintf(suffix, sizeof(suffix), "-%u", t->plan.count);
+	return str_ends(str_of(r->etag), str_of(suffix));
+}
+
+/* After an answer that was lost, or that had no ETag: what is there? */
+static void
+complete_looked(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct transfer *t = arg;
+	struct err lost = ERR_INIT;
+
+	if (!transfer_answered(t, err))
+		return;
+	if (err != NULL || !is_ours(t, r)) {
+		err_set(&lost, ERR_CORRUPT, 0, "the upload was completed, but "
+		    "S3 does not hold what it makes");
+		upload_lost(t, &lost);
+	} else {
+		complete_proved(t, r->etag);
+	}
+}
+
+static void
+complete_done(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct transfer *t = arg;
+
+	t->attempts += r->attempts;
+	if (!transfer_answered(t, err))
+		return;
+	if (r->version_id.len > 0 && t->version_id == NULL)
+		t->version_id = xstrndup(r->version_id.p, r->version_id.len);
+	if (err == NULL && r->etag[0] != '\0') {
+		complete_proved(t, r->etag);
+		return;
+	}
+	t->calls++;
+	s3_head(t->w->p.s3, t->key, complete_looked, t);
+}
+
+void
+multipart_complete(struct transfer *t)
+{
+	t->phase = PHASE_CLOSING;
+	t->calls++;
+	s3_mpu_complete(t->w->p.s3, t->key, str_of(t->upload_id), t->part_md5s,
+	    t->plan.count, complete_done, t);
+}
+
+/* An upload that could not be aborted stays in the catalog, and the transfer
+ * ends: another upload would take its row. */
+static void
+abort_done(void *arg, const struct s3_reply *r UNUSED, const struct err *err)
+{
+	struct transfer *t = arg;
+
+	t->calls--;
+	if (err == NULL || err->kind == ERR_GONE || err->kind == ERR_STOPPED)
+		return;
+	t->keep_upload = true;
+	if (t->ending)
+		return;
+	t->err = *err;
+	transfer_end(t, OUTCOME_FAILED);
+}
+
+void
+multipart_abort(struct transfer *t)
+{
+	char *id = STEAL(t->upload_id);
+
+	multipart_forget(t);
+	t->calls++;
+	s3_mpu_abort(t->w->p.s3, t->key, str_of(id), abort_done, t);
+	free(id);
+}

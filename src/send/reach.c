@@ -1,0 +1,52 @@
+/*
+ * reach.c: an export that is out of reach for good is given up by all workers
+ * at once, so that what is left of it doesn't cost each worker the time of a
+ * fault an item. After a while one is tried again.
+ */
+#include "send/send_internal.h"
+
+#define AGAIN_MS	10000
+
+void
+engine_answered(struct engine *e, unsigned export, uint64_t now_ms)
+{
+	struct reach *r = &e->reach[export];
+
+	/* All workers read the line; few write it. */
+	if (now_ms - atomic_load_explicit(&r->ok_ms, memory_order_relaxed) >
+	    1000)
+		atomic_store_explicit(&r->ok_ms, now_ms,
+		    memory_order_relaxed);
+	if (atomic_load_explicit(&r->lost_ms, memory_order_relaxed) != 0)
+		atomic_store(&r->lost_ms, 0);
+}
+
+bool
+engine_give_up(struct engine *e, unsigned export, uint64_t now_ms,
+    const struct err *err)
+{
+	struct reach *r = &e->reach[export];
+
+	if (now_ms - atomic_load(&r->ok_ms) < e->c.retry_for_ms)
+		return false;
+	pthread_mutex_lock(&e->lock);
+	r->why = *err;
+	pthread_mutex_unlock(&e->lock);
+	atomic_store(&r->lost_ms, now_ms);
+	return true;
+}
+
+bool
+engine_gave_up(struct engine *e, unsigned export, uint64_t now_ms,
+    struct err *err)
+{
+	struct reach *r = &e->reach[export];
+	uint64_t at = atomic_load(&r->lost_ms);
+
+	if (at == 0 || now_ms >= at + AGAIN_MS)
+		return false;
+	pthread_mutex_lock(&e->lock);
+	*err = r->why;
+	pthread_mutex_unlock(&e->lock);
+	return true;
+}

@@ -1,0 +1,247 @@
+/*
+ * stream.c: a part that is larger than the memory of a worker (files of
+ * terabytes, see verify/part_plan.h) is never whole in memory. It is read
+ * twice, in pieces that go through a ring: the first pass hashes it, the
+ * second sends it with the Content-MD5 that the first has found, which S3
+ * checks, whatever its ETags are. A part that needs no sending (S3 has it, or
+ * the file is only compared) is read once. When S3's client sends the request
+ * again, the second pass begins again: a fault costs that part.
+ */
+#include "send/send_internal.h"
+
+#define PIECES		8
+
+struct piece {
+	uint32_t want;		/* bytes asked for; 0: the piece is free */
+	bool	 here;
+};
+
+struct stream {
+	struct segment *s;
+	uint32_t piece_len;
+	unsigned reads;		/* on the way */
+	bool	 sending;	/* the second pass */
+	bool	 again;		/* begin this pass again when reads is 0 */
+	uint64_t asked;		/* bytes of the part asked for in this pass */
+	uint64_t taken;		/* bytes of the part hashed or sent in it */
+	struct md5 whole;	/* the file's, as it is behind this part */
+	struct piece pieces[PIECES];
+};
+
+struct piece_call {
+	struct stream *st;
+	struct transfer *t;
+	struct piece *p;
+};
+
+bool
+stream_needed(const struct transfer *t)
+{
+	return t->plan.part_size > t->w->memory_limit;
+}
+
+static size_t
+piece_at(const struct stream *st, uint64_t offset)
+{
+	return (size_t)(offset / st->piece_len) % PIECES;
+}
+
+static void read_pieces(struct stream *);
+
+static void
+begin_pass(struct stream *st)
+{
+	st->again = false;
+	st->asked = st->taken = 0;
+	memset(st->pieces, 0, sizeof(st->pieces));
+	read_pieces(st);
+}
+
+/* The next n bytes have been used. */
+static void
+take(struct stream *st, size_t n)
+{
+	struct piece *p = &st->pieces[piece_at(st, st->taken)];
+
+	st->taken += n;
+	if (st->taken % st->piece_len == 0 || st->taken == st->s->len) {
+		*p = (struct piece){ .want = 0 };
+		read_pieces(st);
+	}
+}
+
+static ptrdiff_t
+next_bytes(void *arg, uint64_t offset, void *out, size_t max)
+{
+	struct stream *st = arg;
+	struct segment *s = st->s;
+	size_t i = piece_at(st, st->taken);
+	size_t at = (size_t)(st->taken % st->piece_len);
+	size_t n;
+
+	if (s->t->broken)
+		return -1;
+	if (offset != st->taken) {
+		if (offset != 0)
+			return -1;
+		st->again = true;
+		if (st->reads == 0)
+			begin_pass(st);
+	}
+	if (st->again || !st->pieces[i].here)
+		return 0;
+	n = rate_take(&s->t->w->e->pool.rate, MIN(max,
+	    st->pieces[i].want - at), s->t->w->now_ms * 1000000);
+	if (n == 0)
+		return 0;
+	memcpy(out, s->data + i * st->piece_len + at, n);
+	take(st, n);
+	return (ptrdiff_t)n;
+}
+
+/* The first pass is over: the part's digest is known. */
+static void
+hashed(struct stream *st)
+{
+	struct segment *s = st->s;
+	struct transfer *t = s->t;
+	struct s3_body body = { .len = s->len, .md5 = s->digest,
+	    .read = next_bytes, .read_arg = st };
+
+	md5_final(&s->md5, s->digest);
+	t->tries = 0;
+	t->fault.since_ms = 0;
+	if (!send_is_needed(t, s)) {
+		stream_done(s);
+		return;
+	}
+	st->sending = true;
+	begin_pass(st);
+	multipart_send_body(s, &body);
+}
+
+static void
+hash_pieces(struct stream *st)
+{
+	struct segment *s = st->s;
+
+	while (st->taken < s->len) {
+		size_t i = piece_at(st, st->taken);
+		const uint8_t *data = s->data + i * st->piece_len;
+		uint32_t n = st->pieces[i].want;
+
+		if (!st->pieces[i].here)
+			return;
+		if (s->t->mode != MODE_READ)
+			md5_update_many((struct md5_job[]){
+			    { &s->md5, data, n }, { &st->whole, data, n } },
+			    2);
+		take(st, n);
+	}
+	hashed(st);
+}
+
+static void
+piece_read(void *arg, const struct tree_read *r, const struct err *err)
+{
+	struct piece_call *c = arg;
+	struct transfer *t = c->t;
+	struct stream *st = c->st;
+	struct piece *p = c->p;
+
+	free(c);
+	t->calls--;
+	st->reads--;
+	if (t->broken || t->phase == PHASE_ENDED)
+		return;
+	if (!segment_read_ok(t, r, err, p->want))
+		return;
+	if (st->again) {
+		if (st->reads == 0)
+			begin_pass(st);
+		return;
+	}
+	p->here = true;
+	if (st->sending)
+		s3_resume(t->w->p.s3, SIZE_MAX);
+	else
+		hash_pieces(st);
+}
+
+static void
+read_pieces(struct stream *st)
+{
+	struct segment *s = st->s;
+	struct transfer *t = s->t;
+
+	while (st->asked < s->len) {
+		size_t i = piece_at(st, st->asked);
+		struct piece *p = &st->pieces[i];
+		struct piece_call *c;
+
+		if (p->want != 0)
+			return;
+		c = xmalloc(sizeof(*c));
+		p->want = (uint32_t)MIN(s->len - st->asked, st->piece_len);
+		*c = (struct piece_call){ .st = st, .t = t, .p = p };
+		t->calls++;
+		st->reads++;
+		tree_file_read(t->file, s->offset + st->asked, p->want,
+		    s->data + i * st->piece_len, piece_read, c);
+		st->asked += p->want;
+	}
+}
+
+void
+stream_free(struct segment *s)
+{
+	free(s->stream);
+	s->stream = NULL;
+}
+
+bool
+stream_is_sent(const struct segment *s)
+{
+	return s->stream->taken == s->len && !s->stream->again;
+}
+
+/* The part is proved: its MD5 counts, and so do its bytes for the file's. */
+void
+stream_done(struct segment *s)
+{
+	struct transfer *t = s->t;
+
+	memcpy(t->part_md5s + (size_t)s->index * MD5_LEN, s->digest, MD5_LEN);
+	t->whole = s->stream->whole;
+	t->whole_done += s->len;
+	s->state = SEG_DONE;
+}
+
+void
+stream_start(struct transfer *t)
+{
+	struct segment *s = &t->seg[0];
+	struct stream *st;
+	uint32_t piece = tree_read_max(t->w->trees.v[t->item->export]);
+
+	if (s->state != SEG_FREE || t->next_index == transfer_end_part(t))
+		return;
+	while (piece > 64 * KIB && (uint64_t)piece * PIECES >
+	    t->w->memory_limit)
+		piece /= 2;
+	memset(s, 0, sizeof(*s));
+	s->data = worker_buffer(t->w, (uint64_t)piece * PIECES);
+	if (s->data == NULL)
+		return;
+	s->data_len = (uint64_t)piece * PIECES;
+	s->t = t;
+	s->index = t->next_index++;
+	part_range(t->before.size, &t->plan, s->index, &s->offset, &s->len);
+	md5_init(&s->md5);
+	st = s->stream = xcalloc(1, sizeof(*st));
+	st->s = s;
+	st->piece_len = piece;
+	st->whole = t->whole;
+	s->state = SEG_READING;
+	begin_pass(st);
+}

@@ -1,0 +1,597 @@
+/*
+ * transfer.c: the life of a transfer: begin, faults, begin again, end.
+ */
+#include "send/send_internal.h"
+
+#include "base/clock.h"
+#include "model/key.h"
+#include "verify/etag.h"
+
+#define CHANGES_MAX	5	/* a file that changes more often is failed */
+#define RESEND_MAX	4	/* sendings of one object that go wrong */
+#define FAULT_GAP_MS	90000	/* more than one call and its backoff */
+#define BACKOFF_BASE_MS	100
+#define BACKOFF_CAP_MS	10000
+
+bool
+transfer_is_multipart(const struct transfer *t)
+{
+	return t->plan.part_size > 0;
+}
+
+bool
+transfer_is_by_part(const struct transfer *t)
+{
+	return (t->item->flags & (ITEM_OPEN | ITEM_PARTS | ITEM_CLOSE)) != 0;
+}
+
+unsigned
+transfer_first_part(const struct transfer *t)
+{
+	return (t->item->flags & ITEM_PARTS) != 0 ? t->item->part_first : 0;
+}
+
+unsigned
+transfer_end_part(const struct transfer *t)
+{
+	return (t->item->flags & ITEM_PARTS) != 0 ?
+	    t->item->part_first + t->item->part_count : t->plan.count;
+}
+
+struct s3_meta
+transfer_meta(const struct transfer *t)
+{
+	return (struct s3_meta){
+		.mtime_ns = t->before.mtime_ns,
+		.mode = t->before.mode,
+		.uid = t->before.uid,
+		.gid = t->before.gid,
+	};
+}
+
+bool
+transfer_proved(struct transfer *t, const char *expected, const char *got)
+{
+	struct err err = ERR_INIT;
+
+	if (proof_etag(expected, got, t->w->e->c.s3.sse, &err) == 0)
+		return true;
+	transfer_s3_fault(t, &err);
+	return false;
+}
+
+static struct str
+key_of(const struct worker *w, const struct item *it)
+{
+	return str_of(w->e->c.server_as_prefix ? it->path :
+	    key_without_server(it->path));
+}
+
+/* Is what the target holds of it to be told from the bytes? A file that
+ * several clients have sent has no digest of the whole: its ETag then is that
+ * of its parts. */
+static bool
+is_comparable(const struct transfer *t)
+{
+	const struct item *it = t->item;
+
+	return it->has_prev && it->prev_attrs.size == it->attrs.size &&
+	    !transfer_is_by_part(t) && (it->prev_has_md5 ||
+	    (it->prev_part_size > 0 &&
+	    proof_etag_is_digest(t->w->e->c.s3.sse)));
+}
+
+/* The mode of a file that is not only compared. */
+static enum transfer_mode
+send_mode(const struct transfer *t)
+{
+	return t->w->e->c.dryrun ? MODE_READ : MODE_SEND;
+}
+
+void
+transfer_begin(struct worker *w, const struct item *it, struct held_lease *h)
+{
+	struct transfer *t = xcalloc(1, sizeof(*t));
+
+	t->w = w;
+	t->lease = h;
+	t->item = it;
+	t->key = key_of(w, it);
+	t->before = it->attrs;
+	t->fh = it->fh;
+	t->began_ms = clock_mono_ms();
+	t->mode = send_mode(t);
+	/* A dry run compares only what would else count as moved although
+	 * nothing says that it changed. */
+	if (is_comparable(t) && (!w->e->c.dryrun ||
+	    (it->flags & ITEM_CHECKSUM) != 0))
+		t->mode = MODE_COMPARE;
+	/* A dry run leaves an open upload to the run that is none. */
+	if (it->upload_id != NULL && !w->e->c.dryrun) {
+		t->upload_id = xstrdup(it->upload_id);
+		t->upload_part_size = it->upload_part_size;
+		t->upload_noted = true;
+	}
+	t->next = w->active;
+	w->active = t;
+	w->active_count++;
+}
+
+void
+transfer_free(struct transfer *t)
+{
+	for (size_t i = 0; i < SEGMENTS_MAX; i++)
+		segment_free(&t->seg[i]);
+	tree_file_close(&t->file);
+	multipart_forget(t);
+	free(t->part_md5s);
+	free(t->version_id);
+	engine_settled(t->w->e, t->lease);
+	free(t);
+}
+
+/* Back to the beginning; the upload, if there is one, stays. */
+static void
+reset(struct transfer *t)
+{
+	for (size_t i = 0; i < SEGMENTS_MAX; i++)
+		segment_free(&t->seg[i]);
+	free(t->version_id);
+	t->version_id = NULL;
+	t->next_index = 0;
+	t->done_count = 0;
+	t->whole_done = 0;
+	t->no_attrs = false;
+	t->broken = false;
+	/* What the bucket holds was to be compared, in its own parts, with the
+	 * file as it was: ask again. */
+	if (t->found_etag[0] != '\0')
+		t->settled = false;
+	t->found_etag[0] = '\0';
+	t->phase = PHASE_BEGIN;
+}
+
+static void
+open_file(struct transfer *t)
+{
+	const struct item *it = t->item;
+	struct err err = ERR_INIT;
+	struct tree *tree = trees_get(&t->w->trees, it->export, &err);
+
+	/* An export that can't be opened says nothing of its files. */
+	if (tree == NULL && err.kind == ERR_GONE)
+		err.kind = ERR_UNREACHABLE;
+	if (tree == NULL)
+		transfer_fault(t, &err);
+	else
+		t->file = tree_file_open(tree, &t->fh, str_of(it->raw));
+}
+
+void
+transfer_cut(struct transfer *t, const struct part_plan *plan)
+{
+	if (plan->part_size != t->plan.part_size ||
+	    plan->count != t->plan.count)
+		multipart_forget_parts(t);
+	t->plan = *plan;
+	free(t->part_md5s);
+	t->part_md5s = plan->part_size == 0 ? NULL :
+	    xcalloc(plan->count, MD5_LEN);
+}
+
+/* The part size that an upload or object made before was cut with. */
+static uint64_t
+part_size_of(const struct transfer *t)
+{
+	if (t->upload_id != NULL && t->upload_part_size > 0)
+		return t->upload_part_size;
+	if (t->mode == MODE_COMPARE && t->item->prev_part_size > 0)
+		return t->item->prev_part_size;
+	return t->w->e->c.part_size;
+}
+
+static bool is_given_up(struct transfer *);
+
+static void
+begin(struct transfer *t)
+{
+	struct err err = ERR_INIT;
+	struct part_plan plan;
+
+	t->resume_at_ms = 0;
+	if (is_given_up(t))
+		return;
+	if (t->reopen)
+		tree_file_close(&t->file);
+	t->reopen = false;
+	if (t->file == NULL)
+		open_file(t);
+	if (t->file == NULL)
+		return;
+	if (part_plan(t->before.size, part_size_of(t), &plan, &err) == -1) {
+		t->err = err;
+		transfer_end(t, OUTCOME_FAILED);
+		return;
+	}
+	/* A dry run makes no object: any parts will do. */
+	if (t->mode == MODE_READ && plan.part_size > 0) {
+		plan.part_size = t->w->e->c.part_size;
+		plan.count = (unsigned)((t->before.size +
+		    plan.part_size - 1) / plan.part_size);
+	}
+	transfer_cut(t, &plan);
+	if (transfer_is_by_part(t)) {
+		by_part_begin(t);
+		return;
+	}
+	md5_init(&t->whole);
+	t->phase = PHASE_ASKING;
+	if (t->w->e->c.dryrun)
+		t->phase = PHASE_MOVING;
+	else
+		send_ask(t);
+}
+
+static struct result
+make_result(struct transfer *t)
+{
+	struct result r = {
+		.object = t->item->object,
+		.outcome = t->outcome,
+		.attrs = t->before,
+		.attempts = MAX(t->attempts, 1U),
+		.bytes_sent = t->bytes_sent,
+		.took_ms = clock_mono_ms() - t->began_ms,
+		.err = t->err,
+	};
+
+	if (t->outcome > OUTCOME_UNCHANGED)
+		return r;
+	if (transfer_is_by_part(t)) {
+		by_part_result(t, &r);
+		return r;
+	}
+	r.has_md5 = t->mode != MODE_READ;
+	memcpy(r.md5, t->whole_md5, MD5_LEN);
+	memcpy(r.etag, t->etag, sizeof(r.etag));
+	r.part_size = t->plan.part_size;
+	r.part_md5s = STEAL(t->part_md5s);
+	r.part_count = r.part_md5s == NULL ? 0 : t->plan.count;
+	r.version_id = STEAL(t->version_id);
+	return r;
+}
+
+/* All calls are back: abort what must not stay open, then report. */
+static void
+finish(struct transfer *t)
+{
+	struct result r;
+	bool passing = t->outcome == OUTCOME_LEFT ||
+	    (t->outcome == OUTCOME_FAILED && t->err.kind == ERR_RETRY);
+	/* The upload is not over with this step of it. */
+	bool stays = passing || t->keep_upload ||
+	    (t->item->flags & (ITEM_OPEN | ITEM_PARTS)) != 0;
+
+	/* An upload is kept when S3 was out of reach: the next run goes on
+	 * with it. Whoever completed it has forgotten its id. */
+	if (t->upload_id != NULL && !stays) {
+		multipart_abort(t);
+		return;
+	}
+	r = make_result(t);
+	worker_result(t->w, t->lease, &r);
+	if (t->upload_noted && !stays && !t->unnoted)
+		worker_note(t, NOTE_ENDED);
+	for (size_t i = 0; i < SEGMENTS_MAX; i++)
+		segment_free(&t->seg[i]);
+	t->phase = PHASE_ENDED;
+}
+
+void
+transfer_step(struct transfer *t)
+{
+	if (t->phase == PHASE_ENDED || t->resume_at_ms > t->w->now_ms)
+		return;
+	if (t->broken) {
+		if (t->calls > 0)
+			return;
+		if (t->stale_upload) {
+			t->stale_upload = false;
+			multipart_abort(t);
+			return;
+		}
+		if (t->ending) {
+			finish(t);
+			return;
+		}
+		reset(t);
+	}
+	if (t->phase == PHASE_BEGIN)
+		begin(t);
+	/* Read first: what sending leaves is read in the next turn, together
+	 * with that of other files, and so hashed in more lanes. But nothing
+	 * wakes us for it when nothing is under way, or when it is streamed. */
+	if (t->phase == PHASE_MOVING && !t->broken)
+		segments_read(t);
+	if (t->phase == PHASE_MOVING && !t->broken)
+		send_segments(t);
+	if (t->phase == PHASE_MOVING && !t->broken &&
+	    (t->calls == 0 || stream_needed(t)))
+		segments_read(t);
+	/* That was all: nothing will wake us for it. */
+	if (t->ending && !t->stale_upload && t->calls == 0 &&
+	    t->phase != PHASE_ENDED)
+		finish(t);
+}
+
+void
+transfer_end(struct transfer *t, enum outcome outcome)
+{
+	t->outcome = outcome;
+	t->ending = true;
+	t->broken = true;
+	t->resume_at_ms = 0;
+}
+
+void
+transfer_again(struct transfer *t, enum transfer_mode mode)
+{
+	t->mode = mode;
+	t->broken = true;
+}
+
+static void
+again_later(struct transfer *t)
+{
+	t->broken = true;
+	t->resume_at_ms = t->w->now_ms + backoff_ms(t->tries, BACKOFF_BASE_MS,
+	    BACKOFF_CAP_MS, rng_next(&t->w->rng));
+}
+
+/* The time is counted for the file, and for its export: once that has been
+ * out of reach for so long, its other files fail at their first fault. A
+ * fault long after the last one begins a new count. */
+static bool
+failing_too_long(const struct worker *w, struct fault *f)
+{
+	if (f->since_ms == 0 || w->now_ms - f->last_ms > FAULT_GAP_MS)
+		f->since_ms = w->now_ms;
+	f->last_ms = w->now_ms;
+	return w->now_ms - f->since_ms >= w->e->c.retry_for_ms;
+}
+
+/* The steps of one file that several clients send have failed: those clients
+ * are not all of this engine. */
+static bool
+is_out_of_reach(struct transfer *t)
+{
+	unsigned export = t->item->export;
+	const struct tree *tree = t->w->trees.v[export];
+
+	return !transfer_is_by_part(t) &&
+	    (tree == NULL || !tree_answers(tree)) &&
+	    engine_give_up(t->w->e, export, t->w->now_ms, &t->err);
+}
+
+/* The export was given up meanwhile, here or by another worker. */
+static bool
+is_given_up(struct transfer *t)
+{
+	if (transfer_is_by_part(t) || !engine_gave_up(t->w->e,
+	    t->item->export, t->w->now_ms, &t->err))
+		return false;
+	transfer_end(t, OUTCOME_LEFT);
+	return true;
+}
+
+static void look_again(struct transfer *);
+
+void
+transfer_fault(struct transfer *t, const struct err *err)
+{
+	bool file, export;
+
+	if (t->ending || (t->broken && t->calls > 0))
+		return;
+	if (err->kind == ERR_STOPPED) {
+		t->broken = true;
+		return;
+	}
+	t->err = *err;
+	/* By a handle, or in place of the file: what does its path say? */
+	if (err->kind == ERR_GONE) {
+		t->broken = true;
+		t->missed = true;
+		look_again(t);
+		return;
+	}
+	if (err->kind != ERR_RETRY && err->kind != ERR_UNREACHABLE) {
+		transfer_end(t, OUTCOME_FAILED);
+		return;
+	}
+	if (is_given_up(t))
+		return;
+	t->tries++;
+	file = failing_too_long(t->w, &t->fault);
+	export = failing_too_long(t->w, &t->w->faults[t->item->export]);
+	if (export && is_out_of_reach(t))
+		transfer_end(t, OUTCOME_LEFT);
+	else if (file || export)
+		transfer_end(t, OUTCOME_FAILED);
+	else
+		again_later(t);
+}
+
+void
+transfer_s3_fault(struct transfer *t, const struct err *err)
+{
+	if (t->ending || (t->broken && t->calls > 0))
+		return;
+	if (err->kind == ERR_STOPPED) {
+		t->broken = true;
+		return;
+	}
+	if (err->kind == ERR_CORRUPT) {
+		transfer_resend(t, err);
+		return;
+	}
+	t->err = *err;
+	transfer_end(t, OUTCOME_FAILED);
+}
+
+bool
+transfer_answered(struct transfer *t, const struct err *err)
+{
+	t->calls--;
+	if (t->broken)
+		return false;
+	if (err != NULL && err->kind != ERR_GONE) {
+		transfer_s3_fault(t, err);
+		return false;
+	}
+	return true;
+}
+
+void
+transfer_resend(struct transfer *t, const struct err *err)
+{
+	t->err = *err;
+	t->tries = ++t->resent;
+	/* Who closes has nothing to send. */
+	if (t->resent < RESEND_MAX && (t->item->flags & ITEM_CLOSE) == 0)
+		again_later(t);
+	else
+		transfer_end(t, OUTCOME_FAILED);
+}
+
+bool
+transfer_same_meta(const struct transfer *t, const struct s3_meta *m)
+{
+	struct attrs told = { .mtime_ns = m->mtime_ns, .mode = m->mode,
+	    .uid = m->uid, .gid = m->gid };
+
+	return attrs_same_kept(&t->before, &told);
+}
+
+bool
+transfer_looks_same(const struct transfer *t, const struct s3_reply *r)
+{
+	return r->size == t->before.size && r->has_mtime && r->has_mode &&
+	    t->before.mtime_ns != MTIME_NONE &&
+	    transfer_same_meta(t, &r->meta);
+}
+
+/* Only the path's own answer can say that the file is gone. */
+static void
+not_found(struct transfer *t, const struct err *err)
+{
+	if (err->kind == ERR_GONE) {
+		t->err = *err;
+		transfer_end(t, err_is_absence(err) ? OUTCOME_GONE :
+		    OUTCOME_FAILED);
+		return;
+	}
+	t->broken = false;
+	transfer_fault(t, err);
+}
+
+/* Reading said that the file is gone, and its path names a file. */
+static void
+found_again(struct transfer *t, const struct tree_entry *e)
+{
+	struct err err = ERR_INIT;
+
+	t->broken = false;
+	if (!attrs_same(&e->attrs, &t->before, t->w->e->c.ignore_inode)) {
+		transfer_changed(t);
+		return;
+	}
+	t->fh = e->fh;
+	t->reopen = true;
+	err_set(&err, ERR_RETRY, t->err.code, "it is there, but reading it "
+	    "fails: %s", t->err.msg);
+	transfer_fault(t, &err);
+}
+
+static void
+looked_again(void *arg, const struct tree_entry *e, const struct err *err)
+{
+	struct transfer *t = arg;
+	bool missed = t->missed;
+
+	t->calls--;
+	t->missed = false;
+	if (t->ending)
+		return;
+	if (err != NULL) {
+		not_found(t, err);
+	} else if (e->attrs.kind != ENTRY_FILE) {
+		err_set(&t->err, ERR_GONE, 0, "it is a %s now",
+		    entry_kind_name(e->attrs.kind));
+		transfer_end(t, OUTCOME_FAILED);
+	} else if (missed) {
+		found_again(t, e);
+	} else {
+		t->before = e->attrs;
+		t->fh = e->fh;
+		t->reopen = true;
+	}
+}
+
+/* What is under the name now may be another file, or none: a server gives the
+ * bytes of a removed one as long as somebody has its handle. */
+static void
+look_again(struct transfer *t)
+{
+	struct tree *tree = t->w->trees.v[t->item->export];
+	struct str path = str_of(t->item->raw);
+
+	t->calls++;
+	if (t->w->e->c.exports[t->item->export].follow_links)
+		tree_lookup_follow(tree, path, looked_again, t);
+	else
+		tree_lookup(tree, path, looked_again, t);
+}
+
+void
+transfer_changed(struct transfer *t)
+{
+	if (t->broken)
+		return;
+	if (transfer_is_by_part(t)) {
+		by_part_changed(t);
+		return;
+	}
+	if (++t->changes > CHANGES_MAX) {
+		err_set(&t->err, ERR_GONE, 0, "it changed %u times while it "
+		    "was read; not stored", t->changes);
+		transfer_end(t, OUTCOME_FAILED);
+		return;
+	}
+	t->tries = t->changes;
+	again_later(t);
+	if (t->mode == MODE_COMPARE)
+		t->mode = send_mode(t);
+	/* An upload of the old bytes is of no use; parts of it may still be
+	 * on the way. */
+	t->stale_upload = t->upload_id != NULL;
+	look_again(t);
+}
+
+bool
+transfer_is_same(struct transfer *t, const struct tree_entry *e,
+    const struct err *err)
+{
+	t->calls--;
+	if (t->broken)
+		return false;
+	if (err != NULL) {
+		transfer_fault(t, err);
+		return false;
+	}
+	if (!attrs_same(&e->attrs, &t->before, t->w->e->c.ignore_inode)) {
+		transfer_changed(t);
+		return false;
+	}
+	return true;
+}

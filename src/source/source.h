@@ -1,0 +1,72 @@
+/*
+ * source.h: where GET, DEL and TEST get their objects from: the keys of the
+ * bucket, under --prefix, or under the configured shares, or all of them.
+ *
+ * A thread of its own lists them and sends pages to a mailbox. No more than
+ * SOURCE_PAGES pages are out at once: the listing waits until one of them is
+ * freed, so that memory stays flat however large the bucket is.
+ *
+ * Life cycle: source_start, a MAIL_SOURCE_PAGE for each page (the last one has
+ * end set, and err if the listing broke off), source_page_free for each, then
+ * source_free. One thread starts, frees pages, and frees the source.
+ */
+#ifndef SOURCE_SOURCE_H
+#define SOURCE_SOURCE_H
+
+#include "base/mailbox.h"
+#include "catalog/catalog.h"
+#include "conf/conf.h"
+#include "model/job.h"
+#include "model/mail.h"
+#include "s3/s3.h"
+
+#define SOURCE_PAGES	8	/* of up to 1,000 keys */
+
+struct source;
+
+struct source_key {
+	const char *key;	/* key text, with a NUL behind; one inside is
+				   seen by len */
+	size_t	 len;
+	uint64_t size;
+	int64_t	 modified_sec;
+	char	 etag[72];	/* without quotes */
+};
+struct source_page {
+	struct mail mail;	/* MAIL_SOURCE_PAGE */
+	struct source_key *keys;
+	size_t	 count;
+	char	*text;		/* the keys' bytes */
+	bool	 end;		/* no page follows */
+	struct err err;		/* end: ERR_NONE if all keys were given */
+};
+
+struct source_config {
+	const struct conf *conf;
+	const struct job *job;		/* prefix, all */
+	struct catalog_reader *reader;	/* what it has stored tells where to cut
+					   the listing; only source_start uses
+					   it. Or NULL */
+	bool	 ordered;		/* keys come in the order of bytes */
+	struct mailbox *up;
+};
+
+/*
+ * What is to be listed, sorted by bytes; none begins with another. With a
+ * prefix, only that (it must lie under a share unless all is set: ERR_USAGE);
+ * with all, ""; else the shares. Each string and the array are the caller's.
+ */
+int	 source_prefixes(const struct conf *, const struct job *,
+	    char ***ret_prefixes, size_t *ret_count, struct err *) MUST_USE;
+void	 source_prefixes_free(char ***, size_t *count);
+
+/* What the config points to must live until source_free. */
+int	 source_start(struct source **, const struct source_config *,
+	    struct err *) MUST_USE;
+/* The page has been worked off: another may come. NULL-safe, sets NULL; the
+ * source may be NULL for pages that are left when it is gone. */
+void	 source_page_free(struct source *, struct source_page **);
+/* No further page, not even the one with end. Pages in the mailbox stay. */
+void	 source_free(struct source **);
+
+#endif

@@ -1,0 +1,84 @@
+#include "target/exports.h"
+
+#include "base/log.h"
+#include "catalog/export.h"
+
+/* 1: it is empty, and should not be. */
+static int
+is_missing(const struct run_plan *p, size_t i, struct catalog_reader *r,
+    struct err *err)
+{
+	if (!p->empty[i] || p->may_be_empty[i])
+		return 0;
+	return catalog_export_holds(r, p->roots[i], false, err);
+}
+
+/* 1: it is another file system than the one it is known by. */
+static int
+is_other(const struct run_plan *p, size_t i, const struct job *job,
+    struct catalog_reader *r, struct err *err)
+{
+	uint64_t fsid;
+	int rc = catalog_export_noted(r, p->roots[i], &fsid, err);
+
+	if (rc <= 0 || fsid == p->seen[i].fsid || job->accept_filesystem)
+		return MIN(rc, 0);
+	return catalog_export_holds(r, p->roots[i], true, err);
+}
+
+static int
+compare(struct run_plan *p, size_t i, const struct job *job,
+    struct catalog_reader *r, struct err *err)
+{
+	int missing = is_missing(p, i, r, err);
+	int other = missing != 0 ? 0 : is_other(p, i, job, r, err);
+
+	if (missing == -1 || other == -1)
+		return -1;
+	if (missing == 1) {
+		err_set(&p->errs[i], ERR_UNREACHABLE, 0, "it is empty, and "
+		    "the catalog knows files there: is it mounted, at the "
+		    "server too? If it is empty for good: --accept-empty, or "
+		    "may_be_empty = yes");
+		log_event(LOG_ERROR, "export", "%s: %s", p->roots[i],
+		    p->errs[i].msg);
+	}
+	if (other == 1)
+		log_event(LOG_WARN, "export", "%s: another file system than "
+		    "before: its files are moved, and nothing of it is taken "
+		    "for gone. If that is right: --accept-filesystem%s",
+		    p->roots[i], p->specs[i].type != TREE_NFS ? "" : ". A "
+		    "server may give one file system another number over NFS 3 "
+		    "than over NFS 4: if nfs_version was changed, that is the "
+		    "reason, and it is right, or can be set back");
+	return 0;
+}
+
+int
+exports_compare(struct run_plan *p, const struct job *job,
+    struct catalog_reader *r, struct err *err)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (p->errs[i].kind == ERR_NONE &&
+		    compare(p, i, job, r, err) == -1)
+			return -1;
+	return plan_any_export(p, err);
+}
+
+void
+exports_tell(const struct run_plan *p, const struct conf *conf,
+    const struct job *job, struct catalog *catalog)
+{
+	bool crawls = job->files_from == NULL && !job->retry_failed;
+
+	for (unsigned i = 0; i < p->count; i++) {
+		catalog_see_export(catalog, i,
+		    p->errs[i].kind != ERR_NONE ? EXPORT_AWAY :
+		    job->accept_filesystem ? EXPORT_ACCEPTED : EXPORT_THERE,
+		    p->seen[i].fsid);
+		/* What is crawled is what was compared. */
+		if (crawls && p->errs[i].kind == ERR_NONE)
+			catalog_note_root(catalog, i, &p->seen[i],
+			    conf->fs_config.ignore_inode, NULL);
+	}
+}

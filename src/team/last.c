@@ -1,0 +1,140 @@
+/*
+ * last.c: a file is given up, as its clients were lost with it in hand
+ * again and again. One of them may have stored it and not come to say so:
+ * before it fails, the store is asked. The master doesn't read the file, as
+ * that may be what they die of. What is there is proved by
+ *
+ *	- its size, and the metadata that PUT writes, which are the file's,
+ *	- that it was stored since the run began, and isn't what was there,
+ *	- its ETag, if that is a digest: S3 made it of bytes that it compared
+ *	  with the digest of those that a client had read,
+ *	- the file, which is as it was when it was seen before it was sent.
+ */
+#include "base/clock.h"
+#include "crypto/crypto.h"
+#include "model/key.h"
+#include "target/plan.h"
+#include "team/team_internal.h"
+#include "verify/etag.h"
+#include "verify/part_plan.h"
+
+#define TURN_MS		200
+
+/* --- the question, in the thread that looks --- */
+
+static void
+answered(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct look *l = arg;
+
+	if (err != NULL) {
+		l->store.err = *err;
+		return;
+	}
+	l->store.size = r->size;
+	l->store.modified_sec = r->modified_sec;
+	l->store.ours = r->has_meta;
+	l->store.told = (struct attrs){ .mtime_ns = r->meta.mtime_ns,
+	    .mode = r->meta.mode, .uid = r->meta.uid, .gid = r->meta.gid };
+	memcpy(l->store.etag, r->etag, sizeof(l->store.etag));
+	if (r->version_id.len > 0)
+		l->store.version_id = xstrndup(r->version_id.p,
+		    r->version_id.len);
+}
+
+static bool
+has_s3(const struct team *t, struct s3 **s3, struct err *err)
+{
+	struct s3_config sc;
+
+	if (*s3 != NULL)
+		return true;
+	sc = plan_s3(t->conf);
+	return s3_new(s3, &sc, err) == 0;
+}
+
+void
+team_last_ask(struct team *t, struct s3 **s3, struct look **v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct look *l = v[i];
+		const char *path = l->task->item.path;
+
+		if (l->member != 0 || !has_s3(t, s3, &l->store.err))
+			continue;
+		s3_head(*s3, str_of(t->setup.server_as_prefix ? path :
+		    key_without_server(path)), answered, l);
+	}
+	while (*s3 != NULL && s3_pending(*s3) > 0) {
+		if (atomic_load(&t->look.stop))
+			s3_free(s3);
+		else
+			s3_wait(*s3, NULL, 0, TURN_MS);
+	}
+}
+
+/* --- what the answer proves --- */
+
+static bool
+is_since_begin(const struct team *t, int64_t modified_sec)
+{
+	return t->setup.s3_clock_ms != 0 && modified_sec > 0 &&
+	    modified_sec >= (t->setup.s3_clock_ms + (int64_t)t->began_ms) /
+	    1000;
+}
+
+/* As a client would have cut it. False: it is none of ours. */
+static bool
+take_etag(const struct team *t, const struct item *it, const char *etag,
+    struct result *r)
+{
+	struct part_plan plan;
+	struct err err = ERR_INIT;
+	const char *dash = strchr(etag, '-');
+
+	if (part_plan(it->attrs.size, t->setup.part_size, &plan, &err) == -1)
+		return false;
+	r->part_size = plan.part_size;
+	if (plan.part_size > 0)
+		return dash != NULL && strtoul(dash + 1, NULL, 10) ==
+		    plan.count;
+	r->has_md5 = proof_etag_is_digest(t->setup.sse) &&
+	    hex_decode(etag, r->md5, MD5_LEN);
+	return r->has_md5;
+}
+
+static bool
+is_stored(const struct team *t, const struct look *l, struct result *r)
+{
+	const struct item *it = &l->task->item;
+
+	return l->store.err.kind == ERR_NONE &&
+	    l->q.verdict == ABSENCE_PRESENT &&
+	    l->q.attrs.kind == ENTRY_FILE && attrs_same(&l->q.attrs,
+	    &it->attrs, t->setup.ignore_inode) &&
+	    l->store.size == it->attrs.size && l->store.ours &&
+	    it->attrs.mtime_ns != MTIME_NONE &&
+	    attrs_same_kept(&it->attrs, &l->store.told) &&
+	    strcmp(l->store.etag, it->prev_etag) != 0 &&
+	    is_since_begin(t, l->store.modified_sec) &&
+	    take_etag(t, it, l->store.etag, r);
+}
+
+void
+team_last_decide(const struct team *t, struct look *l)
+{
+	struct result *r = &l->result, found = *r;
+
+	if (is_stored(t, l, &found)) {
+		*r = found;
+		r->outcome = OUTCOME_MOVED;
+		err_clear(&r->err);
+		memcpy(r->etag, l->store.etag, sizeof(r->etag));
+		r->version_id = STEAL(l->store.version_id);
+	} else if (l->store.err.kind != ERR_NONE &&
+	    l->store.err.kind != ERR_GONE) {
+		err_wrap(&r->err, "whether the store has it is not known "
+		    "(%.120s)", l->store.err.msg);
+	}
+	free(STEAL(l->store.version_id));
+}

@@ -1,0 +1,226 @@
+/*
+ * launch.c: clients that the team brings up itself, and what it does
+ * when there are none left.
+ */
+#include "base/log.h"
+#include "team/team_internal.h"
+
+/* Any thread: reads only what does not change. */
+static void
+invite(void *arg, unsigned client, const char *local_address, struct buf *out)
+{
+	struct team *t = arg;
+	const struct conf *c = t->conf;
+	const char *address = c->master.host_or_ip_address;
+	struct invite inv = {
+		.port_index = wire_port(t->listen_index),
+		.port_status = wire_port(t->listen_status),
+		.client = client,
+		.retry_delay_s = c->socket_options.connection_retry_delay,
+		.give_up_s = c->socket_options.max_connection_time_threshold,
+		.access_key = t->setup.access_key,
+		.secret_key = t->setup.secret_key,
+		.session_token = t->setup.session_token,
+	};
+	AUTOFREE char *own = xstrdup(address != NULL ? address :
+	    local_address);
+
+	inv.address = own;
+	memcpy(inv.key, t->key, sizeof(inv.key));
+	invite_write(out, &inv);
+	explicit_bzero(inv.key, sizeof(inv.key));
+}
+
+int
+team_launch(struct team *t, struct err *err)
+{
+	const struct conf *c = t->conf;
+	struct launch_config lc = {
+		.hosts = (const char *const *)c->client.hosts.v,
+		.host_count = c->client.hosts.n,
+		.ssh = { .user = c->client.user_id,
+		    .password = c->client.password,
+		    .identity_file = c->client.identity_file,
+		    .known_hosts = c->client.known_hosts },
+		.path = c->client.path,
+		.invite = invite,
+		.arg = t,
+		.up = t->in,
+	};
+
+	for (size_t i = 0; i < lc.host_count; i++)
+		team_member_new(t, lc.hosts[i])->invited = true;
+	return lc.host_count == 0 ? 0 : launch_start(&t->launch, &lc, err);
+}
+
+static void
+failed(struct team *t, struct member *m, const struct err *err)
+{
+	m->state = MEMBER_FAILED;
+	m->since_ms = t->now_ms;
+	m->err = *err;
+	log_event(LOG_ERROR, "client_failed", "client=%u host=%s %s",
+	    m->number, m->host, err->msg);
+}
+
+static void
+ended(struct team *t, struct member *m, const struct launch_mail *l)
+{
+	struct err err = l->err;
+
+	m->running = false;
+	/* How it ended is known: it has. */
+	if (l->status != -1)
+		team_lapse(t, m);
+	if (m->state == MEMBER_LAUNCHING || m->state == MEMBER_AWAITED) {
+		if (err.msg[0] == '\0')
+			err_set(&err, ERR_UNREACHABLE, 0, "the client ended "
+			    "with status %d before it called", l->status);
+		if (!t->stopping)
+			failed(t, m, &err);
+	} else if (m->state == MEMBER_LOST && !m->said_why &&
+	    l->status != 0 && err.msg[0] != '\0') {
+		/* Its last words say more than a closed connection does. */
+		m->err = err;
+		log_event(LOG_WARN, "client_ended", "client=%u host=%s "
+		    "status=%d %s", m->number, m->host, l->status, err.msg);
+	}
+}
+
+void
+team_launch_mail(struct team *t, struct launch_mail *l)
+{
+	struct member *m = team_member(t, l->client);
+
+	if (m == NULL)
+		return;
+	switch (l->event) {
+	case LAUNCH_STARTED:
+		m->running = true;
+		if (m->state == MEMBER_LAUNCHING) {
+			m->state = MEMBER_AWAITED;
+			m->since_ms = t->now_ms;
+		}
+		break;
+	case LAUNCH_FAILED:
+		m->running = false;
+		if (m->index == NULL && !t->stopping)
+			failed(t, m, &l->err);
+		break;
+	case LAUNCH_ENDED:
+		ended(t, m, l);
+		break;
+	}
+}
+
+/* --- is there anybody? --- */
+
+/* Can this one still come? */
+static bool
+awaited(const struct team *t, const struct member *m)
+{
+	uint64_t limit_ms = (uint64_t)
+	    t->conf->socket_options.max_connection_time_threshold * 1000;
+
+	switch (m->state) {
+	case MEMBER_LAUNCHING:
+		return true;	/* SSH has limits of its own */
+	case MEMBER_AWAITED:
+		return t->now_ms - m->since_ms < limit_ms + t->silence_ms;
+	case MEMBER_LOST:
+		/* Its program may have found that the line is up again. */
+		return m->running && t->now_ms - m->since_ms < t->silence_ms;
+	case MEMBER_JOINED:
+		return t->now_ms - m->since_ms < t->silence_ms;
+	case MEMBER_WORKING:
+		return true;
+	case MEMBER_FAILED:
+	case MEMBER_ENDED:
+		break;
+	}
+	return false;
+}
+
+/* They all say that it is the command that is wrong, as it names a directory
+ * that none of them has. */
+static bool
+all_say(const struct team *t, enum err_kind kind)
+{
+	for (size_t i = 0; i < t->member_count; i++)
+		if (t->members[i]->err.kind != kind)
+			return false;
+	return t->member_count > 0;
+}
+
+static void
+fail(struct team *t)
+{
+	struct crew_failure *f = xcalloc(1, sizeof(*f));
+	const struct member *first = NULL;
+	size_t others = 0;
+
+	for (size_t i = 0; i < t->member_count; i++) {
+		const struct member *m = t->members[i];
+
+		if (m->err.kind == ERR_NONE)
+			continue;
+		if (first == NULL)
+			first = m;
+		else
+			others++;
+	}
+	f->mail.type = MAIL_CREW_FAILED;
+	if (first == NULL)
+		err_set(&f->err, ERR_UNREACHABLE, 0, "no client has come "
+		    "(datamover client --join on other hosts, or --standalone "
+		    "here)");
+	else if (others == 0)
+		err_set(&f->err, ERR_UNREACHABLE, 0, "no client is left: %s: "
+		    "%s", first->host, first->err.msg);
+	else
+		err_set(&f->err, ERR_UNREACHABLE, 0, "no client is left: %s: "
+		    "%s (and %zu more)", first->host, first->err.msg, others);
+	if (all_say(t, ERR_USAGE))
+		f->err.kind = ERR_USAGE;
+	t->failed = true;
+	mailbox_put(t->up, &f->mail);
+}
+
+/* One that reaches only one of the two ports comes and goes for ever, and
+ * nothing is done. */
+static bool
+anybody_whole(const struct team *t)
+{
+	for (size_t i = 0; i < t->member_count; i++)
+		if (t->members[i]->status != NULL)
+			return true;
+	return false;
+}
+
+void
+team_watch(struct team *t)
+{
+	uint64_t limit_ms = (uint64_t)
+	    t->conf->socket_options.max_connection_time_threshold * 1000;
+
+	if (t->failed || t->stopping)
+		return;
+	if (anybody_whole(t)) {
+		t->alone_ms = 0;
+		t->waiting_said = false;
+		return;
+	}
+	if (t->alone_ms == 0)
+		t->alone_ms = t->now_ms;
+	for (size_t i = 0; i < t->member_count; i++)
+		if (awaited(t, t->members[i]))
+			return;
+	if (t->open && t->now_ms - t->alone_ms < limit_ms) {
+		if (!t->waiting_said)
+			log_event(LOG_WARN, "waiting", "for a client to join "
+			    "within %ju s", (uintmax_t)limit_ms / 1000);
+		t->waiting_said = true;
+		return;
+	}
+	fail(t);
+}

@@ -1,0 +1,166 @@
+/*
+ * notes.c: what clients say of multipart uploads on its way to the
+ * catalog, and the catalog's answers on their way back. What was said is kept
+ * with the item: whoever gets it next goes on with that upload.
+ */
+#include "team/team_internal.h"
+
+/* An unused one; its number, from 0, is the worker that the catalog sees. */
+static unsigned
+route_new(struct team *t)
+{
+	size_t n = t->route_count;
+
+	for (size_t i = 0; i < n; i++)
+		if (t->routes[i].member == 0)
+			return (unsigned)i;
+	t->route_count = MAX(2 * n, (size_t)16);
+	t->routes = xreallocarray(t->routes, t->route_count,
+	    sizeof(*t->routes));
+	memset(t->routes + n, 0, (t->route_count - n) * sizeof(*t->routes));
+	return (unsigned)n;
+}
+
+static void
+keep(struct team_task *k, const struct xfer_note *n)
+{
+	struct item *it = &k->item;
+
+	switch (n->event) {
+	case NOTE_INTENT:
+		if (k->unheard_sec == 0 && it->upload_id == NULL)
+			k->unheard_sec = it->upload_intent_sec;
+		it->upload_intent_sec = n->server_sec;
+		break;
+	case NOTE_CREATED:
+		free(it->upload_id);
+		it->upload_id = n->upload_id == NULL ? NULL :
+		    xstrdup(n->upload_id);
+		it->upload_part_size = n->part_size;
+		break;
+	case NOTE_ENDED:
+		free(it->upload_id);
+		it->upload_id = NULL;
+		it->upload_intent_sec = 0;
+		it->upload_part_size = 0;
+		break;
+	}
+}
+
+void
+team_note_ends(struct member *m, const struct team_task *k, int64_t lease)
+{
+	struct team *t = m->team;
+
+	if ((k->item.upload_id == NULL && k->item.upload_intent_sec == 0) ||
+	    k->unheard_sec != 0)
+		return;
+	t->closing = xreallocarray(t->closing, t->closing_count + 1,
+	    sizeof(*t->closing));
+	t->closing[t->closing_count++] = (struct closing){
+	    .session = m->session, .lease = lease, .task = k->task.id,
+	    .catalog_lease = k->lease, .object = k->object };
+}
+
+void
+team_notes_forget(struct team *t, uint64_t session)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->closing_count; i++)
+		if (t->closing[i].session != session)
+			t->closing[n++] = t->closing[i];
+	t->closing_count = n;
+}
+
+/* The result counted; now the upload is over too. */
+static bool
+was_closing(struct team *t, int64_t lease, struct xfer_note *n)
+{
+	for (size_t i = 0; i < t->closing_count; i++) {
+		struct closing c = t->closing[i];
+
+		if (c.task != n->object || c.lease != lease)
+			continue;
+		t->closing[i] = t->closing[--t->closing_count];
+		n->lease = c.catalog_lease;
+		n->object = c.object;
+		return n->event == NOTE_ENDED;
+	}
+	return false;
+}
+
+static void
+put_note(struct team *t, struct xfer_note *n)
+{
+	n->mail.type = MAIL_UPLOAD;
+	mailbox_put(t->up, &n->mail);
+}
+
+void
+team_note_unheard(struct team *t, const struct team_task *k)
+{
+	struct xfer_note *n;
+
+	if (k->unheard_sec == 0)
+		return;
+	team_flush(t);
+	n = xcalloc(1, sizeof(*n));
+	n->event = NOTE_INTENT;
+	n->server_sec = k->unheard_sec;
+	n->lease = k->lease;
+	n->object = k->object;
+	n->worker = UINT32_MAX;	/* nobody waits for the answer */
+	put_note(t, n);
+}
+
+void
+team_note(struct member *m, struct wire_note *in)
+{
+	struct team *t = m->team;
+	struct xfer_note *n = STEAL(in->note);
+	struct task *task = desk_find(t->desk, in->lease, n->object);
+	struct team_task *k = (struct team_task *)(void *)task;
+
+	/* The results that came before it go first. */
+	team_flush(t);
+	if (k == NULL && was_closing(t, in->lease, n)) {
+		put_note(t, n);
+		return;
+	}
+	if (k == NULL || k->kind != TASK_PUT) {
+		xfer_note_free(&n);
+		return;
+	}
+	keep(k, n);
+	if (n->event == NOTE_INTENT) {
+		unsigned i = route_new(t);
+
+		t->routes[i] = (struct route){ .member = m->number,
+		    .session = m->session, .task = k->task.id,
+		    .worker = n->worker };
+		n->worker = i;
+	}
+	n->lease = k->lease;
+	n->object = k->object;
+	put_note(t, n);
+}
+
+void
+team_noted(struct team *t, uint64_t worker)
+{
+	struct wire_msg msg = { .type = WIRE_NOTED };
+	struct route r;
+	struct member *m;
+
+	if (worker >= t->route_count)
+		return;
+	r = t->routes[worker];
+	m = team_member(t, r.member);
+	memset(&t->routes[worker], 0, sizeof(t->routes[worker]));
+	if (m == NULL || m->index == NULL || m->session != r.session)
+		return;
+	msg.u.noted.object = r.task;
+	msg.u.noted.worker = r.worker;
+	wire_send(m->index, &msg);
+}

@@ -1,0 +1,135 @@
+/*
+ * publish.c: what people see of a team: a line for each client that is
+ * here or may come, for the last hundred of those that are gone, and one for
+ * all that went before them. Clients may come and go all night.
+ */
+#include "team/team_internal.h"
+
+#define PUBLISH_MS	200
+#define GONE_SHOWN	100
+
+static void
+describe(struct team *t, const struct member *m, struct client_line *c)
+{
+	size_t leases, items;
+
+	memset(c, 0, sizeof(*c));
+	c->number = m->number;
+	memcpy(c->host, m->host, sizeof(c->host));
+	snprintf(c->state, sizeof(c->state), "%s", team_state_name(m->state));
+	desk_holding(t->desk, m->number, &leases, &items);
+	c->leases = leases;
+	c->items = items;
+	c->moved = m->moved;
+	c->failed = m->failed;
+	c->bytes = MAX(m->bytes, m->before.bytes_sent +
+	    m->before.bytes_received + m->now.bytes_sent +
+	    m->now.bytes_received);
+	c->items_per_s = m->items_per_s;
+	c->bytes_per_s = m->bytes_per_s;
+	if (m->heard_ms != 0)
+		c->heard_ms = t->now_ms - m->heard_ms;
+	str_escape(str_of(m->err.msg), c->reason, sizeof(c->reason));
+}
+
+static void
+add_stats(struct crew_stats *s, const struct wire_heartbeat *h)
+{
+	s->s3.requests += h->requests;
+	s->s3.retries += h->retries;
+	s->s3.slowdowns += h->slowdowns;
+	s->s3.bytes_sent += h->bytes_sent;
+	s->s3.bytes_received += h->bytes_received;
+	s->bytes_read += h->bytes_read;
+}
+
+static bool
+is_gone(const struct member *m)
+{
+	return m->state >= MEMBER_LOST && m->index == NULL &&
+	    m->lapse_ms == 0;
+}
+
+static int
+compare_times(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? 1 : *x > *y ? -1 : 0;
+}
+
+/* Those that went before are in the sum; 0: none did. */
+static uint64_t
+shown_since_ms(const struct team *t)
+{
+	AUTOFREE uint64_t *v = xcalloc(t->member_count + 1, sizeof(*v));
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->member_count; i++)
+		if (is_gone(t->members[i]))
+			v[n++] = t->members[i]->since_ms;
+	if (n <= GONE_SHOWN)
+		return 0;
+	qsort(v, n, sizeof(*v), compare_times);
+	/* Those that went in the same millisecond are shown, or not, alike. */
+	return v[GONE_SHOWN - 1] == v[GONE_SHOWN] ? v[GONE_SHOWN] + 1 :
+	    v[GONE_SHOWN - 1];
+}
+
+static void
+add_line(struct client_line *sum, const struct client_line *c)
+{
+	sum->moved += c->moved;
+	sum->failed += c->failed;
+	sum->bytes += c->bytes;
+}
+
+/* Lines into v, which has room for all; returns how many. */
+static size_t
+describe_all(struct team *t, struct client_line *v)
+{
+	uint64_t since_ms = shown_since_ms(t);
+	struct client_line sum = { .state = "gone" };
+	size_t n = 0, summed = 0;
+
+	for (size_t i = 0; i < t->member_count; i++) {
+		const struct member *m = t->members[i];
+
+		describe(t, m, &v[n]);
+		if (is_gone(m) && m->since_ms < since_ms) {
+			add_line(&sum, &v[n]);
+			summed++;
+		} else {
+			n++;
+		}
+	}
+	if (summed == 0)
+		return n;
+	snprintf(sum.host, sizeof(sum.host), "%zu others", summed);
+	v[n++] = sum;
+	return n;
+}
+
+void
+team_publish(struct team *t, bool now)
+{
+	struct crew_stats sum;
+
+	if (!now && t->now_ms - t->publish_ms < PUBLISH_MS)
+		return;
+	t->publish_ms = t->now_ms;
+	memset(&sum, 0, sizeof(sum));
+	pthread_mutex_lock(&t->lock);
+	if (t->locked.client_cap < t->member_count + 1) {
+		t->locked.client_cap = 2 * t->member_count + 1;
+		t->locked.clients = xreallocarray(t->locked.clients,
+		    t->locked.client_cap, sizeof(struct client_line));
+	}
+	t->locked.client_count = describe_all(t, t->locked.clients);
+	for (size_t i = 0; i < t->member_count; i++) {
+		add_stats(&sum, &t->members[i]->before);
+		add_stats(&sum, &t->members[i]->now);
+	}
+	t->locked.stats = sum;
+	pthread_mutex_unlock(&t->lock);
+}

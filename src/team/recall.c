@@ -1,0 +1,71 @@
+/*
+ * recall.c: what a slow or failing client has not begun is taken back when
+ * others stand idle. Where two may do the same, that need not be (desk.h); but
+ * two writers of one file are one too many.
+ */
+#include "base/log.h"
+#include "team/team_internal.h"
+
+#define AGAIN_MS	3000
+
+static bool
+stands_idle(const struct team *t, const struct member *m)
+{
+	size_t leases, tasks;
+
+	desk_holding(t->desk, m->number, &leases, &tasks);
+	return m->index != NULL && m->ready && m->status != NULL &&
+	    m->misses == 0 && m->want_items > 0 && tasks == 0;
+}
+
+static bool
+somebody_idle(const struct team *t)
+{
+	for (size_t i = 0; i < t->member_count; i++)
+		if (stands_idle(t, t->members[i]))
+			return true;
+	return false;
+}
+
+void
+team_recall(struct team *t)
+{
+	struct wire_msg msg = { .type = WIRE_RECALL };
+
+	if (t->stopping || (t->setup.op != OP_GET && t->setup.op != OP_TEST) ||
+	    t->now_ms - t->recall_ms < AGAIN_MS ||
+	    desk_queued(t->desk) > 0 || !somebody_idle(t))
+		return;
+	t->recall_ms = t->now_ms;
+	for (size_t i = 0; i < t->member_count; i++) {
+		struct member *m = t->members[i];
+		size_t late = m->index == NULL ? 0 :
+		    desk_late(t->desk, m->number);
+
+		if (late == 0)
+			continue;
+		msg.u.recall.items = (uint32_t)MIN(late, (size_t)UINT32_MAX);
+		wire_send(m->index, &msg);
+	}
+}
+
+void
+team_returned(struct member *m, const struct wire_returned *in)
+{
+	struct team *t = m->team;
+	size_t n = 0;
+
+	for (size_t i = 0; i < in->count; i++) {
+		struct task *task = desk_find(t->desk, in->lease,
+		    in->v[i].id);
+
+		/* Of a lease of another kind nothing comes back. */
+		if (task != NULL && ((struct team_task *)(void *)task)->kind ==
+		    TASK_FETCH)
+			n += desk_give_back(t->desk, in->lease, in->v[i].id);
+	}
+	/* It would be given to it again, as it has room. */
+	if (n > 0)
+		team_distrust(m);
+	log_event(LOG_DEBUG, "returned", "client=%u tasks=%zu", m->number, n);
+}

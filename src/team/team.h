@@ -1,0 +1,13 @@
+/*
+ * team.h: the crew whose members are clients on other hosts. See crew/crew.h.
+ */
+#ifndef TEAM_TEAM_H
+#define TEAM_TEAM_H
+
+#include "crew/crew.h"
+
+/* The clients that conf says; waits for none of them. Takes the setup. */
+int	 crew_team(struct crew **, const struct conf *, struct setup *,
+	    struct mailbox *up, struct err *) MUST_USE;
+
+#endif

@@ -1,0 +1,126 @@
+/*
+ * trust.c: what a client is not told, as it is to find it out, and what of
+ * its results is not believed.
+ */
+#include "base/log.h"
+#include "crypto/crypto.h"
+#include "team/team_internal.h"
+#include "verify/claim.h"
+#include "verify/etag.h"
+
+#define FILE_BYTES_MAX	(UINT64_C(1) << 56)	/* no file system has more */
+
+/* --- TEST --- */
+
+/* A client is told how to hash, as a whole or by parts, and of what size; and
+ * what the file looked like. */
+void
+team_hide(struct team *t, struct team_task *k)
+{
+	struct fetch_item *it = k->fetch;
+	struct fetch_claim claim;
+
+	k->secret = xcalloc(1, sizeof(*k->secret));
+	claim_open(&claim, it, t->setup.sse);
+	k->secret->stored = it->stored;
+	memcpy(k->secret->etag, it->etag, sizeof(it->etag));
+	memset(it->etag, 0, sizeof(it->etag));
+	it->stored = (struct stored){ .attrs = it->stored.attrs,
+	    .part_size = claim.part_size };
+}
+
+void
+team_reveal(struct team_task *k)
+{
+	if (k->secret == NULL)
+		return;
+	stored_release(&k->fetch->stored);
+	k->fetch->stored = k->secret->stored;
+	memcpy(k->fetch->etag, k->secret->etag, sizeof(k->fetch->etag));
+	free(STEAL(k->secret));
+}
+
+/* --- results that can't be --- */
+
+static bool
+is_step(const struct team_task *k)
+{
+	return (k->item.flags & (ITEM_OPEN | ITEM_PARTS | ITEM_CLOSE)) != 0;
+}
+
+/* The parts of a file, as told; none are told, too. */
+static bool
+parts_fit(const struct result *r)
+{
+	uint64_t n;
+
+	if (r->part_md5s == NULL)
+		return true;
+	if (r->part_size == 0)
+		return false;
+	n = r->attrs.size == 0 ? 1 : (r->attrs.size - 1) / r->part_size + 1;
+	return n == r->part_count;
+}
+
+/* Where the ETag is a digest, it is that of the bytes that were read. */
+static bool
+etag_fits(const struct result *r)
+{
+	char etag[72];
+
+	if (strchr(r->etag, '-') == NULL) {
+		if (!r->has_md5 || strlen(r->etag) != 32)
+			return true;
+		etag_single(r->md5, etag);
+		return strcasecmp(etag, r->etag) == 0;
+	}
+	if (r->part_md5s == NULL)
+		return true;
+	etag_multipart(r->part_md5s, (unsigned)r->part_count, etag);
+	return strcasecmp(etag, r->etag) == 0;
+}
+
+/* Why it can't be, or NULL. */
+static const char *
+nonsense(const struct team *t, const struct team_task *k,
+    const struct result *r)
+{
+	uint64_t size = MAX(r->attrs.size, k->item.attrs.size);
+
+	if (r->attrs.size > FILE_BYTES_MAX)
+		return "a size that no file has";
+	if (r->attempts > 0 && r->bytes_sent / r->attempts > size + MIB &&
+	    r->bytes_sent > FILE_BYTES_MAX)
+		return "more bytes sent than there are";
+	if (r->outcome > OUTCOME_UNCHANGED || is_step(k) || t->setup.dryrun)
+		return NULL;
+	if (r->attrs.kind != ENTRY_FILE && r->attrs.kind != ENTRY_UNKNOWN)
+		return "something that is no file";
+	if (!parts_fit(r))
+		return "parts that the file doesn't have";
+	if (r->outcome == OUTCOME_MOVED && !t->setup.adopt &&
+	    proof_etag_is_digest(t->setup.sse) && !etag_fits(r))
+		return "an ETag that isn't the MD5 that it gives";
+	return NULL;
+}
+
+void
+team_believe(struct member *m, const struct team_task *k, struct result *r)
+{
+	const char *what = nonsense(m->team, k, r);
+	char path[400];
+
+	if (what == NULL)
+		return;
+	log_event(LOG_ERROR, "client_nonsense", "client=%u host=%s tells of "
+	    "%s: %s: its result does not count", m->number, m->host,
+	    str_escape(str_of(k->item.path == NULL ? "" : k->item.path), path,
+	    sizeof(path)), what);
+	r->outcome = OUTCOME_FAILED;
+	r->attrs = k->item.attrs;
+	r->bytes_sent = 0;
+	/* Of the client, not of the file: another one tries. */
+	err_set(&r->err, ERR_UNREACHABLE, 0, "client %u (%s) tells of %s",
+	    m->number, m->host, what);
+	team_distrust(m);
+}

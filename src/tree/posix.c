@@ -1,0 +1,776 @@
+/*
+ * A tree on a local or mounted path. System calls wait for the disk, so the
+ * work is queued and done by tree_service, a bounded number of jobs each
+ * time; the order is the order of the calls.
+ *
+ * Only regular files are read: opening a FIFO or a device could wait, or do
+ * something.
+ *
+ * Below a mount of NFS or FUSE a path can be stale, or its directory removed
+ * under the descriptor that is open. So "no such entry" is only believed of a
+ * path that was opened from the root, while the root is still what the share's
+ * own path names.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "model/path.h"
+#include "tree/below.h"
+#include "tree/mounts.h"
+#include "tree/root.h"
+#include "tree/tree_internal.h"
+
+#define PAGE_ENTRIES	500
+#define BRIEF_ENTRIES	16
+#define JOBS_A_SERVICE	16
+#define SEQUENTIAL_SIZE	(4 * MIB)
+#define PATH_INVALID	"not a path inside of the tree"
+
+enum job_type {
+	JOB_LIST = 0,
+	JOB_LOOKUP,
+	JOB_FOLLOW,
+	JOB_IN,
+	JOB_READ,
+	JOB_STAT
+};
+
+struct posix_file {
+	struct tree_file file;
+	int	 fd;		/* -1: not open yet */
+	uint64_t fsid;		/* of what is open */
+	char	*path;
+	size_t	 path_len;
+};
+
+struct job {
+	TAILQ_ENTRY(job) link;
+	enum job_type type;
+	struct str path;	/* owned but for files */
+	void	*arg;
+	/* list */
+	DIR	*dir;
+	struct attrs attrs;	/* of the directory */
+	bool	 linked;	/* its link count shows if it is removed */
+	tree_page_fn *page;
+	tree_end_fn *end;
+	/* lookup, stat */
+	tree_lookup_fn *lookup;
+	/* read */
+	struct posix_file *file;
+	tree_read_fn *read;
+	uint64_t offset;
+	uint32_t len;
+	char	*buf;
+};
+TAILQ_HEAD(jobs, job);
+
+struct posix {
+	struct tree tree;
+	struct tree_root root;
+	char	*share;
+	struct below below;
+	struct mounts mounts;
+	struct jobs jobs;
+	struct tree_entry page[PAGE_ENTRIES];
+	char	 names[PAGE_ENTRIES][PATH_NAME_MAX + 1];
+};
+
+static enum err_kind
+errno_kind(int code)
+{
+	switch (code) {
+	case ENOENT:
+	case ENOTDIR:
+	case EISDIR:
+	case ELOOP:
+	case EXDEV:	/* below_open: out of the tree */
+	case ENXIO:	/* a socket or a FIFO where a file was */
+		return ERR_GONE;
+	case EACCES:
+	case EPERM:
+		return ERR_DENIED;
+	case ENAMETOOLONG:
+	case EINVAL:
+	case EOVERFLOW:
+	case EFBIG:
+		return ERR_INVALID;
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case ENOSPC:
+		return ERR_RESOURCE;
+	default:
+		return ERR_RETRY;
+	}
+}
+
+static int
+errno_err(struct err *err, const char *what)
+{
+	int code = errno;
+
+	return err_errno(err, errno_kind(code), code, "%s", what);
+}
+
+/* fsid: of the file system; see mounts.h. */
+static void
+set_attrs(struct attrs *a, const struct stat *st, uint64_t fsid)
+{
+	switch (st->st_mode & S_IFMT) {
+	case S_IFREG:
+		a->kind = ENTRY_FILE;
+		break;
+	case S_IFDIR:
+		a->kind = ENTRY_DIR;
+		break;
+	case S_IFLNK:
+		a->kind = ENTRY_LINK;
+		break;
+	case S_IFIFO:
+		a->kind = ENTRY_FIFO;
+		break;
+	case S_IFSOCK:
+		a->kind = ENTRY_SOCKET;
+		break;
+	case S_IFCHR:
+		a->kind = ENTRY_CHAR;
+		break;
+	case S_IFBLK:
+		a->kind = ENTRY_BLOCK;
+		break;
+	default:
+		a->kind = ENTRY_UNKNOWN;
+	}
+	a->mode = st->st_mode & 07777;
+	a->uid = st->st_uid;
+	a->gid = st->st_gid;
+	a->size = (uint64_t)st->st_size;
+	a->mtime_ns = attrs_time_ns(st->st_mtim.tv_sec,
+	    (uint32_t)st->st_mtim.tv_nsec);
+	a->ctime_ns = attrs_time_ns(st->st_ctim.tv_sec,
+	    (uint32_t)st->st_ctim.tv_nsec);
+	a->atime_ns = attrs_time_ns(st->st_atim.tv_sec,
+	    (uint32_t)st->st_atim.tv_nsec);
+	a->ino = st->st_ino;
+	a->fsid = fsid;
+}
+
+/* Open the root by the share's path: 0 if it is still the directory that the
+ * tree was opened with. The tree's descriptor is a new one then. */
+static int
+root_again(struct posix *p)
+{
+	struct attrs *was = &p->root.attrs, now;
+	CLEANUP(close_fd) int fd = open(p->share,
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return -1;
+	mounts_refresh(&p->mounts);
+	set_attrs(&now, &st, mounts_of(&p->mounts, fd, st.st_dev));
+	if (now.ino != was->ino || now.fsid != was->fsid)
+		return -1;
+	return dup3(fd, p->below.root, O_CLOEXEC) == -1 ? -1 : 0;
+}
+
+/* below_open, once more from a new descriptor of the root if a handle on the
+ * way is stale. */
+static int
+open_below(struct posix *p, const char *path, int flags, bool follow)
+{
+	int fd = below_open(&p->below, path, flags, follow);
+
+	if (fd == -1 && errno == ESTALE) {
+		if (root_again(p) == 0)
+			fd = below_open(&p->below, path, flags, follow);
+		else
+			errno = ESTALE;
+	}
+	return fd;
+}
+
+/* The error of a path that was looked up from the root. */
+static int
+lookup_err(struct posix *p, struct err *err)
+{
+	errno_err(err, "lookup");
+	if (err_is_absence(err) && root_again(p) == -1)
+		err_set(err, ERR_RETRY, 0, "lookup: %s is another directory "
+		    "now, or can't be opened", p->share);
+	return -1;
+}
+
+static int
+stat_below(struct posix *p, const char *path, bool follow,
+    struct attrs *ret_attrs, struct err *err)
+{
+	CLEANUP(close_fd) int fd = -1;
+	struct stat st;
+
+	mounts_refresh(&p->mounts);
+	fd = open_below(p, path, O_PATH, follow);
+	if (fd != -1 && fstat(fd, &st) == 0) {
+		set_attrs(ret_attrs, &st,
+		    mounts_of(&p->mounts, fd, st.st_dev));
+		return 0;
+	}
+	/* A symlink on the way is one that others follow. */
+	if (fd == -1 && errno == ENOTDIR && p->tree.follow && !follow)
+		errno = ELOOP;
+	return lookup_err(p, err);
+}
+
+/* The last component of the path, in the directory that the rest names. */
+static int
+stat_in(struct posix *p, struct str path, struct attrs *ret_attrs,
+    struct err *err)
+{
+	struct str name = path_name(path);
+	AUTOFREE char *dir = xstrndup(path.p, name.len == path.len ? 0 :
+	    path.len - name.len - 1);
+	CLEANUP(close_fd) int fd = open_below(p, dir, O_PATH | O_DIRECTORY,
+	    p->tree.follow);
+	struct stat st;
+	uint64_t fsid;
+
+	if (fd == -1 || fstat(fd, &st) == -1) {
+		errno_err(err, "lookup");
+		if (err->kind == ERR_GONE)
+			err->kind = ERR_RETRY;
+		return -1;
+	}
+	mounts_refresh(&p->mounts);
+	fsid = mounts_of(&p->mounts, fd, st.st_dev);
+	if (fstatat(fd, name.p, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return lookup_err(p, err);
+	if (S_ISDIR(st.st_mode))
+		fsid = mounts_of_entry(&p->mounts, fd, name.p, fsid);
+	set_attrs(ret_attrs, &st, fsid);
+	return 0;
+}
+
+static struct job *
+add_job(struct tree *tree, enum job_type type, void *arg)
+{
+	struct posix *p = (struct posix *)tree;
+	struct job *j = xcalloc(1, sizeof(*j));
+
+	j->type = type;
+	j->arg = arg;
+	TAILQ_INSERT_TAIL(&p->jobs, j, link);
+	return j;
+}
+
+static void
+own_path(struct job *j, struct str path)
+{
+	j->path = (struct str){ path_copy(path), path.len };
+}
+
+static void
+free_job(struct job *j)
+{
+	if (j->dir != NULL)
+		closedir(j->dir);
+	if (j->file == NULL)
+		free((char *)(uintptr_t)j->path.p);
+	free(j);
+}
+
+/* Tell the caller that it failed. */
+static void
+fail_job(struct job *job, const struct err *err)
+{
+	struct job j = *job;
+
+	if (j.file != NULL)
+		j.file->file.outstanding--;
+	free_job(job);
+	if (j.type == JOB_LIST)
+		j.end(j.arg, err);
+	else if (j.type == JOB_READ)
+		j.read(j.arg, NULL, err);
+	else
+		j.lookup(j.arg, NULL, err);
+}
+
+static void
+end_lookup(struct job *j, const struct attrs *attrs)
+{
+	struct tree_entry e = { .err = ERR_INIT };
+
+	if (j->file != NULL)
+		j->file->file.outstanding--;
+	e.name = path_name(j->path);
+	e.attrs = *attrs;
+	j->lookup(j->arg, &e, NULL);
+	free_job(j);
+}
+
+static int
+list_open(struct posix *p, struct job *j, struct err *err)
+{
+	struct stat st;
+	int fd;
+
+	if (j->dir != NULL)
+		return 0;
+	if (!path_valid(j->path))
+		return err_set(err, ERR_INVALID, 0,
+		    "list: " PATH_INVALID);
+	fd = open_below(p, j->path.p,
+	    O_RDONLY | O_DIRECTORY | O_NONBLOCK, p->tree.follow);
+	if (fd == -1)
+		return errno_err(err, "list");
+	mounts_refresh(&p->mounts);
+	if (fstat(fd, &st) == 0)
+		j->dir = fdopendir(fd);
+	if (j->dir == NULL) {
+		errno_err(err, "list");
+		close(fd);
+		return -1;
+	}
+	set_attrs(&j->attrs, &st, mounts_of(&p->mounts, fd, st.st_dev));
+	j->linked = st.st_nlink > 0;
+	return 0;
+}
+
+/* The end of the entries: of the whole directory, unless it was removed
+ * meanwhile. readdir(3) tells nothing then. */
+static int
+list_end(const struct job *j, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(dirfd(j->dir), &st) == -1)
+		return errno_err(err, "list");
+	if (j->linked && st.st_nlink == 0)
+		return err_errno(err, ERR_GONE, ENOENT, "list");
+	return 0;
+}
+
+/* A fault is only believed below the directory as it is opened anew: the
+ * descriptor may be stale. */
+static bool
+stat_again(struct posix *p, const struct job *j, const char *name,
+    struct stat *st)
+{
+	CLEANUP(close_fd) int fd = -1;
+
+	fd = open_below(p, j->path.p, O_PATH | O_DIRECTORY, p->tree.follow);
+	if (fd != -1)
+		return fstatat(fd, name, st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (errno == ENOENT || errno == ENOTDIR)
+		errno = ESTALE;	/* says nothing of the entry */
+	return false;
+}
+
+/* A file that is an entry of the directory is taken for one of its file
+ * system, whatever device it has: an overlay shows those of its layers. */
+static void
+stat_entry(struct posix *p, const struct job *j, const struct dirent *d,
+    struct tree_entry *e)
+{
+	uint64_t fsid = j->attrs.fsid;
+	struct stat st;
+
+	e->err = (struct err)ERR_INIT;
+	e->attrs = (struct attrs){ .kind = ENTRY_UNKNOWN };
+	e->fh.len = 0;
+	if (d->d_type == DT_DIR || d->d_type == DT_UNKNOWN)
+		fsid = mounts_of_entry(&p->mounts, dirfd(j->dir), e->name.p,
+		    fsid);
+	if (fstatat(dirfd(j->dir), e->name.p, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+	    (errno_kind(errno) == ERR_RETRY &&
+	    stat_again(p, j, e->name.p, &st)))
+		set_attrs(&e->attrs, &st, fsid);
+	else
+		errno_err(&e->err, "list");
+}
+
+/* One page; true at the end of the directory. */
+static int
+list_page(struct posix *p, struct job *j, bool *ret_end, struct err *err)
+{
+	size_t n = 0, max = p->tree.brief ? BRIEF_ENTRIES : PAGE_ENTRIES;
+
+	*ret_end = false;
+	while (n < max) {
+		struct tree_entry *e = &p->page[n];
+		struct dirent *d;
+
+		errno = 0;
+		d = readdir(j->dir);
+		if (d == NULL && errno != 0)
+			return errno_err(err, "list");
+		if (d == NULL) {
+			*ret_end = true;
+			break;
+		}
+		e->name = str_of(d->d_name);
+		if (path_name_is_dot(e->name))
+			continue;
+		if (e->name.len > PATH_NAME_MAX)
+			return err_set(err, ERR_PEER, 0,
+			    "list: a name of more than 255 bytes");
+		memcpy(p->names[n], d->d_name, e->name.len + 1);
+		e->name.p = p->names[n];
+		stat_entry(p, j, d, e);
+		n++;
+	}
+	p->tree.listed = j->attrs;
+	if (n > 0)
+		j->page(j->arg, p->page, n);
+	return *ret_end ? list_end(j, err) : 0;
+}
+
+static void
+run_list(struct posix *p, struct job *j)
+{
+	struct err err = ERR_INIT;
+	bool end;
+
+	if (list_open(p, j, &err) == -1 ||
+	    list_page(p, j, &end, &err) == -1) {
+		fail_job(j, &err);
+	} else if (end) {
+		tree_end_fn *fn = j->end;
+		void *arg = j->arg;
+
+		free_job(j);
+		fn(arg, NULL);
+	} else {
+		TAILQ_INSERT_TAIL(&p->jobs, j, link);
+	}
+}
+
+static int
+file_open(struct posix *p, struct posix_file *f, struct err *err)
+{
+	CLEANUP(close_fd) int fd = -1;
+	struct stat st;
+
+	if (f->fd != -1)
+		return 0;
+	if (!path_valid((struct str){ f->path, f->path_len }))
+		return err_set(err, ERR_INVALID, 0,
+		    "open: " PATH_INVALID);
+	fd = open_below(p, f->path,
+	    O_RDONLY | O_NONBLOCK | O_NOCTTY, p->tree.follow);
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return errno_err(err, "open");
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_GONE, 0, "open: not a file any more");
+	if ((uint64_t)st.st_size >= SEQUENTIAL_SIZE)
+		posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	f->fsid = mounts_of(&p->mounts, fd, st.st_dev);
+	f->fd = fd;
+	fd = -1;
+	return 0;
+}
+
+static int
+read_open(struct job *j, struct tree_read *ret_read, struct err *err)
+{
+	struct stat st;
+	uint32_t got = 0;
+
+	while (got < j->len) {
+		ssize_t r = pread(j->file->fd, j->buf + got, j->len - got,
+		    (off_t)(j->offset + got));
+
+		if (r == -1 && errno == EINTR)
+			continue;
+		if (r == -1)
+			return errno_err(err, "read");
+		if (r == 0)
+			break;
+		got += (uint32_t)r;
+	}
+	if (fstat(j->file->fd, &st) == -1)
+		return errno_err(err, "read");
+	*ret_read = (struct tree_read){ .len = got };
+	set_attrs(&ret_read->attrs, &st, j->file->fsid);
+	ret_read->eof = got < j->len ||
+	    j->offset + got >= ret_read->attrs.size;
+	return 0;
+}
+
+/* A descriptor that is stale is opened again by its path, once. */
+static int
+read_file(struct posix *p, struct job *j, struct tree_read *ret_read,
+    struct err *err)
+{
+	for (int tries = 0;; tries++) {
+		if (file_open(p, j->file, err) == -1)
+			return -1;
+		if (read_open(j, ret_read, err) == 0)
+			return 0;
+		if (err->code != ESTALE)
+			return -1;
+		close_fd(&j->file->fd);
+		if (tries > 0)
+			return -1;
+		err_clear(err);
+	}
+}
+
+static void
+run_read(struct posix *p, struct job *j)
+{
+	struct tree_read res;
+	struct err err = ERR_INIT;
+	tree_read_fn *fn = j->read;
+	void *arg = j->arg;
+
+	if (read_file(p, j, &res, &err) == -1) {
+		fail_job(j, &err);
+		return;
+	}
+	j->file->file.outstanding--;
+	free_job(j);
+	fn(arg, &res, NULL);
+}
+
+/* By the descriptor, if the file is open: 1. 0: it isn't, or not any more,
+ * as its handle is stale. */
+static int
+stat_open(struct posix_file *f, struct attrs *ret_attrs, struct err *err)
+{
+	struct stat st;
+
+	if (f == NULL || f->fd == -1)
+		return 0;
+	if (fstat(f->fd, &st) == 0) {
+		set_attrs(ret_attrs, &st, f->fsid);
+		return 1;
+	}
+	if (errno != ESTALE)
+		return errno_err(err, "stat");
+	close_fd(&f->fd);
+	return 0;
+}
+
+static void
+run_lookup(struct posix *p, struct job *j)
+{
+	struct err err = ERR_INIT;
+	struct attrs attrs;
+	bool follow = j->type == JOB_FOLLOW ||
+	    (j->type == JOB_STAT && p->tree.follow);
+	int r = stat_open(j->file, &attrs, &err);
+
+	if (r == 0 && !path_valid(j->path))
+		r = err_set(&err, ERR_INVALID, 0, "lookup: " PATH_INVALID);
+	else if (r == 0 && j->type == JOB_IN)
+		r = stat_in(p, j->path, &attrs, &err);
+	else if (r == 0)
+		r = stat_below(p, j->path.p, follow, &attrs, &err);
+	if (r == -1)
+		fail_job(j, &err);
+	else
+		end_lookup(j, &attrs);
+}
+
+static void
+run_job(struct posix *p, struct job *j)
+{
+	TAILQ_REMOVE(&p->jobs, j, link);
+	switch (j->type) {
+	case JOB_LIST:
+		run_list(p, j);
+		break;
+	case JOB_LOOKUP:
+	case JOB_FOLLOW:
+	case JOB_IN:
+	case JOB_STAT:
+		run_lookup(p, j);
+		break;
+	case JOB_READ:
+		run_read(p, j);
+		break;
+	}
+}
+
+static void
+posix_list(struct tree *tree, const struct handle *dir UNUSED,
+    struct str path, tree_page_fn *page, tree_end_fn *end, void *arg)
+{
+	struct job *j = add_job(tree, JOB_LIST, arg);
+
+	own_path(j, path);
+	j->page = page;
+	j->end = end;
+}
+
+static void
+posix_lookup(struct tree *tree, struct str path, bool follow,
+    tree_lookup_fn *fn, void *arg)
+{
+	struct job *j = add_job(tree, follow ? JOB_FOLLOW : JOB_LOOKUP, arg);
+
+	own_path(j, path);
+	j->lookup = fn;
+}
+
+static void
+posix_lookup_in(struct tree *tree, const struct handle *dir UNUSED,
+    struct str path, tree_lookup_fn *fn, void *arg)
+{
+	struct job *j = add_job(tree, JOB_IN, arg);
+
+	own_path(j, path);
+	j->lookup = fn;
+}
+
+static struct tree_file *
+posix_file_open(struct tree *tree UNUSED, const struct handle *fh UNUSED,
+    struct str path)
+{
+	struct posix_file *f = xcalloc(1, sizeof(*f));
+
+	f->fd = -1;
+	f->path = path_copy(path);
+	f->path_len = path.len;
+	return &f->file;
+}
+
+static void
+posix_file_close(struct tree_file *file)
+{
+	struct posix_file *f = (struct posix_file *)file;
+
+	close_fd(&f->fd);
+	free(f->path);
+	free(f);
+}
+
+static void
+posix_file_read(struct tree_file *file, uint64_t offset, uint32_t len,
+    void *buf, tree_read_fn *fn, void *arg)
+{
+	struct job *j = add_job(file->tree, JOB_READ, arg);
+
+	j->file = (struct posix_file *)file;
+	j->read = fn;
+	j->offset = offset;
+	j->len = len;
+	j->buf = buf;
+}
+
+static void
+posix_file_stat(struct tree_file *file, tree_lookup_fn *fn, void *arg)
+{
+	struct job *j = add_job(file->tree, JOB_STAT, arg);
+
+	j->file = (struct posix_file *)file;
+	j->path = (struct str){ j->file->path, j->file->path_len };
+	j->lookup = fn;
+}
+
+static int
+posix_fds(struct tree *tree UNUSED, struct pollfd *fds UNUSED,
+    int max UNUSED)
+{
+	return 0;
+}
+
+static int
+posix_timeout_ms(const struct tree *tree)
+{
+	return TAILQ_EMPTY(&((const struct posix *)tree)->jobs) ? -1 : 0;
+}
+
+static void
+posix_service(struct tree *tree, const struct pollfd *fds UNUSED,
+    int n UNUSED)
+{
+	struct posix *p = (struct posix *)tree;
+
+	for (int i = 0; i < JOBS_A_SERVICE && !TAILQ_EMPTY(&p->jobs); i++)
+		run_job(p, TAILQ_FIRST(&p->jobs));
+}
+
+static void
+posix_free(struct tree *tree)
+{
+	struct posix *p = (struct posix *)tree;
+	struct err err = ERR_INIT;
+	struct job *j;
+
+	err_set(&err, ERR_STOPPED, 0, "the tree is closed");
+	while ((j = TAILQ_FIRST(&p->jobs)) != NULL) {
+		TAILQ_REMOVE(&p->jobs, j, link);
+		fail_job(j, &err);
+	}
+	mounts_release(&p->mounts);
+	close_fd(&p->below.root);
+	free(p->share);
+	free(p);
+}
+
+/* Of a mount the server is asked, not what was kept of it. */
+static bool
+posix_answers(const struct tree *tree)
+{
+	const struct posix *p = (const struct posix *)tree;
+	struct statx st;
+
+	return statx(p->below.root, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC,
+	    STATX_TYPE, &st) == 0 || errno == ENOSYS;
+}
+
+static const struct tree_ops posix_ops = {
+	.free = posix_free,
+	.answers = posix_answers,
+	.fds = posix_fds,
+	.timeout_ms = posix_timeout_ms,
+	.service = posix_service,
+	.list = posix_list,
+	.lookup = posix_lookup,
+	.lookup_in = posix_lookup_in,
+	.file_open = posix_file_open,
+	.file_close = posix_file_close,
+	.file_read = posix_file_read,
+	.file_stat = posix_file_stat,
+};
+
+int
+tree_posix_open(struct tree **ret_tree, const struct tree_spec *spec,
+    struct err *err)
+{
+	struct posix *p;
+	struct stat st;
+	int fd = root_open(spec->share, &st, err);
+
+	if (fd == -1)
+		return -1;
+	p = xcalloc(1, sizeof(*p));
+	p->tree.ops = &posix_ops;
+	p->tree.protocol = "posix";
+	p->tree.root = &p->root;
+	p->root.read_max = TREE_READ_MAX;
+	p->below.root = fd;
+	p->share = xstrdup(spec->share);
+	TAILQ_INIT(&p->jobs);
+	mounts_init(&p->mounts, fd);
+	set_attrs(&p->root.attrs, &st,
+	    mounts_of(&p->mounts, fd, st.st_dev));
+	if ((spec->root_ino != 0 && spec->root_ino != st.st_ino) ||
+	    (spec->root_fsid != 0 &&
+	    spec->root_fsid != p->root.attrs.fsid) ||
+	    (spec->filled && !root_is_filled(fd))) {
+		posix_free(&p->tree);
+		return err_set(err, ERR_DENIED, 0, "%s is not the directory "
+		    "that the master saw when the run began: is it mounted on "
+		    "this host?", spec->share);
+	}
+	*ret_tree = &p->tree;
+	return 0;
+}

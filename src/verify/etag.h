@@ -1,0 +1,20 @@
+/*
+ * etag.h: what counts as proof that S3 holds the bytes that were read. Pure.
+ *
+ * S3's ETag is the MD5 of the object, or of the parts' MD5s with "-count"
+ * (Amazon S3 API Reference, "Object", ETag), but not under SSE-KMS: there the
+ * Content-MD5 that each request carried, and that S3 checked, is the proof.
+ */
+#ifndef VERIFY_ETAG_H
+#define VERIFY_ETAG_H
+
+#include "base/err.h"
+
+/* True if objects under this server-side encryption ("", NULL, "AES256",
+ * "aws:kms...") have ETags that are digests. */
+bool	 proof_etag_is_digest(const char *sse);
+/* 0 if got proves expected, else -1 with ERR_CORRUPT. */
+int	 proof_etag(const char *expected, const char *got, const char *sse,
+	    struct err *) MUST_USE;
+
+#endif
