@@ -41,7 +41,8 @@ open_steps(int root, const char *path, int flags)
 	}
 }
 
-/* The target of the symlink at path: 1; 0: it is no symlink. */
+/* Read the target of the symlink at path. Return 1, 0 if path names no symlink,
+ * or -1 with errno set. */
 static int
 read_link(int root, const char *path, struct str *ret_target,
     char target[PATH_MAX])
@@ -73,7 +74,7 @@ cut_last(struct buf *path)
 		path->data[path->len] = '\0';
 }
 
-/* Rewrite what the walk holds into a path without symlinks. */
+/* Rewrite the rest of the walk into a path without symlinks. */
 static int
 resolve(int root, struct walk *w, struct buf *path)
 {
@@ -152,10 +153,10 @@ below_open(struct below *b, const char *path, int flags, bool follow)
 		/* EAGAIN: a rename raced with "..". */
 		if (errno == EAGAIN)
 			continue;
-		/* Which component is the symlink? */
+		/* Find the component that is the symlink. */
 		if (errno == ELOOP && !follow)
 			return open_steps(b->root, path, flags | O_CLOEXEC);
-		/* EPERM: a filter that doesn't know the call. */
+		/* EPERM: a seccomp filter refuses an unknown system call. */
 		if (errno != ENOSYS && errno != EPERM)
 			return -1;
 		b->no_openat2 = true;

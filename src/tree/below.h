@@ -1,8 +1,8 @@
 /*
- * below.h: open a path below a directory, never above it, and through
- * symlinks only when asked to. openat2 (Linux 5.6) does it in one call; where
- * it is missing, or a container's filter hides it, the path is opened
- * component by component.
+ * below.h: open a path below a directory, never above the directory, and
+ * through symlinks only on request. openat2 (Linux 5.6) opens a path in a
+ * single call. Where openat2 is missing, or a container's filter hides openat2,
+ * below.c opens the path component by component.
  */
 #ifndef TREE_BELOW_H
 #define TREE_BELOW_H
@@ -14,11 +14,11 @@ struct below {
 	bool	 no_openat2;	/* seen to be missing */
 };
 
-/* A descriptor (close-on-exec), or -1 and errno: EXDEV for a way out, ELOOP
- * for a last symlink that isn't followed or too many of them, ENOTDIR for one
- * on the way that isn't followed. path is relative,
- * "" is the root. Not following, flags with O_PATH open a last symlink
- * itself. */
+/* Return a descriptor (close-on-exec), or -1 and errno: EXDEV for a path that
+ * leaves the root; ELOOP for a last symlink that is not followed, or for too
+ * many symlinks; ENOTDIR for a symlink in the middle that is not followed. path
+ * is relative, "" is the root. Without follow, O_PATH in flags opens a last
+ * symlink itself. */
 int	 below_open(struct below *, const char *path, int flags, bool follow);
 
 #endif

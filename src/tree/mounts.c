@@ -8,7 +8,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* A table of mounts larger than this is not read to its end. */
+/* Bytes of the mount table; a larger table is not read to the end. */
 #define TABLE_MAX	(64 * MIB)
 
 void
@@ -57,13 +57,14 @@ mix(uint64_t *hash, struct str s)
 		*hash ^= (unsigned char)s.p[i];
 		*hash *= 0x100000001b3U;
 	}
-	/* So that "a", "bc" differs from "ab", "c". */
+	/* Separate the strings: "a", "bc" must not hash like "ab", "c". */
 	*hash ^= 0x100;
 	*hash *= 0x100000001b3U;
 }
 
-/* The id of statfs; 0 if there is none, or if it is the number of the device
- * (XFS, FAT, and what has no id of its own): that changes with the mount. */
+/* Return the id of statfs. Return 0 if statfs gives no id, or gives the device
+ * number as the id (XFS, FAT, file systems without an id of their own): a
+ * device number changes with the mount. */
 static uint64_t
 statfs_id(const struct statfs *fs, dev_t dev)
 {
@@ -81,8 +82,8 @@ statfs_id(const struct statfs *fs, dev_t dev)
 struct line {
 	uint64_t mount;
 	dev_t	 dev;
-	struct str root;	/* of the mount, in its file system */
-	struct str point;	/* where it is mounted; escaped */
+	struct str root;	/* of the mount, in the file system */
+	struct str point;	/* the mount point; escaped */
 	struct str type;
 	struct str source;
 	struct str options;	/* of the file system */
@@ -140,8 +141,8 @@ read_table(struct mounts *m)
 	    (n > 0 && buf_add(&m->table, part, (size_t)n) == 0));
 }
 
-/* The line of the mount; without its number the last that has the device,
- * as a later mount hides an earlier one. */
+/* Find the line of the mount number. If the number is 0 (unknown), find the
+ * last line of the device: a later mount hides an earlier mount. */
 static bool
 find_line(const struct mounts *m, uint64_t mount, dev_t dev,
     struct line *ret_line)
@@ -167,7 +168,8 @@ find_line(const struct mounts *m, uint64_t mount, dev_t dev,
 	return found;
 }
 
-/* \040 and its like, as the kernel writes odd bytes of a path. */
+/* Decode \040 and similar escapes: the kernel writes odd bytes of a path in
+ * octal. */
 static void
 unescape(struct str *s, char *to)
 {
@@ -185,8 +187,8 @@ unescape(struct str *s, char *to)
 	*s = (struct str){ to, n };
 }
 
-/* Where below the tree's root it is mounted; empty for the mount in which
- * the root lies, wherever that is mounted. */
+/* Return the mount point relative to the tree's root. Return an empty string
+ * for the mount that contains the root, wherever that mount lies. */
 static struct str
 place_below(const struct mounts *m, struct str point, char room[PATH_MAX])
 {
@@ -203,8 +205,8 @@ place_below(const struct mounts *m, struct str point, char room[PATH_MAX])
 	return (struct str){ point.p + root.len, point.len - root.len };
 }
 
-/* All overlays may have the same source, and the id of the same file system
- * below: their layers tell them apart. */
+/* Overlays may share the source and the id of the underlying file system: mix
+ * in the layers, which differ. */
 static void
 mix_layers(uint64_t *hash, struct str options)
 {
@@ -228,14 +230,14 @@ mix_line(const struct mounts *m, uint64_t *hash, const struct line *l)
 {
 	char room[PATH_MAX];
 
-	/* One and the same by either version. */
+	/* NFSv3 and NFSv4 mounts get the same number. */
 	if (str_eq(l->type, STR("nfs4")))
 		mix(hash, STR("nfs"));
 	else
 		mix(hash, l->type);
 	mix(hash, l->source);
-	/* The source of an NFS mount is the whole path; what is the root
-	 * depends on which was mounted first. */
+	/* The source of an NFS mount is the whole path; the root field depends
+	 * on the order of the mounts. */
 	if (!str_starts(l->type, STR("nfs")))
 		mix(hash, l->root);
 	mix(hash, place_below(m, l->point, room));
@@ -280,7 +282,7 @@ look_up(struct mounts *m, int fd, uint64_t mount, dev_t dev)
 	return k->fsid;
 }
 
-/* Number of the mount and device; false: it can't be looked at. */
+/* Get the mount number and the device; return false if statx fails. */
 static bool
 ask_mount(int dir, const char *name, int flags, uint64_t *ret_mount,
     dev_t *ret_dev)

@@ -1,14 +1,14 @@
 /*
- * Looking paths up and reading files over NFS. Both begin with a handle
- * where there is one; a path is walked component by component from the root,
- * which is what finds a file again that was replaced on the server.
+ * Look paths up and read files over NFS. A request begins with the handle, if
+ * the caller gave a handle. A path is walked component by component from the
+ * root; the walk finds a file that was replaced on the server.
  */
 #include <errno.h>
 
 #include "tree/nfs_internal.h"
 #include "tree/walk.h"
 
-/* One path on its way down. */
+/* A path that is being walked. */
 struct lookup {
 	struct nfs_call call;
 	const struct nfs_tree *tree;
@@ -17,14 +17,14 @@ struct lookup {
 	char	*path;		/* as asked */
 	size_t	 path_len;
 	struct walk walk;
-	/* The directories from the root down to where we are. */
+	/* The directories from the root down to the current directory. */
 	struct handle *dirs;
 	size_t	 dirs_len;
 	size_t	 dirs_cap;
 	struct handle fh;	/* of the entry reached */
-	struct buf at;		/* raw path of the last of them, if there are
-				   exports below the export */
-	const struct nfs_nested *nested; /* the last that was met */
+	struct buf at;		/* raw path of the last directory; kept only if
+				   there are exports below the export */
+	const struct nfs_nested *nested; /* the nested export met last */
 	bool	 follow;
 	bool	 inside;	/* begins in a directory, not at the root */
 	bool	 mounted_again;	/* the root was stale: no second time */
@@ -60,8 +60,8 @@ fail_lookup(struct lookup *k, enum err_kind kind, const char *text)
 	end_lookup(k, NULL, &err);
 }
 
-/* Nothing can lie below the entry that was reached; but for a link, where
- * paths may go through links. */
+/* Fail: nothing can lie below the entry that was reached, except below a
+ * symlink where the tree follows symlinks. */
 static void
 fail_below(struct lookup *k, enum entry_kind kind)
 {
@@ -100,7 +100,7 @@ on_link(struct nfs_call *call, const struct nfs_reply *reply,
 		step(k);
 }
 
-/* at is the path of that entry now. */
+/* Append the entry's name to the path in at. */
 static void
 go_into(struct lookup *k, struct str name)
 {
@@ -116,7 +116,8 @@ go_up(struct lookup *k)
 		;
 }
 
-/* An entry was reached, attributes known: go on below it or end. */
+/* The walk reached an entry with known attributes: go on below the entry, or
+ * end. */
 static void
 reached(struct lookup *k, const struct attrs *attrs)
 {
@@ -162,8 +163,8 @@ is_root_now(const struct lookup *k)
 	return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
 }
 
-/* Begin once more from the root of the export as it is mounted anew; another
- * look-up may have seen to that already. */
+/* Begin again from the root of the export after a new mount. Another look-up
+ * may have mounted the export again already. */
 static void
 root_stale(struct lookup *k)
 {
@@ -211,8 +212,8 @@ on_component(struct nfs_call *call, const struct nfs_reply *reply,
 	struct lookup *k = (struct lookup *)call;
 
 	if (err != NULL && tnfs_is_stale(err)) {
-		/* Not the entry is gone: the directory that was found a
-		 * moment ago, or the whole export. */
+		/* The stale handle is not the entry's: the directory found a
+		 * moment ago is stale, or the whole export. */
 		if (k->dirs_len == 1 && !k->inside)
 			root_stale(k);
 		else
@@ -238,8 +239,9 @@ on_refused(struct nfs_call *call, const struct nfs_reply *reply UNUSED,
 	end_lookup(k, NULL, err->kind == ERR_STOPPED ? err : &k->nested->err);
 }
 
-/* True if the next component is an export of its own: its root is reached,
- * if that has been mounted. */
+/* Return true if the next component is an export nested in this export. If the
+ * nested export has been mounted, go on from the root of the nested export; if
+ * not, the look-up fails. */
 static bool
 nested_step(struct lookup *k, struct str name)
 {
@@ -259,7 +261,8 @@ nested_step(struct lookup *k, struct str name)
 		ask_attrs(k);
 		return true;
 	}
-	/* As a call that fails: not from inside of the one that asks. */
+	/* Queue a failed call: the callback must not run inside the caller's
+	 * call. */
 	k->call.proc = NFS_LOOKUP;
 	k->call.done = on_refused;
 	k->call.fail_kind = k->nested->err.kind;
@@ -340,7 +343,7 @@ begin_lookup(struct lookup *k, const struct handle *at)
 		step(k);
 		return;
 	}
-	/* Not from inside of this call: as a call that fails. */
+	/* Queue a failed call: the callback must not run inside this call. */
 	k->call.proc = NFS_LOOKUP;
 	k->call.done = on_invalid;
 	k->call.fail_kind = ERR_INVALID;
@@ -401,7 +404,7 @@ nfs_tree_file_close(struct tree_file *file)
 	free(file);
 }
 
-/* One tree_file_read or, with stat set, tree_file_stat. */
+/* A tree_file_read or, with stat set, a tree_file_stat. */
 struct access {
 	struct nfs_call call;
 	struct nfs_file *file;
@@ -461,7 +464,8 @@ on_file_found(void *arg, const struct tree_entry *e, const struct err *err)
 		    "any more", entry_kind_name(e->attrs.kind));
 		end_access(a, false, &not_file);
 	} else {
-		/* From its beginning: what came before was another file's. */
+		/* Read from the beginning again: the bytes read so far came
+		 * from another file. */
 		a->got = 0;
 		begin_access(a);
 	}

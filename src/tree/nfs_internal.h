@@ -14,7 +14,7 @@
 struct nfs_tree {
 	struct tree tree;
 	struct nfs *nfs;
-	/* entries of the answer that is being read */
+	/* entries of the READDIR answer being decoded */
 	struct tree_entry chunk[NFS_CHUNK];
 	size_t	 chunk_len;
 };

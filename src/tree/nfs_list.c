@@ -1,21 +1,23 @@
 /*
- * Listing a directory over NFS: READDIR by READDIR, entries handed on as
- * they are decoded. An entry that came without its attributes or handle is
- * put into todo and looked up, several at a time, before the next READDIR.
+ * List a directory over NFS: send READDIR by READDIR, hand entries on as the
+ * answer is decoded. An entry without attributes or without a handle goes into
+ * todo; the entries in todo are looked up, several at a time, before the next
+ * READDIR.
  */
 #include "tree/nfs_internal.h"
 
-#define FILLS		16	/* LOOKUPs under way for one directory */
+#define FILLS		16	/* LOOKUPs under way for a directory */
 #define RESTARTS_MAX	3	/* by bad cookies */
 
 struct list;
 
-/* One place of those that look entries up. */
+/* A slot for a look-up of an entry from todo. */
 struct fill {
 	struct nfs_call call;
 	struct list *list;
 	struct tree_entry *entry;	/* NULL: free */
-	bool	 by_name;	/* its handle was stale: look its name up */
+	bool	 by_name;	/* the entry's handle was stale: look the entry
+				   up by name */
 };
 
 struct list {
@@ -26,18 +28,20 @@ struct list {
 	void	*arg;
 	char	*path;
 	size_t	 path_len;
-	bool	*nested;	/* exports below the export, by index: those
-				   of this directory that didn't come yet */
+	bool	*nested;	/* exports below the export, by index: true for
+				   an export in this directory that has not been
+				   handed on yet */
 	struct attrs dir;	/* of the directory; kind UNKNOWN: not yet */
-	/* Brent's guard against cookies that go round in circles. */
+	/* Brent's cycle detection guards against cookies that go round in
+	 * circles. */
 	uint64_t seen_cookie;
 	uint64_t steps;
 	uint64_t steps_max;
 	unsigned restarts;
 	enum nfs_proc proc;	/* goes on after a GETATTR */
-	bool	 found_again;	/* by its path, after a stale handle */
+	bool	 found_again;	/* by the path, after a stale handle */
 	bool	 eof;
-	/* entries to look up, the names one after the other */
+	/* entries to look up; names holds the entry names back to back */
 	struct tree_entry *todo;
 	size_t	 todo_len;
 	size_t	 todo_cap;
@@ -68,7 +72,7 @@ end_list(struct list *l, const struct err *err)
 	end(arg, err);
 }
 
-/* Which exports of their own has the directory as entries? */
+/* Mark the nested exports that are entries of the directory. */
 static void
 find_nested(struct list *l)
 {
@@ -110,7 +114,7 @@ flush_chunk(struct list *l)
 		l->page(l->arg, t->chunk, n);
 }
 
-/* What stands for an export of its own: a directory, that can be read if it
+/* Add the entry of a nested export: a directory, readable if the nested export
  * could be mounted. */
 static void
 add_nested(struct list *l, size_t i)
@@ -129,7 +133,7 @@ add_nested(struct list *l, size_t i)
 	handle_copy(&to->fh, &n->fh);
 }
 
-/* True if the name is that of one. */
+/* Return true if name is the name of a nested export. */
 static bool
 is_nested(struct list *l, struct str name)
 {
@@ -147,7 +151,7 @@ is_nested(struct list *l, struct str name)
 	return false;
 }
 
-/* Those that the listing of what they cover did not show. */
+/* Add the nested exports whose covered directories the listing did not show. */
 static void
 add_hidden(struct list *l)
 {
@@ -170,8 +174,9 @@ set_entry(struct tree_entry *to, const struct nfs_entry *e)
 		tnfs_handle_set(&to->fh, e->fh, e->fh_len);
 }
 
-/* To look up later; its name moves to names, as an offset for now: the
- * buffer may move as it grows. */
+/* Store an entry for a later look-up. The name moves to the buffer names;
+ * name.p is set in begin_todo, because the buffer may move as the buffer
+ * grows. */
 static void
 add_todo(struct list *l, const struct nfs_entry *e)
 {
@@ -196,7 +201,7 @@ on_entry(struct nfs_call *call, const struct nfs_entry *e, struct err *err)
 	const char *fault;
 	struct tree_entry *to;
 
-	/* Without its attributes, nothing is told of a directory. */
+	/* Without the attributes of the directory, hand on no entry. */
 	if (l->dir.kind == ENTRY_UNKNOWN)
 		l->dir = call->dir;
 	if (l->dir.kind == ENTRY_UNKNOWN || path_name_is_dot(e->name))
@@ -227,8 +232,8 @@ on_entry(struct nfs_call *call, const struct nfs_entry *e, struct err *err)
 	return 0;
 }
 
-/* True if the cookies go on; a server that repeats itself would keep us for
- * ever. */
+/* Return true if the cookies advance; a server that repeats cookies would keep
+ * the listing running for ever. */
 static bool
 cookie_advances(struct list *l, const struct nfs_reply *reply)
 {
@@ -267,7 +272,7 @@ end_todo(struct list *l)
 		next_page(l);
 }
 
-/* An error of one entry, or of the server? */
+/* Is this an error of a single entry, or of the server? */
 static bool
 is_entry_error(enum err_kind kind)
 {
@@ -327,7 +332,8 @@ on_fill(struct nfs_call *call, const struct nfs_reply *reply,
 	}
 	l->todo_done++;
 	next_fill(f);
-	/* With an error no new ones begin: those under way come in. */
+	/* After an error no new look-up begins: wait for the look-ups under
+	 * way. */
 	if (l->todo_done == l->todo_next && (l->todo_done == l->todo_len ||
 	    l->fill_err.kind != ERR_NONE))
 		end_todo(l);
@@ -382,11 +388,11 @@ on_found(void *arg, const struct tree_entry *e, const struct err *err)
 	begin_again(l);
 }
 
-/* The answer was an error: something to do about it? */
+/* The answer was an error: look the path up again, begin again, or end. */
 static void
 recover(struct list *l, const struct err *err)
 {
-	/* What stands in todo comes again. */
+	/* READDIR will bring the entries in todo again. */
 	l->todo_len = 0;
 	buf_clear(&l->names);
 	if (tnfs_is_stale(err) && !l->found_again) {
@@ -429,7 +435,8 @@ on_dir(struct nfs_call *call, const struct nfs_reply *reply,
 	end_list(l, &fault);
 }
 
-/* READDIR came without them: what it brought comes again. */
+/* READDIR brought no directory attributes: ask GETATTR, then send the same
+ * READDIR again. */
 static void
 ask_dir(struct list *l)
 {

@@ -1,15 +1,14 @@
 /*
- * A tree on a local or mounted path. System calls wait for the disk, so the
- * work is queued and done by tree_service, a bounded number of jobs each
- * time; the order is the order of the calls.
+ * A tree on a local or mounted path. System calls wait for the disk. Therefore
+ * each call queues a job, and tree_service runs a bounded number of jobs each
+ * time, in the order of the calls.
  *
- * Only regular files are read: opening a FIFO or a device could wait, or do
- * something.
+ * Read only regular files: opening a FIFO or a device could wait, or trigger an
+ * action.
  *
- * Below a mount of NFS or FUSE a path can be stale, or its directory removed
- * under the descriptor that is open. So "no such entry" is only believed of a
- * path that was opened from the root, while the root is still what the share's
- * own path names.
+ * Below a mount of NFS or FUSE a path can be stale, or a directory can be
+ * removed under an open descriptor. Believe "no such entry" only of a path that
+ * was opened from the root, while the share's path still names the root.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -42,7 +41,7 @@ enum job_type {
 struct posix_file {
 	struct tree_file file;
 	int	 fd;		/* -1: not open yet */
-	uint64_t fsid;		/* of what is open */
+	uint64_t fsid;		/* of the open file */
 	char	*path;
 	size_t	 path_len;
 };
@@ -55,7 +54,8 @@ struct job {
 	/* list */
 	DIR	*dir;
 	struct attrs attrs;	/* of the directory */
-	bool	 linked;	/* its link count shows if it is removed */
+	bool	 linked;	/* the link count shows a removal of the
+				   directory */
 	tree_page_fn *page;
 	tree_end_fn *end;
 	/* lookup, stat */
@@ -160,8 +160,9 @@ set_attrs(struct attrs *a, const struct stat *st, uint64_t fsid)
 	a->fsid = fsid;
 }
 
-/* Open the root by the share's path: 0 if it is still the directory that the
- * tree was opened with. The tree's descriptor is a new one then. */
+/* Open the root by the share's path. Return 0 if the path still names the
+ * directory with which the tree was opened; the tree's descriptor is then a new
+ * descriptor. */
 static int
 root_again(struct posix *p)
 {
@@ -195,7 +196,7 @@ open_below(struct posix *p, const char *path, int flags, bool follow)
 	return fd;
 }
 
-/* The error of a path that was looked up from the root. */
+/* Set the error of a path looked up from the root. */
 static int
 lookup_err(struct posix *p, struct err *err)
 {
@@ -220,13 +221,15 @@ stat_below(struct posix *p, const char *path, bool follow,
 		    mounts_of(&p->mounts, fd, st.st_dev));
 		return 0;
 	}
-	/* A symlink on the way is one that others follow. */
+	/* O_NOFOLLOW hit a symlink in the middle, but the tree follows
+	 * symlinks. */
 	if (fd == -1 && errno == ENOTDIR && p->tree.follow && !follow)
 		errno = ELOOP;
 	return lookup_err(p, err);
 }
 
-/* The last component of the path, in the directory that the rest names. */
+/* Stat the last component of the path, in the directory named by the rest of
+ * the path. */
 static int
 stat_in(struct posix *p, struct str path, struct attrs *ret_attrs,
     struct err *err)
@@ -283,7 +286,7 @@ free_job(struct job *j)
 	free(j);
 }
 
-/* Tell the caller that it failed. */
+/* Tell the caller that the job failed. */
 static void
 fail_job(struct job *job, const struct err *err)
 {
@@ -341,8 +344,8 @@ list_open(struct posix *p, struct job *j, struct err *err)
 	return 0;
 }
 
-/* The end of the entries: of the whole directory, unless it was removed
- * meanwhile. readdir(3) tells nothing then. */
+/* At the end of the entries: fail if the directory was removed meanwhile.
+ * readdir(3) does not report the removal. */
 static int
 list_end(const struct job *j, struct err *err)
 {
@@ -355,8 +358,8 @@ list_end(const struct job *j, struct err *err)
 	return 0;
 }
 
-/* A fault is only believed below the directory as it is opened anew: the
- * descriptor may be stale. */
+/* Stat the entry again in the directory opened anew: the descriptor may be
+ * stale, so the first fault is not proof. */
 static bool
 stat_again(struct posix *p, const struct job *j, const char *name,
     struct stat *st)
@@ -371,8 +374,8 @@ stat_again(struct posix *p, const struct job *j, const char *name,
 	return false;
 }
 
-/* A file that is an entry of the directory is taken for one of its file
- * system, whatever device it has: an overlay shows those of its layers. */
+/* Take a file in the directory for a file of the directory's file system,
+ * whatever st_dev the file has: an overlay shows the st_dev of a layer. */
 static void
 stat_entry(struct posix *p, const struct job *j, const struct dirent *d,
     struct tree_entry *e)
@@ -394,7 +397,7 @@ stat_entry(struct posix *p, const struct job *j, const struct dirent *d,
 		errno_err(&e->err, "list");
 }
 
-/* One page; true at the end of the directory. */
+/* List a page; set *ret_end to true at the end of the directory. */
 static int
 list_page(struct posix *p, struct job *j, bool *ret_end, struct err *err)
 {
@@ -502,7 +505,8 @@ read_open(struct job *j, struct tree_read *ret_read, struct err *err)
 	return 0;
 }
 
-/* A descriptor that is stale is opened again by its path, once. */
+/* Read the file. If the descriptor is stale, open the file again by path,
+ * once. */
 static int
 read_file(struct posix *p, struct job *j, struct tree_read *ret_read,
     struct err *err)
@@ -538,8 +542,8 @@ run_read(struct posix *p, struct job *j)
 	fn(arg, &res, NULL);
 }
 
-/* By the descriptor, if the file is open: 1. 0: it isn't, or not any more,
- * as its handle is stale. */
+/* Stat the open descriptor. Return 1, 0 if the file is not open or the
+ * descriptor was stale (and is closed now), or -1. */
 static int
 stat_open(struct posix_file *f, struct attrs *ret_attrs, struct err *err)
 {
@@ -715,7 +719,7 @@ posix_free(struct tree *tree)
 	free(p);
 }
 
-/* Of a mount the server is asked, not what was kept of it. */
+/* Ask the server of a mount, not the client's cache (AT_STATX_FORCE_SYNC). */
 static bool
 posix_answers(const struct tree *tree)
 {

@@ -1,5 +1,5 @@
 /*
- * root.h: the directory that a mounted share is.
+ * root.h: the root directory of a mounted share.
  */
 #ifndef TREE_ROOT_H
 #define TREE_ROOT_H
@@ -8,9 +8,9 @@
 
 #include "base/err.h"
 
-/* Its descriptor, or -1: DENIED or UNREACHABLE. */
+/* Return the descriptor, or -1 with DENIED or UNREACHABLE. */
 int	 root_open(const char *dir, struct stat *ret_stat, struct err *);
-/* True also if nobody knows. */
+/* Return true if the directory has an entry, or can't be read. */
 bool	 root_is_filled(int fd);
 
 #endif

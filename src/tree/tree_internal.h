@@ -1,6 +1,7 @@
 /*
- * tree_internal.h: what tree.c needs of each kind of tree. A kind embeds struct
- * tree and struct tree_file as the first member of its own.
+ * tree_internal.h: the operations that tree.c needs of each kind of tree. A
+ * kind embeds struct tree and struct tree_file as the first member of its own
+ * structures.
  */
 #ifndef TREE_TREE_INTERNAL_H
 #define TREE_TREE_INTERNAL_H
@@ -38,8 +39,8 @@ struct tree {
 
 struct tree_file {
 	struct tree *tree;
-	const struct tree_ops *ops;	/* a file may outlive its tree */
-	uint32_t outstanding;	/* reads and stats that have not ended */
+	const struct tree_ops *ops;	/* a file may outlive the tree */
+	uint32_t outstanding;	/* reads and stats not ended yet */
 };
 
 int	 tree_posix_open(struct tree **, const struct tree_spec *, struct err *)

@@ -79,7 +79,7 @@ walk_splice(struct walk *w, struct str target, struct err *err)
 		return err_set(err, ERR_GONE, 0,
 		    "symlinks lead to a path of more than %d bytes",
 		    WALK_PATH_MAX);
-	/* What is left begins with a slash or is empty. */
+	/* The rest of the path begins with a slash or is empty. */
 	rest = xmalloc(len + 1);
 	memcpy(rest, target.p, target.len);
 	memcpy(rest + target.len, w->rest + w->off, left);

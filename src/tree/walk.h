@@ -1,9 +1,9 @@
 /*
  * walk.h: the path part of following symlinks below a root; pure.
  *
- * walk_next takes the next component of what is left. A component that turns
- * out to be a symlink is replaced by its target with walk_splice. ".." goes
- * up; above the root, or a target that begins with '/', is outside.
+ * walk_next takes the next component of the remaining path. If a component is a
+ * symlink, walk_splice replaces the component by the symlink's target. ".."
+ * goes up; a path above the root, or a target that begins with '/', is outside.
  *
  * Life cycle: walk_init, walk_next until WALK_END or an error, walk_release.
  */
@@ -33,11 +33,11 @@ struct walk {
 
 void	 walk_init(struct walk *, struct str path);
 void	 walk_release(struct walk *);
-/* name points into the walk; it is good until the next walk_splice. */
+/* name points into the walk; name is valid until the next walk_splice. */
 enum walk_step walk_next(struct walk *, struct str *ret_name);
 /* Nothing but slashes and "." is left. */
 bool	 walk_at_end(const struct walk *);
-/* The component that walk_next gave last is a symlink to target. */
+/* Replace the component that walk_next gave last by the symlink target. */
 int	 walk_splice(struct walk *, struct str target, struct err *) MUST_USE;
 
 #endif
