@@ -21,18 +21,18 @@ struct erase_worker {
 	struct pool_worker p;
 	struct erase *e;
 	size_t	 active;	/* batches on the way */
-	struct erasing *late;	/* those of them that wait to be looked for */
+	struct erasing *late;	/* batches waiting to be looked for */
 	struct rng rng;
 };
 
-/* What is known of a row. */
+/* What the engine knows of a row. */
 enum row_state { ROW_OPEN = 0, ROW_LOST, ROW_DONE };
 
-/* A batch on its way. Keys that XML can't carry are deleted one by one. Where
- * the answer was lost, S3 is asked what is there before anything is deleted
- * again: a bucket that keeps versions would get a second delete marker. */
+/* A batch on its way. Keys that XML can't carry are deleted by a request each.
+ * After a lost answer, look for the objects by HEAD before deleting again: a
+ * bucket with versions would get a second delete marker. */
 struct erasing {
-	struct erasing *next;	/* of those that wait for their time */
+	struct erasing *next;	/* list of late batches */
 	struct erase_worker *w;
 	struct erase_batch *b;
 	size_t	 left;		/* requests without an answer */
@@ -78,7 +78,7 @@ count_rows(const struct erasing *x, enum row_state state)
 	return n;
 }
 
-/* False: there is no time for another try. */
+/* Return false if no time is left for a further try. */
 static bool
 wait_for_look(struct erasing *x)
 {
@@ -96,7 +96,8 @@ wait_for_look(struct erasing *x)
 	return true;
 }
 
-/* An answer, and one that is counted as such. */
+/* Count down an answer, or the extra count of the sender; after the last count
+ * go on with the batch. */
 static void
 answered(struct erasing *x)
 {
@@ -150,14 +151,16 @@ send_open(struct erasing *x)
 	struct s3 *s3 = x->w->p.s3;
 	size_t plain = 0;
 
-	/* One more than there are: an empty batch has its end, too. */
+	/* Count a request more than are sent, so that an empty batch ends,
+	 * too. */
 	x->left = 1;
 	for (size_t i = 0; i < x->b->count; i++) {
 		struct str key = str_of(x->b->v[i].key);
 
 		if (x->singles[i].state != ROW_OPEN || !s3_key_fits_xml(key))
 			continue;
-		/* Sent: until its answer comes nobody knows. */
+		/* Sent: until the answer comes, the state of the row is
+		 * unknown. */
 		x->singles[i].state = ROW_LOST;
 		x->plain[plain] = i;
 		keys[plain++] = key;
@@ -203,8 +206,8 @@ looked(void *arg, const struct s3_reply *r, const struct err *err)
 	if (err != NULL && err->kind == ERR_GONE)
 		settle(s, NULL, r->delete_marker ? r->version_id : STR(""));
 	else if (err == NULL || err->kind == ERR_DENIED)
-		s->state = ROW_OPEN;	/* or nobody may look: deleting a
-					   thing twice loses nothing */
+		s->state = ROW_OPEN;	/* or HEAD is denied: deleting a row's
+					   object twice loses nothing */
 	else
 		s->row->err = *err;
 	answered(s->x);
@@ -224,7 +227,8 @@ look(struct erasing *x)
 	answered(x);
 }
 
-/* Look for those whose time has come; how long until the next one's. */
+/* Look for the batches whose time has come; return the time in ms until the
+ * next batch is due. */
 static int
 look_due(struct erase_worker *w)
 {
@@ -247,7 +251,7 @@ look_due(struct erase_worker *w)
 	return (int)(due - now);
 }
 
-/* Nobody will ask S3 for it. */
+/* The batch is never sent to S3. */
 static void
 refuse(struct erase *e, struct erase_batch *b)
 {
@@ -306,7 +310,7 @@ release(struct pool_worker *p)
 	struct erase_worker *w = (struct erase_worker *)(void *)p;
 	struct mail *m, *next;
 
-	/* What is on the way is called back, STOPPED. */
+	/* s3_free calls the outstanding requests back with STOPPED. */
 	s3_free(&p->s3);
 	while (w->late != NULL) {
 		struct erasing *x = w->late;

@@ -35,7 +35,7 @@ fetch_give(struct fetch *f, struct fetch_item *it)
 	*f->locked.tail = &it->mail;
 	f->locked.tail = &it->mail.next;
 	pthread_mutex_unlock(&f->lock);
-	/* A worker that waits has found the queue empty, or has enough. */
+	/* A waiting worker has found the queue empty, or has enough work. */
 	if (first)
 		pool_wake(&f->pool);
 }

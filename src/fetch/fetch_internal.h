@@ -1,12 +1,13 @@
 /*
  * fetch_internal.h: inside the engine of GET and TEST.
  *
- * A fetching moves one item, in passes over its bytes: first perhaps over the
- * file that is there already, then over the object, then perhaps over what
- * was written, or over the file of the export. A pass cuts them into units;
- * each is a stream that brings its bytes from S3 or from a file into a small
- * buffer. A buffer that is full waits, with its connection, until the others
- * had their turn to fill: they are written and hashed together, in MD5 lanes.
+ * A fetching moves one item, in passes over the item's bytes: first perhaps
+ * over the existing file, then over the object, then perhaps over the written
+ * file, or over the file of the export. A pass cuts the bytes into units; each
+ * unit is a stream that brings its bytes from S3 or from a file into a small
+ * buffer. A full buffer waits, with its connection, until the remaining buffers
+ * had their turn to fill: the worker writes and hashes the buffers together, in
+ * MD5 lanes.
  */
 #ifndef FETCH_FETCH_INTERNAL_H
 #define FETCH_FETCH_INTERNAL_H
@@ -17,11 +18,12 @@
 #include "work/pool.h"
 #include "work/trees.h"
 
-#define FETCH_BUFFER	((size_t)(256 * KIB))	/* of one stream, and what
-						   comes all the same */
+#define FETCH_BUFFER	((size_t)(256 * KIB))	/* of a stream; bytes that S3
+						   sends regardless get
+						   S3_DATA_SLACK more */
 #define FETCH_RANGE	(64 * MIB)
-#define UNITS_AT_ONCE	4	/* streams of one object: the fewer, the less
-				   a kill undoes */
+#define UNITS_AT_ONCE	4	/* streams of one object: with fewer streams a
+				   kill undoes less */
 
 struct fetching;
 
@@ -32,14 +34,14 @@ struct stream {
 	bool	 write;		/* into t->file */
 	bool	 done;		/* all bytes came */
 	bool	 reading;	/* a READ of the export's file is out */
-	bool	 turn;		/* its buffer is being worked off */
-	bool	 flushed;	/* what was written is stable */
+	bool	 turn;		/* streams_turn works the buffer off */
+	bool	 flushed;	/* the written bytes are stable */
 	uint32_t index;
 	uint64_t at;		/* where buf begins in the object */
 	uint64_t end;
-	uint64_t paid;		/* bytes that --bwlimit was charged for */
+	uint64_t paid;		/* bytes already charged to --bwlimit */
 	uint8_t	*buf;
-	size_t	 cap;		/* full when so much is in it */
+	size_t	 cap;		/* bytes at which buf is full */
 	size_t	 room;		/* bytes of buf */
 	size_t	 fill;
 	size_t	 hashed;	/* of fill */
@@ -50,22 +52,23 @@ struct stream {
 enum fetch_phase {
 	FETCH_NEW = 0,
 	FETCH_ASKING,		/* HEAD is on the way */
-	FETCH_CHECK,		/* pass over the file that is there */
+	FETCH_CHECK,		/* pass over the existing file */
 	FETCH_MOVE,		/* pass over the object */
-	FETCH_BACK,		/* pass over what was written */
+	FETCH_BACK,		/* pass over the written file */
 	FETCH_LOOK,		/* for the file of the export */
 	FETCH_FILE,		/* pass over it */
 	FETCH_CLOSE,		/* proved: commit, when the metadata is known */
 	FETCH_ENDED
 };
 
-/* What follows when the calls of a broken one have come back. */
+/* The next step of a broken fetching, once its calls have come back. */
 enum fetch_then {
 	THEN_END = 0,
-	THEN_HEAD,		/* ask what the object is now, begin anew */
+	THEN_HEAD,		/* HEAD the object for its present ETag and
+				   size, begin anew */
 	THEN_ANEW,		/* begin anew */
-	THEN_LOOK,		/* for the file again, later */
-	THEN_CLOSE		/* that was all of the file */
+	THEN_LOOK,		/* look for the file again, later */
+	THEN_CLOSE		/* the file is done: commit */
 };
 
 struct fetching {
@@ -74,19 +77,20 @@ struct fetching {
 	struct fetch_item *item;
 	enum fetch_phase phase;
 	struct fetch_claim claim;
-	unsigned calls;		/* of s3 and tree that will come back */
-	bool	 broken;	/* its bytes don't count any more */
+	unsigned calls;		/* calls of s3 and tree without their callback
+				   yet */
+	bool	 broken;	/* the bytes don't count any more */
 	enum fetch_then then;	/* if broken */
-	bool	 no_keep;	/* what was written is of no use */
-	bool	 skip_check;	/* the file that is there is not the one */
-	unsigned changes;	/* times the object was another */
+	bool	 no_keep;	/* the written bytes are of no use */
+	bool	 skip_check;	/* do not check the existing file again */
+	unsigned changes;	/* times the object had changed */
 	unsigned tries;		/* times the proof failed */
-	unsigned commits;	/* times it could not be put in place */
+	unsigned commits;	/* times the file could not be put in place */
 	struct dest_file *existing;
 	struct attrs existing_attrs;
 	struct dest_file *file;
-	bool	 resumed;	/* some ranges were there */
-	bool	 asked_meta;	/* what is known is in meta */
+	bool	 resumed;	/* some ranges existed already */
+	bool	 asked_meta;	/* meta holds the known metadata */
 	struct dest_meta meta;
 	/* the file of the export */
 	struct tree_file *source;
@@ -108,10 +112,10 @@ struct fetching {
 	uint8_t	*part_md5s;
 };
 
-/* An export that could not be opened. */
+/* A failure to open an export. */
 struct fetch_fault {
 	struct err err;
-	uint64_t since_ms;	/* 0: it was not tried */
+	uint64_t since_ms;	/* 0: not tried yet */
 	uint64_t again_ms;	/* not before */
 };
 
@@ -124,7 +128,8 @@ struct fetch_worker {
 	size_t	 active_count;
 	size_t	 net_streams;	/* requests for bytes under way */
 	size_t	 net_limit;
-	size_t	 ranges;	/* of objects that several fetch, under way */
+	size_t	 ranges;	/* ranges under way, of objects shared by
+				   several clients */
 	uint64_t memory_used;
 	uint64_t memory_limit;
 	uint64_t now_ms;
@@ -134,7 +139,8 @@ struct fetch {
 	struct fetch_config c;
 	struct pool pool;
 	_Atomic uint64_t bytes_read;	/* of files, here and in exports */
-	/* A warning of this kind was given: the first file speaks for all. */
+	/* Set when a warning of this kind was given: the first file speaks for
+	 * every later file. */
 	_Atomic bool told_owner;
 	_Atomic bool told_mtime;
 	pthread_mutex_t lock;
@@ -146,8 +152,8 @@ struct fetch {
 };
 
 /* fetch.c */
-/* NULL too if it is a range of an object that several fetch, and the worker
- * has enough of those. */
+/* NULL also if the next item is a range of an object shared by several clients
+ * and range_too is false: the worker has enough ranges. */
 struct fetch_item *fetch_next(struct fetch *, bool range_too);
 
 /* worker.c */
@@ -157,34 +163,35 @@ void	 fetch_worker_release(struct pool_worker *);
 
 /* fetching.c */
 void	 fetching_begin(struct fetch_worker *, struct fetch_item *);
-/* Go on as far as it can. True: files are being read, don't wait for S3. */
+/* Go on as far as possible. True: files are being read, don't wait for S3. */
 bool	 fetching_step(struct fetching *);
 void	 fetching_free(struct fetching *);
-/* End it, FAILED, when its calls have come back. */
+/* End the fetching as FAILED when its calls have come back. */
 void	 fetching_fail(struct fetching *, const struct err *);
-/* What the reply says of the file that the object was. */
+/* Take mtime, mode and owner of the original file from the reply. */
 void	 fetching_take_meta(struct fetching *, const struct s3_reply *);
-/* What was written is perhaps not all there: a range is begun anew, else it
- * fails. */
+/* The destination may have lost written bytes: begin a range anew, fail any
+ * other step. */
 void	 fetching_lost(struct fetching *, const struct err *);
-/* Writing failed: the end, or begin anew if the file is known no more as it
- * was begun. */
+/* Writing failed: fail, or begin anew if the server no longer knows the file by
+ * the handle of its beginning (ESTALE). */
 void	 fetching_dest_fault(struct fetching *, const struct err *);
-/* S3 failed, or the object is another or gone. */
+/* S3 failed, or the object has changed or is gone. */
 void	 fetching_s3_fault(struct fetching *, const struct err *);
 
 void	 fetching_end(struct fetching *, enum outcome);
-/* The pass over what was written. */
+/* The pass over the written file. */
 void	 fetching_back(struct fetching *);
 
-/* step.c: an object that several clients fetch into one file */
-/* Begin the file, if it is one for several; false: it isn't. */
+/* step.c: an object fetched into one file by several clients */
+/* Begin a file for several clients. Return false if the object is not cut into
+ * ranges, so that a single client fetches the file. */
 bool	 step_begin(struct fetching *);
-/* Bring one range of it. */
+/* Bring the item's range. */
 void	 step_range(struct fetching *);
-/* It is written, or was there: what its parts are. */
+/* The range is written, or existed already: give the MD5s of its parts back. */
 void	 step_range_done(struct fetching *);
-/* All ranges are there: prove them. */
+/* The file has every range: prove the file. */
 void	 step_end(struct fetching *);
 
 /* file.c: the file of the export */
@@ -192,31 +199,32 @@ void	 step_end(struct fetching *);
 void	 file_look(struct fetching *);
 /* Ask for the next bytes. */
 void	 file_read(struct stream *);
-/* The pass over it is over. */
+/* End the pass over the file. */
 void	 file_judge(struct fetching *);
 
 /* pass.c */
-/* Begin a pass over size bytes in the phase that t is in: they come from the
- * file that is there, from S3, from what was written, or from the export's
- * file. Parts need units that are multiples of them, the whole MD5 one
+/* Begin a pass over size bytes in the phase of t, which selects the origin of
+ * the bytes: the existing file, S3, the written file, or the export's file.
+ * Hashing parts needs units of whole parts, the whole MD5 needs a single
  * unit. */
 void	 pass_begin(struct fetching *, uint64_t size, uint64_t unit,
 	    bool hash_whole, bool hash_parts);
-/* Start the streams that may start; read those that come from files. True
+/* Start the streams allowed to start; read the streams fed from files. True
  * while local files are being read: do not wait for S3. */
 bool	 pass_step(struct fetching *);
 bool	 pass_over(const struct fetching *);
-/* Of the pass that was begun, only this unit, or none. */
+/* Reduce the begun pass to this unit (pass_only), or to no unit (pass_none). */
 void	 pass_only(struct fetching *, uint32_t unit);
 void	 pass_none(struct fetching *);
-/* Drop its streams; no call may be outstanding. */
+/* Drop the streams of the pass; no call may be outstanding. */
 void	 pass_drop(struct fetching *);
 
 /* turn.c */
-/* If one of the worker's buffers is full, or has all that comes: write and
- * hash it, and with it all that have something. */
+/* If a buffer of the worker is full, or its stream has ended: write and hash
+ * that buffer together with every buffer worth a lane. */
 void	 streams_turn(struct fetch_worker *);
-/* The last bytes of a part are in: its MD5. at: where they end. */
+/* Finish the MD5 of a part after its last bytes; at is the offset of the part's
+ * end. */
 void	 stream_part_done(struct stream *, uint64_t at);
 
 #endif

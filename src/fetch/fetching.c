@@ -1,14 +1,14 @@
 /*
- * fetching.c: one object on its way, from the item to its outcome.
+ * fetching.c: an object on the way, from the item to the outcome.
  */
 #include <errno.h>
 
 #include "base/log.h"
 #include "fetch/fetch_internal.h"
 
-#define CHANGES_MAX	4	/* times an object may be another */
-#define TRIES_MAX	2	/* readings that may prove wrong */
-#define COMMITS_MAX	2	/* that may have to be begun anew */
+#define CHANGES_MAX	4	/* times an object may have changed */
+#define TRIES_MAX	2	/* readings whose proof may fail */
+#define COMMITS_MAX	2	/* commits that may begin anew */
 
 void
 fetching_end(struct fetching *t, enum outcome outcome)
@@ -21,7 +21,8 @@ fetching_end(struct fetching *t, enum outcome outcome)
 	    t->claim.proof : PROOF_NONE;
 	if (it->only_check && outcome == OUTCOME_MOVED)
 		it->proof = PROOF_NONE;
-	/* The MD5s were told to this step, not by it. */
+	/* The caller gave the MD5s to this step; the step did not compute
+	 * them. */
 	if (it->step == STEP_END)
 		free(STEAL(it->part_md5s));
 	t->phase = FETCH_ENDED;
@@ -44,11 +45,12 @@ void
 fetching_s3_fault(struct fetching *t, const struct err *err)
 {
 	fetching_fail(t, err);
-	/* Nothing will ever take up what was written of it. */
+	/* The object is gone: no later run can use the written bytes. */
 	if (err->kind == ERR_GONE && err->code == 404)
 		t->no_keep = true;
-	/* It is another, or shorter or longer: what is it now? What others have
-	 * a step of can't become another here. */
+	/* The object has changed, or is shorter or longer: HEAD the object
+	 * again. Clients that share a file have steps for the old ETag, so a
+	 * later step of a shared file must not change the ETag here. */
 	if (err->kind == ERR_GONE && err->code != 404 &&
 	    t->item->step <= STEP_BEGIN && t->changes++ < CHANGES_MAX)
 		t->then = THEN_HEAD;
@@ -58,8 +60,8 @@ void
 fetching_lost(struct fetching *t, const struct err *err)
 {
 	fetching_fail(t, err);
-	/* Who has all of it would take the file from another run: it was the
-	 * other that came later. */
+	/* Only a range may begin anew. A client with the whole file would take
+	 * the file back from a run that began later. */
 	if (err->kind == ERR_RETRY && t->item->step == STEP_RANGE &&
 	    t->commits++ < COMMITS_MAX)
 		t->then = THEN_ANEW;
@@ -77,7 +79,7 @@ fetching_dest_fault(struct fetching *t, const struct err *err)
 		t->then = THEN_ANEW;
 }
 
-/* Everything but the item. */
+/* Drop everything but the item. */
 static void
 drop(struct fetching *t)
 {
@@ -110,9 +112,9 @@ fetching_begin(struct fetch_worker *w, struct fetch_item *it)
 	w->ranges += it->step == STEP_RANGE;
 }
 
-/* --- what is there already --- */
+/* --- the existing file --- */
 
-/* The file that is there, if it may be the right one. */
+/* Open the existing file if its size allows the file to be the right file. */
 static void
 look(struct fetching *t)
 {
@@ -120,14 +122,15 @@ look(struct fetching *t)
 
 	if (d == NULL || t->item->path == NULL)
 		return;
-	/* Why it can't be opened, dest_begin will say. */
+	/* Ignore why the file can't be opened: dest_begin reports the
+	 * reason. */
 	if (dest_existing(d, str_of(t->item->path), &t->existing,
 	    &t->existing_attrs, NULL) == 0 &&
 	    t->existing_attrs.size != t->item->size)
 		dest_abort(&t->existing, false);
 }
 
-/* A dry run: could the file be written there? */
+/* In a dry run: could the file be written at this path? */
 static int
 check_place(struct fetching *t, struct err *err)
 {
@@ -157,8 +160,8 @@ move_unit(const struct fetching *t)
 {
 	uint64_t size = t->item->size;
 
-	/* One after the other, where the whole is to be hashed and can't be
-	 * read again. */
+	/* Read the object in one unit where the whole must be hashed and no
+	 * file allows a second reading. */
 	if (t->file == NULL && t->claim.part_size == 0)
 		return size;
 	return t->claim.part_size > 0 ? parts_unit(t) :
@@ -172,8 +175,8 @@ pass(struct fetching *t, enum fetch_phase phase, uint64_t unit)
 	bool one = unit >= t->item->size;
 
 	t->phase = phase;
-	/* Ranges out of order can't give the MD5 of the whole: that takes
-	 * another pass. */
+	/* Ranges out of order can't give the MD5 of the whole object: use a
+	 * second pass. */
 	pass_begin(t, t->item->size, unit, one && !parts, parts);
 }
 
@@ -242,7 +245,7 @@ unprovable(struct fetching *t)
 
 /* --- questions to S3 --- */
 
-/* What is told is of the object whose bytes these are? */
+/* Does the reply describe the object whose bytes are being fetched? */
 static bool
 is_same(struct fetching *t, const struct s3_reply *r)
 {
@@ -273,7 +276,7 @@ on_part(void *arg, const struct s3_reply *r, const struct err *err)
 		unprovable(t);
 }
 
-/* What the object is now. */
+/* Take the object's present ETag and size. */
 static void
 on_head(void *arg, const struct s3_reply *r, const struct err *err)
 {
@@ -290,7 +293,8 @@ on_head(void *arg, const struct s3_reply *r, const struct err *err)
 	t->phase = FETCH_NEW;
 }
 
-/* Other tools keep less than we do: rclone only the mtime. */
+/* Foreign tools keep less metadata than datamover: rclone keeps only the
+ * mtime. */
 void
 fetching_take_meta(struct fetching *t, const struct s3_reply *r)
 {
@@ -340,7 +344,7 @@ give_back_as(struct fetching *t, bool as_root, struct err *err)
 	return dest_commit(t->file, &t->meta, as_root, false, err);
 }
 
-/* The file arrives without something that it had: the first one is named. */
+/* Warn that files lose their owner or mtime; name only the first such file. */
 static void
 tell(struct fetching *t, _Atomic bool *told, const char *event,
     const char *what, const char *why)
@@ -354,8 +358,8 @@ tell(struct fetching *t, _Atomic bool *told, const char *event,
 		    why);
 }
 
-/* The file itself arrives also where its owner or its mtime can't: a root may
- * not give files away on some mounts, a server takes no owners by number. */
+/* Deliver the file even where its owner or its mtime can't be set: some mounts
+ * forbid root to give files away, some servers take no owners by number. */
 static int
 give_back(struct fetching *t, struct err *err)
 {
@@ -378,7 +382,7 @@ give_back(struct fetching *t, struct err *err)
 	return rc;
 }
 
-/* From the start; what is whole of several ranges stays. */
+/* Begin again from the start; whole ranges of a file of several ranges stay. */
 static void
 anew(struct fetching *t)
 {
@@ -421,8 +425,9 @@ close_up(struct fetching *t)
 		fetching_fail(t, &err);
 }
 
-/* The bytes are not what they must be: read them once more, then say so. What
- * several have brought is read once more by one of them. */
+/* The bytes do not give the expected digest: read the object once more, then
+ * fail. After STEP_END the team lets a single client read the object once
+ * more. */
 static void
 wrong(struct fetching *t)
 {
@@ -464,7 +469,7 @@ judge(struct fetching *t)
 			move(t);
 	} else if (t->phase == FETCH_CHECK) {
 		dest_abort(&t->existing, false);
-		/* The guesses begin anew. */
+		/* Begin anew with the first guess. */
 		t->phase = FETCH_NEW;
 		t->skip_check = true;
 	} else {
@@ -500,7 +505,7 @@ begin(struct fetching *t)
 	}
 }
 
-/* Its calls have come back: begin anew, go on, or the end. */
+/* Every call has come back: begin anew, go on, or end the item. */
 static void
 mend(struct fetching *t)
 {
@@ -556,10 +561,11 @@ fetching_step(struct fetching *t)
 			busy = t->calls == 0;
 		}
 	}
-	/* It may have hung in a file system, and another does it now. */
+	/* A file system may have held this client up until a second client took
+	 * the item over: check the right to write before the commit. */
 	if (!t->broken && t->phase == FETCH_CLOSE && pool_is_valid(&t->w->p))
 		close_up(t);
-	/* Stopped while it waited for a server: it doesn't come back. */
+	/* An item stopped while waiting for a server does not come back. */
 	if (t->broken && t->calls == 0 && t->phase != FETCH_ENDED &&
 	    t->item->err.kind != ERR_STOPPED) {
 		mend(t);

@@ -1,14 +1,15 @@
 /*
- * file.c: the file of the export, for TEST: it is read as it is now, and
- * hashed as the object was.
+ * file.c: the file of the export, for TEST: read the file as the source has the
+ * file now, and hash the bytes as the object was hashed.
  */
 #include "base/clock.h"
 #include "fetch/fetch_internal.h"
 
-#define PAUSE_MS	500	/* of a file that could not be read */
-#define REOPEN_MS	5000	/* of an export: opening waits long */
+#define PAUSE_MS	500	/* before a file that failed is read again */
+#define REOPEN_MS	5000	/* before an export is opened again: opening
+				   waits long */
 
-/* No more is to be known of it. Calls may be out. */
+/* Stop reading the file; err says why, or NULL. Calls may be outstanding. */
 static void
 over(struct fetching *t, const struct err *err)
 {
@@ -80,8 +81,9 @@ read_done(void *arg, const struct tree_read *r, const struct err *err)
 		torn(t);
 		return;
 	}
-	/* An empty file was asked for a byte, another for no more than it
-	 * has. */
+	/* file_read asked for a single byte of an empty file, and for at most
+	 * the rest of a longer file: more bytes, or no byte, mean a changed
+	 * size. */
 	if (r->len > left || (r->len == 0 && left > 0)) {
 		torn(t);
 		return;
@@ -97,7 +99,8 @@ file_read(struct stream *s)
 	struct tree *tree = t->w->trees.v[t->item->export];
 	uint64_t len = MIN(s->end - s->at, (uint64_t)s->cap) - s->fill;
 
-	/* A whole buffer of one READ after the other; then its turn. */
+	/* Fill the buffer by READs in sequence, then leave the buffer to
+	 * streams_turn. */
 	if (s->reading || s->fill >= s->cap)
 		return;
 	t->calls++;
@@ -130,7 +133,8 @@ open_tree(struct fetching *t)
 	}
 	if (tree != NULL)
 		return tree;
-	/* Out of reach for too long: its other files don't wait for it. */
+	/* The export was out of reach for retry_for_ms: do not make its
+	 * remaining files wait again. */
 	if (!passes(&f->err) ||
 	    w->now_ms - f->since_ms >= w->f->c.retry_for_ms)
 		over(t, &f->err);
@@ -231,7 +235,8 @@ file_judge(struct fetching *t)
 		over(t, NULL);
 		return;
 	}
-	/* A server that gives no attributes with its READs. */
+	/* The server gave a READ without attributes: ask for the attributes
+	 * now. */
 	t->no_attrs = false;
 	t->calls++;
 	tree_file_stat(t->source, stat_done, t);

@@ -1,5 +1,5 @@
 /*
- * pass.c: the bytes of a pass: where they come from.
+ * pass.c: the bytes of a pass and where the bytes come from.
  */
 #include "base/clock.h"
 #include "fetch/fetch_internal.h"
@@ -47,7 +47,7 @@ pass_over(const struct fetching *t)
 
 /* --- bytes from S3 --- */
 
-/* Nothing is refused: what must wait has not been received. */
+/* Refuse no bytes: s3 does not receive bytes for a stream that must wait. */
 static enum s3_data
 on_data(void *arg, const void *data, size_t len)
 {
@@ -80,8 +80,8 @@ on_data(void *arg, const void *data, size_t len)
 	    S3_DATA_FULL : S3_DATA_TAKEN;
 }
 
-/* Are all bytes from one object? With the ETag that was listed S3 sees to
- * that; else all answers must name the same. */
+/* Do the bytes come from a single object? If the item has the listed ETag, S3
+ * checks the ETag; else every answer must name the same ETag. */
 static bool
 is_one_object(struct fetching *t, const struct s3_reply *r)
 {
@@ -157,7 +157,8 @@ ask(struct stream *s)
 	    all ? 0 : s->end - s->at, on_data, on_done, s);
 }
 
-/* Where the bytes of this unit come from: NULL is S3. */
+/* The file that the bytes of this unit come from; NULL means S3 or the
+ * export. */
 static struct dest_file *
 origin(struct fetching *t, uint32_t index)
 {
@@ -172,7 +173,7 @@ origin(struct fetching *t, uint32_t index)
 	return t->file;
 }
 
-/* Must another request wait? */
+/* Must a further request wait? */
 static bool
 crowded(const struct fetching *t)
 {
@@ -182,7 +183,7 @@ crowded(const struct fetching *t)
 	    !rate_ready(&w->f->pool.rate, clock_mono_ns());
 }
 
-/* False: not now. */
+/* Return false if the unit can't start now. */
 static bool
 start(struct fetching *t)
 {
@@ -224,7 +225,7 @@ start(struct fetching *t)
 	return true;
 }
 
-/* Of the destination. */
+/* Read from a file of the destination. */
 static void
 read_file(struct stream *s)
 {
@@ -242,8 +243,8 @@ read_file(struct stream *s)
 	s->done = s->at + s->fill == s->end;
 }
 
-/* Is it stable, where others go on with it, and is it still ours to say so?
- * 0: not now. */
+/* Flush a written range, because a later client continues the file, and check
+ * that this process may still report the range. 1 if so; 0: not now. */
 static int
 settle(struct stream *s, struct err *err)
 {
@@ -257,7 +258,8 @@ settle(struct stream *s, struct err *err)
 	return pool_is_valid(&t->w->p);
 }
 
-/* All bytes of the unit are worked off. 1; 0: not now. */
+/* Every byte of the unit is written and hashed. Return 1; 0: not now; -1:
+ * error. */
 static int
 unit_done(struct stream *s, struct err *err)
 {
@@ -266,7 +268,8 @@ unit_done(struct stream *s, struct err *err)
 
 	if (rc != 1)
 		return rc;
-	/* What is left is a last part, shorter, or all of an empty one. */
+	/* The rest is a shorter last part, or the empty part of an empty
+	 * object. */
 	if (t->hash_parts && (s->part.len > 0 || t->size == 0))
 		stream_part_done(s, MAX(s->end, (uint64_t)1));
 	t->unit_left--;

@@ -1,15 +1,16 @@
 /*
- * step.c: an object that several clients fetch into one file: the steps
- * of one of them.
+ * step.c: an object fetched into one file by several clients: the steps of a
+ * single client.
  */
 #include "fetch/fetch_internal.h"
 
 #define RANGE_MIN	(8 * MIB)
-#define RANGES		32	/* of an object, unless they get too large */
-#define RANGES_LEAST	4	/* with fewer it is one client's */
+#define RANGES		32	/* per object, unless ranges get too large */
+#define RANGES_LEAST	4	/* fewer ranges: a single client's object */
 
-/* Bytes of a range: the same for the same object, whoever asks, so that a
- * later run can go on. 0: it can't be cut well. */
+/* Bytes of a range: every client computes the same number for the same object,
+ * so that a later run can continue. Return 0 if the object can't be cut
+ * well. */
 static uint64_t
 range_bytes(const struct fetching *t)
 {
@@ -50,7 +51,7 @@ step_begin(struct fetching *t)
 		fetching_fail(t, &err);
 		return true;
 	}
-	/* The others may come. */
+	/* From now on clients may join the file. */
 	dest_abort(&t->file, true);
 	fetching_end(t, OUTCOME_MOVED);
 	return true;
@@ -98,8 +99,9 @@ step_range_done(struct fetching *t)
 		it->part_md5s = xmemdup(t->part_md5s + first * MD5_LEN,
 		    (size_t)it->part_count * MD5_LEN);
 	}
-	/* On a mounted server a file that is closed has sent all, the record
-	 * too: not after another was told to put it in its place. */
+	/* On a mounted server, closing the file sends the rest of the data and
+	 * the record. Close before the master tells any client to put the file
+	 * in place. */
 	dest_abort(&t->file, true);
 	fetching_end(t, OUTCOME_MOVED);
 }
@@ -111,8 +113,8 @@ step_end(struct fetching *t)
 
 	if (join(t) == -1)
 		return;
-	/* Without the MD5s of its parts it is read once more, in order; also
-	 * where they may have been of what is in another file. */
+	/* Without the MD5s of its parts read the file once more, in order; also
+	 * where the MD5s may belong to bytes in a different temporary file. */
 	if (!dest_is_recorded(t->file) || it->part_size == 0 ||
 	    it->part_size != t->claim.part_size || it->part_md5s == NULL ||
 	    it->part_count != t->claim.part_count) {

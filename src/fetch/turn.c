@@ -1,11 +1,12 @@
 /*
- * turn.c: bytes that came are written and hashed, of all streams of a
- * worker together.
+ * turn.c: write and hash the received bytes of every stream of a worker
+ * together.
  */
 #include "fetch/fetch_internal.h"
 
-#define JOBS_MAX	64	/* MD5 streams in one call */
-#define WORTH		4	/* of a buffer: less is left to grow */
+#define JOBS_MAX	64	/* MD5 streams in each call */
+#define WORTH		4	/* 1/WORTH of a buffer: a smaller fill is left
+				   to grow */
 
 void
 stream_part_done(struct stream *s, uint64_t at)
@@ -78,16 +79,17 @@ hash_all(struct fetch_worker *w)
 	} while (r.stream_count > 0);
 }
 
-/* --- what came --- */
+/* --- received bytes --- */
 
-/* It can't wait: there is no room, or nothing more will come. */
+/* The stream can't wait: its buffer is full, or has the last bytes. */
 static bool
 urgent(const struct stream *s)
 {
 	return s->fill >= s->cap || (s->done && s->fill > 0);
 }
 
-/* When one can't wait, this one goes along in a lane of its own. */
+/* The stream's buffer is worth a lane of its own when an urgent stream is
+ * hashed. */
 static bool
 worth(const struct stream *s)
 {
@@ -105,7 +107,7 @@ any_urgent(const struct fetch_worker *w)
 	return false;
 }
 
-/* Write it, where it is to be written; then it may be hashed. */
+/* Write the buffer if the stream has a file to write; then allow hashing. */
 static void
 turn_begin(struct stream *s)
 {

@@ -25,7 +25,8 @@ fetch_worker_release(struct pool_worker *p)
 	struct fetch_worker *w = (struct fetch_worker *)(void *)p;
 	struct fetching *t;
 
-	/* What was on the way when the time to stop came is called back. */
+	/* Closing trees and s3 calls the outstanding calls back: mark their
+	 * fetchings as broken first. */
 	for (t = w->active; t != NULL; t = t->next)
 		t->broken = true;
 	trees_release(&w->trees);
@@ -49,21 +50,21 @@ start_new(struct fetch_worker *w)
 		if (it == NULL)
 			return;
 		fetching_begin(w, it);
-		/* The next one may be for another worker. */
+		/* Leave the next item for a different worker. */
 		if (it->size > FETCH_BUFFER)
 			return;
 	}
 }
 
-/* Step all; take the ended ones out. */
+/* Step every fetching; remove the ended fetchings. */
 static bool
 step_all(struct fetch_worker *w)
 {
 	struct fetching **tp = &w->active;
 	bool busy = false;
 
-	/* Any step may hang in a file system for longer than the rest may be
-	 * ours. */
+	/* A step may hang in a file system until this process has lost the
+	 * right to go on: check the right before each step. */
 	while (*tp != NULL && pool_is_valid(&w->p)) {
 		struct fetching *t = *tp;
 
@@ -79,8 +80,8 @@ step_all(struct fetch_worker *w)
 	return busy;
 }
 
-/* Connections whose buffers were full go on; under --bwlimit one after the
- * other. */
+/* Resume connections whose buffers were full; under --bwlimit a single
+ * connection at a time. */
 static void
 resume(struct fetch_worker *w)
 {
@@ -90,7 +91,8 @@ resume(struct fetch_worker *w)
 		s3_resume(w->p.s3, 1);
 }
 
-/* How long the loop may sleep: until an item's time comes, at most. */
+/* How long the loop may sleep: at most until the time of a waiting item
+ * comes. */
 static int
 sleep_ms(const struct fetch_worker *w)
 {
@@ -107,8 +109,8 @@ sleep_ms(const struct fetch_worker *w)
 	return (int)(until - now);
 }
 
-/* True: there is more to do at once. While the worker has no right to write
- * it has no turns; what came waits in its buffers. */
+/* True: there is more to do at once. Call only while the worker has the right
+ * to write; until then received bytes wait in the buffers. */
 static bool
 turn(struct fetch_worker *w)
 {
