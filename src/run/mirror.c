@@ -40,6 +40,8 @@ struct mirror {
 	uint64_t foreign;	/* gone, and the object is not ours any more */
 	bool	*lost;		/* exports that gave no answer; by index */
 	bool	 store_lost;	/* nor does the store: nothing more is asked */
+	uint64_t most;		/* deletions that --max-delete has allowed */
+	bool	 beyond;	/* more files are gone by now than that */
 };
 
 static void
@@ -318,6 +320,10 @@ note_foreign(struct mirror *x, const struct stored *s, struct outcomes *kept)
 static void
 note_gone(struct mirror *x, const struct stored *s, struct outcomes *gone)
 {
+	if (x->use == USE_DELETE && x->proven == x->most) {
+		x->beyond = true;
+		return;
+	}
 	x->proven++;
 	if (x->use == USE_PRINT)
 		deleter_print(x->m->job, key_of(x, s->path), s->attrs.size);
@@ -399,7 +405,7 @@ take_page(struct mirror *x)
 		if (err.kind != ERR_STOPPED)
 			fail(x->m, &err);
 	}
-	x->listed = x->listed || x->store_lost;
+	x->listed = x->listed || x->store_lost || x->beyond;
 	for (size_t i = 0; i < n; i++)
 		mirror_row_release(&v[i]);
 	free(v);
@@ -489,13 +495,14 @@ limit(struct mirror *x, struct mirror_end *end, struct err *err)
 {
 	if (x->m->job->dryrun)
 		return check_limit(x, end->planned, err);
+	x->most = x->plan.count;
 	if (check_limit(x, x->plan.count, err) == 0)
 		return 0;
 	if (err->kind != ERR_STOPPED)
 		return -1;
 	/* Not all of them may be gone: ask before it is said. */
 	prove_all(x, USE_COUNT);
-	end->planned = x->proven;
+	x->most = end->planned = x->proven;
 	return may_go_on(x) ? check_limit(x, x->proven, err) : -1;
 }
 
@@ -578,6 +585,11 @@ go(struct mirror *x, struct mirror_end *end)
 	say(m, text);
 	delete_all(x);
 	tell_answers(x);
+	if (!x->beyond)
+		return;
+	end->guarded = true;
+	log_event(LOG_ERROR, "mirror", "more files are gone than were counted "
+	    "for --max-delete: what is left stays for the next run");
 }
 
 void

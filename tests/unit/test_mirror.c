@@ -315,6 +315,33 @@ test_max_delete_proven(void **state UNUSED)
 	teardown(x);
 }
 
+/* The file b goes between the count and the deletion. */
+static void
+remove_b(void *arg, unsigned count UNUSED)
+{
+	const struct fixture *x = arg;
+	AUTOFREE char *path = xasprintf("%s/b", x->dir);
+
+	unlink(path);
+}
+
+/* One deletion was counted and allowed: no second one is made. */
+static void
+test_max_delete_beyond(void **state UNUSED)
+{
+	struct fixture *x = setup(false);
+
+	touch(x, "b");
+	x->job.max_delete = 1;
+	x->f.locked.on_head = remove_b;
+	x->f.locked.arg = x;
+	mirror_run(&x->m, &x->end);
+	assert_true(x->end.guarded);
+	assert_int_equal(x->end.planned, 1);
+	expect(x, 2, 1, 0);
+	teardown(x);
+}
+
 /* What it would delete, one key a line. */
 static void
 dryrun(bool present, const char *expected)
@@ -363,6 +390,7 @@ main(void)
 		cmocka_unit_test(test_guard),
 		cmocka_unit_test(test_max_delete),
 		cmocka_unit_test(test_max_delete_proven),
+		cmocka_unit_test(test_max_delete_beyond),
 		cmocka_unit_test(test_dryrun),
 	};
 
