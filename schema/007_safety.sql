@@ -170,7 +170,8 @@ ALTER TABLE export ADD COLUMN root_crawl INTEGER;
 ALTER TABLE export ADD COLUMN other_crawl INTEGER;
 
 DROP VIEW objects;
--- What is not known of a file is NULL.
+-- What is not known of a file is NULL. A version that is leased once more is
+-- not called stored until its answer is there: the target may get other bytes.
 -- Every file in its newest version, once for each target that has a result
 -- for it; without any, once for the target of the last run that crawled.
 CREATE VIEW objects AS
@@ -195,7 +196,7 @@ SELECT
 	CASE WHEN r.outcome = 5 OR m.object IS NOT NULL THEN 'deleted'
 	    WHEN o.gone_run IS NOT NULL OR r.outcome = 3 THEN 'gone'
 	    WHEN o.why IS NOT NULL THEN 'excluded'
-	    WHEN r.outcome IN (0, 1) THEN 'stored'
+	    WHEN r.outcome IN (0, 1) AND l.object IS NULL THEN 'stored'
 	    WHEN r.outcome IN (2, 4) THEN 'failed'
 	    WHEN l.object IS NOT NULL THEN 'leased'
 	    ELSE 'pending' END AS state,
@@ -225,9 +226,11 @@ FROM object o
 	LEFT JOIN target t ON t.id = coalesce(r.target,
 	    (SELECT target FROM run WHERE backlog = 1
 	    ORDER BY id DESC LIMIT 1))
-	LEFT JOIN (SELECT b.object
-	    FROM lease a CROSS JOIN todo b ON b.id BETWEEN a.first AND a.last
-	    WHERE a.closed = 0) l ON l.object = o.id
+	LEFT JOIN (SELECT b.object, y.target, a.run
+	    FROM lease a CROSS JOIN run y ON y.id = a.run
+		CROSS JOIN todo b ON b.id BETWEEN a.first AND a.last
+	    WHERE a.closed = 0) l ON l.object = o.id AND
+	    (r.object IS NULL OR (r.target = l.target AND r.run < l.run))
 	LEFT JOIN verified v ON v.object = r.object AND v.target = r.target
 	LEFT JOIN doomed m ON m.object = r.object AND m.target = r.target;
 
