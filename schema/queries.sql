@@ -207,14 +207,17 @@ WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
 -- Versions that the target may hold, of files that are gone, or that were to
 -- be deleted: no item of a PUT comes to ask for them. What this run could not
 -- delete is in its failures already.
+-- A file that is there and whose newest version is stored has had its answer.
 -- name: doubt_page
 SELECT s.object, n.path
 FROM settle s LEFT JOIN history h ON h.id = s.object
 	CROSS JOIN object n ON n.path = coalesce(h.path,
 	    (SELECT path FROM object WHERE id = s.object))
 WHERE s.target = :target AND s.object > :after AND
-	(n.gone_run IS NOT NULL OR EXISTS (SELECT 1 FROM doomed d
-	WHERE d.target = s.target AND d.object = s.object)) AND
+	(n.gone_run IS NOT NULL OR (EXISTS (SELECT 1 FROM doomed d
+	WHERE d.target = s.target AND d.object = s.object) AND
+	NOT EXISTS (SELECT 1 FROM result r WHERE r.object = n.id AND
+	r.target = s.target AND r.outcome <= 1))) AND
 	NOT EXISTS (SELECT 1 FROM doomed d WHERE d.target = s.target AND
 	d.object = s.object AND d.run = :run)
 ORDER BY s.object LIMIT :max;
@@ -249,17 +252,29 @@ ON CONFLICT (object, target) DO UPDATE SET
 	version_id = iif(etag IS excluded.etag, version_id, NULL),
 	etag = excluded.etag;
 
+-- What a killed run was to delete is deleted. An outcome that this run has
+-- counted stays; so does that of a file that a transfer found gone, which each
+-- run of its crawl counts: the totals close.
 -- name: doubt_absent
-UPDATE result SET outcome = 5, held = 0, time_ns = :time, version_id = NULL,
+UPDATE result SET outcome = 5, time_ns = :time,
 	reason = 'the run that deleted it ended before the answer came'
-WHERE target = :target AND (held = 1 OR EXISTS (SELECT 1 FROM doomed d
-	WHERE d.target = result.target AND d.object = result.object)) AND
+WHERE target = :target AND run < :run AND outcome <> 3 AND
+	EXISTS (SELECT 1 FROM doomed d
+	WHERE d.target = result.target AND d.object = result.object) AND
 	object IN (SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path);
 
+-- The same outcomes stay.
 -- name: doubt_foreign
-UPDATE result SET outcome = 2, held = 0, time_ns = :time, version_id = NULL,
+UPDATE result SET outcome = 2, time_ns = :time,
 	reason = 'the bucket holds another object under this key'
+WHERE target = :target AND run < :run AND outcome <> 3 AND held = 1 AND
+	object IN (SELECT id FROM object WHERE path = :path
+	UNION ALL SELECT id FROM history WHERE path = :path);
+
+-- After either of them.
+-- name: doubt_not_held
+UPDATE result SET held = 0, version_id = NULL
 WHERE target = :target AND held = 1 AND object IN (
 	SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path);

@@ -137,7 +137,8 @@ note_there(struct own *o, const struct found *f, size_t *foreign)
 	}
 	++*foreign;
 	DB_RUN(&o->db, DOUBT_FOREIGN, INT(clock_wall_ns()), INT(o->target),
-	    TEXT(f->doubt->path));
+	    INT(o->run), TEXT(f->doubt->path));
+	DB_RUN(&o->db, DOUBT_NOT_HELD, INT(o->target), TEXT(f->doubt->path));
 }
 
 static void
@@ -156,7 +157,8 @@ settle(struct own *o, const struct found *f, size_t *foreign)
 		note_there(o, f, foreign);
 	} else if (f->err.kind == ERR_GONE) {
 		DB_RUN(&o->db, DOUBT_ABSENT, INT(clock_wall_ns()),
-		    INT(o->target), TEXT(path));
+		    INT(o->target), INT(o->run), TEXT(path));
+		DB_RUN(&o->db, DOUBT_NOT_HELD, INT(o->target), TEXT(path));
 	} else {
 		note_failure(o, f);
 		return;

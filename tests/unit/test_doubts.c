@@ -458,6 +458,163 @@ test_failed_and_gone(void **state UNUSED)
 	teardown(x);
 }
 
+/* The next crawl finds all three as they are, and b is to be read once more. */
+static void
+crawl_b_again(struct fixture *x)
+{
+	AUTOFREE char *scope = xasprintf("%u", x->crawls++);
+	struct run_spec spec = kit_spec("bucket", scope);
+	struct dir_page *p;
+	struct known known;
+
+	kit_begin_spec(x->k, &spec);
+	catalog_note_export(x->k->c, 0, x->seen.fsid, false);
+	assert_int_equal(kit_find(x->k, "srv/vol/b", &known), 1);
+	p = kit_page(kit_take(x->k, "srv/vol"), true);
+	p->unchanged = 2;
+	kit_entry(p, PAGE_QUEUE, known.object, "srv/vol/b",
+	    kit_attrs(SIZE, 1));
+	catalog_put_page(x->k->c, p);
+}
+
+static int64_t
+in_state(struct fixture *x, const char *state)
+{
+	AUTOFREE char *sql = xasprintf("SELECT count(*) FROM objects "
+	    "WHERE state = '%s'", state);
+
+	return count(x, sql);
+}
+
+/* A stored version is under way once more: what the target has of it is known
+ * with the answer, whether the run is killed before or not. */
+static void
+test_leased_again(void **state UNUSED)
+{
+	struct fixture *x = put_all();
+	struct lease *l;
+
+	crawl_b_again(x);
+	l = kit_lease(x->k, 10);
+	assert_int_equal(l->count, 1);
+	lease_free(&l);
+	assert_int_equal(in_state(x, "stored"), 2);
+	assert_int_equal(in_state(x, "leased"), 1);
+	kill_run(x);
+	assert_int_equal(in_state(x, "stored"), 2);
+	assert_int_equal(in_state(x, "leased"), 1);
+	crawl_b_again(x);
+	assert_int_equal(kit_settle(x->k, 10, OUTCOME_UNCHANGED), 1);
+	kit_flush(x->k, 999);
+	assert_int_equal(in_state(x, "stored"), 3);
+	teardown(x);
+}
+
+/* A transfer finds that b, which is stored, is gone, and so is its object, or
+ * it is another tool's: it was counted as gone, once. */
+static void
+go_under_way(bool foreign)
+{
+	struct fixture *x = put_all();
+	struct results *r;
+	struct lease *l;
+	struct totals *t;
+
+	crawl_b_again(x);
+	l = kit_lease(x->k, 10);
+	r = kit_results(l);
+	err_set(&kit_result(r, &l->items[0], OUTCOME_GONE)->err, ERR_GONE, 0,
+	    "it is gone");
+	catalog_put_results(x->k->c, r);
+	lease_free(&l);
+	fake_remove_locked(&x->f, "srv/vol/b");
+	if (foreign)
+		store(x, "srv/vol/b", 99, false);
+	ask(x);
+	assert_int_equal(x->f.locked.heads, 1);
+	t = kit_end(x->k, RUN_COMPLETE);
+	assert_true(x->k->closing.closes);
+	assert_int_equal(t->found, 2);
+	assert_int_equal(t->unchanged, 2);
+	assert_int_equal(t->failed, 0);
+	assert_int_equal(t->gone, 1);
+	assert_int_equal(in_state(x, "gone"), 1);
+	teardown(x);
+}
+
+static void
+test_gone_under_way(void **state UNUSED)
+{
+	go_under_way(false);
+	go_under_way(true);
+}
+
+/* DEL was killed as it deleted b, whose file is there. */
+static struct fixture *
+half_deleted(void)
+{
+	struct fixture *x = put_all();
+	struct run_spec spec = kit_spec("bucket", "");
+	struct outcomes *v = xcalloc(1, sizeof(*v));
+	struct doomed *d;
+
+	spec.op = OP_DEL;
+	spec.no_backlog = true;
+	kit_begin_spec(x->k, &spec);
+	v->v = xcalloc(1, sizeof(*v->v));
+	v->count = 1;
+	v->v[0].path = xstrdup("srv/vol/b");
+	catalog_doom(x->k->c, v, x->k->mail);
+	d = (struct doomed *)kit_mail(x->k, MAIL_DOOMED);
+	outcomes_free(&d->outcomes);
+	free(d);
+	kill_run(x);
+	fake_remove_locked(&x->f, "srv/vol/b");
+	return x;
+}
+
+/* The PUT that follows can't read it: that failure is counted. */
+static void
+test_deleted_and_failed(void **state UNUSED)
+{
+	struct fixture *x = half_deleted();
+	struct totals *t;
+
+	crawl_b_again(x);
+	assert_int_equal(kit_settle(x->k, 10, OUTCOME_FAILED), 1);
+	ask(x);
+	assert_int_equal(x->f.locked.heads, 1);
+	t = kit_end(x->k, RUN_COMPLETE);
+	assert_true(x->k->closing.closes);
+	assert_int_equal(t->failed, 1);
+	assert_int_equal(in_state(x, "failed"), 1);
+	teardown(x);
+}
+
+/* The file has changed, and the new version is put: that is the answer. */
+static void
+test_deleted_and_put(void **state UNUSED)
+{
+	struct fixture *x = half_deleted();
+	struct run_spec spec = kit_spec("bucket", "b is new");
+	struct dir_page *p;
+	struct totals *t;
+
+	kit_begin_spec(x->k, &spec);
+	p = kit_page(kit_take(x->k, "srv/vol"), true);
+	p->unchanged = 2;
+	kit_entry(p, PAGE_CHANGED, 2, "srv/vol/b", kit_attrs(SIZE, 2));
+	catalog_put_page(x->k->c, p);
+	assert_int_equal(kit_settle(x->k, 10, OUTCOME_MOVED), 1);
+	ask(x);
+	assert_int_equal(x->f.locked.heads, 0);
+	t = kit_end(x->k, RUN_COMPLETE);
+	assert_true(x->k->closing.closes);
+	assert_int_equal(t->moved, 1);
+	assert_int_equal(in_state(x, "stored"), 3);
+	teardown(x);
+}
+
 int
 main(void)
 {
@@ -471,6 +628,10 @@ main(void)
 		cmocka_unit_test(test_answer_lost),
 		cmocka_unit_test(test_sent_and_gone),
 		cmocka_unit_test(test_failed_and_gone),
+		cmocka_unit_test(test_leased_again),
+		cmocka_unit_test(test_gone_under_way),
+		cmocka_unit_test(test_deleted_and_failed),
+		cmocka_unit_test(test_deleted_and_put),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
