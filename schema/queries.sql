@@ -326,6 +326,11 @@ WHERE run >= :crawl AND path <> '' AND (read_ns IS NULL OR
 	read_ns < :oldest OR read_ns > :now)
 ORDER BY read_ns;
 
+-- Directories of an export that this crawl has read.
+-- name: again_export
+INSERT OR IGNORE INTO frontier (dir, started, again)
+SELECT id, 1, 1 FROM dir WHERE run >= :crawl AND export = :export;
+
 -- name: again_left
 SELECT 1 FROM frontier WHERE again = 1 LIMIT 1;
 
@@ -531,7 +536,11 @@ WHERE root_crawl = :crawl AND id = :id;
 
 -- name: root_note
 UPDATE export SET root_ino = :ino, root_fsid = :fsid, root_crawl = :crawl
-WHERE id = :id;
+WHERE id = :id AND root_crawl IS NOT :crawl;
+
+-- What the crawl saw of the export is no longer so.
+-- name: root_forget
+UPDATE export SET root_crawl = NULL, seen_crawl = NULL WHERE id = :id;
 
 -- name: root_doubt_dirs
 UPDATE dir SET clean = 0

@@ -338,6 +338,23 @@ push_old_dirs(struct own *o, const struct run_spec *spec,
 	DB_RUN(&o->db, AGAIN_OLD, INT(o->crawl), INT(oldest), INT(now));
 }
 
+/* What was read of an export whose root is another directory now was not read
+ * of what is there: all of it is to be read again. */
+static void
+push_replaced(struct own *o, const struct run_spec *spec)
+{
+	for (size_t i = 0; i < spec->export_count; i++) {
+		const struct attrs *root = spec->exports[i].root;
+
+		if (root == NULL || !core_root_differs(o, &o->exports[i],
+		    root->ino, root->fsid, spec->ignore_inode))
+			continue;
+		DB_RUN(&o->db, AGAIN_EXPORT, INT(o->crawl),
+		    INT(o->exports[i].id));
+		DB_RUN(&o->db, ROOT_FORGET, INT(o->exports[i].id));
+	}
+}
+
 /* What the run takes over, for people. */
 static void
 tell_continued(struct own *o, struct run_info *info)
@@ -365,6 +382,7 @@ resume(struct own *o, const struct begin *b, const struct last_run *last)
 	struct db *db = &o->db;
 
 	push_old_dirs(o, b->spec, last);
+	push_replaced(o, b->spec);
 	DB_RUN(db, AGAIN_DIRS, INT(o->crawl));
 	DB_RUN(db, AGAIN_LOST, INT(o->target), INT(o->crawl));
 	DB_RUN(db, AGAIN_RESET, INT(o->crawl));

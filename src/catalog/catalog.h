@@ -67,6 +67,7 @@ struct run_export {
 	const char *path;	/* catalog path of its root: "server/share" */
 	const char *start;	/* where the crawl begins: path, or a directory
 				   below it (--prefix); catalog path */
+	const struct attrs *root; /* as it is now; NULL: it can't be seen */
 };
 struct run_spec {
 	enum op	 op;

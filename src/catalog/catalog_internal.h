@@ -433,6 +433,9 @@ void	 core_compaction(struct own *, struct compaction_note *);
 
 /* root.c */
 void	 core_note_root(struct own *, struct root_note *);
+/* Has this crawl noted another directory than this one? */
+bool	 core_root_differs(struct own *, const struct run_export_row *,
+	    uint64_t ino, uint64_t fsid, bool ignore_inode);
 /* Before anything is called gone: exports whose root is not what it was. */
 void	 core_doubt_roots(struct own *);
 

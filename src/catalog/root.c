@@ -1,7 +1,8 @@
 /*
- * The root of an export: which directory it was when the crawl began. If it is
- * another one at the end, or can't be looked at, the crawl has read nobody
- * knows what: nothing of the export becomes gone.
+ * The root of an export: which directory it was when the crawl began, or when a
+ * run that goes on with the crawl found it replaced and read all of it again.
+ * If it is another one at the end, or can't be looked at, the crawl has read
+ * nobody knows what: nothing of the export becomes gone.
  */
 #include "catalog/catalog_internal.h"
 
@@ -21,11 +22,24 @@ doubt(struct run_export_row *x, enum err_kind kind, const char *text)
 		    "gone", text);
 }
 
+bool
+core_root_differs(struct own *o, const struct run_export_row *x, uint64_t ino,
+    uint64_t fsid, bool ignore_inode)
+{
+	const enum stmt s = STMT_ROOT_NOTED;
+	bool differs;
+
+	if (!DB_ROW(&o->db, ROOT_NOTED, INT(o->crawl), INT(x->id)))
+		return false;
+	differs = (!ignore_inode && db_int(&o->db, s, 0) != (int64_t)ino) ||
+	    db_int(&o->db, s, 1) != (int64_t)fsid;
+	db_done(&o->db, s);
+	return differs;
+}
+
 void
 core_note_root(struct own *o, struct root_note *n)
 {
-	const enum stmt s = STMT_ROOT_NOTED;
-	struct db *db = &o->db;
 	struct run_export_row *x;
 
 	if (o->failed || o->run == 0 || n->export >= o->export_count) {
@@ -35,14 +49,12 @@ core_note_root(struct own *o, struct root_note *n)
 	x = &o->exports[n->export];
 	if (n->err.kind != ERR_NONE) {
 		doubt(x, n->err.kind, n->err.msg);
-	} else if (DB_ROW(db, ROOT_NOTED, INT(o->crawl), INT(x->id))) {
-		if ((!n->ignore_inode && db_int(db, s, 0) != (int64_t)n->ino) ||
-		    db_int(db, s, 1) != (int64_t)n->fsid)
-			doubt(x, ERR_RETRY, "its root is another directory "
-			    "than when the crawl began");
-		db_done(db, s);
+	} else if (core_root_differs(o, x, n->ino, n->fsid,
+	    n->ignore_inode)) {
+		doubt(x, ERR_RETRY, "its root is another directory than when "
+		    "the crawl began");
 	} else {
-		DB_RUN(db, ROOT_NOTE, INT(n->ino), INT(n->fsid),
+		DB_RUN(&o->db, ROOT_NOTE, INT(n->ino), INT(n->fsid),
 		    INT(o->crawl), INT(x->id));
 	}
 	root_note_free(&n);

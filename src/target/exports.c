@@ -58,10 +58,13 @@ int
 exports_compare(struct run_plan *p, const struct job *job,
     struct catalog_reader *r, struct err *err)
 {
-	for (size_t i = 0; i < p->count; i++)
+	for (size_t i = 0; i < p->count; i++) {
 		if (p->errs[i].kind == ERR_NONE &&
 		    compare(p, i, job, r, err) == -1)
 			return -1;
+		if (p->errs[i].kind == ERR_NONE)
+			p->exports[i].root = &p->seen[i];
+	}
 	return plan_any_export(p, err);
 }
 

@@ -140,7 +140,7 @@ int
 main(int argc, char **argv)
 {
 	static const struct run_export export = { "srv", "vol", "srv/vol",
-		"srv/vol" };
+		"srv/vol", NULL };
 	struct run_spec spec = { .op = OP_PUT, .endpoint = "http://s3",
 		.bucket = "bench", .server_as_prefix = true, .scope = "",
 		.command_line = "bench", .exports = &export,

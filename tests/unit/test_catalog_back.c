@@ -605,8 +605,8 @@ samples_of_changed(void **state)
 /* --- keys without the server --- */
 
 static const struct run_export two_exports[] = {
-	{ "one", "vol", "one/vol", "one/vol" },
-	{ "two", "vol/x", "two/vol/x", "two/vol/x" },
+	{ "one", "vol", "one/vol", "one/vol", NULL },
+	{ "two", "vol/x", "two/vol/x", "two/vol/x", NULL },
 };
 
 static void

@@ -26,7 +26,7 @@ struct kit {
 };
 
 static const struct run_export kit_exports[] = {
-	{ "srv", "vol", "srv/vol", "srv/vol" },
+	{ "srv", "vol", "srv/vol", "srv/vol", NULL },
 };
 
 UNUSED static struct run_spec

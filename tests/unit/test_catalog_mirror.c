@@ -442,9 +442,9 @@ vanished_just_now(void **state)
 /* --- keys of two servers --- */
 
 static const struct run_export twins[] = {
-	{ "one", "vol", "one/vol", "one/vol" },
-	{ "two", "vol", "two/vol", "two/vol" },
-	{ "three", "vol", "three/vol", "three/vol" },
+	{ "one", "vol", "one/vol", "one/vol", NULL },
+	{ "two", "vol", "two/vol", "two/vol", NULL },
+	{ "three", "vol", "three/vol", "three/vol", NULL },
 };
 
 /* All moved, with the same bytes. */

@@ -7,8 +7,8 @@
 #define FILES	40
 
 static const struct run_export exports[] = {
-	{ "far", "v", "far/v", "far/v" },
-	{ "near", "v", "near/v", "near/v" },
+	{ "far", "v", "far/v", "far/v", NULL },
+	{ "near", "v", "near/v", "near/v", NULL },
 };
 
 static struct run_spec

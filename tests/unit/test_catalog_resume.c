@@ -292,6 +292,60 @@ late_clients(void **state)
 	}
 }
 
+/* A run of the root, which is this directory; it is cut after max steps. */
+static bool
+night_of_root(struct kit *k, uint64_t ino, bool ignore_inode, int max,
+    const char *wanted)
+{
+	const struct attrs root = { .kind = ENTRY_DIR, .ino = ino, .fsid = 5 };
+	struct run_export export = kit_exports[0];
+	struct run_spec spec = kit_spec("bucket", "all");
+	char order[4 * STEPS] = "";
+	bool done;
+
+	export.root = &root;
+	spec.exports = &export;
+	spec.ignore_inode = ignore_inode;
+	kit_begin_spec(k, &spec);
+	catalog_note_root(k->c, 0, &root, ignore_inode, NULL);
+	done = steps(k, max, "", order);
+	kit_settle(k, 100, OUTCOME_MOVED);
+	catalog_note_root(k->c, 0, &root, ignore_inode, NULL);
+	assert_string_equal(order, wanted);
+	kit_end(k, done ? RUN_COMPLETE : RUN_INTERRUPTED);
+	assert_true(k->closing.closes || !done);
+	assert_int_equal(k->closing.totals.failed, 0);
+	return done;
+}
+
+/* What was read of the root of before is read again, and nothing has failed
+ * by that. */
+static void
+other_root(void **state)
+{
+	struct kit *k = *state;
+
+	kit_open(k);
+	assert_false(night_of_root(k, 1, false, 4, "l123"));
+	assert_false(night_of_root(k, 1, false, 2, "45"));
+	assert_int_equal(k->info.dirs_kept, 4);
+	assert_true(night_of_root(k, 2, false, 100, "6789l12345"));
+	assert_int_equal(k->info.dirs_kept, 0);
+	assert_int_equal(k->info.crawl, 1);
+	assert_int_equal(k->closing.totals.found, 9);
+}
+
+/* An inode number that says nothing is no reason. */
+static void
+other_inode_ignored(void **state)
+{
+	struct kit *k = *state;
+
+	kit_open(k);
+	assert_false(night_of_root(k, 1, true, 4, "l123"));
+	assert_true(night_of_root(k, 2, true, 100, "456789"));
+}
+
 #define T(name) \
 	cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
 
@@ -309,6 +363,8 @@ main(void)
 		T(failed_entry),
 		T(handles),
 		T(late_clients),
+		T(other_root),
+		T(other_inode_ignored),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
