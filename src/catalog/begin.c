@@ -425,6 +425,7 @@ begin_backlog(struct own *o, const struct begin *b)
 	DB_RUN0(&o->db, SETTLE_DOUBT);
 	core_fs_load(o);
 	o->accept_fs = b->spec->accept_filesystem;
+	o->follow_links = b->spec->follow_links;
 	DB_RUN0(&o->db, SETTLE_OPEN);
 	load_set(o, STMT_SETTLE_LIST, &o->settle);
 	load_set(o, STMT_UPLOAD_LIST, &o->uploads);

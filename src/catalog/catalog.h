@@ -90,6 +90,7 @@ struct run_spec {
 				   system than it was, or was one of its own
 				   and isn't there: it is right so */
 	bool	 fresh;		/* --fresh: no cut crawl is continued */
+	bool	 follow_links;	/* the crawl goes where links lead */
 	int64_t	 resume_within_ns; /* a directory that was read longer ago is
 				   read again by a crawl that goes on */
 	bool	 ignore_inode;	/* a change doesn't show in them */

@@ -200,6 +200,7 @@ struct own {
 	unsigned ignore;	/* of attrs_same */
 	int64_t	 clock_skew_ns;
 	bool	 crawls;	/* from the exports' starts */
+	bool	 follow_links;	/* run_spec.follow_links */
 	bool	 over;		/* the run has ended: nothing will come */
 	bool	 list_open;	/* --files-from: more pages come */
 	struct run_export_row *exports;
@@ -377,7 +378,8 @@ void	 core_fs_note(struct own *, struct open_dir *, const struct dir_page *);
 bool	 core_fs_listed(struct own *, const struct run_export_row *,
 	    int64_t dir, struct str path, uint64_t fsid);
 /* True if file systems were mounted at the path or below that are no longer
- * there: it is a failure for each, and nothing of it is gone. */
+ * there: nothing of them is gone. Each is a failure, unless a link that the run
+ * doesn't follow is in the place of the path. */
 bool	 core_fs_missing(struct own *, const char *path);
 /* The file system in which the directory was when it was read last; false if
  * nothing is noted. */

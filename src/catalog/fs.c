@@ -221,10 +221,28 @@ is_around(const struct own *o, const struct fs_note *n, int64_t export)
 	return x != NULL && x->fsid == n->fsid;
 }
 
-/* True if it is no note of what is around it, and there is something to
- * lose. */
+/* Of a directory that the crawl didn't find: a link is there, and the run
+ * doesn't follow links. Nobody knows what the link leads to now. */
 static bool
-is_missing(struct own *o, struct fs_note *n)
+is_unfollowed(struct own *o, const char *path)
+{
+	const enum stmt s = STMT_OBJECT_FIND;
+	bool is = false;
+
+	if (o->follow_links)
+		return false;
+	if (DB_ROW(&o->db, OBJECT_FIND, INT(o->target), TEXT(path))) {
+		is = db_int(&o->db, s, 1) == ENTRY_LINK &&
+		    db_int(&o->db, s, 9) == 0;
+		db_done(&o->db, s);
+	}
+	return is;
+}
+
+/* True if it is no note of what is around it, and there is something to
+ * lose. Then it has failed, if it is to be there. */
+static bool
+is_missing(struct own *o, struct fs_note *n, bool expected)
 {
 	struct counts counts = { .found = 1, .failed = 1 };
 	struct err err = ERR_INIT;
@@ -240,6 +258,8 @@ is_missing(struct own *o, struct fs_note *n)
 		return true;
 	if (!holds(&o->db, n->path))
 		return false;
+	if (!expected)
+		return true;
 	n->told = true;
 	err_set(&err, ERR_UNREACHABLE, 0, "it was a file system of its own "
 	    "and is not there now: not mounted? What is known below stays as "
@@ -255,15 +275,17 @@ core_fs_missing(struct own *o, const char *path)
 {
 	AUTOFREE char *below = xasprintf("%s/", path);
 	struct fs_note *n = note_of(o, str_of(path));
-	bool missing = false;
+	bool missing = false, expected;
 
 	if (o->accept_fs)
 		return false;
+	expected = !is_unfollowed(o, path);
 	if (n != NULL)
-		missing = is_missing(o, n);
+		missing = is_missing(o, n, expected);
 	for (size_t i = first_from(o, below); i < o->fs_count &&
 	    str_starts(str_of(o->fs[i].path), str_of(below)); i++)
-		missing = is_missing(o, &o->fs[i]) || missing;
+		missing = is_missing(o, &o->fs[i], expected) ||
+		    missing;
 	return missing;
 }
 

@@ -54,6 +54,7 @@ open_catalog(struct master *m, struct err *err)
 		    m->job->retry_failed,
 		.retry_failed = m->job->retry_failed,
 		.fresh = m->job->fresh,
+		.follow_links = m->job->follow_links,
 		.ignore_inode = c->fs_config.ignore_inode,
 		.ignore_ctime = c->fs_config.ignore_ctime,
 		.clock_skew_ns = (int64_t)c->fs_config.clock_skew * 1000000000,

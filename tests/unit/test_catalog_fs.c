@@ -186,6 +186,57 @@ missing_further_up(void **state)
 	assert_int_equal(t.gone, 2);
 }
 
+/* A run in which a link is at mid: followed, it leads nowhere. */
+static struct totals
+link_run(struct kit *k, bool follow)
+{
+	struct run_spec spec = kit_spec("bucket", "all");
+	struct attrs link = { .kind = ENTRY_LINK, .mode = 0777, .ino = 12 };
+	struct dir_page *p;
+	struct known known;
+
+	spec.follow_links = follow;
+	kit_begin_spec(k, &spec);
+	p = kit_page(take(k, ROOT).dir, true);
+	p->fs_seen = true;
+	p->fsid = 1;
+	p->unchanged = 1;
+	kit_entry(p, PAGE_EXCLUDED, kit_find(k, ROOT "/mid", &known) == 1 ?
+	    known.object : 0, ROOT "/mid", link)->why = xstrdup(follow ?
+	    "dangling symlink" : "symlink");
+	catalog_put_page(k->c, p);
+	kit_end(k, RUN_COMPLETE);
+	assert_true(k->closing.closes);
+	return k->closing.totals;
+}
+
+/* A link that isn't followed doesn't say whether what it led to is mounted: it
+ * hasn't failed, and isn't gone. */
+static void
+behind_a_link(void **state)
+{
+	struct kit *k = *state;
+	struct dir_page *p;
+	struct known link;
+	struct totals t;
+
+	first_run(k, 1, 2);
+	for (int i = 0; i < 4; i++) {
+		t = link_run(k, i % 2 == 1);
+		assert_int_equal(t.failed, i % 2);
+		assert_int_equal(t.excluded, 1);
+		assert_int_equal(t.gone, i == 0 ? 1 : 0);
+		assert_false(is_gone(k, ROOT "/mid/mnt/f"));
+	}
+	/* Without the link it is missed. */
+	kit_begin(k);
+	p = kit_page(take(k, ROOT).dir, true);
+	assert_int_equal(kit_find(k, ROOT "/mid", &link), 1);
+	kit_gone(p, link.object);
+	catalog_put_page(k->c, p);
+	assert_int_equal(kit_end(k, RUN_COMPLETE)->failed, 1);
+}
+
 /* A list has that file, in that file system. */
 static uint64_t
 list_run(struct kit *k, const char *file, uint64_t fsid, bool accept)
@@ -418,6 +469,7 @@ main(void)
 		CATALOG_TEST(noted_where_it_begins),
 		CATALOG_TEST(missing_is_not_gone),
 		CATALOG_TEST(missing_further_up),
+		CATALOG_TEST(behind_a_link),
 		CATALOG_TEST(listed_below),
 		CATALOG_TEST(listed_first),
 		CATALOG_TEST(known_below),
