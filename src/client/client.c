@@ -16,9 +16,9 @@
 #define INVITE_MAX	(64 * KIB)
 #define INVITE_MS	30000
 
-/* --- who the master is --- */
+/* --- the master's address and key --- */
 
-/* All of the invitation, with its empty line. */
+/* Read the whole invitation from standard input, with its empty last line. */
 static int
 read_text(struct buf *text, struct err *err)
 {
@@ -35,7 +35,8 @@ read_text(struct buf *text, struct err *err)
 			    "came on standard input");
 		if (poll(&fd, 1, (int)MIN(end_ms - now, (uint64_t)200)) <= 0)
 			continue;
-		/* One at a time: nothing behind it is ours. */
+		/* Read byte by byte: bytes after the invitation are not for
+		 * this function. */
 		n = read(STDIN_FILENO, &c, 1);
 		if (n == 0)
 			return err_set(err, ERR_UNREACHABLE, 0, "standard "
@@ -69,7 +70,7 @@ take_invitation(struct client *c, struct err *err)
 	return rc;
 }
 
-/* "6000", "6000:6001" or "". */
+/* Parse ":6000", ":6000:6001" or "". */
 static bool
 parse_ports(const char *s, unsigned *index, unsigned *status)
 {
@@ -88,7 +89,7 @@ parse_ports(const char *s, unsigned *index, unsigned *status)
 	return *index != *status;
 }
 
-/* An address of IPv6 stands in brackets, or alone. */
+/* An IPv6 address stands in brackets, or alone without ports. */
 int
 client_parse_join(const char *join, char **ret_host, unsigned *ret_index,
     unsigned *ret_status, struct err *err)
@@ -152,14 +153,15 @@ pause_ms(struct client *c, uint64_t ms)
 		if (poll(fds, ARRAY_LEN(fds), 200) <= 0)
 			continue;
 		c->stop_signal = signals_next(c->signals);
-		/* Nobody wants us any more. */
+		/* The parent closed standard input: stop, as after SIGTERM. */
 		if (fds[1].revents != 0 &&
 		    read(c->input, waste, sizeof(waste)) <= 0)
 			c->stop_signal = SIGTERM;
 	}
 }
 
-/* Sessions, until one has ended as it should, or none can. */
+/* Run sessions until a session ends as intended, or until no further attempt
+ * can succeed. */
 static enum session_end
 go(struct client *c, const struct client_options *o, struct err *err)
 {
@@ -175,8 +177,9 @@ go(struct client *c, const struct client_options *o, struct err *err)
 
 		if (end != SESSION_LOST || c->stop_signal != 0)
 			return end;
-		/* A client that was invited is not expected to come back when
-		 * it has worked, or when its standard input has ended. */
+		/* A client that was invited does not come back after a session
+		 * that had its setup, nor after its standard input has
+		 * ended. */
 		if (!c->joined && (c->met || c->input == -1))
 			return end;
 		if (c->whole) {

@@ -1,8 +1,8 @@
 /*
- * limits.c: does this host let a client have what its work takes? If it
- * doesn't, that is said at once, here and to the master: a thread without its
- * stack, or a request without its descriptor, would be a fault that nobody
- * understands.
+ * limits.c: checks that the limits of the host allow the client's work. If the
+ * limits are too low, the client reports RESOURCE at once, here and to the
+ * master. Otherwise a thread without a stack, or a request without a
+ * descriptor, would fail later with an error that hides the cause.
  */
 #include <sys/resource.h>
 #include <unistd.h>
@@ -11,11 +11,13 @@
 #include "crew/setup.h"
 
 #define FILES_OWN	24	/* connections to the master, log, pipes */
-#define FILES_WORKER	6	/* wake-ups, file servers, files */
-#define INFLIGHT_LEAST	32	/* requests; with fewer it is only slower */
-#define WORKER_BYTES	(16 * MIB)	/* its stack, and what libraries take */
+#define FILES_WORKER	6	/* wake-ups, file servers and files of a
+				   worker */
+#define INFLIGHT_LEAST	32	/* requests; fewer requests are only slower */
+#define WORKER_BYTES	(16 * MIB)	/* stack of a worker, and memory of
+					   libraries */
 
-/* Address space in use. */
+/* Return the address space in use, in bytes. */
 static uint64_t
 in_use_bytes(void)
 {
@@ -57,7 +59,7 @@ check_files(const struct setup *s, struct err *err)
 
 	if (getrlimit(RLIMIT_NOFILE, &r) == -1)
 		return 0;
-	/* What it may have without asking anybody. */
+	/* Raise the soft limit to the hard limit: this needs no privilege. */
 	if (r.rlim_cur < r.rlim_max) {
 		r.rlim_cur = r.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &r);

@@ -11,14 +11,15 @@
 #include "crew/fence.h"
 #include "crew/setup.h"
 
-#define BEAT_MS		1000	/* our heartbeat */
+#define BEAT_MS		1000	/* time between two of our heartbeats */
 #define TURN_MS		200
-#define START_MS	30000	/* WELCOME and SETUP must be here by then */
-#define STOP_LIMIT_MS	5000	/* what is on its way may end in this time */
-#define LINGER_MS	2000	/* for the last messages to arrive */
-#define HUNG_MS		10000	/* for threads to end that were told to */
+#define START_MS	30000	/* WELCOME and SETUP must arrive within this
+				   time */
+#define STOP_LIMIT_MS	5000	/* transfers under way may end in this time */
+#define LINGER_MS	2000	/* time for the last messages to arrive */
+#define HUNG_MS		10000	/* time for threads to end after crew_stop */
 #define SILENT		"the master has not answered for too long"
-#define ERASES		8	/* batches in hand: of 1,000 keys each */
+#define ERASES		8	/* batches in hand, of 1,000 keys each */
 
 static void
 end(struct session *s, enum session_end how, enum err_kind kind,
@@ -70,7 +71,7 @@ dial(struct session *s, unsigned channel, struct err *err)
 	if (wire_dial(&s->peer[channel], v->address, channel ==
 	    CHANNEL_INDEX ? v->port_index : v->port_status, v->key, err) == -1)
 		return -1;
-	/* It knows the key: what it sends may be large. */
+	/* The master has proved the key; accept large frames from it. */
 	wire_accept(s->peer[channel]);
 	send_hello(s, channel);
 	return 0;
@@ -93,7 +94,7 @@ take_welcome(struct session *s, unsigned channel,
 	return dial(s, CHANNEL_STATUS, &s->err) == 0;
 }
 
-/* What crossed by another way, over SSH. */
+/* Add the credentials that came by SSH, in the invitation. */
 static void
 add_credentials(struct setup *setup, const struct invite *v)
 {
@@ -110,7 +111,8 @@ add_credentials(struct setup *setup, const struct invite *v)
 	    xstrdup(v->session_token);
 }
 
-/* See crew/fence.h: also if we are frozen and wake up in the middle of it. */
+/* Extend the fence: see crew/fence.h. The fence also holds if this process is
+ * frozen and wakes up in the middle of a transfer. */
 static void
 stay_valid(struct session *s)
 {
@@ -185,7 +187,7 @@ take_beat(struct session *s, uint64_t heard_ms)
 static bool
 take_message(struct session *s, unsigned channel, struct wire_msg *m)
 {
-	/* We were frozen just now: this is from before. */
+	/* This process was frozen until now: the message is from before. */
 	if (clock_mono_ms() - s->acked_ms >= s->silence_ms)
 		return err_set(&s->err, ERR_UNREACHABLE, 0, SILENT) == 0;
 	switch (m->type) {
@@ -237,12 +239,13 @@ on_status(void *arg, struct wire_msg *m)
 
 /* --- the connections --- */
 
-/* The connection is at its end: s->err, or err, says why. */
+/* The connection has ended; s->err or err holds the reason. */
 static void
 broken(struct session *s, const struct err *err)
 {
 	enum session_end how = SESSION_LOST;
-	/* We break it off: the other connection may say why. */
+	/* This client ended the session: the second connection can still carry
+	 * the reason. */
 	bool ours = s->end == SESSION_FAILED && err->kind == ERR_STOPPED;
 
 	if (s->err.kind == ERR_NONE || err->kind != ERR_STOPPED)
@@ -250,12 +253,12 @@ broken(struct session *s, const struct err *err)
 	if (s->err.kind == ERR_DENIED || s->err.kind == ERR_PEER ||
 	    s->err.kind == ERR_CONFIG)
 		how = SESSION_FAILED;
-	/* It has heard all that it wanted to. */
+	/* The master said STOP and expected the connection to end. */
 	if (s->told)
 		how = SESSION_DONE;
 	if (s->end == SESSION_GOES_ON)
 		s->end = how;
-	/* Else nothing can be told any more. */
+	/* Otherwise no message can reach the master any more. */
 	s->deaf = !ours;
 }
 
@@ -267,7 +270,8 @@ service(struct session *s, unsigned channel)
 	if (s->peer[channel] == NULL || wire_service(s->peer[channel],
 	    channel == CHANNEL_INDEX ? on_index : on_status, s, &err) == 0)
 		return;
-	/* What its user has to look at is the port that lets nobody in. */
+	/* Name port_status in the error: the user must look at the port that
+	 * does not answer. */
 	if (channel == CHANNEL_INDEX && s->peer[CHANNEL_STATUS] != NULL &&
 	    !s->welcome[CHANNEL_STATUS] && err.kind != ERR_STOPPED)
 		err_set(&err, ERR_UNREACHABLE, 0, "%s (port_status) does not "
@@ -299,8 +303,8 @@ heartbeat(struct session *s, uint64_t now)
 	wire_send(s->peer[CHANNEL_STATUS], &m);
 }
 
-/* Who was frozen must not believe what waited for him: the master has given
- * his work away. */
+/* A client that was frozen must not act on messages that waited: the master has
+ * given its work to another client. */
 static void
 check_silence(struct session *s, uint64_t now)
 {
@@ -326,7 +330,8 @@ read_signals(struct session *s)
 	}
 }
 
-/* The one who started us has let go. Perhaps his STOP is on its way here. */
+/* The parent process has closed standard input. A STOP of the master may still
+ * be on its way. */
 static void
 read_input(struct session *s)
 {
@@ -340,7 +345,8 @@ read_input(struct session *s)
 		stop(s, STOP_LIMIT_MS);
 }
 
-/* Waits; then everybody's turn. */
+/* Wait for an event; then serve the mail, the connections, signals and standard
+ * input. */
 static void
 turn(struct session *s)
 {
@@ -354,7 +360,7 @@ turn(struct session *s)
 			fds[n++] = (struct pollfd){ .fd = wire_fd(s->peer[i]),
 			    .events = wire_events(s->peer[i]) };
 	}
-	/* Descriptors of -1 are passed over. */
+	/* poll(2) ignores descriptors of -1. */
 	fds[n++] = (struct pollfd){ .fd = mailbox_fd(s->in),
 	    .events = POLLIN };
 	fds[n++] = (struct pollfd){ .fd = s->c->signals, .events = POLLIN };
@@ -382,7 +388,7 @@ turn(struct session *s)
 
 /* --- the end --- */
 
-/* Stopping: everything has ended, or the time is over. */
+/* When stopping: has all work ended, or is the time over? */
 static bool
 is_over(struct session *s)
 {
@@ -410,8 +416,9 @@ on_last(void *arg UNUSED, struct wire_msg *m UNUSED)
 	return true;
 }
 
-/* The last messages: until the master closes, or for some time. What comes
- * must be read, or closing would cut off what was sent. */
+/* Send the last messages, until the master closes the connection or LINGER_MS
+ * is over. Received bytes must be read, as closing would otherwise reset the
+ * connection and lose bytes sent before. */
 static void
 linger(struct session *s)
 {
@@ -429,7 +436,7 @@ linger(struct session *s)
 	}
 }
 
-/* False: a thread hangs. */
+/* End the crew. Return false if a thread hangs. */
 static bool
 crew_ends(struct session *s)
 {
@@ -446,8 +453,8 @@ crew_ends(struct session *s)
 	return true;
 }
 
-/* A file system that doesn't answer may hold a thread for ever; the program
- * ends without it, as nothing stays behind on a host. */
+/* A file system that does not answer may hold a thread for ever. Exit without
+ * the thread, as no process must stay behind on a host. */
 static void
 leave_behind(const struct session *s)
 {
@@ -463,8 +470,7 @@ release(struct session *s)
 
 	if (!tell)
 		wire_close(&s->peer[CHANNEL_STATUS]);
-	/* What is under way is given up now, not when the last thread has
-	 * ended. */
+	/* Cut transfers off now, not when the last thread has ended. */
 	if (s->deaf && s->crew != NULL)
 		crew_valid_until(s->crew, 1);
 	ended = crew_ends(s);

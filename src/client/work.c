@@ -3,13 +3,14 @@
 #include "client/client_internal.h"
 #include "dest/dest.h"
 
-#define FETCHED_MAX	500	/* rows of one message */
-#define FETCHED_MS	200	/* a row waits no longer */
-#define RESULTS_BYTES	(1U << 20) /* of one message, about */
-#define BYTES_MIN	(1024 * MIB) /* in hand, if there is so much */
+#define FETCHED_MAX	500	/* rows of a message */
+#define FETCHED_MS	200	/* longest time that a row waits */
+#define RESULTS_BYTES	(1U << 20) /* bytes of a message, about */
+#define BYTES_MIN	(1024 * MIB) /* bytes in hand, if enough work exists */
 
-/* Where a fetch item or a batch of keys belongs. All are in one list: what
- * the crew drops at its end does not come back. */
+/* Lease and id of a fetch item or a batch of keys. All origins are in a list of
+ * the session, because the crew does not return items that the crew drops at
+ * its end. */
 struct origin {
 	struct origin *next, *prev;
 	int64_t	 lease;
@@ -42,7 +43,7 @@ origin_free(struct session *s, struct origin *o)
 	free(o);
 }
 
-/* --- what we have in hand --- */
+/* --- leases in hand --- */
 
 static struct held *
 find(struct session *s, int64_t lease)
@@ -72,7 +73,7 @@ hold(struct session *s, int64_t lease, size_t items, uint64_t bytes)
 	s->largest_bytes = MAX(s->largest_bytes, h->bytes);
 }
 
-/* So many items have results. True if it was the last of the lease. */
+/* So many items have results. Return true if the lease has no items left. */
 static bool
 let_go(struct session *s, int64_t lease, size_t items)
 {
@@ -84,7 +85,7 @@ let_go(struct session *s, int64_t lease, size_t items)
 	items = MIN(items, h->items);
 	if (items == 0)
 		return false;
-	/* Which of its files they were does not matter. */
+	/* Sizes of single items are not kept: subtract the average size. */
 	bytes = items == h->items ? h->bytes : h->bytes / h->items * items;
 	h->items -= items;
 	h->bytes -= bytes;
@@ -115,7 +116,7 @@ session_want(struct session *s, bool anyway)
 	wire_send(s->peer[CHANNEL_INDEX], &m);
 }
 
-/* --- work that comes --- */
+/* --- work from the master --- */
 
 static bool
 bad(struct session *s, const char *what)
@@ -196,7 +197,7 @@ session_work(struct session *s, struct wire_msg *m)
 
 	if (s->crew == NULL)
 		return bad(s, "work before SETUP");
-	/* Nothing new is begun; it stays the master's. */
+	/* Begin nothing new; the work stays with the master. */
 	if (s->stopping)
 		return true;
 	if (m->type == WIRE_LEASE_PUT)
@@ -210,7 +211,7 @@ session_work(struct session *s, struct wire_msg *m)
 	return ok;
 }
 
-/* The master wants back what has not been begun. */
+/* Return to the master tasks that the crew has not begun. */
 void
 session_give_back(struct session *s, size_t most)
 {
@@ -235,19 +236,20 @@ session_give_back(struct session *s, size_t most)
 	}
 }
 
-/* --- what became of it --- */
+/* --- results --- */
 
 static void
 send_status(struct session *s, const struct wire_msg *m)
 {
-	/* Nobody is there to hear it: it counts nowhere. */
+	/* Without a connection the results are lost: the master does the work
+	 * again. */
 	if (s->peer[CHANNEL_STATUS] != NULL)
 		wire_send(s->peer[CHANNEL_STATUS], m);
 }
 
-/* Proofs of large files make messages large: cut. */
-/* Whether the export is out of reach for others too is the master's to find
- * out: here the item has failed. */
+/* Split the results: proofs of large files make messages large. */
+/* Report OUTCOME_LEFT as FAILED: the master finds out whether the export is out
+ * of reach for all clients. */
 static void
 send_results(struct session *s, struct results *r)
 {

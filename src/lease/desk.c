@@ -4,9 +4,10 @@
 
 #include "base/idmap.h"
 
-#define FIRST_COUNT	64	/* of a holder whose pace is not known */
-#define WINDOW_MS	1000	/* that the pace is measured over */
-#define TAIL_MS		3000	/* nothing is done twice to save less */
+#define FIRST_COUNT	64	/* tasks, for a holder without a known pace */
+#define WINDOW_MS	1000	/* length of the window that the pace is
+				   measured over */
+#define TAIL_MS		3000	/* do no task twice to save less time */
 
 /* Tasks linked by next and prev; a task is in one list at most. */
 struct list {
@@ -17,51 +18,53 @@ struct list {
 struct out {
 	int64_t	 id;
 	unsigned holder;
-	struct out *next, *prev; /* of the same holder, youngest first */
+	struct out *next, *prev; /* leases of the same holder, youngest first */
 	struct list alone;	/* tasks that may get a second holder */
-	struct out *older, *younger; /* of those that have such tasks */
+	struct out *older, *younger; /* neighbours among leases with tasks in
+					alone */
 	uint64_t given_ms;
-	uint64_t result_ms;	/* of the last one, or given_ms */
-	size_t	 left;		/* unresolved */
-	double	 bytes;		/* of those */
+	uint64_t result_ms;	/* when the last result came; or given_ms */
+	size_t	 left;		/* unresolved tasks */
+	double	 bytes;		/* bytes of the unresolved tasks */
 	size_t	 count;
-	int64_t	 tasks[];	/* as given; some are resolved */
+	int64_t	 tasks[];	/* ids as given; some are resolved */
 };
 
-/* What a holder does in a second, as an average that forgets. Only the time
- * counts in which it has something to do. */
+/* What a holder does in a second: an average in which old windows fade. Only
+ * time in which the holder has tasks counts. */
 struct pace {
-	uint64_t since_ms;	/* it has been busy */
-	uint64_t busy_ms;	/* in this window, before that */
-	double	 items;		/* in this window */
+	uint64_t since_ms;	/* start of the current busy time */
+	uint64_t busy_ms;	/* busy time in this window before since_ms */
+	double	 items;		/* results in this window */
 	double	 bytes;
 	double	 items_per_s;
 	double	 bytes_per_s;
 };
 
 struct holder {
-	bool	 here;		/* heard, and not lost since */
+	bool	 here;		/* was heard, and has not been lost since */
 	struct out *outs;	/* its leases */
 	size_t	 leases;
 	size_t	 tasks;		/* unresolved */
 	bool	 shares;	/* see desk_shares */
-	bool	 careful;	/* the one task that it has is such */
+	bool	 careful;	/* the holder has a careful task as its only
+				   task */
 	struct pace pace;
 };
 
 struct desk {
 	struct desk_limits limits;
 	struct list queue;
-	struct list careful;	/* likewise queued */
-	size_t	 queued;	/* in both */
+	struct list careful;	/* queued tasks that are careful */
+	size_t	 queued;	/* tasks in queue and in careful */
 	bool	 no_more;
-	struct idmap tasks;	/* all that are open */
+	struct idmap tasks;	/* all open tasks, by id */
 	struct idmap outs;
-	struct out *oldest, *youngest; /* with tasks that are alone */
-	int64_t	 last;		/* lease id */
+	struct out *oldest, *youngest; /* leases that have tasks in alone */
+	int64_t	 last;		/* id of the last lease */
 	struct holder *holders;
 	size_t	 holder_count;
-	size_t	 here;		/* holders */
+	size_t	 here;		/* holders that are here */
 	uint64_t now_ms;	/* as last heard from the caller */
 };
 
@@ -171,7 +174,7 @@ desk_heard(struct desk *d, unsigned holder, uint64_t now_ms)
 	heard(d, holder_of(d, holder), now_ms);
 }
 
-/* It has nothing in hand any more. */
+/* The holder has no task left: stop its busy time. */
 static void
 pace_pause(struct pace *p, uint64_t now_ms)
 {
@@ -184,8 +187,9 @@ average(double old, double now)
 	return old > 0 ? (old + now) / 2 : now;
 }
 
-/* Results come in heaps, so the window is closed when its figure is asked
- * for, not by the first one of a heap. */
+/* Close the window if the window is full. Results come in heaps, so callers
+ * close the window when they ask for the pace, not at the first result of a
+ * heap. */
 static void
 pace_turn(struct pace *p, bool busy, uint64_t now_ms)
 {
@@ -246,7 +250,7 @@ out_free(struct desk *d, struct out *o)
 	free(o);
 }
 
-/* The task has one holder: others may get it too. */
+/* The task has only this lease: a second holder may get the task too. */
 static void
 set_alone(struct desk *d, struct out *o, struct task *t)
 {
@@ -308,8 +312,8 @@ desk_no_more(struct desk *d, bool no_more)
 	d->no_more = no_more;
 }
 
-/* How much the next lease of this holder should be: some seconds of its
- * work, and not more than its share. */
+/* Return the size of the holder's next lease: target_ms of its work at its
+ * pace, and not more than its share of the open tasks. */
 static void
 size(const struct desk *d, struct holder *h, size_t *ret_count,
     uint64_t *ret_bytes)
@@ -334,7 +338,7 @@ size(const struct desk *d, struct holder *h, size_t *ret_count,
 		*ret_count = MIN(*ret_count, share - h->tasks);
 }
 
-/* Does it still fit? The first one always does. */
+/* Does the task still fit into the lease? The first task always does. */
 static bool
 fits(const struct task *t, size_t n, uint64_t bytes, uint64_t *sum)
 {
@@ -374,11 +378,13 @@ from_careful(struct desk *d, struct holder *h, struct task **v)
 	return 1;
 }
 
-/* Is the lease slow, so that a second holder may be done with its tasks before
- * the first? It brings results, but what is left takes long; or none come,
- * for longer than all of it should take at that holder's pace, as it may be
- * doing all at once. A pace that small tasks have left says little of large
- * ones: no lease is meant to take longer than the target. */
+/* Is the lease slow, so that a second holder may finish its tasks before the
+ * first holder? A lease that brings results is late if the rest will take
+ * TAIL_MS or longer. A silent lease is late after target_ms, as no lease is
+ * meant to take longer; or earlier, after twice the time that the rest should
+ * take at the holder's pace, as the holder may be doing all tasks at once.
+ * Count and bytes must agree: a pace of small tasks says little of large
+ * tasks. */
 static bool
 is_late(const struct desk *d, const struct out *o)
 {
@@ -400,8 +406,8 @@ is_late(const struct desk *d, const struct out *o)
 	    quiet * p->bytes_per_s >= 2000 * o->bytes;
 }
 
-/* What others have (the holder has nothing): the end of a lease is what is
- * begun last. */
+/* Take tasks of late leases for a holder that has no tasks. Begin at the end of
+ * a lease: its holder begins those tasks last. */
 static size_t
 from_others(struct desk *d, size_t count, uint64_t bytes, struct task **v)
 {
@@ -410,7 +416,7 @@ from_others(struct desk *d, size_t count, uint64_t bytes, struct task **v)
 	size_t n = 0;
 
 	for (struct out *o = d->oldest; o != NULL; o = next) {
-		/* Without such tasks it leaves the list. */
+		/* A lease without tasks in alone leaves the list. */
 		next = o->younger;
 		if (!is_late(d, o))
 			continue;
@@ -479,12 +485,13 @@ desk_find(struct desk *d, int64_t lease, int64_t task)
 		return NULL;
 	if (t->lease[0] != 0)
 		return t->lease[0] == lease || t->lease[1] == lease ? t : NULL;
-	/* It is queued: a lease that it was under has ended. */
+	/* The task is queued: accept a lease that had the task and has
+	 * ended. */
 	return lease > t->born && lease <= d->last &&
 	    idmap_get(&d->outs, lease) == NULL ? t : NULL;
 }
 
-/* One task less under this lease; the last one ends it. */
+/* The lease has a task less; its last task ends the lease. */
 static void
 out_less(struct desk *d, int64_t lease, uint64_t bytes)
 {
@@ -566,7 +573,8 @@ desk_late(const struct desk *d, unsigned holder)
 	return n;
 }
 
-/* Nobody has it any more. Those that may kill wait behind all others. */
+/* No lease has the task now: queue the task. A careful task waits behind all
+ * tasks that are not careful. */
 static void
 take_in(struct desk *d, struct task *t)
 {
@@ -595,7 +603,7 @@ desk_give_back(struct desk *d, int64_t lease, int64_t task)
 	return true;
 }
 
-/* The lease is at its end, unresolved tasks and all. */
+/* End the lease, and call fn for each of its unresolved tasks. */
 static void
 out_end(struct desk *d, struct out *o, void (*fn)(void *, struct task *),
     void *arg)

@@ -2,7 +2,7 @@
 
 #include "wire/codec.h"
 
-/* The field after the DONE of this WHEN, as an index. */
+/* Return the index of the field after the DONE that ends this WHEN. */
 static size_t
 after_when(const struct wire_record *r, size_t i)
 {
@@ -13,7 +13,7 @@ after_when(const struct wire_record *r, size_t i)
 
 /* --- encode --- */
 
-/* To a buffer, or only counted. */
+/* Encodes to a buffer, or only counts bytes. */
 struct writer {
 	struct buf *buf;	/* NULL: count */
 	size_t	 len;
@@ -173,7 +173,8 @@ wire_encode(struct buf *out, const struct wire_msg *m)
 	size_t at = out->len;
 	size_t len;
 
-	/* The length is written again when it is known. */
+	/* The length is not known yet: write zeros now, and the length
+	 * below. */
 	put_number(&w, 0, 4);
 	put_number(&w, m->type, 1);
 	put_content(&w, m);
@@ -230,7 +231,7 @@ take_number(struct reader *r, const struct wire_field *f, size_t bytes,
 	return 0;
 }
 
-/* A byte below end. */
+/* Take a byte whose value must be below end. */
 static int
 take_enum(struct reader *r, const struct wire_field *f, size_t end,
     uint64_t *ret)
@@ -240,7 +241,8 @@ take_enum(struct reader *r, const struct wire_field *f, size_t end,
 	return *ret < end ? 0 : bad(r, f, "no such value");
 }
 
-/* A view of it, of at most max bytes, in what was received. */
+/* Take a text of at most max bytes: a view of the received bytes, not a
+ * copy. */
 static int
 take_text(struct reader *r, const struct wire_field *f, size_t max,
     struct str *ret)
@@ -261,7 +263,7 @@ take_text(struct reader *r, const struct wire_field *f, size_t max,
 	return 0;
 }
 
-/* A copy, to where member points. */
+/* Take a text; make the pointer at member point to a copy of the text. */
 static int
 take_string(struct reader *r, const struct wire_field *f, char *member)
 {
@@ -273,7 +275,7 @@ take_string(struct reader *r, const struct wire_field *f, char *member)
 	return 0;
 }
 
-/* How many bytes a record takes at least. */
+/* Return the smallest number of bytes that a record can take. */
 static size_t
 least(const struct wire_record *r)
 {
@@ -338,7 +340,8 @@ take_md5s(struct reader *r, const struct wire_field *f, char *base)
 	return take(r, f, md5s, n * 16);
 }
 
-/* A list takes no more memory than what came can fill. */
+/* Take a list. Memory for the list is bounded by the number of bytes
+ * received. */
 static int
 take_list(struct reader *r, const struct wire_field *f, char *base)
 {
@@ -449,8 +452,8 @@ take_field(struct reader *r, const struct wire_field *f, char *base)
 	return 0;
 }
 
-/* Into a record of zeros. What came of it before an error is valid too: it
- * can be released. */
+/* Decode into a record of zeros. After an error the members decoded so far are
+ * valid: the caller can release the record. */
 static int
 take_record(struct reader *r, const struct wire_record *rec, char *base)
 {
@@ -466,7 +469,8 @@ take_record(struct reader *r, const struct wire_record *rec, char *base)
 	return 0;
 }
 
-/* The HELLO of another protocol: its number is all that we can read. */
+/* Is this the HELLO of a foreign protocol? Only its protocol number can be
+ * decoded. */
 static bool
 foreign_hello(struct wire_msg *m, struct str payload)
 {

@@ -1,6 +1,6 @@
 /*
- * codec.h: what wire.def says, as tables; for the codec and for the test that
- * compares them with the manual.
+ * codec.h: the content of wire.def as tables, for the codec and for the test
+ * that compares the tables with the manual.
  */
 #ifndef WIRE_CODEC_H
 #define WIRE_CODEC_H
@@ -9,7 +9,7 @@
 
 #include "wire/wire.h"
 
-/* Of a frame: its length (of what follows), and its type. */
+/* Bytes in front of a frame's content: the length of the rest, and the type. */
 #define WIRE_HEAD	5
 
 enum wire_kind {
@@ -38,16 +38,17 @@ struct wire_field {
 	enum wire_kind kind;
 	const char *name;
 	size_t	 at;		/* offset in the struct */
-	size_t	 size;		/* of the member */
-	size_t	 count_at;	/* of the member that counts, and its size */
+	size_t	 size;		/* size of the member */
+	size_t	 count_at;	/* offset and size of the member that counts */
 	size_t	 count_size;
-	size_t	 most;		/* ENUM: the end; LIST: the most, or 0 */
+	size_t	 most;		/* ENUM: end of the values; LIST: greatest
+				   length, or 0 */
 	const struct wire_record *record;
 	void	(*free_fn)(void *);
 };
 struct wire_record {
 	const char *name;
-	size_t	 size;		/* of the struct */
+	size_t	 size;		/* size of the struct */
 	const struct wire_field *fields;
 	size_t	 count;
 };
@@ -56,12 +57,13 @@ struct wire_message {
 	const char *name;
 	const struct wire_record *record;	/* NULL: no content */
 };
-/* By type; from WIRE_HELLO. */
+/* Indexed by type, from WIRE_HELLO. */
 extern const struct wire_message wire_messages[WIRE__MAX];
 
-/* The members that a table speaks of. */
+/* --- access to members of a struct by table --- */
 
-/* The content of a message; all members of the union begin where it does. */
+/* Return the content of a message: all members of the union begin at the same
+ * address. */
 static inline void *
 wire_content(const struct wire_msg *m)
 {
@@ -83,7 +85,7 @@ wire_set_pointer(char *member, void *p)
 	memcpy(member, &p, sizeof(p));
 }
 
-/* A number of the struct, of the width that it has there. */
+/* Read a number of the struct, of the width of its member. */
 static inline uint64_t
 wire_get_number(const char *member, size_t size)
 {

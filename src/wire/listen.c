@@ -6,9 +6,10 @@
 
 #include "wire/peer.h"
 
-/* Accepted in one call, so that those who are here get their turn. */
+/* Connections accepted in a call, at most, so that connected peers get their
+ * turn. */
 #define ACCEPT_COUNT	16
-/* How long nobody is accepted when there is no descriptor left. */
+/* How long the listener accepts no connection after descriptors ran out. */
 #define PAUSE_MS	1000
 
 struct stranger {
@@ -51,7 +52,7 @@ listen_at(const struct addrinfo *a, int *ret_errno)
 	return fd;
 }
 
-/* The first address that it can be bound to. */
+/* Listen on the first address of the host that bind(2) accepts. */
 static int
 listen_host(const char *host, unsigned port, struct err *err)
 {
@@ -103,7 +104,7 @@ wire_listen(struct wire_listener **ret, const char *host, unsigned port,
 	struct wire_listener *l;
 	int fd;
 
-	/* "::" takes IPv4 too; there are hosts without IPv6. */
+	/* "::" takes IPv4 too; hosts without IPv6 need 0.0.0.0. */
 	if (host != NULL)
 		fd = listen_host(host, port, err);
 	else
@@ -160,7 +161,7 @@ wire_listen_fds(const struct wire_listener *l, struct pollfd *v, size_t max)
 
 /* --- strangers --- */
 
-/* Out of the list; the peer is the caller's. */
+/* Remove a stranger from the list; the caller owns the returned peer. */
 static struct wire_peer *
 take_stranger(struct wire_listener *l, size_t i)
 {
@@ -172,8 +173,8 @@ take_stranger(struct wire_listener *l, size_t i)
 	return p;
 }
 
-/* The oldest goes; of those who have shown that they know the key only if
- * there is nobody else. */
+/* Close the oldest stranger that has not proved the key; close the oldest of
+ * all only if every stranger has proved the key. */
 static void
 make_room(struct wire_listener *l)
 {
@@ -186,7 +187,7 @@ make_room(struct wire_listener *l)
 	wire_close(&p);
 }
 
-/* True if there may be more to accept. */
+/* Accept a connection. Return true if more connections may wait. */
 static bool
 accept_one(struct wire_listener *l, uint64_t now_ms)
 {
@@ -199,7 +200,8 @@ accept_one(struct wire_listener *l, uint64_t now_ms)
 	fd = accept4(l->fd, (struct sockaddr *)&sa, &len,
 	    SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd == -1) {
-		/* Those that went away while they waited count as any. */
+		/* Connections reset while they waited are errors too: go on
+		 * with the next connection. */
 		if (errno == EAGAIN || errno == EWOULDBLOCK)
 			return false;
 		if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS &&
@@ -221,7 +223,7 @@ struct greeting {
 	struct wire_msg msg;
 };
 
-/* The first message, whatever it is. */
+/* Take the first message, of any type. */
 static bool
 greet(void *arg, struct wire_msg *m)
 {
@@ -233,7 +235,7 @@ greet(void *arg, struct wire_msg *m)
 	return false;
 }
 
-/* False: it is not in the list any more. */
+/* Serve a stranger. Return false if the stranger has left the list. */
 static bool
 service_stranger(struct wire_listener *l, size_t i, uint64_t now_ms,
     wire_hello_fn *fn, void *arg)

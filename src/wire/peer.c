@@ -9,12 +9,12 @@
 
 #include "wire/codec.h"
 
-/* What is read in one call at most, so that nobody is kept waiting. */
+/* Bytes read in a call, at most, so that no peer waits long. */
 #define READ_BYTES	(1U << 20)
-/* What is encrypted ahead of the network, and how much in one go. */
+/* Bytes encrypted ahead of the network, and bytes encrypted in a step. */
 #define AHEAD_BYTES	(256U << 10)
 #define GO_BYTES	(64U << 10)
-/* A buffer that grew beyond this is given back when it is empty. */
+/* An empty buffer larger than this size is freed. */
 #define KEEP_BYTES	(1U << 20)
 
 enum peer_state {
@@ -24,7 +24,7 @@ enum peer_state {
 	PEER_ENDED
 };
 
-/* Bytes that are taken from the front. */
+/* A buffer whose bytes are taken from the front. */
 struct queue {
 	struct buf buf;
 	size_t	 begin;
@@ -33,14 +33,15 @@ struct queue {
 struct wire_peer {
 	int	 fd;
 	enum peer_state state;
-	bool	 accepted;	/* large frames may come */
-	bool	 more;		/* there is more to do without waiting */
+	bool	 accepted;	/* accept large frames */
+	bool	 more;		/* more can be done without waiting */
 	struct tls *tls;
-	struct queue in;	/* frames that came */
+	struct queue in;	/* frames received */
 	struct queue out;	/* frames to send */
-	struct err failed;	/* of a message that can't be sent */
-	struct addrinfo *addresses;	/* of a host that is dialled */
-	struct addrinfo *next;		/* to be tried */
+	struct err failed;	/* error of a message that can't be sent */
+	struct addrinfo *addresses;	/* addresses of a host that is
+					   dialled */
+	struct addrinfo *next;		/* next address to try */
 	char	 name[300];
 };
 
@@ -53,7 +54,7 @@ queue_init(struct queue *q)
 	q->begin = 0;
 }
 
-/* They have held secrets (SETUP). */
+/* Wipe the buffer before release: queues have held secrets (SETUP). */
 static void
 queue_release(struct queue *q)
 {
@@ -89,7 +90,8 @@ queue_take(struct queue *q, size_t len)
 	}
 }
 
-/* Move what is left to the front, if that costs less than what was taken. */
+/* Move the remaining bytes to the front, if that costs less than the taken
+ * bytes did. */
 static void
 queue_tidy(struct queue *q)
 {
@@ -109,7 +111,7 @@ set_options(int fd)
 {
 	int on = 1;
 
-	/* Neither is needed to be right. */
+	/* Both options are optional: ignore errors. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 }
@@ -159,7 +161,8 @@ peer_new(struct wire_peer **ret, const struct tls_context *c, int fd,
 	return 0;
 }
 
-/* Begin to connect to the next address; the last error if there is none. */
+/* Begin to connect to the next address. Return the last error if no address is
+ * left. */
 static int
 connect_next(struct wire_peer *p, int error, struct err *err)
 {
@@ -202,8 +205,8 @@ wire_dial(struct wire_peer **ret, const char *host, unsigned port,
 	tls_context_free(&c);
 	if (rc == -1)
 		return -1;
-	/* Whom we called we trust with large frames, once TLS has shown who
-	 * it is. */
+	/* Accept large frames from a host that we dialled: TLS proves its key
+	 * before the first frame. */
 	p->accepted = true;
 	snprintf(p->name, sizeof(p->name),
 	    strchr(host, ':') == NULL ? "%.256s:%u" : "[%.256s]:%u", host,
@@ -310,7 +313,7 @@ finish_connect(struct wire_peer *p, struct err *err)
 	return 0;
 }
 
-/* Send what TLS has for the other side, until it would wait. */
+/* Send the output of TLS, until send(2) would block. */
 static int
 send_output(struct wire_peer *p, struct err *err)
 {
@@ -331,7 +334,7 @@ send_output(struct wire_peer *p, struct err *err)
 	return 0;
 }
 
-/* Encrypt and send what waits. */
+/* Encrypt and send queued messages. */
 static int
 flush(struct wire_peer *p, struct err *err)
 {
@@ -369,7 +372,7 @@ handshake(struct wire_peer *p, struct err *err)
 	return 0;
 }
 
-/* Give fn the frames that are whole: 1 if it wants no more. */
+/* Give complete frames to fn. Return 1 if fn wants no more frames. */
 static int
 take_frames(struct wire_peer *p, wire_msg_fn *fn, void *arg, struct err *err)
 {
@@ -399,7 +402,7 @@ take_frames(struct wire_peer *p, wire_msg_fn *fn, void *arg, struct err *err)
 	return 0;
 }
 
-/* What TLS has received goes to the frames. */
+/* Decrypt what TLS has received, and give the frames to fn. */
 static int
 decrypt(struct wire_peer *p, wire_msg_fn *fn, void *arg, struct err *err)
 {
@@ -453,12 +456,12 @@ receive(struct wire_peer *p, wire_msg_fn *fn, void *arg, struct err *err)
 		if (r != 0)
 			return r;
 		if ((size_t)n < room)
-			return 0;	/* that was all */
+			return 0;	/* all received bytes are read */
 	}
-	return 0;	/* poll tells if there is more */
+	return 0;	/* poll reports further bytes */
 }
 
-/* All that can be done without waiting. 1: fn wants no more. */
+/* Do everything that needs no waiting. Return 1 if fn wants no more frames. */
 static int
 step(struct wire_peer *p, wire_msg_fn *fn, void *arg, struct err *err)
 {
@@ -468,7 +471,8 @@ step(struct wire_peer *p, wire_msg_fn *fn, void *arg, struct err *err)
 		return -1;
 	if (p->state == PEER_CONNECTING)
 		return 0;
-	/* What fn left when it wanted no more, first. */
+	/* First give fn the frames left from the call in which fn wanted no
+	 * more. */
 	r = take_frames(p, fn, arg, err);
 	if (r == 0)
 		r = decrypt(p, fn, arg, err);
@@ -491,7 +495,8 @@ peer_service(struct wire_peer *p, wire_msg_fn *fn, void *arg, struct err *err)
 	r = step(p, fn, arg, err);
 	p->more = r == 1;
 	if (r != -1 && flush(p, err) == -1) {
-		/* It may have said why it doesn't listen any more. */
+		/* After a failed send, read on: the last message of the other
+		 * side may hold the reason. */
 		if (r == 0 && step(p, fn, arg, &last) == -1 &&
 		    last.kind != ERR_UNREACHABLE && err->kind != ERR_BUG)
 			*err = last;
@@ -523,7 +528,7 @@ wire_close(struct wire_peer **pp)
 
 	if (p == NULL)
 		return;
-	/* What was queued goes out if it can at once. */
+	/* Send queued messages if that is possible without waiting. */
 	if (p->state == PEER_OPEN && flush(p, NULL) == 0) {
 		tls_end(p->tls);
 		(void)send_output(p, NULL);

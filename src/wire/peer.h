@@ -1,5 +1,6 @@
 /*
- * peer.h: what a listener does with a peer that is still a stranger.
+ * peer.h: functions of a peer for the listener, while the peer is a
+ * stranger.
  */
 #ifndef WIRE_PEER_H
 #define WIRE_PEER_H
@@ -9,15 +10,15 @@
 #include "crypto/tls.h"
 #include "wire/wire.h"
 
-/* For a connection that was accepted; takes the descriptor, also if it
- * fails. */
+/* Make a peer from an accepted connection. The function takes the descriptor,
+ * even on failure. */
 int	 peer_new(struct wire_peer **, const struct tls_context *, int fd,
 	    const struct sockaddr *, socklen_t, struct err *) MUST_USE;
-/* As wire_service. If fn returns false it returns 1, and the peer is as good
- * as before: fn has had one message, others may wait. */
+/* Like wire_service, but returns 1 if fn returns false. The peer then stays
+ * usable: fn has taken a single message, and more messages may wait. */
 int	 peer_service(struct wire_peer *, wire_msg_fn *, void *arg,
 	    struct err *) MUST_USE;
-/* It has shown that it knows the key. */
+/* Has the peer proved that it knows the key? */
 bool	 peer_proved(const struct wire_peer *);
 
 #endif

@@ -25,7 +25,7 @@ free_xfer_note(void *p)
 }
 
 #define MEMBER(s, m)	(((struct s *)0)->m)
-/* The offset of a member, which must have the type: else it doesn't compile. */
+/* Offset of a member. Compiling fails if the member has a type other than t. */
 #define OFFSET(s, m, t) (offsetof(struct s, m) + 0 * sizeof(char[ \
 	__builtin_types_compatible_p(__typeof__(MEMBER(s, m)), t) ? 1 : -1]))
 #define PLAIN(k, s, m, t) \

@@ -1,19 +1,19 @@
 /*
  * wire.h: messages between master and client, over TCP and TLS 1.3 with the
- * run's key (an external PSK): see datamover-wire(5), which says what is on
- * the wire byte by byte, and wire.def, from which this is made.
+ * run's key (an external PSK). See datamover-wire(5) for the bytes on the wire,
+ * and wire.def, which the structs, tables and codec follow.
  *
- * A peer is one connection. Nothing here waits: poll its descriptor for
- * wire_events, then call wire_service. Messages to send wait in a queue that
- * the caller bounds by looking at wire_queued. What comes in is bounded: a
- * frame by WIRE_FRAME_MAX (WIRE_HELLO_MAX until wire_accept was said), lists
- * and texts by what the frame holds.
+ * A peer is a connection. No function here waits: poll the descriptor for
+ * wire_events, then call wire_service. Messages to send wait in a queue; the
+ * caller bounds the queue by looking at wire_queued. Input is bounded: a frame
+ * by WIRE_FRAME_MAX (WIRE_HELLO_MAX before wire_accept), lists and texts by the
+ * bytes of the frame.
  *
  * A stranger gets nothing: without the key the handshake fails, and a
- * connection without a HELLO is closed after WIRE_HELLO_MS; no more than
- * WIRE_STRANGERS_MAX of them are kept at once (the oldest goes).
+ * connection without a HELLO is closed after WIRE_HELLO_MS. At most
+ * WIRE_STRANGERS_MAX strangers are kept at once (the oldest is closed).
  *
- * Thread: one at a time.
+ * Thread: only one thread at a time may use a peer.
  */
 #ifndef WIRE_WIRE_H
 #define WIRE_WIRE_H
@@ -61,23 +61,25 @@ enum wire_type {
 
 struct wire_hello {
 	uint32_t protocol;
-	char	*version;	/* of the program */
+	char	*version;	/* version of the program */
 	char	*host;
 	uint64_t pid;
-	uint32_t client;	/* as invited; 0: joins by itself */
+	uint32_t client;	/* number from the invitation; 0: joins by
+				   itself */
 	uint8_t	 channel;	/* 0: index, 1: status */
 	bool	 has_credentials;
 };
 struct wire_welcome {
 	uint32_t client;
-	uint64_t silence_ms;	/* a peer not heard for so long is lost */
+	uint64_t silence_ms;	/* a peer silent for so long is lost */
 };
 struct wire_refused {
 	char	*reason;
 };
 struct wire_ready {
 	uint32_t workers;
-	uint32_t slots;		/* requests that it can have under way */
+	uint32_t slots;		/* requests that the client can have under
+				   way */
 };
 struct wire_want {
 	uint32_t items;
@@ -88,7 +90,7 @@ struct wire_lease_put {
 	struct item *items;
 	size_t	 count;
 };
-struct wire_fetch {		/* of WIRE_LEASE_FETCH */
+struct wire_fetch {		/* an item of WIRE_LEASE_FETCH */
 	int64_t	 id;
 	struct fetch_item *item; /* what to fetch */
 };
@@ -107,21 +109,22 @@ struct wire_noted {
 	uint32_t worker;
 };
 struct wire_limits {
-	uint64_t bwlimit;	/* bytes a second; 0: none */
-	uint64_t tpslimit;	/* requests in 1,000 seconds; 0: none */
+	uint64_t bwlimit;	/* bytes a second; 0: no limit */
+	uint64_t tpslimit;	/* requests in 1,000 seconds; 0: no limit */
 };
 struct wire_beat {
-	uint64_t heard_ms;	/* sent_ms of the last heartbeat; 0: none */
+	uint64_t heard_ms;	/* sent_ms of the last heartbeat; 0: no
+				   heartbeat */
 };
 struct wire_stop {
-	uint64_t limit_ms;	/* what is on the way may end in this time */
+	uint64_t limit_ms;	/* work under way may end in this time */
 };
 struct wire_results {
 	int64_t	 lease;
 	struct result *v;
 	size_t	 count;
 };
-struct wire_fetched {		/* what became of them */
+struct wire_fetched {		/* results of fetched items */
 	int64_t	 lease;
 	struct wire_fetch *v;
 	size_t	 count;
@@ -141,28 +144,28 @@ struct wire_heartbeat {
 	uint64_t slowdowns;
 	uint64_t bytes_sent;
 	uint64_t bytes_received;
-	uint64_t bytes_read;	/* of files */
-	uint64_t in_hand;	/* items without result */
+	uint64_t bytes_read;	/* bytes read from files */
+	uint64_t in_hand;	/* items without a result */
 	uint64_t sent_ms;	/* by the client's clock; BEAT repeats it */
 };
 struct wire_bye {
-	struct err err;		/* why; NONE: it has nothing left to do */
-	bool	 idle;		/* nothing that it began is under way */
+	struct err err;		/* the reason; NONE: no work is left */
+	bool	 idle;		/* no work that the client began is under way */
 };
 
 struct wire_recall {
-	uint32_t items;		/* not yet begun, at most */
+	uint32_t items;		/* items not yet begun, at most */
 };
 struct wire_task_id {
 	int64_t	 id;
 };
-struct wire_returned {		/* nothing was done of these */
+struct wire_returned {		/* items returned without any work done */
 	int64_t	 lease;
 	struct wire_task_id *v;
 	size_t	 count;
 };
 
-/* One message; type says which. */
+/* A message; its type selects the member of the union. */
 struct wire_msg {
 	enum wire_type type;
 	union {
@@ -189,49 +192,51 @@ struct wire_msg {
 		struct wire_returned returned;
 	} u;
 };
-/* Frees what the message owns (after decoding all of it is its own; take
- * pieces with STEAL). */
+/* Free everything that the message owns. A decoded message owns all its
+ * content; take pieces with STEAL. */
 void	 wire_msg_release(struct wire_msg *);
 
-/* The codec alone; pure. encode appends a whole frame. decode reads the
- * payload of one frame: ERR_PEER if it is not exactly a message of the type. */
+/* The codec alone; pure. wire_encode appends a whole frame. wire_decode reads
+ * the payload of a frame: ERR_PEER unless the payload is exactly a message of
+ * the type. */
 void	 wire_encode(struct buf *, const struct wire_msg *);
 int	 wire_decode(struct wire_msg *, unsigned type, struct str payload,
 	    struct err *) MUST_USE;
-/* Bytes that the encoded message takes, at most; to split leases. */
+/* Return the greatest number of bytes that the encoded message takes; used to
+ * split leases. */
 size_t	 wire_size(const struct wire_msg *);
 const char *wire_type_name(enum wire_type);	/* "HELLO" */
 
 /* --- a connection --- */
 
 struct wire_peer;
-/* Begins to connect; errors may come later from wire_service. Looking up a
- * name may wait (as long as the system's resolver does); an address doesn't.
- * All addresses of a name are tried: ask for the descriptor before each poll.
- * One that doesn't answer is waited for as long as the system does, minutes:
- * have a limit of your own.
- * The other side is known by its key, so large frames are taken from it at
- * once. The first message must be a HELLO, and nothing may be sent after it
- * before its answer. */
+/* Begin to connect; wire_service may report errors later. Looking up a name may
+ * wait (as long as the system's resolver does); an address does not wait. All
+ * addresses of a name are tried in turn: callers must ask for the descriptor
+ * before each poll. The system waits for minutes on an address that does not
+ * answer: callers must set a limit of their own. The key proves the host, so
+ * large frames are accepted at once. The first message must be a HELLO; send
+ * nothing more before the answer. */
 int	 wire_dial(struct wire_peer **, const char *host, unsigned port,
 	    const uint8_t key[WIRE_KEY_LEN], struct err *) MUST_USE;
-/* What is queued is sent if that can be done at once. */
+/* Close the connection; send queued messages if that is possible without
+ * waiting. */
 void	 wire_close(struct wire_peer **);
 int	 wire_fd(const struct wire_peer *);
 short	 wire_events(const struct wire_peer *);	/* for poll(2) */
-/* Queue a message. The message stays the caller's. One that is larger than
+/* Queue a message; the caller keeps the message. A message larger than
  * WIRE_FRAME_MAX ends the connection with ERR_BUG. */
 void	 wire_send(struct wire_peer *, const struct wire_msg *);
 size_t	 wire_queued(const struct wire_peer *);	/* bytes not yet sent */
-/* After a HELLO: frames may be large from now on. */
+/* Call after a HELLO: accept large frames from now on. */
 void	 wire_accept(struct wire_peer *);
-/* "address:port" of the other side, for messages to people. */
+/* Return "address:port" of the remote end, for messages to people. */
 const char *wire_name(const struct wire_peer *);
-/* Do what can be done without waiting; fn is called for each message, which
- * it may take from with STEAL (the rest is released), and which may queue
- * messages. -1: the connection is at its end:
+/* Do everything that needs no waiting. fn is called for each message; fn may
+ * take pieces of the message with STEAL (the rest is released) and may queue
+ * messages, but must not close the peer. Return -1 if the connection has ended:
  * UNREACHABLE (closed, reset, refused), DENIED (wrong key), PEER (not our
- * protocol), STOPPED (fn returned false). fn must not close the peer. */
+ * protocol), STOPPED (fn returned false). */
 typedef bool wire_msg_fn(void *arg, struct wire_msg *);
 int	 wire_service(struct wire_peer *, wire_msg_fn *, void *arg,
 	    struct err *) MUST_USE;
@@ -239,18 +244,19 @@ int	 wire_service(struct wire_peer *, wire_msg_fn *, void *arg,
 /* --- the master's side --- */
 
 struct wire_listener;
-/* host NULL: all addresses. port 0: any; see wire_port. */
+/* Listen. host NULL: all addresses. port 0: any free port; see wire_port. */
 int	 wire_listen(struct wire_listener **, const char *host, unsigned port,
 	    const uint8_t key[WIRE_KEY_LEN], struct err *) MUST_USE;
 void	 wire_listen_free(struct wire_listener **);
 unsigned wire_port(const struct wire_listener *);
-/* Descriptors to poll: the listener's and those of strangers. */
+/* Return the descriptors to poll: the listener's and the strangers'. */
 size_t	 wire_listen_fds(const struct wire_listener *, struct pollfd *,
 	    size_t max);
-/* Accept, go on with handshakes, close what is late: after each poll, and at
- * least once a second. fn gets each peer that has sent its HELLO, and owns it;
- * the HELLO is released afterwards. If its protocol is not ours, the number is
- * all that is known of it: answer with REFUSED, and close. */
+/* Accept connections, continue handshakes, close strangers that are late. Call
+ * this function after each poll, and at least once a second. fn gets each peer
+ * that has sent its HELLO, and owns the peer; the HELLO is released afterwards.
+ * If the protocol is foreign, only its number is known: answer with REFUSED,
+ * and close. */
 typedef void wire_hello_fn(void *arg, struct wire_peer *,
 	    struct wire_hello *);
 void	 wire_listen_service(struct wire_listener *, uint64_t now_ms,
