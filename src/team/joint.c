@@ -1,8 +1,8 @@
 /*
- * joint.c: large files that the clients of a team upload together. The
- * task of the file itself waits outside of the desk while its parts are sent
- * as tasks of their own; it is the first step and the last one. The first
- * functions serve objects that are fetched together (ranges.c) too.
+ * joint.c: large files that the clients of a team upload together. The task of
+ * the whole file stays outside the desk while tasks of their own send its
+ * parts; the whole task is both the first and the last step. The first
+ * functions also serve objects that clients fetch together (ranges.c).
  */
 #include "team/team_internal.h"
 
@@ -47,7 +47,8 @@ team_joints_free(struct team *t)
 	while (t->joints != NULL) {
 		struct team_joint *tj = t->joints;
 		struct team_task *whole = tj->whole;
-		/* As its last step it is in the desk's hands again. */
+		/* In its last step the whole task is back in the desk, which
+		 * frees the task. */
 		bool closing = whole->kind == TASK_FETCH ?
 		    whole->fetch->step == STEP_END :
 		    (whole->item.flags & ITEM_CLOSE) != 0;
@@ -67,7 +68,7 @@ team_joint_begin(struct team *t, struct team_task *k)
 	    !joint_fits(&k->item, t->setup.part_size, team_members_hoped(t)))
 		return;
 	k->item.flags |= ITEM_OPEN;
-	k->task.bytes = 0;	/* it is soon done */
+	k->task.bytes = 0;	/* opening takes little time */
 }
 
 /* Is the upload still needed after this result? */
@@ -93,12 +94,12 @@ team_queue(struct team *t, struct team_task *k)
 	desk_add(t->desk, &k->task);
 }
 
-/* It is an ordinary file again; what was sent of it is not lost. */
+/* Make the task an ordinary file again; parts sent before are not lost. */
 static void
 make_whole(struct team *t, struct team_task *k)
 {
 	if ((k->item.flags & ITEM_CLOSE) != 0)
-		k->item.flags |= ITEM_SETTLE;	/* it may be complete */
+		k->item.flags |= ITEM_SETTLE;	/* the upload may be complete */
 	k->item.flags &= ~(uint32_t)JOINT_STEPS;
 	free(k->item.part_md5s);
 	k->item.part_md5s = NULL;
@@ -108,9 +109,9 @@ make_whole(struct team *t, struct team_task *k)
 	team_queue(t, k);
 }
 
-/* The file changed, or the upload is not what it was: one client can do
- * better, as it begins again where it must. Other reasons would be its own
- * too. */
+/* The file changed, or the upload is not as expected: a single client can do
+ * better, as it can begin again. For any further reason a single client would
+ * fail too. */
 bool
 team_is_worth_another(const struct err *err)
 {
@@ -135,8 +136,10 @@ fail_file(struct team *t, struct team_task *k, const struct err *err)
 	team_put_result(t, k, &r);
 }
 
-/* Its upload is open still, and nobody would go on with it or abort it but the
- * one that does all of it; if S3 was out of reach, the next run. */
+/* Opening the upload or sending its parts failed. If an upload may still be
+ * open, make the file whole: only a client that does the whole file continues
+ * or aborts the upload. If S3 was out of reach (ERR_RETRY), leave the upload to
+ * the next run. */
 static void
 fail_open(struct team *t, struct team_task *k, const struct err *err)
 {
@@ -159,14 +162,15 @@ add_parts(struct team *t, struct team_joint *tj)
 		k->item = step;
 		k->item.object = k->task.id;
 		k->joint = tj;
-		/* The same bytes at the same place, whoever sends them. */
+		/* Each client sends the same bytes to the same part. */
 		k->task.twice = true;
 		tj->open++;
 		desk_add(t->desk, &k->task);
 	}
 }
 
-/* False: the file is done with, and this is its result. */
+/* Take the result of the first step. Return false if the result is final for
+ * the file. */
 static bool
 opened(struct team *t, struct team_task *k, struct result *r)
 {
@@ -190,7 +194,7 @@ opened(struct team *t, struct team_task *k, struct result *r)
 	return true;
 }
 
-/* Its parts have all come to an end. */
+/* All parts of the file have ended. */
 static void
 parts_over(struct team *t, struct team_joint *tj)
 {

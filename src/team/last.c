@@ -1,14 +1,16 @@
 /*
- * last.c: a file is given up, as its clients were lost with it in hand
- * again and again. One of them may have stored it and not come to say so:
- * before it fails, the store is asked. The master doesn't read the file, as
- * that may be what they die of. What is there is proved by
+ * last.c: a file is given up if its clients were lost with the file in hand
+ * again and again. A lost client may have stored the file without reporting the
+ * result, so the master asks the store before the file fails. The master does
+ * not read the file, as reading may be what kills the clients. The object is
+ * proved by
  *
- *	- its size, and the metadata that PUT writes, which are the file's,
- *	- that it was stored since the run began, and isn't what was there,
- *	- its ETag, if that is a digest: S3 made it of bytes that it compared
- *	  with the digest of those that a client had read,
- *	- the file, which is as it was when it was seen before it was sent.
+ *	- its size, and the metadata that PUT writes, which must be the file's,
+ *	- its time of storage, after the run began, and an ETag that differs
+ *	  from the previous object's ETag,
+ *	- its ETag, if the ETag is a digest: S3 computed the digest from bytes
+ *	  that S3 compared with the digest of the bytes that a client read,
+ *	- the file, which must be as it was when last seen before the transfer.
  */
 #include "base/clock.h"
 #include "crypto/crypto.h"
@@ -83,7 +85,8 @@ is_since_begin(const struct team *t, int64_t modified_sec)
 	    1000;
 }
 
-/* As a client would have cut it. False: it is none of ours. */
+/* Decode the ETag for the parts that a client would have used. Return false if
+ * no client of ours can have made the ETag. */
 static bool
 take_etag(const struct team *t, const struct item *it, const char *etag,
     struct result *r)

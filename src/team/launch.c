@@ -1,11 +1,11 @@
 /*
- * launch.c: clients that the team brings up itself, and what it does
- * when there are none left.
+ * launch.c: clients that the team launches itself, and what the team does when
+ * no client is left.
  */
 #include "base/log.h"
 #include "team/team_internal.h"
 
-/* Any thread: reads only what does not change. */
+/* Called in any thread: reads only fields that do not change. */
 static void
 invite(void *arg, unsigned client, const char *local_address, struct buf *out)
 {
@@ -69,7 +69,7 @@ ended(struct team *t, struct member *m, const struct launch_mail *l)
 	struct err err = l->err;
 
 	m->running = false;
-	/* How it ended is known: it has. */
+	/* The exit status is known, so the process has ended. */
 	if (l->status != -1)
 		team_lapse(t, m);
 	if (m->state == MEMBER_LAUNCHING || m->state == MEMBER_AWAITED) {
@@ -80,7 +80,8 @@ ended(struct team *t, struct member *m, const struct launch_mail *l)
 			failed(t, m, &err);
 	} else if (m->state == MEMBER_LOST && !m->said_why &&
 	    l->status != 0 && err.msg[0] != '\0') {
-		/* Its last words say more than a closed connection does. */
+		/* The last words of the process say more than the error of a
+		 * closed connection. */
 		m->err = err;
 		log_event(LOG_WARN, "client_ended", "client=%u host=%s "
 		    "status=%d %s", m->number, m->host, l->status, err.msg);
@@ -113,9 +114,9 @@ team_launch_mail(struct team *t, struct launch_mail *l)
 	}
 }
 
-/* --- is there anybody? --- */
+/* --- is a client left? --- */
 
-/* Can this one still come? */
+/* Can this member still come? */
 static bool
 awaited(const struct team *t, const struct member *m)
 {
@@ -124,11 +125,12 @@ awaited(const struct team *t, const struct member *m)
 
 	switch (m->state) {
 	case MEMBER_LAUNCHING:
-		return true;	/* SSH has limits of its own */
+		return true;	/* SSH has time limits of its own */
 	case MEMBER_AWAITED:
 		return t->now_ms - m->since_ms < limit_ms + t->silence_ms;
 	case MEMBER_LOST:
-		/* Its program may have found that the line is up again. */
+		/* The client may find that the network is up again, and come
+		 * back. */
 		return m->running && t->now_ms - m->since_ms < t->silence_ms;
 	case MEMBER_JOINED:
 		return t->now_ms - m->since_ms < t->silence_ms;
@@ -141,8 +143,8 @@ awaited(const struct team *t, const struct member *m)
 	return false;
 }
 
-/* They all say that it is the command that is wrong, as it names a directory
- * that none of them has. */
+/* Does every member report this kind of error? USAGE from every member means a
+ * wrong command: a directory in the command exists on no host. */
 static bool
 all_say(const struct team *t, enum err_kind kind)
 {
@@ -186,8 +188,8 @@ fail(struct team *t)
 	mailbox_put(t->up, &f->mail);
 }
 
-/* One that reaches only one of the two ports comes and goes for ever, and
- * nothing is done. */
+/* Is a member here with both connections? A client that reaches only port_index
+ * comes and goes for ever, and does no work. */
 static bool
 anybody_whole(const struct team *t)
 {

@@ -1,22 +1,24 @@
 /*
- * limits.c: the limits of the run, divided among its clients: those that
- * have work in hand share them; the others keep a little, to begin with when
- * they get some.
+ * limits.c: divides the limits of the run among its clients. Clients with work
+ * in hand share the limits; idle clients keep a little, to begin with when work
+ * comes.
  */
 #include "team/team_internal.h"
 
-#define IDLE_PART	10	/* of an equal share, for who has nothing */
-#define IDLE_MS		2000	/* between two leases one isn't idle */
-#define DIVIDE_MS	1000	/* not more often, while the same are here */
+#define IDLE_PART	10	/* divisor: an idle client gets this part of an
+				   equal share */
+#define IDLE_MS		2000	/* between two leases a client is not idle */
+#define DIVIDE_MS	1000	/* time between divisions while the same clients
+				   are here */
 
 static uint64_t
 share_of(uint64_t whole, size_t count)
 {
-	/* 0 means that there is no limit. */
+	/* 0 means no limit. */
 	return whole == 0 ? 0 : MAX(whole / MAX(count, 1U), 1U);
 }
 
-/* Of one that comes: it is not known yet what it will have. */
+/* Give a new client an equal share: its load is not known yet. */
 void
 team_limits_first(const struct team *t, struct setup *s)
 {
@@ -44,7 +46,8 @@ is_busy(const struct team *t, const struct member *m)
 	    t->now_ms - m->busy_ms < IDLE_MS;
 }
 
-/* Who has work? True: others than when the limits were last divided. */
+/* Find the members that have work. Return true if any member has become busy or
+ * idle since the last division. */
 static bool
 look(struct team *t)
 {

@@ -1,21 +1,21 @@
 /*
- * look.c: what a client says of a file is looked at by the master itself
- * where it may be wrong: that it is gone, or that it is another version than
- * the crawl saw. A client that sees another tree than the master, as its name
- * for the server leads elsewhere, would else report files that exist as gone,
- * and put old bytes in the place of new ones. It is named, and gets no more
+ * look.c: the master looks at a file itself if a client's result may be wrong:
+ * the client reports that the file is gone, or reports a version that differs
+ * from the crawl's. A client whose server name leads to a wrong tree would
+ * otherwise report existing files as gone, and would replace new bytes with old
+ * bytes. The master logs the name of such a client and gives the client no more
  * work in this run.
  *
- * A thread asks, as asking waits. A result that is looked at is out of the
- * desk.
+ * A thread asks the file servers, as asking waits. A result that is looked at
+ * is out of the desk.
  */
 #include "absence/asker.h"
 #include "base/log.h"
 #include "crew/setup.h"
 #include "team/team_internal.h"
 
-#define ASK_MAX		256	/* at a time */
-#define LOOKS_MAX	4	/* of one file: it changes all the time */
+#define ASK_MAX		256	/* questions at a time */
+#define LOOKS_MAX	4	/* looks at a file in constant change */
 
 static void
 look_free(struct look *l)
@@ -54,7 +54,7 @@ make_asker(struct team *t, struct tree_spec *specs, struct attrs *seen,
 	for (size_t i = 0; i < t->setup.export_count; i++) {
 		roots[i] = t->setup.exports[i].root;
 		seen[i] = t->setup.exports[i].seen;
-		/* They are for clients. */
+		/* Only clients check root_ino and root_fsid. */
 		specs[i].root_ino = 0;
 		specs[i].root_fsid = 0;
 	}
@@ -144,9 +144,10 @@ looks_begin(struct team *t)
 	return false;
 }
 
-/* --- what is looked at --- */
+/* --- which results need a look --- */
 
-/* Of a mounted tree each host has a number of its own. */
+/* Does the file lie in a different file system? Only for NFS: each host numbers
+ * mounted trees in its own way. */
 static bool
 is_other_fs(const struct team *t, const struct team_task *k,
     const struct attrs *a, const struct attrs *b)
@@ -155,14 +156,16 @@ is_other_fs(const struct team *t, const struct team_task *k,
 	    a->fsid != b->fsid && a->fsid != 0 && b->fsid != 0;
 }
 
-/* A change of a file makes its ctime newer, never older. */
+/* Is now older than then? A change of a file makes its ctime newer, never
+ * older. */
 static bool
 is_older(const struct attrs *now, const struct attrs *then)
 {
 	return now->ctime_ns < then->ctime_ns;
 }
 
-/* Takes the result, and the task; or false. */
+/* Hand the result and the task to the thread that looks. Return false if a look
+ * is not possible. */
 static bool
 begin(struct team *t, struct team_task *k, struct result *r, unsigned member)
 {
@@ -203,7 +206,7 @@ team_look(struct member *m, struct team_task *k, struct result *r)
 	return begin(t, k, r, m->number);
 }
 
-/* --- what came out --- */
+/* --- decisions --- */
 
 static void
 fail(struct look *l, enum err_kind kind, const char *why)
@@ -215,7 +218,8 @@ fail(struct look *l, enum err_kind kind, const char *why)
 	err_set(&l->result.err, kept, 0, "%s", why);
 }
 
-/* It sees another tree: nothing more for it in this run. */
+/* The member sees a different tree: give the member no more work in this
+ * run. */
 static void
 bar(struct team *t, struct member *m, const struct look *l, const char *what)
 {
@@ -256,7 +260,8 @@ same_now(const struct team *t, const struct look *l)
 	    &l->result.attrs, t->setup.ignore_inode);
 }
 
-/* True: the result counts, or is a failure; false: another client does it. */
+/* Decide a result after the look. Return true if the result (perhaps now a
+ * failure) is final; return false if a different client must do the task. */
 static bool
 decide(struct team *t, struct look *l)
 {
@@ -284,7 +289,7 @@ decide(struct team *t, struct look *l)
 		bar(t, m, l, gone ? "is gone" : "is an older version");
 		return false;
 	}
-	/* It is being written, or another file is in its place: once more. */
+	/* The file is being written, or was replaced: try again. */
 	if (++l->task->looks < LOOKS_MAX)
 		return false;
 	if (!t->setup.ignore_inode && l->q.attrs.ino != r->attrs.ino)

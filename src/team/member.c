@@ -1,6 +1,6 @@
 /*
- * member.c: the clients of a team: how they come, what they say, and
- * how they go.
+ * member.c: the clients of a team: how clients join, what clients send, and how
+ * clients leave.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -8,9 +8,9 @@
 #include "team/team_internal.h"
 
 #define BEAT_MS		5000
-#define SAMPLE_MS	1000	/* paces are measured over such a time */
-#define GATHER_MS	3000	/* clients of a run come in such a time */
-#define JOINERS		4	/* that are thought to come */
+#define SAMPLE_MS	1000	/* period over which paces are measured */
+#define GATHER_MS	3000	/* clients of a run arrive within this period */
+#define JOINERS		4	/* clients assumed to join by themselves */
 
 const char *
 team_state_name(enum member_state s)
@@ -126,9 +126,9 @@ team_lapsing(const struct team *t)
 	return false;
 }
 
-/* Nobody else gets what it had before it can change nothing any more. It
- * cannot if it has ended all by itself and said so, or if others never had any
- * of what it was given, and it has answered all of that. */
+/* Keep the tasks of a lost member until its client can change nothing any more.
+ * Release the tasks at once if the client said that it is idle, or if the
+ * client has answered all tasks and has shared no task with a second client. */
 static void
 begin_lapse(struct team *t, struct member *m, size_t tasks)
 {
@@ -176,7 +176,7 @@ team_lost(struct team *t, struct member *m, const struct err *err)
 	team_divide_limits(t, false);
 }
 
-/* At the end of this turn; not from inside a connection's service. */
+/* Close the member at the end of this turn; never close inside wire_service. */
 static int
 leave(struct member *m, const struct err *err)
 {
@@ -185,7 +185,7 @@ leave(struct member *m, const struct err *err)
 	return -1;
 }
 
-/* --- coming --- */
+/* --- joining --- */
 
 static void
 refuse(struct wire_peer *peer, const char *reason)
@@ -210,7 +210,8 @@ welcome(struct team *t, struct wire_peer *peer, const struct member *m)
 	wire_send(peer, &msg);
 }
 
-/* To one that has both connections: what it makes of it can be heard. */
+/* Send SETUP. The member must have both connections, or its answer could not be
+ * received. */
 static void
 send_setup(struct team *t, struct member *m)
 {
@@ -229,8 +230,9 @@ send_setup(struct team *t, struct member *m)
 	wire_send(m->index, &msg);
 }
 
-/* Who is it? One who was invited has a number; one who joins by itself may
- * come back as it was; else it is new. */
+/* Find the member of a HELLO. An invited client has a number; a client that
+ * joined by itself may come back with its number or its pid and host; any
+ * further client is new. */
 static struct member *
 identify(struct team *t, const struct wire_hello *h)
 {
@@ -261,8 +263,8 @@ is_barred(const struct team *t, const struct member *m)
 	return false;
 }
 
-/* A program that is started again and again on a host is a new client each
- * time: what is known of the host is known of it. */
+/* A program that is restarted again and again on a host is a new client each
+ * time. Copy the count of fruitless sessions from the host's last client. */
 static void
 inherit(struct team *t, struct member *m)
 {
@@ -299,7 +301,7 @@ join(struct team *t, struct wire_peer *peer, const struct wire_hello *h)
 		    "the master");
 		return;
 	}
-	/* It dials only when all that it did before has ended. */
+	/* A client dials only after its earlier work has ended. */
 	team_lapse(t, m);
 	m->harmless = false;
 	inherit(t, m);
@@ -359,7 +361,8 @@ team_hello(void *arg, struct wire_peer *peer, struct wire_hello *h)
 		    WIRE_PROTOCOL);
 		refuse(peer, reason);
 	} else if (t->stopping) {
-		/* Not for ever: it may ask the next run. */
+		/* Close without REFUSED: the client may then ask the next
+		 * run. */
 		wire_close(&peer);
 	} else if (h->channel == 0) {
 		join(t, peer, h);
@@ -368,7 +371,7 @@ team_hello(void *arg, struct wire_peer *peer, struct wire_hello *h)
 	}
 }
 
-/* --- what they say --- */
+/* --- messages from clients --- */
 
 static void
 send_beat(struct member *m, struct wire_peer *to)
@@ -521,7 +524,8 @@ team_members_fds(struct team *t, struct pollfd *fds)
 	return n;
 }
 
-/* The status connection first: what a client said before it went counts. */
+/* Serve the status connection first: messages sent before the client went away
+ * count. */
 static void
 service(struct team *t, struct member *m, bool index, bool status)
 {
@@ -559,7 +563,7 @@ void
 team_members_turn(struct team *t)
 {
 	uint64_t beat_ms = MIN((uint64_t)BEAT_MS, t->silence_ms / 3);
-	/* If this process was stopped itself, what they said still waits to be
+	/* If this process was stopped, messages of the clients still wait to be
 	 * read. */
 	bool was_away = t->now_ms - t->turn_ms > t->silence_ms / 2;
 	struct err err = ERR_INIT;

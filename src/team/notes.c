@@ -1,11 +1,12 @@
 /*
- * notes.c: what clients say of multipart uploads on its way to the
- * catalog, and the catalog's answers on their way back. What was said is kept
- * with the item: whoever gets it next goes on with that upload.
+ * notes.c: carries clients' notes on multipart uploads to the catalog, and the
+ * catalog's answers back to the clients. The item keeps the content of the
+ * notes: the next client of the item continues the upload.
  */
 #include "team/team_internal.h"
 
-/* An unused one; its number, from 0, is the worker that the catalog sees. */
+/* Return the index of an unused route. The catalog sees the index as the number
+ * of the worker. */
 static unsigned
 route_new(struct team *t)
 {
@@ -73,7 +74,7 @@ team_notes_forget(struct team *t, uint64_t session)
 	t->closing_count = n;
 }
 
-/* The result counted; now the upload is over too. */
+/* Does the note end an upload whose result was accepted before? */
 static bool
 was_closing(struct team *t, int64_t lease, struct xfer_note *n)
 {
@@ -110,7 +111,7 @@ team_note_unheard(struct team *t, const struct team_task *k)
 	n->server_sec = k->unheard_sec;
 	n->lease = k->lease;
 	n->object = k->object;
-	n->worker = UINT32_MAX;	/* nobody waits for the answer */
+	n->worker = UINT32_MAX;	/* no client waits for the answer */
 	put_note(t, n);
 }
 
@@ -122,7 +123,7 @@ team_note(struct member *m, struct wire_note *in)
 	struct task *task = desk_find(t->desk, in->lease, n->object);
 	struct team_task *k = (struct team_task *)(void *)task;
 
-	/* The results that came before it go first. */
+	/* Send up the results that came before the note. */
 	team_flush(t);
 	if (k == NULL && was_closing(t, in->lease, n)) {
 		put_note(t, n);

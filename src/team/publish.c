@@ -1,7 +1,7 @@
 /*
- * publish.c: what people see of a team: a line for each client that is
- * here or may come, for the last hundred of those that are gone, and one for
- * all that went before them. Clients may come and go all night.
+ * publish.c: the figures of a team for people: a line for each client that is
+ * here or may come, a line for each of the last GONE_SHOWN clients that are
+ * gone, and a sum for all earlier clients. Clients may come and go all night.
  */
 #include "team/team_internal.h"
 
@@ -58,7 +58,8 @@ compare_times(const void *a, const void *b)
 	return *x < *y ? 1 : *x > *y ? -1 : 0;
 }
 
-/* Those that went before are in the sum; 0: none did. */
+/* Return the time of the first loss to show: clients gone earlier are only in
+ * the sum. Return 0 if all clients are shown. */
 static uint64_t
 shown_since_ms(const struct team *t)
 {
@@ -71,7 +72,7 @@ shown_since_ms(const struct team *t)
 	if (n <= GONE_SHOWN)
 		return 0;
 	qsort(v, n, sizeof(*v), compare_times);
-	/* Those that went in the same millisecond are shown, or not, alike. */
+	/* Show, or sum, all clients gone in the same millisecond. */
 	return v[GONE_SHOWN - 1] == v[GONE_SHOWN] ? v[GONE_SHOWN] + 1 :
 	    v[GONE_SHOWN - 1];
 }
@@ -84,7 +85,8 @@ add_line(struct client_line *sum, const struct client_line *c)
 	sum->bytes += c->bytes;
 }
 
-/* Lines into v, which has room for all; returns how many. */
+/* Write the lines to v, which must have room for every line; return their
+ * number. */
 static size_t
 describe_all(struct team *t, struct client_line *v)
 {

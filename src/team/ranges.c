@@ -1,8 +1,7 @@
 /*
- * ranges.c: large objects that the clients of a team fetch together into
- * a destination that all of them see. As with an upload (joint.c), the
- * task of the object waits outside of the desk while its ranges are tasks of
- * their own.
+ * ranges.c: large objects that the clients of a team fetch together into a
+ * destination that all clients share. As with an upload (joint.c), the task of
+ * the object waits outside the desk while its ranges are tasks of their own.
  */
 #include <errno.h>
 
@@ -15,15 +14,15 @@ team_ranges_begin(struct team *t, struct team_task *k)
 {
 	if (k->kind != TASK_FETCH || k->alone || k->joint != NULL)
 		return;
-	/* Who had it before may still come to begin the file, anew: one that
-	 * nobody joins. */
+	/* A client that held this task earlier may still begin the file. Give
+	 * the file a new token, so that no client joins that copy. */
 	if (k->fetch->step == STEP_BEGIN)
 		ranges_begin(k->fetch);
 	if (!t->dest_shared || t->joint_count >= TEAM_JOINTS_MAX ||
 	    team_members_hoped(t) < 2 || !ranges_fit(k->fetch))
 		return;
 	ranges_begin(k->fetch);
-	k->task.bytes = 0;	/* it is soon done */
+	k->task.bytes = 0;	/* beginning takes little time */
 }
 
 static void
@@ -35,8 +34,8 @@ make_whole(struct team *t, struct team_task *k)
 	team_queue(t, k);
 }
 
-/* Who was to bring a range has not found the file: it would not find the next
- * one either. */
+/* A client that was to bring a range did not find the file: the destination is
+ * not shared. Fetch the next objects without ranges. */
 static void
 distrust(struct team *t, const struct err *err)
 {
@@ -49,9 +48,10 @@ distrust(struct team *t, const struct err *err)
 	    "fetches each large object alone");
 }
 
-/* The object changed, or its ranges don't make it: one client can do better,
- * as it begins again where it must; and where there is no room, it takes away
- * what takes up some. Other reasons would be its own too. */
+/* The steps failed. If the object changed or its ranges do not fit, a single
+ * client can do better, as it can begin again; without space, a single client
+ * removes the copy that takes up space. For any further reason a single client
+ * would fail too. */
 static void
 fail(struct team *t, struct team_task *k, const struct err *err)
 {
@@ -91,7 +91,8 @@ moved(const struct fetch_item *it)
 	return it->outcome == OUTCOME_MOVED;
 }
 
-/* False: the object is done with, and this is its result. */
+/* Take the result of the first step. Return false if the result is final for
+ * the object. */
 static bool
 begun(struct team *t, struct team_task *k, const struct fetch_item *in)
 {
@@ -116,8 +117,8 @@ begun(struct team *t, struct team_task *k, const struct fetch_item *in)
 
 		part->fetch = step;
 		part->joint = tj;
-		/* Who is late with one that another has brought too would
-		 * give the file, in its place by then, another mtime. */
+		/* Never duplicate a range: a late writer would change the mtime
+		 * of the file after it was renamed into place. */
 		part->task.twice = false;
 		tj->open++;
 		desk_add(t->desk, &part->task);

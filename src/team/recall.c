@@ -1,7 +1,7 @@
 /*
- * recall.c: what a slow or failing client has not begun is taken back when
- * others stand idle. Where two may do the same, that need not be (desk.h); but
- * two writers of one file are one too many.
+ * recall.c: takes back tasks that a slow or failing client has not begun, when
+ * idle clients wait. Tasks that two clients may do at once need no recall
+ * (desk.h), but a file must not have two writers.
  */
 #include "base/log.h"
 #include "team/team_internal.h"
@@ -59,12 +59,13 @@ team_returned(struct member *m, const struct wire_returned *in)
 		struct task *task = desk_find(t->desk, in->lease,
 		    in->v[i].id);
 
-		/* Of a lease of another kind nothing comes back. */
+		/* Only fetch tasks can be returned. */
 		if (task != NULL && ((struct team_task *)(void *)task)->kind ==
 		    TASK_FETCH)
 			n += desk_give_back(t->desk, in->lease, in->v[i].id);
 	}
-	/* It would be given to it again, as it has room. */
+	/* The client has room and would get the same tasks again: distrust the
+	 * client. */
 	if (n > 0)
 		team_distrust(m);
 	log_event(LOG_DEBUG, "returned", "client=%u tasks=%zu", m->number, n);

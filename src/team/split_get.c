@@ -2,18 +2,18 @@
 
 #include "crypto/crypto.h"
 
-/* From here on an object is worth two more requests and the waits between
- * them. */
+/* From this size on an object is worth two more requests and the waits between
+ * the steps. */
 #define SHARED_BYTES	(64 * MIB)
 
 struct ranges {
 	const struct fetch_item *item;
 	uint64_t unit;
-	uint64_t part_size;	/* 0: no parts are hashed */
+	uint64_t part_size;	/* 0: parts are not hashed */
 	uint32_t count;
-	uint32_t next;		/* first range that nobody has */
+	uint32_t next;		/* first range that no client has */
 	unsigned part_count;
-	uint8_t	*md5s;		/* of all parts; or NULL */
+	uint8_t	*md5s;		/* digests of all parts; or NULL */
 	uint64_t bytes;
 	unsigned attempts;
 };

@@ -3,16 +3,17 @@
 #include "verify/part_plan.h"
 
 /*
- * From here on a file is worth two more requests and a wait between them. A
- * smaller one is sent by one client in about the time that others need for
- * their leases.
+ * From this size on a file is worth two more requests and a wait between the
+ * steps. A client sends a smaller file alone in about the time that the other
+ * clients need for their leases.
  */
 #define JOINT_BYTES	(64 * MIB)
 #define JOINT_PARTS	8
-/* For each client at least, if parts allow: a range has few parts on the wire
- * at a time, and a slow client then holds up little. */
+/* Ranges for each client, at least, if the parts allow. A range has few parts
+ * on the wire at a time, so a slow client then delays little. */
 #define RANGES_EACH	16
-#define RANGE_BYTES	(64 * MIB) /* a range is no more, or one part */
+#define RANGE_BYTES	(64 * MIB) /* a range is at most this size, or a single
+				      part */
 #define MD5_BYTES	16
 
 struct joint {
@@ -20,9 +21,9 @@ struct joint {
 	char	*upload_id;
 	uint64_t size;
 	uint64_t part_size;
-	unsigned count;		/* parts */
-	unsigned each;		/* of a range */
-	unsigned next;		/* first part that nobody has */
+	unsigned count;		/* number of parts */
+	unsigned each;		/* number of parts in a range */
+	unsigned next;		/* first part that no client has */
 	unsigned left;
 	bool	*sent;
 	uint8_t	*md5s;
@@ -36,11 +37,13 @@ joint_fits(const struct item *it, uint64_t part_size, size_t clients)
 	if (clients < 2 || it->attrs.size < JOINT_BYTES ||
 	    it->attrs.size / JOINT_PARTS < part_size)
 		return false;
-	/* What is to be compared is read by one, in order. */
+	/* A comparison with the previous digest needs a single client that
+	 * reads the whole file in order. */
 	if ((it->flags & ITEM_CHECKSUM) != 0 || (it->has_prev &&
 	    it->prev_has_md5 && it->prev_attrs.size == it->attrs.size))
 		return false;
-	/* It may be there, whole: that is one client's to find out. */
+	/* The object may already be stored whole: a single client must find
+	 * out. */
 	return (it->flags & ITEM_SETTLE) == 0 || it->upload_id != NULL;
 }
 

@@ -1,11 +1,12 @@
 /*
- * split_put.h: one large file that several clients upload together. Three kinds
- * of steps, each an item for a client (model/item.h): one client opens the
- * upload, any of them send ranges of its parts, one completes it. Pure: what
- * the steps are, and what their results make together.
+ * split_put.h: a large file that several clients upload together. Three kinds
+ * of steps, each an item for a client (model/item.h): a client opens the
+ * upload, any clients send ranges of its parts, and a client completes the
+ * upload. Pure: makes the steps and combines their results.
  *
- * Life cycle: joint_new with the result of the first step, joint_next until
- * it has no more, joint_take for each range, joint_close when none is left.
+ * Life cycle: joint_new with the result of the first step, joint_next until no
+ * parts are left, joint_take for each range, joint_close when all ranges are
+ * taken.
  */
 #ifndef TEAM_SPLIT_PUT_H
 #define TEAM_SPLIT_PUT_H
@@ -16,27 +17,29 @@
 
 struct joint;
 
-/* Should so many clients upload this file together? part_size: of the
- * settings. */
+/* Should this number of clients upload the file together? part_size comes from
+ * the settings. */
 bool	 joint_fits(const struct item *, uint64_t part_size, size_t clients);
 
-/* The file of this item, whose upload is open now. The item is the caller's
- * and must live as long. NULL if the result opens nothing. */
+/* Make the joint of this item from the result of the first step, which opened
+ * the upload. The caller keeps the item, and the item must outlive the joint.
+ * Return NULL if the result opens no upload. */
 struct joint *joint_new(const struct item *, const struct result *opened,
     size_t clients);
 void	 joint_free(struct joint **);
 
-/* A step for the next parts that nobody has: fills the item, which is the
- * caller's then. False: there are no more. */
+/* Fill the caller's item with a step for the next parts that no client has.
+ * Return false if no parts are left. */
 bool	 joint_next(struct joint *, struct item *);
-/* Bytes of such a step. */
+/* Return the number of bytes of a step. */
 uint64_t joint_bytes(const struct joint *, const struct item *step);
-/* A range was sent. False if the result is not one of this step. */
+/* Take the result of a range. Return false if the result does not fit the
+ * step. */
 bool	 joint_take(struct joint *, const struct item *step,
     const struct result *) MUST_USE;
-/* Make the last step of the item that joint_new was given. */
+/* Turn the item given to joint_new into the last step. */
 void	 joint_close(const struct joint *, struct item *);
-/* Put what all steps have done into the result of the last one. */
+/* Put the work of all steps into the result of the last step. */
 void	 joint_result(const struct joint *, struct result *);
 
 #endif

@@ -1,15 +1,17 @@
 /*
- * stall.c: clients that are heard, and bring nothing of the work that
- * they have in hand: no result, not a byte. They count as lost.
+ * stall.c: clients whose heartbeats arrive, but that bring nothing of the work
+ * in hand: no result, not a byte. Such clients count as lost.
  *
- * One that has brought nothing yet, while one that has stands by, can't reach
- * something that others reach: it is not waited for for minutes. Any other
- * gets so long that it would have given up by itself, twice: a thread hangs
- * there, in a file system most likely.
+ * A client that has brought nothing in this session, while a proven client
+ * stands by, cannot reach a server that the proven client reaches: the limit is
+ * silence_ms, not minutes. Any further client gets twice the time after which
+ * it would give up by itself: a thread hangs there, in a file system most
+ * likely.
  */
 #include "team/team_internal.h"
 
-/* How long a client of a run with few requests a second may have to wait. */
+/* Return how long a client may have to wait for a request if tpslimit is
+ * small. */
 static uint64_t
 waits_for_leave_ms(const struct team *t)
 {
@@ -44,7 +46,8 @@ team_stall_begin(struct member *m)
 	m->stall.since_ms = m->team->now_ms;
 }
 
-/* Has it brought anything, or nothing to do? */
+/* Update the stall of a member: has the member brought results or bytes, or is
+ * it without tasks? */
 static void
 look(struct team *t, struct member *m)
 {
@@ -84,7 +87,8 @@ team_stalls(struct team *t, bool was_away)
 		if (was_away || t->stopping)
 			m->stall.since_ms = t->now_ms;
 		ms = t->now_ms - m->stall.since_ms;
-		/* The first limit is the shorter one: it costs less to ask. */
+		/* Test silence_ms first: the lower limit is cheaper to
+		 * compute. */
 		if (ms < t->silence_ms || ms < limit_ms(t, m))
 			continue;
 		err_set(&err, ERR_UNREACHABLE, 0, "brought nothing of its work "

@@ -1,6 +1,7 @@
 /*
- * team.c: a crew of clients on other hosts: the functions of crew/crew.h, which
- * only send mail or look at what the thread has published, and the thread.
+ * team.c: a crew of clients on other hosts. The functions of crew/crew.h only
+ * send mail or read figures that the thread has published; the thread does the
+ * rest.
  */
 #include "team/team_internal.h"
 
@@ -10,10 +11,10 @@
 #include "base/log.h"
 #include "target/plan.h"
 
-#define TURN_MS		200	/* how long the thread sleeps at most */
-#define TARGET_MS	10000	/* work that a lease should be */
-#define END_MS		2000	/* clients may say good-bye for so long */
-#define LAUNCH_END_MS	3000	/* their programs may end for so long */
+#define TURN_MS		200	/* longest sleep of the thread */
+#define TARGET_MS	10000	/* time that the work of a lease should take */
+#define END_MS		2000	/* time for clients to say good-bye */
+#define LAUNCH_END_MS	3000	/* time for launched programs to end */
 #define LISTEN_FDS	(WIRE_STRANGERS_MAX + 1)
 
 /* --- orders to the thread --- */
@@ -73,7 +74,7 @@ op_erase(struct crew *c, struct erase_batch *b)
 static void
 op_noted(struct crew *c, unsigned worker, int64_t object UNUSED)
 {
-	/* The worker is a route, which knows the task. */
+	/* The worker is the index of a route; the route holds the task. */
 	order(team_of(c), TEAM_NOTED, worker, 0);
 }
 
@@ -249,7 +250,7 @@ wait_turn(struct team *t)
 	wire_listen_service(t->listen_status, t->now_ms, team_hello, t);
 }
 
-/* Those who were to stop and are still here are left behind. */
+/* Close members that have not stopped in time, and end the launches. */
 static void
 stop_turn(struct team *t)
 {

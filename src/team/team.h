@@ -6,7 +6,8 @@
 
 #include "crew/crew.h"
 
-/* The clients that conf says; waits for none of them. Takes the setup. */
+/* Make a crew of the clients that conf names, without waiting for the clients.
+ * Takes the setup. */
 int	 crew_team(struct crew **, const struct conf *, struct setup *,
 	    struct mailbox *up, struct err *) MUST_USE;
 

@@ -1,26 +1,8 @@
 /*
  * team_internal.h: the inside of a team (crew/crew.h): the master's side of its
- * clients. One thread owns everything but what stands in "locked": it polls
- * the listeners, the clients' connections and its mailbox, through which the
- * run's thread and the launch threads speak to it.
- *
- *	team.c		the crew's functions and the thread
- *	member.c	clients come, speak and go
- *	publish.c	what people see of them
- *	stall.c	clients that bring nothing
- *	limits.c	the limits of the run, divided among them
- *	work.c	tasks: given, leased, resolved
- *	trust.c	what they are not told, and not believed
- *	look.c	what they say of files, looked at
- *	last.c	files that are given up: does the store have them?
- *	joint.c	large files that several clients upload together
- *	ranges.c	large objects that several clients fetch together
- *	recall.c	what slow ones have not begun
- *	notes.c	notes on uploads, and their answers
- *	launch.c	clients brought up over SSH; is anybody left?
- *
- * The numbers of tasks on the wire are the team's own: a client sees neither
- * the catalog's objects nor its leases.
+ * clients. A single thread owns all data except "locked". The thread polls the
+ * listeners, the clients' connections and its mailbox, through which the run's
+ * thread and the launch threads send orders.
  */
 #ifndef TEAM_TEAM_INTERNAL_H
 #define TEAM_TEAM_INTERNAL_H
@@ -39,8 +21,8 @@
 #include "team/team.h"
 #include "wire/wire.h"
 
-#define TEAM_MEMBERS_MAX 10000	/* clients that a run has seen */
-#define TEAM_JOINTS_MAX	64	/* at a time; other large files are whole */
+#define TEAM_MEMBERS_MAX 10000	/* clients of a run, at most */
+#define TEAM_JOINTS_MAX	64	/* at a time; further large files stay whole */
 
 /* --- work --- */
 
@@ -50,68 +32,75 @@ enum task_kind {
 	TASK_ERASE
 };
 
-/* What an object must give: the answer that TEST asks its clients for. */
+/* The stored values of an object: TEST asks clients to compute these values. */
 struct secret {
 	struct stored stored;
 	char	 etag[sizeof(((struct fetch_item *)0)->etag)];
 };
 
 struct team_task {
-	struct task task;	/* first: the desk's */
+	struct task task;	/* must be the first member: the desk's */
 	enum task_kind kind;
-	/* PUT: its lease in the catalog, and what it is there; item.object
-	 * is the task's number */
+	/* PUT: lease, epoch and object in the catalog; item.object is the
+	 * number of the task */
 	int64_t	 lease;
 	uint32_t epoch;
 	int64_t	 object;
 	struct item item;
-	bool	 alone;		/* one client must do all of it */
-	bool	 doubt;		/* two sent it, perhaps not the same bytes */
-	int64_t	 unheard_sec;	/* who meant to create an upload then was lost
-				   before it said that it did; or 0 */
-	unsigned looks;		/* how often another version was found */
-	unsigned failers[3];	/* members that could not do it; 0: none */
-	/* Those that were lost with it in hand: is it what they die of? */
+	bool	 alone;		/* a single client must do the whole task */
+	bool	 doubt;		/* two clients sent the file, perhaps different
+				   bytes */
+	int64_t	 unheard_sec;	/* time of an upload intent whose client was
+				   lost before it reported the upload; or 0 */
+	unsigned looks;		/* how often a changed version was found */
+	unsigned failers[3];	/* numbers of members that failed; 0: unused */
+	/* Losses of members that had the task in hand: does the task kill its
+	 * clients? */
 	struct {
 		unsigned all;
-		unsigned counted;	/* by host and kind */
-		unsigned host[2];	/* members of those hosts; 0: none */
-		bool	 harmless;	/* a good-bye, a silence */
-		unsigned alone;		/* it was the only one in hand, */
-		unsigned killed_alone;	/* ... and they broke off */
+		unsigned counted;	/* losses counted by host and by kind */
+		unsigned host[2];	/* member numbers, for the hosts; 0:
+					   unused */
+		bool	 harmless;	/* a loss by good-bye or by silence was
+					   counted */
+		unsigned alone;		/* losses with the task as the only
+					   task */
+		unsigned killed_alone;	/* ... in which the connection broke */
 	} lost;
-	struct team_joint *joint; /* a file of several, or parts of it */
+	struct team_joint *joint; /* joint of a large file; set in its part
+				     tasks too */
 	struct fetch_item *fetch;
-	struct secret *secret;	/* TEST: what its client is not told */
+	struct secret *secret;	/* TEST: values that the client must not know */
 	struct erase_batch *batch;
-	struct erase_batch *rest; /* what another client tries again, or NULL */
-	size_t	*rest_at;	/* rows of the batch, for each of those */
+	struct erase_batch *rest; /* rows for a second client to retry; or
+				     NULL */
+	size_t	*rest_at;	/* for each row of rest: its index in batch */
 };
 
-/* One large file that several move: an upload, or an object to be fetched. */
+/* A large file that several clients move: an upload, or an object to fetch. */
 struct team_joint {
 	struct team_joint *next;
-	struct joint *joint;	/* one of these two */
+	struct joint *joint;	/* either joint or ranges is set */
 	struct ranges *ranges;
 	struct team_task *whole;
-	size_t	 open;		/* tasks of its parts */
+	size_t	 open;		/* number of open tasks of its parts */
 	bool	 failed;
 	struct err err;
 	uint64_t began_ms;
 };
 
-/* Where the answer to a note goes. */
+/* Destination of the answer to a note. */
 struct route {
-	unsigned member;	/* number; 0: unused */
+	unsigned member;	/* member number; 0: unused */
 	uint64_t session;
 	int64_t	 task;
 	uint32_t worker;
 };
 
-/* A result came; that its upload is over is said after it. */
+/* The result of a task came; a note on the end of its upload follows. */
 struct closing {
 	uint64_t session;
-	int64_t	 lease;		/* the team's */
+	int64_t	 lease;		/* the team's lease */
 	int64_t	 task;
 	int64_t	 catalog_lease;
 	int64_t	 object;
@@ -120,60 +109,65 @@ struct closing {
 /* --- clients --- */
 
 enum member_state {
-	MEMBER_LAUNCHING = 0,	/* invited; its program does not run yet */
-	MEMBER_AWAITED,		/* it runs, and has not called */
-	MEMBER_JOINED,		/* has called, and has its setup */
-	MEMBER_WORKING,		/* has said that it is ready */
+	MEMBER_LAUNCHING = 0,	/* invited; the program does not run yet */
+	MEMBER_AWAITED,		/* the program runs and has not called yet */
+	MEMBER_JOINED,		/* the client has called */
+	MEMBER_WORKING,		/* the client has sent READY */
 	MEMBER_LOST,
-	MEMBER_FAILED,		/* could not be launched, or gave up */
-	MEMBER_ENDED		/* said good-bye */
+	MEMBER_FAILED,		/* the launch failed, or the client gave up */
+	MEMBER_ENDED		/* the client said good-bye */
 };
 
 struct member {
 	struct team *team;
 	unsigned number;	/* 1 + index in team.members */
 	enum member_state state;
-	bool	 invited;	/* launched by us */
+	bool	 invited;	/* launched by the master */
 	bool	 running;	/* launched, and not seen to end */
 	char	 host[64];
 	uint64_t pid;
-	uint64_t session;	/* of the connections; never twice */
+	uint64_t session;	/* number of the session; never used twice */
 	struct wire_peer *index;
 	struct wire_peer *status;
 	bool	 ready;
-	bool	 leave;		/* err says why; at the end of this turn */
-	bool	 idle;		/* it has said that nothing is under way */
-	bool	 harmless;	/* lost, and not by what it had in hand: it
-				   said good-bye, or was silent */
-	bool	 brought;	/* a result, in this session */
-	bool	 barred;	/* it sees another tree */
-	unsigned fruitless;	/* sessions of its host that brought none,
-				   one after another, and were lost */
-	struct err err;		/* lost, failed */
-	bool	 said_why;	/* nothing says more than err */
+	bool	 leave;		/* close at the end of this turn; err says
+				   why */
+	bool	 idle;		/* the client said that no work is under way */
+	bool	 harmless;	/* lost by good-bye or by silence, so not killed
+				   by a task in hand */
+	bool	 brought;	/* a result came in this session */
+	bool	 barred;	/* the client sees a different tree */
+	unsigned fruitless;	/* lost sessions of the host in a row without a
+				   result */
+	struct err err;		/* reason of LOST or FAILED */
+	bool	 said_why;	/* err is the best reason known: keep err */
 	bool	 has_credentials;
 	uint32_t want_items;
 	uint64_t want_bytes;
-	unsigned misses;	/* failures in a row that may be its own */
-	uint64_t probe_ms;	/* no work before, if there are too many */
-	uint64_t since_ms;	/* in this state */
+	unsigned misses;	/* failures in a row that the client may
+				   cause */
+	uint64_t probe_ms;	/* give no work before, if misses are too
+				   many */
+	uint64_t since_ms;	/* when the state was entered */
 	uint64_t heard_ms;
-	uint64_t lapse_ms;	/* lost, but what it had is its own until then:
-				   see crew/fence.h; 0: not so */
-	uint64_t stamp_ms;	/* of its last heartbeat, by its own clock */
+	uint64_t lapse_ms;	/* after a loss: the tasks stay with the client
+				   until then, see crew/fence.h; 0: no */
+	uint64_t stamp_ms;	/* sent_ms of the last heartbeat, by the
+				   client's clock */
 	uint64_t beat_ms;
-	uint64_t busy_ms;	/* it last had work; 0: never */
-	bool	 limit_busy;	/* when the limits were divided */
-	uint64_t signs;		/* messages with something that it did */
+	uint64_t busy_ms;	/* when the member last had work; 0: never */
+	bool	 limit_busy;	/* was busy when the limits were divided */
+	uint64_t signs;		/* number of messages that report work */
 	struct {
-		uint64_t sum;	/* of signs and bytes */
-		uint64_t since_ms; /* it is the same, with work in hand */
-		bool	 worked; /* in this session */
+		uint64_t sum;	/* sum of signs and bytes */
+		uint64_t since_ms; /* no change of sum since, with work in
+				      hand */
+		bool	 worked; /* sum has grown in this session */
 	} stall;
 	/* for people */
 	uint64_t moved;
 	uint64_t failed;
-	uint64_t bytes;		/* that results tell of: heartbeats are late */
+	uint64_t bytes;		/* bytes in results: heartbeats come later */
 	struct wire_heartbeat now;
 	struct wire_heartbeat before;	/* sums of earlier sessions */
 	struct {
@@ -187,16 +181,17 @@ struct member {
 
 /* --- the team --- */
 
-/* Mail to its thread. */
+/* Types of mail to the team's thread. */
 enum {
 	TEAM_LEASE = MAIL__OWN, /* struct lease */
 	TEAM_FETCH,		/* struct fetch_item */
 	TEAM_ERASE,		/* struct erase_batch */
-	TEAM_NOTED,		/* struct team_order: a worker */
-	TEAM_LOOKED,		/* a look: look.c */
+	TEAM_NOTED,		/* struct team_order: a is the worker */
+	TEAM_LOOKED,		/* struct look: see look.c */
 	TEAM_NO_MORE,
-	TEAM_STOP,		/* a limit_ms */
-	TEAM_LIMITS,		/* a bwlimit, b tpslimit */
+	TEAM_STOP,		/* struct team_order: a is limit_ms */
+	TEAM_LIMITS,		/* struct team_order: a is bwlimit, b is
+				   tpslimit */
 	TEAM_END
 };
 struct team_order {
@@ -212,57 +207,62 @@ struct team {
 	struct mailbox *up;
 	struct mailbox *in;
 	uint8_t	 key[WIRE_KEY_LEN];
-	bool	 open;		/* others may join: there is a key file */
-	bool	 dest_shared;	/* all write to one destination */
+	bool	 open;		/* clients may join: a key file is configured */
+	bool	 dest_shared;	/* all clients write to the same destination */
 	uint64_t silence_ms;
 	pthread_t thread;
 	bool	 has_thread;
 
 	uint64_t began_ms;	/* clock_boot_ms */
 
-	/* the thread's */
+	/* private to the thread */
 	uint64_t now_ms;
-	uint64_t turn_ms;	/* of the last turn */
+	uint64_t turn_ms;	/* time of the last turn */
 	struct wire_listener *listen_index;
 	struct wire_listener *listen_status;
 	struct launch *launch;
 	bool	 launch_stopped;
 	struct member **members;
 	size_t	 member_count;
-	uint64_t recall_ms;	/* when tasks were last asked back */
-	size_t	 first_served;	/* so that all get their turn */
+	uint64_t recall_ms;	/* when RECALL was last sent */
+	size_t	 first_served;	/* first index to serve: gives every member its
+				   turn */
 	uint64_t sessions;
 	struct pollfd *fds;
 	size_t	 fd_cap;
 	struct desk *desk;
 	int64_t	 last_task;
-	size_t	 erases;	/* erase batches that are open */
+	size_t	 erases;	/* open erase batches */
 	struct {
 		struct mailbox *in;	/* struct look; NULL: no thread */
 		pthread_t thread;
 		_Atomic bool stop;
 	} look;
-	struct task **taken;	/* one lease */
+	struct task **taken;	/* tasks of the lease being made */
 	size_t	 taken_cap;
-	struct results *batch;	/* to go up; of one lease of the catalog */
+	struct results *batch;	/* results to go up, of a single catalog
+				   lease */
 	struct route *routes;
 	size_t	 route_count;
 	struct team_joint *joints;
 	size_t	 joint_count;
 	struct closing *closing;
 	size_t	 closing_count;
-	uint64_t bwlimit;	/* of all together */
+	uint64_t bwlimit;	/* bytes a second of all clients together */
 	uint64_t tpslimit;
-	size_t	 limited;	/* divided by so many; 0: not yet */
+	size_t	 limited;	/* number of clients that the limits were
+				   divided by; 0: not divided yet */
 	uint64_t limited_ms;
 	bool	 stopping;
-	uint64_t stop_ms;	/* when all must have gone */
-	bool	 ending;	/* crew_free waits */
-	bool	 failed;	/* and said so */
+	uint64_t stop_ms;	/* when all clients must have gone */
+	bool	 ending;	/* crew_free waits for the thread */
+	bool	 failed;	/* the crew has failed, and the run was told */
 	uint64_t first_ms;	/* when the first client came; 0: none yet */
-	uint64_t alone_ms;	/* since when there is nobody; 0: not so */
+	uint64_t alone_ms;	/* since when no client is here; 0: clients are
+				   here */
 	bool	 waiting_said;
-	uint64_t given_in;	/* given, and seen by the thread */
+	uint64_t given_in;	/* items given to the crew that the thread has
+				   seen */
 	uint64_t publish_ms;
 
 	pthread_mutex_t lock;
@@ -283,24 +283,26 @@ struct team {
 
 const char *team_state_name(enum member_state);
 struct member *team_member_new(struct team *, const char *host);
-/* NULL: there is none of this number. */
+/* Return the member of this number, or NULL. */
 struct member *team_member(struct team *, uint64_t number);
 void	 team_hello(void *team, struct wire_peer *, struct wire_hello *);
-/* Its connections are at their end: what it had goes to others, once it can
- * change nothing any more. err NULL: it has ended as it should. */
+/* Close the connections of the member. Other members get its tasks as soon as
+ * the lost client can change nothing any more. err NULL: the client ended as
+ * intended. */
 void	 team_lost(struct team *, struct member *, const struct err *);
-/* A lost one can change nothing any more: its process has ended. */
+/* Release the tasks of a lost member. Call only if the client can change
+ * nothing any more: its process has ended, or its time is over. */
 void	 team_lapse(struct team *, struct member *);
-/* Is there a lost one that might? */
+/* Does a lost member still hold tasks, as it might still change files? */
 bool	 team_lapsing(const struct team *);
-/* Descriptors to poll, and what to do when they speak. */
+/* Fill in the descriptors to poll; serve the connections that poll reported. */
 size_t	 team_members_fds(struct team *, struct pollfd *);
 void	 team_members_service(struct team *, const struct pollfd *);
-/* Heartbeats out, silent ones lost. */
+/* Send heartbeats; lose members that are silent. */
 void	 team_members_turn(struct team *);
 size_t	 team_members_up(const struct team *);
-/* They, and those who may still come; only those who are likely to be here in
- * a moment. */
+/* hoped: members that are up or may still come. soon: members that are up or
+ * are likely to come within a moment. */
 size_t	 team_members_hoped(const struct team *);
 size_t	 team_members_soon(const struct team *);
 void	 team_say_stop(struct team *, uint64_t limit_ms);
@@ -308,21 +310,23 @@ void	 team_members_free(struct team *);
 
 /* --- publish.c --- */
 
-/* Sums and lines for crew_stats and crew_clients; now, or when it is time. */
+/* Publish sums and lines for crew_stats and crew_clients: now, or only when
+ * PUBLISH_MS is over. */
 void	 team_publish(struct team *, bool now);
 
 /* --- stall.c --- */
 
-/* It has joined. */
+/* The member has joined: begin to watch its work. */
 void	 team_stall_begin(struct member *);
-/* Those who bring nothing are lost; not if it was us who were away. */
+/* Lose members without progress. was_away: the master's process was stopped: do
+ * not blame the members. */
 void	 team_stalls(struct team *, bool was_away);
 
 /* --- limits.c --- */
 
 void	 team_limits_first(const struct team *, struct setup *);
-/* Divide the limits, if those have changed who are there, or who have work;
- * again: in any case. */
+/* Divide the limits anew if members came, went, or changed between busy and
+ * idle; again: divide in any case. */
 void	 team_divide_limits(struct team *, bool again);
 
 /* --- work.c --- */
@@ -333,112 +337,118 @@ void	 team_task_free(struct team_task *);
 void	 team_take_lease(struct team *, struct lease *);
 void	 team_take_fetch(struct team *, struct fetch_item *);
 void	 team_take_erase(struct team *, struct erase_batch *);
-/* Leases for all who want some. */
+/* Give leases to members in want of work. */
 void	 team_serve(struct team *);
 void	 team_results(struct member *, struct wire_results *);
 void	 team_fetched(struct member *, struct wire_fetched *);
-/* -1: it doesn't fit what was asked. */
+/* Return -1 if the answer does not fit the request. */
 int	 team_erased(struct member *, struct wire_erased *, struct err *)
 	    MUST_USE;
-/* One more outcome, for people. */
+/* Count an outcome in the figures for people. */
 void	 team_count(struct member *, enum outcome);
-/* This one was lost with the task in hand. */
+/* The member was lost with this task in hand. */
 void	 team_task_lost(struct member *, struct team_task *);
-/* The result of a file, for the catalog. Takes its content, and the task,
- * which is out of the desk. */
+/* Pass the result of a file to the catalog. The task must be out of the desk;
+ * the function takes the task and the content of the result. */
 void	 team_put_result(struct team *, struct team_task *, struct result *);
-/* What it gets is tried with one task, as long as there are others. */
+/* Give the member only a single task now and then, as long as members without
+ * failures are up. */
 void	 team_distrust(struct member *);
-/* The result of an object is in the task, which is out of the desk: takes
- * it. */
+/* Pass the result of an object, which is in the task, to the run. The task must
+ * be out of the desk; the function takes the task. */
 void	 team_put_fetched(struct team *, struct team_task *);
-/* Results that wait for more of their lease go up. */
+/* Send up the results that wait for more results of their lease. */
 void	 team_flush(struct team *);
 size_t	 team_enough(struct team *);
 void	 team_work_free(struct team *);
 
 /* --- trust.c --- */
 
-/* What TEST asks of a client goes into the task's secret, and back. */
+/* team_hide moves the values that TEST asks a client for into the task's
+ * secret; team_reveal moves the values back. */
 void	 team_hide(struct team *, struct team_task *);
 void	 team_reveal(struct team_task *);
-/* A result that can't be becomes a failure of its client, which is named. */
+/* Turn an impossible result into a failure of its client, and log the name of
+ * the client. */
 void	 team_believe(struct member *, const struct team_task *,
 	    struct result *);
 
 /* --- look.c --- */
 
-/* A result that the master looks at itself. */
+/* A result that the master checks by looking at the file. */
 struct look {
 	struct mail mail;
 	struct team_task *task;
 	struct result result;
-	unsigned member;	/* that it is of; 0: the file is given up */
+	unsigned member;	/* member that sent the result; 0: the file is
+				   given up */
 	struct absence_question q;
-	struct {		/* given up: what the store says of its key */
+	struct {		/* given up: reply of the store for its key */
 		struct err err;
 		uint64_t size;
 		int64_t	 modified_sec;
-		bool	 ours;	/* it has all the metadata that PUT writes */
+		bool	 ours;	/* has all the metadata that PUT writes */
 		struct attrs told;
 		char	 etag[72];
 		char	*version_id;
 	} store;
 };
 
-/* Must the master look itself? Then it takes the result, and the task, which is
- * out of the desk; what comes of it comes later. */
+/* Must the master look at the file? If so, take the result and the task, which
+ * must be out of the desk; the decision comes later, by mail. */
 bool	 team_look(struct member *, struct team_task *, struct result *);
-/* A file is given up, and this would be its result. Likewise. */
+/* Like team_look, for a file given up with this result. */
 bool	 team_look_last(struct team *, struct team_task *, struct result *);
 void	 team_looked(struct team *, struct mail *);
-/* Nobody looks any more; without the team's thread. */
+/* End the thread of the looks. Call only when the team's thread has ended. */
 void	 team_looks_end(struct team *);
 
 /* --- last.c --- */
 
-/* Ask the store for those of these that are given up; in the thread that
- * looks. The client is made when it is needed first. */
+/* Ask the store for the files in v that are given up. Called in the thread that
+ * looks; makes the S3 client on first use. */
 void	 team_last_ask(struct team *, struct s3 **, struct look **, size_t);
-/* Its result: stored, if what the store holds is proved; else a failure. */
+/* Decide the result of a file that is given up: stored if the store's reply
+ * proves the file, else a failure. */
 void	 team_last_decide(const struct team *, struct look *);
 
 /* --- joint.c --- */
 
 struct team_joint *team_joint_new(struct team *, struct team_task *whole);
 void	 team_joint_forget(struct team *, struct team_joint *);
-/* The task of a step, or of the whole again, is to be leased. */
+/* Queue the task of a step, or of the whole file again, for a lease. */
 void	 team_queue(struct team *, struct team_task *);
-/* Is this failure of a step perhaps not one of the whole? */
+/* May this failure of a step be solved by a client that does the whole file? */
 bool	 team_is_worth_another(const struct err *);
-/* About to be leased: a large file is opened first, if there are others to
- * send parts of it. */
+/* Call before a task is leased: make a large file's first step, the opening of
+ * its upload, if other clients can send parts. */
 void	 team_joint_begin(struct team *, struct team_task *);
 bool	 team_joint_goes_on(const struct team_task *, const struct result *);
-/* Parts of a file that has failed meanwhile need not be sent. */
+/* Has the file of this part failed meanwhile? Then do not send the part. */
 bool	 team_joint_over(const struct team_task *);
 void	 team_joint_drop(struct team *, struct team_task *);
-/* The result of a task that is out of the desk. True: it was that of a step,
- * and the task is taken; false: it is the result of the whole file. */
+/* Take the result of a task that is out of the desk. Return true for a result
+ * of a step: the function takes the task. Return false for the result of the
+ * whole file. */
 bool	 team_joint_result(struct team *, struct team_task *,
 	    struct result *);
-/* Before the desk's tasks are freed. */
+/* Call before the tasks of the desk are freed. */
 void	 team_joints_free(struct team *);
 
 /* --- ranges.c --- */
 
-/* About to be leased: the file of a large object is begun first, if there are
- * others to bring ranges of it. */
+/* Call before a task is leased: make a large object's first step, the beginning
+ * of its file, if other clients can bring ranges. */
 void	 team_ranges_begin(struct team *, struct team_task *);
-/* Its ranges have all come to an end. */
+/* All ranges of the object have ended. */
 void	 team_ranges_over(struct team *, struct team_joint *);
-/* As team_joint_result. */
+/* Like team_joint_result, for an object. */
 bool	 team_ranges_result(struct team *, struct team_task *,
 	    struct fetch_item *);
 
 /* --- recall.c --- */
 
-/* Ask for it, if it is time. */
+/* Send RECALL to slow members, if the time has come. */
 void	 team_recall(struct team *);
 void	 team_returned(struct member *, const struct wire_returned *);
 
@@ -446,20 +456,20 @@ void	 team_returned(struct member *, const struct wire_returned *);
 
 void	 team_note(struct member *, struct wire_note *);
 void	 team_noted(struct team *, uint64_t worker);
-/* The task is resolved by this member; a last note may follow. */
+/* The member resolved the task; a note on the end of the upload may follow. */
 void	 team_note_ends(struct member *, const struct team_task *,
 	    int64_t lease);
-/* The result of this task went up, and an upload of which nobody knows may be
- * open: the run is to look for it when it ends. */
+/* The result of this task went up, but an unknown upload of the task may be
+ * open: tell the run to search for the upload at its end. */
 void	 team_note_unheard(struct team *, const struct team_task *);
-/* Nothing more will come from this session. */
+/* Forget the notes expected from a session that has ended. */
 void	 team_notes_forget(struct team *, uint64_t session);
 
 /* --- launch.c --- */
 
 int	 team_launch(struct team *, struct err *) MUST_USE;
 void	 team_launch_mail(struct team *, struct launch_mail *);
-/* Fails the crew when nobody is left and nobody can come. */
+/* Fail the crew when no client is left and no client can come. */
 void	 team_watch(struct team *);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * trust.c: what a client is not told, as it is to find it out, and what of
- * its results is not believed.
+ * trust.c: hides from clients the values that clients must compute, and rejects
+ * results that are impossible.
  */
 #include "base/log.h"
 #include "crypto/crypto.h"
@@ -8,12 +8,13 @@
 #include "verify/claim.h"
 #include "verify/etag.h"
 
-#define FILE_BYTES_MAX	(UINT64_C(1) << 56)	/* no file system has more */
+#define FILE_BYTES_MAX	(UINT64_C(1) << 56)	/* no file system has larger
+						   files */
 
 /* --- TEST --- */
 
-/* A client is told how to hash, as a whole or by parts, and of what size; and
- * what the file looked like. */
+/* Hide the stored values of TEST. The client learns only the attributes of the
+ * file, and how to hash: as a whole or by parts, and of which size. */
 void
 team_hide(struct team *t, struct team_task *k)
 {
@@ -40,7 +41,7 @@ team_reveal(struct team_task *k)
 	free(STEAL(k->secret));
 }
 
-/* --- results that can't be --- */
+/* --- impossible results --- */
 
 static bool
 is_step(const struct team_task *k)
@@ -48,7 +49,8 @@ is_step(const struct team_task *k)
 	return (k->item.flags & (ITEM_OPEN | ITEM_PARTS | ITEM_CLOSE)) != 0;
 }
 
-/* The parts of a file, as told; none are told, too. */
+/* Do the parts of a result fit the size of the file? A result without parts
+ * fits. */
 static bool
 parts_fit(const struct result *r)
 {
@@ -62,7 +64,8 @@ parts_fit(const struct result *r)
 	return n == r->part_count;
 }
 
-/* Where the ETag is a digest, it is that of the bytes that were read. */
+/* An ETag that is a digest must be the digest of the bytes that the client
+ * read. */
 static bool
 etag_fits(const struct result *r)
 {
@@ -80,7 +83,7 @@ etag_fits(const struct result *r)
 	return strcasecmp(etag, r->etag) == 0;
 }
 
-/* Why it can't be, or NULL. */
+/* Return the reason why a result is impossible, or NULL. */
 static const char *
 nonsense(const struct team *t, const struct team_task *k,
     const struct result *r)
@@ -119,7 +122,8 @@ team_believe(struct member *m, const struct team_task *k, struct result *r)
 	r->outcome = OUTCOME_FAILED;
 	r->attrs = k->item.attrs;
 	r->bytes_sent = 0;
-	/* Of the client, not of the file: another one tries. */
+	/* The error is UNREACHABLE, a failure of the client and not of the
+	 * file: a second client tries. */
 	err_set(&r->err, ERR_UNREACHABLE, 0, "client %u (%s) tells of %s",
 	    m->number, m->host, what);
 	team_distrust(m);

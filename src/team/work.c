@@ -1,26 +1,26 @@
 /*
- * work.c: what a team has to do: tasks made of what the run gives it,
- * leased to clients that want some, and given back with what became of them.
+ * work.c: the work of a team: makes tasks of the run's items, leases the tasks
+ * to clients that want work, and returns results to the run.
  */
 #include "base/log.h"
 #include "team/team_internal.h"
 
-#define QUEUE_HIGH	(2 * MIB)	/* not yet sent: no more leases */
+#define QUEUE_HIGH	(2 * MIB)	/* bytes not yet sent: no more leases */
 #define FRAME_BYTES	MIB	/* a lease is cut into frames of this size */
-#define ERASES_AHEAD	4	/* batches of one client */
-#define PARTS_AHEAD	2	/* ranges, while others are about to come */
+#define ERASES_AHEAD	4	/* batches in hand of a client */
+#define PARTS_AHEAD	2	/* ranges in hand if more clients may come */
 #define TRIES_MAX	8	/* leases of a task that clients fail */
-#define LOST_COUNTED	2	/* so many, and the task is given alone */
-#define LOST_ALL	8	/* ... whatever they count */
-#define KILLED_ALONE	3	/* then it has killed them */
-#define LOST_ALONE	8	/* ... or made them hang */
-#define FRUITLESS	2	/* lost so often: one task at a time */
+#define LOST_COUNTED	2	/* counted losses until a task is given alone */
+#define LOST_ALL	8	/* ... or losses of any kind */
+#define KILLED_ALONE	3	/* broken connections with the task alone */
+#define LOST_ALONE	8	/* ... or any losses with the task alone */
+#define FRUITLESS	2	/* lost sessions; then tasks come singly */
 #define ENOUGH_MAX	200000	/* tasks that wait for a lease */
-#define BATCH_MAX	512	/* results in one message */
-#define MISSES_MAX	16	/* failures in a row: others are better */
-#define PROBE_MS	5000	/* after so long it gets one again */
+#define BATCH_MAX	512	/* results in a message */
+#define MISSES_MAX	16	/* failures in a row; then distrust */
+#define PROBE_MS	5000	/* time until a distrusted client gets a task */
 
-/* --- in --- */
+/* --- work from the run --- */
 
 struct team_task *
 team_task_new(struct team *t, enum task_kind kind, uint64_t bytes)
@@ -52,8 +52,9 @@ add(struct team *t, struct team_task *k)
 	desk_add(t->desk, &k->task);
 }
 
-/* The upload of a file in parts is one client's: two would take each other's
- * upload for one that was left behind. */
+/* Two clients may send a file only if the file has a single part: of a
+ * multipart upload each client would take its rival's for an upload left
+ * behind. */
 static bool
 is_one_part(const struct team *t, const struct item *it)
 {
@@ -73,7 +74,7 @@ team_take_lease(struct team *t, struct lease *l)
 		k->epoch = l->epoch;
 		k->object = it->object;
 		k->item = *it;
-		memset(it, 0, sizeof(*it));	/* it is the task's now */
+		memset(it, 0, sizeof(*it));	/* now the task's */
 		k->item.object = k->task.id;
 		k->task.twice = is_one_part(t, &k->item);
 		add(t, k);
@@ -89,7 +90,7 @@ team_take_fetch(struct team *t, struct fetch_item *it)
 	k->fetch = it;
 	if (t->setup.only_read)
 		team_hide(t, k);
-	/* Two writers of one file are one too many. */
+	/* A file must not have two writers. */
 	k->task.twice = it->path == NULL;
 	add(t, k);
 }
@@ -104,10 +105,10 @@ team_take_erase(struct team *t, struct erase_batch *b)
 	add(t, k);
 }
 
-/* --- up --- */
+/* --- results to the run --- */
 
-/* Who gets the last answer and then looks at the clients must see it there
- * too. */
+/* The run may read the figures right after the last answer: publish the figures
+ * before the answer. */
 static void
 put_up(struct team *t, struct mail *mail)
 {
@@ -184,9 +185,9 @@ team_count(struct member *m, enum outcome outcome)
 }
 
 /*
- * Is it perhaps the client that fails, not the object? Then another one tries
- * too: one that can't reach the file server must not fail what others can
- * move. An upload that was begun is left to those who began it.
+ * Count the clients that failed. A client without a route to the file server
+ * must not fail files that further clients can move, so a second client tries.
+ * An upload in progress stays with its clients.
  */
 static size_t
 count_failers(struct team_task *k, unsigned member)
@@ -221,12 +222,12 @@ again(struct member *m, struct team_task *k, const struct err *err)
 		return false;
 	m->misses++;
 	m->probe_ms = t->now_ms + PROBE_MS;
-	/* It has been tried for long: others come first. */
+	/* The client has tried for long: prefer other clients. */
 	if (err->kind == ERR_RETRY) {
 		tries = 2;
 		team_distrust(m);
 	}
-	/* The same one may get it several times: it is soon done with it. */
+	/* The same client may get the task again: failures are quick. */
 	failers = count_failers(k, m->number);
 	if (t->stopping || failers >= MIN(tries, team_members_up(t)) ||
 	    k->task.leased >= TRIES_MAX)
@@ -238,7 +239,8 @@ again(struct member *m, struct team_task *k, const struct err *err)
 	return true;
 }
 
-/* It was told to end before this was done: the others do it. */
+/* The client was told to stop before the task was done: other clients do the
+ * task. */
 static bool
 is_cut_off(const struct err *err)
 {
@@ -246,9 +248,9 @@ is_cut_off(const struct err *err)
 }
 
 /*
- * The file changed, and two have sent it: each perhaps another version, and
- * S3 keeps the one that came last. When both have answered, one sends it
- * again. True: this was not the last word.
+ * A changed file was sent by two clients, perhaps in two versions, and S3 keeps
+ * the last. After both answers a client sends the file again. Return true if
+ * this result is not final.
  */
 static bool
 is_in_doubt(struct team *t, struct team_task *k, int64_t lease,
@@ -282,7 +284,7 @@ team_results(struct member *m, struct wire_results *in)
 		struct task *task = desk_find(t->desk, in->lease, r->object);
 		struct team_task *k = (struct team_task *)(void *)task;
 
-		/* An answer of another kind than was asked counts nowhere. */
+		/* Ignore a result of the wrong kind of task. */
 		if (k == NULL || k->kind != TASK_PUT)
 			continue;
 		if (r->outcome == OUTCOME_FAILED && is_cut_off(&r->err))
@@ -310,7 +312,7 @@ team_results(struct member *m, struct wire_results *in)
 	}
 }
 
-/* What became of it, into what was asked. */
+/* Copy the outcome from the client's item to the task's item. */
 static void
 take_outcome(struct fetch_item *to, struct fetch_item *from)
 {
@@ -332,8 +334,8 @@ take_outcome(struct fetch_item *to, struct fetch_item *from)
 	memcpy(to->file_md5, from->file_md5, sizeof(to->file_md5));
 }
 
-/* What its client could not do: fetch the object, or read the file that it is
- * compared with. */
+/* Return the client's error: of fetching the object, or of reading the file
+ * that the object is compared with. */
 static const struct err *
 fetch_err(const struct fetch_item *it)
 {
@@ -375,7 +377,7 @@ row_of(struct team_task *k, size_t i)
 	return &k->batch->v[k->rest == NULL ? i : k->rest_at[i]];
 }
 
-/* What was out with the client that has answered. */
+/* Return the rows that the client was asked to delete. */
 static struct erase_batch *
 asked_of(struct team_task *k)
 {
@@ -390,7 +392,7 @@ free_rest(struct team_task *k)
 	k->rest_at = NULL;
 }
 
-/* Only what was not deleted is asked for again: in a bucket with versions a
+/* Ask again only for rows that were not deleted: in a bucket with versions a
  * second deletion leaves a second marker. */
 static void
 take_rest(struct team_task *k)
@@ -410,7 +412,7 @@ take_rest(struct team_task *k)
 	k->rest_at = at;
 }
 
-/* The first row that another client might delete, or NULL. */
+/* Return the first error that a second client may avoid, or NULL. */
 static const struct err *
 worth_another(const struct erase_batch *b)
 {
@@ -471,14 +473,14 @@ team_erased(struct member *m, struct wire_erased *in, struct err *err)
 	return 0;
 }
 
-/* --- out --- */
+/* --- leases to clients --- */
 
 /*
- * Does a task kill those that have it in hand? What is known at first is that
- * they were lost, perhaps for a reason of their own. So those that said
- * good-bye, or were silent, count once all together, and so does a host,
- * however often its client is started again. After LOST_COUNTED the task is
- * given alone (desk.h): those that break off then have died of it.
+ * Does a task kill its clients? A first loss proves little: the client may have
+ * reasons of its own. So all losses by good-bye or silence count as a single
+ * loss, and so do all losses of a host, however often its client restarts.
+ * After LOST_COUNTED losses the task is given alone (desk.h): clients that then
+ * break off have died of the task.
  */
 void
 team_task_lost(struct member *m, struct team_task *k)
@@ -546,7 +548,7 @@ give_up(struct team *t, struct team_task *k, int64_t lease)
 			team_put_fetched(t, k);
 		break;
 	case TASK_ERASE:
-		/* Whether they are gone nobody knows. */
+		/* Nobody knows whether the objects are deleted. */
 		err.kind = ERR_RETRY;
 		for (size_t i = 0; i < asked_of(k)->count; i++)
 			row_of(k, i)->err = err;
@@ -562,7 +564,7 @@ drop_parts(struct team *t, struct team_task *k, int64_t lease)
 		team_joint_drop(t, k);
 }
 
-/* One frame or several, each with as many items as it holds. */
+/* A lease is sent in frames, each with as many items as fit. */
 struct frame {
 	struct wire_peer *peer;
 	int64_t	 lease;
@@ -646,7 +648,8 @@ send_lease(struct team *t, struct member *m, int64_t lease, size_t n)
 		team_ranges_begin(t, k);
 		bytes += k->task.bytes;
 		sent++;
-		/* Somebody had it and was lost: what arrived of it? */
+		/* A client had the task and was lost: settle what arrived at
+		 * the store. */
 		if (k->kind == TASK_PUT && k->task.leased > 1 &&
 		    (k->item.flags & (ITEM_OPEN | ITEM_PARTS)) == 0)
 			k->item.flags |= ITEM_SETTLE;
@@ -655,7 +658,7 @@ send_lease(struct team *t, struct member *m, int64_t lease, size_t n)
 	frame_send(&f);
 	free(f.items);
 	free(f.fetches);
-	/* What never reaches it costs it nothing. */
+	/* Tasks that were not sent take no room at the client. */
 	m->want_items -= (uint32_t)MIN(sent, (size_t)m->want_items);
 	m->want_bytes -= MIN(bytes, m->want_bytes);
 }
@@ -673,8 +676,8 @@ team_distrust(struct member *m)
 	m->probe_ms = m->team->now_ms + PROBE_MS;
 }
 
-/* A large file should not be all with the first clients when the others
- * come. */
+/* Should clients keep few ranges, to leave some ranges of a large file to
+ * clients expected soon? */
 static bool
 shares_soon(const struct team *t)
 {
@@ -687,8 +690,8 @@ shares_soon(const struct team *t)
 	return team_members_soon(t) > ready;
 }
 
-/* It was lost again and again, and brought nothing: what it has in hand will
- * be lost with it, most likely. */
+/* The client was lost repeatedly without results: its tasks will most likely be
+ * lost too. */
 static bool
 is_fruitless(const struct member *m)
 {
@@ -720,8 +723,8 @@ has_brought(const struct member *m)
 	return m->index != NULL && (m->brought || m->moved > 0);
 }
 
-/* others: there are some who can be trusted; proven: some have brought
- * something. */
+/* Give leases to a member. others: trusted members are here. proven: members
+ * have brought results. */
 static void
 serve(struct team *t, struct member *m, bool others, bool proven)
 {
@@ -763,8 +766,8 @@ team_serve(struct team *t)
 	team_flush(t);
 }
 
-/* Two leases for each client, so that the run's thread is in time with
- * more. */
+/* Return two leases for each client, to give the run's thread time to add
+ * tasks. */
 size_t
 team_enough(struct team *t)
 {
