@@ -21,24 +21,24 @@ struct crawl_config {
 	struct catalog *catalog;
 	const struct tree_spec *exports;
 	const char *const *roots;	/* catalog path of each */
-	const char *const *shares;	/* catalog paths of all that are
-					   configured: one inside another is
-					   left to itself */
+	const char *const *shares;	/* catalog paths of all configured
+					   shares: a share inside another share
+					   is crawled only by itself */
 	size_t	 share_count;
 	const char *const *starts;	/* of where its crawl begins */
 	size_t	 export_count;
-	const struct err *export_errs;	/* an export that is known to be out
-					   of reach: kind is not NONE */
-	const bool *may_be_empty;	/* each export: else it is out of
-					   reach if it is empty, and the
-					   catalog knows files there */
+	const struct err *export_errs;	/* per export: kind is not NONE if the
+					   export is known to be out of reach */
+	const bool *may_be_empty;	/* per export; false: an empty export is
+					   out of reach if the catalog knows
+					   files below its path */
 	bool	 server_as_prefix;
 	bool	 follow_links;
 	bool	 checksum;	/* queue unchanged files too */
 	bool	 ignore_inode;
 	bool	 cross_mounts;	/* into other file systems below an export */
-	bool	 accept_filesystem; /* of a directory that is another file
-				   system than it was: it is right so */
+	bool	 accept_filesystem; /* accept a directory in another file system
+				       than the catalog has noted */
 	bool	 ignore_ctime;
 	int64_t	 clock_skew_ns;	/* between a filer and us */
 	uint64_t min_size;
@@ -51,14 +51,15 @@ struct crawl_config {
 
 struct crawl;
 
-/* What the config points to must live until crawl_free. */
+/* Everything the config points to must live until crawl_free returns. */
 int	 crawl_start(struct crawl **, const struct crawl_config *,
 	    unsigned threads, struct err *) MUST_USE;
-/* The list of --files-from; "-": stdin. One that can't be read is ERR_USAGE. */
+/* Open the list of --files-from; "-" means stdin. ERR_USAGE if the list can't
+ * be read. */
 int	 crawl_open_list(const char *path, int *ret_fd, struct err *) MUST_USE;
-/* One thread that looks up the names of a list instead: a key or, when one
- * export is configured, a path below it, one a line. Owns fd from now on, also
- * when it fails. */
+/* Start a single thread to look up the names of a list, instead of reading
+ * directories. Each line is a key or, when a single export is configured, a
+ * path below its root. Takes ownership of fd, even on failure. */
 int	 crawl_start_list(struct crawl **, const struct crawl_config *, int fd,
 	    struct err *) MUST_USE;
 /* The threads end soon, with directories left. */

@@ -1,6 +1,6 @@
 /*
- * crawl_internal.h: inside the crawl room: one thread and the directories that
- * it reads at the same time.
+ * crawl_internal.h: inside the crawl room: a crawl thread and the directories
+ * read by the thread at the same time.
  */
 #ifndef CRAWL_CRAWL_INTERNAL_H
 #define CRAWL_CRAWL_INTERNAL_H
@@ -12,7 +12,7 @@
 #include "crawl/crawl.h"
 #include "crawl/judge.h"
 
-/* The tree of an export, as one thread has it. */
+/* The tree of an export, as mounted by a single thread. */
 struct mount {
 	struct tree *tree;	/* or NULL */
 	struct err err;		/* why there is none ... */
@@ -45,7 +45,8 @@ struct crawl {
 	unsigned count;
 	atomic_uint at_work;	/* threads that have not ended */
 	_Atomic bool stopping;
-	/* A warning of this kind was given: the first file speaks for all. */
+	/* A warning of this kind was given: warn of the first such file
+	 * only. */
 	_Atomic bool told_owner;
 	_Atomic bool told_mtime;
 	_Atomic bool told_future;
@@ -78,24 +79,26 @@ struct reading {
 	bool	 listing;	/* callbacks will come */
 	unsigned looks;		/* entries being looked up, or the directory */
 	struct look *waiting;	/* of those, for their next try */
-	bool	 left;		/* its export is lost: for the next run */
+	bool	 left;		/* the export is lost: leave the directory to
+				   the next run */
 	bool	 ended;		/* the listing ended ... */
 	struct err err;		/* ... so */
 	struct attrs self;	/* ... of this directory */
 	struct attrs job_attrs;	/* of job.fh; kind UNKNOWN: not known */
-	unsigned cut;		/* lists that ended with "no such entry",
-				   since one got further */
+	unsigned cut;		/* listings ended by "no such entry" since a
+				   listing last got further */
 	bool	 unseen;	/* the catalog has objects that didn't come */
 	bool	 confirmed;	/* self is what the path names */
 	bool	 absent;	/* by its path: nothing is there */
 };
 
 /* crawler.c */
-/* Mounts it, if it must. An export that could be reached when the run began
- * and can't now is ERR_RETRY. */
+/* Return the export's tree, mounted if necessary. If an export could be reached
+ * when the run began and can't be mounted now, the error is ERR_RETRY. */
 struct tree *crawler_tree(struct crawler *, unsigned export, struct err *);
-/* There was a fault of the export: has nothing come of it for retry_for, and
- * does its server not answer? Then all that is left of it has failed. */
+/* Note a fault of the export. Return true if the export brought nothing for
+ * retry_for and its server does not answer: then the rest of the export has
+ * failed. */
 bool	 crawler_lost(struct crawler *, unsigned export, uint64_t now_ms);
 /* Something came. */
 void	 crawler_answered(struct crawler *, unsigned export);
@@ -106,43 +109,47 @@ void	 crawler_turn(struct crawler *, int timeout_ms);
 struct reading *reading_new(struct crawler *, struct dir_job *);
 void	 reading_free(struct reading **);
 void	 reading_start(struct reading *);
-/* Judge one entry and put it on the page. fh lent. */
+/* Judge an entry and put the entry on the page. fh is lent. */
 void	 reading_entry(struct reading *, struct str name,
 	    const struct tree_entry *);
-/* The same for one that is left out, with the reason. hides: what is known
- * below its path stays as it is. */
+/* Do the same for an entry to be left out for the reason why. hides: everything
+ * known below the entry's path stays unchanged. */
 void	 reading_excluded(struct reading *, struct str name,
 	    const struct tree_entry *, const char *why, bool hides);
-/* (list) A name that can't be looked at as one of an object: it has failed,
- * and leaves no row but that. path NULL: that of the entry at hand. */
+/* (list) The name can't be looked up as the name of an object: record a failure
+ * and no other row. path NULL: the path of the entry at hand. */
 void	 reading_refused(struct reading *, const char *path,
 	    const struct err *);
-/* One that can't be looked at, whatever it is: what the catalog has at and
- * below its path stays. */
+/* The entry can't be looked at and is of unknown kind: everything in the
+ * catalog at and below its path stays. */
 void	 reading_unknown(struct reading *, struct str name,
 	    const struct err *);
 void	 reading_flush(struct reading *, bool last);
 /* True when it is done and reported. */
 bool	 reading_settle(struct reading *);
 
-/* looks.c: name is that of the entry at hand. */
-/* It is a link: it becomes an entry as what it points to. */
+/* looks.c: name is the name of the entry at hand. */
+/* Look up the target of a link; the target then becomes the entry. */
 void	 look_follow(struct reading *, struct str name);
-/* Its attributes didn't come, with a fault that passes: look at it again in a
- * moment. False if it is to be taken as it is. */
+/* The attributes of an entry didn't come because of a passing fault: look the
+ * entry up again in a moment. Return false if the caller must take the entry as
+ * of unknown kind. */
 bool	 look_again(struct reading *, struct str name, const struct err *);
 void	 looks_turn(struct reading *, uint64_t now);
 /* Those that wait; their reading goes. */
 void	 looks_free(struct reading *);
 
 /* self.c */
-/* In the callback of a listing that ended well: what was listed. */
+/* Note the attributes of the listed directory. Call only in the callback of a
+ * listing without an error. */
 void	 self_note(struct reading *);
-/* Before it is said what is gone: true if the directory is being looked up,
- * and the answer is to be waited for. It may be that it must be read again. */
+/* Call before reporting objects as gone. Return true if the directory is being
+ * looked up: the caller must wait for the answer, and may have to read the
+ * directory again. */
 bool	 self_must_ask(struct reading *);
 
-/* times.c: an entry of this name, or ("") the directory itself, was met. */
+/* times.c: note the times of an entry or, with name "", of the directory
+ * itself. */
 void	 times_note(struct reading *, struct str name, const struct attrs *);
 
 /* list.c: --files-from */

@@ -1,6 +1,6 @@
 /*
- * crawler.c: the crawl threads: each reads several directories at the same
- * time, over its own connections.
+ * crawler.c: the crawl threads: each thread reads several directories at the
+ * same time, over its own connections.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,8 @@
 #include "crawl/crawl_internal.h"
 #include "crypto/crypto.h"
 
-#define DIRS_MAX	8	/* read at the same time by one thread */
+#define DIRS_MAX	8	/* directories read at the same time by a
+				   thread */
 #define TREE_FDS	2
 #define OWN_FDS		2	/* the mailbox, a list */
 #define IDLE_MS		200
@@ -20,8 +21,8 @@
 #define ROOT_TRIES	3	/* each may take as long as a mount does */
 #define ROOT_PAUSE_MS	1000
 
-/* Of an export that can't be mounted nothing is known, least of all that
- * something is gone. */
+/* Nothing is known of an export without a mount: never report its failed mount
+ * as ERR_GONE, or its files would count as gone. */
 static struct tree *
 no_tree(const struct err *why, struct err *err)
 {
@@ -52,7 +53,7 @@ crawler_tree(struct crawler *w, unsigned export, struct err *err)
 		return m->tree;
 	if (c->export_errs[export].kind != ERR_NONE)
 		return no_tree(&c->export_errs[export], err);
-	/* Each try may take long: not one for each directory. */
+	/* A mount may take long: don't try again for each directory. */
 	if (clock_mono_ms() < m->again_ms)
 		return no_tree(&m->err, err);
 	spec.stop = &w->c->stopping;
@@ -161,8 +162,8 @@ settle_all(struct crawler *w)
 	}
 }
 
-/* All has been read: is the share's own path still what it was? It is opened
- * anew for that. */
+/* After the crawl: open the export anew, to see whether the path of the share
+ * still leads to the same root. */
 static void
 look_at_root(struct crawler *w, unsigned export)
 {
@@ -190,7 +191,8 @@ look_at_root(struct crawler *w, unsigned export)
 	catalog_note_root(c->catalog, export, NULL, false, &err);
 }
 
-/* The last thread does this. A crawl that is stopped concludes nothing. */
+/* Only the last thread looks at the roots. A stopped crawl concludes
+ * nothing. */
 static void
 look_at_roots(struct crawler *w)
 {

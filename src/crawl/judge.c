@@ -28,7 +28,8 @@ judge_excluded(const struct crawl_config *c, struct str rel, struct str name,
 		return "snapshot directory";
 	pattern = c->filter == NULL ? NULL :
 	    filter_excludes(c->filter, rel, a->kind == ENTRY_DIR);
-	/* It may be a directory: the pattern must name it then too. */
+	/* An entry of unknown kind may be a directory: exclude the entry only
+	 * if the pattern matches a directory too. */
 	if (pattern != NULL && a->kind == ENTRY_UNKNOWN)
 		pattern = filter_excludes(c->filter, rel, true);
 	if (pattern != NULL) {

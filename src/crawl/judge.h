@@ -1,5 +1,6 @@
 /*
- * judge.h: what becomes of one entry: the diff of a directory. Pure.
+ * judge.h: decide about an entry of a directory: new, changed, unchanged or
+ * excluded. Pure.
  */
 #ifndef CRAWL_JUDGE_H
 #define CRAWL_JUDGE_H
@@ -17,23 +18,27 @@ enum judgement {
 	JUDGED_FAILED		/* row and failure */
 };
 
-/* A snapshot directory: a server shows it in a directory that is empty. */
+/* True for a snapshot directory: servers show such directories even in an empty
+ * directory. */
 bool	 judge_skips(const struct crawl_config *, struct str name,
 	    const struct attrs *);
 
-/* Why the entry is left out, or NULL: then one of unknown kind is failed, as
- * nobody knows what is not moved with it. rel is the path below the export's
- * root. The text lasts as long as config and entry, or sits in buf. */
+/* Return the reason to leave the entry out, or NULL. Without a reason an entry
+ * of unknown kind has failed, because nobody knows how many files are not moved
+ * with the entry. rel is the path below the export's root. The text lasts as
+ * long as config and entry, or sits in buf. */
 const char *judge_excluded(const struct crawl_config *, struct str rel,
 	    struct str name, const struct attrs *, char buf[120]);
 
-/* The same of a file that is no longer there, with all directories on the way
- * to it: a name that is left out stays left out when it is gone. */
+/* Judge the path of a vanished file in the same way, with all directories on
+ * the path: a name left out by the rules stays left out after the file is
+ * gone. */
 bool	 judge_leaves_out(const struct crawl_config *, struct str rel,
 	    const struct attrs *);
 
-/* known is NULL if the catalog has no such path. why is judge_excluded's. A
- * key that S3 can't hold, or a size that no file has, is FAILED, with err. */
+/* known is NULL if the catalog does not have the path. why is the result of
+ * judge_excluded. A key too long for S3, or an impossible size, is FAILED, with
+ * err. */
 enum judgement judge(const struct crawl_config *, const struct attrs *,
 	    const struct known *, struct str key, const char *why,
 	    struct err *);

@@ -1,10 +1,10 @@
 /*
  * list.c: --files-from: the names come from a file, not from directories.
  *
- * A line becomes a struct wanted, which is looked up until it is known what
- * it names; then it is an entry as those of a directory are. Lines are read
- * only while there is room for more look-ups, and never waited for: the list
- * may be a pipe whose writer takes its time.
+ * A line becomes a struct wanted, and is looked up until the kind of the named
+ * file is known; then the file is judged like an entry of a directory. The
+ * thread reads lines only while there is room for more look-ups, and never
+ * waits for a line: the list may be a pipe with a slow writer.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -28,7 +28,8 @@ struct lister {
 	size_t	 busy;		/* those, and the ones being looked up */
 	struct buf line;	/* what came of it so far */
 	struct buf path;	/* of the line at hand */
-	bool	 too_long;	/* the line: the rest of it is passed over */
+	bool	 too_long;	/* the line is too long: skip the rest of the
+				   line */
 	bool	 eof;
 	size_t	 at;		/* of input */
 	size_t	 input_len;
@@ -40,7 +41,8 @@ struct wanted {
 	struct lister *l;
 	struct reading *r;
 	char	*raw;		/* path below the export's root */
-	bool	 follow;	/* it is a link: what does it stand for? */
+	bool	 follow;	/* the path is a link: look up the link's
+				   target */
 	struct tree_entry found; /* while its directory is looked up */
 	uint64_t fault_ms;	/* since when it fails */
 	uint64_t resume_at_ms;
@@ -69,7 +71,8 @@ wanted_free(struct wanted *n)
 
 /* --- look-ups --- */
 
-/* Its name is judged; if that failed, the name has failed and nothing more. */
+/* The name has been judged; if judging failed, record a failure of the name and
+ * nothing more. */
 static void
 finish(struct wanted *n)
 {
@@ -117,7 +120,7 @@ try_again(struct wanted *n, const struct err *err)
 
 static void look_up(struct wanted *);
 
-/* The path leads through a symlink, or to one. */
+/* True if the path leads through a symlink, or to a symlink. */
 static bool
 is_followed(const struct wanted *n, const struct tree_entry *e,
     const struct err *err)
@@ -153,8 +156,9 @@ directory_cb(void *arg, const struct tree_entry *e, const struct err *err)
 		failed(n, err);
 }
 
-/* A file that is in another file system than the root is there alone (a bind
- * mount), or its directory is: true if that is asked for. */
+/* A file in another file system than the root is either a mount of a single
+ * file (bind mount), or lies in a directory of another file system. Return true
+ * if its directory is being looked up to tell the cases apart. */
 static bool
 look_at_directory(struct wanted *n, const struct tree_entry *e)
 {
@@ -224,7 +228,7 @@ retry_waiting(struct lister *l, uint64_t now)
 
 /* --- lines --- */
 
-/* The line is no name of a file; it is shown as it stands in the list. */
+/* The line does not name a file; report the line as written in the list. */
 static void
 refuse(struct lister *l, const struct err *err)
 {
@@ -328,7 +332,7 @@ lister_loop(struct lister *l)
 		take_lines(l);
 		w->list_wanted = !l->eof && l->at == l->input_len &&
 		    l->busy < LOOKUPS_MAX;
-		/* What is known must not wait for a slow list. */
+		/* Don't let known entries wait for a slow list. */
 		if (l->busy == 0)
 			flush(l);
 		crawler_turn(w, TURN_MS);

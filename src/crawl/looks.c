@@ -13,20 +13,23 @@
 #include "base/clock.h"
 #include "crawl/crawl_internal.h"
 
-#define LOOKS_MAX	256	/* at a time, of one directory, but links */
+#define LOOKS_MAX	256	/* of a directory at a time; not a limit for
+				   look-ups of links */
 #define TRIES_MAX	5
 #define BACKOFF_BASE_MS	200
 #define BACKOFF_CAP_MS	2000
 
 struct look {
-	struct look *next;	/* of those that wait for their next try */
+	struct look *next;	/* in the list of look-ups waiting for their
+				   next try */
 	struct reading *r;
 	struct tree *tree;
 	char	*name;		/* of the entry */
 	size_t	 name_len;
 	char	*path;		/* raw, below the export's root */
 	size_t	 path_len;
-	bool	 follow;	/* it is a link: look at its target */
+	bool	 follow;	/* the entry is a link: look at the link's
+				   target */
 	unsigned tries;
 	uint64_t resume_at_ms;
 	char	*above;		/* raw path of the directory looked at */
@@ -71,7 +74,7 @@ unknown(struct look *k, const struct err *err)
 	done(k);
 }
 
-/* --- a directory as target: is the link in it? --- */
+/* --- a directory as target: is the link inside the directory? --- */
 
 static void look_above(struct look *);
 

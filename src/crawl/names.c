@@ -53,7 +53,7 @@ names_find(const struct crawl_config *c, struct str line, struct buf *path,
 	if (clean(line, path, err) == -1)
 		return -1;
 	whole = buf_str(path);
-	/* Of two, one inside the other, the inner one. */
+	/* If an export lies inside another export, take the inner export. */
 	for (unsigned i = 0; i < c->export_count; i++) {
 		if (!below(whole, str_of(c->server_as_prefix ?
 		    c->roots[i] : key_without_server(c->roots[i])),

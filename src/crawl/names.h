@@ -7,10 +7,11 @@
 #include "crawl/crawl.h"
 
 /*
- * The export that a line names, and the path below its root: a key or, when
- * one export is configured, a path below it. As find prints them is fine:
- * "./", "//" and a slash at the end mean nothing. path is filled, rel lies in
- * it. ERR_INVALID if the line can name no file of an export.
+ * Find the export named by a line, and the path below its root. A line is a key
+ * or, when a single export is configured, a path below its root. Paths as
+ * printed by find are fine: "./", "//" and a slash at the end mean nothing.
+ * path is filled, and rel points into path. ERR_INVALID if the line can't name
+ * a file of an export.
  */
 int	 names_find(const struct crawl_config *, struct str line,
 	    struct buf *path, unsigned *ret_export, struct str *ret_rel,

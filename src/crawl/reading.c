@@ -1,5 +1,5 @@
 /*
- * reading.c: one directory: its stream of entries becomes pages of
+ * reading.c: read a directory: turn the stream of its entries into pages of
  * differences.
  */
 #include <errno.h>
@@ -71,8 +71,8 @@ page_of(struct reading *r)
 	return r->page;
 }
 
-/* Make room for one more: a page of an unchanged directory holds nothing, so
- * its arrays grow as they are needed, in powers of two. */
+/* Make room for another element. The page of an unchanged directory is empty,
+ * so its arrays grow only when needed, in powers of two. */
 static void *
 room(void *array, size_t count, size_t size)
 {
@@ -124,14 +124,14 @@ add_entry(struct reading *r, enum page_action action, int64_t object,
 	pe->object = object;
 	pe->path = xmemdup(r->path.data, r->path.len + 1);
 	pe->attrs = e->attrs;
-	/* A size that can't be is of no use in a sum. */
+	/* Keep an impossible size out of the sums of sizes. */
 	if (pe->attrs.size > INT64_MAX)
 		pe->attrs.size = 0;
 	pe->fh = e->fh;
 	if (r->job.dir == 0 && !r->followed)
 		pe->listed_fsid = r->dir_fsid;
-	/* The same as before: if it is stored, the bytes are to be compared,
-	 * for --checksum or because it was fresh. */
+	/* The file is unchanged: if the target has the file, compare the bytes,
+	 * because of --checksum or a fresh result. */
 	if (action == PAGE_QUEUE)
 		pe->flags |= ITEM_CHECKSUM;
 	pe->why = why == NULL ? NULL : xstrdup(why);
@@ -223,8 +223,9 @@ act(struct reading *r, enum judgement v, const struct known *k,
 	}
 }
 
-/* What the catalog knows of the path: 1 with known filled, 0 nothing, -1
- * nothing is to be done (it came before, or an error that r has). */
+/* Look the path up in the catalog. Return 1 with known filled, 0 if the catalog
+ * doesn't have the path, -1 if nothing is to be done: the path came before, or
+ * r->err is set. */
 static int
 find_known(struct reading *r, struct known *known)
 {
@@ -236,14 +237,15 @@ find_known(struct reading *r, struct known *known)
 	rc = catalog_find(r->w->reader, buf_str(&r->path), known, &err);
 	if (rc == -1)
 		r->err = err;
-	/* It came twice; perhaps in a listing that had to begin again. */
+	/* The path came twice, perhaps because the listing had to begin
+	 * again. */
 	if (rc == 1 && (known->ours || !idset_add(&r->seen, known->object)))
 		return -1;
 	return rc;
 }
 
-/* A name of a list that isn't there: a file that the catalog has failed, any
- * other name was never one. */
+/* A name of a list does not exist: if the catalog knows a file of the name, the
+ * file has failed; else refuse the name. */
 static void
 missing(struct reading *r, const struct known *k, const struct tree_entry *e)
 {
@@ -256,7 +258,8 @@ missing(struct reading *r, const struct known *k, const struct tree_entry *e)
 		add_entry(r, PAGE_REFUSED, 0, e, NULL, &err);
 }
 
-/* A file is about to be stored without something that isn't known of it. */
+/* Warn before a file is stored without its owner, group or mtime because the
+ * value is not known. */
 static void
 tell_unknown(struct reading *r, const struct attrs *a)
 {
@@ -281,8 +284,8 @@ tell_unknown(struct reading *r, const struct attrs *a)
 		    str_escape(buf_str(&r->path), path, sizeof(path)));
 }
 
-/* Nobody knows what it is. Its row stays as it is, if it has one, and so does
- * what lies below a directory of that path. */
+/* The kind of the entry is unknown. The entry's row, if any, stays unchanged,
+ * and so do all rows below the path. */
 static void
 judge_unknown(struct reading *r, const struct tree_entry *e,
     const struct known *k, const char *why)
@@ -345,7 +348,7 @@ wait_for_kind(struct reading *r, struct str name, const struct tree_entry *e)
 {
 	if (e->attrs.kind != ENTRY_UNKNOWN || r->job.dir == 0)
 		return false;
-	/* It went meanwhile, or will be told when it has been looked up. */
+	/* The entry either went meanwhile, or is judged after its look-up. */
 	return err_is_absence(&e->err) || (e->err.kind == ERR_RETRY &&
 	    look_again(r, name, &e->err));
 }
@@ -362,7 +365,8 @@ reading_unknown(struct reading *r, struct str name, const struct err *err)
 		    buf_str(&r->raw), name, &e.attrs, whybuf));
 }
 
-/* In another file system than the directory; of a list, than the export. */
+/* True for a directory in another file system than its parent, or for a file of
+ * a list whose directory lies in another file system than the export's root. */
 static bool
 is_across(const struct reading *r, const struct attrs *a)
 {
@@ -375,7 +379,8 @@ is_across(const struct reading *r, const struct attrs *a)
 	return a->kind != ENTRY_UNKNOWN && r->dir_fsid != root.fsid;
 }
 
-/* A share of its own, that is read by itself. */
+/* True if the entry is the root of a configured share, to be read by its own
+ * crawl. */
 static bool
 is_share(const struct reading *r)
 {
@@ -439,15 +444,17 @@ reading_refused(struct reading *r, const char *path, const struct err *err)
 			return;
 	}
 	add_entry(r, PAGE_REFUSED, 0, &nothing, NULL, err);
-	/* As it was: the next entry's path begins with it. */
+	/* Restore the path of the directory: the next entry's path begins with
+	 * the directory's path. */
 	buf_clear(&r->path);
 	buf_addstr(&r->path, r->job.path);
 }
 
 /* --- the stream --- */
 
-/* Known to lie in another file system, which may not be mounted now. An export
- * that is another one itself is not the business of a directory. */
+/* True if the directory was known in another file system, now perhaps not
+ * mounted. If the export's root has changed its file system too, the
+ * directories don't report the change; see catalog/export.h. */
 static bool
 is_other(const struct reading *r, const struct tree *t)
 {
@@ -462,8 +469,8 @@ is_other(const struct reading *r, const struct tree *t)
 	return !r->job.fs_of_root || r->fsid != root.fsid;
 }
 
-/* Where no file is known below, none can be lost: what is mounted there is
- * taken as it is found. */
+/* Return true if no file is known below the directory: no file can be lost
+ * then, so the crawl accepts any file system mounted here. */
 static bool
 may_be_other(struct reading *r)
 {
@@ -476,7 +483,8 @@ may_be_other(struct reading *r)
 	return rc == 0;
 }
 
-/* Before anything that is in it is told: where are we? */
+/* Check the file system of the directory before reporting any of its
+ * entries. */
 static bool
 check_place(struct reading *r)
 {
@@ -576,7 +584,8 @@ gone_cb(void *arg, int64_t object)
 	flush_if_full(r);
 }
 
-/* A fault that passes: begin again later. What was seen stays seen. */
+/* After a passing fault begin the listing again later. Entries already seen
+ * stay seen. */
 static bool
 try_again(struct reading *r)
 {
@@ -595,15 +604,15 @@ try_again(struct reading *r)
 	    BACKOFF_CAP_MS, rng_next(&r->w->rng));
 	err_clear(&r->err);
 	r->ended = false;
-	/* The entries that came are in the catalog now, or on their way. */
+	/* The entries received are in the catalog now, or on their way. */
 	r->job.fresh = false;
 	reading_flush(r, false);
 	return true;
 }
 
-/* Removed since its parent was listed. That of a file system is a failure, and
- * so is that of an export, and that of a start (--prefix) which the catalog
- * has never seen: it may be misspelt. */
+/* True if the directory was removed since its parent was listed. A vanished
+ * mount point is a failure instead, and so is a vanished export, and a vanished
+ * start (--prefix) never seen by the catalog: the prefix may be misspelt. */
 static bool
 vanished(struct reading *r)
 {
@@ -621,7 +630,8 @@ vanished(struct reading *r)
 	return rc == 1;
 }
 
-/* The root of an export in which nothing is left. */
+/* True if the root of the export is empty, but the catalog knows files of the
+ * export. */
 static bool
 is_missing(struct reading *r, struct err *err)
 {
@@ -639,7 +649,8 @@ is_missing(struct reading *r, struct err *err)
 	return rc != 0;
 }
 
-/* Where the crawl begins: what a mirror deletion is guarded by. */
+/* Note the file system and emptiness of the crawl's start: the guard of mirror
+ * deletions uses both. */
 static void
 note_export(struct reading *r)
 {

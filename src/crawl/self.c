@@ -1,9 +1,9 @@
 /*
- * self.c: is the directory that was read what its path names? A listing that
- * ended in "no such entry" says nothing of its directory: servers end lists
- * so while entries come and go. One that lacks an object says that the object
- * is gone only if it was the listing of what the path names now. In both cases
- * the directory is looked up again, by its path.
+ * self.c: check whether the directory read is the directory named by the path.
+ * A listing ended by "no such entry" says nothing of its directory: servers end
+ * listings with this error while entries come and go. An object missing from a
+ * listing is gone only if the listing belongs to the directory now named by the
+ * path. In both cases the directory is looked up again, by its path.
  */
 #include <errno.h>
 
@@ -19,7 +19,7 @@ self_note(struct reading *r)
 		r->self = r->job_attrs;
 }
 
-/* What was read is what the path names. */
+/* True if the directory read is the directory named by the path. */
 static bool
 is_self(const struct reading *r, const struct attrs *a)
 {
@@ -65,7 +65,7 @@ self_cb(void *arg, const struct tree_entry *e, const struct err *err)
 	}
 }
 
-/* Ask the source what the directory's path names now. */
+/* Ask the source for the directory now named by the path. */
 static void
 look_at_self(struct reading *r)
 {

@@ -1,5 +1,5 @@
 /*
- * times.c: what the times that a crawl meets say of the server's clock.
+ * times.c: estimate the server's clock from the times met by a crawl.
  */
 #include "base/clock.h"
 #include "base/log.h"
