@@ -1,7 +1,7 @@
 /*
- * The addresses of a server. A name may have several: of one host, of which
- * one isn't served (::1 beside 127.0.0.1), or of a cluster whose nodes share
- * the load and take over from each other.
+ * The addresses of a server. A name may have several addresses: of a single
+ * host, where an address may be unserved (::1 beside 127.0.0.1), or of a
+ * cluster whose nodes share the load and take over from each other.
  */
 #include <netdb.h>
 #include <netinet/in.h>
@@ -13,8 +13,9 @@
 
 #include "base/clock.h"
 
-#define LOST_MS		60000	/* for so long a lost one comes last */
-#define LOST_MAX	16	/* that are remembered */
+#define LOST_MS		60000	/* choose() avoids a lost address for this
+				   time */
+#define LOST_MAX	16	/* lost addresses remembered */
 
 struct lost {
 	char	 text[64];
@@ -23,7 +24,7 @@ struct lost {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct lost lost_locked[LOST_MAX];
-/* So that connections begin at different addresses. */
+/* Rotates the first address, to spread the connections. */
 static _Atomic unsigned turn;
 
 static bool
@@ -41,7 +42,8 @@ is_lost(const char *text)
 	return lost;
 }
 
-/* Remember it in its own place, or that of the one lost longest ago. */
+/* Remember the lost address in the slot of the same address, or else in the
+ * slot of the address lost longest ago. */
 static void
 set_lost(const char *text)
 {

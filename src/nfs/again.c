@@ -1,9 +1,9 @@
 /*
- * Mounting again while a tree is in use: after a failover, or when the server
- * was told another export id, the handle of the root is stale, and with it all
- * others. The export is looked for by its path, as at the beginning, on a
- * connection of its own; whoever found the root stale waits for it, and then
- * goes down from the new one.
+ * Mount again while a tree is in use. After a failover, or when the server was
+ * told another export id, the handle of the root is stale, and with the root
+ * all handles below. again.c looks the export up by path, as at the beginning,
+ * on a separate connection. Each look-up that found the root stale waits for
+ * the new root, and then begins again from the new root.
  */
 #include "nfs/nfs.h"
 
@@ -12,7 +12,7 @@
 
 enum step {
 	STEP_ROOT = 0,		/* MNT, or the root of the server (v4) */
-	STEP_DOWN,		/* v4: one directory of the path */
+	STEP_DOWN,		/* v4: a directory of the path */
 	STEP_ATTRS
 };
 
@@ -42,7 +42,8 @@ begin_step(struct nfs_again *a, enum nfs_proc proc, enum step step)
 	tnfs_begin(mount ? a->of : a->conn, &a->call);
 }
 
-/* The next directory of the path, or all of it was walked. */
+/* Look up the next directory of the path; at the end of the path, get the
+ * attributes. */
 static void
 go_down(struct nfs_again *a)
 {
@@ -134,7 +135,7 @@ end(struct nfs *nfs)
 	struct nfs_waiter *w;
 	struct err err = ERR_INIT;
 
-	/* Servers come up one service after the other: a refusal may pass. */
+	/* A server starts service by service: a refusal may pass. */
 	if (a->err.kind != ERR_NONE)
 		err_set(&err, nfs->stopping ? ERR_STOPPED : ERR_RETRY, 0,
 		    "%s: the root of the export is stale, and it can't be "

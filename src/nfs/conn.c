@@ -1,7 +1,7 @@
 /*
- * The connection of an NFS tree: one libnfs context at a time, made anew
- * after every fault. libnfs' own reconnect stays off: it sends what was
- * outstanding again without end and holds the old descriptor back.
+ * The connection of an NFS tree: a single libnfs context at a time, made anew
+ * after every fault. libnfs' own reconnect stays off: libnfs would resend
+ * outstanding calls without end and hold the old descriptor back.
  */
 #include <assert.h>
 #include <netinet/in.h>
@@ -20,7 +20,8 @@
 
 static void start_connect(struct nfs *);
 
-/* From anywhere: the connection is of no use; tnfs_service takes it down. */
+/* Callable from anywhere: mark the connection broken; tnfs_service takes the
+ * connection down. */
 static void
 mark_broken(struct nfs *nfs, enum err_kind kind, const char *text)
 {
@@ -120,7 +121,7 @@ tnfs_no_answer(struct nfs_call *call, int rpc_status, const void *data)
 	return true;
 }
 
-/* Give the calls that failed their callbacks. */
+/* Call the callbacks of the failed calls. */
 static void
 run_failed(struct nfs *nfs)
 {
@@ -132,7 +133,7 @@ run_failed(struct nfs *nfs)
 		struct err err = ERR_INIT;
 		enum err_kind kind = call->fail_kind;
 		const char *text = call->fail_text;
-		/* A procedure that the server lacks looks like NOTSUPP. */
+		/* Report a procedure missing on the server like NOTSUPP. */
 		int code = kind == ERR_PEER ? NFS_UNSUPPORTED : 0;
 
 		if (text == NULL) {
@@ -156,7 +157,8 @@ run_failed(struct nfs *nfs)
 static void
 drop_connection(struct nfs *nfs)
 {
-	/* Cancels every call in libnfs: they come to nfs->failed. */
+	/* libnfs cancels every call; the callbacks put the calls into
+	 * nfs->failed. */
 	if (nfs->rpc != NULL)
 		rpc_destroy_context(nfs->rpc);
 	nfs->rpc = NULL;
@@ -175,8 +177,9 @@ tnfs_disconnect(struct nfs *nfs, enum err_kind kind, const char *text)
 static void
 fail_connection(struct nfs *nfs)
 {
-	/* One that only broke may be there again at once, as the server is
-	 * after a restart; one that isn't, or is mute, has had its turn. */
+	/* A connection that only broke may come back at once, as after a
+	 * restart of the server: keep the address. A server that is absent or
+	 * mute loses its turn: use the next address. */
 	bool unreachable = nfs->state != NFS_UP ||
 	    nfs->broken_kind == ERR_UNREACHABLE;
 
@@ -265,7 +268,7 @@ on_connect(struct rpc_context *rpc, int status, void *data UNUSED, void *arg)
 		mark_broken(nfs, ERR_RESOURCE, "libnfs cannot ask rpcbind");
 }
 
-/* Connect to rpcbind, or to the port that is known. */
+/* Connect to rpcbind, or to the port if known. */
 static void
 start_connect(struct nfs *nfs)
 {
@@ -335,7 +338,8 @@ tnfs_timeout(const struct nfs *nfs)
 	return at <= now ? 0 : (int)MIN(at - now, 60000);
 }
 
-/* What poll says of our descriptor: from the caller, or asked. */
+/* Return the poll events of the connection: from the caller's pollfds, or from
+ * a poll here. */
 static int
 events_of(struct nfs *nfs, const struct pollfd *fds, int n)
 {
@@ -351,7 +355,7 @@ events_of(struct nfs *nfs, const struct pollfd *fds, int n)
 	return own.revents;
 }
 
-/* Let libnfs work on revents; then send what the callbacks began. */
+/* Let libnfs work on revents; then send the calls begun by the callbacks. */
 static void
 work(struct nfs *nfs, int revents)
 {
@@ -449,7 +453,7 @@ tnfs_stop(struct nfs *nfs)
 	nfs->stopping = true;
 	tnfs_disconnect(nfs, ERR_STOPPED, "the tree is closed");
 	TAILQ_CONCAT(&nfs->failed, &nfs->waiting, link);
-	/* What is called back may begin more. */
+	/* A callback may begin more calls. */
 	while (!TAILQ_EMPTY(&nfs->failed) || nfs->again != NULL) {
 		run_failed(nfs);
 		if (nfs->again != NULL)

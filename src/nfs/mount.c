@@ -1,6 +1,6 @@
 /*
- * Opening an NFS tree: resolve the name, mount (v3) or walk to the
- * export (v4), ask for the limits. The only code of the tree that waits.
+ * Open an NFS tree: resolve the name, mount (v3) or walk to the export (v4),
+ * ask for the limits. Only this code of the tree waits.
  */
 #include <stdatomic.h>
 
@@ -14,7 +14,7 @@
 
 #define STOP_LOOK_MS	100	/* how often stop is looked at */
 
-/* A call that is waited for. */
+/* A call to wait for. */
 struct wait {
 	struct nfs_call call;
 	struct nfs_reply reply;
@@ -85,14 +85,15 @@ wait_for(struct nfs *nfs, struct wait *w, enum nfs_proc proc,
 	}
 	if (!w->failed)
 		return 0;
-	/* A server that only needs time is out of reach for now. */
+	/* A server that needs more time is unreachable for now. */
 	if (w->err.kind == ERR_RETRY)
 		w->err.kind = ERR_UNREACHABLE;
 	*err = w->err;
 	return -1;
 }
 
-/* Servers deny what they don't export at all: look whether they list it. */
+/* Servers also deny a mount of paths that are not exported: ask whether the
+ * server lists the export. */
 static void
 explain_denied(struct nfs *nfs, struct err *err)
 {
@@ -104,7 +105,8 @@ explain_denied(struct nfs *nfs, struct err *err)
 		    "the mount and lists no such export");
 }
 
-/* One that refuses us is no fault of the export itself. */
+/* Mount the nested exports. A nested export that refuses the mount is no fault
+ * of the export itself. */
 static void
 mount_nested(struct nfs *nfs)
 {
@@ -129,7 +131,7 @@ mount_nested(struct nfs *nfs)
 	}
 }
 
-/* The attributes of their roots. */
+/* Get the attributes of the nested exports' roots. */
 static void
 ask_nested(struct nfs *nfs)
 {
@@ -170,7 +172,7 @@ mount3(struct nfs *nfs, const struct tree_spec *spec, struct err *err)
 	return 0;
 }
 
-/* An error of the way to the export; nothing there is "gone". */
+/* The error came on the way to the export: nothing in the export is "gone". */
 static int
 no_export(struct err *err)
 {
@@ -215,7 +217,7 @@ read_max(uint32_t server_max)
 	return max;
 }
 
-/* What both versions ask of the root. */
+/* Ask for the limits and the attributes of the root, in both versions. */
 static int
 ask_root(struct nfs *nfs, struct err *err)
 {
@@ -237,7 +239,7 @@ ask_root(struct nfs *nfs, struct err *err)
 	return 0;
 }
 
-/* One version at one address. */
+/* Mount with a given version at the current address. */
 static int
 mount_version(struct nfs *nfs, const struct tree_spec *spec, int version,
     struct err *err)
@@ -252,7 +254,7 @@ mount_version(struct nfs *nfs, const struct tree_spec *spec, int version,
 	return r;
 }
 
-/* A part of the time that is left: other attempts have the rest. */
+/* Use a part of the remaining time: the remaining attempts need the rest. */
 static void
 set_limit(struct nfs *nfs, uint64_t end_ms, unsigned attempts)
 {
@@ -280,7 +282,7 @@ mount_address(struct nfs *nfs, const struct tree_spec *spec, uint64_t end_ms,
 		if (mount_version(nfs, spec, 4, err) == 0)
 			return 0;
 	}
-	/* Denied says more than a second protocol that isn't there. */
+	/* "Denied" says more than the error of a missing second protocol. */
 	if (err3.kind == ERR_DENIED || err3.kind == ERR_STOPPED)
 		*err = err3;
 	else

@@ -1,9 +1,9 @@
 /*
- * Exports below an export, over version 3: its file handles lead to the
- * directory that such an export covers, not to the export. So each that the
- * server lists is mounted by its own path when the tree is opened, and where
- * a path comes to one its root takes the place of the directory. (Version 4
- * crosses by LOOKUP.)
+ * Exports below an export, in version 3. The file handles of the outer export
+ * lead to the directory covered by the nested export, not to the nested export.
+ * Therefore the opening of the tree mounts each nested export in the server's
+ * list by path; where a path reaches a nested export, the root of the nested
+ * export takes the place of the directory. (Version 4 crosses by LOOKUP.)
  */
 #include "nfs/nfs.h"
 
@@ -28,7 +28,8 @@ tnfs_nested_add(struct nfs *nfs, struct str dir)
 	memset(n, 0, sizeof(*n));
 	n->path = path_copy(dir);
 	n->path_len = dir.len;
-	/* Of one that can't be mounted: none that is around it. */
+	/* A nested export that can't be mounted gets an fsid unlike the fsid of
+	 * any surrounding file system. */
 	n->attrs.kind = ENTRY_DIR;
 	n->attrs.fsid = ~(uint64_t)nfs->nested_count;
 }

@@ -7,7 +7,7 @@
 #include "model/attrs.h"
 #include "nfs/owner.h"
 
-#define NAMES_MAX	4096	/* that are remembered of users, of groups */
+#define NAMES_MAX	4096	/* remembered names of users, and of groups */
 #define SLOTS		(2 * NAMES_MAX)
 #define NAME_LEN	256
 #define BUFFER_MAX	(1 * MIB)
@@ -17,8 +17,8 @@ struct name {
 	uint32_t number;
 };
 
-/* What was looked up stays known: a crawl meets the same few names millions
- * of times, and a name service may be slow. */
+/* Remember every look-up: a crawl meets the same few names millions of times,
+ * and a name service may be slow. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
 	struct name slots[SLOTS];
@@ -88,7 +88,8 @@ find_locked(const char *name, bool is_group)
 		if (strcmp(n->text, name) == 0)
 			return n->number;
 	}
-	/* No server has so many; one that makes them up gets no more. */
+	/* No honest server has more names; a server that invents names gets
+	 * OWNER_NONE for further names. */
 	if (names_locked[is_group].count == NAMES_MAX)
 		return OWNER_NONE;
 	names_locked[is_group].count++;

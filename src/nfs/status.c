@@ -7,9 +7,9 @@ struct row {
 	const char *text;
 };
 
-/* RFC 1813, 2.6 and RFC 7530, 13.1: the numbers that both use mean the
- * same. A stale handle says nothing of the file: its path is looked up again,
- * and where that finds the file, another try goes well. */
+/* RFC 1813, 2.6 and RFC 7530, 13.1: numbers used by both RFCs have the same
+ * meaning. A stale handle proves nothing about the file: callers look the path
+ * up again, and if the path still names the file, another try succeeds. */
 static const struct row rows[] = {
 	{ 1, ERR_DENIED, "PERM", "operation not permitted" },
 	{ 2, ERR_GONE, "NOENT", "no such entry" },
@@ -77,8 +77,8 @@ tnfs_status_err(struct err *err, const char *what, int status)
 	    what, status);
 }
 
-/* RFC 1813, 5.1.4. An export that isn't there is something to configure,
- * not an entry that went away. */
+/* RFC 1813, 5.1.4. A missing export is a matter of configuration (UNREACHABLE),
+ * not an entry that went away (GONE). */
 int
 tnfs_mount_status_err(struct err *err, int status)
 {

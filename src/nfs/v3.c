@@ -1,23 +1,25 @@
 /*
- * NFSv3 (RFC 1813): one call out, one answer in. Bytes of READ are copied
- * once, from libnfs' receive buffer into the caller's; names of directory
- * entries are handed on in place.
+ * NFSv3 (RFC 1813): each call is sent as a single request with a single answer.
+ * Bytes of READ are copied once, from libnfs' receive buffer into the caller's
+ * buffer; names of directory entries are handed on in place.
  *
- * What libnfs allocates while decoding (links of lists) isn't aligned for its
- * type, so it is copied out before it is used.
+ * Memory allocated by libnfs while decoding (links of lists) is not aligned for
+ * its type. Copy each structure out before use.
  */
 #include "nfs/v3_internal.h"
 
 #include <nfsc/libnfs-raw-mount.h>
 
-/* Plain READDIR: each name costs a LOOKUP that is remembered meanwhile. */
+/* Plain READDIR: the answer is small because each name costs a LOOKUP and
+ * memory. */
 #define NAMES_BYTES	(32 * 1024)
 
 /*
- * Seconds have 32 bits and are unsigned (RFC 1813, 2.5), so that the range
- * ends in 2106. Servers send a time before 1970 by its low 32 bits, which are
- * those of one from 2038 on: nobody can tell which was meant. (Of a time from
- * 2106 on they send the low bits too; that can't be seen at all.)
+ * Seconds are unsigned 32-bit numbers (RFC 1813, 2.5), so the range ends in
+ * 2106. Servers send the low 32 bits of a time before 1970, and a time from
+ * 2038 on has the same bits: return MTIME_NONE for both, because the two times
+ * can't be distinguished. (Servers also send the low 32 bits of a time from
+ * 2106 on; the client can't detect that case at all.)
  */
 static int64_t
 mtime_ns(const nfstime3 *t)
@@ -92,8 +94,8 @@ fh3(const struct nfs_call *call)
 	return tnfs3_fh(&call->fh);
 }
 
-/* AUTH_NONE is 0, AUTH_SYS is 1 (RFC 5531, 8.2). No list at all comes from
- * old servers and means AUTH_SYS. */
+/* AUTH_NONE is 0, AUTH_SYS is 1 (RFC 5531, 8.2). Old servers send an empty
+ * list; an empty list means AUTH_SYS. */
 static bool
 allows_sys(const mountres3_ok *ok)
 {
@@ -315,7 +317,7 @@ send_read(struct rpc_context *rpc, struct nfs_call *call)
 	return rpc_nfs3_read_async(rpc, on_read, &args, call);
 }
 
-/* The first entry that can't be is the error of the whole call. */
+/* The error of the first invalid entry is the error of the whole call. */
 static void
 end_readdir(struct nfs_call *call, struct nfs_reply *reply,
     const struct err *err)

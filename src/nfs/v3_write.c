@@ -1,9 +1,9 @@
 /*
- * NFSv3 (RFC 1813): the calls that change something.
+ * NFSv3 (RFC 1813): the calls that change files or directories.
  */
 #include "nfs/v3_internal.h"
 
-/* Space for a name with a NUL behind it: libnfs takes C strings. */
+/* Space for a name with a terminating NUL: libnfs takes C strings. */
 struct name {
 	char	 text[PATH_NAME_MAX + 1];
 };
@@ -38,8 +38,8 @@ set_attributes(sattr3 *to, const struct attrs_set *set)
 	to->size.set_size3_u.size = set->size;
 	to->atime.set_it = DONT_CHANGE;
 	to->mtime.set_it = set->has_mtime ? SET_TO_CLIENT_TIME : DONT_CHANGE;
-	/* Seconds are unsigned in RFC 1813: callers give none that don't
-	 * fit. */
+	/* Seconds are unsigned in RFC 1813: callers must not pass a time out of
+	 * range. */
 	mtime->seconds = (u_int)(set->mtime_ns / 1000000000 - (rest < 0));
 	mtime->nseconds = (u_int)(rest + (rest < 0 ? 1000000000 : 0));
 }
@@ -108,7 +108,7 @@ tnfs3_mkdir(struct rpc_context *rpc, struct nfs_call *call)
 	return rpc_nfs3_mkdir_async(rpc, on_mkdir, &args, call);
 }
 
-/* Answers that bring nothing but a status. */
+/* Handle an answer with a status only. */
 static void
 on_status(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 {

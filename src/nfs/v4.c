@@ -1,6 +1,6 @@
 /*
- * NFSv4.0 (RFC 7530): each call is one COMPOUND. Files are read with the
- * anonymous stateid, so there is no state on the server: nothing to renew,
+ * NFSv4.0 (RFC 7530): each call is a single COMPOUND. Reads use the anonymous
+ * stateid, so the server holds no state: the client has nothing to renew and
  * nothing to claim again after a reconnect.
  */
 #include "nfs/v4_internal.h"
@@ -248,7 +248,7 @@ send_read(struct rpc_context *rpc, struct nfs_call *call)
 {
 	nfs_argop4 ops[3];
 
-	/* A stateid of zeros is the anonymous one (RFC 7530, 9.1.4.3). */
+	/* The anonymous stateid is all zeros (RFC 7530, 9.1.4.3). */
 	memset(ops, 0, sizeof(ops));
 	tnfs4_putfh(&ops[0], &call->fh);
 	ops[1].argop = OP_READ;

@@ -118,7 +118,8 @@ kind_of(uint32_t type)
 	return type < ARRAY_LEN(kinds) ? kinds[type] : ENTRY_UNKNOWN;
 }
 
-/* False: an attribute that we never ask for, of unknown length. */
+/* Decode an attribute; return false for an attribute that the client never asks
+ * for, because the length is unknown. */
 static bool
 decode_one(unsigned attr, struct in *in, struct nfs4_attrs *out)
 {

@@ -1,7 +1,7 @@
 /*
- * v4_attrs.h: the attributes of NFSv4 (RFC 7530, 5 and 20), as a bit mask of
- * which are there and their values one after the other. Names of owners are
- * looked up on this host (owner.h).
+ * v4_attrs.h: the attributes of NFSv4 (RFC 7530, 5 and 20): a bit mask of the
+ * present attributes, and their values back to back. Names of owners are looked
+ * up on this host (owner.h).
  */
 #ifndef NFS_V4_ATTRS_H
 #define NFS_V4_ATTRS_H
@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "model/attrs.h"
 
-/* What to ask for: words of the mask. */
+/* The attributes to ask for: words of the mask. */
 #define NFS4_MASK_WORDS	2
 extern const uint32_t nfs4_mask_attrs[NFS4_MASK_WORDS];
 extern const uint32_t nfs4_mask_readdir[NFS4_MASK_WORDS];
@@ -25,12 +25,13 @@ struct nfs4_attrs {
 	int	 rdattr_error;	/* NFS status, or 0 */
 };
 
-/* -1 (PEER) if the values end early or hold what wasn't asked for. */
+/* Return -1 (PEER) if the values end early or hold an attribute not asked
+ * for. */
 int	 nfs4_attrs_decode(const uint32_t *mask, size_t words,
 	    const void *values, size_t len, struct nfs4_attrs *,
 	    struct err *) MUST_USE;
 
-/* What is to be set; the rest stays. */
+/* The attributes to set; the server keeps the rest. */
 struct attrs_set {
 	uint64_t size;
 	int64_t	 mtime_ns;
@@ -43,8 +44,8 @@ struct attrs_set {
 	bool	 has_owner;	/* uid and gid */
 };
 
-#define NFS4_SET_MAX	80	/* bytes that the values take at most */
-/* Returns how many. */
+#define NFS4_SET_MAX	80	/* largest length of the values */
+/* Return the number of bytes in values. */
 size_t	 nfs4_attrs_encode(const struct attrs_set *,
 	    uint32_t mask[NFS4_MASK_WORDS], uint8_t values[NFS4_SET_MAX]);
 

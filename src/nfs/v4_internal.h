@@ -1,6 +1,6 @@
 /*
- * v4_internal.h: what the two halves of NFSv4 share, with the types of libnfs:
- * compounds put together and taken apart.
+ * v4_internal.h: functions shared by v4.c and v4_write.c, with the types of
+ * libnfs: compounds put together and taken apart.
  */
 #ifndef NFS_V4_INTERNAL_H
 #define NFS_V4_INTERNAL_H
@@ -13,8 +13,8 @@
  * will. */
 const COMPOUND4res *tnfs4_answer(struct nfs_call *, int status,
 	    const void *data);
-/* A copy (libnfs doesn't align them) of the result number i, which must be of
- * that operation; false: the call has ended. */
+/* Copy the result number i (libnfs does not align results), which must be a
+ * result of the operation op. Return false if the call has ended. */
 bool	 tnfs4_result(struct nfs_call *, const COMPOUND4res *, unsigned i,
 	    int op, nfs_resop4 *);
 /* The callback of calls whose results from number at on are GETFH and

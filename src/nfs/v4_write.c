@@ -1,8 +1,8 @@
 /*
- * NFSv4.0 (RFC 7530): the calls that change something. Only making a file
- * needs state on the server: it is opened, which makes it, and closed at
- * once. Bytes and attributes go with the anonymous stateid, as reading does,
- * so there is nothing to renew and nothing to claim again.
+ * NFSv4.0 (RFC 7530): the calls that change something. Only the creation of a
+ * file needs state on the server: OPEN creates the file, and CLOSE follows at
+ * once. WRITE and SETATTR use the anonymous stateid, as READ does, so the
+ * client has nothing to renew and nothing to claim again.
  */
 #include "nfs/v4_internal.h"
 
@@ -13,7 +13,7 @@ set_name(component4 *to, struct str name)
 	to->utf8string_val = (char *)(uintptr_t)name.p;
 }
 
-/* Attributes to set, with the space that they point to. */
+/* Space for the encoded attributes to set. */
 struct encoded {
 	uint32_t mask[NFS4_MASK_WORDS];
 	uint8_t	 values[NFS4_SET_MAX];
@@ -75,7 +75,8 @@ tnfs4_clientid(struct rpc_context *rpc, struct nfs_call *call)
 	    sizeof(args->client.verifier));
 	args->client.id.id_len = (u_int)strlen(id);
 	args->client.id.id_val = id;
-	/* Nobody can be called back, so nothing is delegated. */
+	/* The server can't call the client back, so the server delegates
+	 * nothing. */
 	args->callback.cb_program = 0x40000000;
 	args->callback.cb_location.r_netid = netid;
 	args->callback.cb_location.r_addr = nowhere;
