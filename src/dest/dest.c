@@ -6,8 +6,9 @@
 void
 dest_init(struct dest *d, const struct dest_ops *ops)
 {
-	/* The mask can only be read by setting it; for the moment it takes,
-	 * other threads' files are private rather than open. */
+	/* Only umask() can read the mask, by setting a new mask. Set 077
+	 * meanwhile: files created now by another thread are then private
+	 * rather than open. */
 	mode_t mask = umask(077);
 
 	umask(mask);
@@ -61,7 +62,7 @@ dest_existing(struct dest *d, struct str rel, struct dest_file **ret_file,
 	struct err unused = ERR_INIT;
 
 	*ret_file = NULL;
-	/* Who only wants to know whether. */
+	/* A caller that needs no reason passes NULL. */
 	if (err == NULL)
 		err = &unused;
 	if (dest_path_check(rel, err) == -1)
@@ -98,7 +99,8 @@ dest_join(struct dest *d, struct str rel, const struct dest_want *want,
 	    d->ops->begin(d, rel, &f, err) == -1)
 		return -1;
 	if (dest_part_join(f, want, err) == -1) {
-		/* So that it is told from an object that is gone. */
+		/* ENOENT distinguishes a missing temporary file from a missing
+		 * object (404). */
 		if (err->kind == ERR_GONE)
 			err->code = ENOENT;
 		dest_abort(&f, true);
@@ -134,7 +136,8 @@ dest_refused_mtime(const struct dest_file *f)
 	return f->mtime_refused;
 }
 
-/* 32 bits of seconds, signed, are the least that there is. */
+/* The smallest time stamps of known file systems have 32 bits of seconds,
+ * signed. */
 bool
 dest_mtime_is_odd(int64_t mtime_ns)
 {

@@ -1,39 +1,41 @@
 /*
  * dest.h: the write side of a tree of files, for GET: a local or mounted
- * directory, or one on an NFS server (see nfs_internal.h for what is different
- * there), into which objects come back as files.
+ * directory, or a directory on an NFS server (nfs_internal.h explains the
+ * differences), into which objects come back as files.
  *
- * A file is written under a temporary name beside its final one and renamed
- * over it by dest_commit, so nobody ever sees half of it. The temporary name
- * follows from the final one, so that a later run finds it. A file of
- * several ranges keeps behind its data which ranges are whole, and of which
- * size, ETag and range size: after a kill, dest_begin takes up what is there
- * (dest_have). The order of the writes makes that true after a kill at any
- * point; after a power loss the record may be ahead of the data, so hash
- * what was there (dest_read) before the commit.
+ * dest_begin creates a file under a temporary name beside the final name, and
+ * dest_commit renames the file to the final name, so no reader ever sees half a
+ * file. The temporary name is derived from the final name, so a later run finds
+ * the temporary file. A file of several ranges keeps a record behind the data:
+ * which ranges are whole, and the size, ETag and range size. After a kill,
+ * dest_begin takes up the recorded ranges (dest_have). The order of the writes
+ * keeps the record true after a kill at any point. After a power loss the
+ * record may be ahead of the data, so callers must hash the recorded ranges
+ * (dest_read) before the commit.
  *
- * Paths are name bytes relative to the root. None leaves it: a path that is
- * absolute or has an empty, "." or ".." component is refused, and symlinks
- * in the destination aren't followed, but for the root itself.
+ * Paths are name bytes relative to the root. No path leaves the root: a path
+ * with a leading slash or an empty, "." or ".." component is refused, and
+ * symlinks in the destination aren't followed, except for the root itself.
  *
- * Life cycle: dest_open, any number of files, dest_free.
- * Of a file: dest_begin, for each range dest_write and dest_range_done, then
- * dest_commit; dest_abort in any case (after the commit it only frees).
+ * Life cycle: dest_open, any number of files, dest_free. Of a file: dest_begin,
+ * for each range dest_write and dest_range_done, then dest_commit; dest_abort
+ * in any case (after the commit dest_abort only frees).
  *
- * Several processes, also on different hosts, can write one file of several
- * ranges together: one begins it with a token and ends that (dest_abort,
- * kept), each then joins it for its ranges, and when all are done one joins
- * it to commit. What joins does not write to the same range at once.
+ * Several processes, also on different hosts, can write a file of several
+ * ranges together. The first process begins the file with a token and closes
+ * the file (dest_abort, kept). Each process then joins the file for its ranges.
+ * After the last range, a process joins the file to commit. Joined processes
+ * must not write the same range at the same time.
  *
- * Threads: any may use one dest at once, for different files. One file
- * belongs to one thread, but dest_write, dest_read, dest_have and
- * dest_range_done for different ranges may run at once. Calls wait for the
- * disk or the server.
+ * Threads: any threads may use a dest at the same time, for different files. A
+ * file belongs to a single thread, but dest_write, dest_read, dest_have and
+ * dest_range_done for different ranges may run at the same time. Calls wait for
+ * the disk or the server.
  *
  * Errors: RESOURCE (no space, over quota, too large for the file system),
- * DENIED, INVALID (this file can't be here: its name, or something else in
- * its place or its parents'), GONE, RETRY. Over NFS also UNREACHABLE (the
- * server, for too long), PEER and STOPPED (after dest_stop).
+ * DENIED, INVALID (the file can't exist here: the name is invalid, or something
+ * else is in the place of the file or of a parent), GONE, RETRY. Over NFS also
+ * UNREACHABLE (the server, for too long), PEER and STOPPED (after dest_stop).
  */
 #ifndef DEST_DEST_H
 #define DEST_DEST_H
@@ -49,15 +51,16 @@ struct dest_file;
 /* The root must exist. The umask is read here. */
 int	 dest_open(struct dest **, const char *dir, struct err *) MUST_USE;
 /*
- * A directory on an NFS server, nothing mounted: spec says which server, and
- * how; share is the export that path (absolute) begins with, or NULL: it is
- * found. Calls that the server doesn't answer are made again for so long.
- * USAGE if there is no such directory, UNREACHABLE, DENIED.
+ * Open a directory on an NFS server, without a mount. spec names the server and
+ * the settings; spec's share is the export at the beginning of path (absolute),
+ * or NULL: dest_open_nfs finds the export. Calls without an answer are repeated
+ * for retry_for_ms. Errors: USAGE if the directory does not exist, UNREACHABLE,
+ * DENIED.
  */
 int	 dest_open_nfs(struct dest **, const struct tree_spec *spec,
 	    const char *path, uint64_t retry_for_ms, struct err *) MUST_USE;
 void	 dest_free(struct dest **);
-/* Calls that wait for a server end soon after limit_ms, STOPPED. */
+/* Calls waiting for a server end soon after limit_ms with STOPPED. */
 void	 dest_stop(struct dest *, uint64_t limit_ms);
 
 /* nfs://SERVER[:PORT]/PATH, as in RFC 2224: %XX are bytes, an IPv6 address
@@ -67,36 +70,39 @@ struct dest_url {
 	char	*path;		/* absolute and plain, decoded */
 	unsigned port;		/* of the NFS service; 0: not given */
 };
-/* 1: it is one; 0: it is no URL; -1: one that can't be (USAGE). Pure. */
+/* Return 1 for a valid URL, 0 for text not beginning with "nfs://", -1 (USAGE)
+ * for an invalid URL. Pure. */
 int	 dest_url(const char *text, struct dest_url *, struct err *) MUST_USE;
 void	 dest_url_release(struct dest_url *);
 
-/* Append the path below the root for this key text; INVALID with the reason
- * if it can't be one. Pure. */
+/* Append the path below the root for this key text; INVALID with the reason if
+ * the key can't be a path. Pure. */
 int	 dest_path(struct buf *, struct str key, struct err *) MUST_USE;
-/* Only the check, for a path that is there already. Pure. */
+/* Only check an existing path, as dest_path checks paths. Pure. */
 int	 dest_path_check(struct str rel, struct err *) MUST_USE;
 
-/* What is there (a symlink is itself), or GONE. INVALID where something else
- * stands in place of a parent directory: dest_begin would say the same. */
+/* Get the attributes of the entry at rel (of a symlink itself), or GONE.
+ * INVALID if something else stands in place of a parent directory: dest_begin
+ * would fail the same way. */
 int	 dest_look(struct dest *, struct str rel, struct attrs *,
 	    struct err *) MUST_USE;
 
-/* Open the regular file that is there, for dest_read and dest_restore. */
+/* Open the existing regular file, for dest_read and dest_restore. */
 int	 dest_existing(struct dest *, struct str rel, struct dest_file **,
 	    struct attrs *, struct err *) MUST_USE;
 
 struct dest_want {
 	uint64_t size;
 	const char *etag;	/* "" or NULL: nothing to resume by */
-	uint64_t range;		/* bytes a range has; 0: all in one */
-	const char *token;	/* DEST_TOKEN_LEN characters that nobody can
-				   guess: others will join; or NULL */
-	bool	 whole;		/* dest_join: all ranges are known to be done */
+	uint64_t range;		/* bytes per range; 0: a single range */
+	const char *token;	/* DEST_TOKEN_LEN unguessable characters: more
+				   processes will join; or NULL */
+	bool	 whole;		/* dest_join: the caller knows all ranges
+				   done */
 };
 #define DEST_TOKEN_LEN 32
-/* Ranges that several write are whole multiples of this: no page of a file
- * system's cache belongs to two. */
+/* Ranges of a shared file are whole multiples of DEST_ALIGN: no page of a file
+ * system's cache belongs to two ranges. */
 #define DEST_ALIGN	((uint64_t)(64 * KIB))
 
 /*
@@ -108,36 +114,36 @@ int	 dest_begin(struct dest *, struct str rel, const struct dest_want *,
 	    struct dest_file **, struct err *) MUST_USE;
 
 /*
- * Write to what another has begun with the same wants, the token too: GONE,
- * ENOENT, if it is not there or is another, RETRY while somebody has it for
- * himself.
+ * Join a file that another process has begun with the same wants, token
+ * included. GONE, ENOENT, if the temporary file is missing or differs; RETRY
+ * while a process holds the file for itself alone.
  */
 int	 dest_join(struct dest *, struct str rel, const struct dest_want *,
 	    struct dest_file **, struct err *) MUST_USE;
-/* Of what was joined as the last one: does its record say too that all ranges
- * are done? */
+/* After dest_join with whole set: does the record also say that all ranges are
+ * done? */
 bool	 dest_is_recorded(const struct dest_file *);
-/* What was written is stable, and those who join later see it; RETRY if the
- * server may have lost some. */
+/* Make the written bytes stable, and visible to processes that join later;
+ * RETRY if the server may have lost bytes. */
 int	 dest_flush(struct dest_file *, struct err *) MUST_USE;
 
 /* Is the range whole? */
 bool	 dest_have(const struct dest_file *, uint32_t index);
-/* All of buf, inside the size (PEER if it isn't: the store sent too much).
- * RETRY, ESTALE: the server knows the file no more by its handle, as after a
- * failover; it is to be begun again. RETRY, EBUSY, here and below: another
- * process began the file later, or finished it; begun again, it would be taken
- * from that process. */
+/* Write all of buf, inside the size (PEER if buf ends behind the size: the
+ * store sent too much). RETRY, ESTALE: the server no longer knows the file by
+ * the handle, as after a failover; begin the file again. RETRY, EBUSY, here and
+ * below: another process began the file later, or finished the file; beginning
+ * again would take the file from that process. */
 int	 dest_write(struct dest_file *, uint64_t offset, const void *buf,
 	    size_t len, struct err *) MUST_USE;
-/* The range was written; recorded if there are several. */
+/* The range was written; record the range if the file has several. */
 int	 dest_range_done(struct dest_file *, uint32_t index, struct err *)
 	    MUST_USE;
-/* All of len; GONE if the file ends before. */
+/* Read all of len; GONE if the file ends earlier. */
 int	 dest_read(struct dest_file *, uint64_t offset, void *buf, size_t len,
 	    struct err *) MUST_USE;
 
-/* What to give back; what isn't there stays as a new file has it. */
+/* The attributes to restore; an absent attribute stays as in a new file. */
 struct dest_meta {
 	int64_t	 mtime_ns;
 	uint32_t mode;
@@ -149,19 +155,21 @@ struct dest_meta {
 };
 
 /*
- * Cut to size, give mode, mtime and, as_root, the owner, then rename over
- * what is there. Set-id and sticky bits come back only with the owner. sync:
- * on the disk, name included, when this returns. BUG unless all ranges are
- * done. After an error it may be called again, also with as_root false
- * (DENIED: owners can't be set here), or begun anew if RETRY and not EBUSY.
+ * Cut to size, set mode, mtime and, if as_root, the owner, then rename over any
+ * existing file. Set-id and sticky bits come back only with the owner. sync:
+ * the file and the name are on the disk on return. BUG unless all ranges are
+ * done. After an error the caller may call dest_commit again, also with as_root
+ * false (DENIED: owners can't be set here), or begin anew if RETRY and not
+ * EBUSY.
  */
 int	 dest_commit(struct dest_file *, const struct dest_meta *, bool as_root,
 	    bool sync, struct err *) MUST_USE;
-/* Give an existing file what differs of mode, mtime and owner. */
+/* Set the mode, mtime and owner of an existing file where they differ. */
 int	 dest_restore(struct dest_file *, const struct dest_meta *,
 	    bool as_root, struct err *) MUST_USE;
-/* After dest_commit or dest_restore: the place can't hold this mtime (32 bits
- * of seconds, for example), and the file keeps the one that it had. */
+/* After dest_commit or dest_restore: true if the file system can't hold this
+ * mtime (32 bits of seconds, for example); the file then keeps the former
+ * mtime. */
 bool	 dest_refused_mtime(const struct dest_file *);
 
 /* Close and free. The temporary file goes, unless keep and there is a record

@@ -21,7 +21,7 @@ dest_write(struct dest_file *f, uint64_t offset, const void *p, size_t len,
 {
 	if (f->name == NULL || f->in_place)
 		return err_set(err, ERR_BUG, 0, "write to a finished file");
-	/* Behind the data stands the record. */
+	/* The record stands behind the data. */
 	if (offset > f->size || len > f->size - offset)
 		return err_set(err, ERR_PEER, 0,
 		    "more data than the %ju bytes of the object",

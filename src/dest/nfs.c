@@ -1,5 +1,5 @@
 /*
- * A destination on an NFS server: finding it, and looking at what is there.
+ * A destination on an NFS server: find the export and look at entries.
  */
 #include "dest/nfs_internal.h"
 
@@ -63,7 +63,7 @@ dnfs_remove(struct dest_nfs *d, const struct handle *dir, struct str name,
 	    .last = last };
 
 	handle_copy(&k.call.fh, dir);
-	/* Perhaps it was made twice. */
+	/* GONE: the call was perhaps sent twice. */
 	if (dnfs_run(d, &k, err) == -1 && err->kind != ERR_GONE)
 		return -1;
 	return 0;
@@ -80,13 +80,14 @@ make_dir(struct dest_nfs *d, const struct handle *dir, struct str name,
 	handle_copy(&k.call.fh, dir);
 	k.change.set.has_mode = true;
 	k.change.set.mode = d->dest.dir_mode;
-	/* Another thread may be faster, or a lost answer. */
+	/* EXIST: another thread was faster, or an answer was lost. */
 	if (dnfs_run(d, &k, err) == -1 && err->code != 17)
 		return err_wrap(err, "make directory");
 	return dnfs_lookup(d, dir, name, e, err);
 }
 
-/* One directory in another, made if it must be. */
+/* Enter the directory name in the directory dir; make the directory if make is
+ * set. */
 static int
 enter(struct dest_nfs *d, struct handle *dir, struct str name,
     struct str shown, bool make, struct err *err)
@@ -109,7 +110,7 @@ enter(struct dest_nfs *d, struct handle *dir, struct str name,
 	return 0;
 }
 
-/* The directory of the file below root, and its name in it. */
+/* Get the parent directory of the file below root, and the file's name. */
 static int
 parent(struct dest_nfs *d, const struct handle *root, struct str rel,
     bool make, struct handle *dir, struct str *ret_name, struct err *err)
@@ -133,7 +134,7 @@ parent(struct dest_nfs *d, const struct handle *root, struct str rel,
 	}
 }
 
-/* From the export's root down to ours. */
+/* Walk from the export's root down to our root. */
 static int
 find_root(struct dest_nfs *d, struct handle *root, struct err *err)
 {
@@ -154,8 +155,8 @@ find_root(struct dest_nfs *d, struct handle *root, struct err *err)
 	}
 }
 
-/* The handle of the root that a thread has is stale, as after a failover: find
- * the root by its path. Another thread may have done so. */
+/* A thread's handle of the root is stale, as after a failover: find the root by
+ * path. Another thread may have found the root already. */
 static int
 root_again(struct dest_nfs *d, struct handle *root, struct err *err)
 {
@@ -179,8 +180,9 @@ root_again(struct dest_nfs *d, struct handle *root, struct err *err)
 
 /* --- looking --- */
 
-/* Where the file is to be: its directory, the name, and what is there. GONE:
- * nothing is, or, with len 0 of dir, not even the directory. */
+/* Find the place of the file: the directory, the name, and the existing entry.
+ * GONE: no entry exists, or, with len 0 of dir, not even the directory
+ * exists. */
 static int
 find(struct dest_nfs *d, struct str rel, bool make, struct handle *dir,
     struct str *ret_name, struct dnfs_entry *e, struct err *err)
@@ -252,7 +254,7 @@ begin(struct dest *dest, struct str rel, struct dest_file **ret_file,
 	struct dnfs_entry e;
 	struct str name;
 
-	/* Better told before the data is fetched than at the rename. */
+	/* Fail before the data is fetched rather than at the rename. */
 	if (find(dnfs_of(dest), rel, true, &dir, &name, &e, err) == 0) {
 		if (e.attrs.kind == ENTRY_DIR)
 			return dest_in_the_way(err);
@@ -276,10 +278,10 @@ stop(struct dest *dest, uint64_t limit_ms)
 	struct dest_nfs *d = dnfs_of(dest);
 	uint64_t at = clock_mono_ms() + limit_ms;
 
-	/* The second time it is sooner. */
+	/* A second stop may set an earlier time. */
 	if (at < atomic_load(&d->stop_at_ms))
 		atomic_store(&d->stop_at_ms, at);
-	/* What is open will do. */
+	/* Open no further connections. */
 	atomic_store(&d->stopping, true);
 }
 
@@ -314,7 +316,8 @@ set_share(struct dest_nfs *d, const char *path, size_t len)
 	d->spec.share = d->share;
 }
 
-/* The longest beginning of path that mounts; ret_rest: what follows. */
+/* Find the longest beginning of path that mounts; ret_rest is the rest of the
+ * path. */
 static int
 find_export(struct dest_nfs *d, const char *path, const char **ret_rest,
     struct err *err)
@@ -339,7 +342,7 @@ find_export(struct dest_nfs *d, const char *path, const char **ret_rest,
 	}
 }
 
-/* NFSv4 has one tree, in which the exports hang. */
+/* NFSv4 has a single tree with all exports below a common root: mount "/". */
 static int
 mount_version(struct dest_nfs *d, const struct tree_spec *spec,
     const char *path, unsigned version, const char **ret_rest,
@@ -376,7 +379,7 @@ mount_any(struct dest_nfs *d, const struct tree_spec *spec, const char *path,
 	return err_wrap(err, "NFSv3: %.90s; NFSv4", err3.msg);
 }
 
-/* The first time: a path that isn't there is a wrong option. */
+/* At the first look-up, a missing path is a wrong option (USAGE). */
 static int
 first_root(struct dest_nfs *d, struct err *err)
 {
@@ -441,7 +444,8 @@ dest_open_nfs(struct dest **ret_dest, const struct tree_spec *spec,
 		return err_wrap(err, "destination %s:%.100s", spec->server,
 		    path);
 	}
-	/* When all runs, it pays to wait; a wrong name is told at once. */
+	/* Be patient from now on; while opening, a wrong name must fail at
+	 * once. */
 	d->retry_for_ms = retry_for_ms;
 	*ret_dest = &d->dest;
 	return 0;

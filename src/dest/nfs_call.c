@@ -1,5 +1,5 @@
 /*
- * Calls that are waited for, and the connections that they go over.
+ * Run NFS calls to their end, and keep the connections for the calls.
  */
 #include <errno.h>
 #include <poll.h>
@@ -12,9 +12,10 @@
 
 #define LOOK_MS		100	/* how often stop_at_ms is looked at */
 #define PAUSE_MS	100	/* before a call is made again ... */
-#define PAUSE_MAX_MS	2000	/* ... growing */
-#define LAST_MS		1000	/* after it, for the last calls of files */
-#define IO_TRIES	3	/* of a call that the server's disk fails */
+#define PAUSE_MAX_MS	2000	/* ... doubled up to this */
+#define LAST_MS		1000	/* after stop_at_ms, for the last calls of
+				   files */
+#define IO_TRIES	3	/* of a call failed by the server's disk */
 #define STATE_TRIES	4	/* of a new client id or owner */
 
 #define NFSERR_IO	5
@@ -29,7 +30,7 @@ is_valid(const struct dest_nfs *d)
 	return until == 0 || clock_mono_ms() < until;
 }
 
-/* Wait until this process may write; false: it is to stop. */
+/* Wait until this process may write; return false if the process must stop. */
 static bool
 await_valid(struct dest_nfs *d)
 {
@@ -83,7 +84,8 @@ conn_take(struct dest_nfs *d, struct dnfs_conn **ret, struct err *err)
 	pthread_mutex_unlock(&d->lock);
 	if (c == NULL)
 		return conn_open(d, ret, err);
-	/* What it heard meanwhile, as the end of the connection. */
+	/* Handle events received while idle, such as the end of the
+	 * connection. */
 	tnfs_service(c->nfs, NULL, 0);
 	*ret = c;
 	return 0;
@@ -180,7 +182,7 @@ all_done(const struct dnfs_call *calls, size_t n)
 	return true;
 }
 
-/* Until they have ended, or must. */
+/* Run the calls until all have ended, or must end. */
 static void
 conn_run(struct dest_nfs *d, struct dnfs_conn *c, struct dnfs_call *calls,
     size_t n)
@@ -201,8 +203,9 @@ conn_run(struct dest_nfs *d, struct dnfs_conn *c, struct dnfs_call *calls,
 		tnfs_service(c->nfs, NULL, 0);
 		if (calls[0].last && end != UINT64_MAX)
 			end += LAST_MS;
-		/* What lies in the kernel of a connection must not arrive
-		 * when another client writes: freeing it resets it. */
+		/* Bytes in the kernel's send queue must not arrive while
+		 * another client writes: freeing the libnfs context resets the
+		 * connection. */
 		if ((clock_mono_ms() >= end || !is_valid(d)) &&
 		    !all_done(calls, n)) {
 			c->stopped = true;
@@ -211,7 +214,7 @@ conn_run(struct dest_nfs *d, struct dnfs_conn *c, struct dnfs_call *calls,
 	}
 }
 
-/* The same call may go well another time. */
+/* Return true if the same call may succeed later. */
 static bool
 passes(const struct err *err)
 {
@@ -219,7 +222,7 @@ passes(const struct err *err)
 	    err->kind == ERR_UNREACHABLE;
 }
 
-/* What an error means here. */
+/* Translate an NFS status for a destination. */
 static int
 explain(struct err *err)
 {
@@ -243,7 +246,7 @@ explain(struct err *err)
 	return -1;
 }
 
-/* How long one call may be tried, and how often that was. */
+/* The time limit for the tries of a call, and the number of tries so far. */
 struct patience {
 	uint64_t end_ms;
 	unsigned tries;
@@ -256,13 +259,13 @@ stopped(struct dest_nfs *d)
 	return clock_mono_ms() >= atomic_load(&d->stop_at_ms);
 }
 
-/* Wait before the next try; false: there is none. */
+/* Wait before the next try; return false if no try is left. */
 static bool
 wait_again(struct dest_nfs *d, struct patience *p, const struct err *err)
 {
 	uint64_t now = clock_mono_ms(), until;
 
-	/* The calls were ended because the right to write had: no failure. */
+	/* No failure: the calls ended because the right to write ended. */
 	if (err->kind == ERR_STOPPED && !atomic_load(&d->stopping))
 		return await_valid(d);
 	p->tries++;
@@ -307,7 +310,8 @@ dnfs_run_all(struct dest_nfs *d, struct dnfs_call *calls, size_t n,
 			if (worst == NULL)
 				return 0;
 		}
-		/* All are made again: they may be made twice. */
+		/* Repeat all calls of the batch: a call may run twice on the
+		 * server. */
 		if (!wait_again(d, &p, worst)) {
 			*err = *worst;
 			return explain(err);
@@ -345,7 +349,7 @@ take_entry(struct dnfs_entry *e, const struct nfs_reply *r)
 	e->nlink = 1;
 }
 
-/* The server knows no such client, owner or open any more. */
+/* The server no longer knows the client id, the owner or the open. */
 static bool
 lost_state(const struct err *err)
 {
@@ -355,9 +359,9 @@ lost_state(const struct err *err)
 }
 
 /*
- * Open and close. An owner of opens counts its calls; after anything but
- * success a new one begins, as the count isn't known then. What an open left
- * on the server ends with the lease.
+ * Open and close. An open-owner counts its calls with a seqid. After any
+ * failure the seqid is unknown, so use a new owner. A remaining open on the
+ * server ends with the lease.
  */
 static int
 open4(struct dest_nfs *d, struct dnfs_conn *c, struct dnfs_call *k,
@@ -393,7 +397,7 @@ open4(struct dest_nfs *d, struct dnfs_conn *c, struct dnfs_call *k,
 		return 0;
 	}
 out:
-	/* The file is there all the same. */
+	/* The file exists nevertheless. */
 	c->open.owner++;
 	c->open.seqid = 0;
 	return 0;
@@ -438,6 +442,6 @@ dnfs_create(struct dest_nfs *d, const struct handle *dir, struct str name,
 			return explain(err);
 	if (e->fh.len > 0 && e->attrs.kind != ENTRY_UNKNOWN)
 		return 0;
-	/* NFSv3 need not say. */
+	/* An NFSv3 answer may lack the handle and the attributes. */
 	return dnfs_lookup(d, dir, name, e, err);
 }

@@ -6,8 +6,8 @@ dest_of(const struct dnfs_file *f)
 	return dnfs_of(f->file.dest);
 }
 
-/* Owner first: a change of it takes the set-id bits away, even in the same
- * call. Without the owner they would be of someone else. */
+/* Set the owner first: a change of the owner clears the set-id bits, even in
+ * the same call. Without the owner, set-id bits would apply to another user. */
 static int
 set_owner(struct dnfs_file *f, const struct attrs *now,
     const struct dest_meta *m, struct err *err)
@@ -30,8 +30,8 @@ can_carry(const struct dest_nfs *d, int64_t mtime_ns)
 	    mtime_ns / 1000000000 <= UINT32_MAX);
 }
 
-/* A server whose file system can't hold the mtime may have put the nearest
- * date that it can in its place: the one before is given back. */
+/* A server whose file system can't hold the mtime may have stored the nearest
+ * possible date: set the former mtime again in this case. */
 static int
 check_mtime(struct dnfs_file *f, int64_t mtime_ns, int64_t before_ns,
     struct err *err)
@@ -50,7 +50,8 @@ check_mtime(struct dnfs_file *f, int64_t mtime_ns, int64_t before_ns,
 	return dnfs_setattr(dest_of(f), &f->fh, &set, err);
 }
 
-/* What differs of mode and mtime, or all of it, in one call. */
+/* Set the mode and the mtime, if different or if all is set, in a single
+ * call. */
 static int
 set_rest(struct dnfs_file *f, const struct attrs *now, uint32_t mode,
     const struct dest_meta *m, bool all, struct err *err)
@@ -107,7 +108,7 @@ dnfs_flush(struct dest_file *file, struct err *err)
 		return dnfs_file_fault(f, err);
 	whole = !f->locked.lost && memcmp(f->locked.verf, k.reply.verf,
 	    sizeof(k.reply.verf)) == 0;
-	/* What is there now is there for good. */
+	/* The COMMIT made all present bytes stable. */
 	f->locked.unstable = f->locked.lost = false;
 	if (whole)
 		return 0;
@@ -142,7 +143,8 @@ put_in_place(struct dnfs_file *f, struct err *err)
 	handle_copy(&k.call.fh, &f->dir);
 	handle_copy(&k.change.to, &f->dir);
 	rc = dnfs_run(dest_of(f), &k, err);
-	/* The answer may have been lost, and it was made twice. */
+	/* The first answer may have been lost, and the second RENAME found no
+	 * temporary file. */
 	if (rc == -1 && err->kind == ERR_GONE && dnfs_lookup(dest_of(f),
 	    &f->dir, str_of(f->file.name), &e, &unused) == 0 &&
 	    dnfs_is_file(f, &e.fh, &e.attrs, false, &unused) == 1)
@@ -166,7 +168,8 @@ finish(struct dnfs_file *f, const struct dest_meta *m, bool as_root,
 	    f->file.dest->file_mode;
 	struct attrs now;
 
-	/* What takes long or may fail, as long as the record is there. */
+	/* Do the slow and failing steps first, while the record still
+	 * exists. */
 	if (dnfs_flush(&f->file, err) == -1 ||
 	    dnfs_getattr(dest_of(f), &f->fh, &now, err) == -1 ||
 	    (owner && set_owner(f, &now, m, err) == -1) || cut(f, err) == -1)
@@ -187,7 +190,8 @@ dnfs_commit(struct dest_file *file, const struct dest_meta *m, bool as_root,
 	return dnfs_file_fault(f, err);
 }
 
-/* If it can be done soon: the next run will find it. */
+/* Remove the temporary file, without patience: the next run will find a
+ * left-over. */
 static void
 remove_part(struct dnfs_file *f)
 {
@@ -199,7 +203,7 @@ remove_part(struct dnfs_file *f)
 	handle_copy(&k.call.fh, &f->dir);
 	if (dnfs_run(dest_of(f), &k, &err) == -1)
 		return;
-	/* Another may have made its own of this name. */
+	/* Another process may have made a new file of this name. */
 	if (k.reply.attrs.kind != ENTRY_UNKNOWN && dnfs_is_file(f,
 	    &k.reply.fh, &k.reply.attrs, true, &err) != 1)
 		return;

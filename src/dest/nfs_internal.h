@@ -1,34 +1,36 @@
 /*
- * nfs_internal.h: inside of the destination that is a directory on an NFS
- * server, with nothing mounted. nfs_call.c has the connections and waits for
- * answers, nfs.c opens and looks, nfs_part.c makes and fills the temporary
- * file, nfs_commit.c puts it in its place.
+ * nfs_internal.h: inside of the destination on an NFS server, without a mount.
+ * nfs_call.c has the connections and waits for answers, nfs.c opens and looks,
+ * nfs_part.c makes and fills the temporary file, nfs_commit.c renames the
+ * temporary file to the final name.
  *
- * Directories and files are known by their handles, which mean the same on
- * every connection and after a restart of the server. A path is walked by
- * LOOKUP, which follows no symlink: the handle of one is of that kind and is
- * refused. So nothing is resolved here, and nothing outside the root reached.
+ * Directories and files are known by handles, which mean the same on every
+ * connection and after a restart of the server. A path is walked by LOOKUP,
+ * which follows no symlink: a symlink's handle has the kind LINK and is
+ * refused. So the client resolves no symlink, and reaches nothing outside the
+ * root.
  *
- * Connections: a call takes one that is free, or opens another; so there are
- * as many as threads that wait at once.
+ * Connections: a call takes a free connection, or opens a new connection. So
+ * there are as many connections as threads waiting at the same time.
  *
- * Faults: a call that gets no answer, or "later" (a grace period), is made
- * again for as long as the settings say. What a server made before its answer
- * was lost is recognised.
+ * Faults: a call without an answer, or with the answer "later" (a grace
+ * period), is repeated for as long as the settings say. If the server made a
+ * change before the answer was lost, the client recognises the change.
  *
- * Locks aren't to be had without state on the server, so two processes may
- * write one temporary file of several ranges. If they fetch the same object,
- * they write the same bytes to the same places; if not, the later one makes a
- * new file of that name, and the former's commit finds that the name isn't
- * its file's any more; or a call before finds that the file is gone. It leaves
- * the name to the later one. Before each entry into the record that is looked
- * at too, as the other may have committed: but for the moment between the look
- * and the write, in which a byte behind the end of a file in its place would
- * be found by the next run, by its size.
+ * Locks need state on the server, so the client takes none, and two processes
+ * may write a temporary file of several ranges. If both processes fetch the
+ * same object, both write the same bytes to the same places. If not, the later
+ * process makes a new file of that name, and the earlier process finds at the
+ * commit that the name belongs to another file; or an earlier call finds the
+ * file gone. The earlier process then leaves the name to the later process.
+ * Before each entry into the record, the client checks the name too, because
+ * the later process may have committed. A moment remains between the check and
+ * the write, in which a byte may land behind the end of a committed file; the
+ * next run would find such a file by size.
  *
- * Bytes are sent UNSTABLE, and COMMIT puts them on the server's disk before
- * the rename. A server that restarted in between says so by another verifier:
- * then the commit is RETRY, and nothing was renamed.
+ * Bytes are sent UNSTABLE, and COMMIT puts the bytes on the server's disk
+ * before the rename. After a restart in between, the server sends another
+ * verifier: then the commit is RETRY, and nothing was renamed.
  */
 #ifndef DEST_NFS_INTERNAL_H
 #define DEST_NFS_INTERNAL_H
@@ -39,27 +41,27 @@
 
 #include "dest/dest_internal.h"
 
-/* One connection, used by one thread at a time. */
+/* A connection, used by at most a single thread at a time. */
 struct dnfs_conn {
 	struct dnfs_conn *next;
 	struct nfs *nfs;
 	struct nfs4_open open;
 	bool	 has_clientid;
-	bool	 stopped;	/* of no use any more */
+	bool	 stopped;	/* useless from now on */
 };
 
 struct dest_nfs {
 	struct dest dest;
-	/* These don't change after it was opened. */
+	/* Constant after dest_open_nfs. */
 	struct tree_spec spec;
 	char	*server;
 	char	*share;
-	char	*path;		/* of the root, as it was asked for ... */
-	char	*rest;		/* ... and what of it is below the export */
+	char	*path;		/* of the root, as given by the caller ... */
+	char	*rest;		/* ... and the part of path below the export */
 	uint64_t retry_for_ms;
 	uint32_t read_max;	/* bytes of a READ and a WRITE */
 	uint32_t write_max;
-	/* Of all threads. */
+	/* Shared by all threads. */
 	_Atomic uint64_t stop_at_ms;
 	_Atomic bool stopping;	/* no connection is opened any more */
 	pthread_mutex_t lock;
@@ -67,7 +69,8 @@ struct dest_nfs {
 		struct dnfs_conn *idle;
 		struct handle root;
 	} locked;
-	pthread_mutex_t again_lock;	/* one thread looks for a new root */
+	pthread_mutex_t again_lock;	/* only the holder looks for a new
+					   root */
 };
 
 /* A name in a directory, found or made. */
@@ -80,8 +83,8 @@ struct dnfs_entry {
 struct dnfs_file {
 	struct dest_file file;
 	struct handle dir;	/* len 0: existing */
-	struct handle fh;	/* len 0: not there yet */
-	struct attrs attrs;	/* ino and fsid: which file it is */
+	struct handle fh;	/* len 0: no file yet */
+	struct attrs attrs;	/* ino and fsid identify the file */
 	bool	 fresh;		/* made by us, still empty */
 	pthread_mutex_t lock;
 	struct {
@@ -105,8 +108,8 @@ dnfs_file_of(struct dest_file *f)
 
 /* --- nfs_call.c --- */
 
-/* One call and what it brought. proc, fh, name, offset, len of call and what
- * the procedure needs of change are to be filled in. */
+/* A call and its results. The caller fills in proc, fh, name, offset, len of
+ * call and the fields of change that the procedure needs. */
 struct dnfs_call {
 	struct nfs_call call;
 	struct nfs_change change;
@@ -117,29 +120,29 @@ struct dnfs_call {
 	bool	 last;		/* of a file: no patience, even when stopped */
 };
 
-/* Make it, again if need be. */
+/* Run the call, repeatedly if needed. */
 int	 dnfs_run(struct dest_nfs *, struct dnfs_call *, struct err *)
 	    MUST_USE;
-/* Make a regular file that isn't there yet, mode 0600. */
+/* Make a regular file of mode 0600; the name must be free. */
 int	 dnfs_create(struct dest_nfs *, const struct handle *dir,
 	    struct str name, struct dnfs_entry *, struct err *) MUST_USE;
-/* All n at once, on one connection; each may end in its own err, none of them
- * RETRY or UNREACHABLE while there is patience. */
+/* Run all n calls side by side on a single connection. Each call may end with
+ * its own err, but with RETRY or UNREACHABLE only when patience has run out. */
 int	 dnfs_run_all(struct dest_nfs *, struct dnfs_call *, size_t n,
 	    struct err *) MUST_USE;
-/* Open the first connection, which tells root, read_max and write_max. */
+/* Open the first connection, and keep its root, read_max and write_max. */
 int	 dnfs_first(struct dest_nfs *, struct err *) MUST_USE;
-/* Mount the export again; the root's handle, on a new connection. */
+/* Mount the export again on a new connection; return the new root's handle. */
 int	 dnfs_export_again(struct dest_nfs *, struct handle *root, struct err *)
 	    MUST_USE;
 void	 dnfs_root(struct dest_nfs *, struct handle *);
 void	 dnfs_set_root(struct dest_nfs *, const struct handle *);
-/* Close those that nobody uses. */
+/* Close the idle connections. */
 void	 dnfs_drop_idle(struct dest_nfs *);
 
 /* --- nfs.c --- */
 
-/* GONE if there is no such name. */
+/* GONE if the name does not exist. */
 int	 dnfs_lookup(struct dest_nfs *, const struct handle *dir, struct str,
 	    struct dnfs_entry *, struct err *) MUST_USE;
 int	 dnfs_remove(struct dest_nfs *, const struct handle *dir, struct str,
@@ -155,16 +158,17 @@ int	 dnfs_part_new(struct dest_file *, struct err *) MUST_USE;
 int	 dnfs_part_shared(struct dest_file *, struct err *) MUST_USE;
 int	 dnfs_part_join(struct dest_file *, struct err *) MUST_USE;
 /* Is an entry of a directory, with this handle and these attributes, our file?
- * 1 or 0. Different handles may be of one file (RFC 1813, nfs_fh3); but a new
- * file may have the inode number of a removed one, whose handle is stale. */
+ * Return 1, 0 or -1. Different handles may name the same file (RFC 1813,
+ * nfs_fh3); but a new file may have the inode number of a removed file, whose
+ * handle is stale. */
 int	 dnfs_is_file(struct dnfs_file *, const struct handle *,
 	    const struct attrs *, bool last, struct err *) MUST_USE;
-/* Does its temporary name stand for this file? RETRY if not. */
+/* Check that the temporary name still names this file; RETRY if not. */
 int	 dnfs_part_check(struct dnfs_file *, struct err *) MUST_USE;
-/* A call on the file that we made failed: -1, with the error that stands for
- * it. A stale handle is left only where the file is to be begun again: after a
- * failover. Where the server still knows the directory, and there the name
- * stands for something else, another process took the file away. */
+/* A call on our temporary file failed: replace err by the error to report,
+ * return -1. ESTALE remains only where the caller must begin the file again:
+ * after a failover. If the server still knows the directory, but the name names
+ * another file or none, another process took the file away. */
 int	 dnfs_file_fault(struct dnfs_file *, struct err *);
 int	 dnfs_size(struct dest_file *, uint64_t *, struct err *) MUST_USE;
 int	 dnfs_clear(struct dest_file *, uint64_t, struct err *) MUST_USE;

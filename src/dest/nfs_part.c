@@ -1,5 +1,6 @@
 /*
- * The temporary file on a server: making it or taking it up, and its bytes.
+ * The temporary file on a server: make or take up the file, write and read
+ * bytes.
  */
 #include "dest/nfs_internal.h"
 
@@ -51,7 +52,8 @@ dnfs_part_new(struct dest_file *file, struct err *err)
 	return err_set(err, ERR_RETRY, 0, "another process writes this file");
 }
 
-/* Whom a file of ours belongs to, there: servers may make root somebody. */
+/* Is uid the owner of files that we create? Servers may map root to another
+ * user. */
 static bool
 is_our_owner(struct dnfs_file *f, uint32_t uid)
 {
@@ -63,7 +65,8 @@ is_our_owner(struct dnfs_file *f, uint32_t uid)
 
 	if (uid == d->spec.uid)
 		return true;
-	/* No file to be fetched has this name: it would be refused. */
+	/* No fetched file can have this probe name: dest_path refuses the
+	 * name. */
 	dest_temp_name(str_of(f->file.temp), name);
 	rc = dnfs_remove(d, &f->dir, str_of(name), false, &unused);
 	if (rc == 0)
@@ -74,9 +77,10 @@ is_our_owner(struct dnfs_file *f, uint32_t uid)
 	return rc == 0 && e.attrs.uid == uid;
 }
 
-/* What another process has written may be in the server's memory alone. It is
- * read back, and believed: not before it is on the disk, as a COMMIT later
- * would not tell that the server restarted in between, and may not come. */
+/* Bytes written by another process may exist only in the server's memory.
+ * Commit before the caller reads the record and trusts the ranges: a later
+ * COMMIT would not reveal a restart of the server in between, and may never
+ * come. */
 static int
 make_stable(struct dnfs_file *f, struct err *err)
 {
@@ -99,7 +103,7 @@ dnfs_part_shared(struct dest_file *file, struct err *err)
 		err_clear(err);
 		return dnfs_part_new(file, err);
 	}
-	/* A file that nobody else made, or can reach by another name. */
+	/* Take up only a file made by us and without a second name. */
 	if (e.attrs.kind != ENTRY_FILE || e.nlink != 1 ||
 	    !is_our_owner(f, e.attrs.uid))
 		return dnfs_part_new(file, err);
@@ -116,7 +120,7 @@ dnfs_part_join(struct dest_file *file, struct err *err)
 	if (dnfs_lookup(dest_of(f), &f->dir, str_of(file->temp), &e, err) ==
 	    -1)
 		return -1;
-	/* Whose it is, its token tells. */
+	/* Do not check the owner; the token identifies the file. */
 	if (e.attrs.kind != ENTRY_FILE || e.nlink != 1)
 		return err_set(err, ERR_GONE, 0,
 		    "the temporary file is another");
@@ -180,7 +184,7 @@ dnfs_size(struct dest_file *file, uint64_t *ret_size, struct err *err)
 	return 0;
 }
 
-/* A new file: somebody may still write to the one that was there. */
+/* Make a new file: another process may still write to the old file. */
 int
 dnfs_clear(struct dest_file *file, uint64_t size, struct err *err)
 {
@@ -199,8 +203,8 @@ dnfs_clear(struct dest_file *file, uint64_t size, struct err *err)
 
 /* --- bytes --- */
 
-/* The bytes of a verifier are the server's life: what was sent before to
- * another may be lost. */
+/* The verifier identifies a run of the server: after a change, bytes sent with
+ * the former verifier may be lost. */
 static void
 take_answer(struct dnfs_file *f, const struct nfs_reply *r)
 {
@@ -215,7 +219,8 @@ take_answer(struct dnfs_file *f, const struct nfs_reply *r)
 	pthread_mutex_unlock(&f->lock);
 }
 
-/* One round of WRITEs, side by side; how many bytes went from the front. */
+/* Send a round of WRITEs side by side; *ret_went is the number of bytes written
+ * without a gap. */
 static int
 write_round(struct dnfs_file *f, struct dnfs_call *calls, uint64_t offset,
     const uint8_t *p, size_t len, size_t *ret_went, struct err *err)
@@ -233,7 +238,8 @@ write_round(struct dnfs_file *f, struct dnfs_call *calls, uint64_t offset,
 		k->call.len = (uint32_t)MIN(len - at,
 		    (size_t)d->write_max);
 		k->change.data = p + at;
-		/* All of a small file: that saves the COMMIT. */
+		/* A single WRITE for a small file is stable: no COMMIT is
+		 * needed. */
 		k->change.stable = k->call.len == f->file.size;
 		at += k->call.len;
 	}
@@ -244,7 +250,7 @@ write_round(struct dnfs_file *f, struct dnfs_call *calls, uint64_t offset,
 		take_answer(f, &calls[i].reply);
 	for (size_t i = 0; i < n; i++) {
 		*ret_went += calls[i].reply.len;
-		/* Servers may take less than they were given. */
+		/* A server may write fewer bytes than the client sent. */
 		if (calls[i].reply.len < calls[i].call.len)
 			break;
 	}

@@ -1,6 +1,6 @@
 /*
- * What of the temporary file is whole. One of a single range is made anew
- * each time; one of several has a record, which is read.
+ * The whole ranges of the temporary file. A file of a single range is made anew
+ * each time; a file of several ranges has a record, which dest_begin reads.
  */
 #include <errno.h>
 
@@ -36,8 +36,8 @@ dest_part_end(const struct dest_file *f)
 	return dest_record(f) + DEST_HEAD_LEN + f->count;
 }
 
-/* 1: the record is of the same file, as far as the first same bytes of its
- * head tell, and is read; 0: it isn't. */
+/* Read the record. Return 1 if the record's head equals head in the first same
+ * bytes, 0 if the file has no such record, -1 on error. */
 static int
 read_record(struct dest_file *f, const char head[DEST_HEAD_LEN], size_t same,
     struct err *err)
@@ -76,8 +76,10 @@ write_record(struct dest_file *f, const char head[DEST_HEAD_LEN],
 	return ops->note(f, dest_record(f), head, DEST_HEAD_LEN, err);
 }
 
-/* Who had joined can't any more, and who has the token can. Where the process
- * that wrote this file finished it meanwhile, ours is to be begun yet. */
+/* Write the new token: processes that joined with the old token can't join any
+ * more, and holders of the new token can. EBUSY: the process that wrote this
+ * file has finished the file meanwhile. Our file is not begun yet, so report
+ * ESTALE: begin again. */
 static int
 write_token(struct dest_file *f, const char head[DEST_HEAD_LEN],
     struct err *err)
@@ -130,7 +132,8 @@ set_ranges(struct dest_file *f, const struct dest_want *want, struct err *err)
 	return 0;
 }
 
-/* Are there several ranges, and something to know the file by again? */
+/* Has the file several ranges, and an ETag by which a later run can recognize
+ * the object? */
 static bool
 has_record(const struct dest_file *f, const struct dest_want *want)
 {
@@ -173,7 +176,8 @@ dest_part_join(struct dest_file *f, const struct dest_want *want,
 		f->all_noted = true;
 		for (uint32_t i = 0; i < f->count; i++)
 			f->all_noted = f->all_noted && f->have[i] == 1;
-		/* The others have ended: what is wrong with it ends here. */
+		/* The joined processes have ended: this process removes the
+		 * file after a fault. */
 		memset(f->have, 1, f->count);
 		f->joined = false;
 	}

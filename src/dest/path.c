@@ -20,7 +20,7 @@ dest_temp_name(struct str name, char out[DEST_TEMP_LEN + 1])
 	snprintf(out, DEST_TEMP_LEN + 1, TEMP_HEAD "%s" TEMP_TAIL, hex);
 }
 
-/* Could dest_temp_name give this? */
+/* Could dest_temp_name return this name? */
 static bool
 is_temp_name(struct str name)
 {
@@ -44,7 +44,7 @@ component_fault(struct str part, bool last)
 		return "has a component \".\" or \"..\"";
 	if (part.len > PATH_NAME_MAX)
 		return "has a component of more than 255 bytes";
-	/* Under such a name another file may be growing. */
+	/* Such a name may be the temporary name of a file being fetched. */
 	if (is_temp_name(part))
 		return "has a name kept for files that are being fetched";
 	return NULL;

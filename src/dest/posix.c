@@ -27,7 +27,7 @@ errno_kind(int code)
 	case ENOTDIR:
 	case ELOOP:
 	case EXDEV:
-	case EINVAL:	/* a name or a time that the file system refuses */
+	case EINVAL:	/* the file system refuses a name or a time */
 	case EILSEQ:
 	case EOVERFLOW:
 		return ERR_INVALID;
@@ -44,7 +44,7 @@ dest_errno(struct err *err, const char *what)
 	return err_errno(err, errno_kind(code), code, "%s", what);
 }
 
-/* below_open writes to its struct; ours is shared by threads. */
+/* below_open writes to its struct, and threads share d->below: pass a copy. */
 static int
 open_below(const struct dest_posix *d, const char *path, int flags)
 {
@@ -72,7 +72,8 @@ not_directory(int dir, const char *name, struct str shown, struct err *err)
 	    str_escape(shown, text, sizeof(text)));
 }
 
-/* Open one directory in another, which is closed; made if it must be. */
+/* Open the directory name in *dir, close *dir and replace *dir by the new
+ * descriptor. Make a missing directory if make is set. */
 static int
 enter(int *dir, int root, const char *name, struct str shown, bool make,
     struct err *err)
@@ -83,7 +84,7 @@ enter(int *dir, int root, const char *name, struct str shown, bool make,
 	if (fd == -1 && errno == ENOENT && !make)
 		return err_set(err, ERR_GONE, ENOENT, "nothing is there");
 	if (fd == -1 && errno == ENOENT) {
-		/* Another thread may be faster. */
+		/* EEXIST: another thread was faster. */
 		if (mkdirat(at, name, 0777) == -1 && errno != EEXIST)
 			return dest_errno(err, "make directory");
 		fd = openat(at, name, OPEN_DIR);
@@ -95,8 +96,8 @@ enter(int *dir, int root, const char *name, struct str shown, bool make,
 	return 0;
 }
 
-/* Component by component: to make directories, or to name the one that
- * can't be passed. */
+/* Walk component by component, to make directories, or to name the impassable
+ * component in the error. */
 static int
 walk_parents(const struct dest_posix *d, const char *path, bool make,
     int *ret_dir, struct err *err)
@@ -118,7 +119,8 @@ walk_parents(const struct dest_posix *d, const char *path, bool make,
 	return 0;
 }
 
-/* The directory of the file; path is cut in two, ret_name is its end. */
+/* Open the directory of the file. Cuts path in two; ret_name is the last
+ * component. */
 static int
 open_parent(const struct dest_posix *d, char *path, bool make, int *ret_dir,
     const char **ret_name, struct err *err)
@@ -224,7 +226,7 @@ existing(struct dest *d, struct str rel, struct dest_file **ret_file,
 	path = path_copy(rel);
 	if (open_parent(posix_of(d), path, false, &dir, &name, err) == -1)
 		return -1;
-	/* Not blocking: it may be a FIFO. */
+	/* O_NONBLOCK: the entry may be a FIFO. */
 	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd == -1 && errno == ENOENT)
 		return err_set(err, ERR_GONE, ENOENT, "nothing is there");
@@ -245,7 +247,7 @@ existing(struct dest *d, struct str rel, struct dest_file **ret_file,
 	return 0;
 }
 
-/* Better told before the data is fetched than at the rename. */
+/* Fail before the data is fetched rather than at the rename. */
 static int
 check_place(int dir, const char *name, struct err *err)
 {
@@ -287,7 +289,7 @@ free_posix(struct dest *d)
 	free(d);
 }
 
-/* Its calls wait for a disk: nothing can be done about that. */
+/* Nothing to stop: system calls that wait for a disk can't be interrupted. */
 static void
 stop(struct dest *d UNUSED, uint64_t limit_ms UNUSED)
 {
@@ -332,7 +334,7 @@ dest_open(struct dest **ret_dest, const char *dir, struct err *err)
 	dest_init(&d->dest, &ops);
 	d->below.root = root;
 	root = -1;
-	/* Learns whether there is openat2, while one thread is here. */
+	/* Learn now, with a single thread, whether openat2 exists. */
 	probe = below_open(&d->below, "", OPEN_DIR, false);
 	if (probe == -1) {
 		dest_errno(err, "open");

@@ -32,8 +32,8 @@ set_mode(int fd, mode_t mode, struct err *err)
 	return 0;
 }
 
-/* Owner first: a change of it takes the set-id bits away. Without the owner
- * they would be of someone else. */
+/* Set the owner first: a change of the owner clears the set-id bits. Without
+ * the owner, set-id bits would apply to another user. */
 static int
 set_owner_mode(int fd, const struct dest_meta *m, bool as_root,
     struct err *err)
@@ -47,7 +47,7 @@ set_owner_mode(int fd, const struct dest_meta *m, bool as_root,
 	return set_mode(fd, m->mode & (owner ? 07777 : 0777), err);
 }
 
-/* A file system that can't hold it takes the nearest date that it can. */
+/* A file system that can't hold the mtime stores the nearest possible date. */
 static bool
 was_refused(int fd, const struct timespec *mtime)
 {
@@ -105,8 +105,9 @@ sync_file(int fd, struct err *err)
 	return fsync(fd) == -1 ? dest_errno(err, "sync") : 0;
 }
 
-/* Some mounts tell at close, and only then, that the server has no room for
- * what was written or lost it; where writes have told all, it costs nothing. */
+/* Some mounts report only at close that the server lost the written bytes or
+ * has no room for them. Where write already reports all errors, this extra
+ * close costs nothing. */
 static int
 flush(int fd, struct err *err)
 {
@@ -131,19 +132,19 @@ sync_dir(int dir, struct err *err)
 	CLEANUP(close_fd) int fd = openat(dir, ".",
 	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	/* A directory that may be written but not read can't be synced. */
+	/* A directory with write but no read permission can't be synced. */
 	if (fd == -1 && errno == EACCES)
 		return 0;
 	if (fd == -1)
 		return dest_errno(err, "open directory");
-	/* EINVAL: the file system has no such thing. */
+	/* EINVAL: the file system can't sync directories. */
 	if (fsync(fd) == -1 && errno != EINVAL)
 		return dest_errno(err, "sync directory");
 	return 0;
 }
 
-/* Does the name still stand for our file? One that nobody else takes up is
- * not worth three questions to a mounted server. */
+/* Does the temporary name still name our file? A file without a record is not
+ * shared, so spare a mounted server three extra requests. */
 static int
 check_part(struct posix_file *f, struct err *err)
 {
@@ -175,7 +176,8 @@ static int
 finish(struct posix_file *f, const struct dest_meta *m, bool as_root,
     bool sync, struct err *err)
 {
-	/* What takes long or may fail, as long as the record is there. */
+	/* Do the slow and failing steps first, while the record still
+	 * exists. */
 	if (flush(f->fd, err) == -1 || (sync && f->file.recorded &&
 	    sync_file(f->fd, err) == -1))
 		return -1;

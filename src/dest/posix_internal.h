@@ -1,7 +1,7 @@
 /*
- * posix_internal.h: inside of the destination that is a directory. posix.c
- * opens and looks, posix_part.c makes, locks and fills the temporary
- * file, posix_commit.c puts it in its place.
+ * posix_internal.h: inside of the destination in a local or mounted directory.
+ * posix.c opens and looks, posix_part.c makes, locks and fills the temporary
+ * file, posix_commit.c renames the temporary file to the final name.
  */
 #ifndef DEST_POSIX_INTERNAL_H
 #define DEST_POSIX_INTERNAL_H
@@ -31,10 +31,10 @@ posix_file_of(struct dest_file *f)
 /* err from errno; always -1. */
 int	 dest_errno(struct err *, const char *what);
 
-/* Does the name in dir stand for this open file? */
+/* Does name in dir name the file with these attributes? */
 bool	 posix_part_is(int dir, const char *name, const struct stat *);
-/* Is the temporary file ours still, and how large? A mounted server is asked
- * anew, whatever was seen of it a moment ago. Else RETRY. */
+/* Check that the temporary file is still ours, and get the size; RETRY if not
+ * ours. Asks a mounted server anew, regardless of cached attributes. */
 int	 posix_part_check(struct posix_file *, uint64_t *ret_size, struct err *)
 	    MUST_USE;
 int	 posix_part_new(struct dest_file *, struct err *) MUST_USE;

@@ -1,7 +1,7 @@
 /*
- * The temporary file in a directory. One of a single range is made anew each
- * time. One of several is locked, so that two processes don't mix their
- * ranges.
+ * The temporary file in a directory. A file of a single range is made anew each
+ * time. A file of several ranges is locked, so that two processes don't mix
+ * their ranges.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@ posix_part_is(int dir, const char *name, const struct stat *st)
 	    now.st_ino == st->st_ino && now.st_dev == st->st_dev;
 }
 
-/* What a mount remembers of directories and names may be old. */
+/* Ask the server anew: a mount's cache of directories and names may be old. */
 static bool
 stat_now(int dir, const char *name, struct statx *st)
 {
@@ -49,7 +49,7 @@ posix_part_check(struct posix_file *f, uint64_t *ret_size, struct err *err)
 	return 0;
 }
 
-/* Take away what has the temporary name. */
+/* Remove any entry with the temporary name. */
 static int
 clear_name(const struct posix_file *f, struct err *err)
 {
@@ -77,8 +77,8 @@ posix_part_new(struct dest_file *file, struct err *err)
 }
 
 /*
- * Whom a file of ours belongs to, here: a server or a mount may give files
- * to others than the one who creates them.
+ * Is uid the owner of files that we create here? A server or a mount may give
+ * new files to another user than the creator.
  */
 static bool
 is_our_owner(const struct posix_file *f, uid_t uid)
@@ -90,7 +90,8 @@ is_our_owner(const struct posix_file *f, uid_t uid)
 
 	if (uid == geteuid())
 		return true;
-	/* No file to be fetched has this name: it would be refused. */
+	/* No fetched file can have this probe name: dest_path refuses the
+	 * name. */
 	dest_temp_name(str_of(f->file.temp), name);
 	unlinkat(f->dir, name, 0);
 	fd = openat(f->dir, name, OPEN_PART | O_EXCL, 0600);
@@ -101,7 +102,7 @@ is_our_owner(const struct posix_file *f, uid_t uid)
 	return rc == 0 && st.st_uid == uid;
 }
 
-/* A file that nobody else made, or can reach by another name. */
+/* Return true for a file made by us and without a second name. */
 static bool
 is_ours(const struct posix_file *f, const struct stat *st)
 {
@@ -109,7 +110,8 @@ is_ours(const struct posix_file *f, const struct stat *st)
 	    is_our_owner(f, st->st_uid);
 }
 
-/* Open and lock what has the temporary name: 1; 0: look again. */
+/* Open and lock the file of the temporary name. Return 1, 0 to look again, or
+ * -1. */
 static int
 lock_name(struct posix_file *f, struct err *err)
 {
@@ -121,13 +123,14 @@ lock_name(struct posix_file *f, struct err *err)
 		return clear_name(f, err);
 	if (f->fd == -1)
 		return dest_errno(err, "create");
-	/* Where locks aren't to be had, it goes without. */
+	/* Go on without a lock where the file system has no locks. */
 	if (flock(f->fd, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK)
 		return err_set(err, ERR_RETRY, EWOULDBLOCK,
 		    "another process writes this file");
 	if (fstat(f->fd, &st) == -1)
 		return dest_errno(err, "look up");
-	/* Else it was renamed or removed before it was locked. */
+	/* If not, another process renamed or removed the file before the
+	 * lock. */
 	if (!posix_part_is(f->dir, f->file.temp, &st))
 		return 0;
 	return is_ours(f, &st) ? 1 : clear_name(f, err);
@@ -143,7 +146,8 @@ posix_part_shared(struct dest_file *file, struct err *err)
 
 		if (rc == 1)
 			return 0;
-		/* Before anything else: what isn't ours isn't unlinked. */
+		/* Close first: a later error must not unlink a file of another
+		 * process. */
 		close_fd(&f->fd);
 		if (rc == -1)
 			return -1;
@@ -151,8 +155,9 @@ posix_part_shared(struct dest_file *file, struct err *err)
 	return err_set(err, ERR_RETRY, 0, "another process writes this file");
 }
 
-/* A lock that others may have too keeps those out who want it alone: while
- * they have it, the file may become another. */
+/* Take a shared lock. The shared lock keeps out processes that want the file
+ * exclusively; while such a process holds the lock, the file may be
+ * replaced. */
 int
 posix_part_join(struct dest_file *file, struct err *err)
 {
@@ -160,7 +165,8 @@ posix_part_join(struct dest_file *file, struct err *err)
 	struct statx now;
 	struct stat st;
 
-	/* A mount may remember what had this name before. */
+	/* Refresh the mount's cache: the name may be cached for an older
+	 * file. */
 	if (!stat_now(f->dir, "", &now))
 		return dest_errno(err, "look up");
 	f->fd = openat(f->dir, f->file.temp, (OPEN_PART & ~O_CREAT));
@@ -174,7 +180,7 @@ posix_part_join(struct dest_file *file, struct err *err)
 		    "another process writes this file");
 	if (fstat(f->fd, &st) == -1)
 		return dest_errno(err, "look up");
-	/* Whose it is, its token tells. */
+	/* Do not check the owner; the token identifies the file. */
 	if (S_ISREG(st.st_mode) && st.st_nlink == 1 &&
 	    posix_part_is(f->dir, f->file.temp, &st))
 		return 0;
@@ -194,8 +200,8 @@ posix_size(struct dest_file *file, uint64_t *ret_size, struct err *err)
 	return 0;
 }
 
-/* A new file: somebody may still write to the one that was there. One whose
- * host was cut off has perhaps lost its lock. */
+/* Make a new file: another process may still write to the old file, for a host
+ * that was cut off may have lost the lock. */
 static int
 renew(struct posix_file *f, struct err *err)
 {
@@ -250,9 +256,9 @@ posix_pwrite(struct dest_file *file, uint64_t offset, const void *p,
 	return 0;
 }
 
-/* Others may have put the file in its place meanwhile, and cut it: no byte
- * goes behind its end then, but for one that is already on its way. The next
- * run would find that by the size. */
+/* Another process may have committed the file meanwhile, and cut the file to
+ * size: write no byte behind the end then. A byte already on the way may still
+ * land behind the end; the next run would find such a file by size. */
 int
 posix_note(struct dest_file *file, uint64_t offset, const void *p,
     size_t len, struct err *err)

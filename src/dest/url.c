@@ -35,7 +35,7 @@ parse_port(struct str text, unsigned *ret_port, struct err *err)
 	return 0;
 }
 
-/* Letters, digits and what else names and addresses have. */
+/* Check for letters, digits and the extra characters of names and addresses. */
 static bool
 is_host(struct str host, const char *others)
 {
@@ -120,7 +120,7 @@ decode(struct str text, char *to, size_t *ret_len, struct err *err)
 	    refuse(err, "no path has a NUL");
 }
 
-/* One slash between components, none at the end. */
+/* Keep a single slash between components, none at the end. */
 static int
 normalise(const char *from, size_t len, char *to, struct err *err)
 {
