@@ -16,7 +16,8 @@ thread_main(void *arg)
 	struct pool_worker *w = arg;
 
 	w->pool->ops->run(w);
-	/* Not only when the last thread has ended: one may hang. */
+	/* Cut the connections of each ended thread at once: a hanging thread
+	 * may keep the pool from its end. */
 	s3_cut(w->s3);
 	atomic_fetch_sub(&w->pool->running, 1);
 	return NULL;

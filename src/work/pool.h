@@ -1,12 +1,12 @@
 /*
  * pool.h: the worker threads of an engine, each with connections to S3 of its
- * own: how they start, are woken, are told to stop, and end.
+ * own: how the threads start, are woken, are told to stop, and end.
  *
- * The struct of an engine's worker begins with a struct pool_worker; the
- * pool makes as many as it is told. pool_start; pool_stop, if there is no
- * time to wait; pool_join; pool_release.
+ * The struct of an engine's worker begins with a struct pool_worker; the pool
+ * makes count workers. pool_start; pool_stop, if there is no time to wait;
+ * pool_join; pool_release.
  *
- * Thread: the owner's, but for what is meant for workers.
+ * Thread: the owner's, except for the functions marked for the workers.
  */
 #ifndef WORK_POOL_H
 #define WORK_POOL_H
@@ -29,12 +29,13 @@ struct pool_worker {
 
 struct pool_ops {
 	size_t	 size;		/* of a worker */
-	/* It is all zeros but for the pool's part; its thread does not run. */
+	/* The worker is all zeros but for the pool's part; the worker's thread
+	 * does not run yet. */
 	void	(*init)(struct pool_worker *);
 	/* The thread. */
 	void	(*run)(struct pool_worker *);
-	/* The thread has ended, or never ran. To have the last callbacks of
-	 * s3 before something is freed, s3_free it here. */
+	/* The thread has ended, or never ran. To get the last callbacks of s3
+	 * before freeing their arguments, call s3_free here. */
 	void	(*release)(struct pool_worker *);
 };
 
@@ -42,47 +43,48 @@ struct pool {
 	const struct pool_ops *ops;
 	void	*owner;
 	unsigned count;
-	unsigned made;		/* workers that init has seen */
+	unsigned made;		/* workers after their init */
 	unsigned started;	/* threads */
 	char	*workers;
 	struct rate rate;	/* --bwlimit */
 	struct s3_gate *gate;	/* the config's, or */
 	struct s3_gate own_gate;
 	_Atomic bool stopping;
-	_Atomic uint64_t stop_at_ms;	/* leave what is on the way */
-	_Atomic bool closing;		/* end when there is nothing to do */
+	_Atomic uint64_t stop_at_ms;	/* when to abandon outstanding work */
+	_Atomic bool closing;		/* end when no work is left */
 	_Atomic unsigned running;	/* threads */
 };
 
-/* The pool is all zeros, but for its rate. After an error nothing is left.
- * owner is for the workers. */
+/* The caller passes a pool of zeros, but for the rate. After an error the pool
+ * owns nothing. The workers find owner in the pool. */
 int	 pool_start(struct pool *, const struct pool_ops *, void *owner,
 	    unsigned count, const struct s3_config *, struct err *) MUST_USE;
 struct pool_worker *pool_worker(const struct pool *, unsigned index);
 void	 pool_wake(struct pool *);
-/* Begin nothing new; end what can be ended within limit_ms. */
+/* Begin no new work; end the begun work within limit_ms if possible. */
 void	 pool_stop(struct pool *, uint64_t limit_ms);
 /* Bytes a second, requests in 1,000 seconds; 0: no limit. At any time. */
 void	 pool_limits(struct pool *, uint64_t bwlimit, uint64_t tpslimit);
-/* All threads have ended. */
+/* True if every thread has ended. */
 bool	 pool_idle(struct pool *);
-/* Threads end when they have nothing to do, or have been stopped: wait. */
+/* Wait for the threads: each ends when no work is left, or after pool_stop. */
 void	 pool_join(struct pool *);
-/* The workers; after pool_join. */
+/* Release the workers; after pool_join. */
 void	 pool_release(struct pool *);
-/* Sums of what the workers have published. */
+/* Sum the statistics published by the workers. */
 void	 pool_stats(struct pool *, struct s3_stats *);
 
 /* --- for the workers --- */
 
-/* It has so much on the way, so much is left to begin: must it end? */
+/* Must the worker end, with active items under way and backlog items left to
+ * begin? */
 bool	 pool_over(const struct pool_worker *, size_t active, size_t backlog,
 	    uint64_t now_ms);
 bool	 pool_stopping(const struct pool_worker *);
-/* The moment of s3_gate_valid_until has not come: nothing that others would see
- * may be done once it has. */
+/* True before the moment of s3_gate_valid_until. From that moment on a worker
+ * must not do anything visible to other processes. */
 bool	 pool_is_valid(const struct pool_worker *);
-/* Once a turn. */
+/* Publish the worker's statistics; call once a turn. */
 void	 pool_publish(struct pool_worker *);
 
 #endif

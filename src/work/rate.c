@@ -4,8 +4,9 @@
 #define PIECE_MIN	((size_t)1024)
 #define PIECE_MAX	((size_t)(64 * KIB))
 #define NS_PER_SEC	UINT64_C(1000000000)
-#define UNUSED_NS	(NS_PER_SEC / PIECES_PER_S)	/* that may be saved */
-#define AHEAD_NS	UINT64_C(10000000)	/* as fine as waits are */
+#define UNUSED_NS	(NS_PER_SEC / PIECES_PER_S)	/* unused time to save
+							   up */
+#define AHEAD_NS	UINT64_C(10000000)	/* the precision of waits */
 
 void
 rate_set(struct rate *r, uint64_t bytes_per_s)
@@ -21,8 +22,8 @@ rate_limited(const struct rate *r)
 	return atomic_load_explicit(&r->bytes_per_s, memory_order_relaxed) > 0;
 }
 
-/* When the next may go, after these. Time that nobody used is not saved up,
- * but for the moment that it took to look. */
+/* The time at which the next bytes may go, after these len bytes. Do not save
+ * unused time up, but for the moment that a look at the clock takes. */
 static uint64_t
 after(uint64_t next, uint64_t now_ns, uint64_t len, uint64_t bytes_per_s)
 {

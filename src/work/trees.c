@@ -1,6 +1,6 @@
 #include "work/trees.h"
 
-#define TREE_FDS	2	/* descriptors of one tree, see tree_fds */
+#define TREE_FDS	2	/* descriptors of a tree, see tree_fds */
 
 void
 trees_init(struct trees *t, const struct tree_spec *specs, size_t count,
