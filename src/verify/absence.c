@@ -15,7 +15,7 @@ unknown(struct err *why, enum err_kind kind, const char *text)
 	return ABSENCE_UNKNOWN;
 }
 
-/* Without regard to the directory that it was asked of. */
+/* Judge the entry alone, whatever the directory above answered. */
 static enum absence
 judge_entry(const struct absence_case *c, struct err *why)
 {
@@ -29,13 +29,14 @@ judge_entry(const struct absence_case *c, struct err *why)
 	}
 	switch (a->attrs.kind) {
 	case ENTRY_DIR:
-		/* A file is not there where a directory is. */
+		/* A directory at the path means that the file is gone. */
 		return c->is_file ? ABSENCE_GONE : unknown(why, ERR_RETRY,
 		    "a directory on the way came back");
 	case ENTRY_LINK:
-		/* The link's directory is in the file system of what was
-		 * below the target, or the caller's noted one says so. Of the
-		 * target of a file nobody noted where it was. */
+		/* A link's directory is in the file system of the files below
+		 * the target, or the case's noted fsid differs. For a link that
+		 * is the file itself, the file system of the target was never
+		 * noted. */
 		return a->dangling && !c->is_file ? ABSENCE_GONE :
 		    ABSENCE_PRESENT;
 	case ENTRY_FILE:
@@ -43,7 +44,7 @@ judge_entry(const struct absence_case *c, struct err *why)
 	case ENTRY_SOCKET:
 	case ENTRY_CHAR:
 	case ENTRY_BLOCK:
-		/* Nothing is below what is no directory. */
+		/* No file lies below an entry other than a directory. */
 		return c->is_file ? ABSENCE_PRESENT : ABSENCE_GONE;
 	case ENTRY_UNKNOWN:
 	case ENTRY__MAX:
@@ -52,7 +53,7 @@ judge_entry(const struct absence_case *c, struct err *why)
 	return unknown(why, ERR_PEER, "the source gave no attributes");
 }
 
-/* The directory, as it answered before and after. */
+/* Is the directory the same in the answers before and after? */
 static bool
 same(const struct absence_case *c)
 {

@@ -1,13 +1,13 @@
 /*
  * absence.h: what counts as proof that a file is gone from the source. Pure.
  *
- * A file is gone if the source says of its path, or of a directory on the way
- * to it, that there is no such entry or that something else is in its place;
- * for a symlink that stands for a directory on the way, that is what it says
- * of the target;
- * and if the directory that this was said of answers itself, before and
- * after, and lies in the file system in which the file was seen. Any other
- * answer (denied, stale, time-out, no attributes) proves nothing.
+ * A file is gone if two conditions hold. First, the source says of the file's
+ * path, or of a directory on the way to the file, "no such entry", or reports
+ * an entry of a different kind; for a symlink in place of a directory on the
+ * way, the source's answer about the target counts. Second, the parent
+ * directory of the missing entry answers itself, before and after, and lies in
+ * the file system in which the file was seen. Any other answer (denied, stale,
+ * time-out, no attributes) proves nothing.
  */
 #ifndef VERIFY_ABSENCE_H
 #define VERIFY_ABSENCE_H
@@ -16,36 +16,37 @@
 #include "model/attrs.h"
 
 enum absence {
-	ABSENCE_UNKNOWN = 0,	/* nobody may conclude anything */
+	ABSENCE_UNKNOWN = 0,	/* no conclusion is allowed */
 	ABSENCE_GONE,
-	ABSENCE_PRESENT		/* it is there, or a symlink that hides it */
+	ABSENCE_PRESENT		/* the file exists, or a symlink hides the
+				   file */
 };
 
-/* What the source said of one path, symlinks being what the crawl takes them
- * for. */
+/* The source's answer about a path, with symlinks treated as by the crawl. */
 struct absence_answer {
-	struct err err;		/* ERR_NONE: it is there */
-	struct attrs attrs;	/* if so */
-	bool	 dangling;	/* a followed symlink: "no such entry" is what
-				   the source says of its target */
+	struct err err;		/* ERR_NONE: the entry exists */
+	struct attrs attrs;	/* of an existing entry */
+	bool	 dangling;	/* a followed symlink: the source says "no such
+				   entry" of the target */
 };
 
 struct absence_case {
-	/* The nearest directory above the file that is there, as it answered
-	 * before and after the entry was asked for. */
+	/* The nearest existing directory above the file, with its answers
+	 * before and after the question about the entry. */
 	const struct absence_answer *before;
 	const struct absence_answer *after;
-	/* The next component below it on the way to the file. */
+	/* The next component below the directory on the way to the file. */
 	const struct absence_answer *entry;
-	bool	 is_file;	/* that is the file itself */
+	bool	 is_file;	/* entry is the file itself */
 	bool	 noted;		/* the directory's file system ... */
 	uint64_t fsid;		/* ... when the file was seen */
 	bool	 ignore_inode;	/* inodes of this source mean nothing */
 };
 
-/* True if entries of it can be asked for: it is a directory, and there. */
+/* True if the source can be asked for entries of the path: the path exists and
+ * is a directory. */
 bool	 absence_stands(const struct absence_answer *);
-/* With UNKNOWN, why says why. */
+/* For UNKNOWN, why gets the reason. */
 enum absence absence_judge(const struct absence_case *, struct err *why);
 
 #endif

@@ -5,7 +5,7 @@
 #include "verify/claim.h"
 #include "verify/etag.h"
 
-/* Part sizes that tools are known for, in MiB, the frequent ones first. */
+/* Well-known part sizes of S3 tools, in MiB, the frequent sizes first. */
 static const uint16_t guesses[] = { 8, 5, 16, 50, 64, 100, 15, 10, 32, 128, 6,
     7, 12, 20, 24, 25, 30, 40, 48, 96, 200, 250, 256, 500, 512, 1000, 1024 };
 
@@ -18,7 +18,7 @@ claim_digest(const char *etag, uint8_t digest[MD5_LEN])
 	return hex_decode(hex, digest, MD5_LEN);
 }
 
-/* 0: no digest; 1: of the whole; else "digest-N", N + 1. */
+/* Return 0 for no digest, 1 for a digest of the whole, N + 1 for "digest-N". */
 static uint32_t
 etag_parts(const char *etag)
 {
@@ -37,7 +37,8 @@ etag_parts(const char *etag)
 	return *end == '\0' && n <= 10000 ? (uint32_t)n + 1 : 0;
 }
 
-/* Do parts of this size, but the last, make so many of them? */
+/* Do count parts of this size, the last part perhaps shorter, make the
+ * object? */
 static bool
 fits(uint64_t size, uint64_t part, uint32_t count)
 {
@@ -46,7 +47,8 @@ fits(uint64_t size, uint64_t part, uint32_t count)
 	return part > 0 && size > part * (count - 1) && size <= part * count;
 }
 
-/* How many parts of this size: an empty object has one. */
+/* Return the number of parts of this size: an empty object has a single
+ * part. */
 static uint32_t
 parts_of(uint64_t size, uint64_t part)
 {
@@ -100,7 +102,8 @@ claim_make(struct fetch_claim *c, const struct fetch_item *it,
 		c->ask = true;
 }
 
-/* Only the catalog knows parts that tell as much as the whole does. */
+/* Hash in parts if the part MD5s or the ETag in the catalog prove as much as
+ * the whole MD5 does, or if the catalog has no whole MD5. */
 void
 claim_open(struct fetch_claim *c, const struct fetch_item *it,
     const char *sse)

@@ -1,9 +1,10 @@
 /*
- * etag.h: what counts as proof that S3 holds the bytes that were read. Pure.
+ * etag.h: the proof that S3 holds the bytes read from the source. Pure.
  *
  * S3's ETag is the MD5 of the object, or of the parts' MD5s with "-count"
- * (Amazon S3 API Reference, "Object", ETag), but not under SSE-KMS: there the
- * Content-MD5 that each request carried, and that S3 checked, is the proof.
+ * (Amazon S3 API Reference, "Object", ETag), but not under SSE-KMS: under
+ * SSE-KMS the proof is the Content-MD5 carried by each request and checked by
+ * S3.
  */
 #ifndef VERIFY_ETAG_H
 #define VERIFY_ETAG_H
@@ -11,7 +12,7 @@
 #include "base/err.h"
 
 /* True if objects under this server-side encryption ("", NULL, "AES256",
- * "aws:kms...") have ETags that are digests. */
+ * "aws:kms...") have digests as ETags. */
 bool	 proof_etag_is_digest(const char *sse);
 /* 0 if got proves expected, else -1 with ERR_CORRUPT. */
 int	 proof_etag(const char *expected, const char *got, const char *sse,

@@ -16,11 +16,11 @@
 
 struct part_plan {
 	uint64_t part_size;	/* bytes; 0: one PUT */
-	unsigned count;		/* of parts; 1 with one PUT */
+	unsigned count;		/* number of parts; a single PUT counts 1 */
 };
 
-/* size bytes with the configured part size. A file that fits in one part is
- * one PUT. Over 5 TiB: ERR_INVALID. */
+/* Plan the parts of size bytes, given the configured part size. A file no
+ * larger than a part is a single PUT. Over 5 TiB: ERR_INVALID. */
 int	 part_plan(uint64_t size, uint64_t part_size, struct part_plan *,
 	    struct err *) MUST_USE;
 /* Offset and length of part number index (from 0). */

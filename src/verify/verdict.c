@@ -11,7 +11,7 @@ say(struct judged *j, enum verdict v)
 	j->lost = v == VERDICT_MISSING || v == VERDICT_CORRUPT;
 }
 
-/* The object is what was put; the file may be newer by now. */
+/* The object has the bytes of the last PUT; the file may be newer by now. */
 static void
 say_good(struct judged *j, const struct stored *s)
 {
@@ -49,7 +49,8 @@ proof_listed(const struct stored *s, uint64_t size, const char *etag,
 		say_good(j, s);
 		return;
 	}
-	/* ETags of objects in other parts say nothing about the bytes. */
+	/* ETags of objects with a different part size say nothing about the
+	 * bytes. */
 	if (is_multipart(etag) || is_multipart(s->etag) ||
 	    s->etag[0] == '\0') {
 		say(j, VERDICT_UNREADABLE);
@@ -84,8 +85,8 @@ proof_doubt(struct judged *j)
 
 /* --- by its bytes --- */
 
-/* What its bytes must give, in the form of an ETag, hashed as the object
- * was. */
+/* The digest expected of the object's bytes, in the form of an ETag, hashed in
+ * the same way as the object. */
 static void
 wanted(const struct fetch_item *it, char etag[72])
 {
@@ -134,7 +135,7 @@ same_as_file(const struct fetch_item *it)
 	    memcmp(it->md5, it->file_md5, MD5_LEN) == 0;
 }
 
-/* Its bytes are not what they were when it was put. */
+/* Have the file's bytes changed since the file was put? */
 static bool
 file_is_rotten(const struct fetch_item *it)
 {
@@ -187,18 +188,19 @@ with_file(const struct fetch_item *it, bool ignore_inode, bool good,
 		    "and times of the file are as they were, its bytes are "
 		    "not; the object is good");
 	} else if (!good && !it->stored.fresh && file_is_rotten(it)) {
-		/* Nothing good is left that could be put. */
+		/* The source holds no good bytes for a new PUT. */
 		j->lost = false;
 		err_wrap(&j->err, "the file has bit rot, too");
 	}
 }
 
-/* An object that the catalog does not know: only its file can prove it. */
+/* The catalog does not know the object: only the object's file can prove the
+ * object. */
 static void
 by_file_alone(const struct fetch_item *it, struct judged *j)
 {
-	/* INVALID: no file can have that name, such as the "dir/" by which
-	 * other tools mark a directory. */
+	/* INVALID: no file can have the object's name, such as "dir/", with
+	 * which foreign tools mark a directory. */
 	if (it->file_err.kind == ERR_GONE ||
 	    it->file_err.kind == ERR_INVALID || it->raw == NULL) {
 		j->ended = ENDED_EXCLUDED;	/* not of these exports */
@@ -213,7 +215,8 @@ by_file_alone(const struct fetch_item *it, struct judged *j)
 		say(j, VERDICT_OK);
 	} else if (it->file_torn ||
 	    it->file_attrs.mtime_ns / 1000000000 > it->modified_sec) {
-		/* The later time says no more than that it is possible. */
+		/* A file time later than the object's proves only that a change
+		 * is possible. */
 		say(j, VERDICT_CHANGED);
 		j->ended = ENDED_FAILED;
 		err_set(&j->err, ERR_GONE, 0, "the catalog does not know the "
@@ -238,7 +241,7 @@ proof_read(const struct fetch_item *it, bool ignore_inode,
 		return;
 	}
 	if (it->outcome == OUTCOME_GONE) {
-		j->ended = ENDED_GONE;	/* deleted since it was listed */
+		j->ended = ENDED_GONE;	/* deleted after the listing */
 		return;
 	}
 	if (it->outcome == OUTCOME_FAILED) {

@@ -1,10 +1,10 @@
 /*
- * verdict.h: the verdict of TEST on one object, from what was listed or read
- * back. Pure.
+ * verdict.h: the verdict of TEST on an object, from the listing or from the
+ * bytes read back. Pure.
  *
- * Corrupt is said only of what was proved to differ: another size, another
- * hash, another ETag of the same form. A file that changed since it was put is
- * no fault of the object, which is judged by what was put.
+ * Corrupt is said only of an object proved to differ: by size, by hash, or by
+ * an ETag of the same form. A file that changed since its PUT is no fault of
+ * the object: judge the object by the bytes that were put.
  */
 #ifndef VERIFY_VERDICT_H
 #define VERIFY_VERDICT_H
@@ -12,20 +12,23 @@
 #include "model/fetch_item.h"
 
 struct judged {
-	enum verdict verdict;	/* NONE: not ours, nothing was verified */
+	enum verdict verdict;	/* NONE: nothing was verified, as for objects of
+				   no export */
 	enum ended ended;
-	bool	 lost;		/* a later PUT is to upload it again */
+	bool	 lost;		/* a later PUT must upload the file again */
 	struct err err;
 };
 
 /* By size and ETag, as listed. */
 void	 proof_listed(const struct stored *, uint64_t size, const char *etag,
 	    struct judged *);
-/* It is not listed. */
+/* Judge an object missing from the listing. */
 void	 proof_missing(const struct stored *, struct judged *);
-/* It differs, or is not there, and what was sent last has no answer. */
+/* The object differs, or is missing, and the newest request for the object
+ * never had an answer. */
 void	 proof_doubt(struct judged *);
-/* By the bytes of the object, and of the file if it was read. */
+/* Judge by the bytes of the object, and by the bytes of the file if the file
+ * was read. */
 void	 proof_read(const struct fetch_item *, bool ignore_inode,
 	    struct judged *);
 
