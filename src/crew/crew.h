@@ -1,17 +1,17 @@
 /*
- * crew.h: those who move what a run gives them: worker threads of this
- * process (a local crew; also all that a client process is), or the clients
- * of a master (a team). Work is given by calls that never wait, and comes
- * back as mail, in any order, each thing once:
+ * crew.h: the movers of a run's work: worker threads of this process (a local
+ * crew; also the whole of a client process), or the clients of a master (a
+ * team). Work is given by calls that never wait, and comes back as mail, in any
+ * order, each piece of work once:
  *
  *	struct lease (PUT)		MAIL_RESULTS, MAIL_UPLOAD on the way
  *	struct fetch_item (GET, TEST)	MAIL_FETCHED
  *	struct erase_batch (DEL)	MAIL_ERASED
  *
- * and MAIL_CREW_FAILED, once, if nobody is left to do anything.
+ * and MAIL_CREW_FAILED, once, if no worker or client is left.
  *
- * After crew_stop, what could not be ended within the limit does not come
- * back. Thread: one gives, stops and frees.
+ * Work that could not be ended within the limit after crew_stop does not come
+ * back. Thread: a single thread gives, stops and frees.
  */
 #ifndef CREW_CREW_H
 #define CREW_CREW_H
@@ -36,25 +36,25 @@ struct crew_failure {
 };
 
 /* Worker threads here. Takes the setup. Threads start at the first work of
- * their kind; an error then is a failure of the crew. */
+ * their kind; a failed start then is a failure of the crew. */
 int	 crew_local(struct crew **, struct setup *, struct mailbox *up,
 	    struct err *) MUST_USE;
 void	 crew_free(struct crew **);
 
-/* Each takes what it is given. */
+/* Each call takes the given work. */
 void	 crew_lease(struct crew *, struct lease *);
 void	 crew_fetch(struct crew *, struct fetch_item *);
 void	 crew_erase(struct crew *, struct erase_batch *);
-/* The intent of this object's upload is on disk; worker as in the note. */
+/* The intent of this object's upload is on disk; worker is the note's. */
 void	 crew_noted(struct crew *, unsigned worker, int64_t object);
-/* Of a local crew: fetch items that were given and not begun, the last ones, so
- * many at most; they don't come back by mail. */
+/* For a local crew: take back up to most fetch items, the last of those given
+ * but not begun; the items don't come back by mail. */
 struct mail *crew_fetch_back(struct crew *, size_t most);
-/* Nothing more will be given: what is slow may be done twice. */
+/* No more work will be given: a team may give slow work to a second client. */
 void	 crew_no_more(struct crew *);
 
-/* Items given and not yet begun (of a team: not leased to anybody), and as
- * many as keep all busy. */
+/* Number of items given and not yet begun (for a team: not yet leased), and the
+ * number of items that keeps every worker busy. */
 size_t	 crew_backlog(struct crew *);
 size_t	 crew_enough(struct crew *);
 
@@ -64,19 +64,20 @@ struct crew_stats {
 };
 void	 crew_stats(struct crew *, struct crew_stats *);
 
-/* One line for each client, for people; a local crew has none. Up to max;
- * returns how many there are. Any thread. */
+/* Fill a line for each client, for people, up to max lines; return the number
+ * of clients. A local crew has no clients. Any thread. */
 size_t	 crew_clients(struct crew *, struct client_line *, size_t max);
 
-/* Begin nothing new; end what can be ended within limit_ms. A second call may
- * shorten it. */
+/* Begin no new work; end the begun work within limit_ms if possible. A second
+ * call may shorten the limit. */
 void	 crew_stop(struct crew *, uint64_t limit_ms);
-/* After crew_stop: all have ended. */
+/* After crew_stop: every thread has ended. */
 bool	 crew_idle(struct crew *);
-/* bytes a second and requests in 1,000 seconds, of this crew; 0: none. */
+/* Limit this crew to bytes a second and requests in 1,000 seconds; 0: no
+ * limit. */
 void	 crew_limits(struct crew *, uint64_t bwlimit, uint64_t tpslimit);
-/* Of a local crew: no request begins at or after this moment, until it is
- * moved on (clock_mono_ms; 0: no such moment). */
+/* For a local crew: begin no request at or after this moment, until a call
+ * moves the moment on (clock_mono_ms; 0: no such moment). */
 void	 crew_valid_until(struct crew *, uint64_t mono_ms);
 
 #endif

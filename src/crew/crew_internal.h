@@ -1,5 +1,5 @@
 /*
- * crew_internal.h: what stands behind crew.h: each kind of crew begins with a
+ * crew_internal.h: the kinds of crew behind crew.h: each kind begins with a
  * struct crew that names its functions.
  */
 #ifndef CREW_CREW_INTERNAL_H
@@ -21,7 +21,7 @@ struct crew_ops {
 	void	 (*stop)(struct crew *, uint64_t limit_ms);
 	bool	 (*idle)(struct crew *);
 	void	 (*limits)(struct crew *, uint64_t bwlimit, uint64_t tpslimit);
-	/* NULL: it has no use for it */
+	/* NULL: this kind of crew has no use for the call */
 	struct mail *(*fetch_back)(struct crew *, size_t most);
 	void	 (*valid_until)(struct crew *, uint64_t mono_ms);
 };

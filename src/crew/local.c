@@ -1,6 +1,6 @@
 /*
- * The crew of one process: the engines of xfer/, each started by the first
- * work of its kind.
+ * The crew of one process: the engines of send/, fetch/ and delete/, each
+ * started by the first work of its kind.
  */
 #include "crew/crew_internal.h"
 #include "crew/setup.h"
@@ -19,11 +19,11 @@ struct local {
 	struct tree_spec *trees;
 	struct mailbox *up;
 	unsigned workers;
-	struct dest *dest;	/* NULL: nothing is written here */
+	struct dest *dest;	/* NULL: this process writes no files */
 	struct engine *engine;
 	struct fetch *fetch;
 	struct erase *erase;
-	bool	 failed;	/* what is given goes nowhere */
+	bool	 failed;	/* free given work without doing any */
 	bool	 stopped;
 };
 
@@ -166,7 +166,7 @@ local_noted(struct crew *c, unsigned worker, int64_t object)
 		engine_noted(l->engine, worker, object);
 }
 
-/* Nothing is done twice in one process. */
+/* A single process does no work twice. */
 static void
 local_no_more(struct crew *c UNUSED)
 {
@@ -242,7 +242,8 @@ local_stop(struct crew *c, uint64_t limit_ms)
 		engine_stop(l->engine, limit_ms);
 	if (l->fetch != NULL)
 		fetch_stop(l->fetch, limit_ms);
-	/* Later than the threads, so that they see that they are to end. */
+	/* Stop the destination after the threads: a thread whose call returns
+	 * STOPPED then knows already that its pool is stopping. */
 	if (l->dest != NULL)
 		dest_stop(l->dest, limit_ms);
 	if (l->erase != NULL)
@@ -264,7 +265,7 @@ local_limits(struct crew *c, uint64_t bwlimit, uint64_t tpslimit)
 {
 	struct local *l = local_of(c);
 
-	/* Also of those that start later. */
+	/* Keep the limits for engines that start later. */
 	l->setup.bwlimit = bwlimit;
 	s3_gate_limit(l->s3.gate, tpslimit);
 	if (l->engine != NULL)

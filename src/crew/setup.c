@@ -47,11 +47,13 @@ setup_see_roots(struct setup *s, const struct run_plan *plan, bool team)
 		x->seen = plan->seen[i];
 		if (x->seen.kind == ENTRY_DIR && !s->ignore_inode)
 			x->root_ino = x->seen.ino;
-		/* Of a mounted tree each host has a number of its own. */
+		/* Each host has a number of its own for a mounted tree's file
+		 * system. */
 		if (x->seen.kind == ENTRY_DIR && (!team ||
 		    (x->type == TREE_NFS && !s->ignore_inode)))
 			x->root_fsid = x->seen.fsid;
-		/* What is wrong with it is said by those who open it. */
+		/* Ignore an error of the peek here: workers report the error
+		 * when opening the tree. */
 		if (team && x->type == TREE_POSIX && (tree_peek(x->share,
 		    &x->root_ino, &x->filled, NULL) == -1 || s->ignore_inode))
 			x->root_ino = 0;
@@ -67,13 +69,14 @@ is_below(const char *path, const char *share)
 	    (path[len] == '\0' || path[len] == '/'));
 }
 
-/* The configured share of that server which path begins with, or "". */
+/* Return the longest configured share of the server that path begins with, or
+ * "". */
 static const char *
 share_of(const struct conf *c, const struct dest_url *u)
 {
 	const char *best = "";
 
-	/* With mounted = yes they are paths of this host. */
+	/* With mounted = yes the shares are paths of this host. */
 	if (c->fs_config.mounted)
 		return best;
 	for (size_t i = 0; i < c->fs_config.nfs_count; i++) {
@@ -130,7 +133,7 @@ copy_store(struct setup *s, const struct conf *c)
 	for (size_t i = 0; i < from.endpoint_count; i++)
 		s->endpoints[i] = xstrdup(from.endpoints[i]);
 	s->region = copy(from.region);
-	/* A DSS store's are in its map. */
+	/* A DSS store's buckets are in the cluster map. */
 	s->bucket = xstrdup(from.bucket == NULL ? "" : from.bucket);
 	s->access_key = copy(from.access_key);
 	s->secret_key = copy(from.secret_key);
@@ -262,7 +265,7 @@ setup_as_root(const struct setup *s)
 	    geteuid() == 0;
 }
 
-/* For PUT, as many as can hold a part each. */
+/* For PUT, start only as many workers as have memory for a part each. */
 unsigned
 setup_workers(const struct setup *s)
 {

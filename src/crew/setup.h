@@ -1,6 +1,6 @@
 /*
- * setup.h: from settings and job to what the movers of a run must know, and
- * from that to what the engines ask for.
+ * setup.h: from settings and job to the setup for the movers of a run, and from
+ * the setup to the configs of the engines.
  */
 #ifndef CREW_SETUP_H
 #define CREW_SETUP_H
@@ -10,32 +10,31 @@
 #include "model/setup.h"
 #include "target/plan.h"
 
-/* Everything is copied. The exports are those of the plan, if there is one.
- * CONFIG: the memory that is allowed does not hold a part (PUT). USAGE: a
- * dest_path that can't be. */
+/* Copies the settings and, if plan is not NULL, the plan's exports. CONFIG:
+ * limit_memory does not hold a part (PUT). USAGE: an impossible dest_path. */
 int	 setup_make(struct setup *, const struct conf *, const struct job *,
 	    const struct run_plan *, struct err *) MUST_USE;
-/* What plan_check_exports has seen of the exports' roots goes to those who read
- * the files. A client of a team that lacks the mount, or whose name leads to
- * another server, would say of each file that it is gone; and so would this
- * process, when another directory came in the place of the share. */
+/* Give the exports' roots, as seen by plan_check_exports, to the readers of the
+ * files. A client of a team that lacks the mount, or whose name leads to a
+ * different server, would call each file gone; so would this process if a
+ * different directory replaced the share. */
 void	 setup_see_roots(struct setup *, const struct run_plan *, bool team);
-/* Both borrow from the setup; the array is the caller's. */
+/* Both borrow from the setup; the caller frees the array. */
 struct s3_config setup_s3(const struct setup *);
 struct tree_spec *setup_trees(const struct setup *);
-/* Open what dest_path says; NULL if it is none. valid_until_ms as in
- * struct tree_spec. */
+/* Open the destination of dest_path; NULL if the setup has no dest_path.
+ * valid_until_ms as in struct tree_spec. */
 int	 setup_dest(struct dest **, const struct setup *,
 	    const _Atomic uint64_t *valid_until_ms, struct err *) MUST_USE;
-/* May owners be given there? */
+/* May this process set owners at the destination? */
 bool	 setup_as_root(const struct setup *);
-/* Worker threads on this machine. */
+/* Return the number of worker threads on this machine. */
 unsigned setup_workers(const struct setup *);
 
-/* Clients on other hosts do the work. */
+/* Does a team of clients do the work? */
 bool	 crew_wants_team(const struct conf *, const struct job *);
-/* How long they may change something after this master has died; 0: there are
- * none. */
+/* How long clients may change something after the death of this master; 0: the
+ * run has no clients. */
 uint64_t crew_late_ms(const struct conf *, const struct job *);
 
 #endif
