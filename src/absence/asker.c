@@ -9,7 +9,7 @@
 #define WINDOW		64	/* questions under way */
 #define TREE_FDS	2
 #define IDLE_MS		50	/* how often turn is called */
-#define MOUNT_MS	10000	/* over NFS, a mount is used for so long */
+#define MOUNT_MS	10000	/* over NFS, how long a mount is reused */
 #define BACKOFF_BASE_MS	100
 #define BACKOFF_CAP_MS	5000
 #define PATH_BYTES_MAX	(64 * KIB)
@@ -18,9 +18,10 @@ struct source {
 	struct tree_spec spec;
 	struct tree *tree;	/* or NULL */
 	uint64_t opened_ms;
-	nfds_t	 fd_first;	/* of its descriptors in fds */
+	nfds_t	 fd_first;	/* index of the first descriptor in fds */
 	int	 fd_count;
-	bool	 down;		/* err is the answer to all that is asked */
+	bool	 down;		/* err is the answer to every question about
+				   the export */
 	struct err err;
 };
 
@@ -30,13 +31,14 @@ struct asker {
 	struct pollfd *fds;	/* TREE_FDS for each source, at most */
 	struct rng rng;
 	uint64_t turned_ms;
-	uint64_t faulty_ms;	/* time that passing faults have taken */
+	uint64_t faulty_ms;	/* time lost to passing faults */
 	bool	 stopped;
 };
 
-/* A directory on the way to some of the files; the first is a root. */
+/* A directory on the way to some of the files; the first directory is a
+ * root. */
 struct node {
-	struct node *parent;	/* NULL: it is the root */
+	struct node *parent;	/* NULL for a root */
 	unsigned export;
 	size_t	 depth;
 	char	*raw;		/* path below the root */
@@ -44,24 +46,24 @@ struct node {
 	struct handle fh;
 	struct absence_answer before;
 	struct absence_answer after;
-	bool	 matters;	/* something is gone from here, or below */
+	bool	 matters;	/* an entry here or below is gone */
 };
 
-/* A file that is asked for. */
+/* A file asked for. */
 struct target {
 	struct absence_question *q;
-	struct node *dir;	/* NULL: it is answered */
+	struct node *dir;	/* NULL: already answered */
 	char	*raw;
 	size_t	 len;
 	struct absence_answer answer;
 };
 
-/* What is asked of the source in one go. */
+/* The questions put to the source in one go. */
 struct batch {
 	struct asker *a;
 	struct node **nodes;
 	size_t	 node_count;
-	size_t	 depth;		/* of the deepest */
+	size_t	 depth;		/* of the deepest directory */
 	struct target *targets;
 	size_t	 target_count;
 	struct ask *asks;
@@ -69,15 +71,15 @@ struct batch {
 	size_t	 out;		/* asks without an answer */
 };
 
-/* One question to a tree. */
+/* A question to a tree. */
 struct ask {
 	struct batch *b;
 	unsigned export;
-	const struct handle *dir; /* NULL: the root itself is asked for */
+	const struct handle *dir; /* NULL: ask for the root itself */
 	struct str path;
 	struct absence_answer *answer;
 	struct handle *ret_fh;	/* or NULL */
-	bool	 is_link;	/* and is followed */
+	bool	 is_link;	/* path is a symlink and is followed */
 };
 
 struct asker *
@@ -201,8 +203,7 @@ answered(void *arg, const struct tree_entry *e, const struct err *err)
 		return;
 	}
 	k->b->out--;
-	/* A link that leads nowhere is there itself: the answer is the
-	 * link. */
+	/* A dangling link exists itself: answer with the link's attributes. */
 	if (err != NULL && err->kind == ERR_GONE && k->is_link) {
 		k->answer->dangling = err->code == ENOENT;
 		return;
@@ -239,7 +240,7 @@ add_ask(struct batch *b, unsigned export, const struct handle *dir,
 	    .ret_fh = ret_fh };
 }
 
-/* All that were added. */
+/* Put every added question. */
 static void
 ask_all(struct batch *b)
 {
@@ -257,7 +258,7 @@ ask_all(struct batch *b)
 
 /* --- directories --- */
 
-/* Connect, if that has not been done just now. */
+/* Connect to the source, unless the connection is younger than MOUNT_MS. */
 static void
 open_source(struct asker *a, unsigned export)
 {
@@ -302,8 +303,8 @@ add_node(struct batch *b, struct node *parent, unsigned export,
 	return n;
 }
 
-/* The directory that the path lies in, given the one of the path before:
- * paths come in their order, so no directory is met twice. */
+/* The directory that the path lies in, given the directory of the path before:
+ * paths are sorted, so no directory is met twice. */
 static struct node *
 dir_of(struct batch *b, struct node *at, unsigned export, struct str path)
 {
@@ -329,7 +330,8 @@ answer_of(struct node *n, bool after)
 	return after ? &n->after : &n->before;
 }
 
-/* Not the root that the run began with. */
+/* Turn the answer into an error if the root is not the root of the run's
+ * beginning. */
 static void
 compare_root(const struct asker *a, struct node *n,
     struct absence_answer *answer)
@@ -367,8 +369,8 @@ add_dir_ask(struct batch *b, struct node *n, bool after)
 	}
 }
 
-/* From the roots down: what is below a directory that is gone need not be
- * asked for. */
+/* Ask from the roots down: do not ask for paths below a directory already
+ * gone. */
 static void
 ask_dirs(struct batch *b, bool after)
 {
@@ -408,7 +410,7 @@ judge(const struct asker *a, const struct target *t, bool after)
 	    .ignore_inode = a->c.ignore_inode };
 	struct node *n = t->dir;
 
-	/* Up to the nearest that is there. */
+	/* Go up to the nearest existing directory. */
 	while (n->parent != NULL && !absence_stands(&n->before)) {
 		c.entry = &n->before;
 		c.is_file = false;
@@ -511,7 +513,7 @@ by_path(const void *a, const void *b)
 	return strcmp((*x)->path, (*y)->path);
 }
 
-/* Those that a passing fault left without an answer come to the front. */
+/* Move the questions left without an answer by a passing fault to the front. */
 static size_t
 keep_faulty(struct absence_question **v, size_t n)
 {
@@ -524,7 +526,7 @@ keep_faulty(struct absence_question **v, size_t n)
 	return kept;
 }
 
-/* An export that gave no answer for so long is not waited for again. */
+/* Do not wait again for an export that gave no answer for retry_for_ms. */
 static void
 give_up(struct asker *a, struct absence_question **v, size_t n)
 {
