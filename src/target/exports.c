@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "catalog/export.h"
 
-/* 1: it is empty, and should not be. */
+/* 1: the export is empty, and should not be. */
 static int
 is_missing(const struct run_plan *p, size_t i, struct catalog_reader *r,
     struct err *err)
@@ -13,7 +13,8 @@ is_missing(const struct run_plan *p, size_t i, struct catalog_reader *r,
 	return catalog_export_holds(r, p->roots[i], false, err);
 }
 
-/* 1: it is another file system than the one it is known by. */
+/* 1: the export's file system differs from the file system noted in the
+ * catalog. */
 static int
 is_other(const struct run_plan *p, size_t i, const struct job *job,
     struct catalog_reader *r, struct err *err)
@@ -79,7 +80,7 @@ exports_tell(const struct run_plan *p, const struct conf *conf,
 		    p->errs[i].kind != ERR_NONE ? EXPORT_AWAY :
 		    job->accept_filesystem ? EXPORT_ACCEPTED : EXPORT_THERE,
 		    p->seen[i].fsid);
-		/* What is crawled is what was compared. */
+		/* The crawl sees the root that exports_compare has compared. */
 		if (crawls && p->errs[i].kind == ERR_NONE)
 			catalog_note_root(catalog, i, &p->seen[i],
 			    conf->fs_config.ignore_inode, NULL);

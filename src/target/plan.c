@@ -13,8 +13,8 @@
 #include "target/cluster_map.h"
 
 #define MEMORY_ASIDE	(24 * MIB)	/* code, catalog, connections */
-#define START_LIMIT_MS	30000	/* no answer at start for so long: give up */
-#define TURN_MS		200	/* how often signals are looked at */
+#define START_LIMIT_MS	30000	/* give up at the start after so long */
+#define TURN_MS		200	/* how often to look at signals */
 
 void
 plan_release(struct run_plan *p)
@@ -50,7 +50,7 @@ start_of(const char *root, const struct conf *c, const char *prefix,
 	if (!c->fs_config.server_as_prefix)
 		key = key_without_server(root);
 	n = strlen(key);
-	/* All of a share inside of the one that the prefix lies in. */
+	/* A share inside of the prefix's share: crawl the whole share. */
 	if (!holds_prefix && strncmp(key, prefix, strlen(prefix)) == 0)
 		return xstrdup(root);
 	if (!holds_prefix || strncmp(prefix, key, n) != 0 ||
@@ -87,7 +87,7 @@ add_export(struct run_plan *p, const struct conf *c, const struct job *job,
 	if (conf_key_prefix(c, server, share, &root) == -1)
 		return;
 	strlist_add(&p->shares, root.data);
-	/* Of shares one inside the other, the inner one. */
+	/* Of nested shares the prefix belongs to the inner share. */
 	if (job->prefix != NULL)
 		conf_share_of(c, job->prefix, &nfs, &own, &rest);
 	start = start_of(root.data, c, job->prefix, own == share);
@@ -161,7 +161,8 @@ plan_make(struct run_plan *p, const struct conf *c, const struct job *job,
 const char *
 plan_bucket(const struct conf *c)
 {
-	/* No bucket is named so: it can't be taken for one. */
+	/* No bucket can have this name, so the catalog never mistakes the DSS
+	 * store for a bucket. */
 	return c->s3_storage.client_lib == CLIENT_LIB_DSS ?
 	    S3_MAP_BUCKET "*" : c->s3_storage.bucket;
 }
@@ -207,7 +208,7 @@ plan_s3(const struct conf *c)
 		.endpoints = (const char *const *)c->s3_storage.endpoints.v,
 		.endpoint_count = c->s3_storage.endpoints.n,
 		.region = c->s3_storage.region,
-		/* Without its map, a DSS store has none. */
+		/* A DSS store's buckets are in the cluster map. */
 		.bucket = c->s3_storage.client_lib == CLIENT_LIB_DSS ?
 		    NULL : c->s3_storage.bucket,
 		.access_key = c->s3_storage.access_key,
@@ -219,7 +220,7 @@ plan_s3(const struct conf *c)
 		.path_style = c->s3_storage.path_style,
 		.sign_payload = c->s3_storage.sign_payload,
 		.max_inflight = c->s3_storage.max_inflight,
-		/* 0 would be its default. */
+		/* 0 would mean the client's default. */
 		.retry_for_ms = MAX((uint64_t)c->s3_storage.retry_for * 1000,
 		    UINT64_C(1)),
 	};
@@ -258,7 +259,7 @@ plan_answered(void *arg, const struct s3_reply *r UNUSED,
 	struct plan_answer *a = arg;
 
 	if (a->done)
-		return;		/* given up; s3_free says so too */
+		return;		/* given up; s3_free calls back too */
 	a->done = true;
 	if (err != NULL)
 		a->err = *err;
@@ -317,7 +318,7 @@ plan_check_s3(const struct conf *c, int64_t *boot_ms, struct err *err)
 	*err = a.err;
 	if (sc.map != NULL)
 		return err_wrap(err, "DSS store at %s", sc.endpoints[0]);
-	/* The answer to HEAD has no body that would tell more. */
+	/* The answer to HEAD has no body with more details. */
 	if (err->kind == ERR_DENIED)
 		err_set(err, ERR_DENIED, err->code, "refused (HTTP 403): the "
 		    "credentials are wrong, or have no right to this bucket");
@@ -357,13 +358,13 @@ on_listed(void *arg, const struct err *err)
 {
 	struct attempt *a = arg;
 
-	/* One that can't be read is a matter of the crawl. */
+	/* Leave an unreadable directory to the crawl. */
 	if (err != NULL)
 		*a->empty = false;
 	a->listed = true;
 }
 
-/* Up to its first entry. */
+/* List the root up to its first entry. */
 static void
 look_into(struct attempt *a, struct tree *t)
 {
@@ -412,7 +413,7 @@ count_mail(struct mail *m)
 	return n;
 }
 
-/* The exports are tried at the same time: one time limit holds for all. */
+/* Try the exports at the same time, within a common time limit. */
 static void
 try_exports(struct run_plan *p, const struct crawl_config *rules)
 {

@@ -1,6 +1,6 @@
 /*
- * plan.h: what a run works on, made from settings and job: its exports, the
- * S3 target, and whether they can be reached.
+ * plan.h: the plan of a run, made from settings and job: the exports, the S3
+ * target, and whether exports and target can be reached.
  */
 #ifndef TARGET_PLAN_H
 #define TARGET_PLAN_H
@@ -14,50 +14,54 @@
 struct run_plan {
 	size_t	 count;		/* of exports */
 	struct tree_spec *specs;
-	struct strlist shares;	/* of the settings: catalog paths of all */
+	struct strlist shares;	/* of the settings: every share's catalog
+				   path */
 	char	**roots;	/* catalog path: "server/share" */
 	char	**starts;	/* where the crawl begins */
 	struct run_export *exports;
 	struct err *errs;	/* why an export is out of reach, or NONE */
-	struct attrs *seen;	/* its root at the start; kind UNKNOWN if it
-				   was not reached */
-	bool	*empty;		/* it has no entries but snapshots */
+	struct attrs *seen;	/* the export's root at the start; kind UNKNOWN
+				   if the root was not reached */
+	bool	*empty;		/* the root has no entries but snapshots */
 	bool	*may_be_empty;
-	char	*scope;		/* what a cut crawl must have in common */
+	char	*scope;		/* describes paths and filters: a cut crawl
+				   continues only with an equal scope */
 };
 
-/* Exports that --prefix leaves out are not in it. Owns its strings, but
+/* Leaves out the exports excluded by --prefix. The plan owns its strings, but
  * borrows from conf. */
 int	 plan_make(struct run_plan *, const struct conf *, const struct job *,
 	    struct err *) MUST_USE;
 void	 plan_release(struct run_plan *);
 
-/* What the catalog knows the target's bucket by: the bucket; for a DSS store,
- * whose discovery endpoint stays while clusters come, all its buckets. */
+/* The catalog's name of the target's bucket: the bucket; for a DSS store a name
+ * for the buckets of every cluster, because the discovery endpoint stays while
+ * clusters come. */
 const char *plan_bucket(const struct conf *);
 /* The target of a run: endpoints, bucket, server_as_prefix. */
 void	 plan_target(struct run_spec *, const struct conf *);
-/* Say so if the catalog knows the bucket by another endpoint: everything will
- * be sent again, and perhaps nobody wants that. */
+/* Warn if the catalog knows the bucket by a different endpoint: the run will
+ * send everything again, perhaps against the user's will. */
 void	 plan_warn_target(const struct run_spec *, const struct run_info *);
 
-/* The settings of the S3 client; borrows from conf and, once it is fetched,
- * the cluster map. */
+/* The settings of the S3 client; borrows from conf and, once fetched, from the
+ * cluster map. */
 struct s3_config plan_s3(const struct conf *);
-/* All that this process asks of S3 passes it: --tpslimit. */
+/* Every S3 request of this process passes the gate: --tpslimit. */
 struct s3_gate *plan_gate(void);
 
-/* Objects that a batch of work may have, whoever has it. */
+/* The most objects in a batch of work, for the master and for a client
+ * alike. */
 size_t	 plan_batch(const struct conf *);
-/* Bytes for the buffers of files: what --limit-memory leaves beside code,
- * catalog and connections; unlimited if there is no limit. */
+/* Bytes for the buffers of files: --limit-memory less the memory for code,
+ * catalog and connections; unlimited if --limit-memory is not set. */
 uint64_t plan_memory(const struct conf *, uint64_t unlimited);
 
-/* One request at the start of a run. plan_wait_answer ends the client and
- * fills in err if there is no answer for 30 s, or a signal came. */
+/* A request at the start of a run. plan_wait_answer frees the S3 client, and
+ * fills in err if no answer came within 30 s, or if a signal came. */
 struct plan_answer {
 	bool	 done;
-	int64_t	 s3_boot_ms;	/* as the client knew it at its end */
+	int64_t	 s3_boot_ms;	/* the S3 client's value at its end */
 	struct err err;
 };
 void	 plan_start_limits(struct s3_config *);
@@ -65,16 +69,17 @@ s3_done_fn plan_answered;
 void	 plan_wait_answer(struct s3 **, struct plan_answer *,
 	    const char *endpoint);
 
-/* Can the bucket be reached, may we? An S3 that does not answer for 30 s is
- * an error (RETRY, UNREACHABLE, DENIED). boot_ms, if it isn't NULL, gets what
- * s3_boot_ms says then. */
+/* Check that S3 can be reached and allows access to the bucket. An S3 that does
+ * not answer for 30 s is an error (RETRY, UNREACHABLE, DENIED). boot_ms, if not
+ * NULL, gets the value of s3_boot_ms. */
 int	 plan_check_s3(const struct conf *, int64_t *boot_ms,
 	    struct err *) MUST_USE;
-/* Mount each export once, and look whether it is empty. An error if none can
- * be reached; else errs says which, and a line of the log. */
+/* Mount each export once, and look whether the export is empty. An error if no
+ * export can be reached; else errs and a line of the log name each unreachable
+ * export. */
 int	 plan_check_exports(struct run_plan *, const struct conf *,
 	    struct err *) MUST_USE;
-/* An error if errs says of each export that it is out of reach. */
+/* An error if errs says of each export that the export is out of reach. */
 int	 plan_any_export(const struct run_plan *, struct err *) MUST_USE;
 
 #endif
