@@ -1,11 +1,12 @@
 /*
- * adopt.c: PUT --adopt. The bucket may hold the file already, put by another
- * tool, whole or in parts of its own. If its size is the file's, the file is
- * read in the same parts; if that gives its ETag, nothing is sent.
+ * adopt.c: PUT --adopt. The bucket may hold the file already, put by a foreign
+ * tool, whole or in parts of the tool's size. If the object has the file's
+ * size, read the file in the same parts; if the parts give the object's ETag,
+ * send nothing.
  */
 #include "send/send_internal.h"
 
-/* The claim speaks of the object as of one to fetch. */
+/* Describe the object as an item to fetch, for the claim. */
 static struct fetch_item
 found(const struct transfer *t)
 {
@@ -24,8 +25,8 @@ nothing_found(struct transfer *t)
 	send_go_on(t);
 }
 
-/* Read as the object was put. One that was put whole may be read in parts of
- * any size: its ETag is the MD5 of all. */
+/* Read the file in the object's parts. For an object put whole the file may be
+ * read in parts of any size: the ETag is the MD5 of the whole. */
 static void
 compare(struct transfer *t)
 {
@@ -40,8 +41,8 @@ compare(struct transfer *t)
 	t->phase = PHASE_MOVING;
 }
 
-/* Another object is there by now. A server may name the digest of the part,
- * which says nothing of the whole. */
+/* Has the object been replaced since HEAD? A server may answer with the digest
+ * of the part, which says nothing of the whole. */
 static bool
 is_replaced(const struct transfer *t, const struct s3_reply *r)
 {
@@ -49,8 +50,8 @@ is_replaced(const struct transfer *t, const struct s3_reply *r)
 	    (r->parts_count == 0 || strchr(r->etag, '-') != NULL);
 }
 
-/* In which parts it was put, as the server says; if it doesn't, one of the
- * sizes that were not tried yet. */
+/* Take the object's part size from the server's answer; if the answer has none,
+ * guess a size not tried yet. */
 static bool
 take_parts(struct transfer *t, const struct s3_reply *r)
 {

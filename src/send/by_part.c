@@ -1,8 +1,8 @@
 /*
- * by_part.c: a large file that several clients upload at once. One opens the
- * upload, any of them send ranges of its parts, one closes it. The file must
- * be the same for all of them: whoever finds that it is another, or that the
- * upload is gone, fails with ERR_GONE, and the file goes as one item.
+ * by_part.c: a large file uploaded by several clients at once. A client opens
+ * the upload, any client sends ranges of parts, a client closes the upload. The
+ * file must be the same for every client: a client that finds the file changed,
+ * or the upload gone, fails with ERR_GONE, and the file goes as a single item.
  */
 #include "send/send_internal.h"
 
@@ -29,7 +29,8 @@ by_part_lost(struct transfer *t, const struct err *err)
 
 /* --- open --- */
 
-/* What another run may have put whole is compared whole. */
+/* The object may be complete from an earlier run: fail, so that a single client
+ * compares the whole file. */
 static void
 looked(void *arg, const struct s3_reply *r, const struct err *err)
 {
@@ -59,7 +60,7 @@ stat_done(void *arg, const struct tree_entry *e, const struct err *err)
 	}
 }
 
-/* --- all three --- */
+/* --- open, parts and close --- */
 
 static bool
 is_sound(const struct transfer *t)
@@ -97,7 +98,7 @@ by_part_begin(struct transfer *t)
 		t->next_index = it->part_first;
 		multipart_ask(t);
 	} else {
-		/* Nothing is left to send; a last look at the file. */
+		/* A CLOSE item sends no bytes; stat the file once more. */
 		memcpy(t->part_md5s, it->part_md5s,
 		    t->plan.count * (size_t)MD5_LEN);
 		t->next_index = t->done_count = t->plan.count;

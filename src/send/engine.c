@@ -136,7 +136,7 @@ engine_free(struct engine **ep)
 		return;
 	pool_join(&e->pool);
 	pool_release(&e->pool);
-	/* Stopped: leases with items that nobody began. */
+	/* After a stop: leases with items not begun by any worker. */
 	while ((h = e->locked.head) != NULL) {
 		e->locked.head = h->next;
 		lease_free(&h->lease);

@@ -1,14 +1,14 @@
 /*
- * engine.h: the client engine: worker threads that move the items of the
- * leases they are given. Standalone it lives in the master's process, else
- * in a client's; either way it is joined by messages alone.
+ * engine.h: the client engine: worker threads that move the items of given
+ * leases. Standalone the engine lives in the master's process, else in a
+ * client's; in both cases the master and the engine share only messages.
  *
- * engine_start; engine_give leases (their items wait in one queue that the
- * workers draw from); results come to the mailbox up as MAIL_RESULTS (struct
- * results), and what the catalog must know of multipart uploads as
- * MAIL_UPLOAD (struct xfer_note); engine_noted answers an intent. engine_stop
- * lets what is on the way end within a limit; items that have not ended then
- * have no result and stay open in the catalog. engine_free.
+ * engine_start; engine_give leases (their items wait in a queue common to the
+ * workers); results come to the mailbox up as MAIL_RESULTS (struct results),
+ * and news of multipart uploads for the catalog as MAIL_UPLOAD (struct
+ * xfer_note); engine_noted answers an intent. engine_stop lets begun items end
+ * within a limit; items that have not ended then have no result and stay open
+ * in the catalog. engine_free.
  */
 #ifndef SEND_ENGINE_H
 #define SEND_ENGINE_H
@@ -28,34 +28,35 @@ struct engine_config {
 	size_t	 export_count;
 	struct s3_config s3;
 	uint64_t part_size;
-	uint64_t memory_bytes;	/* buffers of all workers together */
+	uint64_t memory_bytes;	/* buffers of every worker together */
 	uint64_t bwlimit;	/* bytes a second, 0: none */
 	uint64_t retry_for_ms;
 	bool	 dryrun;	/* read, and send nothing */
-	bool	 adopt;		/* what the bucket holds already, with
-				   these bytes, isn't sent */
+	bool	 adopt;		/* do not send files whose bytes the bucket
+				   holds already */
 	bool	 server_as_prefix; /* key = path, or path without server */
 	bool	 ignore_inode;
 	struct mailbox *up;
 };
 
-/* What the config points to must live until engine_free. */
+/* Whatever the config points to must live until engine_free. */
 int	 engine_start(struct engine **, const struct engine_config *,
 	    struct err *) MUST_USE;
 /* Takes the lease. */
 void	 engine_give(struct engine *, struct lease *);
-/* The intent of this object is on disk. */
+/* The intent of this object's upload is on disk. */
 void	 engine_noted(struct engine *, unsigned worker, int64_t object);
-/* Items given and not yet begun. */
+/* Number of items given and not yet begun. */
 size_t	 engine_backlog(struct engine *);
-/* All threads have ended their work (after engine_stop). */
+/* True if every thread has ended its work (after engine_stop). */
 bool	 engine_idle(struct engine *);
-/* Bytes a second and requests in 1,000 seconds of all workers together; 0: no
- * limit. At any time; bodies that are under way keep their pace. */
+/* Bytes a second and requests in 1,000 seconds for the workers together; 0: no
+ * limit. At any time; bodies under way keep their pace. */
 void	 engine_limits(struct engine *, uint64_t bwlimit, uint64_t tpslimit);
-/* Begin nothing new; end what can be ended within limit_ms. */
+/* Begin no new item; end the begun items within limit_ms if possible. */
 void	 engine_stop(struct engine *, uint64_t limit_ms);
-/* Waits for the threads: they end when nothing is left, or stopped. */
+/* Wait for the threads: each ends when no work is left, or after
+ * engine_stop. */
 void	 engine_free(struct engine **);
 /* Sums over the workers; requests so far and bytes read from the source. */
 void	 engine_stats(struct engine *, struct s3_stats *,

@@ -2,16 +2,16 @@
  * multipart.c: the upload of a large file in parts (Amazon S3 User Guide,
  * "Uploading and copying objects using multipart upload").
  *
- * The catalog has an intent row before CreateMultipartUpload, so that after a
- * kill anywhere the upload is found again: by its id, to go on with the parts
- * that the server has, or, when the answer with the id was never seen, by key
- * and time, to be aborted.
+ * The catalog has an intent row before CreateMultipartUpload, so that a run
+ * finds the upload again after a kill at any point: by the upload id, to
+ * continue with the parts held by the server, or, when the answer with the id
+ * was never seen, by key and time, to abort the upload.
  */
 #include "send/send_internal.h"
 #include "verify/etag.h"
 
-/* The server's clock is known from its Date headers, in whole seconds, and
- * may be served by several machines. */
+/* Date headers give the server's clock in whole seconds, and several machines
+ * may serve requests. */
 #define CLOCK_GRAIN_S	2
 
 void
@@ -46,14 +46,15 @@ intent(struct transfer *t)
 	alloc_have(t);
 	t->upload_noted = t->intended = true;
 	t->upload_part_size = t->plan.part_size;
-	/* What an earlier attempt may have left is still to be found. */
+	/* With unnoted set, uploads of an earlier attempt may be open: keep the
+	 * earlier time to find these uploads. */
 	if (!t->unnoted)
 		t->intent_sec = s3_server_time(t->w->p.s3) - CLOCK_GRAIN_S;
 	t->calls++;
 	worker_note(t, NOTE_INTENT);
 }
 
-/* The upload is known. */
+/* The upload's id is known. */
 static void
 go_on(struct transfer *t)
 {
@@ -63,9 +64,10 @@ go_on(struct transfer *t)
 		t->phase = PHASE_MOVING;
 }
 
-/* --- uploads that were perhaps begun --- */
+/* --- uploads perhaps begun --- */
 
-/* All are listed and aborted: what was held up by them goes on. */
+/* Every orphan is listed and aborted: go on with the known upload, or with a
+ * new intent. */
 static void
 orphans_over(struct transfer *t)
 {
@@ -88,8 +90,8 @@ orphan_aborted(void *arg, const struct s3_reply *r UNUSED,
 		orphans_over(t);
 }
 
-/* Only uploads of this very key that began after our intent are ours; the one
- * whose id we know is no orphan. */
+/* Abort only uploads of this very key that began after our intent; the upload
+ * with the known id is no orphan. */
 static void
 orphan_listed(void *arg, const struct s3_upload *u)
 {
@@ -135,14 +137,14 @@ created(void *arg, const struct s3_reply *r, const struct err *err)
 	t->calls--;
 	if (err == NULL)
 		t->upload_id = xstrndup(r->upload_id.p, r->upload_id.len);
-	/* With the id in its row the upload is the only one that there is. If
-	 * an answer was lost that is not so yet: until the others are aborted
-	 * the row says that nobody knows. */
+	/* A row with an upload id says that no second upload is open. After a
+	 * lost answer a second upload may be open: leave the id out of the row
+	 * until the orphans are aborted. */
 	t->unnoted = lost;
 	if (err == NULL && !lost)
 		worker_note(t, NOTE_CREATED);
-	/* The file is another one meanwhile: so are its times, which the
-	 * upload has already. */
+	/* The file has changed meanwhile, and the upload was created with the
+	 * old times: abort the upload. */
 	if (err == NULL && t->broken && t->changes > 0)
 		t->stale_upload = true;
 	if (t->broken)
@@ -170,7 +172,7 @@ multipart_noted(struct transfer *t)
 	s3_mpu_create(t->w->p.s3, t->key, &meta, created, t);
 }
 
-/* --- an upload that is known --- */
+/* --- a known upload --- */
 
 static void ask_parts(struct transfer *, unsigned marker);
 
@@ -234,7 +236,7 @@ void
 multipart_ask(struct transfer *t)
 {
 	if (t->upload_id != NULL && t->have != NULL) {
-		go_on(t);	/* its parts are known */
+		go_on(t);	/* the parts are known */
 	} else if (t->upload_id != NULL) {
 		alloc_have(t);
 		ask_parts(t, transfer_first_part(t));
@@ -248,7 +250,7 @@ multipart_ask(struct transfer *t)
 
 /* --- sending --- */
 
-/* Somebody aborted the upload: begin another. */
+/* A different process aborted the upload: begin a new upload. */
 static void
 upload_lost(struct transfer *t, const struct err *err)
 {
@@ -331,8 +333,8 @@ complete_proved(struct transfer *t, const char *got)
 	transfer_end(t, OUTCOME_MOVED);
 }
 
-/* True if the object that is there is the one that the upload makes. Where
- * ETags are no digests, its size, times and number of parts must do. */
+/* True if the object in the bucket is the object made by the upload. Where
+ * ETags are no digests, compare size, times and number of parts. */
 static bool
 is_ours(const struct transfer *t, const struct s3_reply *r)
 {
@@ -346,7 +348,7 @@ is_ours(const struct transfer *t, const struct s3_reply *r)
 	return str_ends(str_of(r->etag), str_of(suffix));
 }
 
-/* After an answer that was lost, or that had no ETag: what is there? */
+/* The answer was lost, or had no ETag: look at the object in the bucket. */
 static void
 complete_looked(void *arg, const struct s3_reply *r, const struct err *err)
 {
@@ -391,8 +393,8 @@ multipart_complete(struct transfer *t)
 	    t->plan.count, complete_done, t);
 }
 
-/* An upload that could not be aborted stays in the catalog, and the transfer
- * ends: another upload would take its row. */
+/* Keep an upload in the catalog if the abort failed, and end the transfer: a
+ * new upload would take the row. */
 static void
 abort_done(void *arg, const struct s3_reply *r UNUSED, const struct err *err)
 {

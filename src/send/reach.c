@@ -1,7 +1,7 @@
 /*
- * reach.c: an export that is out of reach for good is given up by all workers
- * at once, so that what is left of it doesn't cost each worker the time of a
- * fault an item. After a while one is tried again.
+ * reach.c: every worker gives up an export that is out of reach for good at
+ * once, so that the export's remaining items don't cost each worker the time of
+ * a fault per item. After AGAIN_MS the workers try an item again.
  */
 #include "send/send_internal.h"
 
@@ -12,7 +12,7 @@ engine_answered(struct engine *e, unsigned export, uint64_t now_ms)
 {
 	struct reach *r = &e->reach[export];
 
-	/* All workers read the line; few write it. */
+	/* Every worker reads this cache line: write rarely. */
 	if (now_ms - atomic_load_explicit(&r->ok_ms, memory_order_relaxed) >
 	    1000)
 		atomic_store_explicit(&r->ok_ms, now_ms,

@@ -1,11 +1,11 @@
 /*
- * segment.c: the bytes of a transfer: read with several READs in flight into
- * one buffer a segment, hashed in lanes across all that the worker has.
+ * segment.c: the bytes of a transfer: read with several READs in flight into a
+ * buffer for each segment, hashed in lanes across the segments of the worker.
  */
 #include "send/send_internal.h"
 
-#define READS_MAX	4		/* READs in flight of one segment */
-#define SLICE		(256 * KIB)	/* of one stream in one hash call */
+#define READS_MAX	4		/* READs in flight per segment */
+#define SLICE		(256 * KIB)	/* of a stream in each hash call */
 #define JOBS_MAX	64
 
 struct read_call {
@@ -84,8 +84,8 @@ read_more(struct segment *s)
 		uint64_t left = s->len - s->asked;
 		struct read_call *c = xmalloc(sizeof(*c));
 
-		/* An empty file is asked for one byte: the answer says that
-		 * it is empty still. */
+		/* Ask for a byte of an empty file: the answer says whether the
+		 * file is still empty. */
 		c->s = s;
 		c->t = t;
 		c->want = (uint32_t)MIN(MAX(left, 1U), max);
@@ -97,7 +97,7 @@ read_more(struct segment *s)
 	    (uint64_t)READS_MAX * max);
 }
 
-/* False: no memory now. */
+/* Return false if no memory is free now. */
 static bool
 start(struct transfer *t, struct segment *s)
 {
@@ -134,7 +134,8 @@ segments_read(struct transfer *t)
 			return;
 }
 
-/* The segment that the whole-file MD5 needs next, if its bytes are here. */
+/* The segment with the next bytes of the whole-file MD5, if the bytes have been
+ * read. */
 static struct segment *
 whole_next(struct transfer *t)
 {

@@ -1,11 +1,11 @@
 /*
- * send.c: what to do with bytes that were read and hashed: compare, refresh
- * metadata, or send; and the single PUT.
+ * send.c: what to do with the hashed bytes of a file: compare the bytes,
+ * refresh metadata, or send; and the single PUT.
  */
 #include "base/clock.h"
 #include "send/send_internal.h"
 
-#define COPY_MAX (5 * GIB)	/* of one CopyObject (Amazon S3 API) */
+#define COPY_MAX (5 * GIB)	/* limit of CopyObject (Amazon S3 API) */
 
 static void
 expected_etag(const struct transfer *t, char out[72])
@@ -32,7 +32,8 @@ head_done(void *arg, const struct s3_reply *r, const struct err *err)
 
 	if (!transfer_answered(t, err))
 		return;
-	/* The same size and time: perhaps it arrived. The bytes decide. */
+	/* An object with the same size and time may have arrived in an earlier
+	 * run. The bytes decide. */
 	t->settled = true;
 	if (err == NULL && transfer_looks_same(t, r)) {
 		memcpy(t->found_etag, r->etag, sizeof(t->found_etag));
@@ -57,17 +58,17 @@ send_ask(struct transfer *t)
 	s3_head(t->w->p.s3, t->key, head_done, t);
 }
 
-/* Whether the answer tells what the object says of its file; one of another
- * tool may say nothing. */
+/* Does the answer have the object's metadata of the file? Objects of foreign
+ * tools may have none. */
 static bool
 tells_meta(const struct s3_reply *r)
 {
 	return r != NULL && r->has_mode && r->has_mtime;
 }
 
-/* The object says of the file what it is. One that says nothing (another tool
- * has put it) was taken over as it is: then the version that was stored must
- * have had the same. */
+/* Does the object's metadata agree with the file? An object without metadata
+ * (put by a foreign tool) was adopted unchanged: compare the file with the
+ * stored version instead. */
 static bool
 same_metadata(const struct transfer *t, const struct s3_reply *r)
 {
@@ -76,7 +77,7 @@ same_metadata(const struct transfer *t, const struct s3_reply *r)
 	return attrs_same_kept(&t->before, &t->item->prev_attrs);
 }
 
-/* What isn't known of the file now stays as the object says it. */
+/* Keep the object's value for each attribute that the source did not tell. */
 static void
 keep_unknown(struct s3_meta *meta, const struct transfer *t,
     const struct s3_reply *r)
@@ -101,7 +102,7 @@ copy_done(void *arg, const struct s3_reply *r, const struct err *err)
 	t->calls--;
 	if (t->broken)
 		return;
-	/* Whatever went wrong with the copy: sending makes it right. */
+	/* The copy failed: send the file, whatever the reason. */
 	if (err != NULL && err->kind != ERR_RETRY && err->kind != ERR_STOPPED) {
 		transfer_again(t, MODE_SEND);
 		return;
@@ -110,7 +111,7 @@ copy_done(void *arg, const struct s3_reply *r, const struct err *err)
 		transfer_s3_fault(t, err);
 		return;
 	}
-	/* A copy of a multipart object may be a plain one. */
+	/* The copy of a multipart object may be a plain object. */
 	etag_single(t->whole_md5, single);
 	if (strcmp(r->etag, single) == 0) {
 		transfer_cut(t, &(struct part_plan){ .count = 1 });
@@ -122,7 +123,7 @@ copy_done(void *arg, const struct s3_reply *r, const struct err *err)
 	transfer_end(t, OUTCOME_UNCHANGED);
 }
 
-/* The object's bytes are these: only what is kept beside them may differ. */
+/* The object has the file's bytes: only the metadata may differ. */
 static void
 refresh(struct transfer *t, const struct s3_reply *r)
 {
@@ -153,16 +154,16 @@ held_done(void *arg, const struct s3_reply *r, const struct err *err)
 		transfer_again(t, MODE_SEND);
 }
 
-/* The bytes are those of the version that was stored. Another version may
- * have been sent since, and its result lost: S3 says what it holds, unless
- * the catalog knows that it is this very version (--checksum), and S3 has not
- * just said otherwise. */
+/* The bytes are those of the stored version. A newer version may have been sent
+ * since, and its result lost: ask S3 for the present object, unless the catalog
+ * knows that S3 holds the stored version (--checksum) and S3 has not just
+ * denied that. */
 static void
 same_bytes(struct transfer *t)
 {
 	memcpy(t->etag, t->item->prev_etag, sizeof(t->etag));
 	t->phase = PHASE_CLOSING;
-	/* The object was one PUT, whatever the part size is now. */
+	/* The object was a single PUT, whatever the part size is now. */
 	if (t->item->prev_part_size == 0)
 		transfer_cut(t, &(struct part_plan){ .count = 1 });
 	if ((t->item->flags & ITEM_CHECKSUM) != 0 && !t->settled) {
@@ -173,7 +174,7 @@ same_bytes(struct transfer *t)
 	s3_head(t->w->p.s3, t->key, held_done, t);
 }
 
-/* Are they the bytes of the version that was stored? */
+/* Are the hashed bytes those of the stored version? */
 static bool
 is_previous(const struct transfer *t, const char *etag)
 {
@@ -188,7 +189,7 @@ is_previous(const struct transfer *t, const char *etag)
 	    strcmp(it->prev_etag, etag) == 0;
 }
 
-/* A dry run: the file would be sent. */
+/* A dry run: report that the file would be sent. */
 static void
 read_through(struct transfer *t)
 {
@@ -196,8 +197,8 @@ read_through(struct transfer *t)
 	transfer_end(t, OUTCOME_MOVED);
 }
 
-/* All bytes are hashed, in MODE_COMPARE or settling: true if nothing needs
- * to be sent (or the sending begins again elsewhere). */
+/* Every byte is hashed, in MODE_COMPARE or settling: true if no bytes need to
+ * be sent (or the sending begins again elsewhere). */
 static bool
 compared(struct transfer *t)
 {
@@ -337,7 +338,7 @@ all_done(struct transfer *t)
 		multipart_complete(t);
 }
 
-/* --- a server that gives no attributes with its READs --- */
+/* --- a server whose READs carry no attributes --- */
 
 static void
 stat_done(void *arg, const struct tree_entry *e, const struct err *err)
@@ -350,8 +351,8 @@ stat_done(void *arg, const struct tree_entry *e, const struct err *err)
 	}
 }
 
-/* True if the file has first to be looked at once more: nothing that was read
- * counts before it is known to be the same as at the beginning. */
+/* True if the file must first be looked at once more: do not use the bytes
+ * before the attributes prove to be the same as at the beginning. */
 static bool
 must_stat(struct transfer *t)
 {
@@ -363,7 +364,8 @@ must_stat(struct transfer *t)
 	return true;
 }
 
-/* Nobody needs the segment's bytes any more. */
+/* Neither the sending nor the whole-file MD5 needs the segment's bytes any
+ * more. */
 static bool
 is_over(const struct transfer *t, const struct segment *s)
 {

@@ -1,13 +1,14 @@
 /*
- * send_internal.h: inside the engine: one worker thread and its transfers.
+ * send_internal.h: inside the engine: a worker thread and its transfers.
  *
- * A transfer moves one item. Its bytes come in segments: the whole file when
- * it fits in one part, else one segment a part. A segment is read (several
- * READs in flight), hashed (in lanes, with other segments), sent, freed. The
- * whole-file MD5 follows over the segments in their order.
+ * A transfer moves one item. The item's bytes come in segments: the whole file
+ * when the file fits in a single part, else a segment for each part. A segment
+ * is read (several READs in flight), hashed (in lanes, with segments of more
+ * files), sent, freed. The whole-file MD5 follows over the segments in their
+ * order.
  *
- * Callbacks of tree and s3 get the segment or the transfer itself, which
- * lives until all of its calls have come back (calls == 0).
+ * Callbacks of tree and s3 get the segment or the transfer itself, which lives
+ * until its last call has come back (calls == 0).
  */
 #ifndef SEND_SEND_INTERNAL_H
 #define SEND_SEND_INTERNAL_H
@@ -20,7 +21,7 @@
 #include "work/pool.h"
 #include "work/trees.h"
 
-#define SEGMENTS_MAX	4	/* parts of one file in flight */
+#define SEGMENTS_MAX	4	/* parts of a file in flight */
 #define SPARE_MAX	16
 
 enum segment_state {
@@ -29,7 +30,8 @@ enum segment_state {
 	SEG_HASHING,
 	SEG_READY,		/* hashed */
 	SEG_SENDING,
-	SEG_DONE		/* sent; the whole-file hash may need it */
+	SEG_DONE		/* sent; the whole-file MD5 may need the
+				   bytes */
 };
 
 struct segment {
@@ -40,7 +42,7 @@ struct segment {
 	uint64_t len;
 	uint8_t	*data;
 	uint64_t data_len;	/* of the buffer */
-	struct stream *stream;	/* of a part too large for memory; or NULL */
+	struct stream *stream;	/* for a part too large for memory; or NULL */
 	uint64_t asked;		/* bytes asked for so far */
 	uint64_t got;
 	struct md5 md5;
@@ -55,16 +57,16 @@ enum transfer_mode {
 };
 
 enum transfer_phase {
-	PHASE_BEGIN = 0,	/* nothing is on the way */
+	PHASE_BEGIN = 0,	/* no call is outstanding */
 	PHASE_ASKING,		/* HEAD, ListParts, intent, create */
 	PHASE_MOVING,		/* segments are read, hashed, sent */
 	PHASE_CLOSING,		/* last request: PUT, Complete, copy */
 	PHASE_ENDED		/* waits for calls, then is freed */
 };
 
-/* How long something has been failing. */
+/* How long a file or an export has been failing. */
 struct fault {
-	uint64_t since_ms;	/* 0: it is not */
+	uint64_t since_ms;	/* 0: no failure */
 	uint64_t last_ms;
 };
 
@@ -77,27 +79,31 @@ struct transfer {
 	struct tree_file *file;
 	struct handle fh;	/* of the file; len 0: by path */
 	bool	 reopen;	/* fh has changed */
-	bool	 missed;	/* reading says that it is gone: its path is
-				   being looked up */
-	struct attrs before;	/* every read must agree with it */
+	bool	 missed;	/* reading says that the file is gone: its path
+				   is being looked up */
+	struct attrs before;	/* every READ must agree with these
+				   attributes */
 	enum transfer_mode mode;
 	enum transfer_phase phase;
 	struct part_plan plan;	/* of this attempt: see transfer_cut */
-	unsigned calls;		/* of tree and s3 that will come back */
+	unsigned calls;		/* calls of tree and s3 without their callback
+				   yet */
 	bool	 broken;	/* begin again, or end, when calls is 0 */
-	bool	 ending;	/* ... end with outcome */
-	bool	 settled;	/* S3 was asked what it has */
+	bool	 ending;	/* with broken: end with outcome */
+	bool	 settled;	/* S3 was asked for the object */
 	enum outcome outcome;
-	unsigned changes;	/* times the file changed under us */
-	unsigned tries;		/* after faults that pass */
-	unsigned resent;	/* sendings that arrived wrong, or into an
-				   upload that was gone */
-	bool	 no_attrs;	/* a READ came without: ask before the end */
-	bool	 stale_upload;	/* to be aborted, it is of no use */
-	bool	 keep_upload;	/* it could not be aborted: its row stays */
-	char	 found_etag[72];/* HEAD: what may be there already; or "" */
-	struct fetch_claim claim; /* --adopt: in which parts */
-	unsigned guesses;	/* --adopt: of part sizes, that were wrong */
+	unsigned changes;	/* times the file changed during the transfer */
+	unsigned tries;		/* after passing faults */
+	unsigned resent;	/* sendings with wrong bytes at S3, or into an
+				   upload already gone */
+	bool	 no_attrs;	/* a READ came without attributes: stat before
+				   the end */
+	bool	 stale_upload;	/* the upload is of no use: abort */
+	bool	 keep_upload;	/* the abort failed: the upload's row stays */
+	char	 found_etag[72];/* HEAD: ETag of an object that may hold the
+				   file already; or "" */
+	struct fetch_claim claim; /* --adopt: the parts of the object */
+	unsigned guesses;	/* --adopt: wrong guesses of part sizes */
 	struct fault fault;	/* of reading the file */
 	uint64_t began_ms;
 	uint64_t resume_at_ms;	/* not before */
@@ -106,19 +112,21 @@ struct transfer {
 	unsigned next_index;	/* next part to read */
 	unsigned done_count;	/* parts done */
 	struct md5 whole;
-	uint64_t whole_done;	/* bytes in it */
+	uint64_t whole_done;	/* bytes in whole */
 	uint8_t	 whole_md5[MD5_LEN];
 	/* multipart */
 	char	*upload_id;
-	uint64_t upload_part_size; /* that it was begun with; 0: not known */
-	bool	 upload_noted;	/* a row of it is in the catalog */
-	bool	 intended;	/* ... will be: multipart_noted follows */
-	bool	 unnoted;	/* that row names no upload: besides ours, if
-				   there is one, others may be open that nobody
-				   knows the id of */
-	int64_t	 intent_sec;	/* S3's clock, before it was created */
+	uint64_t upload_part_size; /* the upload's part size; 0: not known */
+	bool	 upload_noted;	/* the catalog has a row of the upload */
+	bool	 intended;	/* the row is asked for: multipart_noted
+				   follows */
+	bool	 unnoted;	/* the upload's row has no id: besides the
+				   upload of upload_id, if set, more uploads
+				   with unknown ids may be open */
+	int64_t	 intent_sec;	/* S3's clock, before the upload was created */
 	uint8_t	*part_md5s;	/* plan.count * 16 */
-	uint8_t	*have;		/* one flag a part: the server has it */
+	uint8_t	*have;		/* a flag for each part: the server has the
+				   part */
 	uint8_t	*have_md5s;
 	char	 etag[72];
 	char	*version_id;
@@ -159,11 +167,13 @@ struct noted_mail {
 	int64_t	 object;
 };
 
-/* An export, as all workers see it. */
+/* The state of an export, shared by the workers. */
 struct reach {
 	_Atomic uint64_t ok_ms;		/* its last answer */
-	_Atomic uint64_t lost_ms;	/* when it was given up; 0: never */
-	struct err why;			/* ... under the engine's lock */
+	_Atomic uint64_t lost_ms;	/* when the workers gave the export up;
+					   0: never */
+	struct err why;			/* the reason; under the engine's
+					   lock */
 };
 
 struct engine {
@@ -180,16 +190,16 @@ struct engine {
 
 /* engine.c: draw the next item, or NULL. Any worker. */
 const struct item *engine_next(struct engine *, struct held_lease **);
-/* The item of the lease has its result (or never will). */
+/* The item of the lease has its result (or will never have a result). */
 void	 engine_settled(struct engine *, struct held_lease *);
 
 /* The export answers. */
 void	 engine_answered(struct engine *, unsigned export, uint64_t now_ms);
-/* A worker has had no answer of the export for retry_for; true if no other has
- * either: then it is given up for a while, and by all. */
+/* A worker has had no answer of the export for retry_for. True if no worker has
+ * had an answer: then every worker gives the export up for a while. */
 bool	 engine_give_up(struct engine *, unsigned export, uint64_t now_ms,
 	    const struct err *);
-/* It is given up: why. */
+/* True if the export is given up; err gets the reason. */
 bool	 engine_gave_up(struct engine *, unsigned export, uint64_t now_ms,
 	    struct err *);
 
@@ -197,10 +207,10 @@ bool	 engine_gave_up(struct engine *, unsigned export, uint64_t now_ms,
 void	 worker_init(struct pool_worker *);
 void	 worker_run(struct pool_worker *);
 void	 worker_release(struct pool_worker *);
-/* NULL: not yet, the memory is in use. */
+/* NULL if the memory is in use now. */
 void	*worker_buffer(struct worker *, uint64_t size);
 void	 worker_buffer_free(struct worker *, void *, uint64_t size);
-/* Put the result in the batch; takes what it owns. */
+/* Put the result in the batch; takes whatever the result owns. */
 void	 worker_result(struct worker *, struct held_lease *,
 	    const struct result *);
 void	 worker_note(struct transfer *, enum xfer_note_event);
@@ -208,106 +218,111 @@ void	 worker_note(struct transfer *, enum xfer_note_event);
 /* transfer.c */
 void	 transfer_begin(struct worker *, const struct item *,
 	    struct held_lease *);
-/* Go on as far as it can. */
+/* Go on as far as possible. */
 void	 transfer_step(struct transfer *);
-/* Free what it holds, whatever its phase; no call may be outstanding. */
+/* Free whatever the transfer holds, in any phase; no call may be
+ * outstanding. */
 void	 transfer_free(struct transfer *);
-/* An error of the source: later again, or the end. */
+/* An error of the source: try again later, or end the transfer. */
 void	 transfer_fault(struct transfer *, const struct err *);
-/* An error of S3, which has retried by itself: the end, unless the proof
- * failed and sending again may help. */
+/* An error of S3, after the retries of the S3 client: end the transfer, unless
+ * the proof failed and sending again may help. */
 void	 transfer_s3_fault(struct transfer *, const struct err *);
-/* S3 has answered, perhaps that there is nothing (ERR_GONE). False: it was
- * another error, which is seen to, or this attempt is over. */
+/* S3 has answered, perhaps with ERR_GONE for a missing object. False: the
+ * answer was an error already handled, or this attempt is over. */
 bool	 transfer_answered(struct transfer *, const struct err *);
-/* End with this outcome when its calls have come back. */
+/* End with this outcome when every call has come back. */
 void	 transfer_end(struct transfer *, enum outcome);
-/* The file is not what it was: begin again with what is there now. */
+/* The file has changed: begin again with the present file. */
 void	 transfer_changed(struct transfer *);
-/* The answer to a tree_file_stat: the file is what it was. False: it is not,
- * or nobody knows, and that is seen to. */
+/* The answer to a tree_file_stat: true if the file is unchanged. False: the
+ * file has changed, or the stat failed, and the call has handled the case. */
 bool	 transfer_is_same(struct transfer *, const struct tree_entry *,
 	    const struct err *);
 /* Begin again from the first byte, at once. */
 void	 transfer_again(struct transfer *, enum transfer_mode);
-/* What S3 is told of the file. */
+/* The file's metadata as sent to S3. */
 struct s3_meta transfer_meta(const struct transfer *);
-/* The ETag that S3 must have given, and whether it did. */
+/* Compare the ETag got from S3 with the expected ETag; false if the ETags
+ * differ, after handling the fault. */
 bool	 transfer_proved(struct transfer *, const char *expected,
 	    const char *got);
-/* Send again, later; too often is the end, with this error. */
+/* Send again, later; after too many tries end the transfer with this error. */
 void	 transfer_resend(struct transfer *, const struct err *);
-/* What an object says of its file is what the file is now. */
+/* Does the object's metadata agree with the file's present attributes? */
 bool	 transfer_same_meta(const struct transfer *, const struct s3_meta *);
 /* HEAD's answer shows an object of this size and with this metadata. */
 bool	 transfer_looks_same(const struct transfer *, const struct s3_reply *);
 /*
- * Cut the file into these parts. All that depends on the parts (their digests,
- * and which of them S3 has) is made anew here, and only here: another attempt,
- * or another answer of S3, may need other parts.
+ * Cut the file into these parts. Make everything that depends on the parts
+ * (their digests, and the flags of parts at S3) anew here, and only here: a
+ * further attempt, or a different answer of S3, may need different parts.
  */
 void	 transfer_cut(struct transfer *, const struct part_plan *);
 bool	 transfer_is_multipart(const struct transfer *);
-/* It is one step of several that upload the file. */
+/* Is the item a step of a file uploaded by several clients? */
 bool	 transfer_is_by_part(const struct transfer *);
-/* The first part, and the one behind the last, that it is to send. */
+/* The first part to send, and the index behind the last part to send. */
 unsigned transfer_first_part(const struct transfer *);
 unsigned transfer_end_part(const struct transfer *);
 
 /* segment.c: reading and hashing */
 void	 segments_read(struct transfer *);
 void	 segment_free(struct segment *);
-/* An answer to a READ of want bytes: false if it ends this attempt. */
+/* Check an answer to a READ of want bytes: false if the answer ends this
+ * attempt. */
 bool	 segment_read_ok(struct transfer *, const struct tree_read *,
 	    const struct err *, uint32_t want);
-/* Hash a slice of all that has been read; false if there was nothing. */
+/* Hash a slice of each segment already read; false if no segment had bytes to
+ * hash. */
 bool	 hash_turn(struct worker *);
 
 /* stream.c: parts that are too large for memory */
 bool	 stream_needed(const struct transfer *);
 void	 stream_start(struct transfer *);
 void	 stream_done(struct segment *);
-/* The request has asked for all of its bytes. */
+/* The request has asked for every byte of the part. */
 bool	 stream_is_sent(const struct segment *);
 void	 stream_free(struct segment *);
 
 /* send.c: deciding, one PUT, metadata */
-/* Ask S3 what it has, where that must be known first. */
+/* Ask S3 for the object, where the answer must be known first. */
 void	 send_ask(struct transfer *);
-/* That is known now: read, and send. */
+/* S3's answer is known: read, and send. */
 void	 send_go_on(struct transfer *);
 void	 send_segments(struct transfer *);
-/* The part is hashed: must S3 get it? */
+/* The part is hashed: must the part be sent to S3? */
 bool	 send_is_needed(const struct transfer *, const struct segment *);
 /* The bytes of a segment, at the pace of --bwlimit. */
 struct s3_body send_body(struct segment *);
 
-/* adopt.c: PUT --adopt, what another tool has put */
-/* Ask S3 what it has, and read the file in the same parts. */
+/* adopt.c: PUT --adopt, objects put by foreign tools */
+/* Ask S3 for the object, and read the file in the object's parts. */
 void	 adopt_ask(struct transfer *);
-/* All is hashed: the object that was found has these bytes; etag and parts
- * are its own. */
+/* Every part is hashed: true if the found object has these bytes; etag and
+ * parts are then the object's. */
 bool	 adopt_fits(struct transfer *);
-/* It has not, in parts of a size that was guessed: true if the file is read
- * again, in parts of another size that the object may have. */
+/* The object does not match in parts of a guessed size: true if the file is
+ * read again, in parts of a different size that fits the object. */
 bool	 adopt_guess(struct transfer *);
 
 /* multipart.c */
-/* Find the upload to go on with, or create one. */
+/* Find the upload to continue, or create an upload. */
 void	 multipart_ask(struct transfer *);
 void	 multipart_noted(struct transfer *);
 void	 multipart_send(struct segment *);
 void	 multipart_send_body(struct segment *, const struct s3_body *);
 void	 multipart_complete(struct transfer *);
-/* Abort the upload and forget it. */
+/* Abort the upload and forget its id. */
 void	 multipart_abort(struct transfer *);
-/* Forget the upload, or what is known of its parts alone. */
+/* Forget the upload (multipart_forget), or only the state of its parts at
+ * S3. */
 void	 multipart_forget(struct transfer *);
 void	 multipart_forget_parts(struct transfer *);
 
 /* by_part.c: ITEM_OPEN, ITEM_PARTS, ITEM_CLOSE */
 void	 by_part_begin(struct transfer *);
-/* All its parts are there; the file was the same to the end. */
+/* Every part of the step is at S3; the file was the same to the end. */
 void	 by_part_done(struct transfer *);
 void	 by_part_changed(struct transfer *);
 /* The upload is gone. */

@@ -1,11 +1,11 @@
 /*
- * stream.c: a part that is larger than the memory of a worker (files of
- * terabytes, see verify/part_plan.h) is never whole in memory. It is read
- * twice, in pieces that go through a ring: the first pass hashes it, the
- * second sends it with the Content-MD5 that the first has found, which S3
- * checks, whatever its ETags are. A part that needs no sending (S3 has it, or
- * the file is only compared) is read once. When S3's client sends the request
- * again, the second pass begins again: a fault costs that part.
+ * stream.c: a part larger than the memory of a worker (files of terabytes, see
+ * verify/part_plan.h) is never whole in memory. The stream reads the part
+ * twice, in pieces that go through a ring: the first pass hashes the part, the
+ * second pass sends the part with the Content-MD5 from the first pass, which S3
+ * checks even where ETags are no digests. A part that needs no sending (S3 has
+ * the part, or the file is only compared) is read once. When the S3 client
+ * repeats the request, the second pass begins again: a fault costs that part.
  */
 #include "send/send_internal.h"
 
@@ -19,12 +19,13 @@ struct piece {
 struct stream {
 	struct segment *s;
 	uint32_t piece_len;
-	unsigned reads;		/* on the way */
+	unsigned reads;		/* READs on the way */
 	bool	 sending;	/* the second pass */
 	bool	 again;		/* begin this pass again when reads is 0 */
 	uint64_t asked;		/* bytes of the part asked for in this pass */
-	uint64_t taken;		/* bytes of the part hashed or sent in it */
-	struct md5 whole;	/* the file's, as it is behind this part */
+	uint64_t taken;		/* bytes of the part hashed or sent in this
+				   pass */
+	struct md5 whole;	/* MD5 of the file up to the end of this part */
 	struct piece pieces[PIECES];
 };
 
@@ -99,7 +100,7 @@ next_bytes(void *arg, uint64_t offset, void *out, size_t max)
 	return (ptrdiff_t)n;
 }
 
-/* The first pass is over: the part's digest is known. */
+/* The first pass has ended: the part's digest is known. */
 static void
 hashed(struct stream *st)
 {
@@ -205,7 +206,8 @@ stream_is_sent(const struct segment *s)
 	return s->stream->taken == s->len && !s->stream->again;
 }
 
-/* The part is proved: its MD5 counts, and so do its bytes for the file's. */
+/* The part is proved: take the part's MD5, and the file's MD5 up to the end of
+ * the part. */
 void
 stream_done(struct segment *s)
 {

@@ -7,9 +7,9 @@
 #include "model/key.h"
 #include "verify/etag.h"
 
-#define CHANGES_MAX	5	/* a file that changes more often is failed */
-#define RESEND_MAX	4	/* sendings of one object that go wrong */
-#define FAULT_GAP_MS	90000	/* more than one call and its backoff */
+#define CHANGES_MAX	5	/* a file with more changes fails */
+#define RESEND_MAX	4	/* failed sendings of an object */
+#define FAULT_GAP_MS	90000	/* more than a call and its backoff */
 #define BACKOFF_BASE_MS	100
 #define BACKOFF_CAP_MS	10000
 
@@ -67,9 +67,9 @@ key_of(const struct worker *w, const struct item *it)
 	    key_without_server(it->path));
 }
 
-/* Is what the target holds of it to be told from the bytes? A file that
- * several clients have sent has no digest of the whole: its ETag then is that
- * of its parts. */
+/* Can the file's bytes be compared with the target's object? A file sent by
+ * several clients has no digest of the whole: the digests of the parts are
+ * compared by the ETag. */
 static bool
 is_comparable(const struct transfer *t)
 {
@@ -81,7 +81,7 @@ is_comparable(const struct transfer *t)
 	    proof_etag_is_digest(t->w->e->c.s3.sse)));
 }
 
-/* The mode of a file that is not only compared. */
+/* The mode of a file whose bytes are not only compared. */
 static enum transfer_mode
 send_mode(const struct transfer *t)
 {
@@ -101,12 +101,13 @@ transfer_begin(struct worker *w, const struct item *it, struct held_lease *h)
 	t->fh = it->fh;
 	t->began_ms = clock_mono_ms();
 	t->mode = send_mode(t);
-	/* A dry run compares only what would else count as moved although
-	 * nothing says that it changed. */
+	/* A dry run compares only files of --checksum: without a comparison
+	 * such files would count as moved although no attribute shows a
+	 * change. */
 	if (is_comparable(t) && (!w->e->c.dryrun ||
 	    (it->flags & ITEM_CHECKSUM) != 0))
 		t->mode = MODE_COMPARE;
-	/* A dry run leaves an open upload to the run that is none. */
+	/* A dry run leaves an open upload to the next real run. */
 	if (it->upload_id != NULL && !w->e->c.dryrun) {
 		t->upload_id = xstrdup(it->upload_id);
 		t->upload_part_size = it->upload_part_size;
@@ -130,7 +131,7 @@ transfer_free(struct transfer *t)
 	free(t);
 }
 
-/* Back to the beginning; the upload, if there is one, stays. */
+/* Go back to the beginning; an open upload stays. */
 static void
 reset(struct transfer *t)
 {
@@ -143,8 +144,8 @@ reset(struct transfer *t)
 	t->whole_done = 0;
 	t->no_attrs = false;
 	t->broken = false;
-	/* What the bucket holds was to be compared, in its own parts, with the
-	 * file as it was: ask again. */
+	/* The object was to be compared, in the object's parts, with the file
+	 * before the change: ask S3 again. */
 	if (t->found_etag[0] != '\0')
 		t->settled = false;
 	t->found_etag[0] = '\0';
@@ -179,7 +180,8 @@ transfer_cut(struct transfer *t, const struct part_plan *plan)
 	    xcalloc(plan->count, MD5_LEN);
 }
 
-/* The part size that an upload or object made before was cut with. */
+/* The part size of the open upload or the stored object, else the configured
+ * size. */
 static uint64_t
 part_size_of(const struct transfer *t)
 {
@@ -213,7 +215,7 @@ begin(struct transfer *t)
 		transfer_end(t, OUTCOME_FAILED);
 		return;
 	}
-	/* A dry run makes no object: any parts will do. */
+	/* A dry run makes no object: parts of any size will do. */
 	if (t->mode == MODE_READ && plan.part_size > 0) {
 		plan.part_size = t->w->e->c.part_size;
 		plan.count = (unsigned)((t->before.size +
@@ -261,19 +263,19 @@ make_result(struct transfer *t)
 	return r;
 }
 
-/* All calls are back: abort what must not stay open, then report. */
+/* Every call is back: abort an upload that must not stay open, then report. */
 static void
 finish(struct transfer *t)
 {
 	struct result r;
 	bool passing = t->outcome == OUTCOME_LEFT ||
 	    (t->outcome == OUTCOME_FAILED && t->err.kind == ERR_RETRY);
-	/* The upload is not over with this step of it. */
+	/* This step does not end the upload. */
 	bool stays = passing || t->keep_upload ||
 	    (t->item->flags & (ITEM_OPEN | ITEM_PARTS)) != 0;
 
-	/* An upload is kept when S3 was out of reach: the next run goes on
-	 * with it. Whoever completed it has forgotten its id. */
+	/* Keep the upload when S3 was out of reach: the next run continues the
+	 * upload. A completed upload has no id here any more. */
 	if (t->upload_id != NULL && !stays) {
 		multipart_abort(t);
 		return;
@@ -308,9 +310,10 @@ transfer_step(struct transfer *t)
 	}
 	if (t->phase == PHASE_BEGIN)
 		begin(t);
-	/* Read first: what sending leaves is read in the next turn, together
-	 * with that of other files, and so hashed in more lanes. But nothing
-	 * wakes us for it when nothing is under way, or when it is streamed. */
+	/* Read before sending. Segments freed by sending are read in the next
+	 * turn, together with segments of more files, and so hashed in more
+	 * lanes. But read again now if no outstanding call would wake the
+	 * worker, or if the part is streamed. */
 	if (t->phase == PHASE_MOVING && !t->broken)
 		segments_read(t);
 	if (t->phase == PHASE_MOVING && !t->broken)
@@ -318,7 +321,8 @@ transfer_step(struct transfer *t)
 	if (t->phase == PHASE_MOVING && !t->broken &&
 	    (t->calls == 0 || stream_needed(t)))
 		segments_read(t);
-	/* That was all: nothing will wake us for it. */
+	/* The transfer ends without outstanding calls: finish now, as no call
+	 * will wake the worker. */
 	if (t->ending && !t->stale_upload && t->calls == 0 &&
 	    t->phase != PHASE_ENDED)
 		finish(t);
@@ -348,9 +352,9 @@ again_later(struct transfer *t)
 	    BACKOFF_CAP_MS, rng_next(&t->w->rng));
 }
 
-/* The time is counted for the file, and for its export: once that has been
- * out of reach for so long, its other files fail at their first fault. A
- * fault long after the last one begins a new count. */
+/* Count the time for the file, and for its export: after the export has been
+ * out of reach for retry_for, its remaining files fail at their first fault. A
+ * fault long after the last fault begins a new count. */
 static bool
 failing_too_long(const struct worker *w, struct fault *f)
 {
@@ -360,8 +364,8 @@ failing_too_long(const struct worker *w, struct fault *f)
 	return w->now_ms - f->since_ms >= w->e->c.retry_for_ms;
 }
 
-/* The steps of one file that several clients send have failed: those clients
- * are not all of this engine. */
+/* A step of a file uploaded by several clients fails instead of being left:
+ * some of these clients run in different engines. */
 static bool
 is_out_of_reach(struct transfer *t)
 {
@@ -373,7 +377,7 @@ is_out_of_reach(struct transfer *t)
 	    engine_give_up(t->w->e, export, t->w->now_ms, &t->err);
 }
 
-/* The export was given up meanwhile, here or by another worker. */
+/* Did this worker or a different worker give the export up meanwhile? */
 static bool
 is_given_up(struct transfer *t)
 {
@@ -398,7 +402,8 @@ transfer_fault(struct transfer *t, const struct err *err)
 		return;
 	}
 	t->err = *err;
-	/* By a handle, or in place of the file: what does its path say? */
+	/* The handle, or an entry in place of the file, answered GONE: look up
+	 * the path. */
 	if (err->kind == ERR_GONE) {
 		t->broken = true;
 		t->missed = true;
@@ -457,7 +462,7 @@ transfer_resend(struct transfer *t, const struct err *err)
 {
 	t->err = *err;
 	t->tries = ++t->resent;
-	/* Who closes has nothing to send. */
+	/* A CLOSE item sends no bytes; do not retry the item. */
 	if (t->resent < RESEND_MAX && (t->item->flags & ITEM_CLOSE) == 0)
 		again_later(t);
 	else
@@ -481,7 +486,7 @@ transfer_looks_same(const struct transfer *t, const struct s3_reply *r)
 	    transfer_same_meta(t, &r->meta);
 }
 
-/* Only the path's own answer can say that the file is gone. */
+/* Only the answer to a lookup of the path can say that the file is gone. */
 static void
 not_found(struct transfer *t, const struct err *err)
 {
@@ -495,7 +500,7 @@ not_found(struct transfer *t, const struct err *err)
 	transfer_fault(t, err);
 }
 
-/* Reading said that the file is gone, and its path names a file. */
+/* Reading said that the file is gone, but the path names a file. */
 static void
 found_again(struct transfer *t, const struct tree_entry *e)
 {
@@ -538,8 +543,8 @@ looked_again(void *arg, const struct tree_entry *e, const struct err *err)
 	}
 }
 
-/* What is under the name now may be another file, or none: a server gives the
- * bytes of a removed one as long as somebody has its handle. */
+/* The path may now lead to a different file, or to none: a server gives the
+ * bytes of a removed file as long as a client has the file's handle. */
 static void
 look_again(struct transfer *t)
 {
@@ -572,8 +577,8 @@ transfer_changed(struct transfer *t)
 	again_later(t);
 	if (t->mode == MODE_COMPARE)
 		t->mode = send_mode(t);
-	/* An upload of the old bytes is of no use; parts of it may still be
-	 * on the way. */
+	/* An upload of the old bytes is of no use; parts of the upload may
+	 * still be on the way. */
 	t->stale_upload = t->upload_id != NULL;
 	look_again(t);
 }

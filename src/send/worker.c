@@ -1,8 +1,8 @@
 #include "base/clock.h"
 #include "send/send_internal.h"
 
-#define BATCH_MAX	256	/* results in one message */
-#define BATCH_MS	50	/* a result waits no longer */
+#define BATCH_MAX	256	/* results in a message */
+#define BATCH_MS	50	/* the longest wait of a result */
 #define ACTIVE_PER_SLOT	2	/* transfers begun for each request slot */
 
 void
@@ -21,8 +21,8 @@ worker_init(struct pool_worker *p)
 	rng_seed(&w->rng, seed);
 }
 
-/* Transfers that were on the way when the time to stop came are left as they
- * are; their items stay open in the catalog. */
+/* Leave unfinished transfers as found when the time to stop came; their items
+ * stay open in the catalog. */
 void
 worker_release(struct pool_worker *p)
 {
@@ -46,8 +46,8 @@ worker_release(struct pool_worker *p)
 	mailbox_free(&w->in);
 }
 
-/* Parts are alike in size: their buffers are kept. Smaller ones come from
- * malloc. */
+/* Keep the buffers of parts of part_size for reuse; take buffers of any
+ * different size from malloc. */
 void *
 worker_buffer(struct worker *w, uint64_t size)
 {
@@ -108,8 +108,8 @@ worker_note(struct transfer *t, enum xfer_note_event event)
 {
 	struct xfer_note *n = xcalloc(1, sizeof(*n));
 
-	/* Results go first: an ended upload must not be forgotten before the
-	 * object that it made is known. */
+	/* Send results first: the catalog must not forget an ended upload
+	 * before knowing the object made by the upload. */
 	flush(t->w);
 	n->mail.type = MAIL_UPLOAD;
 	n->event = event;
@@ -153,7 +153,7 @@ start_new(struct worker *w, size_t limit)
 	}
 }
 
-/* Step all transfers; take the ended ones out. */
+/* Step every transfer; remove the ended transfers. */
 static void
 step_all(struct worker *w)
 {
@@ -173,7 +173,7 @@ step_all(struct worker *w)
 	}
 }
 
-/* How long the loop may sleep: until a transfer's time comes, at most. */
+/* How long the loop may sleep: at most until a transfer's time comes. */
 static int
 sleep_ms(struct worker *w)
 {
@@ -212,7 +212,7 @@ worker_run(struct pool_worker *p)
 		    busy ? 0 : sleep_ms(w));
 		w->now_ms = clock_mono_ms();
 		trees_service(&w->trees);
-		/* Also bodies that wait when there is a limit no longer. */
+		/* Resume bodies also in the turn after the limit was lifted. */
 		limited = rate_limited(&e->pool.rate);
 		if (limited || was_limited)
 			s3_resume(p->s3, SIZE_MAX);
