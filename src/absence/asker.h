@@ -37,8 +37,9 @@ struct asker_config {
 
 struct absence_question {
 	const char *path;	/* catalog path of a file */
-	bool	 noted;		/* fsid is the directory's file system */
-	uint64_t fsid;		/* when the file was seen */
+	bool	 noted;		/* fsid is known */
+	uint64_t fsid;		/* file system of the file's directory when
+				   the file was seen */
 	bool	 any_fs;	/* accept any file system: a GONE then describes
 				   the present, and allows no deletion */
 	/* The answer: */
