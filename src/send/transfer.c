@@ -377,7 +377,8 @@ is_out_of_reach(struct transfer *t)
 	    engine_give_up(t->w->e, export, t->w->now_ms, &t->err);
 }
 
-/* Did this worker or a different worker give the export up meanwhile? */
+/* True, with the item left, if this worker or a different worker gave the
+ * export up meanwhile. */
 static bool
 is_given_up(struct transfer *t)
 {

@@ -11,7 +11,7 @@ say(struct judged *j, enum verdict v)
 	j->lost = v == VERDICT_MISSING || v == VERDICT_CORRUPT;
 }
 
-/* The object has the bytes of the last PUT; the file may be newer by now. */
+/* The object has the bytes that were put; the file may be newer by now. */
 static void
 say_good(struct judged *j, const struct stored *s)
 {
