@@ -1,8 +1,8 @@
 /*
- * Where a long range may be cut: a page spans some directories of a level, so
- * a group of so many more of them makes about a page. A listing of that
- * level with a delimiter, behind the page, tells of the next thousand. Where
- * a level has no more of them, the one above is looked at.
+ * Find keys to cut a long range at. A page spans some directories of a level,
+ * so a group of as many further directories makes about a page. A listing of
+ * this level with a delimiter, behind the page, names the next thousand
+ * directories. If the level has no more directories, probe the level above.
  */
 #include "lister/lister_internal.h"
 #include "s3/cluster.h"
@@ -13,7 +13,7 @@
 
 static s3_done_fn on_level;
 
-/* The directory that both keys are in, not above the prefix. */
+/* Return the deepest directory common to both keys, not above the prefix. */
 static struct str
 common_level(struct str a, struct str b, size_t at_least)
 {
@@ -86,13 +86,14 @@ s3_lister_probe(struct s3_range *r, const struct s3_listed *keys,
 		level = level_above(level, l->prefix.len);
 	s3_own(&l->probe.level, level);
 	s3_own(&l->probe.after, keys[count - 1].key);
-	/* All in one directory: that has a page or more. */
+	/* The page lies in a single directory, so the directory has a page or
+	 * more. */
 	l->probe.group = below == 0 ? GROUP_PAGES / 2 : below * GROUP_PAGES;
 	l->probe.below = MAX(below, (size_t)1);
 	ask_level(l);
 }
 
-/* r ends at the key, and what is behind becomes a range of its own. */
+/* End r at the key, and make the rest behind the key a range of its own. */
 static struct s3_range *
 cut(struct s3_range *r, struct str key)
 {
@@ -102,7 +103,7 @@ cut(struct s3_range *r, struct str key)
 	rest->bounded = r->bounded;
 	rest->last = r->last;
 	rest->next = r->next;
-	/* What is left of it may be long as before. */
+	/* The rest of the range may be as long as before. */
 	rest->probe_at = 1;
 	if (r->pages == 0)
 		r->probe_at = S3_PROBE_AT;
@@ -115,8 +116,7 @@ cut(struct s3_range *r, struct str key)
 	return rest;
 }
 
-/* Cut the range that was long at each group's end; the prefixes are in
- * order. */
+/* Cut the long range at each group's end; the prefixes are in order. */
 static size_t
 cut_all(struct s3_lister *l, const struct str *prefixes, size_t count)
 {

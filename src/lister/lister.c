@@ -130,7 +130,7 @@ add_range(struct s3_lister *l, struct s3_range *r)
 	l->tail = r;
 }
 
-/* Of what the caller's split keys make, as many as are looked at. */
+/* Make up to count ranges from the caller's split keys. */
 static void
 make_ranges(struct s3_lister *l, size_t count)
 {
@@ -144,7 +144,8 @@ make_ranges(struct s3_lister *l, size_t count)
 			s3_own(&r->last, l->splits[i]);
 		} else {
 			l->made_all = true;
-			/* All that is left, however much it is. */
+			/* The last range takes every remaining key, however
+			 * many. */
 			r->probe_at = 1;
 		}
 		add_range(l, r);
@@ -174,13 +175,13 @@ s3_lister_ask(struct s3_lister *l)
 	make_ranges(l, ahead);
 	for (struct s3_range *r = l->first; r != NULL && n < ahead &&
 	    l->asking < l->parallel; r = r->next, n++)
-		/* The first waits for nothing but its own pages. */
+		/* The first range waits for nothing but its own pages. */
 		if (!r->ended && !r->asking && (r == l->first ||
 		    l->kept + l->asking < most))
 			ask(r);
 }
 
-/* Take out the ranges that are all given. */
+/* Take out the ranges with every page given to the caller. */
 static void
 drop_ended(struct s3_lister *l)
 {
@@ -213,7 +214,7 @@ give(struct s3_lister *l, const struct s3_listed *keys, size_t count)
 	l->page(l->arg, keys, count);
 }
 
-/* Where the page comes from that is next, or NULL. */
+/* Return the range with the next page to give, or NULL. */
 static struct s3_range *
 range_to_give(struct s3_lister *l)
 {
@@ -310,8 +311,8 @@ in_order(const struct s3_range *r, const struct s3_listed *keys,
 	return true;
 }
 
-/* A store that ignores the prefix lists what nobody asked for, and DEL would
- * delete it. Such a store is not believed at all. */
+/* A store ignoring the prefix lists keys outside the prefix, and DEL would
+ * delete such keys. Use nothing of such a listing. */
 static int
 check_prefix(const struct s3_lister *l, const struct s3_reply *reply,
     struct err *err)
@@ -329,10 +330,10 @@ check_prefix(const struct s3_lister *l, const struct s3_reply *reply,
 	return 0;
 }
 
-/* True if a server that doesn't list in the order of bytes goes round in a
- * circle, whose tokens may all differ. The first key of a page is remembered,
- * each time for twice as many pages: so a circle of any length is found
- * before it was listed three times. */
+/* Return true if a server without the order of bytes goes round in a circle;
+ * its tokens may differ each time. The range remembers the first key of a page,
+ * each time for twice as many pages: thus the lister finds a circle of any
+ * length before listing the circle three times. */
 static bool
 goes_round(struct s3_range *r, const struct s3_reply *reply)
 {
@@ -350,7 +351,8 @@ goes_round(struct s3_range *r, const struct s3_reply *reply)
 	return false;
 }
 
-/* Make the page part of its range. ret_count: keys that belong to it. */
+/* Make the page part of its range. ret_count: number of keys inside the
+ * range. */
 static int
 take(struct s3_range *r, const struct s3_reply *reply, size_t *ret_count,
     struct err *err)
@@ -412,7 +414,7 @@ on_page(void *arg, const struct s3_reply *reply, const struct err *err)
 		if (count > 0)
 			keep(r, reply->listed, count);
 	} else {
-		/* The next page comes while this one is used. */
+		/* Ask for the next page while the caller uses this page. */
 		s3_lister_ask(l);
 		give(l, reply->listed, count);
 	}
@@ -421,7 +423,7 @@ on_page(void *arg, const struct s3_reply *reply, const struct err *err)
 	go_on(l);
 }
 
-/* The caller's split keys: those that lie behind the prefix, each once. */
+/* Keep the caller's split keys behind the prefix, each once. */
 static void
 set_splits(struct s3_lister *l, const struct s3_lister_plan *plan)
 {
@@ -504,7 +506,7 @@ void
 s3_lister_resume(struct s3_lister *l)
 {
 	l->paused = false;
-	/* From within a callback, its caller goes on. */
+	/* A callback called this function: the callback's caller goes on. */
 	if (l->busy || l->over)
 		return;
 	if (l->merge != NULL) {

@@ -26,15 +26,15 @@ struct s3_lister;
 /* Up to 1,000 keys, in order, lent for the time of the call. */
 typedef void s3_lister_page_fn(void *arg, const struct s3_listed *,
 	    size_t count);
-/* The end, once: err is NULL if all keys were given. */
+/* Called once at the end: err is NULL if the caller got every key. */
 typedef void s3_lister_done_fn(void *arg, const struct err *);
 
 struct s3_lister_plan {
 	struct str prefix;		/* "": the whole bucket */
 	const struct str *splits;	/* in any order; copied */
 	size_t	 split_count;		/* 0: none are known */
-	unsigned max_parallel;		/* requests at once; 0: 8; 1: one page
-					   after the other */
+	unsigned max_parallel;		/* requests at once; 0: 8 requests; 1:
+					   single pages in sequence */
 	bool	 ordered;		/* pages come in key order */
 };
 
@@ -43,8 +43,9 @@ void	 s3_lister_new(struct s3_lister **, struct s3 *,
 	    s3_lister_done_fn *, void *arg);
 void	 s3_lister_free(struct s3_lister **);
 
-/* No more pages until s3_lister_resume: what is on its way is kept. Pages
- * that were kept may come from within s3_lister_resume. */
+/* Give no more pages until s3_lister_resume: the lister keeps pages from
+ * requests under way. s3_lister_resume may give the kept pages before
+ * returning. */
 void	 s3_lister_pause(struct s3_lister *);
 void	 s3_lister_resume(struct s3_lister *);
 

@@ -1,6 +1,7 @@
 /*
- * lister_internal.h: what the files of the lister share. The ranges of a lister
- * stand in key order; each begins behind the end of the one before.
+ * lister_internal.h: declarations shared by the files of the lister. The ranges
+ * of a lister stand in key order; each begins behind the end of the range
+ * before.
  */
 #ifndef LISTER_LISTER_INTERNAL_H
 #define LISTER_LISTER_INTERNAL_H
@@ -9,7 +10,7 @@
 
 #define S3_PROBE_AT	8	/* pages after which a range is long */
 
-/* A page that waits: the keys' bytes follow the entries. */
+/* A waiting page: the keys' bytes follow the entries. */
 struct s3_page {
 	struct s3_page *next;
 	size_t	 count;
@@ -56,7 +57,7 @@ struct s3_lister {
 	unsigned asking;	/* requests that have yet to call back */
 	bool	 paused;
 	bool	 unsorted;	/* the server's order isn't that of bytes */
-	bool	 cut;		/* there is or was more than one range */
+	bool	 cut;		/* the listing has or had more than one range */
 	bool	 busy;		/* in a callback of the caller's */
 	bool	 over;		/* done was called */
 	bool	 dead;		/* freed */
@@ -74,26 +75,26 @@ struct s3_lister {
 void	 s3_lister_new_in(struct s3_lister **, struct s3 *, size_t cluster,
 	    const struct s3_lister_plan *, s3_lister_page_fn *,
 	    s3_lister_done_fn *, void *arg);
-/* Requests in flight and callbacks that run still know a lister that was
- * freed: the last of them ends it. */
+/* Requests in flight and running callbacks still point to a freed lister: the
+ * last request or callback releases the memory. */
 void	 s3_lister_release_if_dead(struct s3_lister *);
-/* A copy. */
+/* Return a new page with a copy of the keys. */
 struct s3_page *s3_page_new(const struct s3_listed *, size_t count);
 int	 s3_key_compare(struct str, struct str);
 /* Replace an own string by a copy. */
 void	 s3_own(struct str *, struct str);
 struct s3_range *s3_range_new(struct s3_lister *, struct str after);
-/* Request what there is room for. */
+/* Ask for pages while requests and kept pages leave room. */
 void	 s3_lister_ask(struct s3_lister *);
-/* A request called back: false if nobody wants to know. */
+/* A request has called back. Return false if the lister is over or freed. */
 bool	 s3_lister_answered(struct s3_lister *);
 
-/* cut.c: a page of a long range came: look for directories where it
- * may be cut. */
+/* cut.c: handle a new page of a long range: look for directories to cut the
+ * range at. */
 void	 s3_lister_probe(struct s3_range *, const struct s3_listed *,
 	    size_t count);
 
-/* merge.c: the listers of the clusters, for one of all. */
+/* merge.c: the listers of the clusters, for a merged listing. */
 void	 s3_merge_new(struct s3_lister *, const struct s3_lister_plan *);
 void	 s3_merge_free(struct s3_merge *);
 void	 s3_merge_resume(struct s3_merge *);

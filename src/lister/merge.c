@@ -1,8 +1,8 @@
 /*
- * A listing of several clusters: one lister for each, and their pages merged
- * by key. A key that is in more than one cluster comes once, as GET would
- * meet it. At most two pages of each cluster wait for those of the others, and
- * what its lister keeps.
+ * A listing of several clusters: a lister for each cluster, and the pages
+ * merged by key. A key found in several clusters comes once, with the object
+ * GET would find. At most two pages of each cluster wait for the remaining
+ * clusters, beside the pages kept by the cluster's lister.
  */
 #include "lister/lister_internal.h"
 #include "s3/cluster.h"
@@ -95,7 +95,7 @@ least(const struct s3_merge *m)
 	return min;
 }
 
-/* Take the key from all clusters that have it. */
+/* Take the key from every cluster holding the key. */
 static struct s3_listed
 take_key(struct s3_merge *m, struct str key)
 {
@@ -107,7 +107,7 @@ take_key(struct s3_merge *m, struct str key)
 
 		if (!has_key(s) || !str_eq(key_of(s)->key, key))
 			continue;
-		/* GET asks them in the order of weights. */
+		/* GET asks the clusters in the order of weights. */
 		if (places++ == 0 || i == home || (best != home &&
 		    s3_place_weight(key, i) > s3_place_weight(key, best))) {
 			found = *key_of(s);
@@ -155,8 +155,8 @@ resume_sources(struct s3_merge *m)
 	}
 }
 
-/* Give what can be given. Pages may come from within, and the caller may free
- * the lister. */
+/* Give the pages at hand. New pages may come during a callback, and the caller
+ * may free the lister. */
 static void
 go_on(struct s3_merge *m)
 {

@@ -33,8 +33,8 @@ eat_sign(struct str *s)
 	return true;
 }
 
-/* The digits at the start of s, in base 8 or 10; how many there were, or 0 if
- * they make more than max. */
+/* Read the digits at the start of s, in base 8 or 10. Return the number of
+ * digits, or 0 if the value exceeds max. */
 static size_t
 digits(struct str s, unsigned base, uint64_t max, uint64_t *ret)
 {
@@ -60,9 +60,9 @@ whole(struct str s, unsigned base, uint64_t max, uint64_t *ret)
 }
 
 /*
- * "ns" says what it is. Without a unit, other tools write milliseconds or
- * seconds, which the number of digits tells apart for any date from 1973 to
- * 5138.
+ * The suffix "ns" names the unit. Foreign tools write milliseconds or seconds
+ * without a unit; the number of digits distinguishes both for any date from
+ * 1973 to 5138.
  */
 static bool
 parse_file_mtime(struct str s, int64_t *ret)

@@ -1,6 +1,6 @@
 /*
- * meta.h: a file's attributes as user metadata of the object, written in
- * one form and read in those that other tools write. Pure.
+ * meta.h: a file's attributes as user metadata of the object, written in one
+ * form and read in the forms of several tools. Pure.
  */
 #ifndef REST_META_H
 #define REST_META_H
@@ -17,22 +17,24 @@ struct s3_meta_text {
 };
 void	 s3_meta_format(const struct s3_meta *, struct s3_meta_text *);
 
-/* What was seen of it in an answer so far; start with zeros. */
+/* Metadata seen in an answer so far; callers start with zeros. */
 struct s3_meta_seen {
 	struct s3_meta meta;
 	bool	 mtime, mode, uid, gid;
 	bool	 mtime_is_ns;	/* file-mtime, which goes before mtime */
 };
-/* name: what follows x-amz-meta-, in any case. Unknown names and values that
- * make no sense are passed over. */
+/* name: the rest of the header name after x-amz-meta-, in any case. Skip
+ * unknown names and malformed values. */
 void	 s3_meta_see(struct s3_meta_seen *, struct str name, struct str value);
 bool	 s3_meta_complete(const struct s3_meta_seen *);
 
-/* "Fri, 24 May 2013 00:00:00 GMT" to seconds since 1970; false if it isn't. */
+/* Convert "Fri, 24 May 2013 00:00:00 GMT" to seconds since 1970; return false
+ * for any malformed date. */
 bool	 s3_http_date(struct str, int64_t *ret_sec);
 /* "2009-10-12T17:50:30.000Z" likewise. */
 bool	 s3_iso_date(struct str, int64_t *ret_sec);
-/* Without quotes and white space at the ends; "" if it is too long. */
+/* Copy the ETag without quotes and white space at the ends; "" if the ETag is
+ * too long. */
 void	 s3_etag(struct str, char out[72]);
 
 #endif

@@ -77,7 +77,7 @@ compare(struct str a, struct str b)
 	return a.len < b.len ? -1 : a.len > b.len;
 }
 
-/* By insertion: there are a dozen and they come nearly in order. */
+/* Sort by insertion: requests have a dozen headers, nearly in order. */
 static void
 sort_headers(struct s3_header *h, size_t count)
 {
@@ -91,7 +91,8 @@ sort_headers(struct s3_header *h, size_t count)
 	}
 }
 
-/* Blanks at the ends go, rows of blanks inside become one. */
+/* Drop blanks at the ends, and replace each row of blanks inside by a single
+ * blank. */
 static void
 add_trimmed(struct buf *b, struct str v)
 {

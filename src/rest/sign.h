@@ -1,10 +1,10 @@
 /*
- * sign.h: AWS Signature Version 4 as S3 wants it: the path is encoded
- * once, the query is sorted, the payload's hash or UNSIGNED-PAYLOAD stands in
- * the signature. Pure but for the key of the day, which is kept.
+ * sign.h: AWS Signature Version 4 as S3 wants it: the path is encoded once, the
+ * query is sorted, the payload's hash or UNSIGNED-PAYLOAD stands in the
+ * signature. Pure but for the signing key of the day, kept in the signer.
  *
- * Life cycle: s3_signer_init, s3_sign for each attempt, s3_signer_release.
- * One thread at a time.
+ * Life cycle: s3_signer_init, s3_sign for each attempt, s3_signer_release. One
+ * thread at a time.
  */
 #ifndef REST_SIGN_H
 #define REST_SIGN_H

@@ -1,6 +1,6 @@
 /*
- * types.h: what S3's answers and headers tell of an object, a part, an
- * upload.
+ * types.h: the facts about an object, a part or an upload in S3's answers and
+ * headers.
  */
 #ifndef REST_TYPES_H
 #define REST_TYPES_H

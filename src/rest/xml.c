@@ -17,7 +17,7 @@ struct s3_xml_block {
 	char	 data[];
 };
 
-/* Where in the document we are, as far as it matters. */
+/* The current place in the document, as far as the parser needs to know. */
 enum place {
 	PLACE_ROOT = 0,
 	PLACE_LISTED,
@@ -111,7 +111,8 @@ control_ref(struct str s, size_t *ret_len)
 	return (int)v;
 }
 
-/* The text with marks in a buffer, or as it was if none are needed. */
+/* Return the text with marks in a buffer, or the unchanged text if no mark is
+ * needed. */
 static struct str
 mark_controls(struct s3_xml *x, struct str s, struct buf *b)
 {
@@ -190,8 +191,8 @@ give_up(struct parse *p, const char *why)
 	XML_StopParser(p->parser, XML_FALSE);
 }
 
-/* The array with room for one more, cleared: capacity doubles at powers of
- * two. */
+/* Return the array with room for a further element, cleared: capacity doubles
+ * at powers of two. */
 static void *
 grow(void *array, size_t count, size_t size)
 {
@@ -249,8 +250,8 @@ open_root(struct parse *p, const char *name)
 		give_up(p, "another document than the one asked for");
 }
 
-/* Servers differ in the namespace, and in having one: expat gives the name
- * as it stands, and none of them uses a prefix. */
+/* Servers differ in the namespace, and some send none: expat gives the name as
+ * written, and no known server uses a prefix. */
 static void XMLCALL
 on_start(void *arg, const char *name, const char **attributes)
 {
@@ -411,7 +412,8 @@ see_root(struct parse *p, const char *name, struct str s)
 	}
 }
 
-/* An entry without what makes it one would be a wrong listing, not a gap. */
+/* Refuse an entry without its required fields: such an entry would be a wrong
+ * listing, not a gap. */
 static void
 close_entry(struct parse *p)
 {
@@ -486,8 +488,8 @@ on_doctype(void *arg, const char *name, const char *sysid, const char *pubid,
 	give_up(arg, "it has a document type");
 }
 
-/* Undo encoding-type=url in place: %xx, and '+' for a blank (AWS, MinIO; who
- * writes blanks as %20 writes '+' as %2B). */
+/* Undo encoding-type=url in place: %xx, and '+' for a blank (AWS, MinIO;
+ * servers with %20 for blanks write '+' as %2B). */
 static void
 decode(struct str *s)
 {
@@ -514,8 +516,8 @@ decode(struct str *s)
 		out[n] = '\0';
 }
 
-/* radosgw encodes the keys of uploads, as asked, and doesn't say so. Text with
- * a byte that encoding would have changed is no such key. */
+/* radosgw encodes the keys of uploads, as asked, and doesn't say so. Treat text
+ * as not encoded if the encoding would have replaced a byte in the text. */
 static bool
 looks_encoded(struct str s)
 {
@@ -540,7 +542,7 @@ decode_all(struct s3_xml *x)
 		decode(&x->prefixes[i]);
 }
 
-/* What each kind must have to be believed; or NULL. */
+/* Return the name of a required element missing from the answer; or NULL. */
 static const char *
 lacks(const struct parse *p)
 {
@@ -573,7 +575,8 @@ s3_xml_parse(struct s3_xml *x, enum s3_xml_kind wanted, struct str text,
 	enum XML_Status status;
 	struct buf marked;
 
-	/* Blanks that kept the connection alive may come first. */
+	/* Skip leading blanks: the server may send blanks to keep the
+	 * connection alive. */
 	while (text.len > 0 && strchr(" \t\r\n", text.p[0]) != NULL &&
 	    text.p[0] != '\0') {
 		text.p++;
@@ -639,7 +642,8 @@ s3_xml_text(struct buf *b, struct str s)
 		case '\t':
 		case '\n':
 		case '\r':
-			/* A parser would make one newline of both. */
+			/* A parser would turn CR and LF into a single
+			 * newline. */
 			buf_addf(b, "&#%d;", s.p[i]);
 			break;
 		default:

@@ -64,16 +64,17 @@ struct s3_xml {
 void	 s3_xml_init(struct s3_xml *);
 void	 s3_xml_release(struct s3_xml *);
 /*
- * Parse a whole answer. An <Error> is read whatever was wanted; any other
- * root than the wanted one, and any answer that lacks what it must have, is
- * an error (kind PEER).
+ * Parse a whole answer. An <Error> is read for any wanted kind; a root of an
+ * unwanted kind, or an answer without a required element, is an error (kind
+ * PEER).
  */
 int	 s3_xml_parse(struct s3_xml *, enum s3_xml_kind wanted, struct str,
 	    struct err *) MUST_USE;
 
 /* The body of CompleteMultipartUpload. */
 void	 s3_xml_complete(struct buf *, const uint8_t *md5s, unsigned count);
-/* Append as character data; what comes out stays what it is, newlines too. */
+/* Append as character data; a parser gets back exactly the same text, newlines
+ * included. */
 void	 s3_xml_text(struct buf *, struct str);
 
 #endif

@@ -1,4 +1,5 @@
-/* What curl calls during an attempt, and what its answer means. */
+/* Curl's callbacks during an attempt, and the meaning of the server's
+ * answer. */
 #include <strings.h>
 
 #include "base/clock.h"
@@ -97,7 +98,7 @@ see_header(struct s3_slot *t, struct str name, struct str value)
 	}
 }
 
-/* A status line begins an answer: after a "100 Continue" comes another. */
+/* A status line begins an answer: the final answer follows a "100 Continue". */
 static void
 see_status(struct s3_slot *t, struct str s)
 {
@@ -147,7 +148,7 @@ s3_on_header(char *data, size_t size, size_t count, void *arg)
 	return all;
 }
 
-/* Is this answer to a GET the bytes that were asked for? */
+/* Check whether this answer to a GET carries the requested bytes. */
 static int
 check_range(struct s3_slot *t, const struct s3_request *r)
 {
@@ -205,7 +206,8 @@ hand_over(struct s3_slot *t, const char *data, size_t len)
 		err_set(&t->local, ERR_STOPPED, 0, "stopped");
 		return false;
 	}
-	/* Both directions, or curl would look at it again at once. */
+	/* Pause both directions, or curl would look at the transfer again at
+	 * once. */
 	if (told == S3_DATA_FULL && !t->paused) {
 		t->paused = t->s3->paused_now = true;
 		curl_easy_pause(t->easy, CURLPAUSE_ALL);
@@ -239,7 +241,7 @@ s3_on_read(char *out, size_t size, size_t count, void *arg)
 
 	if (max == 0)
 		return 0;
-	/* This process was frozen in the middle of the body. */
+	/* This process may have been frozen in the middle of the body. */
 	t->held = s3_held(t->s3);
 	if (t->held)
 		return CURL_READFUNC_ABORT;
@@ -256,8 +258,8 @@ s3_on_read(char *out, size_t size, size_t count, void *arg)
 	return (size_t)n;
 }
 
-/* curl sends again, from the start, on another connection when a kept one
- * turns out to be dead. */
+/* curl sends the body again, from the start, on another connection when a kept
+ * connection turns out to be dead. */
 int
 s3_on_seek(void *arg, curl_off_t offset, int origin)
 {
@@ -300,7 +302,8 @@ judge_error(struct s3_slot *t, const struct s3_xml *x, unsigned *flags,
 	char code[64], message[96], region[40] = "";
 	int64_t off = t->date_sec - t->signed_sec;
 
-	/* radosgw's answer for an upload that is complete or unknown. */
+	/* radosgw answers like this for an upload already completed or
+	 * unknown. */
 	if (op->xml == S3_XML_COMPLETE && strcmp(x->code, "InternalError") ==
 	    0 && memmem(x->message.p, x->message.len, "already in progress",
 	    19) != NULL)
@@ -323,7 +326,8 @@ judge_error(struct s3_slot *t, const struct s3_xml *x, unsigned *flags,
 	    region[0] == '\0' ? "" : ": ", region);
 }
 
-/* What a 2xx must have to be believed. */
+/* Check a 2xx answer: believe success only with the fields the operation
+ * needs. */
 static int
 judge_success(struct s3_slot *t, struct s3_xml *x, unsigned *flags,
     struct err *err)
@@ -332,7 +336,8 @@ judge_success(struct s3_slot *t, struct s3_xml *x, unsigned *flags,
 	const char *lacks = NULL;
 
 	if (r->op->xml != S3_NO_XML) {
-		/* A body spoiled on its way comes whole the next time. */
+		/* Retry: a body spoiled on the wire arrives intact the next
+		 * time. */
 		if (s3_xml_parse(x, r->op->xml, buf_str(&t->answer),
 		    err) == -1) {
 			*flags = S3_FAULT_RETRY | S3_FAULT_BRIEF;
@@ -372,7 +377,7 @@ s3_answer_judge(struct s3_slot *t, CURLcode code, struct s3_xml *x,
 		    (int64_t)clock_boot_ms();
 	if (code != CURLE_OK)
 		return judge_curl(t, code, flags, err);
-	/* To curl, a connection that ends among the headers ends them. */
+	/* To curl, a connection closed among the headers ends the headers. */
 	if (!t->head_whole) {
 		*flags = S3_FAULT_RETRY;
 		return err_set(err, ERR_RETRY, t->status,
@@ -380,7 +385,7 @@ s3_answer_judge(struct s3_slot *t, CURLcode code, struct s3_xml *x,
 	}
 	if (t->status == 200 || t->status == 204 || t->status == 206)
 		return judge_success(t, x, flags, err);
-	/* A body that is no XML, as of a proxy, leaves the status. */
+	/* If the body is no XML, as from a proxy, judge by the status. */
 	if (t->answer.len > 0 && s3_xml_parse(x, S3_XML_ERROR,
 	    buf_str(&t->answer), &ignored) == -1)
 		s3_xml_release(x);

@@ -138,7 +138,7 @@ finish(struct s3 *s, struct s3_request *r, struct s3_reply *reply,
 	if (err != NULL)
 		err_wrap(err, "%s", r->op->name);
 	r->done(r->arg, reply, err);
-	/* A body of thousands of parts is not kept for small ones. */
+	/* Do not keep the buffer of thousands of parts for small bodies. */
 	if (s->spare.count < SPARE_MAX && r->own_body.cap < 4096)
 		list_push(&s->spare, r);
 	else
@@ -196,7 +196,7 @@ adopt_clock(struct s3_slot *t)
 	return true;
 }
 
-/* The server may have done what it was asked for. */
+/* Return true if the server may have done the requested work. */
 static bool
 may_be_done(const struct s3_slot *t, CURLcode code)
 {
@@ -207,7 +207,7 @@ may_be_done(const struct s3_slot *t, CURLcode code)
 	    code != CURLE_COULDNT_CONNECT && code != CURLE_SSL_CONNECT_ERROR;
 }
 
-/* An attempt failed: true if there will be another. */
+/* Handle a failed attempt. Return true if another attempt will follow. */
 static bool
 try_again(struct s3_slot *t, CURLcode code, unsigned flags, struct err *err)
 {
@@ -238,8 +238,8 @@ try_again(struct s3_slot *t, CURLcode code, unsigned flags, struct err *err)
 	return false;
 }
 
-/* How many more bytes than when it was last asked. Curl begins anew when it
- * sends again on another connection. */
+/* Return the bytes added since the last call. Curl counts from 0 again when
+ * curl resends on another connection. */
 static uint64_t
 more_bytes(uint64_t *counted, curl_off_t now)
 {
@@ -249,7 +249,8 @@ more_bytes(uint64_t *counted, curl_off_t now)
 	return (uint64_t)now - was;
 }
 
-/* Those that moved since the last call; how many there were. */
+/* Add the bytes moved since the last call to the statistics; return their
+ * number. */
 static uint64_t
 count_bytes(struct s3_slot *t)
 {
@@ -265,8 +266,8 @@ count_bytes(struct s3_slot *t)
 	return sent + received;
 }
 
-/* The attempt in a slot is over. The slot is free again only after the
- * callback, which reads the answer in it. */
+/* The attempt in a slot is over. Free the slot only after the callback: the
+ * callback reads the answer in the slot. */
 static void
 end_attempt(struct s3_slot *t, CURLcode code)
 {
@@ -325,7 +326,7 @@ start(struct s3 *s, struct s3_request *r)
 	s->stats.requests++;
 }
 
-/* Those whose time has come go before those that never ran. */
+/* Put waiting requests at their due time before requests never sent. */
 static void
 take_due(struct s3 *s)
 {
@@ -346,7 +347,7 @@ take_due(struct s3 *s)
 	}
 }
 
-/* Only the gate could keep the next one back. */
+/* Return true if only the gate could keep the next request back. */
 static bool
 has_next(const struct s3 *s)
 {
@@ -363,7 +364,7 @@ start_queued(struct s3 *s)
 		start(s, list_pop(&s->queue));
 }
 
-/* Has any byte moved? Asked for once in a while, which costs less than
+/* Check each transfer for moved bytes. A check once in a while costs less than
  * curl's own progress calls. */
 static void
 check_stalls(struct s3 *s)
@@ -388,9 +389,9 @@ check_stalls(struct s3 *s)
 	}
 }
 
-/* The connections of requests that change something are reset: what lies in
- * the kernel of such a connection could arrive when another client has done
- * the work again. They are begun anew if the gate opens again. */
+/* Reset the connections of requests with an effect on the store: bytes in the
+ * kernel of such a connection could arrive when another client has done the
+ * work again. The requests begin anew if the gate opens again. */
 static void
 take_back(struct s3 *s)
 {
@@ -407,7 +408,8 @@ take_back(struct s3 *s)
 	}
 }
 
-/* In turn, so that none starves while few may go on at a time. */
+/* Resume transfers in turn, lest any transfer starve while few may go on at a
+ * time. */
 static void
 resume_paused(struct s3 *s)
 {
@@ -428,8 +430,8 @@ resume_paused(struct s3 *s)
 	s->resume = 0;
 }
 
-/* What was refused when this turn began: a callback that begins another bad
- * request must not keep us here. */
+/* End only the requests refused before this turn began: a callback may begin
+ * another bad request, and must not keep the loop here. */
 static void
 run_refused(struct s3 *s)
 {
@@ -498,7 +500,7 @@ s3_wait(struct s3 *s, struct pollfd *extra, unsigned extra_count,
 	s3_loop_run_timer(s);
 	reap(s);
 	check_stalls(s);
-	/* What the callbacks began goes out in the same turn. */
+	/* Send the requests begun by the callbacks in the same turn. */
 	start_queued(s);
 	s3_loop_run_timer(s);
 	/* After a callback the caller has things to do. */

@@ -1,8 +1,8 @@
 /*
- * What there is to do with more than one cluster. Each key belongs to one; a
- * key whose object isn't there may be where it belonged before a cluster was
- * added: what only looks at an object then goes on to the next cluster by
- * weight. Questions that name no key go to all clusters.
+ * The work for more than one cluster. Each key belongs to one cluster. A
+ * missing object may still be in the cluster of the key before a cluster was
+ * added: a read-only request then goes on to the next cluster by weight.
+ * Requests without a key go to every cluster.
  */
 #include "s3/s3_internal.h"
 
@@ -37,7 +37,7 @@ s3_cluster_follow(struct s3_slot *t, const struct err *err)
 		return false;
 	r->cluster = s3_place_nth(buf_str(&r->key), s->cluster_count,
 	    ++r->place);
-	/* It is another question: with time of its own. */
+	/* The request to the next cluster gets attempts and time of its own. */
 	r->attempts = 0;
 	r->first_failure_ms = 0;
 	s3_request_resubmit(s, r);
@@ -111,7 +111,7 @@ struct fan {
 	struct s3_reply reply;
 };
 
-/* One cluster's part of it. */
+/* One cluster's part of a request to every cluster. */
 struct fan_part {
 	struct fan *fan;
 	size_t	 cluster;
@@ -198,7 +198,8 @@ s3_cluster_tidy(const struct s3 *s)
 	    atomic_load(&s->map->listed_astray) == 0);
 }
 
-/* What is deleted at its place only could appear again from another. */
+/* Delete the key in every cluster: an object left in another cluster would
+ * appear again. */
 void
 s3_delete(struct s3 *s, struct str key, s3_done_fn *done, void *arg)
 {

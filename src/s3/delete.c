@@ -1,6 +1,6 @@
 /*
- * DeleteObjects: keys in requests that a server takes, and what the answers
- * say of each of them.
+ * DeleteObjects: split keys into requests of the size a server takes, and read
+ * the result of each key from the answers.
  */
 #include "s3/s3_internal.h"
 
@@ -13,28 +13,28 @@
 #define KEY_HEAD	"<Object><Key>"
 #define KEY_TAIL	"</Key></Object>"
 
-/* What lives as long as the call. */
+/* Memory to free at the end of the call of s3_delete_many. */
 struct kept {
 	struct kept *next;
 	max_align_t data[];
 };
 
-/* One call of s3_delete_many: a result for each key. */
+/* One call of s3_delete_many, with a result for each key. */
 struct deletion {
 	struct s3_deleted *results;
 	size_t	 count;
-	size_t	*clusters;	/* that the keys belong to; NULL: all are
-				   asked for all keys */
+	size_t	*clusters;	/* the cluster of each key; NULL: ask every
+				   cluster for every key */
 	size_t	 batches;	/* that have yet to end */
 	s3_deleted_fn *done;
 	void	*arg;
 	struct kept *kept;
 };
 
-/* One request of it. */
+/* One request of a struct deletion, for up to KEYS_MAX keys. */
 struct batch {
 	struct deletion *all;
-	/* The keys that it still asks for, sorted. */
+	/* The keys without a final result yet, sorted by key. */
 	struct s3_deleted *open[KEYS_MAX];
 	bool	 told[KEYS_MAX];
 	bool	 again[KEYS_MAX];
@@ -106,7 +106,7 @@ by_key(const void *a, const void *b)
 	return compare((*x)->key, (*y)->key);
 }
 
-/* The first open key that isn't before this one. */
+/* Return the index of the first open key not before this key. */
 static size_t
 find(const struct batch *b, struct str key)
 {
@@ -144,7 +144,7 @@ close_body(struct s3_request *r)
 	md5_update(&md5, r->own_body.data, r->own_body.len);
 	md5_final(&md5, digest);
 	base64_encode(digest, MD5_LEN, r->content_md5);
-	/* It is computed anew. */
+	/* The body has changed: the next attempt computes its hash anew. */
 	r->payload[0] = '\0';
 }
 
@@ -172,7 +172,7 @@ take_result(struct batch *b, size_t i, const struct s3_xml_deleted *x,
 		struct str id = x->marker_id.len > 0 ? x->marker_id :
 		    x->version_id;
 
-		/* Another cluster may have told of it before. */
+		/* Another cluster may have reported a delete marker before. */
 		result->delete_marker = result->delete_marker || x->marker;
 		if (id.len > 0)
 			result->version_id = keep_str(b->all, id);
@@ -193,8 +193,8 @@ take_result(struct batch *b, size_t i, const struct s3_xml_deleted *x,
 	    f.hint == NULL ? "" : "; ", f.hint == NULL ? "" : f.hint);
 }
 
-/* An answer came: those that it tells to try again are what the next attempt
- * asks for. */
+/* Read an answer. The next attempt asks for the keys with an error worth a
+ * retry. */
 static int
 judge(struct s3_request *r, const struct s3_xml *x, unsigned *ret_flags,
     struct err *err)
@@ -243,7 +243,7 @@ release(struct deletion *d)
 	free(d);
 }
 
-/* A request is over. What it still asked for has failed. */
+/* A request is over. If the request failed, the open keys have failed. */
 static void
 on_done(void *arg, const struct s3_reply *reply, const struct err *err)
 {
@@ -266,7 +266,7 @@ is_asked(const struct deletion *d, size_t cluster, size_t i)
 	    d->clusters[i] == cluster);
 }
 
-/* One request for the keys from *from on, as many as it takes. */
+/* Begin a request for the keys from *from on, as many as fit. */
 static void
 begin(struct s3 *s, struct deletion *d, size_t cluster, size_t *from)
 {
@@ -296,7 +296,8 @@ begin(struct s3 *s, struct deletion *d, size_t cluster, size_t *from)
 	}
 	close_body(r);
 	if (b->count == 0) {
-		/* Its callback is that of all keys. */
+		/* The callback of this request reports the results of every
+		 * key. */
 		s3_request_refuse(s, r, ERR_INVALID, "no key to ask for");
 		return;
 	}

@@ -21,7 +21,7 @@ static const struct {
 	{ "OperationAborted", ERR_RETRY, S3_FAULT_RETRY, NULL },
 	{ "RequestTimeout", ERR_RETRY, S3_FAULT_RETRY, NULL },
 	{ "IncompleteBody", ERR_RETRY, S3_FAULT_RETRY, NULL },
-	/* The bytes changed on their way: send them again. */
+	/* The bytes changed on the wire: send the bytes again. */
 	{ "BadDigest", ERR_CORRUPT, S3_FAULT_RETRY | S3_FAULT_BRIEF, NULL },
 	{ "XAmzContentSHA256Mismatch", ERR_CORRUPT,
 	    S3_FAULT_RETRY | S3_FAULT_BRIEF, NULL },
@@ -45,7 +45,8 @@ static const struct {
 	{ "InvalidRange", ERR_GONE, 0, "the object is shorter now" },
 	{ "PreconditionFailed", ERR_GONE, 0, "the object is another now" },
 	{ "NoSuchBucket", ERR_UNREACHABLE, 0, NULL },
-	/* What was sent is not what was agreed: parts missing or too small. */
+	/* The body does not match the agreed parts: parts are missing or too
+	 * small. */
 	{ "InvalidPart", ERR_CORRUPT, 0, NULL },
 	{ "InvalidPartOrder", ERR_CORRUPT, 0, NULL },
 	{ "EntityTooSmall", ERR_CORRUPT, 0, NULL },
@@ -79,7 +80,7 @@ static const struct {
 	{ "InvalidDigest", ERR_BUG, 0, NULL },
 };
 
-/* For answers without a code, as all to HEAD are. */
+/* For answers without an S3 code, such as every answer to HEAD. */
 static const struct {
 	int status;
 	enum err_kind kind;
@@ -172,6 +173,6 @@ s3_fault_curl(int code)
 		if (code == (int)by_curl[i].code)
 			return (struct s3_fault){ by_curl[i].kind,
 			    by_curl[i].flags, by_curl[i].hint };
-	/* Whatever else curl tells of is between us and the server. */
+	/* Any further error of curl lies between this host and the server. */
 	return (struct s3_fault){ ERR_RETRY, S3_FAULT_RETRY, NULL };
 }

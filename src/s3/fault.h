@@ -1,7 +1,7 @@
 /*
- * fault.h: what went wrong, from a table: the S3 error code, the HTTP
- * status and curl's code become the kind that the caller acts on, and whether
- * trying again can help. Pure.
+ * fault.h: the meaning of a failure, from a table: the S3 error code, the HTTP
+ * status and curl's code become the error kind for the caller, and flags tell
+ * whether trying again can help. Pure.
  */
 #ifndef S3_FAULT_H
 #define S3_FAULT_H
@@ -14,7 +14,8 @@ enum {
 	S3_FAULT_SKEW = 4,	/* the clocks differ */
 	S3_FAULT_ENDPOINT = 8,	/* this endpoint should rest */
 	S3_FAULT_REGION = 16,	/* the answer names another region */
-	S3_FAULT_BRIEF = 32	/* a few tries are enough; then it is kind */
+	S3_FAULT_BRIEF = 32	/* give up after a few tries, with the fault's
+				   kind */
 };
 
 struct s3_fault {
@@ -24,11 +25,11 @@ struct s3_fault {
 };
 
 /*
- * An answer with status and the code of its XML body ("" if there was none).
+ * Judge an answer by status and the code of the XML body ("" without a body).
  * of_bucket: the request named no object, so 404 means the bucket.
  */
 struct s3_fault s3_fault_http(int status, const char *code, bool of_bucket);
-/* A CURLcode; int, so that this header does not need curl's. */
+/* Judge a CURLcode, passed as int to keep curl's header out of this header. */
 struct s3_fault s3_fault_curl(int code);
 
 #endif

@@ -2,12 +2,12 @@
 
 #define NS_PER_MS	UINT64_C(1000000)
 #define NS_PER_1000_S	UINT64_C(1000000000000)
-/* Waits are as fine as a millisecond, and threads late: so much time that
- * nobody used may be used later. */
+/* Waits are as fine as a millisecond, and threads wake late: up to this much
+ * unused time may be used later. */
 #define SAVED_NS	(20 * NS_PER_MS)
 
-/* The wait that is going on becomes one at the new rate: a limit that is set
- * every second must not let one pass each time. */
+/* The current wait becomes a wait at the new rate: a caller may set the limit
+ * every second, and must not thereby let a request pass each time. */
 void
 s3_gate_limit(struct s3_gate *g, uint64_t tps)
 {

@@ -1,9 +1,9 @@
 /*
- * Curl's sockets and its timer. Curl tells which sockets it waits for, and
- * only those that are ready are acted on: with many requests in flight and
- * few answers at a time, curl_multi_perform would visit them all each turn.
- * The sockets stand in an array for poll(2), as changing an epoll set twice
- * for each request would cost more than it saves.
+ * Curl's sockets and curl's timer. Curl names the sockets to wait for, and the
+ * loop acts on ready sockets only: with many requests in flight and few answers
+ * at a time, curl_multi_perform would visit every request each turn. The
+ * sockets stand in an array for poll(2), as changing an epoll set twice for
+ * each request would cost more than an epoll set saves.
  */
 #include "s3/s3_internal.h"
 
@@ -16,8 +16,9 @@
 #define NEVER	UINT64_MAX
 #define HELD_MS	100	/* how often the gate is looked at */
 
-/* What has begun doesn't go on either while the gate's time is over: who was
- * frozen would send now what others have sent anew long ago. */
+/* Return true while the gate's time is over. Requests under way must not go on
+ * either: a process thawed after a freeze would now send bytes long since sent
+ * anew by another client. */
 bool
 s3_held(const struct s3 *s)
 {
@@ -32,7 +33,8 @@ events_of(int what)
 	    (what & CURL_POLL_OUT ? POLLOUT : 0));
 }
 
-/* Curl keeps the place of a socket in the array, counted from 1, with it. */
+/* Curl keeps with each socket the socket's place in the array, counted
+ * from 1. */
 static int
 on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *place)
 {
@@ -89,7 +91,8 @@ s3_loop_init(struct s3 *s, struct err *err)
 	return 0;
 }
 
-/* After the multi handle is gone: closing it removes sockets. */
+/* Call after the end of the multi handle: closing the handle removes
+ * sockets. */
 void
 s3_loop_release(struct s3 *s)
 {
@@ -109,7 +112,8 @@ s3_loop_run_timer(struct s3 *s)
 	curl_multi_socket_action(s->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 }
 
-/* All descriptors in one array: ours, the caller's, so many of curl's. */
+/* Gather the descriptors in one array: the wakeup, the caller's, and fd_count
+ * of curl's. */
 static unsigned
 gather(struct s3 *s, const struct pollfd *extra, unsigned extra_count,
     unsigned fd_count)

@@ -11,7 +11,8 @@ wrong(const char *what, struct err *err)
 	return err_set(err, ERR_CONFIG, 0, NAME ": %s", what);
 }
 
-/* A host as it may stand in a URL; IPv6 without its brackets. */
+/* Check a host name or address for use in a URL; IPv6 comes without
+ * brackets. */
 static bool
 is_host(const char *host)
 {

@@ -1,12 +1,10 @@
 /*
- * map.h: the cluster map of a DSS store: the object conf.json in the
- * bucket dss at the discovery endpoint. Each cluster is an S3 service with
- * some endpoints and a data bucket, dss0, dss1 and so on; place.h tells
- * which cluster a key belongs to.
+ * map.h: the cluster map of a DSS store: the object conf.json in the bucket dss
+ * at the discovery endpoint. Each cluster is an S3 service with some endpoints
+ * and a data bucket, dss0, dss1 and so on; place.h gives the cluster of a key.
  *
- * Life cycle: s3_map_parse, then a struct s3_config has it and it is
- * read-only but for its counters; s3_map_free after the last s3_free. Any
- * thread.
+ * Life cycle: s3_map_parse, then a struct s3_config holds the map, read-only
+ * but for the counters; s3_map_free after the last s3_free. Any thread.
  */
 #ifndef S3_MAP_H
 #define S3_MAP_H
@@ -29,17 +27,18 @@ struct s3_map {
 	char	*json;			/* what it was made from */
 	struct s3_map_cluster *clusters;	/* by their ids */
 	size_t	 count;
-	/* Set before it is used: what is deleted was met by an s3_lister with
-	 * this map before, so that only stray keys need a look elsewhere. */
+	/* Set before first use: an s3_lister with this map lists every key
+	 * before the key's deletion, so only stray keys need a look in every
+	 * cluster. */
 	bool	 deletes_listed;
-	/* Keys that were met in another cluster than theirs (a cluster was
-	 * added, say), or in more than one: by listings, by requests. */
+	/* Keys met outside the cluster of the key (a cluster was added, say),
+	 * or in more than one cluster: by listings, by requests. */
 	_Atomic uint64_t listed_astray;
 	_Atomic uint64_t found_astray;
 };
 
-/* The scheme ("http") is that of the discovery endpoint: the map has none.
- * ERR_CONFIG says what is wrong with it. */
+/* The scheme ("http") is the discovery endpoint's: the map has none. ERR_CONFIG
+ * names the fault in the map. */
 int	 s3_map_parse(struct s3_map **, struct str json, const char *scheme,
 	    struct err *) MUST_USE;
 void	 s3_map_free(struct s3_map **);

@@ -1,4 +1,4 @@
-/* Making a client from its settings, and taking it apart. */
+/* Make a client from the settings, and take the client apart. */
 #include "base/clock.h"
 #include "s3/s3_internal.h"
 
@@ -9,7 +9,8 @@
 #define STALL_TIMEOUT_MS	60000
 #define TIMEOUT_MAX_MS		(24ull * 3600 * 1000)
 
-/* A control character in a setting could end a header and begin another. */
+/* A control character in a setting could end a header and begin a second
+ * header. */
 static int
 check_text(const char *name, const char *value, struct err *err)
 {
@@ -133,7 +134,7 @@ add_cluster(struct s3 *s, const struct s3_config *c,
 			return -1;
 		s->endpoint_count++;
 	}
-	/* Clients that start together begin at different endpoints. */
+	/* Clients started at the same time begin at different endpoints. */
 	k->turn = (size_t)(rng_next(&s->rng) % count);
 	return 0;
 }

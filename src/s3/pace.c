@@ -31,7 +31,8 @@ s3_window_slow(struct s3_window *w, uint64_t now_ms)
 	w->now = MAX(w->now / 2, 1u);
 }
 
-/* Can it be the first label of a host name, under a wildcard certificate? */
+/* Return true if bucket can be the first label of a host name, under a wildcard
+ * certificate. */
 static bool
 is_label(const char *bucket, bool tls)
 {
@@ -55,7 +56,7 @@ is_address(const char *host)
 	return host[0] == '[' || inet_pton(AF_INET, host, &a) == 1;
 }
 
-/* host[:port] as it stands in the URL, taken apart. */
+/* Split host[:port], as written in the URL, into host and port. */
 static bool
 split(const char *authority, char **ret_host, unsigned long *ret_port)
 {
@@ -83,8 +84,8 @@ split(const char *authority, char **ret_host, unsigned long *ret_port)
 	return (*ret_host)[0] != '\0';
 }
 
-/* The authority in an endpoint's URL; the caller frees it. NULL if more than
- * a slash follows it. */
+/* Return the authority in an endpoint's URL; the caller frees the string. NULL
+ * if more than a slash follows the authority. */
 static char *
 authority_of(const char *url, bool *ret_tls)
 {

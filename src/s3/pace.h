@@ -9,8 +9,8 @@
 #include "base/err.h"
 
 /* Requests in flight: halved when the server asks for less (at most once a
- * second, as one overload makes many answers), one more after each window
- * of successes. */
+ * second, as one overload makes many answers), plus one after each window of
+ * successes. */
 struct s3_window {
 	unsigned max;
 	unsigned now;
@@ -33,7 +33,8 @@ struct s3_endpoint {
 int	 s3_endpoint_init(struct s3_endpoint *, const char *url,
 	    const char *bucket, bool path_style, struct err *) MUST_USE;
 void	 s3_endpoint_release(struct s3_endpoint *);
-/* The next in turn that doesn't rest; if all do, the one that rests least. */
+/* Return the next endpoint in turn not at rest; if every endpoint rests, return
+ * the endpoint with the earliest end of rest. */
 size_t	 s3_endpoint_pick(const struct s3_endpoint *, size_t count,
 	    size_t *turn, uint64_t now_ms);
 

@@ -3,7 +3,7 @@
 #define SEED	0xc70f6907u
 #define MUL	0xc6a4a7935bd1e995u
 #define SHIFT	47
-#define SHORT	1100	/* bytes of a key that S3 takes, and a number */
+#define SHORT	1100	/* bytes of a valid S3 key, and a number */
 
 /* Little-endian, whatever the machine is. */
 static uint64_t

@@ -1,11 +1,12 @@
-/* One attempt: the URL, the headers, the signature, curl's options. */
+/* One attempt: the URL, the headers, the signature, and the options of curl. */
 #include "base/clock.h"
 #include "base/sock.h"
 #include "s3/s3_internal.h"
 
 #define HEAD_MAX	(256 * 1024)
-/* Pieces in which bodies go out and come in. curl allocates the second for
- * each transfer, so those that expect little get little. */
+/* Sizes of the pieces of bodies sent and received. curl allocates the
+ * receive buffer for each transfer, so requests with small answers get
+ * small buffers. */
 #define UPLOAD_SIZE	(256L * 1024)
 #define GET_SIZE	((long)S3_DATA_SLACK)
 #define ANSWER_SIZE	(16L * 1024)
@@ -61,8 +62,8 @@ add_object(struct s3_slot *t, const struct s3 *s)
 		add_text(t, "x-amz-storage-class", s->storage_class);
 }
 
-/* What a GET still needs; a retry goes on where the last attempt broke off,
- * in the same object or not at all. */
+/* Ask for the missing bytes of a GET; a retry goes on where the last attempt
+ * broke off, in the same object or not at all. */
 static void
 add_range(struct s3_slot *t, const struct s3_request *r)
 {
@@ -128,7 +129,7 @@ add_headers(struct s3_slot *t, struct s3_request *r)
 
 	if (r->content_md5[0] != '\0')
 		add_text(t, "content-md5", r->content_md5);
-	/* Without one, curl would call a body a form. */
+	/* Without a content type, curl would call a body a form. */
 	if (sends_body(r))
 		add_line(t, "content-type",
 		    r->own_body.len > 0 ? STR("application/xml") :
@@ -170,7 +171,7 @@ sign(struct s3_slot *t, const struct s3_request *r, struct str path)
 		    name + t->lines[i].name_len + 2, t->lines[i].value_len };
 	}
 	to_sign.header_count = n;
-	/* The signer reads from head, so the line is built beside it. */
+	/* The signer reads from head, so build the line in answer. */
 	buf_clear(&t->answer);
 	s3_sign(&s->signer, &to_sign, &t->answer);
 	l->name = t->head.len;
@@ -182,7 +183,8 @@ sign(struct s3_slot *t, const struct s3_request *r, struct str path)
 	t->line_count++;
 }
 
-/* curl reads the list and never changes it, so the nodes are our own. */
+/* curl reads the list and never changes the list, so the slot owns the
+ * nodes. */
 static void
 link_lines(struct s3_slot *t)
 {
@@ -212,7 +214,7 @@ prepare(struct s3_slot *t, struct s3_request *r, struct err *err)
 	buf_clear(&t->head);
 	buf_addstr(&t->head, e->base);
 	buf_add(&t->head, r->path.data, r->path.len);
-	/* With the bucket in the host name, that is the bucket's path. */
+	/* With the bucket in the host name, "/" is the bucket's path. */
 	if (t->head.len == path)
 		buf_addch(&t->head, '/');
 	signed_path.len = t->head.len - path;
@@ -232,8 +234,9 @@ prepare(struct s3_slot *t, struct s3_request *r, struct err *err)
 	return 0;
 }
 
-/* Connected, about to send. One turn of curl begins many: the gate may have
- * closed meanwhile, while this process was frozen. */
+/* Curl has connected and is about to send. One turn of curl begins many
+ * requests: the gate may have closed meanwhile, while this process was
+ * frozen. */
 static int
 on_request(void *arg, char *to UNUSED, char *from UNUSED, int to_port UNUSED,
     int from_port UNUSED)
@@ -244,7 +247,7 @@ on_request(void *arg, char *to UNUSED, char *from UNUSED, int to_port UNUSED,
 	return t->held ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
-/* A request must not arrive when whoever sent it has long been given up. */
+/* A request must not arrive long after the master has given up the sender. */
 static int
 on_new_socket(void *arg, curl_socket_t fd, curlsocktype purpose UNUSED)
 {
@@ -313,8 +316,8 @@ mode_of(const struct s3_request *r)
 	    S3_MODE_READ;
 }
 
-/* Options of the easy handle that differ between requests; most follow one
- * of the same mode. */
+/* Set the options of the easy handle for this request; most requests follow a
+ * request of the same mode. */
 static void
 set_mode(struct s3_slot *t, const struct s3_request *r)
 {
@@ -342,7 +345,8 @@ set_mode(struct s3_slot *t, const struct s3_request *r)
 		curl_easy_setopt(c, CURLOPT_INFILESIZE_LARGE,
 		    (curl_off_t)r->body.len);
 	} else if (mode == S3_MODE_MEMORY) {
-		/* Up to 64 KiB, curl sends it in one call with the head. */
+		/* Up to 64 KiB, curl sends the body in one call with the
+		 * head. */
 		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE,
 		    (curl_off_t)r->body.len);
 		curl_easy_setopt(c, CURLOPT_POSTFIELDS,
@@ -370,8 +374,8 @@ s3_slot_start(struct s3_slot *t, struct s3_request *r, struct err *err)
 	if (t->easy == NULL)
 		return err_set(err, ERR_RESOURCE, 0, "curl: no handle");
 	set_mode(t, r);
-	/* Over a kept connection that ends without an answer, curl sends once
-	 * more by itself. */
+	/* If a kept connection ends without an answer, curl silently sends the
+	 * request once more. */
 	curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT,
 	    r->op->counted ? 1L : 0L);
 	curl_easy_setopt(t->easy, CURLOPT_URL, t->head.data);

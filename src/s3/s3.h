@@ -1,29 +1,28 @@
 /*
- * s3.h: an S3 client for one thread: own SigV4 signing, requests over a
- * libcurl multi handle, retries, and a number of requests in flight that
- * adapts (additive increase; halved on 503 SlowDown and time-outs).
+ * s3.h: an S3 client for one thread: own SigV4 signing, requests over a libcurl
+ * multi handle, retries, and a number of requests in flight adapted to the
+ * server (additive increase; halved on 503 SlowDown and time-outs).
  *
- * Life cycle: s3_new, begin requests, loop over s3_wait, s3_free. Every
- * request gets its callback exactly once, from s3_wait (or from s3_free with
- * ERR_STOPPED), never from inside the call that began it. Requests may be
- * begun from callbacks. Requests beyond the limit in flight wait in a queue.
+ * Life cycle: s3_new, begin requests, loop over s3_wait, s3_free. Every request
+ * gets its callback exactly once, from s3_wait (or from s3_free with
+ * ERR_STOPPED), never from inside the call beginning the request. Callbacks may
+ * begin requests. Requests beyond the limit in flight wait in a queue.
  *
- * Thread: one; only s3_wakeup may be called from another.
+ * Thread: one; only s3_wakeup may be called from another thread.
  *
- * Retries are made inside: 5xx, SlowDown, RequestTimeout, time-outs and
- * broken connections, with full jitter, on the next endpoint, until
- * retry_for_ms is over (ERR_RETRY then). RequestTimeTooSkewed adopts the
- * server's Date once. 403 is ERR_DENIED, a missing key ERR_GONE, a missing
- * bucket or an upload that is unknown ERR_UNREACHABLE / ERR_GONE.
- * An ETag that differs is the caller's business.
+ * The client retries 5xx, SlowDown, RequestTimeout, time-outs and broken
+ * connections, with full jitter, on the next endpoint, until retry_for_ms is
+ * over (ERR_RETRY then). RequestTimeTooSkewed adopts the server's Date once.
+ * 403 is ERR_DENIED, a missing key ERR_GONE, a missing bucket ERR_UNREACHABLE,
+ * an unknown upload ERR_GONE. The caller must compare ETags.
  *
- * With a cluster map (map.h) each key's requests go to the cluster that it
- * belongs to. HEAD, GET and s3_copy_self of an object that isn't there look
- * for it in the others; what is deleted is deleted in all, unless the map says
- * that it was listed before and every key was where it belongs; an
- * upload stays in its cluster, which its id tells. s3_bucket asks for the
- * buckets of all clusters, s3_mpu_list lists the uploads of all, s3_lister the
- * keys of all. s3_list is of the first alone.
+ * With a cluster map (map.h) each key's requests go to the key's cluster. HEAD,
+ * GET and s3_copy_self of a missing object look for the object in the remaining
+ * clusters. A deletion goes to every cluster, unless the map says the keys were
+ * listed before and every key was in the right cluster. An upload stays in its
+ * cluster; the upload's id names the cluster. s3_bucket asks for the buckets of
+ * every cluster, s3_mpu_list lists the uploads of every cluster, s3_lister the
+ * keys of every cluster. s3_list lists the first cluster only.
  */
 #ifndef S3_S3_H
 #define S3_S3_H
@@ -40,8 +39,9 @@ struct s3;
 struct s3_map;
 
 struct s3_config {
-	struct s3_map *map;		/* or NULL; lent until s3_free. It has
-					   the endpoints and buckets then */
+	struct s3_map *map;		/* or NULL; lent until s3_free. A map
+					   replaces the endpoints and bucket
+					   below */
 	const char *const *endpoints;	/* "http://host:port", used in turn */
 	size_t	 endpoint_count;
 	const char *region;		/* default us-east-1 */
@@ -64,8 +64,8 @@ struct s3_config {
 	uint64_t unacked_ms;		/* see sock.h; 0: stall_timeout_ms */
 	int64_t	 boot_ms;		/* see s3_boot_ms */
 	uint64_t seed;			/* of the jitter */
-	struct s3_gate *gate;		/* of all that it shares it with; or
-					   NULL. Must live as long */
+	struct s3_gate *gate;		/* shared with further clients; or NULL.
+					   The gate must outlive the client */
 };
 
 /* The config's strings are copied. */
@@ -73,23 +73,23 @@ int	 s3_new(struct s3 **, const struct s3_config *, struct err *) MUST_USE;
 void	 s3_free(struct s3 **);
 
 /*
- * One turn: do what can be done, wait until a connection, one of the extra
- * descriptors (revents are filled), a retry's time or s3_wakeup is ready or
+ * Run one turn: do the work at hand, wait until a connection, one of the extra
+ * descriptors (the call fills revents), a retry's time or s3_wakeup is ready or
  * timeout_ms is over; run callbacks.
  */
 void	 s3_wait(struct s3 *, struct pollfd *extra, unsigned extra_count,
 	    int timeout_ms);
 void	 s3_wakeup(struct s3 *);
-/* What is on the wire is given up and its connections are reset; its
- * callbacks come with s3_free. Nothing but s3_free and s3_stats may follow. */
+/* Give up the requests on the wire and reset their connections; their callbacks
+ * come with s3_free. Only s3_free and s3_stats may follow. */
 void	 s3_cut(struct s3 *);
 /* Requests begun and not yet called back; and of those on the wire. */
 size_t	 s3_pending(const struct s3 *);
 /* Seconds since 1970 by the server's clock as last seen (Date header); by our
  * wall clock as long as neither an answer nor the config told it. */
 int64_t	 s3_server_time(const struct s3 *);
-/* What the server's clock showed when this machine booted, in milliseconds
- * since 1970: clock_boot_ms more is its time now. 0: not known. */
+/* The server's clock at the time this machine booted, in milliseconds since
+ * 1970: add clock_boot_ms for the server's time now. 0: not known. */
 int64_t	 s3_boot_ms(const struct s3 *);
 
 struct s3_stats {
@@ -112,11 +112,12 @@ struct s3_reply {
 	uint64_t size;			/* HEAD: Content-Length; GET: bytes
 					   given to data */
 	uint64_t object_size;		/* HEAD, GET: of the whole object */
-	unsigned parts_count;		/* HEAD of a part: how many there are;
+	unsigned parts_count;		/* HEAD of a part: the number of parts;
 					   0: the server doesn't say */
 	int64_t	 modified_sec;		/* HEAD */
-	bool	 has_meta;		/* HEAD, GET: ours were all there; of
-					   other tools' objects, these: */
+	bool	 has_meta;		/* HEAD, GET: every metadata field of
+					   datamover was present; of foreign
+					   objects, these: */
 	bool	 has_mtime, has_mode, has_owner;
 	struct s3_meta meta;		/* what isn't there: NONE; mode 0 */
 	struct str upload_id;		/* create */
@@ -132,16 +133,16 @@ struct s3_reply {
 	bool	 truncated;
 	struct str next;		/* token or marker of the next page */
 };
-/* err is NULL on success; the reply is always there (status may be 0). */
+/* err is NULL on success; the reply is never NULL (status may be 0). */
 typedef void s3_done_fn(void *arg, const struct s3_reply *,
 	    const struct err *);
 
 /*
- * Bytes to send; they must stay as they are until the callback. With read
- * set, they are asked for piece by piece, in order; a retry asks from offset
- * 0 again. read returns the bytes put into out, 0 for "none yet"
- * (s3_resume must follow when there are), -1 to give up. data may be NULL
- * then; where payloads are signed it is needed.
+ * Bytes to send; the bytes must stay unchanged until the callback. With read
+ * set, the client asks for the body piece by piece, in order; a retry asks from
+ * offset 0 again. read returns the number of bytes put into out, 0 for "none
+ * yet" (s3_resume must follow when bytes are ready), -1 to give up. data may be
+ * NULL then; signed payloads need data.
  */
 struct s3_body {
 	const void *data;
@@ -151,17 +152,18 @@ struct s3_body {
 	ptrdiff_t (*read)(void *arg, uint64_t offset, void *out, size_t max);
 	void	*read_arg;
 };
-/* Bodies that said "none yet" are asked again, and data that was too much
- * goes on: so many of both at most, in turn (SIZE_MAX: all). */
+/* Ask the bodies again after "none yet", and go on with receiving after
+ * S3_DATA_FULL: at most so many transfers of both kinds, in turn (SIZE_MAX: no
+ * limit). */
 void	 s3_resume(struct s3 *, size_t most);
 
 void	 s3_put(struct s3 *, struct str key, const struct s3_body *,
 	    const struct s3_meta *, s3_done_fn *, void *arg);
 void	 s3_head(struct s3 *, struct str key, s3_done_fn *, void *arg);
 /*
- * HEAD of one part (from 1) of an object that was put in parts: size is the
- * part's, object_size and etag the object's. A server that knows no such
- * question answers for the whole object, with parts_count 0.
+ * HEAD of one part (from 1) of an object put in parts: size is the part's,
+ * object_size and etag the object's. A server without support for partNumber
+ * answers for the whole object, with parts_count 0.
  */
 void	 s3_head_part(struct s3 *, struct str key, unsigned number,
 	    s3_done_fn *, void *arg);
@@ -180,24 +182,25 @@ void	 s3_delete(struct s3 *, struct str key, s3_done_fn *, void *arg);
 struct s3_deleted {
 	struct str key;
 	const struct err *err;	/* NULL: it is gone */
-	struct str version_id;	/* of the delete marker, if one was made; else
-				   of what was deleted; or empty */
+	struct str version_id;	/* of the new delete marker; without a marker,
+				   of the deleted version; or empty */
 	bool	 delete_marker;
 };
 typedef void s3_deleted_fn(void *arg, const struct s3_deleted *,
 	    size_t count);
 void	 s3_delete_many(struct s3 *, const struct str *keys, size_t count,
 	    s3_deleted_fn *, void *arg);
-/* Can XML 1.0 carry this key? Other keys have control characters or are no
- * UTF-8: s3_delete_many refuses them (ERR_INVALID), s3_delete takes them. */
+/* Return true if XML 1.0 can carry this key. Keys with control characters or
+ * invalid UTF-8 don't fit: s3_delete_many refuses such keys (ERR_INVALID),
+ * s3_delete takes such keys. */
 bool	 s3_key_fits_xml(struct str key);
-/* HEAD of the bucket: is it there, may we? */
+/* HEAD of the bucket: check the bucket's existence and our permission. */
 void	 s3_bucket(struct s3 *, s3_done_fn *, void *arg);
 
 /*
- * Body bytes as they come. They are always taken, unless the transfer is to
- * end (ERR_STOPPED). FULL: no more of them until s3_resume, but for what was
- * received already, up to S3_DATA_SLACK.
+ * Receives body bytes in order. The client treats the bytes as taken, unless
+ * the callback ends the transfer (STOP: ERR_STOPPED). FULL: no more bytes until
+ * s3_resume, but for bytes already received, up to S3_DATA_SLACK.
  */
 enum s3_data { S3_DATA_STOP = 0, S3_DATA_TAKEN, S3_DATA_FULL };
 #define S3_DATA_SLACK ((size_t)(128 * KIB))
@@ -205,8 +208,8 @@ typedef enum s3_data s3_data_fn(void *arg, const void *, size_t);
 /* GET of bytes [offset, offset + len) (len 0: to the end). */
 void	 s3_get(struct s3 *, struct str key, uint64_t offset, uint64_t len,
 	    s3_data_fn *, s3_done_fn *, void *arg);
-/* The same, of the object with this ETag (without quotes; "": any) or, with
- * ERR_GONE and before the first byte, not at all. */
+/* As s3_get, of the object with this ETag (without quotes; "": any); for a
+ * different ETag fail with ERR_GONE before the first byte. */
 void	 s3_get_match(struct s3 *, struct str key, const char *etag,
 	    uint64_t offset, uint64_t len, s3_data_fn *, s3_done_fn *,
 	    void *arg);
@@ -224,13 +227,14 @@ void	 s3_mpu_abort(struct s3 *, struct str key, struct str upload_id,
 /* Parts after number marker (0: from the first), up to 1,000. */
 void	 s3_mpu_parts(struct s3 *, struct str key, struct str upload_id,
 	    unsigned marker, s3_done_fn *, void *arg);
-/* All uploads of keys that start with prefix, one by one as their pages come.
- * The upload is valid during the call. */
+/* List the uploads of keys with this prefix, page by page. The callback gets
+ * one upload at a time, valid during the call. */
 typedef void s3_upload_fn(void *arg, const struct s3_upload *);
 void	 s3_mpu_list(struct s3 *, struct str prefix, s3_upload_fn *,
 	    s3_done_fn *, void *arg);
-/* ListObjectsV2, one page of up to 1,000. delimiter: 0 or '/'. token: next of
- * the page before, or empty; start_after: keys after this one, or empty. */
+/* ListObjectsV2, one page of up to 1,000. delimiter: 0 or '/'. token:
+ * next of the page before, or empty; start_after: list keys after this
+ * key, or empty. */
 void	 s3_list(struct s3 *, struct str prefix, struct str start_after,
 	    struct str token, char delimiter, s3_done_fn *, void *arg);
 

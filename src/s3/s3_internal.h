@@ -1,11 +1,11 @@
 /*
- * s3_internal.h: what the files of the S3 client share.
+ * s3_internal.h: declarations shared by the files of the S3 client.
  *
  * A struct s3_request is one call of the caller, from its beginning to its
- * callback, over all attempts. A struct s3_slot is one place on the wire: an
- * easy handle with its fixed options, and what one attempt sends and gets. A
- * request is in exactly one place: the queue, the list of those that wait
- * for their next attempt, the list of those refused, or a slot.
+ * callback, over every attempt. A struct s3_slot is one place on the wire: an
+ * easy handle with fixed options, and the bytes sent and received by one
+ * attempt. A request is in exactly one place: the queue, the list of requests
+ * waiting for their next attempt, the list of refused requests, or a slot.
  */
 #ifndef S3_S3_INTERNAL_H
 #define S3_S3_INTERNAL_H
@@ -36,13 +36,14 @@ struct s3_op {
 	bool	 of_bucket;	/* it names no object */
 	bool	 counted;	/* nothing may be sent again unknown to us */
 	bool	 deletes;	/* see s3_config.delete_once */
-	bool	 follows;	/* a key that isn't there may be elsewhere */
+	bool	 follows;	/* a key missing here may be in another
+				   cluster */
 	bool	 whole_object;	/* it makes an object: class, encryption */
 	bool	 needs_etag;	/* a good answer has one */
 };
 
-/* What a good answer's XML means to the operation: as s3_answer_judge. The
- * body for another attempt may be written anew. */
+/* Judge the XML of a good answer for the operation: as s3_answer_judge. The
+ * judge may write the body for another attempt anew. */
 struct s3_request;
 typedef int s3_judge_fn(struct s3_request *, const struct s3_xml *,
 	    unsigned *ret_flags, struct err *);
@@ -55,8 +56,8 @@ struct s3_request {
 	s3_judge_fn *judge;	/* or NULL */
 	void	*arg;
 	size_t	 cluster;	/* it goes to */
-	size_t	 place;		/* of the key: 0 is the cluster that it
-				   belongs to; see s3_place_nth */
+	size_t	 place;		/* in the key's order of clusters: 0 is the
+				   cluster of the key; see s3_place_nth */
 	struct buf key;		/* with several clusters, if op follows */
 	struct buf path;	/* encoded, with the leading slash */
 	struct buf query;	/* encoded and sorted */
@@ -75,8 +76,8 @@ struct s3_request {
 	uint64_t due_ms;
 	bool	 skew_adopted;
 	uint64_t got;		/* bytes given to data */
-	char	 got_etag[72];	/* of the object that they are, or must be,
-				   from */
+	char	 got_etag[72];	/* ETag of the object the bytes came from or
+				   must come from */
 	struct err refused;	/* by us: never sent */
 };
 
@@ -111,7 +112,8 @@ struct s3_slot {
 	struct curl_slist nodes[S3_HEADERS_MAX + 2];
 	uint64_t sent;		/* of a streamed body */
 	bool	 paused;
-	bool	 held;		/* the gate had closed when it was to go out */
+	bool	 held;		/* the gate closed before the request
+				   was sent */
 	/* the answer */
 	int	 status;
 	char	 etag[72];
@@ -130,7 +132,7 @@ struct s3_slot {
 	struct buf answer;
 	struct err local;	/* why we broke it off */
 	char	 curl_text[CURL_ERROR_SIZE];
-	/* bytes that are in the stats already, and when there last were more */
+	/* bytes already in the stats, and when the last bytes moved */
 	uint64_t sent_counted;
 	uint64_t received_counted;
 	uint64_t moved_ms;
@@ -142,7 +144,7 @@ struct s3_list_of_requests {
 	size_t	 count;
 };
 
-/* Its endpoints are some of those of the struct s3. */
+/* The cluster's endpoints are a range of the struct s3's endpoints. */
 struct s3_cluster {
 	size_t	 first;
 	size_t	 count;
@@ -191,7 +193,7 @@ struct s3 {
 	size_t	 resume;	/* so many paused transfers may go on */
 	unsigned resume_turn;	/* the slot whose turn it is */
 	bool	 paused_now;	/* the caller has things to do */
-	/* loop.c: what curl wants to be told of */
+	/* loop.c: the sockets and the timer named by curl */
 	struct {
 		int	 wakeup_fd;
 		struct pollfd *fds;	/* curl's sockets */
@@ -209,7 +211,7 @@ int	 s3_slot_start(struct s3_slot *, struct s3_request *, struct err *)
 	    MUST_USE;
 void	 s3_slot_release(struct s3_slot *);
 
-/* answer.c: what curl calls, and what an answer means. */
+/* answer.c: the callbacks of curl, and the meaning of answers. */
 size_t	 s3_on_header(char *, size_t, size_t, void *slot);
 size_t	 s3_on_write(char *, size_t, size_t, void *slot);
 size_t	 s3_on_read(char *, size_t, size_t, void *slot);
@@ -225,13 +227,14 @@ void	 s3_answer_reply(const struct s3_slot *, const struct s3_xml *,
 int	 s3_loop_init(struct s3 *, struct err *) MUST_USE;
 void	 s3_loop_release(struct s3 *);
 void	 s3_loop_run_timer(struct s3 *);
-/* Wait, and let curl act on its sockets. */
+/* Wait for events, and let curl act on its sockets. */
 void	 s3_loop_poll(struct s3 *, struct pollfd *extra, unsigned extra_count,
 	    int timeout_ms);
 
-/* client.c: for s3_free: every callback that is due, with STOPPED. */
+/* client.c: for s3_free: run every due callback, with ERR_STOPPED. */
 void	 s3_stop_all(struct s3 *);
-/* The gate is closed: nothing goes out, not even what has begun. */
+/* Return true if the gate is closed: send nothing, not even the rest of
+ * requests under way. */
 bool	 s3_held(const struct s3 *);
 /* For the operations. */
 struct s3_request *s3_request_new(struct s3 *, const struct s3_op *,
@@ -251,19 +254,20 @@ void	 s3_mpu_list_in(struct s3 *, size_t cluster, struct str prefix,
 	    struct str key_marker, struct str id_marker, s3_done_fn *,
 	    void *arg);
 
-/* cluster.c: what there is to do with more than one cluster. */
-/* The key is that of the request; which cluster it goes to first. */
+/* cluster.c: the work for more than one cluster of a map. */
+/* Choose the first cluster to ask for key, the request's key. */
 void	 s3_cluster_set(struct s3 *, struct s3_request *, struct str key);
-/* No such key there: true if the request goes to another cluster. */
+/* The key is missing there: return true if the request goes to another
+ * cluster. */
 bool	 s3_cluster_follow(struct s3_slot *, const struct err *);
-/* It was answered well. */
+/* The request got a good answer: count and log a key found astray. */
 void	 s3_cluster_found(struct s3 *, const struct s3_request *);
-/* An upload belongs to a cluster, which its id is to tell: to the caller it
- * is "CLUSTER.ID". */
+/* An upload belongs to a cluster, named by the upload's id: the caller sees
+ * "CLUSTER.ID". */
 void	 s3_cluster_tag(struct s3 *, size_t cluster, struct str *upload_id);
 struct str s3_cluster_untag(struct s3 *, struct s3_request *,
 	    struct str upload_id);
-/* Is it enough to delete a key in the cluster that it belongs to? */
+/* Return true if a deletion may ask only the key's own cluster. */
 bool	 s3_cluster_tidy(const struct s3 *);
 
 #endif

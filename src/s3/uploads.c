@@ -1,5 +1,5 @@
 /*
- * The uploads that are open: page after page, in all clusters at once.
+ * List the open uploads: page after page, in every cluster at once.
  */
 #include "s3/s3_internal.h"
 
@@ -16,7 +16,7 @@ struct walk {
 	unsigned attempts;
 };
 
-/* One cluster's pages; the markers are the last upload of the last of them. */
+/* One cluster's pages; the markers name the last upload of the page before. */
 struct walk_part {
 	struct walk *walk;
 	size_t	 cluster;
