@@ -13,7 +13,8 @@
 uint64_t backoff_ms(unsigned attempt, uint64_t base_ms, uint64_t cap_ms,
 	    uint64_t random);
 
-/* A fast generator, one for each thread (xorshift64*); never for secrets. */
+/* A fast generator for the use of a single thread (xorshift64*); never for
+ * secrets. */
 struct rng {
 	uint64_t state;
 };

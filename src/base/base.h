@@ -1,9 +1,9 @@
 /*
- * base.h: what every file of datamover includes first.
+ * base.h: the first include of every file of datamover.
  *
- * Cleanup attribute, hand-over, must-use, allocation that cannot fail. Calls
- * that are banned (strcpy, strcat, sprintf, strtok, atoi, gmtime, localtime)
- * are looked for by tests/lint/layers.sh.
+ * Cleanup attribute, hand-over, must-use, allocation that cannot fail.
+ * tests/lint/layers.sh looks for banned calls (strcpy, strcat, sprintf, strtok,
+ * atoi, gmtime, localtime).
  */
 #ifndef BASE_BASE_H
 #define BASE_BASE_H
@@ -21,7 +21,7 @@
 /* Runs fn(&variable) when the variable goes out of scope. */
 #define CLEANUP(fn)	__attribute__((cleanup(fn)))
 
-/* Hand a pointer over: yields it and leaves NULL behind. */
+/* Hand a pointer over: yield the pointer and leave NULL behind. */
 #define STEAL(p) \
 	__extension__({ __typeof__(p) steal_ = (p); (p) = NULL; steal_; })
 
@@ -29,8 +29,8 @@
 #define MIN(a, b)	((a) < (b) ? (a) : (b))
 #define MAX(a, b)	((a) > (b) ? (a) : (b))
 
-/* A sum of numbers that may be anything, sizes of sparse files say: it stays
- * at the largest that SQLite's numbers have. */
+/* Add numbers of any size, such as sizes of sparse files: the sum stays at the
+ * largest number of SQLite. */
 static inline uint64_t
 add_capped(uint64_t a, uint64_t b)
 {
@@ -51,21 +51,21 @@ void	*xreallocarray(void *, size_t n, size_t size) MUST_USE;
 char	*xstrdup(const char *) MUST_USE;
 char	*xstrndup(const char *, size_t) MUST_USE;
 void	*xmemdup(const void *, size_t) MUST_USE;
-/* A printed string of its own; the caller frees it. */
+/* Print into a newly allocated string; the caller frees the string. */
 char	*xasprintf(const char *, ...) MUST_USE PRINTF_LIKE(1, 2);
 
-/* free() for CLEANUP: frees what the variable points to. */
+/* free() for CLEANUP: frees the memory behind the variable. */
 void	 free_ptr(void *pp);
 #define AUTOFREE	CLEANUP(free_ptr)
 
-/* close() for CLEANUP: closes a descriptor unless it is -1. */
+/* close() for CLEANUP: closes the descriptor, except for -1. */
 void	 close_fd(int *);
 
-/* All of it; -1 with errno set. */
+/* Write every byte; return -1 with errno set on an error. */
 int	 write_all(int fd, const void *, size_t);
 
-/* The directory of a file, or the one above a directory: "." where there is no
- * slash. The caller frees it. */
+/* Return the directory of a file, or the parent of a directory: "." for a path
+ * without a slash. The caller frees the string. */
 char	*path_parent(const char *) MUST_USE;
 
 #endif

@@ -57,7 +57,7 @@ buf_str(const struct buf *b)
 	return (struct str){ b->data == NULL ? "" : b->data, b->len };
 }
 
-/* The overflow flag is the top bit of max: no ceiling is that high. */
+/* The overflow flag is the top bit of max: every ceiling is lower. */
 bool
 buf_overflowed(const struct buf *b)
 {

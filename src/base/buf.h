@@ -1,12 +1,12 @@
 /*
  * buf.h: bytes.
  *
- * struct str is a view: it owns nothing and need not end in NUL.
- * struct buf grows up to the ceiling that it was born with. data[len] is
- * always NUL, so data can be used as a C string when it holds no NUL.
+ * struct str is a view: a str owns nothing and need not end in NUL. struct buf
+ * grows up to the ceiling given to buf_init. data[len] is always NUL, so
+ * callers may use data without inner NULs as a C string.
  *
- * Life cycle: buf_init, use, buf_release. buf_clear empties it and keeps
- * the memory. One thread at a time.
+ * Life cycle: buf_init, use, buf_release. buf_clear empties the buffer and
+ * keeps the memory. One thread at a time.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
@@ -50,7 +50,8 @@ bool	 buf_overflowed(const struct buf *);
  * \xNN, a backslash \\. Never a newline, never an escape sequence.
  */
 int	 buf_add_escaped(struct buf *, struct str);
-/* The same into a fixed array, cut with "..." if it must be; returns out. */
+/* As buf_add_escaped, into a fixed array; a long text is cut and ends in "...";
+ * returns out. */
 const char *str_escape(struct str, char *out, size_t outlen);
 
 /* Length in bytes of the valid UTF-8 sequence at p (1 to 4), or 0. */

@@ -1,6 +1,6 @@
 /*
- * clock.h: the clocks. Waiting and rates use the monotonic one; only what
- * people or S3 read uses the wall clock.
+ * clock.h: the clocks. Waits and rates use the monotonic clock; only times for
+ * people or S3 use the wall clock.
  */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
@@ -10,8 +10,8 @@
 /* Milliseconds and nanoseconds of the monotonic clock. */
 uint64_t clock_mono_ms(void);
 uint64_t clock_mono_ns(void);
-/* Milliseconds since the machine booted. Nobody sets it, and it goes on while
- * the machine sleeps. */
+/* Milliseconds since the machine booted. Nobody can set this clock, and the
+ * clock goes on while the machine sleeps. */
 uint64_t clock_boot_ms(void);
 /* Nanoseconds since 1970 (UTC). */
 int64_t	 clock_wall_ns(void);

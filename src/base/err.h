@@ -1,11 +1,11 @@
 /*
- * err.h: one error, on the caller's stack.
+ * err.h: an error, on the caller's stack.
  *
- * A function that can fail returns 0 or -1 and takes a struct err * last.
- * The kind is chosen by what the caller does next, not by where it broke;
- * it alone decides retry, exit status and report column. Each level may
- * wrap: "put bucket/key: part 3: connection reset". Libraries do not log
- * errors, they return them; the stage that decides logs once.
+ * A function with possible failure returns 0 or -1 and takes a struct err *
+ * last. Choose the kind by the caller's next action, not by the place of the
+ * fault; only the kind decides retry, exit status and report column. Each level
+ * may wrap: "put bucket/key: part 3: connection reset". Libraries return errors
+ * without logging; the deciding stage logs once.
  */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
@@ -19,7 +19,7 @@ enum err_kind {
 	ERR_DENIED,	/* no permission, wrong credentials */
 	ERR_CORRUPT,	/* a proof failed: digests or sizes differ */
 	ERR_RESOURCE,	/* no space, no memory, too many files */
-	ERR_PEER,	/* the other side broke its protocol */
+	ERR_PEER,	/* the peer broke its protocol */
 	ERR_UNREACHABLE,/* cannot be reached or does not exist: host, export,
 			   bucket */
 	ERR_INVALID,	/* this object can never be moved (key too long) */
@@ -38,8 +38,8 @@ struct err {
 
 #define ERR_INIT { .kind = ERR_NONE, .code = 0, .msg = "" }
 
-/* Fill err; always returns -1, so that "return err_set(...)" reads well.
- * A NULL err is allowed everywhere. */
+/* Fill err; always returns -1, for the use "return err_set(...)". Every
+ * function here accepts a NULL err. */
 int	 err_set(struct err *, enum err_kind, int code, const char *fmt, ...)
 	    PRINTF_LIKE(4, 5);
 /* As err_set, and ": " strerror(code) is added. */
@@ -48,12 +48,12 @@ int	 err_errno(struct err *, enum err_kind, int code, const char *fmt, ...)
 /* Put "text: " in front of the message; returns -1. */
 int	 err_wrap(struct err *, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void	 err_clear(struct err *);
-/* A source says that the path names nothing: there is no such entry, or what
- * must be its parent is no directory (ENOENT and ENOTDIR; NFS has the same
- * numbers). No other error says so, of whatever kind it is. */
+/* Return true if a source says the path names nothing: the entry is missing, or
+ * its supposed parent is no directory (ENOENT and ENOTDIR; NFS has the same
+ * numbers). No error with a different code is an absence, whatever its kind. */
 bool	 err_is_absence(const struct err *);
-/* One lower-case word: "retry", "denied", ...; stable, as the catalog stores
- * it. */
+/* Return a single lower-case word: "retry", "denied", ...; the words are
+ * stable, as the catalog stores them. */
 const char *err_kind_name(enum err_kind);
 
 #endif

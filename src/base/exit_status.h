@@ -1,5 +1,5 @@
 /*
- * exit_status.h: what datamover(1) promises of its exit status.
+ * exit_status.h: the exit statuses of datamover(1), as promised by the manual.
  */
 #ifndef BASE_EXIT_STATUS_H
 #define BASE_EXIT_STATUS_H
@@ -17,9 +17,9 @@ enum exit_status {
 	EXIT_TERMINATED = 143	/* SIGTERM, resumable */
 };
 
-/* The status of a run that this error ended. */
+/* Return the exit status of a run ended by this error. */
 int	 exit_status_of(const struct err *);
-/* ... that this signal ended. */
+/* Return the exit status of a run ended by this signal. */
 int	 exit_status_signal(int number);
 
 #endif

@@ -14,7 +14,7 @@ home(const struct idmap *m, int64_t id)
 	    (m->cap - 1);
 }
 
-/* The slot of the id, or the empty one where it belongs. */
+/* Return the slot of the id, or the empty slot for the id. */
 static size_t
 find(const struct idmap *m, int64_t id)
 {
@@ -56,8 +56,8 @@ idmap_get(const struct idmap *m, int64_t id)
 	return m->cap == 0 ? NULL : m->slots[find(m, id)].p;
 }
 
-/* Leaves no mark behind: what was pushed further by the one that goes moves
- * up, so that a search need not step over holes. */
+/* Leave no mark behind: move up the entries pushed further by the removed
+ * entry, lest a search step over holes. */
 void
 idmap_remove(struct idmap *m, int64_t id)
 {

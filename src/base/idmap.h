@@ -1,6 +1,5 @@
 /*
- * idmap.h: what belongs to a 64-bit id: a hash from id to pointer. Owns
- * nothing but its table.
+ * idmap.h: a hash from a 64-bit id to a pointer. Owns nothing but its table.
  */
 #ifndef BASE_IDMAP_H
 #define BASE_IDMAP_H
@@ -20,12 +19,12 @@ struct idmap {
 
 /* An idmap of zeros is empty. */
 void	 idmap_release(struct idmap *);
-/* The id must not be there; p is not NULL. */
+/* The map must not hold the id yet; p is not NULL. */
 void	 idmap_put(struct idmap *, int64_t id, void *p);
-/* NULL: it is not there. */
+/* Return the pointer of the id; NULL if the map lacks the id. */
 void	*idmap_get(const struct idmap *, int64_t id);
 void	 idmap_remove(struct idmap *, int64_t id);
-/* Any of them; NULL if there is none. */
+/* Return the pointer of any id; NULL if the map is empty. */
 void	*idmap_any(struct idmap *);
 
 #endif

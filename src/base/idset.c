@@ -20,7 +20,7 @@ idset_release(struct idset *s)
 	idset_init(s);
 }
 
-/* The slot of the key: its chunk, or the empty slot where it belongs. */
+/* Return the slot of the key: its chunk, or the empty slot for the key. */
 static struct idset_chunk *
 slot(const struct idset *s, uint64_t key)
 {

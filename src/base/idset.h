@@ -1,6 +1,6 @@
 /*
- * idset.h: a set of 64-bit ids that is small when the ids lie together (72
- * bytes for each run of 512 ids), as the ids of one directory do.
+ * idset.h: a set of 64-bit ids, small for ids close together (72 bytes for each
+ * run of 512 ids), such as the ids of a directory.
  */
 #ifndef BASE_IDSET_H
 #define BASE_IDSET_H

@@ -14,7 +14,7 @@
 
 static struct {
 	pthread_mutex_t lock;
-	/* The highest level that either target wants; read without the lock. */
+	/* The highest level wanted by either target; read without the lock. */
 	_Atomic int level;
 	struct {
 		int	 fd;		/* -1: no file */

@@ -26,7 +26,7 @@ struct log_config {
 	enum log_level file_level;
 	enum log_level stderr_level;
 	const char *path;	/* the file; NULL: none */
-	uint64_t max_bytes;	/* rotate above it: path.1 ... path.N */
+	uint64_t max_bytes;	/* rotate above this size: path.1 ... path.N */
 	unsigned backup_count;
 };
 
@@ -36,8 +36,8 @@ void	 log_close(void);
 bool	 log_enabled(enum log_level);
 void	 log_event(enum log_level, const char *event, const char *fmt, ...)
 	    PRINTF_LIKE(3, 4);
-/* The progress area stands on the last lines of a terminal: it is told
- * before and after a line is printed, so that it can move out of the way. */
+/* The progress area stands on the last lines of a terminal: the hook runs
+ * before and after each printed line, to move the area out of the way. */
 void	 log_set_hook(void (*before)(void *), void (*after)(void *), void *);
 
 #endif

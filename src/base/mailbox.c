@@ -53,7 +53,7 @@ ring(const struct mailbox *m)
 {
 	uint64_t one = 1;
 
-	/* EAGAIN means that it rings already. */
+	/* EAGAIN: the descriptor is readable already. */
 	if (write(m->fd, &one, sizeof(one)) == -1)
 		return;
 }

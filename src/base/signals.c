@@ -7,7 +7,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-/* Signals are the process's, and so is the descriptor. */
+/* Signals belong to the process, and so does the descriptor. */
 static int signals_fd = -1;
 
 int

@@ -1,6 +1,6 @@
 /*
- * sock.h: what a TCP connection may still do for a process that has given it
- * up, or does not run.
+ * sock.h: limit the sending of a TCP connection after its process has given the
+ * connection up, or while the process does not run.
  */
 #ifndef BASE_SOCK_H
 #define BASE_SOCK_H

@@ -5,7 +5,7 @@
 
 static const char letters[] = "KMGTPE";
 
-/* How many bytes a unit is; 0 if it isn't one. */
+/* Return the number of bytes of a unit; 0 for an unknown unit. */
 static uint64_t
 unit_bytes(const char *unit)
 {
@@ -28,8 +28,8 @@ unit_bytes(const char *unit)
 	return bytes;
 }
 
-/* The digits after the point, as a share of one unit. What is smaller than a
- * byte falls away. */
+/* Convert the digits after the point to a share of the unit, rounded down to
+ * whole bytes. */
 static uint64_t
 fraction_bytes(const char *digits, size_t count, uint64_t unit)
 {
@@ -81,7 +81,7 @@ units_parse(const char *text, uint64_t *ret_bytes, struct err *err)
 	return 0;
 }
 
-/* How many seconds a unit is; 0 if it isn't one. */
+/* Return the number of seconds of a unit; 0 for an unknown unit. */
 static uint64_t
 unit_seconds(const char *unit)
 {

@@ -1,8 +1,8 @@
 /*
- * crypto.h: hashes. MD5 is what S3's ETag is made of and the per-core limit
- * of the whole program, so several independent streams are hashed in one
- * call, in SIMD lanes where the processor has AVX2 (or AVX-512), interleaved
- * otherwise. SHA-256 and HMAC come from OpenSSL. Pure; any thread.
+ * crypto.h: hashes. S3's ETag is an MD5, and MD5 is the per-core limit of the
+ * whole program, so a call hashes several independent streams, in SIMD lanes if
+ * the processor has AVX2 (or AVX-512), interleaved otherwise. SHA-256 and HMAC
+ * come from OpenSSL. Pure; any thread.
  */
 #ifndef CRYPTO_CRYPTO_H
 #define CRYPTO_CRYPTO_H
@@ -12,7 +12,8 @@
 #define MD5_LEN		16
 #define SHA256_LEN	32
 
-/* One running MD5 (RFC 1321). Plain data: may be copied to fork a stream. */
+/* A running MD5 (RFC 1321). Plain data: callers may copy the struct to fork a
+ * stream. */
 struct md5 {
 	uint32_t state[4];
 	uint64_t len;		/* bytes so far */
@@ -20,7 +21,7 @@ struct md5 {
 };
 
 struct md5_job {
-	struct md5 *md5;	/* each stream at most once in one call */
+	struct md5 *md5;	/* each stream at most once in a single call */
 	const void *data;
 	size_t	 len;		/* any; jobs of equal length use lanes best */
 };
@@ -30,7 +31,8 @@ void	 md5_init(struct md5 *);
 void	 md5_update_many(struct md5_job *, size_t count);
 void	 md5_update(struct md5 *, const void *, size_t);
 void	 md5_final(const struct md5 *, uint8_t out[MD5_LEN]);
-/* How many streams one call hashes at the price of one (16 with AVX2). */
+/* Return the number of streams hashed by a call at the price of a single stream
+ * (16 with AVX2). */
 size_t	 md5_lanes(void);
 
 void	 sha256(const void *, size_t, uint8_t out[SHA256_LEN]);
@@ -41,12 +43,12 @@ void	 hmac_sha256(const void *key, size_t keylen, const void *, size_t,
 void	 hex_encode(const void *, size_t len, char *out);
 /* False unless text is exactly 2 * len hex digits, then NUL. */
 bool	 hex_decode(const char *text, void *out, size_t len) MUST_USE;
-/* Of one hex digit, in either case; -1 if it is none. */
+/* Return the value of a hex digit, in either case; -1 for any non-digit. */
 int	 hex_value(char);
 /* Standard base64 with padding; out has room for (len + 2) / 3 * 4 + 1. */
 void	 base64_encode(const void *, size_t len, char *out);
 
-/* Bytes from the system's generator; aborts if it fails. */
+/* Fill with bytes from the system's generator; abort if the generator fails. */
 void	 random_bytes(void *, size_t);
 
 /* The ETag that S3 gives: hex of md5, or of the MD5 of the parts' MD5s with

@@ -1,10 +1,10 @@
 /*
  * md5.c: streams in, lanes filled, digests out.
  *
- * A stream that comes in is first brought to a block boundary, and what
- * doesn't fill a block is put by; its whole blocks in between take a lane.
- * All lanes run for as many blocks as the shortest has left; then the next
- * stream takes over the lane that is free.
+ * The first bytes of a job bring the stream to a block boundary, and the stream
+ * keeps the bytes of its last partial block; the whole blocks in between take a
+ * lane. The lanes run for as many blocks as the shortest lane has left; then
+ * the next stream takes over the free lane.
  */
 #include "crypto/md5_internal.h"
 
@@ -53,7 +53,8 @@ add_blocks(struct md5 *m, const uint8_t *p, size_t blocks)
 	lane_store(&l, 0, m);
 }
 
-/* Account for all of the job but its whole blocks, which are returned. */
+/* Hash or keep the bytes of the job outside its whole blocks, and count the
+ * length. Return the number of whole blocks. */
 static size_t
 take_ends(const struct md5_job *j, const uint8_t **ret_blocks)
 {
@@ -108,7 +109,7 @@ fill(struct work *w, size_t lanes, const struct md5_job *jobs, size_t next,
 	return next;
 }
 
-/* Run all lanes up to the end of the shortest. */
+/* Run the lanes in parallel up to the end of the shortest lane. */
 static void
 run(struct work *w, const struct md5_engine *e)
 {
@@ -158,7 +159,7 @@ md5_update_using(const struct md5_engine *e, const struct md5_job *jobs,
 	struct work w;
 	size_t next;
 
-	/* Lanes that are not in use are computed too. */
+	/* Clear the lanes: the kernel computes unused lanes too. */
 	memset(&w.lanes, 0, sizeof(w.lanes));
 	w.used = 0;
 	next = fill(&w, e->lanes, jobs, 0, count);

@@ -43,7 +43,7 @@ store(uint32_t *p, __m256i x)
 	_mm256_storeu_si256((__m256i *)(void *)p, x);
 }
 
-/* 16 bytes at p, and 16 bytes at q above them. */
+/* Load 16 bytes at p, and above these 16 bytes at q. */
 TARGET static inline __m256i
 load_pair(const uint8_t *p, const uint8_t *q)
 {
@@ -53,9 +53,9 @@ load_pair(const uint8_t *p, const uint8_t *q)
 	return _mm256_inserti128_si256(_mm256_castsi128_si256(lo), hi, 1);
 }
 
-/* w[k] becomes word k of the blocks at offset off of all lanes. Four words
- * of lanes i and i + 4 stand in one vector, so that unpacking inside the
- * halves is all that is left to do. */
+/* Set w[k] to word k of the blocks at offset off of every lane. Four words of
+ * lanes i and i + 4 share a vector, so only the unpacking inside the halves
+ * remains. */
 TARGET static inline void
 transpose(__m256i w[16], const uint8_t *const data[], size_t off)
 {
@@ -102,7 +102,7 @@ md5_avx2(struct md5_lanes *l, size_t blocks)
 	store(l->state[3], d);
 }
 
-/* Two vectors take turns: one has work while the other waits. */
+/* Two vectors take turns: the first has work while the second waits. */
 TARGET void
 md5_avx2_pair(struct md5_lanes *l, size_t blocks)
 {

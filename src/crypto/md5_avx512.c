@@ -40,7 +40,7 @@ transpose_4x4(__m512i out[4], const __m512i in[4])
 	out[3] = _mm512_unpackhi_epi64(hi01, hi23);
 }
 
-/* w[k] becomes word k of the blocks at offset off of all lanes. */
+/* Set w[k] to word k of the blocks at offset off of every lane. */
 TARGET static inline void
 transpose(__m512i w[16], const uint8_t *const data[], size_t off)
 {

@@ -10,16 +10,16 @@
 
 #define MD5_LANES_MAX 16
 
-/* Word i of the state of lane l is state[i][l], so that a kernel loads the
- * same word of all lanes at once. */
+/* Word i of the state of lane l is state[i][l]: a kernel loads the same word of
+ * every lane at once. */
 struct md5_lanes {
 	uint32_t state[4][MD5_LANES_MAX];
 	const uint8_t *data[MD5_LANES_MAX];
 };
 
-/* Adds this many blocks of 64 bytes to every lane of the kernel. The data
- * pointers stay as they are. All of them must be readable: a lane that is
- * not in use points to the data of another. */
+/* Add this many blocks of 64 bytes to every lane of the kernel. The data
+ * pointers stay unchanged. Every pointer must be readable: an unused lane
+ * points to the data of another lane. */
 typedef void md5_kernel(struct md5_lanes *, size_t blocks);
 
 md5_kernel md5_x1;
@@ -30,9 +30,9 @@ md5_kernel md5_avx2_pair;	/* 16 lanes */
 md5_kernel md5_avx512;		/* 16 lanes */
 #endif
 
-/* Compilers order a sum as they like, also in a way that makes it wait for
- * the operand that comes last; this costs a tenth of the speed. The value of
- * a pinned variable is made before what comes next. */
+/* Compilers order a sum at will, and may make the sum wait for the last operand
+ * to be ready; such an order costs a tenth of the speed. The value of a pinned
+ * variable is computed before the next statement. */
 #ifdef __x86_64__
 #define MD5_PIN(x) __asm__("" : "+r"(x))
 #define MD5_PIN_VECTOR(x) __asm__("" : "+v"(x))
@@ -44,12 +44,12 @@ struct md5_engine {
 	const char *name;
 	size_t	 lanes;
 	md5_kernel *wide;
-	size_t	 half_lanes;	/* up to so many streams half is as good */
+	size_t	 half_lanes;	/* up to this many streams, half is as fast */
 	md5_kernel *half;
 };
 
-/* The i-th engine this processor can run, the best one first; NULL after the
- * last one, which is the scalar engine. */
+/* Return the i-th engine for this processor, the best engine first; NULL after
+ * the last, which is the scalar engine. */
 const struct md5_engine *md5_engine(size_t i);
 void	 md5_update_using(const struct md5_engine *, const struct md5_job *,
 	    size_t count);

@@ -1,7 +1,7 @@
 /*
- * md5_scalar.c: MD5 kernels for any processor: one stream, and two streams
- * interleaved. A step of MD5 waits for the one before it, so a processor
- * that can do four things at a time does the second stream for little.
+ * md5_scalar.c: MD5 kernels for any processor: a single stream, and two streams
+ * interleaved. A step of MD5 waits for the step before, so a processor with
+ * four operations at a time does the second stream at little cost.
  */
 #include "crypto/md5_internal.h"
 #include "crypto/md5_steps.h"
@@ -20,15 +20,15 @@ load_le32(const uint8_t *p)
 
 #define ROL(x, s) ((x) << (s) | (x) >> (32 - (s)))
 
-/* a + f(b, c, d). b is the value that comes last, so each is written for the
- * shortest way from b to the sum; G's halves never have a common bit and can
- * be added one after the other. */
+/* a + f(b, c, d). The value b is ready last, so each macro has the shortest way
+ * from b to the sum; G's halves never have a common bit, so a plain addition
+ * joins the halves. */
 #define MD5_F(a, b, c, d) ((a) + ((((c) ^ (d)) & (b)) ^ (d)))
 #define MD5_G(a, b, c, d) ((a) + (~(d) & (c)) + ((d) & (b)))
 #define MD5_H(a, b, c, d) ((a) + (((c) ^ (d)) ^ (b)))
 #define MD5_I(a, b, c, d) ((a) + ((~(d) | (b)) ^ (c)))
 
-/* MD5_PIN: a sum that is ready early stays one, see md5_internal.h. */
+/* MD5_PIN: keep the early part of the sum together, see md5_internal.h. */
 #define ONE(f, a, b, c, d, k, s, t, p) \
 	a += load_le32((p) + (k) * 4) + (t); \
 	MD5_PIN(a); \

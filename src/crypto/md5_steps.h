@@ -1,8 +1,7 @@
 /*
- * md5_steps.h: the 64 steps of MD5 (RFC 1321, 3.4) as one list, for the
- * scalar and the vector kernels. X(f, a, b, c, d, k, s, t) is
- * a = b + ((a + f(b, c, d) + w[k] + t) <<< s); a kernel says what that means
- * for its words.
+ * md5_steps.h: the 64 steps of MD5 (RFC 1321, 3.4) as one list, for the scalar
+ * and the vector kernels. X(f, a, b, c, d, k, s, t) is a = b + ((a + f(b, c, d)
+ * + w[k] + t) <<< s); each kernel defines X for its words.
  */
 #ifndef CRYPTO_MD5_STEPS_H
 #define CRYPTO_MD5_STEPS_H

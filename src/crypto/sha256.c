@@ -1,7 +1,7 @@
 /*
  * sha256.c: SHA-256 and HMAC (RFC 2104) by OpenSSL's fastest code for this
- * processor. The algorithm is looked up once: that costs more than hashing
- * a small message.
+ * processor. Look up the algorithm once: a lookup costs more than hashing a
+ * small message.
  */
 #include <openssl/evp.h>
 #include <pthread.h>

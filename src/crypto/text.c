@@ -1,5 +1,5 @@
 /*
- * text.c: digests and other bytes as text, and bytes from the system.
+ * text.c: digests and plain bytes as text, and bytes from the system.
  */
 #include <errno.h>
 #include <sys/random.h>

@@ -6,14 +6,15 @@
 #include <openssl/ssl.h>
 #include <pthread.h>
 
-/* A record has at most 16 KiB and some more: room for several, so that one
- * recv() brings in many. */
+/* A record has at most 16 KiB and a little overhead: the room holds several
+ * records, so a single recv() can bring in several. */
 #define ROOM_BYTES	((size_t)64 << 10)
 /* AES-GCM wants new keys after 2^24.5 records (RFC 8446, 5.5). */
 #define RECORDS_A_KEY	(1U << 20)
 #define RECORD_BYTES	((size_t)16 << 10)
 
-/* Both sides name the key so; which one it is, only the binder shows. */
+/* Both sides give the key this identity; only the binder proves which key a
+ * side has. */
 static const char identity[] = "datamover run key";
 
 struct tls_context {
@@ -72,7 +73,7 @@ bio_ctrl(BIO *bio, int what, long number, void *pointer)
 	return what == BIO_CTRL_FLUSH;
 }
 
-/* One for all connections of the process, which it outlives. */
+/* The method serves every connection of the process and is never freed. */
 static BIO_METHOD *bio_method;
 static pthread_once_t bio_once = PTHREAD_ONCE_INIT;
 
@@ -92,7 +93,7 @@ make_bio_method(void)
 
 /* --- the key --- */
 
-/* A session that stands for the key, as OpenSSL wants an external PSK. */
+/* Make a session representing the key, as OpenSSL wants an external PSK. */
 static SSL_SESSION *
 key_session(SSL *ssl)
 {
@@ -134,8 +135,8 @@ server_session(SSL *ssl, const unsigned char *id, size_t len,
 
 /* --- errors --- */
 
-/* What the other side says in an alert, or what OpenSSL finds, if one of us
- * doesn't know the key. */
+/* Return true for the peer's alerts and OpenSSL's errors of a side without the
+ * right key. */
 static bool
 is_denied(int reason)
 {
@@ -200,8 +201,8 @@ context_settings(struct tls_context *c)
 	    SSL_OP_NO_RENEGOTIATION);
 	SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
-	/* The client takes no certificate for the key: there is none that it
-	 * trusts. The server has none to show. */
+	/* The client accepts no certificate in place of the key: the client
+	 * trusts none. The server has none to show. */
 	SSL_CTX_set_verify(ssl,
 	    c->side == TLS_CLIENT ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
 	if (c->side == TLS_CLIENT)
@@ -295,7 +296,8 @@ tls_free(struct tls **tp)
 char *
 tls_room(struct tls *t, size_t *ret_len)
 {
-	/* What is left is less than a record: the rest of it comes. */
+	/* The bytes left are less than a record: make room for the rest of the
+	 * record. */
 	if (t->in_begin > 0) {
 		memmove(t->in, t->in + t->in_begin, t->in_end - t->in_begin);
 		t->in_end -= t->in_begin;

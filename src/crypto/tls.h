@@ -39,27 +39,27 @@ void	 tls_context_free(struct tls_context **);	/* wipes the key */
 struct tls;
 int	 tls_new(struct tls **, const struct tls_context *, struct err *)
 	    MUST_USE;
-void	 tls_free(struct tls **);	/* wipes what it holds */
+void	 tls_free(struct tls **);	/* wipes the key and buffers */
 
-/* Where bytes of the network go; *ret_len is 0 while what came before was
- * not read. */
+/* Return the room for bytes from the network; *ret_len is 0 until the caller
+ * reads earlier bytes. */
 char	*tls_room(struct tls *, size_t *ret_len);
 void	 tls_fed(struct tls *, size_t);
 struct str tls_output(const struct tls *);
 void	 tls_sent(struct tls *, size_t);
 
-/* 1: done; 0: needs bytes from the other side. -1: DENIED (the other side has
- * another key, or none), PEER (it speaks something else). */
+/* 1: done; 0: needs bytes from the peer. -1: DENIED (the peer has a different
+ * key, or none), PEER (the peer speaks a different protocol). */
 int	 tls_handshake(struct tls *, struct err *) MUST_USE;
-/* The other side has shown that it knows the key; may be so before the
- * handshake is done. */
+/* Return true once the peer has proved its knowledge of the key; possibly
+ * before the handshake is done. */
 bool	 tls_proved(const struct tls *);
-/* Bytes read; 0: needs more from the other side. -1: UNREACHABLE (it ended
- * the connection, as it should), PEER. */
+/* Bytes read; 0: needs more from the peer. -1: UNREACHABLE (the peer ended the
+ * connection properly), PEER. */
 ptrdiff_t tls_read(struct tls *, void *, size_t, struct err *) MUST_USE;
-/* All of it goes to the output. */
+/* Encrypt the whole text; the records go to the output. */
 int	 tls_write(struct tls *, const void *, size_t, struct err *) MUST_USE;
-/* Nothing more will be written: tells the other side. */
+/* Tell the peer that this side will write no more. */
 void	 tls_end(struct tls *);
 
 #endif

@@ -2,9 +2,8 @@
 
 #include "json/jval.h"
 
-/* A struct jval is a json_t under another name, so that nobody else needs
- * jansson's header. Its getters take json_t without const but change
- * nothing. */
+/* A struct jval is a json_t by a second name, to keep jansson's header inside
+ * this file. jansson's getters take json_t without const but change nothing. */
 static json_t *
 json_of(const struct jval *v)
 {

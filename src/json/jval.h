@@ -1,8 +1,8 @@
 /*
- * jval.h: read JSON (RFC 8259). The text is parsed at once; a value lends
- * its members and strings, which live as long as the root.
+ * jval.h: read JSON (RFC 8259). jval_parse reads the whole text; a value lends
+ * its members and strings, valid as long as the root.
  *
- * Refused beside bad syntax: a key twice in one object, NUL in a string,
+ * Refused beside bad syntax: a duplicate key in an object, NUL in a string,
  * invalid UTF-8, anything after the value. Syntax errors are ERR_CONFIG
  * "NAME:LINE:COLUMN: what".
  *
@@ -40,7 +40,7 @@ bool	 jval_text(const struct jval *, struct buf *);
 const char *jval_string(const struct jval *);	/* NULL: not a string */
 int64_t	 jval_int(const struct jval *);		/* 0: not an integer */
 
-/* Members of an array; NULL beyond the end, count 0 for another type. */
+/* Members of an array; NULL beyond the end, count 0 for any type but arrays. */
 size_t	 jval_count(const struct jval *);
 const struct jval *jval_at(const struct jval *, size_t);
 

@@ -5,7 +5,7 @@
 #include "base/jsontext.h"
 #include "json/jwrite.h"
 
-/* The comma and the key that stand before an element. */
+/* Write the comma and the key in front of an element. */
 static void
 before(struct jwrite *w, const char *key)
 {

@@ -101,7 +101,7 @@ hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* What buf_add_escaped made of a text without NUL; or NULL. */
+/* Undo buf_add_escaped for a text without NUL; return NULL if malformed. */
 static char *
 unescape(struct str s)
 {
@@ -188,7 +188,7 @@ read_field(struct invite *v, enum field f, struct str s)
 	}
 }
 
-/* The next line without its end; false: there is none. */
+/* Return the next line without its newline; false after the last line. */
 static bool
 next_line(struct str *rest, struct str *line)
 {
@@ -331,7 +331,8 @@ write_key(const char *path, const char *text, struct err *err)
 	ok = write(fd, text, KEY_TEXT + 1) == KEY_TEXT + 1 && fsync(fd) == 0;
 	no = errno;
 	if (close(fd) == 0 && ok) {
-		/* Who comes second takes the key of the first. */
+		/* If another process made the file first, use the key in the
+		 * file. */
 		ok = link(own, path) == 0 || errno == EEXIST;
 		no = errno;
 	}

@@ -1,6 +1,7 @@
 /*
- * One thread for each client: logs in when it is its turn, starts the program,
- * hands over the invitation, and stays with it until it ends.
+ * One thread for each client: the thread waits for its turn, logs in, starts
+ * the program, hands over the invitation, and watches the program until the
+ * program ends.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -31,7 +32,7 @@ struct member {
 	char	 host[256];
 	struct ssh_config ssh;
 	char	 last[160];	/* line of standard error */
-	uint64_t minute;	/* for which lines are counted */
+	uint64_t minute;	/* the minute of the line count */
 	size_t	 lines;
 	pthread_t thread;
 	bool	 has_thread;
@@ -237,7 +238,8 @@ hand_over(struct member *m, struct ssh *s, struct err *err)
 	struct buf text;
 	int rc;
 
-	/* It must not grow while it has secrets: that would leave copies. */
+	/* The buffer must not grow while holding secrets: growth would leave
+	 * copies. */
 	buf_init(&text, INVITE_MAX);
 	(void)buf_add(&text, nothing, sizeof(nothing));
 	buf_clear(&text);
@@ -251,7 +253,7 @@ hand_over(struct member *m, struct ssh *s, struct err *err)
 	return rc;
 }
 
-/* A log line of a client begins with its level, as one of ours does. */
+/* A log line of a client begins with its level, like a line of this process. */
 static enum log_level
 level_of(const char *line)
 {
@@ -264,7 +266,8 @@ level_of(const char *line)
 	return LOG_INFO;
 }
 
-/* One that writes without end must not drive all else out of the log. */
+/* Limit the lines of a client: endless output must not drive everything else
+ * out of the log. */
 static bool
 may_log(struct member *m)
 {
@@ -299,7 +302,7 @@ log_line(struct member *m, char *line)
 		    "number=%u host=%s says=%s", m->client, m->name, line);
 }
 
-/* Log the whole lines, and with all the rest, too. */
+/* Log the whole lines; with all set, also log the rest. */
 static void
 log_lines(struct member *m, struct buf *b, bool all)
 {
@@ -324,7 +327,8 @@ log_lines(struct member *m, struct buf *b, bool all)
 	}
 }
 
-/* Until it ends; its exit status. */
+/* Log the program's output until the program ends, and return its exit
+ * status. */
 static int
 watch(struct member *m, struct ssh *s, bool end_it, int *ret_status,
     struct err *err)
@@ -341,8 +345,8 @@ watch(struct member *m, struct ssh *s, bool end_it, int *ret_status,
 			if (rc == -1)
 				break;
 		}
-		/* What it writes on standard output is no protocol: a
-		 * greeting of the shell, perhaps. */
+		/* Standard output carries no protocol: perhaps a greeting of
+		 * the shell. */
 		rc = ssh_wait(s, WATCH_MS, &text, &text, 32 * KIB, ret_status,
 		    err);
 		log_lines(m, &text, rc != 1);
@@ -399,7 +403,8 @@ run(struct member *m)
 	ssh_set_stop(s, &l->cut);
 	if (rc == 0)
 		tell(m, LAUNCH_STARTED, 0, &err);
-	/* If it didn't take it, it has ended: how says more. */
+	/* If the program didn't take the invitation, the program has ended: the
+	 * exit status says more. */
 	rc = watch(m, s, rc == -1, &status, &err);
 	if (rc == 0)
 		explain(m, status, &err);
@@ -465,7 +470,8 @@ start_all(struct launch *l, struct err *err)
 		    &m->ssh.port, err) == -1)
 			return err_wrap(err, "client host");
 	}
-	/* They all see the count only when there are as many. */
+	/* Hold the lock until every thread is started, so no thread sees a
+	 * partial count. */
 	pthread_mutex_lock(&l->lock);
 	for (size_t i = 0; i < l->count && rc == 0; i++)
 		rc = start_thread(&l->members[i], err);
@@ -505,7 +511,7 @@ launch_stop(struct launch *l)
 	pthread_mutex_unlock(&l->lock);
 }
 
-/* How many threads are left after at most so long. */
+/* Return the number of threads still running after at most limit_ms. */
 static size_t
 await_threads(struct launch *l, uint64_t limit_ms)
 {
@@ -525,8 +531,8 @@ await_threads(struct launch *l, uint64_t limit_ms)
 	return left;
 }
 
-/* Joins those that have ended. The others, held up in a library, are left to
- * themselves, with all that they use; returns how many. */
+/* Join the ended threads. Detach the threads held up in a library, and leave
+ * their memory to them; return the number of detached threads. */
 static size_t
 part_with_threads(struct launch *l)
 {

@@ -21,14 +21,16 @@ struct launch;
 
 enum launch_event {
 	LAUNCH_STARTED = 0,	/* the program was started and has its
-				   invitation; whether it is there, too, is
-				   known when it joins, or ENDED comes */
-	LAUNCH_FAILED,		/* err says why; it will not be tried again */
+				   invitation; the client's join shows success,
+				   an ENDED mail shows failure */
+	LAUNCH_FAILED,		/* err says why; the launcher will not try this
+				   client again */
 	LAUNCH_ENDED		/* exit status, and the last of stderr in err */
 };
-/* Each client ends with one FAILED, or with STARTED and then one ENDED; err
- * names no host. Of ENDED: NONE with status 0, CONFIG when the program is not
- * there, PEER with another status, RETRY when the connection was lost. */
+/* Each client ends with a single FAILED, or with STARTED and then a single
+ * ENDED; err names no host. Of ENDED: NONE with status 0, CONFIG when the
+ * program is missing on the host, PEER with another status, RETRY when the
+ * connection was lost. */
 struct launch_mail {
 	struct mail mail;
 	enum launch_event event;
@@ -43,22 +45,24 @@ struct launch_config {
 	struct ssh_config ssh;		/* host and port are filled in */
 	const char *path;		/* of datamover there; runs
 					   "path client" */
-	/* The invitation of a client, given our address on its connection;
-	 * appended to the buffer, which is wiped after sending. Any thread. */
+	/* Append the invitation of a client, given our address on its
+	 * connection, to the buffer; the launcher wipes the buffer after
+	 * sending. Any thread. */
 	void	(*invite)(void *arg, unsigned client, const char *local_address,
 		    struct buf *);
 	void	*arg;
 	struct mailbox *up;		/* without a limit */
 };
 
-/* What the config points to must live until launch_free. */
+/* Objects pointed to by the config must live until launch_free. */
 int	 launch_start(struct launch **, const struct launch_config *,
 	    struct err *) MUST_USE;
-/* Start no more, and close the standard input of all: they end. */
+/* Start no more clients, and close the standard input of every running client:
+ * the clients end. */
 void	 launch_stop(struct launch *);
-/* Includes launch_stop. Waits until all have ended, at most limit_ms; then
- * closes the connections (which ends them too, by the end of standard input).
- * No mail comes after it. */
+/* Includes launch_stop. Wait until every client has ended, at most limit_ms;
+ * then close the connections (the end of standard input ends the remaining
+ * clients). No mail comes after this call. */
 void	 launch_free(struct launch **, uint64_t limit_ms);
 
 /*
@@ -87,7 +91,8 @@ struct invite {
 	char	*session_token;
 };
 void	 invite_write(struct buf *, const struct invite *);
-/* text: all of it, with the empty line. CONFIG: what is wrong. */
+/* text: the whole invitation, with the empty line. CONFIG: the message names
+ * the fault. */
 int	 invite_read(struct invite *, struct str text, struct err *) MUST_USE;
 void	 invite_release(struct invite *);	/* wipes */
 /* "HOST", "HOST:PORT", "[ADDRESS]:PORT" or an IPv6 address; port 0 if none
@@ -95,9 +100,9 @@ void	 invite_release(struct invite *);	/* wipes */
 int	 launch_split_host(const char *text, char *host, size_t len,
 	    unsigned *ret_port, struct err *) MUST_USE;
 
-/* A key file: the key in base64, one line; must be readable for its owner
- * only. read: CONFIG, DENIED. make: creates it with a new key, mode 0600, if
- * it is not there; then reads it. */
+/* A key file: the key in base64, one line; must be readable for its owner only.
+ * read: CONFIG, DENIED. make: create a missing file with a new key, mode 0600;
+ * then read the file. */
 int	 key_file_read(const char *path, uint8_t key[48], struct err *)
 	    MUST_USE;
 int	 key_file_make(const char *path, uint8_t key[48], struct err *)

@@ -20,9 +20,9 @@ struct s3_page {
 struct s3_range {
 	struct s3_range *next;
 	struct s3_lister *lister;
-	struct str seen;	/* keys behind this one are to come */
+	struct str seen;	/* the last key received, or the start */
 	bool	 bounded;
-	struct str last;	/* and up to this one, if bounded */
+	struct str last;	/* last key of the range, if bounded */
 	struct str token;	/* of the next page, or empty */
 	struct s3_page *first;	/* that wait */
 	struct s3_page *tail;
@@ -53,7 +53,7 @@ struct s3_lister {
 	struct s3_range *first;
 	struct s3_range *tail;
 	size_t	 range_count;
-	size_t	 kept;		/* pages that wait */
+	size_t	 kept;		/* pages waiting in the ranges */
 	unsigned asking;	/* requests that have yet to call back */
 	bool	 paused;
 	bool	 unsorted;	/* the server's order isn't that of bytes */
@@ -66,12 +66,12 @@ struct s3_lister {
 		struct str level;	/* whose directories are looked for */
 		struct str after;
 		size_t	 group;		/* directories for a range */
-		size_t	 below;		/* of them in the page */
+		size_t	 below;		/* directories in the probed page */
 	} probe;
 	struct s3_lister_stats stats;
 };
 
-/* Of one cluster. */
+/* A lister of one cluster. */
 void	 s3_lister_new_in(struct s3_lister **, struct s3 *, size_t cluster,
 	    const struct s3_lister_plan *, s3_lister_page_fn *,
 	    s3_lister_done_fn *, void *arg);

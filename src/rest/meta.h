@@ -21,7 +21,7 @@ void	 s3_meta_format(const struct s3_meta *, struct s3_meta_text *);
 struct s3_meta_seen {
 	struct s3_meta meta;
 	bool	 mtime, mode, uid, gid;
-	bool	 mtime_is_ns;	/* file-mtime, which goes before mtime */
+	bool	 mtime_is_ns;	/* file-mtime, preferred to mtime */
 };
 /* name: the rest of the header name after x-amz-meta-, in any case. Skip
  * unknown names and malformed values. */

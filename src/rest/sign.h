@@ -20,9 +20,9 @@ struct s3_signer {
 	char	*access_key;
 	char	*secret_key;
 	char	*region;
-	int64_t	 second;	/* that date is of */
+	int64_t	 second;	/* second formatted in date */
 	char	 date[17];	/* 20130524T000000Z */
-	char	 day[9];	/* that key is of */
+	char	 day[9];	/* day of the signing key */
 	uint8_t	 key[32];
 	struct buf canonical;	/* room to work in */
 };

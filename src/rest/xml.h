@@ -25,7 +25,7 @@ enum s3_xml_kind {
 	S3_XML__MAX
 };
 
-/* What became of one key of DeleteObjects. */
+/* The result of DeleteObjects for a single key. */
 struct s3_xml_deleted {
 	struct str key;
 	bool	 failed;	/* code and message tell why */

@@ -8,7 +8,7 @@
 #include "s3/s3.h"
 
 size_t	 s3_cluster_count(const struct s3 *);
-/* s3_list of one cluster. */
+/* List one cluster's keys, as s3_list. */
 void	 s3_list_in(struct s3 *, size_t cluster, struct str prefix,
 	    struct str start_after, struct str token, char delimiter,
 	    s3_done_fn *, void *arg);

@@ -25,7 +25,7 @@ struct deletion {
 	size_t	 count;
 	size_t	*clusters;	/* the cluster of each key; NULL: ask every
 				   cluster for every key */
-	size_t	 batches;	/* that have yet to end */
+	size_t	 batches;	/* requests still to be answered */
 	s3_deleted_fn *done;
 	void	*arg;
 	struct kept *kept;
@@ -305,7 +305,7 @@ begin(struct s3 *s, struct deletion *d, size_t cluster, size_t *from)
 	s3_request_submit(s, r);
 }
 
-/* All of one cluster. */
+/* Begin the requests to a single cluster for every key asked there. */
 static void
 begin_all(struct s3 *s, struct deletion *d, size_t cluster)
 {

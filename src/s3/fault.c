@@ -50,7 +50,7 @@ static const struct {
 	{ "InvalidPart", ERR_CORRUPT, 0, NULL },
 	{ "InvalidPartOrder", ERR_CORRUPT, 0, NULL },
 	{ "EntityTooSmall", ERR_CORRUPT, 0, NULL },
-	/* This object can't be stored at all. */
+	/* The server can't store an object with this key, size or metadata. */
 	{ "KeyTooLongError", ERR_INVALID, 0, NULL },
 	{ "KeyTooLong", ERR_INVALID, 0, NULL },
 	{ "InvalidObjectName", ERR_INVALID, 0, NULL },

@@ -15,7 +15,7 @@
 
 #define S3_MAP_BUCKET	"dss"
 #define S3_MAP_KEY	"conf.json"
-#define S3_MAP_MAX	(1024 * 1024)	/* bytes of it */
+#define S3_MAP_MAX	(1024 * 1024)	/* bytes of the map */
 #define S3_MAP_ENDPOINTS_MAX 255	/* of a cluster */
 
 struct s3_map_cluster {
@@ -24,7 +24,7 @@ struct s3_map_cluster {
 	char	*bucket;
 };
 struct s3_map {
-	char	*json;			/* what it was made from */
+	char	*json;			/* source text of the map */
 	struct s3_map_cluster *clusters;	/* by their ids */
 	size_t	 count;
 	/* Set before first use: an s3_lister with this map lists every key

@@ -14,7 +14,7 @@
 struct s3_window {
 	unsigned max;
 	unsigned now;
-	unsigned successes;	/* since it last changed */
+	unsigned successes;	/* since the last change of now */
 	uint64_t cut_ms;	/* when it was last halved; 0: never */
 };
 void	 s3_window_init(struct s3_window *, unsigned max);
@@ -23,10 +23,11 @@ void	 s3_window_slow(struct s3_window *, uint64_t now_ms);
 
 struct s3_endpoint {
 	char	*name;		/* scheme://host[:port], for people */
-	char	*base;		/* what paths are put behind */
+	char	*base;		/* URL in front of each path */
 	char	*host;		/* the Host header as curl sends it */
 	bool	 tls;
-	uint64_t rest_until_ms;	/* it failed: others first */
+	uint64_t rest_until_ms;	/* after a failure: try further
+				   endpoints first */
 };
 /* bucket becomes the first label of the host, or of the path: with
  * path_style, with an address as the host, or if its name makes no label. */

@@ -204,7 +204,7 @@ prepare(struct s3_slot *t, struct s3_request *r, struct err *err)
 {
 	struct s3 *s = t->s3;
 	const struct s3_endpoint *e = &s->endpoints[t->endpoint];
-	/* What follows scheme://authority is what is signed. */
+	/* The signature covers the URL's path after scheme://authority. */
 	size_t path = strlen(e->tls ? "https://" : "http://") +
 	    strlen(e->host);
 	struct str signed_path;

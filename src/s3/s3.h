@@ -105,10 +105,11 @@ void	 s3_stats(const struct s3 *, struct s3_stats *);
 /* Lent for the time of the callback. */
 struct s3_reply {
 	int	 status;		/* HTTP */
-	unsigned attempts;		/* 1: the first try got it */
+	unsigned attempts;		/* 1: the first attempt succeeded */
 	char	 etag[72];		/* without quotes; "" if none came */
 	struct str version_id;		/* or empty */
-	bool	 delete_marker;		/* DELETE left one, or HEAD met it */
+	bool	 delete_marker;		/* DELETE left a marker, or HEAD met a
+					   marker */
 	uint64_t size;			/* HEAD: Content-Length; GET: bytes
 					   given to data */
 	uint64_t object_size;		/* HEAD, GET: of the whole object */
@@ -119,7 +120,7 @@ struct s3_reply {
 					   datamover was present; of foreign
 					   objects, these: */
 	bool	 has_mtime, has_mode, has_owner;
-	struct s3_meta meta;		/* what isn't there: NONE; mode 0 */
+	struct s3_meta meta;		/* missing fields: NONE; mode 0 */
 	struct str upload_id;		/* create */
 	/* one page of ListObjectsV2, ListParts, ListMultipartUploads */
 	const struct s3_listed *listed;
@@ -181,7 +182,7 @@ void	 s3_delete(struct s3 *, struct str key, s3_done_fn *, void *arg);
  */
 struct s3_deleted {
 	struct str key;
-	const struct err *err;	/* NULL: it is gone */
+	const struct err *err;	/* NULL: the key is gone */
 	struct str version_id;	/* of the new delete marker; without a marker,
 				   of the deleted version; or empty */
 	bool	 delete_marker;

@@ -10,7 +10,7 @@
 #ifndef S3_S3_INTERNAL_H
 #define S3_S3_INTERNAL_H
 
-/* First: it needs what base.h bans. */
+/* First: curl.h needs functions banned by base.h. */
 #include <curl/curl.h>
 
 #include "base/backoff.h"
@@ -33,13 +33,13 @@ struct s3_op {
 	const char *name;	/* in errors */
 	const char *method;
 	enum s3_xml_kind xml;	/* of a good answer, or S3_NO_XML */
-	bool	 of_bucket;	/* it names no object */
+	bool	 of_bucket;	/* the request names no object */
 	bool	 counted;	/* nothing may be sent again unknown to us */
 	bool	 deletes;	/* see s3_config.delete_once */
 	bool	 follows;	/* a key missing here may be in another
 				   cluster */
 	bool	 whole_object;	/* it makes an object: class, encryption */
-	bool	 needs_etag;	/* a good answer has one */
+	bool	 needs_etag;	/* a good answer has an ETag */
 };
 
 /* Judge the XML of a good answer for the operation: as s3_answer_judge. The
@@ -55,7 +55,7 @@ struct s3_request {
 	s3_data_fn *data;
 	s3_judge_fn *judge;	/* or NULL */
 	void	*arg;
-	size_t	 cluster;	/* it goes to */
+	size_t	 cluster;	/* target of the request */
 	size_t	 place;		/* in the key's order of clusters: 0 is the
 				   cluster of the key; see s3_place_nth */
 	struct buf key;		/* with several clusters, if op follows */
@@ -98,11 +98,11 @@ enum s3_mode {
 };
 
 struct s3_slot {
-	struct s3_slot *next;	/* of the free ones */
+	struct s3_slot *next;	/* next free slot */
 	struct s3 *s3;
 	struct s3_request *req;	/* NULL: free */
 	CURL	*easy;		/* made at first use */
-	enum s3_mode mode;	/* that easy is set to */
+	enum s3_mode mode;	/* current mode of easy */
 	const char *method;	/* likewise */
 	size_t	 endpoint;	/* of all */
 	int64_t	 signed_sec;
@@ -130,7 +130,7 @@ struct s3_slot {
 	struct s3_meta_seen meta;
 	bool	 range_checked;
 	struct buf answer;
-	struct err local;	/* why we broke it off */
+	struct err local;	/* our reason to break off */
 	char	 curl_text[CURL_ERROR_SIZE];
 	/* bytes already in the stats, and when the last bytes moved */
 	uint64_t sent_counted;
@@ -159,7 +159,7 @@ struct s3 {
 	size_t	 endpoint_count;
 	struct s3_cluster *clusters;
 	size_t	 cluster_count;
-	struct s3_map *map;	/* or NULL: it is one bucket */
+	struct s3_map *map;	/* or NULL: a single bucket */
 	struct buf upload_id;	/* with the cluster, for a reply */
 	char	*session_token;
 	char	*ca_pem;
@@ -181,12 +181,12 @@ struct s3 {
 	size_t	 on_wire;
 	struct s3_list_of_requests queue;
 	struct s3_list_of_requests waiting;
-	uint64_t waiting_due_ms;	/* the earliest of them */
+	uint64_t waiting_due_ms;	/* the earliest due_ms in waiting */
 	struct s3_list_of_requests refused;
 	struct s3_list_of_requests spare;	/* request structs to reuse */
 	size_t	 pending;
 	uint64_t finished;	/* callbacks run */
-	uint64_t now_ms;	/* of this turn */
+	uint64_t now_ms;	/* read at the start and end of s3_wait */
 	uint64_t stall_check_ms;	/* next one */
 	int64_t	 skew_sec;	/* added to our clock when signing */
 	int64_t	 boot_ms;	/* see s3_boot_ms; by the last Date */
@@ -199,7 +199,7 @@ struct s3 {
 		struct pollfd *fds;	/* curl's sockets */
 		unsigned fd_count;
 		unsigned fd_cap;
-		struct pollfd *all;	/* with the others, for one poll */
+		struct pollfd *all;	/* every descriptor, for poll */
 		unsigned all_cap;
 		uint64_t timer_ms;	/* curl's; UINT64_MAX: none */
 	} loop;
@@ -239,14 +239,14 @@ bool	 s3_held(const struct s3 *);
 /* For the operations. */
 struct s3_request *s3_request_new(struct s3 *, const struct s3_op *,
 	    struct str key, s3_done_fn *, void *arg);
-/* Send it again, elsewhere, before others. */
+/* Send the request again, to a different cluster, before queued requests. */
 void	 s3_request_resubmit(struct s3 *, struct s3_request *);
 void	 s3_request_submit(struct s3 *, struct s3_request *);
 /* Never sent: the callback gets this error. */
 void	 s3_request_refuse(struct s3 *, struct s3_request *, enum err_kind,
 	    const char *why);
 
-/* ops.c: of one cluster. */
+/* ops.c: operations on a single cluster. */
 void	 s3_delete_in(struct s3 *, size_t cluster, struct str key,
 	    s3_done_fn *, void *arg);
 void	 s3_bucket_in(struct s3 *, size_t cluster, s3_done_fn *, void *arg);

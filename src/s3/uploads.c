@@ -7,7 +7,7 @@ struct walk {
 	struct s3 *s3;
 	char	*prefix;
 	size_t	 prefix_len;
-	size_t	 left;		/* clusters that are not through */
+	size_t	 left;		/* clusters not listed to the end */
 	s3_upload_fn *each;
 	s3_done_fn *done;
 	void	*arg;

@@ -1,7 +1,7 @@
 /*
- * list_splits.h: keys that the catalog knows, at which a listing may be cut
- * into ranges. Where there is no catalog, or it knows nothing of the bucket
- * or little of the prefix, there are none, which is no error.
+ * list_splits.h: keys known to the catalog, for cutting a listing into ranges.
+ * Without a catalog, or with a catalog that knows nothing of the bucket or
+ * little of the prefix, the result is empty, which is no error.
  */
 #ifndef SOURCE_LIST_SPLITS_H
 #define SOURCE_LIST_SPLITS_H

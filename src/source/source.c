@@ -10,7 +10,7 @@
 #define TURN_MS		1000
 #define RANGES_MAX	64	/* that a prefix is cut into */
 
-/* Keys between which a prefix is listed at once. */
+/* The keys that cut a prefix into ranges listed in parallel. */
 struct cuts {
 	char	*keys[RANGES_MAX];
 	size_t	 count;
@@ -24,7 +24,7 @@ struct source {
 	struct s3 *s3;
 	struct s3_lister *lister;	/* of the prefix at hand */
 	pthread_t thread;
-	_Atomic unsigned out;	/* pages that are not freed */
+	_Atomic unsigned out;	/* pages not freed yet */
 	_Atomic bool stopping;
 	bool	 paused;
 	bool	 done;		/* with the prefix at hand */
@@ -80,8 +80,8 @@ add_shares(const struct conf *c, char ***v, size_t *n, struct err *err)
 	return 0;
 }
 
-/* Two servers can meet in one prefix, and a share can lie in another: each key
- * is to come once. */
+/* Two servers can meet in a prefix, and a share can lie in another share: list
+ * each key once. */
 static void
 drop_nested(char **v, size_t *n)
 {
@@ -225,7 +225,7 @@ source_main(void *arg)
 	return NULL;
 }
 
-/* Keys are catalog paths only where they begin with the server. */
+/* Keys are catalog paths only if keys begin with the server. */
 static int
 find_cuts(struct source *s, struct err *err)
 {

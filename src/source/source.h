@@ -25,8 +25,8 @@
 struct source;
 
 struct source_key {
-	const char *key;	/* key text, with a NUL behind; one inside is
-				   seen by len */
+	const char *key;	/* key text, ended by NUL; len also covers a NUL
+				   inside the key */
 	size_t	 len;
 	uint64_t size;
 	int64_t	 modified_sec;
@@ -44,29 +44,31 @@ struct source_page {
 struct source_config {
 	const struct conf *conf;
 	const struct job *job;		/* prefix, all */
-	struct catalog_reader *reader;	/* what it has stored tells where to cut
-					   the listing; only source_start uses
-					   it. Or NULL */
+	struct catalog_reader *reader;	/* source_start finds the keys to cut
+					   the listing at in this catalog; not
+					   used later. Or NULL */
 	bool	 ordered;		/* keys come in the order of bytes */
 	struct mailbox *up;
 };
 
 /*
- * What is to be listed, sorted by bytes; none begins with another. With a
- * prefix, only that (it must lie under a share unless all is set: ERR_USAGE);
- * with all, ""; else the shares. Each string and the array are the caller's.
+ * Return the prefixes to list, sorted by bytes; no prefix begins with another.
+ * With a prefix in the job, only this prefix (the prefix must lie under a share
+ * unless all is set: ERR_USAGE); with all, ""; else the shares. The caller
+ * frees each string and the array.
  */
 int	 source_prefixes(const struct conf *, const struct job *,
 	    char ***ret_prefixes, size_t *ret_count, struct err *) MUST_USE;
 void	 source_prefixes_free(char ***, size_t *count);
 
-/* What the config points to must live until source_free. */
+/* Objects pointed to by the config must live until source_free. */
 int	 source_start(struct source **, const struct source_config *,
 	    struct err *) MUST_USE;
-/* The page has been worked off: another may come. NULL-safe, sets NULL; the
- * source may be NULL for pages that are left when it is gone. */
+/* Free a page after use; the source may then send another page. NULL-safe, sets
+ * NULL. Pass NULL as the source for pages left after source_free. */
 void	 source_page_free(struct source *, struct source_page **);
-/* No further page, not even the one with end. Pages in the mailbox stay. */
+/* After this call no further page comes, not even the end page. Pages in the
+ * mailbox stay. */
 void	 source_free(struct source **);
 
 #endif

@@ -14,7 +14,7 @@
 
 #define SLICE_MS	100
 
-/* A host that vanishes is noticed although nothing is sent to it. */
+/* Detect a vanished host even while neither side sends data. */
 static void
 keep_alive(int fd)
 {
@@ -33,7 +33,7 @@ keep_alive(int fd)
 			return;
 }
 
-/* The error number of a connect under way; 0 when it is done. */
+/* Wait for a connect under way. Return its error number; 0 after success. */
 static int
 await(int fd, uint64_t deadline_ms, const _Atomic bool *stop)
 {
@@ -89,7 +89,8 @@ resolve(const char *host, unsigned port, struct addrinfo **ret,
 	snprintf(service, sizeof(service), "%u", port);
 	no = getaddrinfo(host, service, &hints, ret);
 	if (no == EAI_ADDRFAMILY || no == EAI_NONAME || no == EAI_NODATA) {
-		/* With the loopback alone up, its own numbers are refused. */
+		/* If only the loopback is up, AI_ADDRCONFIG refuses even
+		 * loopback addresses. */
 		hints.ai_flags = AI_NUMERICSERV;
 		no = getaddrinfo(host, service, &hints, ret);
 	}

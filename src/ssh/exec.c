@@ -1,11 +1,12 @@
-/* A program on the other host: start it, feed it, hear how it ended. */
+/* A program on the remote host: start the program, feed its input, read its
+ * output and its exit status. */
 #include <signal.h>
 
 #include "base/clock.h"
 #include "ssh/ssh_internal.h"
 
 #define CHUNK		(32U << 10)
-/* A program that has ended may have left others that hold its output. */
+/* A program may end and leave child processes holding its output open. */
 #define LINGER_MS	1000
 
 static bool
@@ -187,7 +188,8 @@ ssh_send_eof(struct ssh *s, struct err *err)
 {
 	int rc = ssh_channel_send_eof(s->channel);
 
-	/* AGAIN: it is in the queue, and goes with the next turn. */
+	/* SSH_AGAIN: libssh has queued the message and sends the message with
+	 * the next turn. */
 	return rc == SSH_OK || rc == SSH_AGAIN ? 0 : lost(s, err);
 }
 
@@ -211,14 +213,15 @@ keep_last(struct buf *b, const char *p, size_t n, size_t max)
 	(void)buf_add(b, p, n);
 }
 
-/* What is there: how much, or -1 when the connection is gone. */
+/* Read the output at hand. Return the number of bytes, or -1 when the
+ * connection is gone. */
 static long
 drain(struct ssh *s, int is_stderr, struct buf *b, size_t max)
 {
 	char room[16384];
 	long sum = 0;
 
-	/* Bounded: a program that writes all the time must not hold us. */
+	/* Bounded: a program writing without pause must not hold the loop. */
 	for (int i = 0; i < 64; i++) {
 		int n = ssh_channel_read_nonblocking(s->channel, room,
 		    sizeof(room), is_stderr);
@@ -236,14 +239,15 @@ drain(struct ssh *s, int is_stderr, struct buf *b, size_t max)
 static bool
 has_ended(struct ssh *s)
 {
-	/* All channels of a connection that is lost are closed, too. */
+	/* A lost connection closes its channels, too: check the connection
+	 * first. */
 	if (!ssh_is_connected(s->session))
 		return s->exited;
 	if (ssh_channel_is_closed(s->channel))
 		return true;
 	if (ssh_channel_is_eof(s->channel) && !s->exited)
-		/* Reading takes no more packets after the end of the output,
-		 * but this does. */
+		/* After the end of the output, reads take no more packets, but
+		 * this call does. */
 		(void)ssh_channel_get_exit_status(s->channel);
 	if (!s->exited)
 		return ssh_is_connected(s->session) &&
@@ -274,7 +278,8 @@ ssh_wait(struct ssh *s, unsigned timeout_ms, struct buf *out,
 		s->deadline_ms = end;
 		if (s->stop != NULL && *s->stop)
 			return err_set(err, ERR_STOPPED, 0, "stopped");
-		/* Its limit is ours: time over is not an error here. */
+		/* ssh_turn ends at this call's own limit: a time-out is no
+		 * error here. */
 		if (ssh_turn(s, "", NULL) == -1 &&
 		    (s->stop == NULL || !*s->stop))
 			return 1;

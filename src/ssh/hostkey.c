@@ -1,7 +1,7 @@
 /*
- * Is it the host that known_hosts knows? libssh reads each line; which lines
- * count is decided here, since it passes over "@revoked" and cannot say where
- * another key stands.
+ * Check the host key against known_hosts. libssh reads each line; this file
+ * decides which lines count, since libssh passes over "@revoked" and cannot say
+ * where a different key stands.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -15,7 +15,8 @@ struct search {
 	ssh_key	 key;
 	bool	 known;
 	bool	 revoked;
-	bool	 found;		/* other keys of this host */
+	bool	 found;		/* the files hold a different key of
+				   this host */
 	char	 where[160];	/* file:line of the first of them */
 };
 

@@ -24,7 +24,8 @@ note(struct login *l, const char *what, const char *result)
 	    what, result);
 }
 
-/* What a method came to: 1 logged in, 0 go on with others, -1 error. */
+/* Return the result of a method: 1 logged in, 0 try further methods, -1
+ * error. */
 static int
 came_to(struct login *l, int rc, const char *what, struct err *err)
 {
@@ -41,7 +42,7 @@ came_to(struct login *l, int rc, const char *what, struct err *err)
 	default:
 		break;
 	}
-	/* Among others: too many tries for this server. */
+	/* One possible cause: too many login attempts for this server. */
 	(void)ssh_fault(l->s, ERR_DENIED, "login", err);
 	if (l->tried.len > 0)
 		(void)err_wrap(err, "%s", l->tried.data);
@@ -49,9 +50,9 @@ came_to(struct login *l, int rc, const char *what, struct err *err)
 }
 
 /*
- * libssh waits for the agent as long as it takes; one that is forwarded over
- * a dead connection never answers. So ask first whether it is there: the
- * number of its keys, or -1.
+ * libssh waits for the agent without a limit, and an agent forwarded over a
+ * dead connection never answers. So ask the agent first, within a limit. Return
+ * the number of the agent's keys, or -1 without an agent.
  */
 static long
 agent_keys(void)
@@ -111,7 +112,8 @@ by_agent(struct login *l, struct err *err)
 	return came_to(l, rc, "ssh agent", err);
 }
 
-/* Called when a key is encrypted; without it libssh asks at the terminal. */
+/* Called for an encrypted key; without this callback libssh asks at the
+ * terminal. */
 static int
 no_passphrase(const char *prompt UNUSED, char *out UNUSED, size_t len UNUSED,
     int echo UNUSED, int verify UNUSED, void *asked)
@@ -210,8 +212,8 @@ by_password(struct login *l, struct err *err)
 	return came_to(l, rc, "password", err);
 }
 
-/* The password is the answer to what is not to be seen while it is typed,
- * once; -1: this asks for something else. */
+/* Answer a single prompt without echo, once in a login, with the password.
+ * Return -1 if the server asks for anything else. */
 static int
 answer_prompts(ssh_session session, const char *password, bool *answered)
 {

@@ -1,4 +1,4 @@
-/* One connection: open, wait for it, close. */
+/* A connection: open, wait for input, close. */
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
@@ -16,7 +16,7 @@
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int init_result;
 
-/* The shared library does both when it is loaded, a static one doesn't. */
+/* The shared library does both when loaded, a static library doesn't. */
 static void
 init_library(void)
 {
@@ -37,8 +37,8 @@ ssh_home(char *out, size_t len)
 		snprintf(out, len, "%s", found->pw_dir);
 }
 
-/* -1 when it is time to give up: STOPPED, or RETRY that names what did not
- * come. */
+/* Return -1 when the time is over: STOPPED, or RETRY naming the missing
+ * answer. */
 static int
 in_time(const struct ssh *s, const char *what, struct err *err)
 {
@@ -63,7 +63,7 @@ ssh_turn(const struct ssh *s, const char *what, struct err *err)
 	left = s->deadline_ms > now ? s->deadline_ms - now : 0;
 	if (ssh_get_poll_flags(s->session) & SSH_WRITE_PENDING)
 		p.events |= POLLOUT;
-	/* A signal ends the wait early, which does no harm. */
+	/* A signal ends the wait early, without harm to the caller. */
 	(void)poll(&p, 1, (int)MIN(left, (uint64_t)SLICE_MS));
 	return 0;
 }
@@ -78,7 +78,8 @@ ssh_fault(const struct ssh *s, enum err_kind kind, const char *what,
 	    str_escape(str_of(ssh_get_error(s->session)), text, sizeof(text)));
 }
 
-/* Anything else could reach a command that a person copies from a message. */
+/* Further characters could reach a command copied by a person from a
+ * message. */
 static bool
 host_is_sane(const char *host)
 {
@@ -110,7 +111,8 @@ set_options(struct ssh *s, const struct ssh_config *c, int *fd,
 	const char *files = c->known_hosts;
 	int rc = 0;
 
-	/* First: it keeps the other files of settings closed. */
+	/* Set this option first: libssh then leaves further configuration files
+	 * closed. */
 	rc |= ssh_options_set(s->session, SSH_OPTIONS_PROCESS_CONFIG, &no);
 	rc |= ssh_options_set(s->session, SSH_OPTIONS_HOST, s->host);
 	rc |= ssh_options_set(s->session, SSH_OPTIONS_PORT, &s->port);
@@ -119,7 +121,8 @@ set_options(struct ssh *s, const struct ssh_config *c, int *fd,
 	if (c->user != NULL)
 		rc |= ssh_options_set(s->session, SSH_OPTIONS_USER, c->user);
 	if (files != NULL) {
-		/* It chooses the algorithms by them. */
+		/* libssh chooses the host key algorithms by these known_hosts
+		 * files. */
 		rc |= ssh_options_set(s->session, SSH_OPTIONS_KNOWNHOSTS,
 		    files);
 		rc |= ssh_options_set(s->session,
@@ -134,8 +137,8 @@ set_options(struct ssh *s, const struct ssh_config *c, int *fd,
 	return 0;
 }
 
-/* Until keys are exchanged. A server that has too many logins under way
- * closes the connection: that is worth another try. */
+/* Run until keys are exchanged. A server with too many logins under way closes
+ * the connection: such an error is worth a retry. */
 static int
 shake_hands(struct ssh *s, struct err *err)
 {

@@ -23,7 +23,7 @@ struct ssh;
 struct ssh_config {
 	const char *host;		/* name or address, without "user@" */
 	unsigned port;			/* 0: 22 */
-	const char *user;		/* NULL: the one who runs this */
+	const char *user;		/* NULL: the user of this process */
 	const char *password;		/* NULL: keys */
 	const char *identity_file;	/* NULL: agent, then the usual files */
 	const char *known_hosts;	/* NULL: ~/.ssh/known_hosts, then
@@ -38,28 +38,28 @@ int	 ssh_open(struct ssh **, const struct ssh_config *, struct err *)
 	    MUST_USE;
 /* Does not wait for the program. */
 void	 ssh_close(struct ssh **);
-/* From now on this one ends waiting. */
+/* From now on this flag, when true, ends the waits of every call. */
 void	 ssh_set_stop(struct ssh *, const _Atomic bool *);
-/* Our own address on this connection, as the other host sees it (without NAT
- * between); "" if unknown. */
+/* Return our own address on this connection, as seen by the remote host
+ * (without NAT between); "" if unknown. */
 const char *ssh_local_address(const struct ssh *);
 
-/* argv as one line for the shell of the other host: word by word, NULL at its
- * end, so that nothing in it is expanded by sh, csh or fish. */
+/* Quote argv, ended by NULL, word by word as a line for the remote shell. sh,
+ * csh and fish expand nothing in the line. */
 void	 ssh_quote(struct buf *, const char *const *argv);
 
-/* Start a program; argv as for ssh_quote. One at a time; after it has ended
- * another may be started. */
+/* Start a program; argv as for ssh_quote. Only a single program may run at a
+ * time; after its end callers may start the next. */
 int	 ssh_exec(struct ssh *, const char *const *argv, struct err *)
 	    MUST_USE;
 /* To its standard input; secrets go here. */
 int	 ssh_send(struct ssh *, struct str, struct err *) MUST_USE;
 int	 ssh_send_eof(struct ssh *, struct err *) MUST_USE;
-/* Read what comes, up to timeout_ms: appends standard output to out and
- * standard error to errs (either may be NULL: dropped), each kept to at most
- * max bytes (the last ones); returns as soon as something came. 1: the
- * program goes on; 0: it has ended, with its exit status in *ret_status
- * (128 + signal; -1 unknown); -1: error. */
+/* Read output, up to timeout_ms: appends standard output to out and standard
+ * error to errs (either may be NULL: dropped), each kept to at most max bytes
+ * (the last bytes); returns as soon as any output came. 1: the program goes on;
+ * 0: the program has ended, with its exit status in *ret_status (128 + signal;
+ * -1 unknown); -1: error. */
 int	 ssh_wait(struct ssh *, unsigned timeout_ms, struct buf *out,
 	    struct buf *errs, size_t max, int *ret_status, struct err *)
 	    MUST_USE;

@@ -35,7 +35,8 @@ int	 ssh_turn(const struct ssh *, const char *what, struct err *) MUST_USE;
 int	 ssh_fault(const struct ssh *, enum err_kind, const char *what,
 	    struct err *);
 
-/* The home directory of whoever runs this; "" if there is none. */
+/* Return the home directory of the user running this process; "" if the user
+ * has none. */
 void	 ssh_home(char *out, size_t len);
 
 int	 ssh_check_host_key(struct ssh *, const char *known_hosts,
