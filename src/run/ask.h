@@ -8,8 +8,9 @@
 
 /* Somebody is there to be asked: input and messages are a terminal. */
 bool	 ask_can(void);
-/* Prints the text to standard error and reads a line: true if it is "yes".
- * Signals of the descriptor end the waiting: they are left in it. */
+/* Print the text to standard error and read a line: true if the line is
+ * "yes". A signal of the descriptor ends the waiting and stays unread in the
+ * descriptor. */
 bool	 ask_yes(const char *text, int signals);
 
 #endif

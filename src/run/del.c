@@ -1,5 +1,5 @@
 /*
- * del.c: DEL, from its options to its last line.
+ * del.c: the verb DEL, from the parsed options to the last line of output.
  */
 #include <signal.h>
 #include <unistd.h>
@@ -99,7 +99,8 @@ question(const struct del *d)
 	return q;
 }
 
-/* For one pass; the question between two of them wants the terminal. */
+/* Open the monitor for a single pass; the question between two passes needs
+ * the terminal. */
 static bool
 watch(struct del *d, struct monitor **ret)
 {
@@ -204,7 +205,8 @@ close_run(struct del *d, struct run_closing *closing)
 	closing->totals.not_compacted = compacted.failed;
 }
 
-/* What a dry run, or one that ends before the first deletion, has to say. */
+/* Fill the closing of a dry run, or of a run that ends before the first
+ * deletion. */
 static void
 close_without_run(const struct del *d, struct run_closing *closing)
 {
@@ -296,7 +298,8 @@ run_del(const struct conf *conf, const struct job *job)
 	catalog_close(&d.catalog);
 	for (struct mail *m = mailbox_take(d.in), *next; m != NULL; m = next) {
 		next = m->next;
-		free(m);	/* of the catalog: it failed at its end */
+		free(m);	/* m is the failure of the catalog: the
+				   catalog failed at its end */
 	}
 	mailbox_free(&d.in);
 	source_prefixes_free(&d.prefixes, &d.prefix_count);

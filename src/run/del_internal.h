@@ -33,7 +33,7 @@ struct del_pass {
 	bool	 listed;
 	uint64_t stop_at_ms;
 };
-/* List all keys and, with a catalog, delete them. */
+/* List all keys and, if the pass has a catalog, delete the objects. */
 void	 del_pass(struct del_pass *);
 
 #endif

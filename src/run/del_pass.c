@@ -4,7 +4,8 @@
 #include "run/del_internal.h"
 
 #define TICK_MS		200
-#define STOP_LIMIT_MS	5000	/* what is on the way may end in this time */
+#define STOP_LIMIT_MS	5000	/* time for requests under way to end after a
+				   stop */
 
 static void
 fail(struct del_pass *p, const struct err *err)

@@ -5,7 +5,8 @@
 #include "crew/setup.h"
 #include "model/key.h"
 
-#define BATCHES_MIN	8	/* under way, also where one crew is enough */
+#define BATCHES_MIN	8	/* batches under way, also if one crew is
+				   enough */
 #define BATCHES_MAX	64
 #define FDS_MAX		4
 #define CATALOG_MS	1000
@@ -66,12 +67,13 @@ settle_row(struct outcome_row *r, struct erase_row *erased)
 	}
 	r->ended = ENDED_FAILED;
 	r->err = erased->err;
-	/* Whether it is gone nobody knows, unless the store refused. */
+	/* If the store refused, the object is still stored; otherwise nobody
+	 * knows whether the object is gone. */
 	r->lost = r->err.kind != ERR_DENIED && r->err.kind != ERR_INVALID;
 }
 
-/* Record what became of them. Requests that were cut off have no answer,
- * their rows stay noted as to be deleted. */
+/* Record what became of the rows of a batch. Requests that were cut off have
+ * no answer; the rows of such requests stay noted as to be deleted. */
 static void
 take_erased(struct deleter *d, struct erase_batch *b)
 {
@@ -224,7 +226,8 @@ deleter_free(struct deleter **dp)
 		d->out = (struct outcomes *)(void *)rows->mail.next;
 		outcomes_free(&rows);
 	}
-	/* The catalog answers every question, also one that has failed. */
+	/* The catalog answers every question, also after the catalog has
+	 * failed. */
 	while (d->asked > 0)
 		take_mail(d, mailbox_wait(d->in, CATALOG_MS));
 	mailbox_free(&d->in);
@@ -246,7 +249,7 @@ deleter_print(const struct job *job, struct str key, uint64_t size)
 		buf_add_escaped(&b, key);
 		buf_addch(&b, '\n');
 	}
-	/* main.c looks whether standard output took it all. */
+	/* main.c checks at the end whether standard output could be written. */
 	fwrite(b.data, 1, b.len, stdout);
 	buf_release(&b);
 }

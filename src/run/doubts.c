@@ -33,7 +33,7 @@ answered(void *arg, const struct s3_reply *r, const struct err *err)
 	memcpy(f->etag, r->etag, sizeof(f->etag));
 }
 
-/* False: a signal waits, and not all have an answer. */
+/* Return false if a signal waits and some rows have no answer yet. */
 static bool
 ask(struct page *p)
 {
@@ -52,7 +52,8 @@ ask(struct page *p)
 	return true;
 }
 
-/* True: all of the page are asked for, and what S3 said is recorded. */
+/* Return true if all rows of the page were asked for and the answers of S3
+ * are recorded. */
 static bool
 settle_page(struct page *p, struct catalog *cat, size_t *foreign,
     struct err *err)

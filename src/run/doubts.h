@@ -1,8 +1,9 @@
 /*
- * doubts.h: what a killed run, or a lost answer, left unknown of files that
- * are gone and of objects that were to be deleted is asked for by HEAD
- * (catalog/doubt.h). So a deletion that was not carried out is made up for,
- * one that was is not repeated, and an object that nobody knew of is found.
+ * doubts.h: a killed run or a lost answer leaves the state of some objects
+ * unknown: of files that are gone, and of objects that were to be deleted. The
+ * run asks S3 by HEAD for each such object (catalog/doubt.h), makes up for a
+ * deletion that was not carried out, does not repeat a deletion that was, and
+ * finds an object that the catalog did not know.
  */
 #ifndef RUN_DOUBTS_H
 #define RUN_DOUBTS_H

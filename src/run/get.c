@@ -1,6 +1,7 @@
 /*
- * get.c: GET, from its options to its last line: objects come back as files
- * below --dest_path, each under the path that its key names.
+ * get.c: the verb GET, from the parsed options to the last line of output:
+ * objects come back as files below --dest_path, each file under the path that
+ * the key of the object names.
  */
 #include <errno.h>
 #include <poll.h>
@@ -21,7 +22,8 @@
 #include "source/source.h"
 
 #define TICK_MS		200
-#define STOP_LIMIT_MS	5000	/* what is on the way may end in this time */
+#define STOP_LIMIT_MS	5000	/* time for items under way to end after a
+				   stop */
 #define BATCH		256	/* outcomes in one message */
 #define NFSERR_DQUOT	69
 
@@ -44,8 +46,8 @@ struct get {
 	struct totals totals;
 	struct run_failure first[10];	/* a dry run's failures */
 	bool	 corrupt;
-	size_t	 no_room;		/* files that found none, since one was
-					   written */
+	size_t	 no_room;		/* files that found no room since a
+					   file was written last */
 	int	 stop_signal;
 	bool	 failed;
 	struct err err;
@@ -83,7 +85,7 @@ flush(struct get *g)
 		catalog_put_outcomes(g->catalog, b);
 }
 
-/* What a dry run, which has no catalog, says of its failures. */
+/* Keep a failure of a dry run for the summary: a dry run has no catalog. */
 static void
 keep_failure(struct get *g, const struct outcome_row *r)
 {
@@ -150,10 +152,10 @@ refuse(struct get *g, const struct source_key *k, const struct err *err)
 }
 
 /*
- * A large file may find no room where smaller ones still do, and those that are
- * under way with it find none either. When more fail so, one after the other,
- * than can have been under way at once, the destination is full: what is left
- * isn't fetched in vain.
+ * A large file may find no room where smaller files still fit, and the files
+ * under way with the large file find no room either. When more files in a row
+ * fail for lack of room than can have been under way at once, the destination
+ * is full: do not fetch the remaining files in vain.
  */
 static void
 note_room(struct get *g, enum outcome outcome, const struct err *err)
@@ -246,7 +248,7 @@ give(struct get *g, const struct source_key *k)
 	crew_fetch(g->crew, it);
 }
 
-/* Keep enough items at hand that no worker waits. */
+/* Keep enough items at hand that no worker has to wait. */
 static void
 give_more(struct get *g)
 {
@@ -313,7 +315,7 @@ static void
 read_signals(struct get *g)
 {
 	for (int no; (no = signals_next(g->signals)) != 0;) {
-		/* A second one does not wait for what is on the way. */
+		/* A second signal does not wait for the items under way. */
 		bool again = g->stop_signal != 0;
 
 		g->stop_signal = no;
@@ -448,7 +450,7 @@ status_of(const struct get *g, bool closes)
 	return g->totals.failed > 0 || !closes ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* A dry run's closing is what was counted here. */
+/* The closing of a dry run is made of the counts of this file. */
 static int
 close_run(struct get *g, enum run_end end, struct run_closing *c,
     struct err *err)

@@ -22,7 +22,7 @@ struct pager {
 	struct buf after;
 };
 
-/* What the target must hold below one prefix. */
+/* The objects that the target must hold below a prefix of the catalog. */
 struct claims {
 	struct integrity *t;
 	char	*prefix;	/* of catalog paths */
@@ -44,7 +44,7 @@ struct walk {
 	bool	 done;
 };
 
-/* The listing of an outer share has the objects of one inside it. */
+/* The listing of an outer share also has the objects of a share inside it. */
 static unsigned
 export_of(const struct integrity *t, const char *path, unsigned otherwise)
 {
@@ -200,7 +200,7 @@ take_key(struct walk *w, const struct s3_listed *k)
 		missing(w, s);
 		claims_taken(&w->claims, s);
 	}
-	/* A name with a NUL in it is of no file. */
+	/* No file has a name with a NUL byte in it. */
 	if (s == NULL || order != 0 || strlen(w->path.data) != w->path.len) {
 		foreign(w, k);
 		return;
@@ -209,7 +209,7 @@ take_key(struct walk *w, const struct s3_listed *k)
 	claims_taken(&w->claims, s);
 }
 
-/* Without order a merge would call objects missing that are there. */
+/* Without order a merge would call objects missing that the target holds. */
 static bool
 in_order(struct walk *w, struct str key)
 {
@@ -303,7 +303,7 @@ walk_export(struct integrity *t, unsigned export)
 	buf_release(&w.last);
 }
 
-/* Its objects come with those of an outer one. */
+/* The objects of an inner export come with the listing of the outer export. */
 static bool
 is_inside(const struct integrity *t, size_t i)
 {
@@ -327,7 +327,8 @@ integrity_walk(struct integrity *t)
 
 /* --- a sample --- */
 
-/* False: it belongs to another export, and is left to that. */
+/* Return false if the object belongs to another export; the walk of that
+ * export reads the object. */
 static bool
 read_stored(struct integrity *t, unsigned export, struct stored *s)
 {

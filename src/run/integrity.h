@@ -40,8 +40,9 @@ struct integrity {
 
 /* Every object of every export of the plan: verdicts, or items to be read. */
 void	 integrity_walk(struct integrity *);
-/* A sample of them: job->sample_percent of those of each export, at least one
- * where there are any, and those that were found lost before. */
+/* Read a sample of the objects: job->sample_percent of the objects of each
+ * export, at least one object where an export has any, and the objects that
+ * were found lost before. */
 void	 integrity_sample(struct integrity *);
 
 /* --- for them --- */
@@ -53,8 +54,9 @@ void	 integrity_fail(struct integrity *, const struct err *);
 void	 integrity_verdict(struct integrity *, unsigned export,
 	    const char *path, bool is_key, int64_t object, uint64_t size,
 	    enum verify_method, const struct judged *);
-/* Read it. Takes what stored owns; has_stored by its path. listed: as S3 says,
- * or NULL: what the catalog has is to be there. */
+/* Read an object. Takes what stored owns; stored->path NULL: the catalog
+ * does not know the key. listed: the entry of S3's listing, or NULL: the object
+ * must be as the catalog recorded. */
 void	 integrity_read(struct integrity *, unsigned export, struct str key,
 	    struct stored *, const struct s3_listed *listed);
 /* One turn: results, signals, what S3 answers. */

@@ -99,7 +99,7 @@ abort_id(struct leftover *a, struct str id)
 	s3_mpu_abort(a->s3, a->key, id, aborted, a);
 }
 
-/* Another file with the same key goes on with it. */
+/* Another file with the same key goes on with this upload. */
 static bool
 is_kept(const struct uploads *x, struct str id)
 {
@@ -110,8 +110,8 @@ is_kept(const struct uploads *x, struct str id)
 	return false;
 }
 
-/* The answer with the id was never seen: ours are those of this very key that
- * began after the intent. */
+/* The answer with the upload id was never seen: our uploads are the uploads
+ * of this very key that began after the intent. */
 static void
 listed(void *arg, const struct s3_upload *u)
 {
@@ -156,7 +156,8 @@ abort_all(const struct uploads *x, struct catalog *cat, struct s3 *s3)
 		a[i].u->ended = a[i].calls == 0 && !a[i].failed;
 		left += !a[i].u->ended;
 	}
-	/* What is under way ends here, and says so. */
+	/* s3_free ends the requests under way and calls back for each of
+	 * them. */
 	s3_free(&s3);
 	if (catalog_uploads_ended(cat, x->v, x->n, &err) == -1)
 		log_event(LOG_WARN, "upload_left", "%s", err.msg);

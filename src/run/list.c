@@ -95,7 +95,7 @@ list_prefix(struct lister *l, const char *prefix)
 	list_splits_release(&splits);
 }
 
-/* A share inside another one comes with that. */
+/* A share inside another share comes with the listing of the outer share. */
 static int
 list_shares(struct lister *l, struct err *err)
 {

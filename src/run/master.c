@@ -10,7 +10,8 @@
 #include "base/signals.h"
 
 #define TICK_MS		200
-#define STOP_LIMIT_MS	5000	/* what is on the way may end in this time */
+#define STOP_LIMIT_MS	5000	/* time for items under way to end after a
+				   stop */
 
 bool
 master_take_signal(struct master *m)
@@ -34,7 +35,7 @@ stop(struct master *m, uint64_t limit_ms)
 static void
 read_signals(struct master *m)
 {
-	/* A second one does not wait for what is on the way. */
+	/* A second signal does not wait for the items under way. */
 	bool again = m->stop_signal != 0;
 
 	for (; master_take_signal(m); again = true) {
@@ -155,7 +156,7 @@ take_mail(struct master *m)
 	}
 }
 
-/* Keep enough items at hand that nobody waits for the catalog. */
+/* Keep enough items at hand that no worker waits for the catalog. */
 static void
 ask_lease(struct master *m)
 {
@@ -201,8 +202,9 @@ master_loop(struct master *m)
 		}
 		show(m);
 	}
-	/* Ended or stopped: the threads end, and what they say at last is
-	 * still recorded. A second signal must be seen meanwhile. */
+	/* The run has ended or was stopped: the threads end, and their last
+	 * messages are still recorded. A second signal must be seen
+	 * meanwhile. */
 	while (m->stop_signal != 0 && !m->failed && !crew_idle(m->crew)) {
 		if (poll(fds, ARRAY_LEN(fds), TICK_MS) > 0) {
 			take_mail(m);

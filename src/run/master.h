@@ -1,5 +1,5 @@
 /*
- * master.h: the master of one run: it joins crawl, catalog and the crew by
+ * master.h: the master of one run: the master joins crawl, catalog and crew by
  * messages. Main thread only.
  */
 #ifndef RUN_MASTER_H
@@ -28,16 +28,17 @@ struct master {
 	bool	 asked;		/* for a lease; the answer is to come */
 	bool	 no_more;	/* the catalog has no more leases */
 	int	 stop_signal;	/* SIGINT or SIGTERM came; or 0 */
-	bool	 lost;		/* an export is out of reach for good: what is
-				   left of it stays for the next run */
+	bool	 lost;		/* an export is out of reach for good: the
+				   rest of its files stays for the next run */
 	bool	 failed;	/* err ends the run */
 	struct err err;
 };
 
 /* Read a signal into stop_signal; false if none waits. */
 bool	 master_take_signal(struct master *);
-/* Go until everything is moved, or until it must stop. On return the threads
- * of crawl and crew have ended and all they said is with the catalog. */
+/* Go until everything is moved, or until the run must stop. On return the
+ * threads of crawl and crew have ended, and the catalog has all of their
+ * messages. */
 void	 master_loop(struct master *);
 
 #endif

@@ -15,10 +15,11 @@
 #include "run/ours.h"
 
 #define TICK_MS		200
-#define STOP_LIMIT_MS	5000	/* what is on the way may end in this time */
+#define STOP_LIMIT_MS	5000	/* time for deletions under way to end after
+				   a stop */
 #define PATH_BYTES_MAX	(64 * KIB)
 
-/* What becomes of the objects whose files are proven gone. */
+/* The fate of the objects whose files are proven gone. */
 enum use { USE_COUNT = 0, USE_PRINT, USE_DELETE };
 
 struct mirror {
@@ -53,7 +54,7 @@ fail(struct master *m, const struct err *err)
 	m->err = *err;
 }
 
-/* For people, also where there is no log file. */
+/* Tell people on standard error, also where the run has no log file. */
 static void
 say(const struct master *m, const char *text)
 {
@@ -81,15 +82,15 @@ leaves_out(void *arg, struct str path, const struct attrs *held,
 		return true;
 	if (judge_leaves_out(&x->filters, buf_str(&raw), held))
 		return true;
-	/* A link, a fifo or the like that was in the file's place is no file
-	 * that a filter leaves out. */
+	/* A link, a fifo or the like in the place of the file is not a file
+	 * left out by a filter. */
 	return last->kind == ENTRY_FILE &&
 	    judge_leaves_out(&x->filters, buf_str(&raw), last);
 }
 
 /* --- guards --- */
 
-/* Say what the guards keep; true if there is any such. */
+/* Log what the guards keep; return true if the guards keep any objects. */
 static bool
 tell_guarded(struct mirror *x)
 {
@@ -142,7 +143,7 @@ read_signals(struct mirror *x)
 	}
 }
 
-/* What goes on while deletions are under way. */
+/* Serve the rest of the run while deletions are under way. */
 static void
 serve(struct mirror *x, int timeout_ms)
 {
@@ -183,10 +184,10 @@ on_turn(void *arg)
 	return may_go_on(x);
 }
 
-/* What this run knows to be stored, without a look at each: what it found
- * there and what it put, and what is gone and stored still. True if there is
- * nothing else under what was crawled: no file or directory is left out or
- * has failed. */
+/* Count the objects that this run knows to be stored, without a look at
+ * each: the unchanged and the uploaded objects, and the stored objects of files
+ * that are gone. Return true if the crawled trees hold nothing else: no file or
+ * directory was left out or has failed. */
 static bool
 known_stored(const struct mirror *x, uint64_t *ret_count)
 {
@@ -199,8 +200,9 @@ known_stored(const struct mirror *x, uint64_t *ret_count)
 	return t.excluded == 0 && t.failed == 0;
 }
 
-/* Objects that are stored, as far as it matters for the limit: so many of
- * them that it allows the count, or all there are. */
+/* Count the stored objects as far as the limit needs the number: stop at the
+ * number of objects with which the limit allows the count, or count all
+ * objects. */
 static int
 count_stored(struct mirror *x, uint64_t count, uint64_t *ret_stored,
     struct err *err)
@@ -272,8 +274,8 @@ add_failed(struct outcomes *kept, const struct stored *s,
 	err_wrap(&r->err, "%s", text);
 }
 
-/* Nobody can say whether the file is gone. Of an export that does not answer
- * at all one row is enough. */
+/* Nobody can say whether the file is gone. An export that does not answer at
+ * all gets a single row. */
 static void
 note_unknown(struct mirror *x, const struct absence_question *q,
     const struct stored *s, struct outcomes *kept)
@@ -288,8 +290,8 @@ note_unknown(struct mirror *x, const struct absence_question *q,
 	    "its file is gone");
 }
 
-/* The store does not say what it holds. Of one that gives no answer at all one
- * row is enough. */
+/* The store does not say whether the object is ours. A store that gives no
+ * answer at all gets a single row. */
 static void
 note_unsaid(struct mirror *x, const struct stored *s, const struct err *err,
     struct outcomes *kept)
@@ -331,7 +333,7 @@ note_gone(struct mirror *x, const struct stored *s, struct outcomes *gone)
 		fill_row(&gone->v[gone->count++], s);
 }
 
-/* Each file of the page has its answer, and so has its object. */
+/* Each file of the page has its answer, and each object too. */
 static void
 use_page(struct mirror *x, const struct mirror_row *v,
     const struct absence_question *q, const struct ours_question *o, size_t n)
@@ -373,8 +375,9 @@ prove_page(struct mirror *x, const struct mirror_row *v, size_t n,
 		o[i] = (struct ours_question){ .stored = &v[i].stored,
 		    .key = key_of(x, v[i].stored.path).p };
 	}
-	/* The source comes last: its answer ages faster. For the limit it
-	 * alone counts: it must not allow more while the store is silent. */
+	/* Ask the source last: the answer of the source ages faster. For the
+	 * limit ask the source alone: the source must not allow more deletions
+	 * while the store is silent. */
 	if ((x->use != USE_COUNT &&
 	    ours_ask(x->ours, o, n, on_turn, x, err) == -1) ||
 	    absence_ask(x->asker, q, n, err) == -1)
@@ -383,8 +386,8 @@ prove_page(struct mirror *x, const struct mirror_row *v, size_t n,
 	return 0;
 }
 
-/* The next page: those of its files that are gone are counted, printed or
- * have their objects deleted. */
+/* Take the next page: count or print the files that are gone, or delete the
+ * objects of these files. */
 static void
 take_page(struct mirror *x)
 {
@@ -500,7 +503,7 @@ limit(struct mirror *x, struct mirror_end *end, struct err *err)
 		return 0;
 	if (err->kind != ERR_STOPPED)
 		return -1;
-	/* Not all of them may be gone: ask before it is said. */
+	/* Some of the files may still exist: ask before the number is told. */
 	prove_all(x, USE_COUNT);
 	x->most = end->planned = x->proven;
 	return may_go_on(x) ? check_limit(x, x->proven, err) : -1;

@@ -1,11 +1,11 @@
 /*
- * monitor.h: tells those who look on what a run is doing: the progress area,
- * the catalog's rows of the clients, and metrics.
+ * monitor.h: shows the progress of a run to people and programs: the progress
+ * area, the client rows of the catalog, and metrics.
  *
- * Life cycle: monitor_open after signals_block (its thread must not get
- * them), monitor_update as often as one likes, monitor_clients when the crew
- * has stopped and is not yet freed, monitor_end. All but monitor_open take
- * NULL. Thread: one.
+ * Life cycle: monitor_open after signals_block (the thread of the monitor must
+ * not get signals), monitor_update any number of times, monitor_clients when
+ * the crew has stopped and is not yet freed, monitor_end. All functions but
+ * monitor_open take NULL. Thread: one.
  */
 #ifndef RUN_MONITOR_H
 #define RUN_MONITOR_H
@@ -24,7 +24,7 @@ int	 monitor_open(struct monitor **, const struct conf *,
 /* crew, catalog: or NULL. */
 void	 monitor_update(struct monitor *, struct crew *, struct catalog *,
 	    const struct totals *, bool crawl_done, uint64_t now_ms);
-/* What the clients did, for the last time. */
+/* Record the work of the clients for the last time. */
 void	 monitor_clients(struct monitor *, struct crew *, struct catalog *);
 void	 monitor_end(struct monitor **);
 

@@ -4,8 +4,9 @@
 #include "target/plan.h"
 
 #define TURN_MS		50
-/* A listing costs as much as so many HEADs, about: of fewer keys it is not
- * asked, and one that brought fewer is not continued. */
+/* A listing costs about as much as this number of HEADs: do not list for
+ * fewer keys, and do not continue a listing whose last page answered fewer
+ * keys. */
 #define LIST_MIN	32
 
 struct ours {
@@ -13,7 +14,7 @@ struct ours {
 	bool	 lists;		/* one listing has all keys */
 };
 
-/* The keys of one directory that are still to be found in its listing. */
+/* The keys of one directory that the listing has still to answer. */
 struct listing {
 	struct ours *o;
 	struct ours_question *v;
@@ -107,8 +108,9 @@ shortly_before(const char *key)
 
 static void list_next(struct listing *);
 
-/* What is at or before the listed key: those that it jumped over are asked for
- * singly, be they gone or the listing in another order. */
+/* Settle the questions at or before the listed key. Ask by HEAD for each key
+ * that the listing jumped over: the object may be gone, or the listing may be
+ * in a different order. */
 static void
 take_listed(struct listing *l, const struct s3_listed *k)
 {
@@ -152,7 +154,7 @@ list_next(struct listing *l)
 	    listed, l);
 }
 
-/* The keys from here on that lie in one directory. */
+/* Count the keys at the start of v that lie in one directory. */
 static size_t
 count_of_directory(const struct ours_question *v, size_t n)
 {
@@ -187,7 +189,7 @@ ours_ask(struct ours *o, struct ours_question *v, size_t n,
 		s3_wait(o->s3, NULL, 0, TURN_MS);
 		if (turn(arg))
 			continue;
-		/* What is under way is called back from there. */
+		/* s3_free calls back for each of the requests under way. */
 		s3_free(&o->s3);
 		return err_set(err, ERR_STOPPED, 0, "interrupted");
 	}

@@ -1,13 +1,13 @@
 /*
- * ours.h: does the bucket hold under a key what this catalog has put there?
- * PUT --delete asks before it deletes the objects of files that are gone:
- * somebody else may have put another object under such a key since.
+ * ours.h: does the bucket hold under a key the object that this catalog has
+ * put? PUT --delete asks before deleting the objects of files that are gone:
+ * another program may have put a different object under such a key since.
  *
- * Ours is an object with the ETag that was recorded, or with the size and the
- * mtime of the file. Where many keys of one directory are asked for, they are
- * listed, a thousand a request; what the listing doesn't show to be ours, and
- * single keys, are asked for by HEAD. Between the answer and the deletion the
- * object may still be overwritten: stores that delete on a condition are few.
+ * Ours is an object with the recorded ETag, or with the size and the mtime of
+ * the file. Where many keys of one directory are asked for, S3 lists the keys,
+ * a thousand a request; single keys, and keys that the listing doesn't show to
+ * be ours, are asked for by HEAD. Between the answer and the deletion the
+ * object may still be overwritten: few stores delete on a condition.
  *
  * Life cycle: ours_new, ours_ask for each batch, ours_free. Thread: one.
  */

@@ -1,5 +1,5 @@
 /*
- * put.c: PUT, from its options to its last line.
+ * put.c: the verb PUT, from the parsed options to the last line of output.
  */
 #include <unistd.h>
 
@@ -19,8 +19,9 @@
 #include "target/cluster_map.h"
 #include "target/exports.h"
 
-/* What the exports are is compared with what the catalog knows: a dry run
- * that has a new one looks into the real one, if it can. */
+/* Compare the exports with the exports that the catalog knows. A dry run
+ * with a new catalog of its own looks into the real catalog, if the real
+ * catalog can be read. */
 static int
 compare_exports(struct master *m, const struct run_spec *spec,
     struct err *err)
@@ -65,8 +66,9 @@ open_catalog(struct master *m, struct err *err)
 	int rc;
 
 	plan_target(&spec, c);
-	/* A dry run leaves the catalog alone: it has one of its own, which
-	 * knows what was put where deletions depend on it. */
+	/* A dry run leaves the catalog alone and has a catalog of its own;
+	 * with --delete a copy of the real catalog, since deletions depend on
+	 * the record of earlier uploads. */
 	if (m->job->dryrun && m->job->mirror)
 		rc = catalog_open_copy(&m->catalog, c->catalog.path, m->in,
 		    err);
@@ -130,7 +132,7 @@ prepare(struct master *m, struct err *err)
 	if (plan_make(m->plan, m->conf, m->job, err) == -1 ||
 	    setup_make(&setup, m->conf, m->job, m->plan, err) == -1)
 		return -1;
-	/* Before the catalog forgets what a cut run has left. */
+	/* Open the list before the catalog forgets the rest of a cut run. */
 	if (m->job->files_from != NULL && crawl_open_list(m->job->files_from,
 	    &m->list_fd, err) == -1)
 		return -1;
@@ -234,8 +236,8 @@ drop_mail(struct mailbox *in)
 	}
 }
 
-/* That it goes on with what was seen earlier is said at once: what changed
- * since then in directories that are not read again, it won't see. */
+/* Tell at once if this run goes on with an earlier crawl: the run won't see
+ * later changes in directories that are not read again. */
 static void
 tell_begin(const struct master *m)
 {

@@ -1,5 +1,5 @@
 /*
- * run.h: the verbs that move data, as whole runs: they join the stages.
+ * run.h: the verbs that move data, as whole runs: a run joins the stages.
  */
 #ifndef RUN_RUN_H
 #define RUN_RUN_H

@@ -1,5 +1,6 @@
 /*
- * test.c: TEST --data_integrity, from its options to its last line.
+ * test.c: the verb TEST --data_integrity, from the parsed options to the last
+ * line of output.
  */
 #include <unistd.h>
 
@@ -42,7 +43,8 @@ integrity_fail(struct integrity *t, const struct err *err)
 	t->err = *err;
 }
 
-/* What was found is not what is recorded: is it known what was sent? */
+/* The object differs from the record: does the catalog know which version
+ * was sent last? */
 static bool
 is_in_doubt(struct integrity *t, const char *path, const struct judged *j,
     struct judged *ret_doubt)
@@ -50,8 +52,8 @@ is_in_doubt(struct integrity *t, const char *path, const struct judged *j,
 	struct err err = ERR_INIT;
 	int rc;
 
-	/* Only what is recorded could say that it is unreadable: its ETag is
-	 * that of other parts. */
+	/* Only the record could call the object unreadable: the ETag of the
+	 * object is the ETag of different parts. */
 	if (!j->lost && (j->verdict != VERDICT_UNREADABLE ||
 	    j->err.kind != ERR_CORRUPT))
 		return false;
@@ -104,7 +106,7 @@ integrity_verdict(struct integrity *t, unsigned export, const char *path,
 		flush(t);
 }
 
-/* The name below the export's root that a key stands for. */
+/* Return the name, below the root of the export, that a key stands for. */
 static char *
 raw_name(const struct integrity *t, unsigned export, struct str key)
 {
@@ -306,7 +308,7 @@ verified(const struct integrity *t)
 	return n;
 }
 
-/* What the verdict doesn't speak of: objects of others, and exports where
+/* Print what the verdict doesn't cover: foreign objects, and exports where
  * nothing was compared. */
 static void
 print_unverified(const struct integrity *t)
