@@ -32,7 +32,7 @@ struct metrics {
 
 /* --- the address --- */
 
-/* "HOST:PORT" in its parts; host NULL: all addresses. */
+/* Split "HOST:PORT" into host and port; host NULL: all addresses. */
 static int
 parse(const char *at, char **ret_host, char port[8], struct err *err)
 {
@@ -85,16 +85,17 @@ close_listeners(struct metrics *m)
 		close_fd(&m->listeners[--m->listener_count]);
 }
 
-/* A name may stand for addresses that this host lacks: IPv6 ones, mostly. */
+/* A name may stand for addresses that this host lacks: IPv6 addresses,
+ * mostly. */
 static bool
 is_foreign(int code)
 {
 	return code == EADDRNOTAVAIL || code == EAFNOSUPPORT;
 }
 
-/* Listen at each address of the list that this host has. One that is taken
- * fails all: another program would answer part of those who ask for the
- * name. A port that the kernel chooses is one address's. */
+/* Listen at each address of the list that this host has. An address in use
+ * fails the whole list: another program would answer some of the clients that
+ * use the name. If the kernel chooses the port, listen at a single address. */
 static int
 listen_all(struct metrics *m, const struct addrinfo *list, bool any_port,
     const char *at, struct err *err)
@@ -150,7 +151,7 @@ struct talk {
 	uint64_t until_ms;
 };
 
-/* False: the time is up, or all must end. */
+/* Return false if the time is up or the server must end. */
 static bool
 wait_for(const struct talk *t, short events)
 {
@@ -186,7 +187,7 @@ send_all(const struct talk *t, struct str s)
 	}
 }
 
-/* The request's head; false if it does not come whole. */
+/* Read the head of the request; false if the head arrives incomplete. */
 static bool
 read_head(const struct talk *t, char head[REQUEST_MAX + 1])
 {
@@ -259,14 +260,15 @@ serve(struct metrics *m, int fd)
 	if (!read_head(&t, head))
 		return;
 	answer(&t, head);
-	/* Until the other side has it all: a close with unread bytes would
-	 * take the answer away. */
+	/* Read until the client has the whole answer: a close with unread
+	 * bytes would reset the connection and lose the answer. */
 	shutdown(fd, SHUT_WR);
 	while (wait_for(&t, POLLIN) && recv(fd, head, sizeof(head), 0) > 0)
 		;
 }
 
-/* One connection of this listener; false if there is no descriptor for it. */
+/* Serve a connection of the listener; false if the process has no free
+ * descriptor. */
 static bool
 serve_one(struct metrics *m, int listener)
 {

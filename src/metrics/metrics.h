@@ -36,12 +36,13 @@ void	 metrics_text(struct buf *, const struct metrics_values *);
 
 struct metrics;
 /* at: "PORT" (of the loopback address), "HOST:PORT", "[ADDRESS]:PORT" or
- * "*:PORT" (all addresses). A name with several addresses means each of them
- * that this host has. Port 0: any that is free, of the first of them.
- * ERR_CONFIG if it is none of these, or one of the addresses is taken. */
+ * "*:PORT" (all addresses). A name with several addresses means each address
+ * that this host has. Port 0: any free port, of the first such address.
+ * ERR_CONFIG if at has no such form, or an address is in use. */
 int	 metrics_open(struct metrics **, const char *at, struct err *) MUST_USE;
 unsigned metrics_port(const struct metrics *);
-/* Copies. What counts never goes down, whatever is said here. */
+/* Copy the values. A counter never goes down, even if the new value is
+ * lower. */
 void	 metrics_set(struct metrics *, const struct metrics_values *);
 void	 metrics_close(struct metrics **);
 

@@ -302,7 +302,8 @@ chart_rows(struct buf *b, const struct chart *c, const struct chart_row *v,
 
 /* --- a stack --- */
 
-/* Parts that would be too narrow get more, the others give it. */
+/* Widen parts that would be too narrow to see; the wide parts give the width
+ * in proportion. */
 static double
 stack_width(const struct chart_row *v, size_t count, double sum, size_t at)
 {

@@ -1,8 +1,9 @@
 /*
  * charts.h: figures as inline SVG for a page that has the style of
- * html_style.c. Colours are classes ("c1", "good"), so that the page decides.
- * Each chart has a title and a description for those who don't see it, and
- * each mark a text of its own that shows when it is pointed at.
+ * html_style.c. Colours are classes ("c1", "good"): the style of the page
+ * defines each colour. Each chart has a title and a description for readers who
+ * don't see the drawing, and each mark has a text of its own that shows when
+ * the mouse points at the mark.
  *
  * Pure: bytes into a buffer. Texts are escaped here.
  */
@@ -48,8 +49,8 @@ struct chart_row {
 void	 chart_rows(struct buf *, const struct chart *,
 	    const struct chart_row *, size_t count);
 
-/* One bar made of its parts, in their order. A part that is there is seen,
- * however small. */
+/* One bar made of its parts, in the order of the rows. A part with a value
+ * above 0 is always visible, however small. */
 void	 chart_stack(struct buf *, const struct chart *,
 	    const struct chart_row *, size_t count);
 

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "report/report_internal.h"
 
-/* The classes of size: up to this many bytes. */
+/* The classes of object size: each holds up to most bytes. */
 static const struct {
 	uint64_t most;
 	const char *name;
@@ -268,7 +268,7 @@ collect_runs(struct report *r, struct catalog_view *view, int64_t run,
 	return catalog_query(view, sql, take_run, r, err);
 }
 
-/* A step that people count in, so that there are not too many. */
+/* Choose a step that people count in, large enough for REPORT_TIMES steps. */
 static void
 choose_step(struct report *r)
 {
@@ -344,8 +344,9 @@ collect_slowest(struct report *r, struct catalog_view *view, struct err *err)
 	return catalog_query(view, sql, take_slowest, r, err);
 }
 
-/* The run's own, and those of the cut runs that it continues: its totals
- * count them too. What failed several times counts once. */
+/* Collect the failures of the run and of the cut runs that this run
+ * continues: the totals of the run count these failures too. A path that failed
+ * several times counts once. */
 static int
 collect_failed(struct report *r, struct catalog_view *view, struct err *err)
 {
@@ -428,7 +429,7 @@ find_run(struct catalog_view *view, const char *path, int64_t *run,
 	    "catalog %s: there was no run yet", path);
 }
 
-/* A killed run could not say that it ended. */
+/* A killed run could not record its own end: correct the state. */
 static void
 correct_state(char **state, bool in_use, const char *from, const char *to)
 {
@@ -438,7 +439,8 @@ correct_state(char **state, bool in_use, const char *from, const char *to)
 	*state = xstrdup(to);
 }
 
-/* Nor could its clients, and what it had begun. */
+/* A killed run could not record the end of its clients and of its
+ * compactions either. */
 static void
 end_parts(struct report *r, bool in_use)
 {

@@ -1,7 +1,7 @@
 /*
- * csv.c: a report as CSV (RFC 4180, but lines end in a newline), one
- * figure a line: section, item, measure, value. A spreadsheet's pivot table
- * takes it as it is.
+ * csv.c: a report as CSV (RFC 4180, but lines end in a newline), a figure a
+ * line: section, item, measure, value. The pivot table of a spreadsheet takes
+ * this form as the file is.
  */
 #include "report/report_internal.h"
 

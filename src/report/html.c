@@ -1,6 +1,6 @@
 /*
- * html.c: a report as a page: one file with nothing from elsewhere, HTML that
- * is well-formed XML too, no script.
+ * html.c: a report as a page: a single file that loads nothing from elsewhere,
+ * HTML that is well-formed XML too, no script.
  */
 #include "base/units.h"
 #include "report/html.h"
@@ -100,7 +100,7 @@ add_tiles(const struct report *r, struct buf *b)
 	buf_addstr(b, "</ul>\n");
 }
 
-/* What the colours of a chart mean, with numbers. */
+/* The meaning of each colour of a chart, with its number. */
 static void
 add_key(struct buf *b, const char *id, const struct chart_row *v,
     const uint64_t *numbers, size_t count, uint64_t whole)
@@ -128,7 +128,7 @@ add_totals(const struct report *r, struct buf *b)
 	struct chart_row v[] = { { "moved", 0, "c1" }, { "unchanged", 0, "c2" },
 	    { "excluded", 0, "idle" }, { "failed", 0, "bad" },
 	    { "pending", 0, "warn" } };
-	/* Pending is what only a cut run has. */
+	/* Only a cut run has pending objects: leave out an empty row. */
 	size_t count = ARRAY_LEN(v) - (t->pending == 0);
 	struct chart c = { .id = "totals", .title = "What became of the files",
 	    .unit = "", .number = chart_count };

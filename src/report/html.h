@@ -1,5 +1,5 @@
 /*
- * html.h: the parts of the page that report_html writes.
+ * html.h: the parts of the HTML page written by report_html.
  */
 #ifndef REPORT_HTML_H
 #define REPORT_HTML_H
@@ -7,10 +7,11 @@
 #include "report/charts.h"
 #include "report/report_internal.h"
 
-/* What stands in <style>: it holds no '<' and no '&'. */
+/* The text of <style>: the text holds no '<' and no '&'. */
 extern const char html_style[];
 
-/* One number with what it is exactly: <data value="1234">1,234</data>. */
+/* A number with its exact value for machines: <data
+ * value="1234">1,234</data>. */
 void	 html_count(struct buf *, uint64_t);
 void	 html_bytes(struct buf *, uint64_t);
 

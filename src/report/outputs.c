@@ -1,5 +1,5 @@
 /*
- * outputs.c: the formats of a report, and the file that it goes to.
+ * outputs.c: the formats of a report, and the file for a written report.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -62,8 +62,8 @@ report_percent(uint64_t part, uint64_t whole, char out[16])
 	return out;
 }
 
-/* What is there already and is no file (a terminal, /dev/null) would be
- * replaced by the rename. */
+/* Refuse a path that exists and is not a regular file (a terminal,
+ * /dev/null): the rename would replace the device. */
 static int
 check_place(const char *file, struct err *err)
 {
@@ -75,7 +75,7 @@ check_place(const char *file, struct err *err)
 	    file, S_ISDIR(st.st_mode) ? "directory" : "device");
 }
 
-/* Mode as of a file that is made by open(2). */
+/* Return the mode of a file that open(2) would make. */
 static mode_t
 new_mode(void)
 {

@@ -170,7 +170,8 @@ measure(const struct progress *p, const struct totals *t, uint64_t now_ms)
 	};
 }
 
-/* What is left takes as long as the slower of its objects and its bytes. */
+/* The remaining work takes as long as the slower of the remaining objects
+ * and bytes. */
 static void
 describe_left(const struct totals *t, const struct rates *r, bool crawl_done,
     char *out, size_t len)
@@ -209,7 +210,7 @@ format(const struct totals *t, const struct rates *r, bool crawl_done,
 	    text_count(t->dirs, n[1]), text_count(t->moved, n[2]),
 	    text_count(t->failed, n[3]));
 	describe_left(t, r, crawl_done, left, sizeof(left));
-	/* Until something moves, the crawl is what goes on. */
+	/* Until the first object is moved, show the rate of the crawl. */
 	if (t->moved + t->failed == 0)
 		snprintf(rates[1], sizeof(rates[1]), "crawl %s",
 		    text_object_rate(r->found, rates[0]));
@@ -259,7 +260,8 @@ format_client(const struct client_line *c, char line[LINE_LEN])
 		    (uintmax_t)(c->heard_ms / 1000));
 }
 
-/* "3 working, 1 lost": states in the order in which they come first. */
+/* "3 working, 1 lost": states in the order of the first client in each
+ * state. */
 static void
 count_states(const struct client_line *v, size_t count, char *out, size_t len)
 {
@@ -290,7 +292,8 @@ format_clients(const struct progress *p, char lines[][LINE_LEN])
 	char states[160];
 
 	terminal_size(&width, &height);
-	/* Room for the run and for the line that says that there are more. */
+	/* Leave room for the lines of the run and for the line that counts
+	 * the hidden clients. */
 	if (n > 0 && n + RUN_LINES + 1 > height)
 		shown = MIN(shown, height > RUN_LINES + 2 ?
 		    height - RUN_LINES - 2 : 0);

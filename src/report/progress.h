@@ -1,13 +1,13 @@
 /*
- * progress.h: what a run looks like while it goes on. On a terminal an area
- * of two lines at its end and one more for each client, redrawn at most five
- * times a second; elsewhere one line every 30 seconds, and one that counts the
- * clients. Goes to standard error; log lines move out of its way
- * (log_set_hook).
+ * progress.h: shows a run while the run goes on. On a terminal: an area at the
+ * bottom with two lines for the run and a line for each client, redrawn at most
+ * five times a second; elsewhere a line every 30 seconds, and a line that
+ * counts the clients. Writes to standard error; log lines move out of the way
+ * of the area (log_set_hook).
  *
- * Life cycle: progress_new, progress_update as often as one likes,
- * progress_end. All take NULL (--quiet). There is one at a time; one thread
- * updates it, others may log meanwhile.
+ * Life cycle: progress_new, progress_update any number of times, progress_end.
+ * All take NULL (--quiet). A process has at most a single progress, updated by
+ * a single thread; any thread may log meanwhile.
  */
 #ifndef REPORT_PROGRESS_H
 #define REPORT_PROGRESS_H

@@ -1,11 +1,10 @@
 /*
- * report.h: a run as one report: what it counted, how fast it was when, the
- * sizes, what was slowest, what failed, what has been verified. Collected from
- * the views of the catalog, which are all that it reads, and written in one of
- * the formats of a table (outputs.c).
+ * report.h: a run as a report: counts, speed over time, sizes, the slowest
+ * objects, failures, and verdicts. Collected only from the views of the
+ * catalog, and written in a format of the table in outputs.c.
  *
- * Life cycle: report_collect, report_write as often as one likes,
- * report_release. One thread.
+ * Life cycle: report_collect, report_write any number of times, report_release.
+ * One thread.
  */
 #ifndef REPORT_REPORT_H
 #define REPORT_REPORT_H
@@ -25,7 +24,8 @@
 
 struct report_run {
 	int64_t	 run;
-	int64_t	 crawl;		/* the first of those it continues; or run */
+	int64_t	 crawl;		/* the first run of the crawl that this run
+				   continues; or run */
 	char	*operation;
 	char	*state;
 	char	*reason;	/* or NULL */
@@ -113,7 +113,7 @@ struct report {
 	struct report_failure failed[REPORT_FAILED];
 	size_t	 failed_count;	/* of those here */
 	uint64_t failed_all;
-	/* The last verdict on each object that the target holds. */
+	/* The last verdict on each object stored at the target. */
 	struct report_count verdicts[REPORT_VERDICTS];
 	size_t	 verdict_count;
 	uint64_t verified;	/* with the verdict "ok" */
@@ -123,8 +123,9 @@ struct report {
 	size_t	 client_count;
 	struct report_compaction compactions[REPORT_COMPACTIONS];
 	size_t	 compaction_count;
-	struct report_run runs[REPORT_RUNS];	/* of the target, up to this
-						   one, the newest first */
+	struct report_run runs[REPORT_RUNS];	/* runs of the target up to
+						   this run, the newest run
+						   first */
 	size_t	 run_count;
 };
 
@@ -135,11 +136,11 @@ int	 report_collect(struct report *, struct catalog_view *,
 void	 report_release(struct report *);
 
 struct report_output;
-/* "text", "json", "csv", "html"; NULL if there is no such format. */
+/* "text", "json", "csv", "html"; NULL if the program has no such format. */
 const struct report_output *report_output_of(const char *format);
 /* "text, json, csv or html" */
 const char *report_outputs(void);
-/* To a file, which is there whole or not at all; or, with file NULL, to
+/* Write to a file, which appears whole or not at all; or, with file NULL, to
  * standard output. */
 int	 report_write(const struct report *, const struct report_output *,
 	    const char *file, struct err *) MUST_USE;

@@ -12,10 +12,10 @@ void	 report_json(const struct report *, struct buf *);
 void	 report_csv(const struct report *, struct buf *);
 void	 report_html(const struct report *, struct buf *);
 
-/* Per second of the run; 0 for one that took no time. */
+/* Per second of the run; 0 for a run that took no time. */
 double	 report_rate(const struct report_run *, uint64_t);
-/* part of whole in percent, "12.3 %"; "100 %" only if it is all of it, "0 %"
- * only if it is nothing; "-" of nothing. */
+/* part of whole in percent, "12.3 %"; "100 %" only if part equals whole, "0
+ * %" only if part is 0; "-" if whole is 0. */
 const char *report_percent(uint64_t part, uint64_t whole, char out[16]);
 
 #endif

@@ -58,7 +58,7 @@ rows_new(FILE *f, enum rows_format format, bool tty)
 	return r;
 }
 
-/* The shortest text that reads back as the same number. */
+/* The shortest text that a reader turns into the same number. */
 static void
 add_real(struct buf *b, double x, bool json)
 {
@@ -173,7 +173,7 @@ add_cell(struct rows *r, size_t column, const char *text, bool right)
 	buf_addstr(&r->line, last ? "\n" : "");
 }
 
-/* The names, a rule, and the rows kept so far. */
+/* Print the names, a rule, and the rows kept so far. */
 static bool
 print_kept(struct rows *r)
 {

@@ -17,7 +17,7 @@
 
 enum rows_format { ROWS_TABLE = 0, ROWS_CSV, ROWS_TSV, ROWS_JSON };
 
-/* False if there is no format of that name. */
+/* Return false if name is not the name of a format. */
 bool	 rows_format_of(const char *name, enum rows_format *ret_format);
 
 struct rows;
@@ -25,7 +25,7 @@ struct rows *rows_new(FILE *, enum rows_format, bool tty);
 /* A catalog_row_fn; arg is the struct rows. False once f can't be written. */
 bool	 rows_take(void *arg, size_t columns, const char *const *names,
 	    const struct value *row);
-/* Prints what is left and frees. -1: something could not be written. */
+/* Print the remaining rows and free the printer. -1: some output could not be written. */
 int	 rows_end(struct rows **);
 
 #endif

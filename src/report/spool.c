@@ -16,7 +16,8 @@ struct spool {
 	bool	 no_file;	/* and nothing can be */
 };
 
-/* Without a name: it is gone with its descriptor, however we end. */
+/* The file has no name: the file is gone with its descriptor, however the
+ * process ends. */
 static int
 temporary_file(void)
 {
@@ -67,7 +68,8 @@ take(void *cookie, const char *p, size_t n)
 	size_t left = n;
 
 	while (left > 0 && s->file == -1) {
-		/* As much as a pipe takes whole, once it takes some. */
+		/* PIPE_BUF bytes: a pipe that is ready takes the whole
+		 * piece. */
 		size_t piece = MIN(left, (size_t)PIPE_BUF);
 
 		if (!may_write(s)) {

@@ -13,12 +13,13 @@
 
 struct spool;
 
-/* A stream to the descriptor. Once it has waited patience_ms in all, the rest
- * is spooled; if there is no room for that, it waits on. */
+/* A stream to the descriptor. Once the writer has waited patience_ms in all,
+ * the rest is spooled to a file; if the disk has no room for the file, the
+ * writer waits on. */
 struct spool *spool_new(int fd, uint64_t patience_ms);
 FILE	*spool_stream(struct spool *);
-/* The query is over: closes the stream and writes what was spooled. -1: not
- * all could be written. The descriptor stays open. */
+/* The query is over: close the stream and write the spooled bytes. -1: some
+ * bytes could not be written. The descriptor stays open. */
 int	 spool_end(struct spool **) MUST_USE;
 
 #endif

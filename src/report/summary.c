@@ -53,7 +53,7 @@ print_failures(FILE *f, const struct summary *s)
 	if (s->failure_count > 0 && t->failed > s->failure_count)
 		fprintf(f, "  and %s more\n",
 		    text_count(t->failed - s->failure_count, count));
-	/* A dry run has a catalog of its own, which is gone by now. */
+	/* A dry run has a catalog of its own, already gone by now. */
 	if (s->run == 0 || s->dryrun)
 		return;
 	if (s->crawl > 0 && s->crawl < s->run)

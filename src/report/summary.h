@@ -1,7 +1,7 @@
 /*
- * summary.h: what a run says when it ends: lines for people on standard
- * error, and with --json one object as the last line of standard output.
- * Pure formatting; one thread.
+ * summary.h: the last words of a run: lines for people on standard error, and
+ * with --json an object as the last line of standard output. Pure formatting;
+ * one thread.
  */
 #ifndef REPORT_SUMMARY_H
 #define REPORT_SUMMARY_H
@@ -14,11 +14,13 @@ struct summary {
 	enum op	 op;
 	bool	 dryrun;
 	bool	 interrupted;	/* the run can be resumed */
-	bool	 broken;	/* an error ended it: it can be, too */
+	bool	 broken;	/* an error ended the run; interrupted may be
+				   true too */
 	int64_t	 run;		/* its number in the catalog; 0: none */
-	int64_t	 crawl;		/* the run that began the crawl, whose failures
-				   count here too; 0: this one */
-	int64_t	 since_ns;	/* of that run, if this one goes on with it */
+	int64_t	 crawl;		/* the run that began the crawl, whose
+				   failures count here too; 0: this run */
+	int64_t	 since_ns;	/* start of the crawl's first run, if this
+				   run continues the crawl */
 	uint64_t dirs_kept;	/* and takes over so many directories */
 	double	 seconds;
 	struct totals totals;
@@ -28,19 +30,20 @@ struct summary {
 };
 void	 summary_print(FILE *, const struct summary *);
 
-/* Take in what the catalog says of the run, which must live as long. The
- * totals of one that was cut need not close. */
+/* Take the catalog's closing of a run; the closing must live as long as the
+ * summary. The totals of a run that was cut need not close. */
 void	 summary_take(struct summary *, const struct run_closing *, bool cut);
-/* The last words: in the log if the run is broken, and with --json. error:
- * what ended it, or NULL. */
+/* Write the last words: in the log if the run is broken, and with --json.
+ * error: the error that ended the run, or NULL. */
 void	 summary_end(const struct job *, const struct summary *,
 	    const char *error);
 
 /* The last line of --json. error: what ended the run, or NULL. */
 void	 summary_json(FILE *, const struct summary *, const char *error);
 
-/* A run that ended before it began: the reason on standard error (and in the
- * log), the last line of --json, and the exit status, which is returned. */
+/* Report a run that ended before any work was begun: write the reason to
+ * standard error (and to the log) and the last line of --json. Return the exit
+ * status. */
 int	 summary_error(const struct job *, const struct err *);
 
 #endif

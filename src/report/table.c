@@ -115,7 +115,7 @@ add_sizes(const struct report *r, struct buf *b)
 	}
 }
 
-/* Why it is as it is, or NULL, at the end of the line. */
+/* End the line with the reason of a state, if reason is not NULL. */
 static void
 end_line(struct buf *b, const char *reason)
 {

@@ -1,6 +1,6 @@
 /*
- * text.h: numbers as people read them, and the columns of a terminal that a
- * text takes. Pure; any thread.
+ * text.h: numbers in the form that people read, and the width of a text in
+ * columns of a terminal. Pure; any thread.
  */
 #ifndef REPORT_TEXT_H
 #define REPORT_TEXT_H
@@ -17,13 +17,13 @@ const char *text_byte_rate(double bytes_per_second, char out[32]);
 const char *text_object_rate(double per_second, char out[48]);
 
 /*
- * Of text that is escaped (base/buf.h): a Chinese character takes two columns,
- * an accent that is set on the letter before it none.
+ * The width of escaped text (base/buf.h): a Chinese character takes two
+ * columns, an accent set on the letter before the accent takes none.
  */
 size_t	 text_width(const char *);
-/* Blanks that fill it up to so many columns, for "%s%*s". */
+/* Number of blanks that fill the text up to columns, for "%s%*s". */
 int	 text_pad(const char *, size_t columns);
-/* Bytes of its beginning that fit into so many columns, for "%.*s". */
+/* Number of leading bytes of the text that fit into columns, for "%.*s". */
 int	 text_fit(const char *, size_t columns);
 
 #endif

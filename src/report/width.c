@@ -18,7 +18,7 @@ find_locale(void)
 	utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 }
 
-/* Of the character at s, which is n bytes. */
+/* Decode the character at s, which is n bytes long. */
 static wchar_t
 decode(const char *s, size_t n)
 {
@@ -46,7 +46,7 @@ wide(wchar_t c)
 	return width < 0 ? 1 : (size_t)width;
 }
 
-/* The columns of the character at s; its bytes to *ret_len. */
+/* Return the columns of the character at s; store its length in *ret_len. */
 static size_t
 one(const char *s, size_t left, size_t *ret_len)
 {
