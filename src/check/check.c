@@ -60,7 +60,8 @@ check_say(struct check *c, enum check_result result, const char *area,
 	(c->json ? add_json : add_text)(&line, result, area, subject, todo,
 	    message);
 	fwrite(line.data, 1, line.len, stdout);
-	/* Somebody waits for it: the next step may take long. */
+	/* Flush the line at once: a person waits, and the next step may take
+	 * long. */
 	fflush(stdout);
 	c->counts[result]++;
 }

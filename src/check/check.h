@@ -8,7 +8,7 @@
 
 #include "conf/conf.h"
 
-/* Prefix of the probe objects; what follows is random. */
+/* Prefix of the probe objects; the rest of each name is random. */
 #define CHECK_PREFIX ".datamover-check/"
 
 /* After conf_finish. Returns the exit status: 0, or 3 if something failed. */

@@ -14,17 +14,17 @@ struct check {
 	unsigned counts[CHECK__MAX];
 };
 
-/* One line. area: "s3"; subject: what was looked at; todo: what to do about
- * it, or NULL. */
+/* Print one line. area: "s3"; subject: the thing looked at; todo: the advice
+ * to the user, or NULL. */
 void	 check_say(struct check *, enum check_result, const char *area,
 	    const char *subject, const char *todo, const char *fmt, ...)
 	    PRINTF_LIKE(6, 7);
 
-/* Catalog, log, and the space where they live. */
+/* Check catalog and log, and the space of their file systems. */
 void	 check_local(struct check *);
-/* Each export: mount it, list its root, read a file of it. */
+/* Check each export: mount the export, list the root, read a file. */
 void	 check_exports(struct check *, const struct run_plan *);
-/* Each endpoint, and what we may do in the bucket. */
+/* Check each endpoint, and the rights of the key in the bucket. */
 void	 check_s3(struct check *);
 
 /* What a run on several hosts needs: ports, key, clients, DSS targets. */

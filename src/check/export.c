@@ -150,7 +150,8 @@ check_read(struct check *c, const char *root, struct look *l,
 	tree_file_read(f, 0, want, data, was_read, l);
 	if (!wait_for(l->tree, &l->read_done, limit_ms))
 		err_set(&l->read_err, ERR_RETRY, 0, "no answer");
-	/* Its data must not go while the tree may still write there. */
+	/* The data must not be freed while the tree may still write into the
+	 * buffer. */
 	l->stopped = true;
 	tree_free(&l->tree);
 	tree_file_close(&f);

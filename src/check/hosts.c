@@ -16,7 +16,7 @@
 #include "wire/wire.h"
 
 #define AT_ONCE		16U	/* as a run logs in */
-#define AGAIN_MS	30000	/* so long a busy sshd is asked again */
+#define AGAIN_MS	30000	/* how long a busy sshd is asked again */
 #define PAUSE_MS	500
 #define ANSWER_MS	30000	/* of a program there */
 #define OUTPUT_MAX	(64 * KIB)
@@ -150,7 +150,8 @@ log_in(const struct conf *conf, const char *name, struct err *err)
 	return s;
 }
 
-/* What it writes ends in out and errs, and its exit status in *ret_status. */
+/* Run argv on the host. Standard output goes to out, standard error to errs,
+ * the exit status to *ret_status. */
 static int
 ask(struct ssh *s, const char *const *argv, struct buf *out, struct buf *errs,
     int *ret_status, struct err *err)
@@ -170,7 +171,8 @@ ask(struct ssh *s, const char *const *argv, struct buf *out, struct buf *errs,
 	return rc;
 }
 
-/* The last line that begins so; a shell may have greeted before it. */
+/* Return the last line that begins with start; a shell may have greeted
+ * before that line. */
 static struct str
 line_with(const struct buf *b, const char *start)
 {

@@ -1,5 +1,5 @@
 /*
- * local.c: what a run writes on this machine: the catalog, the log.
+ * local.c: the files that a run writes on this machine: the catalog, the log.
  */
 #include <errno.h>
 #include <sys/stat.h>
@@ -87,8 +87,8 @@ check_catalog(struct check *c)
 		check_space(c, "catalog", dir, SPACE_FAIL, SPACE_WARN);
 }
 
-/* The directories of the log are made by a run: the last one that is there
- * says whether that can be. */
+/* A run makes the directories of the log: the deepest directory that exists
+ * says whether the run can make the missing directories. */
 static char *
 existing_part(const char *path)
 {
@@ -127,7 +127,8 @@ check_log(struct check *c)
 	AUTOFREE char *dir = existing_part(path);
 	struct err err = ERR_INIT;
 
-	/* Without the default place a run goes on, and says so. */
+	/* If the default place can't be written, a run goes on without a log
+	 * file and warns. */
 	if (may_log(dir, file, &err) == -1) {
 		check_say(c, conf_origin_of(c->conf, "logging", "path") ==
 		    CONF_DEFAULT ? CHECK_WARN : CHECK_FAIL, "log", path,

@@ -1,6 +1,6 @@
 /*
- * s3.c: each endpoint, then, through the first that answers, all that
- * runs do in the bucket.
+ * s3.c: each endpoint; then, through the first endpoint that answers, every
+ * request that runs make in the bucket.
  */
 #include "base/clock.h"
 #include "check/check.h"
@@ -53,7 +53,8 @@ take_data(void *arg, const void *data, size_t len)
 {
 	struct probe *p = arg;
 
-	/* A retry may give bytes twice; then they just differ. */
+	/* A retry may give bytes twice; then the bytes just differ from the
+	 * sent bytes. */
 	if (!p->dead && len <= sizeof(p->got) - p->got_len) {
 		memcpy(p->got + p->got_len, data, len);
 		p->got_len += len;
@@ -69,7 +70,7 @@ ready(struct probe *p)
 	err_clear(&p->err);
 }
 
-/* Wait for it. True if it went well. */
+/* Wait for the answer of the request. Return true if the request succeeded. */
 static bool
 went_well(struct probe *p)
 {
@@ -106,7 +107,7 @@ todo_of(const struct err *err)
 	}
 }
 
-/* The line of a step; true if it went well. */
+/* Print the line of a step; return true if the step succeeded. */
 static bool
 say(struct probe *p, const char *step)
 {
@@ -141,8 +142,8 @@ check_clock(struct probe *p)
 	    (intmax_t)off, ahead < 0 ? "behind" : "ahead of");
 }
 
-/* HEAD of the bucket; its answer has no body, so what is refused is asked
- * again in a way that tells why. */
+/* HEAD of the bucket. The answer has no body: if S3 denies the HEAD, list
+ * the bucket instead, since the body of that answer tells the reason. */
 static bool
 check_bucket(struct probe *p, const char *bucket)
 {

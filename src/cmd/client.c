@@ -1,6 +1,6 @@
 /*
- * client: what a master starts on its hosts. Standard error is the master's
- * log of us, by way of SSH.
+ * client: the verb that a master starts on its hosts. Standard error goes over
+ * SSH into the log that the master keeps of this client.
  */
 #include "base/log.h"
 #include "client/client.h"
@@ -17,7 +17,8 @@ client(const struct options *o)
 	struct err err = ERR_INIT;
 	int status;
 
-	/* No settings are read: only what they are by default is asked. */
+	/* Read no settings file: the client needs only the defaults of these
+	 * settings. */
 	conf_init(&c);
 	co = (struct client_options){
 		.join = o->join,

@@ -1,6 +1,6 @@
 /*
- * cmd.h: one function for each verb. argv[0] is the verb as it was written;
- * each returns the exit status.
+ * cmd.h: a function for each verb. argv[0] is the verb as the user wrote the
+ * verb; each function returns the exit status.
  */
 #ifndef CMD_CMD_H
 #define CMD_CMD_H
@@ -33,10 +33,10 @@ int	 cmd_look(enum verb, int (*)(const struct options *, struct err *),
  * writable: then there is a warning and no log file. */
 int	 cmd_open_log(const struct conf *, const struct job *, struct err *)
 	    MUST_USE;
-/* The catalog that status, sql, report and stop look at. */
+/* Find the catalog for the verbs status, sql, report and stop. */
 int	 cmd_find_catalog(const struct options *, char **ret_path,
 	    struct err *) MUST_USE;
-/* "datamover: sql: what" on standard error; the exit status. */
+/* Print "datamover: sql: what" to standard error; return the exit status. */
 int	 cmd_error(const char *verb, const struct err *);
 
 #endif

@@ -21,7 +21,7 @@ usage(FILE *f)
 	    "  --help         print this\n", f);
 }
 
-/* Names of files stand in all of them. */
+/* Print a text escaped: every text here holds names of files. */
 static void
 say(FILE *f, const char *before, const char *text, const char *after)
 {

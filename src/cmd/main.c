@@ -67,9 +67,11 @@ dispatch(int argc, char **argv)
 	return EXIT_CONFIG;
 }
 
-/* The number of one that is closed would be given to the next file that is
- * opened, the catalog's lock or the log, and what is printed would go there.
- * Standard output can't be written then, which is said at the end. */
+/* Open /dev/null for each closed standard descriptor. Otherwise the next
+ * opened file, the lock of the catalog or the log, would get the number of a
+ * closed descriptor, and output for people would go into that file. A standard
+ * output that was closed can't be written; main reports the failure at the
+ * end. */
 static bool
 open_standard_files(void)
 {
@@ -91,7 +93,7 @@ main(int argc, char **argv)
 		return EXIT_FAILED;
 	status = dispatch(argc, argv);
 
-	/* What could not be printed is not done. */
+	/* A command whose output could not be printed has failed. */
 	if ((fflush(stdout) != 0 || ferror(stdout) != 0) &&
 	    status == EXIT_DONE) {
 		fputs("datamover: standard output can't be written\n", stderr);

@@ -36,7 +36,7 @@ find(enum verb verb, const char *name, size_t len, bool is_long)
 	return NULL;
 }
 
-/* Parses argv[i]; returns how many arguments it took, or -1. */
+/* Parse argv[i]; return the number of arguments taken, or -1. */
 static int
 parse_one(struct options *o, int argc, char **argv, int i, struct err *err)
 {
@@ -70,7 +70,7 @@ parse_one(struct options *o, int argc, char **argv, int i, struct err *err)
 	return opt->arg != NULL && !own ? 2 : 1;
 }
 
-/* What was asked for, as a shell would read it. */
+/* Return the command line of the user, quoted for a shell. */
 static char *
 command_line(int argc, char **argv)
 {
@@ -132,7 +132,7 @@ check_words(const struct options *o, struct err *err)
 	return 0;
 }
 
-/* Options of which one makes the other meaningless. */
+/* Refuse pairs of options that make each other meaningless. */
 static int
 check_pairs(const struct job *j, struct err *err)
 {

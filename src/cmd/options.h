@@ -82,8 +82,8 @@ void	 options_release(struct options *);
 /* Put what overrides settings into them. */
 int	 options_apply(const struct options *, struct conf *, struct err *)
 	    MUST_USE;
-/* After conf_finish: what the settings don't allow, what isn't in this
- * version, and whether --prefix lies under a share. */
+/* Call after conf_finish. Refuses options that the settings don't allow or
+ * that this version lacks, and a --prefix outside of every share. */
 int	 options_check(const struct options *, const struct conf *,
 	    struct err *) MUST_USE;
 /* The verb's options, two columns, at most 80 wide. */

@@ -191,7 +191,7 @@ set_mode(struct options *o, const struct option *opt, const char *value,
 	    "with N above 0 and at most 100, not \"%s\"", opt->name, value);
 }
 
-/* What the original had and what changes nothing here. */
+/* An option of the original that changes nothing here: accept and ignore. */
 static int
 pass_over(struct options *o, const struct option *opt, const char *value,
     struct err *err)

@@ -1,6 +1,6 @@
 /*
- * The verbs that move data or list it: options, settings, checks, log, and
- * then the run itself.
+ * The verbs that move or list data: options, settings, checks, log, and then
+ * the run itself.
  */
 #include "base/log.h"
 #include "cmd/cmd.h"

@@ -11,8 +11,8 @@ static const char its_clients[] =
     "items_per_s, bytes_per_s, heard, reason FROM clients "
     "WHERE run = (SELECT max(run) FROM runs) ORDER BY number";
 
-/* The columns of the last run, as text and for JSON; and those of them that
- * rates are made of. */
+/* The columns of the last run, as text and for JSON; and the columns from
+ * which the rates are computed. */
 struct status {
 	bool	 json;
 	bool	 in_use;	/* a master holds the catalog */
@@ -83,7 +83,8 @@ take(void *arg, size_t columns, const char *const *names,
 		struct value v = row[i];
 		double x = number(&v);
 
-		/* A killed run could not say that it ended. */
+		/* A killed run could not record its own end: correct the
+		 * state. */
 		if (strcmp(names[i], "state") == 0 && !s->in_use &&
 		    v.type == VALUE_TEXT && str_eq(v.bytes, STR("running")))
 			v.bytes = STR("dead");

@@ -1,5 +1,5 @@
 /*
- * stop: asks the run that has the catalog to end, and waits until it has.
+ * stop: asks the run that holds the catalog to end, and waits for the end.
  */
 #include <errno.h>
 #include <poll.h>

@@ -36,7 +36,8 @@ tell(const struct all *a, const struct compaction *c)
 	    names[c->state], c->reason[0] == '\0' ? "" : " reason=",
 	    c->reason);
 	if (a->job->quiet || c->state == COMPACTION_FAILED)
-		return;		/* the log has said it, or should not */
+		return;		/* the log has the failure already; --quiet
+				   prints nothing */
 	str_escape(str_of(c->reason), reason, sizeof(reason));
 	if (c->state == COMPACTION_RUNNING)
 		fprintf(stderr, "compaction of %s %s begins\n", target, nqn);

@@ -1,8 +1,9 @@
 /*
- * compact.h: after PUT and DEL the DSS targets that are configured compact
- * what they hold. Each is told over SSH, all at the same time: for each of
- * its subsystems (NQN) the compaction is started, and asked after until it is
- * idle. What became of each is a row of the catalog.
+ * compact.h: after PUT and DEL the configured DSS targets compact their stored
+ * data. The run tells every target over SSH, all targets at the same time:
+ * start the compaction of each subsystem (NQN) of the target, then ask for the
+ * status until the subsystem is idle. The end of each compaction is a row of
+ * the catalog.
  */
 #ifndef COMPACT_COMPACT_H
 #define COMPACT_COMPACT_H
@@ -16,9 +17,10 @@ struct compact_end {
 	size_t	 failed;	/* and targets of which none is known */
 };
 
-/* Waits until all have ended, the time limit is over or a signal comes (which
- * it leaves where it is). Does nothing without targets, where the settings
- * say so, and after a dry run. The run must not have ended in the catalog. */
+/* Wait until all compactions have ended, the time limit is over or a signal
+ * comes (the signal stays unread in the descriptor). Do nothing without
+ * targets, if the settings say so, and after a dry run. Callers must not have
+ * ended the run in the catalog yet. */
 void	 compact_run(const struct conf *, const struct job *,
 	    struct catalog *, struct compact_end *ret);
 

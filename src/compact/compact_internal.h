@@ -1,5 +1,6 @@
 /*
- * compact_internal.h: one DSS target that compacts, in a thread of its own.
+ * compact_internal.h: the compaction of a single DSS target, in a thread per
+ * target.
  */
 #ifndef COMPACT_COMPACT_INTERNAL_H
 #define COMPACT_COMPACT_INTERNAL_H
@@ -24,17 +25,20 @@ struct compact_target {
 	bool	 started;
 };
 void	*compact_target_main(void *target);
-/* Could it compact? Starts nothing. *ret_count: subsystems. PEER, GONE: what
- * is there is not as it should be; else as ssh_open. */
+/* Check whether the target could compact. Starts nothing. *ret_count: number
+ * of subsystems. PEER, GONE: the installation on the target is not as required;
+ * other errors as for ssh_open. */
 int	 compact_target_look(const struct conf *,
 	    const struct conf_dss_target *, size_t *ret_count, struct err *)
 	    MUST_USE;
 
-/* The word of {"result": "STARTED"}, which may stand between other lines. */
+/* Return the word of {"result": "STARTED"}; the text may have other lines
+ * around the JSON. */
 int	 compact_answer(struct str text, char *word, size_t len,
 	    struct err *) MUST_USE;
-/* Of what "nvme list-subsys" prints, the subsystems of this host: their last
- * part, after the last colon, begins with its name. */
+/* Find the subsystems of this host in the output of "nvme list-subsys": the
+ * last part of the name, after the last colon, begins with the name of the
+ * host. */
 void	 compact_find(struct str text, const char *host, struct strlist *);
 /* May it stand in a command? */
 bool	 compact_nqn_is_sane(const char *nqn);

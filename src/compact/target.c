@@ -206,7 +206,8 @@ connected(struct work *w, struct err *err)
 
 /* --- commands --- */
 
-/* The last line of what it said, which is why it failed. */
+/* Return the last line of the output of a failed command: the reason of the
+ * failure. */
 static const char *
 last_line(const struct buf *b, char *out, size_t len)
 {
@@ -240,8 +241,8 @@ run_command(struct work *w, const char *const *argv, struct buf *out,
 	return rc;
 }
 
-/* What it prints; PEER if it fails. Any other error is of the connection,
- * which is closed. */
+/* Run a command and put the output into out; PEER if the command fails. Any
+ * other error is an error of the connection, which is closed. */
 static int
 ask(struct work *w, const char *const *argv, struct buf *out, struct err *err)
 {
@@ -349,7 +350,8 @@ look_at_one(struct work *w, struct subsystem *s)
 	char word[64];
 
 	if (rpc(w, s->nqn, true, word, sizeof(word), &err) == -1) {
-		/* The target works on it, whether we hear of it or not. */
+		/* The target goes on with the compaction, even if the status
+		 * can't be read. */
 		if (++s->missed >= TRIES || err.kind == ERR_DENIED ||
 		    in_time(w, NULL) == -1)
 			end_one(w, s, &err);
@@ -418,7 +420,7 @@ work(struct work *w)
 	free(w->v);
 }
 
-/* May we run it? sudo -l runs nothing. */
+/* May this login run the script? sudo -l runs nothing. */
 static int
 look_for_script(struct work *w, struct err *err)
 {

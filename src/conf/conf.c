@@ -50,7 +50,7 @@ static void
 set_default(struct conf *c, const struct conf_row_info *row)
 {
 	const struct conf_place place = { "default", CONF_DEFAULT };
-	/* An entry that isn't there yet has none. */
+	/* An entry that isn't made yet has no default. */
 	const char *p = conf_row_is_named(row) ? NULL : row->def;
 
 	while (p != NULL) {
@@ -61,7 +61,8 @@ set_default(struct conf *c, const struct conf_row_info *row)
 
 		if (end != NULL)
 			value.len = (size_t)(end - p);
-		/* A default that its own row refuses is a fault of ours. */
+		/* A default that its own row refuses is a fault of this
+		 * program. */
 		if (conf_assign(c, &place, row->section, row->key, value,
 		    &err) == -1)
 			abort();
@@ -151,7 +152,8 @@ conf_read_file(const char *path, struct buf *out, bool *ret_open_to_all,
 	return 0;
 }
 
-/* A server or target without a name of its own has that of its section. */
+/* A server or target without a name of its own takes the name of its
+ * section. */
 static void
 name_servers(struct conf *c)
 {
@@ -169,7 +171,8 @@ name_servers(struct conf *c)
 	}
 }
 
-/* Settings of the original that mean nothing now: all in one notice. */
+/* Put all settings of the original that have no effect now into a single
+ * notice. */
 static void
 notice_passed_over(struct conf *c, const char *name)
 {

@@ -23,7 +23,8 @@ void	 strlist_clear(struct strlist *);
 
 struct conf_nfs {
 	char	*name;			/* of the section: [nfs NAME] */
-	uint32_t given;			/* what the file has set, a bit a row */
+	uint32_t given;			/* the settings that the file has
+					   set, a bit for each row */
 	char	*server;		/* as configured: also the key's H */
 	struct strlist shares;		/* absolute, without trailing slash */
 	bool	 may_be_empty;		/* each of them */
@@ -133,9 +134,9 @@ struct conf {
 	uint64_t limit_memory;		/* bytes; 0: default */
 	uint64_t bwlimit;		/* bytes a second; 0: none */
 	unsigned tpslimit;		/* S3 requests a second; 0: none */
-	/* What people should hear once (log warnings): settings of the
-	 * original that were passed over, a file with secrets that others
-	 * can read. */
+	/* Warnings that people should read once (in the log): settings of
+	 * the original that were passed over, a file with secrets that other
+	 * users can read. */
 	struct strlist notices;
 	unsigned char origin[CONF_ROWS_MAX];	/* enum conf_origin by row */
 };
@@ -145,31 +146,32 @@ void	 conf_init(struct conf *);
 void	 conf_release(struct conf *);
 
 /* Read a file (".json": the original's format) into a struct conf that need
- * not be initialised; it is to be released also after an error. path NULL:
- * datamover.conf in /etc/dss/datamover, else config.json there; none is
- * ERR_CONFIG that says what to do. Errors are ERR_CONFIG "file:line: what;
- * what to do". Not for several threads at once: inih keeps its limits in
- * global variables. */
+ * not be initialised; callers must release the struct also after an error. path
+ * NULL: datamover.conf in /etc/dss/datamover, else config.json in the same
+ * directory; if both are missing, ERR_CONFIG says what to do. Errors are
+ * ERR_CONFIG "file:line: what; what to do". Not for several threads at once:
+ * inih keeps its limits in global variables. */
 int	 conf_load(struct conf *, const char *path, struct err *) MUST_USE;
 
-/* Set one setting from text, as a file would: section "fs_config", key
- * "nfsport"; where is put in front of errors ("--nfs-port"). A list that is
- * set from an option replaces what the file said; set again, it grows. */
+/* Set a setting from text, as a file would: section "fs_config", key
+ * "nfsport"; where is put in front of errors ("--nfs-port"). A list that an
+ * option sets replaces the list of the file; set again, the list grows. */
 int	 conf_set(struct conf *, const char *section, const char *key,
 	    const char *value, const char *where, struct err *) MUST_USE;
-/* Replace the whole server map by one server and one share. */
+/* Replace the whole server map by a single server with a single share. */
 void	 conf_set_nfs(struct conf *, const char *server, const char *share);
-/* Where the setting came from; CONF_DEFAULT also for an unknown one. */
+/* Return the origin of the setting; CONF_DEFAULT also for an unknown
+ * setting. */
 enum conf_origin conf_origin_of(const struct conf *, const char *section,
 	    const char *key);
 
-/* After options: credentials from secret_key_file, the environment
- * (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE,
- * AWS_REGION, AWS_DEFAULT_REGION, AWS_SHARED_CREDENTIALS_FILE) and
- * ~/.aws/credentials, client.password_file, paths that depend on who we are,
- * and checks that need several settings (no bucket, no endpoint, no share,
- * two shares that meet in one key). needs_s3 and needs_nfs say what the
- * operation will use. The default logging.path need not exist: that is no
+/* Call after the options are set: fills in credentials from secret_key_file,
+ * the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN,
+ * AWS_PROFILE, AWS_REGION, AWS_DEFAULT_REGION, AWS_SHARED_CREDENTIALS_FILE) and
+ * ~/.aws/credentials, client.password_file, paths that depend on the user, and
+ * does checks that need several settings (no bucket, no endpoint, no share, two
+ * shares that meet in a key). needs_s3 and needs_nfs say what the operation
+ * will use. The default logging.path need not exist: a missing default is no
  * reason to stop. */
 int	 conf_finish(struct conf *, bool needs_s3, bool needs_nfs,
 	    struct err *) MUST_USE;
@@ -178,8 +180,8 @@ int	 conf_finish(struct conf *, bool needs_s3, bool needs_nfs,
  * surprise (mounted = yes with server_as_prefix = yes). */
 void	 conf_advise(const struct conf *, struct strlist *);
 
-/* True if [general] operation allows it ("PUT"): all do when none is named;
- * TEST is allowed where PUT is. */
+/* Return true if [general] operation allows the operation ("PUT"): without
+ * that setting every operation is allowed; TEST is allowed where PUT is. */
 bool	 conf_allows(const struct conf *, const char *operation);
 
 /* Append the catalog path of a share, as key text: "H/S", S without its
@@ -195,8 +197,9 @@ int	 conf_s3_prefix(const struct conf *, const char *server,
  * share. */
 int	 conf_check_prefix(const struct conf *, const char *prefix,
 	    struct err *) MUST_USE;
-/* The share that a key (or prefix) lies under; ret_rest: what follows the
- * share's prefix and its slash. False: none. */
+/* Find the share above a key (or prefix); ret_rest: the rest of the key
+ * behind the share's prefix and its slash. Return false if the key lies under
+ * no share. */
 bool	 conf_share_of(const struct conf *, const char *key,
 	    const struct conf_nfs **ret_nfs, const char **ret_share,
 	    const char **ret_rest);
@@ -233,7 +236,8 @@ struct conf_row_info {
 				   "word",
 				   "list"; "" for CONF_NOTHING */
 	const char *def;	/* as in a file, lists with ", "; or NULL */
-	const char *def_note;	/* where it is not a plain value; or NULL */
+	const char *def_note;	/* shown where the default is not a plain
+				   value; or NULL */
 	const char *unit;	/* or "" */
 	const char *help;
 	bool	 secret;	/* printed as "(set)" */

@@ -23,7 +23,7 @@ release_profile(struct profile *p)
 	free(p->region);
 }
 
-/* An environment variable that is set and not empty. */
+/* Return the value of an environment variable, or NULL if unset or empty. */
 static const char *
 env(const char *name)
 {
@@ -59,8 +59,8 @@ on_profile_line(void *arg, const struct ini_line *line, struct err *err)
 	return 0;
 }
 
-/* Read the profile; a file that isn't there is an error only when the
- * profile was asked for by name. */
+/* Read the profile; a missing file is an error only when the user asked for
+ * the profile by name. */
 static int
 read_profile(struct profile *p, bool named, struct err *err)
 {
@@ -91,7 +91,7 @@ read_profile(struct profile *p, bool named, struct err *err)
 	return 0;
 }
 
-/* The first line of a file that holds a secret. */
+/* Read a secret: the first line of the file at path. */
 static int
 read_secret(const char *setting, const char *path, char **to,
     struct err *err)
@@ -228,8 +228,9 @@ conf_credentials(struct conf *c, bool required, struct err *err)
 		return 0;
 	if (read_ca_file(c, err) == -1)
 		return -1;
-	/* A profile that a file or an option names goes before the
-	 * environment's keys; one that the environment names after them. */
+	/* A profile named by a file or an option goes before the keys of the
+	 * environment; a profile named by the environment goes after the
+	 * keys. */
 	if (c->s3_storage.secret_key == NULL && profile == NULL)
 		take_environment(c);
 	if (c->s3_storage.secret_key == NULL) {

@@ -1,4 +1,4 @@
-/* What can be checked and filled in only when all settings are known. */
+/* Checks and values that need all settings: call after the options are set. */
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,7 +9,7 @@ bad_endpoint(const char *endpoint, const char *what, struct err *err)
 {
 	char shown[80];
 
-	/* What stands before an @ may be a password. */
+	/* The text in front of an @ may be a password. */
 	str_escape(str_of(strchr(endpoint, '@') == NULL ? endpoint : "(...)"),
 	    shown, sizeof(shown));
 	return err_set(err, ERR_CONFIG, 0, "[s3_storage] endpoint = %s: %s",
@@ -43,8 +43,8 @@ check_endpoint(char *endpoint, struct err *err)
 	return 0;
 }
 
-/* Only what could change the meaning of a request: stores differ in what
- * they allow. */
+/* Refuse only characters and lengths that could change the meaning of a
+ * request: stores differ in the names that they allow. */
 static int
 check_bucket(const char *bucket, struct err *err)
 {
@@ -62,8 +62,8 @@ check_bucket(const char *bucket, struct err *err)
 	    "hyphens", shown);
 }
 
-/* The buckets of a DSS store follow from its cluster map. The original's
- * sample names one all the same. */
+/* The buckets of a DSS store follow from its cluster map. The sample
+ * settings of the original name a bucket all the same. */
 static int
 refuse_bucket(struct conf *c, struct err *err)
 {
@@ -103,14 +103,15 @@ conf_check_s3(struct conf *c, bool required, struct err *err)
 	return 0;
 }
 
-/* Where the state of a user who isn't root belongs (XDG). */
+/* The place for the state of a user other than root (XDG). */
 static char *
 state_path(const char *name)
 {
 	const char *state = getenv("XDG_STATE_HOME");
 	const char *home = getenv("HOME");
 
-	/* The XDG rules: a relative path there is to be ignored. */
+	/* The XDG rules: programs must ignore a relative path in this
+	 * variable. */
 	if (state != NULL && state[0] == '/')
 		return xasprintf("%s/datamover%s", state, name);
 	if (home != NULL && home[0] == '/')
@@ -118,8 +119,8 @@ state_path(const char *name)
 	return NULL;
 }
 
-/* The installation gives the system's directories to a user of its own, whose
- * catalog belongs there, too. */
+/* The installation gives the system's directories to a dedicated user; the
+ * catalog of that user belongs into these directories, too. */
 static bool
 owns(const char *dir)
 {
@@ -136,7 +137,8 @@ own_path(void)
 	char path[4096];
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path));
 
-	/* Renamed meanwhile, or no /proc: the PATH over there will know. */
+	/* The file was renamed, or /proc is missing: rely on the PATH of the
+	 * host. */
 	if (n <= 0 || n == (ssize_t)sizeof(path) ||
 	    str_ends((struct str){ path, (size_t)n }, STR(" (deleted)")))
 		return xstrdup("datamover");

@@ -1,8 +1,9 @@
 /*
- * INI files, through inih. inih cuts what is too long for it, takes indented
- * lines as more of the value before, cuts values at " ;" and passes over
- * what follows a section's ']'. So each line is looked at before inih gets
- * it, and refused where inih would change its meaning.
+ * INI files, through inih. inih cuts lines that are too long for its buffers,
+ * takes an indented line as a continuation of the value before, cuts values at
+ * " ;" and passes over text behind a section's ']'. So this file checks each
+ * line before inih gets the line, and refuses a line where inih would change
+ * the meaning.
  */
 #include <ini.h>
 
@@ -96,11 +97,11 @@ check_key(struct reader *r, struct str line)
 	return 0;
 }
 
-/* What inih is to see of a line. */
+/* The form in which inih gets to see a line. */
 enum meaning { LINE_REFUSED = 0, LINE_EMPTY, LINE_AS_IS, LINE_ODD_SECTION };
 
-/* The dialect of ~/.aws/credentials, where sections of other programs stand:
- * what we cannot read is passed over. */
+/* The dialect of ~/.aws/credentials, with sections of other programs: pass
+ * over lines that this program cannot read. */
 static enum meaning
 check_foreign_line(struct str line, struct str inner)
 {
@@ -158,8 +159,8 @@ check_line(struct reader *r, struct str line)
 	    LINE_AS_IS;
 }
 
-/* inih's reader, in the manner of fgets: the next line, or NULL. A line that
- * means nothing arrives as an empty one. */
+/* The reader of inih, in the manner of fgets: return the next line, or NULL.
+ * A line without meaning arrives as an empty line. */
 static char *
 read_line(char *out, int size, void *arg)
 {

@@ -1,7 +1,7 @@
 /*
- * The original's config.json, as it is: its key names, old ones included,
- * and ours in the same places. What stands in a list of values there is one
- * setting, several times, here.
+ * The config.json of the original, unchanged: the key names of the original,
+ * old names included, and our own names in the same places. A list of values in
+ * the JSON is a single setting, given several times, here.
  */
 #include <ctype.h>
 
@@ -69,7 +69,8 @@ assign_text(struct ctx *x, const char *path, const char *section,
 	return conf_assign(x->conf, &place, section, key, text, x->err);
 }
 
-/* One value for one setting; a list for a setting that is a list. */
+/* Assign a single value to a setting; or a list to a setting that takes a
+ * list. */
 static int
 assign(struct ctx *x, const char *path, const char *section, const char *key,
     const struct jval *v)
@@ -234,7 +235,7 @@ is_store(const char *key)
 	    strcmp(key, "dss_client") == 0;
 }
 
-/* Which block counts: that of client_lib, else minio. */
+/* Return the block to use: the block of client_lib, else minio. */
 static const char *
 chosen_store(const struct jval *s3)
 {

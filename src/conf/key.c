@@ -123,8 +123,8 @@ conf_check_prefix(const struct conf *c, const char *prefix, struct err *err)
 	return 0;
 }
 
-/* Make it absolute and plain: one slash between components, none at the
- * end. */
+/* Make the share absolute and plain: a single slash between components, no
+ * slash at the end. */
 static int
 normalise_share(const struct conf_nfs *nfs, char **share, struct err *err)
 {
@@ -178,8 +178,8 @@ compare_places(const void *a, const void *b)
 	    ((const struct place *)b)->prefix);
 }
 
-/* A share may lie inside another one of its server: the outer one leaves it
- * out. */
+/* A share may lie inside another share of the same server: the crawl of the
+ * outer share leaves the inner share out. */
 static bool
 may_meet(const struct place *a, const struct place *b)
 {

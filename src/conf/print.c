@@ -87,7 +87,8 @@ print_value(const struct printer *p, const struct conf_row_info *row,
 	    row->key, value[0] == '\0' ? "" : " ", value);
 }
 
-/* The default as the table has it, whatever this machine makes of it. */
+/* Print the default as in the table, not the value that this machine makes
+ * of the default. */
 static void
 print_default(const struct printer *p, const struct conf_row_info *row)
 {
@@ -106,7 +107,8 @@ print_default(const struct printer *p, const struct conf_row_info *row)
 	}
 }
 
-/* A value that the caller set or, without comments, every one in force. */
+/* Print a value that the caller set or, without comments, every value in
+ * force. */
 static void
 print_row(const struct printer *p, const struct conf_row_info *row,
     const void *base, bool is_default)
@@ -136,8 +138,9 @@ print_row(const struct printer *p, const struct conf_row_info *row,
 	    buf_str(&b).p, is_default);
 }
 
-/* An entry's server is its section's name unless it says otherwise. One that
- * has nothing else says so too, or its section would be empty. */
+/* The server of an entry is the name of its section by default: print the
+ * server only if different, or if the entry has nothing else to print, since
+ * the section would be empty. */
 static bool
 is_plain(const struct conf_row_info *row, const void *base, const char *name,
     bool alone)
@@ -152,8 +155,8 @@ is_plain(const struct conf_row_info *row, const void *base, const char *name,
 	    row->offset), name) == 0;
 }
 
-/* Entry i of [nfs NAME] or [dss_targets NAME]; one that isn't there is a
- * sample. Rows are first to last - 1. */
+/* Print entry i of [nfs NAME] or [dss_targets NAME]; a missing entry is
+ * printed as a sample. The rows of the section are first to last - 1. */
 static void
 print_entry(const struct printer *p, const struct conf *c, size_t i,
     size_t first, size_t last)

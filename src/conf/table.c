@@ -1,6 +1,7 @@
 /*
- * The settings, one row each. The INI reader, the JSON reader, conf_print,
- * the example file and the checks of the manual all follow this table.
+ * The settings, a row for each setting. The INI reader, the JSON reader,
+ * conf_print, the example file and the checks of the manual all follow this
+ * table.
  */
 #include "conf/table.h"
 
@@ -8,8 +9,8 @@
 #define AT_NFS(member)	offsetof(struct conf_nfs, member)
 #define AT_DSS(member)	offsetof(struct conf_dss_target, member)
 
-/* What a row says beside its type: nothing, who may see it, which values it
- * takes. */
+/* The properties of a row beside its type: none, a secret, the range of
+ * numbers, the allowed words, a note on the default. */
 #define PLAIN		.secret = false
 #define SECRET		.secret = true
 #define RANGE(lo, hi)	.min = (lo), .max = (hi)

@@ -1,5 +1,5 @@
 /*
- * table.h: the table of settings and what is done with one row. Private to
+ * table.h: the table of settings and the functions for a single row. Private to
  * conf/.
  */
 #ifndef CONF_TABLE_H
@@ -30,8 +30,8 @@ const struct conf_row_info *conf_find_row(const char *section,
 	    const char *key, const char **ret_name);
 bool	 conf_known_section(const char *section);
 
-/* Append the value in force of a row that is no list; base is what the
- * offset counts from. False if it is empty. */
+/* Append the value in force of a row that is not a list; the offset of the
+ * row counts from base. Return false if the value is empty. */
 bool	 conf_row_text(const struct conf_row_info *, const void *base,
 	    struct buf *);
 /* "8MiB": exact, readable again. */
@@ -67,8 +67,8 @@ int	 conf_ini_parse(struct str text, const char *name, bool lenient,
 	    int (*handler)(void *, const struct ini_line *, struct err *),
 	    void *arg, struct err *) MUST_USE;
 
-/* The whole file, at most CONF_FILE_MAX bytes. ret_open_to_all (may be NULL):
- * others may read or write it. */
+/* Read the whole file, at most CONF_FILE_MAX bytes. ret_open_to_all (may be
+ * NULL): set to true if other users may read or write the file. */
 int	 conf_read_file(const char *path, struct buf *, bool *ret_open_to_all,
 	    struct err *) MUST_USE;
 

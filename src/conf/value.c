@@ -1,4 +1,5 @@
-/* One setting: find its row, check a value, store it, give it back as text. */
+/* A single setting: find the row, check a value, store the value, give the
+ * value back as text. */
 #include <inttypes.h>
 #include <strings.h>
 
@@ -81,14 +82,14 @@ conf_named_at(const struct conf *c, const char *section, size_t i,
 	return &c->dss_targets[i];
 }
 
-/* The entry of that name, which is made if there is none; NULL if there are
- * too many. */
+/* Return the entry with that name, made if missing; NULL if the section has
+ * too many entries. */
 static void *
 named_entry(struct conf *c, const struct conf_row_info *row, const char *name)
 {
 	size_t n = conf_named_count(c, row->section);
 
-	/* Lines of one section come together: the last entry first. */
+	/* Lines of a section come together: look at the last entry first. */
 	for (size_t i = n; i > 0; i--) {
 		const char *have;
 
@@ -115,7 +116,8 @@ named_entry(struct conf *c, const struct conf_row_info *row, const char *name)
 	return &c->dss_targets[n];
 }
 
-/* What a person may have meant: a few letters differ. */
+/* Count the letters that differ, to suggest the word that a person may have
+ * meant. */
 static size_t
 distance(const char *a, const char *b)
 {
@@ -351,8 +353,8 @@ set_time(const struct conf_row_info *row, void *base, const char *where,
 	return 0;
 }
 
-/* A word that the row knows, as the table writes it; any text if it knows
- * none. */
+/* Replace the word by the spelling of the table, or refuse a word missing in
+ * the table; accept any text if the row has no words. */
 static int
 as_in_table(const struct conf_row_info *row, const char *where,
     const char **value, struct err *err)
@@ -418,12 +420,14 @@ set_value(const struct conf_row_info *row, void *base, bool first,
 	return set_text(row, base, where, value, err);
 }
 
-/* True if a key that may stand in a file once was there already. */
+/* Return true if the file has set the key before and the key may appear only
+ * once. */
 static bool
 set_before(const struct conf *c, const struct conf_row_info *row,
     void *entry)
 {
-	/* The rows of a section follow each other, and are few. */
+	/* The rows of a section are neighbours, at most 32: each row has its
+	 * own bit. */
 	uint32_t bit = UINT32_C(1) << (row - conf_table) % 32, *given;
 	bool before;
 
@@ -478,7 +482,7 @@ word_text(const struct conf_row_info *row, unsigned value, struct buf *out)
 	return false;
 }
 
-/* Whole units only, so that the text means exactly these bytes. */
+/* Print whole units only, so that the text means exactly these bytes. */
 void
 conf_size_text(uint64_t n, struct buf *out)
 {

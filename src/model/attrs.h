@@ -1,5 +1,6 @@
 /*
- * attrs.h: what a file system says of one entry, and the handle it has.
+ * attrs.h: the attributes that a file system gives for an entry, and the handle
+ * of the entry.
  */
 #ifndef MODEL_ATTRS_H
 #define MODEL_ATTRS_H
@@ -29,11 +30,12 @@ struct attrs {
 	uint64_t size;
 	int64_t	 mtime_ns;	/* since 1970; MTIME_NONE: not known */
 	int64_t	 ctime_ns;
-	int64_t	 atime_ns;	/* of a listing, where it costs nothing; else
-				   0. It shows the clock of the server */
+	int64_t	 atime_ns;	/* by the clock of the server; known from a
+				   listing that has the atime at no cost, else
+				   0 */
 	uint64_t ino;
 	uint64_t fsid;		/* of the file system, the same after a new
-				   mount of it; a nested one differs */
+				   mount; a nested file system has its own */
 };
 
 /*
@@ -57,14 +59,16 @@ enum {
 bool	 attrs_same(const struct attrs *, const struct attrs *,
 	    unsigned ignore);
 
-/* The largest step of times that this one may be a multiple of by rule and not
- * by chance: two seconds to a tenth; for all others the tick of a kernel. */
+/* Return the largest step of time that this time may be a multiple of by
+ * rule and not by chance: between two seconds and a tenth; for all other times
+ * the tick of a kernel. */
 #define GRANULE_MAX	((int64_t)2000000000)
 #define GRANULE_MIN	((int64_t)10000000)
 int64_t	 attrs_granule(int64_t time_ns);
-/* What is kept with an object (mode, owner, group, mtime) is now what is
- * known of it. What can't be told now doesn't differ: one night over a protocol
- * that can't tell rewrites nothing. What has become known does. */
+/* Return true if the attributes kept with an object (mode, owner, group,
+ * mtime) equal the known attributes. An attribute that is unknown now doesn't
+ * differ: a night over a protocol without that attribute rewrites nothing. An
+ * attribute that has become known differs. */
 bool	 attrs_same_kept(const struct attrs *now, const struct attrs *known);
 
 /* NFSv3 file handles have at most 64 bytes (RFC 1813), NFSv4 128 (RFC 7530).
@@ -75,7 +79,7 @@ struct handle {
 	uint8_t	 data[HANDLE_MAX];
 };
 
-/* Copy a handle; only the bytes that it has. */
+/* Copy a handle; copy only the bytes that the handle has. */
 static inline void
 handle_copy(struct handle *to, const struct handle *from)
 {

@@ -1,6 +1,6 @@
 /*
- * client.h: one client of a run as those see it who look on: in the progress
- * area, in the catalog, as metrics.
+ * client.h: a client of a run in the form for observers: the progress area, the
+ * catalog, the metrics.
  */
 #ifndef MODEL_CLIENT_H
 #define MODEL_CLIENT_H

@@ -1,6 +1,6 @@
 /*
- * compaction.h: what became of one subsystem of a DSS target that was to be
- * compacted after a run.
+ * compaction.h: the state of the compaction of a subsystem of a DSS target
+ * after a run.
  */
 #ifndef MODEL_COMPACTION_H
 #define MODEL_COMPACTION_H

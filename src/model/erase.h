@@ -1,5 +1,6 @@
 /*
- * erase.h: objects to be deleted in one go, and what became of each.
+ * erase.h: a batch of objects to delete in one request, and the result of each
+ * deletion.
  */
 #ifndef MODEL_ERASE_H
 #define MODEL_ERASE_H
@@ -12,8 +13,8 @@
 
 struct erase_row {
 	char	*key;		/* key text; owned */
-	/* what became of it: deleted if err.kind is ERR_NONE. STOPPED: nobody
-	 * knows */
+	/* result of the row: deleted if err.kind is ERR_NONE. STOPPED:
+	 * nobody knows whether the object was deleted */
 	struct err err;
 	char	*version_id;	/* of the delete marker; owned, or NULL */
 };

@@ -1,6 +1,6 @@
 /*
- * fetch_item.h: an object to be read back, by GET into a file, by TEST to be
- * compared; and what became of it.
+ * fetch_item.h: an object to be read back, by GET into a file, by TEST for a
+ * comparison; and the result of the fetch.
  */
 #ifndef MODEL_FETCH_ITEM_H
 #define MODEL_FETCH_ITEM_H
@@ -15,13 +15,14 @@ enum fetch_proof {
 	PROOF_ETAG		/* by the object's own ETag alone */
 };
 
-/* A large object that several clients fetch into one file, each item a step
- * of it: one begins the file, any bring a range each, one proves the whole
- * and puts it in its place. */
+/* The steps of a large object that several clients fetch into one file, an
+ * item for each step: BEGIN creates the file, each RANGE brings a range of
+ * bytes, END proves the whole file and renames the file into place. */
 enum fetch_step {
 	STEP_WHOLE = 0,	/* all of them */
-	STEP_BEGIN,		/* MOVED, with unit > 0: it is begun. With 0 it
-				   was done as a whole */
+	STEP_BEGIN,		/* MOVED with unit > 0: the file is begun.
+				   With unit 0 the object was fetched as a
+				   whole */
 	STEP_RANGE,
 	STEP_END,
 	STEP__MAX
@@ -36,13 +37,14 @@ struct fetch_item {
 	/* what to fetch */
 	char	*key;		/* key text; owned */
 	char	*path;		/* below the destination; owned. NULL: only
-				   read it, also where there is one */
+				   read the object, even if the run has a
+				   destination */
 	uint64_t size;		/* as listed; then as found */
 	char	 etag[72];	/* likewise */
 	bool	 has_stored;	/* the catalog knows the key */
 	struct stored stored;	/* owned */
-	bool	 only_check;	/* say what would be done: MOVED means that it
-				   would be fetched, nothing is */
+	bool	 only_check;	/* say what would be done: MOVED means that a
+				   run would fetch the object; fetch nothing */
 	/* The file too, where raw is not NULL (TEST): it is read and hashed
 	 * after the object. */
 	char	*raw;		/* name bytes below the export's root; owned */
@@ -52,16 +54,17 @@ struct fetch_item {
 	char	 token[FETCH_TOKEN_LEN + 1]; /* of those who may join */
 	uint64_t unit;		/* bytes of a range */
 	uint32_t range;		/* which one, from 0 */
-	uint64_t part_size;	/* of the parts that are hashed; 0: none are */
-	unsigned part_count;	/* result of a range: of its parts; END: of
-				   all */
+	uint64_t part_size;	/* of the parts to be hashed; 0: no parts are
+				   hashed */
+	unsigned part_count;	/* result: number of parts of the range; at
+				   END: of the whole object */
 	uint8_t	*part_md5s;	/* 16 bytes each; owned; or NULL */
 	void	*user;		/* the caller's */
 	/*
-	 * What became of it. MOVED: read, proved and, with a destination,
-	 * written. UNCHANGED: the file was there and right. GONE: no such
-	 * object any more. FAILED: err; ERR_CORRUPT if the bytes are not what
-	 * they must be.
+	 * The outcome of the fetch. MOVED: the object was read, proved and,
+	 * with a destination, written. UNCHANGED: the file existed with the
+	 * right content. GONE: the object does not exist any more. FAILED: see
+	 * err; ERR_CORRUPT if the bytes differ from the proof.
 	 */
 	enum outcome outcome;
 	struct err err;
@@ -74,21 +77,21 @@ struct fetch_item {
 				   not known */
 	uint64_t bytes;		/* read from S3 in this run */
 	unsigned attempts;
-	/* of the file; attrs before it was read */
+	/* of the file; file_attrs as before the file was read */
 	struct err file_err;
 	struct attrs file_attrs;
 	bool	 file_torn;	/* it changed meanwhile */
-	bool	 file_hashed;	/* not if attrs say that it is another than
-				   the one in stored */
+	bool	 file_hashed;	/* false if file_attrs show a version other
+				   than the version in stored */
 	uint8_t	 file_md5[16];	/* made as the object's */
 };
 void	 fetch_item_free(struct fetch_item **);
 
 /* Bytes that are to be moved. */
 uint64_t fetch_item_bytes(const struct fetch_item *);
-/* Does it make sense as a step: lengths, ranges, counts? */
+/* Return true if lengths, ranges and counts of the step are consistent. */
 bool	 fetch_step_is_sound(const struct fetch_item *);
-/* How many parts the range of this step has; part_size > 0. */
+/* Return the number of parts in the range of this step; part_size > 0. */
 unsigned fetch_range_parts(const struct fetch_item *);
 
 #endif

@@ -74,7 +74,7 @@ static const struct {
 	{ "xdigit", "09AFaf" },
 };
 
-/* p is behind "[:"; returns what is behind ":]", or NULL. */
+/* p points behind "[:"; return the place behind ":]", or NULL. */
 static const char *
 class_parse(const char *p, struct token *t)
 {
@@ -91,7 +91,8 @@ class_parse(const char *p, struct token *t)
 	return NULL;
 }
 
-/* p is behind "["; returns what is behind "]", or NULL if it doesn't end. */
+/* p points behind "["; return the place behind "]", or NULL if the set has
+ * no end. */
 static const char *
 set_parse(const char *p, struct token *t)
 {
@@ -130,7 +131,7 @@ static int
 compile(struct rule *r, const char *p, size_t len, struct err *err)
 {
 	AUTOFREE char *text = xstrndup(p, len);
-	/* A backslash is an ordinary byte where there is no wildcard. */
+	/* A backslash is an ordinary byte in a pattern without a wildcard. */
 	bool wild = strpbrk(text, "*?[") != NULL;
 
 	r->tokens = xcalloc(len + 1, sizeof(*r->tokens));
@@ -251,8 +252,8 @@ tokens_match(const struct rule *r, struct str s)
 	return true;
 }
 
-/* text is "/" path "/": the slashes at its ends are left out where the
- * pattern has no use for them. */
+/* text is "/" path "/": leave out the slashes at both ends where the pattern
+ * does not need the slashes. */
 static bool
 rule_matches(const struct rule *r, struct str text, bool is_dir)
 {
@@ -321,8 +322,9 @@ filter_describe(const struct filter *f)
 
 		buf_addstr(&b, i == 0 ? "" : ", ");
 		buf_addstr(&b, r->include ? "+ " : "- ");
-		/* The comma separates: inside of a pattern it is written as
-		 * other bytes are that can't stand there. */
+		/* The comma separates rules: write a comma inside of a
+		 * pattern as an escape, like every byte that a key can't
+		 * hold. */
 		for (const char *p = r->pattern; *p != '\0'; ) {
 			size_t n = strcspn(p, ",");
 

@@ -1,6 +1,6 @@
 /*
- * item.h: the nouns that travel between master and client: a lease of items
- * one way, results the other way.
+ * item.h: the messages between master and client: a lease of items to the
+ * client, results back to the master.
  */
 #ifndef MODEL_ITEM_H
 #define MODEL_ITEM_H
@@ -15,13 +15,13 @@ enum item_flag {
 				   at S3 before sending */
 	ITEM_CHECKSUM = 2,	/* stat says unchanged: hash and compare */
 	/*
-	 * A large file that several clients upload at once, in three steps,
-	 * each an item of its own. The file must be as attrs say, before and
-	 * after. FAILED with ERR_GONE: it is not, or the upload is gone, or
-	 * (OPEN with SETTLE) the object may be there already: give it as one
-	 * item, with the upload if there is one. A CLOSE that fails has
-	 * aborted the upload, unless with ERR_RETRY; the other steps leave it
-	 * as it is.
+	 * Several clients upload a large file at once, in three steps; each
+	 * step is an item. The file must match attrs before and after the step.
+	 * FAILED with ERR_GONE: the file differs, or the upload is gone, or
+	 * (OPEN with SETTLE) the object may exist already: the master then
+	 * gives the file as a whole item, with the upload if known. A failed
+	 * CLOSE has aborted the upload, unless the error is ERR_RETRY; the
+	 * other steps never abort the upload.
 	 */
 	ITEM_OPEN = 4,		/* create the upload, or find the one to go on
 				   with; the result has upload_id, part_size */
@@ -31,9 +31,10 @@ enum item_flag {
 				   part_md5s */
 };
 
-/* One object to move. Owned by its lease. */
+/* An object to be moved by a client. Owned by the lease. */
 struct item {
-	int64_t	 object;	/* id in the catalog: one version of one file */
+	int64_t	 object;	/* id in the catalog: a single version of a
+				   single file */
 	unsigned export;	/* index into the run's exports */
 	uint32_t flags;		/* enum item_flag */
 	char	*path;		/* catalog path: server/share/dir/name, escaped
@@ -41,7 +42,8 @@ struct item {
 	char	*raw;		/* name bytes relative to the export's root */
 	struct handle fh;
 	struct attrs attrs;	/* as crawled */
-	/* what this target holds of an earlier version, or has_prev false */
+	/* stored at this target: an earlier version of the file, or has_prev
+	 * false */
 	bool	 has_prev;
 	uint8_t	 prev_md5[16];
 	bool	 prev_has_md5;
@@ -76,8 +78,8 @@ enum outcome {
 	OUTCOME_UNCHANGED,	/* the bytes are there already */
 	OUTCOME_FAILED,
 	OUTCOME_GONE,		/* vanished before it was read */
-	OUTCOME_LEFT		/* its export is out of reach for good (err):
-				   it stays to be done */
+	OUTCOME_LEFT		/* the export is out of reach for good (err):
+				   the item stays for the next run */
 };
 
 struct result {

@@ -1,6 +1,6 @@
 /*
- * job.h: what one run was asked to do, beside the settings. Filled by cmd/,
- * read-only afterwards.
+ * job.h: the order of the user for one run, beside the settings. Filled by
+ * cmd/, read-only afterwards.
  */
 #ifndef MODEL_JOB_H
 #define MODEL_JOB_H
@@ -31,7 +31,8 @@ struct job {
 	bool	 follow_links;		/* --links follow */
 	bool	 checksum;		/* read and hash the unchanged too */
 	bool	 retry_failed;		/* only what failed before */
-	bool	 fresh;			/* go on with no crawl that was cut */
+	bool	 fresh;			/* do not continue a crawl that was
+					   cut */
 	bool	 adopt;		/* look first whether the bucket has it */
 	bool	 quiet;
 	bool	 data_integrity;	/* TEST: what there is to test */
@@ -44,8 +45,9 @@ struct job {
 	uint64_t max_delete;		/* of a mirror; with percent: of the
 					   objects that the target holds */
 	bool	 max_delete_percent;
-	bool	 delete_excluded;	/* a mirror: also what this run leaves
-					   out, if it is gone */
+	bool	 delete_excluded;	/* a mirror: also delete objects of
+					   files that are gone and that this run
+					   leaves out */
 	bool	 accept_empty;		/* exports may be empty */
 	bool	 accept_filesystem;	/* another file system is right */
 	uint64_t min_size;		/* bytes */
@@ -55,7 +57,7 @@ struct job {
 	char	*command_line;		/* for the catalog: no secrets in it */
 };
 
-/* What a run counted; see datamover(1) for the identity that closes. */
+/* The counts of a run; see datamover(1) for the identity of the sums. */
 struct totals {
 	uint64_t found;
 	uint64_t moved;
@@ -73,7 +75,7 @@ struct totals {
 	uint64_t compacted;		/* subsystems of DSS targets */
 	uint64_t not_compacted;
 	uint64_t lost;			/* exports that went out of reach for
-					   good: not all was tried */
+					   good: some files were not tried */
 	uint64_t verified;		/* TEST: compared, with any verdict */
 };
 

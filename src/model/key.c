@@ -72,9 +72,10 @@ key_to_path(struct buf *b, struct str s)
 		size_t n = 1;
 		char c = s.p[0];
 
-		/* A U+FFFD that no escape follows is not of our making: it
-		 * stands for itself. So does an escape of a byte below 0x80,
-		 * which might be a slash, a dot or NUL. */
+		/* A U+FFFD without an escape behind the character was not
+		 * written by key_from_path: keep the character as is. Keep an
+		 * escape of a byte below 0x80 too: the byte might be a slash, a
+		 * dot or NUL. */
 		if (s.len >= 5 && is_replacement(s) &&
 		    hex_digit(s.p[3]) >= 8 && hex_digit(s.p[4]) != -1) {
 			c = (char)(hex_digit(s.p[3]) * 16 + hex_digit(s.p[4]));

@@ -15,7 +15,7 @@
 
 /* Append the key text for these name bytes (slashes are kept). */
 int	 key_from_path(struct buf *, struct str path) MUST_USE;
-/* Append the name bytes for this key text. */
+/* Append the name bytes that this key text stands for. */
 int	 key_to_path(struct buf *, struct str key) MUST_USE;
 /* A catalog path ("server/share/dir/name") without its server: the key when
  * server_as_prefix is no. Points into path; "" if nothing follows. */

@@ -1,8 +1,8 @@
 /*
- * mail.h: the numbers of all mail, each with what it is. One mailbox takes
- * mail of several rooms, so a number has one meaning in the whole program: no
- * other header gives a number to a MAIL_. Types that only one thread sends
- * to itself, or that only one mailbox knows, begin at MAIL__OWN.
+ * mail.h: the numbers of all mail, each with the type of the message. A mailbox
+ * takes mail of several rooms, so a number has a single meaning in the whole
+ * program: no other header gives a number to a MAIL_. Types that a thread sends
+ * only to itself, or that only a single mailbox knows, begin at MAIL__OWN.
  */
 #ifndef MODEL_MAIL_H
 #define MODEL_MAIL_H

@@ -1,6 +1,6 @@
 /*
- * note.h: what the catalog must know of a multipart upload while it is on its
- * way.
+ * note.h: the facts about a multipart upload that the catalog must record while
+ * the upload is under way.
  */
 #ifndef MODEL_NOTE_H
 #define MODEL_NOTE_H

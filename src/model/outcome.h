@@ -1,7 +1,7 @@
 /*
- * outcome.h: what became of the objects of an operation that needs no
- * backlog: GET, DEL, TEST, and the deletions of PUT --delete. Also what a
- * target holds of a file, which GET and TEST compare with.
+ * outcome.h: the outcomes of the objects of an operation without a backlog:
+ * GET, DEL, TEST, and the deletions of PUT --delete. Also the record of a file
+ * at a target; GET and TEST compare with this record.
  */
 #ifndef MODEL_OUTCOME_H
 #define MODEL_OUTCOME_H
@@ -15,7 +15,8 @@ enum ended {
 	ENDED_UNCHANGED,	/* there already */
 	ENDED_FAILED,
 	ENDED_EXCLUDED,
-	ENDED_GONE,		/* it was not there any more: outside the sum */
+	ENDED_GONE,		/* the object did not exist any more: outside
+				   the sum */
 	ENDED_DELETED,		/* the target has it no longer */
 	ENDED__MAX
 };
@@ -27,22 +28,23 @@ enum verdict {
 	VERDICT_CORRUPT,	/* the target has other bytes */
 	VERDICT_CHANGED,	/* the file changed since it was put */
 	VERDICT_BITROT,		/* stat says unchanged, the file's bytes
-				   differ from what was put */
+				   differ from the uploaded bytes */
 	VERDICT_UNREADABLE,	/* it could not be looked at */
-	VERDICT_DOUBT,		/* it is not what was recorded, and the answer
-				   to a later request is not known: nothing is
-				   proven */
+	VERDICT_DOUBT,		/* the object differs from the record, and
+				   the answer to a later request is not known:
+				   nothing is proven */
 	VERDICT__MAX
 };
 /* "ok", "missing", ...; stored in the catalog. NULL for VERDICT_NONE. */
 const char *verdict_name(enum verdict);
-/* VERDICT_NONE if there is none of that name. */
+/* Return VERDICT_NONE if name is not the name of a verdict. */
 enum verdict verdict_of(const char *name, size_t len);
 
 enum verify_method {
 	METHOD_FULL = 0,	/* all its bytes were read */
 	METHOD_HEAD,		/* size and ETag */
-	METHOD_SAMPLE,		/* all its bytes, as one of a sample */
+	METHOD_SAMPLE,		/* all bytes were read, the object was in a
+				   sample */
 	METHOD__MAX
 };
 const char *verify_method_name(enum verify_method);
@@ -51,8 +53,8 @@ struct outcome_row {
 	char	*path;		/* catalog path, or key with is_key; owned.
 				   May be NULL if object is given */
 	bool	 is_key;
-	int64_t	 object;	/* struct stored's; or 0: looked up by path
-				   where it matters */
+	int64_t	 object;	/* as in struct stored; or 0: the catalog
+				   looks the object up by path where needed */
 	enum ended ended;
 	uint64_t size;
 	unsigned attempts;
@@ -60,8 +62,9 @@ struct outcome_row {
 				   detail */
 	enum verdict verdict;
 	enum verify_method method;
-	bool	 lost;		/* the target does not hold it as recorded: a
-				   later PUT uploads it again */
+	bool	 lost;		/* the target does not hold the object as
+				   recorded: a later PUT uploads the file
+				   again */
 	char	*version_id;	/* DELETED: of the delete marker; owned */
 };
 void	 outcome_row_release(struct outcome_row *);
@@ -73,23 +76,25 @@ struct outcomes {
 };
 void	 outcomes_free(struct outcomes **);
 
-/* What a target holds of one file, and how to prove it. */
+/* A file as stored at a target, with the means of proof. */
 struct stored {
 	int64_t	 object;	/* the version that it holds */
 	char	*path;		/* catalog path */
 	struct attrs attrs;	/* of that version */
 	bool	 has_md5;
-	uint8_t	 md5[16];	/* of the whole file, as it was read */
+	uint8_t	 md5[16];	/* of the whole file, as the mover read the
+				   bytes */
 	char	 etag[72];
 	uint64_t part_size;	/* 0: not multipart */
 	uint8_t	*part_md5s;	/* 16 bytes each, or NULL */
 	size_t	 part_count;
 	char	*version_id;	/* or NULL */
 	int64_t	 stored_ns;	/* when that was recorded */
-	bool	 newest;	/* it is the version last seen at the source */
+	bool	 newest;	/* this version is the version last seen at
+				   the source */
 	bool	 gone;		/* the source has the file no longer */
-	bool	 fresh;		/* when it was read, its times could hide a
-				   later change */
+	bool	 fresh;		/* the file was so new when read that its
+				   times could hide a later change */
 	int64_t	 verified_ns;	/* 0: never */
 	enum verdict verdict;	/* of that time */
 };

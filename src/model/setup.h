@@ -1,7 +1,7 @@
 /*
- * setup.h: all that the movers of a run must know: where the files are, where
- * the store is, and how much they may take. Made from the settings by the
- * master; a client gets it over the wire. It has secrets: never log it.
+ * setup.h: the facts that the movers of a run need: the place of the files, the
+ * store, and the limits. The master makes the setup from the settings; a client
+ * gets the setup over the wire. The setup has secrets: never log a setup.
  */
 #ifndef MODEL_SETUP_H
 #define MODEL_SETUP_H
@@ -50,9 +50,9 @@ struct setup {
 	uint64_t retry_for_ms;
 	uint64_t unacked_ms;	/* see sock.h; 0: each its own */
 	uint64_t part_size;	/* bytes */
-	int64_t	 s3_clock_ms;	/* of S3's clock, since 1970: when this machine
-				   booted; on the wire: when that was sent.
-				   0: not known */
+	int64_t	 s3_clock_ms;	/* of S3's clock, since 1970: at the boot of
+				   this machine; on the wire: at the time of
+				   sending. 0: not known */
 	/* the mover */
 	uint32_t workers;	/* exactly so many; 0: one a processor */
 	uint32_t workers_max;	/* ... but at most so many; 0: 16 */
@@ -64,15 +64,16 @@ struct setup {
 	bool	 adopt;		/* see --adopt */
 	bool	 server_as_prefix;
 	bool	 ignore_inode;
-	bool	 only_read;	/* TEST: the master judges what is read back */
+	bool	 only_read;	/* TEST: the master judges the bytes that are
+				   read back */
 	bool	 more_follows;	/* after STOP, those who joined come back */
 	char	*dest_path;	/* GET: where files come back; or NULL */
-	/* The server that dest_path is on, if its type is NFS; share "": to be
-	 * found. */
+	/* The server that holds dest_path, if the type of the server is NFS;
+	 * share "": the client finds the share. */
 	struct setup_export dest_export;
 };
 
-/* Frees what it owns and wipes the secrets. */
+/* Free everything that the setup owns and wipe the secrets. */
 void	 setup_release(struct setup *);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * tree_spec.h: which tree to open, and what is known of its root.
+ * tree_spec.h: the tree to open, and the known facts about the root of the
+ * tree.
  */
 #ifndef MODEL_TREE_SPEC_H
 #define MODEL_TREE_SPEC_H
@@ -27,17 +28,18 @@ struct tree_spec {
 				   one, inside the export */
 	bool	 brief;		/* lists in small pages: for a look at the
 				   first entries */
-	unsigned timeout_ms;	/* limit of one call, and of open as a whole;
+	unsigned timeout_ms;	/* limit of a call, and of open as a whole;
 				   0: 30 s */
 	const _Atomic bool *stop; /* or NULL; true ends open soon */
 	uint64_t unacked_ms;	/* NFS: see sock.h; 0: timeout_ms */
 	/* Of a destination: nothing is written at or after this moment
 	 * (clock_mono_ms; 0: no such moment); or NULL. */
 	const _Atomic uint64_t *valid_until_ms;
-	/* As it was seen when the run began, perhaps by another host (POSIX:
-	 * by tree_peek): another directory is DENIED, it is a mount that is
-	 * missing here, or another server, or one that came in its place. Nor
-	 * is it mounted again over NFS. */
+	/* The root as seen when the run began, perhaps by another host
+	 * (POSIX: by tree_peek). A different directory is DENIED: a mount is
+	 * missing on this host, or the root is on another server, or a new
+	 * directory has replaced the root. A root that differs is not mounted
+	 * again over NFS either. */
 	uint64_t root_ino;	/* 0: any */
 	uint64_t root_fsid;	/* 0: any; POSIX: each host has its own */
 	bool	 filled;	/* it is not empty */
@@ -46,7 +48,7 @@ struct tree_spec {
 /* Largest read of a file that a tree is asked for, in bytes. */
 #define TREE_READ_MAX	((uint32_t)MIB)
 
-/* The root of an open tree, and what its server says of the whole. */
+/* The root of an open tree, and the facts about the tree from its server. */
 struct tree_root {
 	struct handle fh;
 	struct attrs attrs;

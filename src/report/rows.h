@@ -25,7 +25,8 @@ struct rows *rows_new(FILE *, enum rows_format, bool tty);
 /* A catalog_row_fn; arg is the struct rows. False once f can't be written. */
 bool	 rows_take(void *arg, size_t columns, const char *const *names,
 	    const struct value *row);
-/* Print the remaining rows and free the printer. -1: some output could not be written. */
+/* Print the remaining rows and free the printer. -1: some output could not be
+ * written. */
 int	 rows_end(struct rows **);
 
 #endif
