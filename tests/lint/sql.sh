@@ -23,6 +23,7 @@ sum_dirs dir: once a run
 count_dirs dir: once a run
 dirs_gone d: once a complete run
 again_old dir: once a continued run
+again_export dir: once a continued run, of an export with another root
 again_left frontier: once a continued run
 kept_dirs dir: once a continued run
 again_reset frontier: a partial index, of directories that were cut

@@ -403,6 +403,8 @@ def test_mirror_answer_swallowed_and_killed(t):
     )
     proxy = doom(t)
     proxy.order("match POST swallow-reply 1")
+    # Before the deletion each of the five is asked for; after it none is.
+    proxy.order("match HEAD,exp delay 1 5")
     proxy.order("match HEAD,exp drop")
     process = t.start("PUT", "--delete", "--max-delete", "20")
     t.eventually(lambda: len(t.objects()) == 35, what="they are deleted")
