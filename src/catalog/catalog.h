@@ -47,13 +47,13 @@ struct catalog_failure {
 	struct err err;
 };
 
-/* path NULL: a temporary catalog, gone after close (dry runs). The directory
- * must exist. The file is created with mode 0640 if it is not there. events
- * must live until catalog_close returned. */
+/* path NULL: open a temporary catalog, removed at close (dry runs). The
+ * directory must exist. A missing file is created with mode 0640. events must
+ * live until catalog_close returned. */
 int	 catalog_open(struct catalog **, const char *path,
 	    struct mailbox *events, struct err *) MUST_USE;
-/* A temporary catalog that begins as a copy of the one at path, if there is
- * one: what a dry run does with it, nobody sees. That one may be in use. */
+/* Open a temporary catalog as a copy of the catalog at path, if path exists.
+ * The changes of a dry run stay in the copy. The original may be in use. */
 int	 catalog_open_copy(struct catalog **, const char *path,
 	    struct mailbox *events, struct err *) MUST_USE;
 /* Ends the thread after the messages already posted; commits; checkpoints. */
@@ -72,56 +72,62 @@ struct run_export {
 struct run_spec {
 	enum op	 op;
 	const char *endpoint;	/* with bucket: the target */
-	const char *const *also; /* other endpoints of the same store: a
-				   target that is known by one is this one */
+	const char *const *also; /* other endpoints of the same store: a target
+				    known by any of these endpoints is the same
+				    target */
 	size_t	 also_count;
 	const char *bucket;
 	bool	 server_as_prefix; /* key = path, or path without server */
-	const char *scope;	/* text that is equal when a cut crawl may be
-				   continued: exports, prefix, filters */
+	const char *scope;	/* text of exports, prefix and filters: a cut
+				   crawl is continued only if the text is
+				   equal */
 	const char *command_line;
 	const struct run_export *exports;
 	size_t	 export_count;
 	bool	 no_crawl;	/* --files-from, --retry-failed: the frontier
 				   starts empty */
-	bool	 retry_failed;	/* queue what failed before at this target,
-				   and failed directories as frontier */
-	bool	 accept_filesystem; /* of a directory that is another file
-				   system than it was, or was one of its own
-				   and isn't there: it is right so */
+	bool	 retry_failed;	/* queue the files that failed before at this
+				   target, and failed directories as frontier */
+	bool	 accept_filesystem; /* accept a directory in another file system
+				       than before, and a vanished file
+				       system */
 	bool	 fresh;		/* --fresh: no cut crawl is continued */
 	bool	 follow_links;	/* the crawl goes where links lead */
-	int64_t	 resume_within_ns; /* a directory that was read longer ago is
-				   read again by a crawl that goes on */
+	int64_t	 resume_within_ns; /* a continued crawl reads a directory again
+				      if the last reading is older */
 	bool	 ignore_inode;	/* a change doesn't show in them */
 	bool	 ignore_ctime;
 	int64_t	 clock_skew_ns;	/* between a server's clock and ours */
 	bool	 no_backlog;	/* GET, DEL, TEST: neither crawl nor leases;
 				   see catalog/outcome.h */
-	uint64_t late_ms;	/* it has clients, which may change something
-				   for so long after its master has died */
+	uint64_t late_ms;	/* the run has clients: after the death of the
+				   master the clients may change something for
+				   this long */
 };
 struct run_info {
 	int64_t	 run;
 	int64_t	 crawl;		/* first run of this crawl: <= run */
 	bool	 continued;
-	int64_t	 since_ns;	/* if so: when its first run began, and how */
-	uint64_t dirs_kept;	/* many directories are not read again */
+	int64_t	 since_ns;	/* if continued: when the crawl's first run
+				   began */
+	uint64_t dirs_kept;	/* if continued: directories not read again */
 	int64_t	 target;
-	uint64_t late_ms;	/* the master of an earlier run has died: its
-				   clients may change something for so long;
-				   0: no */
-	char	 other[128];	/* the target is new, and this endpoint has a
-				   target with the same bucket; or "" */
+	uint64_t late_ms;	/* the master of an earlier run has died: the
+				   clients of the dead master may change
+				   something for this long; 0: no */
+	char	 other[128];	/* the endpoint of a known target with the same
+				   bucket, if the run's target is new; or "" */
 };
-/* A cut run (killed, interrupted) with the same operation, target and scope
- * is continued: its frontier and backlog stay; objects of leases that were
- * open get ITEM_SETTLE; directories that it read too long ago are read again,
- * after the others. Else both start afresh. Runs without a backlog do not
- * come between: what they deleted of a cut crawl is read again. Waits. */
+/* Begin a run. A cut run (killed, interrupted) with the same operation, target
+ * and scope is continued: its frontier and backlog stay; objects of open leases
+ * get ITEM_SETTLE; directories read too long ago are read again, after the
+ * rest. Else frontier and backlog start afresh. Runs without a backlog do not
+ * come between: directories of a cut crawl with objects deleted by such runs
+ * are read again. Waits. */
 int	 catalog_begin_run(struct catalog *, const struct run_spec *,
 	    struct run_info *, struct err *) MUST_USE;
-/* That time is over: no later run waits for it. Waits. */
+/* Tell the catalog that late_ms is over: no later run waits for late clients of
+ * this run's predecessors. Waits. */
 int	 catalog_late_over(struct catalog *, struct err *) MUST_USE;
 
 enum run_end {
@@ -140,13 +146,14 @@ struct run_closing {
 	struct run_failure failures[10];
 	size_t	 failure_count;	/* of those filled */
 };
-/* Waits until everything posted is handled. With RUN_COMPLETE directories
- * that are gone (their parent was read cleanly and no longer has them) become
- * tombstones with all below, and the backlog is emptied. */
+/* End the run, after all posted messages are handled. With RUN_COMPLETE
+ * vanished directories (their parent was read cleanly and no longer has them)
+ * become tombstones together with everything below, and the backlog is
+ * emptied. */
 int	 catalog_end_run(struct catalog *, enum run_end, const char *reason,
 	    struct run_closing *, struct err *) MUST_USE;
 
-/* What the run counted so far; cheap, any thread. */
+/* Copy the counters of the run so far; cheap, any thread. */
 void	 catalog_totals(struct catalog *, struct totals *);
 /* No directory is left to read and none is being read. Any thread. */
 bool	 catalog_crawl_done(struct catalog *);
@@ -159,12 +166,16 @@ struct dir_job {
 	char	*path;		/* catalog path, owned by the batch */
 	struct handle fh;	/* len 0: not known */
 	bool	 fresh;		/* new in this run: the catalog knows nothing
-				   below it, no comparison is needed */
-	bool	 fs_known;	/* it was read before, in the file system ... */
-	uint64_t fsid;		/* ... (attrs.fsid) */
-	bool	 fs_begins;	/* which is another one than around it: if
-				   nothing is there it isn't mounted */
-	bool	 fs_of_root;	/* which is that of the export's root */
+				   below the directory, so no comparison is
+				   needed */
+	bool	 fs_known;	/* the directory was read before, in file system
+				   fsid */
+	uint64_t fsid;		/* attrs.fsid, if fs_known */
+	bool	 fs_begins;	/* fsid differs from the file system around the
+				   directory: if the path is absent, the file
+				   system isn't mounted */
+	bool	 fs_of_root;	/* fsid is the file system of the export's
+				   root */
 };
 struct dir_batch {
 	struct mail mail;
@@ -173,27 +184,29 @@ struct dir_batch {
 	bool	 end;		/* the crawl is over (or the catalog failed) */
 };
 void	 dir_batch_free(struct dir_batch **);
-/* Ask for up to max directories; answered with at least one as soon as there
- * is one, or with end. */
+/* Ask for up to max directories. The answer comes with at least a directory as
+ * soon as any is ready, or with end. */
 void	 catalog_want_dirs(struct catalog *, size_t max, struct mailbox *reply);
-/* Before a mailbox goes whose owner may still wait for directories or a
- * lease: drops what was asked. Waits; afterwards no more mail comes. The end
- * of a run does the same for all who wait. */
+/* Drop the requests of a mailbox for directories or a lease, before the mailbox
+ * is freed. Waits; afterwards no more mail comes. The end of a run does the
+ * same for all waiting mailboxes. */
 void	 catalog_forget(struct catalog *, struct mailbox *reply);
 
 enum page_action {
 	PAGE_NEW = 0,	/* not in the catalog: row, queue */
-	PAGE_CHANGED,	/* another version: old row to history, new row, queue
-			   with prev = what the target holds of it */
-	PAGE_QUEUE,	/* known and the same, but not stored at this target
+	PAGE_CHANGED,	/* new version: move the old row to history, insert a
+			   new row, queue with prev = the version held by the
+			   target */
+	PAGE_QUEUE,	/* known and unchanged, but not stored at this target
 			   (or --checksum): queue */
-	PAGE_INCLUDED,	/* known, the same, and stored, but excluded by the
-			   last run that came to it: the row's reason goes */
+	PAGE_INCLUDED,	/* known, unchanged, and stored, but excluded by the
+			   last run that met the file: remove the row's
+			   reason */
 	PAGE_EXCLUDED,	/* row in state excluded with the reason (new or
 			   changed; object 0 if new), not queued */
-	PAGE_FAILED,	/* row and failure, not queued (key too long). Of
-			   unknown kind: what is known below its path, should
-			   it be a directory, stays */
+	PAGE_FAILED,	/* row and failure, not queued (key too long). For an
+			   entry of unknown kind, rows below its path stay, in
+			   case the entry is a directory */
 	PAGE_REFUSED	/* of a list, not the name of an object: failure */
 };
 struct page_entry {
@@ -202,8 +215,9 @@ struct page_entry {
 	char	*path;		/* catalog path; owned by the page */
 	struct attrs attrs;
 	struct handle fh;
-	uint64_t listed_fsid;	/* of a list: the file system in which it lies
-				   in its directory; 0: not told */
+	uint64_t listed_fsid;	/* for an entry of a list: the file system of
+				   the entry as seen from its directory; 0: not
+				   told */
 	uint32_t flags;		/* enum item_flag for the queue */
 	char	*why;		/* EXCLUDED: reason; owned; else NULL */
 	struct err err;		/* FAILED */
@@ -212,7 +226,7 @@ struct page_dir {
 	char	*path;		/* owned by the page */
 	struct handle fh;
 };
-/* What the times that a crawl meets say of the server's clock. */
+/* Times met by a crawl, as evidence of the server's clock. */
 struct dir_times {
 	int64_t	 newest_ns;	/* ctime or atime, not in our future; 0: none */
 	int64_t	 delta_ns;	/* of tree_time_delta */
@@ -231,81 +245,85 @@ struct dir_page {
 	size_t	 kept_dir_count;
 	int64_t	*gone;		/* objects that are no longer there */
 	size_t	 gone_count;
-	bool	 fs_seen;	/* its file system (attrs.fsid): from the
-				   first page on */
-	bool	 fs_other;	/* last: another one than it was. It wasn't
-				   read, fsid is the one that it was */
+	bool	 fs_seen;	/* fsid is the directory's file system
+				   (attrs.fsid): from the first page on */
+	bool	 fs_other;	/* last: the directory lies in another file
+				   system than before and wasn't read; fsid is
+				   the former file system */
 	uint64_t fsid;
 	uint64_t unchanged;	/* counts of what needs no row */
 	uint64_t unchanged_bytes;
 	uint64_t excluded;	/* excluded before with the same reason */
 	struct dir_times times;
 	bool	 last;		/* the directory is done */
-	bool	 vanished;	/* last: it is not there any more. Nothing is
-				   counted, if no page brought anything */
-	struct err err;		/* last: it could not be read (whole): one
-				   found, one failed, a failure row */
+	bool	 vanished;	/* last: the directory has vanished. Nothing is
+				   counted if no page brought an entry */
+	struct err err;		/* last: the directory could not be read
+				   completely: count a file found and failed,
+				   with a failure row */
 };
 void	 dir_page_free(struct dir_page **);
-/* Takes the page. Entries that came twice (same path in one crawl of the
- * directory) are counted once. */
+/* Takes ownership of the page. An entry received twice (same path in the same
+ * crawl of the directory) is counted once. */
 void	 catalog_put_page(struct catalog *, struct dir_page *);
 
-/* The root of an export, each time that it is opened and once more when the
- * crawl is over; attrs NULL: it can't be looked at. If it is not the directory
- * that the crawl saw first, in whichever run of it, nothing of the export is
- * taken for gone and there is a failure. Copies. */
+/* Note the root of an export, at each opening and once more after the crawl;
+ * attrs NULL: the root can't be looked at, for the reason err. If the root is
+ * not the directory seen first by the crawl, in any run of the crawl, nothing
+ * of the export is taken for gone, and a failure is recorded. Copies its
+ * arguments. */
 void	 catalog_note_root(struct catalog *, unsigned export,
 	    const struct attrs *, bool ignore_inode, const struct err *);
 
-/* Lookups while a crawl thread compares; one reader, one thread. Close it
- * before the catalog. */
+/* A reader for the comparisons of a crawl thread; use a reader in a single
+ * thread. Close the reader before the catalog. */
 struct catalog_reader;
 int	 catalog_reader_open(struct catalog *, struct catalog_reader **,
 	    struct err *) MUST_USE;
 void	 catalog_reader_close(struct catalog_reader **);
-/* What is looked up between the two is looked up at one moment, and costs less:
- * the locks of one transaction serve all of it. Nothing happens if it is held
- * already, or is not. Whoever waits lets go: the -wal grows meanwhile. */
+/* Look-ups between hold and let_go see the same snapshot and cost less, because
+ * a single transaction locks for all look-ups. A second hold, or a let_go
+ * without hold, does nothing. Let go before waiting: the -wal grows while a
+ * reader holds a snapshot. */
 void	 catalog_reader_hold(struct catalog_reader *);
 void	 catalog_reader_let_go(struct catalog_reader *);
 struct known {
 	int64_t	 object;
 	struct attrs attrs;
-	bool	 stored;	/* at this run's target, this version; also
-				   of one that is excluded */
-	bool	 fresh;		/* its bytes were read so shortly after a
-				   change that its times may hide another */
+	bool	 stored;	/* at this run's target, in this version; also
+				   set for an excluded file */
+	bool	 fresh;		/* the bytes were read so soon after a change
+				   that an equal time may hide a later change */
 	bool	 excluded;
 	bool	 tombstone;	/* was gone: treat as new (PAGE_CHANGED) */
-	bool	 ours;		/* there, and this run has counted it: it made
-				   this version, or knows what came of it */
+	bool	 ours;		/* present, and already counted by this run: the
+				   run made this version, or knows its result */
 	char	 why[120];
 };
 /* 1 found, 0 not in the catalog, -1 error. */
 int	 catalog_find(struct catalog_reader *, struct str path, struct known *,
 	    struct err *) MUST_USE;
-/* Calls fn for each live object directly in the directory that is not in
- * seen. */
+/* Calls fn for each live object of the directory (not of subdirectories)
+ * missing in seen. */
 int	 catalog_unseen(struct catalog_reader *, int64_t dir,
 	    const struct idset *seen, void (*fn)(void *, int64_t object),
 	    void *arg, struct err *) MUST_USE;
 
 /* --- the master --- */
 
-/* Ask for a lease of up to max_count items and about max_bytes (at least one
- * item); answered with one as soon as there is work, or with end when no item
+/* Ask for a lease of up to max_count items and about max_bytes, with at least
+ * an item. The answer comes as soon as there is work, or with end when no item
  * is left and the crawl is over. */
 void	 catalog_want_lease(struct catalog *, size_t max_count,
 	    uint64_t max_bytes, struct mailbox *reply);
-/* Takes the results. Items that have no result stay in the backlog; so do
- * those that are LEFT, and all others of their export (catalog_put_lost). */
+/* Takes ownership of the results. Items without a result stay in the backlog;
+ * so do items with OUTCOME_LEFT, and all further items of the same export
+ * (catalog_put_lost). */
 void	 catalog_put_results(struct catalog *, struct results *);
 
-/* The export is out of reach for good, because of this: one failure row, and
- * nothing of it is handed out any more, neither directories nor items. They
- * stay for the next run (totals.lost tells), so this one can't end
- * RUN_COMPLETE. */
+/* The export is out of reach for good, because of err: write a single failure
+ * row, and hand out no more directories or items of the export. The rest stays
+ * for the next run (totals.lost), so this run can't end RUN_COMPLETE. */
 void	 catalog_put_lost(struct catalog *, unsigned export,
 	    const struct err *);
 
@@ -324,23 +342,23 @@ struct upload_note {
 	unsigned worker;	/* the sender's; for routing the answer */
 };
 void	 upload_note_free(struct upload_note **);
-/* Takes the note. INTENT comes back to reply after it is committed; the
- * others don't come back (reply may be NULL). */
+/* Takes ownership of the note. An INTENT note comes back to reply after the
+ * commit; notes of other events don't come back (reply may be NULL). */
 void	 catalog_put_upload(struct catalog *, struct upload_note *,
 	    struct mailbox *reply);
 
-/* What the run's clients are doing; the rows of those that are not named stay
- * as they are. Copies. For people: not more often than once a second. */
+/* Record the state of the run's clients; rows of clients not named here stay
+ * unchanged. Copies. For people: call at most once a second. */
 void	 catalog_put_clients(struct catalog *, const struct client_line *,
 	    size_t count);
 
-/* What becomes of a subsystem; a later call replaces the row. Copies. */
+/* Record the state of a subsystem's compaction; a later call replaces the row.
+ * Copies. */
 void	 catalog_put_compaction(struct catalog *, const struct compaction *);
 
-/* Uploads in this run's bucket that rows remember, with the server in their
- * keys or without: those that nothing will go on with are to be aborted before
- * a complete run ends. Waits. The array and its strings are the caller's to
- * free. */
+/* List the uploads recorded for this run's bucket, with or without the server
+ * in their keys. Before a complete run ends, abort the uploads that no run will
+ * continue. Waits. The caller frees the array and its strings. */
 struct open_upload {
 	int64_t	 object;
 	int64_t	 target;
@@ -348,8 +366,8 @@ struct open_upload {
 	char	*path;		/* catalog path */
 	char	*upload_id;	/* or NULL: its answer was not seen */
 	int64_t	 intent_sec;
-	bool	 left;		/* the file changed, or is gone, or its key is
-				   another one now */
+	bool	 left;		/* the file has changed or is gone, or its key
+				   has changed */
 	bool	 ended;		/* for the caller */
 };
 int	 catalog_open_uploads(struct catalog *, struct open_upload **,
@@ -361,9 +379,9 @@ int	 catalog_uploads_ended(struct catalog *, const struct open_upload *,
 /* --- looking at a catalog (status, sql, report) --- */
 
 struct catalog_view;
-/* Read-only, with an authorizer: no writes, no ATTACH, no PRAGMA that
- * changes; also for a user who may only read the files, also while a run is
- * going on. Never creates anything. */
+/* Open a catalog read-only, with an authorizer: no writes, no ATTACH, no PRAGMA
+ * that changes; works for a user with only read permission, and during a run.
+ * Never creates a file. */
 int	 catalog_view_open(struct catalog_view **, const char *path,
 	    struct err *) MUST_USE;
 void	 catalog_view_close(struct catalog_view **);
@@ -380,14 +398,15 @@ struct value {
  * for each row; return false to stop. */
 typedef bool catalog_row_fn(void *arg, size_t columns, const char *const *names,
 	    const struct value *row);
-/* One SELECT (or EXPLAIN, VALUES, WITH); anything else is ERR_USAGE. */
+/* Run a single SELECT (or EXPLAIN, VALUES, WITH); other statements are
+ * ERR_USAGE. */
 int	 catalog_query(struct catalog_view *, const char *sql,
 	    catalog_row_fn *, void *arg, struct err *) MUST_USE;
 /* True if a master holds the catalog's lock now; ret_pid is its pid or 0. */
 bool	 catalog_in_use(const char *path, int64_t *ret_pid);
-/* The same for somebody who wants to signal it: 1 and a pidfd of it, which is
- * the caller's; 0 if there is none. CONFIG: there is no such catalog. DENIED:
- * it is not ours to see. */
+/* Find the master, for a caller who wants to signal the process. Return 1 and a
+ * pidfd, to be closed by the caller; 0 if no master holds the lock. CONFIG: no
+ * such catalog. DENIED: the caller may not see the process. */
 int	 catalog_holder(const char *path, int *ret_pidfd, int64_t *ret_pid,
 	    struct err *) MUST_USE;
 

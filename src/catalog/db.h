@@ -1,10 +1,11 @@
 /*
- * db.h: one SQLite connection and the named statements of schema/queries.sql.
+ * db.h: a SQLite connection and the named statements of schema/queries.sql.
  *
- * The first error of a connection stays (db.err): every later call does
- * nothing, so a row of calls is checked once, at its end. One thread at a
- * time. A statement is prepared when it is used first, so that a run pays for
- * those that it needs; tests/lint/sql.sh prepares all of them.
+ * The first error of a connection stays in db.err: every later call does
+ * nothing, so callers check a row of calls once, at its end. Use a connection
+ * in a single thread at a time. A statement is prepared at its first use, so a
+ * run pays only for its own statements; tests/lint/sql.sh prepares every
+ * statement.
  */
 #ifndef CATALOG_DB_H
 #define CATALOG_DB_H
@@ -36,25 +37,26 @@ struct db {
 
 /* Makes a catalog without rows of an empty file. */
 int	 db_create(const char *path, struct err *) MUST_USE;
-/* The writer's: climbs what is left of the ladder. */
+/* Open the writer's connection: bring an older catalog to the newest schema,
+ * rung by rung. */
 int	 db_open_writer(struct db *, const char *path, struct err *) MUST_USE;
 int	 db_open_reader(struct db *, const char *path, struct err *) MUST_USE;
-/* Writes what a catalog is at this moment to another file, which must not be
- * there. The catalog may be in use. */
+/* Write a snapshot of a catalog to another file; the target file must not
+ * exist. The catalog may be in use. */
 int	 db_copy(const char *from, const char *to, struct err *) MUST_USE;
-/* A file name as SQLite's URI, with "?name=value" behind it, or "". The caller
- * frees it. */
+/* Return a file name as SQLite's URI, with "?name=value" appended, or "". The
+ * caller frees the string. */
 char	*db_uri(const char *path, const char *query);
-/* For people's questions; uri names the file. A catalog that is not of this
- * program's schema is refused. */
+/* Open a connection for the queries of people; uri names the file. A catalog
+ * with another schema than this program's is refused. */
 int	 db_open_view(struct db *, const char *uri, const char *path,
 	    struct err *) MUST_USE;
 void	 db_close(struct db *);
 
-/* Nothing happens if one is open, or none. */
+/* db_begin does nothing inside a transaction, db_commit nothing outside. */
 void	 db_begin(struct db *);
 void	 db_commit(struct db *);
-/* What was committed is on the disk when it returns. */
+/* Committed transactions are on the disk when db_sync returns. */
 void	 db_sync(struct db *);
 void	 db_rollback(struct db *);
 
@@ -77,8 +79,8 @@ struct value db_text(const char *);
 #define DB_RUN0(db, name) db_run((db), STMT_##name, NULL, 0)
 void	 db_run(struct db *, enum stmt, const struct value *, size_t);
 
-/* First row; false if there is none or after an error. While it is true,
- * columns can be read until db_next or db_done; what db_bytes gave lives as
+/* Read the first row; false if there is no row or after an error. After true,
+ * columns can be read until db_next or db_done; the result of db_bytes lives as
  * long. The values bound must live until the last db_next. */
 #define DB_ROW(db, name, ...) \
 	db_row((db), STMT_##name, (const struct value[]){ __VA_ARGS__ }, \
@@ -88,14 +90,15 @@ void	 db_run(struct db *, enum stmt, const struct value *, size_t);
 bool	 db_row(struct db *, enum stmt, const struct value *, size_t);
 bool	 db_next(struct db *, enum stmt);
 void	 db_done(struct db *, enum stmt);
-/* As db_done, of all statements: no transaction to read is open. */
+/* As db_done, for every statement: afterwards no read transaction is open. */
 void	 db_rest(struct db *);
 int64_t	 db_int(const struct db *, enum stmt, int column);
 bool	 db_null(const struct db *, enum stmt, int column);
 struct str db_bytes(const struct db *, enum stmt, int column);
-/* A string of its own; NULL for NULL. */
+/* Return a copy, to be freed by the caller; NULL for SQL's NULL. */
 char	*db_strdup(const struct db *, enum stmt, int column);
-/* Rows that the last statement changed; the last row id it made. */
+/* The number of rows changed by the last statement; the row id of the last
+ * insert. */
 int64_t	 db_changes(const struct db *);
 int64_t	 db_last_id(const struct db *);
 

@@ -23,27 +23,29 @@ void	 doubt_release(struct doubt *);
 int	 catalog_in_doubt(struct catalog_reader *, struct str path,
 	    struct err *) MUST_USE;
 
-/* The next n at most whose files are gone, or that were to be deleted, with
- * larger object ids than after; *ret_count less than n: that was all. If the
- * run has crawled, directories that are gone become tombstones first. Waits. */
+/* List the next n doubts at most, of files gone or about to be deleted, with
+ * object ids larger than after; *ret_count less than n means the end of the
+ * list. If the run has crawled, vanished directories become tombstones first.
+ * Waits. */
 int	 catalog_doubts(struct catalog *, int64_t after, struct doubt *v,
 	    size_t n, size_t *ret_count, struct err *) MUST_USE;
 
 /* What HEAD said of its key. */
 struct found {
 	const struct doubt *doubt;
-	struct err err;		/* GONE: there is no object; NONE: there is
-				   one; else the answer is not known, and that
-				   is a failure of the run */
+	struct err err;		/* GONE: no object exists; NONE: the object
+				   exists; any other kind: the answer is
+				   unknown, and a failure of the run */
 	uint64_t size;
-	bool	 ours;		/* it has all the metadata that PUT writes */
+	bool	 ours;		/* the object has every metadata field written
+				   by PUT */
 	bool	 has_mtime;
 	int64_t	 mtime_ns;
 	char	 etag[72];
 };
-/* An object that is there is held from now on, as the version that it fits;
- * one that this catalog did not put is nobody's of ours: *ret_foreign counts
- * them. Waits until it is on disk. */
+/* Record the answers. An existing object is held from now on, as the version
+ * with equal attributes; an object not put by this catalog is foreign, and
+ * counted in *ret_foreign. Waits until the rows are on disk. */
 int	 catalog_put_found(struct catalog *, const struct found *v, size_t n,
 	    size_t *ret_foreign, struct err *) MUST_USE;
 

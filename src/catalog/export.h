@@ -20,33 +20,35 @@
 
 enum export_sight {
 	EXPORT_THERE = 0,
-	EXPORT_ACCEPTED,	/* whatever file system it is: it is right */
-	EXPORT_AWAY		/* out of reach, or empty where files should
-				   be: nothing of it becomes gone */
+	EXPORT_ACCEPTED,	/* the user accepts the export in any file
+				   system */
+	EXPORT_AWAY		/* out of reach, or empty though the catalog
+				   knows files: nothing of the export becomes
+				   gone */
 };
-/* What the run sees of an export (index into run_spec.exports) before it
- * crawls: the file system of its root. Any thread. */
+/* Report the file system of an export's root before the crawl (export is an
+ * index into run_spec.exports). Any thread. */
 void	 catalog_see_export(struct catalog *, unsigned export,
 	    enum export_sight, uint64_t fsid);
-/* What the crawl saw of it: the file system of its root, and whether the
- * directory that the crawl begins in is empty although it should not be. Two
- * notes of one crawl that differ close the guard of a mirror. Any thread. */
+/* Report the crawl's view of an export: the file system of its root, and
+ * whether the start directory is empty although files are expected. Two
+ * different notes of the same crawl close the guard of a mirror. Any thread. */
 void	 catalog_note_export(struct catalog *, unsigned export, uint64_t fsid,
 	    bool empty);
 
-/* The file system by which the export of that catalog path is known: 1; none
- * is: 0. */
+/* Find the known file system of the export with the catalog path. Return 1, or
+ * 0 if no file system is known. */
 int	 catalog_export_noted(struct catalog_reader *, const char *path,
 	    uint64_t *ret_fsid, struct err *) MUST_USE;
-/* 1 if the catalog knows files of it that were there when they were looked
- * for last, or (also_gone) any: else 0. */
+/* Return 1 if the catalog knows files of the export that were present at the
+ * last look or (also_gone) any files at all; else 0. */
 int	 catalog_export_holds(struct catalog_reader *, const char *path,
 	    bool also_gone, struct err *) MUST_USE;
-/* 1 if a directory of that path is known to have been there: else 0. */
+/* Return 1 if the catalog has known a directory of the path; else 0. */
 int	 catalog_knew_dir(struct catalog_reader *, const char *path,
 	    struct err *) MUST_USE;
-/* 1 if it knows files below that path which were there when they were looked
- * for last, or which a target holds: else 0. */
+/* Return 1 if the catalog knows files below the path that were present at the
+ * last look or are held by a target; else 0. */
 int	 catalog_knows_below(struct catalog_reader *, const char *path,
 	    struct err *) MUST_USE;
 

@@ -31,7 +31,8 @@
 
 enum mirror_guard {
 	MIRROR_OPEN = 0,
-	MIRROR_UNSEEN,		/* the root was not looked at in this crawl */
+	MIRROR_UNSEEN,		/* the crawl did not look at the root of the
+				   export */
 	MIRROR_EMPTY,
 	MIRROR_OTHER_FS,	/* than it is known by */
 	MIRROR_NEW_FS		/* no earlier run has noted it */
@@ -39,26 +40,26 @@ enum mirror_guard {
 /* For people: "the export's root is empty". */
 const char *mirror_guard_text(enum mirror_guard);
 
-/* True if this run leaves the file out (filters, limits): its object is kept.
- * The path is the catalog's; held is what the target holds of it, last how it
- * was seen last. */
+/* True if this run leaves the file out (filters, limits): keep the file's
+ * object. path is the catalog path; held describes the file as held by the
+ * target, last as seen last. */
 typedef bool mirror_keep_fn(void *arg, struct str path,
 	    const struct attrs *held, const struct attrs *last);
 
-/* What the settings and options say of deletions; it lives as long as the
- * plan. */
+/* The settings and options for deletions; must live as long as the plan. */
 struct mirror_rules {
 	mirror_keep_fn *keep;
 	void	*keep_arg;
-	/* Catalog paths of the shares of the settings, also of those that the
-	 * run leaves out: where server_as_prefix is no, a file in one of them
-	 * keeps the object of its key. One in a share of before keeps it only
-	 * if it was put later than ours, and if that share is in another file
-	 * system: else it is ours, and the server had another name. */
+	/* Catalog paths of the shares in the settings, even of shares left out
+	 * by the run: if server_as_prefix is no, a file in such a share keeps
+	 * the object of its key. A file in a share of former settings keeps the
+	 * object only if put later than ours, and if the former share is in
+	 * another file system: in the same file system the share is ours, under
+	 * a former name of the server. */
 	const char *const *shares;
 	size_t	 share_count;
-	/* Directories need not have been read: all that they had may go, if it
-	 * is proven gone. */
+	/* Delete below directories that were not read, too, if the files are
+	 * proven gone. */
 	bool	 unread;
 };
 
@@ -67,17 +68,19 @@ struct mirror_plan {
 	uint64_t bytes;
 	uint64_t guarded;	/* kept because of their export's guard */
 	size_t	 first_guarded;	/* an export that has such; if guarded > 0 */
-	uint64_t unproved;	/* kept because their directory was not read
+	uint64_t unproved;	/* kept because the directory was not read
 				   cleanly, or another export has the key */
 	uint64_t left_out;	/* kept because this run leaves them out */
 	enum mirror_guard *exports;	/* by index; owned */
-	uint64_t *fsids;	/* of those that are open or new; likewise */
+	uint64_t *fsids;	/* file systems of the exports, if open or new;
+				   owned */
 	size_t	 export_count;
 	/* for the calls below */
 	int64_t	 crawl;
 	int64_t	*ids;		/* of the exports */
-	int64_t	*gone_starts;	/* likewise: the directory that its crawl was
-				   to begin in, if that is gone; or 0 */
+	int64_t	*gone_starts;	/* per export, owned: the start directory of the
+				   export's crawl, if the directory is gone; or
+				   0 */
 	char	**roots;	/* what was crawled, a slash behind, sorted */
 	size_t	 root_count;
 	char	**formers;	/* exports of before that are ours */
@@ -85,21 +88,23 @@ struct mirror_plan {
 	const struct mirror_rules *rules;	/* or NULL */
 };
 void	 mirror_plan_release(struct mirror_plan *);
-/* Before it, and before doubt.h: objects that were put under a name of before
- * of an export of this run become its own, those of files that it doesn't have
- * as well. Nothing where the keys have a server. Waits; ERR_USAGE as below. */
+/* Call before doubt.h and catalog_mirror_plan. Objects put under a former name
+ * of an export of this run become objects of the export, even objects of files
+ * the export doesn't have. Does nothing for keys with a server. Waits;
+ * ERR_USAGE as in catalog_mirror_plan. */
 int	 catalog_mirror_begin(struct catalog *, const struct mirror_rules *,
 	    struct err *) MUST_USE;
-/* Directories that are gone become tombstones now, and not at the end of the
- * run. Waits. ERR_USAGE if the crawl is not over, or the run has none
- * (no_crawl, retry_failed, no_backlog). The reader is one of this catalog.
- * rules may be NULL: nothing is left out, and every file keeps its key. */
+/* Make the plan. Vanished directories become tombstones now, and not at the end
+ * of the run. Waits. ERR_USAGE if the crawl is not over, or the run has no
+ * crawl (no_crawl, retry_failed, no_backlog). The reader must belong to this
+ * catalog. rules NULL: no file is left out, and every file keeps its key. */
 int	 catalog_mirror_plan(struct catalog *, struct catalog_reader *,
 	    const struct mirror_rules *rules, struct mirror_plan *,
 	    struct err *) MUST_USE;
-/* For --max-delete N%: objects stored at the target under what was crawled
- * (run_export.start of each export), those of the plan among them; stops at
- * enough unless that is 0: with count of the plan * 100 / N that is cheap. */
+/* For --max-delete N%: count the objects stored at the target below the crawled
+ * paths (run_export.start of each export), objects of the plan included. Stops
+ * at enough unless enough is 0: count of the plan * 100 / N is enough, and
+ * cheap. */
 int	 catalog_mirror_stored(struct catalog_reader *,
 	    const struct mirror_plan *, uint64_t enough,
 	    const struct count_turn *, uint64_t *ret_count, struct err *)
@@ -107,11 +112,12 @@ int	 catalog_mirror_stored(struct catalog_reader *,
 struct mirror_row {
 	struct stored stored;
 	unsigned export;	/* index into run_spec.exports */
-	uint64_t fsid;		/* the file system in which it was seen */
+	uint64_t fsid;		/* the file system in which the file was seen */
 };
 void	 mirror_row_release(struct mirror_row *);
-/* The next n at most of the plan after the path given ("": from the begin),
- * in the order of paths; less than n: that was all. */
+/* Read up to n objects of the plan after the path given ("": from the
+ * beginning), in the order of paths. *ret_count less than n means the end of
+ * the plan. */
 int	 catalog_mirror_page(struct catalog_reader *,
 	    const struct mirror_plan *, struct str after,
 	    struct mirror_row *, size_t n, size_t *ret_count, struct err *)

@@ -16,8 +16,8 @@ struct catalog_probe {
 	int64_t	 pid;		/* which one, or 0 */
 };
 
-/* -1 if a run could not use it: its place, who may write, what is in it.
- * That it is in use is no error. */
+/* Return -1 if a run could not use the catalog, because of its place,
+ * permissions or content. A catalog in use is no error. */
 int	 catalog_probe(const char *path, struct catalog_probe *,
 	    struct err *) MUST_USE;
 

@@ -19,36 +19,36 @@
 #include "catalog/catalog.h"
 #include "model/outcome.h"
 
-/* A reader without a master, for dry runs: nothing is written, and a run may
- * be going on. Of the run that would be, the target counts: its endpoints,
- * bucket and server_as_prefix; one that the catalog does not know holds
- * nothing. */
+/* Open a reader without a master, for dry runs: nothing is written, and a run
+ * may be going on. Of spec only the target matters: its endpoints, bucket and
+ * server_as_prefix; a target unknown to the catalog holds nothing. */
 int	 catalog_look(struct catalog_reader **, const char *path,
 	    const struct run_spec *, struct err *) MUST_USE;
 
-/* 1 found (release it with stored_release), 0 not stored, -1 error. */
+/* Return 1 if found (release with stored_release), 0 if not stored, -1 on
+ * error. */
 int	 catalog_find_stored(struct catalog_reader *, struct str path,
 	    struct stored *, struct err *) MUST_USE;
 int	 catalog_find_key(struct catalog_reader *, struct str key,
 	    struct stored *, struct err *) MUST_USE;
 
-/* The next n at most under the prefix, after the path given ("": from the
- * begin). *ret_count less than n: that was all. The entries are the
- * caller's to release. */
+/* Read the next n objects at most under the prefix, after the path given ("":
+ * from the beginning). *ret_count less than n means the end. The caller
+ * releases the entries. */
 int	 catalog_stored_page(struct catalog_reader *, struct str prefix,
 	    struct str after, struct stored *, size_t n, size_t *ret_count,
 	    struct err *) MUST_USE;
 
-/* The same of what the target held until a verdict said that it was missing
- * or corrupt, and that was not put again since. */
+/* As catalog_stored_page, of objects called missing or corrupt by a verdict and
+ * not put again since. */
 int	 catalog_lost_page(struct catalog_reader *, struct str prefix,
 	    struct str after, struct stored *, size_t n, size_t *ret_count,
 	    struct err *) MUST_USE;
 
-/* How many there are and their bytes; stops when it has counted enough (0:
- * counts them all). Reads an index entry and a row for each: turn (or NULL)
- * is called after every few thousand, and false from it ends the count with
- * ERR_STOPPED. */
+/* Count the objects under the prefix and their bytes; stop after enough objects
+ * (0: count without a limit). Reads an index entry and a row for each object:
+ * turn (or NULL) is called after every few thousand rows, and a result of false
+ * ends the count with ERR_STOPPED. */
 struct count_turn {
 	bool	 (*turn)(void *arg);
 	void	*arg;
@@ -57,10 +57,10 @@ int	 catalog_count_stored(struct catalog_reader *, struct str prefix,
 	    uint64_t enough, const struct count_turn *, uint64_t *ret_count,
 	    uint64_t *ret_bytes, struct err *) MUST_USE;
 
-/* As catalog_stored_page, but those never verified come first (in the order
- * in which they were stored), then those whose verification is the oldest.
- * What is verified while the cursor is used does not come again. Start with
- * a cursor of zeros. */
+/* As catalog_stored_page, but in another order: first the objects never
+ * verified (in the order of storing), then the objects with the oldest
+ * verification. An object verified while the cursor is used does not come
+ * again. Start with a cursor of zeros. */
 struct sample_cursor {
 	bool	 second;	/* the never verified are done */
 	int64_t	 started_ns;
