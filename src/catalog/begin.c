@@ -1,5 +1,5 @@
 /*
- * The beginning of a run: afresh, or where a cut one stopped.
+ * The beginning of a run: afresh, or from the end of a cut run.
  */
 #include <unistd.h>
 
@@ -15,7 +15,8 @@ struct begin {
 struct last_run {
 	int64_t	 run;
 	int64_t	 ended_ns;
-	int64_t	 leased;	/* backlog rows up to it were handed out */
+	int64_t	 leased;	/* backlog rows up to this row were handed
+				   out */
 };
 
 static void
@@ -91,8 +92,9 @@ lies_in(struct str path, const struct run_export_row *x)
 	    (path.len == x->path_len || path.p[x->path_len] == '/');
 }
 
-/* The index of the run's export in which the path lies. Where one export lies
- * inside another, the inner one's. In none: the count of exports. */
+/* Return the index of the run's export with the path inside. If an export lies
+ * inside another export, take the inner export. Outside of every export: return
+ * the count of exports. */
 size_t
 core_export_of(const struct own *o, struct str path)
 {
@@ -143,8 +145,8 @@ load_exports(struct own *o, const struct run_spec *spec)
 	}
 }
 
-/* The crawl that this run continues, or 0. The backlog belongs to the last
- * run, so it is that one or none. */
+/* Return the crawl to be continued by this run, or 0. The backlog belongs to
+ * the last run, so no earlier crawl can be continued. */
 static int64_t
 cut_crawl(struct own *o, const struct run_spec *spec, struct last_run *last)
 {
@@ -193,7 +195,8 @@ load_set(struct own *o, enum stmt s, struct idset *set)
 	}
 }
 
-/* Queue what failed at this target in these runs. */
+/* Queue the objects that failed at this target in the runs from since to
+ * until. */
 static void
 queue_failed(struct own *o, const struct run_spec *spec, size_t export,
     int64_t since, int64_t until, struct counts *n)
@@ -210,8 +213,8 @@ queue_failed(struct own *o, const struct run_spec *spec, size_t export,
 
 		if (core_export_of(o, db_bytes(&o->db, s, 1)) != export)
 			continue;
-		/* The target may hold the bytes of this version: what failed
-		 * was the proof. */
+		/* The target may hold the bytes of this version, if only the
+		 * verification failed. */
 		core_queue(o, object, o->exports[export].id, 0,
 		    db_int(&o->db, s, 3) != 0 ? object :
 		    core_held_before(o, db_bytes(&o->db, s, 1)), &no_handle);
@@ -232,7 +235,8 @@ push_dir(struct own *o, int64_t dir, int64_t export)
 	DB_RUN(&o->db, FRONTIER_PUSH, NOTHING, INT(dir), NOTHING);
 }
 
-/* Directories that failed, or hold entries that the crawl could not take. */
+/* Push failed directories, and directories of entries that the crawl could not
+ * take. */
 static void
 push_failed_dirs(struct own *o, const char *start, size_t index)
 {
@@ -258,7 +262,8 @@ push_failed_dirs(struct own *o, const char *start, size_t index)
 	}
 }
 
-/* Entries that no directory page brings are counted in a row of their own. */
+/* Count the entries of a list, not brought by a directory page, in their own
+ * row. */
 static void
 open_list(struct own *o)
 {
@@ -296,7 +301,7 @@ start_afresh(struct own *o, const struct run_spec *spec)
 	core_add_list(o, &n);
 }
 
-/* What the earlier runs of the crawl found, and have done. */
+/* Count the files found by the earlier runs of the crawl, and their results. */
 static void
 resume_totals(struct own *o)
 {
@@ -321,9 +326,9 @@ resume_totals(struct own *o)
 	core_add_counts(&o->totals, &n);
 }
 
-/* Directories that were read too long ago are to be read again. None are
- * added while some of an earlier cut are left, or a crawl that is cut every
- * night would never end; unless nobody has gone on with it for so long. */
+/* Push the directories read too long ago, to be read again. Add none while
+ * directories of an earlier cut are left, or a crawl cut every night would
+ * never end; but do add them if no run has continued the crawl for so long. */
 static void
 push_old_dirs(struct own *o, const struct run_spec *spec,
     const struct last_run *last)
@@ -372,9 +377,9 @@ tell_continued(struct own *o, struct run_info *info)
 	}
 }
 
-/* What failed in earlier runs of the crawl than the last is in the backlog:
- * that run put it there. What was lost since is in directories that are read
- * again. */
+/* Continue the crawl of the last run. Objects that failed before the last run
+ * are in the backlog already, queued by the last run. Objects lost since lie in
+ * directories to be read again. */
 static void
 resume(struct own *o, const struct begin *b, const struct last_run *last)
 {
@@ -395,8 +400,8 @@ resume(struct own *o, const struct begin *b, const struct last_run *last)
 	resume_totals(o);
 }
 
-/* What a cut run left is not for this one: it stays as it is. What was on its
- * way then is in doubt from now on. */
+/* A run without a backlog leaves the backlog of a cut run unchanged. Items then
+ * on their way are in doubt from now on. */
 static void
 begin_plain(struct own *o, const struct begin *b)
 {

@@ -1,6 +1,6 @@
 /*
- * The catalog's thread and the calls that post to it. What the messages do
- * is in page.c, lease.c, result.c, begin.c and end.c.
+ * The catalog's thread and the calls that post to the thread. Messages are
+ * handled in page.c, lease.c, result.c, begin.c and end.c.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "catalog/catalog_internal.h"
 
-/* Pages of a thousand entries are large: few of them may wait. */
+/* A page of a thousand entries is large: let only a few wait. */
 #define MAILBOX_LIMIT 32
 #define COMMIT_MS 200
 #define COMMIT_ROWS 10000
@@ -75,7 +75,7 @@ open_file(struct catalog *c, struct err *err)
 
 static void *thread_main(void *);
 
-/* copy: path of the catalog to copy into the temporary one, or NULL. */
+/* copy: path of the catalog to copy into the temporary catalog, or NULL. */
 static int
 open_at(struct catalog **ret, const char *path, const char *copy,
     struct mailbox *events, struct err *err)
@@ -401,8 +401,9 @@ core_commit(struct catalog *c)
 		if (o->run != 0)
 			core_count_run(o);
 		db_commit(&o->db);
-		/* Somebody will act at the target because of these rows, and
-		 * it does not forget when the power fails. */
+		/* The receivers of these replies change the target, and the
+		 * target keeps the change after a power failure: sync the rows
+		 * first. */
 		if (o->acks != NULL || o->doomings != NULL)
 			db_sync(&o->db);
 		o->results = 0;

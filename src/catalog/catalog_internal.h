@@ -1,7 +1,7 @@
 /*
- * catalog_internal.h: the inside of the catalog's thread. Only the files of
- * this folder include it. What is in struct own belongs to that thread; struct
- * shared is for everybody, under its lock.
+ * catalog_internal.h: the inside of the catalog's thread; included only by the
+ * files of this folder. struct own belongs to the catalog's thread; any thread
+ * may use struct shared, under its lock.
  */
 #ifndef CATALOG_CATALOG_INTERNAL_H
 #define CATALOG_CATALOG_INTERNAL_H
@@ -26,13 +26,14 @@ struct counts {
 	uint64_t queued_bytes;
 };
 
-/* A file system that is noted at a directory, while a run goes on. */
+/* The file system noted for a directory, while a run goes on. */
 struct fs_note {
 	char	*path;
 	int64_t	 dir;
 	uint64_t fsid;
 	int64_t	 run;		/* that noted it */
-	bool	 told;		/* this run has said that it is missing */
+	bool	 told;		/* this run has reported the file system as
+				   missing */
 };
 /* What the notes say of a directory. */
 struct fs_place {
@@ -43,7 +44,7 @@ struct fs_place {
 	uint64_t above;
 };
 
-/* A directory that a crawl thread is reading; id 0: a list. */
+/* A directory in the hands of a crawl thread; id 0: a list. */
 struct open_dir {
 	struct open_dir *next;
 	int64_t	 id;
@@ -52,7 +53,8 @@ struct open_dir {
 	int64_t	 since_ns;	/* when it was handed out */
 	bool	 again;		/* this crawl has read it before */
 	bool	 started;	/* the frontier row says so */
-	bool	 left;		/* its export is lost: it counts no more */
+	bool	 left;		/* the export is lost: the directory no longer
+				   counts as left */
 	struct idset seen;	/* objects of its pages so far */
 	struct counts counts;
 	struct fs_place fs;
@@ -62,12 +64,12 @@ struct open_item {
 	int64_t	 object;
 	int64_t	 todo;		/* its backlog row */
 	unsigned export;	/* index */
-	int64_t	 newest_ns;	/* what the crawl had met of its server's times
-				   when it was leased; 0: nothing */
+	int64_t	 newest_ns;	/* newest time of the server met by the crawl
+				   when the item was leased; 0: none */
 	struct attrs attrs;
 	bool	 done;
 };
-/* A lease that is out. items are sorted by object. */
+/* A lease given out and not yet closed. items are sorted by object. */
 struct open_lease {
 	struct open_lease *next;
 	int64_t	 id;
@@ -100,7 +102,7 @@ struct call {
 	bool	 done;		/* under shared.lock */
 };
 
-/* An upload note on its way, with where it comes back to. */
+/* An upload note on its way, with the mailbox for its return. */
 struct noted {
 	struct mail mail;
 	struct noted *next;	/* of those that wait for the commit */
@@ -108,7 +110,7 @@ struct noted {
 	struct mailbox *reply;
 };
 
-/* Objects that are about to be deleted, on their way back. */
+/* Objects about to be deleted, on their way back to the sender. */
 struct dooming {
 	struct mail mail;
 	struct dooming *next;	/* of those that wait for the commit */
@@ -155,16 +157,18 @@ struct run_export_row {
 	int64_t	 id;
 	size_t	 path_len;	/* of the catalog path of its root */
 	char	*start;		/* where the crawl begins */
-	int64_t	 gone_start;	/* the directory there, if it is gone; or 0 */
-	struct err doubt;	/* what the crawl read of it proves nothing */
+	int64_t	 gone_start;	/* the start directory, if the directory is
+				   gone; or 0 */
+	struct err doubt;	/* reason why the crawl of the export proves
+				   nothing */
 	bool	 doubted;	/* that has been recorded */
 	bool	 lost;		/* out of reach for good */
 	bool	 accepted;	/* its file system is right, whichever */
 	bool	 away;		/* EXPORT_AWAY */
 	uint64_t fsid;		/* as seen before the crawl */
 	bool	 other;		/* another file system than is known */
-	uint64_t unseen;	/* if so: what this run did not find in the
-				   directories that it read */
+	uint64_t unseen;	/* if other: files not found by this run in the
+				   directories read */
 	struct dir_times times;	/* met by this run's crawl */
 };
 
@@ -194,7 +198,7 @@ struct own {
 	int64_t	 crawl;
 	int64_t	 target;
 	int64_t	 other_target;	/* the same bucket, with the server in the keys
-				   where target is without; 0: there is none */
+				   if target is without; 0: no such target */
 	bool	 server_as_prefix;
 	bool	 no_backlog;
 	unsigned ignore;	/* of attrs_same */
@@ -207,8 +211,8 @@ struct own {
 	size_t	 export_count;
 	struct fs_note *fs;	/* by path */
 	size_t	 fs_count;
-	bool	 accept_fs;	/* what is another file system now, or gone
-				   with its mount, is right so */
+	bool	 accept_fs;	/* accept a directory in another file system,
+				   and a file system gone with its mount */
 	struct idset settle;	/* objects to be settled */
 	struct idset uploads;	/* objects that may have upload rows */
 	struct idset retried;	/* --retry-failed: queued at the beginning */
@@ -225,14 +229,16 @@ struct own {
 	int64_t	 next_frontier;
 	int64_t	 first_object;	/* this and larger: made by this run */
 	int64_t	 first_new_dir;	/* this and larger: made by this run */
-	int64_t	 first_frontier; /* this and larger: of this run, as are */
-	int64_t	 first_todo;	/* ... their handles */
-	int64_t	 dir_cursor;	/* frontier rows up to it are handed out */
+	int64_t	 first_frontier; /* first row of the run; smaller rows belong to
+				    earlier runs, */
+	int64_t	 first_todo;	/* ... and their handles are not valid now */
+	int64_t	 dir_cursor;	/* frontier rows up to this row are handed
+				   out */
 	int64_t	 again_cursor;	/* likewise, of those to be read again */
 	int64_t	 todo_cursor;	/* backlog rows up to it are leased */
 	int64_t	 trimmed;	/* backlog rows up to it are deleted */
-	int64_t	 first_left;	/* this one and later ones may be left for the
-				   next run; 0: none is */
+	int64_t	 first_left;	/* first row perhaps left for the next run, as
+				   may be later rows; 0: none */
 	int64_t	 frontier_left;
 	int64_t	 again_left;	/* of those, read by this crawl before */
 	int64_t	 dirs_out;	/* of frontier_left, being read */
@@ -282,8 +288,8 @@ enum {
 	MSG_STOP
 };
 
-/* Runs fn in the thread, in a transaction of its own; -1: the catalog has
- * failed. */
+/* Runs fn in the catalog's thread, in its own transaction; -1 if the catalog
+ * has failed. */
 int	 core_call(struct catalog *, void (*fn)(struct catalog *, void *),
 	    void *arg, struct err *);
 void	 core_begin(struct own *);
@@ -291,16 +297,16 @@ void	 core_commit(struct catalog *);
 /* The counters into the run's row. */
 void	 core_count_run(struct own *);
 
-/* guard.c: is this a place for a catalog, and is it ours alone? */
+/* guard.c: check the place of a catalog, and lock out further masters. */
 int	 guard_place(const char *path, struct err *) MUST_USE;
 int	 guard_lock(const char *path, int *ret_fd, struct err *) MUST_USE;
-/* The name of the lock file: beside the file that the path leads to. */
+/* Return the name of the lock file: next to the file reached by the path,
+ * through symlinks. */
 char	*guard_lock_name(const char *path);
-/* The same for the file itself, by whatever names others have opened it. The
- * descriptor is to be closed when SQLite has closed the catalog, and not
- * before. */
+/* Lock the catalog file itself, against masters using another name of the file.
+ * Close the descriptor after SQLite has closed the catalog, and not before. */
 int	 guard_own(const char *path, int *ret_fd, struct err *) MUST_USE;
-/* -1, the error being that a catalog is there and has nothing in it. */
+/* Return -1, with the error for a catalog file without content. */
 int	 guard_empty(const char *path, struct err *);
 struct stat;
 int	 guard_not_empty(const char *path, const struct stat *, struct err *)
@@ -309,51 +315,53 @@ int	 guard_not_empty(const char *path, const struct stat *, struct err *)
 int	 guard_file(const char *path, struct err *) MUST_USE;
 
 /* page.c */
-/* The counts of a directory that was read, or could not be; since_ns: when
- * the reading began. */
+/* Record the counts of a directory after its reading, successful or not;
+ * since_ns: when the reading began. */
 void	 core_dir_done(struct own *, int64_t dir, int64_t export,
 	    int64_t since_ns, bool clean, const struct counts *);
 void	 core_page(struct catalog *, struct dir_page *);
 void	 core_open_dirs_free(struct own *);
-/* The directory's row, made with those above it if it is not there. */
+/* Return the directory's row; make a missing row, and missing rows of the
+ * directories above. */
 int64_t	 core_dir(struct own *, struct str path, int64_t export);
 void	 core_queue(struct own *, int64_t object, int64_t export,
 	    uint32_t flags, int64_t prev, const struct handle *);
-/* The newest earlier version that the target holds, or 0. */
+/* The newest earlier version held by the target, or 0. */
 int64_t	 core_held_before(struct own *, struct str path);
 void	 core_failure(struct own *, int64_t object, int64_t dir,
 	    struct str path, const struct err *, unsigned attempts);
-/* Move the row to history; false if there is none. */
+/* Move the row to history; false if the row does not exist. */
 bool	 core_retire(struct own *, int64_t object);
-/* A row with a new id; 0 if the path has one. */
+/* Insert a row with a new id; 0 if the path already has a row. */
 int64_t	 core_insert(struct own *, int64_t dir, struct str path,
 	    const struct attrs *, const char *why);
 void	 core_stat(struct own *, int64_t object, const struct attrs *);
-/* Adds to the row of what came from a list. */
+/* Add counts to the row for the entries of a list. */
 void	 core_add_list(struct own *, const struct counts *);
 void	 core_add_counts(struct totals *, const struct counts *);
 
 /* lease.c */
 void	 core_serve_dirs(struct catalog *);
-/* Drop those who wait with this mailbox, or all (NULL), unanswered. */
+/* Drop, unanswered, the requests with this reply mailbox, or every request
+ * (NULL). */
 void	 core_forget(struct want_list *, const struct mailbox *reply);
 void	 core_serve_leases(struct catalog *);
 bool	 core_crawl_done(const struct own *);
 void	 core_trim(struct own *);
 
 /* lost.c */
-/* The export (index) is out of reach for good, because of this. */
+/* The export (index) is out of reach for good, because of err. */
 void	 core_lost(struct own *, unsigned export, const struct err *);
 bool	 core_is_lost(const struct own *, int64_t export);
-/* This row of the backlog stays for the next run. */
+/* Leave this row of the backlog to the next run. */
 void	 core_leave_todo(struct own *, int64_t todo);
 
 /* fresh.c */
-/* What the crawl of an export has met. */
+/* Add the times met by the crawl of an export. */
 void	 core_note_times(struct own *, int64_t export,
 	    const struct dir_times *);
-/* The value of result.fresh for bytes that were read under this lease, of a
- * file that was so. */
+/* Return the value of result.fresh for bytes read under this lease, from a file
+ * with these attributes. */
 int	 core_fresh(const struct own *, const struct open_lease *,
 	    const struct open_item *, const struct attrs *);
 
@@ -369,52 +377,57 @@ void	 core_leases_free(struct own *);
 /* fs.c: file systems at and below the exports. */
 void	 core_fs_load(struct own *);
 void	 core_fs_free(struct own *);
-/* The frontier row at hand becomes a job: what is known of its file system. */
+/* Fill a job from the frontier row at hand: the known file system of the
+ * directory. */
 void	 core_fs_place(struct own *, struct open_dir *, struct dir_job *);
-/* A page tells the file system of its directory. */
+/* Note the file system of the page's directory, if new. */
 void	 core_fs_note(struct own *, struct open_dir *, const struct dir_page *);
-/* A list has a file of that directory, in this file system: noted, where
- * nothing was. False: the directory was in another one, with files. */
+/* A list has a file of the directory, in this file system: note the file system
+ * if none was noted. False: the directory was in another file system, with
+ * files. */
 bool	 core_fs_listed(struct own *, const struct run_export_row *,
 	    int64_t dir, struct str path, uint64_t fsid);
-/* True if file systems were mounted at the path or below that are no longer
- * there: nothing of them is gone. Each is a failure, unless a link that the run
- * doesn't follow is in the place of the path. */
+/* True if file systems mounted at the path or below have vanished: nothing of
+ * them is taken for gone. Each is recorded as a failure, unless a link that the
+ * run doesn't follow is in the place of the path. */
 bool	 core_fs_missing(struct own *, const char *path);
-/* The file system in which the directory was when it was read last; false if
- * nothing is noted. */
+/* Find the file system of the directory at its last reading; false if no file
+ * system is noted. */
 bool	 core_fs_of_dir(struct db *, int64_t dir, uint64_t *ret_fsid);
 
 /* outcome.c */
 void	 core_outcomes(struct catalog *, struct outcomes *);
 void	 core_doom(struct own *, struct dooming *);
-/* Send back those that wait; the commit is made, or the catalog failed. */
+/* Send the waiting dooms back; the commit is made, or the catalog failed. */
 void	 core_doomed(struct own *);
-/* What a killed run was about to delete may be gone, or not. */
+/* Objects doomed by a killed run may be gone, or not: put them in doubt. */
 void	 core_settle_doomed(struct own *);
 
 /* names.c */
-/* Calls fn for each catalog path that may have this key. */
+/* Calls fn for each catalog path with this key, as far as the exports tell. */
 void	 core_names_of_key(struct db *, bool server_as_prefix, struct str key,
 	    void (*fn)(void *, struct str path), void *arg);
-/* True if files below these two ("server/share"), of different servers, can
- * have the same key without the server. */
+/* True if files below two exports ("server/share") of different servers can
+ * have the same key, in a target without the server in the keys. */
 bool	 core_names_meet(struct str a, struct str b);
-/* The same of any two exports that the catalog knows, if it knows a target
- * whose keys have no server. */
+/* True if any two known exports meet in this way, and the catalog knows a
+ * target without the server in the keys. */
 bool	 core_any_names_meet(struct db *);
-/* Calls fn for each other catalog path that has the key of this one at the
- * run's target. Nothing is looked up where there can be none. */
+/* Calls fn for each further catalog path with the same key at the run's target.
+ * Looks nothing up if no such path can exist. */
 void	 core_other_names(struct own *, const char *path,
 	    void (*fn)(void *, struct str path), void *arg);
-/* What is at the target under the key of a path. */
+/* The object now at the target, under the key of a path. */
 struct there {
-	const char *etag;	/* NULL: nothing, or it is not known what */
-	const struct attrs *attrs; /* of the file that was put; NULL: any */
+	const char *etag;	/* NULL: no object, or an object with unknown
+				   ETag */
+	const struct attrs *attrs; /* attributes of the file last put; NULL: any
+				      attributes */
 	const char *reason;	/* for the rows that end */
 };
-/* Other names of the path's key hold it no longer, but for those whose row says
- * the same. S3 is asked when a run comes to their files. */
+/* The rows of the key's remaining names no longer hold the object, except rows
+ * with the same content. A run asks S3 when coming to the files of such
+ * names. */
 void	 core_names_end(struct own *, const char *path, const struct there *);
 /* The object of the key is about to be changed. */
 void	 core_names_doubt(struct own *, const char *path);
@@ -424,7 +437,7 @@ struct mirror_plan;
 /* Names of before whose keys are those of the run's exports: into the plan,
  * whose guards are known. */
 void	 core_formers(struct own *, struct mirror_plan *);
-/* What is known of their objects goes to paths of today. */
+/* Move the knowledge about the objects of former names to paths of today. */
 void	 core_take_formers(struct own *, const struct mirror_plan *);
 
 /* client.c */
@@ -435,27 +448,29 @@ void	 core_compaction(struct own *, struct compaction_note *);
 
 /* root.c */
 void	 core_note_root(struct own *, struct root_note *);
-/* Has this crawl noted another directory than this one? */
+/* Has this crawl noted another root directory for the export than this one? */
 bool	 core_root_differs(struct own *, const struct run_export_row *,
 	    uint64_t ino, uint64_t fsid, bool ignore_inode);
-/* Before anything is called gone: exports whose root is not what it was. */
+/* Call before taking anything for gone: doubt each export with a changed
+ * root. */
 void	 core_doubt_roots(struct own *);
 
 /* export.c */
 void	 core_note_export(struct own *, struct export_note *);
-/* NULL: it has no part in the run. */
+/* Return NULL if the export has no part in the run. */
 struct run_export_row *core_export(const struct own *, int64_t id);
-/* So many of its files were not found. True: they stay, as nothing of the
- * export becomes gone in this run. */
+/* Count files of the export that were not found. True: the files stay, because
+ * nothing of the export becomes gone in this run. */
 bool	 core_export_stays(struct own *, int64_t id, uint64_t unseen);
-/* The crawl is complete: the file systems that it saw are the known ones. */
+/* The crawl is complete: the file systems seen by the crawl become the known
+ * file systems. */
 void	 core_keep_exports(struct own *);
 
 /* begin.c */
-/* The index of the run's export in which the path lies: of two, one inside
- * the other, the inner one. None: their count. */
+/* Return the index of the run's export with the path inside: if exports are
+ * nested, the inner export. No export: their count. */
 size_t	 core_export_of(const struct own *, struct str path);
-/* True if the root of one is at the path or below. */
+/* True if the root of an export lies at the path or below. */
 bool	 core_holds_export(const struct own *, const char *path);
 /* 0 if the catalog does not know it. */
 int64_t	 core_find_target(struct db *, const struct run_spec *);
@@ -471,7 +486,7 @@ void	 core_reader_close_idle(struct catalog *);
 int	 core_open_look(struct db *, const char *path, struct err *) MUST_USE;
 
 /* stored.c */
-/* The path range of a prefix from a path on, or from the one after it. */
+/* The range of paths under a prefix, from the prefix itself or after a path. */
 struct range {
 	struct buf from;
 	struct buf end;
@@ -485,12 +500,12 @@ void	 core_read_stored(const struct db *, enum stmt, struct stored *);
 
 /* end.c */
 void	 core_reset_run(struct own *);
-/* Tombstones for directories that their parents no longer have. */
+/* Make tombstones for directories no longer listed by their parents. */
 void	 core_bury(struct own *);
-/* Over the directories that this crawl has read. */
+/* Sum the counts of the directories read by this crawl. */
 void	 core_sum_dirs(struct own *, struct counts *);
 
-/* attrs of eight columns from the given one on: kind, size, mtime, ctime,
+/* Read attrs from eight columns, starting at column: kind, size, mtime, ctime,
  * ino, mode, uid, gid. */
 void	 core_attrs(const struct db *, enum stmt, int column, struct attrs *);
 

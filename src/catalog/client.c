@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "catalog/catalog_internal.h"
 
-/* SQLite makes NULL of what is no number. */
+/* SQLite stores NaN as NULL: store 0 for an infinite rate or NaN. */
 static struct value
 rate(double x)
 {
@@ -33,7 +33,7 @@ core_clients(struct own *o, struct client_note *n)
 		    rate(c->bytes_per_s), INT(now - (int64_t)ago_ns),
 		    TEXT(c->reason[0] == '\0' ? NULL : c->reason));
 	}
-	/* The sum takes the place of those that went long ago. */
+	/* The sum replaces the rows of clients gone long ago. */
 	if (sum && !o->failed)
 		DB_RUN(&o->db, CLIENT_FORGET, INT(o->run));
 	free(n);

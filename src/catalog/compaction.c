@@ -1,5 +1,5 @@
 /*
- * The rows of what was compacted after a run, in the thread.
+ * The rows of subsystems compacted after a run, in the catalog's thread.
  */
 #include <math.h>
 

@@ -70,8 +70,8 @@ failed(const struct db *db)
 
 /* --- statements --- */
 
-/* At the first use: a run needs a third of the statements. One that does not
- * fit the schema means that somebody has changed the schema. */
+/* Prepare at the first use: a run needs a third of the statements. If a
+ * statement does not fit the schema, somebody has changed the schema. */
 static bool
 prepare(struct db *db, enum stmt s)
 {
@@ -106,7 +106,7 @@ bind_one(sqlite3_stmt *st, int at, const struct value *v)
 	return sqlite3_bind_null(st, at);
 }
 
-/* Every call binds every parameter, so nothing of an earlier one is left. */
+/* Every call binds every parameter, so no value of an earlier call is left. */
 static bool
 start(struct db *db, enum stmt s, const struct value *v, size_t n)
 {
@@ -193,7 +193,8 @@ db_null(const struct db *db, enum stmt s, int column)
 struct str
 db_bytes(const struct db *db, enum stmt s, int column)
 {
-	/* _blob gives TEXT as it is, without looking for its NUL. */
+	/* _blob returns TEXT unchanged, without a search for the closing
+	 * NUL. */
 	const char *p = sqlite3_column_blob(db->stmt[s], column);
 
 	return (struct str){ p == NULL ? "" : p,
@@ -254,7 +255,7 @@ db_commit(struct db *db)
 		db->in_transaction = false;
 }
 
-/* synchronous = NORMAL leaves that to the next checkpoint. */
+/* synchronous = NORMAL leaves the sync of the -wal to the next checkpoint. */
 void
 db_sync(struct db *db)
 {
@@ -276,8 +277,8 @@ db_rollback(struct db *db)
 {
 	if (!db->in_transaction)
 		return;
-	/* After an error too, so not through db_run; it can only fail if the
-	 * error has rolled back already. */
+	/* Not through db_run, which does nothing after an error. ROLLBACK fails
+	 * only if the error has rolled back already. */
 	sqlite3_exec(db->conn, "ROLLBACK", NULL, NULL, NULL);
 	db->in_transaction = false;
 }
@@ -352,8 +353,8 @@ climb_from(struct db *db, int version)
 		climb(db, v);
 }
 
-/* The text from the view's name on, if the statement makes or drops one; else
- * NULL. */
+/* Return the text from the view's name on, if the statement makes or drops a
+ * view; else NULL. */
 static const char *
 made_view(const char *sql)
 {
@@ -381,9 +382,9 @@ is_dropped_later(size_t i, const char *name)
 	return false;
 }
 
-/* The whole ladder for an empty file. SQLite reads all of the schema again
- * after each change of a table; half of that time would be for views, so they
- * come last, and only as the newest rung has them. */
+/* Climb the whole ladder for an empty file. SQLite reads the complete schema
+ * again after each change of a table; half of that time would go to views, so
+ * make the views last, and only the views of the newest rung. */
 static void
 climb_all(struct db *db)
 {
@@ -404,8 +405,9 @@ climb_all(struct db *db)
 	exec(db, "COMMIT");
 }
 
-/* Is it a catalog, and one that this program knows? One without tables was
- * not left by a kill (db_create): with a -wal that was removed went all. */
+/* Check that the file is a catalog known to this program. A catalog without
+ * tables was not left by a kill (see db_create): its tables were lost together
+ * with a removed -wal. */
 static void
 check_version(struct db *db, bool may_be_older)
 {
@@ -498,7 +500,8 @@ db_create(const char *path, struct err *err)
 
 	if (connect_file(&db, path, path, SQLITE_OPEN_READWRITE, err) == -1)
 		return -1;
-	/* Who is killed here leaves a file that the next one removes. */
+	/* A kill at this point leaves a file under the temporary name, removed
+	 * by the next caller. */
 	exec(&db, "PRAGMA journal_mode = OFF");
 	climb_all(&db);
 	if (opened(&db, err) == -1)
@@ -532,7 +535,7 @@ db_open_view(struct db *db, const char *uri, const char *path,
 	if (connect_file(db, uri, path, SQLITE_OPEN_READONLY |
 	    SQLITE_OPEN_URI, err) == -1)
 		return -1;
-	/* So that LIKE 'a/%' finds its way by the index, as GLOB does. */
+	/* With this pragma LIKE 'a/%' uses the index, as GLOB does. */
 	exec(db, "PRAGMA case_sensitive_like = ON");
 	check_version(db, false);
 	return opened(db, err);

@@ -95,7 +95,8 @@ look_at_name(void *arg, struct str path)
 	db_done(db, STMT_NAME_HOLDS);
 }
 
-/* The object was put for a file of another server, with the same key. */
+/* True if the object was put for a file of another server, with the same
+ * key. */
 static bool
 is_of_other_name(struct own *o, const struct found *f)
 {
@@ -105,9 +106,9 @@ is_of_other_name(struct own *o, const struct found *f)
 	return a.holds;
 }
 
-/* The version that the object is, by its ETag or by size and time. A file may
- * have changed between crawl and sending: then what PUT writes beside the
- * bytes tells that it is ours. 0: it is not. */
+/* Return the version with the object's ETag, or with its size and time. A file
+ * may have changed between crawl and sending: then the metadata written by PUT
+ * tells that the object is ours. 0: the object is foreign. */
 static int64_t
 version_of(struct own *o, const struct found *f)
 {
@@ -147,7 +148,7 @@ settle(struct own *o, const struct found *f, size_t *foreign)
 	const char *path = f->doubt->path;
 	struct there there = { .reason = "S3 does not hold it any more" };
 
-	/* Another version of the path may have settled it just now. */
+	/* Another version of the path may have settled the doubt just now. */
 	if (!DB_ROW(&o->db, SETTLE_FIND, INT(o->target),
 	    INT(f->doubt->object)))
 		return;

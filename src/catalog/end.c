@@ -1,5 +1,5 @@
 /*
- * The end of a run: tombstones for what is gone, and the totals once more
+ * The end of a run: tombstones for vanished files, and the totals once more
  * from rows.
  */
 #include "base/clock.h"
@@ -90,19 +90,20 @@ bury_one(struct own *o, int64_t id, const char *path, int64_t export)
 	const struct value below = TEXT(path);
 	struct db *db = &o->db;
 
-	/* What holds another share is not for the outer one to say. */
+	/* A crawl of the outer share proves nothing about a directory with
+	 * another share inside. */
 	if (core_export_stays(o, export, 0) || core_fs_missing(o, path) ||
 	    core_holds_export(o, path))
 		return;
 	DB_RUN(db, DIR_TOMBSTONE, INT(o->run), INT(id), TEXT(path));
-	/* What was excluded, or unknown, was no object. */
+	/* A row of an excluded entry, or of unknown kind, was no object. */
 	o->totals.gone += (uint64_t)one_int(db, STMT_SUBTREE_COUNT, &below,
 	    1);
 	DB_RUN(db, SUBTREE_TOMBSTONE, INT(o->run), TEXT(path));
 }
 
-/* Directories whose parent was read cleanly and no longer has them, and those
- * that a crawl was to begin in and that are gone. */
+/* Bury directories no longer listed by their cleanly read parent, and vanished
+ * start directories of a crawl. */
 void
 core_bury(struct own *o)
 {
@@ -152,7 +153,7 @@ add_outcomes(struct own *o, struct totals *t)
 	}
 }
 
-/* What the earlier runs of this crawl finished is unchanged now. */
+/* Count the files finished by earlier runs of this crawl as unchanged. */
 static void
 add_prior(struct own *o, struct totals *t)
 {
@@ -187,7 +188,7 @@ count_again(struct own *o, struct totals *t)
 	memset(t, 0, sizeof(*t));
 	core_sum_dirs(o, &n);
 	core_add_counts(t, &n);
-	/* Directories that were cut have no numbers in their rows yet. */
+	/* Rows of directories whose reading was cut have no numbers yet. */
 	for (const struct open_dir *d = o->dirs; d != NULL; d = d->next)
 		core_add_counts(t, &d->counts);
 	add_outcomes(o, t);
@@ -205,8 +206,8 @@ count_again(struct own *o, struct totals *t)
 	t->queued_bytes = o->totals.queued_bytes;
 }
 
-/* The run's row, which was written with the rows that it counts; true if
- * its failures are those rows. */
+/* Read the run's counters, written in the same transactions as the counted
+ * rows; true if the failures counted equal the failure rows. */
 static bool
 count_plain(struct own *o, struct totals *t)
 {
@@ -253,7 +254,7 @@ list_failures(struct own *o, struct run_closing *c)
 		db_done(&o->db, STMT_FAILURES_FIRST);
 }
 
-/* What only matters while a crawl is to be continued. */
+/* Delete rows of use only while a crawl can be continued. */
 static void
 empty_backlog(struct own *o)
 {

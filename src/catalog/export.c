@@ -1,5 +1,5 @@
 /*
- * export.c: an export is known by its file system; see export.h.
+ * export.c: recognize an export by its file system; see export.h.
  */
 #include "catalog/catalog_internal.h"
 #include "catalog/export.h"
@@ -57,7 +57,7 @@ core_export_stays(struct own *o, int64_t id, uint64_t unseen)
 	return true;
 }
 
-/* Is it the file system that is known? */
+/* Compare the file system of the export with the known file system. */
 static void
 compare(struct own *o, struct run_export_row *x, uint64_t fsid)
 {
@@ -103,14 +103,15 @@ core_note_export(struct own *o, struct export_note *n)
 	free(n);
 }
 
-/* Another file system that holds what the known one held, as far as the crawl
- * can tell. */
+/* True if another file system holds the files of the known file system, as far
+ * as the crawl can tell. */
 static bool
 is_copy(struct own *o, const struct run_export_row *x)
 {
 	uint64_t known, again;
 
-	/* What an earlier run of this crawl did not find was not counted. */
+	/* The files not found by earlier runs of this crawl were not
+	 * counted. */
 	if (o->run != o->crawl || strlen(x->start) != x->path_len ||
 	    !DB_ROW(&o->db, EXPORT_COPY, INT(x->id), INT(o->crawl)))
 		return false;

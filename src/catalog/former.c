@@ -31,7 +31,8 @@ is_of_settings(const struct mirror_rules *r, const char *path)
 	return false;
 }
 
-/* Which of the run's exports has its place, in the same file system? */
+/* True if the run's export has replaced the former export, in the same file
+ * system. */
 static bool
 succeeds(struct own *o, const char *former, size_t export,
     const struct mirror_plan *p)
@@ -80,7 +81,7 @@ core_formers(struct own *o, struct mirror_plan *p)
 
 /* --- rows of today --- */
 
-/* A directory that no run has seen under this name is gone. */
+/* A directory never seen by a run under this name is gone. */
 static int64_t
 directory(struct own *o, struct str path, int64_t export)
 {
@@ -108,7 +109,8 @@ gone_row(struct own *o, struct str path, const struct attrs *a)
 	return id;
 }
 
-/* The row of today's path to which the knowledge goes; 0: it has its own. */
+/* Return the row of today's path, to inherit the knowledge; 0: today's path has
+ * its own. */
 static int64_t
 heir(struct former *f, const char *path, const struct attrs *a)
 {
@@ -138,7 +140,7 @@ struct row {
 	struct attrs attrs;
 };
 
-/* Up to a page of them; the statement's first columns are a struct row. */
+/* Read up to PAGE rows; the statement's first columns are a struct row. */
 static size_t
 take_rows(struct db *db, enum stmt s, bool more, struct row *v)
 {
@@ -217,7 +219,8 @@ server_of(const char *path, struct buf *room)
 	return buf_str(room);
 }
 
-/* Of the name of before, what lies under the start of an export of today. */
+/* Inherit the objects of a former name below the start of an export of
+ * today. */
 static void
 succeed(struct own *o, const char *former, const struct run_export_row *x)
 {
@@ -233,7 +236,7 @@ succeed(struct own *o, const char *former, const struct run_export_row *x)
 	f.server = server_of(x->start, &today);
 	server_of(former, &before);
 	buf_add(&f.below, before.data, before.len);
-	/* One lies in the other: what both have in common. */
+	/* Share and start are nested: the longer path is their common part. */
 	buf_addstr(&f.below, strlen(start) > strlen(share) ? start : share);
 	if (f.below.data[f.below.len - 1] != '/')
 		buf_addch(&f.below, '/');

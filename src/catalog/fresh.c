@@ -27,8 +27,8 @@ core_note_times(struct own *o, int64_t export, const struct dir_times *t)
 	}
 }
 
-/* The time itself shows it: file systems below an export may have others, and
- * servers that say a second may keep more. */
+/* The digits of the time show its granule: file systems below an export may
+ * have other granules, and servers reporting seconds may keep more. */
 static int64_t
 granule(const struct dir_times *t, int64_t changed)
 {

@@ -1,6 +1,7 @@
 /*
- * fs.c: which file system a directory lies in. Noted is where one begins; in
- * memory are all notes, by path: there are as many as file systems.
+ * fs.c: the file system of each directory. A note is made only where a file
+ * system begins; every note is in memory, by path: there are as many notes as
+ * file systems.
  */
 #include "base/clock.h"
 #include "catalog/catalog_internal.h"
@@ -25,7 +26,7 @@ note_of(const struct own *o, struct str path)
 	return NULL;
 }
 
-/* The index of the first whose path is not before this one. */
+/* Return the index of the first note whose path does not sort before path. */
 static size_t
 first_from(const struct own *o, const char *path)
 {
@@ -105,7 +106,8 @@ core_fs_place(struct own *o, struct open_dir *d, struct dir_job *j)
 	    strlen(above->path) == o->exports[j->export].path_len;
 }
 
-/* Into memory as well: what is below is compared with it. */
+/* Keep the note in memory as well: directories below are compared with the
+ * note. */
 static void
 keep_note(struct own *o, int64_t dir, uint64_t fsid, char *path)
 {
@@ -208,8 +210,8 @@ catalog_knew_dir(struct catalog_reader *r, const char *path, struct err *err)
 	return core_reader_fault(r, err) == -1 ? -1 : found;
 }
 
-/* What is around the note is the file system of the note: the nearest note
- * above says so, or where there is none the root of the export. */
+/* True if the file system around the note is the note's own: compare with the
+ * nearest note above or, if no note is above, with the root of the export. */
 static bool
 is_around(const struct own *o, const struct fs_note *n, int64_t export)
 {
@@ -221,8 +223,8 @@ is_around(const struct own *o, const struct fs_note *n, int64_t export)
 	return x != NULL && x->fsid == n->fsid;
 }
 
-/* Of a directory that the crawl didn't find: a link is there, and the run
- * doesn't follow links. Nobody knows what the link leads to now. */
+/* True if the crawl found a link in the directory's place and the run doesn't
+ * follow links: nobody knows where the link leads now. */
 static bool
 is_unfollowed(struct own *o, const char *path)
 {

@@ -1,6 +1,6 @@
 /*
  * The checks before a catalog is opened: its file system, its directory, its
- * header, and that no other master has it.
+ * header, and the lock against a second master.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,11 +13,12 @@
 
 #define SQLITE_HEADER 16	/* bytes of its magic string */
 
-/* A byte of the catalog that never is one, and that SQLite does not lock. */
+/* The offset of a byte far beyond the end of any catalog, never locked by
+ * SQLite. */
 #define GUARD_BYTE ((off_t)1 << 62)
 
-/* WAL needs shared memory, which these do not have between hosts. FUSE is
- * not among them: what is below it is unknown. */
+/* WAL needs shared memory, not available between hosts on these file systems.
+ * FUSE is not in the list: the file system below FUSE is unknown. */
 static const struct {
 	unsigned long magic;
 	const char *name;
@@ -82,8 +83,9 @@ read_pid(int fd)
 	return strtoll(text, NULL, 10);
 }
 
-/* A lock of the open file and not of the process: it goes with its holder
- * however that ends, and asking who has it does not take it. */
+/* The lock belongs to the open file and not to the process: the lock goes with
+ * its holder, however the holder ends, and F_OFD_GETLK does not take the
+ * lock. */
 static struct flock
 lock_of(off_t start, off_t len)
 {
@@ -140,9 +142,10 @@ guard_lock(const char *path, int *ret_fd, struct err *err)
 	return 0;
 }
 
-/* The lock file has the catalog's name, and that may have several (hard
- * links). Closing any descriptor of the catalog takes the locks from it that
- * SQLite has of this process: so this one is closed after SQLite's. */
+/* The lock file is named after the catalog, and a catalog may have several
+ * names (hard links): lock the catalog file as well. Closing any descriptor of
+ * the catalog drops SQLite's locks of this process: so close this descriptor
+ * after SQLite's. */
 int
 guard_own(const char *path, int *ret_fd, struct err *err)
 {
@@ -178,9 +181,9 @@ guard_not_empty(const char *path, const struct stat *st, struct err *err)
 	return st->st_size == 0 ? guard_empty(path, err) : 0;
 }
 
-/* Looks at its first bytes before SQLite does: what is not a database is not
- * touched. SQLite takes an empty file for a new database, and throws away
- * the -wal beside it. */
+/* Look at the first bytes before SQLite does: a file other than a database is
+ * not touched. SQLite takes an empty file for a new database, and throws away
+ * the -wal beside the file. */
 static int
 look_at(int fd, const char *path, struct err *err)
 {
@@ -203,8 +206,8 @@ look_at(int fd, const char *path, struct err *err)
 	return 0;
 }
 
-/* The file that is made now takes its name. A -wal with that name belongs to
- * one that was removed, and SQLite would read it. */
+/* Rename the new file into place. First remove a -wal of the same name: the
+ * -wal belongs to a removed catalog, and SQLite would read the -wal. */
 static int
 into_place(const char *name, const char *path, struct err *err)
 {
@@ -222,8 +225,8 @@ into_place(const char *name, const char *path, struct err *err)
 	return 0;
 }
 
-/* It is made whole under another name: so one that is empty was never left by
- * a kill, and is not taken for a new one. */
+/* Make the whole file under another name: so an empty catalog was never left by
+ * a kill, and is never taken for a new catalog. */
 static int
 make_file(const char *path, struct err *err)
 {

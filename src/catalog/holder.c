@@ -1,5 +1,6 @@
 /*
- * Who has the catalog: the process, so that it can be told to end.
+ * Find the process holding the catalog, for a caller who wants to end the
+ * process.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -11,12 +12,13 @@
 
 #include "catalog/catalog_internal.h"
 
-#define UNSEEN		2	/* the lock has a holder that we don't see */
+#define UNSEEN		2	/* the lock has a holder invisible from here */
 #define ENDING_TRIES	20
 #define ENDING_MS	50
 
-/* The number in the lock may be of another container, where processes are
- * counted anew: whoever has the lock has it open. 1 if so, 0 if not. */
+/* The pid in the lock file may be of another container with its own numbering:
+ * the true holder has the lock file open. Return 1 if pid has the file open, 0
+ * if not. */
 static int
 has_open(int64_t pid, const struct stat *lock, struct err *err)
 {
@@ -38,7 +40,8 @@ has_open(int64_t pid, const struct stat *lock, struct err *err)
 	return found;
 }
 
-/* 1: *ret_pidfd is the holder; 0: there is none; UNSEEN; -1: error. */
+/* Return 1 with *ret_pidfd, the holder; 0: the lock is free; UNSEEN; -1:
+ * error. */
 static int
 find_holder(const char *path, int *ret_pidfd, int64_t *ret_pid,
     struct err *err)
@@ -61,8 +64,8 @@ find_holder(const char *path, int *ret_pidfd, int64_t *ret_pid,
 	if (!catalog_in_use(path, ret_pid))
 		return 0;
 	fd = *ret_pid > 0 ? pidfd_open((pid_t)*ret_pid, 0) : -1;
-	/* Still the same: then this is the process that the lock is of, and
-	 * not a later one with its number. */
+	/* Read the pid again: if unchanged, the pidfd is the lock's holder, and
+	 * not a later process with the same number. */
 	if (!catalog_in_use(path, &pid)) {
 		close_fd(&fd);
 		return 0;
@@ -82,8 +85,8 @@ catalog_holder(const char *path, int *ret_pidfd, int64_t *ret_pid,
 {
 	int rc = find_holder(path, ret_pidfd, ret_pid, err);
 
-	/* One that is just ending has no files any more, and for a moment
-	 * still its locks. */
+	/* An ending process has closed its files already, and for a moment
+	 * still has its locks. */
 	for (int i = 0; rc == UNSEEN && i < ENDING_TRIES; i++) {
 		poll(NULL, 0, ENDING_MS);
 		rc = find_holder(path, ret_pidfd, ret_pid, err);

@@ -1,5 +1,5 @@
 /*
- * Answers to those who wait: directories to read and leases of the backlog.
+ * Answers to waiting requests: directories to read and leases of the backlog.
  */
 #include "base/clock.h"
 #include "catalog/catalog_internal.h"
@@ -105,7 +105,7 @@ hand_out(struct own *o, struct dir_job *j, bool again)
 	core_fs_place(o, d, j);
 }
 
-/* One of an export that is lost stays for the next run. */
+/* Leave a directory of a lost export to the next run. */
 static void
 leave_dir(struct own *o, bool again)
 {
@@ -115,7 +115,8 @@ leave_dir(struct own *o, bool again)
 	o->again_left -= again;
 }
 
-/* Fewer than max, or none, where the next ones are of lost exports. */
+/* Take up to max directories; fewer, or none, if the next rows belong to lost
+ * exports. */
 static struct dir_batch *
 take_dirs(struct own *o, size_t max, bool again)
 {
@@ -148,9 +149,9 @@ core_serve_dirs(struct catalog *c)
 	while (o->want_dirs.head != NULL) {
 		end = o->failed || o->over ||
 		    (o->run != 0 && core_crawl_done(o));
-		/* What this crawl has read before waits until nothing else
-		 * is left or can come: so a crawl that is cut again and again
-		 * comes to its end. */
+		/* Directories already read by this crawl wait until no other
+		 * directory is left or can come: so a crawl that is cut again
+		 * and again comes to its end. */
 		again = o->frontier_left == o->again_left;
 		if (!end && (o->run == 0 || (again ?
 		    o->again_left <= o->again_out : o->frontier_left -
@@ -204,8 +205,8 @@ raw_name(const struct item *it, size_t root_len, bool escaped)
 	return b.data;
 }
 
-/* True if the target is known to hold this very version: nothing was sent
- * for the path since that S3 has not answered. */
+/* True if the target is known to hold this very version: S3 has answered every
+ * later request for the path. */
 static bool
 add_previous(struct own *o, struct item *it, int64_t prev)
 {
@@ -261,7 +262,8 @@ fill_item(struct own *o, struct item *it)
 	it->flags = (uint32_t)db_int(db, s, 3);
 	if (idset_has(&o->settle, it->object))
 		it->flags |= ITEM_SETTLE;
-	/* A handle is good in the run that got it; else the path is asked. */
+	/* A handle is valid only in the run that got the handle; else look the
+	 * path up. */
 	if (db_int(db, s, 0) >= o->first_todo)
 		copy_handle(db, s, 5, &it->fh);
 	it->path = db_strdup(db, s, 6);
@@ -269,7 +271,7 @@ fill_item(struct own *o, struct item *it)
 	    !db_null(db, s, 7));
 	core_attrs(db, s, 8, &it->attrs);
 	known = !db_null(db, s, 4) && add_previous(o, it, db_int(db, s, 4));
-	/* Equal bytes prove nothing then: S3 is asked what it holds. */
+	/* Equal bytes prove nothing for an object in doubt: ask S3 instead. */
 	if (!known || (it->flags & ITEM_SETTLE) != 0)
 		it->flags &= ~(uint32_t)ITEM_CHECKSUM;
 	if (idset_has(&o->uploads, it->object))
@@ -307,8 +309,8 @@ remember(struct own *o, struct lease *l, struct open_lease *out)
 	o->leases = out;
 }
 
-/* Times that were met before the item is read. Of the backlog of another run
- * the crawl has met nothing, so far, that is as new. */
+/* Return the newest time met before the item is read. For the backlog of an
+ * earlier run return 0: the crawl of this run has met no time as new yet. */
 static int64_t
 met(const struct own *o, const struct item *it, int64_t todo)
 {
@@ -316,8 +318,8 @@ met(const struct own *o, const struct item *it, int64_t todo)
 	    o->exports[it->export].times.newest_ns;
 }
 
-/* The next rows of the backlog, but those of lost exports, which stay for the
- * next run; NULL if that leaves nothing of these max_count. */
+/* Take the next rows of the backlog; rows of lost exports stay for the next
+ * run. NULL if none of these max_count rows is left. */
 static struct lease *
 take_lease(struct own *o, size_t max_count, uint64_t max_bytes)
 {
@@ -403,8 +405,9 @@ core_serve_leases(struct catalog *c)
 			l->mail.type = MAIL_LEASE;
 			l->end = true;
 		}
-		/* Its row is on disk before anything is sent: after a kill S3
-		 * is asked what arrived of it. */
+		/* Write the lease's row to disk before the master sends
+		 * anything: after a kill the next run asks S3 about the
+		 * items. */
 		core_commit(c);
 		pop(&o->want_lease);
 		mailbox_put(w->reply, &l->mail);
@@ -412,7 +415,7 @@ core_serve_leases(struct catalog *c)
 	}
 }
 
-/* Backlog rows go when every lease up to them is closed. */
+/* Delete backlog rows after every lease up to the row is closed. */
 void
 core_trim(struct own *o)
 {

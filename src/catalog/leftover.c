@@ -1,5 +1,5 @@
 /*
- * Multipart uploads that are open when a run ends.
+ * Multipart uploads still open at the end of a run.
  */
 #include "catalog/catalog_internal.h"
 

@@ -1,7 +1,7 @@
 /*
- * An export that went out of reach for good: nothing of it is handed out any
- * more. Its directories stay in the frontier and its items in the backlog, for
- * the next run; the failure has one row.
+ * An export out of reach for good: none of its directories and items is handed
+ * out any more. The directories stay in the frontier and the items in the
+ * backlog, for the next run; the failure has a single row.
  */
 #include "catalog/catalog_internal.h"
 
@@ -22,8 +22,8 @@ core_is_lost(const struct own *o, int64_t export)
 	return x != NULL && x->lost;
 }
 
-/* Directories that are being read: whoever reads them has given up, or will,
- * and may bring a page still. */
+/* Stop counting the directories being read: their crawl threads have given up,
+ * or will, and may still bring a page. */
 static void
 leave_directories(struct own *o, int64_t export)
 {

@@ -1,5 +1,6 @@
 /*
- * PUT --delete: what may be deleted at the target, and what must not.
+ * PUT --delete: decide between objects to delete at the target and objects to
+ * keep.
  */
 #include "catalog/catalog_internal.h"
 #include "model/key.h"
@@ -69,7 +70,8 @@ by_root(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Starts with a slash behind, sorted, none below another. */
+/* Set the start directories, with a slash appended, sorted, without starts
+ * below another start. */
 static void
 set_roots(struct mirror_plan *p, const struct own *o)
 {
@@ -180,8 +182,8 @@ is_gone_start(const struct mirror_plan *p, int64_t dir)
 	return false;
 }
 
-/* The directory was read cleanly in this crawl; or if it is gone, the
- * nearest above that is not. Its export is the one that counts. */
+/* MAY_GO if the directory was read cleanly in this crawl; for a vanished
+ * directory, the nearest existing directory above counts, and its export. */
 static enum judgement
 judge_dir(struct mirror *m, int64_t dir)
 {
@@ -219,7 +221,8 @@ struct twin {
 	const struct mirror *mirror;
 	struct str path;	/* ours */
 	int64_t	 put_ns;	/* when ours was put */
-	bool	 keeps;		/* the key is that of a file that is there */
+	bool	 keeps;		/* the key belongs to an existing file: keep the
+				   object */
 };
 
 static bool
@@ -242,9 +245,9 @@ is_in_settings(const struct mirror_rules *r, struct str path)
 	    r->share_count, path);
 }
 
-/* No crawl ever finds that a file is gone from a share that is no longer in
- * the settings. It keeps the key only if the bytes there are those that were
- * put for it, and never if that share is ours, under a name of before. */
+/* Crawls never find a file gone from a share removed from the settings. Such a
+ * file keeps the key only if the bytes at the key were put for the file, and
+ * never if the share is ours under a former name. */
 static void
 look_for_twin(void *arg, struct str path)
 {
@@ -278,7 +281,7 @@ is_left_out(const struct mirror *m, struct str path)
 	return p->rules->keep(p->rules->keep_arg, path, &held, &last);
 }
 
-/* Of the row of gone_page that is at hand. */
+/* Judge the row of gone_page at hand. */
 static enum judgement
 judge(struct mirror *m)
 {
@@ -307,7 +310,7 @@ judge(struct mirror *m)
 
 /* --- going through them --- */
 
-/* Called for each that is gone and held; false: enough. */
+/* Called for each object held for a vanished file; false stops the walk. */
 typedef bool gone_fn(struct mirror *, enum judgement, void *arg);
 
 /* False: fn had enough. */
@@ -332,7 +335,7 @@ each_below(struct mirror *m, struct str root, struct str after, gone_fn *fn,
 	return true;
 }
 
-/* After the path given: roots that lie before it are done. */
+/* Walk the objects after the path given: roots before the path are done. */
 static int
 each_gone(struct mirror *m, const char *after, gone_fn *fn, void *arg,
     struct err *err)

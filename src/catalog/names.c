@@ -1,8 +1,8 @@
 /*
- * Keys and the catalog paths that they may stand for. With server_as_prefix a
- * key is the path; without, any server that has such a share may be meant: the
- * names of the key. One object has all of them: a run that changes the object,
- * or finds that it isn't what it was, ends what the other names' rows say.
+ * Keys and their possible catalog paths. With server_as_prefix a key is the
+ * path; without, any server with such a share may be meant: the names of the
+ * key. The names share a single object: a run that changes the object, or finds
+ * the object changed, ends the rows of the remaining names.
  */
 #include "catalog/catalog_internal.h"
 #include "model/key.h"
@@ -20,7 +20,7 @@ share_of(struct str root)
 	return share;
 }
 
-/* The key is that of the share itself or one below it. */
+/* True if the key is the share itself or lies below the share. */
 static bool
 lies_in(struct str key, struct str share)
 {
@@ -28,7 +28,7 @@ lies_in(struct str key, struct str share)
 	    (key.len == share.len || key.p[share.len] == '/'));
 }
 
-/* root: "server/share"; true if the key is below its share. */
+/* root: "server/share"; true if the key lies below the share. */
 static bool
 below(struct str root, struct str key, struct buf *path)
 {
@@ -131,7 +131,8 @@ struct telling {
 	const struct there *there;
 };
 
-/* The next run that comes to the file asks S3 before it sends anything. */
+/* Put the name in doubt: the next run coming to the file asks S3 before
+ * sending. */
 static void
 settle_name(struct own *o, struct str path, bool also_gone)
 {
@@ -140,7 +141,7 @@ settle_name(struct own *o, struct str path, bool also_gone)
 	o->has_doubts = true;
 }
 
-/* What is left of the name is so, if a run came to doubt it. */
+/* The remaining row of the name is right: settle the doubt of a run, if any. */
 static void
 name_stands(struct own *o, struct str path)
 {

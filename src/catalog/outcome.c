@@ -1,6 +1,6 @@
 /*
- * What GET, DEL and TEST did, and the deletions of PUT --delete: rows and
- * counters, in the thread.
+ * The outcomes of GET, DEL and TEST, and the deletions of PUT --delete: rows
+ * and counters, in the catalog's thread.
  */
 #include "base/clock.h"
 #include "catalog/catalog_internal.h"
@@ -30,7 +30,7 @@ doom_path(void *arg, struct str path)
 	    BYTES(path));
 }
 
-/* The catalog path of the row; NULL: only its key is given. */
+/* Return the catalog path of the row; NULL if only the key is given. */
 static char *
 path_of(struct own *o, const struct outcome_row *r)
 {
@@ -45,7 +45,7 @@ path_of(struct own *o, const struct outcome_row *r)
 	return path;
 }
 
-/* Calls fn for each path that the row may mean. */
+/* Calls fn for each path possibly meant by the row. */
 static void
 each_path(struct own *o, const struct outcome_row *r,
     void (*fn)(void *, struct str path), void *arg)
@@ -59,7 +59,7 @@ each_path(struct own *o, const struct outcome_row *r,
 		    str_of(r->path), fn, arg);
 }
 
-/* The same for each path that has the key of those. */
+/* The same, and for each further path with the same key. */
 static void
 each_name(struct own *o, const struct outcome_row *r,
     void (*fn)(void *, struct str path), void *arg)
@@ -71,7 +71,8 @@ each_name(struct own *o, const struct outcome_row *r,
 		core_other_names(o, path, fn, arg);
 }
 
-/* Whether it is deleted, its other names would not hear if the run died. */
+/* Put further names of the key in doubt: if the run dies, nothing records for
+ * the names whether the object was deleted. */
 static void
 doubt_names(struct own *o, const struct outcome_row *r)
 {
@@ -123,8 +124,8 @@ struct row {
 	int64_t	 stored_ns;	/* if so: since when */
 };
 
-/* The version that the target holds; else the newest of the path. Of several
- * paths that say so, the last that was recorded. */
+/* Take the version held by the target; else the newest version of the path. If
+ * several paths hold a version, take the version recorded last. */
 static void
 look_up(void *arg, struct str path)
 {
@@ -151,7 +152,8 @@ look_up(void *arg, struct str path)
 	r->path = xstrndup(path.p, path.len);
 }
 
-/* The caller has read it from here: is it so still? */
+/* True if the target still holds the version read by the caller from the
+ * catalog. */
 static bool
 is_held(struct row *r)
 {
@@ -178,7 +180,7 @@ identify(struct row *r)
 		r->path = xstrdup(r->in->path);
 }
 
-/* The verdict is on what the target holds, if it does. */
+/* Record the verdict on the version held by the target, if any. */
 static void
 put_verdict(struct row *r, int64_t now)
 {
@@ -208,8 +210,8 @@ mark_deleted(void *arg, struct str path)
 		DB_RUN(&o->db, DOOMED_DONE, INT(o->target), BYTES(path));
 }
 
-/* The object is that of other names too: what was found of it is found of
- * them. */
+/* The object belongs to further names of the key too: record the same verdict
+ * for each name. */
 static void
 verdict_on_name(struct row *r, struct str path)
 {
@@ -235,7 +237,7 @@ mark_lost(void *arg, struct str path)
 	DB_RUN(&o->db, HISTORY_LOST, INT(o->target), BYTES(path));
 }
 
-/* Whether it was deleted is not known: it stays to be done. */
+/* The result of the deletion is unknown: leave the object to be deleted. */
 static void
 mark_doubt(void *arg, struct str path)
 {

@@ -1,5 +1,6 @@
 /*
- * Pages of directories: what the crawl found, in the thread.
+ * Pages of directories, brought by the crawl: their rows, in the catalog's
+ * thread.
  */
 #include "base/clock.h"
 #include "catalog/catalog_internal.h"
@@ -80,7 +81,7 @@ core_retire(struct own *o, int64_t object)
 	return true;
 }
 
-/* Name bytes that the path does not show as they are, or nothing. */
+/* Return the raw name bytes if the path shows them changed, or NOTHING. */
 static struct value
 raw_of(struct buf *raw, struct str path)
 {
@@ -227,7 +228,7 @@ count_queued(struct page *p, const struct attrs *a)
 	p->counts.queued_bytes = add_capped(p->counts.queued_bytes, a->size);
 }
 
-/* A version that was not there before is queued. */
+/* Queue a version seen for the first time by this crawl. */
 static void
 queue_new(struct page *p, const struct page_entry *e, int64_t object)
 {
@@ -248,7 +249,7 @@ insert(struct page *p, const struct page_entry *e, const char *why)
 	    why);
 }
 
-/* The path has a row: whatever the crawl knew of it, the row decides. */
+/* The path has a row: the row decides, not the earlier look-up of the crawl. */
 static void
 queue_known(struct page *p, const struct page_entry *e)
 {
@@ -296,7 +297,7 @@ entry_queue(struct page *p, const struct page_entry *e)
 		queue_known(p, e);
 }
 
-/* The entry's row, for one that isn't queued: 0 if it came twice. */
+/* Return the row of an entry that isn't queued: 0 if the entry came twice. */
 static int64_t
 entry_row(struct page *p, const struct page_entry *e, const char *why)
 {
@@ -349,7 +350,7 @@ entry_failed(struct page *p, const struct page_entry *e)
 
 	if (object == 0)
 		return;
-	/* It may be the directory that the catalog knows. */
+	/* The entry may be a directory known to the catalog. */
 	if (e->attrs.kind == ENTRY_UNKNOWN)
 		DB_RUN(&o->db, DIR_UNKNOWN, INT(o->crawl), TEXT(e->path));
 	DB_RUN(&o->db, RESULT_CRAWL_FAILED, INT(o->next_result++),
@@ -362,7 +363,8 @@ entry_failed(struct page *p, const struct page_entry *e)
 	p->counts.failed++;
 }
 
-/* Nothing is known to be there: neither an object nor directories. */
+/* The refused path names neither a known object nor a known directory: record
+ * only the failure. */
 static void
 entry_refused(struct page *p, const struct page_entry *e)
 {
@@ -374,7 +376,8 @@ entry_refused(struct page *p, const struct page_entry *e)
 static void
 entry(struct page *p, const struct page_entry *e)
 {
-	/* Counted when it was queued; its transfer sees what it is now. */
+	/* Counted when queued for --retry-failed; the transfer sees the file's
+	 * present state. */
 	if (e->object != 0 && idset_has(&p->own->retried, e->object)) {
 		idset_add(&p->dir->seen, e->object);
 		return;
@@ -391,7 +394,8 @@ entry(struct page *p, const struct page_entry *e)
 		entry_queue(p, e);
 }
 
-/* Of a list: is the directory in the file system in which it was? */
+/* Refuse a file of a list if its directory is in another file system than
+ * before. */
 static void
 listed(struct page *p, struct page_entry *e)
 {
@@ -431,20 +435,21 @@ subdirectory(struct page *p, const struct page_dir *d)
 	}
 	if (run >= o->crawl)
 		return;		/* read already: it came twice */
-	/* It was a share of its own, or of one, before. */
+	/* The directory belonged to another export in an earlier run: adopt the
+	 * directory. */
 	if (export != p->export)
 		DB_RUN(db, DIR_PARENT, INT(p->export), p->dir->id == 0 ?
 		    NOTHING : INT(p->dir->id), INT(id));
-	/* An id of ours: SQLite would use those of deleted rows again, and
-	 * the cursor is past them. */
+	/* Choose the id here: SQLite would reuse ids of deleted rows, and the
+	 * cursor is past such ids. */
 	DB_RUN(db, FRONTIER_PUSH, INT(o->next_frontier++), INT(id),
 	    BLOB(d->fh.data, d->fh.len));
 	if (db->err.kind == ERR_NONE)
 		o->frontier_left += db_changes(db);
 }
 
-/* The crawl was to begin in it, so no parent of it is read: what it brings is
- * all there is to say that it is gone. */
+/* The crawl was to begin in this directory, and no parent is read: only this
+ * page can tell that the directory is gone. */
 static void
 note_gone_start(struct page *p)
 {
@@ -529,7 +534,8 @@ core_add_list(struct own *o, const struct counts *n)
 	    INT(n->failed), INT(n->queued), INT(n->queued_bytes), TEXT(""));
 }
 
-/* The numbers of the page go to where they are counted from again. */
+/* Write the page's numbers to the rows used later by the count at the run's
+ * end. */
 static void
 account(struct page *p)
 {
@@ -546,7 +552,8 @@ account(struct page *p)
 	}
 	add_counts(&d->counts, n);
 	if (p->in->last) {
-		/* One that vanished unread is gone when the crawl is over. */
+		/* A directory vanished before its reading is gone when the
+		 * crawl is over. */
 		if (!p->in->vanished || d->counts.found > 0)
 			core_dir_done(o, d->id, d->export, d->since_ns,
 			    !p->in->vanished && p->in->err.kind == ERR_NONE,
@@ -558,7 +565,8 @@ account(struct page *p)
 	}
 }
 
-/* What was excluded, or of unknown kind, is not counted: it was no object. */
+/* A row of an excluded entry, or of unknown kind, is not counted as gone: the
+ * row was no object. */
 static void
 object_gone(struct own *o, int64_t object)
 {
@@ -608,7 +616,8 @@ core_page(struct catalog *c, struct dir_page *in)
 	for (p.dir = o->dirs; p.dir != NULL; p.dir = p.dir->next)
 		if (p.dir->id == in->dir)
 			break;
-	/* Of a directory that is not open: late, from a run that ended. */
+	/* Ignore a late page of a directory not open any more, from an ended
+	 * run. */
 	if (p.dir != NULL && !o->failed && o->run != 0 &&
 	    (in->dir != 0 || in->export < o->export_count)) {
 		buf_init(&p.cache.path, 64 * KIB);

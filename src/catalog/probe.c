@@ -20,7 +20,8 @@ may_write(const char *path, struct err *err)
 	return err_errno(err, ERR_DENIED, errno, "%s", path);
 }
 
-/* The database, its companions and its lock are made in the directory. */
+/* The directory must allow to make the database, its companions and its
+ * lock. */
 static int
 may_write_all(const char *path, struct err *err)
 {
@@ -57,8 +58,8 @@ one_row(sqlite3 *conn, const char *path, int64_t v[3], struct err *err)
 	    db_fault(err, rc, path, sqlite3_errmsg(conn));
 }
 
-/* Where no -wal is, all is in the file, and SQLite is told so: else it would
- * make one. */
+/* Without a -wal the file is complete: open the file as immutable, or SQLite
+ * would make a -wal. */
 static int
 read_version(const char *path, struct catalog_probe *p, struct err *err)
 {

@@ -1,6 +1,6 @@
 /*
- * What a crawl thread looks up while it compares: a connection of its own
- * that only reads.
+ * The look-ups of a crawl thread during its comparisons: a read-only connection
+ * of its own.
  */
 #include "catalog/catalog_internal.h"
 
@@ -46,8 +46,8 @@ catalog_reader_open(struct catalog *c, struct catalog_reader **ret,
 	return 0;
 }
 
-/* For the next one that is opened: a connection costs as much as a look at
- * hundreds of files, most of it for SQLite's reading of the schema. */
+/* Keep the connection for the next caller: opening a connection costs as much
+ * as a look at hundreds of files, mostly for SQLite's reading of the schema. */
 static void
 keep_idle(struct catalog_reader **rp)
 {
@@ -118,8 +118,8 @@ core_reader_fault(const struct catalog_reader *r, struct err *err)
 	return -1;
 }
 
-/* Once: a column of each row would cost each unchanged file. What becomes
- * fresh later is this run's own. */
+/* Load the set once: a column in each row would cost time for each unchanged
+ * file. Files becoming fresh later belong to this run. */
 static void
 load_fresh(struct catalog_reader *r, int64_t target)
 {
@@ -187,8 +187,8 @@ catalog_find(struct catalog_reader *r, struct str path, struct known *k,
 	return 1;
 }
 
-/* Rows of this run are newer than what the crawl looked up: it can't have
- * them in its set, and they are there. */
+/* Skip rows made by this run: their files exist, but the rows are newer than
+ * the crawl's look-ups and so missing in seen. */
 int
 catalog_unseen(struct catalog_reader *r, int64_t dir, const struct idset *seen,
     void (*fn)(void *, int64_t object), void *arg, struct err *err)

@@ -1,5 +1,5 @@
 /*
- * What came of the items of a lease, and the rows of multipart uploads.
+ * The results of the items of a lease, and the rows of multipart uploads.
  */
 #include "base/clock.h"
 #include "catalog/catalog_internal.h"
@@ -63,9 +63,9 @@ core_same(const struct attrs *a, const struct attrs *b)
 	    a->uid == b->uid && a->gid == b->gid;
 }
 
-/* The file changed between crawl and read. The version that was crawled was
- * never stored, so its row is corrected; unless a target holds it: then what
- * was read is a version of its own. Returns the version's id. */
+/* The file changed between crawl and read. The crawled version was never
+ * stored, so correct its row; but if a target holds the crawled version, record
+ * the bytes read as a new version. Returns the version's id. */
 static int64_t
 as_read(struct own *o, const struct open_item *it, const struct attrs *a)
 {
@@ -94,8 +94,8 @@ is_held(const struct result *r)
 	return r->outcome == OUTCOME_MOVED || r->outcome == OUTCOME_UNCHANGED;
 }
 
-/* An object may be there although its transfer did not end well: an answer
- * was lost, or the file went or changed after it was sent. */
+/* An object may exist although its transfer did not end well: an answer was
+ * lost, or the file went or changed after the sending. */
 static void
 note_doubt(struct own *o, const struct result *r, int64_t object)
 {
@@ -103,7 +103,7 @@ note_doubt(struct own *o, const struct result *r, int64_t object)
 		DB_RUN(&o->db, SETTLE_DONE, INT(o->target), INT(object));
 	if (is_held(r) && o->has_doomed)
 		DB_RUN(&o->db, DOOMED_SPARED, INT(o->target), INT(object));
-	/* What was refused at the first try was not sent. */
+	/* A request refused at the first try was not sent. */
 	if (is_held(r) || (r->attempts <= 1 && (r->err.kind == ERR_DENIED ||
 	    r->err.kind == ERR_INVALID)))
 		return;
@@ -111,8 +111,8 @@ note_doubt(struct own *o, const struct result *r, int64_t object)
 	o->has_doubts = true;
 }
 
-/* Rows of other names of the object's key, which are in doubt since its lease
- * was given out, learn whether it is another one now. */
+/* Tell the rows of further names of the object's key, in doubt since the lease
+ * was given out, whether the object has changed. */
 static void
 tell_names(struct own *o, const struct result *r, int64_t object,
     const struct attrs *a)
@@ -166,8 +166,8 @@ note_failure(struct own *o, const struct result *r)
 	    &r->err, r->attempts);
 }
 
-/* Whoever was to move it says that it is gone: of an export that is not there
- * that proves nothing. */
+/* The client reports the file as gone. If the export itself is away, the report
+ * proves nothing: turn the result into a failure. */
 static const struct result *
 as_failed(const struct own *o, const struct open_item *it,
     const struct result *r, struct result *failed)
@@ -205,7 +205,7 @@ count(struct own *o, const struct open_item *it, const struct result *r,
 		note_failure(o, r);
 		break;
 	case OUTCOME_GONE:
-		/* Found by the crawl, but there was nothing to find. */
+		/* The crawl counted the file as found, but the file is gone. */
 		t->found--;
 		if (it->export >= o->export_count || !core_export_stays(o,
 		    o->exports[it->export].id, 1))
@@ -264,7 +264,7 @@ core_results(struct catalog *c, struct results *in)
 
 	while (l != NULL && l->id != in->lease)
 		l = l->next;
-	/* Which epoch may speak for the lease is the master's to decide. */
+	/* The master decides about the epoch of a lease, not the catalog. */
 	if (l == NULL || o->failed || o->run == 0) {
 		results_free(&in);	/* late: it was counted, or will be */
 		return;

@@ -1,8 +1,8 @@
 /*
- * The root of an export: which directory it was when the crawl began, or when a
- * run that goes on with the crawl found it replaced and read all of it again.
- * If it is another one at the end, or can't be looked at, the crawl has read
- * nobody knows what: nothing of the export becomes gone.
+ * The root of an export: its identity when the crawl began, or when a run that
+ * continues the crawl found the root replaced and read all of it again. If the
+ * root is another directory at the end, or can't be looked at, nobody knows
+ * whose files the crawl has read: nothing of the export becomes gone.
  */
 #include "catalog/catalog_internal.h"
 
@@ -13,7 +13,7 @@ root_note_free(struct root_note **np)
 	*np = NULL;
 }
 
-/* The text that says what was found; the first one stays. */
+/* Record the reason to doubt the export; the first reason stays. */
 static void
 doubt(struct run_export_row *x, enum err_kind kind, const char *text)
 {
@@ -76,7 +76,7 @@ note_failure(struct own *o, struct run_export_row *x)
 	core_add_list(o, &one);
 }
 
-/* Take back what the crawl concluded below the start. */
+/* Take back the crawl's conclusions below the start: nothing is gone. */
 static void
 take_back(struct own *o, struct run_export_row *x)
 {
@@ -99,7 +99,8 @@ core_doubt_roots(struct own *o)
 
 		if (x->doubt.kind == ERR_NONE)
 			continue;
-		/* Each time: pages may have come since the last one. */
+		/* Repeat at each call: pages may have come since the last
+		 * call. */
 		take_back(o, x);
 		if (!x->doubted)
 			note_failure(o, x);

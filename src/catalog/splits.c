@@ -1,7 +1,7 @@
 /*
- * Keys that cut a prefix into about equal ranges, from a sample of the
- * catalog: rows at random ids, or where few of them lie under the prefix, a
- * walk over its part of the index that keeps every 2^k-th.
+ * Keys to cut a prefix into about equal ranges, from a sample of the catalog:
+ * rows at random ids or, if few of these rows lie under the prefix, a walk over
+ * the prefix's part of the index that keeps every 2^k-th row.
  */
 #include "base/backoff.h"
 #include "catalog/catalog_internal.h"
@@ -94,7 +94,7 @@ by_key(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The sample's paths become keys, of which every n-th part is taken. */
+/* Turn the sample's paths into keys, and take a key at each n-th part. */
 static size_t
 cut(struct samples *s, bool server_as_prefix, size_t n, char **keys)
 {

@@ -1,5 +1,5 @@
 /*
- * What the target holds: one file, or pages of them.
+ * The objects held by the target: a single file, or pages of files.
  */
 #include "base/clock.h"
 #include "catalog/catalog_internal.h"
@@ -13,7 +13,7 @@ core_range(struct range *r, struct str prefix, struct str after)
 {
 	buf_init(&r->from, 64 * KIB);
 	buf_init(&r->end, 64 * KIB);
-	/* No path holds a NUL: with one it is the next after it. */
+	/* No path holds a NUL: path plus NUL sorts directly after path. */
 	if (after.len > 0) {
 		buf_add(&r->from, after.p, after.len);
 		buf_addch(&r->from, '\0');
@@ -210,7 +210,7 @@ catalog_count_stored(struct catalog_reader *r, struct str prefix,
 
 /* --- samples --- */
 
-/* The row's version, if it is what the target holds of the path. */
+/* Take the row's version, if the target holds this version of the path. */
 static bool
 take_sample(struct catalog_reader *r, enum stmt s, struct str prefix,
     struct stored *out)

@@ -1,5 +1,5 @@
 /*
- * Looking at a catalog: a connection that can do nothing but read.
+ * Looking at a catalog: a connection only able to read.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -13,7 +13,7 @@ struct catalog_view {
 	struct db db;
 };
 
-/* For the statements of others: reading, and nothing else. */
+/* For statements of users: allow reading, and nothing else. */
 static int
 authorize(void *arg, int action, const char *a, const char *b,
     const char *database, const char *view)
@@ -54,8 +54,8 @@ db_uri(const char *path, const char *query)
 	return b.data;
 }
 
-/* Without a -wal nobody is writing, as masters leave theirs; who may not
- * make one reads the file as it is. */
+/* Without a -wal there is no writer, because masters leave their -wal in place;
+ * a user who can't make a -wal reads the file as immutable. */
 static bool
 must_be_immutable(const char *path)
 {
