@@ -400,8 +400,8 @@ resume(struct own *o, const struct begin *b, const struct last_run *last)
 	resume_totals(o);
 }
 
-/* A run without a backlog leaves the backlog of a cut run unchanged. Items then
- * on their way are in doubt from now on. */
+/* A run without a backlog leaves the backlog of a cut run unchanged. Items on
+ * their way when the run was cut are in doubt from now on. */
 static void
 begin_plain(struct own *o, const struct begin *b)
 {

@@ -126,8 +126,8 @@ struct run_info {
  * are read again. Waits. */
 int	 catalog_begin_run(struct catalog *, const struct run_spec *,
 	    struct run_info *, struct err *) MUST_USE;
-/* Tell the catalog that late_ms is over: no later run waits for late clients of
- * this run's predecessors. Waits. */
+/* The time late_ms of run_info is over: later runs need not wait for the
+ * clients of earlier runs. Waits. */
 int	 catalog_late_over(struct catalog *, struct err *) MUST_USE;
 
 enum run_end {

@@ -227,11 +227,14 @@ struct own {
 	int64_t	 next_result;
 	int64_t	 next_dir;
 	int64_t	 next_frontier;
-	int64_t	 first_object;	/* this and larger: made by this run */
-	int64_t	 first_new_dir;	/* this and larger: made by this run */
-	int64_t	 first_frontier; /* first row of the run; smaller rows belong to
-				    earlier runs, */
-	int64_t	 first_todo;	/* ... and their handles are not valid now */
+	int64_t	 first_object;	/* objects from this id on were made by this
+				   run */
+	int64_t	 first_new_dir;	/* directories from this id on were made by this
+				   run */
+	int64_t	 first_frontier; /* frontier rows from this id on, and their
+				    handles, belong to this run */
+	int64_t	 first_todo;	/* backlog rows from this id on, and their
+				   handles, belong to this run */
 	int64_t	 dir_cursor;	/* frontier rows up to this row are handed
 				   out */
 	int64_t	 again_cursor;	/* likewise, of those to be read again */

@@ -1,11 +1,10 @@
 /*
- * doubt.h: versions of files of which it is not known whether the target
- * holds them: a run was killed, or an answer lost, between the request and
- * its result. For a file that is there the next PUT asks, as it comes to it.
- * Nothing comes to a file that is gone, nor to one that DEL was to delete:
- * their keys are asked for by HEAD (run/doubts.h), and what that says is
- * recorded here. Until then the catalog neither counts on the object nor
- * says that it is deleted.
+ * doubt.h: versions of files not known to be held by the target: a run was
+ * killed, or an answer lost, between a request and its result. For an existing
+ * file the next PUT asks S3 when coming to the file. No PUT comes to a vanished
+ * file, nor to a file whose object DEL was to delete: a HEAD request asks for
+ * the key (run/doubts.h), and the answer is recorded here. Until then the
+ * catalog neither counts on the object nor calls the object deleted.
  */
 #ifndef CATALOG_DOUBT_H
 #define CATALOG_DOUBT_H

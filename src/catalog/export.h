@@ -1,13 +1,14 @@
 /*
- * export.h: what a run may conclude of an export: whether its root is what
- * the catalog knows, or another file system, or nothing at all.
+ * export.h: the conclusions a run may draw about an export: whether its root is
+ * the known root, another file system, or empty.
  *
- * An export is known by the file system of its root (attrs.fsid), noted when
- * a crawl of it is complete; before the first one, by that in which an earlier
- * run has read its root. One that is another file system now moves
- * as ever, but nothing of it becomes gone. It becomes the known one when
- * somebody says so, or when a whole crawl found nine tenths of the files that
- * were known again by path, size and mtime.
+ * An export is known by the file system of its root (attrs.fsid), noted when a
+ * crawl of the export is complete; before the first complete crawl, by the file
+ * system in which an earlier run has read the root. Files of an export with
+ * another file system move as ever, but nothing of the export becomes gone. The
+ * new file system becomes the known file system when the user accepts the
+ * change, or when a whole crawl found nine tenths of the known files again by
+ * path, size and mtime.
  *
  * Order: catalog_export_noted and catalog_export_holds before the run begins,
  * to tell people; catalog_see_export for each export right after

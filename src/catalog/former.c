@@ -1,10 +1,11 @@
 /*
- * Names of before. Without the server in the keys, an export that no setting
- * leads to any more may have put objects under the keys of a share of today: a
- * server got another name, or one comes back. If both names lead to the same
- * file system, those objects are the share's of today. What is known of them
- * goes to a row of today's path, as of a file that is gone, where no run has
- * seen a file; whether it is gone is then proven by today's path.
+ * Former names of exports. Without the server in the keys, an export no longer
+ * in the settings may have put objects under the keys of a share of today: a
+ * server was renamed, or an old name comes back. If both names lead to the same
+ * file system, the objects belong to the share of today. The knowledge about
+ * such an object moves to a row of today's path, made as the row of a vanished
+ * file if no run has seen a file there; today's path then has to prove that the
+ * file is gone.
  */
 #include "catalog/catalog_internal.h"
 #include "model/key.h"

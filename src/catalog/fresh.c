@@ -1,13 +1,13 @@
 /*
- * Could the times of a file hide a change? They can if the server's clock, when
- * the bytes were read, showed no later a time than that of the last change, or
- * one in the same granule: the next change gets the same time.
+ * Decide whether the times of a file could hide a change. They can if the
+ * server's clock, while the bytes were read, showed a time not later than the
+ * last change, or in the same granule: then the next change gets the same time.
  *
- * Of the server's clock two things are known: it is not behind the newest time
- * that the crawl has met (nobody can set a ctime), and not further behind our
- * clock than clock_skew. Where nothing newer was met the second may be wrong:
- * the newest files are read once more, unless they are so old that no clock is
- * so far off.
+ * Two facts limit the server's clock: the clock is not behind the newest time
+ * met by the crawl (nobody can set a ctime), and not further behind our clock
+ * than clock_skew. If the crawl met no newer time, clock_skew may be wrong:
+ * read the newest files once more, unless their times are older than any error
+ * of a clock.
  */
 #include "catalog/catalog_internal.h"
 

@@ -35,14 +35,14 @@
 /* Takes the batch. Any thread; waits while the catalog is behind. */
 void	 catalog_put_outcomes(struct catalog *, struct outcomes *);
 
-/* Before a DeleteObjects is sent: rows say that these objects may be gone,
- * so that a kill between request and outcome cannot leave the catalog in
- * the belief that the target has them. Comes back to reply, type
- * MAIL_DOOMED, when that is on disk; afterwards fill in ended, err and
- * version_id of each row and give it to catalog_put_outcomes. A row without
- * an outcome, or one that is FAILED and lost, stays to be deleted; whether it
- * was is not known (catalog/doubt.h). Of a catalog that has failed it comes
- * back too: nothing must be deleted then. */
+/* Call before sending a DeleteObjects: write rows for the objects perhaps about
+ * to vanish, so that after a kill between request and outcome the catalog does
+ * not take the objects for held. The batch comes back to reply, type
+ * MAIL_DOOMED, when the rows are on disk; afterwards fill in ended, err and
+ * version_id of each row and call catalog_put_outcomes. A row without an
+ * outcome, or with FAILED and lost, stays to be deleted; the result of its
+ * deletion is unknown (catalog/doubt.h). A failed catalog sends the batch back
+ * too: delete nothing then. */
 struct doomed {
 	struct mail mail;
 	struct outcomes *outcomes;

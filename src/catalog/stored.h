@@ -1,17 +1,18 @@
 /*
- * stored.h: what the target holds, for GET, DEL and TEST: one file, pages of
- * files in the order of their paths, pages with the longest unverified first,
- * and keys that split a prefix into equal parts.
+ * stored.h: the objects held by the target, for GET, DEL and TEST: a single
+ * file, pages of files in the order of their paths, pages with the longest
+ * unverified first, and keys to split a prefix into equal parts.
  *
- * A target holds of each path at most one version: the newest, or if that
- * was not moved yet (or failed), the newest that was. All questions are about
- * the target of the run that is going on (or that of catalog_look).
+ * A target holds at most a single version of each path: the newest version or,
+ * if the newest was not moved yet (or failed), the newest version moved. Every
+ * question is about the target of the present run (or the target of
+ * catalog_look).
  *
- * A prefix is the text that catalog paths begin with: "server/share/dir/", or
- * "" for all. Where server_as_prefix is no, keys are paths without the
- * server: catalog_find_key tries the exports that the catalog knows.
+ * A prefix is the beginning of catalog paths: "server/share/dir/", or "" for
+ * the whole catalog. If server_as_prefix is no, keys are paths without the
+ * server: catalog_find_key tries the exports known to the catalog.
  *
- * One reader, one thread. Memory does not grow with the catalog.
+ * Use a reader in a single thread. Memory does not grow with the catalog.
  */
 #ifndef CATALOG_STORED_H
 #define CATALOG_STORED_H
