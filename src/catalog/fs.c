@@ -241,8 +241,9 @@ is_unfollowed(struct own *o, const char *path)
 	return is;
 }
 
-/* True if it is no note of what is around it, and there is something to
- * lose. Then it has failed, if it is to be there. */
+/* True if the note's file system differs from the file system around, and files
+ * would be lost. Then the directory has failed, if it is expected to be there.
+ */
 static bool
 is_missing(struct own *o, struct fs_note *n, bool expected)
 {
