@@ -63,13 +63,13 @@ def test_directories_vanish(t):
 
 
 def test_prefix_missing(t):
-    """The directory that was asked for must be there."""
+    """The directory that was asked for must be there, or be known and gone."""
     t.write("a/1", "1")
     t.write("stays", "1")
     t.put(moved=2)
     shutil.rmtree(t.path("a"))
     root = t.server + t.share
-    t.put("--prefix", root + "/a/", expect=1, failed=1)
+    t.put("--prefix", root + "/a/", found=0, gone=1)
     t.put("--prefix", root + "/b/", expect=1, failed=1)
 
 
