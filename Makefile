@@ -215,6 +215,7 @@ lint-clang: $(B)/catalog/schema.inc
 	@tests/lint/clang.sh $(ALL_CFLAGS)
 lint-doc: all
 	@tests/lint/doc.sh $(B)
+	@tests/lint/architecture.sh
 
 bench: all tools
 	tests/bench/run.sh $(B)
