@@ -227,9 +227,12 @@ again(struct member *m, struct team_task *k, const struct err *err)
 		tries = 2;
 		team_distrust(m);
 	}
-	/* The same client may get the task again: failures are quick. */
+	/* The same client may get the task again: failures are quick. A client
+	 * that lacks the mount is denied everything at once: clients that are
+	 * about to join count too. */
 	failers = count_failers(k, m->number);
-	if (t->stopping || failers >= MIN(tries, team_members_up(t)) ||
+	if (t->stopping || failers >= MIN(tries, err->kind == ERR_DENIED ?
+	    team_members_soon(t) : team_members_up(t)) ||
 	    k->task.leased >= TRIES_MAX)
 		return false;
 	if (k->joint == NULL && (k->item.upload_id != NULL ||
