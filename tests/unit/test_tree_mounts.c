@@ -201,8 +201,10 @@ teardown(void **state UNUSED)
 static void
 need_mounts(void)
 {
-	if (!can_mount)
+	if (!can_mount) {
+		print_message("mounts: no mount namespace of its own\n");
 		skip();
+	}
 }
 
 static void
@@ -273,8 +275,10 @@ test_overlay(void **state UNUSED)
 	dev_t dev;
 
 	need_mounts();
-	if (mount("overlay", "at", "overlay", 0, LAYERS) == -1)
+	if (mount("overlay", "at", "overlay", 0, LAYERS) == -1) {
+		print_message("overlay: mount: %s\n", strerror(errno));
 		skip();
+	}
 	first = root_fsid("at");
 	dev = dev_of("at");
 	do_umount("at");
