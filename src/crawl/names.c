@@ -55,8 +55,8 @@ names_find(const struct crawl_config *c, struct str line, struct buf *path,
 	whole = buf_str(path);
 	/* If an export lies inside another export, take the inner export. */
 	for (unsigned i = 0; i < c->export_count; i++) {
-		if (!below(whole, str_of(c->server_as_prefix ?
-		    c->roots[i] : key_without_server(c->roots[i])),
+		if (!below(whole, str_of(key_of_path(c->roots[i],
+		    c->server_as_prefix)),
 		    &below_root) || (found && below_root.len >= rel->len))
 			continue;
 		found = true;

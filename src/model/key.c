@@ -96,3 +96,9 @@ key_without_server(const char *path)
 
 	return slash == NULL ? path + strlen(path) : slash + 1;
 }
+
+const char *
+key_of_path(const char *path, bool server_as_prefix)
+{
+	return server_as_prefix ? path : key_without_server(path);
+}

@@ -20,6 +20,8 @@ int	 key_to_path(struct buf *, struct str key) MUST_USE;
 /* A catalog path ("server/share/dir/name") without its server: the key when
  * server_as_prefix is no. Points into path; "" if nothing follows. */
 const char *key_without_server(const char *path);
+/* The key text of a catalog path. Points into path. */
+const char *key_of_path(const char *path, bool server_as_prefix);
 
 /* Append the key text for what somebody has written as the beginning of a key,
  * or as bytes of a path: those that aren't UTF-8 can only be of a path. */

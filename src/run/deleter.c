@@ -50,8 +50,7 @@ deleter_new(struct deleter **ret, const struct conf *c, const struct job *job,
 static const char *
 key_of(const struct deleter *d, const struct outcome_row *r)
 {
-	return r->is_key || d->server_as_prefix ? r->path :
-	    key_without_server(r->path);
+	return key_of_path(r->path, r->is_key || d->server_as_prefix);
 }
 
 /* --- answers of S3 --- */

@@ -41,8 +41,8 @@ ask(struct page *p)
 		const char *path = p->v[i].path;
 
 		p->found[i] = (struct found){ .doubt = &p->v[i] };
-		s3_head(p->s3, str_of(p->server_as_prefix ? path :
-		    key_without_server(path)), answered, &p->found[i]);
+		s3_head(p->s3, str_of(key_of_path(path,
+		    p->server_as_prefix)), answered, &p->found[i]);
 	}
 	while (s3_pending(p->s3) > 0) {
 		if (signals_waiting())

@@ -332,8 +332,8 @@ integrity_walk(struct integrity *t)
 static bool
 read_stored(struct integrity *t, unsigned export, struct stored *s)
 {
-	const char *key = t->conf->fs_config.server_as_prefix ? s->path :
-	    key_without_server(s->path);
+	const char *key = key_of_path(s->path,
+	    t->conf->fs_config.server_as_prefix);
 
 	if (export_of(t, s->path, export) != export) {
 		stored_release(s);

@@ -32,8 +32,7 @@ struct leftover {
 static struct str
 key_of(const struct open_upload *u)
 {
-	return str_of(u->server_as_prefix ? u->path :
-	    key_without_server(u->path));
+	return str_of(key_of_path(u->path, u->server_as_prefix));
 }
 
 static void

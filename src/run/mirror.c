@@ -129,8 +129,8 @@ tell_guarded(struct mirror *x)
 static struct str
 key_of(const struct mirror *x, const char *path)
 {
-	return str_of(x->m->conf->fs_config.server_as_prefix ? path :
-	    key_without_server(path));
+	return str_of(key_of_path(path,
+	    x->m->conf->fs_config.server_as_prefix));
 }
 
 static void

@@ -115,8 +115,7 @@ raw_name(const struct integrity *t, unsigned export, struct str key)
 	struct buf b;
 	char *raw;
 
-	if (!t->conf->fs_config.server_as_prefix)
-		root = key_without_server(root);
+	root = key_of_path(root, t->conf->fs_config.server_as_prefix);
 	skip = strlen(root) > 0 ? strlen(root) + 1 : 0;
 	buf_init(&b, 64 * KIB);
 	if (key.len <= skip || memchr(key.p, '\0', key.len) != NULL ||

@@ -63,8 +63,7 @@ transfer_proved(struct transfer *t, const char *expected, const char *got)
 static struct str
 key_of(const struct worker *w, const struct item *it)
 {
-	return str_of(w->e->c.server_as_prefix ? it->path :
-	    key_without_server(it->path));
+	return str_of(key_of_path(it->path, w->e->c.server_as_prefix));
 }
 
 /* Can the file's bytes be compared with the target's object? A file sent by

@@ -42,13 +42,11 @@ static char *
 start_of(const char *root, const struct conf *c, const char *prefix,
     bool holds_prefix)
 {
-	const char *key = root;
+	const char *key = key_of_path(root, c->fs_config.server_as_prefix);
 	size_t n;
 
 	if (prefix == NULL)
 		return xstrdup(root);
-	if (!c->fs_config.server_as_prefix)
-		key = key_without_server(root);
 	n = strlen(key);
 	/* A share inside of the prefix's share: crawl the whole share. */
 	if (!holds_prefix && strncmp(key, prefix, strlen(prefix)) == 0)

@@ -64,8 +64,8 @@ team_last_ask(struct team *t, struct s3 **s3, struct look **v, size_t n)
 
 		if (l->member != 0 || !has_s3(t, s3, &l->store.err))
 			continue;
-		s3_head(*s3, str_of(t->setup.server_as_prefix ? path :
-		    key_without_server(path)), answered, l);
+		s3_head(*s3, str_of(key_of_path(path,
+		    t->setup.server_as_prefix)), answered, l);
 	}
 	while (*s3 != NULL && s3_pending(*s3) > 0) {
 		if (atomic_load(&t->look.stop))
