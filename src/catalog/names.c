@@ -91,11 +91,11 @@ core_any_names_meet(struct db *db)
 		v[n++] = db_strdup(db, STMT_EXPORT_PATHS, 0);
 		more = db_next(db, STMT_EXPORT_PATHS);
 	}
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < i && !meet; j++)
 			meet = core_names_meet(str_of(v[i]), str_of(v[j]));
+	for (size_t i = 0; i < n; i++)
 		free(v[i]);
-	}
 	free(v);
 	return meet;
 }
