@@ -1,51 +1,46 @@
 /*
- * del.c: the verb DEL, from the parsed options to the last line of output.
+ * del.c: the verb DEL, from the parsed options to the last line of output. All
+ * keys are listed twice if somebody is asked: to count them, and to delete the
+ * objects.
  */
-#include <signal.h>
+#include <errno.h>
+#include <poll.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/exit_status.h"
-#include "base/log.h"
 #include "base/signals.h"
 #include "base/units.h"
-#include "compact/compact.h"
-#include "crew/setup.h"
-#include "report/summary.h"
 #include "report/text.h"
-#include "run/ask.h"
-#include "run/del_internal.h"
+#include "run/deleter.h"
 #include "run/doubts.h"
-#include "run/frame.h"
 #include "run/leftovers.h"
 #include "run/run.h"
 #include "target/cluster_map.h"
-#include "target/plan.h"
 
 #define PREFIXES_SHOWN	5
 
 struct del {
-	const struct conf *conf;
-	const struct job *job;
+	struct run r;
 	char	**prefixes;
 	size_t	 prefix_count;
-	struct mailbox *in;
-	int	 signals;
-	struct catalog *catalog;
-	struct run_info run;
-	bool	 refused;	/* the question was answered with no */
-	struct del_pass pass;	/* the last one */
-	uint64_t start_ms;
+	uint64_t count;		/* of the keys listed, in the pass at hand */
+	uint64_t bytes;
 };
+
+static struct del *
+del_of(struct run *r)
+{
+	return (struct del *)(void *)r;
+}
 
 /* A share that is the whole bucket: the bucket may hold more than ours. */
 static int
 check_prefixes(struct del *d, struct err *err)
 {
-	if (source_prefixes(d->conf, d->job, &d->prefixes, &d->prefix_count,
-	    err) == -1)
+	if (source_prefixes(d->r.conf, d->r.job, &d->prefixes,
+	    &d->prefix_count, err) == -1)
 		return -1;
-	for (size_t i = 0; i < d->prefix_count && !d->job->all; i++)
+	for (size_t i = 0; i < d->prefix_count && !d->r.job->all; i++)
 		if (d->prefixes[i][0] == '\0')
 			return err_set(err, ERR_USAGE, 0, "the keys of a "
 			    "configured share are all keys of the bucket; if "
@@ -53,256 +48,237 @@ check_prefixes(struct del *d, struct err *err)
 	return 0;
 }
 
-static void
-pass(struct del *d, bool print, struct monitor *monitor)
+/* --- the keys --- */
+
+static int
+list(struct del *d, struct err *err)
 {
-	d->pass = (struct del_pass){
-		.conf = d->conf,
-		.job = d->job,
-		.in = d->in,
-		.signals = d->signals,
-		.monitor = monitor,
-		.catalog = d->catalog,
-		.print = print,
-	};
-	del_pass(&d->pass);
+	d->count = d->bytes = 0;
+	return run_list_bucket(&d->r, d->r.job->dryrun, err);
+}
+
+static void
+count_page(struct del *d, const struct source_page *p)
+{
+	d->count += p->count;
+	for (size_t i = 0; i < p->count; i++)
+		d->bytes = add_capped(d->bytes, p->keys[i].size);
+}
+
+/* Count the keys; a dry run prints each of them. */
+static bool
+count_more(void *arg)
+{
+	struct del *d = arg;
+	struct source_page *p;
+
+	for (; (p = run_page(&d->r)) != NULL; run_page_used(&d->r)) {
+		count_page(d, p);
+		for (size_t i = 0; i < p->count && d->r.job->dryrun; i++)
+			deleter_print(d->r.job, (struct str){ p->keys[i].key,
+			    p->keys[i].len }, p->keys[i].size);
+	}
+	return d->r.listed;
+}
+
+static void
+delete_page(struct del *d, const struct source_page *p)
+{
+	struct outcomes *rows = xcalloc(1, sizeof(*rows));
+
+	rows->v = xcalloc(p->count, sizeof(*rows->v));
+	rows->count = p->count;
+	for (size_t i = 0; i < p->count; i++) {
+		rows->v[i].path = xstrndup(p->keys[i].key, p->keys[i].len);
+		rows->v[i].is_key = true;
+		rows->v[i].size = p->keys[i].size;
+	}
+	deleter_give(&d->r, rows);
+}
+
+static bool
+delete_more(void *arg)
+{
+	struct del *d = arg;
+	struct source_page *p;
+
+	while (deleter_room(&d->r) && (p = run_page(&d->r)) != NULL) {
+		count_page(d, p);
+		if (p->count > 0)
+			delete_page(d, p);
+		run_page_used(&d->r);
+	}
+	return d->r.listed;
+}
+
+static bool
+progress(struct run *r, struct totals *t)
+{
+	if (r->catalog != NULL)
+		catalog_totals(r->catalog, t);
+	t->found = del_of(r)->count;
+	t->found_bytes = del_of(r)->bytes;
+	return r->listed;
 }
 
 /* --- the question --- */
 
-static char *
-question(const struct del *d)
+/* Somebody is there to be asked: input and messages are a terminal. */
+static bool
+can_ask(void)
+{
+	return isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1;
+}
+
+static void
+print_question(const struct del *d)
 {
 	char text[400], count[32], size[16];
-	struct buf b;
-	char *q;
+	size_t shown = MIN(d->prefix_count, (size_t)PREFIXES_SHOWN);
 
-	buf_init(&b, 64 * KIB);
-	buf_addf(&b, "DEL deletes %s objects (%s) of bucket %s",
-	    text_count(d->pass.count, count),
-	    units_format(d->pass.bytes, size), plan_bucket(d->conf));
+	fprintf(stderr, "DEL deletes %s objects (%s) of bucket %s, all ",
+	    text_count(d->count, count), units_format(d->bytes, size),
+	    plan_bucket(d->r.conf));
 	if (d->prefix_count == 1 && d->prefixes[0][0] == '\0') {
-		buf_addstr(&b, ", all that it holds.\n");
+		fputs("that it holds.\n", stderr);
 	} else {
-		buf_addstr(&b, ", all with the prefix\n");
-		for (size_t i = 0; i < MIN(d->prefix_count,
-		    (size_t)PREFIXES_SHOWN); i++)
-			buf_addf(&b, "  %s\n", str_escape(
+		fputs("with the prefix\n", stderr);
+		for (size_t i = 0; i < shown; i++)
+			fprintf(stderr, "  %s\n", str_escape(
 			    str_of(d->prefixes[i]), text, sizeof(text)));
-		if (d->prefix_count > PREFIXES_SHOWN)
-			buf_addf(&b, "  and %zu more prefixes\n",
-			    d->prefix_count - PREFIXES_SHOWN);
+		if (d->prefix_count > shown)
+			fprintf(stderr, "  and %zu more prefixes\n",
+			    d->prefix_count - shown);
 	}
-	buf_addstr(&b, "Type \"yes\" to delete them: ");
-	q = xstrdup(b.data);
-	buf_release(&b);
-	return q;
+	fputs("Type \"yes\" to delete them: ", stderr);
+	fflush(stderr);
 }
 
-/* Open the monitor for a single pass; the question between two passes needs
- * the terminal. */
+/* Read a line: true if the line is "yes". A signal ends the waiting and stays
+ * unread. */
 static bool
-watch(struct del *d, struct monitor **ret)
+says_yes(int signals)
 {
-	struct err err = ERR_INIT;
+	struct pollfd fds[2] = {
+		{ .fd = STDIN_FILENO, .events = POLLIN },
+		{ .fd = signals, .events = POLLIN },
+	};
+	char line[80];
+	ssize_t n;
 
-	if (monitor_open(ret, d->conf, d->job, &err) == 0)
-		return true;
-	d->pass.failed = true;
-	d->pass.err = err;
-	return false;
+	while (poll(fds, ARRAY_LEN(fds), -1) == -1)
+		if (errno != EINTR)
+			return false;
+	if (fds[1].revents != 0) {
+		fputc('\n', stderr);
+		return false;
+	}
+	/* A terminal gives a whole line at once. */
+	n = read(STDIN_FILENO, line, sizeof(line));
+	return n == 4 && memcmp(line, "yes\n", 4) == 0;
 }
 
-/* Count, show, ask: true if the answer is yes, or nothing is there. */
-static bool
-ask(struct del *d)
+/* Count, show, ask. The question needs the terminal: no progress is shown
+ * meanwhile. */
+static int
+ask(struct del *d, struct err *err)
 {
-	struct monitor *monitor = NULL;
-	char *text AUTOFREE = NULL;
+	struct run *r = &d->r;
 
-	if (!watch(d, &monitor))
-		return false;
-	pass(d, false, monitor);
-	monitor_end(&monitor);
-	if (d->pass.failed || d->pass.stop_signal != 0)
-		return false;
-	if (d->pass.count == 0)
-		return true;
-	text = question(d);
-	if (ask_yes(text, d->signals))
-		return true;
-	d->pass.stop_signal = signals_next(d->signals);
-	d->refused = d->pass.stop_signal == 0;
-	return false;
+	if (list(d, err) == -1)
+		return -1;
+	run_loop(r, count_more, d);
+	monitor_end(&r->monitor);
+	if (r->failed) {
+		*err = r->err;
+		return -1;
+	}
+	if (r->stop_signal == 0 && d->count > 0) {
+		print_question(d);
+		if (!says_yes(r->signals) && !signals_waiting()) {
+			r->status = EXIT_GUARD;
+			return err_set(err, ERR_STOPPED, 0, "not confirmed: "
+			    "nothing was deleted");
+		}
+	}
+	if (r->stop_signal != 0 || signals_waiting())
+		return err_set(err, ERR_STOPPED, 0, "interrupted");
+	return monitor_open(&r->monitor, r->conf, r->job, err);
 }
 
 /* --- the run --- */
 
 static int
-open_catalog(struct del *d, struct err *err)
+prepare(struct run *r, struct err *err)
 {
-	const struct conf *c = d->conf;
-	struct run_spec spec = {
-		.op = OP_DEL,
-		.scope = "",
-		.command_line = d->job->command_line,
-		.no_backlog = true,
-		.late_ms = crew_late_ms(c, d->job),
-	};
+	struct run_spec spec = { .scope = "", .no_backlog = true };
+	bool asks = !r->job->yes && !r->job->dryrun;
+	struct del *d = del_of(r);
 
-	plan_target(&spec, c);
-	if (catalog_open(&d->catalog, c->catalog.path, d->in, err) == -1 ||
-	    catalog_begin_run(d->catalog, &spec, &d->run, err) == -1)
+	if (asks && !can_ask())
+		return err_set(err, ERR_USAGE, 0, "nothing is deleted without "
+		    "--yes where nobody can be asked: standard input is no "
+		    "terminal");
+	if (check_prefixes(d, err) == -1 ||
+	    plan_check_s3(r->conf, NULL, err) == -1 ||
+	    (asks && ask(d, err) == -1))
 		return -1;
-	plan_warn_target(&spec, &d->run);
-	log_event(LOG_INFO, "run", "%ju begins: %s", (uintmax_t)d->run.run,
-	    d->job->command_line == NULL ? "" : d->job->command_line);
-	return run_wait_late(d->catalog, &d->run, err);
-}
-
-static int
-status_of(const struct del *d, const struct run_closing *closing)
-{
-	if (d->pass.stop_signal != 0)
-		return exit_status_signal(d->pass.stop_signal);
-	if (d->pass.failed)
-		return exit_status_of(&d->pass.err);
-	if (d->refused)
-		return EXIT_GUARD;
-	if (closing->totals.failed > 0 || !closing->closes ||
-	    closing->totals.not_compacted > 0)
-		return EXIT_FAILED;
-	return EXIT_DONE;
-}
-
-static void
-close_run(struct del *d, struct run_closing *closing)
-{
-	struct del_pass *p = &d->pass;
-	struct compact_end compacted = { .done = 0 };
-	struct err err = ERR_INIT;
-	enum run_end end;
-
-	if (!p->failed && p->stop_signal == 0 &&
-	    doubts_settle(d->conf, d->catalog, &err) == -1) {
-		p->failed = true;
-		p->err = err;
+	if (r->job->dryrun) {
+		/* The keys go to the terminal. */
+		monitor_end(&r->monitor);
+		return list(d, err);
 	}
-	if (!p->failed && p->stop_signal == 0) {
-		leftovers_abort(d->conf, d->catalog, d->prefixes,
-		    d->prefix_count);
-		compact_run(d->conf, d->job, d->catalog, &compacted);
-		p->stop_signal = signals_next(d->signals);
-	}
-	end = p->failed ? RUN_FAILED : p->stop_signal != 0 ?
-	    RUN_INTERRUPTED : RUN_COMPLETE;
-	if (catalog_end_run(d->catalog, end, p->failed ? p->err.msg : "",
-	    closing, &err) == -1 && !p->failed) {
-		p->failed = true;
-		p->err = err;
-	}
-	closing->totals.compacted = compacted.done;
-	closing->totals.not_compacted = compacted.failed;
-}
-
-/* Fill the closing of a dry run, or of a run that ends before the first
- * deletion. */
-static void
-close_without_run(const struct del *d, struct run_closing *closing)
-{
-	closing->closes = true;
-	if (!d->job->dryrun)
-		return;
-	closing->totals = (struct totals){ .found = d->pass.count,
-	    .moved = d->pass.count, .bytes = d->pass.bytes,
-	    .found_bytes = d->pass.bytes, .deleted = d->pass.count };
-}
-
-static int
-finish(struct del *d)
-{
-	struct run_closing closing;
-	struct summary s = { .op = OP_DEL, .dryrun = d->job->dryrun };
-	const char *error;
-
-	if (d->pass.failed && d->run.run == 0 && !d->job->dryrun)
-		return summary_error(d->job, &d->pass.err);
-	memset(&closing, 0, sizeof(closing));
-	if (d->catalog != NULL)
-		close_run(d, &closing);
-	else
-		close_without_run(d, &closing);
-	s.interrupted = d->pass.stop_signal != 0;
-	s.broken = d->pass.failed;
-	s.run = d->run.run;
-	s.seconds = (double)(clock_mono_ms() - d->start_ms) / 1000;
-	summary_take(&s, &closing, d->pass.failed);
-	error = d->pass.failed ? d->pass.err.msg : d->refused ?
-	    "not confirmed: nothing was deleted" : NULL;
-	if (d->refused)
-		fputs("nothing was deleted\n", stderr);
-	else if (!d->job->quiet || closing.totals.failed > 0)
-		summary_print(stderr, &s);
-	summary_end(d->job, &s, error);
-	return status_of(d, &closing);
-}
-
-static void
-go(struct del *d)
-{
-	struct monitor *monitor = NULL;
-	struct err err = ERR_INIT;
-
-	if (d->job->dryrun) {
-		pass(d, true, NULL);
-		return;
-	}
-	if (!d->job->yes && !ask(d))
-		return;
-	if (open_catalog(d, &err) == -1) {
-		d->pass.stop_signal = signals_next(d->signals);
-		d->pass.failed = true;
-		d->pass.err = err;
-		return;
-	}
+	if (run_begin(r, &spec, err) == -1)
+		return -1;
 	cluster_map_deletes_listed();
-	if (!watch(d, &monitor))
+	return deleter_start(r, r->job, err) == -1 ? -1 : list(d, err);
+}
+
+static void
+go(struct run *r)
+{
+	struct del *d = del_of(r);
+	struct err err = ERR_INIT;
+
+	run_loop(r, r->job->dryrun ? count_more : delete_more, d);
+	monitor_end(&r->monitor);
+	if (r->job->dryrun || run_stopped(r))
 		return;
-	pass(d, false, monitor);
-	monitor_end(&monitor);
+	if (doubts_settle(r->conf, r->catalog, &err) == -1) {
+		run_fail(r, &err);
+		return;
+	}
+	leftovers_abort(r->conf, r->catalog, d->prefixes, d->prefix_count);
+	compact_run(r->conf, r->job, r->catalog, &r->compacted);
+}
+
+/* The closing of a dry run is made of the counts of this file. */
+static void
+closing(struct run *r)
+{
+	const struct del *d = del_of(r);
+
+	if (!r->job->dryrun)
+		return;
+	r->closing.closes = true;
+	r->closing.totals = (struct totals){ .found = d->count,
+	    .moved = d->count, .bytes = d->bytes, .found_bytes = d->bytes,
+	    .deleted = d->count };
 }
 
 int
 run_del(const struct conf *conf, const struct job *job)
 {
-	struct del d = { .conf = conf, .job = job, .signals = -1,
-	    .start_ms = clock_mono_ms() };
-	struct err err = ERR_INIT;
-	int status;
+	static const struct run_ops ops = {
+		.prepare = prepare,
+		.go = go,
+		.mail = deleter_mail,
+		.progress = progress,
+		.closing = closing,
+	};
+	struct del d = { .r = { .conf = conf, .job = job, .ops = &ops } };
+	int status = run_verb(&d.r);
 
-	d.in = mailbox_new(0);
-	if (!job->yes && !job->dryrun && !ask_can())
-		err_set(&err, ERR_USAGE, 0, "nothing is deleted without "
-		    "--yes where nobody can be asked: standard input is no "
-		    "terminal");
-	else if (check_prefixes(&d, &err) == 0)
-		d.signals = signals_block(&err);
-	if (d.signals == -1 || plan_check_s3(conf, NULL, &err) == -1) {
-		status = summary_error(job, &err);
-		if (d.signals != -1 && signals_next(d.signals) == SIGTERM)
-			status = EXIT_TERMINATED;
-	} else {
-		go(&d);
-		status = finish(&d);
-	}
-	catalog_close(&d.catalog);
-	for (struct mail *m = mailbox_take(d.in), *next; m != NULL; m = next) {
-		next = m->next;
-		free(m);	/* m is the failure of the catalog: the
-				   catalog failed at its end */
-	}
-	mailbox_free(&d.in);
 	source_prefixes_free(&d.prefixes, &d.prefix_count);
-	close_fd(&d.signals);
 	return status;
 }

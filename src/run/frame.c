@@ -1,49 +1,430 @@
 #include "run/frame.h"
 
+#include <inttypes.h>
+#include <poll.h>
+#include <unistd.h>
+
 #include "base/clock.h"
+#include "base/exit_status.h"
 #include "base/log.h"
 #include "base/signals.h"
+#include "report/summary.h"
 #include "target/cluster_map.h"
 #include "team/team.h"
 
-#define TICK_MS		200
+#define STOP_LIMIT_MS	5000	/* time for work under way to end after a
+				   stop */
+#define BATCH		500	/* outcomes in one message */
+
+/* --- the stop --- */
+
+bool
+run_stopped(const struct run *r)
+{
+	return r->failed || r->stop_signal != 0;
+}
+
+static void
+stop(struct run *r, uint64_t limit_ms)
+{
+	if (r->ops->stop != NULL)
+		r->ops->stop(r);
+	if (r->crew != NULL)
+		crew_stop(r->crew, limit_ms);
+}
+
+void
+run_fail(struct run *r, const struct err *err)
+{
+	if (r->failed)
+		return;
+	r->failed = true;
+	r->err = *err;
+	stop(r, 0);
+}
+
+static void
+read_signals(struct run *r)
+{
+	for (int no; (no = signals_next(r->signals)) != 0;) {
+		/* A second signal does not wait for the work under way. */
+		bool again = r->stop_signal != 0;
+
+		r->stop_signal = no;
+		log_event(LOG_WARN, "stopping", "%s", again ? "at once" :
+		    "what is on the way may end within 5 s");
+		stop(r, again ? 0 : STOP_LIMIT_MS);
+	}
+}
+
+/* --- begin --- */
 
 int
-run_crew(struct crew **ret, const struct conf *c, const struct job *job,
-    struct setup *s, struct mailbox *up, struct err *err)
+run_crew(struct run *r, const struct job *job, struct setup *s,
+    struct err *err)
 {
 	/* The cluster map was fetched after the setup was made. */
 	if (cluster_map() != NULL && s->cluster_map == NULL)
 		s->cluster_map = xstrdup(cluster_map()->json);
-	return crew_wants_team(c, job) ? crew_team(ret, c, s, up, err) :
-	    crew_local(ret, s, up, err);
+	return crew_wants_team(r->conf, job) ?
+	    crew_team(&r->crew, r->conf, s, r->in, err) :
+	    crew_local(&r->crew, s, r->in, err);
 }
 
-void
-run_not_begun(struct catalog *catalog, const struct run_info *run,
-    const struct err *err)
+static int
+wait_late(const struct run *r, struct err *err)
 {
-	struct run_closing closing;
+	uint64_t until = clock_mono_ms() + r->info.late_ms;
 
-	if (catalog != NULL && run->run != 0 && catalog_end_run(catalog,
-	    RUN_FAILED, err->msg, &closing, NULL) == -1)
-		log_event(LOG_WARN, "catalog", "the run's end could not be "
-		    "recorded");
-}
-
-int
-run_wait_late(struct catalog *catalog, const struct run_info *run,
-    struct err *err)
-{
-	uint64_t until = clock_mono_ms() + run->late_ms;
-
-	if (run->late_ms == 0)
+	if (r->info.late_ms == 0)
 		return 0;
 	log_event(LOG_WARN, "late_clients", "the master of an earlier run has "
 	    "died: this run begins in %ju s, when nothing that its clients "
-	    "have sent can arrive any more", (uintmax_t)run->late_ms / 1000);
+	    "have sent can arrive any more",
+	    (uintmax_t)r->info.late_ms / 1000);
 	while (clock_mono_ms() < until)
-		if (signals_wait(TICK_MS))
+		if (signals_wait(RUN_TICK_MS))
 			return err_set(err, ERR_STOPPED, 0, "interrupted");
-	return catalog_late_over(catalog, err);
+	return catalog_late_over(r->catalog, err);
+}
+
+/* Tell at once if this run goes on with an earlier crawl: the run won't see
+ * later changes in directories that are not read again. */
+static void
+tell_begin(const struct run *r)
+{
+	const struct run_info *run = &r->info;
+	const char *command = r->job->command_line;
+	char since[32], text[160];
+
+	log_event(LOG_INFO, "run", "%" PRId64 " begins: %s", run->run,
+	    command == NULL ? "" : command);
+	if (!run->continued)
+		return;
+	clock_iso8601(run->since_ns / 1000000000, since);
+	snprintf(text, sizeof(text), "goes on with run %" PRId64 ", which was "
+	    "cut, begun %s: %" PRIu64 " directories are not read again "
+	    "(--fresh reads all)", run->crawl, since, run->dirs_kept);
+	if (!r->job->quiet)
+		fprintf(stderr, "%s\n", text);
+	log_event(LOG_INFO, "run", "%" PRId64 " %s", run->run, text);
+}
+
+int
+run_begin(struct run *r, struct run_spec *spec, struct err *err)
+{
+	spec->op = r->job->op;
+	spec->command_line = r->job->command_line;
+	spec->late_ms = crew_late_ms(r->conf, r->job);
+	plan_target(spec, r->conf);
+	if ((r->catalog == NULL && catalog_open(&r->catalog,
+	    r->conf->catalog.path, r->in, err) == -1) ||
+	    catalog_begin_run(r->catalog, spec, &r->info, err) == -1)
+		return -1;
+	tell_begin(r);
+	plan_warn_target(spec, &r->info);
+	return r->job->dryrun ? 0 : wait_late(r, err);
+}
+
+/* --- the listing --- */
+
+int
+run_list_bucket(struct run *r, bool ordered, struct err *err)
+{
+	struct source_config c = { .conf = r->conf, .job = r->job,
+	    .reader = r->reader, .ordered = ordered, .up = r->in };
+
+	r->listed = false;
+	return source_start(&r->source, &c, err);
+}
+
+static void
+add_page(struct run *r, struct source_page *p)
+{
+	struct source_page **tail = &r->pages;
+
+	while (*tail != NULL)
+		tail = (struct source_page **)(void *)&(*tail)->mail.next;
+	p->mail.next = NULL;
+	*tail = p;
+}
+
+struct source_page *
+run_page(struct run *r)
+{
+	return run_stopped(r) ? NULL : r->pages;
+}
+
+void
+run_page_used(struct run *r)
+{
+	struct source_page *p = r->pages;
+
+	r->pages = (struct source_page *)(void *)p->mail.next;
+	r->listed = p->end;
+	if (p->end && p->err.kind != ERR_NONE)
+		run_fail(r, &p->err);
+	source_page_free(r->source, &p);
+}
+
+static void
+stop_listing(struct run *r)
+{
+	source_free(&r->source);
+	for (struct source_page *p; (p = r->pages) != NULL;) {
+		r->pages = (struct source_page *)(void *)p->mail.next;
+		source_page_free(NULL, &p);
+	}
+}
+
+/* --- outcomes --- */
+
+static void
+flush(struct run *r)
+{
+	struct outcomes *b = STEAL(r->batch);
+
+	if (b == NULL)
+		return;
+	if (r->catalog == NULL)
+		outcomes_free(&b);
+	else
+		catalog_put_outcomes(r->catalog, b);
+}
+
+void
+run_outcome(struct run *r, const struct outcome_row *row)
+{
+	if (r->batch == NULL) {
+		r->batch = xcalloc(1, sizeof(*r->batch));
+		r->batch->v = xcalloc(BATCH, sizeof(*r->batch->v));
+	}
+	r->batch->v[r->batch->count++] = *row;
+	if (r->batch->count == BATCH)
+		flush(r);
+}
+
+/* --- the loop --- */
+
+/* Mail that nobody waits for any more. */
+static void
+drop(struct mail *mail)
+{
+	void *msg = mail;
+
+	switch (mail->type) {
+	case MAIL_LEASE:
+		lease_free(&(struct lease *){ msg });
+		break;
+	case MAIL_UPLOAD_NOTED:
+		upload_note_free(&(struct upload_note *){ msg });
+		break;
+	case MAIL_DOOMED:
+		outcomes_free(&((struct doomed *)msg)->outcomes);
+		free(msg);
+		break;
+	case MAIL_FETCHED:
+		fetch_item_free(&(struct fetch_item *){ msg });
+		break;
+	case MAIL_SOURCE_PAGE:
+		source_page_free(NULL, &(struct source_page *){ msg });
+		break;
+	default:
+		free(msg);
+	}
+}
+
+static void
+take_mail(struct run *r)
+{
+	struct mail *mail = mailbox_take(r->in), *next;
+
+	for (; mail != NULL; mail = next) {
+		void *msg = mail;
+
+		next = mail->next;
+		if (mail->type == MAIL_SOURCE_PAGE && r->source != NULL) {
+			add_page(r, msg);
+			continue;
+		}
+		if (r->ops->mail(r, mail))
+			continue;
+		if (mail->type == MAIL_CATALOG_FAILED)
+			run_fail(r, &((struct catalog_failure *)msg)->err);
+		else if (mail->type == MAIL_CREW_FAILED)
+			run_fail(r, &((struct crew_failure *)msg)->err);
+		drop(mail);
+	}
+	flush(r);
+}
+
+static void
+show(struct run *r)
+{
+	struct totals t = { .found = 0 };
+	bool done;
+
+	if (r->monitor == NULL)
+		return;
+	done = r->ops->progress(r, &t);
+	monitor_update(r->monitor, r->crew, r->catalog, &t, done,
+	    clock_mono_ms());
+}
+
+void
+run_turn(struct run *r, int timeout_ms)
+{
+	struct pollfd fds[2] = {
+		{ .fd = mailbox_fd(r->in), .events = POLLIN },
+		{ .fd = r->signals, .events = POLLIN },
+	};
+
+	if (r->s3 != NULL)
+		s3_wait(r->s3, fds, ARRAY_LEN(fds), timeout_ms);
+	else
+		(void)poll(fds, ARRAY_LEN(fds), timeout_ms);
+	take_mail(r);
+	read_signals(r);
+	show(r);
+}
+
+void
+run_loop(struct run *r, bool (*step)(void *arg), void *arg)
+{
+	while (!run_stopped(r) && !(step(arg) && r->out == 0))
+		run_turn(r, RUN_TICK_MS);
+	/* Stopped by a signal: a second signal must be seen meanwhile. */
+	while (r->stop_signal != 0 && !r->failed && r->crew != NULL &&
+	    !crew_idle(r->crew))
+		run_turn(r, RUN_TICK_MS);
+	stop_listing(r);
+	monitor_clients(r->monitor, r->crew, r->catalog);
+	crew_free(&r->crew);
+	take_mail(r);
+}
+
+size_t
+run_room(const struct run *r)
+{
+	size_t backlog, enough;
+
+	if (r->crew == NULL)
+		return SIZE_MAX;
+	backlog = crew_backlog(r->crew);
+	enough = crew_enough(r->crew);
+	return backlog < enough ? enough - backlog : 0;
+}
+
+/* --- the end --- */
+
+static int
+status_of(const struct run *r)
+{
+	const struct run_closing *c = &r->closing;
+
+	if (r->stop_signal != 0)
+		return exit_status_signal(r->stop_signal);
+	if (r->failed)
+		return exit_status_of(&r->err);
+	if (r->status != EXIT_DONE)
+		return r->status;
+	return c->totals.failed > 0 || !c->closes ||
+	    c->totals.not_compacted > 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* Close the totals, say how it went. */
+static int
+finish(struct run *r, uint64_t start_ms)
+{
+	struct summary s = { .op = r->job->op, .dryrun = r->job->dryrun,
+	    .run = r->info.run, .crawl = r->info.crawl,
+	    .since_ns = r->info.since_ns, .dirs_kept = r->info.dirs_kept };
+	struct err err = ERR_INIT;
+	enum run_end end;
+	int status;
+
+	read_signals(r);
+	end = r->failed ? RUN_FAILED : r->stop_signal != 0 || r->lost ?
+	    RUN_INTERRUPTED : RUN_COMPLETE;
+	if (r->catalog != NULL && catalog_end_run(r->catalog, end, r->failed ?
+	    r->err.msg : "", &r->closing, &err) == -1)
+		run_fail(r, &err);
+	r->closing.totals.compacted = r->compacted.done;
+	r->closing.totals.not_compacted = r->compacted.failed;
+	if (r->ops->closing != NULL)
+		r->ops->closing(r);
+	s.interrupted = r->stop_signal != 0;
+	s.broken = r->failed;
+	s.seconds = (double)(clock_mono_ms() - start_ms) / 1000;
+	summary_take(&s, &r->closing, end != RUN_COMPLETE);
+	status = status_of(r);
+	if (!r->job->quiet || status != EXIT_DONE)
+		summary_print(stderr, &s);
+	summary_end(r->job, &s, r->failed ? r->err.msg : NULL);
+	return status;
+}
+
+/* The run has ended before any work was begun: write the reason into the row
+ * of the run, if the run has a row. */
+static int
+give_up(struct run *r, const struct err *err)
+{
+	int status;
+
+	run_fail(r, err);
+	crew_free(&r->crew);
+	if (r->info.run != 0 && catalog_end_run(r->catalog, RUN_FAILED,
+	    err->msg, &r->closing, NULL) == -1)
+		log_event(LOG_WARN, "catalog", "the run's end could not be "
+		    "recorded");
+	status = summary_error(r->job, err);
+	read_signals(r);
+	if (r->stop_signal != 0)
+		return exit_status_signal(r->stop_signal);
+	return r->status != EXIT_DONE ? r->status : status;
+}
+
+static void
+release(struct run *r)
+{
+	struct mail *mail, *next;
+
+	stop_listing(r);
+	catalog_reader_close(&r->reader);
+	catalog_close(&r->catalog);
+	s3_free(&r->s3);
+	outcomes_free(&r->batch);
+	for (struct outcomes *rows; (rows = r->deleting) != NULL;) {
+		r->deleting = (struct outcomes *)(void *)rows->mail.next;
+		outcomes_free(&rows);
+	}
+	for (mail = mailbox_take(r->in); mail != NULL; mail = next) {
+		next = mail->next;
+		drop(mail);
+	}
+	mailbox_free(&r->in);
+	close_fd(&r->signals);
+}
+
+int
+run_verb(struct run *r)
+{
+	uint64_t start_ms = clock_mono_ms();
+	struct err err = ERR_INIT;
+	int status;
+
+	r->in = mailbox_new(0);
+	r->signals = signals_block(&err);
+	if (r->signals != -1 &&
+	    monitor_open(&r->monitor, r->conf, r->job, &err) == 0 &&
+	    r->ops->prepare(r, &err) == 0) {
+		r->ops->go(r);
+		monitor_end(&r->monitor);
+		status = finish(r, start_ms);
+	} else {
+		monitor_end(&r->monitor);
+		status = give_up(r, &err);
+	}
+	release(r);
+	return status;
 }

@@ -4,96 +4,42 @@
  * the key of the object names.
  */
 #include <errno.h>
-#include <poll.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/exit_status.h"
 #include "base/log.h"
-#include "base/signals.h"
-#include "catalog/outcome.h"
-#include "catalog/stored.h"
-#include "crew/setup.h"
 #include "dest/dest.h"
-#include "report/summary.h"
 #include "run/frame.h"
-#include "run/monitor.h"
 #include "run/run.h"
-#include "source/source.h"
 
-#define TICK_MS		200
-#define STOP_LIMIT_MS	5000	/* time for items under way to end after a
-				   stop */
-#define BATCH		256	/* outcomes in one message */
 #define NFSERR_DQUOT	69
 
 struct get {
-	const struct conf *conf;
-	const struct job *job;
-	struct mailbox *in;
-	int	 signals;
-	struct catalog *catalog;	/* NULL in a dry run */
-	struct catalog_reader *reader;	/* NULL: there is no catalog */
-	struct run_info run;
-	struct source *source;
-	struct crew *crew;
-	struct monitor *monitor;
-	struct source_page *pages;	/* linked by mail.next; not yet given */
-	size_t	 given;			/* keys of the first page */
-	bool	 listed;		/* all keys are here */
-	uint64_t out;			/* items that the crew has */
-	struct outcomes *batch;
+	struct run r;
 	struct totals totals;
-	struct run_failure first[10];	/* a dry run's failures */
-	bool	 corrupt;
 	size_t	 no_room;		/* files that found no room since a
 					   file was written last */
-	int	 stop_signal;
-	bool	 failed;
-	struct err err;
+	size_t	 given;			/* keys of the page at hand */
 };
 
-static void
-stop(struct get *g, uint64_t limit_ms)
+static struct get *
+get_of(struct run *r)
 {
-	if (g->crew != NULL)
-		crew_stop(g->crew, limit_ms);
-}
-
-static void
-fail(struct get *g, const struct err *err)
-{
-	if (g->failed)
-		return;
-	g->failed = true;
-	g->err = *err;
-	stop(g, 0);
+	return (struct get *)(void *)r;
 }
 
 /* --- outcomes --- */
-
-static void
-flush(struct get *g)
-{
-	struct outcomes *b = STEAL(g->batch);
-
-	if (b == NULL)
-		return;
-	if (g->catalog == NULL)
-		outcomes_free(&b);
-	else
-		catalog_put_outcomes(g->catalog, b);
-}
 
 /* Keep a failure of a dry run for the summary: a dry run has no catalog. */
 static void
 keep_failure(struct get *g, const struct outcome_row *r)
 {
-	struct run_failure *f;
+	struct run_closing *c = &g->r.closing;
+	struct run_failure *f = &c->failures[c->failure_count];
 
-	if (g->totals.failed > ARRAY_LEN(g->first))
+	if (c->failure_count == ARRAY_LEN(c->failures))
 		return;
-	f = &g->first[g->totals.failed - 1];
+	c->failure_count++;
 	str_escape(str_of(r->path), f->path, sizeof(f->path));
 	snprintf(f->kind, sizeof(f->kind), "%s", err_kind_name(r->err.kind));
 	str_escape(str_of(r->err.msg), f->reason, sizeof(f->reason));
@@ -119,24 +65,17 @@ count(struct get *g, const struct outcome_row *r)
 		t->excluded++;
 	} else {
 		t->failed++;
-		keep_failure(g, r);
+		if (g->r.catalog == NULL)
+			keep_failure(g, r);
 	}
 }
 
-/* Takes the row. */
+/* Takes what the row owns. */
 static void
 settle(struct get *g, struct outcome_row *r)
 {
-	struct outcomes *b = g->batch;
-
 	count(g, r);
-	if (b == NULL) {
-		b = g->batch = xcalloc(1, sizeof(*b));
-		b->v = xcalloc(BATCH, sizeof(*b->v));
-	}
-	b->v[b->count++] = *r;
-	if (b->count == BATCH)
-		flush(g);
+	run_outcome(&g->r, r);
 }
 
 static void
@@ -168,10 +107,10 @@ note_room(struct get *g, enum outcome outcome, const struct err *err)
 	    (err->code != ENOSPC && err->code != EDQUOT &&
 	    err->code != NFSERR_DQUOT))
 		return;
-	if (g->crew == NULL || ++g->no_room <= crew_enough(g->crew))
+	if (g->r.crew == NULL || ++g->no_room <= crew_enough(g->r.crew))
 		return;
 	err_wrap(&full, "the destination is full, the rest is not fetched");
-	fail(g, &full);
+	run_fail(&g->r, &full);
 }
 
 static void
@@ -187,13 +126,14 @@ fetched(struct get *g, struct fetch_item *it)
 	    .ended = ends[it->outcome], .size = it->size,
 	    .attempts = it->attempts, .err = it->err };
 
-	g->out--;
+	g->r.out--;
 	if (it->has_stored)
 		r.object = it->stored.object;
 	if (r.ended == ENDED_FAILED) {
 		log_event(LOG_DEBUG, "get_failed", "key=%s kind=%s %s",
 		    r.path, err_kind_name(r.err.kind), r.err.msg);
-		g->corrupt = g->corrupt || r.err.kind == ERR_CORRUPT;
+		if (r.err.kind == ERR_CORRUPT)
+			g->r.status = EXIT_CORRUPT;
 	}
 	note_room(g, it->outcome, &it->err);
 	fetch_item_free(&it);
@@ -228,11 +168,11 @@ give(struct get *g, const struct source_key *k)
 		return;
 	}
 	it = xcalloc(1, sizeof(*it));
-	if (g->reader != NULL)
-		known = catalog_find_key(g->reader, (struct str){ k->key,
+	if (g->r.reader != NULL)
+		known = catalog_find_key(g->r.reader, (struct str){ k->key,
 		    k->len }, &it->stored, &err);
 	if (known == -1) {
-		fail(g, &err);
+		run_fail(&g->r, &err);
 		free(it);
 		return;
 	}
@@ -241,173 +181,90 @@ give(struct get *g, const struct source_key *k)
 	it->path = xstrdup(path.data);
 	it->size = k->size;
 	memcpy(it->etag, k->etag, sizeof(it->etag));
-	it->only_check = g->job->dryrun;
-	g->out++;
+	it->only_check = g->r.job->dryrun;
+	g->r.out++;
 	g->totals.queued++;
 	g->totals.queued_bytes = add_capped(g->totals.queued_bytes, k->size);
-	crew_fetch(g->crew, it);
+	crew_fetch(g->r.crew, it);
 }
 
 /* Keep enough items at hand that no worker has to wait. */
-static void
-give_more(struct get *g)
+static bool
+give_more(void *arg)
 {
-	size_t backlog = crew_backlog(g->crew), enough = crew_enough(g->crew);
+	struct get *g = arg;
+	struct run *r = &g->r;
+	size_t room = run_room(r);
+	struct source_page *p;
 
-	while (g->pages != NULL && backlog < enough && !g->failed) {
-		struct source_page *p = g->pages;
-
+	while (room > 0 && (p = run_page(r)) != NULL) {
 		if (g->given < p->count) {
 			give(g, &p->keys[g->given++]);
-			backlog++;
+			room--;
 			continue;
 		}
-		if (p->end) {
-			g->listed = true;
-			if (p->err.kind != ERR_NONE)
-				fail(g, &p->err);
-			crew_no_more(g->crew);
-		}
-		g->pages = (struct source_page *)(void *)p->mail.next;
+		if (p->end)
+			crew_no_more(r->crew);
+		run_page_used(r);
 		g->given = 0;
-		source_page_free(g->source, &p);
 	}
+	return r->listed;
 }
 
-static void
-take_page(struct get *g, struct source_page *p)
+static bool
+take_mail(struct run *r, struct mail *mail)
 {
-	struct source_page **tail = &g->pages;
-
-	while (*tail != NULL)
-		tail = (struct source_page **)(void *)&(*tail)->mail.next;
-	p->mail.next = NULL;
-	*tail = p;
+	if (mail->type != MAIL_FETCHED)
+		return false;
+	fetched(get_of(r), (struct fetch_item *)(void *)mail);
+	return true;
 }
 
-/* --- the loop --- */
-
-static void
-take_mail(struct get *g)
+static bool
+progress(struct run *r, struct totals *t)
 {
-	struct mail *mail = mailbox_take(g->in), *next;
+	struct crew_stats s = { .bytes_read = 0 };
 
-	for (; mail != NULL; mail = next) {
-		void *msg = mail;
-
-		next = mail->next;
-		if (mail->type == MAIL_FETCHED) {
-			fetched(g, msg);
-		} else if (mail->type == MAIL_SOURCE_PAGE) {
-			take_page(g, msg);
-		} else {
-			if (mail->type == MAIL_CATALOG_FAILED)
-				fail(g, &((struct catalog_failure *)msg)->err);
-			else if (mail->type == MAIL_CREW_FAILED)
-				fail(g, &((struct crew_failure *)msg)->err);
-			free(msg);
-		}
-	}
-	flush(g);
-}
-
-static void
-read_signals(struct get *g)
-{
-	for (int no; (no = signals_next(g->signals)) != 0;) {
-		/* A second signal does not wait for the items under way. */
-		bool again = g->stop_signal != 0;
-
-		g->stop_signal = no;
-		log_event(LOG_WARN, "stopping", "%s", again ? "at once" :
-		    "what is on the way may end within 5 s");
-		stop(g, again ? 0 : STOP_LIMIT_MS);
-	}
-}
-
-static void
-show(struct get *g)
-{
-	struct totals t = g->totals;
-	struct crew_stats s;
-
+	*t = get_of(r)->totals;
 	/* Bytes that are under way count too: a large file takes long. */
-	crew_stats(g->crew, &s);
-	t.bytes = MAX(t.bytes, s.s3.bytes_received);
-	t.found += g->out;
-	monitor_update(g->monitor, g->crew, g->catalog, &t, g->listed,
-	    clock_mono_ms());
+	crew_stats(r->crew, &s);
+	t->bytes = MAX(t->bytes, s.s3.bytes_received);
+	t->found += r->out;
+	return r->listed;
 }
 
 static void
-turn(struct get *g)
+go(struct run *r)
 {
-	struct pollfd fds[2] = {
-		{ .fd = mailbox_fd(g->in), .events = POLLIN },
-		{ .fd = g->signals, .events = POLLIN },
-	};
-
-	if (poll(fds, ARRAY_LEN(fds), TICK_MS) > 0) {
-		take_mail(g);
-		read_signals(g);
-	}
-	show(g);
-}
-
-static void
-loop(struct get *g)
-{
-	while (g->stop_signal == 0 && !g->failed) {
-		give_more(g);
-		if (g->listed && g->pages == NULL && g->out == 0)
-			break;
-		turn(g);
-	}
-	/* Stopped: a second signal must be seen meanwhile. */
-	while (g->stop_signal != 0 && !g->failed && !crew_idle(g->crew))
-		turn(g);
-	source_free(&g->source);
-	monitor_clients(g->monitor, g->crew, g->catalog);
-	crew_free(&g->crew);
-	take_mail(g);
+	run_loop(r, give_more, get_of(r));
 }
 
 /* --- begin and end --- */
 
 static int
-open_catalog(struct get *g, struct err *err)
+open_catalog(struct run *r, struct err *err)
 {
-	const struct conf *c = g->conf;
-	struct run_spec spec = {
-		.op = OP_GET,
-		.scope = "",
-		.command_line = g->job->command_line,
-		.no_backlog = true,
-		.late_ms = crew_late_ms(c, g->job),
-	};
+	const char *path = r->conf->catalog.path;
+	struct run_spec spec = { .op = OP_GET, .scope = "",
+	    .no_backlog = true };
 
-	plan_target(&spec, c);
+	if (!r->job->dryrun)
+		return run_begin(r, &spec, err) == -1 ? -1 :
+		    catalog_reader_open(r->catalog, &r->reader, err);
 	/* A dry run writes nothing, not even a catalog. */
-	if (g->job->dryrun)
-		return access(c->catalog.path, F_OK) == -1 && errno == ENOENT ?
-		    0 : catalog_look(&g->reader, c->catalog.path, &spec, err);
-	if (catalog_open(&g->catalog, c->catalog.path, g->in, err) == -1 ||
-	    catalog_begin_run(g->catalog, &spec, &g->run, err) == -1)
-		return -1;
-	plan_warn_target(&spec, &g->run);
-	if (run_wait_late(g->catalog, &g->run, err) == -1)
-		return -1;
-	return catalog_reader_open(g->catalog, &g->reader, err);
+	plan_target(&spec, r->conf);
+	return access(path, F_OK) == -1 && errno == ENOENT ? 0 :
+	    catalog_look(&r->reader, path, &spec, err);
 }
 
 /* Before anything else is asked: a wrong path is the likelier mistake. Where
  * clients work, it is on theirs. */
 static int
-check_dest(const struct get *g, const struct setup *s, struct err *err)
+check_dest(const struct run *r, const struct setup *s, struct err *err)
 {
 	struct dest *dest = NULL;
 
-	if (crew_wants_team(g->conf, g->job))
+	if (crew_wants_team(r->conf, r->job))
 		return 0;
 	if (setup_dest(&dest, s, NULL, err) == -1)
 		return -1;
@@ -416,132 +273,44 @@ check_dest(const struct get *g, const struct setup *s, struct err *err)
 }
 
 static int
-prepare(struct get *g, struct err *err)
+prepare(struct run *r, struct err *err)
 {
-	struct source_config sc = { .conf = g->conf, .job = g->job,
-	    .up = g->in };
 	CLEANUP(setup_release) struct setup setup = { .op = OP_GET };
 
-	if (setup_make(&setup, g->conf, g->job, NULL, err) == -1 ||
-	    check_dest(g, &setup, err) == -1 ||
-	    plan_check_s3(g->conf, NULL, err) == -1 ||
-	    open_catalog(g, err) == -1)
+	if (setup_make(&setup, r->conf, r->job, NULL, err) == -1 ||
+	    check_dest(r, &setup, err) == -1 ||
+	    plan_check_s3(r->conf, NULL, err) == -1 ||
+	    open_catalog(r, err) == -1 ||
+	    run_crew(r, r->job, &setup, err) == -1)
 		return -1;
-	sc.reader = g->reader;
-	if (run_crew(&g->crew, g->conf, g->job, &setup, g->in, err) == -1)
-		return -1;
-	if (source_start(&g->source, &sc, err) == -1) {
-		crew_stop(g->crew, 0);
-		crew_free(&g->crew);
-		return -1;
-	}
-	return 0;
-}
-
-static int
-status_of(const struct get *g, bool closes)
-{
-	if (g->stop_signal != 0)
-		return exit_status_signal(g->stop_signal);
-	if (g->failed)
-		return exit_status_of(&g->err);
-	if (g->corrupt)
-		return EXIT_CORRUPT;
-	return g->totals.failed > 0 || !closes ? EXIT_FAILED : EXIT_DONE;
+	return run_list_bucket(r, false, err);
 }
 
 /* The closing of a dry run is made of the counts of this file. */
-static int
-close_run(struct get *g, enum run_end end, struct run_closing *c,
-    struct err *err)
+static void
+closing(struct run *r)
 {
-	const struct totals *t = &g->totals;
+	const struct totals *t = &get_of(r)->totals;
+	struct run_closing *c = &r->closing;
 
-	memset(c, 0, sizeof(*c));
-	if (g->catalog != NULL)
-		return catalog_end_run(g->catalog, end, g->failed ?
-		    g->err.msg : "", c, err);
+	if (r->catalog != NULL)
+		return;
 	c->totals = *t;
 	c->closes = t->found == t->moved + t->unchanged + t->failed +
 	    t->excluded;
-	c->failure_count = (size_t)MIN(t->failed,
-	    (uint64_t)ARRAY_LEN(g->first));
-	memcpy(c->failures, g->first, sizeof(g->first));
-	return 0;
-}
-
-static int
-finish(struct get *g, uint64_t start_ms, struct err *err)
-{
-	enum run_end end = g->failed ? RUN_FAILED : g->stop_signal != 0 ?
-	    RUN_INTERRUPTED : RUN_COMPLETE;
-	struct run_closing c;
-	struct summary s = { .op = OP_GET, .dryrun = g->job->dryrun,
-	    .interrupted = end == RUN_INTERRUPTED, .run = g->run.run };
-
-	if (close_run(g, end, &c, err) == -1 && !g->failed) {
-		g->failed = true;
-		g->err = *err;
-	}
-	s.broken = g->failed;
-	s.seconds = (double)(clock_mono_ms() - start_ms) / 1000;
-	summary_take(&s, &c, end != RUN_COMPLETE);
-	if (!g->job->quiet || c.totals.failed > 0)
-		summary_print(stderr, &s);
-	summary_end(g->job, &s, g->failed ? g->err.msg : NULL);
-	return status_of(g, c.closes);
-}
-
-static void
-release(struct get *g)
-{
-	struct mail *mail = mailbox_take(g->in), *next;
-	struct source_page *p;
-
-	for (; mail != NULL; mail = next) {
-		void *msg = mail;
-
-		next = mail->next;
-		if (mail->type == MAIL_SOURCE_PAGE)
-			take_page(g, msg);
-		else
-			free(msg);
-	}
-	while ((p = g->pages) != NULL) {
-		g->pages = (struct source_page *)(void *)p->mail.next;
-		source_page_free(NULL, &p);
-	}
-	outcomes_free(&g->batch);
-	catalog_reader_close(&g->reader);
-	catalog_close(&g->catalog);
-	mailbox_free(&g->in);
-	close_fd(&g->signals);
 }
 
 int
 run_get(const struct conf *conf, const struct job *job)
 {
-	struct get g = { .conf = conf, .job = job, .signals = -1 };
-	uint64_t start_ms = clock_mono_ms();
-	struct err err = ERR_INIT;
-	int status;
+	static const struct run_ops ops = {
+		.prepare = prepare,
+		.go = go,
+		.mail = take_mail,
+		.progress = progress,
+		.closing = closing,
+	};
+	struct get g = { .r = { .conf = conf, .job = job, .ops = &ops } };
 
-	g.in = mailbox_new(0);
-	g.signals = signals_block(&err);
-	if (g.signals != -1 &&
-	    monitor_open(&g.monitor, conf, job, &err) == 0 &&
-	    prepare(&g, &err) == 0) {
-		loop(&g);
-		monitor_end(&g.monitor);
-		status = finish(&g, start_ms, &err);
-	} else {
-		monitor_end(&g.monitor);
-		run_not_begun(g.catalog, &g.run, &err);
-		status = summary_error(job, &err);
-		read_signals(&g);
-		if (g.stop_signal != 0)
-			status = status_of(&g, true);
-	}
-	release(&g);
-	return status;
+	return run_verb(&g.r);
 }

@@ -2,12 +2,13 @@
 
 #include "absence/asker.h"
 #include "base/log.h"
+#include "catalog/doubt.h"
 #include "lister/lister.h"
 #include "model/key.h"
 #include "source/list_splits.h"
+#include "verify/verdict.h"
 
 #define PAGE		1000
-#define TURN_MS		200
 
 /* Catalog rows under one prefix, in order, a page at a time. */
 typedef int page_fn(struct catalog_reader *, struct str prefix,
@@ -51,8 +52,146 @@ export_of(const struct integrity *t, const char *path, unsigned otherwise)
 	unsigned export;
 	const char *rest;
 
-	return absence_export_of((const char *const *)t->plan.roots,
-	    t->plan.count, path, &export, &rest) ? export : otherwise;
+	return absence_export_of((const char *const *)t->r.plan.roots,
+	    t->r.plan.count, path, &export, &rest) ? export : otherwise;
+}
+
+/* --- verdicts --- */
+
+/* The object differs from the record: does the catalog know which version
+ * was sent last? */
+static bool
+is_in_doubt(struct integrity *t, const char *path, const struct judged *j,
+    struct judged *ret_doubt)
+{
+	struct err err = ERR_INIT;
+	int rc;
+
+	/* Only the record could call the object unreadable: the ETag of the
+	 * object is the ETag of different parts. */
+	if (!j->lost && (j->verdict != VERDICT_UNREADABLE ||
+	    j->err.kind != ERR_CORRUPT))
+		return false;
+	rc = catalog_in_doubt(t->r.reader, str_of(path), &err);
+	if (rc == -1)
+		run_fail(&t->r, &err);
+	*ret_doubt = *j;
+	proof_doubt(ret_doubt);
+	return rc == 1;
+}
+
+/* The verdict becomes a row. Path: catalog path, or key with is_key; object
+ * 0: not known. */
+static void
+say_verdict(struct integrity *t, unsigned export, const char *path,
+    bool is_key, int64_t object, uint64_t size, enum verify_method method,
+    const struct judged *j)
+{
+	struct judged doubt;
+
+	if (object != 0 && is_in_doubt(t, path, j, &doubt))
+		j = &doubt;
+	t->verdicts[j->verdict]++;
+	if (j->verdict != VERDICT_NONE && j->verdict != VERDICT_UNREADABLE &&
+	    j->verdict != VERDICT_DOUBT)
+		t->verified[export]++;
+	if (j->verdict != VERDICT_NONE && j->verdict != VERDICT_OK) {
+		char shown[400];
+
+		log_event(LOG_DEBUG,
+		    "verdict", "%s: %s: %s", verdict_name(j->verdict),
+		    str_escape(str_of(path), shown, sizeof(shown)),
+		    j->err.msg);
+	}
+	run_outcome(&t->r, &(struct outcome_row){
+		.path = xstrdup(path),
+		.is_key = is_key,
+		.object = object,
+		.ended = j->ended,
+		.size = size,
+		.attempts = 1,
+		.verdict = j->verdict,
+		.method = method,
+		.lost = j->lost,
+		.err = j->err,
+	});
+}
+
+/* Return the name, below the root of the export, that a key stands for. */
+static char *
+raw_name(const struct integrity *t, unsigned export, struct str key)
+{
+	const char *root = t->r.plan.roots[export];
+	size_t skip;
+	struct buf b;
+	char *raw;
+
+	root = key_of_path(root, t->r.conf->fs_config.server_as_prefix);
+	skip = strlen(root) > 0 ? strlen(root) + 1 : 0;
+	buf_init(&b, 64 * KIB);
+	if (key.len <= skip || memchr(key.p, '\0', key.len) != NULL ||
+	    key_to_path(&b, (struct str){ key.p + skip, key.len - skip })
+	    == -1) {
+		buf_release(&b);
+		return NULL;
+	}
+	raw = xstrdup(b.data);
+	buf_release(&b);
+	return raw;
+}
+
+/* Read an object. Takes what stored owns; stored->path NULL: the catalog
+ * does not know the key. listed: the entry of S3's listing, or NULL: the object
+ * must be as the catalog recorded. */
+static void
+read_object(struct integrity *t, unsigned export, struct str key,
+    struct stored *s, const struct s3_listed *listed)
+{
+	struct fetch_item *it = xcalloc(1, sizeof(*it));
+
+	it->key = xstrndup(key.p, key.len);
+	it->export = export;
+	it->has_stored = s->path != NULL;
+	it->stored = *s;
+	memset(s, 0, sizeof(*s));
+	it->size = listed != NULL ? listed->size : it->stored.attrs.size;
+	memcpy(it->etag, listed != NULL ? listed->etag : it->stored.etag,
+	    sizeof(it->etag));
+	it->modified_sec = listed != NULL ? listed->modified_sec : 0;
+	if (!t->r.job->skip_upload || !it->has_stored)
+		it->raw = raw_name(t, export, key);
+	t->r.out++;
+	crew_fetch(t->r.crew, it);
+}
+
+void
+integrity_take(struct integrity *t, struct fetch_item *it)
+{
+	struct judged j;
+
+	t->r.out--;
+	/* S3 was tried again for as long as the settings say. */
+	if (it->outcome == OUTCOME_FAILED && (it->err.kind == ERR_RETRY ||
+	    it->err.kind == ERR_UNREACHABLE))
+		run_fail(&t->r, &it->err);
+	if (!t->r.failed) {
+		proof_read(it, t->r.conf->fs_config.ignore_inode, &j);
+		if (j.ended == ENDED_EXCLUDED)
+			t->not_ours++;
+		say_verdict(t, it->export, it->has_stored ?
+		    it->stored.path : it->key, !it->has_stored,
+		    it->stored.object, it->size,
+		    t->r.job->sample_percent > 0 ? METHOD_SAMPLE :
+		    METHOD_FULL, &j);
+	}
+	fetch_item_free(&it);
+}
+
+/* The readers have enough to do. */
+static bool
+is_full(const struct run *r)
+{
+	return run_room(r) == 0;
 }
 
 /* --- claims --- */
@@ -84,9 +223,9 @@ pager_peek(struct claims *c, struct pager *p)
 	if (p->last)
 		return NULL;
 	p->at = p->count = 0;
-	if (p->read(c->t->reader, str_of(c->prefix), buf_str(&p->after), p->v,
+	if (p->read(c->t->r.reader, str_of(c->prefix), buf_str(&p->after), p->v,
 	    PAGE, &p->count, &err) == -1) {
-		integrity_fail(c->t, &err);
+		run_fail(&c->t->r, &err);
 		p->last = true;
 		return NULL;
 	}
@@ -147,10 +286,10 @@ listed(struct walk *w, const struct s3_listed *k, struct stored *s)
 	struct judged j;
 
 	proof_listed(s, k->size, k->etag, &j);
-	if (t->crew != NULL && k->size == s->attrs.size)
-		integrity_read(t, w->export, k->key, s, k);
+	if (t->r.crew != NULL && k->size == s->attrs.size)
+		read_object(t, w->export, k->key, s, k);
 	else
-		integrity_verdict(t, w->export, s->path, false, s->object,
+		say_verdict(t, w->export, s->path, false, s->object,
 		    k->size, METHOD_HEAD, &j);
 }
 
@@ -160,7 +299,7 @@ missing(struct walk *w, const struct stored *s)
 	struct judged j;
 
 	proof_missing(s, &j);
-	integrity_verdict(w->t, export_of(w->t, s->path, w->export), s->path,
+	say_verdict(w->t, export_of(w->t, s->path, w->export), s->path,
 	    false, s->object, s->attrs.size, METHOD_HEAD, &j);
 }
 
@@ -173,12 +312,12 @@ foreign(struct walk *w, const struct s3_listed *k)
 	struct stored none;
 
 	memset(&none, 0, sizeof(none));
-	if (t->crew != NULL && t->job->skip_upload) {
-		integrity_read(t, w->export, k->key, &none, k);
+	if (t->r.crew != NULL && t->r.job->skip_upload) {
+		read_object(t, w->export, k->key, &none, k);
 		return;
 	}
 	t->not_ours++;
-	integrity_verdict(t, w->export, w->path.data, false, 0, k->size,
+	say_verdict(t, w->export, w->path.data, false, 0, k->size,
 	    METHOD_HEAD, &j);
 }
 
@@ -220,7 +359,7 @@ in_order(struct walk *w, struct str key)
 	if (order > 0 || (order == 0 && w->last.len > key.len)) {
 		err_set(&err, ERR_PEER, 0, "the S3 server does not list keys "
 		    "in the order of their bytes");
-		integrity_fail(w->t, &err);
+		run_fail(&w->t->r, &err);
 		return false;
 	}
 	buf_clear(&w->last);
@@ -233,10 +372,10 @@ on_page(void *arg, const struct s3_listed *keys, size_t count)
 {
 	struct walk *w = arg;
 
-	for (size_t i = 0; i < count && !integrity_stopped(w->t); i++)
+	for (size_t i = 0; i < count && !run_stopped(&w->t->r); i++)
 		if (in_order(w, keys[i].key))
 			take_key(w, &keys[i]);
-	if (!w->paused && integrity_full(w->t)) {
+	if (!w->paused && is_full(&w->t->r)) {
 		w->paused = true;
 		s3_lister_pause(w->lister);
 	}
@@ -249,7 +388,7 @@ on_done(void *arg, const struct err *err)
 
 	w->done = true;
 	if (err != NULL)
-		integrity_fail(w->t, err);
+		run_fail(&w->t->r, err);
 }
 
 static void
@@ -260,13 +399,13 @@ list(struct walk *w)
 	struct integrity *t = w->t;
 	struct list_splits splits;
 
-	list_splits_find(&splits, t->conf, w->prefix);
+	list_splits_find(&splits, t->r.conf, w->prefix);
 	plan.splits = splits.keys;
 	plan.split_count = splits.count;
-	s3_lister_new(&w->lister, t->s3, &plan, on_page, on_done, w);
-	while (!w->done && !integrity_stopped(t)) {
-		integrity_turn(t, TURN_MS);
-		if (w->paused && !integrity_full(t)) {
+	s3_lister_new(&w->lister, t->r.s3, &plan, on_page, on_done, w);
+	while (!w->done && !run_stopped(&t->r)) {
+		run_turn(&t->r, RUN_TICK_MS);
+		if (w->paused && !is_full(&t->r)) {
 			w->paused = false;
 			s3_lister_resume(w->lister);
 		}
@@ -279,18 +418,18 @@ static void
 walk_export(struct integrity *t, unsigned export)
 {
 	struct walk w = { .t = t, .export = export };
-	const char *start = t->plan.starts[export];
+	const char *start = t->r.plan.starts[export];
 	struct stored *s;
 
 	claims_init(&w.claims, t, start);
-	if (!t->conf->fs_config.server_as_prefix)
+	if (!t->r.conf->fs_config.server_as_prefix)
 		w.skip = (size_t)(key_without_server(w.claims.prefix) -
 		    w.claims.prefix);
 	w.prefix = xstrdup(w.claims.prefix + w.skip);
 	buf_init(&w.path, 64 * KIB);
 	buf_init(&w.last, 64 * KIB);
 	list(&w);
-	while (w.done && !integrity_stopped(t)) {
+	while (w.done && !run_stopped(&t->r)) {
 		s = claims_peek(&w.claims);
 		if (s == NULL)
 			break;
@@ -307,11 +446,11 @@ walk_export(struct integrity *t, unsigned export)
 static bool
 is_inside(const struct integrity *t, size_t i)
 {
-	for (size_t k = 0; k < t->plan.count; k++) {
-		size_t n = strlen(t->plan.starts[k]);
+	for (size_t k = 0; k < t->r.plan.count; k++) {
+		size_t n = strlen(t->r.plan.starts[k]);
 
-		if (k != i && strncmp(t->plan.starts[i], t->plan.starts[k],
-		    n) == 0 && t->plan.starts[i][n] == '/')
+		if (k != i && strncmp(t->r.plan.starts[i], t->r.plan.starts[k],
+		    n) == 0 && t->r.plan.starts[i][n] == '/')
 			return true;
 	}
 	return false;
@@ -320,7 +459,7 @@ is_inside(const struct integrity *t, size_t i)
 void
 integrity_walk(struct integrity *t)
 {
-	for (size_t i = 0; i < t->plan.count && !integrity_stopped(t); i++)
+	for (size_t i = 0; i < t->r.plan.count && !run_stopped(&t->r); i++)
 		if (!is_inside(t, i))
 			walk_export(t, (unsigned)i);
 }
@@ -333,15 +472,15 @@ static bool
 read_stored(struct integrity *t, unsigned export, struct stored *s)
 {
 	const char *key = key_of_path(s->path,
-	    t->conf->fs_config.server_as_prefix);
+	    t->r.conf->fs_config.server_as_prefix);
 
 	if (export_of(t, s->path, export) != export) {
 		stored_release(s);
 		return false;
 	}
-	while (integrity_full(t) && !integrity_stopped(t))
-		integrity_turn(t, TURN_MS);
-	integrity_read(t, export, str_of(key), s, NULL);
+	while (is_full(&t->r) && !run_stopped(&t->r))
+		run_turn(&t->r, RUN_TICK_MS);
+	read_object(t, export, str_of(key), s, NULL);
 	stored_release(s);
 	return true;
 }
@@ -352,8 +491,8 @@ read_lost(struct integrity *t, unsigned export)
 	struct claims c;
 	struct stored *s;
 
-	claims_init(&c, t, t->plan.starts[export]);
-	while (!integrity_stopped(t)) {
+	claims_init(&c, t, t->r.plan.starts[export]);
+	while (!run_stopped(&t->r)) {
 		struct stored one;
 
 		s = pager_peek(&c, &c.lost);
@@ -370,25 +509,25 @@ read_lost(struct integrity *t, unsigned export)
 static void
 sample_export(struct integrity *t, unsigned export)
 {
-	AUTOFREE char *prefix = xasprintf("%s/", t->plan.starts[export]);
+	AUTOFREE char *prefix = xasprintf("%s/", t->r.plan.starts[export]);
 	AUTOFREE struct stored *v = xcalloc(PAGE, sizeof(*v));
 	struct sample_cursor cursor = { .second = false };
 	struct err err = ERR_INIT;
 	uint64_t left, count, bytes;
 	size_t n = 0;
 
-	if (catalog_count_stored(t->reader, str_of(prefix), 0, NULL, &count,
+	if (catalog_count_stored(t->r.reader, str_of(prefix), 0, NULL, &count,
 	    &bytes, &err) == -1) {
-		integrity_fail(t, &err);
+		run_fail(&t->r, &err);
 		return;
 	}
-	left = (uint64_t)((double)count * t->job->sample_percent / 100 +
+	left = (uint64_t)((double)count * t->r.job->sample_percent / 100 +
 	    0.999999);
 	left = MIN(MAX(left, (uint64_t)1), count);
-	while (left > 0 && !integrity_stopped(t)) {
-		if (catalog_sample_page(t->reader, str_of(prefix), &cursor, v,
+	while (left > 0 && !run_stopped(&t->r)) {
+		if (catalog_sample_page(t->r.reader, str_of(prefix), &cursor, v,
 		    (size_t)MIN(left, (uint64_t)PAGE), &n, &err) == -1)
-			integrity_fail(t, &err);
+			run_fail(&t->r, &err);
 		if (n == 0)
 			break;
 		for (size_t i = 0; i < n; i++)
@@ -399,7 +538,7 @@ sample_export(struct integrity *t, unsigned export)
 void
 integrity_sample(struct integrity *t)
 {
-	for (size_t i = 0; i < t->plan.count && !integrity_stopped(t); i++) {
+	for (size_t i = 0; i < t->r.plan.count && !run_stopped(&t->r); i++) {
 		read_lost(t, (unsigned)i);
 		sample_export(t, (unsigned)i);
 	}

@@ -3,9 +3,7 @@
 #include <inttypes.h>
 
 #include "absence/asker.h"
-#include "base/clock.h"
 #include "base/log.h"
-#include "base/signals.h"
 #include "catalog/mirror.h"
 #include "crawl/judge.h"
 #include "model/key.h"
@@ -14,27 +12,22 @@
 #include "run/doubts.h"
 #include "run/ours.h"
 
-#define TICK_MS		200
-#define STOP_LIMIT_MS	5000	/* time for deletions under way to end after
-				   a stop */
 #define PATH_BYTES_MAX	(64 * KIB)
 
 /* The fate of the objects whose files are proven gone. */
 enum use { USE_COUNT = 0, USE_PRINT, USE_DELETE };
 
 struct mirror {
-	struct master *m;
+	struct run *r;
 	struct mirror_plan plan;
 	struct crawl_config filters;	/* what this run leaves out */
 	struct mirror_rules rules;
 	struct catalog_reader *reader;
 	struct asker *asker;
 	struct ours *ours;
-	struct deleter *deleter;
 	enum use use;
 	char	*after;		/* last path of the page before */
 	bool	 listed;	/* no page is left */
-	uint64_t stop_at_ms;
 	uint64_t proven;	/* of the pages so far: gone */
 	uint64_t present;	/* ... there again */
 	uint64_t unknown;	/* ... neither */
@@ -45,20 +38,11 @@ struct mirror {
 	bool	 beyond;	/* more files are gone by now than that */
 };
 
-static void
-fail(struct master *m, const struct err *err)
-{
-	if (m->failed)
-		return;
-	m->failed = true;
-	m->err = *err;
-}
-
 /* Tell people on standard error, also where the run has no log file. */
 static void
-say(const struct master *m, const char *text)
+say(const struct run *r, const char *text)
 {
-	if (!m->job->quiet)
+	if (!r->job->quiet)
 		fprintf(stderr, "%s\n", text);
 	log_event(LOG_INFO, "mirror", "%s", text);
 }
@@ -70,7 +54,7 @@ leaves_out(void *arg, struct str path, const struct attrs *held,
     const struct attrs *last)
 {
 	struct mirror *x = arg;
-	const struct run_plan *p = x->m->plan;
+	const struct run_plan *p = &x->r->plan;
 	AUTOFREE char *name = xstrndup(path.p, path.len);
 	struct buf raw CLEANUP(buf_release);
 	const char *rest;
@@ -95,7 +79,7 @@ static bool
 tell_guarded(struct mirror *x)
 {
 	const struct mirror_plan *p = &x->plan;
-	const struct master *m = x->m;
+	const struct run *r = x->r;
 	bool others = false;
 
 	if (p->unproved > 0)
@@ -112,14 +96,14 @@ tell_guarded(struct mirror *x)
 			if (p->guarded == 0 || p->first_guarded != i)
 				log_event(LOG_ERROR, "mirror", "nothing of "
 				    "export %s is deleted: %s",
-				    m->plan->roots[i],
+				    r->plan.roots[i],
 				    mirror_guard_text(p->exports[i]));
 		}
 	if (p->guarded == 0)
 		return others;
 	log_event(LOG_ERROR, "mirror", "%" PRIu64 " objects of files that are "
 	    "gone are kept: export %s: %s", p->guarded,
-	    m->plan->roots[p->first_guarded],
+	    r->plan.roots[p->first_guarded],
 	    mirror_guard_text(p->exports[p->first_guarded]));
 	return true;
 }
@@ -130,49 +114,7 @@ static struct str
 key_of(const struct mirror *x, const char *path)
 {
 	return str_of(key_of_path(path,
-	    x->m->conf->fs_config.server_as_prefix));
-}
-
-static void
-read_signals(struct mirror *x)
-{
-	for (int no; (no = signals_next(x->m->signals)) != 0;) {
-		x->stop_at_ms = clock_mono_ms() +
-		    (x->m->stop_signal != 0 ? 0 : STOP_LIMIT_MS);
-		x->m->stop_signal = no;
-	}
-}
-
-/* Serve the rest of the run while deletions are under way. */
-static void
-serve(struct mirror *x, int timeout_ms)
-{
-	struct master *m = x->m;
-	struct pollfd fd = { .fd = m->signals, .events = POLLIN };
-	struct err err = ERR_INIT;
-	struct totals t;
-
-	if (x->deleter != NULL)
-		deleter_wait(x->deleter, &fd, 1, timeout_ms);
-	read_signals(x);
-	/* Why the catalog failed, the run's end will say. */
-	if (x->deleter != NULL && deleter_failed(x->deleter, &err) &&
-	    err.kind != ERR_NONE)
-		fail(m, &err);
-	if (m->monitor == NULL)
-		return;
-	catalog_totals(m->catalog, &t);
-	monitor_update(m->monitor, NULL, m->catalog, &t, true,
-	    clock_mono_ms());
-}
-
-static bool
-may_go_on(const struct mirror *x)
-{
-	struct err err;
-
-	return !x->m->failed && x->m->stop_signal == 0 &&
-	    (x->deleter == NULL || !deleter_failed(x->deleter, &err));
+	    x->r->conf->fs_config.server_as_prefix));
 }
 
 static bool
@@ -180,8 +122,8 @@ on_turn(void *arg)
 {
 	struct mirror *x = arg;
 
-	serve(x, 0);
-	return may_go_on(x);
+	run_turn(x->r, 0);
+	return !run_stopped(x->r);
 }
 
 /* Count the objects that this run knows to be stored, without a look at
@@ -194,7 +136,7 @@ known_stored(const struct mirror *x, uint64_t *ret_count)
 	const struct mirror_plan *p = &x->plan;
 	struct totals t;
 
-	catalog_totals(x->m->catalog, &t);
+	catalog_totals(x->r->catalog, &t);
 	*ret_count = t.moved + t.unchanged + p->count + p->guarded +
 	    p->unproved + p->left_out;
 	return t.excluded == 0 && t.failed == 0;
@@ -208,7 +150,7 @@ count_stored(struct mirror *x, uint64_t count, uint64_t *ret_stored,
     struct err *err)
 {
 	const struct count_turn turn = { .turn = on_turn, .arg = x };
-	uint64_t percent = x->m->job->max_delete, known;
+	uint64_t percent = x->r->job->max_delete, known;
 	bool all = known_stored(x, &known);
 
 	*ret_stored = known;
@@ -222,7 +164,7 @@ count_stored(struct mirror *x, uint64_t count, uint64_t *ret_stored,
 static int
 check_limit(struct mirror *x, uint64_t count, struct err *err)
 {
-	const struct job *job = x->m->job;
+	const struct job *job = x->r->job;
 	uint64_t stored;
 
 	if (!job->max_delete_percent) {
@@ -328,7 +270,7 @@ note_gone(struct mirror *x, const struct stored *s, struct outcomes *gone)
 	}
 	x->proven++;
 	if (x->use == USE_PRINT)
-		deleter_print(x->m->job, key_of(x, s->path), s->attrs.size);
+		deleter_print(x->r->job, key_of(x, s->path), s->attrs.size);
 	if (x->use == USE_DELETE)
 		fill_row(&gone->v[gone->count++], s);
 }
@@ -355,9 +297,9 @@ use_page(struct mirror *x, const struct mirror_row *v,
 			note_unsaid(x, s, &o[i].err, kept);
 	}
 	if (gone->count > 0)
-		deleter_give(x->deleter, STEAL(gone));
+		deleter_give(x->r, STEAL(gone));
 	if (kept->count > 0 && x->use != USE_COUNT)
-		catalog_put_outcomes(x->m->catalog, STEAL(kept));
+		catalog_put_outcomes(x->r->catalog, STEAL(kept));
 	outcomes_free(&gone);
 	outcomes_free(&kept);
 }
@@ -397,16 +339,16 @@ take_page(struct mirror *x)
 
 	if (catalog_mirror_page(x->reader, &x->plan, str_of(x->after), v,
 	    DELETER_KEYS, &n, &err) == -1)
-		fail(x->m, &err);
-	x->listed = n < DELETER_KEYS || x->m->failed;
+		run_fail(x->r, &err);
+	x->listed = n < DELETER_KEYS || x->r->failed;
 	if (n > 0) {
 		free(x->after);
 		x->after = xstrdup(v[n - 1].stored.path);
 	}
-	if (n > 0 && !x->m->failed && prove_page(x, v, n, &err) == -1) {
+	if (n > 0 && !x->r->failed && prove_page(x, v, n, &err) == -1) {
 		x->listed = true;
 		if (err.kind != ERR_STOPPED)
-			fail(x->m, &err);
+			run_fail(x->r, &err);
 	}
 	x->listed = x->listed || x->store_lost || x->beyond;
 	for (size_t i = 0; i < n; i++)
@@ -422,7 +364,7 @@ begin_pages(struct mirror *x, enum use use)
 	x->after = xstrdup("");
 	x->listed = false;
 	x->proven = x->present = x->unknown = x->foreign = 0;
-	memset(x->lost, 0, x->m->plan->count * sizeof(*x->lost));
+	memset(x->lost, 0, x->r->plan.count * sizeof(*x->lost));
 }
 
 /* All pages, without a deletion. */
@@ -430,47 +372,38 @@ static void
 prove_all(struct mirror *x, enum use use)
 {
 	begin_pages(x, use);
-	while (!x->listed && may_go_on(x))
+	while (!x->listed && !run_stopped(x->r))
 		take_page(x);
 }
 
 /* --- deletion --- */
 
 static bool
-is_over(const struct mirror *x)
+delete_more(void *arg)
 {
-	size_t batches = deleter_batches(x->deleter);
+	struct mirror *x = arg;
 
-	if (x->m->failed)
-		return true;
-	if (x->m->stop_signal != 0)
-		return batches == 0 || clock_mono_ms() >= x->stop_at_ms;
-	return x->listed && batches == 0;
+	while (!x->listed && !run_stopped(x->r) && deleter_room(x->r))
+		take_page(x);
+	return x->listed;
 }
 
 static void
 delete_all(struct mirror *x)
 {
-	struct master *m = x->m;
-	struct job job = *m->job;
+	struct run *r = x->r;
+	struct job job = *r->job;
 	struct err err = ERR_INIT;
 
 	/* A thousand keys a request: the master needs no help. */
 	job.op = OP_DEL;
 	job.standalone = true;
-	if (deleter_new(&x->deleter, m->conf, &job, m->catalog, &err) == -1) {
-		fail(m, &err);
+	if (deleter_start(r, &job, &err) == -1) {
+		run_fail(r, &err);
 		return;
 	}
 	begin_pages(x, USE_DELETE);
-	while (!is_over(x)) {
-		while (!x->listed && may_go_on(x) && deleter_room(x->deleter))
-			take_page(x);
-		serve(x, TICK_MS);
-		if (deleter_failed(x->deleter, &err))
-			break;
-	}
-	deleter_free(&x->deleter);
+	run_loop(r, delete_more, x);
 }
 
 /* What the source's answers kept. */
@@ -496,7 +429,7 @@ tell_answers(const struct mirror *x)
 static int
 limit(struct mirror *x, struct mirror_end *end, struct err *err)
 {
-	if (x->m->job->dryrun)
+	if (x->r->job->dryrun)
 		return check_limit(x, end->planned, err);
 	x->most = x->plan.count;
 	if (check_limit(x, x->plan.count, err) == 0)
@@ -506,86 +439,86 @@ limit(struct mirror *x, struct mirror_end *end, struct err *err)
 	/* Some of the files may still exist: ask before the number is told. */
 	prove_all(x, USE_COUNT);
 	x->most = end->planned = x->proven;
-	return may_go_on(x) ? check_limit(x, x->proven, err) : -1;
+	return run_stopped(x->r) ? -1 : check_limit(x, x->proven, err);
 }
 
 static int
 prepare(struct mirror *x, struct err *err)
 {
-	struct master *m = x->m;
+	struct run *r = x->r;
 	const struct asker_config c = {
-		.exports = m->plan->specs,
-		.roots = (const char *const *)m->plan->roots,
-		.seen = m->plan->seen,
-		.export_count = m->plan->count,
-		.ignore_inode = m->conf->fs_config.ignore_inode,
-		.retry_for_ms = (uint64_t)m->conf->s3_storage.retry_for *
+		.exports = r->plan.specs,
+		.roots = (const char *const *)r->plan.roots,
+		.seen = r->plan.seen,
+		.export_count = r->plan.count,
+		.ignore_inode = r->conf->fs_config.ignore_inode,
+		.retry_for_ms = (uint64_t)r->conf->s3_storage.retry_for *
 		    1000,
 		.turn = on_turn,
 		.arg = x,
 	};
 
 	x->filters = (struct crawl_config){
-		.min_size = m->job->min_size,
-		.max_size = m->job->max_size,
-		.filter = m->job->filter,
-		.skip_dirs = &m->conf->fs_config.skip_dirs,
+		.min_size = r->job->min_size,
+		.max_size = r->job->max_size,
+		.filter = r->job->filter,
+		.skip_dirs = &r->conf->fs_config.skip_dirs,
 	};
-	x->lost = xcalloc(MAX(m->plan->count, (size_t)1), sizeof(*x->lost));
+	x->lost = xcalloc(MAX(r->plan.count, (size_t)1), sizeof(*x->lost));
 	x->asker = asker_new(&c);
-	if (ours_new(&x->ours, m->conf, err) == -1 ||
-	    catalog_reader_open(m->catalog, &x->reader, err) == -1)
+	if (ours_new(&x->ours, r->conf, err) == -1 ||
+	    catalog_reader_open(r->catalog, &x->reader, err) == -1)
 		return -1;
 	x->rules = (struct mirror_rules){
-		.keep = m->job->delete_excluded ? NULL : leaves_out,
+		.keep = r->job->delete_excluded ? NULL : leaves_out,
 		.keep_arg = x,
-		.unread = m->job->delete_excluded,
-		.shares = (const char *const *)m->plan->shares.v,
-		.share_count = m->plan->shares.n,
+		.unread = r->job->delete_excluded,
+		.shares = (const char *const *)r->plan.shares.v,
+		.share_count = r->plan.shares.n,
 	};
-	if (catalog_mirror_begin(m->catalog, &x->rules, err) == -1 ||
-	    doubts_settle(m->conf, m->catalog, err) == -1)
+	if (catalog_mirror_begin(r->catalog, &x->rules, err) == -1 ||
+	    doubts_settle(r->conf, r->catalog, err) == -1)
 		return -1;
-	return catalog_mirror_plan(m->catalog, x->reader, &x->rules, &x->plan,
+	return catalog_mirror_plan(r->catalog, x->reader, &x->rules, &x->plan,
 	    err);
 }
 
 static void
 go(struct mirror *x, struct mirror_end *end)
 {
-	struct master *m = x->m;
+	struct run *r = x->r;
 	struct err err = ERR_INIT;
 	char count[32], text[120];
 
 	if (prepare(x, &err) == -1) {
-		fail(m, &err);
+		run_fail(r, &err);
 		return;
 	}
 	end->guarded = tell_guarded(x);
 	end->planned = x->plan.count;
-	if (m->job->dryrun) {
+	if (r->job->dryrun) {
 		prove_all(x, USE_PRINT);
 		tell_answers(x);
 		end->planned = x->proven;
 	}
-	if (end->planned == 0 || !may_go_on(x))
+	if (end->planned == 0 || run_stopped(x->r))
 		return;
 	if (limit(x, end, &err) == -1) {
-		if (!may_go_on(x))
+		if (run_stopped(x->r))
 			return;
 		if (err.kind != ERR_STOPPED) {
-			fail(m, &err);
+			run_fail(r, &err);
 			return;
 		}
 		end->guarded = true;
 		log_event(LOG_ERROR, "mirror", "%s", err.msg);
 		return;
 	}
-	if (m->job->dryrun)
+	if (r->job->dryrun)
 		return;
 	snprintf(text, sizeof(text), "deleting %s objects whose files are gone",
 	    text_count(end->planned, count));
-	say(m, text);
+	say(r, text);
 	delete_all(x);
 	tell_answers(x);
 	if (!x->beyond)
@@ -596,9 +529,9 @@ go(struct mirror *x, struct mirror_end *end)
 }
 
 void
-mirror_run(struct master *m, struct mirror_end *end)
+mirror_run(struct run *r, struct mirror_end *end)
 {
-	struct mirror x = { .m = m, .after = xstrdup("") };
+	struct mirror x = { .r = r, .after = xstrdup("") };
 
 	memset(end, 0, sizeof(*end));
 	go(&x, end);

@@ -6,14 +6,14 @@
 #ifndef RUN_MIRROR_H
 #define RUN_MIRROR_H
 
-#include "run/master.h"
+#include "run/frame.h"
 
-/* After master_loop and before catalog_end_run. A dry run prints its plan.
- * Ctrl-C and errors are left in the master. */
+/* After the loop of the PUT, with deleter_mail as a part of the run's mail. A
+ * dry run prints its plan. Ctrl-C and errors are left in the run. */
 struct mirror_end {
 	bool	 guarded;	/* something was kept by a guard */
 	uint64_t planned;
 };
-void	 mirror_run(struct master *, struct mirror_end *);
+void	 mirror_run(struct run *, struct mirror_end *);
 
 #endif

@@ -327,6 +327,7 @@ def test_mirror_ctrl_c(t):
     t.eventually(lambda: proxy.stats()["POST"] > 1, what="deletion began")
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 130, t.started_text()
+    assert "may end within 5 s" in t.started_text(), t.started_text()
     proxy.order("pass")
     mirror(t, "--max-delete", "60%")
     t.same(whole=3)

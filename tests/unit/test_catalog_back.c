@@ -1,7 +1,144 @@
 /*
  * The way back: what the target holds, and what GET, DEL and TEST write.
  */
-#include "unit/test_outcome_kit.h"
+#include "unit/test_catalog_kit.h"
+
+#include "catalog/outcome.h"
+#include "catalog/stored.h"
+
+#define NAMES 9
+
+/* srv/vol/a to i, all new and moved; the run ends as told. */
+static void
+put(struct kit *k, const struct run_spec *spec, enum run_end how)
+{
+	struct dir_page *p;
+
+	kit_begin_spec(k, spec);
+	p = kit_page(kit_take(k, spec->exports[0].path), true);
+	for (int i = 0; i < NAMES; i++) {
+		AUTOFREE char *path = xasprintf("%s/%c",
+		    spec->exports[0].path, 'a' + i);
+
+		kit_entry(p, PAGE_NEW, 0, path,
+		    kit_attrs(10 + (uint64_t)i, 1));
+	}
+	catalog_put_page(k->c, p);
+	assert_int_equal(kit_settle(k, 100, OUTCOME_MOVED), NAMES);
+	kit_flush(k, 1);
+	kit_end(k, how);
+}
+
+static void
+put_all(struct kit *k)
+{
+	struct run_spec spec = kit_spec("bucket", "all");
+
+	kit_open(k);
+	put(k, &spec, RUN_COMPLETE);
+}
+
+static void
+begin(struct kit *k, enum op op)
+{
+	struct run_spec spec = kit_spec("bucket", "back");
+
+	spec.op = op;
+	spec.no_backlog = true;
+	kit_begin_spec(k, &spec);
+}
+
+static struct outcome_row *
+row(struct outcomes *v, const char *path, enum ended ended)
+{
+	struct outcome_row *r;
+
+	v->v = xreallocarray(v->v, v->count + 1, sizeof(*v->v));
+	r = &v->v[v->count++];
+	memset(r, 0, sizeof(*r));
+	r->path = xstrdup(path);
+	r->ended = ended;
+	r->attempts = 1;
+	return r;
+}
+
+/* One outcome; what it wrote can be read. */
+static void
+give(struct kit *k, struct outcomes *v)
+{
+	catalog_put_outcomes(k->c, v);
+	kit_flush(k, 1000);
+}
+
+static void
+verdict(struct kit *k, const char *path, enum verdict what)
+{
+	struct outcomes *v = xcalloc(1, sizeof(*v));
+
+	row(v, path, what == VERDICT_OK ? ENDED_MOVED :
+	    ENDED_FAILED)->verdict = what;
+	give(k, v);
+}
+
+static int
+find(struct kit *k, const char *path, struct stored *s)
+{
+	struct err err = ERR_INIT;
+	int rc = catalog_find_stored(k->reader, str_of(path), s, &err);
+
+	if (rc == -1)
+		fail_msg("%s", err.msg);
+	return rc;
+}
+
+static bool
+holds(struct kit *k, const char *path)
+{
+	struct stored s;
+	int rc = find(k, path, &s);
+
+	if (rc == 1)
+		stored_release(&s);
+	return rc == 1;
+}
+
+/* --- asking with SQL --- */
+
+static bool
+take(void *arg, size_t columns, const char *const *names,
+    const struct value *v)
+{
+	struct buf *b = arg;
+
+	(void)names;
+	for (size_t i = 0; v != NULL && i < columns; i++) {
+		if (b->len > 0)
+			buf_addch(b, i == 0 ? '\n' : '|');
+		if (v[i].type == VALUE_INTEGER)
+			buf_addf(b, "%lld", (long long)v[i].integer);
+		else if (v[i].type == VALUE_NULL)
+			buf_addstr(b, "NULL");
+		else
+			buf_add(b, v[i].bytes.p, v[i].bytes.len);
+	}
+	return true;
+}
+
+static void
+check_answer(struct kit *k, const char *sql, const char *text)
+{
+	struct catalog_view *v = NULL;
+	struct err err = ERR_INIT;
+	struct buf b;
+
+	buf_init(&b, 64 * KIB);
+	if (catalog_view_open(&v, k->path, &err) == -1 ||
+	    catalog_query(v, sql, take, &b, &err) == -1)
+		fail_msg("%s: %s", sql, err.msg);
+	assert_string_equal(b.len == 0 ? "" : b.data, text);
+	buf_release(&b);
+	catalog_view_close(&v);
+}
 
 /* --- counting --- */
 
@@ -225,6 +362,85 @@ doomed_and_killed(void **state)
 	    "WHERE state = 'deleted' ORDER BY path",
 	    "srv/vol/a|2\nsrv/vol/c|2");
 	kit_end(k, RUN_COMPLETE);
+}
+
+/* --- verdicts --- */
+
+static void
+verdicts_are_rows(void **state)
+{
+	struct kit *k = *state;
+	struct outcomes *v = xcalloc(1, sizeof(*v));
+	struct outcome_row *r;
+	struct stored s;
+
+	put_all(k);
+	begin(k, OP_TEST);
+	verdict(k, "srv/vol/a", VERDICT_OK);
+	r = row(v, "srv/vol/b", ENDED_FAILED);
+	r->verdict = VERDICT_BITROT;
+	r->method = METHOD_SAMPLE;
+	err_set(&r->err, ERR_CORRUPT, 0, "md5 differs");
+	r = row(v, "foreign/key", ENDED_FAILED);
+	r->verdict = VERDICT_UNREADABLE;
+	r->method = METHOD_HEAD;
+	give(k, v);
+	assert_int_equal(find(k, "srv/vol/b", &s), 1);
+	assert_int_equal(s.verdict, VERDICT_BITROT);
+	assert_true(s.verified_ns > 0);
+	stored_release(&s);
+	kit_end(k, RUN_COMPLETE);
+	assert_true(k->closing.closes);
+	check_answer(k, "SELECT run, path, method, outcome, reason, "
+	    "version IS NULL FROM verifications ORDER BY path",
+	    "2|foreign/key|head|unreadable|NULL|1\n"
+	    "2|srv/vol/a|full|ok|NULL|0\n"
+	    "2|srv/vol/b|sample|bitrot|md5 differs|0");
+	check_answer(k, "SELECT path, verdict FROM objects "
+	    "WHERE verified_at IS NOT NULL ORDER BY path",
+	    "srv/vol/a|ok\nsrv/vol/b|bitrot");
+	check_answer(k, "SELECT reason FROM failures WHERE path = "
+	    "'foreign/key'", "unreadable");
+}
+
+static void
+lost_is_put_again(void **state)
+{
+	struct kit *k = *state;
+	struct run_spec spec = kit_spec("bucket", "all");
+	struct outcomes *v = xcalloc(1, sizeof(*v));
+	struct outcome_row *r;
+	struct known known;
+	struct dir_page *p;
+
+	put_all(k);
+	begin(k, OP_TEST);
+	r = row(v, "srv/vol/a", ENDED_FAILED);
+	r->verdict = VERDICT_MISSING;
+	r->lost = true;
+	give(k, v);
+	assert_false(holds(k, "srv/vol/a"));
+	kit_end(k, RUN_COMPLETE);
+	check_answer(k, "SELECT state, reason, verdict FROM objects WHERE "
+	    "path = 'srv/vol/a'", "failed|missing|missing");
+	/* A TEST of something else leaves it failed. */
+	begin(k, OP_TEST);
+	kit_end(k, RUN_COMPLETE);
+	check_answer(k, "SELECT path FROM failures", "srv/vol/a");
+	kit_begin_spec(k, &spec);
+	assert_int_equal(kit_find(k, "srv/vol/a", &known), 1);
+	assert_false(known.stored);
+	p = kit_page(kit_take(k, "srv/vol"), true);
+	kit_entry(p, PAGE_QUEUE, known.object, "srv/vol/a", kit_attrs(10, 1));
+	p->unchanged = NAMES - 1;
+	catalog_put_page(k->c, p);
+	assert_int_equal(kit_settle(k, 10, OUTCOME_MOVED), 1);
+	kit_end(k, RUN_COMPLETE);
+	assert_true(k->closing.closes);
+	/* The verdict was on bytes that are replaced. */
+	check_answer(k, "SELECT state, verdict FROM objects WHERE "
+	    "path = 'srv/vol/a'", "stored|NULL");
+	check_answer(k, "SELECT count(*) FROM failures", "0");
 }
 
 /* --- what is stored --- */
@@ -519,6 +735,8 @@ main(void)
 		T(deleted_is_not_stored),
 		T(deleted_with_earlier_versions),
 		T(doomed_and_killed),
+		T(verdicts_are_rows),
+		T(lost_is_put_again),
 		T(stored_tells_all),
 		T(pages_of_stored),
 		T(longest_unverified_first),

@@ -13,7 +13,7 @@ struct fixture {
 	struct conf conf;
 	struct job job;
 	struct kit *k;
-	struct deleter *d;
+	struct run r;
 };
 
 static const char *const names[] = { "srv/vol/a", "srv/vol/b",
@@ -47,9 +47,27 @@ setup(void)
 		fake_store_locked(&x->f, names[i]);
 	conf_of_fake(&x->conf, &x->f);
 	x->job = (struct job){ .op = OP_DEL, .standalone = true };
-	if (deleter_new(&x->d, &x->conf, &x->job, x->k->c, &err) == -1)
+	run_of_kit(&x->r, &x->conf, &x->job, x->k->c);
+	if (deleter_start(&x->r, &x->job, &err) == -1)
 		fail_msg("%s", err.msg);
 	return x;
+}
+
+static bool
+all_given(void *arg UNUSED)
+{
+	return true;
+}
+
+/* Nothing more is deleted. */
+static void
+end_crew(struct fixture *x)
+{
+	struct err err = ERR_INIT;
+
+	err_set(&err, ERR_STOPPED, 0, "the test is over");
+	run_fail(&x->r, &err);
+	run_loop(&x->r, all_given, NULL);
 }
 
 static void
@@ -57,8 +75,9 @@ teardown(struct fixture *x)
 {
 	void *state = x->k;
 
-	deleter_free(&x->d);
+	end_crew(x);
 	kit_teardown(&state);
+	mailbox_free(&x->r.in);
 	fake_stop(&x->f);
 	conf_release(&x->conf);
 	free(x);
@@ -81,21 +100,11 @@ rows_of(const char *const *v, size_t n, bool is_key)
 }
 
 static void
-turn(struct fixture *x, int timeout_ms)
-{
-	struct pollfd fd = { .fd = -1 };
-
-	deleter_wait(x->d, &fd, 1, timeout_ms);
-}
-
-static void
 wait_all(struct fixture *x)
 {
-	struct err err;
-
-	while (deleter_batches(x->d) > 0) {
-		turn(x, 20000);
-		assert_false(deleter_failed(x->d, &err));
+	while (x->r.out > 0) {
+		run_turn(&x->r, 20000);
+		assert_false(x->r.failed);
 	}
 }
 
@@ -125,7 +134,7 @@ test_outcomes(void **state UNUSED)
 	struct fixture *x = setup();
 	struct totals *t;
 
-	deleter_give(x->d, rows_of(names, ARRAY_LEN(names), false));
+	deleter_give(&x->r, rows_of(names, ARRAY_LEN(names), false));
 	wait_all(x);
 	assert_int_equal(x->f.locked.count, 1);
 	assert_int_equal(x->f.locked.deletes, 1);
@@ -149,14 +158,14 @@ test_keys(void **state UNUSED)
 
 	fake_store_locked(&x->f, others[0]);
 	fake_store_locked(&x->f, others[1]);
-	deleter_give(x->d, rows_of(others + 1, 1, true));
+	deleter_give(&x->r, rows_of(others + 1, 1, true));
 	wait_all(x);
 	assert_null(fake_find_locked(&x->f, others[1]));
-	deleter_free(&x->d);
+	end_crew(x);
+	x->r.failed = false;
 	x->conf.fs_config.server_as_prefix = false;
-	assert_int_equal(deleter_new(&x->d, &x->conf, &x->job, x->k->c, NULL),
-	    0);
-	deleter_give(x->d, rows_of(names, 1, false));
+	assert_int_equal(deleter_start(&x->r, &x->job, NULL), 0);
+	deleter_give(&x->r, rows_of(names, 1, false));
 	wait_all(x);
 	assert_null(fake_find_locked(&x->f, others[0]));
 	assert_non_null(fake_find_locked(&x->f, names[0]));
@@ -170,15 +179,15 @@ test_no_answer(void **state UNUSED)
 	struct fixture *x = setup();
 
 	x->f.locked.held = true;
-	deleter_give(x->d, rows_of(names, 2, false));
+	deleter_give(&x->r, rows_of(names, 2, false));
 	for (unsigned n = 0; n == 0;) {
-		turn(x, 10);
+		run_turn(&x->r, 10);
 		pthread_mutex_lock(&x->f.lock);
 		n = x->f.locked.deletes;
 		pthread_mutex_unlock(&x->f.lock);
 	}
-	assert_int_equal(deleter_batches(x->d), 1);
-	deleter_free(&x->d);
+	assert_int_equal(x->r.out, 1);
+	end_crew(x);
 	kit_end(x->k, RUN_INTERRUPTED);
 	/* It was noted before it was asked for: the next run knows. */
 	kit_begin(x->k);
@@ -198,7 +207,7 @@ test_denied(void **state UNUSED)
 	struct totals *t;
 
 	x->f.locked.denies = true;
-	deleter_give(x->d, rows_of(names, 2, false));
+	deleter_give(&x->r, rows_of(names, 2, false));
 	wait_all(x);
 	t = kit_end(x->k, RUN_COMPLETE);
 	assert_int_equal(t->failed, 2);
@@ -213,9 +222,9 @@ test_room(void **state UNUSED)
 	unsigned given = 0;
 
 	x->f.locked.held = true;
-	for (; deleter_room(x->d); given++) {
+	for (; deleter_room(&x->r); given++) {
 		assert_true(given < 1000);
-		deleter_give(x->d, rows_of(names, 1, false));
+		deleter_give(&x->r, rows_of(names, 1, false));
 	}
 	assert_true(given >= 8);
 	pthread_mutex_lock(&x->f.lock);
@@ -223,7 +232,7 @@ test_room(void **state UNUSED)
 	pthread_cond_broadcast(&x->f.changed);
 	pthread_mutex_unlock(&x->f.lock);
 	wait_all(x);
-	assert_true(deleter_room(x->d));
+	assert_true(deleter_room(&x->r));
 	teardown(x);
 }
 

@@ -170,14 +170,16 @@ static void
 mirror_of(struct fixture *x, const char *const *v, uint64_t deleted,
     uint64_t failed)
 {
-	struct master m = { .conf = &x->conf, .job = &x->job,
-	    .plan = &x->plan, .catalog = x->k->c, .signals = -1 };
 	struct mirror_end end;
 	struct totals *t;
+	struct run r;
 
 	crawl(x, v, ARRAY_LEN(names));
-	mirror_run(&m, &end);
-	assert_false(m.failed);
+	run_of_kit(&r, &x->conf, &x->job, x->k->c);
+	r.plan = x->plan;
+	mirror_run(&r, &end);
+	assert_false(r.failed);
+	mailbox_free(&r.in);
 	t = kit_end(x->k, RUN_COMPLETE);
 	assert_true(x->k->closing.closes);
 	assert_int_equal(t->deleted, deleted);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "catalog/mirror.h"
+#include "model/filter.h"
 #include "run/mirror.h"
 #include "unit/test_catalog_kit.h"
 
@@ -21,8 +22,7 @@ struct fixture {
 	struct job job;
 	struct kit *k;
 	char	*roots[1];
-	struct run_plan plan;
-	struct master m;
+	struct run r;
 	struct mirror_end end;
 };
 
@@ -100,10 +100,9 @@ setup(bool empty)
 	x->job = (struct job){ .op = OP_PUT, .mirror = true, .quiet = true,
 	    .max_delete = 100, .max_size = UINT64_MAX };
 	x->roots[0] = xstrdup("srv/vol");
-	x->plan = (struct run_plan){ .count = 1, .roots = x->roots,
+	run_of_kit(&x->r, &x->conf, &x->job, x->k->c);
+	x->r.plan = (struct run_plan){ .count = 1, .roots = x->roots,
 	    .specs = &x->spec, .seen = &x->seen };
-	x->m = (struct master){ .conf = &x->conf, .job = &x->job,
-	    .plan = &x->plan, .catalog = x->k->c, .signals = -1 };
 	return x;
 }
 
@@ -117,6 +116,7 @@ teardown(struct fixture *x)
 	kit_teardown(&state);
 	assert_int_equal(system(line), 0);
 	fake_stop(&x->f);
+	mailbox_free(&x->r.in);
 	conf_release(&x->conf);
 	free(x->roots[0]);
 	free(x);
@@ -128,7 +128,7 @@ expect(struct fixture *x, size_t stay, uint64_t deleted, uint64_t failed)
 {
 	struct totals *t;
 
-	assert_false(x->m.failed);
+	assert_false(x->r.failed);
 	t = kit_end(x->k, RUN_COMPLETE);
 	assert_true(x->k->closing.closes);
 	assert_int_equal(x->f.locked.count, stay);
@@ -142,7 +142,7 @@ test_deletes(void **state UNUSED)
 {
 	struct fixture *x = setup(false);
 
-	mirror_run(&x->m, &x->end);
+	mirror_run(&x->r, &x->end);
 	assert_int_equal(x->end.planned, 2);
 	assert_false(x->end.guarded);
 	/* One of them S3 will not let go. */
@@ -158,14 +158,14 @@ test_foreign(void **state UNUSED)
 	struct fixture *x = setup(false);
 
 	fake_find_locked(&x->f, names[1])->etag[0] = 'x';
-	mirror_run(&x->m, &x->end);
+	mirror_run(&x->r, &x->end);
 	expect(x, 3, 0, 1);
 	assert_non_null(fake_find_locked(&x->f, names[1]));
 	teardown(x);
 	/* Nobody may look: it is kept, and has failed. */
 	x = setup(false);
 	x->f.locked.denies_heads = true;
-	mirror_run(&x->m, &x->end);
+	mirror_run(&x->r, &x->end);
 	expect(x, 3, 0, 2);
 	teardown(x);
 }
@@ -178,7 +178,7 @@ test_present(void **state UNUSED)
 	struct known known;
 
 	touch(x, "b");
-	mirror_run(&x->m, &x->end);
+	mirror_run(&x->r, &x->end);
 	assert_false(x->end.guarded);
 	assert_non_null(fake_find_locked(&x->f, names[1]));
 	/* The next crawl takes it for new. */
@@ -201,7 +201,7 @@ unknown(bool replaced)
 	assert_int_equal(rename(x->dir, aside), 0);
 	if (replaced)
 		assert_int_equal(mkdir(x->dir, 0700), 0);
-	mirror_run(&x->m, &x->end);
+	mirror_run(&x->r, &x->end);
 	if (replaced)
 		assert_int_equal(rmdir(x->dir), 0);
 	assert_int_equal(rename(aside, x->dir), 0);
@@ -227,7 +227,7 @@ test_other_file_system(void **state UNUSED)
 	/* What the catalog noted isn't what is there. */
 	x->seen.kind = ENTRY_UNKNOWN;
 	x->spec.share = "/proc/self";
-	mirror_run(&x->m, &x->end);
+	mirror_run(&x->r, &x->end);
 	assert_int_equal(x->f.locked.deletes, 0);
 	expect(x, 3, 0, 2);
 	teardown(x);
@@ -241,14 +241,14 @@ test_left_out(void **state UNUSED)
 
 	x->job.filter = filter_new();
 	assert_int_equal(filter_add(x->job.filter, false, "b", NULL), 0);
-	mirror_run(&x->m, &x->end);
+	mirror_run(&x->r, &x->end);
 	filter_free(&x->job.filter);
 	assert_int_equal(x->end.planned, 1);
 	expect(x, 3, 0, 1);
 	teardown(x);
 	x = setup(false);
 	x->job.min_size = 11;
-	mirror_run(&x->m, &x->end);
+	mirror_run(&x->r, &x->end);
 	assert_int_equal(x->end.planned, 0);
 	expect(x, 3, 0, 0);
 	teardown(x);
@@ -259,7 +259,7 @@ test_guard(void **state UNUSED)
 {
 	struct fixture *x = setup(true);
 
-	mirror_run(&x->m, &x->end);
+	mirror_run(&x->r, &x->end);
 	assert_int_equal(x->end.planned, 0);
 	assert_true(x->end.guarded);
 	expect(x, 3, 0, 0);
@@ -274,7 +274,7 @@ limited(uint64_t most, bool percent, bool stops)
 
 	x->job.max_delete = most;
 	x->job.max_delete_percent = percent;
-	mirror_run(&x->m, &x->end);
+	mirror_run(&x->r, &x->end);
 	assert_int_equal(x->end.planned, 2);
 	assert_int_equal(x->end.guarded, stops);
 	assert_int_equal(x->f.locked.deletes, stops ? 0 : 1);
@@ -308,7 +308,7 @@ test_max_delete_proven(void **state UNUSED)
 
 	touch(x, "b");
 	x->job.max_delete = 1;
-	mirror_run(&x->m, &x->end);
+	mirror_run(&x->r, &x->end);
 	assert_false(x->end.guarded);
 	assert_int_equal(x->end.planned, 1);
 	expect(x, 3, 0, 1);
@@ -335,7 +335,7 @@ test_max_delete_beyond(void **state UNUSED)
 	x->job.max_delete = 1;
 	x->f.locked.on_head = remove_b;
 	x->f.locked.arg = x;
-	mirror_run(&x->m, &x->end);
+	mirror_run(&x->r, &x->end);
 	assert_true(x->end.guarded);
 	assert_int_equal(x->end.planned, 1);
 	expect(x, 2, 1, 0);
@@ -357,7 +357,7 @@ dryrun(bool present, const char *expected)
 	was = dup(STDOUT_FILENO);
 	assert_int_not_equal(dup2(fileno(out), STDOUT_FILENO), -1);
 	x->job.dryrun = true;
-	mirror_run(&x->m, &x->end);
+	mirror_run(&x->r, &x->end);
 	fflush(stdout);
 	assert_int_not_equal(dup2(was, STDOUT_FILENO), -1);
 	close(was);

@@ -1,12 +1,14 @@
 /*
- * test_run_kit.h: settings that name a fake S3.
+ * test_run_kit.h: settings that name a fake S3, and a run that deletes.
  */
 #ifndef TESTS_TEST_RUN_KIT_H
 #define TESTS_TEST_RUN_KIT_H
 
 #include "unit/fake_s3.h"
 
+#include "base/mailbox.h"
 #include "conf/conf.h"
+#include "run/deleter.h"
 
 static void
 conf_of_fake(struct conf *c, const struct fake_s3 *f)
@@ -18,6 +20,17 @@ conf_of_fake(struct conf *c, const struct fake_s3 *f)
 	c->s3_storage.secret_key = xstrdup("s");
 	c->s3_storage.path_style = true;
 	c->fs_config.server_as_prefix = true;
+}
+
+/* The frame around deletions. The mailbox is the caller's. */
+static inline void
+run_of_kit(struct run *r, const struct conf *conf, const struct job *job,
+    struct catalog *catalog)
+{
+	static const struct run_ops ops = { .mail = deleter_mail };
+
+	*r = (struct run){ .conf = conf, .job = job, .ops = &ops,
+	    .catalog = catalog, .signals = -1, .in = mailbox_new(0) };
 }
 
 #endif
