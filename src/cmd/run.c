@@ -39,9 +39,9 @@ cmd_run(enum verb verb, run_fn *run, int argc, char **argv)
 			    DATAMOVER_VERSION, o.job.command_line);
 			status = run(&c, &o.job);
 			cluster_map_end();
-			log_event(LOG_INFO, "end", "operation=%s status=%d",
-			    op_name(o.job.op), status);
 		}
+		log_event(LOG_INFO, "end", "operation=%s status=%d",
+		    op_name(o.job.op), status);
 		conf_release(&c);
 		log_close();
 	}

@@ -205,8 +205,7 @@ summary_error(const struct job *job, const struct err *err)
 	if (err->kind == ERR_USAGE)
 		fprintf(stderr, "see datamover %s --help\n",
 		    op_name(job->op));
-	log_event(LOG_INFO, "end", "operation=%s status=%d reason=%s",
-	    op_name(job->op), status, err->msg);
+	log_event(LOG_INFO, "not_begun", "%s", err->msg);
 	if (job->json)
 		summary_json(stdout, &(struct summary){ .op = job->op },
 		    err->msg);
