@@ -45,7 +45,7 @@ help:
 	@echo "make               build $(B)/datamover"
 	@echo "make check         unit tests, fuzz targets on saved inputs,"
 	@echo "                   a minute of histories against the program;"
-	@echo "                   TESTS=\"joint wire\": those with such a name"
+	@echo "                   TESTS=\"split wire\": those with such a name"
 	@echo "make check-model   more of those: SEEDS=n, from FIRST=k on;"
 	@echo "                   one: $(B)/model/model --seed K --verbose"
 	@echo "make check-system  real servers: nfs-ganesha, radosgw (root)"

@@ -50,7 +50,7 @@ fetch_next(struct fetch *f, bool range_too)
 	pthread_mutex_lock(&f->lock);
 	m = f->locked.head;
 	if (m != NULL && !range_too &&
-	    ((struct fetch_item *)(void *)m)->step == STEP_RANGE)
+	    ((struct fetch_item *)(void *)m)->step == SPLIT_RANGE)
 		m = NULL;
 	if (m != NULL) {
 		f->locked.head = m->next;

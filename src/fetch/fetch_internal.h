@@ -183,16 +183,16 @@ void	 fetching_end(struct fetching *, enum outcome);
 /* The pass over the written file. */
 void	 fetching_back(struct fetching *);
 
-/* step.c: an object fetched into one file by several clients */
+/* split.c: an item that is a step of a fetch by several clients */
 /* Begin a file for several clients. Return false if the object is not cut into
  * ranges, so that a single client fetches the file. */
-bool	 step_begin(struct fetching *);
+bool	 fetch_split_begin(struct fetching *);
 /* Bring the item's range. */
-void	 step_range(struct fetching *);
+void	 fetch_split_range(struct fetching *);
 /* The range is written, or existed already: give the MD5s of its parts back. */
-void	 step_range_done(struct fetching *);
+void	 fetch_split_range_done(struct fetching *);
 /* The file has every range: prove the file. */
-void	 step_end(struct fetching *);
+void	 fetch_split_end(struct fetching *);
 
 /* file.c: the file of the export */
 /* In FETCH_LOOK. */

@@ -23,11 +23,11 @@ fetching_end(struct fetching *t, enum outcome outcome)
 		it->proof = PROOF_NONE;
 	/* The caller gave the MD5s to this step; the step did not compute
 	 * them. */
-	if (it->step == STEP_END)
+	if (it->step == SPLIT_END)
 		free(STEAL(it->part_md5s));
 	t->phase = FETCH_ENDED;
 	t->item = NULL;
-	t->w->ranges -= it->step == STEP_RANGE;
+	t->w->ranges -= it->step == SPLIT_RANGE;
 	mailbox_put(t->w->f->c.up, &it->mail);
 }
 
@@ -52,7 +52,7 @@ fetching_s3_fault(struct fetching *t, const struct err *err)
 	 * again. Clients that share a file have steps for the old ETag, so a
 	 * later step of a shared file must not change the ETag here. */
 	if (err->kind == ERR_GONE && err->code != 404 &&
-	    t->item->step <= STEP_BEGIN && t->changes++ < CHANGES_MAX)
+	    t->item->step <= SPLIT_BEGIN && t->changes++ < CHANGES_MAX)
 		t->then = THEN_HEAD;
 }
 
@@ -62,7 +62,7 @@ fetching_lost(struct fetching *t, const struct err *err)
 	fetching_fail(t, err);
 	/* Only a range may begin anew. A client with the whole file would take
 	 * the file back from a run that began later. */
-	if (err->kind == ERR_RETRY && t->item->step == STEP_RANGE &&
+	if (err->kind == ERR_RETRY && t->item->step == SPLIT_RANGE &&
 	    t->commits++ < COMMITS_MAX)
 		t->then = THEN_ANEW;
 }
@@ -70,11 +70,11 @@ fetching_lost(struct fetching *t, const struct err *err)
 void
 fetching_dest_fault(struct fetching *t, const struct err *err)
 {
-	enum fetch_step step = t->item->step;
+	enum split_step step = t->item->step;
 
 	fetching_fail(t, err);
 	if (err->code == ESTALE &&
-	    (step == STEP_WHOLE || step == STEP_RANGE) &&
+	    (step == SPLIT_WHOLE || step == SPLIT_RANGE) &&
 	    t->commits++ < COMMITS_MAX)
 		t->then = THEN_ANEW;
 }
@@ -109,7 +109,7 @@ fetching_begin(struct fetch_worker *w, struct fetch_item *it)
 	t->next = w->active;
 	w->active = t;
 	w->active_count++;
-	w->ranges += it->step == STEP_RANGE;
+	w->ranges += it->step == SPLIT_RANGE;
 }
 
 /* --- the existing file --- */
@@ -195,7 +195,7 @@ move(struct fetching *t)
 			fetching_end(t, OUTCOME_MOVED);
 		return;
 	}
-	if (t->item->step == STEP_BEGIN && step_begin(t))
+	if (t->item->step == SPLIT_BEGIN && fetch_split_begin(t))
 		return;
 	unit = move_unit(t);
 	if (c->dest != NULL && t->item->path != NULL) {
@@ -222,8 +222,8 @@ fetching_back(struct fetching *t)
 static void
 start_passes(struct fetching *t)
 {
-	if (t->item->step == STEP_END)
-		step_end(t);
+	if (t->item->step == SPLIT_END)
+		fetch_split_end(t);
 	else if (t->existing != NULL)
 		pass(t, FETCH_CHECK, t->claim.part_size > 0 ? parts_unit(t) :
 		    t->item->size);
@@ -426,12 +426,12 @@ close_up(struct fetching *t)
 }
 
 /* The bytes do not give the expected digest: read the object once more, then
- * fail. After STEP_END the team lets a single client read the object once
+ * fail. After SPLIT_END the team lets a single client read the object once
  * more. */
 static void
 wrong(struct fetching *t)
 {
-	bool alone = t->item->step != STEP_END;
+	bool alone = t->item->step != SPLIT_END;
 	struct err err;
 
 	t->no_keep = true;
@@ -480,8 +480,8 @@ judge(struct fetching *t)
 static void
 begin(struct fetching *t)
 {
-	if (t->item->step == STEP_RANGE) {
-		step_range(t);
+	if (t->item->step == SPLIT_RANGE) {
+		fetch_split_range(t);
 		return;
 	}
 	if (t->w->f->c.only_read) {
@@ -490,7 +490,7 @@ begin(struct fetching *t)
 		return;
 	}
 	claim_make(&t->claim, t->item, t->w->f->c.s3.sse);
-	if (!t->skip_check && t->item->step != STEP_END)
+	if (!t->skip_check && t->item->step != SPLIT_END)
 		look(t);
 	if (t->existing == NULL && t->item->only_check) {
 		move(t);
@@ -535,8 +535,8 @@ mend(struct fetching *t)
 static void
 judge_any(struct fetching *t)
 {
-	if (t->item->step == STEP_RANGE)
-		step_range_done(t);
+	if (t->item->step == SPLIT_RANGE)
+		fetch_split_range_done(t);
 	else if (t->phase == FETCH_FILE)
 		file_judge(t);
 	else

@@ -250,7 +250,7 @@ settle(struct stream *s, struct err *err)
 {
 	struct fetching *t = s->t;
 
-	if (t->item->step == STEP_RANGE && s->write && !s->flushed) {
+	if (t->item->step == SPLIT_RANGE && s->write && !s->flushed) {
 		if (dest_flush(t->file, err) == -1)
 			return -1;
 		s->flushed = true;

@@ -21,10 +21,10 @@ uint64_t
 fetch_item_bytes(const struct fetch_item *it)
 {
 	switch (it->step) {
-	case STEP_RANGE:
+	case SPLIT_RANGE:
 		return MIN(it->unit, it->size - it->range * it->unit);
-	case STEP_BEGIN:
-	case STEP_END:
+	case SPLIT_BEGIN:
+	case SPLIT_END:
 		return 0;
 	default:
 		return it->size;
@@ -42,12 +42,12 @@ fetch_step_is_sound(const struct fetch_item *it)
 {
 	uint64_t ranges;
 
-	if (it->step == STEP_WHOLE)
+	if (it->step == SPLIT_WHOLE)
 		return true;
 	if (it->path == NULL || it->raw != NULL || it->only_check ||
 	    strlen(it->token) != FETCH_TOKEN_LEN)
 		return false;
-	if (it->step == STEP_BEGIN)
+	if (it->step == SPLIT_BEGIN)
 		return true;
 	if (it->size == 0 || it->unit == 0 || (it->part_size > 0 &&
 	    it->unit % it->part_size != 0))

@@ -15,19 +15,6 @@ enum fetch_proof {
 	PROOF_ETAG		/* by the object's own ETag alone */
 };
 
-/* The steps of a large object that several clients fetch into one file, an
- * item for each step: BEGIN creates the file, each RANGE brings a range of
- * bytes, END proves the whole file and renames the file into place. */
-enum fetch_step {
-	STEP_WHOLE = 0,	/* all of them */
-	STEP_BEGIN,		/* MOVED with unit > 0: the file is begun.
-				   With unit 0 the object was fetched as a
-				   whole */
-	STEP_RANGE,
-	STEP_END,
-	STEP__MAX
-};
-
 #define FETCH_TOKEN_LEN		32
 #define FETCH_RANGES_MAX	8192	/* of one object */
 #define FETCH_PARTS_MAX		10000	/* likewise: S3 has no more */
@@ -50,8 +37,8 @@ struct fetch_item {
 	char	*raw;		/* name bytes below the export's root; owned */
 	unsigned export;
 	int64_t	 modified_sec;	/* of the object, as listed; or 0 */
-	enum fetch_step step;	/* if not WHOLE: */
-	char	 token[FETCH_TOKEN_LEN + 1]; /* of those who may join */
+	enum split_step step;	/* if not WHOLE: */
+	char	 token[FETCH_TOKEN_LEN + 1]; /* of the clients that may join */
 	uint64_t unit;		/* bytes of a range */
 	uint32_t range;		/* which one, from 0 */
 	uint64_t part_size;	/* of the parts to be hashed; 0: no parts are

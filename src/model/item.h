@@ -13,22 +13,33 @@
 enum item_flag {
 	ITEM_SETTLE = 1,	/* a lease of it was open when a run died: look
 				   at S3 before sending */
-	ITEM_CHECKSUM = 2,	/* stat says unchanged: hash and compare */
-	/*
-	 * Several clients upload a large file at once, in three steps; each
-	 * step is an item. The file must match attrs before and after the step.
-	 * FAILED with ERR_GONE: the file differs, or the upload is gone, or
-	 * (OPEN with SETTLE) the object may exist already: the master then
-	 * gives the file as a whole item, with the upload if known. A failed
-	 * CLOSE has aborted the upload, unless the error is ERR_RETRY; the
-	 * other steps never abort the upload.
-	 */
-	ITEM_OPEN = 4,		/* create the upload, or find the one to go on
-				   with; the result has upload_id, part_size */
-	ITEM_PARTS = 8,		/* send parts part_first ... of upload_id; the
-				   result has their part_md5s, proved */
-	ITEM_CLOSE = 16		/* complete upload_id, whose parts have
-				   part_md5s */
+	ITEM_CHECKSUM = 2	/* stat says unchanged: hash and compare */
+};
+
+/*
+ * A large file is split among clients, which move the file in three steps; each
+ * step is an item.
+ *
+ * An upload: BEGIN creates the upload, or finds the one to go on with; the
+ * result has upload_id and part_size. RANGE sends parts part_first ... of
+ * upload_id; the result has their part_md5s, proved. END completes upload_id,
+ * whose parts have part_md5s. The file must match attrs before and after each
+ * step. FAILED with ERR_GONE: the file differs, or the upload is gone, or
+ * (BEGIN with SETTLE) the object may exist already: the master then gives the
+ * file as a whole item, with the upload if known. A failed END has aborted the
+ * upload, unless the error is ERR_RETRY; the other steps never abort the
+ * upload.
+ *
+ * An object fetched into one file (fetch_item.h): BEGIN creates the file; MOVED
+ * with unit 0: the object was fetched as a whole instead. RANGE brings a range
+ * of bytes. END proves the whole file and renames the file into place.
+ */
+enum split_step {
+	SPLIT_WHOLE = 0,	/* not split */
+	SPLIT_BEGIN,
+	SPLIT_RANGE,
+	SPLIT_END,
+	SPLIT__MAX
 };
 
 /* An object to be moved by a client. Owned by the lease. */
@@ -37,6 +48,7 @@ struct item {
 				   single file */
 	unsigned export;	/* index into the run's exports */
 	uint32_t flags;		/* enum item_flag */
+	enum split_step step;
 	char	*path;		/* catalog path: server/share/dir/name, escaped
 				   as keys are (model/key.h) */
 	char	*raw;		/* name bytes relative to the export's root */
@@ -55,10 +67,11 @@ struct item {
 	char	*upload_id;
 	int64_t	 upload_intent_sec;
 	uint64_t upload_part_size;
-	/* ITEM_PARTS */
-	unsigned part_first;	/* from 0 */
-	unsigned part_count;	/* CLOSE: of all */
-	uint8_t	*part_md5s;	/* CLOSE: 16 bytes each, owned; else NULL */
+	unsigned part_first;	/* SPLIT_RANGE: from 0 */
+	unsigned part_count;	/* SPLIT_RANGE: of the range; SPLIT_END: of the
+				   whole file */
+	uint8_t	*part_md5s;	/* SPLIT_END: 16 bytes each, owned; else
+				   NULL */
 };
 void	 item_release(struct item *);
 
@@ -92,7 +105,7 @@ struct result {
 	uint64_t part_size;	/* 0: not multipart */
 	uint8_t	*part_md5s;	/* 16 bytes a part, owned; or NULL */
 	unsigned part_count;
-	char	*upload_id;	/* ITEM_OPEN: owned; else NULL */
+	char	*upload_id;	/* SPLIT_BEGIN: owned; else NULL */
 	uint64_t bytes_sent;
 	uint64_t took_ms;	/* since the transfer began */
 	unsigned attempts;

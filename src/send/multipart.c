@@ -58,7 +58,7 @@ intent(struct transfer *t)
 static void
 go_on(struct transfer *t)
 {
-	if ((t->item->flags & ITEM_OPEN) != 0)
+	if (t->item->step == SPLIT_BEGIN)
 		transfer_end(t, OUTCOME_MOVED);
 	else
 		t->phase = PHASE_MOVING;
@@ -202,8 +202,8 @@ parts_listed(void *arg, const struct s3_reply *r, const struct err *err)
 	if (t->broken)
 		return;
 	if (err != NULL && err->kind == ERR_GONE &&
-	    (t->item->flags & ITEM_PARTS) != 0) {
-		by_part_lost(t, err);
+	    t->item->step == SPLIT_RANGE) {
+		send_split_lost(t, err);
 		return;
 	}
 	if (err != NULL && err->kind == ERR_GONE) {
@@ -218,7 +218,7 @@ parts_listed(void *arg, const struct s3_reply *r, const struct err *err)
 	take_parts(t, r);
 	if (r->truncated && r->part_count > 0 &&
 	    r->parts[r->part_count - 1].number < transfer_end_part(t) &&
-	    (t->item->flags & ITEM_OPEN) == 0)
+	    t->item->step != SPLIT_BEGIN)
 		ask_parts(t, r->parts[r->part_count - 1].number);
 	else
 		go_on(t);
@@ -254,8 +254,8 @@ multipart_ask(struct transfer *t)
 static void
 upload_lost(struct transfer *t, const struct err *err)
 {
-	if (transfer_is_by_part(t)) {
-		by_part_lost(t, err);
+	if (transfer_is_step(t)) {
+		send_split_lost(t, err);
 		return;
 	}
 	multipart_forget(t);

@@ -174,7 +174,7 @@ collect(struct worker *w, struct md5_job *jobs, struct hash_job *who)
 			    s->data + s->hashed,
 			    (size_t)MIN(s->len - s->hashed, SLICE) };
 		}
-		if (!transfer_is_multipart(t) || transfer_is_by_part(t) ||
+		if (!transfer_is_multipart(t) || transfer_is_step(t) ||
 		    n == JOBS_MAX)
 			continue;
 		s = whole_next(t);

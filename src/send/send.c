@@ -329,8 +329,8 @@ all_done(struct transfer *t)
 	}
 	if (must_stat(t))
 		return;
-	if (transfer_is_by_part(t)) {
-		by_part_done(t);
+	if (transfer_is_step(t)) {
+		send_split_done(t);
 		return;
 	}
 	md5_final(&t->whole, t->whole_md5);
@@ -370,7 +370,7 @@ static bool
 is_over(const struct transfer *t, const struct segment *s)
 {
 	return s->state == SEG_DONE && (t->mode == MODE_READ ||
-	    transfer_is_by_part(t) || t->whole_done >= s->offset + s->len);
+	    transfer_is_step(t) || t->whole_done >= s->offset + s->len);
 }
 
 void

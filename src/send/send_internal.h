@@ -261,7 +261,7 @@ bool	 transfer_looks_same(const struct transfer *, const struct s3_reply *);
 void	 transfer_cut(struct transfer *, const struct part_plan *);
 bool	 transfer_is_multipart(const struct transfer *);
 /* Is the item a step of a file uploaded by several clients? */
-bool	 transfer_is_by_part(const struct transfer *);
+bool	 transfer_is_step(const struct transfer *);
 /* The first part to send, and the index behind the last part to send. */
 unsigned transfer_first_part(const struct transfer *);
 unsigned transfer_end_part(const struct transfer *);
@@ -320,13 +320,13 @@ void	 multipart_abort(struct transfer *);
 void	 multipart_forget(struct transfer *);
 void	 multipart_forget_parts(struct transfer *);
 
-/* by_part.c: ITEM_OPEN, ITEM_PARTS, ITEM_CLOSE */
-void	 by_part_begin(struct transfer *);
+/* split.c: an item that is a step of an upload by several clients */
+void	 send_split_begin(struct transfer *);
 /* Every part of the step is at S3; the file was the same to the end. */
-void	 by_part_done(struct transfer *);
-void	 by_part_changed(struct transfer *);
+void	 send_split_done(struct transfer *);
+void	 send_split_changed(struct transfer *);
 /* The upload is gone. */
-void	 by_part_lost(struct transfer *, const struct err *);
-void	 by_part_result(struct transfer *, struct result *);
+void	 send_split_lost(struct transfer *, const struct err *);
+void	 send_split_result(struct transfer *, struct result *);
 
 #endif

@@ -20,21 +20,21 @@ transfer_is_multipart(const struct transfer *t)
 }
 
 bool
-transfer_is_by_part(const struct transfer *t)
+transfer_is_step(const struct transfer *t)
 {
-	return (t->item->flags & (ITEM_OPEN | ITEM_PARTS | ITEM_CLOSE)) != 0;
+	return t->item->step != SPLIT_WHOLE;
 }
 
 unsigned
 transfer_first_part(const struct transfer *t)
 {
-	return (t->item->flags & ITEM_PARTS) != 0 ? t->item->part_first : 0;
+	return t->item->step == SPLIT_RANGE ? t->item->part_first : 0;
 }
 
 unsigned
 transfer_end_part(const struct transfer *t)
 {
-	return (t->item->flags & ITEM_PARTS) != 0 ?
+	return t->item->step == SPLIT_RANGE ?
 	    t->item->part_first + t->item->part_count : t->plan.count;
 }
 
@@ -75,7 +75,7 @@ is_comparable(const struct transfer *t)
 	const struct item *it = t->item;
 
 	return it->has_prev && it->prev_attrs.size == it->attrs.size &&
-	    !transfer_is_by_part(t) && (it->prev_has_md5 ||
+	    !transfer_is_step(t) && (it->prev_has_md5 ||
 	    (it->prev_part_size > 0 &&
 	    proof_etag_is_digest(t->w->e->c.s3.sse)));
 }
@@ -221,8 +221,8 @@ begin(struct transfer *t)
 		    plan.part_size - 1) / plan.part_size);
 	}
 	transfer_cut(t, &plan);
-	if (transfer_is_by_part(t)) {
-		by_part_begin(t);
+	if (transfer_is_step(t)) {
+		send_split_begin(t);
 		return;
 	}
 	md5_init(&t->whole);
@@ -248,8 +248,8 @@ make_result(struct transfer *t)
 
 	if (t->outcome > OUTCOME_UNCHANGED)
 		return r;
-	if (transfer_is_by_part(t)) {
-		by_part_result(t, &r);
+	if (transfer_is_step(t)) {
+		send_split_result(t, &r);
 		return r;
 	}
 	r.has_md5 = t->mode != MODE_READ;
@@ -271,7 +271,7 @@ finish(struct transfer *t)
 	    (t->outcome == OUTCOME_FAILED && t->err.kind == ERR_RETRY);
 	/* This step does not end the upload. */
 	bool stays = passing || t->keep_upload ||
-	    (t->item->flags & (ITEM_OPEN | ITEM_PARTS)) != 0;
+	    t->item->step == SPLIT_BEGIN || t->item->step == SPLIT_RANGE;
 
 	/* Keep the upload when S3 was out of reach: the next run continues the
 	 * upload. A completed upload has no id here any more. */
@@ -371,7 +371,7 @@ is_out_of_reach(struct transfer *t)
 	unsigned export = t->item->export;
 	const struct tree *tree = t->w->trees.v[export];
 
-	return !transfer_is_by_part(t) &&
+	return !transfer_is_step(t) &&
 	    (tree == NULL || !tree_answers(tree)) &&
 	    engine_give_up(t->w->e, export, t->w->now_ms, &t->err);
 }
@@ -381,7 +381,7 @@ is_out_of_reach(struct transfer *t)
 static bool
 is_given_up(struct transfer *t)
 {
-	if (transfer_is_by_part(t) || !engine_gave_up(t->w->e,
+	if (transfer_is_step(t) || !engine_gave_up(t->w->e,
 	    t->item->export, t->w->now_ms, &t->err))
 		return false;
 	transfer_end(t, OUTCOME_LEFT);
@@ -462,8 +462,8 @@ transfer_resend(struct transfer *t, const struct err *err)
 {
 	t->err = *err;
 	t->tries = ++t->resent;
-	/* A CLOSE item sends no bytes; do not retry the item. */
-	if (t->resent < RESEND_MAX && (t->item->flags & ITEM_CLOSE) == 0)
+	/* The last step of a split file sends no bytes; do not retry it. */
+	if (t->resent < RESEND_MAX && t->item->step != SPLIT_END)
 		again_later(t);
 	else
 		transfer_end(t, OUTCOME_FAILED);
@@ -563,8 +563,8 @@ transfer_changed(struct transfer *t)
 {
 	if (t->broken)
 		return;
-	if (transfer_is_by_part(t)) {
-		by_part_changed(t);
+	if (transfer_is_step(t)) {
+		send_split_changed(t);
 		return;
 	}
 	if (++t->changes > CHANGES_MAX) {

@@ -171,9 +171,9 @@ begin(struct team *t, struct team_task *k, struct result *r, unsigned member)
 {
 	struct look *l;
 
-	if (k->kind != TASK_PUT || k->joint != NULL || t->stopping ||
-	    (k->item.flags & (ITEM_OPEN | ITEM_PARTS | ITEM_CLOSE)) != 0 ||
-	    k->item.path == NULL || t->setup.exports == NULL ||
+	if (k->kind != TASK_PUT || k->split != NULL || t->stopping ||
+	    k->item.step != SPLIT_WHOLE || k->item.path == NULL ||
+	    t->setup.exports == NULL ||
 	    t->setup.exports[k->item.export].root == NULL || !looks_begin(t))
 		return false;
 	l = xcalloc(1, sizeof(*l));

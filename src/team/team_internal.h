@@ -16,13 +16,12 @@
 #include "lease/desk.h"
 #include "model/mail.h"
 #include "s3/s3.h"
-#include "team/split_get.h"
-#include "team/split_put.h"
+#include "team/split_plan.h"
 #include "team/team.h"
 #include "wire/wire.h"
 
 #define TEAM_MEMBERS_MAX 10000	/* clients of a run, at most */
-#define TEAM_JOINTS_MAX	64	/* at a time; further large files stay whole */
+#define TEAM_SPLITS_MAX	64	/* at a time; further large files stay whole */
 
 /* --- work --- */
 
@@ -67,8 +66,8 @@ struct team_task {
 					   task */
 		unsigned killed_alone;	/* ... in which the connection broke */
 	} lost;
-	struct team_joint *joint; /* joint of a large file; set in its part
-				     tasks too */
+	struct split *split;	/* of a large file; set in the tasks of its
+				   ranges too */
 	struct fetch_item *fetch;
 	struct secret *secret;	/* TEST: values that the client must not know */
 	struct erase_batch *batch;
@@ -77,15 +76,14 @@ struct team_task {
 	size_t	*rest_at;	/* for each row of rest: its index in batch */
 };
 
-/* A large file that several clients move: an upload, or an object to fetch. */
-struct team_joint {
-	struct team_joint *next;
-	struct joint *joint;	/* either joint or ranges is set */
-	struct ranges *ranges;
+/* A large file whose ranges several clients move. */
+struct split {
+	struct split *next;
+	struct split_plan plan;
 	struct team_task *whole;
-	size_t	 open;		/* number of open tasks of its parts */
+	size_t	 open;		/* number of open tasks of its ranges */
 	bool	 failed;
-	struct err err;
+	struct err err;		/* why it failed */
 	uint64_t began_ms;
 };
 
@@ -244,8 +242,8 @@ struct team {
 				   lease */
 	struct route *routes;
 	size_t	 route_count;
-	struct team_joint *joints;
-	size_t	 joint_count;
+	struct split *splits;
+	size_t	 split_count;
 	struct closing *closing;
 	size_t	 closing_count;
 	uint64_t bwlimit;	/* bytes a second of all clients together */
@@ -348,6 +346,9 @@ int	 team_erased(struct member *, struct wire_erased *, struct err *)
 void	 team_count(struct member *, enum outcome);
 /* The member was lost with this task in hand. */
 void	 team_task_lost(struct member *, struct team_task *);
+/* Return the result of a file that failed. */
+struct result team_failed(const struct team_task *, const struct err *,
+	    unsigned attempts);
 /* Pass the result of a file to the catalog. The task must be out of the desk;
  * the function takes the task and the content of the result. */
 void	 team_put_result(struct team *, struct team_task *, struct result *);
@@ -412,39 +413,25 @@ void	 team_last_ask(struct team *, struct s3 **, struct look **, size_t);
  * proves the file, else a failure. */
 void	 team_last_decide(const struct team *, struct look *);
 
-/* --- joint.c --- */
+/* --- split.c --- */
 
-struct team_joint *team_joint_new(struct team *, struct team_task *whole);
-void	 team_joint_forget(struct team *, struct team_joint *);
-/* Queue the task of a step, or of the whole file again, for a lease. */
-void	 team_queue(struct team *, struct team_task *);
-/* May this failure of a step be solved by a client that does the whole file? */
-bool	 team_is_worth_another(const struct err *);
-/* Call before a task is leased: make a large file's first step, the opening of
- * its upload, if other clients can send parts. */
-void	 team_joint_begin(struct team *, struct team_task *);
-bool	 team_joint_goes_on(const struct team_task *, const struct result *);
-/* Has the file of this part failed meanwhile? Then do not send the part. */
-bool	 team_joint_over(const struct team_task *);
-void	 team_joint_drop(struct team *, struct team_task *);
+/* Call before a task is leased: make a large file's first step if other clients
+ * can move ranges of the file. */
+void	 team_split_begin(struct team *, struct team_task *);
+/* Does the upload go on after this result? */
+bool	 team_split_goes_on(const struct team_task *, const struct result *);
+/* Has the file of this range failed meanwhile? Then drop the range instead of
+ * leasing it. */
+bool	 team_split_over(const struct team_task *);
+void	 team_split_drop(struct team *, struct team_task *);
 /* Take the result of a task that is out of the desk. Return true for a result
  * of a step: the function takes the task. Return false for the result of the
  * whole file. */
-bool	 team_joint_result(struct team *, struct team_task *,
-	    struct result *);
-/* Call before the tasks of the desk are freed. */
-void	 team_joints_free(struct team *);
-
-/* --- ranges.c --- */
-
-/* Call before a task is leased: make a large object's first step, the beginning
- * of its file, if other clients can bring ranges. */
-void	 team_ranges_begin(struct team *, struct team_task *);
-/* All ranges of the object have ended. */
-void	 team_ranges_over(struct team *, struct team_joint *);
-/* Like team_joint_result, for an object. */
-bool	 team_ranges_result(struct team *, struct team_task *,
+bool	 team_split_put(struct team *, struct team_task *, struct result *);
+bool	 team_split_get(struct team *, struct team_task *,
 	    struct fetch_item *);
+/* Call before the tasks of the desk are freed. */
+void	 team_splits_free(struct team *);
 
 /* --- recall.c --- */
 

@@ -46,7 +46,7 @@ team_reveal(struct team_task *k)
 static bool
 is_step(const struct team_task *k)
 {
-	return (k->item.flags & (ITEM_OPEN | ITEM_PARTS | ITEM_CLOSE)) != 0;
+	return k->item.step != SPLIT_WHOLE;
 }
 
 /* Do the parts of a result fit the size of the file? A result without parts

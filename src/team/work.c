@@ -126,6 +126,13 @@ team_flush(struct team *t)
 		put_up(t, &b->mail);
 }
 
+struct result
+team_failed(const struct team_task *k, const struct err *err, unsigned attempts)
+{
+	return (struct result){ .outcome = OUTCOME_FAILED,
+	    .attrs = k->item.attrs, .attempts = attempts, .err = *err };
+}
+
 void
 team_put_result(struct team *t, struct team_task *k, struct result *r)
 {
@@ -235,7 +242,7 @@ again(struct member *m, struct team_task *k, const struct err *err)
 	    team_members_soon(t) : team_members_up(t)) ||
 	    k->task.leased >= TRIES_MAX)
 		return false;
-	if (k->joint == NULL && (k->item.upload_id != NULL ||
+	if (k->split == NULL && (k->item.upload_id != NULL ||
 	    k->item.upload_intent_sec != 0))
 		return false;
 	desk_add(t->desk, &k->task);
@@ -293,7 +300,7 @@ team_results(struct member *m, struct wire_results *in)
 		if (r->outcome == OUTCOME_FAILED && is_cut_off(&r->err))
 			continue;
 		team_believe(m, k, r);
-		if (k->joint == NULL && is_in_doubt(t, k, in->lease, r))
+		if (k->split == NULL && is_in_doubt(t, k, in->lease, r))
 			continue;
 		task = desk_result(t->desk, in->lease, r->object, t->now_ms);
 		if (task != NULL && k->doubt) {
@@ -304,11 +311,11 @@ team_results(struct member *m, struct wire_results *in)
 		    again(m, k, &r->err)))
 			continue;
 		m->bytes += r->bytes_sent;
-		if (!team_joint_goes_on(k, r))
+		if (!team_split_goes_on(k, r))
 			team_note_ends(m, k, in->lease);
 		if (r->outcome != OUTCOME_FAILED)
 			m->misses = 0;
-		if (team_joint_result(t, k, r) || team_look(m, k, r))
+		if (team_split_put(t, k, r) || team_look(m, k, r))
 			continue;
 		team_count(m, r->outcome);
 		team_put_result(t, k, r);
@@ -364,7 +371,7 @@ team_fetched(struct member *m, struct wire_fetched *in)
 		m->bytes += in->v[i].item->bytes;
 		if (in->v[i].item->outcome != OUTCOME_FAILED)
 			m->misses = 0;
-		if (team_ranges_result(t, k, in->v[i].item))
+		if (team_split_get(t, k, in->v[i].item))
 			continue;
 		take_outcome(k->fetch, in->v[i].item);
 		team_count(m, k->fetch->outcome);
@@ -536,18 +543,14 @@ give_up(struct team *t, struct team_task *k, int64_t lease)
 	    k->lost.alone);
 	switch (k->kind) {
 	case TASK_PUT:
-		memset(&r, 0, sizeof(r));
-		r.outcome = OUTCOME_FAILED;
-		r.attrs = k->item.attrs;
-		r.attempts = k->lost.all;
-		r.err = err;
-		if (!team_joint_result(t, k, &r) && !team_look_last(t, k, &r))
+		r = team_failed(k, &err, k->lost.all);
+		if (!team_split_put(t, k, &r) && !team_look_last(t, k, &r))
 			team_put_result(t, k, &r);
 		break;
 	case TASK_FETCH:
 		k->fetch->outcome = OUTCOME_FAILED;
 		k->fetch->err = err;
-		if (!team_ranges_result(t, k, k->fetch))
+		if (!team_split_get(t, k, k->fetch))
 			team_put_fetched(t, k);
 		break;
 	case TASK_ERASE:
@@ -564,7 +567,7 @@ static void
 drop_parts(struct team *t, struct team_task *k, int64_t lease)
 {
 	if (desk_result(t->desk, lease, k->task.id, t->now_ms) != NULL)
-		team_joint_drop(t, k);
+		team_split_drop(t, k);
 }
 
 /* A lease is sent in frames, each with as many items as fit. */
@@ -639,7 +642,7 @@ send_lease(struct team *t, struct member *m, int64_t lease, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		struct team_task *k = (struct team_task *)(void *)t->taken[i];
 
-		if (team_joint_over(k)) {
+		if (team_split_over(k)) {
 			drop_parts(t, k, lease);
 			continue;
 		}
@@ -647,14 +650,13 @@ send_lease(struct team *t, struct member *m, int64_t lease, size_t n)
 			give_up(t, k, lease);
 			continue;
 		}
-		team_joint_begin(t, k);
-		team_ranges_begin(t, k);
+		team_split_begin(t, k);
 		bytes += k->task.bytes;
 		sent++;
 		/* A client had the task and was lost: settle what arrived at
 		 * the store. */
 		if (k->kind == TASK_PUT && k->task.leased > 1 &&
-		    (k->item.flags & (ITEM_OPEN | ITEM_PARTS)) == 0)
+		    k->item.step != SPLIT_BEGIN && k->item.step != SPLIT_RANGE)
 			k->item.flags |= ITEM_SETTLE;
 		frame_add(&f, k);
 	}
@@ -686,7 +688,7 @@ shares_soon(const struct team *t)
 {
 	size_t ready = 0;
 
-	if (t->joint_count == 0)
+	if (t->split_count == 0)
 		return false;
 	for (size_t i = 0; i < t->member_count; i++)
 		ready += t->members[i]->index != NULL && t->members[i]->ready;
@@ -788,7 +790,7 @@ team_work_free(struct team *t)
 	struct task *task;
 
 	results_free(&t->batch);
-	team_joints_free(t);
+	team_splits_free(t);
 	for (task = desk_take(t->desk); task != NULL;
 	    task = desk_take(t->desk))
 		team_task_free((struct team_task *)(void *)task);

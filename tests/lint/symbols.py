@@ -51,14 +51,13 @@ target/cluster_map target/plan
 check/check check/export check/hosts check/local check/s3
 dest/nfs dest/nfs_call dest/nfs_commit dest/nfs_part
 dest/posix dest/posix_commit dest/posix_part
-send/adopt send/by_part send/engine send/multipart send/segment send/send
+send/adopt send/engine send/multipart send/segment send/send send/split
     send/stream send/transfer send/worker
-fetch/file fetch/pass fetch/step fetch/turn
+fetch/file fetch/pass fetch/split fetch/turn
     fetch/fetching
 fetch/fetch fetch/worker
-crew/local crew/setup team/team team/joint team/launch
-    team/limits team/look team/member team/notes
-    team/publish team/ranges team/recall team/stall
+crew/local crew/setup team/team team/launch team/limits team/look team/member
+    team/notes team/publish team/recall team/split team/stall
     team/trust team/work
 report/html report/outputs report/csv report/json
     report/table

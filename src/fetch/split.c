@@ -1,6 +1,6 @@
 /*
- * step.c: an object fetched into one file by several clients: the steps of a
- * single client.
+ * split.c: a large object that several clients fetch into one file: the steps
+ * of a single client.
  */
 #include "fetch/fetch_internal.h"
 
@@ -31,11 +31,11 @@ wants(const struct fetching *t)
 
 	return (struct dest_want){ .size = it->size, .etag = it->etag,
 	    .range = it->unit, .token = it->token,
-	    .whole = it->step == STEP_END };
+	    .whole = it->step == SPLIT_END };
 }
 
 bool
-step_begin(struct fetching *t)
+fetch_split_begin(struct fetching *t)
 {
 	struct fetch_item *it = t->item;
 	struct err err = ERR_INIT;
@@ -73,7 +73,7 @@ join(struct fetching *t)
 }
 
 void
-step_range(struct fetching *t)
+fetch_split_range(struct fetching *t)
 {
 	struct fetch_item *it = t->item;
 
@@ -87,7 +87,7 @@ step_range(struct fetching *t)
 }
 
 void
-step_range_done(struct fetching *t)
+fetch_split_range_done(struct fetching *t)
 {
 	struct fetch_item *it = t->item;
 	size_t first;
@@ -107,7 +107,7 @@ step_range_done(struct fetching *t)
 }
 
 void
-step_end(struct fetching *t)
+fetch_split_end(struct fetching *t)
 {
 	struct fetch_item *it = t->item;
 

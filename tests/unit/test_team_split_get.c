@@ -18,7 +18,7 @@ struct step {
 
 /* The next item that this client is given. One at a time is asked for. */
 static struct step
-next(struct fake *f, enum fetch_step kind)
+next(struct fake *f, enum split_step kind)
 {
 	struct wire_msg m;
 	struct step s = { .f = f };
@@ -121,7 +121,7 @@ outcome(struct two *w, enum outcome want_outcome)
 
 	assert_ptr_equal(it->user, w->x);
 	assert_int_equal(it->outcome, want_outcome);
-	assert_int_equal(it->step, STEP_WHOLE);
+	assert_int_equal(it->step, SPLIT_WHOLE);
 	assert_null(it->part_md5s);
 	return it;
 }
@@ -145,19 +145,19 @@ test_together(void **state UNUSED)
 	struct step s;
 
 	give_one(w.x, SIZE - 5);
-	s = next(w.f, STEP_BEGIN);
+	s = next(w.f, SPLIT_BEGIN);
 	assert_int_equal(s.item->unit, 0);
 	memcpy(token, s.item->token, sizeof(token));
 	say_begun(&s, PART);
 	for (uint32_t i = 0; i < 5; i++) {
-		s = next(i % 2 == 0 ? w.f : w.g, STEP_RANGE);
+		s = next(i % 2 == 0 ? w.f : w.g, SPLIT_RANGE);
 		assert_int_equal(s.item->range, i);
 		assert_int_equal(s.item->size, SIZE);
 		assert_string_equal(s.item->etag, "new-10");
 		assert_string_equal(s.item->token, token);
 		say_brought(&s);
 	}
-	s = next(w.g, STEP_END);
+	s = next(w.g, SPLIT_END);
 	assert_string_equal(s.item->token, token);
 	assert_int_equal(s.item->part_size, PART);
 	assert_int_equal(s.item->part_count, 10);
@@ -185,7 +185,7 @@ test_alone(void **state UNUSED)
 		struct step s;
 
 		give_one(w.x, i == 0 ? SIZE : 64 * MIB - 1);
-		s = next(w.f, STEP_WHOLE);
+		s = next(w.f, SPLIT_WHOLE);
 		say(&s, &done);
 		it = outcome(&w, OUTCOME_UNCHANGED);
 		fetch_item_free(&it);
@@ -206,7 +206,7 @@ test_done_at_once(void **state UNUSED)
 		struct step s;
 
 		give_one(w.x, SIZE);
-		s = next(w.f, STEP_BEGIN);
+		s = next(w.f, SPLIT_BEGIN);
 		say(&s, &done);
 		it = outcome(&w, ends[i]);
 		fetch_item_free(&it);
@@ -224,32 +224,32 @@ test_whole_again(void **state UNUSED)
 	struct step s, other;
 
 	give_one(w.x, SIZE);
-	s = next(w.f, STEP_BEGIN);
+	s = next(w.f, SPLIT_BEGIN);
 	say_begun(&s, PART);
-	other = next(w.g, STEP_RANGE);
-	s = next(w.f, STEP_RANGE);
+	other = next(w.g, SPLIT_RANGE);
+	s = next(w.f, SPLIT_RANGE);
 	say_failed(&s, ERR_GONE);
 	/* Not before the last one has let go of the file. */
 	want(w.f, 1);
 	wait_items(w.x, 1, 0);
 	assert_false(has(w.f, WIRE_LEASE_FETCH));
 	say_brought(&other);
-	s = next(w.f, STEP_WHOLE);
+	s = next(w.f, SPLIT_WHOLE);
 	assert_int_equal(s.item->unit, 0);
 	say(&s, &done);
 	it = outcome(&w, OUTCOME_MOVED);
 	fetch_item_free(&it);
 
 	give_one(w.x, SIZE);
-	s = next(w.f, STEP_BEGIN);
+	s = next(w.f, SPLIT_BEGIN);
 	say_begun(&s, PART);
 	for (uint32_t i = 0; i < 5; i++) {
-		s = next(w.f, STEP_RANGE);
+		s = next(w.f, SPLIT_RANGE);
 		say_brought(&s);
 	}
-	s = next(w.f, STEP_END);
+	s = next(w.f, SPLIT_END);
 	say_failed(&s, ERR_CORRUPT);
-	s = next(w.g, STEP_WHOLE);
+	s = next(w.g, SPLIT_WHOLE);
 	assert_null(s.item->part_md5s);
 	say_failed(&s, ERR_CORRUPT);
 	it = outcome(&w, OUTCOME_FAILED);
@@ -270,13 +270,13 @@ test_not_shared(void **state UNUSED)
 
 		give_one(w.x, SIZE);
 		if (i < 2) {
-			s = next(w.f, STEP_BEGIN);
+			s = next(w.f, SPLIT_BEGIN);
 			say_begun(&s, PART);
-			s = next(w.g, STEP_RANGE);
+			s = next(w.g, SPLIT_RANGE);
 			/* The first is an object that is gone. */
 			say_why(&s, ERR_GONE, i == 0 ? 404 : ENOENT);
 		}
-		s = next(w.f, STEP_WHOLE);
+		s = next(w.f, SPLIT_WHOLE);
 		say(&s, &done);
 		it = outcome(&w, OUTCOME_MOVED);
 		fetch_item_free(&it);
@@ -294,13 +294,13 @@ test_no_room(void **state UNUSED)
 	struct step s;
 
 	give_one(w.x, SIZE);
-	s = next(w.f, STEP_BEGIN);
+	s = next(w.f, SPLIT_BEGIN);
 	say_begun(&s, PART);
 	leave(w.g);
 	wait_clients(w.x, 2, "lost");
-	s = next(w.f, STEP_RANGE);
+	s = next(w.f, SPLIT_RANGE);
 	say_failed(&s, ERR_RESOURCE);
-	s = next(w.f, STEP_WHOLE);
+	s = next(w.f, SPLIT_WHOLE);
 	say_failed(&s, ERR_RESOURCE);
 	it = outcome(&w, OUTCOME_FAILED);
 	fetch_item_free(&it);
@@ -317,19 +317,19 @@ test_lost(void **state UNUSED)
 	struct step s, lost;
 
 	give_one(w.x, SIZE);
-	s = next(w.f, STEP_BEGIN);
+	s = next(w.f, SPLIT_BEGIN);
 	say_begun(&s, PART);
-	lost = next(w.g, STEP_RANGE);
+	lost = next(w.g, SPLIT_RANGE);
 	leave(w.g);
 	wait_clients(w.x, 2, "lost");
 	for (uint32_t i = 0; i < 5; i++) {
-		s = next(w.f, STEP_RANGE);
+		s = next(w.f, SPLIT_RANGE);
 		assert_false(brought[s.item->range]);
 		brought[s.item->range] = true;
 		say_brought(&s);
 	}
 	fetch_item_free(&lost.item);
-	s = next(w.f, STEP_END);
+	s = next(w.f, SPLIT_END);
 	say(&s, &done);
 	it = outcome(&w, OUTCOME_MOVED);
 	fetch_item_free(&it);
@@ -345,10 +345,10 @@ test_lost_at_once(void **state UNUSED)
 	struct step s, lost;
 
 	give_one(w.x, SIZE);
-	lost = next(w.g, STEP_BEGIN);
+	lost = next(w.g, SPLIT_BEGIN);
 	leave(w.g);
 	wait_clients(w.x, 2, "lost");
-	s = next(w.f, STEP_BEGIN);
+	s = next(w.f, SPLIT_BEGIN);
 	assert_string_not_equal(s.item->token, lost.item->token);
 	fetch_item_free(&lost.item);
 	fetch_item_free(&s.item);
@@ -364,19 +364,19 @@ test_nonsense(void **state UNUSED)
 	struct step s;
 
 	give_one(w.x, SIZE);
-	s = next(w.f, STEP_BEGIN);
+	s = next(w.f, SPLIT_BEGIN);
 	say_begun(&s, UNIT - 1);
-	s = next(w.f, STEP_WHOLE);
+	s = next(w.f, SPLIT_WHOLE);
 	say(&s, &done);
 	it = outcome(&w, OUTCOME_MOVED);
 	fetch_item_free(&it);
 
 	give_one(w.x, SIZE);
-	s = next(w.f, STEP_BEGIN);
+	s = next(w.f, SPLIT_BEGIN);
 	say_begun(&s, PART);
-	s = next(w.f, STEP_RANGE);
+	s = next(w.f, SPLIT_RANGE);
 	say(&s, &done);		/* without MD5s */
-	s = next(w.f, STEP_WHOLE);
+	s = next(w.f, SPLIT_WHOLE);
 	say(&s, &done);
 	it = outcome(&w, OUTCOME_MOVED);
 	fetch_item_free(&it);
@@ -392,15 +392,15 @@ test_ended(void **state UNUSED)
 		struct step s;
 
 		give_one(w.x, SIZE);
-		s = next(w.f, STEP_BEGIN);
+		s = next(w.f, SPLIT_BEGIN);
 		if (steps > 0)
 			say_begun(&s, PART);
 		for (int i = 0; steps == 2 && i < 5; i++) {
-			s = next(w.f, STEP_RANGE);
+			s = next(w.f, SPLIT_RANGE);
 			say_brought(&s);
 		}
 		if (steps == 2)
-			s = next(w.f, STEP_END);
+			s = next(w.f, SPLIT_END);
 		fetch_item_free(&s.item);
 		end(&w);
 	}

@@ -18,7 +18,7 @@ prepared(void)
 
 /* A lease of steps of file 0; results come by position. */
 static struct lease *
-steps(struct fixture *x, uint32_t flags, unsigned count)
+steps(struct fixture *x, enum split_step step, unsigned count)
 {
 	struct lease *l = xcalloc(1, sizeof(*l));
 
@@ -29,7 +29,7 @@ steps(struct fixture *x, uint32_t flags, unsigned count)
 		struct item *it = &l->items[i];
 
 		it->object = i + 1;
-		it->flags = flags;
+		it->step = step;
 		it->path = xstrdup("h/s/f0");
 		it->raw = xstrdup("f0");
 		it->attrs = attrs_of(x, 0);
@@ -38,9 +38,18 @@ steps(struct fixture *x, uint32_t flags, unsigned count)
 }
 
 static struct lease *
-of_upload(struct fixture *x, uint32_t flags, unsigned count)
+settling(struct fixture *x)
 {
-	struct lease *l = steps(x, flags, count);
+	struct lease *l = steps(x, SPLIT_BEGIN, 1);
+
+	l->items[0].flags = ITEM_SETTLE;
+	return l;
+}
+
+static struct lease *
+of_upload(struct fixture *x, enum split_step step, unsigned count)
+{
+	struct lease *l = steps(x, step, count);
 
 	for (unsigned i = 0; i < count; i++) {
 		l->items[i].upload_id = xstrdup("u");
@@ -52,7 +61,7 @@ of_upload(struct fixture *x, uint32_t flags, unsigned count)
 static struct lease *
 parts(struct fixture *x, unsigned first, unsigned count)
 {
-	struct lease *l = of_upload(x, ITEM_PARTS, 1);
+	struct lease *l = of_upload(x, SPLIT_RANGE, 1);
 
 	l->items[0].part_first = first;
 	l->items[0].part_count = count;
@@ -62,7 +71,7 @@ parts(struct fixture *x, unsigned first, unsigned count)
 static void
 open_upload(struct fixture *x)
 {
-	move(x, steps(x, ITEM_OPEN, 1));
+	move(x, steps(x, SPLIT_BEGIN, 1));
 	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
 	assert_string_equal(x->got[0].upload_id, "u");
 	assert_int_equal(x->got[0].part_size, PART);
@@ -90,7 +99,7 @@ send_parts(struct fixture *x, unsigned first, unsigned count, uint8_t *md5s)
 static struct lease *
 closing(struct fixture *x, const uint8_t *md5s)
 {
-	struct lease *l = of_upload(x, ITEM_CLOSE, 1);
+	struct lease *l = of_upload(x, SPLIT_END, 1);
 
 	l->items[0].part_count = COUNT;
 	l->items[0].part_md5s = xmemdup(md5s, COUNT * MD5_LEN);
@@ -117,7 +126,7 @@ test_three_steps(void **state UNUSED)
 
 	open_upload(x);
 	/* Two ranges at once, out of order. */
-	l = of_upload(x, ITEM_PARTS, 2);
+	l = of_upload(x, SPLIT_RANGE, 2);
 	l->items[0].part_first = 3;
 	l->items[0].part_count = 3;
 	l->items[1].part_count = 3;
@@ -156,13 +165,13 @@ test_open_known(void **state UNUSED)
 
 	open_upload(x);
 	send_parts(x, 0, COUNT, md5s);
-	move(x, of_upload(x, ITEM_OPEN, 1));
+	move(x, of_upload(x, SPLIT_BEGIN, 1));
 	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
 	assert_string_equal(x->got[0].upload_id, "u");
 	assert_int_equal(x->f.locked.creates, 1);
 	forget(x);
 	fake_drop_locked(&x->f.locked.upload);
-	move(x, of_upload(x, ITEM_OPEN, 1));
+	move(x, of_upload(x, SPLIT_BEGIN, 1));
 	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
 	assert_int_equal(x->f.locked.creates, 2);
 	assert_int_equal(x->notes[NOTE_CREATED], 2);
@@ -212,7 +221,7 @@ test_file_changed(void **state UNUSED)
 	/* Others may be at it: that is for the master to say. */
 	assert_int_equal(x->f.locked.aborts, 0);
 	assert_int_equal(x->notes[NOTE_ENDED], 0);
-	l = steps(x, ITEM_OPEN, 1);
+	l = steps(x, SPLIT_BEGIN, 1);
 	write_file(x, 0, SIZE, 3);
 	move(x, l);
 	expect_failed(x, ERR_GONE);
@@ -310,13 +319,13 @@ test_open_settle(void **state UNUSED)
 {
 	struct fixture *x = prepared();
 
-	move(x, steps(x, ITEM_OPEN | ITEM_SETTLE, 1));
+	move(x, settling(x));
 	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
 	forget(x);
-	move(x, steps(x, 0, 1));
+	move(x, steps(x, SPLIT_WHOLE, 1));
 	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
 	forget(x);
-	move(x, steps(x, ITEM_OPEN | ITEM_SETTLE, 1));
+	move(x, settling(x));
 	expect_failed(x, ERR_GONE);
 	teardown(x);
 }
@@ -330,7 +339,7 @@ test_then_whole(void **state UNUSED)
 
 	open_upload(x);
 	send_parts(x, 2, 2, md5s);
-	move(x, of_upload(x, 0, 1));
+	move(x, of_upload(x, SPLIT_WHOLE, 1));
 	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
 	assert_true(x->got[0].has_md5);
 	assert_int_equal(x->f.locked.parts, COUNT);

@@ -69,7 +69,7 @@ know(struct fetch_item *it, size_t part)
 }
 
 static struct fetch_item *
-step(struct fixture *x, enum fetch_step kind)
+step(struct fixture *x, enum split_step kind)
 {
 	struct fetch_item *it = item(x, "k");
 
@@ -84,7 +84,7 @@ step(struct fixture *x, enum fetch_step kind)
 static struct fetch_item *
 begun(struct fixture *x)
 {
-	struct fetch_item *it = fetched(x, step(x, STEP_BEGIN));
+	struct fetch_item *it = fetched(x, step(x, SPLIT_BEGIN));
 
 	expect(it, OUTCOME_MOVED, ERR_NONE);
 	return it;
@@ -93,7 +93,7 @@ begun(struct fixture *x)
 static struct fetch_item *
 range(struct fixture *x, const struct fetch_item *as, uint32_t index)
 {
-	struct fetch_item *it = step(x, STEP_RANGE);
+	struct fetch_item *it = step(x, SPLIT_RANGE);
 
 	it->size = as->size;
 	memcpy(it->etag, as->etag, sizeof(it->etag));
@@ -107,7 +107,7 @@ range(struct fixture *x, const struct fetch_item *as, uint32_t index)
 static struct fetch_item *
 last(struct fixture *x, const struct fetch_item *as, const uint8_t *md5s)
 {
-	struct fetch_item *it = step(x, STEP_END);
+	struct fetch_item *it = step(x, SPLIT_END);
 
 	it->unit = as->unit;
 	it->part_size = as->part_size;
@@ -176,7 +176,7 @@ test_together(void **state UNUSED)
 	fetch_item_free(&it);
 	/* The same again: one finds that all is there. */
 	fetch_item_free(&b);
-	it = fetched(x, step(x, STEP_BEGIN));
+	it = fetched(x, step(x, SPLIT_BEGIN));
 	expect(it, OUTCOME_UNCHANGED, ERR_NONE);
 	fetch_item_free(&it);
 	teardown(x);
@@ -300,7 +300,7 @@ test_deleted(void **state UNUSED)
 	AUTOFREE char *look = xasprintf("test -z \"$(ls -A %s)\"", x->back);
 
 	fetch_item_free(&it);
-	it = step(x, STEP_WHOLE);
+	it = step(x, SPLIT_WHOLE);
 	pthread_mutex_lock(&x->f.lock);
 	fake_find_locked(&x->f, "k")->key[0] = 'l';
 	pthread_mutex_unlock(&x->f.lock);
@@ -347,7 +347,7 @@ test_replaced_at_last(void **state UNUSED)
 		expect(it, OUTCOME_MOVED, ERR_NONE);
 		fetch_item_free(&it);
 	}
-	it = step(x, STEP_END);
+	it = step(x, SPLIT_END);
 	it->unit = b->unit;
 	put_object(x, "k", SIZE, 2, 0, META, NULL);
 	it = fetched(x, it);
@@ -364,7 +364,7 @@ static void
 test_closed_before(void **state UNUSED)
 {
 	struct fixture *x = prepared(PART);
-	struct fetch_item *b = begun(x), *it = step(x, STEP_RANGE);
+	struct fetch_item *b = begun(x), *it = step(x, SPLIT_RANGE);
 
 	it->unit = b->unit;
 	it->part_size = b->part_size;
@@ -431,7 +431,7 @@ static void
 test_hung(void **state UNUSED)
 {
 	struct fixture *x = hung = prepared(PART);
-	struct fetch_item *b = begun(x), *it = step(x, STEP_RANGE);
+	struct fetch_item *b = begun(x), *it = step(x, SPLIT_RANGE);
 
 	it->unit = b->unit;
 	it->part_size = b->part_size;
@@ -464,7 +464,7 @@ test_not_for_several(void **state UNUSED)
 		struct fetch_item *it;
 
 		put_object(x, "k", SIZE, (unsigned)i, parts[i], META, NULL);
-		it = step(x, STEP_BEGIN);
+		it = step(x, SPLIT_BEGIN);
 		it->stored.part_size = parts[i];
 		it = fetched(x, it);
 		expect(it, OUTCOME_MOVED, ERR_NONE);

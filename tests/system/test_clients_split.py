@@ -81,7 +81,7 @@ def fetched_by(t):
 
 
 @limit(60)
-def test_ranges_together(t):
+def test_split_together(t):
     """Several have brought some of it, and nobody all; the second run finds
     the file right."""
     hosts = put_large(t)
@@ -99,7 +99,7 @@ def test_ranges_together(t):
 
 
 @limit(60)
-def test_ranges_of_one_part(t):
+def test_split_of_one_part(t):
     """An object that was put as a whole has one MD5: it is read once more
     before it counts."""
     hosts = put_large(
@@ -114,7 +114,7 @@ def test_ranges_of_one_part(t):
 
 
 @limit(60)
-def test_ranges_not_asked_for(t):
+def test_split_not_asked_for(t):
     """Clients that may not see one directory don't write to one file."""
     hosts = put_large(t, size=70 * MIB)
     watched(t)
@@ -138,18 +138,18 @@ def nfs(t, version):
 
 
 @limit(60)
-def test_ranges_nfs3(t):
+def test_split_nfs3(t):
     """A destination on an NFS server is one for all."""
     nfs(t, 3)
 
 
 @limit(60)
-def test_ranges_nfs4(t):
+def test_split_nfs4(t):
     nfs(t, 4)
 
 
 @limit(60)
-def test_ranges_client_killed(t):
+def test_split_client_killed(t):
     hosts = put_large(t)
     watched(t)
     process = started(t, hosts)
@@ -160,7 +160,7 @@ def test_ranges_client_killed(t):
 
 
 @limit(60)
-def test_ranges_client_frozen(t):
+def test_split_client_frozen(t):
     """One that is frozen in the middle holds nobody up; thawed, it writes
     nothing into the file, which is in its place by then."""
     hosts = put_large(t)
@@ -177,7 +177,7 @@ def test_ranges_client_frozen(t):
 
 
 @limit(60)
-def test_ranges_master_killed(t):
+def test_split_master_killed(t):
     """The next master's clients go on with what is there."""
     hosts = put_large(t)
     proxy = watched(t)
@@ -197,7 +197,7 @@ def test_ranges_master_killed(t):
 
 
 @limit(60)
-def test_ranges_damaged(t):
+def test_split_damaged(t):
     """What an earlier run left is proved like what comes now."""
     hosts = put_large(t)
     watched(t)
@@ -215,7 +215,7 @@ def test_ranges_damaged(t):
 
 
 @limit(60)
-def test_ranges_interrupted(t):
+def test_split_interrupted(t):
     hosts = put_large(t)
     watched(t)
     process = started(t, hosts)
@@ -227,7 +227,7 @@ def test_ranges_interrupted(t):
 
 
 @limit(60)
-def test_ranges_replaced(t):
+def test_split_replaced(t):
     """The object becomes another meanwhile: that one comes."""
     hosts = put_large(t)
     watched(t)
@@ -247,7 +247,7 @@ def test_ranges_replaced(t):
 
 
 @limit(60)
-def test_ranges_no_room(t):
+def test_split_no_room(t):
     """No room for the object: that is said, and what was written of it does
     not stay to take the room of others."""
     hosts = put_large(t)
@@ -279,7 +279,7 @@ def test_ranges_no_room(t):
 
 
 @limit(60)
-def test_ranges_not_shared(t):
+def test_split_not_shared(t):
     """It is said that they share the directory, and they don't: nothing is
     put together from files on two hosts."""
     hosts = put_large(t)

@@ -1,8 +1,8 @@
 /*
- * by_part.c: a large file uploaded by several clients at once. A client opens
- * the upload, any client sends ranges of parts, a client closes the upload. The
- * file must be the same for every client: a client that finds the file changed,
- * or the upload gone, fails with ERR_GONE, and the file goes as a single item.
+ * split.c: a large file that several clients upload: the steps of a single
+ * client. The file must be the same for every client: a client that finds the
+ * file changed, or the upload gone, fails with ERR_GONE, and the file goes as a
+ * single item.
  */
 #include "send/send_internal.h"
 
@@ -14,20 +14,20 @@ fail(struct transfer *t, enum err_kind kind, const char *why)
 }
 
 void
-by_part_changed(struct transfer *t)
+send_split_changed(struct transfer *t)
 {
 	fail(t, ERR_GONE, "the file changed: it is not uploaded in parts");
 }
 
 void
-by_part_lost(struct transfer *t, const struct err *err)
+send_split_lost(struct transfer *t, const struct err *err)
 {
 	t->err = *err;
 	t->err.kind = ERR_GONE;
 	transfer_end(t, OUTCOME_FAILED);
 }
 
-/* --- open --- */
+/* --- begin --- */
 
 /* The object may be complete from an earlier run: fail, so that a single client
  * compares the whole file. */
@@ -60,7 +60,7 @@ stat_done(void *arg, const struct tree_entry *e, const struct err *err)
 	}
 }
 
-/* --- open, parts and close --- */
+/* --- all steps --- */
 
 static bool
 is_sound(const struct transfer *t)
@@ -70,19 +70,19 @@ is_sound(const struct transfer *t)
 
 	if (!transfer_is_multipart(t) || t->mode != MODE_SEND)
 		return false;
-	if ((it->flags & ITEM_OPEN) != 0)
+	if (it->step == SPLIT_BEGIN)
 		return true;
 	if (it->upload_id == NULL || it->upload_part_size !=
 	    t->plan.part_size)
 		return false;
-	if ((it->flags & ITEM_CLOSE) != 0)
+	if (it->step == SPLIT_END)
 		return it->part_md5s != NULL && it->part_count == count;
 	return it->part_first < count && it->part_count > 0 &&
 	    it->part_count <= count - it->part_first;
 }
 
 void
-by_part_begin(struct transfer *t)
+send_split_begin(struct transfer *t)
 {
 	const struct item *it = t->item;
 
@@ -91,14 +91,14 @@ by_part_begin(struct transfer *t)
 		return;
 	}
 	t->phase = PHASE_ASKING;
-	if ((it->flags & ITEM_OPEN) != 0) {
+	if (it->step == SPLIT_BEGIN) {
 		t->calls++;
 		tree_file_stat(t->file, stat_done, t);
-	} else if ((it->flags & ITEM_PARTS) != 0) {
+	} else if (it->step == SPLIT_RANGE) {
 		t->next_index = it->part_first;
 		multipart_ask(t);
 	} else {
-		/* A CLOSE item sends no bytes; stat the file once more. */
+		/* The last step sends no bytes; stat the file once more. */
 		memcpy(t->part_md5s, it->part_md5s,
 		    t->plan.count * (size_t)MD5_LEN);
 		t->next_index = t->done_count = t->plan.count;
@@ -108,24 +108,24 @@ by_part_begin(struct transfer *t)
 }
 
 void
-by_part_done(struct transfer *t)
+send_split_done(struct transfer *t)
 {
-	if ((t->item->flags & ITEM_CLOSE) != 0)
+	if (t->item->step == SPLIT_END)
 		multipart_complete(t);
 	else
 		transfer_end(t, OUTCOME_MOVED);
 }
 
 void
-by_part_result(struct transfer *t, struct result *r)
+send_split_result(struct transfer *t, struct result *r)
 {
 	unsigned first = t->item->part_first;
 
 	r->part_size = t->plan.part_size;
 	r->part_count = t->plan.count;
-	if ((t->item->flags & ITEM_OPEN) != 0) {
+	if (t->item->step == SPLIT_BEGIN) {
 		r->upload_id = STEAL(t->upload_id);
-	} else if ((t->item->flags & ITEM_PARTS) != 0) {
+	} else if (t->item->step == SPLIT_RANGE) {
 		r->part_count = t->item->part_count;
 		r->part_md5s = xmemdup(t->part_md5s + first * (size_t)MD5_LEN,
 		    r->part_count * (size_t)MD5_LEN);

@@ -10,6 +10,7 @@ struct step {
 	int64_t	 lease;
 	int64_t	 id;
 	uint32_t flags;
+	enum split_step step;
 	unsigned first;
 	unsigned count;
 };
@@ -27,6 +28,7 @@ next(struct fake *f, struct item *ret)
 	s.lease = m.u.lease_put.lease;
 	s.id = m.u.lease_put.items[0].object;
 	s.flags = m.u.lease_put.items[0].flags;
+	s.step = m.u.lease_put.items[0].step;
 	s.first = m.u.lease_put.items[0].part_first;
 	s.count = m.u.lease_put.items[0].part_count;
 	if (ret != NULL) {
@@ -119,12 +121,12 @@ test_together(void **state)
 
 	(void)state;
 	s = next(w.f, NULL);
-	assert_int_equal(s.flags, ITEM_OPEN);
+	assert_int_equal(s.step, SPLIT_BEGIN);
 	say_opened(&s);
 	expect_note(w.x, NOTE_CREATED);
 	for (unsigned i = 0; i < 8; i++) {
 		s = next(i % 2 == 0 ? w.f : w.g, &it);
-		assert_int_equal(s.flags, ITEM_PARTS);
+		assert_int_equal(s.step, SPLIT_RANGE);
 		assert_int_equal(s.first, i);
 		assert_int_equal(s.count, 1);
 		assert_string_equal(it.upload_id, "UP");
@@ -132,7 +134,7 @@ test_together(void **state)
 		say_sent(&s);
 	}
 	s = next(w.g, &it);
-	assert_int_equal(s.flags, ITEM_CLOSE);
+	assert_int_equal(s.step, SPLIT_END);
 	assert_int_equal(it.part_count, 8);
 	for (unsigned i = 0; i < 8; i++)
 		assert_int_equal(it.part_md5s[i * 16 + 3], i + 1);
@@ -168,15 +170,15 @@ test_first(void **state)
 	f = client(x, 1);
 	give(x, 1, 9, SIZE);
 	s = next(f, NULL);
-	assert_int_equal(s.flags, ITEM_OPEN);
+	assert_int_equal(s.step, SPLIT_BEGIN);
 	say_opened(&s);
 	expect_note(x, NOTE_CREATED);
 	s = next(f, NULL);
-	assert_int_equal(s.flags, ITEM_PARTS);
+	assert_int_equal(s.step, SPLIT_RANGE);
 	assert_int_equal(s.first, 0);
 	g = client(x, 2);
 	s = next(g, NULL);
-	assert_int_equal(s.flags, ITEM_PARTS);
+	assert_int_equal(s.step, SPLIT_RANGE);
 	assert_int_equal(s.first, 1);
 	client_free(f);
 	client_free(g);
@@ -216,7 +218,7 @@ test_changed(void **state)
 	expect_note(w.x, NOTE_CREATED);
 	a = next(w.f, NULL);
 	b = next(w.g, NULL);
-	assert_int_equal(b.flags, ITEM_PARTS);
+	assert_int_equal(b.step, SPLIT_RANGE);
 	wait_items(w.x, 1, 1);
 	failure(w.f, a.lease, a.id, ERR_GONE);
 	wait_items(w.x, 1, 0);
@@ -224,6 +226,7 @@ test_changed(void **state)
 	/* Only its end lets the file go on. */
 	say_sent(&b);
 	s = next(w.f, &it);
+	assert_int_equal(s.step, SPLIT_WHOLE);
 	assert_int_equal(s.flags, 0);
 	assert_string_equal(it.upload_id, "UP");
 	assert_null(it.part_md5s);
@@ -255,6 +258,7 @@ test_failed(void **state)
 	wait_items(w.x, 1, 0);
 	want(w.f, 8);
 	s = next(w.f, &it);
+	assert_int_equal(s.step, SPLIT_WHOLE);
 	assert_int_equal(s.flags, 0);
 	assert_string_equal(it.upload_id, "UP");
 	item_release(&it);
@@ -285,17 +289,18 @@ test_lost(void **state)
 	wait_clients(w.x, 1, "lost");
 	for (unsigned i = 0; i < 8; i++) {
 		s = next(w.g, NULL);
-		assert_int_equal(s.flags, ITEM_PARTS);
+		assert_int_equal(s.step, SPLIT_RANGE);
 		assert_true(i > 0 || s.first == a.first);
 		say_sent(&s);
 	}
 	s = next(w.g, NULL);
-	assert_int_equal(s.flags, ITEM_CLOSE);
+	assert_int_equal(s.step, SPLIT_END);
 	w.f->closed = false;
 	join_ready(w.f);
 	leave(w.g);
 	s = next(w.f, NULL);
-	assert_int_equal(s.flags, ITEM_CLOSE | ITEM_SETTLE);
+	assert_int_equal(s.step, SPLIT_END);
+	assert_int_equal(s.flags, ITEM_SETTLE);
 	result(w.f, s.lease, s.id);
 	r = mail_of(w.x, MAIL_RESULTS);
 	assert_int_equal(r->v[0].part_count, 8);
@@ -355,7 +360,7 @@ test_cut(void **state)
 		say_sent(&s);
 	}
 	s = next(w.f, NULL);
-	assert_int_equal(s.flags, ITEM_CLOSE);
+	assert_int_equal(s.step, SPLIT_END);
 	end(&w);
 }
 
