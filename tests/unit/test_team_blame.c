@@ -223,7 +223,7 @@ test_recall(void **state)
 	g = client(x, 2);
 	want(g, 5);
 	crew_no_more(x->crew);
-	for (uint64_t end = clock_mono_ms() + 3200; clock_mono_ms() < end;
+	for (uint64_t end = clock_mono_ms() + 4500; clock_mono_ms() < end;
 	    pump(f, 50))
 		assert_false(has(g, WIRE_LEASE_FETCH));
 	fetched(f, a.u.lease_fetch.lease, a.u.lease_fetch.v[0].id);
