@@ -248,8 +248,9 @@ go(struct run *r)
 		run_fail(r, &err);
 		return;
 	}
-	leftovers_abort(r->conf, r->catalog, d->prefixes, d->prefix_count);
-	compact_run(r->conf, r->job, r->catalog, &r->compacted);
+	leftovers_abort(r, d->prefixes, d->prefix_count);
+	if (!run_stopped(r))
+		compact_run(r->conf, r->job, r->catalog, &r->compacted);
 }
 
 /* The closing of a dry run is made of the counts of this file. */

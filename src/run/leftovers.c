@@ -2,15 +2,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/signals.h"
 #include "model/key.h"
-#include "target/plan.h"
 
 #define LIMIT_MS	30000	/* for all of them */
-#define TURN_MS		200	/* how often signals are looked at */
 
 struct uploads {
-	const struct conf *conf;
+	struct run *r;
 	struct open_upload *v;
 	size_t	 n;
 	char	*const *prefixes;
@@ -20,7 +17,6 @@ struct uploads {
 
 struct leftover {
 	const struct uploads *all;
-	struct s3 *s3;
 	struct open_upload *u;
 	struct str key;
 	size_t	 calls;		/* that are not answered yet */
@@ -38,14 +34,14 @@ key_of(const struct open_upload *u)
 static void
 find_shares(struct uploads *x)
 {
-	for (size_t i = 0; i < x->conf->fs_config.nfs_count; i++) {
-		const struct conf_nfs *nfs = &x->conf->fs_config.nfs[i];
+	for (size_t i = 0; i < x->r->conf->fs_config.nfs_count; i++) {
+		const struct conf_nfs *nfs = &x->r->conf->fs_config.nfs[i];
 
 		for (size_t k = 0; k < nfs->shares.n; k++) {
 			CLEANUP(buf_release) struct buf path;
 
 			buf_init(&path, 64 * KIB);
-			if (conf_key_prefix(x->conf, nfs->server,
+			if (conf_key_prefix(x->r->conf, nfs->server,
 			    nfs->shares.v[k], &path) == 0)
 				strlist_add(&x->shares, path.data);
 		}
@@ -95,7 +91,7 @@ static void
 abort_id(struct leftover *a, struct str id)
 {
 	a->calls++;
-	s3_mpu_abort(a->s3, a->key, id, aborted, a);
+	s3_mpu_abort(a->all->r->s3, a->key, id, aborted, a);
 }
 
 /* Another file with the same key goes on with this upload. */
@@ -122,24 +118,23 @@ listed(void *arg, const struct s3_upload *u)
 }
 
 static void
-begin(struct leftover *a, struct s3 *s3, const struct uploads *x,
-    struct open_upload *u)
+begin(struct leftover *a, const struct uploads *x, struct open_upload *u)
 {
 	a->all = x;
-	a->s3 = s3;
 	a->u = u;
 	a->key = key_of(u);
 	if (u->upload_id != NULL) {
 		abort_id(a, str_of(u->upload_id));
 	} else {
 		a->calls++;
-		s3_mpu_list(s3, a->key, listed, aborted, a);
+		s3_mpu_list(x->r->s3, a->key, listed, aborted, a);
 	}
 }
 
 static void
-abort_all(const struct uploads *x, struct catalog *cat, struct s3 *s3)
+abort_all(const struct uploads *x)
 {
+	struct run *r = x->r;
 	struct leftover *a AUTOFREE = xcalloc(x->n, sizeof(*a));
 	uint64_t end_ms = clock_mono_ms() + LIMIT_MS;
 	size_t count = 0, left = 0;
@@ -147,18 +142,18 @@ abort_all(const struct uploads *x, struct catalog *cat, struct s3 *s3)
 
 	for (size_t i = 0; i < x->n; i++)
 		if (is_left(x, &x->v[i]))
-			begin(&a[count++], s3, x, &x->v[i]);
-	while (s3_pending(s3) > 0 && clock_mono_ms() < end_ms &&
-	    !signals_waiting())
-		s3_wait(s3, NULL, 0, TURN_MS);
+			begin(&a[count++], x, &x->v[i]);
+	while (s3_pending(r->s3) > 0 && clock_mono_ms() < end_ms &&
+	    !run_stopped(r))
+		run_turn(r, RUN_TICK_MS);
 	for (size_t i = 0; i < count; i++) {
 		a[i].u->ended = a[i].calls == 0 && !a[i].failed;
 		left += !a[i].u->ended;
 	}
 	/* s3_free ends the requests under way and calls back for each of
 	 * them. */
-	s3_free(&s3);
-	if (catalog_uploads_ended(cat, x->v, x->n, &err) == -1)
+	s3_free(&r->s3);
+	if (catalog_uploads_ended(r->catalog, x->v, x->n, &err) == -1)
 		log_event(LOG_WARN, "upload_left", "%s", err.msg);
 	if (left > 0)
 		log_event(LOG_WARN, "upload_left", "%zu of %zu unfinished "
@@ -177,22 +172,20 @@ any_left(const struct uploads *x)
 }
 
 void
-leftovers_abort(const struct conf *c, struct catalog *cat,
-    char *const *prefixes, size_t prefix_count)
+leftovers_abort(struct run *r, char *const *prefixes, size_t prefix_count)
 {
-	struct uploads x = { .conf = c, .prefixes = prefixes,
+	struct uploads x = { .r = r, .prefixes = prefixes,
 	    .prefix_count = prefix_count };
-	struct s3_config sc = plan_s3(c);
+	struct s3_config sc = plan_s3(r->conf);
 	struct err err = ERR_INIT;
-	struct s3 *s3 = NULL;
 
 	sc.retry_for_ms = MIN(sc.retry_for_ms, (uint64_t)LIMIT_MS);
 	find_shares(&x);
-	if (catalog_open_uploads(cat, &x.v, &x.n, &err) == -1 ||
-	    (any_left(&x) && s3_new(&s3, &sc, &err) == -1))
+	if (catalog_open_uploads(r->catalog, &x.v, &x.n, &err) == -1 ||
+	    (any_left(&x) && s3_new(&r->s3, &sc, &err) == -1))
 		log_event(LOG_WARN, "upload_left", "%s", err.msg);
-	else if (s3 != NULL)
-		abort_all(&x, cat, s3);
+	else if (r->s3 != NULL)
+		abort_all(&x);
 	for (size_t i = 0; i < x.n; i++) {
 		free(x.v[i].path);
 		free(x.v[i].upload_id);
