@@ -118,6 +118,18 @@ WHERE l.closed = 0 AND NOT EXISTS (SELECT 1 FROM result x
 	WHERE x.object = t.object AND x.target = r.target AND
 	x.run >= l.run);
 
+-- A verdict was on the bytes before, unless a later run has read the object.
+-- name: doubt_unverified
+DELETE FROM verified
+WHERE (object, target) IN (SELECT v.object, v.target
+	FROM lease l JOIN run r ON r.id = l.run
+		CROSS JOIN todo t ON t.id BETWEEN l.first AND l.last
+		CROSS JOIN verified v ON v.object = t.object AND
+			v.target = r.target
+	WHERE l.closed = 0 AND v.run < l.run AND NOT EXISTS (SELECT 1
+		FROM result x WHERE x.object = t.object AND
+		x.target = r.target AND x.run >= l.run));
+
 -- What the target holds is not this name's, unless the row says the same of it.
 -- name: name_ends
 UPDATE result SET outcome = 2, held = 0, reason = :reason

@@ -400,14 +400,22 @@ resume(struct own *o, const struct begin *b, const struct last_run *last)
 	resume_totals(o);
 }
 
-/* A run without a backlog leaves the backlog of a cut run unchanged. Items on
- * their way when the run was cut are in doubt from now on. */
+/* Put the items on their way when their run was cut in doubt: their objects
+ * may have other bytes by now. */
+static void
+settle_open(struct own *o)
+{
+	DB_RUN0(&o->db, SETTLE_OPEN);
+	DB_RUN0(&o->db, DOUBT_UNVERIFIED);
+}
+
+/* A run without a backlog leaves the backlog of a cut run unchanged. */
 static void
 begin_plain(struct own *o, const struct begin *b)
 {
 	int64_t last_leased;
 
-	DB_RUN0(&o->db, SETTLE_OPEN);
+	settle_open(o);
 	load_marks(o, &last_leased);
 	o->has_names = !o->server_as_prefix && core_any_names_meet(&o->db);
 	o->next_todo = 1;
@@ -431,7 +439,7 @@ begin_backlog(struct own *o, const struct begin *b)
 	core_fs_load(o);
 	o->accept_fs = b->spec->accept_filesystem;
 	o->follow_links = b->spec->follow_links;
-	DB_RUN0(&o->db, SETTLE_OPEN);
+	settle_open(o);
 	load_set(o, STMT_SETTLE_LIST, &o->settle);
 	load_set(o, STMT_UPLOAD_LIST, &o->uploads);
 	insert_run(o, b->spec);

@@ -192,8 +192,12 @@ doubt_name(void *arg, struct str path)
 	struct own *o = arg;
 
 	DB_RUN(&o->db, NAME_DOUBT, INT(o->target), BYTES(path));
-	if (db_changes(&o->db) > 0)
-		settle_name(o, path, true);
+	if (db_changes(&o->db) == 0)
+		return;
+	settle_name(o, path, true);
+	if (o->has_verified)
+		DB_RUN(&o->db, VERIFIED_CLEAR_PATH, INT(o->target),
+		    BYTES(path));
 }
 
 void

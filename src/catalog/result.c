@@ -95,8 +95,9 @@ is_held(const struct result *r)
 }
 
 /* An object may exist although its transfer did not end well: an answer was
- * lost, or the file went or changed after the sending. */
-static void
+ * lost, or the file went or changed after the sending. Return true if nobody
+ * knows. */
+static bool
 note_doubt(struct own *o, const struct result *r, int64_t object)
 {
 	if (is_held(r) && o->has_doubts)
@@ -106,9 +107,10 @@ note_doubt(struct own *o, const struct result *r, int64_t object)
 	/* A request refused at the first try was not sent. */
 	if (is_held(r) || (r->attempts <= 1 && (r->err.kind == ERR_DENIED ||
 	    r->err.kind == ERR_INVALID)))
-		return;
+		return false;
 	DB_RUN(&o->db, SETTLE_ADD, INT(o->target), INT(object));
 	o->has_doubts = true;
+	return true;
 }
 
 /* Tell the rows of further names of the object's key, in doubt since the lease
@@ -133,6 +135,8 @@ static void
 store(struct own *o, const struct result *r, int64_t object, uint64_t size,
     int fresh)
 {
+	bool in_doubt;
+
 	DB_RUN(&o->db, RESULT_INSERT, INT(o->next_result++), INT(object),
 	    INT(o->target), INT(o->run), INT(r->outcome), INT(is_held(r)),
 	    INT(size), INT(clock_wall_ns()),
@@ -143,9 +147,9 @@ store(struct own *o, const struct result *r, int64_t object, uint64_t size,
 	    (size_t)r->part_count * 16), INT(r->took_ms), INT(r->attempts),
 	    TEXT(r->version_id),
 	    TEXT(r->err.kind == ERR_NONE ? NULL : r->err.msg), INT(fresh));
-	note_doubt(o, r, object);
+	in_doubt = note_doubt(o, r, object);
 	/* A verdict was on the bytes before. */
-	if (o->has_verified && r->outcome == OUTCOME_MOVED &&
+	if (o->has_verified && (r->outcome == OUTCOME_MOVED || in_doubt) &&
 	    object < o->first_object)
 		DB_RUN(&o->db, VERIFIED_CLEAR, INT(object), INT(o->target));
 }

@@ -17,6 +17,7 @@ runs_died run: runs are few, once a run
 export_clear export: exports are few, once a run
 settle_doubt l: leases that are out are few
 settle_open l: leases that are out are few
+doubt_unverified l: leases that are out are few
 lease_trim lease: leases that are out are few
 frontier_count frontier: once a run
 sum_dirs dir: once a run
