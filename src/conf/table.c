@@ -60,30 +60,29 @@ static const struct conf_word levels[] = {
 
 const struct conf_row_info conf_table[] = {
 	LIST("general", "operation", AT(general.operations), NULL,
-	    "An operation that this file allows: PUT, LIST, GET, DEL or TEST. "
-	    "Without any, all are allowed; TEST is where PUT is.",
-	    WORDS(operations)),
+	    "An operation that this file allows: PUT, LIST, GET, DEL or "
+	    "TEST. Without this setting, all are allowed; TEST is allowed "
+	    "where PUT is.", WORDS(operations)),
 	YESNO("general", "compaction", AT(general.compaction), "yes",
 	    "Compact the DSS targets after PUT and DEL, where dss_targets "
 	    "names any.", PLAIN),
 	SIZE("general", "limit_memory", AT(limit_memory), "0", "",
-	    "Memory that a run may take, the most of it for data on its "
-	    "way. 0: 256MiB.",
-	    RANGE(0, 1024 * 1024 * MIB)),
+	    "Memory that a run may take, most of it for data under way. 0: "
+	    "256MiB.", RANGE(0, 1024 * 1024 * MIB)),
 	SIZE("general", "bwlimit", AT(bwlimit), "0", "a second",
 	    "Send and fetch no faster than this, all workers together. "
 	    "0: no limit.", RANGE(0, 1024 * 1024 * MIB)),
 	NUMBER("general", "tpslimit", AT(tpslimit), "0", "requests a second",
-	    "Send S3 no more requests than this, all workers together, each "
-	    "try counted. 0: no limit.", RANGE(0, 1000000)),
+	    "Send S3 no more requests than this, all workers together; each "
+	    "try of a request counts. 0: no limit.", RANGE(0, 1000000)),
 	TIME("general", "resume_within", AT(resume_within), "24h",
-	    "A crawl that goes on after it was cut reads those directories "
-	    "again that it read longer ago than this.",
+	    "A run that goes on with a cut crawl reads those directories "
+	    "again that the crawl read longer ago than this.",
 	    RANGE(0, 366 * 86400)),
 	TEXT("general", "metrics", AT(general.metrics), NULL,
 	    "Figures of the run for Prometheus, at http://HOST:PORT/metrics "
-	    "while it goes on: PORT (of this host alone), HOST:PORT, or "
-	    "*:PORT (for everybody). Empty: none.", PLAIN),
+	    "while the run goes on: PORT (for this host alone), HOST:PORT, "
+	    "or *:PORT (for everybody). Empty: none.", PLAIN),
 	NOTHING("general", "ip_address_family"),
 
 	TEXT("master", "host_or_ip_address", AT(master.host_or_ip_address),
@@ -93,35 +92,35 @@ const struct conf_row_info conf_table[] = {
 	    "Threads that crawl, each with many requests under way.",
 	    RANGE(1, 64)),
 	NUMBER("master", "max_index_size", AT(master.max_index_size), "1000",
-	    "objects", "At most so many objects in one batch of work.",
-	    RANGE(1, 100000)),
+	    "objects",
+	    "The most objects in one batch of work.", RANGE(1, 100000)),
 	SIZE("master", "size", AT(master.size), "1GB", "",
-	    "At most so many bytes in one batch of work; one larger file is a "
-	    "batch of its own.", RANGE(MIB, 1024 * 1024 * MIB)),
+	    "The most bytes in one batch of work; one larger file is a batch "
+	    "of its own.", RANGE(MIB, 1024 * 1024 * MIB)),
 	TEXT("master", "key_file", AT(master.key_file), NULL,
-	    "A file with the key of the run; it is made if it is not there. "
-	    "With it, clients may join by themselves (datamover client "
-	    "--join). Empty: a new key for each run, known only to the "
-	    "clients that it launches.", PLAIN),
+	    "A file with the key of the run; if there is no such file, it is "
+	    "made. With this setting, clients may join by themselves "
+	    "(datamover client --join). Empty: a new key for each run, which "
+	    "only the clients get that the master starts.", PLAIN),
 	NOTHING("master", "index_data_queue_size"),
 
 	LIST("client", "host", AT(client.hosts), NULL,
 	    "A host that moves data, by name or address. In JSON: "
-	    "clients_hosts_or_ip_addresses. Without any, this machine works "
-	    "alone.", PLAIN),
+	    "clients_hosts_or_ip_addresses. Without hosts, this machine "
+	    "works alone.", PLAIN),
 	NUMBER("client", "workers", AT(client.workers), "0", "threads",
-	    "Threads that move data, each with many requests under way; no "
-	    "more than there are processors. 0: one for each, at most 16.",
-	    RANGE(0, 256)),
+	    "Threads that move data, each with many requests under way; "
+	    "never more threads than processors. 0: one for each processor, "
+	    "at most 16.", RANGE(0, 256)),
 	NUMBER("client", "max_index_size", AT(client.max_index_size), "0",
-	    "objects", "At most so many objects in one batch of work of a "
-	    "client, if that is less than what [master] allows. 0: as there.",
-	    RANGE(0, 100000)),
+	    "objects",
+	    "The most objects in one batch of work of a client, if that is "
+	    "less than in [master]. 0: as in [master].", RANGE(0, 100000)),
 	TEXT("client", "user_id", AT(client.user_id), NULL,
-	    "The SSH user on the clients. Empty: the one who runs datamover.",
-	    PLAIN),
+	    "The SSH user on the clients. Empty: the user who runs "
+	    "datamover.", PLAIN),
 	TEXT("client", "password", AT(client.password), NULL,
-	    "The SSH password. Empty: SSH keys. Better in password_file.",
+	    "The SSH password. Empty: SSH keys. Better: password_file.",
 	    SECRET),
 	TEXT("client", "password_file", AT(client.password_file), NULL,
 	    "A file whose first line is the SSH password.", PLAIN),
@@ -132,12 +131,12 @@ const struct conf_row_info conf_table[] = {
 	    "The SSH keys of the hosts. Empty: ~/.ssh/known_hosts and "
 	    "/etc/ssh/ssh_known_hosts.", PLAIN),
 	YESNO("client", "dest_shared", AT(client.dest_shared), "no",
-	    "The directory of --dest_path is one and the same on all clients: "
-	    "they fetch a large object together, each some ranges of the "
-	    "file. With nfs:// it always is.", PLAIN),
+	    "All clients have the same directory at --dest_path: they fetch "
+	    "a large object together, each some ranges of the file. With an "
+	    "nfs:// URL this is always so.", PLAIN),
 	TEXT("client", "path", AT(client.path), NULL,
-	    "The datamover program on the clients. Empty: where it is on the "
-	    "master.", PLAIN),
+	    "The datamover program on the clients. Empty: the path that it "
+	    "has on the master.", PLAIN),
 
 	NUMBER("message", "port_index", AT(message.port_index), "6000", "",
 	    "The master's TCP port for work.", RANGE(1, 65535)),
@@ -147,27 +146,29 @@ const struct conf_row_info conf_table[] = {
 
 	NUMBER("socket_options", "connection_retry_delay",
 	    AT(socket_options.connection_retry_delay), "2", "seconds",
-	    "Between two attempts of a client to connect.", RANGE(1, 3600)),
+	    "Pause between two attempts of a client to connect.",
+	    RANGE(1, 3600)),
 	NUMBER("socket_options", "max_connection_time_threshold",
 	    AT(socket_options.max_connection_time_threshold), "300",
-	    "seconds", "A client gives up connecting after so long, and a run "
-	    "without clients to wait for one that joins.",
-	    RANGE(1, 86400)),
+	    "seconds",
+	    "How long a client tries to connect, and how long a run without "
+	    "clients waits for one to join.", RANGE(1, 86400)),
 	NUMBER("socket_options", "recv_timeout",
 	    AT(socket_options.recv_timeout), "30", "seconds",
-	    "A peer that is silent for so long is lost.", RANGE(5, 3600)),
+	    "A client, or the master, that is silent for so long counts as "
+	    "lost.", RANGE(5, 3600)),
 	NOTHING("socket_options", "response_header_length"),
 
 	TEXT("nfs NAME", "server", AT_NFS(server), NULL,
-	    "The NFS server, by name or address. It is also the first part "
-	    "of the keys.", NOTE("NAME")),
+	    "The NFS server, by name or address; also the first part of the "
+	    "keys.", NOTE("NAME")),
 	LIST("nfs NAME", "share", AT_NFS(shares), NULL,
-	    "An export of that server, an absolute path; with mounted = yes "
-	    "the local path it is mounted at.", PLAIN),
+	    "An export of this server, by its absolute path; with mounted = "
+	    "yes the local path at which it is mounted.", PLAIN),
 
 	YESNO("nfs NAME", "may_be_empty", AT_NFS(may_be_empty), "no",
-	    "A share of that section that is empty is right so. With no, an "
-	    "empty one in which the catalog knows files is out of reach: "
+	    "The shares of this section may be empty. With no, an empty "
+	    "share in which the catalog knows files counts as out of reach: "
 	    "perhaps it is not mounted.", PLAIN),
 
 	YESNO("fs_config", "mounted", AT(fs_config.mounted), "no",
@@ -177,22 +178,21 @@ const struct conf_row_info conf_table[] = {
 	    AT(fs_config.server_as_prefix), "yes",
 	    "Keys begin with the server: H/S/a/b; no: S/a/b.", PLAIN),
 	NUMBER("fs_config", "nfsport", AT(fs_config.nfsport), "0", "",
-	    "The server's NFS port. 0: what its rpcbind says for version 3, "
-	    "2049 for version 4.",
-	    RANGE(0, 65535)),
+	    "The server's NFS port. 0: for version 3 the server's rpcbind is "
+	    "asked, for version 4 the port is 2049.", RANGE(0, 65535)),
 	NUMBER("fs_config", "mountport", AT(fs_config.mountport), "0", "",
-	    "The port of its mount service (NFS version 3). With it and "
-	    "nfsport no rpcbind is asked. 0: ask rpcbind.",
+	    "The port of the server's mount service (NFS version 3). With "
+	    "this setting and nfsport, rpcbind is not asked. 0: ask rpcbind.",
 	    RANGE(0, 65535)),
 	ROW("fs_config", "nfs_version", "word", CONF_UINT,
 	    AT(fs_config.nfs_version), "auto", "",
 	    "The NFS version: 3, 4, or auto for 3 and then 4.",
 	    WORDS(nfs_versions)),
 	NUMBER("fs_config", "uid", AT(fs_config.uid), NULL, "",
-	    "The user number that the server is told.",
+	    "The user number that is sent to the server.",
 	    RANGE(0, 4294967294), NOTE("that of the process")),
 	NUMBER("fs_config", "gid", AT(fs_config.gid), NULL, "",
-	    "The group number that the server is told.",
+	    "The group number that is sent to the server.",
 	    RANGE(0, 4294967294), NOTE("that of the process")),
 	ROW("fs_config", "inode", "word", CONF_BOOL,
 	    AT(fs_config.ignore_inode), "compare", "",
@@ -206,19 +206,20 @@ const struct conf_row_info conf_table[] = {
 	    "whose mtime was set back is not seen then).",
 	    WORDS(ctime_words)),
 	TIME("fs_config", "clock_skew", AT(fs_config.clock_skew), "5s",
-	    "The clocks of a server and of this machine may differ by so much. "
+	    "How far the clocks of a server and of this machine may differ. "
 	    "A file that was changed so shortly before it was read is read "
-	    "once more by the next run, where the crawl doesn't show the "
+	    "once more by the next run, if the crawl does not show the "
 	    "server's clock.", RANGE(0, 86400)),
 	NUMBER("fs_config", "timeout", AT(fs_config.timeout), "30",
-	    "seconds", "The limit of one NFS call.", RANGE(1, 3600)),
+	    "seconds",
+	    "The time limit of one NFS call.", RANGE(1, 3600)),
 	YESNO("fs_config", "cross_mounts", AT(fs_config.cross_mounts), "yes",
-	    "Go into other file systems below a share. no: each counts as "
-	    "excluded, with that reason.", PLAIN),
+	    "Move other file systems below a share too. no: each of them "
+	    "counts as excluded, with that reason.", PLAIN),
 	LIST("fs_config", "skip_dir", AT(fs_config.skip_dirs),
 	    ".snapshot, .zfs, ~snapshot",
-	    "The name of a directory that is left out wherever it stands, "
-	    "with all below. An empty value: none.", PLAIN),
+	    "The name of directories that are left out everywhere, with all "
+	    "that is below them. An empty value: leave out none.", PLAIN),
 
 	ROW("s3_storage", "client_lib", "word", CONF_UINT,
 	    AT(s3_storage.client_lib), "minio", "",
@@ -227,22 +228,22 @@ const struct conf_row_info conf_table[] = {
 	    "object conf.json in bucket dss at endpoint.",
 	    WORDS(client_libs)),
 	LIST("s3_storage", "endpoint", AT(s3_storage.endpoints), NULL,
-	    "Where the S3 service is: http:// or https://, host, port. More "
-	    "than one: nodes of the same service, used in turn. With "
-	    "dss_client: the discovery endpoint.", PLAIN),
+	    "Where the S3 service is: http:// or https://, host, port. "
+	    "Several endpoints are nodes of the same service, used in turn. "
+	    "With dss_client: the discovery endpoint.", PLAIN),
 	TEXT("s3_storage", "bucket", AT(s3_storage.bucket), NULL,
-	    "The bucket. It must exist. With dss_client: dss0, dss1, ..., "
-	    "whatever stands here.", PLAIN),
+	    "The bucket. It must exist. With dss_client this setting is "
+	    "ignored: the buckets are dss0, dss1 and so on.", PLAIN),
 	TEXT("s3_storage", "access_key", AT(s3_storage.access_key), NULL,
 	    "The access key. Empty: AWS_ACCESS_KEY_ID, then the profile.",
 	    NOTE("from the environment")),
 	TEXT("s3_storage", "secret_key", AT(s3_storage.secret_key), NULL,
-	    "The secret key. Better in secret_key_file.", SECRET,
+	    "The secret key. Better: secret_key_file.", SECRET,
 	    NOTE("from the environment")),
 	TEXT("s3_storage", "secret_key_file",
 	    AT(s3_storage.secret_key_file), NULL,
-	    "A file whose first line is the secret key. Others must not be "
-	    "able to read it.", PLAIN),
+	    "A file whose first line is the secret key. Other users must not "
+	    "be able to read the file.", PLAIN),
 	TEXT("s3_storage", "session_token", AT(s3_storage.session_token),
 	    NULL, "The token of temporary credentials.", SECRET,
 	    NOTE("from the environment")),
@@ -250,32 +251,35 @@ const struct conf_row_info conf_table[] = {
 	    "Take the credentials from this section of ~/.aws/credentials.",
 	    NOTE("from the environment")),
 	TEXT("s3_storage", "region", AT(s3_storage.region), "us-east-1",
-	    "The region that requests are signed for.", PLAIN),
+	    "The region for which requests are signed.", PLAIN),
 	TEXT("s3_storage", "ca_file", AT(s3_storage.ca_file), NULL,
-	    "The certificates (PEM) that https endpoints are checked with. "
+	    "The certificates (PEM) with which https endpoints are checked. "
 	    "Empty: those of the system.", PLAIN),
 	YESNO("s3_storage", "path_style", AT(s3_storage.path_style), "yes",
-	    "The bucket stands in the path; no: in the host name.", PLAIN),
+	    "Name the bucket in the path of URLs. no: in the host name.",
+	    PLAIN),
 	YESNO("s3_storage", "sign_payload", AT(s3_storage.sign_payload),
 	    "no", "Sign the data too (SHA-256), for stores that insist.",
 	    PLAIN),
 	SIZE("s3_storage", "part_size", AT(s3_storage.part_size), "8MiB",
-	    "", "Larger files are uploaded in parts of this size; files "
-	    "of more than 10,000 such parts in larger ones.",
+	    "",
+	    "Larger files are uploaded in parts of this size; a file of more "
+	    "than 10,000 such parts gets larger parts.",
 	    RANGE(5 * MIB, 5 * GIB)),
 	NUMBER("s3_storage", "max_inflight", AT(s3_storage.max_inflight),
-	    "32", "requests", "At most so many requests of one worker at a "
-	    "time.", RANGE(1, 1024)),
+	    "32", "requests",
+	    "The most requests of one worker at a time.", RANGE(1, 1024)),
 	NUMBER("s3_storage", "retry_for", AT(s3_storage.retry_for), "300",
-	    "seconds", "A request that fails for a passing reason is tried "
-	    "again for so long; the first of a run for 30 s at most.",
+	    "seconds",
+	    "How long a request that fails for a passing reason is tried "
+	    "again; the first request of a run for 30 s at most.",
 	    RANGE(0, 86400)),
 	TEXT("s3_storage", "storage_class", AT(s3_storage.storage_class),
 	    NULL, "The storage class of new objects. Empty: the bucket's.",
 	    PLAIN),
 	TEXT("s3_storage", "sse", AT(s3_storage.sse), NULL,
 	    "Encryption by the store: AES256, aws:kms or aws:kms:KEY-ID. "
-	    "Empty: as the bucket says.", PLAIN),
+	    "Empty: the bucket decides.", PLAIN),
 
 	TEXT("catalog", "path", AT(catalog.path), NULL,
 	    "The catalog, a file on a local file system; its directory must "
@@ -286,14 +290,15 @@ const struct conf_row_info conf_table[] = {
 	    "/usr/dss/nkv-target", "Where the DSS software is on the targets.",
 	    PLAIN),
 	NUMBER("dss_targets", "compaction_timeout",
-	    AT(dss_compaction_timeout), "14400", "seconds", "The compaction "
-	    "of a target that takes longer has failed.", RANGE(1, 604800)),
+	    AT(dss_compaction_timeout), "14400", "seconds",
+	    "A compaction of a target that takes longer counts as failed.",
+	    RANGE(1, 604800)),
 	TEXT("dss_targets NAME", "host", AT_DSS(host), NULL,
 	    "A DSS target to compact: HOST or HOST:PORT of its SSH server.",
 	    NOTE("NAME")),
 	LIST("dss_targets NAME", "nqn", AT_DSS(nqns), NULL,
-	    "A subsystem of that target. None: those that the target lists as "
-	    "its own.", PLAIN),
+	    "A subsystem of this target. Without this setting: the "
+	    "subsystems that the target lists as its own.", PLAIN),
 
 	TEXT("logging", "path", AT(logging.path), NULL,
 	    "The directory for log files.", NOTE("/var/log/dss for root "
@@ -302,11 +307,12 @@ const struct conf_row_info conf_table[] = {
 	    "", "How much is logged: DEBUG, INFO, WARNING or ERROR.",
 	    WORDS(levels)),
 	SIZE("logging", "max_log_file_size", AT(logging.max_log_file_size),
-	    "1MiB", "", "A log file that is larger is put aside.",
+	    "1MiB", "",
+	    "A log file that grows beyond this size is put aside.",
 	    RANGE(4 * KIB, 1024 * GIB)),
 	NUMBER("logging", "log_file_backup_count",
 	    AT(logging.log_file_backup_count), "5", "files",
-	    "So many log files that were put aside are kept.",
+	    "The number of log files put aside that are kept.",
 	    RANGE(0, 1000)),
 
 	NOTHING("environment", "target_dir"),
