@@ -24,9 +24,9 @@ CREATE TABLE export (
 	slot INTEGER
 ) STRICT;
 
--- One row for each run. A run that continues a cut one has the same crawl,
--- which is the id of the first of them. The counters are written in the
--- transaction that writes the rows they count.
+-- One row for each run. crawl is the id of the first run of the crawl: a run
+-- that continues a cut run has the same crawl. The counters are written in the
+-- transaction that writes the rows which the counters count.
 CREATE TABLE run (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
 	crawl INTEGER,
@@ -53,10 +53,10 @@ CREATE TABLE run (
 	dirs INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
--- One row for each directory. run is the last run in which it was read, or
--- could not be (clean 0); the counts are those of that reading. kept is the
--- last crawl that passed it over because it is excluded. The row with the
--- empty path counts what came from a list and not from a directory.
+-- One row for each directory. run is the last run that read the directory, or
+-- failed to (clean 0); the counts are those of that reading. kept is the last
+-- crawl that did not read the directory because the directory is excluded. The
+-- row with the empty path counts the files of a list (--files-from).
 CREATE TABLE dir (
 	id INTEGER PRIMARY KEY,
 	export INTEGER NOT NULL,
@@ -75,11 +75,11 @@ CREATE TABLE dir (
 	queued_bytes INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
--- Directories that this crawl has still to read. The row goes in the
--- transaction that writes the last page of the directory, so that one that
--- was cut is read again. started: some of its pages are written. An id is
--- never used twice: rows are handed out in the order of their ids, and one
--- that came below the last would wait for ever.
+-- Directories that this crawl has still to read. The transaction that writes
+-- the last page of a directory deletes the row, so a directory whose reading
+-- was cut is read again. started: some pages of the directory are written. An
+-- id is never used twice: rows are handed out in the order of their ids, and a
+-- row with an id below the last one handed out would wait for ever.
 CREATE TABLE frontier (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
 	dir INTEGER NOT NULL UNIQUE,
@@ -144,8 +144,9 @@ CREATE TABLE todo (
 	fh BLOB
 ) STRICT;
 
--- Leases that are out, and closed ones whose backlog rows are still there
--- because of an older one. AUTOINCREMENT: a late result must not name another.
+-- Leases that are out, and closed leases whose backlog rows still exist
+-- because an older lease is out. AUTOINCREMENT: the lease of a late result
+-- must not be the id of a newer lease.
 CREATE TABLE lease (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
 	run INTEGER NOT NULL,
@@ -215,7 +216,7 @@ CREATE TABLE upload (
 	PRIMARY KEY (object, target)
 ) STRICT, WITHOUT ROWID;
 
--- What TEST found.
+-- The verdicts of TEST.
 CREATE TABLE verification (
 	id INTEGER PRIMARY KEY,
 	run INTEGER NOT NULL,

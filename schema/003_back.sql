@@ -1,7 +1,8 @@
 -- The way back and the proof: runs without a backlog, deletions, verdicts.
 
--- backlog 1: the run crawls and queues; a cut one is continued by the next of
--- the kind. The others leave frontier, todo, lease and settle alone.
+-- backlog 1: the run crawls and queues; if the run is cut, the next run with
+-- backlog 1 continues it. Other runs do not change frontier, todo, lease and
+-- settle.
 -- deleted: objects removed from the target.
 ALTER TABLE run ADD COLUMN backlog INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE run ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;
@@ -13,11 +14,12 @@ ALTER TABLE export ADD COLUMN seen_fsid INTEGER;
 ALTER TABLE export ADD COLUMN seen_empty INTEGER;
 ALTER TABLE export ADD COLUMN seen_crawl INTEGER;
 
--- Of an object that the catalog does not know: object is 0, and path its key.
+-- The key of an object that the catalog does not know; object is 0 then.
 ALTER TABLE verification ADD COLUMN path TEXT;
 
--- The last verdict on what a target holds now: the row goes when the target
--- gets other bytes, or loses these, or the file has a newer version.
+-- The last verdict on an object as the target holds it now. The row is deleted
+-- when the target gets other bytes, loses the object, or the file has a newer
+-- version.
 CREATE TABLE verified (
 	object INTEGER NOT NULL,
 	target INTEGER NOT NULL,
@@ -29,9 +31,9 @@ CREATE TABLE verified (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX verified_age ON verified (target, time_ns);
 
--- Objects that are about to be deleted at the target. The rows are written
--- before the request is sent and go with its answer: those that are left
--- when a run begins may be gone.
+-- Objects that are about to be deleted at the target. A row is written before
+-- the request is sent, and deleted with the answer: if a row is left when a
+-- run begins, the target may or may not have the object.
 CREATE TABLE doomed (
 	target INTEGER NOT NULL,
 	object INTEGER NOT NULL,

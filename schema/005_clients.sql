@@ -1,6 +1,6 @@
 -- The clients of each run; and two views that said less than is known.
 
--- As they were last, at most a second ago while the run is going on.
+-- The last state of each client; while the run goes on, at most a second old.
 CREATE TABLE client (
 	run INTEGER NOT NULL,
 	number INTEGER NOT NULL,

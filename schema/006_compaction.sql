@@ -11,8 +11,8 @@ CREATE TABLE compaction (
 	PRIMARY KEY (run, target, nqn)
 ) STRICT, WITHOUT ROWID;
 
--- What became of each subsystem; one that was under way when its run was
--- killed has an unknown end.
+-- The compaction of each subsystem. If the run was killed while a subsystem
+-- was being compacted, the end of the compaction is unknown.
 CREATE VIEW compactions AS
 SELECT
 	c.run AS run,

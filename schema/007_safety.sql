@@ -1,42 +1,44 @@
--- When the bytes were read, a change after it could have left the times of the
--- file as they were: it was changed within the granule of its times and the
--- skew of the clocks. The next run reads it again. 1: its times are the newest
--- that were met, 2: by our clock as well; then one more reading may not do.
+-- Above 0: the bytes were read so soon after the last change of the file that
+-- a later change could have left the times of the file as they were (the
+-- granule of the times, the skew of the clocks). The next run reads the file
+-- again. 1: the times are the newest that the crawl met. 2: the times are also
+-- new by our clock; then one more reading may not be enough.
 ALTER TABLE result ADD COLUMN fresh INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX result_fresh ON result (target, object) WHERE fresh > 0;
 
--- When the reading of the directory began; NULL: a catalog of before, the
--- reading counts as old.
+-- When the reading of the directory began. NULL: an earlier version of the
+-- catalog has noted the reading, which counts as old.
 ALTER TABLE dir ADD COLUMN read_ns INTEGER;
 
--- again: this crawl has read it, too long ago. Its turn comes when all others
--- have been read.
+-- again: this crawl has read the directory, too long ago. The directory is
+-- read again after all directories that this crawl has not read.
 ALTER TABLE frontier ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
 
 -- Nothing that exists is called gone.
 
--- File systems at and below a share (attrs.fsid), noted when a directory is
--- read: of the directory that a crawl begins in, and of each in which another
--- one begins. NULL: that of the nearest directory above that has one, if this
--- one was read cleanly in the run fsid_run of that one or later; of others it
--- isn't known.
+-- The file system of a directory (attrs.fsid), noted when the directory is
+-- read: for the directory in which a crawl begins, and for each directory in
+-- which another file system begins. NULL: the file system of the nearest
+-- directory above that has a note, if this directory was read cleanly in the
+-- run fsid_run of the note, or later; else the file system is not known.
 ALTER TABLE dir ADD COLUMN fsid INTEGER;
 ALTER TABLE dir ADD COLUMN fsid_run INTEGER;
 CREATE INDEX dir_fsid ON dir (path) WHERE fsid IS NOT NULL;
 
 -- What was begun is finished, or known not to be.
 
--- settle: the target may hold this version, it is not known. Whoever comes to
--- the file asks S3 first; of files that are gone, and of objects that were to
--- be deleted, PUT --delete and DEL ask. The row goes with the answer.
+-- settle: whether the target holds this version is not known. The item of the
+-- file asks S3 first; for files that are gone, and for objects that were to be
+-- deleted, PUT --delete and DEL ask. The row is deleted with the answer.
 --
--- doomed: the object is to be deleted. The row goes when S3 says that it did
--- that, or refused, or that the object is not there. reason: why the answer
--- was lost, where the run came to know it.
+-- doomed: the object is to be deleted. The row is deleted when S3 says that
+-- the object is deleted, that there is no such object, or that S3 refuses.
+-- reason: why the answer was lost, if the run knows.
 ALTER TABLE doomed ADD COLUMN reason TEXT;
 
--- Earlier versions took what a killed run was about to delete for deleted,
--- and forgot what a failed PUT may have left of a file that went.
+-- Earlier versions counted the objects that a killed run was deleting as
+-- deleted, and forgot the objects that a failed PUT may have left of files
+-- that are gone.
 INSERT OR IGNORE INTO doomed (target, object, run)
 SELECT r.target, r.object, r.run FROM result r
 WHERE r.target IN (SELECT id FROM target) AND r.outcome = 5 AND
@@ -120,9 +122,9 @@ FROM doomed m
 	LEFT JOIN object o ON o.id = m.object
 	LEFT JOIN history h ON h.id = m.object;
 
--- The last crawl in which the kind of the entry of this path could not be
--- told (its lookup was denied, it was stale): kept is that crawl too, and what
--- is known below the directory stays as it is.
+-- The last crawl in which the kind of the entry at this path was not known
+-- (the lookup was denied, or the handle was stale). kept is the same crawl,
+-- and what the catalog knows below the directory stays as it is.
 ALTER TABLE dir ADD COLUMN unknown INTEGER;
 
 DROP VIEW dirs;
@@ -154,9 +156,9 @@ FROM dir d
 	LEFT JOIN export e ON e.id = d.export
 WHERE d.path <> '';
 
--- The run has clients on other hosts: when its master dies, they may change
--- something for so long still. 0: it has none, or has ended, or a later run has
--- waited for that time.
+-- How long the clients of this run may change something after the death of the
+-- master. 0: the run has no clients, or has ended, or a later run has waited
+-- for that time.
 ALTER TABLE run ADD COLUMN late_ms INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX run_late ON run (late_ms) WHERE late_ms > 0;
 
@@ -165,15 +167,16 @@ ALTER TABLE export ADD COLUMN root_ino INTEGER;
 ALTER TABLE export ADD COLUMN root_fsid INTEGER;
 ALTER TABLE export ADD COLUMN root_crawl INTEGER;
 
--- The first crawl that saw another file system in the place of the one that
--- the export is known by (fsid); NULL: none did since.
+-- The first crawl that saw another file system in the place of the known one
+-- (fsid). NULL: no crawl has seen another file system since.
 ALTER TABLE export ADD COLUMN other_crawl INTEGER;
 
 DROP VIEW objects;
--- What is not known of a file is NULL. A version that is leased once more is
--- not called stored until its answer is there: the target may get other bytes.
--- Every file in its newest version, once for each target that has a result
--- for it; without any, once for the target of the last run that crawled.
+-- Unknown attributes of a file are NULL. A version that is leased once more
+-- does not count as stored until the answer is there: the target may get other
+-- bytes. Every file in its newest version, once for each target that has a
+-- result for it; without any, once for the target of the last run that
+-- crawled.
 CREATE VIEW objects AS
 SELECT
 	o.path AS path,

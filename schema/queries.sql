@@ -54,7 +54,8 @@ SELECT id FROM export WHERE path = :path;
 -- name: runs_died
 UPDATE run SET state = 'dead', ended_ns = updated_ns WHERE state = 'running';
 
--- The last run that had a backlog: what is there is its.
+-- The last run that had a backlog: the rows of frontier, todo and lease belong
+-- to that run.
 -- name: run_last
 SELECT id, crawl, op, target, scope, state, coalesce(ended_ns, updated_ns)
 FROM run WHERE backlog = 1 ORDER BY id DESC LIMIT 1;
@@ -130,7 +131,8 @@ WHERE (object, target) IN (SELECT v.object, v.target
 		FROM result x WHERE x.object = t.object AND
 		x.target = r.target AND x.run >= l.run));
 
--- What the target holds is not this name's, unless the row says the same of it.
+-- The object under the key of this path was stored under another path: the
+-- results of this path's versions end, unless they describe the same object.
 -- name: name_ends
 UPDATE result SET outcome = 2, held = 0, reason = :reason
 WHERE target = :target AND (held = 1 OR outcome <= 1) AND object IN (
@@ -152,7 +154,7 @@ WHERE target = :target AND outcome <= 1 AND object IN (
 	SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path);
 
--- After name_ends: what the row says is so.
+-- After name_ends: a version that still has a held object is stored.
 -- name: name_stands
 UPDATE result SET outcome = 1, reason = NULL
 WHERE target = :target AND held = 1 AND outcome = 2 AND object IN (
@@ -166,7 +168,8 @@ WHERE path = :path AND (gone_run IS NULL OR :also_gone) AND
 	NOT EXISTS (SELECT 1 FROM result r WHERE r.object = object.id AND
 	r.target = :target AND r.outcome <= 1);
 
--- Another name of the key holds the object with this ETag.
+-- Does a version of this path, another path with the same key, hold the object
+-- with this ETag?
 -- name: name_holds
 SELECT 1 FROM result
 WHERE target = :target AND held = 1 AND etag = :etag AND object IN (
@@ -216,10 +219,11 @@ DELETE FROM settle
 WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path);
 
--- Versions that the target may hold, of files that are gone, or that were to
--- be deleted: no item of a PUT comes to ask for them. What this run could not
--- delete is in its failures already.
--- A file that is there and whose newest version is stored has had its answer.
+-- Versions that the target may hold, of files that are gone or whose objects
+-- were to be deleted: a PUT has no item for them that would ask S3. Objects
+-- that this run could not delete are left out: they are among its failures
+-- already. Files that exist and whose newest version is stored are left out:
+-- S3 has answered for them.
 -- name: doubt_page
 SELECT s.object, n.path
 FROM settle s LEFT JOIN history h ON h.id = s.object
@@ -234,8 +238,8 @@ WHERE s.target = :target AND s.object > :after AND
 	d.object = s.object AND d.run = :run)
 ORDER BY s.object LIMIT :max;
 
--- Of the path's versions that the target may hold, the one that the object
--- there is: the newest with its ETag or its size and time.
+-- Which version of the path is the object that the target holds? The newest
+-- version with the object's ETag, or with its size and time.
 -- name: doubt_match
 SELECT v.id
 FROM (SELECT id, size, mtime_ns FROM object WHERE path = :path
@@ -246,8 +250,9 @@ WHERE (s.object IS NOT NULL OR r.held = 1) AND (r.etag = :etag OR
 	(v.size = :size AND v.mtime_ns = :mtime))
 ORDER BY v.id DESC LIMIT 1;
 
--- Known again: what is known of its bytes stays known only under its ETag. The
--- run that saw the version first is not counted again.
+-- The object was found: the version is held again. Its digests stay only if
+-- the ETag is the recorded one. A new row belongs to the run that saw the
+-- version first, so that no run counts the version a second time.
 -- name: doubt_held
 INSERT INTO result (id, object, target, run, outcome, held, size, time_ns,
 	etag, attempts, reason)
@@ -264,9 +269,10 @@ ON CONFLICT (object, target) DO UPDATE SET
 	version_id = iif(etag IS excluded.etag, version_id, NULL),
 	etag = excluded.etag;
 
--- What a killed run was to delete is deleted. An outcome that this run has
--- counted stays; so does that of a file that a transfer found gone, which each
--- run of its crawl counts: the totals close.
+-- The target has no object: the objects that a killed run was deleting are
+-- deleted. Outcomes stay that this run has counted, and outcomes of files that
+-- a transfer found gone, as each run of the crawl counts them: otherwise found
+-- would differ from the sum of the totals.
 -- name: doubt_absent
 UPDATE result SET outcome = 5, time_ns = :time,
 	reason = 'the run that deleted it ended before the answer came'
@@ -284,7 +290,7 @@ WHERE target = :target AND run < :run AND outcome <> 3 AND held = 1 AND
 	object IN (SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path);
 
--- After either of them.
+-- After doubt_absent or doubt_foreign.
 -- name: doubt_not_held
 UPDATE result SET held = 0, version_id = NULL
 WHERE target = :target AND held = 1 AND object IN (
@@ -318,8 +324,9 @@ SELECT f.dir, 1, 1 FROM failure f CROSS JOIN dir d ON d.id = f.dir
 WHERE f.run >= :crawl AND f.object IS NULL AND d.clean = 0 AND
 	d.run = f.run;
 
--- Directories that this crawl has read, of entries that it could not take, or
--- of objects that the target lost since, to DEL or as TEST saw.
+-- Directories that this crawl has read, if an entry of the directory failed,
+-- or if the target has lost an object of the directory since: DEL deleted the
+-- object, or TEST missed it.
 -- name: again_lost
 INSERT OR IGNORE INTO frontier (dir, started, again)
 SELECT DISTINCT o.dir, 1, 1
@@ -329,8 +336,8 @@ WHERE r.target = :target AND r.outcome IN (2, 4, 5) AND r.outcome >= 2 AND
 	r.run >= :crawl AND (r.outcome = 4 OR y.backlog = 0) AND
 	o.gone_run IS NULL AND o.why IS NULL AND d.run >= :crawl;
 
--- Directories that this crawl read before the given moment, or in what is the
--- future now: a clock was set.
+-- Directories that this crawl read before the given moment, or at a time that
+-- is in the future now, as a clock was set.
 -- name: again_old
 INSERT OR IGNORE INTO frontier (dir, started, again)
 SELECT id, 1, 1 FROM dir
@@ -338,7 +345,7 @@ WHERE run >= :crawl AND path <> '' AND (read_ns IS NULL OR
 	read_ns < :oldest OR read_ns > :now)
 ORDER BY read_ns;
 
--- Directories of an export that this crawl has read.
+-- All directories of the export that this crawl has read.
 -- name: again_export
 INSERT OR IGNORE INTO frontier (dir, started, again)
 SELECT id, 1, 1 FROM dir WHERE run >= :crawl AND export = :export;
@@ -489,7 +496,8 @@ ON CONFLICT (path) DO UPDATE SET
 -- name: dir_fsid
 UPDATE dir SET fsid = :fsid, fsid_run = :run WHERE id = :id;
 
--- A file that was there when it was looked for last, or that a target holds.
+-- Is there, below the path, a file that existed when last looked for, or a
+-- file that a target holds?
 -- name: fs_holds
 SELECT 1 FROM object o
 WHERE o.path > :path || '/' AND o.path < :path || '0' AND
@@ -540,7 +548,8 @@ WHERE path > :path || '/' AND path < :path || '0' AND gone_run IS NULL AND
 UPDATE object SET gone_run = :run
 WHERE path > :path || '/' AND path < :path || '0' AND gone_run IS NULL;
 
--- The root as the crawl saw it first; what is taken back if it is not.
+-- The root of an export as the crawl first saw it; and the conclusions of the
+-- crawl that end if the root is another directory later.
 
 -- name: root_noted
 SELECT root_ino, root_fsid FROM export
@@ -550,7 +559,7 @@ WHERE root_crawl = :crawl AND id = :id;
 UPDATE export SET root_ino = :ino, root_fsid = :fsid, root_crawl = :crawl
 WHERE id = :id AND root_crawl IS NOT :crawl;
 
--- What the crawl saw of the export is no longer so.
+-- The root is another directory: forget the root and the crawl's look at it.
 -- name: root_forget
 UPDATE export SET root_crawl = NULL, seen_crawl = NULL WHERE id = :id;
 
@@ -566,7 +575,8 @@ WHERE o.gone_run = :run AND o.path > :start || '/' AND o.path < :start || '0'
 	FROM result r WHERE r.object = o.id AND r.outcome = 3 AND
 	r.run = :run);
 
--- Transfers that found their file gone asked its path.
+-- Files that a transfer found gone (outcome 3) stay gone: the transfer asked
+-- for the path of the file itself.
 -- name: root_doubt_objects
 UPDATE object SET gone_run = NULL
 WHERE gone_run >= :crawl AND path > :start || '/' AND path < :start || '0'
@@ -747,8 +757,9 @@ DELETE FROM upload WHERE object = :object AND target = :target;
 SELECT upload_id, intent_sec, part_size FROM upload
 WHERE object = :object AND target = :target;
 
--- Of this target, and of the one that is the same bucket with other keys: only
--- runs at this one may go on with an upload.
+-- Open uploads of this target, and of the target with the same bucket and
+-- other keys (server_as_prefix): runs continue the uploads of this target
+-- only.
 -- name: uploads_open
 SELECT u.object, u.target, coalesce(o.path, h.path), u.upload_id,
 	u.intent_sec, u.target = :other OR o.id IS NULL OR
@@ -762,8 +773,8 @@ WHERE u.target IN (:target, :other) AND coalesce(o.path, h.path) IS NOT NULL;
 -- name: upload_list
 SELECT object FROM upload WHERE target = :target;
 
--- What the target holds: of each path the newest version, or the newest
--- before it that was moved.
+-- Objects that the target holds: for each path the newest version, or else the
+-- newest earlier version that the target holds.
 
 -- name: stored_find
 SELECT s.object, o.path, s.md5, s.etag, s.part_size, s.part_md5s,
@@ -929,7 +940,8 @@ DELETE FROM doomed
 WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path);
 
--- The store refused: what this run noted is there as before.
+-- The store refused the deletion that this run noted: the object stays as
+-- before.
 -- name: doomed_refused
 DELETE FROM doomed
 WHERE target = :target AND run = :run AND object IN (
@@ -942,8 +954,8 @@ DELETE FROM doomed WHERE target = :target AND object = :object;
 -- name: doomed_any
 SELECT 1 FROM doomed LIMIT 1;
 
--- The answer was lost: it is to be deleted still, and what the target holds
--- is not known.
+-- The answer was lost: the object stays to be deleted, and whether the target
+-- holds the object is not known.
 -- name: doomed_lost
 UPDATE doomed SET reason = :reason
 WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
@@ -955,7 +967,7 @@ SELECT target, object FROM doomed
 WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path);
 
--- The same of all that a killed run has left.
+-- The same for all deletions that a killed run has left.
 -- name: doomed_results
 UPDATE result SET outcome = 2, held = 0, time_ns = :time, version_id = NULL,
 	run = (SELECT d.run FROM doomed d WHERE d.object = result.object AND
@@ -1004,7 +1016,7 @@ ON CONFLICT (run, target, nqn) DO UPDATE SET state = excluded.state,
 
 -- Mirror.
 
--- What was seen twice in one crawl and is not the same is none.
+-- Note the root's file system; if one crawl saw two file systems, note none.
 -- name: export_note
 UPDATE export SET
 	seen_fsid = iif(seen_crawl IS :crawl AND seen_fsid IS NOT :fsid, NULL,
@@ -1022,7 +1034,9 @@ WHERE id = :id AND seen_crawl = :crawl AND seen_empty = 0 AND
 -- name: export_accept
 UPDATE export SET fsid = :fsid, other_crawl = NULL WHERE id = :id;
 
--- Known is what it was known by, which may be noted in its root alone.
+-- The export has another file system than the known one (:known, which may
+-- have been noted only in the row of the root directory). Does nothing if the
+-- catalog knows no file of the export.
 -- name: export_other
 UPDATE export SET other_crawl = coalesce(other_crawl, :crawl),
 	fsid = :known
@@ -1031,9 +1045,9 @@ WHERE id = :id AND EXISTS (SELECT 1
 	WHERE o.path > export.path || '/' AND o.path < export.path || '0' AND
 	d.export = export.id AND o.kind = 1);
 
--- What it is known by, and whether this crawl has seen another one than now.
--- Where no complete crawl has noted it, it is that in which an earlier run has
--- read its root.
+-- The file system by which the export is known, and whether this crawl has
+-- seen a different one than :fsid. If no complete crawl has noted a file
+-- system, the one counts in which an earlier run has read the root.
 -- name: export_fsid
 SELECT coalesce(e.fsid, d.fsid), seen_crawl IS :crawl AND
 	seen_fsid IS NOT :fsid
@@ -1052,9 +1066,9 @@ FROM export e CROSS JOIN object o ON o.path > e.path || '/' AND
 WHERE e.path = :path AND d.export = e.id AND o.kind = 1 AND
 	(o.gone_run IS NULL OR :also_gone) LIMIT 1;
 
--- Files as they were known before another file system was seen, and those of
--- them that this crawl could have met with the same size and time: what lies
--- below a directory that it did not read cleanly was not met.
+-- The number of files known before another file system was seen; and how many
+-- of these files this crawl met with the same size and time. Files below a
+-- directory that this crawl did not read cleanly count as not met.
 -- name: export_copy
 SELECT count(*), coalesce(sum(m.id IS NOT NULL), 0)
 FROM (SELECT o.path, o.size, o.mtime_ns
@@ -1076,8 +1090,9 @@ FROM (SELECT o.path, o.size, o.mtime_ns
 	LEFT JOIN dir m ON m.id = n.dir AND m.run >= :crawl AND m.clean = 1 AND
 	m.gone_run IS NULL;
 
--- Where no complete crawl has noted its file system, one is a witness in which
--- an earlier run has read its root, or the directory that this one began in.
+-- If no complete crawl has noted the export's file system, the one counts in
+-- which an earlier run has read the root, or the directory in which this crawl
+-- began.
 -- name: export_guard
 SELECT seen_crawl IS :crawl, seen_empty, coalesce(e.fsid,
 	(SELECT d.fsid FROM dir d WHERE d.path = e.path AND
@@ -1096,7 +1111,8 @@ FROM object o LEFT JOIN result r ON r.object = o.id AND
 	r.target = :target AND r.held = 1
 WHERE o.path = :path AND o.gone_run IS NULL;
 
--- What the target holds, or may hold, of paths that no setting leads to now.
+-- Objects that the target holds, or may hold, of paths between :from and :end,
+-- which are in no share of the settings now.
 -- name: former_held
 SELECT s.id, s.object, o.path, coalesce(h.kind, o.kind),
 	coalesce(h.size, o.size), coalesce(h.mtime_ns, o.mtime_ns),
@@ -1122,7 +1138,8 @@ FROM settle s LEFT JOIN history h ON h.id = s.object
 WHERE s.target = :target AND n.path >= :from AND n.path < :end
 ORDER BY n.path;
 
--- The file is there, or the target holds what was put under this name.
+-- The path, and whether its file exists or the target holds an object that was
+-- put under this path.
 -- name: name_today
 SELECT o.id, o.gone_run IS NULL OR
 	EXISTS (SELECT 1 FROM result r WHERE r.object = o.id AND

@@ -426,8 +426,8 @@ static bool
 set_before(const struct conf *c, const struct conf_row_info *row,
     void *entry)
 {
-	/* The rows of a section are neighbours, at most 32: each row has its
-	 * own bit. */
+	/* The rows of a named section are neighbours in the table and fewer
+	 * than 32, so each of these rows has its own bit. */
 	uint32_t bit = UINT32_C(1) << (row - conf_table) % 32, *given;
 	bool before;
 

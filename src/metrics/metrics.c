@@ -1,5 +1,7 @@
 /*
- * metrics.c: the listener and its thread.
+ * metrics.c: listens for Prometheus and answers in a thread of its own, one
+ * connection at a time. metrics_set copies the values under a lock; the thread
+ * makes the page from this copy.
  */
 #include <errno.h>
 #include <netdb.h>
@@ -21,7 +23,7 @@
 struct metrics {
 	int	 listeners[ADDRESSES_MAX];
 	size_t	 listener_count;
-	int	 stop;		/* eventfd: readable when it must end */
+	int	 stop;		/* eventfd: readable when the thread must end */
 	pthread_t thread;
 	struct {
 		pthread_mutex_t lock;
@@ -67,7 +69,7 @@ listen_at(const struct addrinfo *a)
 	if (fd == -1)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	/* IPv4 has a socket of its own. */
+	/* IPv4 addresses get a socket of their own. */
 	if (a->ai_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
 	if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, 16) == 0)
@@ -208,7 +210,7 @@ read_head(const struct talk *t, char head[REQUEST_MAX + 1])
 		len += (size_t)n;
 		head[len] = '\0';
 		if (strlen(head) != len)
-			return false;	/* a NUL has no place there */
+			return false;	/* a head has no NUL byte */
 	}
 	return true;
 }
@@ -300,7 +302,8 @@ thread(void *arg)
 		for (size_t i = 0; i < m->listener_count; i++)
 			if (fds[i + 1].revents != 0 &&
 			    !serve_one(m, m->listeners[i]))
-				/* Descriptors will be free again. */
+				/* Wait: transfers of this process will
+				 * close descriptors. */
 				poll(&fds[0], 1, 1000);
 	}
 }
@@ -398,7 +401,7 @@ metrics_close(struct metrics **mp)
 	if (m == NULL)
 		return;
 	if (eventfd_write(m->stop, 1) == -1)
-		abort();	/* it can count further */
+		abort();	/* impossible: the counter is far from full */
 	pthread_join(m->thread, NULL);
 	close_listeners(m);
 	close_fd(&m->stop);

@@ -78,7 +78,7 @@ void	 outcomes_free(struct outcomes **);
 
 /* A file as stored at a target, with the means of proof. */
 struct stored {
-	int64_t	 object;	/* the version that it holds */
+	int64_t	 object;	/* the version that the target holds */
 	char	*path;		/* catalog path */
 	struct attrs attrs;	/* of that version */
 	bool	 has_md5;
@@ -89,14 +89,16 @@ struct stored {
 	uint8_t	*part_md5s;	/* 16 bytes each, or NULL */
 	size_t	 part_count;
 	char	*version_id;	/* or NULL */
-	int64_t	 stored_ns;	/* when that was recorded */
+	int64_t	 stored_ns;	/* when the catalog recorded the object */
 	bool	 newest;	/* this version is the version last seen at
 				   the source */
 	bool	 gone;		/* the source has the file no longer */
-	bool	 fresh;		/* the file was so new when read that its
-				   times could hide a later change */
-	int64_t	 verified_ns;	/* 0: never */
-	enum verdict verdict;	/* of that time */
+	bool	 fresh;		/* the bytes were read so soon after the last
+				   change of the file that a later change could
+				   leave the same times: the next PUT reads the
+				   file again */
+	int64_t	 verified_ns;	/* last verification; 0: never */
+	enum verdict verdict;	/* of the last verification */
 };
 void	 stored_release(struct stored *);
 

@@ -26,33 +26,37 @@ struct tree_spec {
 	uint32_t gid;
 	bool	 follow_links;	/* paths may go through symlinks, and end in
 				   one, inside the export */
-	bool	 brief;		/* lists in small pages: for a look at the
-				   first entries */
+	bool	 brief;		/* list in small pages: the caller looks only
+				   at the first entries */
 	unsigned timeout_ms;	/* limit of a call, and of open as a whole;
 				   0: 30 s */
-	const _Atomic bool *stop; /* or NULL; true ends open soon */
+	const _Atomic bool *stop; /* or NULL; true makes a waiting open fail
+				   soon */
 	uint64_t unacked_ms;	/* NFS: see sock.h; 0: timeout_ms */
-	/* Of a destination: nothing is written at or after this moment
-	 * (clock_mono_ms; 0: no such moment); or NULL. */
+	/* The moment (clock_mono_ms) from which on nothing may be written to
+	 * a destination; 0: writes are always allowed. NULL for sources. */
 	const _Atomic uint64_t *valid_until_ms;
 	/* The root as seen when the run began, perhaps by another host
-	 * (POSIX: by tree_peek). A different directory is DENIED: a mount is
-	 * missing on this host, or the root is on another server, or a new
-	 * directory has replaced the root. A root that differs is not mounted
-	 * again over NFS either. */
-	uint64_t root_ino;	/* 0: any */
-	uint64_t root_fsid;	/* 0: any; POSIX: each host has its own */
-	bool	 filled;	/* it is not empty */
+	 * (POSIX: by tree_peek). If the root is a different directory, the
+	 * open fails with DENIED: a mount is missing on this host, or the root
+	 * is on another server, or a new directory has replaced the root. Over
+	 * NFS a stale root is mounted again only if the new root is the same
+	 * directory. */
+	uint64_t root_ino;	/* 0: do not compare */
+	uint64_t root_fsid;	/* 0: do not compare; must be 0 for a POSIX
+				   root that another host has seen, as hosts
+				   number file systems differently */
+	bool	 filled;	/* POSIX: the root must not be empty */
 };
 
-/* Largest read of a file that a tree is asked for, in bytes. */
+/* The largest read of a file that callers ask a tree for, in bytes. */
 #define TREE_READ_MAX	((uint32_t)MIB)
 
 /* The root of an open tree, and the facts about the tree from its server. */
 struct tree_root {
 	struct handle fh;
 	struct attrs attrs;
-	int64_t	 time_delta_ns;	/* the step of its times; 0: not known */
+	int64_t	 time_delta_ns;	/* step of file times; 0: not known */
 	uint32_t read_max;	/* largest read, in bytes */
 };
 
