@@ -335,6 +335,9 @@ void	 core_failure(struct own *, int64_t object, int64_t dir,
 	    struct str path, const struct err *, unsigned attempts);
 /* Move the row to history; false if the row does not exist. */
 bool	 core_retire(struct own *, int64_t object);
+/* Make a tombstone. A row of an excluded entry, or of unknown kind, is not
+ * counted as gone: the row was no object. */
+void	 core_object_gone(struct own *, int64_t object);
 /* Insert a row with a new id; 0 if the path already has a row. */
 int64_t	 core_insert(struct own *, int64_t dir, struct str path,
 	    const struct attrs *, const char *why);

@@ -281,21 +281,27 @@ is_left_out(const struct mirror *m, struct str path)
 	return p->rules->keep(p->rules->keep_arg, path, &held, &last);
 }
 
+/* Judge the directory, unless it was the last to be judged. */
+static void
+judge_in(struct mirror *m, int64_t dir)
+{
+	if (dir == m->dir)
+		return;
+	m->judgement = judge_dir(m, dir);
+	m->dir = dir;
+	(void)core_fs_of_dir(&m->reader->db, dir, &m->fsid);
+}
+
 /* Judge the row of gone_page at hand. */
 static enum judgement
 judge(struct mirror *m)
 {
 	struct str path = db_bytes(&m->reader->db, STMT_GONE_PAGE, 1);
-	int64_t dir = db_int(&m->reader->db, STMT_GONE_PAGE, 20);
 	struct twin t = { .mirror = m, .path = path,
 	    .put_ns = db_int(&m->reader->db, STMT_GONE_PAGE, 7) };
 	AUTOFREE char *name = NULL;
 
-	if (dir != m->dir) {
-		m->judgement = judge_dir(m, dir);
-		m->dir = dir;
-		(void)core_fs_of_dir(&m->reader->db, dir, &m->fsid);
-	}
+	judge_in(m, db_int(&m->reader->db, STMT_GONE_PAGE, 20));
 	if (m->judgement == GUARDED)
 		return GUARDED;
 	if (is_left_out(m, path))
@@ -457,4 +463,145 @@ catalog_mirror_page(struct catalog_reader *r, const struct mirror_plan *p,
 		rc = each_gone(&m, name, take_one, &page, err);
 	*ret_count = page.count;
 	return rc;
+}
+
+/* --- what this crawl left out --- */
+
+void
+unread_cursor_release(struct unread_cursor *c)
+{
+	free(c->dir);
+	free(c->after);
+	*c = (struct unread_cursor){ .dir = NULL };
+}
+
+/* Move on to the next directory left out; false: no directory is left. */
+static bool
+next_unread(struct mirror *m, struct unread_cursor *c)
+{
+	struct db *db = &m->reader->db;
+	AUTOFREE char *before = STEAL(c->dir);
+
+	free(STEAL(c->after));
+	if (!DB_ROW(db, UNREAD_DIR, TEXT(before == NULL ? "" : before),
+	    INT(m->plan->crawl)))
+		return false;
+	c->dir = db_strdup(db, STMT_UNREAD_DIR, 0);
+	db_done(db, STMT_UNREAD_DIR);
+	return true;
+}
+
+static void
+take_unread(struct mirror *m, struct page *p)
+{
+	const enum stmt s = STMT_UNREAD_PAGE;
+	struct db *db = &m->reader->db;
+	struct mirror_row *r = &p->v[p->count];
+
+	judge_in(m, db_int(db, s, 3));
+	if (m->judgement != MAY_GO)
+		return;
+	memset(r, 0, sizeof(*r));
+	r->stored.object = db_int(db, s, 0);
+	r->stored.path = db_strdup(db, s, 1);
+	r->stored.attrs.size = (uint64_t)db_int(db, s, 2);
+	r->export = (unsigned)m->export;
+	r->fsid = m->fsid;
+	p->count++;
+}
+
+/* False: the page is full. */
+static bool
+take_range(struct mirror *m, struct unread_cursor *c, struct page *p,
+    struct value from, struct value end)
+{
+	struct db *db = &m->reader->db;
+	bool more = DB_ROW(db, UNREAD_PAGE, from, end, INT(m->plan->crawl),
+	    INT(m->target));
+
+	while (more) {
+		free(c->after);
+		c->after = db_strdup(db, STMT_UNREAD_PAGE, 1);
+		take_unread(m, p);
+		if (p->count == p->n) {
+			db_done(db, STMT_UNREAD_PAGE);
+			return false;
+		}
+		more = db_next(db, STMT_UNREAD_PAGE);
+	}
+	return true;
+}
+
+/* Take a file that was in the place of the directory at hand, and the files
+ * below; false: the page is full. */
+static bool
+take_unread_dir(struct mirror *m, struct unread_cursor *c, struct page *p)
+{
+	CLEANUP(core_range_release) struct range range;
+	AUTOFREE char *prefix = xasprintf("%s/", c->dir);
+	size_t len = strlen(c->dir);
+
+	/* No path holds a NUL: only the directory's own is in this range. */
+	if (c->after == NULL && !take_range(m, c, p, TEXT(c->dir),
+	    BYTES(((struct str){ c->dir, len + 1 }))))
+		return false;
+	core_range(&range, str_of(prefix), str_of(c->after != NULL &&
+	    strlen(c->after) > len ? c->after : ""));
+	return take_range(m, c, p, range.bind_from, range.bind_end);
+}
+
+int
+catalog_mirror_unread(struct catalog_reader *r, const struct mirror_plan *p,
+    struct unread_cursor *c, struct mirror_row *v, size_t n,
+    size_t *ret_count, struct err *err)
+{
+	struct mirror m = { .reader = r, .plan = p };
+	struct page page = { .v = v, .n = n };
+
+	m.target = core_reader_target(r, &m.server_as_prefix);
+	while ((c->dir == NULL || take_unread_dir(&m, c, &page)) &&
+	    next_unread(&m, c))
+		continue;
+	*ret_count = page.count;
+	return core_reader_fault(r, err);
+}
+
+struct burying {
+	const int64_t *gone;
+	size_t	 n;
+	const struct outcomes *unknown;
+};
+
+/* The failure is one of this run alone: the file may be there, as it was when
+ * its object was put. */
+static void
+note_unknown(struct own *o, const struct outcome_row *r)
+{
+	core_failure(o, 0, 0, str_of(r->path), &r->err, r->attempts);
+	o->totals.found++;
+	o->totals.failed++;
+	o->delete_failed++;
+}
+
+static void
+bury(struct catalog *c, void *arg)
+{
+	const struct burying *b = arg;
+	struct own *o = &c->own;
+
+	if (o->run == 0)
+		return;
+	for (size_t i = 0; i < b->n; i++)
+		core_object_gone(o, b->gone[i]);
+	for (size_t i = 0; i < b->unknown->count; i++)
+		note_unknown(o, &b->unknown->v[i]);
+}
+
+int
+catalog_mirror_bury(struct catalog *c, const int64_t *gone, size_t n,
+    const struct outcomes *unknown, struct err *err)
+{
+	struct burying b = { gone, n, unknown };
+
+	return core_call(c, bury, &b, err);
 }

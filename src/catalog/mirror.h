@@ -17,7 +17,8 @@
  *  - this run would not leave it out, if it were there.
  *
  * Order: the notes of export.h while the crawl goes on; when the crawl
- * is done and all items are settled, catalog_mirror_begin, the doubts of
+ * is done and all items are settled, catalog_mirror_begin; with rules.unread
+ * a plan for catalog_mirror_unread and catalog_mirror_bury; the doubts of
  * doubt.h, catalog_mirror_plan; compare with
  * --max-delete; then pages, the proof, catalog_doom, DeleteObjects,
  * catalog_put_outcomes; catalog_end_run.
@@ -59,7 +60,7 @@ struct mirror_rules {
 	const char *const *shares;
 	size_t	 share_count;
 	/* Delete below directories that were not read, too, if the files are
-	 * proven gone. */
+	 * proven gone; see catalog_mirror_unread. */
 	bool	 unread;
 };
 
@@ -122,5 +123,26 @@ int	 catalog_mirror_page(struct catalog_reader *,
 	    const struct mirror_plan *, struct str after,
 	    struct mirror_row *, size_t n, size_t *ret_count, struct err *)
 	    MUST_USE;
+
+/* Read up to n files below the directories that this crawl left out, or once in
+ * the place of such a directory, in exports without a guard: the crawl did not
+ * look for the files, and the target holds, or may hold, an object of each.
+ * stored.object is the newest version; path and size are filled in, no more.
+ * Begin with a cursor of zeros, and release it. *ret_count less than n means
+ * the end. */
+struct unread_cursor {
+	char	*dir;		/* the directory left out at hand */
+	char	*after;		/* the last file below it; or NULL */
+};
+void	 unread_cursor_release(struct unread_cursor *);
+int	 catalog_mirror_unread(struct catalog_reader *,
+	    const struct mirror_plan *, struct unread_cursor *,
+	    struct mirror_row *, size_t n, size_t *ret_count, struct err *)
+	    MUST_USE;
+/* Make tombstones for n files proven gone (stored.object): the next plan has
+ * their objects. Files of which nobody knows whether they are gone have failed,
+ * as the rows say. Waits. */
+int	 catalog_mirror_bury(struct catalog *, const int64_t *gone, size_t n,
+	    const struct outcomes *unknown, struct err *) MUST_USE;
 
 #endif

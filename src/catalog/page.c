@@ -297,6 +297,18 @@ entry_queue(struct page *p, const struct page_entry *e)
 		queue_known(p, e);
 }
 
+/* A directory that is left out is in the place of a file, or of whatever was
+ * there: give the directory a row, so that the mirror looks for the file there
+ * (catalog_mirror_unread). */
+static void
+hide_file(struct page *p, const struct page_entry *e)
+{
+	struct own *o = p->own;
+
+	(void)core_dir(o, str_of(e->path), p->export);
+	DB_RUN(&o->db, DIR_KEPT, INT(o->crawl), TEXT(e->path));
+}
+
 /* Return the row of an entry that isn't queued: 0 if the entry came twice. */
 static int64_t
 entry_row(struct page *p, const struct page_entry *e, const char *why)
@@ -312,6 +324,9 @@ entry_row(struct page *p, const struct page_entry *e, const char *why)
 		r = find_row(o, e->path);
 	if (r.object != 0 && idset_has(&p->dir->seen, r.object))
 		return 0;
+	if (r.object != 0 && e->attrs.kind == ENTRY_DIR &&
+	    r.attrs.kind != ENTRY_DIR)
+		hide_file(p, e);
 	same = attrs_same(&r.attrs, &e->attrs, o->ignore) &&
 	    attrs_same_kept(&e->attrs, &r.attrs);
 	if (r.object == 0) {
@@ -565,10 +580,8 @@ account(struct page *p)
 	}
 }
 
-/* A row of an excluded entry, or of unknown kind, is not counted as gone: the
- * row was no object. */
-static void
-object_gone(struct own *o, int64_t object)
+void
+core_object_gone(struct own *o, int64_t object)
 {
 	if (!DB_ROW(&o->db, OBJECT_GONE, INT(o->run), INT(object)))
 		return;
@@ -595,7 +608,7 @@ apply(struct page *p)
 		    TEXT(in->kept_dirs[i]));
 	if (!core_export_stays(o, p->export, in->gone_count))
 		for (size_t i = 0; i < in->gone_count; i++)
-			object_gone(o, in->gone[i]);
+			core_object_gone(o, in->gone[i]);
 	p->counts.found += in->unchanged + in->excluded;
 	count_bytes(p, in->unchanged_bytes);
 	p->counts.unchanged += in->unchanged;

@@ -32,7 +32,8 @@ struct mirror {
 	uint64_t present;	/* ... there again */
 	uint64_t unknown;	/* ... neither */
 	uint64_t foreign;	/* gone, and the object is not ours any more */
-	bool	*lost;		/* exports that gave no answer; by index */
+	bool	*lost;		/* exports that gave no answer and have their
+				   row for that; by index */
 	bool	 store_lost;	/* nor does the store: nothing more is asked */
 	uint64_t most;		/* deletions that --max-delete has allowed */
 	bool	 beyond;	/* more files are gone by now than that */
@@ -226,7 +227,7 @@ note_unknown(struct mirror *x, const struct absence_question *q,
 	if (q->everywhere && x->lost[q->export])
 		return;
 	if (q->everywhere)
-		x->lost[q->export] = true;
+		x->lost[q->export] = x->use != USE_COUNT;
 	add_failed(kept, s, &q->why, q->everywhere ? "kept, with all that "
 	    "seems gone of its export" : "kept, as it is not known whether "
 	    "its file is gone");
@@ -364,7 +365,6 @@ begin_pages(struct mirror *x, enum use use)
 	x->after = xstrdup("");
 	x->listed = false;
 	x->proven = x->present = x->unknown = x->foreign = 0;
-	memset(x->lost, 0, x->r->plan.count * sizeof(*x->lost));
 }
 
 /* All pages, without a deletion. */
@@ -406,6 +406,15 @@ delete_all(struct mirror *x)
 	run_loop(r, delete_more, x);
 }
 
+static void
+tell_unknown(const struct mirror *x)
+{
+	if (x->unknown > 0)
+		log_event(LOG_ERROR, "mirror", "%" PRIu64 " objects are kept: "
+		    "the source could not say whether their files are gone",
+		    x->unknown);
+}
+
 /* What the source's answers kept. */
 static void
 tell_answers(const struct mirror *x)
@@ -419,11 +428,83 @@ tell_answers(const struct mirror *x)
 		log_event(LOG_WARN, "foreign", "%" PRIu64 " objects under the "
 		    "keys of files that are gone are none that this catalog "
 		    "put: they stay", x->foreign);
-	if (x->unknown > 0)
-		log_event(LOG_ERROR, "mirror", "%" PRIu64 " objects are kept: "
-		    "the source could not say whether their files are gone",
-		    x->unknown);
+	tell_unknown(x);
 }
+
+/* --- what the crawl left out --- */
+
+/* Note those of a page that are proven gone, and those of which nobody
+ * knows. */
+static int
+bury_page(struct mirror *x, const struct mirror_row *v, size_t n,
+    struct err *err)
+{
+	AUTOFREE struct absence_question *q = xcalloc(n, sizeof(*q));
+	AUTOFREE int64_t *gone = xcalloc(n, sizeof(*gone));
+	struct outcomes *unknown;
+	size_t count = 0;
+	int rc;
+
+	for (size_t i = 0; i < n; i++)
+		q[i] = (struct absence_question){ .noted = true,
+		    .path = v[i].stored.path, .fsid = v[i].fsid };
+	if (absence_ask(x->asker, q, n, err) == -1)
+		return -1;
+	unknown = new_rows(n);
+	for (size_t i = 0; i < n; i++) {
+		if (q[i].verdict == ABSENCE_GONE)
+			gone[count++] = v[i].stored.object;
+		else if (q[i].verdict == ABSENCE_UNKNOWN)
+			note_unknown(x, &q[i], &v[i].stored, unknown);
+	}
+	rc = catalog_mirror_bury(x->r->catalog, gone, count, unknown, err);
+	outcomes_free(&unknown);
+	return rc;
+}
+
+/* Ask for all files below directories that the crawl left out and did not
+ * read; sets ret_last after the last page. */
+static int
+look_at_page(struct mirror *x, struct unread_cursor *c, bool *ret_last,
+    struct err *err)
+{
+	AUTOFREE struct mirror_row *v = xcalloc(DELETER_KEYS, sizeof(*v));
+	size_t n = 0;
+	int rc;
+
+	rc = catalog_mirror_unread(x->reader, &x->plan, c, v, DELETER_KEYS,
+	    &n, err);
+	*ret_last = n < DELETER_KEYS;
+	if (rc == 0 && n > 0)
+		rc = bury_page(x, v, n, err);
+	for (size_t i = 0; i < n; i++)
+		mirror_row_release(&v[i]);
+	return rc;
+}
+
+/* --delete-excluded: the crawl did not look into the directories that it left
+ * out. What is proven gone there becomes a part of the plan. */
+static int
+look_at_left_out(struct mirror *x, struct err *err)
+{
+	CLEANUP(unread_cursor_release) struct unread_cursor c = { .dir = NULL };
+	bool last = false;
+
+	if (catalog_mirror_plan(x->r->catalog, x->reader, &x->rules, &x->plan,
+	    err) == -1)
+		return -1;
+	x->use = USE_DELETE;
+	while (!last && !run_stopped(x->r))
+		if (look_at_page(x, &c, &last, err) == -1)
+			break;
+	mirror_plan_release(&x->plan);
+	tell_unknown(x);
+	if (err->kind == ERR_STOPPED)
+		err_clear(err);
+	return err->kind == ERR_NONE ? 0 : -1;
+}
+
+/* --- the run --- */
 
 /* 0: delete them. -1: a limit, or an error. */
 static int
@@ -477,7 +558,11 @@ prepare(struct mirror *x, struct err *err)
 		.share_count = r->plan.shares.n,
 	};
 	if (catalog_mirror_begin(r->catalog, &x->rules, err) == -1 ||
-	    doubts_settle(r->conf, r->catalog, err) == -1)
+	    (x->rules.unread && look_at_left_out(x, err) == -1))
+		return -1;
+	if (!!run_stopped(x->r))
+		return 0;
+	if (doubts_settle(r->conf, r->catalog, err) == -1)
 		return -1;
 	return catalog_mirror_plan(r->catalog, x->reader, &x->rules, &x->plan,
 	    err);

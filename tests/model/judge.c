@@ -262,7 +262,7 @@ judge_mirrored(const char *key, uint64_t size, bool foreign)
 		breach(1, "%s was deleted, which is no file's", key);
 	else if (file_exists(rel))
 		breach(1, "%s was deleted, and its file exists", rel);
-	else if (filter_hides(j.run->filter, rel, size))
+	else if (!j.run->excluded && filter_hides(j.run->filter, rel, size))
 		breach(1, "%s was deleted, which the filter leaves out", rel);
 	else if (!in_prefix(j.run, key))
 		breach(1, "%s was deleted, outside of the prefix", rel);
@@ -501,17 +501,33 @@ judge_object(void *arg, const struct held *h)
 		    "isn't", rel);
 }
 
+static void
+judge_quiet_status(const struct run *r)
+{
+	if (r->status != 0)
+		breach(3, "after quiet: exit status %d: %.*s", r->status,
+		    (int)MIN(r->err.len, (size_t)200),
+		    r->err.len == 0 ? "" : r->err.data);
+}
+
+void
+judge_no_more(const struct run *r)
+{
+	struct files *now = xcalloc(1, sizeof(*now));
+
+	judge_quiet_status(r);
+	world_look(now, false);
+	store_each(conf_bucket(w.conf), judge_object, now);
+	free(now);
+}
+
 void
 judge_equal(const struct run *r)
 {
 	struct files *now = xcalloc(1, sizeof(*now));
 	size_t open;
 
-	if (r->status != 0)
-		breach(3, "after quiet: exit status %d: %.*s", r->status,
-		    (int)MIN(r->err.len, (size_t)200),
-		    r->err.len == 0 ? "" : r->err.data);
-
+	judge_quiet_status(r);
 	world_look(now, false);
 	for (size_t i = 0; i < now->count && !breached(); i++) {
 		AUTOFREE char *key = key_of(now->f[i].rel);

@@ -208,6 +208,7 @@ struct run {
 	int	 filter;	/* a row in filter.c; 0: none */
 	int	 from;		/* --files-from with its files; 0: none */
 	bool	 checksum, retry, adopt, follow;
+	bool	 excluded;	/* --delete-excluded */
 	int	 mode;		/* of TEST */
 	bool	 quiet;		/* of the end of a history */
 	/* what came */
@@ -314,7 +315,9 @@ bool	 is_touched(const char *bucket, const char *key);
 bool	 any_touched(void);
 /* The files as they were when the run began. */
 const struct files *judge_before(void);
-/* After quiet: bucket and tree are equal; and nothing more to do. */
+/* After quiet: the bucket has no object of a file that is gone; bucket and tree
+ * are equal; and nothing more to do. */
+void	 judge_no_more(const struct run *);
 void	 judge_equal(const struct run *);
 void	 judge_idle(struct run *, uint64_t hash_before);
 

@@ -171,6 +171,8 @@ add_put(struct args *args, const struct run *r)
 		add(args, "--delete");
 		add(args, "--max-delete");
 		add(args, "100%");
+		if (r->excluded)
+			add(args, "--delete-excluded");
 	}
 	if (r->from != 0)
 		add_from(args, r);
@@ -488,7 +490,8 @@ run_go(struct run *r)
 		free(env[i]);
 }
 
-/* op, prefix, filter, from, checksum, retry, adopt, follow, mode, dry */
+/* op, prefix, filter, from, checksum, retry, adopt, follow, mode, dry,
+ * excluded */
 void
 play_run(const int *v)
 {
@@ -508,6 +511,7 @@ play_run(const int *v)
 		    !r.dry;
 		r.adopt = v[6] != 0 && !r.dry;
 		r.follow = v[7] != 0;
+		r.excluded = v[10] != 0;
 		if (r.from != 0 || r.retry)
 			r.prefix = 0;
 		w.adopted |= r.adopt;
@@ -540,6 +544,25 @@ quiet_note(void)
 	    quiet_run(OP_PUT, &r);
 }
 
+/* What is gone goes, whatever a filter leaves out. */
+static bool
+quiet_excluded(void)
+{
+	CLEANUP(run_release) struct run r;
+
+	run_init(&r);
+	r.op = OP_MIRROR;
+	r.quiet = true;
+	r.filter = (int)(w.serial % (uint64_t)filter_count());
+	r.excluded = true;
+	if (r.filter == 0)
+		return true;
+	run_go(&r);
+	if (!breached())
+		judge_no_more(&r);
+	return !breached();
+}
+
 /* The end of each history: nothing is bent any more, some days later. */
 void
 play_quiet(void)
@@ -558,7 +581,8 @@ play_quiet(void)
 	if (fd == -1 || fchown(fd, w.uid, w.uid) == -1)
 		abort();
 	w.clock_s = 30 * 86400L;
-	if (!quiet_note() || !quiet_run(OP_MIRROR, &mirror))
+	if (!quiet_note() || !quiet_excluded() ||
+	    !quiet_run(OP_MIRROR, &mirror))
 		return;
 	judge_equal(&mirror);
 	if (breached())

@@ -395,6 +395,83 @@ excluded_directory_stays(void **state)
 	kit_end(k, RUN_COMPLETE);
 }
 
+/* The files below srv/vol/sub that nobody has looked for, in pages of n. */
+static void
+check_unread(struct kit *k, const struct mirror_plan *plan, size_t n,
+    const char *expected)
+{
+	CLEANUP(unread_cursor_release) struct unread_cursor c = { .dir = NULL };
+	struct mirror_row v[4];
+	struct err err = ERR_INIT;
+	char all[200] = "";
+	size_t count = n;
+
+	while (count == n) {
+		assert_int_equal(catalog_mirror_unread(k->reader, plan, &c, v,
+		    n, &count, &err), 0);
+		for (size_t i = 0; i < count; i++) {
+			assert_int_equal(v[i].fsid, FSID);
+			assert_true(v[i].stored.object > 0);
+			strncat(all, strrchr(v[i].stored.path, '/'),
+			    sizeof(all) - strlen(all) - 1);
+			mirror_row_release(&v[i]);
+		}
+	}
+	assert_string_equal(all, expected);
+}
+
+/* With --delete-excluded they are looked for, and go if they are gone; what
+ * nobody knows of has failed. Nothing is looked for under a guard. */
+static void
+left_out_is_looked_at(void **state)
+{
+	const struct mirror_rules rules = { .unread = true };
+	struct kit *k = *state;
+	struct run_spec spec = kit_spec("bucket", "all");
+	struct mirror_plan plan;
+	struct known known;
+	struct outcomes *unknown = xcalloc(1, sizeof(*unknown));
+	struct err err = ERR_INIT;
+	struct dir_page *p;
+
+	put_first(k, &spec, true);
+	for (uint64_t other = 0; other < 2; other++) {
+		kit_begin(k);
+		catalog_note_export(k->c, 0, FSID + other, false);
+		p = kit_page(kit_take(k, "srv/vol"), true);
+		p->unchanged = 2;
+		p->kept_dirs = xcalloc(1, sizeof(*p->kept_dirs));
+		p->kept_dirs[p->kept_dir_count++] = xstrdup("srv/vol/sub");
+		catalog_put_page(k->c, p);
+		kit_flush(k, 1000);
+		assert_int_equal(catalog_mirror_plan(k->c, k->reader, &rules,
+		    &plan, &err), 0);
+		for (size_t n = 1; n < 4; n++)
+			check_unread(k, &plan, n, other != 0 ? "" :
+			    "/c/d");
+		mirror_plan_release(&plan);
+		if (other == 0) {
+			assert_int_equal(kit_find(k, "srv/vol/sub/deep/d",
+			    &known), 1);
+			unknown->v = xcalloc(1, sizeof(*unknown->v));
+			unknown->v[unknown->count++].path = xstrdup("c");
+			err_set(&unknown->v[0].err, ERR_DENIED, 13, "no");
+			assert_int_equal(catalog_mirror_bury(k->c,
+			    &known.object, 1, unknown, &err), 0);
+			assert_int_equal(catalog_mirror_plan(k->c, k->reader,
+			    &rules, &plan, &err), 0);
+			assert_int_equal(plan.count, 1);
+			check_unread(k, &plan, 2, "/c");
+			mirror_plan_release(&plan);
+		}
+		kit_end(k, RUN_COMPLETE);
+		assert_true(k->closing.closes);
+		assert_int_equal(k->closing.totals.gone, other == 0);
+		assert_int_equal(k->closing.totals.failed, other == 0);
+	}
+	outcomes_free(&unknown);
+}
+
 static void
 vanished_just_now(void **state)
 {
@@ -693,6 +770,7 @@ main(void)
 		T(directory_not_clean),
 		T(only_what_was_crawled),
 		T(excluded_directory_stays),
+		T(left_out_is_looked_at),
 		T(vanished_just_now),
 		T(key_of_another_export),
 		T(key_of_an_old_name),
