@@ -130,6 +130,17 @@ catalog_find_key(struct catalog_reader *r, struct str key, struct stored *out,
 	return k.found ? 1 : core_reader_fault(r, err);
 }
 
+int
+catalog_names_of_key(struct catalog_reader *r, struct str key,
+    void (*fn)(void *, struct str path), void *arg, struct err *err)
+{
+	bool server_as_prefix;
+
+	(void)core_reader_target(r, &server_as_prefix);
+	core_names_of_key(&r->db, server_as_prefix, key, fn, arg);
+	return core_reader_fault(r, err);
+}
+
 static void
 take_rows(struct catalog_reader *r, enum stmt s, bool more, struct stored *v,
     size_t n, size_t *count)

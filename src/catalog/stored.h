@@ -33,6 +33,12 @@ int	 catalog_find_stored(struct catalog_reader *, struct str path,
 int	 catalog_find_key(struct catalog_reader *, struct str key,
 	    struct stored *, struct err *) MUST_USE;
 
+/* Call fn for each catalog path that may have the key, or the prefix of keys;
+ * fn must not use the reader. */
+int	 catalog_names_of_key(struct catalog_reader *, struct str key,
+	    void (*fn)(void *, struct str path), void *arg, struct err *)
+	    MUST_USE;
+
 /* Read the next n objects at most under the prefix, after the path given ("":
  * from the beginning). *ret_count less than n means the end. The caller
  * releases the entries. */

@@ -16,6 +16,10 @@ typedef int page_fn(struct catalog_reader *, struct str prefix,
 	    struct err *);
 struct pager {
 	page_fn	*read;
+	char	*prefix;	/* of catalog paths; owned */
+	size_t	 skip;		/* bytes of the paths before the key */
+	bool	 unlisted;	/* true: an object that the listing does not
+				   have is missing */
 	struct stored *v;
 	size_t	 count;
 	size_t	 at;		/* those before it were taken */
@@ -23,12 +27,13 @@ struct pager {
 	struct buf after;
 };
 
-/* The objects that the target must hold below a prefix of the catalog. */
+/* The objects that the target must hold below a prefix of keys, in the order of
+ * keys. Keys without a server may have several names in the catalog, of which
+ * one at most is in use: of rows with the same key the first pager's counts. */
 struct claims {
 	struct integrity *t;
-	char	*prefix;	/* of catalog paths */
-	struct pager stored;
-	struct pager lost;
+	struct pager *v;
+	size_t	 count;
 };
 
 /* One export's listing. */
@@ -37,7 +42,8 @@ struct walk {
 	unsigned export;
 	size_t	 skip;		/* bytes of the catalog path before the key */
 	struct claims claims;
-	char	*prefix;	/* of keys */
+	const char *own;	/* prefix of the export's catalog paths */
+	const char *prefix;	/* of keys */
 	struct buf path;	/* of the key at hand */
 	struct buf last;	/* key */
 	struct s3_lister *lister;
@@ -197,10 +203,18 @@ is_full(const struct run *r)
 /* --- claims --- */
 
 static void
-pager_init(struct pager *p, page_fn *read)
+add_pager(struct claims *c, page_fn *read, struct str prefix, bool unlisted)
 {
-	*p = (struct pager){ .read = read,
+	bool server_as_prefix = c->t->r.conf->fs_config.server_as_prefix;
+	struct pager *p;
+
+	c->v = xreallocarray(c->v, c->count + 1, sizeof(*c->v));
+	p = &c->v[c->count++];
+	*p = (struct pager){ .read = read, .unlisted = unlisted,
+	    .prefix = xstrndup(prefix.p, prefix.len),
 	    .v = xcalloc(PAGE, sizeof(*p->v)) };
+	p->skip = (size_t)(key_of_path(p->prefix, server_as_prefix) -
+	    p->prefix);
 	buf_init(&p->after, 64 * KIB);
 }
 
@@ -210,11 +224,12 @@ pager_release(struct pager *p)
 	for (size_t i = p->at; i < p->count; i++)
 		stored_release(&p->v[i]);
 	free(p->v);
+	free(p->prefix);
 	buf_release(&p->after);
 }
 
 static struct stored *
-pager_peek(struct claims *c, struct pager *p)
+pager_peek(struct integrity *t, struct pager *p)
 {
 	struct err err = ERR_INIT;
 
@@ -223,9 +238,9 @@ pager_peek(struct claims *c, struct pager *p)
 	if (p->last)
 		return NULL;
 	p->at = p->count = 0;
-	if (p->read(c->t->r.reader, str_of(c->prefix), buf_str(&p->after), p->v,
+	if (p->read(t->r.reader, str_of(p->prefix), buf_str(&p->after), p->v,
 	    PAGE, &p->count, &err) == -1) {
-		run_fail(&c->t->r, &err);
+		run_fail(&t->r, &err);
 		p->last = true;
 		return NULL;
 	}
@@ -237,44 +252,85 @@ pager_peek(struct claims *c, struct pager *p)
 	return &p->v[0];
 }
 
+struct naming {
+	struct claims *claims;
+	const char *own;	/* prefix of catalog paths */
+	bool	 lost;
+};
+
+/* What another name of the key has put is here as well; what it has lost is
+ * nobody's who could put it again, if it isn't listed. */
 static void
-claims_init(struct claims *c, struct integrity *t, const char *start)
+add_name(void *arg, struct str prefix)
 {
-	c->t = t;
-	c->prefix = xasprintf("%s/", start);
-	pager_init(&c->stored, catalog_stored_page);
-	pager_init(&c->lost, catalog_lost_page);
+	struct naming *n = arg;
+
+	if (str_eq(prefix, str_of(n->own)))
+		return;
+	add_pager(n->claims, n->lost ? catalog_lost_page :
+	    catalog_stored_page, prefix, !n->lost);
+}
+
+static void
+claims_init(struct claims *c, struct integrity *t, const char *own)
+{
+	struct naming n = { .claims = c, .own = own };
+	struct str key = str_of(key_of_path(own,
+	    t->r.conf->fs_config.server_as_prefix));
+	struct err err = ERR_INIT;
+
+	*c = (struct claims){ .t = t };
+	add_pager(c, catalog_stored_page, str_of(own), true);
+	if (catalog_names_of_key(t->r.reader, key, add_name, &n, &err) == -1)
+		run_fail(&t->r, &err);
+	add_pager(c, catalog_lost_page, str_of(own), true);
+	n.lost = true;
+	if (catalog_names_of_key(t->r.reader, key, add_name, &n, &err) == -1)
+		run_fail(&t->r, &err);
 }
 
 static void
 claims_release(struct claims *c)
 {
-	pager_release(&c->stored);
-	pager_release(&c->lost);
-	free(c->prefix);
+	for (size_t i = 0; i < c->count; i++)
+		pager_release(&c->v[i]);
+	free(c->v);
 }
 
-/* The next by path, NULL at the end; claims_taken moves on. */
-static struct stored *
-claims_peek(struct claims *c)
+/* The pager with the next row by key; NULL at the end. */
+static struct pager *
+claims_peek(struct claims *c, const char **ret_key)
 {
-	struct stored *a = pager_peek(c, &c->stored);
-	struct stored *b = pager_peek(c, &c->lost);
+	struct pager *first = NULL;
 
-	if (a == NULL || b == NULL)
-		return a == NULL ? b : a;
-	return strcmp(a->path, b->path) <= 0 ? a : b;
+	for (size_t i = 0; i < c->count; i++) {
+		struct stored *s = pager_peek(c->t, &c->v[i]);
+
+		if (s == NULL || (first != NULL &&
+		    strcmp(s->path + c->v[i].skip, *ret_key) >= 0))
+			continue;
+		first = &c->v[i];
+		*ret_key = s->path + first->skip;
+	}
+	return first;
 }
 
+/* Take the next row, which is the caller's then; the other rows of its key
+ * go. */
 static void
-claims_taken(struct claims *c, struct stored *s)
+claims_take(struct claims *c, struct pager *p, struct stored *ret)
 {
-	struct pager *p = c->stored.at < c->stored.count &&
-	    s == &c->stored.v[c->stored.at] ? &c->stored : &c->lost;
+	*ret = p->v[p->at++];
+	for (size_t i = 0; i < c->count; i++) {
+		struct pager *o = &c->v[i];
+		struct stored *s = pager_peek(c->t, o);
 
-	stored_release(s);
-	memset(s, 0, sizeof(*s));
-	p->at++;
+		if (s == NULL || strcmp(s->path + o->skip,
+		    ret->path + p->skip) != 0)
+			continue;
+		stored_release(s);
+		o->at++;
+	}
 }
 
 /* --- a listing merged with claims --- */
@@ -293,14 +349,19 @@ listed(struct walk *w, const struct s3_listed *k, struct stored *s)
 		    k->size, METHOD_HEAD, &j);
 }
 
+/* Take the next claim: the listing does not have its key. */
 static void
-missing(struct walk *w, const struct stored *s)
+missing(struct walk *w, struct pager *p)
 {
+	struct stored s;
 	struct judged j;
 
-	proof_missing(s, &j);
-	say_verdict(w->t, export_of(w->t, s->path, w->export), s->path,
-	    false, s->object, s->attrs.size, METHOD_HEAD, &j);
+	claims_take(&w->claims, p, &s);
+	proof_missing(&s, &j);
+	if (p->unlisted)
+		say_verdict(w->t, export_of(w->t, s.path, w->export), s.path,
+		    false, s.object, s.attrs.size, METHOD_HEAD, &j);
+	stored_release(&s);
 }
 
 /* The catalog does not have this path. */
@@ -324,28 +385,30 @@ foreign(struct walk *w, const struct s3_listed *k)
 static void
 take_key(struct walk *w, const struct s3_listed *k)
 {
-	struct stored *s;
+	const char *key = NULL;
+	struct pager *p;
+	struct stored s;
 	int order = -1;
 
 	buf_clear(&w->path);
-	buf_add(&w->path, w->claims.prefix, w->skip);
+	buf_add(&w->path, w->own, w->skip);
 	buf_add(&w->path, k->key.p, k->key.len);
 	w->export = export_of(w->t, w->path.data, w->export);
-	for (s = claims_peek(&w->claims); s != NULL;
-	    s = claims_peek(&w->claims)) {
-		order = strcmp(s->path, w->path.data);
+	for (p = claims_peek(&w->claims, &key); p != NULL;
+	    p = claims_peek(&w->claims, &key)) {
+		order = strcmp(key, w->path.data + w->skip);
 		if (order >= 0)
 			break;
-		missing(w, s);
-		claims_taken(&w->claims, s);
+		missing(w, p);
 	}
 	/* No file has a name with a NUL byte in it. */
-	if (s == NULL || order != 0 || strlen(w->path.data) != w->path.len) {
+	if (p == NULL || order != 0 || strlen(w->path.data) != w->path.len) {
 		foreign(w, k);
 		return;
 	}
-	listed(w, k, s);
-	claims_taken(&w->claims, s);
+	claims_take(&w->claims, p, &s);
+	listed(w, k, &s);
+	stored_release(&s);
 }
 
 /* Without order a merge would call objects missing that the target holds. */
@@ -418,26 +481,24 @@ static void
 walk_export(struct integrity *t, unsigned export)
 {
 	struct walk w = { .t = t, .export = export };
-	const char *start = t->r.plan.starts[export];
-	struct stored *s;
+	AUTOFREE char *own = xasprintf("%s/", t->r.plan.starts[export]);
+	const char *key = NULL;
+	struct pager *p;
 
-	claims_init(&w.claims, t, start);
-	if (!t->r.conf->fs_config.server_as_prefix)
-		w.skip = (size_t)(key_without_server(w.claims.prefix) -
-		    w.claims.prefix);
-	w.prefix = xstrdup(w.claims.prefix + w.skip);
+	claims_init(&w.claims, t, own);
+	w.own = own;
+	w.prefix = key_of_path(own, t->r.conf->fs_config.server_as_prefix);
+	w.skip = (size_t)(w.prefix - own);
 	buf_init(&w.path, 64 * KIB);
 	buf_init(&w.last, 64 * KIB);
 	list(&w);
 	while (w.done && !run_stopped(&t->r)) {
-		s = claims_peek(&w.claims);
-		if (s == NULL)
+		p = claims_peek(&w.claims, &key);
+		if (p == NULL)
 			break;
-		missing(&w, s);
-		claims_taken(&w.claims, s);
+		missing(&w, p);
 	}
 	claims_release(&w.claims);
-	free(w.prefix);
 	buf_release(&w.path);
 	buf_release(&w.last);
 }
@@ -488,19 +549,13 @@ read_stored(struct integrity *t, unsigned export, struct stored *s)
 static void
 read_lost(struct integrity *t, unsigned export)
 {
-	struct claims c;
-	struct stored *s;
+	AUTOFREE char *own = xasprintf("%s/", t->r.plan.starts[export]);
+	struct claims c = { .t = t };
 
-	claims_init(&c, t, t->r.plan.starts[export]);
-	while (!run_stopped(&t->r)) {
-		struct stored one;
+	add_pager(&c, catalog_lost_page, str_of(own), true);
+	while (!run_stopped(&t->r) && pager_peek(t, &c.v[0]) != NULL) {
+		struct stored one = c.v[0].v[c.v[0].at++];
 
-		s = pager_peek(&c, &c.lost);
-		if (s == NULL)
-			break;
-		one = *s;
-		memset(s, 0, sizeof(*s));
-		c.lost.at++;
 		(void)read_stored(t, export, &one);
 	}
 	claims_release(&c);

@@ -248,20 +248,6 @@ count_row(void *arg, const struct row *row)
 		seen.differing++;
 }
 
-/* Objects that the catalog knows by another name of the server alone: TEST
- * compares them with the files as they are. */
-static long
-known_otherwise(void)
-{
-	const char *server = server_of(w.conf);
-	AUTOFREE char *sql = xasprintf("SELECT count(*) FROM objects o "
-	    "WHERE state = 'stored' AND path NOT LIKE '%s/%%' AND "
-	    "NOT EXISTS (SELECT 1 FROM objects p WHERE p.key = o.key AND "
-	    "p.state = 'stored' AND p.path LIKE '%s/%%')", server, server);
-
-	return w.moved ? catalog_number(sql) : 0;
-}
-
 void
 judge_count(const struct run *r)
 {
@@ -269,8 +255,7 @@ judge_count(const struct run *r)
 	if (r->op != OP_VERIFY || !catalog_exists())
 		return;
 	catalog_rows(count_row, (void *)(uintptr_t)r);
-	seen.doubtful = catalog_number("SELECT count(*) FROM settle") +
-	    known_otherwise();
+	seen.doubtful = catalog_number("SELECT count(*) FROM settle");
 }
 
 static void

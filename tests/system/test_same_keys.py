@@ -104,6 +104,43 @@ def two_names(t, count=4):
     return proxy
 
 
+def verify(t, mode, expect=0, **counts):
+    test = ("TEST", "--data_integrity", "--skip_upload", "--json", "--mode")
+    result = t.run(*test, mode, expect=expect).counted(**counts)
+    return {
+        path[-5:]: verdict
+        for path, verdict in t.query(
+            "SELECT path, outcome FROM verifications WHERE run = ? AND"
+            " outcome <> 'ok'", result.json["run"],
+        )
+    }
+
+
+def test_same_keys_verified(t):
+    """TEST by another name than the objects were put by: they are compared
+    with what was put, not with the files as they are now; what is missing is
+    found too."""
+    settings(t)
+    t.small_files(4)
+    t.put(moved=4)
+    t.write("d0/f0", "changed")
+    os.unlink(t.path("d1/f1"))
+    settings(t, OTHER)
+    for mode in ("head", "full"):
+        assert not verify(t, mode, found=4, moved=4, verified=4)
+    key = t.share[1:] + "/d1/f1"
+    t.s3.put_object(Bucket=t.bucket, Key=key, Body=b"?")
+    delete(t, t.share[1:] + "/d2/f2")
+    bad = {"d1/f1": "corrupt", "d2/f2": "missing"}
+    assert verify(t, "full", 4, found=4, moved=2, failed=2) == bad
+    # No run by the other name will come to put it again.
+    bad = {"d1/f1": "corrupt"}
+    for mode in ("head", "full"):
+        assert verify(t, mode, 4, found=3, moved=2, failed=1) == bad
+    t.put(found=3, moved=3)
+    assert verify(t, "full", 4, found=4, moved=3, failed=1) == bad
+
+
 def test_same_keys_missing(t):
     """TEST finds, by one name, that an object is missing: the other name puts
     it again."""
