@@ -282,7 +282,7 @@ part_done(void *arg, const struct s3_reply *r, const struct err *err)
 		transfer_s3_fault(t, err);
 		return;
 	}
-	if (s->stream != NULL && !stream_is_sent(s)) {
+	if (s->ring != NULL && !ring_is_sent(s)) {
 		err_set(&early, ERR_CORRUPT, 0, "S3 took part %u before it "
 		    "had all of its bytes", s->index + 1);
 		transfer_resend(t, &early);
@@ -291,8 +291,8 @@ part_done(void *arg, const struct s3_reply *r, const struct err *err)
 	etag_single(s->digest, etag);
 	if (!transfer_proved(t, etag, r->etag))
 		return;
-	if (s->stream != NULL)
-		stream_done(s);
+	if (s->ring != NULL)
+		ring_done(s);
 	t->have[s->index] = 1;
 	memcpy(t->have_md5s + (size_t)s->index * MD5_LEN, s->digest, MD5_LEN);
 	t->bytes_sent += s->len;

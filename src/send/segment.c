@@ -5,7 +5,7 @@
 #include "send/send_internal.h"
 
 #define READS_MAX	4		/* READs in flight per segment */
-#define SLICE		(256 * KIB)	/* of a stream in each hash call */
+#define SLICE		(256 * KIB)	/* of a part in each hash call */
 #define JOBS_MAX	64
 
 struct read_call {
@@ -21,7 +21,7 @@ segment_free(struct segment *s)
 {
 	if (s->t != NULL)
 		worker_buffer_free(s->t->w, s->data, s->data_len);
-	stream_free(s);
+	ring_free(s);
 	memset(s, 0, sizeof(*s));
 }
 
@@ -124,8 +124,8 @@ start(struct transfer *t, struct segment *s)
 void
 segments_read(struct transfer *t)
 {
-	if (stream_needed(t)) {
-		stream_start(t);
+	if (ring_needed(t)) {
+		ring_start(t);
 		return;
 	}
 	for (size_t i = 0; i < SEGMENTS_MAX &&
@@ -142,7 +142,7 @@ whole_next(struct transfer *t)
 	for (size_t i = 0; i < SEGMENTS_MAX; i++) {
 		struct segment *s = &t->seg[i];
 
-		if (s->state > SEG_READING && s->stream == NULL &&
+		if (s->state > SEG_READING && s->ring == NULL &&
 		    s->offset <= t->whole_done &&
 		    t->whole_done < s->offset + s->len)
 			return s;
@@ -151,7 +151,7 @@ whole_next(struct transfer *t)
 }
 
 struct hash_job {
-	struct segment *s;	/* a part's stream, or */
+	struct segment *s;	/* a part's ring, or */
 	struct transfer *whole;	/* a file's */
 };
 

@@ -42,7 +42,7 @@ struct segment {
 	uint64_t len;
 	uint8_t	*data;
 	uint64_t data_len;	/* of the buffer */
-	struct stream *stream;	/* for a part too large for memory; or NULL */
+	struct ring *ring;	/* for a part too large for memory; or NULL */
 	uint64_t asked;		/* bytes asked for so far */
 	uint64_t got;
 	struct md5 md5;
@@ -277,13 +277,13 @@ bool	 segment_read_ok(struct transfer *, const struct tree_read *,
  * hash. */
 bool	 hash_turn(struct worker *);
 
-/* stream.c: parts that are too large for memory */
-bool	 stream_needed(const struct transfer *);
-void	 stream_start(struct transfer *);
-void	 stream_done(struct segment *);
+/* ring.c: parts that are too large for memory */
+bool	 ring_needed(const struct transfer *);
+void	 ring_start(struct transfer *);
+void	 ring_done(struct segment *);
 /* The request has asked for every byte of the part. */
-bool	 stream_is_sent(const struct segment *);
-void	 stream_free(struct segment *);
+bool	 ring_is_sent(const struct segment *);
+void	 ring_free(struct segment *);
 
 /* send.c: deciding, one PUT, metadata */
 /* Ask S3 for the object, where the answer must be known first. */

@@ -318,7 +318,7 @@ transfer_step(struct transfer *t)
 	if (t->phase == PHASE_MOVING && !t->broken)
 		send_segments(t);
 	if (t->phase == PHASE_MOVING && !t->broken &&
-	    (t->calls == 0 || stream_needed(t)))
+	    (t->calls == 0 || ring_needed(t)))
 		segments_read(t);
 	/* The transfer ends without outstanding calls: finish now, as no call
 	 * will wake the worker. */

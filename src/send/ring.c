@@ -1,6 +1,6 @@
 /*
- * stream.c: a part larger than the memory of a worker (files of terabytes, see
- * verify/part_plan.h) is never whole in memory. The stream reads the part
+ * ring.c: a part larger than the memory of a worker (files of terabytes, see
+ * verify/part_plan.h) is never whole in memory. The ring reads the part
  * twice, in pieces that go through a ring: the first pass hashes the part, the
  * second pass sends the part with the Content-MD5 from the first pass, which S3
  * checks even where ETags are no digests. A part that needs no sending (S3 has
@@ -16,7 +16,7 @@ struct piece {
 	bool	 here;
 };
 
-struct stream {
+struct ring {
 	struct segment *s;
 	uint32_t piece_len;
 	unsigned reads;		/* READs on the way */
@@ -30,116 +30,116 @@ struct stream {
 };
 
 struct piece_call {
-	struct stream *st;
+	struct ring *ring;
 	struct transfer *t;
 	struct piece *p;
 };
 
 bool
-stream_needed(const struct transfer *t)
+ring_needed(const struct transfer *t)
 {
 	return t->plan.part_size > t->w->memory_limit;
 }
 
 static size_t
-piece_at(const struct stream *st, uint64_t offset)
+piece_at(const struct ring *ring, uint64_t offset)
 {
-	return (size_t)(offset / st->piece_len) % PIECES;
+	return (size_t)(offset / ring->piece_len) % PIECES;
 }
 
-static void read_pieces(struct stream *);
+static void read_pieces(struct ring *);
 
 static void
-begin_pass(struct stream *st)
+begin_pass(struct ring *ring)
 {
-	st->again = false;
-	st->asked = st->taken = 0;
-	memset(st->pieces, 0, sizeof(st->pieces));
-	read_pieces(st);
+	ring->again = false;
+	ring->asked = ring->taken = 0;
+	memset(ring->pieces, 0, sizeof(ring->pieces));
+	read_pieces(ring);
 }
 
 /* The next n bytes have been used. */
 static void
-take(struct stream *st, size_t n)
+take(struct ring *ring, size_t n)
 {
-	struct piece *p = &st->pieces[piece_at(st, st->taken)];
+	struct piece *p = &ring->pieces[piece_at(ring, ring->taken)];
 
-	st->taken += n;
-	if (st->taken % st->piece_len == 0 || st->taken == st->s->len) {
+	ring->taken += n;
+	if (ring->taken % ring->piece_len == 0 || ring->taken == ring->s->len) {
 		*p = (struct piece){ .want = 0 };
-		read_pieces(st);
+		read_pieces(ring);
 	}
 }
 
 static ptrdiff_t
 next_bytes(void *arg, uint64_t offset, void *out, size_t max)
 {
-	struct stream *st = arg;
-	struct segment *s = st->s;
-	size_t i = piece_at(st, st->taken);
-	size_t at = (size_t)(st->taken % st->piece_len);
+	struct ring *ring = arg;
+	struct segment *s = ring->s;
+	size_t i = piece_at(ring, ring->taken);
+	size_t at = (size_t)(ring->taken % ring->piece_len);
 	size_t n;
 
 	if (s->t->broken)
 		return -1;
-	if (offset != st->taken) {
+	if (offset != ring->taken) {
 		if (offset != 0)
 			return -1;
-		st->again = true;
-		if (st->reads == 0)
-			begin_pass(st);
+		ring->again = true;
+		if (ring->reads == 0)
+			begin_pass(ring);
 	}
-	if (st->again || !st->pieces[i].here)
+	if (ring->again || !ring->pieces[i].here)
 		return 0;
 	n = rate_take(&s->t->w->e->pool.rate, MIN(max,
-	    st->pieces[i].want - at), s->t->w->now_ms * 1000000);
+	    ring->pieces[i].want - at), s->t->w->now_ms * 1000000);
 	if (n == 0)
 		return 0;
-	memcpy(out, s->data + i * st->piece_len + at, n);
-	take(st, n);
+	memcpy(out, s->data + i * ring->piece_len + at, n);
+	take(ring, n);
 	return (ptrdiff_t)n;
 }
 
 /* The first pass has ended: the part's digest is known. */
 static void
-hashed(struct stream *st)
+hashed(struct ring *ring)
 {
-	struct segment *s = st->s;
+	struct segment *s = ring->s;
 	struct transfer *t = s->t;
 	struct s3_body body = { .len = s->len, .md5 = s->digest,
-	    .read = next_bytes, .read_arg = st };
+	    .read = next_bytes, .read_arg = ring };
 
 	md5_final(&s->md5, s->digest);
 	t->tries = 0;
 	t->fault.since_ms = 0;
 	if (!send_is_needed(t, s)) {
-		stream_done(s);
+		ring_done(s);
 		return;
 	}
-	st->sending = true;
-	begin_pass(st);
+	ring->sending = true;
+	begin_pass(ring);
 	multipart_send_body(s, &body);
 }
 
 static void
-hash_pieces(struct stream *st)
+hash_pieces(struct ring *ring)
 {
-	struct segment *s = st->s;
+	struct segment *s = ring->s;
 
-	while (st->taken < s->len) {
-		size_t i = piece_at(st, st->taken);
-		const uint8_t *data = s->data + i * st->piece_len;
-		uint32_t n = st->pieces[i].want;
+	while (ring->taken < s->len) {
+		size_t i = piece_at(ring, ring->taken);
+		const uint8_t *data = s->data + i * ring->piece_len;
+		uint32_t n = ring->pieces[i].want;
 
-		if (!st->pieces[i].here)
+		if (!ring->pieces[i].here)
 			return;
 		if (s->t->mode != MODE_READ)
 			md5_update_many((struct md5_job[]){
-			    { &s->md5, data, n }, { &st->whole, data, n } },
+			    { &s->md5, data, n }, { &ring->whole, data, n } },
 			    2);
-		take(st, n);
+		take(ring, n);
 	}
-	hashed(st);
+	hashed(ring);
 }
 
 static void
@@ -147,83 +147,83 @@ piece_read(void *arg, const struct tree_read *r, const struct err *err)
 {
 	struct piece_call *c = arg;
 	struct transfer *t = c->t;
-	struct stream *st = c->st;
+	struct ring *ring = c->ring;
 	struct piece *p = c->p;
 
 	free(c);
 	t->calls--;
-	st->reads--;
+	ring->reads--;
 	if (t->broken || t->phase == PHASE_ENDED)
 		return;
 	if (!segment_read_ok(t, r, err, p->want))
 		return;
-	if (st->again) {
-		if (st->reads == 0)
-			begin_pass(st);
+	if (ring->again) {
+		if (ring->reads == 0)
+			begin_pass(ring);
 		return;
 	}
 	p->here = true;
-	if (st->sending)
+	if (ring->sending)
 		s3_resume(t->w->p.s3, SIZE_MAX);
 	else
-		hash_pieces(st);
+		hash_pieces(ring);
 }
 
 static void
-read_pieces(struct stream *st)
+read_pieces(struct ring *ring)
 {
-	struct segment *s = st->s;
+	struct segment *s = ring->s;
 	struct transfer *t = s->t;
 
-	while (st->asked < s->len) {
-		size_t i = piece_at(st, st->asked);
-		struct piece *p = &st->pieces[i];
+	while (ring->asked < s->len) {
+		size_t i = piece_at(ring, ring->asked);
+		struct piece *p = &ring->pieces[i];
 		struct piece_call *c;
 
 		if (p->want != 0)
 			return;
 		c = xmalloc(sizeof(*c));
-		p->want = (uint32_t)MIN(s->len - st->asked, st->piece_len);
-		*c = (struct piece_call){ .st = st, .t = t, .p = p };
+		p->want = (uint32_t)MIN(s->len - ring->asked, ring->piece_len);
+		*c = (struct piece_call){ .ring = ring, .t = t, .p = p };
 		t->calls++;
-		st->reads++;
-		tree_file_read(t->file, s->offset + st->asked, p->want,
-		    s->data + i * st->piece_len, piece_read, c);
-		st->asked += p->want;
+		ring->reads++;
+		tree_file_read(t->file, s->offset + ring->asked, p->want,
+		    s->data + i * ring->piece_len, piece_read, c);
+		ring->asked += p->want;
 	}
 }
 
 void
-stream_free(struct segment *s)
+ring_free(struct segment *s)
 {
-	free(s->stream);
-	s->stream = NULL;
+	free(s->ring);
+	s->ring = NULL;
 }
 
 bool
-stream_is_sent(const struct segment *s)
+ring_is_sent(const struct segment *s)
 {
-	return s->stream->taken == s->len && !s->stream->again;
+	return s->ring->taken == s->len && !s->ring->again;
 }
 
 /* The part is proved: take the part's MD5, and the file's MD5 up to the end of
  * the part. */
 void
-stream_done(struct segment *s)
+ring_done(struct segment *s)
 {
 	struct transfer *t = s->t;
 
 	memcpy(t->part_md5s + (size_t)s->index * MD5_LEN, s->digest, MD5_LEN);
-	t->whole = s->stream->whole;
+	t->whole = s->ring->whole;
 	t->whole_done += s->len;
 	s->state = SEG_DONE;
 }
 
 void
-stream_start(struct transfer *t)
+ring_start(struct transfer *t)
 {
 	struct segment *s = &t->seg[0];
-	struct stream *st;
+	struct ring *ring;
 	uint32_t piece = tree_read_max(t->w->trees.v[t->item->export]);
 
 	if (s->state != SEG_FREE || t->next_index == transfer_end_part(t))
@@ -240,10 +240,10 @@ stream_start(struct transfer *t)
 	s->index = t->next_index++;
 	part_range(t->before.size, &t->plan, s->index, &s->offset, &s->len);
 	md5_init(&s->md5);
-	st = s->stream = xcalloc(1, sizeof(*st));
-	st->s = s;
-	st->piece_len = piece;
-	st->whole = t->whole;
+	ring = s->ring = xcalloc(1, sizeof(*ring));
+	ring->s = s;
+	ring->piece_len = piece;
+	ring->whole = t->whole;
 	s->state = SEG_READING;
-	begin_pass(st);
+	begin_pass(ring);
 }
