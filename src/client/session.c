@@ -19,7 +19,7 @@
 #define LINGER_MS	2000	/* time for the last messages to arrive */
 #define HUNG_MS		10000	/* time for threads to end after crew_stop */
 #define SILENT		"the master has not answered for too long"
-#define ERASES		8	/* batches in hand, of 1,000 keys each */
+#define DELETES		8	/* batches in hand, of 1,000 keys each */
 
 static void
 end(struct session *s, enum session_end how, enum err_kind kind,
@@ -144,7 +144,7 @@ take_setup(struct session *s, struct setup *setup)
 		return false;
 	}
 	stay_valid(s);
-	s->capacity = s->op == OP_DEL ? ERASES :
+	s->capacity = s->op == OP_DEL ? DELETES :
 	    (unsigned)MIN(crew_enough(s->crew), (size_t)100000);
 	m.u.ready = (struct wire_ready){ .workers = workers, .slots = slots };
 	wire_send(s->peer[CHANNEL_INDEX], &m);
@@ -199,7 +199,7 @@ take_message(struct session *s, unsigned channel, struct wire_msg *m)
 		return take_setup(s, &m->u.setup);
 	case WIRE_LEASE_PUT:
 	case WIRE_LEASE_FETCH:
-	case WIRE_LEASE_ERASE:
+	case WIRE_LEASE_DELETE:
 		return session_work(s, m);
 	case WIRE_RECALL:
 		session_give_back(s, m->u.recall.items);

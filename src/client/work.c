@@ -180,13 +180,13 @@ take_fetch(struct session *s, struct wire_lease_fetch *f)
 }
 
 static bool
-take_erase(struct session *s, struct wire_lease_erase *e)
+take_delete(struct session *s, struct wire_lease_delete *e)
 {
-	struct erase_batch *b = STEAL(e->batch);
+	struct delete_batch *b = STEAL(e->batch);
 
 	b->user = origin_new(s, e->lease, e->id);
 	hold(s, e->lease, 1, 0);
-	crew_erase(s->crew, b);
+	crew_delete(s->crew, b);
 	return true;
 }
 
@@ -205,7 +205,7 @@ session_work(struct session *s, struct wire_msg *m)
 	else if (m->type == WIRE_LEASE_FETCH)
 		ok = take_fetch(s, &m->u.lease_fetch);
 	else
-		ok = take_erase(s, &m->u.lease_erase);
+		ok = take_delete(s, &m->u.lease_delete);
 	s->wanted = 0;
 	session_want(s, true);
 	return ok;
@@ -312,17 +312,17 @@ take_fetched(struct session *s, struct fetch_item *it)
 }
 
 static void
-take_erased(struct session *s, struct erase_batch *b)
+take_deleted(struct session *s, struct delete_batch *b)
 {
 	struct origin *o = b->user;
-	struct wire_msg m = { .type = WIRE_ERASED };
+	struct wire_msg m = { .type = WIRE_DELETED };
 
-	m.u.erased = (struct wire_erased){ .lease = o->lease, .id = o->id,
+	m.u.deleted = (struct wire_deleted){ .lease = o->lease, .id = o->id,
 	    .batch = b };
 	send_status(s, &m);
 	let_go(s, o->lease, 1);
 	origin_free(s, o);
-	erase_batch_free(&b);
+	delete_batch_free(&b);
 }
 
 static void
@@ -361,8 +361,8 @@ session_take_mail(struct session *s)
 		case MAIL_FETCHED:
 			take_fetched(s, msg);
 			break;
-		case MAIL_ERASED:
-			take_erased(s, msg);
+		case MAIL_DELETED:
+			take_deleted(s, msg);
 			break;
 		case MAIL_UPLOAD:
 			take_note(s, msg);

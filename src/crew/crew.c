@@ -22,9 +22,9 @@ crew_fetch(struct crew *c, struct fetch_item *it)
 }
 
 void
-crew_erase(struct crew *c, struct erase_batch *b)
+crew_delete(struct crew *c, struct delete_batch *b)
 {
-	c->ops->erase(c, b);
+	c->ops->delete(c, b);
 }
 
 void

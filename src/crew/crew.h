@@ -6,7 +6,7 @@
  *
  *	struct lease (PUT)		MAIL_RESULTS, MAIL_UPLOAD on the way
  *	struct fetch_item (GET, TEST)	MAIL_FETCHED
- *	struct erase_batch (DEL)	MAIL_ERASED
+ *	struct delete_batch (DEL)	MAIL_DELETED
  *
  * and MAIL_CREW_FAILED, once, if no worker or client is left.
  *
@@ -19,7 +19,7 @@
 #include "base/err.h"
 #include "base/mailbox.h"
 #include "model/client.h"
-#include "model/erase.h"
+#include "model/delete.h"
 #include "model/fetch_item.h"
 #include "model/item.h"
 #include "model/mail.h"
@@ -44,7 +44,7 @@ void	 crew_free(struct crew **);
 /* Each call takes the given work. */
 void	 crew_lease(struct crew *, struct lease *);
 void	 crew_fetch(struct crew *, struct fetch_item *);
-void	 crew_erase(struct crew *, struct erase_batch *);
+void	 crew_delete(struct crew *, struct delete_batch *);
 /* The intent of this object's upload is on disk; worker is the note's. */
 void	 crew_noted(struct crew *, unsigned worker, int64_t object);
 /* For a local crew: take back up to most fetch items, the last of those given

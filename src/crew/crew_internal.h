@@ -11,7 +11,7 @@ struct crew_ops {
 	void	 (*free)(struct crew *);
 	void	 (*lease)(struct crew *, struct lease *);
 	void	 (*fetch)(struct crew *, struct fetch_item *);
-	void	 (*erase)(struct crew *, struct erase_batch *);
+	void	 (*delete)(struct crew *, struct delete_batch *);
 	void	 (*noted)(struct crew *, unsigned worker, int64_t object);
 	void	 (*no_more)(struct crew *);
 	size_t	 (*backlog)(struct crew *);

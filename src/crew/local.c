@@ -4,7 +4,7 @@
  */
 #include "crew/crew_internal.h"
 #include "crew/setup.h"
-#include "delete/erase.h"
+#include "delete/delete.h"
 #include "fetch/fetch.h"
 #include "send/engine.h"
 #include "target/cluster_map.h"
@@ -22,7 +22,7 @@ struct local {
 	struct dest *dest;	/* NULL: this process writes no files */
 	struct engine *engine;
 	struct fetch *fetch;
-	struct erase *erase;
+	struct delete *delete;
 	bool	 failed;	/* free given work without doing any */
 	bool	 stopped;
 };
@@ -102,16 +102,16 @@ has_fetch(struct local *l)
 }
 
 static bool
-has_erase(struct local *l)
+has_delete(struct local *l)
 {
-	struct erase_config ec = { .s3 = l->s3, .up = l->up };
+	struct delete_config ec = { .s3 = l->s3, .up = l->up };
 	struct err err = ERR_INIT;
 
 	if (l->failed || l->stopped)
 		return false;
-	if (l->erase == NULL && erase_start(&l->erase, &ec, &err) == -1)
+	if (l->delete == NULL && delete_start(&l->delete, &ec, &err) == -1)
 		fail(l, &err);
-	return l->erase != NULL;
+	return l->delete != NULL;
 }
 
 /* --- work --- */
@@ -147,14 +147,14 @@ local_fetch_back(struct crew *c, size_t most)
 }
 
 static void
-local_erase(struct crew *c, struct erase_batch *b)
+local_delete(struct crew *c, struct delete_batch *b)
 {
 	struct local *l = local_of(c);
 
-	if (has_erase(l))
-		erase_give(l->erase, b);
+	if (has_delete(l))
+		delete_give(l->delete, b);
 	else
-		erase_batch_free(&b);
+		delete_batch_free(&b);
 }
 
 static void
@@ -219,8 +219,8 @@ local_stats(struct crew *c, struct crew_stats *ret)
 		add(&ret->s3, &s);
 		ret->bytes_read += read;
 	}
-	if (l->erase != NULL) {
-		erase_stats(l->erase, &s);
+	if (l->delete != NULL) {
+		delete_stats(l->delete, &s);
 		add(&ret->s3, &s);
 	}
 }
@@ -246,8 +246,8 @@ local_stop(struct crew *c, uint64_t limit_ms)
 	 * STOPPED then knows already that its pool is stopping. */
 	if (l->dest != NULL)
 		dest_stop(l->dest, limit_ms);
-	if (l->erase != NULL)
-		erase_stop(l->erase, limit_ms);
+	if (l->delete != NULL)
+		delete_stop(l->delete, limit_ms);
 }
 
 static bool
@@ -257,7 +257,7 @@ local_idle(struct crew *c)
 
 	return (l->engine == NULL || engine_idle(l->engine)) &&
 	    (l->fetch == NULL || fetch_idle(l->fetch)) &&
-	    (l->erase == NULL || erase_idle(l->erase));
+	    (l->delete == NULL || delete_idle(l->delete));
 }
 
 static void
@@ -272,8 +272,8 @@ local_limits(struct crew *c, uint64_t bwlimit, uint64_t tpslimit)
 		engine_limits(l->engine, bwlimit, tpslimit);
 	if (l->fetch != NULL)
 		fetch_limits(l->fetch, bwlimit, tpslimit);
-	if (l->erase != NULL)
-		erase_limits(l->erase, tpslimit);
+	if (l->delete != NULL)
+		delete_limits(l->delete, tpslimit);
 }
 
 static void
@@ -289,7 +289,7 @@ local_free(struct crew *c)
 
 	engine_free(&l->engine);
 	fetch_free(&l->fetch);
-	erase_free(&l->erase);
+	delete_free(&l->delete);
 	dest_free(&l->dest);
 	free(l->trees);
 	setup_release(&l->setup);
@@ -304,7 +304,7 @@ crew_local(struct crew **ret, struct setup *s, struct mailbox *up,
 		.free = local_free,
 		.lease = local_lease,
 		.fetch = local_fetch,
-		.erase = local_erase,
+		.delete = local_delete,
 		.noted = local_noted,
 		.no_more = local_no_more,
 		.backlog = local_backlog,

@@ -20,7 +20,7 @@ enum mail_type {
 	MAIL_RESULTS,		/* struct results */
 	MAIL_UPLOAD,		/* struct xfer_note */
 	MAIL_FETCHED,		/* struct fetch_item */
-	MAIL_ERASED,		/* struct erase_batch */
+	MAIL_DELETED,		/* struct delete_batch */
 	MAIL_CREW_FAILED,	/* struct crew_failure */
 	/* launch */
 	MAIL_LAUNCH,		/* struct launch_mail */

@@ -19,16 +19,16 @@ deleter_start(struct run *r, const struct job *job, struct err *err)
 /* --- answers of S3 --- */
 
 static void
-settle_row(struct outcome_row *r, struct erase_row *erased)
+settle_row(struct outcome_row *r, struct delete_row *deleted)
 {
 	r->attempts = 1;
-	if (erased->err.kind == ERR_NONE) {
+	if (deleted->err.kind == ERR_NONE) {
 		r->ended = ENDED_DELETED;
-		r->version_id = STEAL(erased->version_id);
+		r->version_id = STEAL(deleted->version_id);
 		return;
 	}
 	r->ended = ENDED_FAILED;
-	r->err = erased->err;
+	r->err = deleted->err;
 	/* If the store refused, the object is still stored; otherwise nobody
 	 * knows whether the object is gone. */
 	r->lost = r->err.kind != ERR_DENIED && r->err.kind != ERR_INVALID;
@@ -37,7 +37,7 @@ settle_row(struct outcome_row *r, struct erase_row *erased)
 /* Record what became of the rows of a batch. Requests that were cut off have
  * no answer; the rows of such requests stay noted as to be deleted. */
 static void
-take_erased(struct run *r, struct erase_batch *b)
+take_deleted(struct run *r, struct delete_batch *b)
 {
 	struct outcomes *rows = b->user;
 	size_t kept = 0;
@@ -60,7 +60,7 @@ take_erased(struct run *r, struct erase_batch *b)
 		}
 	}
 	catalog_put_outcomes(r->catalog, rows);
-	erase_batch_free(&b);
+	delete_batch_free(&b);
 }
 
 /* --- sending --- */
@@ -68,7 +68,7 @@ take_erased(struct run *r, struct erase_batch *b)
 static void
 send_batch(struct run *r, struct outcomes *rows)
 {
-	struct erase_batch *b = xcalloc(1, sizeof(*b));
+	struct delete_batch *b = xcalloc(1, sizeof(*b));
 
 	b->user = rows;
 	b->count = rows->count;
@@ -79,7 +79,7 @@ send_batch(struct run *r, struct outcomes *rows)
 		    r->conf->fs_config.server_as_prefix));
 	rows->mail.next = (struct mail *)(void *)r->deleting;
 	r->deleting = rows;
-	crew_erase(r->crew, b);
+	crew_delete(r->crew, b);
 }
 
 /* If the catalog has failed, the failure comes by a mail of its own. */
@@ -102,8 +102,8 @@ deleter_mail(struct run *r, struct mail *mail)
 {
 	void *msg = mail;
 
-	if (mail->type == MAIL_ERASED)
-		take_erased(r, msg);
+	if (mail->type == MAIL_DELETED)
+		take_deleted(r, msg);
 	else if (mail->type == MAIL_DOOMED)
 		take_doomed(r, msg);
 	else

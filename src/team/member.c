@@ -460,8 +460,8 @@ on_status(struct member *m, struct wire_msg *msg)
 	case WIRE_FETCHED:
 		team_fetched(m, &msg->u.fetched);
 		break;
-	case WIRE_ERASED:
-		if (team_erased(m, &msg->u.erased, &err) == -1)
+	case WIRE_DELETED:
+		if (team_deleted(m, &msg->u.deleted, &err) == -1)
 			return leave(m, &err);
 		break;
 	case WIRE_NOTE:

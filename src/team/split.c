@@ -74,7 +74,7 @@ fits(const struct team *t, const struct team_task *k)
 void
 team_split_begin(struct team *t, struct team_task *k)
 {
-	if (k->kind == TASK_ERASE || k->alone || k->split != NULL ||
+	if (k->kind == TASK_DELETE || k->alone || k->split != NULL ||
 	    (step_of(k) == SPLIT_WHOLE && !fits(t, k)))
 		return;
 	/* A client that held this task earlier may still begin the file. Give

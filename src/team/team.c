@@ -65,10 +65,10 @@ op_fetch(struct crew *c, struct fetch_item *it)
 }
 
 static void
-op_erase(struct crew *c, struct erase_batch *b)
+op_delete(struct crew *c, struct delete_batch *b)
 {
 	given(team_of(c), 1);
-	post(team_of(c), &b->mail, TEAM_ERASE);
+	post(team_of(c), &b->mail, TEAM_DELETE);
 }
 
 static void
@@ -211,8 +211,8 @@ take_mail(struct team *t)
 		case TEAM_FETCH:
 			team_take_fetch(t, msg);
 			break;
-		case TEAM_ERASE:
-			team_take_erase(t, msg);
+		case TEAM_DELETE:
+			team_take_delete(t, msg);
 			break;
 		case TEAM_LOOKED:
 			team_looked(t, mail);
@@ -346,7 +346,7 @@ static const struct crew_ops team_ops = {
 	.free = op_free,
 	.lease = op_lease,
 	.fetch = op_fetch,
-	.erase = op_erase,
+	.delete = op_delete,
 	.noted = op_noted,
 	.no_more = op_no_more,
 	.backlog = op_backlog,

@@ -28,7 +28,7 @@
 enum task_kind {
 	TASK_PUT = 0,
 	TASK_FETCH,
-	TASK_ERASE
+	TASK_DELETE
 };
 
 /* The stored values of an object: TEST asks clients to compute these values. */
@@ -70,8 +70,8 @@ struct team_task {
 				   ranges too */
 	struct fetch_item *fetch;
 	struct secret *secret;	/* TEST: values that the client must not know */
-	struct erase_batch *batch;
-	struct erase_batch *rest; /* rows for a second client to retry; or
+	struct delete_batch *batch;
+	struct delete_batch *rest; /* rows for a second client to retry; or
 				     NULL */
 	size_t	*rest_at;	/* for each row of rest: its index in batch */
 };
@@ -183,7 +183,7 @@ struct member {
 enum {
 	TEAM_LEASE = MAIL__OWN, /* struct lease */
 	TEAM_FETCH,		/* struct fetch_item */
-	TEAM_ERASE,		/* struct erase_batch */
+	TEAM_DELETE,		/* struct delete_batch */
 	TEAM_NOTED,		/* struct team_order: a is the worker */
 	TEAM_LOOKED,		/* struct look: see look.c */
 	TEAM_NO_MORE,
@@ -230,7 +230,7 @@ struct team {
 	size_t	 fd_cap;
 	struct desk *desk;
 	int64_t	 last_task;
-	size_t	 erases;	/* open erase batches */
+	size_t	 deletions;	/* open batches */
 	struct {
 		struct mailbox *in;	/* struct look; NULL: no thread */
 		pthread_t thread;
@@ -334,13 +334,13 @@ struct team_task *team_task_new(struct team *, enum task_kind,
 void	 team_task_free(struct team_task *);
 void	 team_take_lease(struct team *, struct lease *);
 void	 team_take_fetch(struct team *, struct fetch_item *);
-void	 team_take_erase(struct team *, struct erase_batch *);
+void	 team_take_delete(struct team *, struct delete_batch *);
 /* Give leases to members in want of work. */
 void	 team_serve(struct team *);
 void	 team_results(struct member *, struct wire_results *);
 void	 team_fetched(struct member *, struct wire_fetched *);
 /* Return -1 if the answer does not fit the request. */
-int	 team_erased(struct member *, struct wire_erased *, struct err *)
+int	 team_deleted(struct member *, struct wire_deleted *, struct err *)
 	    MUST_USE;
 /* Count an outcome in the figures for people. */
 void	 team_count(struct member *, enum outcome);

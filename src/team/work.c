@@ -7,7 +7,7 @@
 
 #define QUEUE_HIGH	(2 * MIB)	/* bytes not yet sent: no more leases */
 #define FRAME_BYTES	MIB	/* a lease is cut into frames of this size */
-#define ERASES_AHEAD	4	/* batches in hand of a client */
+#define DELETIONS_AHEAD	4	/* batches in hand of a client */
 #define PARTS_AHEAD	2	/* ranges in hand if more clients may come */
 #define TRIES_MAX	8	/* leases of a task that clients fail */
 #define LOST_COUNTED	2	/* counted losses until a task is given alone */
@@ -39,8 +39,8 @@ team_task_free(struct team_task *k)
 	item_release(&k->item);
 	team_reveal(k);
 	fetch_item_free(&k->fetch);
-	erase_batch_free(&k->batch);
-	erase_batch_free(&k->rest);
+	delete_batch_free(&k->batch);
+	delete_batch_free(&k->rest);
 	free(k->rest_at);
 	free(k);
 }
@@ -96,12 +96,12 @@ team_take_fetch(struct team *t, struct fetch_item *it)
 }
 
 void
-team_take_erase(struct team *t, struct erase_batch *b)
+team_take_delete(struct team *t, struct delete_batch *b)
 {
-	struct team_task *k = team_task_new(t, TASK_ERASE, 0);
+	struct team_task *k = team_task_new(t, TASK_DELETE, 0);
 
 	k->batch = b;
-	t->erases++;
+	t->deletions++;
 	add(t, k);
 }
 
@@ -170,12 +170,12 @@ team_put_fetched(struct team *t, struct team_task *k)
 }
 
 static void
-put_erased(struct team *t, struct team_task *k)
+put_deleted(struct team *t, struct team_task *k)
 {
-	struct erase_batch *b = STEAL(k->batch);
+	struct delete_batch *b = STEAL(k->batch);
 
-	t->erases--;
-	b->mail.type = MAIL_ERASED;
+	t->deletions--;
+	b->mail.type = MAIL_DELETED;
 	put_up(t, &b->mail);
 	team_task_free(k);
 }
@@ -381,14 +381,14 @@ team_fetched(struct member *m, struct wire_fetched *in)
 
 /* --- deletions --- */
 
-static struct erase_row *
+static struct delete_row *
 row_of(struct team_task *k, size_t i)
 {
 	return &k->batch->v[k->rest == NULL ? i : k->rest_at[i]];
 }
 
 /* Return the rows that the client was asked to delete. */
-static struct erase_batch *
+static struct delete_batch *
 asked_of(struct team_task *k)
 {
 	return k->rest == NULL ? k->batch : k->rest;
@@ -397,7 +397,7 @@ asked_of(struct team_task *k)
 static void
 free_rest(struct team_task *k)
 {
-	erase_batch_free(&k->rest);
+	delete_batch_free(&k->rest);
 	free(k->rest_at);
 	k->rest_at = NULL;
 }
@@ -407,7 +407,7 @@ free_rest(struct team_task *k)
 static void
 take_rest(struct team_task *k)
 {
-	struct erase_batch *rest = xcalloc(1, sizeof(*rest));
+	struct delete_batch *rest = xcalloc(1, sizeof(*rest));
 	size_t *at = xcalloc(k->batch->count, sizeof(*at));
 
 	rest->v = xcalloc(k->batch->count, sizeof(*rest->v));
@@ -424,7 +424,7 @@ take_rest(struct team_task *k)
 
 /* Return the first error that a second client may avoid, or NULL. */
 static const struct err *
-worth_another(const struct erase_batch *b)
+worth_another(const struct delete_batch *b)
 {
 	for (size_t i = 0; i < b->count; i++)
 		if (may_be_its_own(&b->v[i].err))
@@ -433,10 +433,10 @@ worth_another(const struct erase_batch *b)
 }
 
 static void
-take_rows(struct team_task *k, struct erase_batch *from)
+take_rows(struct team_task *k, struct delete_batch *from)
 {
 	for (size_t i = 0; i < from->count; i++) {
-		struct erase_row *to = row_of(k, i);
+		struct delete_row *to = row_of(k, i);
 
 		to->err = from->v[i].err;
 		free(to->version_id);
@@ -453,7 +453,7 @@ count_rows(struct member *m, struct team_task *k)
 }
 
 int
-team_erased(struct member *m, struct wire_erased *in, struct err *err)
+team_deleted(struct member *m, struct wire_deleted *in, struct err *err)
 {
 	struct team *t = m->team;
 	struct task *task = desk_find(t->desk, in->lease, in->id);
@@ -461,7 +461,7 @@ team_erased(struct member *m, struct wire_erased *in, struct err *err)
 	const struct err *another;
 
 	m->brought = true;
-	if (k == NULL || k->kind != TASK_ERASE)
+	if (k == NULL || k->kind != TASK_DELETE)
 		return 0;
 	if (asked_of(k)->count != in->batch->count)
 		return err_set(err, ERR_PEER, 0, "sent %zu answers for %zu "
@@ -479,7 +479,7 @@ team_erased(struct member *m, struct wire_erased *in, struct err *err)
 		return 0;
 	}
 	count_rows(m, k);
-	put_erased(t, k);
+	put_deleted(t, k);
 	return 0;
 }
 
@@ -553,12 +553,12 @@ give_up(struct team *t, struct team_task *k, int64_t lease)
 		if (!team_split_get(t, k, k->fetch))
 			team_put_fetched(t, k);
 		break;
-	case TASK_ERASE:
+	case TASK_DELETE:
 		/* Nobody knows whether the objects are deleted. */
 		err.kind = ERR_RETRY;
 		for (size_t i = 0; i < asked_of(k)->count; i++)
 			row_of(k, i)->err = err;
-		put_erased(t, k);
+		put_deleted(t, k);
 		break;
 	}
 }
@@ -604,11 +604,11 @@ frame_add(struct frame *f, struct team_task *k)
 	struct wire_fetch fetch = { .id = k->task.id, .item = k->fetch };
 	size_t bytes;
 
-	if (k->kind == TASK_ERASE) {
-		one.type = WIRE_LEASE_ERASE;
-		one.u.lease_erase.lease = f->lease;
-		one.u.lease_erase.id = k->task.id;
-		one.u.lease_erase.batch = asked_of(k);
+	if (k->kind == TASK_DELETE) {
+		one.type = WIRE_LEASE_DELETE;
+		one.u.lease_delete.lease = f->lease;
+		one.u.lease_delete.id = k->task.id;
+		one.u.lease_delete.batch = asked_of(k);
 		wire_send(f->peer, &one);
 		return;
 	}
@@ -714,12 +714,12 @@ wants(const struct team *t, const struct member *m, bool others)
 	if (!m->ready || m->status == NULL || m->want_items == 0 ||
 	    m->want_bytes == 0 || wire_queued(m->index) >= QUEUE_HIGH)
 		return false;
-	if (t->erases == 0 && !shares_soon(t) && !is_fruitless(m))
+	if (t->deletions == 0 && !shares_soon(t) && !is_fruitless(m))
 		return true;
 	desk_holding(t->desk, m->number, &leases, &tasks);
 	if (is_fruitless(m))
 		return tasks == 0;
-	return tasks < (t->erases > 0 ? ERASES_AHEAD : PARTS_AHEAD);
+	return tasks < (t->deletions > 0 ? DELETIONS_AHEAD : PARTS_AHEAD);
 }
 
 static bool
@@ -733,7 +733,7 @@ has_brought(const struct member *m)
 static void
 serve(struct team *t, struct member *m, bool others, bool proven)
 {
-	bool few = t->erases > 0 || (others && !is_able(m)) ||
+	bool few = t->deletions > 0 || (others && !is_able(m)) ||
 	    shares_soon(t) || is_fruitless(m);
 	int64_t lease;
 	size_t n;
@@ -778,8 +778,8 @@ team_enough(struct team *t)
 {
 	size_t up = MAX(team_members_up(t), (size_t)1);
 
-	if (t->erases > 0 || t->setup.op == OP_DEL)
-		return 2 * ERASES_AHEAD * up;
+	if (t->deletions > 0 || t->setup.op == OP_DEL)
+		return 2 * DELETIONS_AHEAD * up;
 	return MIN(2 * up * (size_t)t->conf->master.max_index_size,
 	    (size_t)ENOUGH_MAX);
 }

@@ -9,11 +9,11 @@ free_fetch_item(void *p)
 }
 
 static void
-free_erase_batch(void *p)
+free_delete_batch(void *p)
 {
-	struct erase_batch *b = p;
+	struct delete_batch *b = p;
 
-	erase_batch_free(&b);
+	delete_batch_free(&b);
 }
 
 static void

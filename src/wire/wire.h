@@ -22,7 +22,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "model/erase.h"
+#include "model/delete.h"
 #include "model/fetch_item.h"
 #include "model/note.h"
 #include "model/setup.h"
@@ -43,14 +43,14 @@ enum wire_type {
 	WIRE_WANT,
 	WIRE_LEASE_PUT,
 	WIRE_LEASE_FETCH,
-	WIRE_LEASE_ERASE,
+	WIRE_LEASE_DELETE,
 	WIRE_NOTED,
 	WIRE_LIMITS,
 	WIRE_BEAT,
 	WIRE_STOP,
 	WIRE_RESULTS,
 	WIRE_FETCHED,
-	WIRE_ERASED,
+	WIRE_DELETED,
 	WIRE_NOTE,
 	WIRE_HEARTBEAT,
 	WIRE_BYE,
@@ -99,10 +99,10 @@ struct wire_lease_fetch {
 	struct wire_fetch *v;
 	size_t	 count;
 };
-struct wire_lease_erase {
+struct wire_lease_delete {
 	int64_t	 lease;
 	int64_t	 id;
-	struct erase_batch *batch; /* keys */
+	struct delete_batch *batch; /* keys */
 };
 struct wire_noted {
 	int64_t	 object;
@@ -129,10 +129,10 @@ struct wire_fetched {		/* results of fetched items */
 	struct wire_fetch *v;
 	size_t	 count;
 };
-struct wire_erased {
+struct wire_deleted {
 	int64_t	 lease;
 	int64_t	 id;
-	struct erase_batch *batch; /* errors and version ids, without keys */
+	struct delete_batch *batch; /* errors and version ids, without keys */
 };
 struct wire_note {
 	int64_t	 lease;
@@ -177,14 +177,14 @@ struct wire_msg {
 		struct wire_want want;
 		struct wire_lease_put lease_put;
 		struct wire_lease_fetch lease_fetch;
-		struct wire_lease_erase lease_erase;
+		struct wire_lease_delete lease_delete;
 		struct wire_noted noted;
 		struct wire_limits limits;
 		struct wire_beat beat;
 		struct wire_stop stop;
 		struct wire_results results;
 		struct wire_fetched fetched;
-		struct wire_erased erased;
+		struct wire_deleted deleted;
 		struct wire_note note;
 		struct wire_heartbeat heartbeat;
 		struct wire_bye bye;

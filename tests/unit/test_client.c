@@ -61,20 +61,20 @@ test_want(void **state UNUSED)
 }
 
 static void
-test_erase(void **state UNUSED)
+test_delete(void **state UNUSED)
 {
 	struct kit *k = working(OP_DEL);
 	char key[] = "a\001b";
-	struct erase_row row = { .key = key };
-	struct erase_batch batch = { .v = &row, .count = 1 };
-	struct wire_msg m = { .type = WIRE_LEASE_ERASE };
+	struct delete_row row = { .key = key };
+	struct delete_batch batch = { .v = &row, .count = 1 };
+	struct wire_msg m = { .type = WIRE_LEASE_DELETE };
 
-	m.u.lease_erase = (struct wire_lease_erase){ .lease = 5, .id = 6,
+	m.u.lease_delete = (struct wire_lease_delete){ .lease = 5, .id = 6,
 	    .batch = &batch };
 	wire_send(k->peer[0], &m);
-	UNTIL(k, k->erased == 1);
+	UNTIL(k, k->deleted == 1);
 	assert_int_equal(k->result_lease, 5);
-	assert_int_equal(k->last_erased.err.kind, ERR_NONE);
+	assert_int_equal(k->last_deleted.err.kind, ERR_NONE);
 	send_stop(k, 0);
 	expect_end(k, 0, NULL);
 	kit_free(k);
@@ -509,7 +509,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_put),
 		cmocka_unit_test(test_want),
-		cmocka_unit_test(test_erase),
+		cmocka_unit_test(test_delete),
 		cmocka_unit_test(test_fetch),
 		cmocka_unit_test(test_path_outside),
 		cmocka_unit_test(test_unknown_export),

@@ -53,9 +53,9 @@ struct kit {
 	unsigned results;
 	enum outcome outcome[ITEMS];	/* by object */
 	int64_t	 result_lease;
-	unsigned fetched, erased;
+	unsigned fetched, deleted;
 	struct wire_fetch last_fetched;
-	struct erase_row last_erased;
+	struct delete_row last_deleted;
 	unsigned lost;		/* connections that the client closed */
 };
 
@@ -242,10 +242,10 @@ on_message(void *arg, struct wire_msg *m)
 		k->last_fetched = m->u.fetched.v[0];
 		k->result_lease = m->u.fetched.lease;
 		break;
-	case WIRE_ERASED:
-		k->erased++;
-		k->result_lease = m->u.erased.lease;
-		k->last_erased = m->u.erased.batch->v[0];
+	case WIRE_DELETED:
+		k->deleted++;
+		k->result_lease = m->u.deleted.lease;
+		k->last_deleted = m->u.deleted.batch->v[0];
 		break;
 	case WIRE_NOTE:
 		take_note_of(k, m->u.note.note);

@@ -567,10 +567,10 @@ test_file_of_another(void **state)
 	finish(x);
 }
 
-static struct erase_batch *
+static struct delete_batch *
 two_keys(void)
 {
-	struct erase_batch *b = xcalloc(1, sizeof(*b));
+	struct delete_batch *b = xcalloc(1, sizeof(*b));
 
 	b->count = 2;
 	b->v = xcalloc(2, sizeof(*b->v));
@@ -580,12 +580,12 @@ two_keys(void)
 }
 
 static void
-test_erase(void **state)
+test_delete(void **state)
 {
 	struct fixture *x = setup();
-	struct erase_row rows[2];
-	struct erase_batch *b, done = { .v = rows, .count = 2 };
-	struct wire_msg m, r = { .type = WIRE_ERASED, .u.erased = {
+	struct delete_row rows[2];
+	struct delete_batch *b, done = { .v = rows, .count = 2 };
+	struct wire_msg m, r = { .type = WIRE_DELETED, .u.deleted = {
 	    .batch = &done } };
 	AUTOFREE char *version = text("v9");
 	struct fake *f;
@@ -596,42 +596,42 @@ test_erase(void **state)
 	f = client(x, 1);
 	b = two_keys();
 	b->user = &mine;
-	crew_erase(x->crew, b);
+	crew_delete(x->crew, b);
 	want(f, 8);
-	m = wait_for(f, WIRE_LEASE_ERASE);
-	assert_int_equal(m.u.lease_erase.batch->count, 2);
-	assert_string_equal(m.u.lease_erase.batch->v[1].key, "b");
+	m = wait_for(f, WIRE_LEASE_DELETE);
+	assert_int_equal(m.u.lease_delete.batch->count, 2);
+	assert_string_equal(m.u.lease_delete.batch->v[1].key, "b");
 	memset(rows, 0, sizeof(rows));
 	/* A client that is told to end has not done it. */
 	err_set(&rows[1].err, ERR_STOPPED, 0, "stopped");
-	r.u.erased.lease = m.u.lease_erase.lease;
-	r.u.erased.id = m.u.lease_erase.id;
+	r.u.deleted.lease = m.u.lease_delete.lease;
+	r.u.deleted.id = m.u.lease_delete.id;
 	send_msg(f, f->status, &r);
 	leave(f);
 	join_ready(f);
 	assert_false(has_mail(x));
 	wire_msg_release(&m);
 	want(f, 8);
-	m = wait_for(f, WIRE_LEASE_ERASE);
+	m = wait_for(f, WIRE_LEASE_DELETE);
 	rows[0].version_id = version;
 	err_set(&rows[1].err, ERR_INVALID, 403, "no");
-	r.u.erased.lease = m.u.lease_erase.lease;
-	r.u.erased.id = m.u.lease_erase.id;
+	r.u.deleted.lease = m.u.lease_delete.lease;
+	r.u.deleted.id = m.u.lease_delete.id;
 	send_msg(f, f->status, &r);
-	b = mail_of(x, MAIL_ERASED);
+	b = mail_of(x, MAIL_DELETED);
 	assert_ptr_equal(b->user, &mine);
 	assert_string_equal(b->v[0].key, "a");
 	assert_string_equal(b->v[0].version_id, "v9");
 	assert_int_equal(b->v[1].err.kind, ERR_INVALID);
-	erase_batch_free(&b);
+	delete_batch_free(&b);
 	wire_msg_release(&m);
 	/* Answers that don't fit the question end the connection. */
-	crew_erase(x->crew, two_keys());
+	crew_delete(x->crew, two_keys());
 	want(f, 8);
-	m = wait_for(f, WIRE_LEASE_ERASE);
+	m = wait_for(f, WIRE_LEASE_DELETE);
 	done.count = 1;
-	r.u.erased.lease = m.u.lease_erase.lease;
-	r.u.erased.id = m.u.lease_erase.id;
+	r.u.deleted.lease = m.u.lease_delete.lease;
+	r.u.deleted.id = m.u.lease_delete.id;
 	send_msg(f, f->status, &r);
 	wire_msg_release(&m);
 	wait_clients(x, 1, "lost");
@@ -749,7 +749,7 @@ main(void)
 		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_fetch),
 		cmocka_unit_test(test_file_of_another),
-		cmocka_unit_test(test_erase),
+		cmocka_unit_test(test_delete),
 		cmocka_unit_test(test_frames),
 		cmocka_unit_test(test_second_try),
 	};

@@ -125,10 +125,10 @@ test_good_byes(void **state)
 	finish(x);
 }
 
-static struct erase_batch *
+static struct delete_batch *
 keys(void)
 {
-	struct erase_batch *b = xcalloc(1, sizeof(*b));
+	struct delete_batch *b = xcalloc(1, sizeof(*b));
 
 	b->count = 3;
 	b->v = xcalloc(3, sizeof(*b->v));
@@ -140,12 +140,12 @@ keys(void)
 
 /* What one client can't delete, another one tries: that, and no more. */
 static void
-test_erase_by_another(void **state)
+test_delete_by_another(void **state)
 {
 	struct fixture *x = setup();
-	struct erase_row rows[3];
-	struct erase_batch *b, done = { .v = rows, .count = 3 };
-	struct wire_msg m, r = { .type = WIRE_ERASED, .u.erased = {
+	struct delete_row rows[3];
+	struct delete_batch *b, done = { .v = rows, .count = 3 };
+	struct wire_msg m, r = { .type = WIRE_DELETED, .u.deleted = {
 	    .batch = &done } };
 	AUTOFREE char *version = text("v9");
 	struct fake *f, *g;
@@ -154,32 +154,32 @@ test_erase_by_another(void **state)
 	start(x, OP_DEL);
 	f = client(x, 1);
 	g = client(x, 2);
-	crew_erase(x->crew, keys());
+	crew_delete(x->crew, keys());
 	want(f, 8);
-	m = wait_for(f, WIRE_LEASE_ERASE);
+	m = wait_for(f, WIRE_LEASE_DELETE);
 	memset(rows, 0, sizeof(rows));
 	rows[0].version_id = version;
 	err_set(&rows[1].err, ERR_RETRY, 0, "no way to S3");
 	err_set(&rows[2].err, ERR_INVALID, 0, "its own");
-	r.u.erased.lease = m.u.lease_erase.lease;
-	r.u.erased.id = m.u.lease_erase.id;
+	r.u.deleted.lease = m.u.lease_delete.lease;
+	r.u.deleted.id = m.u.lease_delete.id;
 	send_msg(f, f->status, &r);
 	wire_msg_release(&m);
 	want(g, 8);
-	m = wait_for(g, WIRE_LEASE_ERASE);
-	assert_int_equal(m.u.lease_erase.batch->count, 1);
-	assert_string_equal(m.u.lease_erase.batch->v[0].key, "b");
+	m = wait_for(g, WIRE_LEASE_DELETE);
+	assert_int_equal(m.u.lease_delete.batch->count, 1);
+	assert_string_equal(m.u.lease_delete.batch->v[0].key, "b");
 	memset(rows, 0, sizeof(rows));
 	done.count = 1;
-	r.u.erased.lease = m.u.lease_erase.lease;
-	r.u.erased.id = m.u.lease_erase.id;
+	r.u.deleted.lease = m.u.lease_delete.lease;
+	r.u.deleted.id = m.u.lease_delete.id;
 	send_msg(g, g->status, &r);
-	b = mail_of(x, MAIL_ERASED);
+	b = mail_of(x, MAIL_DELETED);
 	assert_int_equal(b->count, 3);
 	assert_string_equal(b->v[0].version_id, "v9");
 	assert_int_equal(b->v[1].err.kind, ERR_NONE);
 	assert_int_equal(b->v[2].err.kind, ERR_INVALID);
-	erase_batch_free(&b);
+	delete_batch_free(&b);
 	wire_msg_release(&m);
 	client_free(f);
 	client_free(g);
@@ -313,7 +313,7 @@ main(void)
 		cmocka_unit_test(test_poison),
 		cmocka_unit_test(test_killed_for_ever),
 		cmocka_unit_test(test_good_byes),
-		cmocka_unit_test(test_erase_by_another),
+		cmocka_unit_test(test_delete_by_another),
 		cmocka_unit_test(test_recall),
 		cmocka_unit_test(test_last_hundred),
 	};

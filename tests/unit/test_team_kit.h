@@ -108,10 +108,10 @@ mail_free(struct mail *mail)
 		struct fetch_item *it = msg;
 
 		fetch_item_free(&it);
-	} else if (mail->type == MAIL_ERASED) {
-		struct erase_batch *b = msg;
+	} else if (mail->type == MAIL_DELETED) {
+		struct delete_batch *b = msg;
 
-		erase_batch_free(&b);
+		delete_batch_free(&b);
 	} else {
 		free(msg);
 	}

@@ -393,10 +393,10 @@ test_refused(void **state)
 
 /* No more keys than S3 takes in one request. */
 static void
-test_erase_most(void **state)
+test_delete_most(void **state)
 {
-	struct erase_batch batch = { .count = ERASE_KEYS_MAX + 1 };
-	struct wire_msg m = { .type = WIRE_LEASE_ERASE }, got;
+	struct delete_batch batch = { .count = DELETE_KEYS_MAX + 1 };
+	struct wire_msg m = { .type = WIRE_LEASE_DELETE }, got;
 	struct err err = ERR_INIT;
 	struct buf out;
 
@@ -404,7 +404,7 @@ test_erase_most(void **state)
 	batch.v = xcalloc(batch.count, sizeof(*batch.v));
 	for (size_t i = 0; i < batch.count; i++)
 		batch.v[i].key = (char *)(uintptr_t)"key";
-	m.u.lease_erase.batch = &batch;
+	m.u.lease_delete.batch = &batch;
 	buf_init(&out, 1 << 20);
 	wire_encode(&out, &m);
 	assert_int_equal(decode(&got, &out, out.len - WIRE_HEAD, &err), -1);
@@ -413,8 +413,8 @@ test_erase_most(void **state)
 	buf_clear(&out);
 	wire_encode(&out, &m);
 	assert_int_equal(decode(&got, &out, out.len - WIRE_HEAD, &err), 0);
-	assert_int_equal(got.u.lease_erase.batch->count, ERASE_KEYS_MAX);
-	assert_string_equal(got.u.lease_erase.batch->v[999].key, "key");
+	assert_int_equal(got.u.lease_delete.batch->count, DELETE_KEYS_MAX);
+	assert_string_equal(got.u.lease_delete.batch->v[999].key, "key");
 	wire_msg_release(&got);
 	buf_release(&out);
 	free(batch.v);
@@ -537,7 +537,7 @@ main(void)
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_changed),
 		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_erase_most),
+		cmocka_unit_test(test_delete_most),
 		cmocka_unit_test(test_golden),
 		cmocka_unit_test(test_stolen),
 		cmocka_unit_test(test_foreign_hello),

@@ -212,8 +212,8 @@ static const char *const at_home[] = {
 	"setup endpoint_count",
 	"setup_export root",		/* the master's alone */
 	"setup_export seen",
-	"erase_batch count",
-	"erase_batch user",
+	"delete_batch count",
+	"delete_batch user",
 	"fetch_item part_count",
 	"fetch_item user",
 	"attrs atime_ns",		/* of the crawl */
@@ -308,8 +308,8 @@ test_members(void **state)
 		{ "src/model/item.h", "result" },
 		{ "src/model/outcome.h", "stored" },
 		{ "src/model/fetch_item.h", "fetch_item" },
-		{ "src/model/erase.h", "erase_row" },
-		{ "src/model/erase.h", "erase_batch" },
+		{ "src/model/delete.h", "delete_row" },
+		{ "src/model/delete.h", "delete_batch" },
 		{ "src/model/note.h", "xfer_note" },
 	};
 	struct buf def;

@@ -1,9 +1,9 @@
-#include "model/erase.h"
+#include "model/delete.h"
 
 void
-erase_batch_free(struct erase_batch **bp)
+delete_batch_free(struct delete_batch **bp)
 {
-	struct erase_batch *b = *bp;
+	struct delete_batch *b = *bp;
 
 	if (b == NULL)
 		return;

@@ -1,4 +1,4 @@
-#include "delete/erase.h"
+#include "delete/delete.h"
 
 #include "base/backoff.h"
 #include "base/clock.h"
@@ -9,19 +9,19 @@
 #define BACKOFF_BASE_MS	100
 #define BACKOFF_CAP_MS	10000
 
-struct erase {
-	struct erase_config c;
+struct delete {
+	struct delete_config c;
 	struct pool pool;
 	struct mailbox *in;
 };
 
-struct erasing;
+struct deleting;
 
-struct erase_worker {
+struct delete_worker {
 	struct pool_worker p;
-	struct erase *e;
+	struct delete *e;
 	size_t	 active;	/* batches on the way */
-	struct erasing *late;	/* batches waiting to be looked for */
+	struct deleting *late;	/* batches waiting to be looked for */
 	struct rng rng;
 };
 
@@ -31,10 +31,10 @@ enum row_state { ROW_OPEN = 0, ROW_LOST, ROW_DONE };
 /* A batch on its way. Keys that XML can't carry are deleted by a request each.
  * After a lost answer, look for the objects by HEAD before deleting again: a
  * bucket with versions would get a second delete marker. */
-struct erasing {
-	struct erasing *next;	/* list of late batches */
-	struct erase_worker *w;
-	struct erase_batch *b;
+struct deleting {
+	struct deleting *next;	/* list of late batches */
+	struct delete_worker *w;
+	struct delete_batch *b;
 	size_t	 left;		/* requests without an answer */
 	size_t	*plain;		/* rows of the request for many */
 	struct single *singles;	/* one a row */
@@ -44,22 +44,22 @@ struct erasing {
 };
 
 struct single {
-	struct erasing *x;
-	struct erase_row *row;
+	struct deleting *x;
+	struct delete_row *row;
 	enum row_state state;
 };
 
-static void send_open(struct erasing *);
+static void send_open(struct deleting *);
 
 static void
-give_back(struct erase *e, struct erase_batch *b)
+give_back(struct delete *e, struct delete_batch *b)
 {
-	b->mail.type = MAIL_ERASED;
+	b->mail.type = MAIL_DELETED;
 	mailbox_put(e->c.up, &b->mail);
 }
 
 static void
-over(struct erasing *x)
+over(struct deleting *x)
 {
 	x->w->active--;
 	give_back(x->w->e, x->b);
@@ -69,7 +69,7 @@ over(struct erasing *x)
 }
 
 static size_t
-count_rows(const struct erasing *x, enum row_state state)
+count_rows(const struct deleting *x, enum row_state state)
 {
 	size_t n = 0;
 
@@ -80,9 +80,9 @@ count_rows(const struct erasing *x, enum row_state state)
 
 /* Return false if no time is left for a further try. */
 static bool
-wait_for_look(struct erasing *x)
+wait_for_look(struct deleting *x)
 {
-	struct erase_worker *w = x->w;
+	struct delete_worker *w = x->w;
 	uint64_t now = clock_mono_ms();
 	uint64_t retry_for = w->e->c.s3.retry_for_ms;
 
@@ -99,7 +99,7 @@ wait_for_look(struct erasing *x)
 /* Count down an answer, or the extra count of the sender; after the last count
  * go on with the batch. */
 static void
-answered(struct erasing *x)
+answered(struct deleting *x)
 {
 	if (--x->left > 0)
 		return;
@@ -112,7 +112,7 @@ answered(struct erasing *x)
 static void
 settle(struct single *s, const struct err *err, struct str version_id)
 {
-	struct erase_row *r = s->row;
+	struct delete_row *r = s->row;
 
 	err_clear(&r->err);
 	s->state = ROW_DONE;
@@ -127,7 +127,7 @@ settle(struct single *s, const struct err *err, struct str version_id)
 static void
 many_deleted(void *arg, const struct s3_deleted *v, size_t count)
 {
-	struct erasing *x = arg;
+	struct deleting *x = arg;
 
 	for (size_t i = 0; i < count; i++)
 		settle(&x->singles[x->plain[i]], v[i].err, v[i].version_id);
@@ -145,7 +145,7 @@ one_deleted(void *arg, const struct s3_reply *r, const struct err *err)
 
 /* Delete the open rows. */
 static void
-send_open(struct erasing *x)
+send_open(struct deleting *x)
 {
 	AUTOFREE struct str *keys = xcalloc(x->b->count + 1, sizeof(*keys));
 	struct s3 *s3 = x->w->p.s3;
@@ -181,9 +181,9 @@ send_open(struct erasing *x)
 }
 
 static void
-begin(struct erase_worker *w, struct erase_batch *b)
+begin(struct delete_worker *w, struct delete_batch *b)
 {
-	struct erasing *x = xcalloc(1, sizeof(*x));
+	struct deleting *x = xcalloc(1, sizeof(*x));
 
 	w->active++;
 	x->w = w;
@@ -214,7 +214,7 @@ looked(void *arg, const struct s3_reply *r, const struct err *err)
 }
 
 static void
-look(struct erasing *x)
+look(struct deleting *x)
 {
 	x->left = 1;
 	for (size_t i = 0; i < x->b->count; i++) {
@@ -230,9 +230,9 @@ look(struct erasing *x)
 /* Look for the batches whose time has come; return the time in ms until the
  * next batch is due. */
 static int
-look_due(struct erase_worker *w)
+look_due(struct delete_worker *w)
 {
-	struct erasing *x, *next, *all = STEAL(w->late);
+	struct deleting *x, *next, *all = STEAL(w->late);
 	uint64_t now = clock_mono_ms(), due = now + TURN_MS;
 	bool stopping = pool_stopping(&w->p);
 
@@ -253,7 +253,7 @@ look_due(struct erase_worker *w)
 
 /* The batch is never sent to S3. */
 static void
-refuse(struct erase *e, struct erase_batch *b)
+refuse(struct delete *e, struct delete_batch *b)
 {
 	for (size_t i = 0; i < b->count; i++)
 		err_set(&b->v[i].err, ERR_STOPPED, 0, "stopped");
@@ -261,12 +261,12 @@ refuse(struct erase *e, struct erase_batch *b)
 }
 
 static void
-read_mail(struct erase_worker *w)
+read_mail(struct delete_worker *w)
 {
 	struct mail *m = mailbox_take(w->e->in), *next;
 
 	for (; m != NULL; m = next) {
-		struct erase_batch *b = (struct erase_batch *)(void *)m;
+		struct delete_batch *b = (struct delete_batch *)(void *)m;
 
 		next = m->next;
 		if (pool_stopping(&w->p))
@@ -279,7 +279,7 @@ read_mail(struct erase_worker *w)
 static void
 run(struct pool_worker *p)
 {
-	struct erase_worker *w = (struct erase_worker *)(void *)p;
+	struct delete_worker *w = (struct delete_worker *)(void *)p;
 
 	for (;;) {
 		struct pollfd fd = { .fd = mailbox_fd(w->e->in),
@@ -298,7 +298,7 @@ run(struct pool_worker *p)
 static void
 init(struct pool_worker *p)
 {
-	struct erase_worker *w = (struct erase_worker *)(void *)p;
+	struct delete_worker *w = (struct delete_worker *)(void *)p;
 
 	w->e = p->pool->owner;
 	rng_seed(&w->rng, w->e->c.s3.seed + 1);
@@ -307,30 +307,30 @@ init(struct pool_worker *p)
 static void
 release(struct pool_worker *p)
 {
-	struct erase_worker *w = (struct erase_worker *)(void *)p;
+	struct delete_worker *w = (struct delete_worker *)(void *)p;
 	struct mail *m, *next;
 
 	/* s3_free calls the outstanding requests back with STOPPED. */
 	s3_free(&p->s3);
 	while (w->late != NULL) {
-		struct erasing *x = w->late;
+		struct deleting *x = w->late;
 
 		w->late = x->next;
 		over(x);
 	}
 	for (m = mailbox_take(w->e->in); m != NULL; m = next) {
 		next = m->next;
-		refuse(w->e, (struct erase_batch *)(void *)m);
+		refuse(w->e, (struct delete_batch *)(void *)m);
 	}
 }
 
 int
-erase_start(struct erase **ret, const struct erase_config *c,
+delete_start(struct delete **ret, const struct delete_config *c,
     struct err *err)
 {
 	static const struct pool_ops ops = { .size = sizeof(struct
-	    erase_worker), .init = init, .run = run, .release = release };
-	struct erase *e = xcalloc(1, sizeof(*e));
+	    delete_worker), .init = init, .run = run, .release = release };
+	struct delete *e = xcalloc(1, sizeof(*e));
 
 	e->c = *c;
 	e->c.s3.delete_once = true;
@@ -345,39 +345,39 @@ erase_start(struct erase **ret, const struct erase_config *c,
 }
 
 void
-erase_give(struct erase *e, struct erase_batch *b)
+delete_give(struct delete *e, struct delete_batch *b)
 {
 	mailbox_put(e->in, &b->mail);
 }
 
 void
-erase_stop(struct erase *e, uint64_t limit_ms)
+delete_stop(struct delete *e, uint64_t limit_ms)
 {
 	pool_stop(&e->pool, limit_ms);
 }
 
 bool
-erase_idle(struct erase *e)
+delete_idle(struct delete *e)
 {
 	return pool_idle(&e->pool);
 }
 
 void
-erase_stats(struct erase *e, struct s3_stats *s)
+delete_stats(struct delete *e, struct s3_stats *s)
 {
 	pool_stats(&e->pool, s);
 }
 
 void
-erase_limits(struct erase *e, uint64_t tpslimit)
+delete_limits(struct delete *e, uint64_t tpslimit)
 {
 	pool_limits(&e->pool, 0, tpslimit);
 }
 
 void
-erase_free(struct erase **ep)
+delete_free(struct delete **ep)
 {
-	struct erase *e = *ep;
+	struct delete *e = *ep;
 
 	if (e == NULL)
 		return;

@@ -2,7 +2,7 @@
  * The engine that deletes: what became of each key of a batch, and that every
  * batch comes back, also when it is stopped.
  */
-#include "delete/erase.h"
+#include "delete/delete.h"
 #include "unit/s3_script.h"
 
 #define ANSWER(body) "HTTP/1.1 200 OK\r\n\r\n<DeleteResult>" body \
@@ -10,22 +10,22 @@
 #define GONE	"HTTP/1.1 204 Gone\r\nx-amz-version-id: m9\r\n" \
 	"x-amz-delete-marker: true\r\nContent-Length: 0\r\n\r\n"
 
-static struct erase *
+static struct delete *
 begin(struct fixture *f, struct mailbox *up)
 {
-	struct erase_config c = { .s3 = f->c, .up = up };
+	struct delete_config c = { .s3 = f->c, .up = up };
 	struct err err = ERR_INIT;
-	struct erase *e;
+	struct delete *e;
 
-	if (erase_start(&e, &c, &err) == -1)
+	if (delete_start(&e, &c, &err) == -1)
 		fail_msg("%s", err.msg);
 	return e;
 }
 
-static struct erase_batch *
+static struct delete_batch *
 batch(const char *const *keys, size_t count)
 {
-	struct erase_batch *b = xcalloc(1, sizeof(*b));
+	struct delete_batch *b = xcalloc(1, sizeof(*b));
 
 	b->v = xcalloc(count + 1, sizeof(*b->v));
 	b->count = count;
@@ -34,15 +34,15 @@ batch(const char *const *keys, size_t count)
 	return b;
 }
 
-static struct erase_batch *
+static struct delete_batch *
 take(struct mailbox *up)
 {
 	struct mail *m = mailbox_wait(up, -1);
 
 	assert_non_null(m);
 	assert_null(m->next);
-	assert_int_equal(m->type, MAIL_ERASED);
-	return (struct erase_batch *)(void *)m;
+	assert_int_equal(m->type, MAIL_DELETED);
+	return (struct delete_batch *)(void *)m;
 }
 
 /* A key that XML can't carry stands between others; one is refused. */
@@ -51,8 +51,8 @@ test_each_row(void **state UNUSED)
 {
 	static const char *const keys[] = { "a", "b\001c", "d", "e" };
 	struct mailbox *up = mailbox_new(0);
-	struct erase_batch *b = batch(keys, ARRAY_LEN(keys));
-	struct erase *e;
+	struct delete_batch *b = batch(keys, ARRAY_LEN(keys));
+	struct delete *e;
 	struct s3_stats stats;
 	FIXTURE(f, ANSWER("<Deleted><Key>e</Key><VersionId>v1</VersionId>"
 	    "</Deleted><Error><Key>d</Key><Code>AccessDenied</Code></Error>"
@@ -60,7 +60,7 @@ test_each_row(void **state UNUSED)
 
 	e = begin(&f, up);
 	b->user = &f;
-	erase_give(e, b);
+	delete_give(e, b);
 	assert_ptr_equal(take(up), b);
 	assert_ptr_equal(b->user, &f);
 	assert_int_equal(b->v[0].err.kind, ERR_NONE);
@@ -72,14 +72,14 @@ test_each_row(void **state UNUSED)
 	assert_string_equal(b->v[3].version_id, "v1");
 	assert_non_null(strstr(asked(&f.v), "<Key>d</Key></Object>"));
 	assert_non_null(strstr(asked(&f.v), "DELETE /bkt/b%01c "));
-	erase_batch_free(&b);
+	delete_batch_free(&b);
 	/* Its thread waits no longer: what it published is all. */
-	erase_stop(e, 60000);
-	while (!erase_idle(e))
+	delete_stop(e, 60000);
+	while (!delete_idle(e))
 		sched_yield();
-	erase_stats(e, &stats);
+	delete_stats(e, &stats);
 	assert_int_equal(stats.requests, 2);
-	erase_free(&e);
+	delete_free(&e);
 	mailbox_free(&up);
 	finish(&f);
 }
@@ -106,13 +106,13 @@ test_lost_answer(void **state UNUSED)
 {
 	static const char *const keys[] = { "a", "b", "c\001d" };
 	struct mailbox *up = mailbox_new(0);
-	struct erase_batch *b = batch(keys, ARRAY_LEN(keys));
-	struct erase *e;
+	struct delete_batch *b = batch(keys, ARRAY_LEN(keys));
+	struct delete *e;
 	FIXTURE(f, NOTHING, NOTHING, THERE, MARKED, THERE,
 	    ANSWER("<Deleted><Key>a</Key></Deleted>"), GONE);
 
 	e = begin(&f, up);
-	erase_give(e, b);
+	delete_give(e, b);
 	assert_ptr_equal(take(up), b);
 	for (size_t i = 0; i < b->count; i++)
 		assert_int_equal(b->v[i].err.kind, ERR_NONE);
@@ -123,8 +123,8 @@ test_lost_answer(void **state UNUSED)
 	assert_int_equal(times(asked(&f.v), "<Key>b</Key>"), 1);
 	assert_int_equal(times(asked(&f.v), "DELETE /bkt/c%01d "), 2);
 	assert_int_equal(times(asked(&f.v), "HEAD "), 3);
-	erase_batch_free(&b);
-	erase_free(&e);
+	delete_batch_free(&b);
+	delete_free(&e);
 	mailbox_free(&up);
 	finish(&f);
 }
@@ -133,56 +133,56 @@ static void
 test_empty(void **state UNUSED)
 {
 	struct mailbox *up = mailbox_new(0);
-	struct erase_batch *b = batch(NULL, 0);
-	struct erase *e;
+	struct delete_batch *b = batch(NULL, 0);
+	struct delete *e;
 	FIXTURE(f, GONE);
 
 	e = begin(&f, up);
-	erase_give(e, b);
+	delete_give(e, b);
 	assert_ptr_equal(take(up), b);
-	erase_batch_free(&b);
-	erase_free(&e);
+	delete_batch_free(&b);
+	delete_free(&e);
 	mailbox_free(&up);
 	finish(&f);
 }
 
 static void
-all_stopped(struct erase_batch *b)
+all_stopped(struct delete_batch *b)
 {
 	assert_true(b->count > 0);
 	for (size_t i = 0; i < b->count; i++)
 		assert_int_equal(b->v[i].err.kind, ERR_STOPPED);
-	erase_batch_free(&b);
+	delete_batch_free(&b);
 }
 
-/* No answer comes: all that was given is back after erase_free. */
+/* No answer comes: all that was given is back after delete_free. */
 static void
 test_stop(void **state UNUSED)
 {
 	static const char *const keys[] = { "a", "b\001c" };
 	struct mailbox *up = mailbox_new(0);
-	struct erase *e;
+	struct delete *e;
 	struct mail *m;
 	FIXTURE(f, SILENT);
 
 	e = begin(&f, up);
-	erase_give(e, batch(keys, 2));
+	delete_give(e, batch(keys, 2));
 	for (unsigned n = 0; n == 0; sched_yield()) {
 		pthread_mutex_lock(&f.v.lock);
 		n = f.v.count;
 		pthread_mutex_unlock(&f.v.lock);
 	}
-	erase_give(e, batch(keys, 2));
-	erase_stop(e, 0);
-	erase_give(e, batch(keys, 1));
-	erase_free(&e);
+	delete_give(e, batch(keys, 2));
+	delete_stop(e, 0);
+	delete_give(e, batch(keys, 1));
+	delete_free(&e);
 	m = mailbox_take(up);
 	for (unsigned i = 0; i < 3; i++) {
 		struct mail *next;
 
 		assert_non_null(m);
 		next = m->next;
-		all_stopped((struct erase_batch *)(void *)m);
+		all_stopped((struct delete_batch *)(void *)m);
 		m = next;
 	}
 	assert_null(m);
@@ -196,16 +196,16 @@ test_waits(void **state UNUSED)
 {
 	static const char *const keys[] = { "a" };
 	struct mailbox *up = mailbox_new(0);
-	struct erase_batch *b;
-	struct erase *e;
+	struct delete_batch *b;
+	struct delete *e;
 	FIXTURE(f, ERROR_503, ANSWER("<Deleted><Key>a</Key></Deleted>"));
 
 	e = begin(&f, up);
-	erase_give(e, batch(keys, 1));
-	erase_free(&e);
+	delete_give(e, batch(keys, 1));
+	delete_free(&e);
 	b = take(up);
 	assert_int_equal(b->v[0].err.kind, ERR_NONE);
-	erase_batch_free(&b);
+	delete_batch_free(&b);
 	mailbox_free(&up);
 	finish(&f);
 }
@@ -213,13 +213,13 @@ test_waits(void **state UNUSED)
 static void
 test_cannot_start(void **state UNUSED)
 {
-	struct erase_config c = { .s3 = { .bucket = "bkt" } };
+	struct delete_config c = { .s3 = { .bucket = "bkt" } };
 	struct err err = ERR_INIT;
-	struct erase *e = NULL;
+	struct delete *e = NULL;
 
-	assert_int_equal(erase_start(&e, &c, &err), -1);
+	assert_int_equal(delete_start(&e, &c, &err), -1);
 	assert_null(e);
-	erase_free(&e);
+	delete_free(&e);
 }
 
 int

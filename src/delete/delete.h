@@ -1,0 +1,37 @@
+/*
+ * delete.h: the engine of DEL and of PUT --delete: a thread that deletes
+ * batches of objects, several requests at once.
+ *
+ * delete_start; delete_give batches; each batch comes back as mail MAIL_DELETED
+ * (struct delete_batch) exactly once, in any order; delete_free returns when
+ * every batch has come back. Rows of a batch stopped before its answer came say
+ * STOPPED.
+ */
+#ifndef DELETE_DELETE_H
+#define DELETE_DELETE_H
+
+#include "model/delete.h"
+#include "s3/s3.h"
+
+struct delete;
+
+struct delete_config {
+	struct s3_config s3;
+	struct mailbox *up;
+};
+
+int	 delete_start(struct delete **, const struct delete_config *,
+	    struct err *) MUST_USE;
+/* Takes the batch. Never waits. */
+void	 delete_give(struct delete *, struct delete_batch *);
+/* See engine_limits. */
+void	 delete_limits(struct delete *, uint64_t tpslimit);
+/* Begin no new batch; end the begun batches within limit_ms if possible. */
+void	 delete_stop(struct delete *, uint64_t limit_ms);
+/* The thread has ended (after delete_stop). */
+bool	 delete_idle(struct delete *);
+void	 delete_stats(struct delete *, struct s3_stats *);
+/* Unless delete_stop was called, wait until the given batches are done. */
+void	 delete_free(struct delete **);
+
+#endif
