@@ -99,23 +99,6 @@ put_note(struct team *t, struct xfer_note *n)
 }
 
 void
-team_note_unheard(struct team *t, const struct team_task *k)
-{
-	struct xfer_note *n;
-
-	if (k->unheard_sec == 0)
-		return;
-	team_flush(t);
-	n = xcalloc(1, sizeof(*n));
-	n->event = NOTE_INTENT;
-	n->server_sec = k->unheard_sec;
-	n->lease = k->lease;
-	n->object = k->object;
-	n->worker = UINT32_MAX;	/* no client waits for the answer */
-	put_note(t, n);
-}
-
-void
 team_note(struct member *m, struct wire_note *in)
 {
 	struct team *t = m->team;

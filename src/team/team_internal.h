@@ -277,13 +277,41 @@ struct team {
 	} locked;
 };
 
-/* --- member.c --- */
+/* --- members.c --- */
+
+#define MISSES_MAX	16	/* failures in a row; then distrust */
+#define PROBE_MS	5000	/* time until a distrusted client gets a task */
 
 const char *team_state_name(enum member_state);
 struct member *team_member_new(struct team *, const char *host);
 /* Return the member of this number, or NULL. */
 struct member *team_member(struct team *, uint64_t number);
+size_t	 team_members_up(const struct team *);
+/* hoped: members that are up or may still come. soon: members that are up or
+ * are likely to come within a moment. */
+size_t	 team_members_hoped(const struct team *);
+size_t	 team_members_soon(const struct team *);
+/* May the member get tasks like any other? */
+bool	 team_is_able(const struct member *);
+/* Give the member only a single task now and then, as long as members without
+ * failures are up. */
+void	 team_distrust(struct member *);
+void	 team_say_stop(struct team *, uint64_t limit_ms);
+/* Does a lost member still hold tasks, as it might still change files? */
+bool	 team_lapsing(const struct team *);
+void	 team_members_free(struct team *);
+
+/* --- member.c --- */
+
 void	 team_hello(void *team, struct wire_peer *, struct wire_hello *);
+/* Fill in the descriptors to poll; serve the connections that poll reported. */
+size_t	 team_members_fds(struct team *, struct pollfd *);
+void	 team_members_service(struct team *, const struct pollfd *);
+/* Send heartbeats; lose members that are silent. */
+void	 team_members_turn(struct team *);
+
+/* --- leave.c --- */
+
 /* Close the connections of the member. Other members get its tasks as soon as
  * the lost client can change nothing any more. err NULL: the client ended as
  * intended. */
@@ -291,20 +319,6 @@ void	 team_lost(struct team *, struct member *, const struct err *);
 /* Release the tasks of a lost member. Call only if the client can change
  * nothing any more: its process has ended, or its time is over. */
 void	 team_lapse(struct team *, struct member *);
-/* Does a lost member still hold tasks, as it might still change files? */
-bool	 team_lapsing(const struct team *);
-/* Fill in the descriptors to poll; serve the connections that poll reported. */
-size_t	 team_members_fds(struct team *, struct pollfd *);
-void	 team_members_service(struct team *, const struct pollfd *);
-/* Send heartbeats; lose members that are silent. */
-void	 team_members_turn(struct team *);
-size_t	 team_members_up(const struct team *);
-/* hoped: members that are up or may still come. soon: members that are up or
- * are likely to come within a moment. */
-size_t	 team_members_hoped(const struct team *);
-size_t	 team_members_soon(const struct team *);
-void	 team_say_stop(struct team *, uint64_t limit_ms);
-void	 team_members_free(struct team *);
 
 /* --- publish.c --- */
 
@@ -327,39 +341,47 @@ void	 team_limits_first(const struct team *, struct setup *);
  * idle; again: divide in any case. */
 void	 team_divide_limits(struct team *, bool again);
 
-/* --- work.c --- */
+/* --- task.c --- */
 
 struct team_task *team_task_new(struct team *, enum task_kind,
 	    uint64_t bytes);
 void	 team_task_free(struct team_task *);
-void	 team_take_lease(struct team *, struct lease *);
-void	 team_take_fetch(struct team *, struct fetch_item *);
-void	 team_take_delete(struct team *, struct delete_batch *);
-/* Give leases to members in want of work. */
-void	 team_serve(struct team *);
+/* The member was lost with this task in hand. */
+void	 team_task_lost(struct member *, struct team_task *);
+/* Return the rows that a client is asked to delete. */
+struct delete_batch *team_asked(const struct team_task *);
+/* Return the result of a file that failed. */
+struct result team_failed(const struct team_task *, const struct err *,
+	    unsigned attempts);
+/* Count an outcome in the figures for people. */
+void	 team_count(struct member *, enum outcome);
+/* Pass a result to the run: of a file; of an object, or of deletions, which is
+ * in the task. The task must be out of the desk; the functions take the task
+ * and the content of the result. */
+void	 team_put_result(struct team *, struct team_task *, struct result *);
+void	 team_put_fetched(struct team *, struct team_task *);
+void	 team_put_deleted(struct team *, struct team_task *);
+/* Send up the results that wait for more results of their lease. */
+void	 team_flush(struct team *);
+
+/* --- results.c --- */
+
 void	 team_results(struct member *, struct wire_results *);
 void	 team_fetched(struct member *, struct wire_fetched *);
 /* Return -1 if the answer does not fit the request. */
 int	 team_deleted(struct member *, struct wire_deleted *, struct err *)
 	    MUST_USE;
-/* Count an outcome in the figures for people. */
-void	 team_count(struct member *, enum outcome);
-/* The member was lost with this task in hand. */
-void	 team_task_lost(struct member *, struct team_task *);
-/* Return the result of a file that failed. */
-struct result team_failed(const struct team_task *, const struct err *,
-	    unsigned attempts);
-/* Pass the result of a file to the catalog. The task must be out of the desk;
- * the function takes the task and the content of the result. */
-void	 team_put_result(struct team *, struct team_task *, struct result *);
-/* Give the member only a single task now and then, as long as members without
- * failures are up. */
-void	 team_distrust(struct member *);
-/* Pass the result of an object, which is in the task, to the run. The task must
- * be out of the desk; the function takes the task. */
-void	 team_put_fetched(struct team *, struct team_task *);
-/* Send up the results that wait for more results of their lease. */
-void	 team_flush(struct team *);
+/* End a task of deletions; like team_put_deleted. */
+void	 team_deletions_failed(struct team *, struct team_task *,
+	    const struct err *);
+
+/* --- work.c --- */
+
+void	 team_take_lease(struct team *, struct lease *);
+void	 team_take_fetch(struct team *, struct fetch_item *);
+void	 team_take_delete(struct team *, struct delete_batch *);
+/* Give leases to members in want of work. */
+void	 team_serve(struct team *);
 size_t	 team_enough(struct team *);
 void	 team_work_free(struct team *);
 
@@ -446,9 +468,6 @@ void	 team_noted(struct team *, uint64_t worker);
 /* The member resolved the task; a note on the end of the upload may follow. */
 void	 team_note_ends(struct member *, const struct team_task *,
 	    int64_t lease);
-/* The result of this task went up, but an unknown upload of the task may be
- * open: tell the run to search for the upload at its end. */
-void	 team_note_unheard(struct team *, const struct team_task *);
 /* Forget the notes expected from a session that has ended. */
 void	 team_notes_forget(struct team *, uint64_t session);
 

@@ -1,6 +1,6 @@
 /*
- * work.c: the work of a team: makes tasks of the run's items, leases the tasks
- * to clients that want work, and returns results to the run.
+ * work.c: the work of a team: makes tasks of the run's items, and leases the
+ * tasks to clients that want work.
  */
 #include "base/log.h"
 #include "team/team_internal.h"
@@ -9,41 +9,12 @@
 #define FRAME_BYTES	MIB	/* a lease is cut into frames of this size */
 #define DELETIONS_AHEAD	4	/* batches in hand of a client */
 #define PARTS_AHEAD	2	/* ranges in hand if more clients may come */
-#define TRIES_MAX	8	/* leases of a task that clients fail */
-#define LOST_COUNTED	2	/* counted losses until a task is given alone */
-#define LOST_ALL	8	/* ... or losses of any kind */
 #define KILLED_ALONE	3	/* broken connections with the task alone */
 #define LOST_ALONE	8	/* ... or any losses with the task alone */
 #define FRUITLESS	2	/* lost sessions; then tasks come singly */
 #define ENOUGH_MAX	200000	/* tasks that wait for a lease */
-#define BATCH_MAX	512	/* results in a message */
-#define MISSES_MAX	16	/* failures in a row; then distrust */
-#define PROBE_MS	5000	/* time until a distrusted client gets a task */
 
 /* --- work from the run --- */
-
-struct team_task *
-team_task_new(struct team *t, enum task_kind kind, uint64_t bytes)
-{
-	struct team_task *k = xcalloc(1, sizeof(*k));
-
-	k->kind = kind;
-	k->task.id = ++t->last_task;
-	k->task.bytes = bytes;
-	return k;
-}
-
-void
-team_task_free(struct team_task *k)
-{
-	item_release(&k->item);
-	team_reveal(k);
-	fetch_item_free(&k->fetch);
-	delete_batch_free(&k->batch);
-	delete_batch_free(&k->rest);
-	free(k->rest_at);
-	free(k);
-}
 
 static void
 add(struct team *t, struct team_task *k)
@@ -105,423 +76,7 @@ team_take_delete(struct team *t, struct delete_batch *b)
 	add(t, k);
 }
 
-/* --- results to the run --- */
-
-/* The run may read the figures right after the last answer: publish the figures
- * before the answer. */
-static void
-put_up(struct team *t, struct mail *mail)
-{
-	if (desk_open(t->desk) == 0)
-		team_publish(t, true);
-	mailbox_put(t->up, mail);
-}
-
-void
-team_flush(struct team *t)
-{
-	struct results *b = STEAL(t->batch);
-
-	if (b != NULL)
-		put_up(t, &b->mail);
-}
-
-struct result
-team_failed(const struct team_task *k, const struct err *err, unsigned attempts)
-{
-	return (struct result){ .outcome = OUTCOME_FAILED,
-	    .attrs = k->item.attrs, .attempts = attempts, .err = *err };
-}
-
-void
-team_put_result(struct team *t, struct team_task *k, struct result *r)
-{
-	struct results *b = t->batch;
-
-	if (b != NULL && (b->lease != k->lease || b->epoch != k->epoch ||
-	    b->count == BATCH_MAX)) {
-		team_flush(t);
-		b = NULL;
-	}
-	if (b == NULL) {
-		b = t->batch = xcalloc(1, sizeof(*b));
-		b->mail.type = MAIL_RESULTS;
-		b->lease = k->lease;
-		b->epoch = k->epoch;
-		b->v = xcalloc(BATCH_MAX, sizeof(*b->v));
-	}
-	b->v[b->count] = *r;
-	b->v[b->count++].object = k->object;
-	memset(r, 0, sizeof(*r));
-	team_note_unheard(t, k);
-	team_task_free(k);
-}
-
-void
-team_put_fetched(struct team *t, struct team_task *k)
-{
-	struct fetch_item *it;
-
-	team_reveal(k);
-	it = STEAL(k->fetch);
-	it->mail.type = MAIL_FETCHED;
-	put_up(t, &it->mail);
-	team_task_free(k);
-}
-
-static void
-put_deleted(struct team *t, struct team_task *k)
-{
-	struct delete_batch *b = STEAL(k->batch);
-
-	t->deletions--;
-	b->mail.type = MAIL_DELETED;
-	put_up(t, &b->mail);
-	team_task_free(k);
-}
-
-void
-team_count(struct member *m, enum outcome outcome)
-{
-	if (outcome == OUTCOME_FAILED) {
-		m->failed++;
-	} else {
-		m->moved++;
-		m->misses = 0;
-	}
-}
-
-/*
- * Count the clients that failed. A client without a route to the file server
- * must not fail files that further clients can move, so a second client tries.
- * An upload in progress stays with its clients.
- */
-static size_t
-count_failers(struct team_task *k, unsigned member)
-{
-	size_t n = 0;
-
-	while (n < ARRAY_LEN(k->failers) && k->failers[n] != 0 &&
-	    k->failers[n] != member)
-		n++;
-	if (n == ARRAY_LEN(k->failers))
-		return n;
-	k->failers[n] = member;
-	while (n < ARRAY_LEN(k->failers) && k->failers[n] != 0)
-		n++;
-	return n;
-}
-
-static bool
-may_be_its_own(const struct err *err)
-{
-	return err->kind == ERR_UNREACHABLE || err->kind == ERR_DENIED ||
-	    err->kind == ERR_RESOURCE || err->kind == ERR_RETRY;
-}
-
-static bool
-again(struct member *m, struct team_task *k, const struct err *err)
-{
-	struct team *t = m->team;
-	size_t tries = ARRAY_LEN(k->failers), failers;
-
-	if (!may_be_its_own(err))
-		return false;
-	m->misses++;
-	m->probe_ms = t->now_ms + PROBE_MS;
-	/* The client has tried for long: prefer other clients. */
-	if (err->kind == ERR_RETRY) {
-		tries = 2;
-		team_distrust(m);
-	}
-	/* The same client may get the task again: failures are quick. A client
-	 * that lacks the mount is denied everything at once: clients that are
-	 * about to join count too. */
-	failers = count_failers(k, m->number);
-	if (t->stopping || failers >= MIN(tries, err->kind == ERR_DENIED ?
-	    team_members_soon(t) : team_members_up(t)) ||
-	    k->task.leased >= TRIES_MAX)
-		return false;
-	if (k->split == NULL && (k->item.upload_id != NULL ||
-	    k->item.upload_intent_sec != 0))
-		return false;
-	desk_add(t->desk, &k->task);
-	return true;
-}
-
-/* The client was told to stop before the task was done: other clients do the
- * task. */
-static bool
-is_cut_off(const struct err *err)
-{
-	return err->kind == ERR_STOPPED;
-}
-
-/*
- * A changed file was sent by two clients, perhaps in two versions, and S3 keeps
- * the last. After both answers a client sends the file again. Return true if
- * this result is not final.
- */
-static bool
-is_in_doubt(struct team *t, struct team_task *k, int64_t lease,
-    const struct result *r)
-{
-	if (r->outcome > OUTCOME_UNCHANGED ||
-	    r->attrs.kind != k->item.attrs.kind || attrs_same(&r->attrs,
-	    &k->item.attrs, t->setup.ignore_inode) ||
-	    !desk_let_go(t->desk, lease, k->task.id))
-		return false;
-	k->doubt = true;
-	return true;
-}
-
-static void
-once_more(struct team *t, struct team_task *k)
-{
-	k->doubt = false;
-	k->task.twice = false;
-	desk_add(t->desk, &k->task);
-}
-
-void
-team_results(struct member *m, struct wire_results *in)
-{
-	struct team *t = m->team;
-
-	m->brought = true;
-	for (size_t i = 0; i < in->count; i++) {
-		struct result *r = &in->v[i];
-		struct task *task = desk_find(t->desk, in->lease, r->object);
-		struct team_task *k = (struct team_task *)(void *)task;
-
-		/* Ignore a result of the wrong kind of task. */
-		if (k == NULL || k->kind != TASK_PUT)
-			continue;
-		if (r->outcome == OUTCOME_FAILED && is_cut_off(&r->err))
-			continue;
-		team_believe(m, k, r);
-		if (k->split == NULL && is_in_doubt(t, k, in->lease, r))
-			continue;
-		task = desk_result(t->desk, in->lease, r->object, t->now_ms);
-		if (task != NULL && k->doubt) {
-			once_more(t, k);
-			continue;
-		}
-		if (task == NULL || (r->outcome == OUTCOME_FAILED &&
-		    again(m, k, &r->err)))
-			continue;
-		m->bytes += r->bytes_sent;
-		if (!team_split_goes_on(k, r))
-			team_note_ends(m, k, in->lease);
-		if (r->outcome != OUTCOME_FAILED)
-			m->misses = 0;
-		if (team_split_put(t, k, r) || team_look(m, k, r))
-			continue;
-		team_count(m, r->outcome);
-		team_put_result(t, k, r);
-	}
-}
-
-/* Copy the outcome from the client's item to the task's item. */
-static void
-take_outcome(struct fetch_item *to, struct fetch_item *from)
-{
-	to->size = from->size;
-	memcpy(to->etag, from->etag, sizeof(to->etag));
-	to->outcome = from->outcome;
-	to->err = from->err;
-	to->proof = from->proof;
-	to->hashed = from->hashed;
-	memcpy(to->md5, from->md5, sizeof(to->md5));
-	memcpy(to->etag_computed, from->etag_computed,
-	    sizeof(to->etag_computed));
-	to->bytes = from->bytes;
-	to->attempts = from->attempts;
-	to->file_err = from->file_err;
-	to->file_attrs = from->file_attrs;
-	to->file_torn = from->file_torn;
-	to->file_hashed = from->file_hashed;
-	memcpy(to->file_md5, from->file_md5, sizeof(to->file_md5));
-}
-
-/* Return the client's error: of fetching the object, or of reading the file
- * that the object is compared with. */
-static const struct err *
-fetch_err(const struct fetch_item *it)
-{
-	return it->outcome == OUTCOME_FAILED ? &it->err : &it->file_err;
-}
-
-void
-team_fetched(struct member *m, struct wire_fetched *in)
-{
-	struct team *t = m->team;
-
-	m->brought = true;
-	for (size_t i = 0; i < in->count; i++) {
-		struct task *task = desk_find(t->desk, in->lease, in->v[i].id);
-		struct team_task *k = (struct team_task *)(void *)task;
-
-		if (k == NULL || k->kind != TASK_FETCH ||
-		    is_cut_off(fetch_err(in->v[i].item)))
-			continue;
-		task = desk_result(t->desk, in->lease, in->v[i].id, t->now_ms);
-		if (task == NULL || again(m, k, fetch_err(in->v[i].item)))
-			continue;
-		m->bytes += in->v[i].item->bytes;
-		if (in->v[i].item->outcome != OUTCOME_FAILED)
-			m->misses = 0;
-		if (team_split_get(t, k, in->v[i].item))
-			continue;
-		take_outcome(k->fetch, in->v[i].item);
-		team_count(m, k->fetch->outcome);
-		team_put_fetched(t, k);
-	}
-}
-
-/* --- deletions --- */
-
-static struct delete_row *
-row_of(struct team_task *k, size_t i)
-{
-	return &k->batch->v[k->rest == NULL ? i : k->rest_at[i]];
-}
-
-/* Return the rows that the client was asked to delete. */
-static struct delete_batch *
-asked_of(struct team_task *k)
-{
-	return k->rest == NULL ? k->batch : k->rest;
-}
-
-static void
-free_rest(struct team_task *k)
-{
-	delete_batch_free(&k->rest);
-	free(k->rest_at);
-	k->rest_at = NULL;
-}
-
-/* Ask again only for rows that were not deleted: in a bucket with versions a
- * second deletion leaves a second marker. */
-static void
-take_rest(struct team_task *k)
-{
-	struct delete_batch *rest = xcalloc(1, sizeof(*rest));
-	size_t *at = xcalloc(k->batch->count, sizeof(*at));
-
-	rest->v = xcalloc(k->batch->count, sizeof(*rest->v));
-	for (size_t i = 0; i < k->batch->count; i++) {
-		if (!may_be_its_own(&k->batch->v[i].err))
-			continue;
-		at[rest->count] = i;
-		rest->v[rest->count++].key = xstrdup(k->batch->v[i].key);
-	}
-	free_rest(k);
-	k->rest = rest;
-	k->rest_at = at;
-}
-
-/* Return the first error that a second client may avoid, or NULL. */
-static const struct err *
-worth_another(const struct delete_batch *b)
-{
-	for (size_t i = 0; i < b->count; i++)
-		if (may_be_its_own(&b->v[i].err))
-			return &b->v[i].err;
-	return NULL;
-}
-
-static void
-take_rows(struct team_task *k, struct delete_batch *from)
-{
-	for (size_t i = 0; i < from->count; i++) {
-		struct delete_row *to = row_of(k, i);
-
-		to->err = from->v[i].err;
-		free(to->version_id);
-		to->version_id = STEAL(from->v[i].version_id);
-	}
-}
-
-static void
-count_rows(struct member *m, struct team_task *k)
-{
-	for (size_t i = 0; i < asked_of(k)->count; i++)
-		team_count(m, row_of(k, i)->err.kind == ERR_NONE ?
-		    OUTCOME_MOVED : OUTCOME_FAILED);
-}
-
-int
-team_deleted(struct member *m, struct wire_deleted *in, struct err *err)
-{
-	struct team *t = m->team;
-	struct task *task = desk_find(t->desk, in->lease, in->id);
-	struct team_task *k = (struct team_task *)(void *)task;
-	const struct err *another;
-
-	m->brought = true;
-	if (k == NULL || k->kind != TASK_DELETE)
-		return 0;
-	if (asked_of(k)->count != in->batch->count)
-		return err_set(err, ERR_PEER, 0, "sent %zu answers for %zu "
-		    "deletions", in->batch->count, asked_of(k)->count);
-	for (size_t i = 0; i < in->batch->count && !t->stopping; i++)
-		if (is_cut_off(&in->batch->v[i].err))
-			return 0;
-	task = desk_result(t->desk, in->lease, in->id, t->now_ms);
-	if (task == NULL)
-		return 0;
-	take_rows(k, in->batch);
-	another = worth_another(k->batch);
-	if (another != NULL && again(m, k, another)) {
-		take_rest(k);
-		return 0;
-	}
-	count_rows(m, k);
-	put_deleted(t, k);
-	return 0;
-}
-
 /* --- leases to clients --- */
-
-/*
- * Does a task kill its clients? A first loss proves little: the client may have
- * reasons of its own. So all losses by good-bye or silence count as a single
- * loss, and so do all losses of a host, however often its client restarts.
- * After LOST_COUNTED losses the task is given alone (desk.h): clients that then
- * break off have died of the task.
- */
-void
-team_task_lost(struct member *m, struct team_task *k)
-{
-	struct team *t = m->team;
-	size_t i = 0;
-
-	k->lost.all++;
-	if (k->task.careful) {
-		k->lost.alone++;
-		k->lost.killed_alone += !m->harmless;
-		return;
-	}
-	if (m->harmless) {
-		k->lost.counted += !k->lost.harmless;
-		k->lost.harmless = true;
-	} else {
-		while (i < ARRAY_LEN(k->lost.host) && k->lost.host[i] != 0 &&
-		    strcmp(team_member(t, k->lost.host[i])->host, m->host) !=
-		    0)
-			i++;
-		if (i < ARRAY_LEN(k->lost.host) && k->lost.host[i] == 0) {
-			k->lost.host[i] = m->number;
-			k->lost.counted++;
-		}
-	}
-	if (k->lost.counted < LOST_COUNTED && k->lost.all < LOST_ALL)
-		return;
-	k->task.careful = true;
-	k->task.twice = false;
-}
 
 static bool
 is_poison(const struct team_task *k)
@@ -556,9 +111,7 @@ give_up(struct team *t, struct team_task *k, int64_t lease)
 	case TASK_DELETE:
 		/* Nobody knows whether the objects are deleted. */
 		err.kind = ERR_RETRY;
-		for (size_t i = 0; i < asked_of(k)->count; i++)
-			row_of(k, i)->err = err;
-		put_deleted(t, k);
+		team_deletions_failed(t, k, &err);
 		break;
 	}
 }
@@ -608,7 +161,7 @@ frame_add(struct frame *f, struct team_task *k)
 		one.type = WIRE_LEASE_DELETE;
 		one.u.lease_delete.lease = f->lease;
 		one.u.lease_delete.id = k->task.id;
-		one.u.lease_delete.batch = asked_of(k);
+		one.u.lease_delete.batch = team_asked(k);
 		wire_send(f->peer, &one);
 		return;
 	}
@@ -668,19 +221,6 @@ send_lease(struct team *t, struct member *m, int64_t lease, size_t n)
 	m->want_bytes -= MIN(bytes, m->want_bytes);
 }
 
-static bool
-is_able(const struct member *m)
-{
-	return m->ready && m->misses < MISSES_MAX;
-}
-
-void
-team_distrust(struct member *m)
-{
-	m->misses = MISSES_MAX;
-	m->probe_ms = m->team->now_ms + PROBE_MS;
-}
-
 /* Should clients keep few ranges, to leave some ranges of a large file to
  * clients expected soon? */
 static bool
@@ -708,7 +248,7 @@ wants(const struct team *t, const struct member *m, bool others)
 {
 	size_t leases, tasks;
 
-	if (!is_able(m) && others && t->now_ms < m->probe_ms)
+	if (!team_is_able(m) && others && t->now_ms < m->probe_ms)
 		return false;
 
 	if (!m->ready || m->status == NULL || m->want_items == 0 ||
@@ -733,7 +273,7 @@ has_brought(const struct member *m)
 static void
 serve(struct team *t, struct member *m, bool others, bool proven)
 {
-	bool few = t->deletions > 0 || (others && !is_able(m)) ||
+	bool few = t->deletions > 0 || (others && !team_is_able(m)) ||
 	    shares_soon(t) || is_fruitless(m);
 	int64_t lease;
 	size_t n;
@@ -761,7 +301,7 @@ team_serve(struct team *t)
 		t->taken = xcalloc(t->taken_cap, sizeof(struct task *));
 	}
 	for (size_t i = 0; i < t->member_count; i++) {
-		able = able || is_able(t->members[i]);
+		able = able || team_is_able(t->members[i]);
 		proven = proven || has_brought(t->members[i]);
 	}
 	for (size_t i = 0; i < t->member_count; i++)

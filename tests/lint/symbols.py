@@ -56,9 +56,6 @@ send/adopt send/engine send/multipart send/segment send/send send/split
 fetch/file fetch/pass fetch/split fetch/turn
     fetch/fetching
 fetch/fetch fetch/worker
-crew/local crew/setup team/team team/launch team/limits team/look team/member
-    team/notes team/publish team/recall team/split team/stall
-    team/trust team/work
 report/html report/outputs report/csv report/json
     report/table
 lister/lister lister/cut lister/merge

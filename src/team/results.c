@@ -1,0 +1,301 @@
+/*
+ * results.c: the clients' results: which results count, which tasks further
+ * clients do again, and what goes up to the run.
+ */
+#include "team/team_internal.h"
+
+#define TRIES_MAX	8	/* leases of a task that clients fail */
+
+/*
+ * Count the clients that failed. A client without a route to the file server
+ * must not fail files that further clients can move, so a second client tries.
+ * An upload in progress stays with its clients.
+ */
+static size_t
+count_failers(struct team_task *k, unsigned member)
+{
+	size_t n = 0;
+
+	while (n < ARRAY_LEN(k->failers) && k->failers[n] != 0 &&
+	    k->failers[n] != member)
+		n++;
+	if (n == ARRAY_LEN(k->failers))
+		return n;
+	k->failers[n] = member;
+	while (n < ARRAY_LEN(k->failers) && k->failers[n] != 0)
+		n++;
+	return n;
+}
+
+static bool
+may_be_its_own(const struct err *err)
+{
+	return err->kind == ERR_UNREACHABLE || err->kind == ERR_DENIED ||
+	    err->kind == ERR_RESOURCE || err->kind == ERR_RETRY;
+}
+
+static bool
+again(struct member *m, struct team_task *k, const struct err *err)
+{
+	struct team *t = m->team;
+	size_t tries = ARRAY_LEN(k->failers), failers;
+
+	if (!may_be_its_own(err))
+		return false;
+	m->misses++;
+	m->probe_ms = t->now_ms + PROBE_MS;
+	/* The client has tried for long: prefer other clients. */
+	if (err->kind == ERR_RETRY) {
+		tries = 2;
+		team_distrust(m);
+	}
+	/* The same client may get the task again: failures are quick. A client
+	 * that lacks the mount is denied everything at once: clients that are
+	 * about to join count too. */
+	failers = count_failers(k, m->number);
+	if (t->stopping || failers >= MIN(tries, err->kind == ERR_DENIED ?
+	    team_members_soon(t) : team_members_up(t)) ||
+	    k->task.leased >= TRIES_MAX)
+		return false;
+	if (k->split == NULL && (k->item.upload_id != NULL ||
+	    k->item.upload_intent_sec != 0))
+		return false;
+	desk_add(t->desk, &k->task);
+	return true;
+}
+
+/* The client was told to stop before the task was done: other clients do the
+ * task. */
+static bool
+is_cut_off(const struct err *err)
+{
+	return err->kind == ERR_STOPPED;
+}
+
+/*
+ * A changed file was sent by two clients, perhaps in two versions, and S3 keeps
+ * the last. After both answers a client sends the file again. Return true if
+ * this result is not final.
+ */
+static bool
+is_in_doubt(struct team *t, struct team_task *k, int64_t lease,
+    const struct result *r)
+{
+	if (r->outcome > OUTCOME_UNCHANGED ||
+	    r->attrs.kind != k->item.attrs.kind || attrs_same(&r->attrs,
+	    &k->item.attrs, t->setup.ignore_inode) ||
+	    !desk_let_go(t->desk, lease, k->task.id))
+		return false;
+	k->doubt = true;
+	return true;
+}
+
+static void
+once_more(struct team *t, struct team_task *k)
+{
+	k->doubt = false;
+	k->task.twice = false;
+	desk_add(t->desk, &k->task);
+}
+
+void
+team_results(struct member *m, struct wire_results *in)
+{
+	struct team *t = m->team;
+
+	m->brought = true;
+	for (size_t i = 0; i < in->count; i++) {
+		struct result *r = &in->v[i];
+		struct task *task = desk_find(t->desk, in->lease, r->object);
+		struct team_task *k = (struct team_task *)(void *)task;
+
+		/* Ignore a result of the wrong kind of task. */
+		if (k == NULL || k->kind != TASK_PUT)
+			continue;
+		if (r->outcome == OUTCOME_FAILED && is_cut_off(&r->err))
+			continue;
+		team_believe(m, k, r);
+		if (k->split == NULL && is_in_doubt(t, k, in->lease, r))
+			continue;
+		task = desk_result(t->desk, in->lease, r->object, t->now_ms);
+		if (task != NULL && k->doubt) {
+			once_more(t, k);
+			continue;
+		}
+		if (task == NULL || (r->outcome == OUTCOME_FAILED &&
+		    again(m, k, &r->err)))
+			continue;
+		m->bytes += r->bytes_sent;
+		if (!team_split_goes_on(k, r))
+			team_note_ends(m, k, in->lease);
+		if (r->outcome != OUTCOME_FAILED)
+			m->misses = 0;
+		if (team_split_put(t, k, r) || team_look(m, k, r))
+			continue;
+		team_count(m, r->outcome);
+		team_put_result(t, k, r);
+	}
+}
+
+/* Copy the outcome from the client's item to the task's item. */
+static void
+take_outcome(struct fetch_item *to, struct fetch_item *from)
+{
+	to->size = from->size;
+	memcpy(to->etag, from->etag, sizeof(to->etag));
+	to->outcome = from->outcome;
+	to->err = from->err;
+	to->proof = from->proof;
+	to->hashed = from->hashed;
+	memcpy(to->md5, from->md5, sizeof(to->md5));
+	memcpy(to->etag_computed, from->etag_computed,
+	    sizeof(to->etag_computed));
+	to->bytes = from->bytes;
+	to->attempts = from->attempts;
+	to->file_err = from->file_err;
+	to->file_attrs = from->file_attrs;
+	to->file_torn = from->file_torn;
+	to->file_hashed = from->file_hashed;
+	memcpy(to->file_md5, from->file_md5, sizeof(to->file_md5));
+}
+
+/* Return the client's error: of fetching the object, or of reading the file
+ * that the object is compared with. */
+static const struct err *
+fetch_err(const struct fetch_item *it)
+{
+	return it->outcome == OUTCOME_FAILED ? &it->err : &it->file_err;
+}
+
+void
+team_fetched(struct member *m, struct wire_fetched *in)
+{
+	struct team *t = m->team;
+
+	m->brought = true;
+	for (size_t i = 0; i < in->count; i++) {
+		struct task *task = desk_find(t->desk, in->lease, in->v[i].id);
+		struct team_task *k = (struct team_task *)(void *)task;
+
+		if (k == NULL || k->kind != TASK_FETCH ||
+		    is_cut_off(fetch_err(in->v[i].item)))
+			continue;
+		task = desk_result(t->desk, in->lease, in->v[i].id, t->now_ms);
+		if (task == NULL || again(m, k, fetch_err(in->v[i].item)))
+			continue;
+		m->bytes += in->v[i].item->bytes;
+		if (in->v[i].item->outcome != OUTCOME_FAILED)
+			m->misses = 0;
+		if (team_split_get(t, k, in->v[i].item))
+			continue;
+		take_outcome(k->fetch, in->v[i].item);
+		team_count(m, k->fetch->outcome);
+		team_put_fetched(t, k);
+	}
+}
+
+/* --- deletions --- */
+
+static struct delete_row *
+row_of(struct team_task *k, size_t i)
+{
+	return &k->batch->v[k->rest == NULL ? i : k->rest_at[i]];
+}
+
+static void
+free_rest(struct team_task *k)
+{
+	delete_batch_free(&k->rest);
+	free(k->rest_at);
+	k->rest_at = NULL;
+}
+
+/* Ask again only for rows that were not deleted: in a bucket with versions a
+ * second deletion leaves a second marker. */
+static void
+take_rest(struct team_task *k)
+{
+	struct delete_batch *rest = xcalloc(1, sizeof(*rest));
+	size_t *at = xcalloc(k->batch->count, sizeof(*at));
+
+	rest->v = xcalloc(k->batch->count, sizeof(*rest->v));
+	for (size_t i = 0; i < k->batch->count; i++) {
+		if (!may_be_its_own(&k->batch->v[i].err))
+			continue;
+		at[rest->count] = i;
+		rest->v[rest->count++].key = xstrdup(k->batch->v[i].key);
+	}
+	free_rest(k);
+	k->rest = rest;
+	k->rest_at = at;
+}
+
+/* Return the first error that a second client may avoid, or NULL. */
+static const struct err *
+worth_another(const struct delete_batch *b)
+{
+	for (size_t i = 0; i < b->count; i++)
+		if (may_be_its_own(&b->v[i].err))
+			return &b->v[i].err;
+	return NULL;
+}
+
+static void
+take_rows(struct team_task *k, struct delete_batch *from)
+{
+	for (size_t i = 0; i < from->count; i++) {
+		struct delete_row *to = row_of(k, i);
+
+		to->err = from->v[i].err;
+		free(to->version_id);
+		to->version_id = STEAL(from->v[i].version_id);
+	}
+}
+
+static void
+count_rows(struct member *m, struct team_task *k)
+{
+	for (size_t i = 0; i < team_asked(k)->count; i++)
+		team_count(m, row_of(k, i)->err.kind == ERR_NONE ?
+		    OUTCOME_MOVED : OUTCOME_FAILED);
+}
+
+int
+team_deleted(struct member *m, struct wire_deleted *in, struct err *err)
+{
+	struct team *t = m->team;
+	struct task *task = desk_find(t->desk, in->lease, in->id);
+	struct team_task *k = (struct team_task *)(void *)task;
+	const struct err *another;
+
+	m->brought = true;
+	if (k == NULL || k->kind != TASK_DELETE)
+		return 0;
+	if (team_asked(k)->count != in->batch->count)
+		return err_set(err, ERR_PEER, 0, "sent %zu answers for %zu "
+		    "deletions", in->batch->count, team_asked(k)->count);
+	for (size_t i = 0; i < in->batch->count && !t->stopping; i++)
+		if (is_cut_off(&in->batch->v[i].err))
+			return 0;
+	task = desk_result(t->desk, in->lease, in->id, t->now_ms);
+	if (task == NULL)
+		return 0;
+	take_rows(k, in->batch);
+	another = worth_another(k->batch);
+	if (another != NULL && again(m, k, another)) {
+		take_rest(k);
+		return 0;
+	}
+	count_rows(m, k);
+	team_put_deleted(t, k);
+	return 0;
+}
+
+void
+team_deletions_failed(struct team *t, struct team_task *k,
+    const struct err *err)
+{
+	for (size_t i = 0; i < team_asked(k)->count; i++)
+		row_of(k, i)->err = *err;
+	team_put_deleted(t, k);
+}
