@@ -79,12 +79,11 @@ $(B)/%.o: src/%.c Makefile
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The ladder and the named statements are compiled in.
-$(B)/catalog/schema.inc: $(sort $(wildcard schema/*.sql)) schema/embed.awk
+$(B)/db/schema.inc: $(sort $(wildcard schema/*.sql)) schema/embed.awk
 	@mkdir -p $(@D)
 	awk -f schema/embed.awk $(sort $(wildcard schema/*.sql)) > $@.tmp
 	mv $@.tmp $@
-$(patsubst src/%.c,$(B)/%.o,$(wildcard src/catalog/*.c)): \
-	$(B)/catalog/schema.inc
+$(OBJ): | $(B)/db/schema.inc
 
 $(B)/tests/%: tests/unit/%.c $(B)/libdatamover.a
 	@mkdir -p $(@D)
@@ -211,7 +210,7 @@ lint-sql:
 	@tests/lint/sql.sh
 lint-symbols: all
 	@tests/lint/symbols.py $(B)
-lint-clang: $(B)/catalog/schema.inc
+lint-clang: $(B)/db/schema.inc
 	@tests/lint/clang.sh $(ALL_CFLAGS)
 lint-doc: all
 	@tests/lint/doc.sh $(B)

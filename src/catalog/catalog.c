@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "catalog/catalog_internal.h"
+#include "db/guard.h"
 
 /* A page of a thousand entries is large: let only a few wait. */
 #define MAILBOX_LIMIT 32
@@ -67,7 +68,7 @@ open_file(struct catalog *c, struct err *err)
 {
 	if (guard_place(c->path, err) == -1 ||
 	    guard_lock(c->path, &c->lock_fd, err) == -1 ||
-	    guard_file(c->path, err) == -1 ||
+	    db_file(c->path, err) == -1 ||
 	    guard_own(c->path, &c->own_fd, err) == -1)
 		return -1;
 	return db_open_writer(&c->own.db, c->path, err);

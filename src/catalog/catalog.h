@@ -376,38 +376,4 @@ int	 catalog_open_uploads(struct catalog *, struct open_upload **,
 int	 catalog_uploads_ended(struct catalog *, const struct open_upload *,
 	    size_t n, struct err *) MUST_USE;
 
-/* --- looking at a catalog (status, sql, report) --- */
-
-struct catalog_view;
-/* Open a catalog read-only, with an authorizer: no writes, no ATTACH, no PRAGMA
- * that changes; works for a user with only read permission, and during a run.
- * Never creates a file. */
-int	 catalog_view_open(struct catalog_view **, const char *path,
-	    struct err *) MUST_USE;
-void	 catalog_view_close(struct catalog_view **);
-/* One column's value. */
-enum value_type { VALUE_NULL = 0, VALUE_INTEGER, VALUE_REAL, VALUE_TEXT,
-	VALUE_BLOB };
-struct value {
-	enum value_type type;
-	int64_t	 integer;
-	double	 real;
-	struct str bytes;	/* TEXT and BLOB */
-};
-/* Called once before the first row with row NULL and the column names, then
- * for each row; return false to stop. */
-typedef bool catalog_row_fn(void *arg, size_t columns, const char *const *names,
-	    const struct value *row);
-/* Run a single SELECT (or EXPLAIN, VALUES, WITH); other statements are
- * ERR_USAGE. */
-int	 catalog_query(struct catalog_view *, const char *sql,
-	    catalog_row_fn *, void *arg, struct err *) MUST_USE;
-/* True if a master holds the catalog's lock now; ret_pid is its pid or 0. */
-bool	 catalog_in_use(const char *path, int64_t *ret_pid);
-/* Find the master, for a caller who wants to signal the process. Return 1 and a
- * pidfd, to be closed by the caller; 0 if no master holds the lock. CONFIG: no
- * such catalog. DENIED: the caller may not see the process. */
-int	 catalog_holder(const char *path, int *ret_pidfd, int64_t *ret_pid,
-	    struct err *) MUST_USE;
-
 #endif

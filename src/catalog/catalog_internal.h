@@ -9,11 +9,11 @@
 #include <pthread.h>
 
 #include "catalog/catalog.h"
-#include "catalog/db.h"
 #include "catalog/export.h"
 #include "catalog/mirror.h"
 #include "catalog/outcome.h"
 #include "catalog/stored.h"
+#include "db/db.h"
 
 /* Numbers of a page, a directory, a run. */
 struct counts {
@@ -300,23 +300,6 @@ void	 core_commit(struct catalog *);
 /* The counters into the run's row. */
 void	 core_count_run(struct own *);
 
-/* guard.c: check the place of a catalog, and lock out further masters. */
-int	 guard_place(const char *path, struct err *) MUST_USE;
-int	 guard_lock(const char *path, int *ret_fd, struct err *) MUST_USE;
-/* Return the name of the lock file: next to the file reached by the path,
- * through symlinks. */
-char	*guard_lock_name(const char *path);
-/* Lock the catalog file itself, against masters using another name of the file.
- * Close the descriptor after SQLite has closed the catalog, and not before. */
-int	 guard_own(const char *path, int *ret_fd, struct err *) MUST_USE;
-/* Return -1, with the error for a catalog file without content. */
-int	 guard_empty(const char *path, struct err *);
-struct stat;
-int	 guard_not_empty(const char *path, const struct stat *, struct err *)
-	    MUST_USE;
-/* Makes the file if there is none. */
-int	 guard_file(const char *path, struct err *) MUST_USE;
-
 /* page.c */
 /* Record the counts of a directory after its reading, successful or not;
  * since_ns: when the reading began. */
@@ -487,9 +470,6 @@ int64_t	 core_reader_target(const struct catalog_reader *,
 int	 core_reader_fault(const struct catalog_reader *, struct err *);
 /* Before the writer's connection is closed. */
 void	 core_reader_close_idle(struct catalog *);
-
-/* view.c: as catalog_view_open looks at it. */
-int	 core_open_look(struct db *, const char *path, struct err *) MUST_USE;
 
 /* stored.c */
 /* The range of paths under a prefix, from the prefix itself or after a path. */

@@ -11,7 +11,7 @@ catalog_look(struct catalog_reader **ret, const char *path,
 	struct catalog_reader *r = xcalloc(1, sizeof(*r));
 
 	r->server_as_prefix = spec->server_as_prefix;
-	if (core_open_look(&r->db, path, err) == -1) {
+	if (db_open_look(&r->db, path, err) == -1) {
 		free(r);
 		return -1;
 	}

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/units.h"
-#include "catalog/probe.h"
+#include "db/probe.h"
 #include "check/check_internal.h"
 
 /* Below the first a run ends soon, below the second it may: a catalog takes

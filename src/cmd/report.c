@@ -1,5 +1,5 @@
-#include "catalog/catalog.h"
 #include "cmd/cmd.h"
+#include "db/view.h"
 #include "report/report.h"
 
 static int

@@ -1,7 +1,7 @@
 #include <unistd.h>
 
-#include "catalog/catalog.h"
 #include "cmd/cmd.h"
+#include "db/view.h"
 #include "report/rows.h"
 #include "report/spool.h"
 

@@ -1,6 +1,7 @@
 #include "base/jsontext.h"
-#include "catalog/catalog.h"
 #include "cmd/cmd.h"
+#include "db/holder.h"
+#include "db/view.h"
 #include "report/text.h"
 
 static const char last_run[] =

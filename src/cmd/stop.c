@@ -10,8 +10,8 @@
 #include "base/clock.h"
 #include "base/exit_status.h"
 #include "base/jsontext.h"
-#include "catalog/catalog.h"
 #include "cmd/cmd.h"
+#include "db/holder.h"
 #include "report/text.h"
 
 #define LIMIT_MS	120000	/* it should take seconds */

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "db/holder.h"
 #include "report/report_internal.h"
 
 /* The classes of object size: each holds up to most bytes. */

@@ -10,7 +10,8 @@
 #define REPORT_REPORT_H
 
 #include "base/buf.h"
-#include "catalog/catalog.h"
+#include "db/view.h"
+#include "model/job.h"
 
 #define REPORT_TIMES	60	/* steps of time at most */
 #define REPORT_SIZES	10	/* classes of size */

@@ -13,7 +13,7 @@
 #ifndef REPORT_ROWS_H
 #define REPORT_ROWS_H
 
-#include "catalog/catalog.h"
+#include "db/view.h"
 
 enum rows_format { ROWS_TABLE = 0, ROWS_CSV, ROWS_TSV, ROWS_JSON };
 

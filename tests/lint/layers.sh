@@ -16,13 +16,14 @@ layers='
 1 ssh      : libssh/
 2 conf     : ini.h
 2 rest     : expat.h
+2 db       : sqlite3.h
 2 wire     :
 2 nfs      : nfsc/
 2 verify   :
 2 lease    :
 2 launch   :
 3 s3       : curl/
-3 catalog  : sqlite3.h
+3 catalog  :
 3 tree     :
 4 lister   :
 4 dest     :
@@ -112,8 +113,8 @@ while read -r line; do
 	complain "$line"
 done <"$fault/sizes"
 
-# One header of the catalog includes what the build makes of schema/.
-make -s B="$fault/b" "$fault/b/catalog/schema.inc" 2>"$fault/make" ||
+# One header of db/ includes what the build makes of schema/.
+make -s B="$fault/b" "$fault/b/db/schema.inc" 2>"$fault/make" ||
 	complain "schema.inc: $(cat "$fault/make")"
 packages='sqlite3 libnfs libcurl libcrypto libssl libssh jansson expat'
 flags=$(pkg-config --cflags $packages 2>/dev/null)

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "catalog/probe.h"
+#include "db/probe.h"
 
 /* SQLite's calls come here. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;

@@ -12,7 +12,7 @@
 
 #include <sqlite3.h>
 
-#include "catalog/probe.h"
+#include "db/probe.h"
 
 static enum err_kind
 refused(const char *path, const char *word)

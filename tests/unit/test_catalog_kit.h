@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "catalog/catalog.h"
+#include "db/holder.h"
+#include "db/view.h"
 
 /* After what it needs. */
 #include <cmocka.h>

@@ -2,8 +2,8 @@
  * probe.h: look whether a run could use a catalog, without making or changing
  * anything: for datamover check.
  */
-#ifndef CATALOG_PROBE_H
-#define CATALOG_PROBE_H
+#ifndef DB_PROBE_H
+#define DB_PROBE_H
 
 #include "base/err.h"
 

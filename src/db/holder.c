@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "catalog/catalog_internal.h"
+#include "db/guard.h"
+#include "db/holder.h"
 
 #define UNSEEN		2	/* the lock has a holder invisible from here */
 #define ENDING_TRIES	20

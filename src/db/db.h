@@ -7,19 +7,18 @@
  * run pays only for its own statements; tests/lint/sql.sh prepares every
  * statement.
  */
-#ifndef CATALOG_DB_H
-#define CATALOG_DB_H
+#ifndef DB_DB_H
+#define DB_DB_H
 
-#include "base/buf.h"
 #include "base/err.h"
-#include "catalog/catalog.h"
+#include "db/value.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
 
 enum stmt {
 #define STMT(name, text) STMT_##name,
-#include "catalog/schema.inc"
+#include "db/schema.inc"
 #undef STMT
 	STMT__MAX
 };
@@ -35,22 +34,22 @@ struct db {
 	bool	 in_transaction;
 };
 
-/* Makes a catalog without rows of an empty file. */
-int	 db_create(const char *path, struct err *) MUST_USE;
+/* Make the catalog's file if there is none; else check that the file is a
+ * database, without touching it. */
+int	 db_file(const char *path, struct err *) MUST_USE;
 /* Open the writer's connection: bring an older catalog to the newest schema,
  * rung by rung. */
 int	 db_open_writer(struct db *, const char *path, struct err *) MUST_USE;
 int	 db_open_reader(struct db *, const char *path, struct err *) MUST_USE;
+/* Open a connection for one who is not the master, and may have only read
+ * permission. A catalog with another schema than this program's is refused. */
+int	 db_open_look(struct db *, const char *path, struct err *) MUST_USE;
 /* Write a snapshot of a catalog to another file; the target file must not
  * exist. The catalog may be in use. */
 int	 db_copy(const char *from, const char *to, struct err *) MUST_USE;
 /* Return a file name as SQLite's URI, with "?name=value" appended, or "". The
  * caller frees the string. */
 char	*db_uri(const char *path, const char *query);
-/* Open a connection for the queries of people; uri names the file. A catalog
- * with another schema than this program's is refused. */
-int	 db_open_view(struct db *, const char *uri, const char *path,
-	    struct err *) MUST_USE;
 void	 db_close(struct db *);
 
 /* db_begin does nothing inside a transaction, db_commit nothing outside. */

@@ -3,14 +3,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "catalog/catalog_internal.h"
-#include "catalog/probe.h"
+#include "db/probe.h"
 
-static const int rungs[] = {
-#define RUNG(number, text) number,
-#include "catalog/schema.inc"
-#undef RUNG
-};
+#include "db/db_internal.h"
+#include "db/guard.h"
+#include "db/holder.h"
 
 static int
 may_write(const char *path, struct err *err)
@@ -101,7 +98,7 @@ catalog_probe(const char *path, struct catalog_probe *p, struct err *err)
 	struct stat st;
 
 	memset(p, 0, sizeof(*p));
-	p->newest = rungs[ARRAY_LEN(rungs) - 1];
+	p->newest = schema_newest();
 	if (guard_place(path, err) == -1 || may_write_all(path, err) == -1)
 		return -1;
 	if (stat(path, &st) == -1) {

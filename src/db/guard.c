@@ -9,9 +9,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "catalog/catalog_internal.h"
-
-#define SQLITE_HEADER 16	/* bytes of its magic string */
+#include "base/buf.h"
+#include "db/guard.h"
+#include "db/holder.h"
 
 /* The offset of a byte far beyond the end of any catalog, never locked by
  * SQLite. */
@@ -58,8 +58,8 @@ guard_place(const char *path, struct err *err)
 	return 0;
 }
 
-static int
-open_fault(struct err *err, int code, const char *path)
+int
+guard_fault(struct err *err, int code, const char *path)
 {
 	enum err_kind kind = ERR_CONFIG;
 
@@ -124,7 +124,7 @@ guard_lock(const char *path, int *ret_fd, struct err *err)
 	int n;
 
 	if (fd == -1)
-		return open_fault(err, errno, name);
+		return guard_fault(err, errno, name);
 	if (fcntl(fd, F_OFD_SETLK, &lock) == -1) {
 		err_set(err, ERR_DENIED, errno, "catalog %s is in use by "
 		    "another datamover (process %lld)", path,
@@ -134,7 +134,7 @@ guard_lock(const char *path, int *ret_fd, struct err *err)
 	}
 	n = snprintf(text, sizeof(text), "%lld\n", (long long)getpid());
 	if (ftruncate(fd, 0) == -1 || pwrite(fd, text, (size_t)n, 0) == -1) {
-		open_fault(err, errno, name);
+		guard_fault(err, errno, name);
 		close_fd(&fd);
 		return -1;
 	}
@@ -153,7 +153,7 @@ guard_own(const char *path, int *ret_fd, struct err *err)
 	struct flock lock = lock_of(GUARD_BYTE, 1);
 
 	if (fd == -1)
-		return open_fault(err, errno, path);
+		return guard_fault(err, errno, path);
 	if (fcntl(fd, F_OFD_SETLK, &lock) == -1) {
 		err_set(err, ERR_DENIED, errno, "catalog %s is in use by "
 		    "another datamover, under another name", path);
@@ -179,85 +179,6 @@ guard_not_empty(const char *path, const struct stat *st, struct err *err)
 		return err_set(err, ERR_CONFIG, 0,
 		    "catalog %s is not a file", path);
 	return st->st_size == 0 ? guard_empty(path, err) : 0;
-}
-
-/* Look at the first bytes before SQLite does: a file other than a database is
- * not touched. SQLite takes an empty file for a new database, and throws away
- * the -wal beside the file. */
-static int
-look_at(int fd, const char *path, struct err *err)
-{
-	char head[SQLITE_HEADER];
-	struct stat st;
-	ssize_t n;
-
-	if (fstat(fd, &st) == -1)
-		return open_fault(err, errno, path);
-	if (guard_not_empty(path, &st, err) == -1)
-		return -1;
-	n = pread(fd, head, sizeof(head), 0);
-	if (n == -1)
-		return open_fault(err, errno, path);
-	if ((size_t)n < sizeof(head) ||
-	    memcmp(head, "SQLite format 3", sizeof(head)) != 0)
-		return err_set(err, ERR_CONFIG, 0, "catalog %s is damaged "
-		    "(not a database); it was not touched: restore a copy or "
-		    "move it away", path);
-	return 0;
-}
-
-/* Rename the new file into place. First remove a -wal of the same name: the
- * -wal belongs to a removed catalog, and SQLite would read the -wal. */
-static int
-into_place(const char *name, const char *path, struct err *err)
-{
-	AUTOFREE char *wal = xasprintf("%s-wal", path);
-	AUTOFREE char *shm = xasprintf("%s-shm", path);
-	AUTOFREE char *dir = path_parent(path);
-	CLEANUP(close_fd) int fd = open(dir, O_RDONLY | O_DIRECTORY |
-	    O_CLOEXEC);
-
-	if (fd == -1 || (unlink(wal) == -1 && errno != ENOENT) ||
-	    (unlink(shm) == -1 && errno != ENOENT) ||
-	    rename(name, path) == -1 ||
-	    (fsync(fd) == -1 && errno != EINVAL))
-		return open_fault(err, errno, path);
-	return 0;
-}
-
-/* Make the whole file under another name: so an empty catalog was never left by
- * a kill, and is never taken for a new catalog. */
-static int
-make_file(const char *path, struct err *err)
-{
-	AUTOFREE char *name = xasprintf("%s.new", path);
-	CLEANUP(close_fd) int fd = -1;
-
-	if (unlink(name) == 0 || errno == ENOENT)
-		fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-	if (fd == -1)
-		return open_fault(err, errno, name);
-	if (db_create(name, err) == -1 || into_place(name, path, err) == -1) {
-		unlink(name);
-		return -1;
-	}
-	return 0;
-}
-
-int
-guard_file(const char *path, struct err *err)
-{
-	CLEANUP(close_fd) int fd = open(path, O_RDWR | O_CLOEXEC);
-	struct stat st;
-
-	if (fd != -1)
-		return look_at(fd, path, err);
-	if (errno != ENOENT)
-		return open_fault(err, errno, path);
-	if (lstat(path, &st) == 0)
-		return err_set(err, ERR_CONFIG, 0, "catalog %s is a symbolic "
-		    "link to a file that is not there", path);
-	return make_file(path, err);
 }
 
 bool

@@ -1,13 +1,10 @@
 /*
  * Looking at a catalog: a connection only able to read.
  */
-#include <ctype.h>
-#include <errno.h>
 #include <sqlite3.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "catalog/catalog_internal.h"
+#include "db/db.h"
+#include "db/view.h"
 
 struct catalog_view {
 	struct db db;
@@ -35,63 +32,13 @@ authorize(void *arg, int action, const char *a, const char *b,
 	}
 }
 
-char *
-db_uri(const char *path, const char *query)
-{
-	struct buf b;
-
-	buf_init(&b, 64 * KIB);
-	buf_addstr(&b, path[0] == '/' ? "file://" : "file:");
-	for (; *path != '\0'; path++) {
-		unsigned char c = (unsigned char)*path;
-
-		if (isalnum(c) || strchr("/-_.~", c) != NULL)
-			buf_addch(&b, *path);
-		else
-			buf_addf(&b, "%%%02X", c);
-	}
-	buf_addstr(&b, query);
-	return b.data;
-}
-
-/* Without a -wal there is no writer, because masters leave their -wal in place;
- * a user who can't make a -wal reads the file as immutable. */
-static bool
-must_be_immutable(const char *path)
-{
-	AUTOFREE char *wal = xasprintf("%s-wal", path);
-	AUTOFREE char *dir = path_parent(path);
-
-	return access(wal, F_OK) == -1 && access(dir, W_OK) == -1;
-}
-
-int
-core_open_look(struct db *db, const char *path, struct err *err)
-{
-	AUTOFREE char *uri = NULL;
-	struct stat st;
-
-	if (stat(path, &st) == -1 && errno == ENOENT)
-		return err_set(err, ERR_CONFIG, errno, "catalog %s: there is "
-		    "none yet; the first run makes it", path);
-	if (stat(path, &st) == -1)
-		return err_errno(err, errno == EACCES ? ERR_DENIED :
-		    ERR_CONFIG, errno, "catalog %s", path);
-	if (access(path, R_OK) == -1)
-		return err_errno(err, ERR_DENIED, errno, "catalog %s", path);
-	if (guard_not_empty(path, &st, err) == -1)
-		return -1;
-	uri = db_uri(path, must_be_immutable(path) ? "?immutable=1" : "");
-	return db_open_view(db, uri, path, err);
-}
-
 int
 catalog_view_open(struct catalog_view **ret, const char *path,
     struct err *err)
 {
 	struct catalog_view *v = xcalloc(1, sizeof(*v));
 
-	if (core_open_look(&v->db, path, err) == -1) {
+	if (db_open_look(&v->db, path, err) == -1) {
 		free(v);
 		return -1;
 	}

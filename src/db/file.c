@@ -1,0 +1,111 @@
+/*
+ * The catalog's file: looked at before SQLite does, and made whole before it
+ * has its name.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "db/db_internal.h"
+#include "db/guard.h"
+
+#define SQLITE_HEADER 16	/* bytes of its magic string */
+
+/* A catalog without rows, of an empty file. */
+static int
+create(const char *path, struct err *err)
+{
+	struct db db;
+
+	if (db_connect(&db, path, path, SQLITE_OPEN_READWRITE, err) == -1)
+		return -1;
+	/* A kill at this point leaves a file under the temporary name, removed
+	 * by the next caller. */
+	db_exec(&db, "PRAGMA journal_mode = OFF");
+	schema_make(&db);
+	if (db_opened(&db, err) == -1)
+		return -1;
+	db_close(&db);
+	return 0;
+}
+
+/* Look at the first bytes before SQLite does: a file other than a database is
+ * not touched. SQLite takes an empty file for a new database, and throws away
+ * the -wal beside the file. */
+static int
+look_at(int fd, const char *path, struct err *err)
+{
+	char head[SQLITE_HEADER];
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) == -1)
+		return guard_fault(err, errno, path);
+	if (guard_not_empty(path, &st, err) == -1)
+		return -1;
+	n = pread(fd, head, sizeof(head), 0);
+	if (n == -1)
+		return guard_fault(err, errno, path);
+	if ((size_t)n < sizeof(head) ||
+	    memcmp(head, "SQLite format 3", sizeof(head)) != 0)
+		return err_set(err, ERR_CONFIG, 0, "catalog %s is damaged "
+		    "(not a database); it was not touched: restore a copy or "
+		    "move it away", path);
+	return 0;
+}
+
+/* Rename the new file into place. First remove a -wal of the same name: the
+ * -wal belongs to a removed catalog, and SQLite would read the -wal. */
+static int
+into_place(const char *name, const char *path, struct err *err)
+{
+	AUTOFREE char *wal = xasprintf("%s-wal", path);
+	AUTOFREE char *shm = xasprintf("%s-shm", path);
+	AUTOFREE char *dir = path_parent(path);
+	CLEANUP(close_fd) int fd = open(dir, O_RDONLY | O_DIRECTORY |
+	    O_CLOEXEC);
+
+	if (fd == -1 || (unlink(wal) == -1 && errno != ENOENT) ||
+	    (unlink(shm) == -1 && errno != ENOENT) ||
+	    rename(name, path) == -1 ||
+	    (fsync(fd) == -1 && errno != EINVAL))
+		return guard_fault(err, errno, path);
+	return 0;
+}
+
+/* Make the whole file under another name: so an empty catalog was never left by
+ * a kill, and is never taken for a new catalog. */
+static int
+make_file(const char *path, struct err *err)
+{
+	AUTOFREE char *name = xasprintf("%s.new", path);
+	CLEANUP(close_fd) int fd = -1;
+
+	if (unlink(name) == 0 || errno == ENOENT)
+		fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	if (fd == -1)
+		return guard_fault(err, errno, name);
+	if (create(name, err) == -1 || into_place(name, path, err) == -1) {
+		unlink(name);
+		return -1;
+	}
+	return 0;
+}
+
+int
+db_file(const char *path, struct err *err)
+{
+	CLEANUP(close_fd) int fd = open(path, O_RDWR | O_CLOEXEC);
+	struct stat st;
+
+	if (fd != -1)
+		return look_at(fd, path, err);
+	if (errno != ENOENT)
+		return guard_fault(err, errno, path);
+	if (lstat(path, &st) == 0)
+		return err_set(err, ERR_CONFIG, 0, "catalog %s is a symbolic "
+		    "link to a file that is not there", path);
+	return make_file(path, err);
+}

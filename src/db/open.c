@@ -1,0 +1,148 @@
+/*
+ * How a catalog is opened: the settings of SQLite for each kind of connection.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "db/db_internal.h"
+#include "db/guard.h"
+
+#define CACHE_KIB 16384
+#define CHECKPOINT_PAGES 8192
+
+char *
+db_uri(const char *path, const char *query)
+{
+	struct buf b;
+
+	buf_init(&b, 64 * KIB);
+	buf_addstr(&b, path[0] == '/' ? "file://" : "file:");
+	for (; *path != '\0'; path++) {
+		unsigned char c = (unsigned char)*path;
+
+		if (isalnum(c) || strchr("/-_.~", c) != NULL)
+			buf_addch(&b, *path);
+		else
+			buf_addf(&b, "%%%02X", c);
+	}
+	buf_addstr(&b, query);
+	return b.data;
+}
+
+static void
+set_up_writer(struct db *db)
+{
+	char sql[80];
+
+	schema_check(db, true);
+	if (db_failed(db))
+		return;		/* before anything is written */
+	db_exec(db, "PRAGMA journal_mode = WAL");
+	db_exec(db, "PRAGMA synchronous = NORMAL");
+	db_exec(db, "PRAGMA cell_size_check = ON");
+	snprintf(sql, sizeof(sql), "PRAGMA cache_size = -%d", CACHE_KIB);
+	db_exec(db, sql);
+	snprintf(sql, sizeof(sql), "PRAGMA wal_autocheckpoint = %d",
+	    CHECKPOINT_PAGES);
+	db_exec(db, sql);
+	snprintf(sql, sizeof(sql), "PRAGMA journal_size_limit = %d",
+	    CHECKPOINT_PAGES * 4096);
+	db_exec(db, sql);
+	schema_climb(db, (int)db_number(db, "PRAGMA user_version"));
+	/* Touches the right edge of every large table. */
+	if (DB_ROW0(db, MARKS))
+		db_done(db, STMT_MARKS);
+}
+
+int
+db_open_writer(struct db *db, const char *path, struct err *err)
+{
+	if (db_connect(db, path, path, SQLITE_OPEN_READWRITE, err) == -1)
+		return -1;
+	set_up_writer(db);
+	return db_opened(db, err);
+}
+
+int
+db_open_reader(struct db *db, const char *path, struct err *err)
+{
+	if (db_connect(db, path, path, SQLITE_OPEN_READONLY, err) == -1)
+		return -1;
+	db_exec(db, "PRAGMA cache_size = -4096");
+	return db_opened(db, err);
+}
+
+static int
+open_view(struct db *db, const char *uri, const char *path,
+    struct err *err)
+{
+	if (db_connect(db, uri, path, SQLITE_OPEN_READONLY |
+	    SQLITE_OPEN_URI, err) == -1)
+		return -1;
+	/* With this pragma LIKE 'a/%' uses the index, as GLOB does. */
+	db_exec(db, "PRAGMA case_sensitive_like = ON");
+	schema_check(db, false);
+	return db_opened(db, err);
+}
+
+/* Without a -wal there is no writer, because masters leave their -wal in place;
+ * a user who can't make a -wal reads the file as immutable. */
+static bool
+must_be_immutable(const char *path)
+{
+	AUTOFREE char *wal = xasprintf("%s-wal", path);
+	AUTOFREE char *dir = path_parent(path);
+
+	return access(wal, F_OK) == -1 && access(dir, W_OK) == -1;
+}
+
+int
+db_open_look(struct db *db, const char *path, struct err *err)
+{
+	AUTOFREE char *uri = NULL;
+	struct stat st;
+
+	if (stat(path, &st) == -1 && errno == ENOENT)
+		return err_set(err, ERR_CONFIG, errno, "catalog %s: there is "
+		    "none yet; the first run makes it", path);
+	if (stat(path, &st) == -1)
+		return err_errno(err, errno == EACCES ? ERR_DENIED :
+		    ERR_CONFIG, errno, "catalog %s", path);
+	if (access(path, R_OK) == -1)
+		return err_errno(err, ERR_DENIED, errno, "catalog %s", path);
+	if (guard_not_empty(path, &st, err) == -1)
+		return -1;
+	uri = db_uri(path, must_be_immutable(path) ? "?immutable=1" : "");
+	return open_view(db, uri, path, err);
+}
+
+int
+db_copy(const char *from, const char *to, struct err *err)
+{
+	AUTOFREE char *uri = db_uri(from, "?mode=ro");
+	sqlite3_backup *backup;
+	sqlite3 *conn = NULL;
+	struct db db;
+	int rc;
+
+	if (open_view(&db, uri, from, err) == -1)
+		return -1;
+	rc = sqlite3_open_v2(to, &conn, SQLITE_OPEN_READWRITE |
+	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	backup = rc != SQLITE_OK ? NULL :
+	    sqlite3_backup_init(conn, "main", db.conn, "main");
+	if (backup != NULL) {
+		rc = sqlite3_backup_step(backup, -1);
+		sqlite3_backup_finish(backup);
+	} else if (rc == SQLITE_OK) {
+		rc = sqlite3_errcode(conn);
+	}
+	sqlite3_close(conn);
+	db_close(&db);
+	if (rc == SQLITE_DONE)
+		return 0;
+	return db_fault(err, rc, to, sqlite3_errstr(rc));
+}
