@@ -43,29 +43,6 @@ load_marks(struct own *o, int64_t *last_leased)
 }
 
 static int64_t
-target_at(struct db *db, const struct run_spec *spec, const char *endpoint)
-{
-	int64_t id = 0;
-
-	if (DB_ROW(db, TARGET_FIND, TEXT(endpoint), TEXT(spec->bucket),
-	    INT(spec->server_as_prefix))) {
-		id = db_int(db, STMT_TARGET_FIND, 0);
-		db_done(db, STMT_TARGET_FIND);
-	}
-	return id;
-}
-
-int64_t
-core_find_target(struct db *db, const struct run_spec *spec)
-{
-	int64_t id = target_at(db, spec, spec->endpoint);
-
-	for (size_t i = 0; i < spec->also_count && id == 0; i++)
-		id = target_at(db, spec, spec->also[i]);
-	return id;
-}
-
-static int64_t
 find_target(struct db *db, const struct run_spec *spec, struct run_info *info)
 {
 	const enum stmt s = STMT_TARGET_OTHER;
@@ -417,7 +394,7 @@ begin_plain(struct own *o, const struct begin *b)
 
 	settle_open(o);
 	load_marks(o, &last_leased);
-	o->has_names = !o->server_as_prefix && core_any_names_meet(&o->db);
+	o->has_names = !o->server_as_prefix && names_meet_any(&o->db);
 	o->next_todo = 1;
 	insert_run(o, b->spec);
 }
@@ -434,7 +411,7 @@ begin_backlog(struct own *o, const struct begin *b)
 	load_marks(o, &last.leased);
 	o->first_todo = o->next_todo;
 	load_exports(o, b->spec);
-	o->has_names = !o->server_as_prefix && core_any_names_meet(&o->db);
+	o->has_names = !o->server_as_prefix && names_meet_any(&o->db);
 	DB_RUN0(&o->db, SETTLE_DOUBT);
 	core_fs_load(o);
 	o->accept_fs = b->spec->accept_filesystem;

@@ -50,7 +50,7 @@ remove_temporary(struct catalog *c)
 static void
 release(struct catalog *c)
 {
-	core_reader_close_idle(c);
+	readers_free(&c->readers);
 	db_close(&c->own.db);
 	remove_temporary(c);
 	close_fd(&c->own_fd);
@@ -104,6 +104,8 @@ open_at(struct catalog **ret, const char *path, const char *copy,
 		rc = db_copy(copy, c->path, err);
 	if (rc == 0)
 		rc = open_file(c, err);
+	if (rc == 0)
+		c->readers = readers_new(c->path);
 	if (rc == 0 &&
 	    pthread_create(&c->thread, NULL, thread_main, c) != 0)
 		rc = err_set(err, ERR_RESOURCE, 0, "no thread for the catalog");
@@ -127,6 +129,13 @@ catalog_open_copy(struct catalog **ret, const char *path,
     struct mailbox *events, struct err *err)
 {
 	return open_at(ret, NULL, path, events, err);
+}
+
+int
+catalog_reader_open(struct catalog *c, struct catalog_reader **ret,
+    struct err *err)
+{
+	return readers_open(c->readers, ret, err);
 }
 
 static void
@@ -338,11 +347,22 @@ publish(struct catalog *c)
 	c->shared.totals = c->own.totals;
 	c->shared.crawl_done = c->own.run != 0 &&
 	    (c->own.failed || core_crawl_done(&c->own));
-	c->shared.target = c->own.target;
-	c->shared.server_as_prefix = c->own.server_as_prefix;
-	c->shared.first_object = c->own.first_object;
-	c->shared.run = c->own.run;
 	pthread_mutex_unlock(&c->shared.lock);
+}
+
+/* Only a call begins or ends a run. */
+static void
+tell_readers(struct catalog *c)
+{
+	const struct own *o = &c->own;
+	struct reader_run run = {
+		.run = o->run,
+		.target = o->target,
+		.server_as_prefix = o->server_as_prefix,
+		.first_object = o->first_object,
+	};
+
+	readers_tell(c->readers, &run);
 }
 
 static void
@@ -436,6 +456,7 @@ handle_call(struct catalog *c, struct call *call)
 	call->fn(c, call->arg);
 	core_commit(c);
 	publish(c);
+	tell_readers(c);
 	pthread_mutex_lock(&c->shared.lock);
 	call->done = true;
 	pthread_cond_broadcast(&c->shared.changed);

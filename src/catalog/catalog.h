@@ -5,7 +5,7 @@
  *
  * What is in the tables, and what the views promise to people who query
  * them, is in datamover-catalog(5) and schema/. What GET, DEL and TEST need
- * is in outcome.h and stored.h, PUT --delete in mirror.h and doubt.h.
+ * is in outcome.h and reader/stored.h, PUT --delete in mirror.h and doubt.h.
  *
  * Life cycle of a run:
  *	catalog_open            lock, check, migrate, start the thread
@@ -38,6 +38,7 @@
 #include "model/item.h"
 #include "model/job.h"
 #include "model/mail.h"
+#include "reader/reader.h"
 
 struct catalog;
 
@@ -275,39 +276,14 @@ void	 catalog_put_page(struct catalog *, struct dir_page *);
 void	 catalog_note_root(struct catalog *, unsigned export,
 	    const struct attrs *, bool ignore_inode, const struct err *);
 
-/* A reader for the comparisons of a crawl thread; use a reader in a single
- * thread. Close the reader before the catalog. */
-struct catalog_reader;
+/* A reader for the comparisons of a crawl thread (reader/reader.h). */
 int	 catalog_reader_open(struct catalog *, struct catalog_reader **,
 	    struct err *) MUST_USE;
-void	 catalog_reader_close(struct catalog_reader **);
-/* Look-ups between hold and let_go see the same snapshot and cost less, because
- * a single transaction locks for all look-ups. A second hold, or a let_go
- * without hold, does nothing. Let go before waiting: the -wal grows while a
- * reader holds a snapshot. */
-void	 catalog_reader_hold(struct catalog_reader *);
-void	 catalog_reader_let_go(struct catalog_reader *);
-struct known {
-	int64_t	 object;
-	struct attrs attrs;
-	bool	 stored;	/* at this run's target, in this version; also
-				   set for an excluded file */
-	bool	 fresh;		/* the bytes were read so soon after a change
-				   that an equal time may hide a later change */
-	bool	 excluded;
-	bool	 tombstone;	/* was gone: treat as new (PAGE_CHANGED) */
-	bool	 ours;		/* present, and already counted by this run: the
-				   run made this version, or knows its result */
-	char	 why[120];
-};
-/* 1 found, 0 not in the catalog, -1 error. */
-int	 catalog_find(struct catalog_reader *, struct str path, struct known *,
-	    struct err *) MUST_USE;
-/* Calls fn for each live object of the directory (not of subdirectories)
- * missing in seen. */
-int	 catalog_unseen(struct catalog_reader *, int64_t dir,
-	    const struct idset *seen, void (*fn)(void *, int64_t object),
-	    void *arg, struct err *) MUST_USE;
+/* Open a reader without a master, for dry runs: nothing is written, and a run
+ * may be going on. Of spec only the target matters: its endpoints, bucket and
+ * server_as_prefix; a target unknown to the catalog holds nothing. */
+int	 catalog_look(struct catalog_reader **, const char *path,
+	    const struct run_spec *, struct err *) MUST_USE;
 
 /* --- the master --- */
 

@@ -12,8 +12,9 @@
 #include "catalog/export.h"
 #include "catalog/mirror.h"
 #include "catalog/outcome.h"
-#include "catalog/stored.h"
 #include "db/db.h"
+#include "reader/rows.h"
+#include "reader/stored.h"
 
 /* Numbers of a page, a directory, a run. */
 struct counts {
@@ -172,16 +173,6 @@ struct run_export_row {
 	struct dir_times times;	/* met by this run's crawl */
 };
 
-struct catalog_reader {
-	struct catalog *catalog; /* NULL: without a master */
-	struct db db;
-	int64_t	 target;	/* if so */
-	bool	 server_as_prefix;
-	bool	 held;		/* a transaction is open */
-	bool	 has_fresh;	/* fresh is read */
-	struct idset fresh;	/* objects whose result is fresh: few */
-};
-
 struct own {
 	struct db db;
 	bool	 failed;	/* told everybody */
@@ -259,6 +250,7 @@ struct catalog {
 	pthread_t thread;
 	struct mailbox *in;
 	struct mailbox *events;
+	struct readers *readers;
 	struct own own;
 	struct {
 		pthread_mutex_t lock;
@@ -266,11 +258,6 @@ struct catalog {
 		struct totals totals;
 		struct err err;
 		bool	 crawl_done;
-		int64_t	 target;	/* of the run */
-		bool	 server_as_prefix;
-		int64_t	 first_object;
-		int64_t	 run;
-		struct catalog_reader *idle; /* used by nobody; or NULL */
 	} shared;
 };
 
@@ -380,10 +367,6 @@ bool	 core_fs_listed(struct own *, const struct run_export_row *,
  * them is taken for gone. Each is recorded as a failure, unless a link that the
  * run doesn't follow is in the place of the path. */
 bool	 core_fs_missing(struct own *, const char *path);
-/* Find the file system of the directory at its last reading; false if no file
- * system is noted. */
-bool	 core_fs_of_dir(struct db *, int64_t dir, uint64_t *ret_fsid);
-
 /* outcome.c */
 void	 core_outcomes(struct catalog *, struct outcomes *);
 void	 core_doom(struct own *, struct dooming *);
@@ -393,15 +376,6 @@ void	 core_doomed(struct own *);
 void	 core_settle_doomed(struct own *);
 
 /* names.c */
-/* Calls fn for each catalog path with this key, as far as the exports tell. */
-void	 core_names_of_key(struct db *, bool server_as_prefix, struct str key,
-	    void (*fn)(void *, struct str path), void *arg);
-/* True if files below two exports ("server/share") of different servers can
- * have the same key, in a target without the server in the keys. */
-bool	 core_names_meet(struct str a, struct str b);
-/* True if any two known exports meet in this way, and the catalog knows a
- * target without the server in the keys. */
-bool	 core_any_names_meet(struct db *);
 /* Calls fn for each further catalog path with the same key at the run's target.
  * Looks nothing up if no such path can exist. */
 void	 core_other_names(struct own *, const char *path,
@@ -461,28 +435,9 @@ void	 core_keep_exports(struct own *);
 size_t	 core_export_of(const struct own *, struct str path);
 /* True if the root of an export lies at the path or below. */
 bool	 core_holds_export(const struct own *, const char *path);
+/* target.c */
 /* 0 if the catalog does not know it. */
 int64_t	 core_find_target(struct db *, const struct run_spec *);
-
-/* reader.c */
-int64_t	 core_reader_target(const struct catalog_reader *,
-	    bool *ret_server_as_prefix);
-int	 core_reader_fault(const struct catalog_reader *, struct err *);
-/* Before the writer's connection is closed. */
-void	 core_reader_close_idle(struct catalog *);
-
-/* stored.c */
-/* The range of paths under a prefix, from the prefix itself or after a path. */
-struct range {
-	struct buf from;
-	struct buf end;
-	struct value bind_from;
-	struct value bind_end;
-};
-void	 core_range(struct range *, struct str prefix, struct str after);
-void	 core_range_release(struct range *);
-/* The columns of stored_find, stored_page and gone_page. */
-void	 core_read_stored(const struct db *, enum stmt, struct stored *);
 
 /* end.c */
 void	 core_reset_run(struct own *);
@@ -490,9 +445,5 @@ void	 core_reset_run(struct own *);
 void	 core_bury(struct own *);
 /* Sum the counts of the directories read by this crawl. */
 void	 core_sum_dirs(struct own *, struct counts *);
-
-/* Read attrs from eight columns, starting at column: kind, size, mtime, ctime,
- * ino, mode, uid, gid. */
-void	 core_attrs(const struct db *, enum stmt, int column, struct attrs *);
 
 #endif

@@ -10,18 +10,6 @@ doubt_release(struct doubt *d)
 	d->path = NULL;
 }
 
-int
-catalog_in_doubt(struct catalog_reader *r, struct str path, struct err *err)
-{
-	bool prefix, found;
-	int64_t target = core_reader_target(r, &prefix);
-
-	found = DB_ROW(&r->db, SETTLE_PATH, INT(target), BYTES(path));
-	if (found)
-		db_done(&r->db, STMT_SETTLE_PATH);
-	return core_reader_fault(r, err) == -1 ? -1 : found;
-}
-
 /* --- which --- */
 
 struct listing {

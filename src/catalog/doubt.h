@@ -17,11 +17,6 @@ struct doubt {
 };
 void	 doubt_release(struct doubt *);
 
-/* 1 if the target may hold another version of the path than is recorded: a
- * run was cut, or an answer lost; else 0. */
-int	 catalog_in_doubt(struct catalog_reader *, struct str path,
-	    struct err *) MUST_USE;
-
 /* List the next n doubts at most, of files gone or about to be deleted, with
  * object ids larger than after; *ret_count less than n means the end of the
  * list. If the run has crawled, vanished directories become tombstones first.

@@ -4,39 +4,6 @@
 #include "catalog/catalog_internal.h"
 #include "catalog/export.h"
 
-/* --- before the run --- */
-
-static int
-answer(struct catalog_reader *r, enum stmt s, bool found, struct err *err)
-{
-	if (found)
-		db_done(&r->db, s);
-	if (core_reader_fault(r, err) == -1)
-		return -1;
-	return found ? 1 : 0;
-}
-
-int
-catalog_export_noted(struct catalog_reader *r, const char *path,
-    uint64_t *ret_fsid, struct err *err)
-{
-	bool found = DB_ROW(&r->db, EXPORT_NOTED, TEXT(path));
-
-	if (found)
-		*ret_fsid = (uint64_t)db_int(&r->db, STMT_EXPORT_NOTED, 0);
-	return answer(r, STMT_EXPORT_NOTED, found, err);
-}
-
-int
-catalog_export_holds(struct catalog_reader *r, const char *path,
-    bool also_gone, struct err *err)
-{
-	return answer(r, STMT_EXPORT_HOLDS, DB_ROW(&r->db, EXPORT_HOLDS,
-	    TEXT(path), INT(also_gone)), err);
-}
-
-/* --- in the thread --- */
-
 struct run_export_row *
 core_export(const struct own *o, int64_t id)
 {

@@ -10,7 +10,8 @@
  * change, or when a whole crawl found nine tenths of the known files again by
  * path, size and mtime.
  *
- * Order: catalog_export_noted and catalog_export_holds before the run begins,
+ * Order: catalog_export_noted and catalog_export_holds (reader/reader.h) before
+ * the run begins,
  * to tell people; catalog_see_export for each export right after
  * catalog_begin_run; catalog_note_export while the crawl goes on.
  */
@@ -36,21 +37,5 @@ void	 catalog_see_export(struct catalog *, unsigned export,
  * different notes of the same crawl close the guard of a mirror. Any thread. */
 void	 catalog_note_export(struct catalog *, unsigned export, uint64_t fsid,
 	    bool empty);
-
-/* Find the known file system of the export with the catalog path. Return 1, or
- * 0 if no file system is known. */
-int	 catalog_export_noted(struct catalog_reader *, const char *path,
-	    uint64_t *ret_fsid, struct err *) MUST_USE;
-/* Return 1 if the catalog knows files of the export that were present at the
- * last look or (also_gone) any files at all; else 0. */
-int	 catalog_export_holds(struct catalog_reader *, const char *path,
-	    bool also_gone, struct err *) MUST_USE;
-/* Return 1 if the catalog has known a directory of the path; else 0. */
-int	 catalog_knew_dir(struct catalog_reader *, const char *path,
-	    struct err *) MUST_USE;
-/* Return 1 if the catalog knows files below the path that were present at the
- * last look or are held by a target; else 0. */
-int	 catalog_knows_below(struct catalog_reader *, const char *path,
-	    struct err *) MUST_USE;
 
 #endif

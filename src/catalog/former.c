@@ -41,7 +41,7 @@ succeeds(struct own *o, const char *former, size_t export,
 	const struct run_export_row *x = &o->exports[export];
 	bool same = o->accept_fs;
 
-	if (!core_names_meet(str_of(former),
+	if (!names_meet(str_of(former),
 	    (struct str){ x->start, x->path_len }) ||
 	    (p->exports[export] != MIRROR_OPEN &&
 	    p->exports[export] != MIRROR_NEW_FS))
@@ -151,7 +151,7 @@ take_rows(struct db *db, enum stmt s, bool more, struct row *v)
 		v[n].result = db_int(db, s, 0);
 		v[n].object = db_int(db, s, 1);
 		v[n].path = db_strdup(db, s, 2);
-		core_attrs(db, s, 3, &v[n].attrs);
+		row_attrs(db, s, 3, &v[n].attrs);
 		n++;
 	}
 	if (n == PAGE)
@@ -187,9 +187,9 @@ inherit_all(struct former *f, bool held)
 
 	buf_init(&after, 64 * KIB);
 	while (n == PAGE && o->db.err.kind == ERR_NONE) {
-		CLEANUP(core_range_release) struct range range;
+		CLEANUP(range_release) struct range range;
 
-		core_range(&range, buf_str(&f->below), buf_str(&after));
+		range_init(&range, buf_str(&f->below), buf_str(&after));
 		n = held ? take_rows(&o->db, STMT_FORMER_HELD,
 		    DB_ROW(&o->db, FORMER_HELD, INT(o->target),
 		    range.bind_from, range.bind_end), v) :
@@ -250,7 +250,7 @@ succeed(struct own *o, const char *former, const struct run_export_row *x)
 static bool
 start_meets(const char *former, const struct run_export_row *x)
 {
-	return core_names_meet(str_of(former), str_of(x->start));
+	return names_meet(str_of(former), str_of(x->start));
 }
 
 void

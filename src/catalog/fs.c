@@ -148,16 +148,6 @@ core_fs_note(struct own *o, struct open_dir *d, const struct dir_page *in)
 }
 
 static bool
-holds(struct db *db, const char *path)
-{
-	bool found = DB_ROW(db, FS_HOLDS, TEXT(path));
-
-	if (found)
-		db_done(db, STMT_FS_HOLDS);
-	return found;
-}
-
-static bool
 was_read_since(struct db *db, int64_t dir, int64_t run)
 {
 	bool read = false;
@@ -182,32 +172,12 @@ core_fs_listed(struct own *o, const struct run_export_row *x, int64_t dir,
 	    fsid == (above == NULL ? x->fsid : above->fsid))
 		return true;
 	if (!o->accept_fs && (own != NULL || (above != NULL &&
-	    was_read_since(&o->db, dir, above->run))) && holds(&o->db, name))
+	    was_read_since(&o->db, dir, above->run))) &&
+	    rows_below(&o->db, name))
 		return false;
 	DB_RUN(&o->db, DIR_FSID, INT(fsid), INT(o->run), INT(dir));
 	keep_note(o, dir, fsid, STEAL(name));
 	return true;
-}
-
-int
-catalog_knows_below(struct catalog_reader *r, const char *path,
-    struct err *err)
-{
-	bool found = holds(&r->db, path);
-
-	return core_reader_fault(r, err) == -1 ? -1 : found;
-}
-
-int
-catalog_knew_dir(struct catalog_reader *r, const char *path, struct err *err)
-{
-	bool found = DB_ROW(&r->db, DIR_KNOWN, TEXT(path));
-
-	if (found)
-		db_done(&r->db, STMT_DIR_KNOWN);
-	else
-		found = holds(&r->db, path);
-	return core_reader_fault(r, err) == -1 ? -1 : found;
 }
 
 /* True if the file system around the note is the note's own: compare with the
@@ -259,7 +229,7 @@ is_missing(struct own *o, struct fs_note *n, bool expected)
 		return false;
 	if (n->told)
 		return true;
-	if (!holds(&o->db, n->path))
+	if (!rows_below(&o->db, n->path))
 		return false;
 	if (!expected)
 		return true;
@@ -290,14 +260,4 @@ core_fs_missing(struct own *o, const char *path)
 		missing = is_missing(o, &o->fs[i], expected) ||
 		    missing;
 	return missing;
-}
-
-bool
-core_fs_of_dir(struct db *db, int64_t dir, uint64_t *ret_fsid)
-{
-	if (!DB_ROW(db, FS_OF_DIR, INT(dir)))
-		return false;
-	*ret_fsid = (uint64_t)db_int(db, STMT_FS_OF_DIR, 0);
-	db_done(db, STMT_FS_OF_DIR);
-	return true;
 }

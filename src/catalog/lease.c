@@ -229,7 +229,7 @@ add_previous(struct own *o, struct item *it, int64_t prev)
 	if (db_null(db, s, 3))
 		it->prev_attrs = it->attrs;	/* it is this version */
 	else
-		core_attrs(db, s, 3, &it->prev_attrs);
+		row_attrs(db, s, 3, &it->prev_attrs);
 	known = prev == it->object && db_int(db, s, 11) != 0;
 	db_done(db, s);
 	return known;
@@ -269,7 +269,7 @@ fill_item(struct own *o, struct item *it)
 	it->path = db_strdup(db, s, 6);
 	it->raw = raw_name(it, x == NULL ? 0 : x->path_len,
 	    !db_null(db, s, 7));
-	core_attrs(db, s, 8, &it->attrs);
+	row_attrs(db, s, 8, &it->attrs);
 	known = !db_null(db, s, 4) && add_previous(o, it, db_int(db, s, 4));
 	/* Equal bytes prove nothing for an object in doubt: ask S3 instead. */
 	if (!known || (it->flags & ITEM_SETTLE) != 0)

@@ -188,7 +188,7 @@ static enum judgement
 judge_dir(struct mirror *m, int64_t dir)
 {
 	const enum stmt s = STMT_DIR_PROOF;
-	struct db *db = &m->reader->db;
+	struct db *db = reader_db(m->reader);
 	bool clean = false, gone = true;
 	int64_t export = 0;
 
@@ -253,7 +253,7 @@ look_for_twin(void *arg, struct str path)
 {
 	struct twin *t = arg;
 	const struct mirror *m = t->mirror;
-	struct db *db = &m->reader->db;
+	struct db *db = reader_db(m->reader);
 
 	if (str_eq(path, t->path) || is_below(m->plan->formers,
 	    m->plan->former_count, path) || !DB_ROW(db, OBJECT_LIVE,
@@ -269,12 +269,12 @@ static bool
 is_left_out(const struct mirror *m, struct str path)
 {
 	const struct mirror_plan *p = m->plan;
-	const struct db *db = &m->reader->db;
+	const struct db *db = reader_db(m->reader);
 	struct attrs held, last;
 
 	if (p->rules == NULL || p->rules->keep == NULL)
 		return false;
-	core_attrs(db, STMT_GONE_PAGE, 12, &held);
+	row_attrs(db, STMT_GONE_PAGE, 12, &held);
 	last = held;
 	last.kind = (enum entry_kind)db_int(db, STMT_GONE_PAGE, 21);
 	last.size = (uint64_t)db_int(db, STMT_GONE_PAGE, 22);
@@ -289,19 +289,19 @@ judge_in(struct mirror *m, int64_t dir)
 		return;
 	m->judgement = judge_dir(m, dir);
 	m->dir = dir;
-	(void)core_fs_of_dir(&m->reader->db, dir, &m->fsid);
+	(void)rows_fs_of_dir(reader_db(m->reader), dir, &m->fsid);
 }
 
 /* Judge the row of gone_page at hand. */
 static enum judgement
 judge(struct mirror *m)
 {
-	struct str path = db_bytes(&m->reader->db, STMT_GONE_PAGE, 1);
+	struct str path = db_bytes(reader_db(m->reader), STMT_GONE_PAGE, 1);
 	struct twin t = { .mirror = m, .path = path,
-	    .put_ns = db_int(&m->reader->db, STMT_GONE_PAGE, 7) };
+	    .put_ns = db_int(reader_db(m->reader), STMT_GONE_PAGE, 7) };
 	AUTOFREE char *name = NULL;
 
-	judge_in(m, db_int(&m->reader->db, STMT_GONE_PAGE, 20));
+	judge_in(m, db_int(reader_db(m->reader), STMT_GONE_PAGE, 20));
 	if (m->judgement == GUARDED)
 		return GUARDED;
 	if (is_left_out(m, path))
@@ -309,7 +309,7 @@ judge(struct mirror *m)
 	if (m->judgement != MAY_GO || m->server_as_prefix)
 		return m->judgement;
 	name = xstrndup(path.p, path.len);
-	core_names_of_key(&m->reader->db, false,
+	names_of_key(reader_db(m->reader), false,
 	    str_of(key_without_server(name)), look_for_twin, &t);
 	return t.keeps ? UNPROVED : MAY_GO;
 }
@@ -324,11 +324,11 @@ static bool
 each_below(struct mirror *m, struct str root, struct str after, gone_fn *fn,
     void *arg)
 {
-	CLEANUP(core_range_release) struct range range;
-	struct db *db = &m->reader->db;
+	CLEANUP(range_release) struct range range;
+	struct db *db = reader_db(m->reader);
 	bool more;
 
-	core_range(&range, root, after);
+	range_init(&range, root, after);
 	more = DB_ROW(db, GONE_PAGE, INT(m->target), range.bind_from,
 	    range.bind_end, INT(m->plan->crawl));
 	while (more) {
@@ -350,7 +350,7 @@ each_gone(struct mirror *m, const char *after, gone_fn *fn, void *arg,
 	const struct str begin = { "", 0 };
 	bool more = true;
 
-	m->target = core_reader_target(m->reader, &m->server_as_prefix);
+	m->target = reader_target(m->reader, &m->server_as_prefix);
 	for (size_t i = 0; i < p->root_count && more; i++) {
 		struct str root = str_of(p->roots[i]);
 
@@ -359,7 +359,7 @@ each_gone(struct mirror *m, const char *after, gone_fn *fn, void *arg,
 		else if (strcmp(root.p, after) > 0)
 			more = each_below(m, root, begin, fn, arg);
 	}
-	return core_reader_fault(m->reader, err);
+	return reader_fault(m->reader, err);
 }
 
 static bool
@@ -370,7 +370,7 @@ count_one(struct mirror *m, enum judgement j, void *arg)
 	if (j == MAY_GO) {
 		p->count++;
 		p->bytes = add_capped(p->bytes, (uint64_t)db_int(
-		    &m->reader->db, STMT_GONE_PAGE, 13));
+		    reader_db(m->reader), STMT_GONE_PAGE, 13));
 	} else if (j == GUARDED) {
 		if (p->guarded++ == 0)
 			p->first_guarded = m->export;
@@ -442,7 +442,7 @@ take_one(struct mirror *m, enum judgement j, void *arg)
 	if (j == MAY_GO) {
 		struct mirror_row *r = &p->v[p->count++];
 
-		core_read_stored(&m->reader->db, STMT_GONE_PAGE, &r->stored);
+		row_stored(reader_db(m->reader), STMT_GONE_PAGE, &r->stored);
 		r->export = (unsigned)m->export;
 		r->fsid = m->fsid;
 	}
@@ -479,7 +479,7 @@ unread_cursor_release(struct unread_cursor *c)
 static bool
 next_unread(struct mirror *m, struct unread_cursor *c)
 {
-	struct db *db = &m->reader->db;
+	struct db *db = reader_db(m->reader);
 	AUTOFREE char *before = STEAL(c->dir);
 
 	free(STEAL(c->after));
@@ -495,7 +495,7 @@ static void
 take_unread(struct mirror *m, struct page *p)
 {
 	const enum stmt s = STMT_UNREAD_PAGE;
-	struct db *db = &m->reader->db;
+	struct db *db = reader_db(m->reader);
 	struct mirror_row *r = &p->v[p->count];
 
 	judge_in(m, db_int(db, s, 3));
@@ -515,7 +515,7 @@ static bool
 take_range(struct mirror *m, struct unread_cursor *c, struct page *p,
     struct value from, struct value end)
 {
-	struct db *db = &m->reader->db;
+	struct db *db = reader_db(m->reader);
 	bool more = DB_ROW(db, UNREAD_PAGE, from, end, INT(m->plan->crawl),
 	    INT(m->target));
 
@@ -537,7 +537,7 @@ take_range(struct mirror *m, struct unread_cursor *c, struct page *p,
 static bool
 take_unread_dir(struct mirror *m, struct unread_cursor *c, struct page *p)
 {
-	CLEANUP(core_range_release) struct range range;
+	CLEANUP(range_release) struct range range;
 	AUTOFREE char *prefix = xasprintf("%s/", c->dir);
 	size_t len = strlen(c->dir);
 
@@ -545,7 +545,7 @@ take_unread_dir(struct mirror *m, struct unread_cursor *c, struct page *p)
 	if (c->after == NULL && !take_range(m, c, p, TEXT(c->dir),
 	    BYTES(((struct str){ c->dir, len + 1 }))))
 		return false;
-	core_range(&range, str_of(prefix), str_of(c->after != NULL &&
+	range_init(&range, str_of(prefix), str_of(c->after != NULL &&
 	    strlen(c->after) > len ? c->after : ""));
 	return take_range(m, c, p, range.bind_from, range.bind_end);
 }
@@ -558,12 +558,12 @@ catalog_mirror_unread(struct catalog_reader *r, const struct mirror_plan *p,
 	struct mirror m = { .reader = r, .plan = p };
 	struct page page = { .v = v, .n = n };
 
-	m.target = core_reader_target(r, &m.server_as_prefix);
+	m.target = reader_target(r, &m.server_as_prefix);
 	while ((c->dir == NULL || take_unread_dir(&m, c, &page)) &&
 	    next_unread(&m, c))
 		continue;
 	*ret_count = page.count;
-	return core_reader_fault(r, err);
+	return reader_fault(r, err);
 }
 
 struct burying {

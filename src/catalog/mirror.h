@@ -27,7 +27,7 @@
 #define CATALOG_MIRROR_H
 
 #include "catalog/export.h"
-#include "catalog/stored.h"
+#include "reader/stored.h"
 #include "model/outcome.h"
 
 enum mirror_guard {

@@ -55,7 +55,7 @@ each_path(struct own *o, const struct outcome_row *r,
 	if (path != NULL)
 		fn(arg, str_of(path));
 	else if (r->path != NULL)
-		core_names_of_key(&o->db, o->server_as_prefix,
+		names_of_key(&o->db, o->server_as_prefix,
 		    str_of(r->path), fn, arg);
 }
 

@@ -45,20 +45,6 @@ add_counts(struct counts *to, const struct counts *n)
 }
 
 void
-core_attrs(const struct db *db, enum stmt s, int column, struct attrs *a)
-{
-	memset(a, 0, sizeof(*a));
-	a->kind = (enum entry_kind)db_int(db, s, column);
-	a->size = (uint64_t)db_int(db, s, column + 1);
-	a->mtime_ns = db_int(db, s, column + 2);
-	a->ctime_ns = db_int(db, s, column + 3);
-	a->ino = (uint64_t)db_int(db, s, column + 4);
-	a->mode = (uint32_t)db_int(db, s, column + 5);
-	a->uid = (uint32_t)db_int(db, s, column + 6);
-	a->gid = (uint32_t)db_int(db, s, column + 7);
-}
-
-void
 core_failure(struct own *o, int64_t object, int64_t dir, struct str path,
     const struct err *err, unsigned attempts)
 {
@@ -204,7 +190,7 @@ find_row(struct own *o, const char *path)
 
 	if (DB_ROW(db, OBJECT_FIND, INT(o->target), TEXT(path))) {
 		r.object = db_int(db, STMT_OBJECT_FIND, 0);
-		core_attrs(db, STMT_OBJECT_FIND, 1, &r.attrs);
+		row_attrs(db, STMT_OBJECT_FIND, 1, &r.attrs);
 		r.gone = db_int(db, STMT_OBJECT_FIND, 9) != 0;
 		r.excluded = !db_null(db, STMT_OBJECT_FIND, 10);
 		r.held = db_int(db, STMT_OBJECT_FIND, 11) != 0;

@@ -16,7 +16,7 @@
 
 #include "catalog/catalog.h"
 #include "catalog/outcome.h"
-#include "catalog/stored.h"
+#include "reader/stored.h"
 #include "compact/compact.h"
 #include "crew/crew.h"
 #include "crew/setup.h"

@@ -1,4 +1,4 @@
-#include "catalog/stored.h"
+#include "reader/stored.h"
 #include "source/list_splits.h"
 #include "target/plan.h"
 

@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "catalog/stored.h"
+#include "reader/stored.h"
 #include "lister/lister.h"
 #include "target/plan.h"
 

@@ -14,36 +14,37 @@ layers='
 1 crypto   : openssl/
 1 json     : jansson.h
 1 ssh      : libssh/
+1 db       : sqlite3.h
 2 conf     : ini.h
 2 rest     : expat.h
-2 db       : sqlite3.h
 2 wire     :
 2 nfs      : nfsc/
 2 verify   :
 2 lease    :
 2 launch   :
+2 reader   :
 3 s3       : curl/
-3 catalog  :
 3 tree     :
+4 catalog  :
 4 lister   :
 4 dest     :
-4 crawl    :
 4 work     :
-4 report   :
-4 metrics  :
+5 crawl    :
+5 report   :
+5 metrics  :
 5 send     :
 5 fetch    :
 5 delete   :
-5 target   :
-6 crew     :
+6 target   :
 6 absence  :
-6 source   :
 6 compact  :
-7 client   :
-7 team     :
+7 crew     :
+7 source   :
 7 check    :
-8 run      :
-9 cmd      :
+8 client   :
+8 team     :
+9 run      :
+10 cmd      :
 '
 file_max=800
 function_max=80

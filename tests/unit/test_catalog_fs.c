@@ -3,7 +3,7 @@
  */
 #include "unit/test_catalog_kit.h"
 
-#include "catalog/catalog_internal.h"
+#include "reader/rows.h"
 #include "catalog/export.h"
 #include "catalog/outcome.h"
 
@@ -80,7 +80,7 @@ fs_of(struct kit *k, int64_t dir)
 {
 	uint64_t fsid = 0;
 
-	return core_fs_of_dir(&k->reader->db, dir, &fsid) ? fsid : 0;
+	return rows_fs_of_dir(reader_db(k->reader), dir, &fsid) ? fsid : 0;
 }
 
 static void

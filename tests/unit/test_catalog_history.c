@@ -10,7 +10,7 @@
 #include "base/idset.h"
 #include "catalog/mirror.h"
 #include "catalog/outcome.h"
-#include "catalog/stored.h"
+#include "reader/stored.h"
 
 #define DIRS 12
 #define FILES 90

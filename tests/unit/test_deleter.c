@@ -4,7 +4,7 @@
  */
 #include "unit/test_run_kit.h"
 
-#include "catalog/stored.h"
+#include "reader/stored.h"
 #include "run/deleter.h"
 #include "unit/test_catalog_kit.h"
 

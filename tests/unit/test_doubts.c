@@ -6,7 +6,7 @@
 
 #include "catalog/mirror.h"
 #include "catalog/outcome.h"
-#include "catalog/stored.h"
+#include "reader/stored.h"
 #include "run/doubts.h"
 #include "run/mirror.h"
 #include "unit/test_catalog_kit.h"

@@ -8,7 +8,7 @@
 #include "unit/test_catalog_kit.h"
 
 #include "catalog/outcome.h"
-#include "catalog/stored.h"
+#include "reader/stored.h"
 
 #define NAMES 9
 

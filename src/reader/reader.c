@@ -1,43 +1,42 @@
 /*
- * The look-ups of a crawl thread during its comparisons: a read-only connection
- * of its own.
+ * reader.c: the connections of the readers, and the questions of the crawl; see
+ * reader.h.
  */
-#include "catalog/catalog_internal.h"
+#include "reader/reader_internal.h"
 
-int
-catalog_look(struct catalog_reader **ret, const char *path,
-    const struct run_spec *spec, struct err *err)
+/* --- all readers of a catalog --- */
+
+struct readers *
+readers_new(const char *path)
 {
-	struct catalog_reader *r = xcalloc(1, sizeof(*r));
+	struct readers *all = xcalloc(1, sizeof(*all));
 
-	r->server_as_prefix = spec->server_as_prefix;
-	if (db_open_look(&r->db, path, err) == -1) {
-		free(r);
-		return -1;
-	}
-	r->target = core_find_target(&r->db, spec);
-	if (r->db.err.kind != ERR_NONE) {
-		*err = r->db.err;
-		catalog_reader_close(&r);
-		return -1;
-	}
-	*ret = r;
-	return 0;
+	all->path = xstrdup(path);
+	pthread_mutex_init(&all->lock, NULL);
+	return all;
+}
+
+void
+readers_tell(struct readers *all, const struct reader_run *run)
+{
+	pthread_mutex_lock(&all->lock);
+	all->locked.run = *run;
+	pthread_mutex_unlock(&all->lock);
 }
 
 int
-catalog_reader_open(struct catalog *c, struct catalog_reader **ret,
+readers_open(struct readers *all, struct catalog_reader **ret,
     struct err *err)
 {
 	struct catalog_reader *r;
 
-	pthread_mutex_lock(&c->shared.lock);
-	r = STEAL(c->shared.idle);
-	pthread_mutex_unlock(&c->shared.lock);
+	pthread_mutex_lock(&all->lock);
+	r = STEAL(all->locked.idle);
+	pthread_mutex_unlock(&all->lock);
 	if (r == NULL) {
 		r = xcalloc(1, sizeof(*r));
-		r->catalog = c;
-		if (db_open_reader(&r->db, c->path, err) == -1) {
+		r->all = all;
+		if (db_open_reader(&r->db, all->path, err) == -1) {
 			free(r);
 			return -1;
 		}
@@ -52,17 +51,17 @@ static void
 keep_idle(struct catalog_reader **rp)
 {
 	struct catalog_reader *r = *rp;
-	struct catalog *c = r->catalog;
+	struct readers *all = r->all;
 
-	if (c == NULL || r->db.err.kind != ERR_NONE)
+	if (all == NULL || r->db.err.kind != ERR_NONE)
 		return;
 	db_rest(&r->db);
 	idset_release(&r->fresh);
 	r->has_fresh = false;
-	pthread_mutex_lock(&c->shared.lock);
-	if (c->shared.idle == NULL)
-		c->shared.idle = STEAL(*rp);
-	pthread_mutex_unlock(&c->shared.lock);
+	pthread_mutex_lock(&all->lock);
+	if (all->locked.idle == NULL)
+		all->locked.idle = STEAL(*rp);
+	pthread_mutex_unlock(&all->lock);
 }
 
 static void
@@ -79,9 +78,17 @@ reader_free(struct catalog_reader **rp)
 }
 
 void
-core_reader_close_idle(struct catalog *c)
+readers_free(struct readers **allp)
 {
-	reader_free(&c->shared.idle);
+	struct readers *all = *allp;
+
+	if (all == NULL)
+		return;
+	reader_free(&all->locked.idle);
+	pthread_mutex_destroy(&all->lock);
+	free(all->path);
+	free(all);
+	*allp = NULL;
 }
 
 void
@@ -92,24 +99,59 @@ catalog_reader_close(struct catalog_reader **rp)
 	reader_free(rp);
 }
 
-int64_t
-core_reader_target(const struct catalog_reader *r, bool *ret_server_as_prefix)
-{
-	struct catalog *c = r->catalog;
-	int64_t target = r->target;
+/* --- one reader --- */
 
-	*ret_server_as_prefix = r->server_as_prefix;
-	if (c == NULL)
-		return target;
-	pthread_mutex_lock(&c->shared.lock);
-	target = c->shared.target;
-	*ret_server_as_prefix = c->shared.server_as_prefix;
-	pthread_mutex_unlock(&c->shared.lock);
-	return target;
+int
+reader_look(struct catalog_reader **ret, const char *path, struct err *err)
+{
+	struct catalog_reader *r = xcalloc(1, sizeof(*r));
+
+	if (db_open_look(&r->db, path, err) == -1) {
+		free(r);
+		return -1;
+	}
+	*ret = r;
+	return 0;
+}
+
+void
+reader_aim(struct catalog_reader *r, int64_t target, bool server_as_prefix)
+{
+	r->run.target = target;
+	r->run.server_as_prefix = server_as_prefix;
+}
+
+struct db *
+reader_db(struct catalog_reader *r)
+{
+	return &r->db;
+}
+
+/* Copy what is known of the run. */
+static struct reader_run
+run_of(const struct catalog_reader *r)
+{
+	struct reader_run run = r->run;
+
+	if (r->all == NULL)
+		return run;
+	pthread_mutex_lock(&r->all->lock);
+	run = r->all->locked.run;
+	pthread_mutex_unlock(&r->all->lock);
+	return run;
+}
+
+int64_t
+reader_target(const struct catalog_reader *r, bool *ret_server_as_prefix)
+{
+	struct reader_run run = run_of(r);
+
+	*ret_server_as_prefix = run.server_as_prefix;
+	return run.target;
 }
 
 int
-core_reader_fault(const struct catalog_reader *r, struct err *err)
+reader_fault(const struct catalog_reader *r, struct err *err)
 {
 	if (r->db.err.kind == ERR_NONE)
 		return 0;
@@ -153,14 +195,13 @@ catalog_find(struct catalog_reader *r, struct str path, struct known *k,
     struct err *err)
 {
 	const enum stmt s = STMT_KNOWN;
-	struct catalog *c = r->catalog;
-	bool found, prefix;
-	int64_t target = core_reader_target(r, &prefix);
+	struct reader_run run = run_of(r);
 	struct str why;
+	bool found;
 
 	if (!r->has_fresh)
-		load_fresh(r, target);
-	found = DB_ROW(&r->db, KNOWN, INT(target), BYTES(path));
+		load_fresh(r, run.target);
+	found = DB_ROW(&r->db, KNOWN, INT(run.target), BYTES(path));
 	if (r->db.err.kind != ERR_NONE) {
 		*err = r->db.err;
 		return -1;
@@ -168,7 +209,7 @@ catalog_find(struct catalog_reader *r, struct str path, struct known *k,
 	if (!found)
 		return 0;
 	k->object = db_int(&r->db, s, 0);
-	core_attrs(&r->db, s, 1, &k->attrs);
+	row_attrs(&r->db, s, 1, &k->attrs);
 	k->tombstone = db_int(&r->db, s, 9) != 0;
 	k->excluded = !db_null(&r->db, s, 10);
 	why = db_bytes(&r->db, s, 10);
@@ -176,13 +217,9 @@ catalog_find(struct catalog_reader *r, struct str path, struct known *k,
 	k->stored = !k->tombstone &&
 	    !db_null(&r->db, s, 11) && db_int(&r->db, s, 11) <= 1;
 	k->fresh = idset_has(&r->fresh, k->object);
-	k->ours = false;
-	if (c != NULL && !k->tombstone) {
-		pthread_mutex_lock(&c->shared.lock);
-		k->ours = k->object >= c->shared.first_object ||
-		    db_int(&r->db, s, 12) == c->shared.run;
-		pthread_mutex_unlock(&c->shared.lock);
-	}
+	k->ours = r->all != NULL && !k->tombstone &&
+	    (k->object >= run.first_object ||
+	    db_int(&r->db, s, 12) == run.run);
 	db_done(&r->db, s);
 	return 1;
 }
@@ -193,22 +230,15 @@ int
 catalog_unseen(struct catalog_reader *r, int64_t dir, const struct idset *seen,
     void (*fn)(void *, int64_t object), void *arg, struct err *err)
 {
-	struct catalog *c = r->catalog;
-	int64_t first, object;
-	bool more;
+	bool more = DB_ROW(&r->db, DIR_OBJECTS, INT(dir),
+	    INT(run_of(r).first_object));
+	int64_t object;
 
-	pthread_mutex_lock(&c->shared.lock);
-	first = c->shared.first_object;
-	pthread_mutex_unlock(&c->shared.lock);
-	more = DB_ROW(&r->db, DIR_OBJECTS, INT(dir), INT(first));
 	while (more) {
 		object = db_int(&r->db, STMT_DIR_OBJECTS, 0);
 		if (!idset_has(seen, object))
 			fn(arg, object);
 		more = db_next(&r->db, STMT_DIR_OBJECTS);
 	}
-	if (r->db.err.kind == ERR_NONE)
-		return 0;
-	*err = r->db.err;
-	return -1;
+	return reader_fault(r, err);
 }

@@ -4,7 +4,8 @@
  * the prefix's part of the index that keeps every 2^k-th row.
  */
 #include "base/backoff.h"
-#include "catalog/catalog_internal.h"
+#include "reader/reader_internal.h"
+#include "reader/stored.h"
 #include "model/key.h"
 
 #define SMALL_CATALOG	100000	/* rows: a walk is as good */
@@ -67,11 +68,11 @@ thin(struct samples *s)
 static void
 walk(struct catalog_reader *r, struct str prefix, struct samples *s)
 {
-	CLEANUP(core_range_release) struct range range;
+	CLEANUP(range_release) struct range range;
 	uint64_t seen = 0, stride = 1;
 	bool more;
 
-	core_range(&range, prefix, (struct str){ "", 0 });
+	range_init(&range, prefix, (struct str){ "", 0 });
 	more = DB_ROW(&r->db, SPLIT_SCAN, range.bind_from, range.bind_end);
 	while (more) {
 		if (seen++ % stride == 0) {
@@ -127,7 +128,7 @@ catalog_key_splits(struct catalog_reader *r, struct str prefix, size_t n,
 	int64_t low = 0, high = 0;
 	bool server_as_prefix;
 
-	(void)core_reader_target(r, &server_as_prefix);
+	(void)reader_target(r, &server_as_prefix);
 	*ret_count = 0;
 	if (n < 2)
 		return 0;
@@ -145,7 +146,7 @@ catalog_key_splits(struct catalog_reader *r, struct str prefix, size_t n,
 		s.n = 0;
 		walk(r, prefix, &s);
 	}
-	if (core_reader_fault(r, err) == -1)
+	if (reader_fault(r, err) == -1)
 		return -1;
 	*ret_count = cut(&s, server_as_prefix, n, ret_keys);
 	return 0;

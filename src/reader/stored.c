@@ -2,80 +2,10 @@
  * The objects held by the target: a single file, or pages of files.
  */
 #include "base/clock.h"
-#include "catalog/catalog_internal.h"
+#include "reader/reader_internal.h"
+#include "reader/stored.h"
 
 #define COUNT_TURN	4096	/* rows */
-
-/* --- ranges of paths --- */
-
-void
-core_range(struct range *r, struct str prefix, struct str after)
-{
-	buf_init(&r->from, 64 * KIB);
-	buf_init(&r->end, 64 * KIB);
-	/* No path holds a NUL: path plus NUL sorts directly after path. */
-	if (after.len > 0) {
-		buf_add(&r->from, after.p, after.len);
-		buf_addch(&r->from, '\0');
-	} else {
-		buf_add(&r->from, prefix.p, prefix.len);
-	}
-	r->bind_from = BYTES(buf_str(&r->from));
-	if (r->from.len == 0)
-		r->bind_from = TEXT("");
-	/* Text sorts before every BLOB. */
-	r->bind_end = BLOB("", 1);
-	if (prefix.len > 0) {
-		buf_add(&r->end, prefix.p, prefix.len);
-		/* The last byte of UTF-8 is never 0xff. */
-		r->end.data[r->end.len - 1]++;
-		r->bind_end = BYTES(buf_str(&r->end));
-	}
-}
-
-void
-core_range_release(struct range *r)
-{
-	buf_release(&r->from);
-	buf_release(&r->end);
-}
-
-/* --- one row --- */
-
-static void *
-copy_bytes(struct str v)
-{
-	return v.len == 0 ? NULL : xmemdup(v.p, v.len);
-}
-
-void
-core_read_stored(const struct db *db, enum stmt s, struct stored *out)
-{
-	struct str v;
-
-	memset(out, 0, sizeof(*out));
-	out->object = db_int(db, s, 0);
-	out->path = db_strdup(db, s, 1);
-	v = db_bytes(db, s, 2);
-	out->has_md5 = v.len == sizeof(out->md5);
-	if (out->has_md5)
-		memcpy(out->md5, v.p, sizeof(out->md5));
-	v = db_bytes(db, s, 3);
-	snprintf(out->etag, sizeof(out->etag), "%.*s", (int)v.len, v.p);
-	out->part_size = (uint64_t)db_int(db, s, 4);
-	v = db_bytes(db, s, 5);
-	out->part_count = v.len / 16;
-	out->part_md5s = copy_bytes(v);
-	out->version_id = db_strdup(db, s, 6);
-	out->stored_ns = db_int(db, s, 7);
-	out->newest = db_int(db, s, 8) != 0;
-	out->gone = db_int(db, s, 9) != 0;
-	out->verified_ns = db_int(db, s, 10);
-	v = db_bytes(db, s, 11);
-	out->verdict = verdict_of(v.p, v.len);
-	core_attrs(db, s, 12, &out->attrs);
-	out->fresh = s != STMT_GONE_PAGE && db_int(db, s, 20) != 0;
-}
 
 /* --- questions --- */
 
@@ -84,11 +14,11 @@ catalog_find_stored(struct catalog_reader *r, struct str path,
     struct stored *out, struct err *err)
 {
 	bool prefix;
-	int64_t target = core_reader_target(r, &prefix);
+	int64_t target = reader_target(r, &prefix);
 
 	if (!DB_ROW(&r->db, STORED_FIND, INT(target), BYTES(path)))
-		return core_reader_fault(r, err);
-	core_read_stored(&r->db, STMT_STORED_FIND, out);
+		return reader_fault(r, err);
+	row_stored(&r->db, STMT_STORED_FIND, out);
 	db_done(&r->db, STMT_STORED_FIND);
 	return 1;
 }
@@ -125,9 +55,9 @@ catalog_find_key(struct catalog_reader *r, struct str key, struct stored *out,
 	struct by_key k = { .reader = r, .out = out };
 	bool server_as_prefix;
 
-	(void)core_reader_target(r, &server_as_prefix);
-	core_names_of_key(&r->db, server_as_prefix, key, find_name, &k);
-	return k.found ? 1 : core_reader_fault(r, err);
+	(void)reader_target(r, &server_as_prefix);
+	names_of_key(&r->db, server_as_prefix, key, find_name, &k);
+	return k.found ? 1 : reader_fault(r, err);
 }
 
 int
@@ -136,9 +66,9 @@ catalog_names_of_key(struct catalog_reader *r, struct str key,
 {
 	bool server_as_prefix;
 
-	(void)core_reader_target(r, &server_as_prefix);
-	core_names_of_key(&r->db, server_as_prefix, key, fn, arg);
-	return core_reader_fault(r, err);
+	(void)reader_target(r, &server_as_prefix);
+	names_of_key(&r->db, server_as_prefix, key, fn, arg);
+	return reader_fault(r, err);
 }
 
 static void
@@ -146,7 +76,7 @@ take_rows(struct catalog_reader *r, enum stmt s, bool more, struct stored *v,
     size_t n, size_t *count)
 {
 	while (more && *count < n) {
-		core_read_stored(&r->db, s, &v[*count]);
+		row_stored(&r->db, s, &v[*count]);
 		if (++*count == n)
 			db_done(&r->db, s);
 		else
@@ -159,15 +89,15 @@ catalog_stored_page(struct catalog_reader *r, struct str prefix,
     struct str after, struct stored *v, size_t n, size_t *ret_count,
     struct err *err)
 {
-	CLEANUP(core_range_release) struct range range;
+	CLEANUP(range_release) struct range range;
 	bool server_as_prefix;
-	int64_t target = core_reader_target(r, &server_as_prefix);
+	int64_t target = reader_target(r, &server_as_prefix);
 
 	*ret_count = 0;
-	core_range(&range, prefix, after);
+	range_init(&range, prefix, after);
 	take_rows(r, STMT_STORED_PAGE, DB_ROW(&r->db, STORED_PAGE,
 	    INT(target), range.bind_from, range.bind_end), v, n, ret_count);
-	return core_reader_fault(r, err);
+	return reader_fault(r, err);
 }
 
 int
@@ -175,15 +105,15 @@ catalog_lost_page(struct catalog_reader *r, struct str prefix,
     struct str after, struct stored *v, size_t n, size_t *ret_count,
     struct err *err)
 {
-	CLEANUP(core_range_release) struct range range;
+	CLEANUP(range_release) struct range range;
 	bool server_as_prefix;
-	int64_t target = core_reader_target(r, &server_as_prefix);
+	int64_t target = reader_target(r, &server_as_prefix);
 
 	*ret_count = 0;
-	core_range(&range, prefix, after);
+	range_init(&range, prefix, after);
 	take_rows(r, STMT_LOST_PAGE, DB_ROW(&r->db, LOST_PAGE, INT(target),
 	    range.bind_from, range.bind_end), v, n, ret_count);
-	return core_reader_fault(r, err);
+	return reader_fault(r, err);
 }
 
 int
@@ -191,14 +121,14 @@ catalog_count_stored(struct catalog_reader *r, struct str prefix,
     uint64_t enough, const struct count_turn *turn, uint64_t *ret_count,
     uint64_t *ret_bytes, struct err *err)
 {
-	CLEANUP(core_range_release) struct range range;
+	CLEANUP(range_release) struct range range;
 	const enum stmt s = STMT_STORED_SIZES;
 	bool more, server_as_prefix;
-	int64_t target = core_reader_target(r, &server_as_prefix);
+	int64_t target = reader_target(r, &server_as_prefix);
 
 	*ret_count = 0;
 	*ret_bytes = 0;
-	core_range(&range, prefix, (struct str){ "", 0 });
+	range_init(&range, prefix, (struct str){ "", 0 });
 	more = DB_ROW(&r->db, STORED_SIZES, INT(target), range.bind_from,
 	    range.bind_end);
 	while (more) {
@@ -216,7 +146,7 @@ catalog_count_stored(struct catalog_reader *r, struct str prefix,
 		}
 		more = db_next(&r->db, s);
 	}
-	return core_reader_fault(r, err);
+	return reader_fault(r, err);
 }
 
 /* --- samples --- */
@@ -259,7 +189,7 @@ catalog_sample_page(struct catalog_reader *r, struct str prefix,
     struct err *err)
 {
 	bool server_as_prefix;
-	int64_t target = core_reader_target(r, &server_as_prefix);
+	int64_t target = reader_target(r, &server_as_prefix);
 
 	*ret_count = 0;
 	if (n == 0)
@@ -271,7 +201,7 @@ catalog_sample_page(struct catalog_reader *r, struct str prefix,
 		    DB_ROW(&r->db, SAMPLE_NEW, INT(c->last), INT(target)),
 		    v, n, ret_count);
 		if (*ret_count == n)
-			return core_reader_fault(r, err);
+			return reader_fault(r, err);
 		c->second = true;
 		c->last = 0;
 		c->last_object = 0;
@@ -279,5 +209,5 @@ catalog_sample_page(struct catalog_reader *r, struct str prefix,
 	sample_rows(r, STMT_SAMPLE_OLD, prefix, c, DB_ROW(&r->db, SAMPLE_OLD,
 	    INT(target), INT(c->last), INT(c->started_ns),
 	    INT(c->last_object)), v, n, ret_count);
-	return core_reader_fault(r, err);
+	return reader_fault(r, err);
 }

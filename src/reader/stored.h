@@ -14,17 +14,11 @@
  *
  * Use a reader in a single thread. Memory does not grow with the catalog.
  */
-#ifndef CATALOG_STORED_H
-#define CATALOG_STORED_H
+#ifndef READER_STORED_H
+#define READER_STORED_H
 
-#include "catalog/catalog.h"
 #include "model/outcome.h"
-
-/* Open a reader without a master, for dry runs: nothing is written, and a run
- * may be going on. Of spec only the target matters: its endpoints, bucket and
- * server_as_prefix; a target unknown to the catalog holds nothing. */
-int	 catalog_look(struct catalog_reader **, const char *path,
-	    const struct run_spec *, struct err *) MUST_USE;
+#include "reader/reader.h"
 
 /* Return 1 if found (release with stored_release), 0 if not stored, -1 on
  * error. */
@@ -84,5 +78,10 @@ int	 catalog_sample_page(struct catalog_reader *, struct str prefix,
 int	 catalog_key_splits(struct catalog_reader *, struct str prefix,
 	    size_t n, char **ret_keys, size_t *ret_count, struct err *)
 	    MUST_USE;
+
+/* 1 if the target may hold another version of the path than is recorded: a
+ * run was cut, or an answer lost; else 0. */
+int	 catalog_in_doubt(struct catalog_reader *, struct str path,
+	    struct err *) MUST_USE;
 
 #endif
