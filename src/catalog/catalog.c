@@ -1,6 +1,5 @@
 /*
- * The catalog's thread and the calls that post to the thread. Messages are
- * handled in page.c, lease.c, result.c, begin.c and end.c.
+ * The catalog's thread: opening, the messages, closing.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -89,8 +88,8 @@ open_at(struct catalog **ret, const char *path, const char *copy,
 	c->in = mailbox_new(MAILBOX_LIMIT);
 	pthread_mutex_init(&c->shared.lock, NULL);
 	pthread_cond_init(&c->shared.changed, NULL);
-	c->own.want_dirs.tail = &c->own.want_dirs.head;
-	c->own.want_lease.tail = &c->own.want_lease.head;
+	c->want_dirs.tail = &c->want_dirs.head;
+	c->want_lease.tail = &c->want_lease.head;
 	if (path != NULL) {
 		c->path = xstrdup(path);
 	} else {
@@ -138,13 +137,6 @@ catalog_reader_open(struct catalog *c, struct catalog_reader **ret,
 	return readers_open(c->readers, ret, err);
 }
 
-static void
-post(struct catalog *c, struct mail *m, int type)
-{
-	m->type = type;
-	mailbox_put(c->in, m);
-}
-
 void
 catalog_close(struct catalog **cp)
 {
@@ -153,322 +145,27 @@ catalog_close(struct catalog **cp)
 
 	if (c == NULL)
 		return;
-	post(c, &stop, MSG_STOP);
+	core_post(c, &stop, MSG_STOP);
 	pthread_join(c->thread, NULL);
 	release(c);
 	*cp = NULL;
 }
 
-/* --- posting --- */
-
-static void
-post_want(struct catalog *c, int type, size_t max, uint64_t max_bytes,
-    struct mailbox *reply)
-{
-	struct want *w = xcalloc(1, sizeof(*w));
-
-	w->reply = reply;
-	w->max_count = MAX(max, (size_t)1);
-	w->max_bytes = max_bytes;
-	post(c, &w->mail, type);
-}
-
-void
-catalog_want_dirs(struct catalog *c, size_t max, struct mailbox *reply)
-{
-	post_want(c, MSG_WANT_DIRS, max, 0, reply);
-}
-
-void
-catalog_want_lease(struct catalog *c, size_t max_count, uint64_t max_bytes,
-    struct mailbox *reply)
-{
-	post_want(c, MSG_WANT_LEASE, max_count, max_bytes, reply);
-}
-
-void
-catalog_put_page(struct catalog *c, struct dir_page *p)
-{
-	post(c, &p->mail, MSG_PAGE);
-}
-
-void
-catalog_put_results(struct catalog *c, struct results *r)
-{
-	post(c, &r->mail, MSG_RESULTS);
-}
-
-void
-catalog_put_upload(struct catalog *c, struct upload_note *n,
-    struct mailbox *reply)
-{
-	struct noted *d = xcalloc(1, sizeof(*d));
-
-	d->note = n;
-	d->reply = reply;
-	post(c, &d->mail, MSG_UPLOAD);
-}
-
-void
-catalog_put_outcomes(struct catalog *c, struct outcomes *v)
-{
-	post(c, &v->mail, MSG_OUTCOMES);
-}
-
-void
-catalog_doom(struct catalog *c, struct outcomes *v, struct mailbox *reply)
-{
-	struct dooming *d = xcalloc(1, sizeof(*d));
-
-	d->doomed = xcalloc(1, sizeof(*d->doomed));
-	d->doomed->outcomes = v;
-	d->reply = reply;
-	post(c, &d->mail, MSG_DOOM);
-}
-
-void
-catalog_put_clients(struct catalog *c, const struct client_line *v,
-    size_t count)
-{
-	struct client_note *n = xcalloc(1, sizeof(*n) + count * sizeof(*v));
-
-	n->count = count;
-	if (count > 0)
-		memcpy(n->v, v, count * sizeof(*v));
-	post(c, &n->mail, MSG_CLIENTS);
-}
-
-void
-catalog_put_compaction(struct catalog *c, const struct compaction *v)
-{
-	struct compaction_note *n = xcalloc(1, sizeof(*n));
-
-	n->c = *v;
-	post(c, &n->mail, MSG_COMPACTION);
-}
-
-void
-catalog_note_export(struct catalog *c, unsigned export, uint64_t fsid,
-    bool empty)
-{
-	struct export_note *n = xcalloc(1, sizeof(*n));
-
-	n->export = export;
-	n->by_crawl = true;
-	n->fsid = fsid;
-	n->empty = empty;
-	post(c, &n->mail, MSG_EXPORT);
-}
-
-void
-catalog_note_root(struct catalog *c, unsigned export, const struct attrs *a,
-    bool ignore_inode, const struct err *err)
-{
-	struct root_note *n = xcalloc(1, sizeof(*n));
-
-	n->export = export;
-	n->ignore_inode = ignore_inode;
-	if (a != NULL) {
-		n->ino = a->ino;
-		n->fsid = a->fsid;
-	} else {
-		n->err = *err;
-	}
-	post(c, &n->mail, MSG_ROOT);
-}
-
-void
-catalog_put_lost(struct catalog *c, unsigned export, const struct err *err)
-{
-	struct lost_note *n = xcalloc(1, sizeof(*n));
-
-	n->export = export;
-	n->err = *err;
-	post(c, &n->mail, MSG_LOST);
-}
-
-void
-catalog_see_export(struct catalog *c, unsigned export,
-    enum export_sight sight, uint64_t fsid)
-{
-	struct export_note *n = xcalloc(1, sizeof(*n));
-
-	n->export = export;
-	n->sight = sight;
-	n->fsid = fsid;
-	post(c, &n->mail, MSG_EXPORT);
-}
-
-int
-core_call(struct catalog *c, void (*fn)(struct catalog *, void *), void *arg,
-    struct err *err)
-{
-	struct call call = { .fn = fn, .arg = arg };
-	int rc = 0;
-
-	post(c, &call.mail, MSG_CALL);
-	pthread_mutex_lock(&c->shared.lock);
-	while (!call.done)
-		pthread_cond_wait(&c->shared.changed, &c->shared.lock);
-	if (c->shared.err.kind != ERR_NONE) {
-		if (err != NULL)
-			*err = c->shared.err;
-		rc = -1;
-	}
-	pthread_mutex_unlock(&c->shared.lock);
-	return rc;
-}
-
-void
-catalog_totals(struct catalog *c, struct totals *t)
-{
-	pthread_mutex_lock(&c->shared.lock);
-	*t = c->shared.totals;
-	pthread_mutex_unlock(&c->shared.lock);
-}
-
-bool
-catalog_crawl_done(struct catalog *c)
-{
-	bool done;
-
-	pthread_mutex_lock(&c->shared.lock);
-	done = c->shared.crawl_done;
-	pthread_mutex_unlock(&c->shared.lock);
-	return done;
-}
-
 /* --- the thread --- */
-
-static void
-publish(struct catalog *c)
-{
-	pthread_mutex_lock(&c->shared.lock);
-	c->shared.totals = c->own.totals;
-	c->shared.crawl_done = c->own.run != 0 &&
-	    (c->own.failed || core_crawl_done(&c->own));
-	pthread_mutex_unlock(&c->shared.lock);
-}
-
-/* Only a call begins or ends a run. */
-static void
-tell_readers(struct catalog *c)
-{
-	const struct own *o = &c->own;
-	struct reader_run run = {
-		.run = o->run,
-		.target = o->target,
-		.server_as_prefix = o->server_as_prefix,
-		.first_object = o->first_object,
-	};
-
-	readers_tell(c->readers, &run);
-}
-
-static void
-free_acks(struct own *o)
-{
-	struct noted *next;
-
-	for (struct noted *d = STEAL(o->acks); d != NULL; d = next) {
-		next = d->next;
-		upload_note_free(&d->note);
-		free(d);
-	}
-}
-
-/* Once: mails the error; from now on messages are only thrown away. */
-static void
-check_failed(struct catalog *c)
-{
-	struct own *o = &c->own;
-	struct catalog_failure *f;
-
-	if (o->failed || o->db.err.kind == ERR_NONE)
-		return;
-	o->failed = true;
-	db_rollback(&o->db);
-	free_acks(o);
-	pthread_mutex_lock(&c->shared.lock);
-	c->shared.err = o->db.err;
-	pthread_mutex_unlock(&c->shared.lock);
-	if (c->events == NULL)
-		return;
-	f = xcalloc(1, sizeof(*f));
-	f->mail.type = MAIL_CATALOG_FAILED;
-	f->err = o->db.err;
-	mailbox_put(c->events, &f->mail);
-}
-
-void
-core_count_run(struct own *o)
-{
-	const struct totals *t = &o->totals;
-
-	DB_RUN(&o->db, RUN_COUNT, INT(clock_wall_ns()), INT(t->found),
-	    INT(t->moved), INT(t->unchanged), INT(t->failed),
-	    INT(t->excluded), INT(t->gone), INT(t->pending), INT(t->bytes),
-	    INT(t->found_bytes), INT(t->dirs), INT(t->deleted), INT(o->run));
-}
-
-void
-core_commit(struct catalog *c)
-{
-	struct own *o = &c->own;
-	struct noted *next;
-
-	if (o->db.in_transaction) {
-		core_trim(o);
-		if (o->run != 0)
-			core_count_run(o);
-		db_commit(&o->db);
-		/* The receivers of these replies change the target, and the
-		 * target keeps the change after a power failure: sync the rows
-		 * first. */
-		if (o->acks != NULL || o->doomings != NULL)
-			db_sync(&o->db);
-		o->results = 0;
-	}
-	check_failed(c);
-	for (struct noted *d = STEAL(o->acks); d != NULL; d = next) {
-		next = d->next;
-		d->note->mail.type = MAIL_UPLOAD_NOTED;
-		mailbox_put(d->reply, &d->note->mail);
-		free(d);
-	}
-	core_doomed(o);
-}
-
-void
-core_begin(struct own *o)
-{
-	if (o->db.in_transaction)
-		return;
-	db_begin(&o->db);
-	o->began_ms = clock_mono_ms();
-}
 
 static void
 handle_call(struct catalog *c, struct call *call)
 {
 	core_commit(c);
-	core_begin(&c->own);
+	core_begin(c);
 	call->fn(c, call->arg);
 	core_commit(c);
-	publish(c);
-	tell_readers(c);
+	core_publish(c);
+	core_tell_readers(c);
 	pthread_mutex_lock(&c->shared.lock);
 	call->done = true;
 	pthread_cond_broadcast(&c->shared.changed);
 	pthread_mutex_unlock(&c->shared.lock);
-}
-
-static void
-add_want(struct want_list *l, struct mail *m)
-{
-	m->next = NULL;
-	*l->tail = m;
-	l->tail = &m->next;
 }
 
 static void
@@ -477,28 +174,28 @@ handle(struct catalog *c, struct mail *m)
 	struct own *o = &c->own;
 
 	if (m->type >= MSG_PAGE && m->type <= MSG_ROOT)
-		core_begin(o);
+		core_begin(c);
 	switch (m->type) {
 	case MSG_CALL:
 		handle_call(c, (struct call *)m);
 		break;
 	case MSG_WANT_DIRS:
-		add_want(&o->want_dirs, m);
+		core_add_want(&c->want_dirs, m);
 		break;
 	case MSG_WANT_LEASE:
-		add_want(&o->want_lease, m);
+		core_add_want(&c->want_lease, m);
 		break;
 	case MSG_PAGE:
-		core_page(c, (struct dir_page *)m);
+		core_page(o, (struct dir_page *)m);
 		break;
 	case MSG_RESULTS:
-		core_results(c, (struct results *)m);
+		core_results(o, (struct results *)m);
 		break;
 	case MSG_UPLOAD:
-		core_upload(c, (struct noted *)m);
+		core_upload(o, (struct noted *)m);
 		break;
 	case MSG_OUTCOMES:
-		core_outcomes(c, (struct outcomes *)m);
+		core_outcomes(o, (struct outcomes *)m);
 		break;
 	case MSG_DOOM:
 		core_doom(o, (struct dooming *)m);
@@ -516,13 +213,13 @@ handle(struct catalog *c, struct mail *m)
 		core_note_root(o, (struct root_note *)m);
 		break;
 	case MSG_LOST:
-		core_begin(o);
+		core_begin(c);
 		core_lost(o, ((struct lost_note *)m)->export,
 		    &((struct lost_note *)m)->err);
 		free(m);
 		break;
 	case MSG_STOP:
-		o->stopping = true;
+		c->stopping = true;
 		break;
 	}
 }
@@ -530,12 +227,10 @@ handle(struct catalog *c, struct mail *m)
 static void
 serve(struct catalog *c)
 {
-	struct own *o = &c->own;
-
-	check_failed(c);
-	if (o->want_dirs.head != NULL)
+	core_check_failed(c);
+	if (c->want_dirs.head != NULL)
 		core_serve_dirs(c);
-	if (o->want_lease.head != NULL)
+	if (c->want_lease.head != NULL)
 		core_serve_leases(c);
 }
 
@@ -546,21 +241,20 @@ commit_if_due(struct catalog *c)
 
 	if (o->db.in_transaction && (o->db.rows >= COMMIT_ROWS ||
 	    o->results >= COMMIT_RESULTS ||
-	    clock_mono_ms() - o->began_ms >= COMMIT_MS))
+	    clock_mono_ms() - c->began_ms >= COMMIT_MS))
 		core_commit(c);
 }
 
 static int
-wait_ms(const struct own *o)
+wait_ms(const struct catalog *c)
 {
 	uint64_t age;
 
-	if (!o->db.in_transaction)
+	if (!c->own.db.in_transaction)
 		return -1;
-	age = clock_mono_ms() - o->began_ms;
+	age = clock_mono_ms() - c->began_ms;
 	return age >= COMMIT_MS ? 0 : (int)(COMMIT_MS - age);
 }
-
 
 static void
 leave(struct catalog *c)
@@ -568,8 +262,8 @@ leave(struct catalog *c)
 	struct own *o = &c->own;
 
 	core_commit(c);
-	core_forget(&o->want_dirs, NULL);
-	core_forget(&o->want_lease, NULL);
+	core_forget(&c->want_dirs, NULL);
+	core_forget(&c->want_lease, NULL);
 	core_reset_run(o);
 }
 
@@ -580,14 +274,14 @@ thread_main(void *arg)
 	struct own *o = &c->own;
 	struct mail *next;
 
-	while (!o->stopping) {
-		for (struct mail *m = mailbox_wait(c->in, wait_ms(o));
+	while (!c->stopping) {
+		for (struct mail *m = mailbox_wait(c->in, wait_ms(c));
 		    m != NULL; m = next) {
 			next = m->next;
 			handle(c, m);
 			serve(c);
 			commit_if_due(c);
-			publish(c);
+			core_publish(c);
 		}
 		if (o->acks != NULL || o->doomings != NULL)
 			core_commit(c);

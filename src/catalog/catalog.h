@@ -30,7 +30,6 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/idset.h"
 #include "base/mailbox.h"
 #include "model/attrs.h"
 #include "model/client.h"
@@ -39,6 +38,8 @@
 #include "model/job.h"
 #include "model/mail.h"
 #include "reader/reader.h"
+#include "writer/notes.h"
+#include "writer/page.h"
 
 struct catalog;
 
@@ -161,30 +162,6 @@ bool	 catalog_crawl_done(struct catalog *);
 
 /* --- crawl threads --- */
 
-struct dir_job {
-	int64_t	 dir;
-	unsigned export;	/* index into run_spec.exports */
-	char	*path;		/* catalog path, owned by the batch */
-	struct handle fh;	/* len 0: not known */
-	bool	 fresh;		/* new in this run: the catalog knows nothing
-				   below the directory, so no comparison is
-				   needed */
-	bool	 fs_known;	/* the directory was read before, in file system
-				   fsid */
-	uint64_t fsid;		/* attrs.fsid, if fs_known */
-	bool	 fs_begins;	/* fsid differs from the file system around the
-				   directory: if the path is absent, the file
-				   system isn't mounted */
-	bool	 fs_of_root;	/* fsid is the file system of the export's
-				   root */
-};
-struct dir_batch {
-	struct mail mail;
-	struct dir_job *v;
-	size_t	 count;
-	bool	 end;		/* the crawl is over (or the catalog failed) */
-};
-void	 dir_batch_free(struct dir_batch **);
 /* Ask for up to max directories. The answer comes with at least a directory as
  * soon as any is ready, or with end. */
 void	 catalog_want_dirs(struct catalog *, size_t max, struct mailbox *reply);
@@ -193,77 +170,6 @@ void	 catalog_want_dirs(struct catalog *, size_t max, struct mailbox *reply);
  * same for all waiting mailboxes. */
 void	 catalog_forget(struct catalog *, struct mailbox *reply);
 
-enum page_action {
-	PAGE_NEW = 0,	/* not in the catalog: row, queue */
-	PAGE_CHANGED,	/* new version: move the old row to history, insert a
-			   new row, queue with prev = the version held by the
-			   target */
-	PAGE_QUEUE,	/* known and unchanged, but not stored at this target
-			   (or --checksum): queue */
-	PAGE_INCLUDED,	/* known, unchanged, and stored, but excluded by the
-			   last run that met the file: remove the row's
-			   reason */
-	PAGE_EXCLUDED,	/* row in state excluded with the reason (new or
-			   changed; object 0 if new), not queued */
-	PAGE_FAILED,	/* row and failure, not queued (key too long). For an
-			   entry of unknown kind, rows below its path stay, in
-			   case the entry is a directory */
-	PAGE_REFUSED	/* of a list, not the name of an object: failure */
-};
-struct page_entry {
-	enum page_action action;
-	int64_t	 object;	/* as found, or 0 */
-	char	*path;		/* catalog path; owned by the page */
-	struct attrs attrs;
-	struct handle fh;
-	uint64_t listed_fsid;	/* for an entry of a list: the file system of
-				   the entry as seen from its directory; 0: not
-				   told */
-	uint32_t flags;		/* enum item_flag for the queue */
-	char	*why;		/* EXCLUDED: reason; owned; else NULL */
-	struct err err;		/* FAILED */
-};
-struct page_dir {
-	char	*path;		/* owned by the page */
-	struct handle fh;
-};
-/* Times met by a crawl, as evidence of the server's clock. */
-struct dir_times {
-	int64_t	 newest_ns;	/* ctime or atime, not in our future; 0: none */
-	int64_t	 delta_ns;	/* of tree_time_delta */
-};
-struct dir_page {
-	struct mail mail;
-	int64_t	 dir;		/* 0: --files-from; the directory rows are
-				   made from the paths, and last ends the
-				   list */
-	unsigned export;
-	struct page_entry *entries;
-	size_t	 entry_count;
-	struct page_dir *dirs;	/* to be crawled: frontier rows */
-	size_t	 dir_count;
-	char	**kept_dirs;	/* excluded directories: not gone, not read */
-	size_t	 kept_dir_count;
-	int64_t	*gone;		/* objects that are no longer there */
-	size_t	 gone_count;
-	bool	 fs_seen;	/* fsid is the directory's file system
-				   (attrs.fsid): from the first page on */
-	bool	 fs_other;	/* last: the directory lies in another file
-				   system than before and wasn't read; fsid is
-				   the former file system */
-	uint64_t fsid;
-	uint64_t unchanged;	/* counts of what needs no row */
-	uint64_t unchanged_bytes;
-	uint64_t excluded;	/* excluded before with the same reason */
-	struct dir_times times;
-	bool	 last;		/* the directory is done */
-	bool	 vanished;	/* last: the directory has vanished. Nothing is
-				   counted if no page brought an entry */
-	struct err err;		/* last: the directory could not be read
-				   completely: count a file found and failed,
-				   with a failure row */
-};
-void	 dir_page_free(struct dir_page **);
 /* Takes ownership of the page. An entry received twice (same path in the same
  * crawl of the directory) is counted once. */
 void	 catalog_put_page(struct catalog *, struct dir_page *);
@@ -303,21 +209,6 @@ void	 catalog_put_results(struct catalog *, struct results *);
 void	 catalog_put_lost(struct catalog *, unsigned export,
 	    const struct err *);
 
-enum upload_event {
-	UPLOAD_INTENT = 0,	/* before CreateMultipartUpload */
-	UPLOAD_CREATED,		/* upload_id is known */
-	UPLOAD_ENDED		/* completed or aborted: row goes */
-};
-struct upload_note {
-	struct mail mail;	/* type MAIL_UPLOAD_NOTED when it comes back */
-	enum upload_event event;
-	int64_t	 object;
-	char	*upload_id;	/* owned; or NULL */
-	int64_t	 server_sec;	/* S3's clock at the intent */
-	uint64_t part_size;
-	unsigned worker;	/* the sender's; for routing the answer */
-};
-void	 upload_note_free(struct upload_note **);
 /* Takes ownership of the note. An INTENT note comes back to reply after the
  * commit; notes of other events don't come back (reply may be NULL). */
 void	 catalog_put_upload(struct catalog *, struct upload_note *,

@@ -12,76 +12,8 @@
 #include "catalog/export.h"
 #include "catalog/mirror.h"
 #include "catalog/outcome.h"
-#include "db/db.h"
-#include "reader/rows.h"
 #include "reader/stored.h"
-
-/* Numbers of a page, a directory, a run. */
-struct counts {
-	uint64_t found;
-	uint64_t found_bytes;
-	uint64_t unchanged;
-	uint64_t excluded;
-	uint64_t failed;
-	uint64_t queued;
-	uint64_t queued_bytes;
-};
-
-/* The file system noted for a directory, while a run goes on. */
-struct fs_note {
-	char	*path;
-	int64_t	 dir;
-	uint64_t fsid;
-	int64_t	 run;		/* that noted it */
-	bool	 told;		/* this run has reported the file system as
-				   missing */
-};
-/* What the notes say of a directory. */
-struct fs_place {
-	bool	 has_own;	/* a note of its own */
-	bool	 has_above;	/* the nearest note above */
-	bool	 noted;		/* by this reading */
-	uint64_t own;
-	uint64_t above;
-};
-
-/* A directory in the hands of a crawl thread; id 0: a list. */
-struct open_dir {
-	struct open_dir *next;
-	int64_t	 id;
-	int64_t	 frontier;
-	int64_t	 export;	/* id, not index */
-	int64_t	 since_ns;	/* when it was handed out */
-	bool	 again;		/* this crawl has read it before */
-	bool	 started;	/* the frontier row says so */
-	bool	 left;		/* the export is lost: the directory no longer
-				   counts as left */
-	struct idset seen;	/* objects of its pages so far */
-	struct counts counts;
-	struct fs_place fs;
-};
-
-struct open_item {
-	int64_t	 object;
-	int64_t	 todo;		/* its backlog row */
-	unsigned export;	/* index */
-	int64_t	 newest_ns;	/* newest time of the server met by the crawl
-				   when the item was leased; 0: none */
-	struct attrs attrs;
-	bool	 done;
-};
-/* A lease given out and not yet closed. items are sorted by object. */
-struct open_lease {
-	struct open_lease *next;
-	int64_t	 id;
-	int64_t	 first;
-	int64_t	 last;
-	uint32_t epoch;
-	int64_t	 since_ns;	/* its items were read after this */
-	size_t	 count;
-	size_t	 left;		/* without a result */
-	struct open_item *items;
-};
+#include "writer/writer.h"
 
 /* Somebody waits for directories or for a lease. */
 struct want {
@@ -103,145 +35,6 @@ struct call {
 	bool	 done;		/* under shared.lock */
 };
 
-/* An upload note on its way, with the mailbox for its return. */
-struct noted {
-	struct mail mail;
-	struct noted *next;	/* of those that wait for the commit */
-	struct upload_note *note;
-	struct mailbox *reply;
-};
-
-/* Objects about to be deleted, on their way back to the sender. */
-struct dooming {
-	struct mail mail;
-	struct dooming *next;	/* of those that wait for the commit */
-	struct doomed *doomed;
-	struct mailbox *reply;
-};
-
-struct lost_note {
-	struct mail mail;
-	unsigned export;
-	struct err err;
-};
-
-struct export_note {
-	struct mail mail;
-	unsigned export;
-	bool	 by_crawl;	/* else: before it, as sight says */
-	enum export_sight sight;
-	uint64_t fsid;
-	bool	 empty;
-};
-
-struct root_note {
-	struct mail mail;
-	unsigned export;
-	uint64_t ino;
-	uint64_t fsid;
-	bool	 ignore_inode;
-	struct err err;		/* it can't be looked at */
-};
-
-struct client_note {
-	struct mail mail;
-	size_t	 count;
-	struct client_line v[];
-};
-
-struct compaction_note {
-	struct mail mail;
-	struct compaction c;
-};
-
-struct run_export_row {
-	int64_t	 id;
-	size_t	 path_len;	/* of the catalog path of its root */
-	char	*start;		/* where the crawl begins */
-	int64_t	 gone_start;	/* the start directory, if the directory is
-				   gone; or 0 */
-	struct err doubt;	/* reason why the crawl of the export proves
-				   nothing */
-	bool	 doubted;	/* that has been recorded */
-	bool	 lost;		/* out of reach for good */
-	bool	 accepted;	/* its file system is right, whichever */
-	bool	 away;		/* EXPORT_AWAY */
-	uint64_t fsid;		/* as seen before the crawl */
-	bool	 other;		/* another file system than is known */
-	uint64_t unseen;	/* if other: files not found by this run in the
-				   directories read */
-	struct dir_times times;	/* met by this run's crawl */
-};
-
-struct own {
-	struct db db;
-	bool	 failed;	/* told everybody */
-	bool	 stopping;
-	uint64_t began_ms;	/* of the open transaction */
-	size_t	 results;	/* in it */
-	struct noted *acks;	/* wait for the commit */
-	struct dooming *doomings; /* likewise */
-	struct want_list want_dirs;
-	struct want_list want_lease;
-
-	/* the run; run 0: none is going on */
-	int64_t	 run;
-	int64_t	 crawl;
-	int64_t	 target;
-	int64_t	 other_target;	/* the same bucket, with the server in the keys
-				   if target is without; 0: no such target */
-	bool	 server_as_prefix;
-	bool	 no_backlog;
-	unsigned ignore;	/* of attrs_same */
-	int64_t	 clock_skew_ns;
-	bool	 crawls;	/* from the exports' starts */
-	bool	 follow_links;	/* run_spec.follow_links */
-	bool	 over;		/* the run has ended: nothing will come */
-	bool	 list_open;	/* --files-from: more pages come */
-	struct run_export_row *exports;
-	size_t	 export_count;
-	struct fs_note *fs;	/* by path */
-	size_t	 fs_count;
-	bool	 accept_fs;	/* accept a directory in another file system,
-				   and a file system gone with its mount */
-	struct idset settle;	/* objects to be settled */
-	struct idset uploads;	/* objects that may have upload rows */
-	struct idset retried;	/* --retry-failed: queued at the beginning */
-	bool	 has_names;	/* a key of the target may have several paths */
-	bool	 has_history;
-	bool	 has_verified;	/* verdicts are there */
-	bool	 has_doomed;	/* rows may be there */
-	bool	 has_doubts;	/* likewise, of settle */
-	uint64_t delete_failed;	/* of a run with a backlog */
-	int64_t	 next_object;
-	int64_t	 next_todo;
-	int64_t	 next_result;
-	int64_t	 next_dir;
-	int64_t	 next_frontier;
-	int64_t	 first_object;	/* objects from this id on were made by this
-				   run */
-	int64_t	 first_new_dir;	/* directories from this id on were made by this
-				   run */
-	int64_t	 first_frontier; /* frontier rows from this id on, and their
-				    handles, belong to this run */
-	int64_t	 first_todo;	/* backlog rows from this id on, and their
-				   handles, belong to this run */
-	int64_t	 dir_cursor;	/* frontier rows up to this row are handed
-				   out */
-	int64_t	 again_cursor;	/* likewise, of those to be read again */
-	int64_t	 todo_cursor;	/* backlog rows up to it are leased */
-	int64_t	 trimmed;	/* backlog rows up to it are deleted */
-	int64_t	 first_left;	/* first row perhaps left for the next run, as
-				   may be later rows; 0: none */
-	int64_t	 frontier_left;
-	int64_t	 again_left;	/* of those, read by this crawl before */
-	int64_t	 dirs_out;	/* of frontier_left, being read */
-	int64_t	 again_out;	/* of again_left, being read */
-	struct open_dir *dirs;
-	struct open_lease *leases;
-	struct totals totals;
-};
-
 struct catalog {
 	char	*path;
 	char	*temporary;	/* directory that goes at close; or NULL */
@@ -252,6 +45,10 @@ struct catalog {
 	struct mailbox *events;
 	struct readers *readers;
 	struct own own;
+	bool	 stopping;	/* of the thread, as those below */
+	uint64_t began_ms;	/* of the open transaction */
+	struct want_list want_dirs;
+	struct want_list want_lease;
 	struct {
 		pthread_mutex_t lock;
 		pthread_cond_t changed;
@@ -278,122 +75,31 @@ enum {
 	MSG_STOP
 };
 
+/* post.c */
+/* Any thread. */
+void	 core_post(struct catalog *, struct mail *, int type);
 /* Runs fn in the catalog's thread, in its own transaction; -1 if the catalog
  * has failed. */
 int	 core_call(struct catalog *, void (*fn)(struct catalog *, void *),
 	    void *arg, struct err *);
-void	 core_begin(struct own *);
+
+/* commit.c */
+void	 core_begin(struct catalog *);
 void	 core_commit(struct catalog *);
-/* The counters into the run's row. */
-void	 core_count_run(struct own *);
+/* Once: mails the error; from now on messages are only thrown away. */
+void	 core_check_failed(struct catalog *);
+/* Show the counters to other threads. */
+void	 core_publish(struct catalog *);
+/* Only a call begins or ends a run. */
+void	 core_tell_readers(struct catalog *);
 
-/* page.c */
-/* Record the counts of a directory after its reading, successful or not;
- * since_ns: when the reading began. */
-void	 core_dir_done(struct own *, int64_t dir, int64_t export,
-	    int64_t since_ns, bool clean, const struct counts *);
-void	 core_page(struct catalog *, struct dir_page *);
-void	 core_open_dirs_free(struct own *);
-/* Return the directory's row; make a missing row, and missing rows of the
- * directories above. */
-int64_t	 core_dir(struct own *, struct str path, int64_t export);
-void	 core_queue(struct own *, int64_t object, int64_t export,
-	    uint32_t flags, int64_t prev, const struct handle *);
-/* The newest earlier version held by the target, or 0. */
-int64_t	 core_held_before(struct own *, struct str path);
-void	 core_failure(struct own *, int64_t object, int64_t dir,
-	    struct str path, const struct err *, unsigned attempts);
-/* Move the row to history; false if the row does not exist. */
-bool	 core_retire(struct own *, int64_t object);
-/* Make a tombstone. A row of an excluded entry, or of unknown kind, is not
- * counted as gone: the row was no object. */
-void	 core_object_gone(struct own *, int64_t object);
-/* Insert a row with a new id; 0 if the path already has a row. */
-int64_t	 core_insert(struct own *, int64_t dir, struct str path,
-	    const struct attrs *, const char *why);
-void	 core_stat(struct own *, int64_t object, const struct attrs *);
-/* Add counts to the row for the entries of a list. */
-void	 core_add_list(struct own *, const struct counts *);
-void	 core_add_counts(struct totals *, const struct counts *);
-
-/* lease.c */
-void	 core_serve_dirs(struct catalog *);
+/* serve.c */
+void	 core_add_want(struct want_list *, struct mail *);
 /* Drop, unanswered, the requests with this reply mailbox, or every request
  * (NULL). */
 void	 core_forget(struct want_list *, const struct mailbox *reply);
+void	 core_serve_dirs(struct catalog *);
 void	 core_serve_leases(struct catalog *);
-bool	 core_crawl_done(const struct own *);
-void	 core_trim(struct own *);
-
-/* lost.c */
-/* The export (index) is out of reach for good, because of err. */
-void	 core_lost(struct own *, unsigned export, const struct err *);
-bool	 core_is_lost(const struct own *, int64_t export);
-/* Leave this row of the backlog to the next run. */
-void	 core_leave_todo(struct own *, int64_t todo);
-
-/* fresh.c */
-/* Add the times met by the crawl of an export. */
-void	 core_note_times(struct own *, int64_t export,
-	    const struct dir_times *);
-/* Return the value of result.fresh for bytes read under this lease, from a file
- * with these attributes. */
-int	 core_fresh(const struct own *, const struct open_lease *,
-	    const struct open_item *, const struct attrs *);
-
-/* result.c */
-/* Some target has this version. */
-bool	 core_held(struct own *, int64_t object);
-/* Nothing that stat tells differs. */
-bool	 core_same(const struct attrs *, const struct attrs *);
-void	 core_results(struct catalog *, struct results *);
-void	 core_upload(struct catalog *, struct noted *);
-void	 core_leases_free(struct own *);
-
-/* fs.c: file systems at and below the exports. */
-void	 core_fs_load(struct own *);
-void	 core_fs_free(struct own *);
-/* Fill a job from the frontier row at hand: the known file system of the
- * directory. */
-void	 core_fs_place(struct own *, struct open_dir *, struct dir_job *);
-/* Note the file system of the page's directory, if new. */
-void	 core_fs_note(struct own *, struct open_dir *, const struct dir_page *);
-/* A list has a file of the directory, in this file system: note the file system
- * if none was noted. False: the directory was in another file system, with
- * files. */
-bool	 core_fs_listed(struct own *, const struct run_export_row *,
-	    int64_t dir, struct str path, uint64_t fsid);
-/* True if file systems mounted at the path or below have vanished: nothing of
- * them is taken for gone. Each is recorded as a failure, unless a link that the
- * run doesn't follow is in the place of the path. */
-bool	 core_fs_missing(struct own *, const char *path);
-/* outcome.c */
-void	 core_outcomes(struct catalog *, struct outcomes *);
-void	 core_doom(struct own *, struct dooming *);
-/* Send the waiting dooms back; the commit is made, or the catalog failed. */
-void	 core_doomed(struct own *);
-/* Objects doomed by a killed run may be gone, or not: put them in doubt. */
-void	 core_settle_doomed(struct own *);
-
-/* names.c */
-/* Calls fn for each further catalog path with the same key at the run's target.
- * Looks nothing up if no such path can exist. */
-void	 core_other_names(struct own *, const char *path,
-	    void (*fn)(void *, struct str path), void *arg);
-/* The object now at the target, under the key of a path. */
-struct there {
-	const char *etag;	/* NULL: no object, or an object with unknown
-				   ETag */
-	const struct attrs *attrs; /* attributes of the file last put; NULL: any
-				      attributes */
-	const char *reason;	/* for the rows that end */
-};
-/* The rows of the key's remaining names no longer hold the object, except rows
- * with the same content. A run asks S3 when coming to the files of such
- * names. */
-void	 core_names_end(struct own *, const char *path, const struct there *);
-/* The object of the key is about to be changed. */
-void	 core_names_doubt(struct own *, const char *path);
 
 /* former.c */
 struct mirror_plan;
@@ -403,38 +109,6 @@ void	 core_formers(struct own *, struct mirror_plan *);
 /* Move the knowledge about the objects of former names to paths of today. */
 void	 core_take_formers(struct own *, const struct mirror_plan *);
 
-/* client.c */
-void	 core_clients(struct own *, struct client_note *);
-
-/* compaction.c */
-void	 core_compaction(struct own *, struct compaction_note *);
-
-/* root.c */
-void	 core_note_root(struct own *, struct root_note *);
-/* Has this crawl noted another root directory for the export than this one? */
-bool	 core_root_differs(struct own *, const struct run_export_row *,
-	    uint64_t ino, uint64_t fsid, bool ignore_inode);
-/* Call before taking anything for gone: doubt each export with a changed
- * root. */
-void	 core_doubt_roots(struct own *);
-
-/* export.c */
-void	 core_note_export(struct own *, struct export_note *);
-/* Return NULL if the export has no part in the run. */
-struct run_export_row *core_export(const struct own *, int64_t id);
-/* Count files of the export that were not found. True: the files stay, because
- * nothing of the export becomes gone in this run. */
-bool	 core_export_stays(struct own *, int64_t id, uint64_t unseen);
-/* The crawl is complete: the file systems seen by the crawl become the known
- * file systems. */
-void	 core_keep_exports(struct own *);
-
-/* begin.c */
-/* Return the index of the run's export with the path inside: if exports are
- * nested, the inner export. No export: their count. */
-size_t	 core_export_of(const struct own *, struct str path);
-/* True if the root of an export lies at the path or below. */
-bool	 core_holds_export(const struct own *, const char *path);
 /* target.c */
 /* 0 if the catalog does not know it. */
 int64_t	 core_find_target(struct db *, const struct run_spec *);

@@ -302,8 +302,8 @@ end_run(struct catalog *c, void *arg)
 	if (complete)
 		empty_backlog(o);
 	core_reset_run(o);
-	core_forget(&o->want_dirs, NULL);
-	core_forget(&o->want_lease, NULL);
+	core_forget(&c->want_dirs, NULL);
+	core_forget(&c->want_lease, NULL);
 	o->totals = *t;
 	o->over = true;
 }

@@ -19,15 +19,8 @@
 #define CATALOG_EXPORT_H
 
 #include "catalog/catalog.h"
+#include "writer/notes.h"
 
-enum export_sight {
-	EXPORT_THERE = 0,
-	EXPORT_ACCEPTED,	/* the user accepts the export in any file
-				   system */
-	EXPORT_AWAY		/* out of reach, or empty though the catalog
-				   knows files: nothing of the export becomes
-				   gone */
-};
 /* Report the file system of an export's root before the crawl (export is an
  * index into run_spec.exports). Any thread. */
 void	 catalog_see_export(struct catalog *, unsigned export,

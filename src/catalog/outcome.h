@@ -29,8 +29,8 @@
 #define CATALOG_OUTCOME_H
 
 #include "catalog/catalog.h"
-#include "model/mail.h"
 #include "model/outcome.h"
+#include "writer/notes.h"
 
 /* Takes the batch. Any thread; waits while the catalog is behind. */
 void	 catalog_put_outcomes(struct catalog *, struct outcomes *);
@@ -43,11 +43,6 @@ void	 catalog_put_outcomes(struct catalog *, struct outcomes *);
  * outcome, or with FAILED and lost, stays to be deleted; the result of its
  * deletion is unknown (catalog/doubt.h). A failed catalog sends the batch back
  * too: delete nothing then. */
-struct doomed {
-	struct mail mail;
-	struct outcomes *outcomes;
-	bool	 noted;		/* false: the catalog has failed */
-};
 void	 catalog_doom(struct catalog *, struct outcomes *,
 	    struct mailbox *reply);
 

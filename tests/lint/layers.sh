@@ -25,6 +25,7 @@ layers='
 2 reader   :
 3 s3       : curl/
 3 tree     :
+3 writer   :
 4 catalog  :
 4 lister   :
 4 dest     :

@@ -3,7 +3,7 @@
  * and counters, in the catalog's thread.
  */
 #include "base/clock.h"
-#include "catalog/catalog_internal.h"
+#include "writer/writer.h"
 
 /* --- deletions that are under way --- */
 
@@ -355,10 +355,8 @@ outcome(struct own *o, const struct outcome_row *in)
 }
 
 void
-core_outcomes(struct catalog *c, struct outcomes *v)
+core_outcomes(struct own *o, struct outcomes *v)
 {
-	struct own *o = &c->own;
-
 	if (!o->failed && o->run != 0)
 		for (size_t i = 0; i < v->count; i++)
 			outcome(o, &v->v[i]);

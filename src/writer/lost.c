@@ -3,7 +3,7 @@
  * out any more. The directories stay in the frontier and the items in the
  * backlog, for the next run; the failure has a single row.
  */
-#include "catalog/catalog_internal.h"
+#include "writer/writer.h"
 
 static struct run_export_row *
 row_of(const struct own *o, int64_t id)

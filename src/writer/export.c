@@ -1,8 +1,47 @@
 /*
- * export.c: recognize an export by its file system; see export.h.
+ * export.c: recognize an export by its file system; see
+ * catalog/export.h.
  */
-#include "catalog/catalog_internal.h"
-#include "catalog/export.h"
+#include "writer/writer.h"
+
+static bool
+lies_in(struct str path, const struct run_export_row *x)
+{
+	return path.len >= x->path_len &&
+	    memcmp(path.p, x->start, x->path_len) == 0 &&
+	    (path.len == x->path_len || path.p[x->path_len] == '/');
+}
+
+/* Return the index of the run's export with the path inside. If an export lies
+ * inside another export, take the inner export. Outside of every export: return
+ * the count of exports. */
+size_t
+core_export_of(const struct own *o, struct str path)
+{
+	size_t best = o->export_count;
+
+	for (size_t i = 0; i < o->export_count; i++)
+		if (lies_in(path, &o->exports[i]) &&
+		    (best == o->export_count ||
+		    o->exports[i].path_len > o->exports[best].path_len))
+			best = i;
+	return best;
+}
+
+bool
+core_holds_export(const struct own *o, const char *path)
+{
+	size_t n = strlen(path);
+
+	for (size_t i = 0; i < o->export_count; i++) {
+		const struct run_export_row *x = &o->exports[i];
+
+		if (x->path_len >= n && memcmp(x->start, path, n) == 0 &&
+		    (x->path_len == n || x->start[n] == '/'))
+			return true;
+	}
+	return false;
+}
 
 struct run_export_row *
 core_export(const struct own *o, int64_t id)

@@ -4,7 +4,7 @@
  * file systems.
  */
 #include "base/clock.h"
-#include "catalog/catalog_internal.h"
+#include "writer/writer.h"
 
 static struct fs_note *
 note_of(const struct own *o, struct str path)

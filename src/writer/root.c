@@ -4,7 +4,7 @@
  * root is another directory at the end, or can't be looked at, nobody knows
  * whose files the crawl has read: nothing of the export becomes gone.
  */
-#include "catalog/catalog_internal.h"
+#include "writer/writer.h"
 
 static void
 root_note_free(struct root_note **np)

@@ -9,7 +9,7 @@
  * read the newest files once more, unless their times are older than any error
  * of a clock.
  */
-#include "catalog/catalog_internal.h"
+#include "writer/writer.h"
 
 #define CLOCK_OFF_NS	((int64_t)86400 * 1000000000)
 

@@ -1,56 +1,14 @@
 /*
- * Answers to waiting requests: directories to read and leases of the backlog.
+ * Directories to read and leases of the backlog.
  */
 #include "base/clock.h"
-#include "catalog/catalog_internal.h"
 #include "model/key.h"
+#include "writer/writer.h"
 
 bool
 core_crawl_done(const struct own *o)
 {
 	return o->frontier_left == 0 && !o->list_open;
-}
-
-static struct want *
-pop(struct want_list *l)
-{
-	struct mail *m = l->head;
-
-	l->head = m->next;
-	if (l->head == NULL)
-		l->tail = &l->head;
-	return (struct want *)m;
-}
-
-void
-core_forget(struct want_list *l, const struct mailbox *reply)
-{
-	struct mail **at = &l->head;
-
-	while (*at != NULL) {
-		struct want *w = (struct want *)*at;
-
-		if (reply != NULL && w->reply != reply) {
-			at = &w->mail.next;
-			continue;
-		}
-		*at = w->mail.next;
-		free(w);
-	}
-	l->tail = at;
-}
-
-static void
-forget(struct catalog *c, void *reply)
-{
-	core_forget(&c->own.want_dirs, reply);
-	core_forget(&c->own.want_lease, reply);
-}
-
-void
-catalog_forget(struct catalog *c, struct mailbox *reply)
-{
-	core_call(c, forget, reply, NULL);
 }
 
 /* --- directories --- */
@@ -117,8 +75,8 @@ leave_dir(struct own *o, bool again)
 
 /* Take up to max directories; fewer, or none, if the next rows belong to lost
  * exports. */
-static struct dir_batch *
-take_dirs(struct own *o, size_t max, bool again)
+struct dir_batch *
+core_take_dirs(struct own *o, size_t max, bool again)
 {
 	struct dir_batch *b = xcalloc(1, sizeof(*b));
 	bool more;
@@ -136,38 +94,6 @@ take_dirs(struct own *o, size_t max, bool again)
 		more = db_next(&o->db, STMT_FRONTIER_READ);
 	}
 	return b;
-}
-
-void
-core_serve_dirs(struct catalog *c)
-{
-	struct own *o = &c->own;
-	struct dir_batch *b;
-	struct want *w;
-	bool end, again;
-
-	while (o->want_dirs.head != NULL) {
-		end = o->failed || o->over ||
-		    (o->run != 0 && core_crawl_done(o));
-		/* Directories already read by this crawl wait until no other
-		 * directory is left or can come: so a crawl that is cut again
-		 * and again comes to its end. */
-		again = o->frontier_left == o->again_left;
-		if (!end && (o->run == 0 || (again ?
-		    o->again_left <= o->again_out : o->frontier_left -
-		    o->again_left <= o->dirs_out - o->again_out)))
-			return;
-		w = (struct want *)o->want_dirs.head;
-		b = take_dirs(o, end ? 1 : w->max_count, again);
-		if (b->count == 0 && !end && o->db.err.kind == ERR_NONE) {
-			dir_batch_free(&b);
-			continue;
-		}
-		pop(&o->want_dirs);
-		b->end = end;
-		mailbox_put(w->reply, &b->mail);
-		free(w);
-	}
 }
 
 /* --- leases --- */
@@ -298,7 +224,6 @@ remember(struct own *o, struct lease *l, struct open_lease *out)
 			sorted = false;
 	if (!sorted)
 		qsort(out->items, out->count, sizeof(*out->items), by_object);
-	core_begin(o);
 	DB_RUN(&o->db, LEASE_INSERT, INT(o->run), INT(out->first),
 	    INT(out->last), INT(l->epoch));
 	out->id = o->db.err.kind == ERR_NONE ? db_last_id(&o->db) : 0;
@@ -320,8 +245,8 @@ met(const struct own *o, const struct item *it, int64_t todo)
 
 /* Take the next rows of the backlog; rows of lost exports stay for the next
  * run. NULL if none of these max_count rows is left. */
-static struct lease *
-take_lease(struct own *o, size_t max_count, uint64_t max_bytes)
+struct lease *
+core_take_lease(struct own *o, size_t max_count, uint64_t max_bytes)
 {
 	const enum stmt s = STMT_TODO_READ;
 	struct lease *l = xcalloc(1, sizeof(*l));
@@ -376,43 +301,6 @@ take_lease(struct own *o, size_t max_count, uint64_t max_bytes)
 	}
 	remember(o, l, out);
 	return l;
-}
-
-static bool
-has_todo(const struct own *o)
-{
-	return o->run != 0 && !o->failed && o->todo_cursor + 1 < o->next_todo;
-}
-
-void
-core_serve_leases(struct catalog *c)
-{
-	struct own *o = &c->own;
-	struct lease *l;
-	struct want *w;
-
-	while (o->want_lease.head != NULL) {
-		w = (struct want *)o->want_lease.head;
-		core_begin(o);
-		l = NULL;
-		while (l == NULL && has_todo(o))
-			l = take_lease(o, w->max_count, w->max_bytes);
-		if (l == NULL) {
-			if (!o->failed && !o->over &&
-			    (o->run == 0 || !core_crawl_done(o)))
-				return;
-			l = xcalloc(1, sizeof(*l));
-			l->mail.type = MAIL_LEASE;
-			l->end = true;
-		}
-		/* Write the lease's row to disk before the master sends
-		 * anything: after a kill the next run asks S3 about the
-		 * items. */
-		core_commit(c);
-		pop(&o->want_lease);
-		mailbox_put(w->reply, &l->mail);
-		free(w);
-	}
 }
 
 /* Delete backlog rows after every lease up to the row is closed. */

@@ -2,7 +2,7 @@
  * The results of the items of a lease, and the rows of multipart uploads.
  */
 #include "base/clock.h"
-#include "catalog/catalog_internal.h"
+#include "writer/writer.h"
 
 static void
 lease_release(struct open_lease *l)
@@ -37,30 +37,6 @@ find_item(struct open_lease *l, int64_t object)
 	}
 	return low < l->count && l->items[low].object == object ?
 	    &l->items[low] : NULL;
-}
-
-void
-core_stat(struct own *o, int64_t object, const struct attrs *a)
-{
-	DB_RUN(&o->db, OBJECT_STAT, INT(a->kind), INT(a->size),
-	    INT(a->mtime_ns), INT(a->ctime_ns), INT(a->ino), INT(a->mode),
-	    INT(a->uid), INT(a->gid), INT(object));
-}
-
-bool
-core_held(struct own *o, int64_t object)
-{
-	if (!DB_ROW(&o->db, OBJECT_HELD, INT(object)))
-		return false;
-	db_done(&o->db, STMT_OBJECT_HELD);
-	return true;
-}
-
-bool
-core_same(const struct attrs *a, const struct attrs *b)
-{
-	return attrs_same(a, b, false) && a->mode == b->mode &&
-	    a->uid == b->uid && a->gid == b->gid;
 }
 
 /* The file changed between crawl and read. The crawled version was never
@@ -261,14 +237,12 @@ close_lease(struct own *o, struct open_lease *l)
 }
 
 void
-core_results(struct catalog *c, struct results *in)
+core_results(struct own *o, struct results *in)
 {
-	struct own *o = &c->own;
 	struct open_lease *l = o->leases;
 
 	while (l != NULL && l->id != in->lease)
 		l = l->next;
-	/* The master decides about the epoch of a lease, not the catalog. */
 	if (l == NULL || o->failed || o->run == 0) {
 		results_free(&in);	/* late: it was counted, or will be */
 		return;
@@ -314,9 +288,8 @@ wait_for_commit(struct own *o, struct noted *d)
 }
 
 void
-core_upload(struct catalog *c, struct noted *d)
+core_upload(struct own *o, struct noted *d)
 {
-	struct own *o = &c->own;
 	struct upload_note *n = d->note;
 
 	if (!o->failed && o->run != 0) {

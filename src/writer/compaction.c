@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "base/clock.h"
-#include "catalog/catalog_internal.h"
+#include "writer/writer.h"
 
 void
 core_compaction(struct own *o, struct compaction_note *n)
@@ -20,3 +20,7 @@ core_compaction(struct own *o, struct compaction_note *n)
 		    TEXT(c->reason[0] == '\0' ? NULL : c->reason));
 	free(n);
 }
+
+#include "base/clock.h"
+#include "writer/writer.h"
+

@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "base/clock.h"
-#include "catalog/catalog_internal.h"
+#include "writer/writer.h"
 
 /* SQLite stores NaN as NULL: store 0 for an infinite rate or NaN. */
 static struct value
@@ -38,3 +38,7 @@ core_clients(struct own *o, struct client_note *n)
 		DB_RUN(&o->db, CLIENT_FORGET, INT(o->run));
 	free(n);
 }
+
+#include "base/clock.h"
+#include "writer/writer.h"
+

@@ -3,8 +3,8 @@
  * single object: a run that changes the object, or finds the object changed,
  * ends the rows of the remaining names.
  */
-#include "catalog/catalog_internal.h"
 #include "model/key.h"
+#include "writer/writer.h"
 
 struct others {
 	struct str path;

@@ -1,0 +1,188 @@
+/*
+ * Calls of other threads: each posts a message to the catalog's thread.
+ */
+#include "catalog/catalog_internal.h"
+
+void
+core_post(struct catalog *c, struct mail *m, int type)
+{
+	m->type = type;
+	mailbox_put(c->in, m);
+}
+
+static void
+post_want(struct catalog *c, int type, size_t max, uint64_t max_bytes,
+    struct mailbox *reply)
+{
+	struct want *w = xcalloc(1, sizeof(*w));
+
+	w->reply = reply;
+	w->max_count = MAX(max, (size_t)1);
+	w->max_bytes = max_bytes;
+	core_post(c, &w->mail, type);
+}
+
+void
+catalog_want_dirs(struct catalog *c, size_t max, struct mailbox *reply)
+{
+	post_want(c, MSG_WANT_DIRS, max, 0, reply);
+}
+
+void
+catalog_want_lease(struct catalog *c, size_t max_count, uint64_t max_bytes,
+    struct mailbox *reply)
+{
+	post_want(c, MSG_WANT_LEASE, max_count, max_bytes, reply);
+}
+
+void
+catalog_put_page(struct catalog *c, struct dir_page *p)
+{
+	core_post(c, &p->mail, MSG_PAGE);
+}
+
+void
+catalog_put_results(struct catalog *c, struct results *r)
+{
+	core_post(c, &r->mail, MSG_RESULTS);
+}
+
+void
+catalog_put_upload(struct catalog *c, struct upload_note *n,
+    struct mailbox *reply)
+{
+	struct noted *d = xcalloc(1, sizeof(*d));
+
+	d->note = n;
+	d->reply = reply;
+	core_post(c, &d->mail, MSG_UPLOAD);
+}
+
+void
+catalog_put_outcomes(struct catalog *c, struct outcomes *v)
+{
+	core_post(c, &v->mail, MSG_OUTCOMES);
+}
+
+void
+catalog_doom(struct catalog *c, struct outcomes *v, struct mailbox *reply)
+{
+	struct dooming *d = xcalloc(1, sizeof(*d));
+
+	d->doomed = xcalloc(1, sizeof(*d->doomed));
+	d->doomed->outcomes = v;
+	d->reply = reply;
+	core_post(c, &d->mail, MSG_DOOM);
+}
+
+void
+catalog_put_clients(struct catalog *c, const struct client_line *v,
+    size_t count)
+{
+	struct client_note *n = xcalloc(1, sizeof(*n) + count * sizeof(*v));
+
+	n->count = count;
+	if (count > 0)
+		memcpy(n->v, v, count * sizeof(*v));
+	core_post(c, &n->mail, MSG_CLIENTS);
+}
+
+void
+catalog_put_compaction(struct catalog *c, const struct compaction *v)
+{
+	struct compaction_note *n = xcalloc(1, sizeof(*n));
+
+	n->c = *v;
+	core_post(c, &n->mail, MSG_COMPACTION);
+}
+
+void
+catalog_note_export(struct catalog *c, unsigned export, uint64_t fsid,
+    bool empty)
+{
+	struct export_note *n = xcalloc(1, sizeof(*n));
+
+	n->export = export;
+	n->by_crawl = true;
+	n->fsid = fsid;
+	n->empty = empty;
+	core_post(c, &n->mail, MSG_EXPORT);
+}
+
+void
+catalog_note_root(struct catalog *c, unsigned export, const struct attrs *a,
+    bool ignore_inode, const struct err *err)
+{
+	struct root_note *n = xcalloc(1, sizeof(*n));
+
+	n->export = export;
+	n->ignore_inode = ignore_inode;
+	if (a != NULL) {
+		n->ino = a->ino;
+		n->fsid = a->fsid;
+	} else {
+		n->err = *err;
+	}
+	core_post(c, &n->mail, MSG_ROOT);
+}
+
+void
+catalog_put_lost(struct catalog *c, unsigned export, const struct err *err)
+{
+	struct lost_note *n = xcalloc(1, sizeof(*n));
+
+	n->export = export;
+	n->err = *err;
+	core_post(c, &n->mail, MSG_LOST);
+}
+
+void
+catalog_see_export(struct catalog *c, unsigned export,
+    enum export_sight sight, uint64_t fsid)
+{
+	struct export_note *n = xcalloc(1, sizeof(*n));
+
+	n->export = export;
+	n->sight = sight;
+	n->fsid = fsid;
+	core_post(c, &n->mail, MSG_EXPORT);
+}
+
+int
+core_call(struct catalog *c, void (*fn)(struct catalog *, void *), void *arg,
+    struct err *err)
+{
+	struct call call = { .fn = fn, .arg = arg };
+	int rc = 0;
+
+	core_post(c, &call.mail, MSG_CALL);
+	pthread_mutex_lock(&c->shared.lock);
+	while (!call.done)
+		pthread_cond_wait(&c->shared.changed, &c->shared.lock);
+	if (c->shared.err.kind != ERR_NONE) {
+		if (err != NULL)
+			*err = c->shared.err;
+		rc = -1;
+	}
+	pthread_mutex_unlock(&c->shared.lock);
+	return rc;
+}
+
+void
+catalog_totals(struct catalog *c, struct totals *t)
+{
+	pthread_mutex_lock(&c->shared.lock);
+	*t = c->shared.totals;
+	pthread_mutex_unlock(&c->shared.lock);
+}
+
+bool
+catalog_crawl_done(struct catalog *c)
+{
+	bool done;
+
+	pthread_mutex_lock(&c->shared.lock);
+	done = c->shared.crawl_done;
+	pthread_mutex_unlock(&c->shared.lock);
+	return done;
+}
