@@ -1,5 +1,6 @@
-# Turns the ladder and the named statements into C for an X-macro:
+# Turns the ladder, the views and the named statements into C for an X-macro:
 #	RUNG(number, "one SQL statement")	from NNN_*.sql, in order
+#	VIEW("one SQL statement")		from views.sql, in order
 #	STMT(NAME, "statement")			from queries.sql
 # Comment lines between statements are left out; those inside a CREATE stay,
 # so that .schema shows them.
@@ -17,6 +18,8 @@ function flush_statement()
 		return
 	if (rung > 0)
 		rungs = rungs "RUNG(" rung ",\n" text ")\n"
+	else if (view)
+		views = views "VIEW(\n" text ")\n"
 	else
 		stmts = stmts "STMT(" toupper(name) ",\n" text ")\n"
 	text = ""
@@ -26,7 +29,11 @@ FNR == 1 {
 	flush_statement()
 	n = split(FILENAME, part, "/")
 	rung = part[n] ~ /^[0-9]/ ? part[n] + 0 : 0
+	view = part[n] == "views.sql"
 	name = ""
+	# A rung may have no statement: only the views change.
+	if (rung > 0)
+		rungs = rungs "RUNG(" rung ", \"\")\n"
 }
 
 /^-- name: / {
@@ -48,6 +55,9 @@ END {
 	print "/* Made by schema/embed.awk. */"
 	print "#ifdef RUNG"
 	printf "%s", rungs
+	print "#endif"
+	print "#ifdef VIEW"
+	printf "%s", views
 	print "#endif"
 	print "#ifdef STMT"
 	printf "%s", stmts

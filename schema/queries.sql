@@ -685,8 +685,8 @@ FROM result r LEFT JOIN history h ON h.id = r.object
 WHERE r.object = :prev AND r.target = :target AND r.held = 1;
 
 -- name: lease_insert
-INSERT INTO lease (run, first, last, epoch)
-VALUES (:run, :first, :last, :epoch);
+INSERT INTO lease (run, first, last)
+VALUES (:run, :first, :last);
 
 -- name: lease_end
 UPDATE lease SET closed = 1 WHERE id = :id;

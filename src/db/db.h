@@ -37,8 +37,8 @@ struct db {
 /* Make the catalog's file if there is none; else check that the file is a
  * database, without touching it. */
 int	 db_file(const char *path, struct err *) MUST_USE;
-/* Open the writer's connection: bring an older catalog to the newest schema,
- * rung by rung. */
+/* Open the writer's connection: bring an older catalog to the newest
+ * schema. */
 int	 db_open_writer(struct db *, const char *path, struct err *) MUST_USE;
 int	 db_open_reader(struct db *, const char *path, struct err *) MUST_USE;
 /* Open a connection for one who is not the master, and may have only read

@@ -22,9 +22,8 @@ int64_t	 db_number(struct db *, const char *sql);
 /* schema.c */
 /* The number of the last rung. */
 int	 schema_newest(void);
-/* The whole schema, for an empty file. */
-void	 schema_make(struct db *);
-/* The rungs above a version, each in a transaction of its own. */
+/* The rungs above a version, and all views anew; 0: an empty file. Does nothing
+ * for the newest version. */
 void	 schema_climb(struct db *, int version);
 /* Check that the file is a catalog known to this program. */
 void	 schema_check(struct db *, bool may_be_older);

@@ -24,7 +24,7 @@ create(const char *path, struct err *err)
 	/* A kill at this point leaves a file under the temporary name, removed
 	 * by the next caller. */
 	db_exec(&db, "PRAGMA journal_mode = OFF");
-	schema_make(&db);
+	schema_climb(&db, 0);
 	if (db_opened(&db, err) == -1)
 		return -1;
 	db_close(&db);

@@ -1,6 +1,6 @@
 /*
- * The schema of a catalog file: the ladder of schema/NNN_*.sql, climbed rung
- * by rung.
+ * The schema of a catalog file: the tables are made by the ladder of
+ * schema/NNN_*.sql, and the views, after it, by schema/views.sql.
  */
 #include "db/db_internal.h"
 #include "db/guard.h"
@@ -12,6 +12,12 @@ static const struct rung {
 #define RUNG(number, text) { number, text },
 #include "db/schema.inc"
 #undef RUNG
+};
+
+static const char *const views[] = {
+#define VIEW(text) text,
+#include "db/schema.inc"
+#undef VIEW
 };
 
 int
@@ -32,72 +38,20 @@ mark_version(struct db *db, int number)
 	db_exec(db, sql);
 }
 
-static void
-climb(struct db *db, int number)
-{
-	db_exec(db, "BEGIN IMMEDIATE");
-	for (size_t i = 0; i < ARRAY_LEN(rungs); i++)
-		if (rungs[i].number == number)
-			db_exec(db, rungs[i].text);
-	mark_version(db, number);
-	db_exec(db, "COMMIT");
-}
-
+/* All in one transaction: the file has the version of its tables and views. */
 void
 schema_climb(struct db *db, int version)
 {
-	for (int v = version + 1; v <= schema_newest() && !db_failed(db); v++)
-		climb(db, v);
-}
-
-/* Return the text from the view's name on, if the statement makes or drops a
- * view; else NULL. */
-static const char *
-made_view(const char *sql)
-{
-	return strncmp(sql, "CREATE VIEW ", 12) == 0 ? sql + 12 : NULL;
-}
-
-static const char *
-dropped_view(const char *sql)
-{
-	return strncmp(sql, "DROP VIEW ", 10) == 0 ? sql + 10 : NULL;
-}
-
-static bool
-is_dropped_later(size_t i, const char *name)
-{
-	size_t len = strcspn(name, " ");
-	const char *other;
-
-	while (++i < ARRAY_LEN(rungs)) {
-		other = dropped_view(rungs[i].text);
-		if (other != NULL && strncmp(name, other, len) == 0 &&
-		    other[len] == ';')
-			return true;
-	}
-	return false;
-}
-
-/* Climb the whole ladder for an empty file. SQLite reads the complete schema
- * again after each change of a table; half of that time would go to views, so
- * make the views last, and only the views of the newest rung. */
-void
-schema_make(struct db *db)
-{
-	const char *sql, *view;
-
+	if (version >= schema_newest())
+		return;
 	db_exec(db, "BEGIN IMMEDIATE");
-	for (size_t i = 0; i < ARRAY_LEN(rungs); i++) {
-		sql = rungs[i].text;
-		if (made_view(sql) == NULL && dropped_view(sql) == NULL)
-			db_exec(db, sql);
-	}
-	for (size_t i = 0; i < ARRAY_LEN(rungs); i++) {
-		view = made_view(rungs[i].text);
-		if (view != NULL && !is_dropped_later(i, view))
+	for (size_t i = 0; i < ARRAY_LEN(rungs); i++)
+		if (rungs[i].number > version)
 			db_exec(db, rungs[i].text);
-	}
+	/* Last: SQLite reads the complete schema again after each change of a
+	 * table, and half of that time would go to views. */
+	for (size_t i = 0; i < ARRAY_LEN(views); i++)
+		db_exec(db, views[i]);
 	mark_version(db, schema_newest());
 	db_exec(db, "COMMIT");
 }

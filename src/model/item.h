@@ -78,7 +78,6 @@ void	 item_release(struct item *);
 struct lease {
 	struct mail mail;
 	int64_t	 id;
-	uint32_t epoch;
 	struct item *items;
 	size_t	 count;
 	uint64_t bytes;
@@ -117,7 +116,6 @@ void	 result_release(struct result *);
 struct results {
 	struct mail mail;
 	int64_t	 lease;
-	uint32_t epoch;
 	size_t	 count;
 	struct result *v;
 };

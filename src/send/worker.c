@@ -94,7 +94,6 @@ worker_result(struct worker *w, struct held_lease *h, const struct result *r)
 		b = w->batch = xcalloc(1, sizeof(*b));
 		b->mail.type = MAIL_RESULTS;
 		b->lease = h->lease->id;
-		b->epoch = h->lease->epoch;
 		b->v = xcalloc(BATCH_MAX, sizeof(*b->v));
 		w->batch_since_ms = w->now_ms;
 	}

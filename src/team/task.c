@@ -127,8 +127,7 @@ team_put_result(struct team *t, struct team_task *k, struct result *r)
 {
 	struct results *b = t->batch;
 
-	if (b != NULL && (b->lease != k->lease || b->epoch != k->epoch ||
-	    b->count == BATCH_MAX)) {
+	if (b != NULL && (b->lease != k->lease || b->count == BATCH_MAX)) {
 		team_flush(t);
 		b = NULL;
 	}
@@ -136,7 +135,6 @@ team_put_result(struct team *t, struct team_task *k, struct result *r)
 		b = t->batch = xcalloc(1, sizeof(*b));
 		b->mail.type = MAIL_RESULTS;
 		b->lease = k->lease;
-		b->epoch = k->epoch;
 		b->v = xcalloc(BATCH_MAX, sizeof(*b->v));
 	}
 	b->v[b->count] = *r;

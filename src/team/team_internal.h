@@ -40,10 +40,9 @@ struct secret {
 struct team_task {
 	struct task task;	/* must be the first member: the desk's */
 	enum task_kind kind;
-	/* PUT: lease, epoch and object in the catalog; item.object is the
-	 * number of the task */
+	/* PUT: lease and object in the catalog; item.object is the number of
+	 * the task */
 	int64_t	 lease;
-	uint32_t epoch;
 	int64_t	 object;
 	struct item item;
 	bool	 alone;		/* a single client must do the whole task */

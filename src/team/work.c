@@ -42,7 +42,6 @@ team_take_lease(struct team *t, struct lease *l)
 		    it->attrs.size);
 
 		k->lease = l->id;
-		k->epoch = l->epoch;
 		k->object = it->object;
 		k->item = *it;
 		memset(it, 0, sizeof(*it));	/* now the task's */

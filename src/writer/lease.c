@@ -225,10 +225,9 @@ remember(struct own *o, struct lease *l, struct open_lease *out)
 	if (!sorted)
 		qsort(out->items, out->count, sizeof(*out->items), by_object);
 	DB_RUN(&o->db, LEASE_INSERT, INT(o->run), INT(out->first),
-	    INT(out->last), INT(l->epoch));
+	    INT(out->last));
 	out->id = o->db.err.kind == ERR_NONE ? db_last_id(&o->db) : 0;
 	l->id = out->id;
-	out->epoch = l->epoch;
 	out->left = out->count;
 	out->next = o->leases;
 	o->leases = out;
@@ -255,7 +254,6 @@ core_take_lease(struct own *o, size_t max_count, uint64_t max_bytes)
 	size_t rows = 0;
 
 	l->mail.type = MAIL_LEASE;
-	l->epoch = 1;
 	out->since_ns = clock_wall_ns();
 	l->items = xcalloc(max_count, sizeof(*l->items));
 	out->items = xcalloc(max_count, sizeof(*out->items));

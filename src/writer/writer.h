@@ -81,7 +81,6 @@ struct open_lease {
 	int64_t	 id;
 	int64_t	 first;
 	int64_t	 last;
-	uint32_t epoch;
 	int64_t	 since_ns;	/* its items were read after this */
 	size_t	 count;
 	size_t	 left;		/* without a result */

@@ -119,7 +119,6 @@ lease_some(struct catalog *c, struct mailbox *in, uint64_t count)
 		catalog_want_lease(c, PAGE, UINT64_MAX, in);
 		l = (struct lease *)(void *)wait_for(in);
 		r->lease = l->id;
-		r->epoch = l->epoch;
 		r->count = l->count;
 		r->v = xcalloc(MAX(l->count, (size_t)1), sizeof(*r->v));
 		for (size_t i = 0; i < l->count; i++) {

@@ -297,7 +297,6 @@ first_result_wins(void **state)
 	}
 	r = kit_results(l);
 	kit_result(r, &l->items[1], OUTCOME_MOVED);
-	r->epoch++;		/* the master gave it to another */
 	catalog_put_results(k->c, r);
 	lease_free(&l);
 	kit_end(k, RUN_COMPLETE);

@@ -1,6 +1,7 @@
 /*
  * A catalog of an earlier version is brought up to date, and what it took for
- * done without knowing is in doubt; a new one has the same schema.
+ * done without knowing is in doubt; a new one has the same schema. Views are
+ * made anew when the version is another, and only then.
  */
 #include "unit/test_catalog_kit.h"
 
@@ -169,6 +170,98 @@ new_is_as_climbed(void **state)
 	assert_string_equal(new, climbed);
 }
 
+/* --- from the last version whose rungs made views --- */
+
+static void
+catalog_7(const struct kit *k)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(k->path, &db), SQLITE_OK);
+	run_file(db, "tests/unit/catalog_7.dump");
+	run_sql(db, "PRAGMA application_id = 0x444d4341;"
+	    "PRAGMA user_version = 7");
+	run_sql(db, rows);
+	run_sql(db, "INSERT INTO todo (id, object, export, flags) VALUES "
+	    "(1, 4, 1, 0);"
+	    "INSERT INTO lease (run, first, last, epoch) VALUES "
+	    "(2, 1, 1, 1)");
+	sqlite3_close(db);
+}
+
+static int64_t
+number(const struct kit *k, const char *sql)
+{
+	sqlite3_stmt *st = NULL;
+	sqlite3 *db;
+	int64_t v;
+
+	assert_int_equal(sqlite3_open(k->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL),
+	    SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	v = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return v;
+}
+
+static void
+open_and_close(struct kit *k)
+{
+	kit_open(k);
+	kit_close(k);
+}
+
+static void
+rows_stay(void **state)
+{
+	struct kit *k = *state;
+	AUTOFREE char *new = schema_of(k), *climbed = NULL;
+
+	catalog_7(k);
+	open_and_close(k);
+	assert_true(number(k, "PRAGMA user_version") > 7);
+	assert_int_equal(number(k, "SELECT count(*) FROM object"), 4);
+	assert_int_equal(number(k, "SELECT count(*) FROM result"), 4);
+	assert_int_equal(number(k, "SELECT count(*) FROM run"), 2);
+	assert_int_equal(number(k, "SELECT last FROM lease WHERE run = 2"), 1);
+	check_answer(k, "SELECT path FROM objects WHERE state = 'leased'",
+	    " srv/vol/d");
+	climbed = schema_of(k);
+	assert_string_equal(new, climbed);
+}
+
+/* A view is what views.sql says, whatever the catalog had under its name. */
+static void
+views_anew(void **state)
+{
+	struct kit *k = *state;
+	sqlite3 *db;
+
+	catalog_7(k);
+	assert_int_equal(sqlite3_open(k->path, &db), SQLITE_OK);
+	run_sql(db, "DROP VIEW runs; CREATE VIEW runs AS SELECT 1 AS old;"
+	    "DROP VIEW dirs");
+	sqlite3_close(db);
+	open_and_close(k);
+	check_answer(k, "SELECT operation FROM runs", " PUT PUT");
+	check_answer(k, "SELECT path FROM dirs", " srv/vol");
+}
+
+static void
+not_anew(void **state)
+{
+	struct kit *k = *state;
+	int64_t before;
+
+	catalog_7(k);
+	open_and_close(k);
+	before = number(k, "PRAGMA schema_version");
+	open_and_close(k);
+	assert_int_equal(number(k, "PRAGMA schema_version"), before);
+}
+
 int
 main(void)
 {
@@ -176,6 +269,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(what_was_taken_for_done),
 		T(new_is_as_climbed),
+		T(rows_stay),
+		T(views_anew),
+		T(not_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -221,7 +221,6 @@ kit_results(const struct lease *l)
 	struct results *r = xcalloc(1, sizeof(*r));
 
 	r->lease = l->id;
-	r->epoch = l->epoch;
 	r->v = xcalloc(l->count, sizeof(*r->v));
 	return r;
 }

@@ -24,7 +24,6 @@ test_lease_and_results(void **state)
 	result(f, m.u.lease_put.lease, m.u.lease_put.items[1].object);
 	r = mail_of(x, MAIL_RESULTS);
 	assert_int_equal(r->lease, 100);
-	assert_int_equal(r->epoch, 7);
 	assert_int_equal(r->count, 1);
 	assert_int_equal(r->v[0].object, 41);
 	assert_int_equal(r->v[0].bytes_sent, 5);

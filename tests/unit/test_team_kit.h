@@ -167,7 +167,6 @@ give(struct fixture *x, size_t count, int64_t first, uint64_t size)
 	struct lease *l = xcalloc(1, sizeof(*l));
 
 	l->id = ++x->leases * 100;
-	l->epoch = 7;
 	l->count = count;
 	l->items = xcalloc(count, sizeof(*l->items));
 	for (size_t i = 0; i < count; i++) {

@@ -143,7 +143,6 @@ test_together(void **state)
 	note(w.g, NOTE_ENDED, s.lease, s.id, "UP");
 	r = mail_of(w.x, MAIL_RESULTS);
 	assert_int_equal(r->lease, 100);
-	assert_int_equal(r->epoch, 7);
 	assert_int_equal(r->count, 1);
 	assert_int_equal(r->v[0].object, 9);
 	assert_int_equal(r->v[0].outcome, OUTCOME_MOVED);

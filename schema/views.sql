@@ -1,0 +1,333 @@
+-- The views: what people and reports ask. Their columns are a public
+-- interface (datamover-catalog(5)); columns may be added, none goes. This file
+-- is run after the ladder, and only then: a change here needs a rung of its own
+-- (one without a statement is enough), or catalogs keep the views they have.
+
+DROP VIEW IF EXISTS objects;
+-- Unknown attributes of a file are NULL. A version that is leased once more
+-- does not count as stored until the answer is there: the target may get other
+-- bytes. Every file in its newest version, once for each target that has a
+-- result for it; without any, once for the target of the last run that
+-- crawled.
+CREATE VIEW objects AS
+SELECT
+	o.path AS path,
+	coalesce(o.raw, CAST(o.path AS BLOB)) AS path_raw,
+	iif(t.server_as_prefix = 0, substr(o.path, instr(o.path, '/') + 1),
+	    o.path) AS key,
+	CASE o.kind WHEN 1 THEN 'file' WHEN 2 THEN 'directory'
+	    WHEN 3 THEN 'symlink' WHEN 4 THEN 'fifo' WHEN 5 THEN 'socket'
+	    WHEN 6 THEN 'device' WHEN 7 THEN 'device'
+	    ELSE 'unknown' END AS kind,
+	o.size AS size,
+	nullif(o.mtime_ns, -9223372036854775808) AS mtime_ns,
+	strftime('%Y-%m-%dT%H:%M:%SZ', nullif(o.mtime_ns,
+	    -9223372036854775808) / 1000000000, 'unixepoch') AS mtime,
+	printf('%04o', o.mode) AS mode,
+	nullif(o.uid, 4294967295) AS uid,
+	nullif(o.gid, 4294967295) AS gid,
+	iif(r.md5 IS NULL, NULL, lower(hex(r.md5))) AS md5,
+	r.etag AS etag,
+	CASE WHEN r.outcome = 5 OR m.object IS NOT NULL THEN 'deleted'
+	    WHEN o.gone_run IS NOT NULL OR r.outcome = 3 THEN 'gone'
+	    WHEN o.why IS NOT NULL THEN 'excluded'
+	    WHEN r.outcome IN (0, 1) AND l.object IS NULL THEN 'stored'
+	    WHEN r.outcome IN (2, 4) THEN 'failed'
+	    WHEN l.object IS NOT NULL THEN 'leased'
+	    ELSE 'pending' END AS state,
+	coalesce(o.why, iif(m.object IS NOT NULL,
+	    'it is being deleted, or was when its run was killed', r.reason))
+	    AS reason,
+	t.endpoint || '/' || t.bucket AS target,
+	t.endpoint AS endpoint,
+	t.bucket AS bucket,
+	coalesce(m.run, r.run, o.run) AS run,
+	o.run AS first_run,
+	o.gone_run AS gone_run,
+	iif(r.outcome IN (0, 1), strftime('%Y-%m-%dT%H:%M:%SZ',
+	    r.time_ns / 1000000000, 'unixepoch'), NULL) AS stored_at,
+	r.attempts AS attempts,
+	r.part_size AS part_size,
+	r.part_md5s AS part_md5s,
+	r.version_id AS version_id,
+	o.id AS version,
+	iif(r.outcome = 5, strftime('%Y-%m-%dT%H:%M:%SZ',
+	    r.time_ns / 1000000000, 'unixepoch'), NULL) AS deleted_at,
+	strftime('%Y-%m-%dT%H:%M:%SZ', v.time_ns / 1000000000,
+	    'unixepoch') AS verified_at,
+	v.outcome AS verdict
+FROM object o
+	LEFT JOIN result r ON r.object = o.id
+	LEFT JOIN target t ON t.id = coalesce(r.target,
+	    (SELECT target FROM run WHERE backlog = 1
+	    ORDER BY id DESC LIMIT 1))
+	LEFT JOIN (SELECT b.object, y.target, a.run
+	    FROM lease a CROSS JOIN run y ON y.id = a.run
+		CROSS JOIN todo b ON b.id BETWEEN a.first AND a.last
+	    WHERE a.closed = 0) l ON l.object = o.id AND
+	    (r.object IS NULL OR (r.target = l.target AND r.run < l.run))
+	LEFT JOIN verified v ON v.object = r.object AND v.target = r.target
+	LEFT JOIN doomed m ON m.object = r.object AND m.target = r.target;
+
+DROP VIEW IF EXISTS versions;
+-- Earlier versions: the file changed, or went and came back.
+CREATE VIEW versions AS
+SELECT
+	h.path AS path,
+	h.id AS version,
+	h.size AS size,
+	nullif(h.mtime_ns, -9223372036854775808) AS mtime_ns,
+	strftime('%Y-%m-%dT%H:%M:%SZ', nullif(h.mtime_ns,
+	    -9223372036854775808) / 1000000000, 'unixepoch') AS mtime,
+	iif(r.md5 IS NULL, NULL, lower(hex(r.md5))) AS md5,
+	r.etag AS etag,
+	CASE WHEN r.outcome = 5 THEN 'deleted'
+	    WHEN r.held OR r.outcome IN (0, 1) THEN 'stored'
+	    ELSE 'never stored' END AS state,
+	t.endpoint || '/' || t.bucket AS target,
+	h.run AS first_run,
+	h.until_run AS until_run,
+	h.fate AS fate,
+	r.version_id AS version_id
+FROM history h
+	LEFT JOIN result r ON r.object = h.id
+	LEFT JOIN target t ON t.id = r.target;
+
+DROP VIEW IF EXISTS runs;
+-- Every run.
+CREATE VIEW runs AS
+SELECT
+	r.id AS run,
+	r.op AS operation,
+	r.state AS state,
+	r.reason AS reason,
+	t.endpoint || '/' || t.bucket AS target,
+	r.crawl AS crawl,
+	strftime('%Y-%m-%dT%H:%M:%SZ', r.started_ns / 1000000000,
+	    'unixepoch') AS started,
+	strftime('%Y-%m-%dT%H:%M:%SZ', r.ended_ns / 1000000000,
+	    'unixepoch') AS ended,
+	round((coalesce(r.ended_ns, r.updated_ns) - r.started_ns) / 1e9, 3)
+	    AS seconds,
+	r.found AS found,
+	r.moved AS moved,
+	r.unchanged AS unchanged,
+	r.failed AS failed,
+	r.excluded AS excluded,
+	r.gone AS gone,
+	r.pending AS pending,
+	r.bytes AS bytes,
+	r.found_bytes AS found_bytes,
+	r.dirs AS dirs,
+	r.command AS command,
+	r.deleted AS deleted
+FROM run r LEFT JOIN target t ON t.id = r.target;
+
+DROP VIEW IF EXISTS failures;
+-- What is failed now: files without a later success, directories that could
+-- not be read when they were read last, what is gone and could not be deleted;
+-- of what has neither a file nor a directory in the catalog (lines of a list,
+-- an export that went out of reach, and all that the operations met that do
+-- not crawl) what failed in the last run of the operation at the target; and
+-- what was to be deleted and perhaps is not.
+CREATE VIEW failures AS
+SELECT
+	f.run AS run,
+	f.path AS path,
+	iif(f.object IS NULL AND f.dir IS NOT NULL, 'directory', 'object')
+	    AS what,
+	f.kind AS kind,
+	f.code AS code,
+	f.reason AS reason,
+	f.attempts AS attempts,
+	strftime('%Y-%m-%dT%H:%M:%SZ', f.time_ns / 1000000000,
+	    'unixepoch') AS time,
+	t.endpoint || '/' || t.bucket AS target,
+	f.object AS version
+FROM failure f
+	LEFT JOIN run y ON y.id = f.run
+	LEFT JOIN target t ON t.id = f.target
+	LEFT JOIN object o ON o.id = f.object
+	LEFT JOIN dir d ON d.id = f.dir
+	LEFT JOIN result r ON r.object = f.object AND r.target = f.target
+	LEFT JOIN doomed m ON m.object = f.object AND m.target = f.target
+WHERE m.object IS NULL AND CASE
+	WHEN y.backlog = 0 AND r.outcome IN (2, 4) AND r.run = f.run
+	    AND o.gone_run IS NULL THEN 1
+	WHEN y.backlog = 0 THEN (r.run IS NULL OR r.run <= f.run) AND
+	    NOT EXISTS (SELECT 1 FROM run z WHERE z.id > f.run AND
+	    z.op = y.op AND z.target = y.target)
+	WHEN f.object IS NULL AND f.dir IS NULL THEN
+	    NOT EXISTS (SELECT 1 FROM run z WHERE z.id > f.run AND
+	    z.op = y.op AND z.target = y.target)
+	WHEN f.object IS NULL THEN d.run = f.run AND d.clean = 0 AND
+	    d.gone_run IS NULL
+	WHEN o.id IS NULL THEN 0
+	WHEN o.gone_run IS NOT NULL THEN r.held = 1 AND r.run < f.run AND
+	    f.run >= o.gone_run	-- it could not be deleted at the target
+	WHEN o.why IS NOT NULL THEN 0	-- nor is it to be moved
+	WHEN r.outcome IN (2, 4) THEN r.run = f.run
+	ELSE coalesce(r.run, 0) < f.run AND d.run = f.run
+	END
+UNION ALL
+SELECT
+	m.run AS run,
+	coalesce(o.path, h.path) AS path,
+	'object' AS what,
+	'retry' AS kind,
+	0 AS code,
+	coalesce(m.reason, 'the run that deleted it ended before the answer '
+	    || 'came: whether it is deleted is not known') AS reason,
+	1 AS attempts,
+	strftime('%Y-%m-%dT%H:%M:%SZ', y.updated_ns / 1000000000,
+	    'unixepoch') AS time,
+	t.endpoint || '/' || t.bucket AS target,
+	m.object AS version
+FROM doomed m
+	JOIN run y ON y.id = m.run AND (y.state <> 'running' OR
+	    m.reason IS NOT NULL)
+	LEFT JOIN target t ON t.id = m.target
+	LEFT JOIN object o ON o.id = m.object
+	LEFT JOIN history h ON h.id = m.object;
+
+DROP VIEW IF EXISTS failure_log;
+-- Every failure that ever was.
+CREATE VIEW failure_log AS
+SELECT
+	f.run AS run,
+	f.path AS path,
+	iif(f.object IS NULL AND f.dir IS NOT NULL, 'directory', 'object')
+	    AS what,
+	f.kind AS kind,
+	f.code AS code,
+	f.reason AS reason,
+	f.attempts AS attempts,
+	strftime('%Y-%m-%dT%H:%M:%SZ', f.time_ns / 1000000000,
+	    'unixepoch') AS time,
+	t.endpoint || '/' || t.bucket AS target,
+	f.object AS version
+FROM failure f LEFT JOIN target t ON t.id = f.target;
+
+DROP VIEW IF EXISTS dirs;
+-- Every directory, with the numbers of its last reading.
+CREATE VIEW dirs AS
+SELECT
+	d.path AS path,
+	CASE WHEN d.gone_run IS NOT NULL THEN 'gone'
+	    WHEN f.dir IS NOT NULL THEN 'pending'
+	    WHEN d.run IS NULL AND d.kept IS NULL THEN 'unread'
+	    WHEN coalesce(d.kept, 0) > coalesce(d.run, 0) AND
+	    d.unknown IS d.kept THEN 'failed'
+	    WHEN coalesce(d.kept, 0) > coalesce(d.run, 0) THEN 'excluded'
+	    WHEN d.clean = 0 THEN 'failed'
+	    ELSE 'read' END AS state,
+	d.run AS run,
+	d.found AS found,
+	d.found_bytes AS found_bytes,
+	d.unchanged AS unchanged,
+	d.excluded AS excluded,
+	d.failed AS failed,
+	d.queued AS queued,
+	d.queued_bytes AS queued_bytes,
+	d.gone_run AS gone_run,
+	e.server AS server,
+	e.share AS share
+FROM dir d
+	LEFT JOIN frontier f ON f.dir = d.id
+	LEFT JOIN export e ON e.id = d.export
+WHERE d.path <> '';
+
+DROP VIEW IF EXISTS uploads;
+-- Multipart uploads that were begun and not ended.
+CREATE VIEW uploads AS
+SELECT
+	coalesce(o.path, h.path) AS path,
+	t.endpoint || '/' || t.bucket AS target,
+	u.upload_id AS upload_id,
+	strftime('%Y-%m-%dT%H:%M:%SZ', u.intent_sec, 'unixepoch') AS begun,
+	u.part_size AS part_size,
+	u.object AS version
+FROM upload u
+	LEFT JOIN object o ON o.id = u.object
+	LEFT JOIN history h ON h.id = u.object
+	LEFT JOIN target t ON t.id = u.target;
+
+DROP VIEW IF EXISTS verifications;
+-- What TEST found, every time.
+CREATE VIEW verifications AS
+SELECT
+	v.run AS run,
+	coalesce(o.path, h.path, v.path) AS path,
+	v.method AS method,
+	v.outcome AS outcome,
+	v.reason AS reason,
+	strftime('%Y-%m-%dT%H:%M:%SZ', v.time_ns / 1000000000,
+	    'unixepoch') AS time,
+	t.endpoint || '/' || t.bucket AS target,
+	nullif(v.object, 0) AS version
+FROM verification v
+	LEFT JOIN object o ON o.id = v.object
+	LEFT JOIN history h ON h.id = v.object
+	LEFT JOIN target t ON t.id = v.target;
+
+DROP VIEW IF EXISTS transfers;
+-- The results of each run, but those that a later run replaced: a version of
+-- a file has one result at a target, the newest.
+CREATE VIEW transfers AS
+SELECT
+	s.run AS run,
+	coalesce(o.path, h.path) AS path,
+	CASE s.outcome WHEN 0 THEN 'moved' WHEN 1 THEN 'unchanged'
+	    WHEN 2 THEN 'failed' WHEN 3 THEN 'gone' WHEN 4 THEN 'failed'
+	    WHEN 5 THEN 'deleted' END AS outcome,
+	s.size AS size,
+	round((s.time_ns - r.started_ns) / 1e9, 3) AS after,
+	s.took_ms / 1000.0 AS seconds,
+	s.attempts AS attempts,
+	s.reason AS reason,
+	strftime('%Y-%m-%dT%H:%M:%SZ', s.time_ns / 1000000000,
+	    'unixepoch') AS time,
+	t.endpoint || '/' || t.bucket AS target,
+	s.object AS version
+FROM result s
+	JOIN run r ON r.id = s.run AND s.id > r.first_result
+	LEFT JOIN object o ON o.id = s.object
+	LEFT JOIN history h ON h.id = s.object
+	LEFT JOIN target t ON t.id = s.target;
+
+DROP VIEW IF EXISTS clients;
+-- The hosts that moved the data of a run.
+CREATE VIEW clients AS
+SELECT
+	c.run AS run,
+	c.number AS number,
+	c.host AS host,
+	iif(r.state = 'running' OR c.state IN ('lost', 'failed'), c.state,
+	    'ended') AS state,
+	iif(r.state = 'running', c.leases, 0) AS leases,
+	iif(r.state = 'running', c.items, 0) AS items,
+	c.moved AS moved,
+	c.failed AS failed,
+	c.bytes AS bytes,
+	c.items_per_s AS items_per_s,
+	c.bytes_per_s AS bytes_per_s,
+	strftime('%Y-%m-%dT%H:%M:%SZ', c.heard_ns / 1000000000,
+	    'unixepoch') AS heard,
+	c.reason AS reason
+FROM client c JOIN run r ON r.id = c.run;
+
+DROP VIEW IF EXISTS compactions;
+-- The compaction of each subsystem. If the run was killed while a subsystem
+-- was being compacted, the end of the compaction is unknown.
+CREATE VIEW compactions AS
+SELECT
+	c.run AS run,
+	c.target AS target,
+	iif(c.nqn = '', NULL, c.nqn) AS nqn,
+	CASE c.state WHEN 1 THEN 'done' WHEN 2 THEN 'failed'
+	    ELSE iif(r.state = 'running', 'running', 'unknown') END AS state,
+	c.seconds AS seconds,
+	c.reason AS reason,
+	strftime('%Y-%m-%dT%H:%M:%SZ', c.time_ns / 1000000000,
+	    'unixepoch') AS time
+FROM compaction c JOIN run r ON r.id = c.run;
