@@ -308,7 +308,7 @@ check_clusters(struct check *c)
 	const char *endpoint = c->conf->s3_storage.endpoints.v[0];
 	struct err err = ERR_INIT;
 
-	if (cluster_map_fetch(c->conf, &err) == -1) {
+	if (plan_fetch_map(c->conf, &err) == -1) {
 		check_say(c, CHECK_FAIL, "s3", endpoint, todo_of(&err), "%s",
 		    err.msg);
 		return;

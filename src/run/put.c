@@ -8,7 +8,6 @@
 #include "run/leftovers.h"
 #include "run/mirror.h"
 #include "run/run.h"
-#include "target/cluster_map.h"
 #include "target/exports.h"
 
 struct put {
@@ -146,7 +145,7 @@ prepare(struct run *r, struct err *err)
 		return -1;
 	/* A dry run sends nothing, but a DSS store has no bucket without its
 	 * map. */
-	if ((r->job->dryrun ? cluster_map_fetch(r->conf, err) :
+	if ((r->job->dryrun ? plan_fetch_map(r->conf, err) :
 	    plan_check_s3(r->conf, &setup.s3_clock_ms, err)) == -1)
 		return -1;
 	if (plan_check_exports(&r->plan, r->conf, err) == -1 ||

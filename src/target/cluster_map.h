@@ -11,9 +11,9 @@
 #include "model/setup.h"
 #include "s3/map.h"
 
-/* Does nothing for any other kind of store, or if the map is already fetched.
- * Errors as of plan_check_s3, or CONFIG where the map is wrong. */
-int	 cluster_map_fetch(const struct conf *, struct err *) MUST_USE;
+/* Take the map as fetched from this endpoint, unless there is a map already. */
+int	 cluster_map_parse(struct str text, const char *endpoint,
+	    struct err *) MUST_USE;
 /* Take the map from the setup, in a process that fetches none. */
 int	 cluster_map_set(const struct setup *, struct err *) MUST_USE;
 /* This run deletes only objects listed before by the run itself: see

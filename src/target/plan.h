@@ -57,18 +57,9 @@ size_t	 plan_batch(const struct conf *);
  * catalog and connections; unlimited if --limit-memory is not set. */
 uint64_t plan_memory(const struct conf *, uint64_t unlimited);
 
-/* A request at the start of a run. plan_wait_answer frees the S3 client, and
- * fills in err if no answer came within 30 s, or if a signal came. */
-struct plan_answer {
-	bool	 done;
-	int64_t	 s3_boot_ms;	/* the S3 client's value at its end */
-	struct err err;
-};
-void	 plan_start_limits(struct s3_config *);
-s3_done_fn plan_answered;
-void	 plan_wait_answer(struct s3 **, struct plan_answer *,
-	    const char *endpoint);
-
+/* Fetch the cluster map of a DSS store, once; do nothing for any other kind of
+ * store. Errors as of plan_check_s3, or CONFIG where the map is wrong. */
+int	 plan_fetch_map(const struct conf *, struct err *) MUST_USE;
 /* Check that S3 can be reached and allows access to the bucket. An S3 that does
  * not answer for 30 s is an error (RETRY, UNREACHABLE, DENIED). boot_ms, if not
  * NULL, gets the value of s3_boot_ms. */
