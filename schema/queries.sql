@@ -238,17 +238,19 @@ WHERE s.target = :target AND s.object > :after AND
 	d.object = s.object AND d.run = :run)
 ORDER BY s.object LIMIT :max;
 
--- Which version of the path is the object that the target holds? The newest
--- version with the object's ETag, or with its size and time.
--- name: doubt_match
-SELECT v.id
-FROM (SELECT id, size, mtime_ns FROM object WHERE path = :path
-	UNION ALL SELECT id, size, mtime_ns FROM history WHERE path = :path) v
+-- The path's versions that the target may hold, the newest first; the size is
+-- that of the object, where it is known.
+-- name: doubt_versions
+SELECT v.id, r.etag, v.kind, iif(r.held = 1, r.size, v.size), v.mtime_ns,
+	v.ctime_ns, v.ino, v.mode, v.uid, v.gid
+FROM (SELECT id, kind, size, mtime_ns, ctime_ns, ino, mode, uid, gid
+	FROM object WHERE path = :path
+	UNION ALL SELECT id, kind, size, mtime_ns, ctime_ns, ino, mode, uid,
+	gid FROM history WHERE path = :path) v
 	LEFT JOIN settle s ON s.target = :target AND s.object = v.id
 	LEFT JOIN result r ON r.object = v.id AND r.target = :target
-WHERE (s.object IS NOT NULL OR r.held = 1) AND (r.etag = :etag OR
-	(v.size = :size AND v.mtime_ns = :mtime))
-ORDER BY v.id DESC LIMIT 1;
+WHERE s.object IS NOT NULL OR r.held = 1
+ORDER BY v.id DESC;
 
 -- The object was found: the version is held again. Its digests stay only if
 -- the ETag is the recorded one. A new row belongs to the run that saw the
@@ -780,7 +782,7 @@ SELECT object FROM upload WHERE target = :target;
 SELECT s.object, o.path, s.md5, s.etag, s.part_size, s.part_md5s,
 	s.version_id, s.time_ns, h.id IS NULL, o.gone_run IS NOT NULL,
 	v.time_ns, v.outcome, coalesce(h.kind, o.kind),
-	coalesce(h.size, o.size), coalesce(h.mtime_ns, o.mtime_ns),
+	s.size, coalesce(h.mtime_ns, o.mtime_ns),
 	coalesce(h.ctime_ns, o.ctime_ns), coalesce(h.ino, o.ino),
 	coalesce(h.mode, o.mode), coalesce(h.uid, o.uid),
 	coalesce(h.gid, o.gid), s.fresh
@@ -798,7 +800,7 @@ WHERE o.path = :path;
 SELECT s.object, o.path, s.md5, s.etag, s.part_size, s.part_md5s,
 	s.version_id, s.time_ns, h.id IS NULL, o.gone_run IS NOT NULL,
 	v.time_ns, v.outcome, coalesce(h.kind, o.kind),
-	coalesce(h.size, o.size), coalesce(h.mtime_ns, o.mtime_ns),
+	s.size, coalesce(h.mtime_ns, o.mtime_ns),
 	coalesce(h.ctime_ns, o.ctime_ns), coalesce(h.ino, o.ino),
 	coalesce(h.mode, o.mode), coalesce(h.uid, o.uid),
 	coalesce(h.gid, o.gid), s.fresh
@@ -1168,7 +1170,7 @@ UPDATE dir SET gone_run = :run WHERE id >= :first AND gone_run IS NULL;
 SELECT s.object, o.path, s.md5, s.etag, s.part_size, s.part_md5s,
 	s.version_id, s.time_ns, h.id IS NULL, 1,
 	NULL, NULL, coalesce(h.kind, o.kind),
-	coalesce(h.size, o.size), coalesce(h.mtime_ns, o.mtime_ns),
+	s.size, coalesce(h.mtime_ns, o.mtime_ns),
 	coalesce(h.ctime_ns, o.ctime_ns), coalesce(h.ino, o.ino),
 	coalesce(h.mode, o.mode), coalesce(h.uid, o.uid),
 	coalesce(h.gid, o.gid), o.dir, o.kind, o.size

@@ -56,8 +56,8 @@ catalog_doubts(struct catalog *c, int64_t after, struct doubt *v, size_t n,
 static void
 note_failure(struct own *o, const struct found *f)
 {
-	core_failure(o, f->doubt->object, 0, str_of(f->doubt->path), &f->err,
-	    1);
+	core_failure(o, f->doubt->object, 0, str_of(f->doubt->path),
+	    &f->answer.err, 1);
 	o->totals.found++;
 	o->totals.failed++;
 	if (!o->no_backlog)
@@ -77,7 +77,7 @@ look_at_name(void *arg, struct str path)
 	struct db *db = &a->own->db;
 
 	if (!DB_ROW(db, NAME_HOLDS, INT(a->own->target),
-	    TEXT(a->found->etag), BYTES(path)))
+	    TEXT(a->found->answer.etag), BYTES(path)))
 		return;
 	a->holds = true;
 	db_done(db, STMT_NAME_HOLDS);
@@ -94,22 +94,42 @@ is_of_other_name(struct own *o, const struct found *f)
 	return a.holds;
 }
 
-/* Return the version with the object's ETag, or with its size and time. A file
- * may have changed between crawl and sending: then the metadata written by PUT
- * tells that the object is ours. 0: the object is foreign. */
+/* Is the object the version of the row at hand? */
+static bool
+is_version(const struct db *db, const struct held_answer *a)
+{
+	const enum stmt s = STMT_DOUBT_VERSIONS;
+	struct str etag = db_bytes(db, s, 1);
+	struct held_record r = { 0 };
+	struct attrs attrs;
+	char text[72];
+
+	snprintf(text, sizeof(text), "%.*s", (int)etag.len, etag.p);
+	row_attrs(db, s, 2, &attrs);
+	r.attrs = &attrs;
+	r.etag = text;
+	return held_judge(a, &r) == HELD_OURS;
+}
+
+/* Return the newest version that the object is. A file may have changed between
+ * crawl and sending, and then no version tells what was put: the object is ours
+ * if it has all the metadata written by PUT. 0: the object is foreign. */
 static int64_t
 version_of(struct own *o, const struct found *f)
 {
+	const enum stmt s = STMT_DOUBT_VERSIONS;
 	struct db *db = &o->db;
 	int64_t id = 0;
+	bool more;
 
-	if (DB_ROW(db, DOUBT_MATCH, TEXT(f->doubt->path), INT(o->target),
-	    TEXT(f->etag), INT(f->size), f->has_mtime ? INT(f->mtime_ns) :
-	    NOTHING)) {
-		id = db_int(db, STMT_DOUBT_MATCH, 0);
-		db_done(db, STMT_DOUBT_MATCH);
+	more = DB_ROW(db, DOUBT_VERSIONS, TEXT(f->doubt->path),
+	    INT(o->target));
+	while (more) {
+		if (id == 0 && is_version(db, &f->answer))
+			id = db_int(db, s, 0);
+		more = db_next(db, s);
 	}
-	return id == 0 && f->ours && !is_of_other_name(o, f) ?
+	return id == 0 && f->answer.has_all && !is_of_other_name(o, f) ?
 	    f->doubt->object : id;
 }
 
@@ -120,8 +140,8 @@ note_there(struct own *o, const struct found *f, size_t *foreign)
 
 	if (id != 0) {
 		DB_RUN(&o->db, DOUBT_HELD, INT(o->next_result++),
-		    INT(o->target), INT(f->size), INT(clock_wall_ns()),
-		    TEXT(f->etag), INT(id));
+		    INT(o->target), INT(f->answer.size), INT(clock_wall_ns()),
+		    TEXT(f->answer.etag), INT(id));
 		return;
 	}
 	++*foreign;
@@ -141,10 +161,10 @@ settle(struct own *o, const struct found *f, size_t *foreign)
 	    INT(f->doubt->object)))
 		return;
 	db_done(&o->db, STMT_SETTLE_FIND);
-	if (f->err.kind == ERR_NONE) {
-		there.etag = f->etag;
+	if (f->answer.err.kind == ERR_NONE) {
+		there.etag = f->answer.etag;
 		note_there(o, f, foreign);
-	} else if (f->err.kind == ERR_GONE) {
+	} else if (f->answer.err.kind == ERR_GONE) {
 		DB_RUN(&o->db, DOUBT_ABSENT, INT(clock_wall_ns()),
 		    INT(o->target), INT(o->run), TEXT(path));
 		DB_RUN(&o->db, DOUBT_NOT_HELD, INT(o->target), TEXT(path));

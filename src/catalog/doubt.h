@@ -10,6 +10,7 @@
 #define CATALOG_DOUBT_H
 
 #include "catalog/catalog.h"
+#include "verify/held.h"
 
 struct doubt {
 	int64_t	 object;
@@ -24,22 +25,14 @@ void	 doubt_release(struct doubt *);
 int	 catalog_doubts(struct catalog *, int64_t after, struct doubt *v,
 	    size_t n, size_t *ret_count, struct err *) MUST_USE;
 
-/* What HEAD said of its key. */
+/* What HEAD said of its key. Where S3 does not say, the run has a failure. */
 struct found {
 	const struct doubt *doubt;
-	struct err err;		/* GONE: no object exists; NONE: the object
-				   exists; any other kind: the answer is
-				   unknown, and a failure of the run */
-	uint64_t size;
-	bool	 ours;		/* the object has every metadata field written
-				   by PUT */
-	bool	 has_mtime;
-	int64_t	 mtime_ns;
-	char	 etag[72];
+	struct held_answer answer;
 };
 /* Record the answers. An existing object is held from now on, as the version
- * with equal attributes; an object not put by this catalog is foreign, and
- * counted in *ret_foreign. Waits until the rows are on disk. */
+ * that verify/held.h finds it to be; an object not put by this catalog is
+ * foreign, and counted in *ret_foreign. Waits until the rows are on disk. */
 int	 catalog_put_found(struct catalog *, const struct found *v, size_t n,
 	    size_t *ret_foreign, struct err *) MUST_USE;
 

@@ -22,15 +22,7 @@ answered(void *arg, const struct s3_reply *r, const struct err *err)
 {
 	struct found *f = arg;
 
-	if (err != NULL) {
-		f->err = *err;
-		return;
-	}
-	f->size = r->size;
-	f->ours = r->has_meta;
-	f->has_mtime = r->has_mtime;
-	f->mtime_ns = r->meta.mtime_ns;
-	memcpy(f->etag, r->etag, sizeof(f->etag));
+	s3_head_answer(r, err, &f->answer);
 }
 
 /* Return false if a signal waits and some rows have no answer yet. */

@@ -290,9 +290,9 @@ use_page(struct mirror *x, const struct mirror_row *v,
 			x->present++;
 		else if (q[i].verdict == ABSENCE_UNKNOWN)
 			note_unknown(x, &q[i], s, kept);
-		else if (o[i].state == OURS_HELD)
+		else if (o[i].held == HELD_OURS || o[i].held == HELD_GONE)
 			note_gone(x, s, gone);
-		else if (o[i].state == OURS_FOREIGN)
+		else if (o[i].held == HELD_FOREIGN)
 			note_foreign(x, s, kept);
 		else
 			note_unsaid(x, s, &o[i].err, kept);
@@ -316,7 +316,8 @@ prove_page(struct mirror *x, const struct mirror_row *v, size_t n,
 		q[i] = (struct absence_question){ .noted = true,
 		    .path = v[i].stored.path, .fsid = v[i].fsid };
 		o[i] = (struct ours_question){ .stored = &v[i].stored,
-		    .key = key_of(x, v[i].stored.path).p };
+		    .key = key_of(x, v[i].stored.path).p,
+		    .held = HELD_OURS };
 	}
 	/* Ask the source last: the answer of the source ages faster. For the
 	 * limit ask the source alone: the source must not allow more deletions

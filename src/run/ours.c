@@ -52,29 +52,23 @@ ours_free(struct ours **op)
 
 /* --- one by one --- */
 
-static bool
-has_etag(const struct stored *s, const char *etag)
+static void
+judge(struct ours_question *q, const struct held_answer *a)
 {
-	return s->etag[0] != '\0' && strcmp(s->etag, etag) == 0;
+	struct held_record r = { .attrs = &q->stored->attrs,
+	    .etag = q->stored->etag };
+
+	q->held = held_judge(a, &r);
+	q->err = a->err;
 }
 
 static void
 headed(void *arg, const struct s3_reply *r, const struct err *err)
 {
-	struct ours_question *q = arg;
-	const struct stored *s = q->stored;
+	struct held_answer a;
 
-	if (err != NULL && err->kind == ERR_GONE)
-		return;
-	if (err != NULL) {
-		q->state = OURS_UNKNOWN;
-		q->err = *err;
-		return;
-	}
-	if (has_etag(s, r->etag) || (r->size == s->attrs.size &&
-	    r->has_mtime && r->meta.mtime_ns == s->attrs.mtime_ns))
-		return;
-	q->state = OURS_FOREIGN;
+	s3_head_answer(r, err, &a);
+	judge(arg, &a);
 }
 
 static void
@@ -108,6 +102,17 @@ shortly_before(const char *key)
 
 static void list_next(struct listing *);
 
+/* Does the listing show the object under its key to be ours? */
+static bool
+shows(struct ours_question *q, const struct s3_listed *k)
+{
+	struct held_answer a = { .err = ERR_INIT, .size = k->size };
+
+	memcpy(a.etag, k->etag, sizeof(a.etag));
+	judge(q, &a);
+	return q->held == HELD_OURS;
+}
+
 /* Settle the questions at or before the listed key. Ask by HEAD for each key
  * that the listing jumped over: the object may be gone, or the listing may be
  * in a different order. */
@@ -121,8 +126,7 @@ take_listed(struct listing *l, const struct s3_listed *k)
 
 		if (order > 0 || (order == 0 && key.len > k->key.len))
 			return;
-		if (order != 0 || key.len != k->key.len ||
-		    !has_etag(q->stored, k->etag))
+		if (order != 0 || key.len != k->key.len || !shows(q, k))
 			ask_each(l->o, q, 1);
 		l->at++;
 	}
@@ -175,7 +179,7 @@ ours_ask(struct ours *o, struct ours_question *v, size_t n,
 	size_t used = 0, count;
 
 	for (size_t i = 0; i < n; i++)
-		v[i].state = OURS_HELD;
+		v[i].held = HELD_UNKNOWN;
 	for (size_t i = 0; i < n; i += count) {
 		count = count_of_directory(v + i, n - i);
 		if (!o->lists || count < LIST_MIN) {

@@ -3,11 +3,11 @@
  * put? PUT --delete asks before deleting the objects of files that are gone:
  * another program may have put a different object under such a key since.
  *
- * Ours is an object with the recorded ETag, or with the size and the mtime of
- * the file. Where many keys of one directory are asked for, S3 lists the keys,
- * a thousand a request; single keys, and keys that the listing doesn't show to
- * be ours, are asked for by HEAD. Between the answer and the deletion the
- * object may still be overwritten: few stores delete on a condition.
+ * Which object is ours, verify/held.h says. Where many keys of one directory
+ * are asked for, S3 lists the keys, a thousand a request; single keys, and keys
+ * that the listing doesn't show to be ours, are asked for by HEAD. Between the
+ * answer and the deletion the object may still be overwritten: few stores
+ * delete on a condition.
  *
  * Life cycle: ours_new, ours_ask for each batch, ours_free. Thread: one.
  */
@@ -16,20 +16,15 @@
 
 #include "conf/conf.h"
 #include "model/outcome.h"
+#include "verify/held.h"
 
 struct ours;
-
-enum ours_state {
-	OURS_HELD = 0,		/* or there is no object */
-	OURS_FOREIGN,
-	OURS_UNKNOWN		/* the store does not say */
-};
 
 struct ours_question {
 	const char *key;
 	const struct stored *stored;	/* what was put */
 	/* The answer: */
-	enum ours_state state;
+	enum held_state held;
 	struct err err;			/* UNKNOWN: why */
 };
 

@@ -393,6 +393,24 @@ s3_answer_judge(struct s3_slot *t, CURLcode code, struct s3_xml *x,
 }
 
 void
+s3_head_answer(const struct s3_reply *r, const struct err *err,
+    struct held_answer *a)
+{
+	*a = (struct held_answer){ .err = ERR_INIT };
+	if (err != NULL) {
+		a->err = *err;
+		return;
+	}
+	a->size = r->size;
+	memcpy(a->etag, r->etag, sizeof(a->etag));
+	a->modified_sec = r->modified_sec;
+	a->has_mode = r->has_mode;
+	a->has_all = r->has_meta;
+	a->kept = (struct attrs){ .mtime_ns = r->meta.mtime_ns,
+	    .mode = r->meta.mode, .uid = r->meta.uid, .gid = r->meta.gid };
+}
+
+void
 s3_answer_reply(const struct s3_slot *t, const struct s3_xml *x,
     struct s3_reply *reply)
 {

@@ -34,6 +34,7 @@
 #include "model/attrs.h"
 #include "rest/types.h"
 #include "s3/gate.h"
+#include "verify/held.h"
 
 struct s3;
 struct s3_map;
@@ -161,6 +162,9 @@ void	 s3_resume(struct s3 *, size_t most);
 void	 s3_put(struct s3 *, struct str key, const struct s3_body *,
 	    const struct s3_meta *, s3_done_fn *, void *arg);
 void	 s3_head(struct s3 *, struct str key, s3_done_fn *, void *arg);
+/* The answer to s3_head, for the rule of verify/held.h. */
+void	 s3_head_answer(const struct s3_reply *, const struct err *,
+	    struct held_answer *);
 /*
  * HEAD of one part (from 1) of an object put in parts: size is the part's,
  * object_size and etag the object's. A server without support for partNumber

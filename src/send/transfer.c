@@ -481,9 +481,10 @@ transfer_same_meta(const struct transfer *t, const struct s3_meta *m)
 bool
 transfer_looks_same(const struct transfer *t, const struct s3_reply *r)
 {
-	return r->size == t->before.size && r->has_mtime && r->has_mode &&
-	    t->before.mtime_ns != MTIME_NONE &&
-	    transfer_same_meta(t, &r->meta);
+	struct held_answer a;
+
+	s3_head_answer(r, NULL, &a);
+	return held_looks(&a, &t->before);
 }
 
 /* Only the answer to a lookup of the path can say that the file is gone. */

@@ -29,16 +29,7 @@ answered(void *arg, const struct s3_reply *r, const struct err *err)
 {
 	struct look *l = arg;
 
-	if (err != NULL) {
-		l->store.err = *err;
-		return;
-	}
-	l->store.size = r->size;
-	l->store.modified_sec = r->modified_sec;
-	l->store.ours = r->has_meta;
-	l->store.told = (struct attrs){ .mtime_ns = r->meta.mtime_ns,
-	    .mode = r->meta.mode, .uid = r->meta.uid, .gid = r->meta.gid };
-	memcpy(l->store.etag, r->etag, sizeof(l->store.etag));
+	s3_head_answer(r, err, &l->store.answer);
 	if (r->version_id.len > 0)
 		l->store.version_id = xstrndup(r->version_id.p,
 		    r->version_id.len);
@@ -62,7 +53,7 @@ team_last_ask(struct team *t, struct s3 **s3, struct look **v, size_t n)
 		struct look *l = v[i];
 		const char *path = l->task->item.path;
 
-		if (l->member != 0 || !has_s3(t, s3, &l->store.err))
+		if (l->member != 0 || !has_s3(t, s3, &l->store.answer.err))
 			continue;
 		s3_head(*s3, str_of(key_of_path(path,
 		    t->setup.server_as_prefix)), answered, l);
@@ -77,12 +68,12 @@ team_last_ask(struct team *t, struct s3 **s3, struct look **v, size_t n)
 
 /* --- what the answer proves --- */
 
-static bool
-is_since_begin(const struct team *t, int64_t modified_sec)
+/* The second, by S3's clock, in which the run began. */
+static int64_t
+begin_sec(const struct team *t)
 {
-	return t->setup.s3_clock_ms != 0 && modified_sec > 0 &&
-	    modified_sec >= (t->setup.s3_clock_ms + (int64_t)t->began_ms) /
-	    1000;
+	return t->setup.s3_clock_ms == 0 ? INT64_MAX : MAX((int64_t)1,
+	    (t->setup.s3_clock_ms + (int64_t)t->began_ms) / 1000);
 }
 
 /* Decode the ETag for the parts that a client would have used. Return false if
@@ -110,17 +101,14 @@ static bool
 is_stored(const struct team *t, const struct look *l, struct result *r)
 {
 	const struct item *it = &l->task->item;
+	struct held_record sent = { .attrs = &it->attrs, .etag = "",
+	    .before = it->prev_etag, .since_sec = begin_sec(t) };
 
-	return l->store.err.kind == ERR_NONE &&
-	    l->q.verdict == ABSENCE_PRESENT &&
+	return l->q.verdict == ABSENCE_PRESENT &&
 	    l->q.attrs.kind == ENTRY_FILE && attrs_same(&l->q.attrs,
 	    &it->attrs, t->setup.ignore_inode) &&
-	    l->store.size == it->attrs.size && l->store.ours &&
-	    it->attrs.mtime_ns != MTIME_NONE &&
-	    attrs_same_kept(&it->attrs, &l->store.told) &&
-	    strcmp(l->store.etag, it->prev_etag) != 0 &&
-	    is_since_begin(t, l->store.modified_sec) &&
-	    take_etag(t, it, l->store.etag, r);
+	    held_judge(&l->store.answer, &sent) == HELD_OURS &&
+	    take_etag(t, it, l->store.answer.etag, r);
 }
 
 void
@@ -132,12 +120,12 @@ team_last_decide(const struct team *t, struct look *l)
 		*r = found;
 		r->outcome = OUTCOME_MOVED;
 		err_clear(&r->err);
-		memcpy(r->etag, l->store.etag, sizeof(r->etag));
+		memcpy(r->etag, l->store.answer.etag, sizeof(r->etag));
 		r->version_id = STEAL(l->store.version_id);
-	} else if (l->store.err.kind != ERR_NONE &&
-	    l->store.err.kind != ERR_GONE) {
+	} else if (l->store.answer.err.kind != ERR_NONE &&
+	    l->store.answer.err.kind != ERR_GONE) {
 		err_wrap(&r->err, "whether the store has it is not known "
-		    "(%.120s)", l->store.err.msg);
+		    "(%.120s)", l->store.answer.err.msg);
 	}
 	free(STEAL(l->store.version_id));
 }

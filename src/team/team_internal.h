@@ -406,12 +406,7 @@ struct look {
 				   given up */
 	struct absence_question q;
 	struct {		/* given up: reply of the store for its key */
-		struct err err;
-		uint64_t size;
-		int64_t	 modified_sec;
-		bool	 ours;	/* has all the metadata that PUT writes */
-		struct attrs told;
-		char	 etag[72];
+		struct held_answer answer;
 		char	*version_id;
 	} store;
 };

@@ -413,6 +413,8 @@ test_sent_and_gone(void **state UNUSED)
 	lease_free(&l);
 	kill_run(x);
 	store(x, "srv/vol/a", 99, true);
+	/* It had grown when it was sent. */
+	buf_addch(&fake_find_locked(&x->f, "srv/vol/a")->data, 'x');
 	store(x, "srv/vol/b", 99, false);
 	crawl(x, none, ARRAY_LEN(none));
 	kit_end(x->k, RUN_COMPLETE);

@@ -92,10 +92,12 @@ setup(bool empty)
 	}
 	catalog_put_page(x->k->c, p);
 	fake_start(&x->f);
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		snprintf(fake_store_locked(&x->f, names[i])->etag,
-		    sizeof(((struct fake_object *)NULL)->etag), "etag-%zu",
-		    i + 1);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct fake_object *o = fake_store_locked(&x->f, names[i]);
+
+		buf_add(&o->data, "0123456789", 10);
+		snprintf(o->etag, sizeof(o->etag), "etag-%zu", i + 1);
+	}
 	conf_of_fake(&x->conf, &x->f);
 	x->job = (struct job){ .op = OP_PUT, .mirror = true, .quiet = true,
 	    .max_delete = 100, .max_size = UINT64_MAX };
@@ -158,6 +160,22 @@ test_foreign(void **state UNUSED)
 	struct fixture *x = setup(false);
 
 	fake_find_locked(&x->f, names[1])->etag[0] = 'x';
+	mirror_run(&x->r, &x->end);
+	expect(x, 3, 0, 1);
+	assert_non_null(fake_find_locked(&x->f, names[1]));
+	teardown(x);
+	/* What a tool like rclone has put of the same file is none of ours. */
+	x = setup(false);
+	fake_find_locked(&x->f, names[1])->etag[0] = 'x';
+	buf_addstr(&fake_find_locked(&x->f, names[1])->meta,
+	    "x-amz-meta-mtime: 0.000000001\r\n");
+	mirror_run(&x->r, &x->end);
+	expect(x, 3, 0, 1);
+	assert_non_null(fake_find_locked(&x->f, names[1]));
+	teardown(x);
+	/* An ETag that does not come from the bytes proves nothing. */
+	x = setup(false);
+	buf_addch(&fake_find_locked(&x->f, names[1])->data, 'x');
 	mirror_run(&x->r, &x->end);
 	expect(x, 3, 0, 1);
 	assert_non_null(fake_find_locked(&x->f, names[1]));
