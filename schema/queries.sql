@@ -1061,6 +1061,10 @@ SELECT coalesce(e.fsid, d.fsid)
 FROM export e LEFT JOIN dir d ON d.path = e.path
 WHERE e.path = :path AND coalesce(e.fsid, d.fsid) IS NOT NULL;
 
+-- The file system of the root in the newest crawl.
+-- name: export_seen
+SELECT seen_fsid FROM export WHERE path = :path AND seen_fsid IS NOT NULL;
+
 -- name: export_holds
 SELECT 1
 FROM export e CROSS JOIN object o ON o.path > e.path || '/' AND

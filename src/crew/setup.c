@@ -38,6 +38,22 @@ copy_exports(struct setup *s, const struct run_plan *plan)
 	}
 }
 
+/* Each host has a number of its own for a mounted tree's file system. */
+static bool
+knows_fs(const struct setup *s, const struct setup_export *x, bool team)
+{
+	return !team || (x->type == TREE_NFS && !s->ignore_inode);
+}
+
+void
+setup_see_fs(struct setup *s, size_t export, uint64_t fsid, bool team)
+{
+	struct setup_export *x = &s->exports[export];
+
+	if (knows_fs(s, x, team))
+		x->root_fsid = fsid;
+}
+
 void
 setup_see_roots(struct setup *s, const struct run_plan *plan, bool team)
 {
@@ -47,10 +63,7 @@ setup_see_roots(struct setup *s, const struct run_plan *plan, bool team)
 		x->seen = plan->seen[i];
 		if (x->seen.kind == ENTRY_DIR && !s->ignore_inode)
 			x->root_ino = x->seen.ino;
-		/* Each host has a number of its own for a mounted tree's file
-		 * system. */
-		if (x->seen.kind == ENTRY_DIR && (!team ||
-		    (x->type == TREE_NFS && !s->ignore_inode)))
+		if (x->seen.kind == ENTRY_DIR && knows_fs(s, x, team))
 			x->root_fsid = x->seen.fsid;
 		/* Ignore an error of the peek here: workers report the error
 		 * when opening the tree. */

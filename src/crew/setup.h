@@ -19,6 +19,8 @@ int	 setup_make(struct setup *, const struct conf *, const struct job *,
  * different server, would call each file gone; so would this process if a
  * different directory replaced the share. */
 void	 setup_see_roots(struct setup *, const struct run_plan *, bool team);
+/* The same where only the file system of the root is known. */
+void	 setup_see_fs(struct setup *, size_t export, uint64_t fsid, bool team);
 /* Both borrow from the setup; the caller frees the array. */
 struct s3_config setup_s3(const struct setup *);
 struct tree_spec *setup_trees(const struct setup *);

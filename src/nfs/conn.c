@@ -479,8 +479,9 @@ tnfs_check_root(const struct nfs *nfs, const struct attrs *a, struct err *err)
 	    (nfs->root_fsid == 0 || a->fsid == nfs->root_fsid))
 		return 0;
 	return err_set(err, ERR_DENIED, 0, "%s:%s: this is another directory "
-	    "than the master saw when the run began (inode = ignore, if it "
-	    "is not)", nfs->server, nfs->share);
+	    "or file system than PUT has seen (inode = ignore, if it is not; "
+	    "it may have another number over another nfs_version)",
+	    nfs->server, nfs->share);
 }
 
 int

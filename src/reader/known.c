@@ -26,6 +26,17 @@ catalog_export_noted(struct catalog_reader *r, const char *path,
 }
 
 int
+catalog_export_seen(struct catalog_reader *r, const char *path,
+    uint64_t *ret_fsid, struct err *err)
+{
+	bool found = DB_ROW(&r->db, EXPORT_SEEN, TEXT(path));
+
+	if (found)
+		*ret_fsid = (uint64_t)db_int(&r->db, STMT_EXPORT_SEEN, 0);
+	return answer(r, STMT_EXPORT_SEEN, found, err);
+}
+
+int
 catalog_export_holds(struct catalog_reader *r, const char *path,
     bool also_gone, struct err *err)
 {

@@ -65,6 +65,11 @@ int	 catalog_knows_below(struct catalog_reader *, const char *path,
  * 0 if no file system is known. */
 int	 catalog_export_noted(struct catalog_reader *, const char *path,
 	    uint64_t *ret_fsid, struct err *) MUST_USE;
+/* Find the file system in which the newest crawl has read the export with the
+ * catalog path: the one that its files were put from. Return 1, or 0 if no
+ * crawl has noted one. */
+int	 catalog_export_seen(struct catalog_reader *, const char *path,
+	    uint64_t *ret_fsid, struct err *) MUST_USE;
 /* Return 1 if the catalog knows files of the export that were present at the
  * last look or (also_gone) any files at all; else 0. */
 int	 catalog_export_holds(struct catalog_reader *, const char *path,

@@ -170,6 +170,18 @@ read_object(struct integrity *t, unsigned export, struct str key,
 	crew_fetch(t->r.crew, it);
 }
 
+/* Say once of each export why its files can't be compared. */
+static void
+tell_unread(struct integrity *t, const struct fetch_item *it)
+{
+	if (t->told[it->export] || it->file_err.kind == ERR_NONE ||
+	    it->file_err.kind == ERR_GONE)
+		return;
+	t->told[it->export] = true;
+	log_event(LOG_WARN, "export", "%s: not all its files can be compared: "
+	    "%s", t->r.plan.roots[it->export], it->file_err.msg);
+}
+
 void
 integrity_take(struct integrity *t, struct fetch_item *it)
 {
@@ -182,6 +194,8 @@ integrity_take(struct integrity *t, struct fetch_item *it)
 		run_fail(&t->r, &it->err);
 	if (!t->r.failed) {
 		proof_read(it, t->r.conf->fs_config.ignore_inode, &j);
+		if (j.verdict == VERDICT_UNREADABLE)
+			tell_unread(t, it);
 		if (j.ended == ENDED_EXCLUDED)
 			t->not_ours++;
 		say_verdict(t, it->export, it->has_stored ?

@@ -16,6 +16,8 @@ struct integrity {
 	uint64_t verdicts[VERDICT__MAX];
 	uint64_t *verified;		/* by export: objects that were
 					   compared */
+	bool	*told;			/* by export: why its files can't be
+					   compared */
 	uint64_t not_ours;		/* objects that the catalog does not
 					   know */
 };

@@ -3,6 +3,7 @@
  * line of output.
  */
 #include "base/exit_status.h"
+#include "crew/setup.h"
 #include "report/summary.h"
 #include "run/integrity.h"
 #include "run/run.h"
@@ -13,10 +14,42 @@ integrity_of(struct run *r)
 	return (struct integrity *)(void *)r;
 }
 
+/* Compare with the files that the last PUT has read, and not with those of
+ * another file system that is mounted in their place by now. An export whose
+ * files nobody asks for need not be within reach. */
+static int
+expect_file_systems(struct run *r, struct setup *setup, struct err *err)
+{
+	bool team = crew_wants_team(r->conf, r->job);
+	uint64_t fsid;
+
+	for (size_t i = 0; i < r->plan.count; i++) {
+		int rc = catalog_export_seen(r->reader, r->plan.roots[i],
+		    &fsid, err);
+
+		if (rc == -1)
+			return -1;
+		if (rc == 1)
+			setup_see_fs(setup, i, fsid, team);
+	}
+	return 0;
+}
+
+static int
+start_crew(struct run *r, struct err *err)
+{
+	CLEANUP(setup_release) struct setup setup = { .op = OP_TEST };
+
+	if (r->job->test_head)
+		return 0;
+	return setup_make(&setup, r->conf, r->job, &r->plan, err) == -1 ||
+	    expect_file_systems(r, &setup, err) == -1 ? -1 :
+	    run_crew(r, r->job, &setup, err);
+}
+
 static int
 prepare(struct run *r, struct err *err)
 {
-	CLEANUP(setup_release) struct setup setup = { .op = OP_TEST };
 	struct s3_config sc;
 	struct run_spec spec;
 
@@ -25,6 +58,7 @@ prepare(struct run *r, struct err *err)
 		return -1;
 	integrity_of(r)->verified = xcalloc(r->plan.count + 1,
 	    sizeof(uint64_t));
+	integrity_of(r)->told = xcalloc(r->plan.count + 1, sizeof(bool));
 	sc = plan_s3(r->conf);
 	spec = (struct run_spec){
 		.scope = r->plan.scope,
@@ -36,10 +70,7 @@ prepare(struct run *r, struct err *err)
 	    run_begin(r, &spec, err) == -1 ||
 	    catalog_reader_open(r->catalog, &r->reader, err) == -1)
 		return -1;
-	if (r->job->test_head)
-		return 0;
-	return setup_make(&setup, r->conf, r->job, &r->plan, err) == -1 ? -1 :
-	    run_crew(r, r->job, &setup, err);
+	return start_crew(r, err);
 }
 
 static bool
@@ -163,6 +194,7 @@ verify(const struct conf *conf, const struct job *job, bool put_failed)
 	    (!job->quiet || status != EXIT_DONE))
 		print_verdict(&t, status == EXIT_DONE);
 	free(t.verified);
+	free(t.told);
 	plan_release(&t.r.plan);
 	return status;
 }

@@ -772,8 +772,8 @@ tree_posix_open(struct tree **ret_tree, const struct tree_spec *spec,
 	    (spec->filled && !root_is_filled(fd))) {
 		posix_free(&p->tree);
 		return err_set(err, ERR_DENIED, 0, "%s is not the directory "
-		    "that the master saw when the run began: is it mounted on "
-		    "this host?", spec->share);
+		    "that PUT has seen, or is in another file system: is it "
+		    "mounted on this host?", spec->share);
 	}
 	*ret_tree = &p->tree;
 	return 0;

@@ -216,7 +216,7 @@ def test_rules_other_root(t):
         t.settings["client"]["host"] = names[:1]
         paced(t, **mounted)
         t.put(expect=1, found=200, failed=200, gone=0).says(
-            "not the directory that the master saw"
+            "not the directory that PUT has seen"
         )
         assert not t.objects()
         t.settings["client"]["host"] = names

@@ -4,9 +4,11 @@ import os
 import random
 import signal
 import sqlite3
+import subprocess
 import time
 
 from case import MIB, Skip, limit
+from test_mounts import tmpfs
 
 MODES = ("head", "full", "sample=100%")
 
@@ -595,3 +597,54 @@ def test_integrity_in_doubt(t):
     result.says("FAILED: 1 corrupt, 1 doubt")
     t.put(moved=2, unchanged=1)
     t.run(*test).counted(found=3, moved=3)
+
+
+def test_integrity_other_file_system(t):
+    """The share isn't mounted: what is in its place says nothing of the
+    objects, neither that their files are gone nor that they differ."""
+    t.conf(fs_config={"mounted": "yes"}, nfs=[(t.server, [t.tree])])
+    prefix = t.server + t.tree + "/"
+    for name in ("late", "later"):
+        t.write(name, "below the mount")
+    with tmpfs(t.tree):
+        t.small_files(10)
+        t.put(moved=10)
+        # The catalog doesn't know them: their files must tell.
+        for name in ("late", "later"):
+            t.write(name, name)
+            t.s3.put_object(Bucket=t.bucket, Key=prefix + name, Body=name)
+        integrity(t, mode="full", found=12, moved=12)
+        subprocess.run(["umount", t.tree], check=True)
+        os.unlink(t.path("later"))
+        r = integrity(t, mode="full", expect=4, found=12, moved=10, failed=2)
+        r.says("another file system", "mounted")
+        for name in ("late", "later"):
+            assert verdicts(t, r)[name] == "unreadable", verdicts(t, r)
+        # PUT takes what is there; no object of it is compared with less.
+        r = integrity(t, skip=False, found=12, moved=11, excluded=1)
+        r.says("another file system", "--accept-filesystem")
+        assert "gone" not in t.states().values(), t.states()
+
+
+def test_integrity_unmounted_meanwhile(t):
+    """Between its PUT and the comparison: the files of another file system
+    aren't those that were put, and none of them has changed."""
+    proxy = t.proxy(
+        fs_config={"mounted": "yes"}, nfs=[(t.server, [t.tree])]
+    )
+    for i in range(10):
+        t.write("d%d/f%d" % (i % 4, i), "below the mount")
+    with tmpfs(t.tree):
+        t.small_files(10)
+        t.put(moved=10)
+        # Its listing comes after its PUT.
+        proxy.order("match GET,list-type=2 delay 600000 1")
+        process = t.start("TEST", "--data_integrity")
+        t.eventually(lambda: proxy.stats()["faults"] > 0, what="TEST lists")
+        subprocess.run(["umount", "-l", t.tree], check=True)
+        proxy.order("refuse")
+        proxy.order("pass")
+        process.wait(timeout=60)
+    text = t.started_text()
+    assert process.returncode == 4, text
+    assert "10 unreadable" in text and "mounted" in text, text
