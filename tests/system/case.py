@@ -134,6 +134,12 @@ class Proxy:
             assert text and not text.startswith("error"), line + ": " + text
             answer.append(text)
 
+    def release(self):
+        """Forget all rules. What is held back is reset: its client asks
+        again."""
+        self.order("refuse")
+        self.order("pass")
+
     def stats(self):
         return json.loads(self.order("stats")[0])
 

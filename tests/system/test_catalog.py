@@ -117,12 +117,13 @@ def test_catalog_mode(t):
 
 
 def slow_put_with(t, *arguments):
-    """A PUT that takes long, and has begun."""
+    """A PUT that has put some files, and ends only after finish."""
     proxy = t.proxy()
-    proxy.order("match PUT delay 200")
+    proxy.order("match PUT,/exp/ delay 0 100")
+    proxy.order("match PUT,/exp/ delay 600000")
     t.small_files(3000)
     process = t.start("PUT", *arguments)
-    t.eventually(lambda: proxy.stats()["PUT"] > 5, what="PUT began")
+    t.eventually(lambda: proxy.stats()["PUT"] > 100, what="PUT is held")
     return process, proxy
 
 
@@ -131,7 +132,7 @@ def slow_put(t):
 
 
 def finish(t, process, proxy):
-    proxy.order("pass")
+    proxy.release()
     assert process.wait(timeout=120) == 0, t.started_text()
     t.same(whole=3)
 

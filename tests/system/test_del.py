@@ -274,17 +274,17 @@ def test_del_unanswered(t):
 
 @limit(120)
 def test_del_ctrl_c(t):
-    """SIGINT ends it within seconds; catalog and bucket agree."""
+    """SIGINT ends it, whatever answer is owed; catalog and bucket agree."""
     proxy = t.proxy()
     t.small_files(6000)
     t.put(moved=6000)
-    proxy.order("match POST delay 1500")
+    # One request takes 1,000 keys.
+    proxy.order("match POST delay 0 1")
+    proxy.order("match POST delay 600000")
     process = t.start("DEL", "--yes")
-    t.eventually(lambda: proxy.stats()["POST"] > 0, what="DEL began")
-    begun = time.monotonic()
+    t.eventually(lambda: proxy.stats()["POST"] > 1, what="DEL began")
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 130, t.started_text()
-    assert time.monotonic() - begun < 10 * t.world.slowness
     proxy.order("pass")
     left = settled(t)
     # A request that had no answer after 5 s was cut: noted, not known.
