@@ -9,7 +9,9 @@
  *	- its time of storage, after the run began, and an ETag that differs
  *	  from the previous object's ETag,
  *	- its ETag, if the ETag is a digest: S3 computed the digest from bytes
- *	  that S3 compared with the digest of the bytes that a client read,
+ *	  that S3 compared with the digest of the bytes that a client read. If
+ *	  the clients were lost as they completed the upload of a split file,
+ *	  the ETag must be that of the parts,
  *	- the file, which must be as it was when last seen before the transfer.
  */
 #include "base/clock.h"
@@ -76,6 +78,33 @@ begin_sec(const struct team *t)
 	    (t->setup.s3_clock_ms + (int64_t)t->began_ms) / 1000);
 }
 
+static bool
+has_parts(const char *etag, unsigned count)
+{
+	const char *dash = strchr(etag, '-');
+
+	return dash != NULL && strtoul(dash + 1, NULL, 10) == count;
+}
+
+/* The last step of a file that several clients have sent: the digests of its
+ * parts are known. */
+static bool
+take_digests(const struct team *t, const struct item *it, const char *etag,
+    struct result *r)
+{
+	char want[72];
+
+	etag_multipart(it->part_md5s, it->part_count, want);
+	if (proof_etag_is_digest(t->setup.sse) ? strcmp(etag, want) != 0 :
+	    !has_parts(etag, it->part_count))
+		return false;
+	r->part_size = it->upload_part_size;
+	r->part_count = it->part_count;
+	r->part_md5s = xmemdup(it->part_md5s,
+	    (size_t)it->part_count * MD5_LEN);
+	return true;
+}
+
 /* Decode the ETag for the parts that a client would have used. Return false if
  * no client of ours can have made the ETag. */
 static bool
@@ -84,14 +113,14 @@ take_etag(const struct team *t, const struct item *it, const char *etag,
 {
 	struct part_plan plan;
 	struct err err = ERR_INIT;
-	const char *dash = strchr(etag, '-');
 
+	if (it->step == SPLIT_END)
+		return take_digests(t, it, etag, r);
 	if (part_plan(it->attrs.size, t->setup.part_size, &plan, &err) == -1)
 		return false;
 	r->part_size = plan.part_size;
 	if (plan.part_size > 0)
-		return dash != NULL && strtoul(dash + 1, NULL, 10) ==
-		    plan.count;
+		return has_parts(etag, plan.count);
 	r->has_md5 = proof_etag_is_digest(t->setup.sse) &&
 	    hex_decode(etag, r->md5, MD5_LEN);
 	return r->has_md5;

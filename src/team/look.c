@@ -172,7 +172,8 @@ begin(struct team *t, struct team_task *k, struct result *r, unsigned member)
 	struct look *l;
 
 	if (k->kind != TASK_PUT || k->split != NULL || t->stopping ||
-	    k->item.step != SPLIT_WHOLE || k->item.path == NULL ||
+	    !(k->item.step == SPLIT_WHOLE || (k->item.step == SPLIT_END &&
+	    member == 0)) || k->item.path == NULL ||
 	    t->setup.exports == NULL ||
 	    t->setup.exports[k->item.export].root == NULL || !looks_begin(t))
 		return false;

@@ -281,9 +281,11 @@ team_split_put(struct team *t, struct team_task *k, struct result *r)
 			r->took_ms = t->now_ms - s->began_ms;
 		}
 		forget(t, s);
-		if (!moved)
-			fail(t, k, &r->err);
-		return !moved;
+		/* The object may be there: team_look_last. */
+		if (moved || !is_worth_another(k, &r->err))
+			return false;
+		make_whole(t, k);
+		return true;
 	default:
 		return false;
 	}

@@ -5,6 +5,7 @@
 #include "unit/fake_s3.h"
 #include "unit/test_team_kit.h"
 
+#include <fcntl.h>
 #include <time.h>
 
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -216,11 +217,150 @@ test_given_up(void **state)
 	}
 }
 
+/* --- the last step of a file that several clients have sent --- */
+
+#define SIZE	(64 * MIB)	/* eight parts */
+
+static void
+big_object(struct fake_s3 *s3, const struct stat *st, const char *etag)
+{
+	struct fake_object *o = fake_store_locked(s3, "h/s/f0");
+	AUTOFREE char *zeros = xcalloc(1, SIZE);
+	int64_t mtime_ns = st->st_mtim.tv_sec * 1000000000 +
+	    st->st_mtim.tv_nsec;
+
+	assert_int_equal(buf_add(&o->data, zeros, SIZE), 0);
+	snprintf(o->etag, sizeof(o->etag), "%s", etag);
+	buf_addf(&o->meta, "x-amz-meta-file-mtime: %jdns\r\n"
+	    "x-amz-meta-file-permissions: 0600\r\n"
+	    "x-amz-meta-file-owner: %u\r\nx-amz-meta-file-group: %u\r\n",
+	    (intmax_t)mtime_ns, st->st_uid, st->st_gid);
+}
+
+static void
+answer(struct fake *f, const struct wire_msg *m, struct result *r)
+{
+	struct wire_msg out = { .type = WIRE_RESULTS, .u.results = {
+	    .lease = m->u.lease_put.lease, .v = r, .count = 1 } };
+
+	r->object = m->u.lease_put.items[0].object;
+	r->attempts = 1;
+	send_msg(f, f->status, &out);
+}
+
+/* Do a step that is no last one; return false at the last one. */
+static bool
+do_step(struct fake *f, uint8_t md5s[8 * MD5_LEN])
+{
+	struct wire_msg m = wait_for(f, WIRE_LEASE_PUT);
+	const struct item *it = &m.u.lease_put.items[0];
+	uint8_t *own = md5s + (size_t)it->part_first * MD5_LEN;
+	struct result opened = { .upload_id = (char []){ "UP" },
+	    .part_size = 8 * MIB };
+	struct result sent = { .part_count = it->part_count,
+	    .part_md5s = own, .bytes_sent = 8 * MIB };
+	bool last = it->step == SPLIT_END;
+
+	if (it->step == SPLIT_BEGIN) {
+		answer(f, &m, &opened);
+	} else if (it->step == SPLIT_RANGE) {
+		for (size_t i = 0; i < it->part_count * (size_t)MD5_LEN; i++)
+			own[i] = (uint8_t)(it->part_first + i);
+		answer(f, &m, &sent);
+	}
+	assert_int_not_equal(it->step, SPLIT_WHOLE);
+	wire_msg_release(&m);
+	return !last;
+}
+
+/* Each client that is to complete the upload is killed. */
+static void
+kill_at_the_end(struct fixture *x, struct fake *f)
+{
+	for (uint64_t pid = 3; ; pid++) {
+		killed(f);
+		f->host = pid % 2 == 0 ? "two" : "one";
+		again(f, pid);
+		want(f, 1);
+		while (!has(f, WIRE_LEASE_PUT) && !has_mail(x))
+			pump(f, 20);
+		if (has_mail(x))
+			break;
+		drop(f, WIRE_LEASE_PUT);
+	}
+}
+
+static void
+last_step(const char *other_etag, bool missing, enum outcome outcome)
+{
+	struct fixture *x = setup();
+	AUTOFREE char *tree = text("/tmp/test-team-last-XXXXXX");
+	AUTOFREE char *file = NULL;
+	uint8_t md5s[8 * MD5_LEN];
+	struct odd odd = { .name = "last" };
+	struct fake_s3 s3;
+	struct results *r;
+	struct fake *f, *g;
+	char when[64], etag[72];
+	struct stat st;
+
+	assert_non_null(mkdtemp(tree));
+	file = xasprintf("%s/f0", tree);
+	close(open(file, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	assert_int_equal(truncate(file, SIZE), 0);
+	assert_int_equal(stat(file, &st), 0);
+	fake_start(&s3);
+	http_date(S3_NOW_SEC + 5, when, sizeof(when));
+	s3.locked.head_lines = when;
+	start_team(x, tree, s3.url);
+	f = client(x, 1);
+	f->host = "one";
+	g = client(x, 2);
+	wait_clients(x, 2, "working");
+	give_file(x, &st, &odd);
+	do
+		want(f, 1);
+	while (do_step(f, md5s));
+	client_free(g);
+	etag_multipart(md5s, 8, etag);
+	if (!missing)
+		big_object(&s3, &st, other_etag != NULL ? other_etag : etag);
+	kill_at_the_end(x, f);
+	r = mail_of(x, MAIL_RESULTS);
+	assert_int_equal(r->v[0].outcome, outcome);
+	assert_int_equal(s3.locked.heads, 1);
+	if (outcome == OUTCOME_MOVED) {
+		assert_string_equal(r->v[0].etag, etag);
+		assert_int_equal(r->v[0].part_size, 8 * MIB);
+		assert_int_equal(r->v[0].part_count, 8);
+		assert_memory_equal(r->v[0].part_md5s, md5s, sizeof(md5s));
+	} else {
+		assert_non_null(strstr(r->v[0].err.msg, "clients were lost"));
+	}
+	results_free(&r);
+	client_free(f);
+	finish(x);
+	fake_stop(&s3);
+	unlink(file);
+	rmdir(tree);
+}
+
+static void
+test_last_step(void **state)
+{
+	(void)state;
+	last_step(NULL, false, OUTCOME_MOVED);
+	last_step("00000000000000000000000000000000-8", false,
+	    OUTCOME_FAILED);
+	last_step(NULL, true, OUTCOME_FAILED);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_given_up),
+		cmocka_unit_test(test_last_step),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
