@@ -244,10 +244,10 @@ go(struct run *r)
 	monitor_end(&r->monitor);
 	if (r->job->dryrun || run_stopped(r))
 		return;
-	if (doubts_settle(r->conf, r->catalog, &err) == -1) {
+	if (doubts_settle(r, &err) == -1)
 		run_fail(r, &err);
+	if (run_stopped(r))
 		return;
-	}
 	leftovers_abort(r, d->prefixes, d->prefix_count);
 	if (!run_stopped(r))
 		compact_run(r->conf, r->job, r->catalog, &r->compacted);

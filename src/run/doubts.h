@@ -8,13 +8,11 @@
 #ifndef RUN_DOUBTS_H
 #define RUN_DOUBTS_H
 
-#include "catalog/catalog.h"
-#include "conf/conf.h"
+#include "run/frame.h"
 
 /* Asks for all of them; those that S3 gives no answer for are failures of the
- * run, and stay to be asked. Returns early when a signal waits. -1: the
+ * run, and stay to be asked. Returns early when the run is stopped. -1: the
  * catalog failed, or no request can be made. Main thread, beside no crew. */
-int	 doubts_settle(const struct conf *, struct catalog *, struct err *)
-	    MUST_USE;
+int	 doubts_settle(struct run *, struct err *) MUST_USE;
 
 #endif

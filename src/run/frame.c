@@ -126,7 +126,15 @@ run_begin(struct run *r, struct run_spec *spec, struct err *err)
 	return r->job->dryrun ? 0 : wait_late(r, err);
 }
 
-/* --- the listing --- */
+/* --- the bucket --- */
+
+int
+run_s3(struct run *r, struct err *err)
+{
+	struct s3_config c = plan_s3(r->conf);
+
+	return r->s3 != NULL ? 0 : s3_new(&r->s3, &c, err);
+}
 
 int
 run_list_bucket(struct run *r, bool ordered, struct err *err)

@@ -59,8 +59,7 @@ struct run {
 	struct run_info info;
 	struct crew *crew;		/* or NULL */
 	uint64_t out;			/* items that crew or deleter has */
-	struct s3 *s3;			/* requests of the main thread; or
-					   NULL */
+	struct s3 *s3;			/* of the main thread; or NULL */
 	struct source *source;		/* GET, DEL: the listing */
 	struct source_page *pages;	/* linked by mail.next; not yet used */
 	bool	 listed;		/* the last page was used */
@@ -94,6 +93,8 @@ int	 run_begin(struct run *, struct run_spec *, struct err *) MUST_USE;
  * true for the job, else threads of this process. The crew takes the setup. */
 int	 run_crew(struct run *, const struct job *, struct setup *,
 	    struct err *) MUST_USE;
+/* Make the S3 client of the main thread, run->s3, unless it is there. */
+int	 run_s3(struct run *, struct err *) MUST_USE;
 /* Start a listing of the bucket; run_page gives its pages. */
 int	 run_list_bucket(struct run *, bool ordered, struct err *) MUST_USE;
 

@@ -176,15 +176,13 @@ leftovers_abort(struct run *r, char *const *prefixes, size_t prefix_count)
 {
 	struct uploads x = { .r = r, .prefixes = prefixes,
 	    .prefix_count = prefix_count };
-	struct s3_config sc = plan_s3(r->conf);
 	struct err err = ERR_INIT;
 
-	sc.retry_for_ms = MIN(sc.retry_for_ms, (uint64_t)LIMIT_MS);
 	find_shares(&x);
 	if (catalog_open_uploads(r->catalog, &x.v, &x.n, &err) == -1 ||
-	    (any_left(&x) && s3_new(&r->s3, &sc, &err) == -1))
+	    (any_left(&x) && run_s3(r, &err) == -1))
 		log_event(LOG_WARN, "upload_left", "%s", err.msg);
-	else if (r->s3 != NULL)
+	else if (any_left(&x))
 		abort_all(&x);
 	for (size_t i = 0; i < x.n; i++) {
 		free(x.v[i].path);

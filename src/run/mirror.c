@@ -24,7 +24,6 @@ struct mirror {
 	struct mirror_rules rules;
 	struct catalog_reader *reader;
 	struct asker *asker;
-	struct ours *ours;
 	enum use use;
 	char	*after;		/* last path of the page before */
 	bool	 listed;	/* no page is left */
@@ -323,7 +322,7 @@ prove_page(struct mirror *x, const struct mirror_row *v, size_t n,
 	 * limit ask the source alone: the source must not allow more deletions
 	 * while the store is silent. */
 	if ((x->use != USE_COUNT &&
-	    ours_ask(x->ours, o, n, on_turn, x, err) == -1) ||
+	    ours_ask(x->r, o, n, err) == -1) ||
 	    absence_ask(x->asker, q, n, err) == -1)
 		return -1;
 	use_page(x, v, q, o, n);
@@ -548,7 +547,7 @@ prepare(struct mirror *x, struct err *err)
 	};
 	x->lost = xcalloc(MAX(r->plan.count, (size_t)1), sizeof(*x->lost));
 	x->asker = asker_new(&c);
-	if (ours_new(&x->ours, r->conf, err) == -1 ||
+	if (run_s3(r, err) == -1 ||
 	    catalog_reader_open(r->catalog, &x->reader, err) == -1)
 		return -1;
 	x->rules = (struct mirror_rules){
@@ -563,7 +562,7 @@ prepare(struct mirror *x, struct err *err)
 		return -1;
 	if (!!run_stopped(x->r))
 		return 0;
-	if (doubts_settle(r->conf, r->catalog, err) == -1)
+	if (doubts_settle(r, err) == -1)
 		return -1;
 	return catalog_mirror_plan(r->catalog, x->reader, &x->rules, &x->plan,
 	    err);
@@ -622,7 +621,6 @@ mirror_run(struct run *r, struct mirror_end *end)
 	memset(end, 0, sizeof(*end));
 	go(&x, end);
 	asker_free(&x.asker);
-	ours_free(&x.ours);
 	catalog_reader_close(&x.reader);
 	mirror_plan_release(&x.plan);
 	free(x.lost);

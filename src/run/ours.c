@@ -1,54 +1,19 @@
 #include "run/ours.h"
 
 #include "target/cluster_map.h"
-#include "target/plan.h"
 
-#define TURN_MS		50
 /* A listing costs about as much as this number of HEADs: do not list for
  * fewer keys, and do not continue a listing whose last page answered fewer
  * keys. */
 #define LIST_MIN	32
 
-struct ours {
-	struct s3 *s3;
-	bool	 lists;		/* one listing has all keys */
-};
-
 /* The keys of one directory that the listing has still to answer. */
 struct listing {
-	struct ours *o;
+	struct s3 *s3;
 	struct ours_question *v;
 	size_t	 at;
 	size_t	 end;
 };
-
-int
-ours_new(struct ours **ret, const struct conf *c, struct err *err)
-{
-	struct s3_config sc = plan_s3(c);
-	struct ours *o = xcalloc(1, sizeof(*o));
-
-	/* Of several clusters s3_list sees the first alone. */
-	o->lists = sc.map == NULL;
-	if (s3_new(&o->s3, &sc, err) == -1) {
-		free(o);
-		return -1;
-	}
-	*ret = o;
-	return 0;
-}
-
-void
-ours_free(struct ours **op)
-{
-	struct ours *o = *op;
-
-	if (o == NULL)
-		return;
-	s3_free(&o->s3);
-	free(o);
-	*op = NULL;
-}
 
 /* --- one by one --- */
 
@@ -72,10 +37,10 @@ headed(void *arg, const struct s3_reply *r, const struct err *err)
 }
 
 static void
-ask_each(struct ours *o, struct ours_question *v, size_t n)
+ask_each(struct s3 *s3, struct ours_question *v, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		s3_head(o->s3, str_of(v[i].key), headed, &v[i]);
+		s3_head(s3, str_of(v[i].key), headed, &v[i]);
 }
 
 /* --- by listings --- */
@@ -127,7 +92,7 @@ take_listed(struct listing *l, const struct s3_listed *k)
 		if (order > 0 || (order == 0 && key.len > k->key.len))
 			return;
 		if (order != 0 || key.len != k->key.len || !shows(q, k))
-			ask_each(l->o, q, 1);
+			ask_each(l->s3, q, 1);
 		l->at++;
 	}
 }
@@ -146,7 +111,7 @@ listed(void *arg, const struct s3_reply *r, const struct err *err)
 	    l->end - l->at >= LIST_MIN)
 		list_next(l);
 	else
-		ask_each(l->o, l->v + l->at, l->end - l->at);
+		ask_each(l->s3, l->v + l->at, l->end - l->at);
 }
 
 static void
@@ -154,7 +119,7 @@ list_next(struct listing *l)
 {
 	const char *key = l->v[l->at].key;
 
-	s3_list(l->o->s3, directory_of(key), shortly_before(key), STR(""), 0,
+	s3_list(l->s3, directory_of(key), shortly_before(key), STR(""), 0,
 	    listed, l);
 }
 
@@ -171,9 +136,10 @@ count_of_directory(const struct ours_question *v, size_t n)
 }
 
 int
-ours_ask(struct ours *o, struct ours_question *v, size_t n,
-    bool (*turn)(void *arg), void *arg, struct err *err)
+ours_ask(struct run *r, struct ours_question *v, size_t n, struct err *err)
 {
+	/* Of several clusters s3_list sees the first alone. */
+	bool lists = cluster_map() == NULL;
 	AUTOFREE struct listing *listings = xcalloc(n / LIST_MIN + 1,
 	    sizeof(*listings));
 	size_t used = 0, count;
@@ -182,20 +148,18 @@ ours_ask(struct ours *o, struct ours_question *v, size_t n,
 		v[i].held = HELD_UNKNOWN;
 	for (size_t i = 0; i < n; i += count) {
 		count = count_of_directory(v + i, n - i);
-		if (!o->lists || count < LIST_MIN) {
-			ask_each(o, v + i, count);
+		if (!lists || count < LIST_MIN) {
+			ask_each(r->s3, v + i, count);
 			continue;
 		}
-		listings[used] = (struct listing){ o, v, i, i + count };
+		listings[used] = (struct listing){ r->s3, v, i, i + count };
 		list_next(&listings[used++]);
 	}
-	while (s3_pending(o->s3) > 0) {
-		s3_wait(o->s3, NULL, 0, TURN_MS);
-		if (turn(arg))
-			continue;
-		/* s3_free calls back for each of the requests under way. */
-		s3_free(&o->s3);
-		return err_set(err, ERR_STOPPED, 0, "interrupted");
-	}
-	return 0;
+	while (s3_pending(r->s3) > 0 && !run_stopped(r))
+		run_turn(r, RUN_TICK_MS);
+	if (!run_stopped(r))
+		return 0;
+	/* s3_free calls back for each of the requests under way. */
+	s3_free(&r->s3);
+	return err_set(err, ERR_STOPPED, 0, "interrupted");
 }

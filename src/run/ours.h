@@ -9,16 +9,13 @@
  * answer and the deletion the object may still be overwritten: few stores
  * delete on a condition.
  *
- * Life cycle: ours_new, ours_ask for each batch, ours_free. Thread: one.
+ * Main thread.
  */
 #ifndef RUN_OURS_H
 #define RUN_OURS_H
 
-#include "conf/conf.h"
-#include "model/outcome.h"
+#include "run/frame.h"
 #include "verify/held.h"
-
-struct ours;
 
 struct ours_question {
 	const char *key;
@@ -28,12 +25,9 @@ struct ours_question {
 	struct err err;			/* UNKNOWN: why */
 };
 
-int	 ours_new(struct ours **, const struct conf *, struct err *) MUST_USE;
-void	 ours_free(struct ours **);
-/* Answers all; keys come in the order of their bytes. turn is called several
- * times a second. -1 (ERR_STOPPED): turn said so, and only ours_free may
- * follow. */
-int	 ours_ask(struct ours *, struct ours_question *, size_t n,
-	    bool (*turn)(void *arg), void *arg, struct err *) MUST_USE;
+/* Answers all, by run->s3; keys come in the order of their bytes. -1 (STOPPED):
+ * the run was stopped. */
+int	 ours_ask(struct run *, struct ours_question *, size_t n, struct err *)
+	    MUST_USE;
 
 #endif

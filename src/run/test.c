@@ -50,7 +50,6 @@ start_crew(struct run *r, struct err *err)
 static int
 prepare(struct run *r, struct err *err)
 {
-	struct s3_config sc;
 	struct run_spec spec;
 
 	if (plan_make(&r->plan, r->conf, r->job, err) == -1 ||
@@ -59,14 +58,13 @@ prepare(struct run *r, struct err *err)
 	integrity_of(r)->verified = xcalloc(r->plan.count + 1,
 	    sizeof(uint64_t));
 	integrity_of(r)->told = xcalloc(r->plan.count + 1, sizeof(bool));
-	sc = plan_s3(r->conf);
 	spec = (struct run_spec){
 		.scope = r->plan.scope,
 		.exports = r->plan.exports,
 		.export_count = r->plan.count,
 		.no_backlog = true,
 	};
-	if (s3_new(&r->s3, &sc, err) == -1 ||
+	if (run_s3(r, err) == -1 ||
 	    run_begin(r, &spec, err) == -1 ||
 	    catalog_reader_open(r->catalog, &r->reader, err) == -1)
 		return -1;

@@ -77,7 +77,7 @@ teardown(struct fixture *x)
 
 	end_crew(x);
 	kit_teardown(&state);
-	mailbox_free(&x->r.in);
+	run_end_kit(&x->r);
 	fake_stop(&x->f);
 	conf_release(&x->conf);
 	free(x);

@@ -179,7 +179,7 @@ mirror_of(struct fixture *x, const char *const *v, uint64_t deleted,
 	r.plan = x->plan;
 	mirror_run(&r, &end);
 	assert_false(r.failed);
-	mailbox_free(&r.in);
+	run_end_kit(&r);
 	t = kit_end(x->k, RUN_COMPLETE);
 	assert_true(x->k->closing.closes);
 	assert_int_equal(t->deleted, deleted);
@@ -190,9 +190,12 @@ static void
 ask(struct fixture *x)
 {
 	struct err err = ERR_INIT;
+	struct run r;
 
-	if (doubts_settle(&x->conf, x->k->c, &err) == -1)
+	run_of_kit(&r, &x->conf, &x->job, x->k->c);
+	if (doubts_settle(&r, &err) == -1)
 		fail_msg("%s", err.msg);
+	run_end_kit(&r);
 }
 
 static void

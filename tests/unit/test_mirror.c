@@ -118,7 +118,7 @@ teardown(struct fixture *x)
 	kit_teardown(&state);
 	assert_int_equal(system(line), 0);
 	fake_stop(&x->f);
-	mailbox_free(&x->r.in);
+	run_end_kit(&x->r);
 	conf_release(&x->conf);
 	free(x->roots[0]);
 	free(x);

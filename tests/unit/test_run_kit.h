@@ -22,7 +22,7 @@ conf_of_fake(struct conf *c, const struct fake_s3 *f)
 	c->fs_config.server_as_prefix = true;
 }
 
-/* The frame around deletions. The mailbox is the caller's. */
+/* The frame around deletions, until run_end_kit. */
 static inline void
 run_of_kit(struct run *r, const struct conf *conf, const struct job *job,
     struct catalog *catalog)
@@ -31,6 +31,13 @@ run_of_kit(struct run *r, const struct conf *conf, const struct job *job,
 
 	*r = (struct run){ .conf = conf, .job = job, .ops = &ops,
 	    .catalog = catalog, .signals = -1, .in = mailbox_new(0) };
+}
+
+static inline void
+run_end_kit(struct run *r)
+{
+	s3_free(&r->s3);
+	mailbox_free(&r->in);
 }
 
 #endif
