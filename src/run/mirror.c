@@ -22,7 +22,6 @@ struct mirror {
 	struct mirror_plan plan;
 	struct crawl_config filters;	/* what this run leaves out */
 	struct mirror_rules rules;
-	struct catalog_reader *reader;
 	struct asker *asker;
 	enum use use;
 	char	*after;		/* last path of the page before */
@@ -156,7 +155,7 @@ count_stored(struct mirror *x, uint64_t count, uint64_t *ret_stored,
 	*ret_stored = known;
 	if (all || percent == 0 || count * 100 <= percent * known)
 		return 0;
-	return catalog_mirror_stored(x->reader, &x->plan, percent == 0 ? 0 :
+	return catalog_mirror_stored(x->r->reader, &x->plan, percent == 0 ? 0 :
 	    (count * 100 + percent - 1) / percent, &turn, ret_stored, err);
 }
 
@@ -338,7 +337,7 @@ take_page(struct mirror *x)
 	struct err err = ERR_INIT;
 	size_t n = 0;
 
-	if (catalog_mirror_page(x->reader, &x->plan, str_of(x->after), v,
+	if (catalog_mirror_page(x->r->reader, &x->plan, str_of(x->after), v,
 	    DELETER_KEYS, &n, &err) == -1)
 		run_fail(x->r, &err);
 	x->listed = n < DELETER_KEYS || x->r->failed;
@@ -472,7 +471,7 @@ look_at_page(struct mirror *x, struct unread_cursor *c, bool *ret_last,
 	size_t n = 0;
 	int rc;
 
-	rc = catalog_mirror_unread(x->reader, &x->plan, c, v, DELETER_KEYS,
+	rc = catalog_mirror_unread(x->r->reader, &x->plan, c, v, DELETER_KEYS,
 	    &n, err);
 	*ret_last = n < DELETER_KEYS;
 	if (rc == 0 && n > 0)
@@ -490,8 +489,8 @@ look_at_left_out(struct mirror *x, struct err *err)
 	CLEANUP(unread_cursor_release) struct unread_cursor c = { .dir = NULL };
 	bool last = false;
 
-	if (catalog_mirror_plan(x->r->catalog, x->reader, &x->rules, &x->plan,
-	    err) == -1)
+	if (catalog_mirror_plan(x->r->catalog, x->r->reader, &x->rules,
+	    &x->plan, err) == -1)
 		return -1;
 	x->use = USE_DELETE;
 	while (!last && !run_stopped(x->r))
@@ -548,7 +547,7 @@ prepare(struct mirror *x, struct err *err)
 	x->lost = xcalloc(MAX(r->plan.count, (size_t)1), sizeof(*x->lost));
 	x->asker = asker_new(&c);
 	if (run_s3(r, err) == -1 ||
-	    catalog_reader_open(r->catalog, &x->reader, err) == -1)
+	    catalog_reader_open(r->catalog, &r->reader, err) == -1)
 		return -1;
 	x->rules = (struct mirror_rules){
 		.keep = r->job->delete_excluded ? NULL : leaves_out,
@@ -564,7 +563,7 @@ prepare(struct mirror *x, struct err *err)
 		return 0;
 	if (doubts_settle(r, err) == -1)
 		return -1;
-	return catalog_mirror_plan(r->catalog, x->reader, &x->rules, &x->plan,
+	return catalog_mirror_plan(r->catalog, r->reader, &x->rules, &x->plan,
 	    err);
 }
 
@@ -621,7 +620,6 @@ mirror_run(struct run *r, struct mirror_end *end)
 	memset(end, 0, sizeof(*end));
 	go(&x, end);
 	asker_free(&x.asker);
-	catalog_reader_close(&x.reader);
 	mirror_plan_release(&x.plan);
 	free(x.lost);
 	free(x.after);

@@ -76,8 +76,8 @@ teardown(struct fixture *x)
 	void *state = x->k;
 
 	end_crew(x);
-	kit_teardown(&state);
 	run_end_kit(&x->r);
+	kit_teardown(&state);
 	fake_stop(&x->f);
 	conf_release(&x->conf);
 	free(x);

@@ -115,10 +115,10 @@ teardown(struct fixture *x)
 	    x->dir);
 	void *state = x->k;
 
+	run_end_kit(&x->r);
 	kit_teardown(&state);
 	assert_int_equal(system(line), 0);
 	fake_stop(&x->f);
-	run_end_kit(&x->r);
 	conf_release(&x->conf);
 	free(x->roots[0]);
 	free(x);

@@ -22,7 +22,7 @@ conf_of_fake(struct conf *c, const struct fake_s3 *f)
 	c->fs_config.server_as_prefix = true;
 }
 
-/* The frame around deletions, until run_end_kit. */
+/* The frame around deletions, until run_end_kit: before the catalog closes. */
 static inline void
 run_of_kit(struct run *r, const struct conf *conf, const struct job *job,
     struct catalog *catalog)
@@ -36,6 +36,7 @@ run_of_kit(struct run *r, const struct conf *conf, const struct job *job,
 static inline void
 run_end_kit(struct run *r)
 {
+	catalog_reader_close(&r->reader);
 	s3_free(&r->s3);
 	mailbox_free(&r->in);
 }
