@@ -50,7 +50,7 @@ static void
 release(struct catalog *c)
 {
 	readers_free(&c->readers);
-	db_close(&c->own.db);
+	db_close(&c->writer.db);
 	remove_temporary(c);
 	close_fd(&c->own_fd);
 	close_fd(&c->lock_fd);
@@ -70,7 +70,7 @@ open_file(struct catalog *c, struct err *err)
 	    db_file(c->path, err) == -1 ||
 	    guard_own(c->path, &c->own_fd, err) == -1)
 		return -1;
-	return db_open_writer(&c->own.db, c->path, err);
+	return db_open_writer(&c->writer.db, c->path, err);
 }
 
 static void *thread_main(void *);
@@ -171,7 +171,7 @@ handle_call(struct catalog *c, struct call *call)
 static void
 handle(struct catalog *c, struct mail *m)
 {
-	struct own *o = &c->own;
+	struct writer *w = &c->writer;
 
 	if (m->type >= MSG_PAGE && m->type <= MSG_ROOT)
 		core_begin(c);
@@ -186,35 +186,35 @@ handle(struct catalog *c, struct mail *m)
 		core_add_want(&c->want_lease, m);
 		break;
 	case MSG_PAGE:
-		core_page(o, (struct dir_page *)m);
+		writer_page(w, (struct dir_page *)m);
 		break;
 	case MSG_RESULTS:
-		core_results(o, (struct results *)m);
+		writer_results(w, (struct results *)m);
 		break;
 	case MSG_UPLOAD:
-		core_upload(o, (struct noted *)m);
+		writer_upload(w, (struct noted *)m);
 		break;
 	case MSG_OUTCOMES:
-		core_outcomes(o, (struct outcomes *)m);
+		writer_outcomes(w, (struct outcomes *)m);
 		break;
 	case MSG_DOOM:
-		core_doom(o, (struct dooming *)m);
+		writer_doom(w, (struct dooming *)m);
 		break;
 	case MSG_CLIENTS:
-		core_clients(o, (struct client_note *)m);
+		writer_clients(w, (struct client_note *)m);
 		break;
 	case MSG_COMPACTION:
-		core_compaction(o, (struct compaction_note *)m);
+		writer_compaction(w, (struct compaction_note *)m);
 		break;
 	case MSG_EXPORT:
-		core_note_export(o, (struct export_note *)m);
+		writer_note_export(w, (struct export_note *)m);
 		break;
 	case MSG_ROOT:
-		core_note_root(o, (struct root_note *)m);
+		writer_note_root(w, (struct root_note *)m);
 		break;
 	case MSG_LOST:
 		core_begin(c);
-		core_lost(o, ((struct lost_note *)m)->export,
+		writer_lost(w, ((struct lost_note *)m)->export,
 		    &((struct lost_note *)m)->err);
 		free(m);
 		break;
@@ -237,10 +237,10 @@ serve(struct catalog *c)
 static void
 commit_if_due(struct catalog *c)
 {
-	struct own *o = &c->own;
+	struct writer *w = &c->writer;
 
-	if (o->db.in_transaction && (o->db.rows >= COMMIT_ROWS ||
-	    o->results >= COMMIT_RESULTS ||
+	if (w->db.in_transaction && (w->db.rows >= COMMIT_ROWS ||
+	    w->results >= COMMIT_RESULTS ||
 	    clock_mono_ms() - c->began_ms >= COMMIT_MS))
 		core_commit(c);
 }
@@ -250,7 +250,7 @@ wait_ms(const struct catalog *c)
 {
 	uint64_t age;
 
-	if (!c->own.db.in_transaction)
+	if (!c->writer.db.in_transaction)
 		return -1;
 	age = clock_mono_ms() - c->began_ms;
 	return age >= COMMIT_MS ? 0 : (int)(COMMIT_MS - age);
@@ -259,19 +259,19 @@ wait_ms(const struct catalog *c)
 static void
 leave(struct catalog *c)
 {
-	struct own *o = &c->own;
+	struct writer *w = &c->writer;
 
 	core_commit(c);
 	core_forget(&c->want_dirs, NULL);
 	core_forget(&c->want_lease, NULL);
-	core_reset_run(o);
+	core_reset_run(w);
 }
 
 static void *
 thread_main(void *arg)
 {
 	struct catalog *c = arg;
-	struct own *o = &c->own;
+	struct writer *w = &c->writer;
 	struct mail *next;
 
 	while (!c->stopping) {
@@ -283,7 +283,7 @@ thread_main(void *arg)
 			commit_if_due(c);
 			core_publish(c);
 		}
-		if (o->acks != NULL || o->doomings != NULL)
+		if (w->acks != NULL || w->doomings != NULL)
 			core_commit(c);
 		commit_if_due(c);
 	}

@@ -1,7 +1,7 @@
 /*
  * catalog_internal.h: the inside of the catalog's thread; included only by the
- * files of this folder. struct own belongs to the catalog's thread; any thread
- * may use struct shared, under its lock.
+ * files of this folder. struct writer belongs to the catalog's thread; any
+ * thread may use struct shared, under its lock.
  */
 #ifndef CATALOG_CATALOG_INTERNAL_H
 #define CATALOG_CATALOG_INTERNAL_H
@@ -44,7 +44,7 @@ struct catalog {
 	struct mailbox *in;
 	struct mailbox *events;
 	struct readers *readers;
-	struct own own;
+	struct writer writer;
 	bool	 stopping;	/* of the thread, as those below */
 	uint64_t began_ms;	/* of the open transaction */
 	struct want_list want_dirs;
@@ -105,19 +105,19 @@ void	 core_serve_leases(struct catalog *);
 struct mirror_plan;
 /* Names of before whose keys are those of the run's exports: into the plan,
  * whose guards are known. */
-void	 core_formers(struct own *, struct mirror_plan *);
+void	 core_formers(struct writer *, struct mirror_plan *);
 /* Move the knowledge about the objects of former names to paths of today. */
-void	 core_take_formers(struct own *, const struct mirror_plan *);
+void	 core_take_formers(struct writer *, const struct mirror_plan *);
 
 /* target.c */
 /* 0 if the catalog does not know it. */
 int64_t	 core_find_target(struct db *, const struct run_spec *);
 
 /* end.c */
-void	 core_reset_run(struct own *);
+void	 core_reset_run(struct writer *);
 /* Make tombstones for directories no longer listed by their parents. */
-void	 core_bury(struct own *);
+void	 core_bury(struct writer *);
 /* Sum the counts of the directories read by this crawl. */
-void	 core_sum_dirs(struct own *, struct counts *);
+void	 core_sum_dirs(struct writer *, struct counts *);
 
 #endif

@@ -9,32 +9,32 @@ void
 core_publish(struct catalog *c)
 {
 	pthread_mutex_lock(&c->shared.lock);
-	c->shared.totals = c->own.totals;
-	c->shared.crawl_done = c->own.run != 0 &&
-	    (c->own.failed || core_crawl_done(&c->own));
+	c->shared.totals = c->writer.totals;
+	c->shared.crawl_done = c->writer.run != 0 &&
+	    (c->writer.failed || writer_crawl_done(&c->writer));
 	pthread_mutex_unlock(&c->shared.lock);
 }
 
 void
 core_tell_readers(struct catalog *c)
 {
-	const struct own *o = &c->own;
+	const struct writer *w = &c->writer;
 	struct reader_run run = {
-		.run = o->run,
-		.target = o->target,
-		.server_as_prefix = o->server_as_prefix,
-		.first_object = o->first_object,
+		.run = w->run,
+		.target = w->target,
+		.server_as_prefix = w->server_as_prefix,
+		.first_object = w->first_object,
 	};
 
 	readers_tell(c->readers, &run);
 }
 
 static void
-free_acks(struct own *o)
+free_acks(struct writer *w)
 {
 	struct noted *next;
 
-	for (struct noted *d = STEAL(o->acks); d != NULL; d = next) {
+	for (struct noted *d = STEAL(w->acks); d != NULL; d = next) {
 		next = d->next;
 		upload_note_free(&d->note);
 		free(d);
@@ -44,60 +44,60 @@ free_acks(struct own *o)
 void
 core_check_failed(struct catalog *c)
 {
-	struct own *o = &c->own;
+	struct writer *w = &c->writer;
 	struct catalog_failure *f;
 
-	if (o->failed || o->db.err.kind == ERR_NONE)
+	if (w->failed || w->db.err.kind == ERR_NONE)
 		return;
-	o->failed = true;
-	db_rollback(&o->db);
-	free_acks(o);
+	w->failed = true;
+	db_rollback(&w->db);
+	free_acks(w);
 	pthread_mutex_lock(&c->shared.lock);
-	c->shared.err = o->db.err;
+	c->shared.err = w->db.err;
 	pthread_mutex_unlock(&c->shared.lock);
 	if (c->events == NULL)
 		return;
 	f = xcalloc(1, sizeof(*f));
 	f->mail.type = MAIL_CATALOG_FAILED;
-	f->err = o->db.err;
+	f->err = w->db.err;
 	mailbox_put(c->events, &f->mail);
 }
 
 void
 core_commit(struct catalog *c)
 {
-	struct own *o = &c->own;
+	struct writer *w = &c->writer;
 	struct noted *next;
 
-	if (o->db.in_transaction) {
-		core_trim(o);
-		if (o->run != 0)
-			core_count_run(o);
-		db_commit(&o->db);
+	if (w->db.in_transaction) {
+		writer_trim(w);
+		if (w->run != 0)
+			writer_count_run(w);
+		db_commit(&w->db);
 		/* The receivers of these replies change the target, and the
 		 * target keeps the change after a power failure: sync the rows
 		 * first. */
-		if (o->acks != NULL || o->doomings != NULL)
-			db_sync(&o->db);
-		o->results = 0;
+		if (w->acks != NULL || w->doomings != NULL)
+			db_sync(&w->db);
+		w->results = 0;
 	}
 	core_check_failed(c);
-	for (struct noted *d = STEAL(o->acks); d != NULL; d = next) {
+	for (struct noted *d = STEAL(w->acks); d != NULL; d = next) {
 		next = d->next;
 		d->note->mail.type = MAIL_UPLOAD_NOTED;
 		mailbox_put(d->reply, &d->note->mail);
 		free(d);
 	}
-	core_doomed(o);
+	writer_doomed(w);
 }
 
 void
 core_begin(struct catalog *c)
 {
-	struct own *o = &c->own;
+	struct writer *w = &c->writer;
 
-	if (o->db.in_transaction)
+	if (w->db.in_transaction)
 		return;
-	db_begin(&o->db);
+	db_begin(&w->db);
 	c->began_ms = clock_mono_ms();
 }

@@ -23,20 +23,20 @@ static void
 list(struct catalog *c, void *arg)
 {
 	const enum stmt s = STMT_DOUBT_PAGE;
-	struct own *o = &c->own;
+	struct writer *w = &c->writer;
 	struct listing *l = arg;
 	bool more;
 
-	if (o->run == 0)
+	if (w->run == 0)
 		return;
-	if (o->crawls && core_crawl_done(o))
-		core_bury(o);
-	more = DB_ROW(&o->db, DOUBT_PAGE, INT(o->target), INT(l->after),
-	    INT(o->run), INT(l->n));
+	if (w->crawls && writer_crawl_done(w))
+		core_bury(w);
+	more = DB_ROW(&w->db, DOUBT_PAGE, INT(w->target), INT(l->after),
+	    INT(w->run), INT(l->n));
 	while (more) {
-		l->v[l->count].object = db_int(&o->db, s, 0);
-		l->v[l->count++].path = db_strdup(&o->db, s, 1);
-		more = db_next(&o->db, s);
+		l->v[l->count].object = db_int(&w->db, s, 0);
+		l->v[l->count++].path = db_strdup(&w->db, s, 1);
+		more = db_next(&w->db, s);
 	}
 }
 
@@ -54,18 +54,18 @@ catalog_doubts(struct catalog *c, int64_t after, struct doubt *v, size_t n,
 /* --- what became of them --- */
 
 static void
-note_failure(struct own *o, const struct found *f)
+note_failure(struct writer *w, const struct found *f)
 {
-	core_failure(o, f->doubt->object, 0, str_of(f->doubt->path),
+	writer_failure(w, f->doubt->object, 0, str_of(f->doubt->path),
 	    &f->answer.err, 1);
-	o->totals.found++;
-	o->totals.failed++;
-	if (!o->no_backlog)
-		o->delete_failed++;
+	w->totals.found++;
+	w->totals.failed++;
+	if (!w->no_backlog)
+		w->delete_failed++;
 }
 
 struct asking {
-	struct own *own;
+	struct writer *writer;
 	const struct found *found;
 	bool	 holds;
 };
@@ -74,9 +74,9 @@ static void
 look_at_name(void *arg, struct str path)
 {
 	struct asking *a = arg;
-	struct db *db = &a->own->db;
+	struct db *db = &a->writer->db;
 
-	if (!DB_ROW(db, NAME_HOLDS, INT(a->own->target),
+	if (!DB_ROW(db, NAME_HOLDS, INT(a->writer->target),
 	    TEXT(a->found->answer.etag), BYTES(path)))
 		return;
 	a->holds = true;
@@ -86,11 +86,11 @@ look_at_name(void *arg, struct str path)
 /* True if the object was put for a file of another server, with the same
  * key. */
 static bool
-is_of_other_name(struct own *o, const struct found *f)
+is_of_other_name(struct writer *w, const struct found *f)
 {
-	struct asking a = { .own = o, .found = f };
+	struct asking a = { .writer = w, .found = f };
 
-	core_other_names(o, f->doubt->path, look_at_name, &a);
+	writer_other_names(w, f->doubt->path, look_at_name, &a);
 	return a.holds;
 }
 
@@ -115,66 +115,66 @@ is_version(const struct db *db, const struct held_answer *a)
  * crawl and sending, and then no version tells what was put: the object is ours
  * if it has all the metadata written by PUT. 0: the object is foreign. */
 static int64_t
-version_of(struct own *o, const struct found *f)
+version_of(struct writer *w, const struct found *f)
 {
 	const enum stmt s = STMT_DOUBT_VERSIONS;
-	struct db *db = &o->db;
+	struct db *db = &w->db;
 	int64_t id = 0;
 	bool more;
 
 	more = DB_ROW(db, DOUBT_VERSIONS, TEXT(f->doubt->path),
-	    INT(o->target));
+	    INT(w->target));
 	while (more) {
 		if (id == 0 && is_version(db, &f->answer))
 			id = db_int(db, s, 0);
 		more = db_next(db, s);
 	}
-	return id == 0 && f->answer.has_all && !is_of_other_name(o, f) ?
+	return id == 0 && f->answer.has_all && !is_of_other_name(w, f) ?
 	    f->doubt->object : id;
 }
 
 static void
-note_there(struct own *o, const struct found *f, size_t *foreign)
+note_there(struct writer *w, const struct found *f, size_t *foreign)
 {
-	int64_t id = version_of(o, f);
+	int64_t id = version_of(w, f);
 
 	if (id != 0) {
-		DB_RUN(&o->db, DOUBT_HELD, INT(o->next_result++),
-		    INT(o->target), INT(f->answer.size), INT(clock_wall_ns()),
+		DB_RUN(&w->db, DOUBT_HELD, INT(w->next_result++),
+		    INT(w->target), INT(f->answer.size), INT(clock_wall_ns()),
 		    TEXT(f->answer.etag), INT(id));
 		return;
 	}
 	++*foreign;
-	DB_RUN(&o->db, DOUBT_FOREIGN, INT(clock_wall_ns()), INT(o->target),
-	    INT(o->run), TEXT(f->doubt->path));
-	DB_RUN(&o->db, DOUBT_NOT_HELD, INT(o->target), TEXT(f->doubt->path));
+	DB_RUN(&w->db, DOUBT_FOREIGN, INT(clock_wall_ns()), INT(w->target),
+	    INT(w->run), TEXT(f->doubt->path));
+	DB_RUN(&w->db, DOUBT_NOT_HELD, INT(w->target), TEXT(f->doubt->path));
 }
 
 static void
-settle(struct own *o, const struct found *f, size_t *foreign)
+settle(struct writer *w, const struct found *f, size_t *foreign)
 {
 	const char *path = f->doubt->path;
 	struct there there = { .reason = "S3 does not hold it any more" };
 
 	/* Another version of the path may have settled the doubt just now. */
-	if (!DB_ROW(&o->db, SETTLE_FIND, INT(o->target),
+	if (!DB_ROW(&w->db, SETTLE_FIND, INT(w->target),
 	    INT(f->doubt->object)))
 		return;
-	db_done(&o->db, STMT_SETTLE_FIND);
+	db_done(&w->db, STMT_SETTLE_FIND);
 	if (f->answer.err.kind == ERR_NONE) {
 		there.etag = f->answer.etag;
-		note_there(o, f, foreign);
+		note_there(w, f, foreign);
 	} else if (f->answer.err.kind == ERR_GONE) {
-		DB_RUN(&o->db, DOUBT_ABSENT, INT(clock_wall_ns()),
-		    INT(o->target), INT(o->run), TEXT(path));
-		DB_RUN(&o->db, DOUBT_NOT_HELD, INT(o->target), TEXT(path));
+		DB_RUN(&w->db, DOUBT_ABSENT, INT(clock_wall_ns()),
+		    INT(w->target), INT(w->run), TEXT(path));
+		DB_RUN(&w->db, DOUBT_NOT_HELD, INT(w->target), TEXT(path));
 	} else {
-		note_failure(o, f);
+		note_failure(w, f);
 		return;
 	}
-	core_names_end(o, path, &there);
-	DB_RUN(&o->db, DOOMED_DONE, INT(o->target), TEXT(path));
-	DB_RUN(&o->db, SETTLE_PATH_DONE, INT(o->target), TEXT(path));
+	writer_names_end(w, path, &there);
+	DB_RUN(&w->db, DOOMED_DONE, INT(w->target), TEXT(path));
+	DB_RUN(&w->db, SETTLE_PATH_DONE, INT(w->target), TEXT(path));
 }
 
 struct finding {
@@ -188,8 +188,8 @@ settle_all(struct catalog *c, void *arg)
 {
 	struct finding *f = arg;
 
-	for (size_t i = 0; i < f->n && c->own.run != 0; i++)
-		settle(&c->own, &f->v[i], &f->foreign);
+	for (size_t i = 0; i < f->n && c->writer.run != 0; i++)
+		settle(&c->writer, &f->v[i], &f->foreign);
 }
 
 int

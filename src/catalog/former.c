@@ -13,7 +13,7 @@
 #define PAGE	1000
 
 struct former {
-	struct own *own;
+	struct writer *writer;
 	struct str server;	/* of today; with the slash */
 	struct buf today;	/* the path at hand */
 	struct buf below;	/* paths of before begin so */
@@ -35,40 +35,40 @@ is_of_settings(const struct mirror_rules *r, const char *path)
 /* True if the run's export has replaced the former export, in the same file
  * system. */
 static bool
-succeeds(struct own *o, const char *former, size_t export,
+succeeds(struct writer *w, const char *former, size_t export,
     const struct mirror_plan *p)
 {
-	const struct run_export_row *x = &o->exports[export];
-	bool same = o->accept_fs;
+	const struct run_export_row *x = &w->exports[export];
+	bool same = w->accept_fs;
 
 	if (!names_meet(str_of(former),
 	    (struct str){ x->start, x->path_len }) ||
 	    (p->exports[export] != MIRROR_OPEN &&
 	    p->exports[export] != MIRROR_NEW_FS))
 		return false;
-	if (DB_ROW(&o->db, EXPORT_NOTED, TEXT(former))) {
-		same |= db_int(&o->db, STMT_EXPORT_NOTED, 0) ==
+	if (DB_ROW(&w->db, EXPORT_NOTED, TEXT(former))) {
+		same |= db_int(&w->db, STMT_EXPORT_NOTED, 0) ==
 		    (int64_t)p->fsids[export];
-		db_done(&o->db, STMT_EXPORT_NOTED);
+		db_done(&w->db, STMT_EXPORT_NOTED);
 	}
 	return same;
 }
 
 void
-core_formers(struct own *o, struct mirror_plan *p)
+core_formers(struct writer *w, struct mirror_plan *p)
 {
 	bool more;
 
-	if (!o->has_names || p->rules == NULL)
+	if (!w->has_names || p->rules == NULL)
 		return;
-	more = DB_ROW0(&o->db, EXPORT_PATHS);
+	more = DB_ROW0(&w->db, EXPORT_PATHS);
 	while (more) {
-		char *path = db_strdup(&o->db, STMT_EXPORT_PATHS, 0);
+		char *path = db_strdup(&w->db, STMT_EXPORT_PATHS, 0);
 		bool is = false;
 
-		for (size_t i = 0; i < o->export_count && !is &&
+		for (size_t i = 0; i < w->export_count && !is &&
 		    !is_of_settings(p->rules, path); i++)
-			is = succeeds(o, path, i, p);
+			is = succeeds(w, path, i, p);
 		if (is) {
 			p->formers = xreallocarray(p->formers,
 			    p->former_count + 1, sizeof(*p->formers));
@@ -76,7 +76,7 @@ core_formers(struct own *o, struct mirror_plan *p)
 		} else {
 			free(path);
 		}
-		more = db_next(&o->db, STMT_EXPORT_PATHS);
+		more = db_next(&w->db, STMT_EXPORT_PATHS);
 	}
 }
 
@@ -84,29 +84,29 @@ core_formers(struct own *o, struct mirror_plan *p)
 
 /* A directory never seen by a run under this name is gone. */
 static int64_t
-directory(struct own *o, struct str path, int64_t export)
+directory(struct writer *w, struct str path, int64_t export)
 {
-	int64_t first = o->next_dir, dir = core_dir(o, path, export);
+	int64_t first = w->next_dir, dir = writer_dir(w, path, export);
 
-	if (o->next_dir > first)
-		DB_RUN(&o->db, DIRS_UNSEEN, INT(o->run), INT(first));
+	if (w->next_dir > first)
+		DB_RUN(&w->db, DIRS_UNSEEN, INT(w->run), INT(first));
 	return dir;
 }
 
 static int64_t
-gone_row(struct own *o, struct str path, const struct attrs *a)
+gone_row(struct writer *w, struct str path, const struct attrs *a)
 {
-	size_t export = core_export_of(o, path);
+	size_t export = writer_export_of(w, path);
 	const char *slash = memrchr(path.p, '/', path.len);
 	struct str up = { path.p, (size_t)(slash - path.p) };
 	int64_t id;
 
-	if (export == o->export_count)
+	if (export == w->export_count)
 		return 0;
-	id = core_insert(o, directory(o, up, o->exports[export].id), path, a,
+	id = writer_insert(w, directory(w, up, w->exports[export].id), path, a,
 	    NULL);
 	if (id != 0)
-		DB_RUN(&o->db, OBJECT_GONE, INT(o->run), INT(id));
+		DB_RUN(&w->db, OBJECT_GONE, INT(w->run), INT(id));
 	return id;
 }
 
@@ -115,7 +115,7 @@ gone_row(struct own *o, struct str path, const struct attrs *a)
 static int64_t
 heir(struct former *f, const char *path, const struct attrs *a)
 {
-	struct own *o = f->own;
+	struct writer *w = f->writer;
 	const char *key = key_without_server(path);
 	bool known = false;
 	int64_t id = 0;
@@ -124,14 +124,14 @@ heir(struct former *f, const char *path, const struct attrs *a)
 	if (buf_add(&f->today, f->server.p, f->server.len) == -1 ||
 	    buf_addstr(&f->today, key) == -1)
 		return 0;
-	if (DB_ROW(&o->db, NAME_TODAY, INT(o->target),
+	if (DB_ROW(&w->db, NAME_TODAY, INT(w->target),
 	    BYTES(buf_str(&f->today)))) {
 		known = true;
-		if (db_int(&o->db, STMT_NAME_TODAY, 1) == 0)
-			id = db_int(&o->db, STMT_NAME_TODAY, 0);
-		db_done(&o->db, STMT_NAME_TODAY);
+		if (db_int(&w->db, STMT_NAME_TODAY, 1) == 0)
+			id = db_int(&w->db, STMT_NAME_TODAY, 0);
+		db_done(&w->db, STMT_NAME_TODAY);
 	}
-	return known ? id : gone_row(o, buf_str(&f->today), a);
+	return known ? id : gone_row(w, buf_str(&f->today), a);
 }
 
 struct row {
@@ -162,39 +162,39 @@ take_rows(struct db *db, enum stmt s, bool more, struct row *v)
 static void
 inherit(struct former *f, const struct row *r)
 {
-	struct own *o = f->own;
+	struct writer *w = f->writer;
 	int64_t id = heir(f, r->path, &r->attrs);
 
 	if (id == 0)
 		return;
 	if (r->result != 0) {
-		DB_RUN(&o->db, NAME_RESULT, INT(o->next_result++), INT(id),
+		DB_RUN(&w->db, NAME_RESULT, INT(w->next_result++), INT(id),
 		    INT(r->result));
 		return;
 	}
-	DB_RUN(&o->db, SETTLE_ADD, INT(o->target), INT(id));
-	DB_RUN(&o->db, SETTLE_DONE, INT(o->target), INT(r->object));
-	o->has_doubts = true;
+	DB_RUN(&w->db, SETTLE_ADD, INT(w->target), INT(id));
+	DB_RUN(&w->db, SETTLE_DONE, INT(w->target), INT(r->object));
+	w->has_doubts = true;
 }
 
 static void
 inherit_all(struct former *f, bool held)
 {
 	struct row *v = xcalloc(PAGE, sizeof(*v));
-	struct own *o = f->own;
+	struct writer *w = f->writer;
 	CLEANUP(buf_release) struct buf after;
 	size_t n = PAGE;
 
 	buf_init(&after, 64 * KIB);
-	while (n == PAGE && o->db.err.kind == ERR_NONE) {
+	while (n == PAGE && w->db.err.kind == ERR_NONE) {
 		CLEANUP(range_release) struct range range;
 
 		range_init(&range, buf_str(&f->below), buf_str(&after));
-		n = held ? take_rows(&o->db, STMT_FORMER_HELD,
-		    DB_ROW(&o->db, FORMER_HELD, INT(o->target),
+		n = held ? take_rows(&w->db, STMT_FORMER_HELD,
+		    DB_ROW(&w->db, FORMER_HELD, INT(w->target),
 		    range.bind_from, range.bind_end), v) :
-		    take_rows(&o->db, STMT_FORMER_DOUBT,
-		    DB_ROW(&o->db, FORMER_DOUBT, INT(o->target),
+		    take_rows(&w->db, STMT_FORMER_DOUBT,
+		    DB_ROW(&w->db, FORMER_DOUBT, INT(w->target),
 		    range.bind_from, range.bind_end), v);
 		for (size_t i = 0; i < n; i++)
 			inherit(f, &v[i]);
@@ -223,9 +223,9 @@ server_of(const char *path, struct buf *room)
 /* Inherit the objects of a former name below the start of an export of
  * today. */
 static void
-succeed(struct own *o, const char *former, const struct run_export_row *x)
+succeed(struct writer *w, const char *former, const struct run_export_row *x)
 {
-	struct former f = { .own = o };
+	struct former f = { .writer = w };
 	CLEANUP(buf_release) struct buf today, before;
 	const char *share = key_without_server(former);
 	const char *start = key_without_server(x->start);
@@ -254,11 +254,11 @@ start_meets(const char *former, const struct run_export_row *x)
 }
 
 void
-core_take_formers(struct own *o, const struct mirror_plan *p)
+core_take_formers(struct writer *w, const struct mirror_plan *p)
 {
 	for (size_t i = 0; i < p->former_count; i++)
-		for (size_t k = 0; k < o->export_count; k++)
-			if (start_meets(p->formers[i], &o->exports[k]) &&
-			    succeeds(o, p->formers[i], k, p))
-				succeed(o, p->formers[i], &o->exports[k]);
+		for (size_t k = 0; k < w->export_count; k++)
+			if (start_meets(p->formers[i], &w->exports[k]) &&
+			    succeeds(w, p->formers[i], k, p))
+				succeed(w, p->formers[i], &w->exports[k]);
 }

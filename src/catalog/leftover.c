@@ -12,11 +12,11 @@ static void
 list_open(struct catalog *c, void *arg)
 {
 	const enum stmt s = STMT_UPLOADS_OPEN;
-	const struct own *o = &c->own;
-	struct db *db = &c->own.db;
+	const struct writer *w = &c->writer;
+	struct db *db = &c->writer.db;
 	struct uploads *l = arg;
-	bool more = DB_ROW(db, UPLOADS_OPEN, INT(o->other_target),
-	    INT(o->target));
+	bool more = DB_ROW(db, UPLOADS_OPEN, INT(w->other_target),
+	    INT(w->target));
 
 	while (more) {
 		struct open_upload *u;
@@ -25,8 +25,8 @@ list_open(struct catalog *c, void *arg)
 		u = &l->v[l->n++];
 		u->object = db_int(db, s, 0);
 		u->target = db_int(db, s, 1);
-		u->server_as_prefix = o->server_as_prefix ==
-		    (u->target == o->target);
+		u->server_as_prefix = w->server_as_prefix ==
+		    (u->target == w->target);
 		u->path = db_strdup(db, s, 2);
 		u->upload_id = db_null(db, s, 3) ? NULL : db_strdup(db, s, 3);
 		u->intent_sec = db_int(db, s, 4);
@@ -61,7 +61,7 @@ forget(struct catalog *c, void *arg)
 
 	for (size_t i = 0; i < e->n; i++)
 		if (e->v[i].ended)
-			DB_RUN(&c->own.db, UPLOAD_ENDED, INT(e->v[i].object),
+			DB_RUN(&c->writer.db, UPLOAD_ENDED, INT(e->v[i].object),
 			    INT(e->v[i].target));
 }
 

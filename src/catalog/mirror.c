@@ -40,13 +40,13 @@ mirror_plan_release(struct mirror_plan *p)
 }
 
 static enum mirror_guard
-guard_of(struct own *o, const struct run_export_row *x, uint64_t *ret_fsid)
+guard_of(struct writer *w, const struct run_export_row *x, uint64_t *ret_fsid)
 {
 	const enum stmt s = STMT_EXPORT_GUARD;
-	struct db *db = &o->db;
+	struct db *db = &w->db;
 	enum mirror_guard g = MIRROR_UNSEEN;
 
-	if (!DB_ROW(db, EXPORT_GUARD, INT(o->crawl), INT(o->run),
+	if (!DB_ROW(db, EXPORT_GUARD, INT(w->crawl), INT(w->run),
 	    TEXT(x->start), INT(x->id)))
 		return g;
 	if (db_int(db, s, 0) == 0)
@@ -73,16 +73,16 @@ by_root(const void *a, const void *b)
 /* Set the start directories, with a slash appended, sorted, without starts
  * below another start. */
 static void
-set_roots(struct mirror_plan *p, const struct own *o)
+set_roots(struct mirror_plan *p, const struct writer *w)
 {
 	size_t kept = 0;
 
-	p->roots = xcalloc(MAX(o->export_count, (size_t)1),
+	p->roots = xcalloc(MAX(w->export_count, (size_t)1),
 	    sizeof(*p->roots));
-	for (size_t i = 0; i < o->export_count; i++)
-		p->roots[i] = xasprintf("%s/", o->exports[i].start);
-	qsort(p->roots, o->export_count, sizeof(*p->roots), by_root);
-	for (size_t i = 0; i < o->export_count; i++) {
+	for (size_t i = 0; i < w->export_count; i++)
+		p->roots[i] = xasprintf("%s/", w->exports[i].start);
+	qsort(p->roots, w->export_count, sizeof(*p->roots), by_root);
+	for (size_t i = 0; i < w->export_count; i++) {
 		if (kept > 0 && str_starts(str_of(p->roots[i]),
 		    str_of(p->roots[kept - 1])))
 			free(p->roots[i]);
@@ -102,29 +102,29 @@ plan(struct catalog *c, void *arg)
 {
 	struct planning *pl = arg;
 	struct mirror_plan *p = pl->plan;
-	struct own *o = &c->own;
+	struct writer *w = &c->writer;
 
-	if (o->run == 0 || !o->crawls || !core_crawl_done(o)) {
+	if (w->run == 0 || !w->crawls || !writer_crawl_done(w)) {
 		pl->refused = true;
 		return;
 	}
-	core_bury(o);
-	p->crawl = o->crawl;
-	p->export_count = o->export_count;
-	p->exports = xcalloc(MAX(o->export_count, (size_t)1),
+	core_bury(w);
+	p->crawl = w->crawl;
+	p->export_count = w->export_count;
+	p->exports = xcalloc(MAX(w->export_count, (size_t)1),
 	    sizeof(*p->exports));
-	p->fsids = xcalloc(MAX(o->export_count, (size_t)1),
+	p->fsids = xcalloc(MAX(w->export_count, (size_t)1),
 	    sizeof(*p->fsids));
-	p->ids = xcalloc(MAX(o->export_count, (size_t)1), sizeof(*p->ids));
-	p->gone_starts = xcalloc(MAX(o->export_count, (size_t)1),
+	p->ids = xcalloc(MAX(w->export_count, (size_t)1), sizeof(*p->ids));
+	p->gone_starts = xcalloc(MAX(w->export_count, (size_t)1),
 	    sizeof(*p->gone_starts));
-	for (size_t i = 0; i < o->export_count; i++) {
-		p->ids[i] = o->exports[i].id;
-		p->gone_starts[i] = o->exports[i].gone_start;
-		p->exports[i] = guard_of(o, &o->exports[i], &p->fsids[i]);
+	for (size_t i = 0; i < w->export_count; i++) {
+		p->ids[i] = w->exports[i].id;
+		p->gone_starts[i] = w->exports[i].gone_start;
+		p->exports[i] = guard_of(w, &w->exports[i], &p->fsids[i]);
 	}
-	core_formers(o, p);
-	set_roots(p, o);
+	core_formers(w, p);
+	set_roots(p, w);
 }
 
 static void
@@ -132,11 +132,11 @@ take_formers(struct catalog *c, void *arg)
 {
 	struct planning *pl = arg;
 
-	if (!c->own.has_names)
+	if (!c->writer.has_names)
 		return;
 	plan(c, pl);
 	if (!pl->refused)
-		core_take_formers(&c->own, pl->plan);
+		core_take_formers(&c->writer, pl->plan);
 }
 
 static int
@@ -575,26 +575,26 @@ struct burying {
 /* The failure is one of this run alone: the file may be there, as it was when
  * its object was put. */
 static void
-note_unknown(struct own *o, const struct outcome_row *r)
+note_unknown(struct writer *w, const struct outcome_row *r)
 {
-	core_failure(o, 0, 0, str_of(r->path), &r->err, r->attempts);
-	o->totals.found++;
-	o->totals.failed++;
-	o->delete_failed++;
+	writer_failure(w, 0, 0, str_of(r->path), &r->err, r->attempts);
+	w->totals.found++;
+	w->totals.failed++;
+	w->delete_failed++;
 }
 
 static void
 bury(struct catalog *c, void *arg)
 {
 	const struct burying *b = arg;
-	struct own *o = &c->own;
+	struct writer *w = &c->writer;
 
-	if (o->run == 0)
+	if (w->run == 0)
 		return;
 	for (size_t i = 0; i < b->n; i++)
-		core_object_gone(o, b->gone[i]);
+		writer_object_gone(w, b->gone[i]);
 	for (size_t i = 0; i < b->unknown->count; i++)
-		note_unknown(o, &b->unknown->v[i]);
+		note_unknown(w, &b->unknown->v[i]);
 }
 
 int

@@ -28,14 +28,14 @@ core_forget(struct want_list *l, const struct mailbox *reply)
 	struct mail **at = &l->head;
 
 	while (*at != NULL) {
-		struct want *w = (struct want *)*at;
+		struct want *want = (struct want *)*at;
 
-		if (reply != NULL && w->reply != reply) {
-			at = &w->mail.next;
+		if (reply != NULL && want->reply != reply) {
+			at = &want->mail.next;
 			continue;
 		}
-		*at = w->mail.next;
-		free(w);
+		*at = want->mail.next;
+		free(want);
 	}
 	l->tail = at;
 }
@@ -56,57 +56,58 @@ catalog_forget(struct catalog *c, struct mailbox *reply)
 void
 core_serve_dirs(struct catalog *c)
 {
-	struct own *o = &c->own;
+	struct writer *w = &c->writer;
 	struct dir_batch *b;
-	struct want *w;
+	struct want *want;
 	bool end, again;
 
 	while (c->want_dirs.head != NULL) {
-		end = o->failed || o->over ||
-		    (o->run != 0 && core_crawl_done(o));
+		end = w->failed || w->over ||
+		    (w->run != 0 && writer_crawl_done(w));
 		/* Directories already read by this crawl wait until no other
 		 * directory is left or can come: so a crawl that is cut again
 		 * and again comes to its end. */
-		again = o->frontier_left == o->again_left;
-		if (!end && (o->run == 0 || (again ?
-		    o->again_left <= o->again_out : o->frontier_left -
-		    o->again_left <= o->dirs_out - o->again_out)))
+		again = w->frontier_left == w->again_left;
+		if (!end && (w->run == 0 || (again ?
+		    w->again_left <= w->again_out : w->frontier_left -
+		    w->again_left <= w->dirs_out - w->again_out)))
 			return;
-		w = (struct want *)c->want_dirs.head;
-		b = core_take_dirs(o, end ? 1 : w->max_count, again);
-		if (b->count == 0 && !end && o->db.err.kind == ERR_NONE) {
+		want = (struct want *)c->want_dirs.head;
+		b = writer_take_dirs(w, end ? 1 : want->max_count, again);
+		if (b->count == 0 && !end && w->db.err.kind == ERR_NONE) {
 			dir_batch_free(&b);
 			continue;
 		}
 		pop(&c->want_dirs);
 		b->end = end;
-		mailbox_put(w->reply, &b->mail);
-		free(w);
+		mailbox_put(want->reply, &b->mail);
+		free(want);
 	}
 }
 
 static bool
-has_todo(const struct own *o)
+has_todo(const struct writer *w)
 {
-	return o->run != 0 && !o->failed && o->todo_cursor + 1 < o->next_todo;
+	return w->run != 0 && !w->failed && w->todo_cursor + 1 < w->next_todo;
 }
 
 void
 core_serve_leases(struct catalog *c)
 {
-	struct own *o = &c->own;
+	struct writer *w = &c->writer;
 	struct lease *l;
-	struct want *w;
+	struct want *want;
 
 	while (c->want_lease.head != NULL) {
-		w = (struct want *)c->want_lease.head;
+		want = (struct want *)c->want_lease.head;
 		core_begin(c);
 		l = NULL;
-		while (l == NULL && has_todo(o))
-			l = core_take_lease(o, w->max_count, w->max_bytes);
+		while (l == NULL && has_todo(w))
+			l = writer_take_lease(w, want->max_count,
+			    want->max_bytes);
 		if (l == NULL) {
-			if (!o->failed && !o->over &&
-			    (o->run == 0 || !core_crawl_done(o)))
+			if (!w->failed && !w->over &&
+			    (w->run == 0 || !writer_crawl_done(w)))
 				return;
 			l = xcalloc(1, sizeof(*l));
 			l->mail.type = MAIL_LEASE;
@@ -117,7 +118,7 @@ core_serve_leases(struct catalog *c)
 		 * items. */
 		core_commit(c);
 		pop(&c->want_lease);
-		mailbox_put(w->reply, &l->mail);
-		free(w);
+		mailbox_put(want->reply, &l->mail);
+		free(want);
 	}
 }

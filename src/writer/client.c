@@ -15,18 +15,18 @@ rate(double x)
 }
 
 void
-core_clients(struct own *o, struct client_note *n)
+writer_clients(struct writer *w, struct client_note *n)
 {
 	int64_t now = clock_wall_ns();
 	bool sum = false;
 
-	for (size_t i = 0; i < n->count && !o->failed && o->run != 0; i++) {
+	for (size_t i = 0; i < n->count && !w->failed && w->run != 0; i++) {
 		const struct client_line *c = &n->v[i];
 		uint64_t ago_ns = MIN(c->heard_ms, (uint64_t)UINT32_MAX) *
 		    1000000;
 
 		sum = sum || c->number == 0;
-		DB_RUN(&o->db, CLIENT_PUT, INT(o->run), INT(c->number),
+		DB_RUN(&w->db, CLIENT_PUT, INT(w->run), INT(c->number),
 		    TEXT(c->host), TEXT(c->state), INT(c->leases),
 		    INT(c->items), INT(c->moved), INT(c->failed),
 		    INT(c->bytes), rate(c->items_per_s),
@@ -34,8 +34,8 @@ core_clients(struct own *o, struct client_note *n)
 		    TEXT(c->reason[0] == '\0' ? NULL : c->reason));
 	}
 	/* The sum replaces the rows of clients gone long ago. */
-	if (sum && !o->failed)
-		DB_RUN(&o->db, CLIENT_FORGET, INT(o->run));
+	if (sum && !w->failed)
+		DB_RUN(&w->db, CLIENT_FORGET, INT(w->run));
 	free(n);
 }
 

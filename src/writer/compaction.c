@@ -7,12 +7,12 @@
 #include "writer/writer.h"
 
 void
-core_compaction(struct own *o, struct compaction_note *n)
+writer_compaction(struct writer *w, struct compaction_note *n)
 {
 	const struct compaction *c = &n->c;
 
-	if (!o->failed && o->run != 0)
-		DB_RUN(&o->db, COMPACTION_PUT, INT(o->run), TEXT(c->target),
+	if (!w->failed && w->run != 0)
+		DB_RUN(&w->db, COMPACTION_PUT, INT(w->run), TEXT(c->target),
 		    TEXT(c->nqn), INT(c->state), ((struct value){
 		    .type = VALUE_REAL,
 		    .real = isfinite(c->seconds) ? c->seconds : 0 }),

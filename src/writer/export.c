@@ -16,25 +16,25 @@ lies_in(struct str path, const struct run_export_row *x)
  * inside another export, take the inner export. Outside of every export: return
  * the count of exports. */
 size_t
-core_export_of(const struct own *o, struct str path)
+writer_export_of(const struct writer *w, struct str path)
 {
-	size_t best = o->export_count;
+	size_t best = w->export_count;
 
-	for (size_t i = 0; i < o->export_count; i++)
-		if (lies_in(path, &o->exports[i]) &&
-		    (best == o->export_count ||
-		    o->exports[i].path_len > o->exports[best].path_len))
+	for (size_t i = 0; i < w->export_count; i++)
+		if (lies_in(path, &w->exports[i]) &&
+		    (best == w->export_count ||
+		    w->exports[i].path_len > w->exports[best].path_len))
 			best = i;
 	return best;
 }
 
 bool
-core_holds_export(const struct own *o, const char *path)
+writer_holds_export(const struct writer *w, const char *path)
 {
 	size_t n = strlen(path);
 
-	for (size_t i = 0; i < o->export_count; i++) {
-		const struct run_export_row *x = &o->exports[i];
+	for (size_t i = 0; i < w->export_count; i++) {
+		const struct run_export_row *x = &w->exports[i];
 
 		if (x->path_len >= n && memcmp(x->start, path, n) == 0 &&
 		    (x->path_len == n || x->start[n] == '/'))
@@ -44,18 +44,18 @@ core_holds_export(const struct own *o, const char *path)
 }
 
 struct run_export_row *
-core_export(const struct own *o, int64_t id)
+writer_export(const struct writer *w, int64_t id)
 {
-	for (size_t i = 0; i < o->export_count; i++)
-		if (o->exports[i].id == id)
-			return &o->exports[i];
+	for (size_t i = 0; i < w->export_count; i++)
+		if (w->exports[i].id == id)
+			return &w->exports[i];
 	return NULL;
 }
 
 bool
-core_export_stays(struct own *o, int64_t id, uint64_t unseen)
+writer_export_stays(struct writer *w, int64_t id, uint64_t unseen)
 {
-	struct run_export_row *x = core_export(o, id);
+	struct run_export_row *x = writer_export(w, id);
 
 	if (x == NULL || (!x->away && !x->other))
 		return false;
@@ -65,45 +65,45 @@ core_export_stays(struct own *o, int64_t id, uint64_t unseen)
 
 /* Compare the file system of the export with the known file system. */
 static void
-compare(struct own *o, struct run_export_row *x, uint64_t fsid)
+compare(struct writer *w, struct run_export_row *x, uint64_t fsid)
 {
 	bool noted = false, mixed = false;
 	uint64_t known = 0;
 
 	if (x->other || x->away)
 		return;
-	if (DB_ROW(&o->db, EXPORT_FSID, INT(o->crawl), INT(fsid),
-	    INT(o->run), INT(x->id))) {
-		noted = !db_null(&o->db, STMT_EXPORT_FSID, 0);
-		known = (uint64_t)db_int(&o->db, STMT_EXPORT_FSID, 0);
-		mixed = db_int(&o->db, STMT_EXPORT_FSID, 1) != 0;
-		db_done(&o->db, STMT_EXPORT_FSID);
+	if (DB_ROW(&w->db, EXPORT_FSID, INT(w->crawl), INT(fsid),
+	    INT(w->run), INT(x->id))) {
+		noted = !db_null(&w->db, STMT_EXPORT_FSID, 0);
+		known = (uint64_t)db_int(&w->db, STMT_EXPORT_FSID, 0);
+		mixed = db_int(&w->db, STMT_EXPORT_FSID, 1) != 0;
+		db_done(&w->db, STMT_EXPORT_FSID);
 	}
 	if (!noted || (known == fsid && !mixed))
 		return;
 	if (x->accepted) {
-		DB_RUN(&o->db, EXPORT_ACCEPT, INT(fsid), INT(x->id));
+		DB_RUN(&w->db, EXPORT_ACCEPT, INT(fsid), INT(x->id));
 		return;
 	}
 	/* Where nothing is known, nothing can be lost. */
-	DB_RUN(&o->db, EXPORT_OTHER, INT(o->crawl), INT(known), INT(x->id));
-	x->other = db_changes(&o->db) > 0;
+	DB_RUN(&w->db, EXPORT_OTHER, INT(w->crawl), INT(known), INT(x->id));
+	x->other = db_changes(&w->db) > 0;
 }
 
 void
-core_note_export(struct own *o, struct export_note *n)
+writer_note_export(struct writer *w, struct export_note *n)
 {
-	if (!o->failed && o->run != 0 && n->export < o->export_count) {
-		struct run_export_row *x = &o->exports[n->export];
+	if (!w->failed && w->run != 0 && n->export < w->export_count) {
+		struct run_export_row *x = &w->exports[n->export];
 
 		if (!n->by_crawl) {
 			x->accepted = n->sight == EXPORT_ACCEPTED;
 			x->away = n->sight == EXPORT_AWAY;
 			x->fsid = n->fsid;
 		}
-		compare(o, x, n->fsid);
+		compare(w, x, n->fsid);
 		if (n->by_crawl)
-			DB_RUN(&o->db, EXPORT_NOTE, INT(o->crawl),
+			DB_RUN(&w->db, EXPORT_NOTE, INT(w->crawl),
 			    INT(n->fsid), INT(n->empty), INT(x->id));
 	}
 	free(n);
@@ -112,31 +112,31 @@ core_note_export(struct own *o, struct export_note *n)
 /* True if another file system holds the files of the known file system, as far
  * as the crawl can tell. */
 static bool
-is_copy(struct own *o, const struct run_export_row *x)
+is_copy(struct writer *w, const struct run_export_row *x)
 {
 	uint64_t known, again;
 
 	/* The files not found by earlier runs of this crawl were not
 	 * counted. */
-	if (o->run != o->crawl || strlen(x->start) != x->path_len ||
-	    !DB_ROW(&o->db, EXPORT_COPY, INT(x->id), INT(o->crawl)))
+	if (w->run != w->crawl || strlen(x->start) != x->path_len ||
+	    !DB_ROW(&w->db, EXPORT_COPY, INT(x->id), INT(w->crawl)))
 		return false;
-	known = (uint64_t)db_int(&o->db, STMT_EXPORT_COPY, 0);
-	again = (uint64_t)db_int(&o->db, STMT_EXPORT_COPY, 1);
-	db_done(&o->db, STMT_EXPORT_COPY);
+	known = (uint64_t)db_int(&w->db, STMT_EXPORT_COPY, 0);
+	again = (uint64_t)db_int(&w->db, STMT_EXPORT_COPY, 1);
+	db_done(&w->db, STMT_EXPORT_COPY);
 	again -= MIN(again, x->unseen);
 	return known > 0 && again >= known - known / 10;
 }
 
 void
-core_keep_exports(struct own *o)
+writer_keep_exports(struct writer *w)
 {
-	for (size_t i = 0; i < o->export_count; i++) {
-		const struct run_export_row *x = &o->exports[i];
+	for (size_t i = 0; i < w->export_count; i++) {
+		const struct run_export_row *x = &w->exports[i];
 
 		if (x->doubt.kind == ERR_NONE && !x->away &&
-		    (!x->other || is_copy(o, x)))
-			DB_RUN(&o->db, EXPORT_KEEP, INT(x->id),
-			    INT(o->crawl));
+		    (!x->other || is_copy(w, x)))
+			DB_RUN(&w->db, EXPORT_KEEP, INT(x->id),
+			    INT(w->crawl));
 	}
 }

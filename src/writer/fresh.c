@@ -14,12 +14,12 @@
 #define CLOCK_OFF_NS	((int64_t)86400 * 1000000000)
 
 void
-core_note_times(struct own *o, int64_t export, const struct dir_times *t)
+writer_note_times(struct writer *w, int64_t export, const struct dir_times *t)
 {
-	for (size_t i = 0; i < o->export_count; i++) {
-		struct dir_times *to = &o->exports[i].times;
+	for (size_t i = 0; i < w->export_count; i++) {
+		struct dir_times *to = &w->exports[i].times;
 
-		if (o->exports[i].id != export)
+		if (w->exports[i].id != export)
 			continue;
 		to->newest_ns = MAX(to->newest_ns, t->newest_ns);
 		to->delta_ns = MAX(to->delta_ns, t->delta_ns);
@@ -38,19 +38,19 @@ granule(const struct dir_times *t, int64_t changed)
 }
 
 int
-core_fresh(const struct own *o, const struct open_lease *l,
+writer_fresh(const struct writer *w, const struct open_lease *l,
     const struct open_item *it, const struct attrs *a)
 {
-	const struct dir_times *t = &o->exports[it->export].times;
-	int64_t changed = (o->ignore & ATTRS_CTIME) != 0 &&
+	const struct dir_times *t = &w->exports[it->export].times;
+	int64_t changed = (w->ignore & ATTRS_CTIME) != 0 &&
 	    a->mtime_ns != MTIME_NONE ? a->mtime_ns : a->ctime_ns;
 	int64_t end;
 
 	/* No clock shows such a time. */
-	if (changed == MTIME_NONE || changed > l->since_ns + o->clock_skew_ns)
+	if (changed == MTIME_NONE || changed > l->since_ns + w->clock_skew_ns)
 		return 1;
 	end = changed + granule(t, changed);
-	if (end > l->since_ns - o->clock_skew_ns && end > it->newest_ns)
+	if (end > l->since_ns - w->clock_skew_ns && end > it->newest_ns)
 		return 2;
 	return it->newest_ns > l->since_ns - CLOCK_OFF_NS &&
 	    end > t->newest_ns;

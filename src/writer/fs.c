@@ -7,17 +7,17 @@
 #include "writer/writer.h"
 
 static struct fs_note *
-note_of(const struct own *o, struct str path)
+note_of(const struct writer *w, struct str path)
 {
-	size_t low = 0, high = o->fs_count;
+	size_t low = 0, high = w->fs_count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		struct str at = str_of(o->fs[middle].path);
+		struct str at = str_of(w->fs[middle].path);
 		int order = memcmp(at.p, path.p, MIN(at.len, path.len));
 
 		if (order == 0 && at.len == path.len)
-			return &o->fs[middle];
+			return &w->fs[middle];
 		if (order < 0 || (order == 0 && at.len < path.len))
 			low = middle + 1;
 		else
@@ -28,14 +28,14 @@ note_of(const struct own *o, struct str path)
 
 /* Return the index of the first note whose path does not sort before path. */
 static size_t
-first_from(const struct own *o, const char *path)
+first_from(const struct writer *w, const char *path)
 {
-	size_t low = 0, high = o->fs_count;
+	size_t low = 0, high = w->fs_count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (strcmp(o->fs[middle].path, path) < 0)
+		if (strcmp(w->fs[middle].path, path) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -44,7 +44,7 @@ first_from(const struct own *o, const char *path)
 }
 
 static const struct fs_note *
-nearest_above(const struct own *o, struct str path)
+nearest_above(const struct writer *w, struct str path)
 {
 	const struct fs_note *n = NULL;
 
@@ -53,21 +53,21 @@ nearest_above(const struct own *o, struct str path)
 			path.len--;
 		if (path.len > 0)
 			path.len--;
-		n = note_of(o, path);
+		n = note_of(w, path);
 	}
 	return n;
 }
 
 void
-core_fs_load(struct own *o)
+writer_fs_load(struct writer *w)
 {
 	const enum stmt s = STMT_FS_NOTED;
-	struct db *db = &o->db;
+	struct db *db = &w->db;
 	bool more = DB_ROW0(db, FS_NOTED);
 
 	while (more) {
-		o->fs = xreallocarray(o->fs, o->fs_count + 1, sizeof(*o->fs));
-		o->fs[o->fs_count++] = (struct fs_note){
+		w->fs = xreallocarray(w->fs, w->fs_count + 1, sizeof(*w->fs));
+		w->fs[w->fs_count++] = (struct fs_note){
 			.dir = db_int(db, s, 0),
 			.path = db_strdup(db, s, 1),
 			.fsid = (uint64_t)db_int(db, s, 2),
@@ -78,59 +78,59 @@ core_fs_load(struct own *o)
 }
 
 void
-core_fs_free(struct own *o)
+writer_fs_free(struct writer *w)
 {
-	for (size_t i = 0; i < o->fs_count; i++)
-		free(o->fs[i].path);
-	free(STEAL(o->fs));
-	o->fs_count = 0;
+	for (size_t i = 0; i < w->fs_count; i++)
+		free(w->fs[i].path);
+	free(STEAL(w->fs));
+	w->fs_count = 0;
 }
 
 void
-core_fs_place(struct own *o, struct open_dir *d, struct dir_job *j)
+writer_fs_place(struct writer *w, struct open_dir *d, struct dir_job *j)
 {
 	const enum stmt s = STMT_FRONTIER_READ;
-	const struct fs_note *above = nearest_above(o, str_of(j->path));
+	const struct fs_note *above = nearest_above(w, str_of(j->path));
 	struct fs_place *fs = &d->fs;
-	int64_t read = db_int(&o->db, s, 7);
+	int64_t read = db_int(&w->db, s, 7);
 
-	fs->has_own = !db_null(&o->db, s, 6);
-	fs->own = (uint64_t)db_int(&o->db, s, 6);
+	fs->has_own = !db_null(&w->db, s, 6);
+	fs->own = (uint64_t)db_int(&w->db, s, 6);
 	fs->has_above = above != NULL;
 	fs->above = above == NULL ? 0 : above->fsid;
 	j->fs_known = fs->has_own || (above != NULL && read >= above->run);
 	j->fsid = fs->has_own ? fs->own : fs->above;
 	j->fs_begins = fs->has_own && fs->own != (above == NULL ?
-	    o->exports[j->export].fsid : above->fsid);
+	    w->exports[j->export].fsid : above->fsid);
 	j->fs_of_root = !fs->has_own && above != NULL &&
-	    strlen(above->path) == o->exports[j->export].path_len;
+	    strlen(above->path) == w->exports[j->export].path_len;
 }
 
 /* Keep the note in memory as well: directories below are compared with the
  * note. */
 static void
-keep_note(struct own *o, int64_t dir, uint64_t fsid, char *path)
+keep_note(struct writer *w, int64_t dir, uint64_t fsid, char *path)
 {
-	struct fs_note *n = note_of(o, str_of(path));
+	struct fs_note *n = note_of(w, str_of(path));
 	size_t at;
 
 	if (n == NULL) {
-		at = first_from(o, path);
-		o->fs = xreallocarray(o->fs, o->fs_count + 1, sizeof(*o->fs));
-		n = &o->fs[at];
-		memmove(n + 1, n, (o->fs_count - at) * sizeof(*n));
-		o->fs_count++;
+		at = first_from(w, path);
+		w->fs = xreallocarray(w->fs, w->fs_count + 1, sizeof(*w->fs));
+		n = &w->fs[at];
+		memmove(n + 1, n, (w->fs_count - at) * sizeof(*n));
+		w->fs_count++;
 		*n = (struct fs_note){ .path = path };
 	} else {
 		free(path);
 	}
 	n->dir = dir;
 	n->fsid = fsid;
-	n->run = o->run;
+	n->run = w->run;
 }
 
 void
-core_fs_note(struct own *o, struct open_dir *d, const struct dir_page *in)
+writer_fs_note(struct writer *w, struct open_dir *d, const struct dir_page *in)
 {
 	struct fs_place *fs = &d->fs;
 
@@ -140,11 +140,11 @@ core_fs_note(struct own *o, struct open_dir *d, const struct dir_page *in)
 	if (fs->has_own ? fs->own == in->fsid : !in->fs_other &&
 	    fs->has_above && fs->above == in->fsid)
 		return;
-	DB_RUN(&o->db, DIR_FSID, INT(in->fsid), INT(o->run), INT(d->id));
-	if (!DB_ROW(&o->db, DIR_PATH, INT(d->id)))
+	DB_RUN(&w->db, DIR_FSID, INT(in->fsid), INT(w->run), INT(d->id));
+	if (!DB_ROW(&w->db, DIR_PATH, INT(d->id)))
 		return;
-	keep_note(o, d->id, in->fsid, db_strdup(&o->db, STMT_DIR_PATH, 0));
-	db_done(&o->db, STMT_DIR_PATH);
+	keep_note(w, d->id, in->fsid, db_strdup(&w->db, STMT_DIR_PATH, 0));
+	db_done(&w->db, STMT_DIR_PATH);
 }
 
 static bool
@@ -161,32 +161,32 @@ was_read_since(struct db *db, int64_t dir, int64_t run)
 }
 
 bool
-core_fs_listed(struct own *o, const struct run_export_row *x, int64_t dir,
+writer_fs_listed(struct writer *w, const struct run_export_row *x, int64_t dir,
     struct str path, uint64_t fsid)
 {
-	const struct fs_note *own = note_of(o, path);
-	const struct fs_note *above = nearest_above(o, path);
+	const struct fs_note *own = note_of(w, path);
+	const struct fs_note *above = nearest_above(w, path);
 	AUTOFREE char *name = xstrndup(path.p, path.len);
 
 	if (own != NULL ? own->fsid == fsid :
 	    fsid == (above == NULL ? x->fsid : above->fsid))
 		return true;
-	if (!o->accept_fs && (own != NULL || (above != NULL &&
-	    was_read_since(&o->db, dir, above->run))) &&
-	    rows_below(&o->db, name))
+	if (!w->accept_fs && (own != NULL || (above != NULL &&
+	    was_read_since(&w->db, dir, above->run))) &&
+	    rows_below(&w->db, name))
 		return false;
-	DB_RUN(&o->db, DIR_FSID, INT(fsid), INT(o->run), INT(dir));
-	keep_note(o, dir, fsid, STEAL(name));
+	DB_RUN(&w->db, DIR_FSID, INT(fsid), INT(w->run), INT(dir));
+	keep_note(w, dir, fsid, STEAL(name));
 	return true;
 }
 
 /* True if the file system around the note is the note's own: compare with the
  * nearest note above or, if no note is above, with the root of the export. */
 static bool
-is_around(const struct own *o, const struct fs_note *n, int64_t export)
+is_around(const struct writer *w, const struct fs_note *n, int64_t export)
 {
-	const struct fs_note *above = nearest_above(o, str_of(n->path));
-	const struct run_export_row *x = core_export(o, export);
+	const struct fs_note *above = nearest_above(w, str_of(n->path));
+	const struct run_export_row *x = writer_export(w, export);
 
 	if (above != NULL)
 		return above->fsid == n->fsid;
@@ -196,17 +196,17 @@ is_around(const struct own *o, const struct fs_note *n, int64_t export)
 /* True if the crawl found a link in the directory's place and the run doesn't
  * follow links: nobody knows where the link leads now. */
 static bool
-is_unfollowed(struct own *o, const char *path)
+is_unfollowed(struct writer *w, const char *path)
 {
 	const enum stmt s = STMT_OBJECT_FIND;
 	bool is = false;
 
-	if (o->follow_links)
+	if (w->follow_links)
 		return false;
-	if (DB_ROW(&o->db, OBJECT_FIND, INT(o->target), TEXT(path))) {
-		is = db_int(&o->db, s, 1) == ENTRY_LINK &&
-		    db_int(&o->db, s, 9) == 0;
-		db_done(&o->db, s);
+	if (DB_ROW(&w->db, OBJECT_FIND, INT(w->target), TEXT(path))) {
+		is = db_int(&w->db, s, 1) == ENTRY_LINK &&
+		    db_int(&w->db, s, 9) == 0;
+		db_done(&w->db, s);
 	}
 	return is;
 }
@@ -215,21 +215,21 @@ is_unfollowed(struct own *o, const char *path)
  * would be lost. Then the directory has failed, if it is expected to be there.
  */
 static bool
-is_missing(struct own *o, struct fs_note *n, bool expected)
+is_missing(struct writer *w, struct fs_note *n, bool expected)
 {
 	struct counts counts = { .found = 1, .failed = 1 };
 	struct err err = ERR_INIT;
 	int64_t export = 0;
 
-	if (DB_ROW(&o->db, DIR_FIND, TEXT(n->path))) {
-		export = db_int(&o->db, STMT_DIR_FIND, 2);
-		db_done(&o->db, STMT_DIR_FIND);
+	if (DB_ROW(&w->db, DIR_FIND, TEXT(n->path))) {
+		export = db_int(&w->db, STMT_DIR_FIND, 2);
+		db_done(&w->db, STMT_DIR_FIND);
 	}
-	if (is_around(o, n, export))
+	if (is_around(w, n, export))
 		return false;
 	if (n->told)
 		return true;
-	if (!rows_below(&o->db, n->path))
+	if (!rows_below(&w->db, n->path))
 		return false;
 	if (!expected)
 		return true;
@@ -237,27 +237,27 @@ is_missing(struct own *o, struct fs_note *n, bool expected)
 	err_set(&err, ERR_UNREACHABLE, 0, "it was a file system of its own "
 	    "and is not there now: not mounted? What is known below stays as "
 	    "it is (if it is gone for good: --accept-filesystem)");
-	core_failure(o, 0, n->dir, str_of(n->path), &err, 1);
-	core_dir_done(o, n->dir, export, clock_wall_ns(), false, &counts);
-	core_add_counts(&o->totals, &counts);
+	writer_failure(w, 0, n->dir, str_of(n->path), &err, 1);
+	writer_dir_done(w, n->dir, export, clock_wall_ns(), false, &counts);
+	writer_add_counts(&w->totals, &counts);
 	return true;
 }
 
 bool
-core_fs_missing(struct own *o, const char *path)
+writer_fs_missing(struct writer *w, const char *path)
 {
 	AUTOFREE char *below = xasprintf("%s/", path);
-	struct fs_note *n = note_of(o, str_of(path));
+	struct fs_note *n = note_of(w, str_of(path));
 	bool missing = false, expected;
 
-	if (o->accept_fs)
+	if (w->accept_fs)
 		return false;
-	expected = !is_unfollowed(o, path);
+	expected = !is_unfollowed(w, path);
 	if (n != NULL)
-		missing = is_missing(o, n, expected);
-	for (size_t i = first_from(o, below); i < o->fs_count &&
-	    str_starts(str_of(o->fs[i].path), str_of(below)); i++)
-		missing = is_missing(o, &o->fs[i], expected) ||
+		missing = is_missing(w, n, expected);
+	for (size_t i = first_from(w, below); i < w->fs_count &&
+	    str_starts(str_of(w->fs[i].path), str_of(below)); i++)
+		missing = is_missing(w, &w->fs[i], expected) ||
 		    missing;
 	return missing;
 }

@@ -6,9 +6,9 @@
 #include "writer/writer.h"
 
 bool
-core_crawl_done(const struct own *o)
+writer_crawl_done(const struct writer *w)
 {
-	return o->frontier_left == 0 && !o->list_open;
+	return w->frontier_left == 0 && !w->list_open;
 }
 
 /* --- directories --- */
@@ -37,61 +37,61 @@ copy_handle(const struct db *db, enum stmt s, int column, struct handle *fh)
 }
 
 static void
-hand_out(struct own *o, struct dir_job *j, bool again)
+hand_out(struct writer *w, struct dir_job *j, bool again)
 {
 	const enum stmt s = STMT_FRONTIER_READ;
 	struct open_dir *d = xcalloc(1, sizeof(*d));
 
-	d->frontier = db_int(&o->db, s, 0);
-	d->id = db_int(&o->db, s, 1);
-	d->export = db_int(&o->db, s, 5);
+	d->frontier = db_int(&w->db, s, 0);
+	d->id = db_int(&w->db, s, 1);
+	d->export = db_int(&w->db, s, 5);
 	idset_init(&d->seen);
-	d->next = o->dirs;
-	o->dirs = d;
+	d->next = w->dirs;
+	w->dirs = d;
 	d->since_ns = clock_wall_ns();
 	d->again = again;
-	o->dirs_out++;
-	o->again_out += again;
-	*(again ? &o->again_cursor : &o->dir_cursor) = d->frontier;
+	w->dirs_out++;
+	w->again_out += again;
+	*(again ? &w->again_cursor : &w->dir_cursor) = d->frontier;
 	j->dir = d->id;
-	j->export = (unsigned)db_int(&o->db, s, 4);
-	j->path = db_strdup(&o->db, s, 3);
+	j->export = (unsigned)db_int(&w->db, s, 4);
+	j->path = db_strdup(&w->db, s, 3);
 	j->fh.len = 0;
-	if (d->frontier >= o->first_frontier)
-		copy_handle(&o->db, s, 2, &j->fh);
-	j->fresh = d->id >= o->first_new_dir;
-	core_fs_place(o, d, j);
+	if (d->frontier >= w->first_frontier)
+		copy_handle(&w->db, s, 2, &j->fh);
+	j->fresh = d->id >= w->first_new_dir;
+	writer_fs_place(w, d, j);
 }
 
 /* Leave a directory of a lost export to the next run. */
 static void
-leave_dir(struct own *o, bool again)
+leave_dir(struct writer *w, bool again)
 {
-	*(again ? &o->again_cursor : &o->dir_cursor) =
-	    db_int(&o->db, STMT_FRONTIER_READ, 0);
-	o->frontier_left--;
-	o->again_left -= again;
+	*(again ? &w->again_cursor : &w->dir_cursor) =
+	    db_int(&w->db, STMT_FRONTIER_READ, 0);
+	w->frontier_left--;
+	w->again_left -= again;
 }
 
 /* Take up to max directories; fewer, or none, if the next rows belong to lost
  * exports. */
 struct dir_batch *
-core_take_dirs(struct own *o, size_t max, bool again)
+writer_take_dirs(struct writer *w, size_t max, bool again)
 {
 	struct dir_batch *b = xcalloc(1, sizeof(*b));
 	bool more;
 
 	b->mail.type = MAIL_DIRS;
 	b->v = xreallocarray(NULL, max, sizeof(*b->v));
-	more = DB_ROW(&o->db, FRONTIER_READ,
-	    INT(again ? o->again_cursor : o->dir_cursor), INT(again),
+	more = DB_ROW(&w->db, FRONTIER_READ,
+	    INT(again ? w->again_cursor : w->dir_cursor), INT(again),
 	    INT(max));
 	while (more) {
-		if (core_is_lost(o, db_int(&o->db, STMT_FRONTIER_READ, 5)))
-			leave_dir(o, again);
+		if (writer_is_lost(w, db_int(&w->db, STMT_FRONTIER_READ, 5)))
+			leave_dir(w, again);
 		else
-			hand_out(o, &b->v[b->count++], again);
-		more = db_next(&o->db, STMT_FRONTIER_READ);
+			hand_out(w, &b->v[b->count++], again);
+		more = db_next(&w->db, STMT_FRONTIER_READ);
 	}
 	return b;
 }
@@ -99,12 +99,12 @@ core_take_dirs(struct own *o, size_t max, bool again)
 /* --- leases --- */
 
 static const struct run_export_row *
-export_of(const struct own *o, int64_t id, unsigned *ret_index)
+export_of(const struct writer *w, int64_t id, unsigned *ret_index)
 {
-	for (size_t i = 0; i < o->export_count; i++)
-		if (o->exports[i].id == id) {
+	for (size_t i = 0; i < w->export_count; i++)
+		if (w->exports[i].id == id) {
 			*ret_index = (unsigned)i;
-			return &o->exports[i];
+			return &w->exports[i];
 		}
 	*ret_index = 0;
 	return NULL;
@@ -134,14 +134,14 @@ raw_name(const struct item *it, size_t root_len, bool escaped)
 /* True if the target is known to hold this very version: S3 has answered every
  * later request for the path. */
 static bool
-add_previous(struct own *o, struct item *it, int64_t prev)
+add_previous(struct writer *w, struct item *it, int64_t prev)
 {
 	const enum stmt s = STMT_PREV_READ;
-	struct db *db = &o->db;
+	struct db *db = &w->db;
 	struct str v;
 	bool known;
 
-	if (!DB_ROW(db, PREV_READ, INT(prev), INT(o->target)))
+	if (!DB_ROW(db, PREV_READ, INT(prev), INT(w->target)))
 		return false;
 	it->has_prev = true;
 	v = db_bytes(db, s, 0);
@@ -162,12 +162,12 @@ add_previous(struct own *o, struct item *it, int64_t prev)
 }
 
 static void
-add_upload(struct own *o, struct item *it)
+add_upload(struct writer *w, struct item *it)
 {
 	const enum stmt s = STMT_UPLOAD_FIND;
-	struct db *db = &o->db;
+	struct db *db = &w->db;
 
-	if (!DB_ROW(db, UPLOAD_FIND, INT(it->object), INT(o->target)))
+	if (!DB_ROW(db, UPLOAD_FIND, INT(it->object), INT(w->target)))
 		return;
 	it->upload_id = db_strdup(db, s, 0);
 	it->upload_intent_sec = db_int(db, s, 1);
@@ -176,32 +176,32 @@ add_upload(struct own *o, struct item *it)
 }
 
 static void
-fill_item(struct own *o, struct item *it)
+fill_item(struct writer *w, struct item *it)
 {
 	const enum stmt s = STMT_TODO_READ;
 	const struct run_export_row *x;
-	struct db *db = &o->db;
+	struct db *db = &w->db;
 	bool known;
 
 	it->object = db_int(db, s, 1);
-	x = export_of(o, db_int(db, s, 2), &it->export);
+	x = export_of(w, db_int(db, s, 2), &it->export);
 	it->flags = (uint32_t)db_int(db, s, 3);
-	if (idset_has(&o->settle, it->object))
+	if (idset_has(&w->settle, it->object))
 		it->flags |= ITEM_SETTLE;
 	/* A handle is valid only in the run that got the handle; else look the
 	 * path up. */
-	if (db_int(db, s, 0) >= o->first_todo)
+	if (db_int(db, s, 0) >= w->first_todo)
 		copy_handle(db, s, 5, &it->fh);
 	it->path = db_strdup(db, s, 6);
 	it->raw = raw_name(it, x == NULL ? 0 : x->path_len,
 	    !db_null(db, s, 7));
 	row_attrs(db, s, 8, &it->attrs);
-	known = !db_null(db, s, 4) && add_previous(o, it, db_int(db, s, 4));
+	known = !db_null(db, s, 4) && add_previous(w, it, db_int(db, s, 4));
 	/* Equal bytes prove nothing for an object in doubt: ask S3 instead. */
 	if (!known || (it->flags & ITEM_SETTLE) != 0)
 		it->flags &= ~(uint32_t)ITEM_CHECKSUM;
-	if (idset_has(&o->uploads, it->object))
-		add_upload(o, it);
+	if (idset_has(&w->uploads, it->object))
+		add_upload(w, it);
 }
 
 static int
@@ -215,7 +215,7 @@ by_object(const void *a, const void *b)
 
 /* What the results will be compared with. */
 static void
-remember(struct own *o, struct lease *l, struct open_lease *out)
+remember(struct writer *w, struct lease *l, struct open_lease *out)
 {
 	bool sorted = true;
 
@@ -224,28 +224,28 @@ remember(struct own *o, struct lease *l, struct open_lease *out)
 			sorted = false;
 	if (!sorted)
 		qsort(out->items, out->count, sizeof(*out->items), by_object);
-	DB_RUN(&o->db, LEASE_INSERT, INT(o->run), INT(out->first),
+	DB_RUN(&w->db, LEASE_INSERT, INT(w->run), INT(out->first),
 	    INT(out->last));
-	out->id = o->db.err.kind == ERR_NONE ? db_last_id(&o->db) : 0;
+	out->id = w->db.err.kind == ERR_NONE ? db_last_id(&w->db) : 0;
 	l->id = out->id;
 	out->left = out->count;
-	out->next = o->leases;
-	o->leases = out;
+	out->next = w->leases;
+	w->leases = out;
 }
 
 /* Return the newest time met before the item is read. For the backlog of an
  * earlier run return 0: the crawl of this run has met no time as new yet. */
 static int64_t
-met(const struct own *o, const struct item *it, int64_t todo)
+met(const struct writer *w, const struct item *it, int64_t todo)
 {
-	return todo < o->first_todo || it->export >= o->export_count ? 0 :
-	    o->exports[it->export].times.newest_ns;
+	return todo < w->first_todo || it->export >= w->export_count ? 0 :
+	    w->exports[it->export].times.newest_ns;
 }
 
 /* Take the next rows of the backlog; rows of lost exports stay for the next
  * run. NULL if none of these max_count rows is left. */
 struct lease *
-core_take_lease(struct own *o, size_t max_count, uint64_t max_bytes)
+writer_take_lease(struct writer *w, size_t max_count, uint64_t max_bytes)
 {
 	const enum stmt s = STMT_TODO_READ;
 	struct lease *l = xcalloc(1, sizeof(*l));
@@ -257,65 +257,65 @@ core_take_lease(struct own *o, size_t max_count, uint64_t max_bytes)
 	out->since_ns = clock_wall_ns();
 	l->items = xcalloc(max_count, sizeof(*l->items));
 	out->items = xcalloc(max_count, sizeof(*out->items));
-	out->first = o->todo_cursor + 1;
-	more = DB_ROW(&o->db, TODO_READ, INT(o->todo_cursor), INT(max_count));
+	out->first = w->todo_cursor + 1;
+	more = DB_ROW(&w->db, TODO_READ, INT(w->todo_cursor), INT(max_count));
 	while (more && !full) {
-		uint64_t size = (uint64_t)db_int(&o->db, s, 9);
+		uint64_t size = (uint64_t)db_int(&w->db, s, 9);
 		struct item *it = &l->items[l->count];
 
-		if (core_is_lost(o, db_int(&o->db, s, 2))) {
-			o->todo_cursor = db_int(&o->db, s, 0);
-			core_leave_todo(o, o->todo_cursor);
+		if (writer_is_lost(w, db_int(&w->db, s, 2))) {
+			w->todo_cursor = db_int(&w->db, s, 0);
+			writer_leave_todo(w, w->todo_cursor);
 			rows++;
-			more = db_next(&o->db, s);
+			more = db_next(&w->db, s);
 			continue;
 		}
 		if (l->count > 0 && l->bytes + size > max_bytes) {
 			full = true;
-			db_done(&o->db, s);
+			db_done(&w->db, s);
 			break;
 		}
-		fill_item(o, it);
-		core_names_doubt(o, it->path);
+		fill_item(w, it);
+		writer_names_doubt(w, it->path);
 		out->items[l->count++] = (struct open_item){
 			.object = it->object, .attrs = it->attrs,
-			.todo = db_int(&o->db, s, 0), .export = it->export,
-			.newest_ns = met(o, it, db_int(&o->db, s, 0)),
+			.todo = db_int(&w->db, s, 0), .export = it->export,
+			.newest_ns = met(w, it, db_int(&w->db, s, 0)),
 		};
 		l->bytes += size;
 		rows++;
-		o->todo_cursor = db_int(&o->db, s, 0);
-		more = db_next(&o->db, s);
+		w->todo_cursor = db_int(&w->db, s, 0);
+		more = db_next(&w->db, s);
 	}
 	out->count = l->count;
-	out->last = o->todo_cursor;
+	out->last = w->todo_cursor;
 	if (!full && rows < max_count)
-		o->todo_cursor = o->next_todo - 1;	/* that was all */
+		w->todo_cursor = w->next_todo - 1;	/* that was all */
 	if (l->count == 0) {
 		lease_free(&l);
 		free(out->items);
 		free(out);
 		return NULL;
 	}
-	remember(o, l, out);
+	remember(w, l, out);
 	return l;
 }
 
 /* Delete backlog rows after every lease up to the row is closed. */
 void
-core_trim(struct own *o)
+writer_trim(struct writer *w)
 {
-	int64_t last = o->todo_cursor;
+	int64_t last = w->todo_cursor;
 
-	if (o->run == 0)
+	if (w->run == 0)
 		return;
-	if (o->first_left > 0)
-		last = MIN(last, o->first_left - 1);
-	for (const struct open_lease *l = o->leases; l != NULL; l = l->next)
+	if (w->first_left > 0)
+		last = MIN(last, w->first_left - 1);
+	for (const struct open_lease *l = w->leases; l != NULL; l = l->next)
 		last = MIN(last, l->first - 1);
-	if (last <= o->trimmed)
+	if (last <= w->trimmed)
 		return;
-	DB_RUN(&o->db, TODO_TRIM, INT(last));
-	DB_RUN(&o->db, LEASE_TRIM, INT(last));
-	o->trimmed = last;
+	DB_RUN(&w->db, TODO_TRIM, INT(last));
+	DB_RUN(&w->db, LEASE_TRIM, INT(last));
+	w->trimmed = last;
 }

@@ -6,18 +6,18 @@
 #include "writer/writer.h"
 
 static struct run_export_row *
-row_of(const struct own *o, int64_t id)
+row_of(const struct writer *w, int64_t id)
 {
-	for (size_t i = 0; i < o->export_count; i++)
-		if (o->exports[i].id == id)
-			return &o->exports[i];
+	for (size_t i = 0; i < w->export_count; i++)
+		if (w->exports[i].id == id)
+			return &w->exports[i];
 	return NULL;
 }
 
 bool
-core_is_lost(const struct own *o, int64_t export)
+writer_is_lost(const struct writer *w, int64_t export)
 {
-	const struct run_export_row *x = row_of(o, export);
+	const struct run_export_row *x = row_of(w, export);
 
 	return x != NULL && x->lost;
 }
@@ -25,42 +25,42 @@ core_is_lost(const struct own *o, int64_t export)
 /* Stop counting the directories being read: their crawl threads have given up,
  * or will, and may still bring a page. */
 static void
-leave_directories(struct own *o, int64_t export)
+leave_directories(struct writer *w, int64_t export)
 {
-	for (struct open_dir *d = o->dirs; d != NULL; d = d->next) {
+	for (struct open_dir *d = w->dirs; d != NULL; d = d->next) {
 		if (d->export != export || d->id == 0 || d->left)
 			continue;
 		d->left = true;
-		o->frontier_left--;
-		o->dirs_out--;
-		o->again_left -= d->again;
-		o->again_out -= d->again;
+		w->frontier_left--;
+		w->dirs_out--;
+		w->again_left -= d->again;
+		w->again_out -= d->again;
 	}
 }
 
 void
-core_lost(struct own *o, unsigned export, const struct err *err)
+writer_lost(struct writer *w, unsigned export, const struct err *err)
 {
 	struct run_export_row *x;
 	struct err why = *err;
 
-	if (o->run == 0 || o->failed || export >= o->export_count)
+	if (w->run == 0 || w->failed || export >= w->export_count)
 		return;
-	x = &o->exports[export];
+	x = &w->exports[export];
 	if (x->lost)
 		return;
 	x->lost = true;
 	err_wrap(&why, "out of reach, the rest is left for the next run");
-	core_failure(o, 0, 0, str_of(x->start), &why, 1);
-	o->totals.lost++;
-	o->totals.found++;
-	o->totals.failed++;
-	leave_directories(o, x->id);
+	writer_failure(w, 0, 0, str_of(x->start), &why, 1);
+	w->totals.lost++;
+	w->totals.found++;
+	w->totals.failed++;
+	leave_directories(w, x->id);
 }
 
 void
-core_leave_todo(struct own *o, int64_t todo)
+writer_leave_todo(struct writer *w, int64_t todo)
 {
-	if (o->first_left == 0 || todo < o->first_left)
-		o->first_left = todo;
+	if (w->first_left == 0 || todo < w->first_left)
+		w->first_left = todo;
 }

@@ -8,14 +8,14 @@
 /* --- deletions that are under way --- */
 
 void
-core_doomed(struct own *o)
+writer_doomed(struct writer *w)
 {
 	struct dooming *next;
 
-	for (struct dooming *d = STEAL(o->doomings); d != NULL; d = next) {
+	for (struct dooming *d = STEAL(w->doomings); d != NULL; d = next) {
 		next = d->next;
 		d->doomed->mail.type = MAIL_DOOMED;
-		d->doomed->noted = !o->failed && o->run != 0;
+		d->doomed->noted = !w->failed && w->run != 0;
 		mailbox_put(d->reply, &d->doomed->mail);
 		free(d);
 	}
@@ -24,21 +24,21 @@ core_doomed(struct own *o)
 static void
 doom_path(void *arg, struct str path)
 {
-	struct own *o = arg;
+	struct writer *w = arg;
 
-	DB_RUN(&o->db, DOOMED_INSERT, INT(o->run), INT(o->target),
+	DB_RUN(&w->db, DOOMED_INSERT, INT(w->run), INT(w->target),
 	    BYTES(path));
 }
 
 /* Return the catalog path of the row; NULL if only the key is given. */
 static char *
-path_of(struct own *o, const struct outcome_row *r)
+path_of(struct writer *w, const struct outcome_row *r)
 {
 	char *path = NULL;
 
-	if (r->object != 0 && DB_ROW(&o->db, VERSION_PATH, INT(r->object))) {
-		path = db_strdup(&o->db, STMT_VERSION_PATH, 0);
-		db_done(&o->db, STMT_VERSION_PATH);
+	if (r->object != 0 && DB_ROW(&w->db, VERSION_PATH, INT(r->object))) {
+		path = db_strdup(&w->db, STMT_VERSION_PATH, 0);
+		db_done(&w->db, STMT_VERSION_PATH);
 	}
 	if (path == NULL && !r->is_key && r->path != NULL)
 		path = xstrdup(r->path);
@@ -47,52 +47,52 @@ path_of(struct own *o, const struct outcome_row *r)
 
 /* Calls fn for each path possibly meant by the row. */
 static void
-each_path(struct own *o, const struct outcome_row *r,
+each_path(struct writer *w, const struct outcome_row *r,
     void (*fn)(void *, struct str path), void *arg)
 {
-	AUTOFREE char *path = path_of(o, r);
+	AUTOFREE char *path = path_of(w, r);
 
 	if (path != NULL)
 		fn(arg, str_of(path));
 	else if (r->path != NULL)
-		names_of_key(&o->db, o->server_as_prefix,
+		names_of_key(&w->db, w->server_as_prefix,
 		    str_of(r->path), fn, arg);
 }
 
 /* The same, and for each further path with the same key. */
 static void
-each_name(struct own *o, const struct outcome_row *r,
+each_name(struct writer *w, const struct outcome_row *r,
     void (*fn)(void *, struct str path), void *arg)
 {
-	AUTOFREE char *path = path_of(o, r);
+	AUTOFREE char *path = path_of(w, r);
 
-	each_path(o, r, fn, arg);
+	each_path(w, r, fn, arg);
 	if (path != NULL)
-		core_other_names(o, path, fn, arg);
+		writer_other_names(w, path, fn, arg);
 }
 
 /* Put further names of the key in doubt: if the run dies, nothing records for
  * the names whether the object was deleted. */
 static void
-doubt_names(struct own *o, const struct outcome_row *r)
+doubt_names(struct writer *w, const struct outcome_row *r)
 {
-	AUTOFREE char *path = o->has_names ? path_of(o, r) : NULL;
+	AUTOFREE char *path = w->has_names ? path_of(w, r) : NULL;
 
 	if (path != NULL)
-		core_names_doubt(o, path);
+		writer_names_doubt(w, path);
 }
 
 void
-core_doom(struct own *o, struct dooming *d)
+writer_doom(struct writer *w, struct dooming *d)
 {
 	const struct outcomes *v = d->doomed->outcomes;
-	struct dooming **at = &o->doomings;
+	struct dooming **at = &w->doomings;
 
-	if (!o->failed && o->run != 0) {
-		o->has_doomed = true;
+	if (!w->failed && w->run != 0) {
+		w->has_doomed = true;
 		for (size_t i = 0; i < v->count; i++) {
-			each_path(o, &v->v[i], doom_path, o);
-			doubt_names(o, &v->v[i]);
+			each_path(w, &v->v[i], doom_path, w);
+			doubt_names(w, &v->v[i]);
 		}
 	}
 	while (*at != NULL)
@@ -102,20 +102,20 @@ core_doom(struct own *o, struct dooming *d)
 }
 
 void
-core_settle_doomed(struct own *o)
+writer_settle_doomed(struct writer *w)
 {
-	if (!DB_ROW0(&o->db, DOOMED_ANY))
+	if (!DB_ROW0(&w->db, DOOMED_ANY))
 		return;
-	db_done(&o->db, STMT_DOOMED_ANY);
-	DB_RUN(&o->db, DOOMED_RESULTS, INT(clock_wall_ns()));
-	DB_RUN0(&o->db, DOOMED_SETTLE);
-	DB_RUN0(&o->db, DOOMED_UNVERIFIED);
+	db_done(&w->db, STMT_DOOMED_ANY);
+	DB_RUN(&w->db, DOOMED_RESULTS, INT(clock_wall_ns()));
+	DB_RUN0(&w->db, DOOMED_SETTLE);
+	DB_RUN0(&w->db, DOOMED_UNVERIFIED);
 }
 
 /* --- outcomes --- */
 
 struct row {
-	struct own *own;
+	struct writer *writer;
 	const struct outcome_row *in;
 	int64_t	 object;	/* 0: the catalog does not know it */
 	char	*path;		/* catalog path, if so */
@@ -130,11 +130,11 @@ static void
 look_up(void *arg, struct str path)
 {
 	struct row *r = arg;
-	struct db *db = &r->own->db;
+	struct db *db = &r->writer->db;
 	int64_t id = 0, stored_ns = 0;
 	bool held = false;
 
-	if (DB_ROW(db, STORED_FIND, INT(r->own->target), BYTES(path))) {
+	if (DB_ROW(db, STORED_FIND, INT(r->writer->target), BYTES(path))) {
 		stored_ns = db_int(db, STMT_STORED_FIND, 7);
 		held = !r->held || stored_ns > r->stored_ns;
 		id = held ? db_int(db, STMT_STORED_FIND, 0) : 0;
@@ -158,12 +158,12 @@ static bool
 is_held(struct row *r)
 {
 	const struct outcome_row *in = r->in;
-	struct own *o = r->own;
+	struct writer *w = r->writer;
 
 	if (in->object == 0 || in->is_key || in->path == NULL ||
-	    !DB_ROW(&o->db, HELD_FIND, INT(in->object), INT(o->target)))
+	    !DB_ROW(&w->db, HELD_FIND, INT(in->object), INT(w->target)))
 		return false;
-	db_done(&o->db, STMT_HELD_FIND);
+	db_done(&w->db, STMT_HELD_FIND);
 	r->held = true;
 	r->object = in->object;
 	r->path = xstrdup(in->path);
@@ -175,7 +175,7 @@ identify(struct row *r)
 {
 	if (is_held(r))
 		return;
-	each_path(r->own, r->in, look_up, r);
+	each_path(r->writer, r->in, look_up, r);
 	if (r->path == NULL && r->in->path != NULL)
 		r->path = xstrdup(r->in->path);
 }
@@ -185,13 +185,13 @@ static void
 put_verdict(struct row *r, int64_t now)
 {
 	const struct outcome_row *in = r->in;
-	struct own *o = r->own;
+	struct writer *w = r->writer;
 
 	if (!r->held || in->verdict == VERDICT_DOUBT)
 		return;
-	o->has_verified = true;
-	DB_RUN(&o->db, VERIFIED_PUT, INT(r->object), INT(o->target),
-	    INT(o->run), TEXT(verify_method_name(in->method)),
+	w->has_verified = true;
+	DB_RUN(&w->db, VERIFIED_PUT, INT(r->object), INT(w->target),
+	    INT(w->run), TEXT(verify_method_name(in->method)),
 	    TEXT(verdict_name(in->verdict)), INT(now));
 }
 
@@ -199,15 +199,15 @@ static void
 mark_deleted(void *arg, struct str path)
 {
 	struct row *r = arg;
-	struct own *o = r->own;
+	struct writer *w = r->writer;
 
-	DB_RUN(&o->db, RESULT_DELETED, INT(o->run), INT(clock_wall_ns()),
-	    TEXT(r->in->version_id), INT(o->target), BYTES(path));
-	DB_RUN(&o->db, VERIFIED_CLEAR_PATH, INT(o->target), BYTES(path));
-	if (o->has_doubts)
-		DB_RUN(&o->db, SETTLE_PATH_DONE, INT(o->target), BYTES(path));
-	if (o->has_doomed)
-		DB_RUN(&o->db, DOOMED_DONE, INT(o->target), BYTES(path));
+	DB_RUN(&w->db, RESULT_DELETED, INT(w->run), INT(clock_wall_ns()),
+	    TEXT(r->in->version_id), INT(w->target), BYTES(path));
+	DB_RUN(&w->db, VERIFIED_CLEAR_PATH, INT(w->target), BYTES(path));
+	if (w->has_doubts)
+		DB_RUN(&w->db, SETTLE_PATH_DONE, INT(w->target), BYTES(path));
+	if (w->has_doomed)
+		DB_RUN(&w->db, DOOMED_DONE, INT(w->target), BYTES(path));
 }
 
 /* The object belongs to further names of the key too: record the same verdict
@@ -215,7 +215,7 @@ mark_deleted(void *arg, struct str path)
 static void
 verdict_on_name(struct row *r, struct str path)
 {
-	struct row other = { .own = r->own, .in = r->in };
+	struct row other = { .writer = r->writer, .in = r->in };
 
 	if (r->in->verdict == VERDICT_NONE || r->path == NULL ||
 	    str_eq(path, str_of(r->path)))
@@ -229,12 +229,12 @@ static void
 mark_lost(void *arg, struct str path)
 {
 	struct row *r = arg;
-	struct own *o = r->own;
+	struct writer *w = r->writer;
 
 	verdict_on_name(r, path);
-	DB_RUN(&o->db, RESULT_LOST, INT(o->run), INT(clock_wall_ns()),
-	    TEXT(r->reason), INT(o->target), BYTES(path));
-	DB_RUN(&o->db, HISTORY_LOST, INT(o->target), BYTES(path));
+	DB_RUN(&w->db, RESULT_LOST, INT(w->run), INT(clock_wall_ns()),
+	    TEXT(r->reason), INT(w->target), BYTES(path));
+	DB_RUN(&w->db, HISTORY_LOST, INT(w->target), BYTES(path));
 }
 
 /* The result of the deletion is unknown: leave the object to be deleted. */
@@ -242,20 +242,20 @@ static void
 mark_doubt(void *arg, struct str path)
 {
 	struct row *r = arg;
-	struct own *o = r->own;
+	struct writer *w = r->writer;
 
-	DB_RUN(&o->db, DOOMED_LOST, TEXT(r->reason), INT(o->target),
+	DB_RUN(&w->db, DOOMED_LOST, TEXT(r->reason), INT(w->target),
 	    BYTES(path));
-	DB_RUN(&o->db, DOOMED_IN_DOUBT, INT(o->target), BYTES(path));
-	o->has_doubts = true;
+	DB_RUN(&w->db, DOOMED_IN_DOUBT, INT(w->target), BYTES(path));
+	w->has_doubts = true;
 }
 
 static void
 spare(void *arg, struct str path)
 {
-	struct own *o = ((struct row *)arg)->own;
+	struct writer *w = ((struct row *)arg)->writer;
 
-	DB_RUN(&o->db, DOOMED_REFUSED, INT(o->target), INT(o->run),
+	DB_RUN(&w->db, DOOMED_REFUSED, INT(w->target), INT(w->run),
 	    BYTES(path));
 }
 
@@ -263,11 +263,11 @@ static void
 note_verdict(struct row *r)
 {
 	const struct outcome_row *in = r->in;
-	struct own *o = r->own;
+	struct writer *w = r->writer;
 	int64_t now = clock_wall_ns();
 
-	DB_RUN(&o->db, VERIFICATION_INSERT, INT(o->run), INT(r->object),
-	    INT(o->target), TEXT(verify_method_name(in->method)),
+	DB_RUN(&w->db, VERIFICATION_INSERT, INT(w->run), INT(r->object),
+	    INT(w->target), TEXT(verify_method_name(in->method)),
 	    TEXT(verdict_name(in->verdict)), in->err.kind == ERR_NONE ?
 	    NOTHING : TEXT(in->err.msg), INT(now),
 	    TEXT(r->object == 0 ? r->path : NULL));
@@ -281,7 +281,7 @@ note_failure(struct row *r)
 
 	if (err.kind == ERR_NONE)
 		err_set(&err, ERR_CORRUPT, 0, "%s", r->reason);
-	core_failure(r->own, r->object, 0,
+	writer_failure(r->writer, r->object, 0,
 	    str_of(r->path == NULL ? "" : r->path), &err, r->in->attempts);
 }
 
@@ -316,23 +316,23 @@ count_plain(struct totals *t, const struct outcome_row *in)
 }
 
 static void
-count(struct own *o, const struct outcome_row *in)
+count(struct writer *w, const struct outcome_row *in)
 {
-	if (o->no_backlog) {
-		count_plain(&o->totals, in);
+	if (w->no_backlog) {
+		count_plain(&w->totals, in);
 	} else if (in->ended == ENDED_DELETED) {
-		o->totals.deleted++;
+		w->totals.deleted++;
 	} else if (in->ended == ENDED_FAILED) {
-		o->totals.found++;
-		o->totals.failed++;
-		o->delete_failed++;
+		w->totals.found++;
+		w->totals.failed++;
+		w->delete_failed++;
 	}
 }
 
 static void
-outcome(struct own *o, const struct outcome_row *in)
+outcome(struct writer *w, const struct outcome_row *in)
 {
-	struct row r = { .own = o, .in = in };
+	struct row r = { .writer = w, .in = in };
 
 	r.reason = in->err.kind != ERR_NONE ? in->err.msg :
 	    in->verdict != VERDICT_NONE ? verdict_name(in->verdict) : "failed";
@@ -343,22 +343,22 @@ outcome(struct own *o, const struct outcome_row *in)
 	if (in->ended == ENDED_FAILED)
 		note_failure(&r);
 	if (in->ended == ENDED_DELETED)
-		each_name(o, in, mark_deleted, &r);
+		each_name(w, in, mark_deleted, &r);
 	else if (in->lost)
-		each_name(o, in, mark_lost, &r);
-	if (o->has_doomed && in->ended == ENDED_FAILED &&
+		each_name(w, in, mark_lost, &r);
+	if (w->has_doomed && in->ended == ENDED_FAILED &&
 	    in->verdict == VERDICT_NONE)
-		each_path(o, in, in->lost ? mark_doubt : spare, &r);
-	count(o, in);
-	o->results++;
+		each_path(w, in, in->lost ? mark_doubt : spare, &r);
+	count(w, in);
+	w->results++;
 	free(r.path);
 }
 
 void
-core_outcomes(struct own *o, struct outcomes *v)
+writer_outcomes(struct writer *w, struct outcomes *v)
 {
-	if (!o->failed && o->run != 0)
+	if (!w->failed && w->run != 0)
 		for (size_t i = 0; i < v->count; i++)
-			outcome(o, &v->v[i]);
+			outcome(w, &v->v[i]);
 	outcomes_free(&v);
 }

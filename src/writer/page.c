@@ -7,7 +7,7 @@
 #include "writer/writer.h"
 
 struct page {
-	struct own *own;
+	struct writer *writer;
 	struct dir_page *in;
 	struct open_dir *dir;
 	int64_t	 export;	/* id */
@@ -35,15 +35,15 @@ add_counts(struct counts *to, const struct counts *n)
 static int64_t
 dir_of_entry(struct page *p, struct str path)
 {
-	struct str dir = core_parent(path);
+	struct str dir = writer_parent(path);
 
 	if (p->dir->id != 0)
 		return p->dir->id;
 	if (p->cache.id == 0 || !str_eq(buf_str(&p->cache.path), dir)) {
 		buf_clear(&p->cache.path);
 		if (buf_add(&p->cache.path, dir.p, dir.len) == -1)
-			return core_dir(p->own, dir, p->export);
-		p->cache.id = core_dir(p->own, dir, p->export);
+			return writer_dir(p->writer, dir, p->export);
+		p->cache.id = writer_dir(p->writer, dir, p->export);
 	}
 	return p->cache.id;
 }
@@ -57,12 +57,12 @@ struct row {
 };
 
 static struct row
-find_row(struct own *o, const char *path)
+find_row(struct writer *w, const char *path)
 {
 	struct row r = { .object = 0 };
-	struct db *db = &o->db;
+	struct db *db = &w->db;
 
-	if (DB_ROW(db, OBJECT_FIND, INT(o->target), TEXT(path))) {
+	if (DB_ROW(db, OBJECT_FIND, INT(w->target), TEXT(path))) {
 		r.object = db_int(db, STMT_OBJECT_FIND, 0);
 		row_attrs(db, STMT_OBJECT_FIND, 1, &r.attrs);
 		r.gone = db_int(db, STMT_OBJECT_FIND, 9) != 0;
@@ -95,8 +95,8 @@ queue_new(struct page *p, const struct page_entry *e, int64_t object)
 	if (object == 0)
 		return;
 	idset_add(&p->dir->seen, object);
-	core_queue(p->own, object, p->export, e->flags,
-	    core_held_before(p->own, str_of(e->path)), &e->fh);
+	writer_queue(p->writer, object, p->export, e->flags,
+	    writer_held_before(p->writer, str_of(e->path)), &e->fh);
 	count_queued(p, &e->attrs);
 }
 
@@ -105,7 +105,7 @@ insert(struct page *p, const struct page_entry *e, const char *why)
 {
 	struct str path = str_of(e->path);
 
-	return core_insert(p->own, dir_of_entry(p, path), path, &e->attrs,
+	return writer_insert(p->writer, dir_of_entry(p, path), path, &e->attrs,
 	    why);
 }
 
@@ -113,9 +113,9 @@ insert(struct page *p, const struct page_entry *e, const char *why)
 static void
 queue_known(struct page *p, const struct page_entry *e)
 {
-	struct own *o = p->own;
-	struct row r = find_row(o, e->path);
-	bool same = !r.gone && core_same(&r.attrs, &e->attrs);
+	struct writer *w = p->writer;
+	struct row r = find_row(w, e->path);
+	bool same = !r.gone && writer_same(&r.attrs, &e->attrs);
 
 	if (r.object == 0) {
 		queue_new(p, e, insert(p, e, NULL));
@@ -126,21 +126,21 @@ queue_known(struct page *p, const struct page_entry *e)
 	if ((e->action == PAGE_QUEUE || e->action == PAGE_INCLUDED) && !r.gone)
 		same = true;	/* inode = ignore: the crawl compared */
 	if (!same || e->action == PAGE_CHANGED) {
-		core_retire(o, r.object);
+		writer_retire(w, r.object);
 		queue_new(p, e, insert(p, e, NULL));
 		return;
 	}
 	idset_add(&p->dir->seen, r.object);
 	if (r.excluded)
-		DB_RUN(&o->db, OBJECT_WHY, NOTHING, INT(r.object));
+		DB_RUN(&w->db, OBJECT_WHY, NOTHING, INT(r.object));
 	if (r.held && (e->action == PAGE_NEW || e->action == PAGE_INCLUDED)) {
 		p->counts.found++;
 		count_bytes(p, e->attrs.size);
 		p->counts.unchanged++;
 		return;
 	}
-	core_queue(o, r.object, p->export, e->flags,
-	    r.held ? r.object : core_held_before(o, str_of(e->path)), &e->fh);
+	writer_queue(w, r.object, p->export, e->flags,
+	    r.held ? r.object : writer_held_before(w, str_of(e->path)), &e->fh);
 	count_queued(p, &e->attrs);
 }
 
@@ -163,17 +163,17 @@ entry_queue(struct page *p, const struct page_entry *e)
 static void
 hide_file(struct page *p, const struct page_entry *e)
 {
-	struct own *o = p->own;
+	struct writer *w = p->writer;
 
-	(void)core_dir(o, str_of(e->path), p->export);
-	DB_RUN(&o->db, DIR_KEPT, INT(o->crawl), TEXT(e->path));
+	(void)writer_dir(w, str_of(e->path), p->export);
+	DB_RUN(&w->db, DIR_KEPT, INT(w->crawl), TEXT(e->path));
 }
 
 /* Return the row of an entry that isn't queued: 0 if the entry came twice. */
 static int64_t
 entry_row(struct page *p, const struct page_entry *e, const char *why)
 {
-	struct own *o = p->own;
+	struct writer *w = p->writer;
 	struct row r = { .object = 0 };
 	int64_t object = 0;
 	bool same;
@@ -181,27 +181,27 @@ entry_row(struct page *p, const struct page_entry *e, const char *why)
 	if (e->object == 0)
 		object = insert(p, e, why);
 	if (object == 0)
-		r = find_row(o, e->path);
+		r = find_row(w, e->path);
 	if (r.object != 0 && idset_has(&p->dir->seen, r.object))
 		return 0;
 	if (r.object != 0 && e->attrs.kind == ENTRY_DIR &&
 	    r.attrs.kind != ENTRY_DIR)
 		hide_file(p, e);
-	same = attrs_same(&r.attrs, &e->attrs, o->ignore) &&
+	same = attrs_same(&r.attrs, &e->attrs, w->ignore) &&
 	    attrs_same_kept(&e->attrs, &r.attrs);
 	if (r.object == 0) {
 		if (object == 0)
 			object = insert(p, e, why);
 	} else if (r.gone || (why != NULL && !same &&
-	    core_held(o, r.object))) {
-		core_retire(o, r.object);
+	    writer_held(w, r.object))) {
+		writer_retire(w, r.object);
 		object = insert(p, e, why);
 	} else {
 		object = r.object;
 		if (why != NULL || r.excluded)
-			DB_RUN(&o->db, OBJECT_WHY, TEXT(why), INT(object));
+			DB_RUN(&w->db, OBJECT_WHY, TEXT(why), INT(object));
 		if (why != NULL && !same)
-			core_stat(o, object, &e->attrs);
+			writer_stat(w, object, &e->attrs);
 	}
 	if (object != 0)
 		idset_add(&p->dir->seen, object);
@@ -220,18 +220,18 @@ entry_excluded(struct page *p, const struct page_entry *e, const char *why)
 static void
 entry_failed(struct page *p, const struct page_entry *e)
 {
-	struct own *o = p->own;
+	struct writer *w = p->writer;
 	int64_t object = entry_row(p, e, NULL);
 
 	if (object == 0)
 		return;
 	/* The entry may be a directory known to the catalog. */
 	if (e->attrs.kind == ENTRY_UNKNOWN)
-		DB_RUN(&o->db, DIR_UNKNOWN, INT(o->crawl), TEXT(e->path));
-	DB_RUN(&o->db, RESULT_CRAWL_FAILED, INT(o->next_result++),
-	    INT(object), INT(o->target), INT(o->run), INT(e->attrs.size),
+		DB_RUN(&w->db, DIR_UNKNOWN, INT(w->crawl), TEXT(e->path));
+	DB_RUN(&w->db, RESULT_CRAWL_FAILED, INT(w->next_result++),
+	    INT(object), INT(w->target), INT(w->run), INT(e->attrs.size),
 	    INT(clock_wall_ns()), TEXT(e->err.msg));
-	core_failure(o, object, dir_of_entry(p, str_of(e->path)),
+	writer_failure(w, object, dir_of_entry(p, str_of(e->path)),
 	    str_of(e->path), &e->err, 1);
 	p->counts.found++;
 	count_bytes(p, e->attrs.size);
@@ -243,7 +243,7 @@ entry_failed(struct page *p, const struct page_entry *e)
 static void
 entry_refused(struct page *p, const struct page_entry *e)
 {
-	core_failure(p->own, 0, 0, str_of(e->path), &e->err, 1);
+	writer_failure(p->writer, 0, 0, str_of(e->path), &e->err, 1);
 	p->counts.found++;
 	p->counts.failed++;
 }
@@ -253,7 +253,7 @@ entry(struct page *p, const struct page_entry *e)
 {
 	/* Counted when queued for --retry-failed; the transfer sees the file's
 	 * present state. */
-	if (e->object != 0 && idset_has(&p->own->retried, e->object)) {
+	if (e->object != 0 && idset_has(&p->writer->retried, e->object)) {
 		idset_add(&p->dir->seen, e->object);
 		return;
 	}
@@ -274,13 +274,13 @@ entry(struct page *p, const struct page_entry *e)
 static void
 listed(struct page *p, struct page_entry *e)
 {
-	const struct run_export_row *x = core_export(p->own, p->export);
+	const struct run_export_row *x = writer_export(p->writer, p->export);
 	struct str path = str_of(e->path);
 
 	if (e->listed_fsid == 0 || e->attrs.kind != ENTRY_FILE ||
 	    e->action == PAGE_REFUSED || e->action == PAGE_EXCLUDED ||
-	    x == NULL || core_fs_listed(p->own, x, dir_of_entry(p, path),
-	    core_parent(path), e->listed_fsid))
+	    x == NULL || writer_fs_listed(p->writer, x, dir_of_entry(p, path),
+	    writer_parent(path), e->listed_fsid))
 		return;
 	e->action = PAGE_REFUSED;
 	err_set(&e->err, ERR_UNREACHABLE, 0, "its directory is in another file "
@@ -292,23 +292,23 @@ listed(struct page *p, struct page_entry *e)
 static void
 subdirectory(struct page *p, const struct page_dir *d)
 {
-	struct own *o = p->own;
-	struct db *db = &o->db;
-	int64_t id = o->next_dir, export = p->export, run = 0;
+	struct writer *w = p->writer;
+	struct db *db = &w->db;
+	int64_t id = w->next_dir, export = p->export, run = 0;
 
 	DB_RUN(db, DIR_INSERT, INT(id), INT(export),
 	    p->dir->id == 0 ? NOTHING : INT(p->dir->id), TEXT(d->path));
 	if (db->err.kind != ERR_NONE)
 		return;
 	if (db_changes(db) == 1) {
-		o->next_dir++;
+		w->next_dir++;
 	} else if (DB_ROW(db, DIR_FIND, TEXT(d->path))) {
 		id = db_int(db, STMT_DIR_FIND, 0);
 		run = db_int(db, STMT_DIR_FIND, 1);
 		export = db_int(db, STMT_DIR_FIND, 2);
 		db_done(db, STMT_DIR_FIND);
 	}
-	if (run >= o->crawl)
+	if (run >= w->crawl)
 		return;		/* read already: it came twice */
 	/* The directory belonged to another export in an earlier run: adopt the
 	 * directory. */
@@ -317,10 +317,10 @@ subdirectory(struct page *p, const struct page_dir *d)
 		    NOTHING : INT(p->dir->id), INT(id));
 	/* Choose the id here: SQLite would reuse ids of deleted rows, and the
 	 * cursor is past such ids. */
-	DB_RUN(db, FRONTIER_PUSH, INT(o->next_frontier++), INT(id),
+	DB_RUN(db, FRONTIER_PUSH, INT(w->next_frontier++), INT(id),
 	    BLOB(d->fh.data, d->fh.len));
 	if (db->err.kind == ERR_NONE)
-		o->frontier_left += db_changes(db);
+		w->frontier_left += db_changes(db);
 }
 
 /* The crawl was to begin in this directory, and no parent is read: only this
@@ -328,8 +328,8 @@ subdirectory(struct page *p, const struct page_dir *d)
 static void
 note_gone_start(struct page *p)
 {
-	struct run_export_row *x = core_export(p->own, p->export);
-	struct db *db = &p->own->db;
+	struct run_export_row *x = writer_export(p->writer, p->export);
+	struct db *db = &p->writer->db;
 
 	if (x == NULL || !DB_ROW(db, DIR_FIND, TEXT(x->start)))
 		return;
@@ -341,14 +341,14 @@ note_gone_start(struct page *p)
 static void
 directory_failed(struct page *p)
 {
-	struct own *o = p->own;
+	struct writer *w = p->writer;
 	AUTOFREE char *path = NULL;
 
-	if (DB_ROW(&o->db, DIR_PATH, INT(p->dir->id))) {
-		path = db_strdup(&o->db, STMT_DIR_PATH, 0);
-		db_done(&o->db, STMT_DIR_PATH);
+	if (DB_ROW(&w->db, DIR_PATH, INT(p->dir->id))) {
+		path = db_strdup(&w->db, STMT_DIR_PATH, 0);
+		db_done(&w->db, STMT_DIR_PATH);
 	}
-	core_failure(o, 0, p->dir->id, str_of(path == NULL ? "" : path),
+	writer_failure(w, 0, p->dir->id, str_of(path == NULL ? "" : path),
 	    &p->in->err, 1);
 	p->counts.found++;
 	p->counts.failed++;
@@ -362,27 +362,27 @@ open_dir_free(struct open_dir *d)
 }
 
 void
-core_open_dirs_free(struct own *o)
+writer_open_dirs_free(struct writer *w)
 {
 	struct open_dir *next;
 
-	for (struct open_dir *d = STEAL(o->dirs); d != NULL; d = next) {
+	for (struct open_dir *d = STEAL(w->dirs); d != NULL; d = next) {
 		next = d->next;
 		open_dir_free(d);
 	}
 }
 
 static void
-close_directory(struct own *o, struct open_dir *d)
+close_directory(struct writer *w, struct open_dir *d)
 {
-	struct open_dir **at = &o->dirs;
+	struct open_dir **at = &w->dirs;
 
-	DB_RUN(&o->db, FRONTIER_POP, INT(d->frontier));
+	DB_RUN(&w->db, FRONTIER_POP, INT(d->frontier));
 	if (!d->left) {
-		o->frontier_left--;
-		o->dirs_out--;
-		o->again_left -= d->again;
-		o->again_out -= d->again;
+		w->frontier_left--;
+		w->dirs_out--;
+		w->again_left -= d->again;
+		w->again_out -= d->again;
 	}
 	while (*at != d)
 		at = &(*at)->next;
@@ -395,15 +395,15 @@ close_directory(struct own *o, struct open_dir *d)
 static void
 account(struct page *p)
 {
-	struct own *o = p->own;
+	struct writer *w = p->writer;
 	struct open_dir *d = p->dir;
 	const struct counts *n = &p->counts;
 
-	core_add_counts(&o->totals, n);
+	writer_add_counts(&w->totals, n);
 	if (d->id == 0) {
-		core_add_list(o, n);
+		writer_add_list(w, n);
 		if (p->in->last)
-			o->list_open = false;
+			w->list_open = false;
 		return;
 	}
 	add_counts(&d->counts, n);
@@ -411,13 +411,13 @@ account(struct page *p)
 		/* A directory vanished before its reading is gone when the
 		 * crawl is over. */
 		if (!p->in->vanished || d->counts.found > 0)
-			core_dir_done(o, d->id, d->export, d->since_ns,
+			writer_dir_done(w, d->id, d->export, d->since_ns,
 			    !p->in->vanished && p->in->err.kind == ERR_NONE,
 			    &d->counts);
-		close_directory(o, d);
+		close_directory(w, d);
 	} else if (!d->started) {
 		d->started = true;
-		DB_RUN(&o->db, FRONTIER_STARTED, INT(d->frontier));
+		DB_RUN(&w->db, FRONTIER_STARTED, INT(d->frontier));
 	}
 }
 
@@ -425,9 +425,9 @@ static void
 apply(struct page *p)
 {
 	struct dir_page *in = p->in;
-	struct own *o = p->own;
+	struct writer *w = p->writer;
 
-	core_fs_note(o, p->dir, in);
+	writer_fs_note(w, p->dir, in);
 	for (size_t i = 0; i < in->entry_count; i++) {
 		listed(p, &in->entries[i]);
 		entry(p, &in->entries[i]);
@@ -435,11 +435,11 @@ apply(struct page *p)
 	for (size_t i = 0; i < in->dir_count; i++)
 		subdirectory(p, &in->dirs[i]);
 	for (size_t i = 0; i < in->kept_dir_count; i++)
-		DB_RUN(&o->db, DIR_KEPT, INT(o->crawl),
+		DB_RUN(&w->db, DIR_KEPT, INT(w->crawl),
 		    TEXT(in->kept_dirs[i]));
-	if (!core_export_stays(o, p->export, in->gone_count))
+	if (!writer_export_stays(w, p->export, in->gone_count))
 		for (size_t i = 0; i < in->gone_count; i++)
-			core_object_gone(o, in->gone[i]);
+			writer_object_gone(w, in->gone[i]);
 	p->counts.found += in->unchanged + in->excluded;
 	count_bytes(p, in->unchanged_bytes);
 	p->counts.unchanged += in->unchanged;
@@ -452,21 +452,21 @@ apply(struct page *p)
 }
 
 void
-core_page(struct own *o, struct dir_page *in)
+writer_page(struct writer *w, struct dir_page *in)
 {
-	struct page p = { .own = o, .in = in };
+	struct page p = { .writer = w, .in = in };
 
-	for (p.dir = o->dirs; p.dir != NULL; p.dir = p.dir->next)
+	for (p.dir = w->dirs; p.dir != NULL; p.dir = p.dir->next)
 		if (p.dir->id == in->dir)
 			break;
 	/* Ignore a late page of a directory not open any more, from an ended
 	 * run. */
-	if (p.dir != NULL && !o->failed && o->run != 0 &&
-	    (in->dir != 0 || in->export < o->export_count)) {
+	if (p.dir != NULL && !w->failed && w->run != 0 &&
+	    (in->dir != 0 || in->export < w->export_count)) {
 		buf_init(&p.cache.path, 64 * KIB);
-		p.export = in->dir == 0 ? o->exports[in->export].id :
+		p.export = in->dir == 0 ? w->exports[in->export].id :
 		    p.dir->export;
-		core_note_times(o, p.export, &in->times);
+		writer_note_times(w, p.export, &in->times);
 		apply(&p);
 		buf_release(&p.cache.path);
 	}

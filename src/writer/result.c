@@ -12,11 +12,11 @@ lease_release(struct open_lease *l)
 }
 
 void
-core_leases_free(struct own *o)
+writer_leases_free(struct writer *w)
 {
 	struct open_lease *next;
 
-	for (struct open_lease *l = STEAL(o->leases); l != NULL; l = next) {
+	for (struct open_lease *l = STEAL(w->leases); l != NULL; l = next) {
 		next = l->next;
 		lease_release(l);
 	}
@@ -43,23 +43,23 @@ find_item(struct open_lease *l, int64_t object)
  * stored, so correct its row; but if a target holds the crawled version, record
  * the bytes read as a new version. Returns the version's id. */
 static int64_t
-as_read(struct own *o, const struct open_item *it, const struct attrs *a)
+as_read(struct writer *w, const struct open_item *it, const struct attrs *a)
 {
-	struct db *db = &o->db;
+	struct db *db = &w->db;
 	CLEANUP(free_ptr) char *path = NULL;
 	int64_t dir = 0, id;
 
-	if (core_held(o, it->object) &&
+	if (writer_held(w, it->object) &&
 	    DB_ROW(db, OBJECT_PLACE, INT(it->object))) {
 		path = db_strdup(db, STMT_OBJECT_PLACE, 0);
 		dir = db_int(db, STMT_OBJECT_PLACE, 1);
 		db_done(db, STMT_OBJECT_PLACE);
 	}
-	if (path == NULL || !core_retire(o, it->object)) {
-		core_stat(o, it->object, a);
+	if (path == NULL || !writer_retire(w, it->object)) {
+		writer_stat(w, it->object, a);
 		return it->object;
 	}
-	id = core_insert(o, dir, str_of(path), a, NULL);
+	id = writer_insert(w, dir, str_of(path), a, NULL);
 	DB_RUN(db, TODO_OBJECT, INT(id), INT(it->todo));
 	return id;
 }
@@ -74,47 +74,47 @@ is_held(const struct result *r)
  * lost, or the file went or changed after the sending. Return true if nobody
  * knows. */
 static bool
-note_doubt(struct own *o, const struct result *r, int64_t object)
+note_doubt(struct writer *w, const struct result *r, int64_t object)
 {
-	if (is_held(r) && o->has_doubts)
-		DB_RUN(&o->db, SETTLE_DONE, INT(o->target), INT(object));
-	if (is_held(r) && o->has_doomed)
-		DB_RUN(&o->db, DOOMED_SPARED, INT(o->target), INT(object));
+	if (is_held(r) && w->has_doubts)
+		DB_RUN(&w->db, SETTLE_DONE, INT(w->target), INT(object));
+	if (is_held(r) && w->has_doomed)
+		DB_RUN(&w->db, DOOMED_SPARED, INT(w->target), INT(object));
 	/* A request refused at the first try was not sent. */
 	if (is_held(r) || (r->attempts <= 1 && (r->err.kind == ERR_DENIED ||
 	    r->err.kind == ERR_INVALID)))
 		return false;
-	DB_RUN(&o->db, SETTLE_ADD, INT(o->target), INT(object));
-	o->has_doubts = true;
+	DB_RUN(&w->db, SETTLE_ADD, INT(w->target), INT(object));
+	w->has_doubts = true;
 	return true;
 }
 
 /* Tell the rows of further names of the object's key, in doubt since the lease
  * was given out, whether the object has changed. */
 static void
-tell_names(struct own *o, const struct result *r, int64_t object,
+tell_names(struct writer *w, const struct result *r, int64_t object,
     const struct attrs *a)
 {
 	const struct there e = { r->etag[0] == '\0' ? NULL : r->etag, a,
 	    "another file with the same key was stored" };
 	AUTOFREE char *path = NULL;
 
-	if (!o->has_names || !is_held(r) ||
-	    !DB_ROW(&o->db, OBJECT_PLACE, INT(object)))
+	if (!w->has_names || !is_held(r) ||
+	    !DB_ROW(&w->db, OBJECT_PLACE, INT(object)))
 		return;
-	path = db_strdup(&o->db, STMT_OBJECT_PLACE, 0);
-	db_done(&o->db, STMT_OBJECT_PLACE);
-	core_names_end(o, path, &e);
+	path = db_strdup(&w->db, STMT_OBJECT_PLACE, 0);
+	db_done(&w->db, STMT_OBJECT_PLACE);
+	writer_names_end(w, path, &e);
 }
 
 static void
-store(struct own *o, const struct result *r, int64_t object, uint64_t size,
+store(struct writer *w, const struct result *r, int64_t object, uint64_t size,
     int fresh)
 {
 	bool in_doubt;
 
-	DB_RUN(&o->db, RESULT_INSERT, INT(o->next_result++), INT(object),
-	    INT(o->target), INT(o->run), INT(r->outcome), INT(is_held(r)),
+	DB_RUN(&w->db, RESULT_INSERT, INT(w->next_result++), INT(object),
+	    INT(w->target), INT(w->run), INT(r->outcome), INT(is_held(r)),
 	    INT(size), INT(clock_wall_ns()),
 	    BLOB(r->md5, r->has_md5 ? sizeof(r->md5) : 0),
 	    TEXT(r->etag[0] == '\0' ? NULL : r->etag),
@@ -123,17 +123,17 @@ store(struct own *o, const struct result *r, int64_t object, uint64_t size,
 	    (size_t)r->part_count * 16), INT(r->took_ms), INT(r->attempts),
 	    TEXT(r->version_id),
 	    TEXT(r->err.kind == ERR_NONE ? NULL : r->err.msg), INT(fresh));
-	in_doubt = note_doubt(o, r, object);
+	in_doubt = note_doubt(w, r, object);
 	/* A verdict was on the bytes before. */
-	if (o->has_verified && (r->outcome == OUTCOME_MOVED || in_doubt) &&
-	    object < o->first_object)
-		DB_RUN(&o->db, VERIFIED_CLEAR, INT(object), INT(o->target));
+	if (w->has_verified && (r->outcome == OUTCOME_MOVED || in_doubt) &&
+	    object < w->first_object)
+		DB_RUN(&w->db, VERIFIED_CLEAR, INT(object), INT(w->target));
 }
 
 static void
-note_failure(struct own *o, const struct result *r)
+note_failure(struct writer *w, const struct result *r)
 {
-	struct db *db = &o->db;
+	struct db *db = &w->db;
 	AUTOFREE char *path = NULL;
 	int64_t dir = 0;
 
@@ -142,21 +142,21 @@ note_failure(struct own *o, const struct result *r)
 		dir = db_int(db, STMT_OBJECT_PLACE, 1);
 		db_done(db, STMT_OBJECT_PLACE);
 	}
-	core_failure(o, r->object, dir, str_of(path == NULL ? "" : path),
+	writer_failure(w, r->object, dir, str_of(path == NULL ? "" : path),
 	    &r->err, r->attempts);
 }
 
 /* The client reports the file as gone. If the export itself is away, the report
  * proves nothing: turn the result into a failure. */
 static const struct result *
-as_failed(const struct own *o, const struct open_item *it,
+as_failed(const struct writer *w, const struct open_item *it,
     const struct result *r, struct result *failed)
 {
 	const struct run_export_row *x;
 
 	if (r->outcome != OUTCOME_GONE)
 		return r;
-	x = it->export < o->export_count ? &o->exports[it->export] : NULL;
+	x = it->export < w->export_count ? &w->exports[it->export] : NULL;
 	if (x == NULL || !x->away)
 		return r;
 	*failed = *r;
@@ -167,10 +167,10 @@ as_failed(const struct own *o, const struct open_item *it,
 }
 
 static void
-count(struct own *o, const struct open_item *it, const struct result *r,
+count(struct writer *w, const struct open_item *it, const struct result *r,
     uint64_t size)
 {
-	struct totals *t = &o->totals;
+	struct totals *t = &w->totals;
 
 	switch (r->outcome) {
 	case OUTCOME_MOVED:
@@ -182,14 +182,14 @@ count(struct own *o, const struct open_item *it, const struct result *r,
 		break;
 	case OUTCOME_FAILED:
 		t->failed++;
-		note_failure(o, r);
+		note_failure(w, r);
 		break;
 	case OUTCOME_GONE:
 		/* The crawl counted the file as found, but the file is gone. */
 		t->found--;
-		if (it->export >= o->export_count || !core_export_stays(o,
-		    o->exports[it->export].id, 1))
-			DB_RUN(&o->db, OBJECT_GONE, INT(o->run),
+		if (it->export >= w->export_count || !writer_export_stays(w,
+		    w->exports[it->export].id, 1))
+			DB_RUN(&w->db, OBJECT_GONE, INT(w->run),
 			    INT(r->object));
 		t->gone++;
 		break;
@@ -199,37 +199,37 @@ count(struct own *o, const struct open_item *it, const struct result *r,
 }
 
 static void
-settle_item(struct own *o, const struct open_lease *l, struct open_item *it,
+settle_item(struct writer *w, const struct open_lease *l, struct open_item *it,
     const struct result *in)
 {
 	struct result away;
-	const struct result *r = as_failed(o, it, in, &away);
+	const struct result *r = as_failed(w, it, in, &away);
 	bool read = r->attrs.kind == it->attrs.kind && is_held(r);
 	uint64_t size = read ? r->attrs.size : it->attrs.size;
 	int64_t object = it->object;
 
-	if (read && !core_same(&r->attrs, &it->attrs))
-		object = as_read(o, it, &r->attrs);
-	store(o, r, object, size, read ? core_fresh(o, l, it, &r->attrs) : 0);
-	tell_names(o, r, object, read ? &r->attrs : &it->attrs);
-	count(o, it, r, size);
+	if (read && !writer_same(&r->attrs, &it->attrs))
+		object = as_read(w, it, &r->attrs);
+	store(w, r, object, size, read ? writer_fresh(w, l, it, &r->attrs) : 0);
+	tell_names(w, r, object, read ? &r->attrs : &it->attrs);
+	count(w, it, r, size);
 	it->done = true;
 }
 
 static void
-leave_item(struct own *o, struct open_item *it, const struct result *r)
+leave_item(struct writer *w, struct open_item *it, const struct result *r)
 {
-	core_leave_todo(o, it->todo);
-	core_lost(o, it->export, &r->err);
+	writer_leave_todo(w, it->todo);
+	writer_lost(w, it->export, &r->err);
 	it->done = true;
 }
 
 static void
-close_lease(struct own *o, struct open_lease *l)
+close_lease(struct writer *w, struct open_lease *l)
 {
-	struct open_lease **at = &o->leases;
+	struct open_lease **at = &w->leases;
 
-	DB_RUN(&o->db, LEASE_END, INT(l->id));
+	DB_RUN(&w->db, LEASE_END, INT(l->id));
 	while (*at != l)
 		at = &(*at)->next;
 	*at = l->next;
@@ -237,13 +237,13 @@ close_lease(struct own *o, struct open_lease *l)
 }
 
 void
-core_results(struct own *o, struct results *in)
+writer_results(struct writer *w, struct results *in)
 {
-	struct open_lease *l = o->leases;
+	struct open_lease *l = w->leases;
 
 	while (l != NULL && l->id != in->lease)
 		l = l->next;
-	if (l == NULL || o->failed || o->run == 0) {
+	if (l == NULL || w->failed || w->run == 0) {
 		results_free(&in);	/* late: it was counted, or will be */
 		return;
 	}
@@ -253,14 +253,14 @@ core_results(struct own *o, struct results *in)
 		if (it == NULL || it->done)
 			continue;
 		if (in->v[i].outcome == OUTCOME_LEFT)
-			leave_item(o, it, &in->v[i]);
+			leave_item(w, it, &in->v[i]);
 		else
-			settle_item(o, l, it, &in->v[i]);
-		o->results++;
+			settle_item(w, l, it, &in->v[i]);
+		w->results++;
 		l->left--;
 	}
 	if (l->left == 0)
-		close_lease(o, l);
+		close_lease(w, l);
 	results_free(&in);
 }
 
@@ -277,9 +277,9 @@ upload_note_free(struct upload_note **np)
 }
 
 static void
-wait_for_commit(struct own *o, struct noted *d)
+wait_for_commit(struct writer *w, struct noted *d)
 {
-	struct noted **at = &o->acks;
+	struct noted **at = &w->acks;
 
 	while (*at != NULL)
 		at = &(*at)->next;
@@ -288,30 +288,30 @@ wait_for_commit(struct own *o, struct noted *d)
 }
 
 void
-core_upload(struct own *o, struct noted *d)
+writer_upload(struct writer *w, struct noted *d)
 {
 	struct upload_note *n = d->note;
 
-	if (!o->failed && o->run != 0) {
+	if (!w->failed && w->run != 0) {
 		switch (n->event) {
 		case UPLOAD_INTENT:
-			idset_add(&o->uploads, n->object);
-			DB_RUN(&o->db, UPLOAD_INTENT, INT(n->object),
-			    INT(o->target), INT(n->server_sec),
+			idset_add(&w->uploads, n->object);
+			DB_RUN(&w->db, UPLOAD_INTENT, INT(n->object),
+			    INT(w->target), INT(n->server_sec),
 			    INT(n->part_size));
 			break;
 		case UPLOAD_CREATED:
-			DB_RUN(&o->db, UPLOAD_CREATED, TEXT(n->upload_id),
+			DB_RUN(&w->db, UPLOAD_CREATED, TEXT(n->upload_id),
 			    INT(n->part_size), INT(n->object),
-			    INT(o->target));
+			    INT(w->target));
 			break;
 		case UPLOAD_ENDED:
-			DB_RUN(&o->db, UPLOAD_ENDED, INT(n->object),
-			    INT(o->target));
+			DB_RUN(&w->db, UPLOAD_ENDED, INT(n->object),
+			    INT(w->target));
 			break;
 		}
 		if (n->event == UPLOAD_INTENT && d->reply != NULL) {
-			wait_for_commit(o, d);
+			wait_for_commit(w, d);
 			return;
 		}
 	}

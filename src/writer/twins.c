@@ -22,92 +22,92 @@ if_other(void *arg, struct str path)
 }
 
 void
-core_other_names(struct own *o, const char *path,
+writer_other_names(struct writer *w, const char *path,
     void (*fn)(void *, struct str path), void *arg)
 {
 	struct others x = { str_of(path), fn, arg };
 
-	if (o->has_names)
-		names_of_key(&o->db, false,
+	if (w->has_names)
+		names_of_key(&w->db, false,
 		    str_of(key_without_server(path)), if_other, &x);
 }
 
 struct telling {
-	struct own *own;
+	struct writer *writer;
 	const struct there *there;
 };
 
 /* Put the name in doubt: the next run coming to the file asks S3 before
  * sending. */
 static void
-settle_name(struct own *o, struct str path, bool also_gone)
+settle_name(struct writer *w, struct str path, bool also_gone)
 {
-	DB_RUN(&o->db, NAME_SETTLE, INT(o->target), BYTES(path),
+	DB_RUN(&w->db, NAME_SETTLE, INT(w->target), BYTES(path),
 	    INT(also_gone));
-	o->has_doubts = true;
+	w->has_doubts = true;
 }
 
 /* The remaining row of the name is right: settle the doubt of a run, if any. */
 static void
-name_stands(struct own *o, struct str path)
+name_stands(struct writer *w, struct str path)
 {
-	DB_RUN(&o->db, NAME_STANDS, INT(o->target), BYTES(path));
-	if (db_changes(&o->db) > 0)
-		DB_RUN(&o->db, SETTLE_PATH_DONE, INT(o->target), BYTES(path));
+	DB_RUN(&w->db, NAME_STANDS, INT(w->target), BYTES(path));
+	if (db_changes(&w->db) > 0)
+		DB_RUN(&w->db, SETTLE_PATH_DONE, INT(w->target), BYTES(path));
 }
 
 static void
 end_name(void *arg, struct str path)
 {
 	struct telling *t = arg;
-	struct own *o = t->own;
+	struct writer *w = t->writer;
 	const struct there *e = t->there;
 	const struct attrs *a = e->attrs;
 	bool ended;
 
-	DB_RUN(&o->db, NAME_ENDS, TEXT(e->reason), INT(o->target),
+	DB_RUN(&w->db, NAME_ENDS, TEXT(e->reason), INT(w->target),
 	    BYTES(path), TEXT(e->etag), a == NULL ? NOTHING : INT(a->size),
 	    a == NULL ? NOTHING : INT(a->mtime_ns),
 	    a == NULL ? NOTHING : INT(a->mode),
 	    a == NULL ? NOTHING : INT(a->uid),
 	    a == NULL ? NOTHING : INT(a->gid));
-	ended = db_changes(&o->db) > 0;
+	ended = db_changes(&w->db) > 0;
 	if (a != NULL)
-		name_stands(o, path);
+		name_stands(w, path);
 	if (!ended)
 		return;
-	settle_name(o, path, false);
-	if (o->has_verified)
-		DB_RUN(&o->db, VERIFIED_CLEAR_PATH, INT(o->target),
+	settle_name(w, path, false);
+	if (w->has_verified)
+		DB_RUN(&w->db, VERIFIED_CLEAR_PATH, INT(w->target),
 		    BYTES(path));
-	if (o->has_doomed)
-		DB_RUN(&o->db, DOOMED_DONE, INT(o->target), BYTES(path));
+	if (w->has_doomed)
+		DB_RUN(&w->db, DOOMED_DONE, INT(w->target), BYTES(path));
 }
 
 void
-core_names_end(struct own *o, const char *path, const struct there *e)
+writer_names_end(struct writer *w, const char *path, const struct there *e)
 {
-	struct telling t = { o, e };
+	struct telling t = { w, e };
 
-	core_other_names(o, path, end_name, &t);
+	writer_other_names(w, path, end_name, &t);
 }
 
 static void
 doubt_name(void *arg, struct str path)
 {
-	struct own *o = arg;
+	struct writer *w = arg;
 
-	DB_RUN(&o->db, NAME_DOUBT, INT(o->target), BYTES(path));
-	if (db_changes(&o->db) == 0)
+	DB_RUN(&w->db, NAME_DOUBT, INT(w->target), BYTES(path));
+	if (db_changes(&w->db) == 0)
 		return;
-	settle_name(o, path, true);
-	if (o->has_verified)
-		DB_RUN(&o->db, VERIFIED_CLEAR_PATH, INT(o->target),
+	settle_name(w, path, true);
+	if (w->has_verified)
+		DB_RUN(&w->db, VERIFIED_CLEAR_PATH, INT(w->target),
 		    BYTES(path));
 }
 
 void
-core_names_doubt(struct own *o, const char *path)
+writer_names_doubt(struct writer *w, const char *path)
 {
-	core_other_names(o, path, doubt_name, o);
+	writer_other_names(w, path, doubt_name, w);
 }

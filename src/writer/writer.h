@@ -4,8 +4,8 @@
  * transactions; a function of this room runs in that thread, inside a
  * transaction, and does no more than rows and counters.
  *
- * Life cycle: catalog_begin_run fills struct own, core_reset_run clears it.
- * An error of the connection stays in own.db: the thread looks for it at the
+ * Life cycle: catalog_begin_run fills struct writer, core_reset_run clears it.
+ * An error of the connection stays in db.err: the thread looks for it at the
  * commit.
  */
 #ifndef WRITER_WRITER_H
@@ -157,10 +157,11 @@ struct run_export_row {
 	struct dir_times times;	/* met by this run's crawl */
 };
 
-struct own {
+/* Used by the catalog's thread alone. */
+struct writer {
 	struct db db;
 	bool	 failed;	/* told everybody */
-	size_t	 results;	/* in it */
+	size_t	 results;	/* in the open transaction */
 	struct noted *acks;	/* wait for the commit */
 	struct dooming *doomings; /* likewise */
 
@@ -225,105 +226,106 @@ struct own {
 /* record.c */
 /* Record the counts of a directory after its reading, successful or not;
  * since_ns: when the reading began. */
-void	 core_dir_done(struct own *, int64_t dir, int64_t export,
+void	 writer_dir_done(struct writer *, int64_t dir, int64_t export,
 	    int64_t since_ns, bool clean, const struct counts *);
 /* Return the directory's row; make a missing row, and missing rows of the
  * directories above. */
-int64_t	 core_dir(struct own *, struct str path, int64_t export);
-void	 core_queue(struct own *, int64_t object, int64_t export,
+int64_t	 writer_dir(struct writer *, struct str path, int64_t export);
+void	 writer_queue(struct writer *, int64_t object, int64_t export,
 	    uint32_t flags, int64_t prev, const struct handle *);
 /* The newest earlier version held by the target, or 0. */
-int64_t	 core_held_before(struct own *, struct str path);
-void	 core_failure(struct own *, int64_t object, int64_t dir,
+int64_t	 writer_held_before(struct writer *, struct str path);
+void	 writer_failure(struct writer *, int64_t object, int64_t dir,
 	    struct str path, const struct err *, unsigned attempts);
 /* Move the row to history; false if the row does not exist. */
-bool	 core_retire(struct own *, int64_t object);
+bool	 writer_retire(struct writer *, int64_t object);
 /* Make a tombstone. A row of an excluded entry, or of unknown kind, is not
  * counted as gone: the row was no object. */
-void	 core_object_gone(struct own *, int64_t object);
+void	 writer_object_gone(struct writer *, int64_t object);
 /* Insert a row with a new id; 0 if the path already has a row. */
-int64_t	 core_insert(struct own *, int64_t dir, struct str path,
+int64_t	 writer_insert(struct writer *, int64_t dir, struct str path,
 	    const struct attrs *, const char *why);
-void	 core_stat(struct own *, int64_t object, const struct attrs *);
+void	 writer_stat(struct writer *, int64_t object, const struct attrs *);
 /* Add counts to the row for the entries of a list. */
-void	 core_add_list(struct own *, const struct counts *);
-void	 core_add_counts(struct totals *, const struct counts *);
+void	 writer_add_list(struct writer *, const struct counts *);
+void	 writer_add_counts(struct totals *, const struct counts *);
 /* Some target has this version. */
-bool	 core_held(struct own *, int64_t object);
+bool	 writer_held(struct writer *, int64_t object);
 /* Nothing that stat tells differs. */
-bool	 core_same(const struct attrs *, const struct attrs *);
+bool	 writer_same(const struct attrs *, const struct attrs *);
 /* The directory of a path; empty for a path without a slash. */
-struct str core_parent(struct str path);
+struct str writer_parent(struct str path);
 /* The counters into the run's row. */
-void	 core_count_run(struct own *);
+void	 writer_count_run(struct writer *);
 
 /* page.c */
-void	 core_page(struct own *, struct dir_page *);
-void	 core_open_dirs_free(struct own *);
+void	 writer_page(struct writer *, struct dir_page *);
+void	 writer_open_dirs_free(struct writer *);
 
 /* lease.c */
-bool	 core_crawl_done(const struct own *);
+bool	 writer_crawl_done(const struct writer *);
 /* Take up to max directories of the frontier; fewer, or none, if the next rows
  * belong to lost exports. */
-struct dir_batch *core_take_dirs(struct own *, size_t max, bool again);
+struct dir_batch *writer_take_dirs(struct writer *, size_t max, bool again);
 /* Take the next rows of the backlog, inside a transaction. NULL if none of
  * these rows is left. */
-struct lease *core_take_lease(struct own *, size_t max_count,
+struct lease *writer_take_lease(struct writer *, size_t max_count,
 	    uint64_t max_bytes);
-void	 core_trim(struct own *);
+void	 writer_trim(struct writer *);
 
 /* lost.c */
 /* The export (index) is out of reach for good, because of err. */
-void	 core_lost(struct own *, unsigned export, const struct err *);
-bool	 core_is_lost(const struct own *, int64_t export);
+void	 writer_lost(struct writer *, unsigned export, const struct err *);
+bool	 writer_is_lost(const struct writer *, int64_t export);
 /* Leave this row of the backlog to the next run. */
-void	 core_leave_todo(struct own *, int64_t todo);
+void	 writer_leave_todo(struct writer *, int64_t todo);
 
 /* fresh.c */
 /* Add the times met by the crawl of an export. */
-void	 core_note_times(struct own *, int64_t export,
+void	 writer_note_times(struct writer *, int64_t export,
 	    const struct dir_times *);
 /* Return the value of result.fresh for bytes read under this lease, from a file
  * with these attributes. */
-int	 core_fresh(const struct own *, const struct open_lease *,
+int	 writer_fresh(const struct writer *, const struct open_lease *,
 	    const struct open_item *, const struct attrs *);
 
 /* result.c */
-void	 core_results(struct own *, struct results *);
+void	 writer_results(struct writer *, struct results *);
 /* An INTENT note waits for the commit. */
-void	 core_upload(struct own *, struct noted *);
-void	 core_leases_free(struct own *);
+void	 writer_upload(struct writer *, struct noted *);
+void	 writer_leases_free(struct writer *);
 
 /* fs.c: file systems at and below the exports. */
-void	 core_fs_load(struct own *);
-void	 core_fs_free(struct own *);
+void	 writer_fs_load(struct writer *);
+void	 writer_fs_free(struct writer *);
 /* Fill a job from the frontier row at hand: the known file system of the
  * directory. */
-void	 core_fs_place(struct own *, struct open_dir *, struct dir_job *);
+void	 writer_fs_place(struct writer *, struct open_dir *, struct dir_job *);
 /* Note the file system of the page's directory, if new. */
-void	 core_fs_note(struct own *, struct open_dir *, const struct dir_page *);
+void	 writer_fs_note(struct writer *, struct open_dir *,
+	    const struct dir_page *);
 /* A list has a file of the directory, in this file system: note the file system
  * if none was noted. False: the directory was in another file system, with
  * files. */
-bool	 core_fs_listed(struct own *, const struct run_export_row *,
+bool	 writer_fs_listed(struct writer *, const struct run_export_row *,
 	    int64_t dir, struct str path, uint64_t fsid);
 /* True if file systems mounted at the path or below have vanished: nothing of
  * them is taken for gone. Each is recorded as a failure, unless a link that the
  * run doesn't follow is in the place of the path. */
-bool	 core_fs_missing(struct own *, const char *path);
+bool	 writer_fs_missing(struct writer *, const char *path);
 
 /* outcome.c */
-void	 core_outcomes(struct own *, struct outcomes *);
-void	 core_doom(struct own *, struct dooming *);
+void	 writer_outcomes(struct writer *, struct outcomes *);
+void	 writer_doom(struct writer *, struct dooming *);
 /* Send the waiting dooms back; the commit is made, or the catalog failed. */
-void	 core_doomed(struct own *);
+void	 writer_doomed(struct writer *);
 /* Objects doomed by a killed run may be gone, or not: put them in doubt. */
-void	 core_settle_doomed(struct own *);
+void	 writer_settle_doomed(struct writer *);
 
 /* twins.c */
 /* Calls fn for each further catalog path with the same key at the run's target.
  * Looks nothing up if no such path can exist. */
-void	 core_other_names(struct own *, const char *path,
+void	 writer_other_names(struct writer *, const char *path,
 	    void (*fn)(void *, struct str path), void *arg);
 /* The object now at the target, under the key of a path. */
 struct there {
@@ -336,39 +338,40 @@ struct there {
 /* The rows of the key's remaining names no longer hold the object, except rows
  * with the same content. A run asks S3 when coming to the files of such
  * names. */
-void	 core_names_end(struct own *, const char *path, const struct there *);
+void	 writer_names_end(struct writer *, const char *path,
+	    const struct there *);
 /* The object of the key is about to be changed. */
-void	 core_names_doubt(struct own *, const char *path);
+void	 writer_names_doubt(struct writer *, const char *path);
 
 /* client.c */
-void	 core_clients(struct own *, struct client_note *);
+void	 writer_clients(struct writer *, struct client_note *);
 
 /* compaction.c */
-void	 core_compaction(struct own *, struct compaction_note *);
+void	 writer_compaction(struct writer *, struct compaction_note *);
 
 /* root.c */
-void	 core_note_root(struct own *, struct root_note *);
+void	 writer_note_root(struct writer *, struct root_note *);
 /* Has this crawl noted another root directory for the export than this one? */
-bool	 core_root_differs(struct own *, const struct run_export_row *,
+bool	 writer_root_differs(struct writer *, const struct run_export_row *,
 	    uint64_t ino, uint64_t fsid, bool ignore_inode);
 /* Call before taking anything for gone: doubt each export with a changed
  * root. */
-void	 core_doubt_roots(struct own *);
+void	 writer_doubt_roots(struct writer *);
 
 /* export.c */
-void	 core_note_export(struct own *, struct export_note *);
+void	 writer_note_export(struct writer *, struct export_note *);
 /* Return NULL if the export has no part in the run. */
-struct run_export_row *core_export(const struct own *, int64_t id);
+struct run_export_row *writer_export(const struct writer *, int64_t id);
 /* Count files of the export that were not found. True: the files stay, because
  * nothing of the export becomes gone in this run. */
-bool	 core_export_stays(struct own *, int64_t id, uint64_t unseen);
+bool	 writer_export_stays(struct writer *, int64_t id, uint64_t unseen);
 /* The crawl is complete: the file systems seen by the crawl become the known
  * file systems. */
-void	 core_keep_exports(struct own *);
+void	 writer_keep_exports(struct writer *);
 /* Return the index of the run's export with the path inside: if exports are
  * nested, the inner export. No export: their count. */
-size_t	 core_export_of(const struct own *, struct str path);
+size_t	 writer_export_of(const struct writer *, struct str path);
 /* True if the root of an export lies at the path or below. */
-bool	 core_holds_export(const struct own *, const char *path);
+bool	 writer_holds_export(const struct writer *, const char *path);
 
 #endif
