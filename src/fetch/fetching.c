@@ -15,12 +15,11 @@ fetching_end(struct fetching *t, enum outcome outcome)
 {
 	struct fetch_item *it = t->item;
 
-	it->outcome = outcome;
+	it->result.outcome = outcome;
 	it->mail.type = MAIL_FETCHED;
-	it->proof = outcome == OUTCOME_MOVED || outcome == OUTCOME_UNCHANGED ?
-	    t->claim.proof : PROOF_NONE;
-	if (it->only_check && outcome == OUTCOME_MOVED)
-		it->proof = PROOF_NONE;
+	it->result.proof = outcome == OUTCOME_UNCHANGED ||
+	    (outcome == OUTCOME_MOVED && !it->only_check) ? t->claim.proof :
+	    PROOF_NONE;
 	/* The caller gave the MD5s to this step; the step did not compute
 	 * them. */
 	if (it->step == SPLIT_END)
@@ -38,7 +37,7 @@ fetching_fail(struct fetching *t, const struct err *err)
 		return;
 	t->broken = true;
 	t->then = THEN_END;
-	t->item->err = *err;
+	t->item->result.err = *err;
 }
 
 void
@@ -445,7 +444,7 @@ wrong(struct fetching *t)
 		return;
 	}
 	err_set(&err, ERR_CORRUPT, 0, "its bytes give the ETag %s, %s %s",
-	    t->item->etag_computed, t->claim.has_md5 ?
+	    t->item->result.etag_computed, t->claim.has_md5 ?
 	    "which is not what the file had; S3 says" : "not", t->item->etag);
 	fetching_fail(t, &err);
 }
@@ -509,15 +508,17 @@ begin(struct fetching *t)
 static void
 mend(struct fetching *t)
 {
+	struct err *err = &t->item->result.err;
+
 	drop(t);
 	t->broken = false;
 	switch (t->then) {
 	case THEN_HEAD:
-		err_clear(&t->item->err);
+		err_clear(err);
 		head(t, on_head);
 		break;
 	case THEN_ANEW:
-		err_clear(&t->item->err);
+		err_clear(err);
 		anew(t);
 		break;
 	case THEN_LOOK:
@@ -527,8 +528,8 @@ mend(struct fetching *t)
 		t->phase = FETCH_CLOSE;
 		break;
 	case THEN_END:
-		fetching_end(t, t->item->err.kind == ERR_GONE &&
-		    t->item->err.code == 404 ? OUTCOME_GONE : OUTCOME_FAILED);
+		fetching_end(t, err->kind == ERR_GONE && err->code == 404 ?
+		    OUTCOME_GONE : OUTCOME_FAILED);
 	}
 }
 
@@ -567,7 +568,7 @@ fetching_step(struct fetching *t)
 		close_up(t);
 	/* An item stopped while waiting for a server does not come back. */
 	if (t->broken && t->calls == 0 && t->phase != FETCH_ENDED &&
-	    t->item->err.kind != ERR_STOPPED) {
+	    t->item->result.err.kind != ERR_STOPPED) {
 		mend(t);
 		busy = true;
 	}

@@ -14,7 +14,7 @@ static void
 over(struct fetching *t, const struct err *err)
 {
 	if (err != NULL)
-		t->item->file_err = *err;
+		t->item->result.file_err = *err;
 	t->broken = true;
 	t->then = THEN_CLOSE;
 }
@@ -46,7 +46,7 @@ fault(struct fetching *t, const struct err *err)
 static void
 torn(struct fetching *t)
 {
-	t->item->file_torn = true;
+	t->item->result.file_torn = true;
 	over(t, NULL);
 }
 
@@ -55,8 +55,8 @@ torn(struct fetching *t)
 static bool
 same(const struct fetching *t, const struct attrs *a)
 {
-	return a->kind == ENTRY_FILE && attrs_same(&t->item->file_attrs, a,
-	    t->w->f->c.ignore_inode);
+	return a->kind == ENTRY_FILE && attrs_same(
+	    &t->item->result.file_attrs, a, t->w->f->c.ignore_inode);
 }
 
 static void
@@ -157,7 +157,7 @@ looked_up(void *arg, const struct tree_entry *e, const struct err *err)
 		fault(t, err);
 		return;
 	}
-	it->file_attrs = e->attrs;
+	it->result.file_attrs = e->attrs;
 	if (e->attrs.kind != ENTRY_FILE) {
 		err_set(&other, ERR_GONE, 0, "the file is a %s now",
 		    entry_kind_name(e->attrs.kind));
@@ -224,13 +224,13 @@ file_judge(struct fetching *t)
 	if (t->calls > 0)
 		return;
 	if (t->hash_whole) {
-		md5_final(&t->whole, it->file_md5);
+		md5_final(&t->whole, it->result.file_md5);
 	} else {
 		etag_multipart(t->part_md5s, (unsigned)((MAX(t->size,
 		    (uint64_t)1) - 1) / part + 1), etag);
-		claim_digest(etag, it->file_md5);
+		claim_digest(etag, it->result.file_md5);
 	}
-	it->file_hashed = true;
+	it->result.file_hashed = true;
 	if (!t->no_attrs) {
 		over(t, NULL);
 		return;

@@ -70,7 +70,7 @@ on_data(void *arg, const void *data, size_t len)
 	}
 	memcpy(s->buf + s->fill, data, len);
 	s->fill += len;
-	s->t->item->bytes += len;
+	s->t->item->result.bytes += len;
 	s->paid -= paid;
 	if (rate_limited(rate))
 		rate_charge(rate, len - paid, clock_mono_ns());
@@ -101,7 +101,7 @@ on_done(void *arg, const struct s3_reply *r, const struct err *err)
 
 	t->calls--;
 	t->w->net_streams--;
-	t->item->attempts = MAX(t->item->attempts, r->attempts);
+	t->item->result.attempts = MAX(t->item->result.attempts, r->attempts);
 	if (t->broken)
 		return;
 	if (err != NULL) {

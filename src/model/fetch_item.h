@@ -19,9 +19,35 @@ enum fetch_proof {
 #define FETCH_RANGES_MAX	8192	/* of one object */
 #define FETCH_PARTS_MAX		10000	/* likewise: S3 has no more */
 
+struct fetch_result {
+	/*
+	 * The outcome of the fetch. MOVED: the object was read, proved and,
+	 * with a destination, written. UNCHANGED: the file existed with the
+	 * right content. GONE: the object does not exist any more. FAILED: see
+	 * err; ERR_CORRUPT if the bytes differ from the proof.
+	 */
+	enum outcome outcome;
+	struct err err;
+	enum fetch_proof proof;
+	bool	 hashed;	/* md5 is that of the whole object; else, of an
+				   object that was only read, of the MD5s of
+				   parts as large as those in stored */
+	uint8_t	 md5[16];
+	char	 etag_computed[72]; /* from the bytes, in the form of etag; "":
+				   not known */
+	uint64_t bytes;		/* read from S3 in this run */
+	unsigned attempts;
+	/* of the file; file_attrs as before the file was read */
+	struct err file_err;
+	struct attrs file_attrs;
+	bool	 file_torn;	/* it changed meanwhile */
+	bool	 file_hashed;	/* false if file_attrs show a version other
+				   than the version in stored */
+	uint8_t	 file_md5[16];	/* made as the object's */
+};
+
 struct fetch_item {
 	struct mail mail;
-	/* what to fetch */
 	char	*key;		/* key text; owned */
 	char	*path;		/* below the destination; owned. NULL: only
 				   read the object, even if the run has a
@@ -47,30 +73,7 @@ struct fetch_item {
 				   END: of the whole object */
 	uint8_t	*part_md5s;	/* 16 bytes each; owned; or NULL */
 	void	*user;		/* the caller's */
-	/*
-	 * The outcome of the fetch. MOVED: the object was read, proved and,
-	 * with a destination, written. UNCHANGED: the file existed with the
-	 * right content. GONE: the object does not exist any more. FAILED: see
-	 * err; ERR_CORRUPT if the bytes differ from the proof.
-	 */
-	enum outcome outcome;
-	struct err err;
-	enum fetch_proof proof;
-	bool	 hashed;	/* md5 is that of the whole object; else, of an
-				   object that was only read, of the MD5s of
-				   parts as large as those in stored */
-	uint8_t	 md5[16];
-	char	 etag_computed[72]; /* from the bytes, in the form of etag; "":
-				   not known */
-	uint64_t bytes;		/* read from S3 in this run */
-	unsigned attempts;
-	/* of the file; file_attrs as before the file was read */
-	struct err file_err;
-	struct attrs file_attrs;
-	bool	 file_torn;	/* it changed meanwhile */
-	bool	 file_hashed;	/* false if file_attrs show a version other
-				   than the version in stored */
-	uint8_t	 file_md5[16];	/* made as the object's */
+	struct fetch_result result;
 };
 void	 fetch_item_free(struct fetch_item **);
 

@@ -123,8 +123,8 @@ fetched(struct get *g, struct fetch_item *it)
 		[OUTCOME_GONE] = ENDED_GONE,
 	};
 	struct outcome_row r = { .path = STEAL(it->key), .is_key = true,
-	    .ended = ends[it->outcome], .size = it->size,
-	    .attempts = it->attempts, .err = it->err };
+	    .ended = ends[it->result.outcome], .size = it->size,
+	    .attempts = it->result.attempts, .err = it->result.err };
 
 	g->r.out--;
 	if (it->has_stored)
@@ -135,7 +135,7 @@ fetched(struct get *g, struct fetch_item *it)
 		if (r.err.kind == ERR_CORRUPT)
 			g->r.status = EXIT_CORRUPT;
 	}
-	note_room(g, it->outcome, &it->err);
+	note_room(g, it->result.outcome, &it->result.err);
 	fetch_item_free(&it);
 	settle(g, &r);
 }

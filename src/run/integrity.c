@@ -189,9 +189,10 @@ integrity_take(struct integrity *t, struct fetch_item *it)
 
 	t->r.out--;
 	/* S3 was tried again for as long as the settings say. */
-	if (it->outcome == OUTCOME_FAILED && (it->err.kind == ERR_RETRY ||
-	    it->err.kind == ERR_UNREACHABLE))
-		run_fail(&t->r, &it->err);
+	if (it->result.outcome == OUTCOME_FAILED &&
+	    (it->result.err.kind == ERR_RETRY ||
+	    it->result.err.kind == ERR_UNREACHABLE))
+		run_fail(&t->r, &it->result.err);
 	if (!t->r.failed) {
 		proof_read(it, t->r.conf->fs_config.ignore_inode, &j);
 		if (j.verdict == VERDICT_UNREADABLE)

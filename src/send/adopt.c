@@ -127,7 +127,7 @@ adopt_fits(struct transfer *t)
 {
 	struct fetch_item it = found(t);
 
-	memcpy(it.md5, t->whole_md5, MD5_LEN);
+	memcpy(it.result.md5, t->whole_md5, MD5_LEN);
 	if (t->claim.proof == PROOF_NONE ||
 	    !claim_holds(&t->claim, &it, NULL, t->part_md5s))
 		return false;

@@ -137,34 +137,13 @@ team_results(struct member *m, struct wire_results *in)
 	}
 }
 
-/* Copy the outcome from the client's item to the task's item. */
-static void
-take_outcome(struct fetch_item *to, struct fetch_item *from)
-{
-	to->size = from->size;
-	memcpy(to->etag, from->etag, sizeof(to->etag));
-	to->outcome = from->outcome;
-	to->err = from->err;
-	to->proof = from->proof;
-	to->hashed = from->hashed;
-	memcpy(to->md5, from->md5, sizeof(to->md5));
-	memcpy(to->etag_computed, from->etag_computed,
-	    sizeof(to->etag_computed));
-	to->bytes = from->bytes;
-	to->attempts = from->attempts;
-	to->file_err = from->file_err;
-	to->file_attrs = from->file_attrs;
-	to->file_torn = from->file_torn;
-	to->file_hashed = from->file_hashed;
-	memcpy(to->file_md5, from->file_md5, sizeof(to->file_md5));
-}
-
 /* Return the client's error: of fetching the object, or of reading the file
  * that the object is compared with. */
 static const struct err *
 fetch_err(const struct fetch_item *it)
 {
-	return it->outcome == OUTCOME_FAILED ? &it->err : &it->file_err;
+	return it->result.outcome == OUTCOME_FAILED ? &it->result.err :
+	    &it->result.file_err;
 }
 
 void
@@ -174,22 +153,25 @@ team_fetched(struct member *m, struct wire_fetched *in)
 
 	m->brought = true;
 	for (size_t i = 0; i < in->count; i++) {
+		struct fetch_item *it = in->v[i].item;
 		struct task *task = desk_find(t->desk, in->lease, in->v[i].id);
 		struct team_task *k = (struct team_task *)(void *)task;
 
 		if (k == NULL || k->kind != TASK_FETCH ||
-		    is_cut_off(fetch_err(in->v[i].item)))
+		    is_cut_off(fetch_err(it)))
 			continue;
 		task = desk_result(t->desk, in->lease, in->v[i].id, t->now_ms);
-		if (task == NULL || again(m, k, fetch_err(in->v[i].item)))
+		if (task == NULL || again(m, k, fetch_err(it)))
 			continue;
-		m->bytes += in->v[i].item->bytes;
-		if (in->v[i].item->outcome != OUTCOME_FAILED)
+		m->bytes += it->result.bytes;
+		if (it->result.outcome != OUTCOME_FAILED)
 			m->misses = 0;
-		if (team_split_get(t, k, in->v[i].item))
+		if (team_split_get(t, k, it))
 			continue;
-		take_outcome(k->fetch, in->v[i].item);
-		team_count(m, k->fetch->outcome);
+		k->fetch->size = it->size;
+		memcpy(k->fetch->etag, it->etag, sizeof(it->etag));
+		k->fetch->result = it->result;
+		team_count(m, k->fetch->result.outcome);
 		team_put_fetched(t, k);
 	}
 }

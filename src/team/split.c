@@ -175,8 +175,8 @@ fail(struct team *t, struct team_task *k, const struct err *err)
 			    k->fetch->path), name, sizeof(name)), err->msg);
 		make_whole(t, k);
 	} else if (k->kind == TASK_FETCH) {
-		k->fetch->outcome = OUTCOME_FAILED;
-		k->fetch->err = *err;
+		k->fetch->result.outcome = OUTCOME_FAILED;
+		k->fetch->result.err = *err;
 		team_put_fetched(t, k);
 	} else {
 		r = team_failed(k, err, 1);
@@ -295,7 +295,7 @@ bool
 team_split_get(struct team *t, struct team_task *k, struct fetch_item *in)
 {
 	struct split *s = k->split;
-	bool moved = in->outcome == OUTCOME_MOVED;
+	bool moved = in->result.outcome == OUTCOME_MOVED;
 	struct split_plan plan;
 
 	switch (k->fetch->step) {
@@ -310,18 +310,18 @@ team_split_get(struct team *t, struct team_task *k, struct fetch_item *in)
 			make_whole(t, k);
 		return true;
 	case SPLIT_RANGE:
-		ranged(t, k, moved ? NULL : &in->err,
+		ranged(t, k, moved ? NULL : &in->result.err,
 		    moved && split_get_take(&s->plan, k->fetch, in));
 		return true;
 	case SPLIT_END:
-		moved = in->outcome <= OUTCOME_UNCHANGED;
+		moved = in->result.outcome <= OUTCOME_UNCHANGED;
 		if (moved) {
 			split_get_result(&s->plan, in);
 			split_get_undo(k->fetch);
 		}
 		forget(t, s);
 		if (!moved)
-			fail(t, k, &in->err);
+			fail(t, k, &in->result.err);
 		return !moved;
 	default:
 		return false;

@@ -210,7 +210,7 @@ split_get_plan(struct split_plan *p, struct fetch_item *it,
 	if (!fetch_step_is_sound(&step))
 		return false;
 	init(p, begun->size, begun->unit, begun->part_size);
-	add_work(p, begun->bytes, begun->attempts);
+	add_work(p, begun->result.bytes, begun->result.attempts);
 	it->size = begun->size;
 	memcpy(it->etag, begun->etag, sizeof(it->etag));
 	return true;
@@ -240,7 +240,7 @@ split_get_take(struct split_plan *p, const struct fetch_item *step,
 {
 	if (!take(p, step->range, result->part_md5s, result->part_count))
 		return false;
-	add_work(p, result->bytes, result->attempts);
+	add_work(p, result->result.bytes, result->result.attempts);
 	return true;
 }
 
@@ -256,8 +256,8 @@ split_get_end(const struct split_plan *p, struct fetch_item *it)
 void
 split_get_result(const struct split_plan *p, struct fetch_item *it)
 {
-	it->bytes += p->bytes;
-	it->attempts = MAX(it->attempts, p->attempts);
+	it->result.bytes += p->bytes;
+	it->result.attempts = MAX(it->result.attempts, p->attempts);
 }
 
 void

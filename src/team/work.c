@@ -102,8 +102,8 @@ give_up(struct team *t, struct team_task *k, int64_t lease)
 			team_put_result(t, k, &r);
 		break;
 	case TASK_FETCH:
-		k->fetch->outcome = OUTCOME_FAILED;
-		k->fetch->err = err;
+		k->fetch->result.outcome = OUTCOME_FAILED;
+		k->fetch->result.err = err;
 		if (!team_split_get(t, k, k->fetch))
 			team_put_fetched(t, k);
 		break;

@@ -163,27 +163,28 @@ bool
 claim_holds(const struct fetch_claim *c, struct fetch_item *it,
     const struct md5 *whole, const uint8_t *part_md5s)
 {
+	struct fetch_result *r = &it->result;
 	uint8_t digest[MD5_LEN];
 
-	it->etag_computed[0] = '\0';
+	r->etag_computed[0] = '\0';
 	if (whole != NULL) {
-		md5_final(whole, it->md5);
-		it->hashed = true;
+		md5_final(whole, r->md5);
+		r->hashed = true;
 	}
 	if (c->part_size > 0) {
-		etag_multipart(part_md5s, c->part_count, it->etag_computed);
+		etag_multipart(part_md5s, c->part_count, r->etag_computed);
 		if (c->open)
-			return claim_digest(it->etag_computed, it->md5);
+			return claim_digest(r->etag_computed, r->md5);
 		if (c->part_md5s != NULL)
 			return memcmp(part_md5s, c->part_md5s,
 			    c->part_count * (size_t)MD5_LEN) == 0;
-		return strcmp(it->etag_computed, it->etag) == 0;
+		return strcmp(r->etag_computed, it->etag) == 0;
 	}
-	memcpy(digest, it->md5, MD5_LEN);
-	etag_single(digest, it->etag_computed);
+	memcpy(digest, r->md5, MD5_LEN);
+	etag_single(digest, r->etag_computed);
 	if (c->open)
 		return true;
 	if (c->has_md5)
 		return memcmp(digest, c->md5, MD5_LEN) == 0;
-	return strcmp(it->etag_computed, it->etag) == 0;
+	return strcmp(r->etag_computed, it->etag) == 0;
 }

@@ -92,9 +92,9 @@ wanted(const struct fetch_item *it, char etag[72])
 {
 	const struct stored *s = &it->stored;
 
-	if (it->hashed && s->has_md5)
+	if (it->result.hashed && s->has_md5)
 		etag_single(s->md5, etag);
-	else if (!it->hashed && s->part_md5s != NULL)
+	else if (!it->result.hashed && s->part_md5s != NULL)
 		etag_multipart(s->part_md5s, (unsigned)s->part_count, etag);
 	else
 		memcpy(etag, s->etag, sizeof(s->etag));
@@ -103,36 +103,39 @@ wanted(const struct fetch_item *it, char etag[72])
 static bool
 object_is_good(const struct fetch_item *it, struct judged *j)
 {
+	const struct fetch_result *r = &it->result;
 	char etag[72], whole[72];
 
 	if (differs_in_size(&it->stored, it->size, j))
 		return false;
 	wanted(it, etag);
-	etag_single(it->md5, whole);
-	if (strcmp(it->hashed ? whole : it->etag_computed, etag) == 0)
+	etag_single(r->md5, whole);
+	if (strcmp(r->hashed ? whole : r->etag_computed, etag) == 0)
 		return true;
 	say(j, VERDICT_CORRUPT);
-	if (it->hashed && it->stored.has_md5)
+	if (r->hashed && it->stored.has_md5)
 		err_set(&j->err, ERR_CORRUPT, 0, "the object's MD5 differs "
 		    "from the file's, %s", etag);
 	else
 		err_set(&j->err, ERR_CORRUPT, 0, "the object's parts give the "
-		    "ETag %s, put was %s", it->etag_computed, etag);
+		    "ETag %s, put was %s", r->etag_computed, etag);
 	return false;
 }
 
 static bool
 file_changed(const struct fetch_item *it, bool ignore_inode)
 {
-	return it->file_torn || !attrs_same(&it->file_attrs,
+	return it->result.file_torn || !attrs_same(&it->result.file_attrs,
 	    &it->stored.attrs, ignore_inode);
 }
 
 static bool
 same_as_file(const struct fetch_item *it)
 {
-	return it->size == it->file_attrs.size && it->file_hashed &&
-	    memcmp(it->md5, it->file_md5, MD5_LEN) == 0;
+	const struct fetch_result *r = &it->result;
+
+	return it->size == r->file_attrs.size && r->file_hashed &&
+	    memcmp(r->md5, r->file_md5, MD5_LEN) == 0;
 }
 
 /* Have the file's bytes changed since the file was put? */
@@ -141,10 +144,10 @@ file_is_rotten(const struct fetch_item *it)
 {
 	char was[72], is[72];
 
-	if (!it->file_hashed)
+	if (!it->result.file_hashed)
 		return false;
 	wanted(it, was);
-	etag_single(it->file_md5, is);
+	etag_single(it->result.file_md5, is);
 	return strncmp(was, is, strlen(is)) != 0;
 }
 
@@ -152,16 +155,18 @@ static void
 with_file(const struct fetch_item *it, bool ignore_inode, bool good,
     struct judged *j)
 {
-	if (it->file_err.kind == ERR_GONE) {
+	const struct fetch_result *r = &it->result;
+
+	if (r->file_err.kind == ERR_GONE) {
 		if (good)
 			say(j, VERDICT_OK);
 		return;
 	}
-	if (it->file_err.kind != ERR_NONE) {
+	if (r->file_err.kind != ERR_NONE) {
 		if (!good)
 			return;
 		say(j, VERDICT_UNREADABLE);
-		j->err = it->file_err;
+		j->err = r->file_err;
 		err_wrap(&j->err, "the object is good, its file can't be "
 		    "read");
 		return;
@@ -199,22 +204,24 @@ with_file(const struct fetch_item *it, bool ignore_inode, bool good,
 static void
 by_file_alone(const struct fetch_item *it, struct judged *j)
 {
+	const struct fetch_result *r = &it->result;
+
 	/* INVALID: no file can have the object's name, such as "dir/", with
 	 * which foreign tools mark a directory. */
-	if (it->file_err.kind == ERR_GONE ||
-	    it->file_err.kind == ERR_INVALID || it->raw == NULL) {
+	if (r->file_err.kind == ERR_GONE ||
+	    r->file_err.kind == ERR_INVALID || it->raw == NULL) {
 		j->ended = ENDED_EXCLUDED;	/* not of these exports */
 		return;
 	}
-	if (it->file_err.kind != ERR_NONE) {
+	if (r->file_err.kind != ERR_NONE) {
 		say(j, VERDICT_UNREADABLE);
-		j->err = it->file_err;
+		j->err = r->file_err;
 		err_wrap(&j->err, "the catalog does not know the object, and "
 		    "its file can't be read");
-	} else if (!it->file_torn && same_as_file(it)) {
+	} else if (!r->file_torn && same_as_file(it)) {
 		say(j, VERDICT_OK);
-	} else if (it->file_torn ||
-	    it->file_attrs.mtime_ns / 1000000000 > it->modified_sec) {
+	} else if (r->file_torn ||
+	    r->file_attrs.mtime_ns / 1000000000 > it->modified_sec) {
 		/* A file time later than the object's proves only that a change
 		 * is possible. */
 		say(j, VERDICT_CHANGED);
@@ -233,20 +240,21 @@ void
 proof_read(const struct fetch_item *it, bool ignore_inode,
     struct judged *j)
 {
+	const struct fetch_result *r = &it->result;
 	bool good;
 
 	*j = (struct judged){ .err = ERR_INIT };
-	if (it->outcome == OUTCOME_GONE && it->has_stored) {
+	if (r->outcome == OUTCOME_GONE && it->has_stored) {
 		proof_missing(&it->stored, j);
 		return;
 	}
-	if (it->outcome == OUTCOME_GONE) {
+	if (r->outcome == OUTCOME_GONE) {
 		j->ended = ENDED_GONE;	/* deleted after the listing */
 		return;
 	}
-	if (it->outcome == OUTCOME_FAILED) {
+	if (r->outcome == OUTCOME_FAILED) {
 		say(j, VERDICT_UNREADABLE);
-		j->err = it->err;
+		j->err = r->err;
 		return;
 	}
 	if (!it->has_stored) {

@@ -49,11 +49,11 @@ test_reads(void **state UNUSED)
 		put_object(x, "k", sizes[i], (unsigned)i, 0, "", md5);
 		it = fetched(x, item(x, "k"));
 		expect(it, OUTCOME_MOVED, ERR_NONE);
-		assert_int_equal(it->proof, PROOF_ETAG);
-		assert_true(it->hashed);
-		assert_memory_equal(it->md5, md5, MD5_LEN);
-		assert_string_equal(it->etag_computed, it->etag);
-		assert_int_equal(it->bytes, sizes[i]);
+		assert_int_equal(it->result.proof, PROOF_ETAG);
+		assert_true(it->result.hashed);
+		assert_memory_equal(it->result.md5, md5, MD5_LEN);
+		assert_string_equal(it->result.etag_computed, it->etag);
+		assert_int_equal(it->result.bytes, sizes[i]);
 		fetch_item_free(&it);
 	}
 	teardown(x);
@@ -73,7 +73,7 @@ test_files(void **state UNUSED)
 	put_object(x, "d/k", 1000000, 1, 0, OURS, NULL);
 	it = fetched(x, item(x, "d/k"));
 	expect(it, OUTCOME_MOVED, ERR_NONE);
-	assert_int_equal(it->proof, PROOF_ETAG);
+	assert_int_equal(it->result.proof, PROOF_ETAG);
 	fetch_item_free(&it);
 	assert_file(x, "d/k", 1000000, 1);
 	st = stat_of(x, "d/k");
@@ -142,8 +142,8 @@ test_parts(void **state UNUSED)
 	know_parts(it, 100000, md5s, 11);
 	it = fetched(x, it);
 	expect(it, OUTCOME_MOVED, ERR_NONE);
-	assert_int_equal(it->proof, PROOF_CATALOG);
-	assert_false(it->hashed);
+	assert_int_equal(it->result.proof, PROOF_CATALOG);
+	assert_false(it->result.hashed);
 	assert_int_equal(x->f.locked.gets, 6);
 	fetch_item_free(&it);
 	/* The store has not kept what the catalog knows. */

@@ -78,15 +78,15 @@ test_whole(void **state UNUSED)
 		write_file(x, "f", sizes[i], 1);
 		it = fetched(x, with_file(x, "k", "f"));
 		expect(it, OUTCOME_MOVED, ERR_NONE);
-		assert_int_equal(it->proof, PROOF_NONE);
-		assert_int_equal(it->file_err.kind, ERR_NONE);
-		assert_true(it->hashed && it->file_hashed);
-		assert_false(it->file_torn);
-		assert_memory_equal(it->md5, md5, MD5_LEN);
-		assert_memory_equal(it->file_md5, md5, MD5_LEN);
-		assert_int_equal(it->file_attrs.size, sizes[i]);
+		assert_int_equal(it->result.proof, PROOF_NONE);
+		assert_int_equal(it->result.file_err.kind, ERR_NONE);
+		assert_true(it->result.hashed && it->result.file_hashed);
+		assert_false(it->result.file_torn);
+		assert_memory_equal(it->result.md5, md5, MD5_LEN);
+		assert_memory_equal(it->result.file_md5, md5, MD5_LEN);
+		assert_int_equal(it->result.file_attrs.size, sizes[i]);
 		assert_int_equal(x->bytes_read, sizes[i]);
-		assert_string_equal(it->etag_computed, it->etag);
+		assert_string_equal(it->result.etag_computed, it->etag);
 		fetch_item_free(&it);
 	}
 	teardown(x);
@@ -104,10 +104,10 @@ test_parts(void **state UNUSED)
 	write_file(x, "f", 1050000, 3);
 	it = fetched(x, known(x, "k", "f", PART, md5s));
 	expect(it, OUTCOME_MOVED, ERR_NONE);
-	assert_false(it->hashed);
-	assert_true(it->file_hashed);
-	assert_string_equal(it->etag_computed, it->stored.etag);
-	assert_memory_equal(it->md5, it->file_md5, MD5_LEN);
+	assert_false(it->result.hashed);
+	assert_true(it->result.file_hashed);
+	assert_string_equal(it->result.etag_computed, it->stored.etag);
+	assert_memory_equal(it->result.md5, it->result.file_md5, MD5_LEN);
 	assert_int_equal(x->f.locked.gets, 6);
 	fetch_item_free(&it);
 	/* Another object is there, in other parts, or of another size; the
@@ -115,14 +115,14 @@ test_parts(void **state UNUSED)
 	put_object(x, "k", 1050000, 4, 0, "", NULL);
 	it = fetched(x, known(x, "k", "f", PART, md5s));
 	expect(it, OUTCOME_MOVED, ERR_NONE);
-	assert_memory_not_equal(it->md5, it->file_md5, MD5_LEN);
+	assert_memory_not_equal(it->result.md5, it->result.file_md5, MD5_LEN);
 	fetch_item_free(&it);
 	put_object(x, "k", 350000, 3, 0, "", NULL);
 	it = fetched(x, known(x, "k", "f", PART, md5s));
 	expect(it, OUTCOME_MOVED, ERR_NONE);
 	assert_int_equal(it->size, 350000);
-	assert_true(it->file_hashed);
-	assert_memory_not_equal(it->md5, it->file_md5, MD5_LEN);
+	assert_true(it->result.file_hashed);
+	assert_memory_not_equal(it->result.md5, it->result.file_md5, MD5_LEN);
 	fetch_item_free(&it);
 	teardown(x);
 }
@@ -138,15 +138,15 @@ test_rot(void **state UNUSED)
 	put_object(x, "k", 1050000, 3, PART, "", md5s);
 	write_file(x, "f", 1050000, 4);
 	it = fetched(x, known(x, "k", "f", PART, md5s));
-	assert_string_equal(it->etag_computed, it->stored.etag);
-	assert_true(it->file_hashed);
-	assert_memory_not_equal(it->md5, it->file_md5, MD5_LEN);
+	assert_string_equal(it->result.etag_computed, it->stored.etag);
+	assert_true(it->result.file_hashed);
+	assert_memory_not_equal(it->result.md5, it->result.file_md5, MD5_LEN);
 	fetch_item_free(&it);
 	put_object(x, "k", 1000, 3, 0, "", md5s);
 	write_file(x, "f", 1000, 4);
 	it = fetched(x, known(x, "k", "f", 0, md5s));
-	assert_true(it->hashed && it->file_hashed);
-	assert_memory_not_equal(it->md5, it->file_md5, MD5_LEN);
+	assert_true(it->result.hashed && it->result.file_hashed);
+	assert_memory_not_equal(it->result.md5, it->result.file_md5, MD5_LEN);
 	fetch_item_free(&it);
 	teardown(x);
 }
@@ -166,24 +166,25 @@ test_not_read(void **state UNUSED)
 	it->stored.attrs.mtime_ns++;
 	it = fetched(x, it);
 	expect(it, OUTCOME_MOVED, ERR_NONE);
-	assert_true(it->hashed);
-	assert_false(it->file_hashed);
-	assert_int_equal(it->file_err.kind, ERR_NONE);
-	assert_int_equal(it->file_attrs.size, 1000);
+	assert_true(it->result.hashed);
+	assert_false(it->result.file_hashed);
+	assert_int_equal(it->result.file_err.kind, ERR_NONE);
+	assert_int_equal(it->result.file_attrs.size, 1000);
 	fetch_item_free(&it);
 	it = fetched(x, with_file(x, "k", "none"));
 	expect(it, OUTCOME_MOVED, ERR_NONE);
-	assert_int_equal(it->file_err.kind, ERR_GONE);
+	assert_int_equal(it->result.file_err.kind, ERR_GONE);
 	fetch_item_free(&it);
 	assert_int_equal(symlink("f", link), 0);
 	it = fetched(x, with_file(x, "k", "link"));
-	assert_int_equal(it->file_err.kind, ERR_GONE);
-	assert_string_equal(it->file_err.msg, "the file is a symlink now");
+	assert_int_equal(it->result.file_err.kind, ERR_GONE);
+	assert_string_equal(it->result.file_err.msg,
+	    "the file is a symlink now");
 	fetch_item_free(&it);
 	x->spec.follow_links = true;
 	it = fetched(x, with_file(x, "k", "link"));
-	assert_int_equal(it->file_err.kind, ERR_NONE);
-	assert_memory_equal(it->md5, it->file_md5, MD5_LEN);
+	assert_int_equal(it->result.file_err.kind, ERR_NONE);
+	assert_memory_equal(it->result.md5, it->result.file_md5, MD5_LEN);
 	fetch_item_free(&it);
 	teardown(x);
 }
@@ -203,7 +204,7 @@ test_not_as_listed(void **state UNUSED)
 	it = fetched(x, it);
 	expect(it, OUTCOME_MOVED, ERR_NONE);
 	assert_int_equal(it->size, 5000);
-	assert_memory_equal(it->md5, md5, MD5_LEN);
+	assert_memory_equal(it->result.md5, md5, MD5_LEN);
 	fetch_item_free(&it);
 	/* Nobody knows an ETag. */
 	it = item(x, "k");
@@ -232,9 +233,9 @@ test_no_export(void **state UNUSED)
 	put_object(x, "k", 1000, 3, 0, "", NULL);
 	it = fetched(x, with_file(x, "k", "f"));
 	expect(it, OUTCOME_MOVED, ERR_NONE);
-	assert_true(it->hashed);
-	assert_int_not_equal(it->file_err.kind, ERR_NONE);
-	assert_false(it->file_hashed);
+	assert_true(it->result.hashed);
+	assert_int_not_equal(it->result.file_err.kind, ERR_NONE);
+	assert_false(it->result.file_hashed);
 	fetch_item_free(&it);
 	teardown(x);
 }

@@ -179,9 +179,9 @@ fetched(struct fixture *x, struct fetch_item *it)
 static void
 expect(const struct fetch_item *it, enum outcome outcome, enum err_kind kind)
 {
-	if (it->outcome != outcome || it->err.kind != kind)
-		fail_msg("outcome %d: %s: %s", it->outcome,
-		    err_kind_name(it->err.kind), it->err.msg);
+	if (it->result.outcome != outcome || it->result.err.kind != kind)
+		fail_msg("outcome %d: %s: %s", it->result.outcome,
+		    err_kind_name(it->result.err.kind), it->result.err.msg);
 }
 
 static void

@@ -149,7 +149,7 @@ bring_all(struct fixture *x, const struct fetch_item *as, uint8_t *md5s)
 		struct fetch_item *it = range(x, as, index);
 
 		expect(it, OUTCOME_MOVED, ERR_NONE);
-		assert_int_equal(it->bytes, index < 9 ? PART : 100);
+		assert_int_equal(it->result.bytes, index < 9 ? PART : 100);
 		assert_int_equal(it->part_count, 1);
 		memcpy(md5s + index * MD5_LEN, it->part_md5s, MD5_LEN);
 		fetch_item_free(&it);
@@ -169,8 +169,8 @@ test_together(void **state UNUSED)
 	bring_all(x, b, md5s);
 	it = last(x, b, md5s);
 	expect(it, OUTCOME_MOVED, ERR_NONE);
-	assert_int_equal(it->proof, PROOF_CATALOG);
-	assert_int_equal(it->bytes, 0);
+	assert_int_equal(it->result.proof, PROOF_CATALOG);
+	assert_int_equal(it->result.bytes, 0);
 	assert_null(it->part_md5s);
 	assert_file(x, 1);
 	fetch_item_free(&it);
@@ -199,7 +199,7 @@ test_one_md5(void **state UNUSED)
 	}
 	it = last(x, b, NULL);
 	expect(it, OUTCOME_MOVED, ERR_NONE);
-	assert_true(it->hashed);
+	assert_true(it->result.hashed);
 	assert_file(x, 1);
 	fetch_item_free(&it);
 	fetch_item_free(&b);
@@ -242,7 +242,7 @@ test_taken_up(void **state UNUSED)
 	b = begun(x);
 	it = range(x, b, 4);
 	expect(it, OUTCOME_MOVED, ERR_NONE);
-	assert_int_equal(it->bytes, 0);
+	assert_int_equal(it->result.bytes, 0);
 	assert_memory_equal(it->part_md5s, md5, MD5_LEN);
 	fetch_item_free(&it);
 	fetch_item_free(&b);
@@ -261,14 +261,14 @@ test_replaced(void **state UNUSED)
 	/* Under the ETag that it had. */
 	it = range(x, b, 0);
 	expect(it, OUTCOME_FAILED, ERR_GONE);
-	assert_int_equal(it->bytes, 0);
+	assert_int_equal(it->result.bytes, 0);
 	fetch_item_free(&it);
 	fetch_item_free(&b);
 	/* Begun anew it is the new one's. */
 	b = begun(x);
 	it = range(x, b, 0);
 	expect(it, OUTCOME_MOVED, ERR_NONE);
-	assert_int_equal(it->bytes, PART);
+	assert_int_equal(it->result.bytes, PART);
 	fetch_item_free(&it);
 	fetch_item_free(&b);
 	teardown(x);
@@ -398,7 +398,7 @@ test_bytes_lost(void **state UNUSED)
 	in_sync = lose;
 	it = range(x, b, 3);
 	expect(it, OUTCOME_MOVED, ERR_NONE);
-	assert_int_equal(it->bytes, 2 * PART);
+	assert_int_equal(it->result.bytes, 2 * PART);
 	fetch_item_free(&it);
 	fetch_item_free(&b);
 	teardown(x);

@@ -36,11 +36,11 @@ item(void)
 	struct fetch_item it = { .key = (char []){ "h/s/f" },
 	    .raw = (char []){ "f" }, .has_stored = true,
 	    .stored = stored(), .size = SIZE, .modified_sec = 10,
-	    .hashed = true, .file_hashed = true };
+	    .result = { .hashed = true, .file_hashed = true } };
 
-	memset(it.md5, 0xaa, sizeof(it.md5));
-	memset(it.file_md5, 0xaa, sizeof(it.file_md5));
-	it.file_attrs = it.stored.attrs;
+	memset(it.result.md5, 0xaa, sizeof(it.result.md5));
+	memset(it.result.file_md5, 0xaa, sizeof(it.result.file_md5));
+	it.result.file_attrs = it.stored.attrs;
 	return it;
 }
 
@@ -117,19 +117,19 @@ test_read(void **state UNUSED)
 
 	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
 	it.raw = NULL;
-	memset(&it.file_attrs, 0, sizeof(it.file_attrs));
+	memset(&it.result.file_attrs, 0, sizeof(it.result.file_attrs));
 	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
-	it.md5[15] ^= 1;
+	it.result.md5[15] ^= 1;
 	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
 	it = item();
 	it.size++;
 	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
 	it = item();
-	it.outcome = OUTCOME_GONE;
+	it.result.outcome = OUTCOME_GONE;
 	expect_read(&it, VERDICT_MISSING, ENDED_FAILED, true);
 	it = item();
-	it.outcome = OUTCOME_FAILED;
-	err_set(&it.err, ERR_DENIED, 403, "no");
+	it.result.outcome = OUTCOME_FAILED;
+	err_set(&it.result.err, ERR_DENIED, 403, "no");
 	expect_read(&it, VERDICT_UNREADABLE, ENDED_FAILED, false);
 }
 
@@ -142,18 +142,18 @@ test_read_parts(void **state UNUSED)
 	uint8_t md5s[2 * MD5_LEN];
 
 	memset(md5s, 0x55, sizeof(md5s));
-	it.hashed = false;
+	it.result.hashed = false;
 	it.raw = NULL;
 	it.stored.part_md5s = md5s;
 	it.stored.part_count = 2;
-	etag_multipart(md5s, 2, it.etag_computed);
+	etag_multipart(md5s, 2, it.result.etag_computed);
 	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
-	it.etag_computed[0] ^= 1;
+	it.result.etag_computed[0] ^= 1;
 	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
 	it.stored.part_md5s = NULL;
 	etag_multipart(md5s, 2, it.stored.etag);
 	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
-	it.etag_computed[0] ^= 1;
+	it.result.etag_computed[0] ^= 1;
 	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
 }
 
@@ -168,19 +168,19 @@ test_read_parts_file(void **state UNUSED)
 	memset(md5s, 0x55, sizeof(md5s));
 	etag_multipart(md5s, 2, etag);
 	etag[2 * MD5_LEN] = '\0';
-	assert_true(hex_decode(etag, it.md5, MD5_LEN));
-	memcpy(it.file_md5, it.md5, MD5_LEN);
-	it.hashed = false;
+	assert_true(hex_decode(etag, it.result.md5, MD5_LEN));
+	memcpy(it.result.file_md5, it.result.md5, MD5_LEN);
+	it.result.hashed = false;
 	it.stored.part_md5s = md5s;
 	it.stored.part_count = 2;
-	etag_multipart(md5s, 2, it.etag_computed);
+	etag_multipart(md5s, 2, it.result.etag_computed);
 	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
-	it.file_md5[0] ^= 1;
+	it.result.file_md5[0] ^= 1;
 	expect_read(&it, VERDICT_BITROT, ENDED_FAILED, false);
 	/* Neither is what was put: nothing good is left. */
-	it.etag_computed[0] ^= 1;
+	it.result.etag_computed[0] ^= 1;
 	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, false);
-	it.file_md5[0] ^= 1;
+	it.result.file_md5[0] ^= 1;
 	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
 }
 
@@ -192,9 +192,9 @@ test_read_fresh(void **state UNUSED)
 	struct fetch_item it = item();
 
 	it.stored.fresh = true;
-	it.file_md5[0] ^= 1;
+	it.result.file_md5[0] ^= 1;
 	expect_read(&it, VERDICT_CHANGED, ENDED_MOVED, false);
-	it.md5[3] ^= 1;
+	it.result.md5[3] ^= 1;
 	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
 }
 
@@ -204,28 +204,28 @@ test_read_file(void **state UNUSED)
 	struct fetch_item it = item();
 
 	/* Bit rot, and only with stat as it was. */
-	it.file_md5[0] ^= 1;
+	it.result.file_md5[0] ^= 1;
 	expect_read(&it, VERDICT_BITROT, ENDED_FAILED, false);
-	it.file_attrs.mtime_ns++;
+	it.result.file_attrs.mtime_ns++;
 	expect_read(&it, VERDICT_CHANGED, ENDED_MOVED, false);
-	it.file_attrs = it.stored.attrs;
-	it.file_torn = true;
+	it.result.file_attrs = it.stored.attrs;
+	it.result.file_torn = true;
 	expect_read(&it, VERDICT_CHANGED, ENDED_MOVED, false);
 	/* Neither hides an object that is not what was put. */
-	it.md5[3] ^= 1;
+	it.result.md5[3] ^= 1;
 	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
 	/* Nothing good is left: it must not be overwritten with rot. */
-	it.file_torn = false;
+	it.result.file_torn = false;
 	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, false);
 	it = item();
-	it.md5[3] ^= 1;
+	it.result.md5[3] ^= 1;
 	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
 	it = item();
-	err_set(&it.file_err, ERR_GONE, 0, "gone");
+	err_set(&it.result.file_err, ERR_GONE, 0, "gone");
 	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
-	err_set(&it.file_err, ERR_DENIED, 0, "permission denied");
+	err_set(&it.result.file_err, ERR_DENIED, 0, "permission denied");
 	expect_read(&it, VERDICT_UNREADABLE, ENDED_FAILED, false);
-	it.md5[3] ^= 1;
+	it.result.md5[3] ^= 1;
 	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
 }
 
@@ -235,7 +235,7 @@ test_inode(void **state UNUSED)
 	struct fetch_item it = item();
 	struct judged j;
 
-	it.file_attrs.ino++;
+	it.result.file_attrs.ino++;
 	expect_read(&it, VERDICT_CHANGED, ENDED_MOVED, false);
 	proof_read(&it, true, &j);
 	expect(&j, VERDICT_OK, ENDED_MOVED, false);
@@ -250,23 +250,23 @@ test_unknown(void **state UNUSED)
 	it.has_stored = false;
 	memset(&it.stored, 0, sizeof(it.stored));
 	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
-	it.file_md5[0] ^= 1;
+	it.result.file_md5[0] ^= 1;
 	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, false);
-	it.file_attrs.mtime_ns = 11 * SEC;
+	it.result.file_attrs.mtime_ns = 11 * SEC;
 	expect_read(&it, VERDICT_CHANGED, ENDED_FAILED, false);
-	it.file_attrs.mtime_ns = 5 * SEC;
-	it.file_md5[0] ^= 1;
-	it.file_torn = true;
+	it.result.file_attrs.mtime_ns = 5 * SEC;
+	it.result.file_md5[0] ^= 1;
+	it.result.file_torn = true;
 	expect_read(&it, VERDICT_CHANGED, ENDED_FAILED, false);
-	err_set(&it.file_err, ERR_UNREACHABLE, 0, "no answer");
+	err_set(&it.result.file_err, ERR_UNREACHABLE, 0, "no answer");
 	expect_read(&it, VERDICT_UNREADABLE, ENDED_FAILED, false);
-	err_set(&it.file_err, ERR_GONE, 0, "gone");
+	err_set(&it.result.file_err, ERR_GONE, 0, "gone");
 	expect_read(&it, VERDICT_NONE, ENDED_EXCLUDED, false);
-	err_set(&it.file_err, ERR_INVALID, 0, "not a path");
+	err_set(&it.result.file_err, ERR_INVALID, 0, "not a path");
 	expect_read(&it, VERDICT_NONE, ENDED_EXCLUDED, false);
 	it.raw = NULL;
 	expect_read(&it, VERDICT_NONE, ENDED_EXCLUDED, false);
-	it.outcome = OUTCOME_GONE;
+	it.result.outcome = OUTCOME_GONE;
 	expect_read(&it, VERDICT_NONE, ENDED_GONE, false);
 }
 

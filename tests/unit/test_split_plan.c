@@ -208,8 +208,8 @@ begun(const struct fetch_item *it, uint64_t unit, uint64_t part)
 
 	r.unit = unit;
 	r.part_size = part;
-	r.bytes = 3;
-	r.attempts = 2;
+	r.result.bytes = 3;
+	r.result.attempts = 2;
 	return r;
 }
 
@@ -252,7 +252,8 @@ test_get_steps(void **state UNUSED)
 	assert_true(split_get_plan(&p, it, &r));
 	assert_int_equal(p.count, 4);
 	for (uint32_t i = 0; i < 4; i++) {
-		struct fetch_item result = { .bytes = 10, .attempts = i };
+		struct fetch_item result = { .result.bytes = 10,
+		    .result.attempts = i };
 
 		step = split_get_range(&p, it, i);
 		assert_int_equal(step->step, SPLIT_RANGE);
@@ -282,10 +283,10 @@ test_get_steps(void **state UNUSED)
 	assert_int_equal(it->part_count, 8);
 	for (unsigned i = 0; i < 8; i++)
 		assert_int_equal(it->part_md5s[i * 16 + 9], i);
-	it->bytes = 1;
+	it->result.bytes = 1;
 	split_get_result(&p, it);
-	assert_int_equal(it->bytes, 1 + 3 + 8 * 10);
-	assert_int_equal(it->attempts, 3);
+	assert_int_equal(it->result.bytes, 1 + 3 + 8 * 10);
+	assert_int_equal(it->result.attempts, 3);
 	split_plan_release(&p);
 	split_get_undo(it);
 	assert_int_equal(it->step, SPLIT_WHOLE);
@@ -298,7 +299,7 @@ static void
 test_get_unhashed(void **state UNUSED)
 {
 	struct fetch_item *it = object(2 * UNIT), r, *step;
-	struct fetch_item none = { .bytes = 1 };
+	struct fetch_item none = { .result.bytes = 1 };
 	struct split_plan p;
 
 	split_get_begin(it);

@@ -497,20 +497,20 @@ test_fetch(void **state)
 	assert_int_equal(m.u.lease_fetch.count, 1);
 	assert_string_equal(m.u.lease_fetch.v[0].item->key, "k/1");
 	memset(&done, 0, sizeof(done));
-	done.outcome = OUTCOME_UNCHANGED;
+	done.result.outcome = OUTCOME_UNCHANGED;
 	done.size = 6;
-	done.bytes = 17;
-	done.proof = PROOF_ETAG;
+	done.result.bytes = 17;
+	done.result.proof = PROOF_ETAG;
 	w.id = m.u.lease_fetch.v[0].id;
 	r.u.fetched.lease = m.u.lease_fetch.lease;
 	send_msg(f, f->status, &r);
 	it = mail_of(x, MAIL_FETCHED);
 	assert_ptr_equal(it->user, &mine);
 	assert_string_equal(it->path, "k/1");
-	assert_int_equal(it->outcome, OUTCOME_UNCHANGED);
+	assert_int_equal(it->result.outcome, OUTCOME_UNCHANGED);
 	assert_int_equal(it->size, 6);
-	assert_int_equal(it->bytes, 17);
-	assert_int_equal(it->proof, PROOF_ETAG);
+	assert_int_equal(it->result.bytes, 17);
+	assert_int_equal(it->result.proof, PROOF_ETAG);
 	fetch_item_free(&it);
 	wire_msg_release(&m);
 	client_free(f);
@@ -527,9 +527,9 @@ fetched(struct fake *f, const struct wire_msg *lease, enum err_kind kind)
 	    .lease = lease->u.lease_fetch.lease, .v = &w, .count = 1 } };
 
 	memset(&done, 0, sizeof(done));
-	done.outcome = OUTCOME_MOVED;
+	done.result.outcome = OUTCOME_MOVED;
 	if (kind != ERR_NONE)
-		err_set(&done.file_err, kind, 0, "why");
+		err_set(&done.result.file_err, kind, 0, "why");
 	send_msg(f, f->status, &m);
 }
 
@@ -559,7 +559,7 @@ test_file_of_another(void **state)
 	fetched(g, &m, ERR_NONE);
 	wire_msg_release(&m);
 	it = mail_of(x, MAIL_FETCHED);
-	assert_int_equal(it->file_err.kind, ERR_NONE);
+	assert_int_equal(it->result.file_err.kind, ERR_NONE);
 	fetch_item_free(&it);
 	client_free(f);
 	client_free(g);

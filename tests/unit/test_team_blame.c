@@ -189,7 +189,7 @@ test_delete_by_another(void **state)
 static void
 fetched(struct fake *f, int64_t lease, int64_t id)
 {
-	struct fetch_item became = { .outcome = OUTCOME_MOVED };
+	struct fetch_item became = { .result.outcome = OUTCOME_MOVED };
 	struct wire_fetch v = { .id = id, .item = &became };
 	struct wire_msg m = { .type = WIRE_FETCHED, .u.fetched = {
 	    .lease = lease, .v = &v, .count = 1 } };

@@ -59,7 +59,7 @@ static void
 say_brought(struct step *s)
 {
 	uint8_t md5s[2 * 16];
-	struct fetch_item r = { .bytes = fetch_item_bytes(s->item),
+	struct fetch_item r = { .result.bytes = fetch_item_bytes(s->item),
 	    .part_count = 2, .part_md5s = md5s };
 
 	memset(md5s, (int)(2 * s->item->range + 1), 16);
@@ -70,9 +70,9 @@ say_brought(struct step *s)
 static void
 say_why(struct step *s, enum err_kind kind, int code)
 {
-	struct fetch_item r = { .outcome = OUTCOME_FAILED };
+	struct fetch_item r = { .result.outcome = OUTCOME_FAILED };
 
-	err_set(&r.err, kind, code, "why");
+	err_set(&r.result.err, kind, code, "why");
 	say(s, &r);
 }
 
@@ -120,7 +120,7 @@ outcome(struct two *w, enum outcome want_outcome)
 	struct fetch_item *it = mail_of(w->x, MAIL_FETCHED);
 
 	assert_ptr_equal(it->user, w->x);
-	assert_int_equal(it->outcome, want_outcome);
+	assert_int_equal(it->result.outcome, want_outcome);
 	assert_int_equal(it->step, SPLIT_WHOLE);
 	assert_null(it->part_md5s);
 	return it;
@@ -140,7 +140,7 @@ test_together(void **state UNUSED)
 {
 	struct two w = two_clients(true);
 	struct fetch_item done = { .size = SIZE, .etag = "new-10",
-	    .bytes = 3, .proof = PROOF_ETAG }, *it;
+	    .result = { .bytes = 3, .proof = PROOF_ETAG } }, *it;
 	char token[FETCH_TOKEN_LEN + 1];
 	struct step s;
 
@@ -168,8 +168,8 @@ test_together(void **state UNUSED)
 	it = outcome(&w, OUTCOME_MOVED);
 	assert_int_equal(it->size, SIZE);
 	assert_string_equal(it->etag, "new-10");
-	assert_int_equal(it->bytes, SIZE + 3);
-	assert_int_equal(it->proof, PROOF_ETAG);
+	assert_int_equal(it->result.bytes, SIZE + 3);
+	assert_int_equal(it->result.proof, PROOF_ETAG);
 	fetch_item_free(&it);
 	end(&w);
 }
@@ -178,7 +178,7 @@ test_together(void **state UNUSED)
 static void
 test_alone(void **state UNUSED)
 {
-	struct fetch_item done = { .outcome = OUTCOME_UNCHANGED }, *it;
+	struct fetch_item done = { .result.outcome = OUTCOME_UNCHANGED }, *it;
 
 	for (int i = 0; i < 2; i++) {
 		struct two w = two_clients(i == 1);
@@ -202,7 +202,7 @@ test_done_at_once(void **state UNUSED)
 	struct two w = two_clients(true);
 
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
-		struct fetch_item done = { .outcome = ends[i] }, *it;
+		struct fetch_item done = { .result.outcome = ends[i] }, *it;
 		struct step s;
 
 		give_one(w.x, SIZE);
@@ -253,7 +253,7 @@ test_whole_again(void **state UNUSED)
 	assert_null(s.item->part_md5s);
 	say_failed(&s, ERR_CORRUPT);
 	it = outcome(&w, OUTCOME_FAILED);
-	assert_int_equal(it->err.kind, ERR_CORRUPT);
+	assert_int_equal(it->result.err.kind, ERR_CORRUPT);
 	fetch_item_free(&it);
 	end(&w);
 }

@@ -14,7 +14,7 @@ test_no_answer(void **state)
 {
 	struct fixture *x = setup();
 	struct fetch_item *it = xcalloc(1, sizeof(*it));
-	struct fetch_item became = { .size = 20, .hashed = true };
+	struct fetch_item became = { .size = 20, .result.hashed = true };
 	struct wire_msg m, answer = { .type = WIRE_FETCHED };
 	struct wire_fetch v = { .item = &became };
 	const struct stored *s;

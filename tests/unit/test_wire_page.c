@@ -308,6 +308,7 @@ test_members(void **state)
 		{ "src/model/item.h", "result" },
 		{ "src/model/outcome.h", "stored" },
 		{ "src/model/fetch_item.h", "fetch_item" },
+		{ "src/model/fetch_item.h", "fetch_result" },
 		{ "src/model/delete.h", "delete_row" },
 		{ "src/model/delete.h", "delete_batch" },
 		{ "src/model/note.h", "xfer_note" },
