@@ -326,13 +326,13 @@ take_deleted(struct session *s, struct delete_batch *b)
 }
 
 static void
-take_note(struct session *s, struct xfer_note *n)
+take_note(struct session *s, struct upload_note *n)
 {
 	struct wire_msg m = { .type = WIRE_NOTE };
 
 	m.u.note = (struct wire_note){ .lease = n->lease, .note = n };
 	send_status(s, &m);
-	xfer_note_free(&n);
+	upload_note_free(&n);
 }
 
 static void

@@ -23,7 +23,7 @@
 #include "model/fetch_item.h"
 #include "model/item.h"
 #include "model/mail.h"
-#include "model/note.h"
+#include "model/upload_note.h"
 #include "model/setup.h"
 #include "s3/s3.h"
 

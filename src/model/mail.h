@@ -18,7 +18,7 @@ enum mail_type {
 	MAIL_CRAWLED,		/* struct mail alone: one thread has ended */
 	/* workers and clients */
 	MAIL_RESULTS,		/* struct results */
-	MAIL_UPLOAD,		/* struct xfer_note */
+	MAIL_UPLOAD,		/* struct upload_note */
 	MAIL_FETCHED,		/* struct fetch_item */
 	MAIL_DELETED,		/* struct delete_batch */
 	MAIL_CREW_FAILED,	/* struct crew_failure */

@@ -224,6 +224,7 @@ drop(struct mail *mail)
 	case MAIL_LEASE:
 		lease_free(&(struct lease *){ msg });
 		break;
+	case MAIL_UPLOAD:
 	case MAIL_UPLOAD_NOTED:
 		upload_note_free(&(struct upload_note *){ msg });
 		break;

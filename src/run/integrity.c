@@ -174,12 +174,12 @@ read_object(struct integrity *t, unsigned export, struct str key,
 static void
 tell_unread(struct integrity *t, const struct fetch_item *it)
 {
-	if (t->told[it->export] || it->file_err.kind == ERR_NONE ||
-	    it->file_err.kind == ERR_GONE)
+	if (t->told[it->export] || it->result.file_err.kind == ERR_NONE ||
+	    it->result.file_err.kind == ERR_GONE)
 		return;
 	t->told[it->export] = true;
 	log_event(LOG_WARN, "export", "%s: not all its files can be compared: "
-	    "%s", t->r.plan.roots[it->export], it->file_err.msg);
+	    "%s", t->r.plan.roots[it->export], it->result.file_err.msg);
 }
 
 void

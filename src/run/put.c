@@ -182,26 +182,6 @@ take_results(struct put *p, struct results *r)
 }
 
 static void
-take_upload(struct put *p, struct xfer_note *n)
-{
-	static const enum upload_event events[] = {
-		[NOTE_INTENT] = UPLOAD_INTENT,
-		[NOTE_CREATED] = UPLOAD_CREATED,
-		[NOTE_ENDED] = UPLOAD_ENDED,
-	};
-	struct upload_note *u = xcalloc(1, sizeof(*u));
-
-	u->event = events[n->event];
-	u->object = n->object;
-	u->upload_id = STEAL(n->upload_id);
-	u->server_sec = n->server_sec;
-	u->part_size = n->part_size;
-	u->worker = n->worker;
-	xfer_note_free(&n);
-	catalog_put_upload(p->r.catalog, u, p->r.in);
-}
-
-static void
 take_noted(struct put *p, struct upload_note *u)
 {
 	if (p->r.crew != NULL)
@@ -223,7 +203,7 @@ take_mail(struct run *r, struct mail *mail)
 		take_results(p, msg);
 		return true;
 	case MAIL_UPLOAD:
-		take_upload(p, msg);
+		catalog_put_upload(p->r.catalog, msg, p->r.in);
 		return true;
 	case MAIL_UPLOAD_NOTED:
 		take_noted(p, msg);

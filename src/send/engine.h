@@ -6,9 +6,9 @@
  * engine_start; engine_give leases (their items wait in a queue common to the
  * workers); results come to the mailbox up as MAIL_RESULTS (struct results),
  * and news of multipart uploads for the catalog as MAIL_UPLOAD (struct
- * xfer_note); engine_noted answers an intent. engine_stop lets begun items end
- * within a limit; items that have not ended then have no result and stay open
- * in the catalog. engine_free.
+ * upload_note); engine_noted answers an intent. engine_stop lets begun items
+ * end within a limit; items that have not ended then have no result and stay
+ * open in the catalog. engine_free.
  */
 #ifndef SEND_ENGINE_H
 #define SEND_ENGINE_H
@@ -16,7 +16,7 @@
 #include "base/err.h"
 #include "base/mailbox.h"
 #include "model/item.h"
-#include "model/note.h"
+#include "model/upload_note.h"
 #include "s3/s3.h"
 #include "tree/tree.h"
 

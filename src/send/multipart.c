@@ -51,7 +51,7 @@ intent(struct transfer *t)
 	if (!t->unnoted)
 		t->intent_sec = s3_server_time(t->w->p.s3) - CLOCK_GRAIN_S;
 	t->calls++;
-	worker_note(t, NOTE_INTENT);
+	worker_note(t, UPLOAD_INTENT);
 }
 
 /* The upload's id is known. */
@@ -76,7 +76,7 @@ orphans_over(struct transfer *t)
 		intent(t);
 		return;
 	}
-	worker_note(t, NOTE_CREATED);
+	worker_note(t, UPLOAD_CREATED);
 	go_on(t);
 }
 
@@ -142,7 +142,7 @@ created(void *arg, const struct s3_reply *r, const struct err *err)
 	 * until the orphans are aborted. */
 	t->unnoted = lost;
 	if (err == NULL && !lost)
-		worker_note(t, NOTE_CREATED);
+		worker_note(t, UPLOAD_CREATED);
 	/* The file has changed meanwhile, and the upload was created with the
 	 * old times: abort the upload. */
 	if (err == NULL && t->broken && t->changes > 0)

@@ -213,7 +213,7 @@ void	 worker_buffer_free(struct worker *, void *, uint64_t size);
 /* Put the result in the batch; takes whatever the result owns. */
 void	 worker_result(struct worker *, struct held_lease *,
 	    const struct result *);
-void	 worker_note(struct transfer *, enum xfer_note_event);
+void	 worker_note(struct transfer *, enum upload_event);
 
 /* transfer.c */
 void	 transfer_begin(struct worker *, const struct item *,

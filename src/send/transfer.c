@@ -282,7 +282,7 @@ finish(struct transfer *t)
 	r = make_result(t);
 	worker_result(t->w, t->lease, &r);
 	if (t->upload_noted && !stays && !t->unnoted)
-		worker_note(t, NOTE_ENDED);
+		worker_note(t, UPLOAD_ENDED);
 	for (size_t i = 0; i < SEGMENTS_MAX; i++)
 		segment_free(&t->seg[i]);
 	t->phase = PHASE_ENDED;

@@ -103,9 +103,9 @@ worker_result(struct worker *w, struct held_lease *h, const struct result *r)
 }
 
 void
-worker_note(struct transfer *t, enum xfer_note_event event)
+worker_note(struct transfer *t, enum upload_event event)
 {
-	struct xfer_note *n = xcalloc(1, sizeof(*n));
+	struct upload_note *n = xcalloc(1, sizeof(*n));
 
 	/* Send results first: the catalog must not forget an ended upload
 	 * before knowing the object made by the upload. */

@@ -23,23 +23,23 @@ route_new(struct team *t)
 }
 
 static void
-keep(struct team_task *k, const struct xfer_note *n)
+keep(struct team_task *k, const struct upload_note *n)
 {
 	struct item *it = &k->item;
 
 	switch (n->event) {
-	case NOTE_INTENT:
+	case UPLOAD_INTENT:
 		if (k->unheard_sec == 0 && it->upload_id == NULL)
 			k->unheard_sec = it->upload_intent_sec;
 		it->upload_intent_sec = n->server_sec;
 		break;
-	case NOTE_CREATED:
+	case UPLOAD_CREATED:
 		free(it->upload_id);
 		it->upload_id = n->upload_id == NULL ? NULL :
 		    xstrdup(n->upload_id);
 		it->upload_part_size = n->part_size;
 		break;
-	case NOTE_ENDED:
+	case UPLOAD_ENDED:
 		free(it->upload_id);
 		it->upload_id = NULL;
 		it->upload_intent_sec = 0;
@@ -76,7 +76,7 @@ team_notes_forget(struct team *t, uint64_t session)
 
 /* Does the note end an upload whose result was accepted before? */
 static bool
-was_closing(struct team *t, int64_t lease, struct xfer_note *n)
+was_closing(struct team *t, int64_t lease, struct upload_note *n)
 {
 	for (size_t i = 0; i < t->closing_count; i++) {
 		struct closing c = t->closing[i];
@@ -86,13 +86,13 @@ was_closing(struct team *t, int64_t lease, struct xfer_note *n)
 		t->closing[i] = t->closing[--t->closing_count];
 		n->lease = c.catalog_lease;
 		n->object = c.object;
-		return n->event == NOTE_ENDED;
+		return n->event == UPLOAD_ENDED;
 	}
 	return false;
 }
 
 static void
-put_note(struct team *t, struct xfer_note *n)
+put_note(struct team *t, struct upload_note *n)
 {
 	n->mail.type = MAIL_UPLOAD;
 	mailbox_put(t->up, &n->mail);
@@ -102,7 +102,7 @@ void
 team_note(struct member *m, struct wire_note *in)
 {
 	struct team *t = m->team;
-	struct xfer_note *n = STEAL(in->note);
+	struct upload_note *n = STEAL(in->note);
 	struct task *task = desk_find(t->desk, in->lease, n->object);
 	struct team_task *k = (struct team_task *)(void *)task;
 
@@ -113,11 +113,11 @@ team_note(struct member *m, struct wire_note *in)
 		return;
 	}
 	if (k == NULL || k->kind != TASK_PUT) {
-		xfer_note_free(&n);
+		upload_note_free(&n);
 		return;
 	}
 	keep(k, n);
-	if (n->event == NOTE_INTENT) {
+	if (n->event == UPLOAD_INTENT) {
 		unsigned i = route_new(t);
 
 		t->routes[i] = (struct route){ .member = m->number,

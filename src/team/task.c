@@ -107,13 +107,13 @@ team_flush(struct team *t)
 static void
 note_unheard(struct team *t, const struct team_task *k)
 {
-	struct xfer_note *n;
+	struct upload_note *n;
 
 	if (k->unheard_sec == 0)
 		return;
 	team_flush(t);
 	n = xcalloc(1, sizeof(*n));
-	n->event = NOTE_INTENT;
+	n->event = UPLOAD_INTENT;
 	n->server_sec = k->unheard_sec;
 	n->lease = k->lease;
 	n->object = k->object;

@@ -17,11 +17,11 @@ free_delete_batch(void *p)
 }
 
 static void
-free_xfer_note(void *p)
+free_upload_note(void *p)
 {
-	struct xfer_note *n = p;
+	struct upload_note *n = p;
 
-	xfer_note_free(&n);
+	upload_note_free(&n);
 }
 
 #define MEMBER(s, m)	(((struct s *)0)->m)

@@ -24,7 +24,7 @@
 #include "base/err.h"
 #include "model/delete.h"
 #include "model/fetch_item.h"
-#include "model/note.h"
+#include "model/upload_note.h"
 #include "model/setup.h"
 
 #define WIRE_PROTOCOL	4
@@ -136,7 +136,7 @@ struct wire_deleted {
 };
 struct wire_note {
 	int64_t	 lease;
-	struct xfer_note *note;
+	struct upload_note *note;
 };
 struct wire_heartbeat {
 	uint64_t requests;

@@ -7,22 +7,8 @@
 
 #include "base/mailbox.h"
 #include "model/outcome.h"
+#include "model/upload_note.h"
 
-enum upload_event {
-	UPLOAD_INTENT = 0,	/* before CreateMultipartUpload */
-	UPLOAD_CREATED,		/* upload_id is known */
-	UPLOAD_ENDED		/* completed or aborted: row goes */
-};
-struct upload_note {
-	struct mail mail;	/* type MAIL_UPLOAD_NOTED when it comes back */
-	enum upload_event event;
-	int64_t	 object;
-	char	*upload_id;	/* owned; or NULL */
-	int64_t	 server_sec;	/* S3's clock at the intent */
-	uint64_t part_size;
-	unsigned worker;	/* the sender's; for routing the answer */
-};
-void	 upload_note_free(struct upload_note **);
 /* The objects that DeleteObjects is about to name. */
 struct doomed {
 	struct mail mail;

@@ -264,18 +264,6 @@ writer_results(struct writer *w, struct results *in)
 	results_free(&in);
 }
 
-void
-upload_note_free(struct upload_note **np)
-{
-	struct upload_note *n = *np;
-
-	if (n == NULL)
-		return;
-	free(n->upload_id);
-	free(n);
-	*np = NULL;
-}
-
 static void
 wait_for_commit(struct writer *w, struct noted *d)
 {

@@ -115,7 +115,7 @@ test_upload_left(void **state UNUSED)
 	assert_adopted(x);
 	assert_int_equal(x->f.locked.aborts, 1);
 	assert_null(x->f.locked.upload.key);
-	assert_int_equal(x->notes[NOTE_ENDED], 1);
+	assert_int_equal(x->notes[UPLOAD_ENDED], 1);
 	teardown(x);
 }
 

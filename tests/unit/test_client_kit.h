@@ -197,12 +197,12 @@ on_hello(void *arg, struct wire_peer *p, struct wire_hello *h)
 }
 
 static void
-take_note_of(struct kit *k, struct xfer_note *n)
+take_note_of(struct kit *k, struct upload_note *n)
 {
 	struct wire_msg m = { .type = WIRE_NOTED };
 
 	k->notes++;
-	if (n->event != NOTE_INTENT)
+	if (n->event != UPLOAD_INTENT)
 		return;
 	assert_in_range(n->server_sec, S3_CLOCK_S - S3_CLOCK_GRAIN_S,
 	    S3_CLOCK_S + (clock_boot_ms() - k->setup_ms) / 1000);

@@ -20,9 +20,9 @@ test_moves(void **state UNUSED)
 	assert_int_equal(x->got[3].part_size, 0);
 	assert_int_equal(x->got[4].part_size, PART);
 	assert_int_equal(x->got[4].part_count, 13);
-	assert_int_equal(x->notes[NOTE_INTENT], 1);
-	assert_int_equal(x->notes[NOTE_CREATED], 1);
-	assert_int_equal(x->notes[NOTE_ENDED], 1);
+	assert_int_equal(x->notes[UPLOAD_INTENT], 1);
+	assert_int_equal(x->notes[UPLOAD_CREATED], 1);
+	assert_int_equal(x->notes[UPLOAD_ENDED], 1);
 	teardown(x);
 }
 
@@ -558,7 +558,7 @@ test_valid_until(void **state UNUSED)
 	s3_gate_valid_until(&gate, 1);
 	engine_give(x->e, new_lease(x, 2));
 	/* Both have been read by then, and are to be sent. */
-	while (x->notes[NOTE_INTENT] == 0)
+	while (x->notes[UPLOAD_INTENT] == 0)
 		take_mail(x, -1);
 	for (int i = 0; i < 5; i++)
 		take_mail(x, 10);

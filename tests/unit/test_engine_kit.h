@@ -144,18 +144,18 @@ new_lease(const struct fixture *x, unsigned count)
 }
 
 static void
-take_note(struct fixture *x, struct xfer_note *n)
+take_note(struct fixture *x, struct upload_note *n)
 {
 	x->notes[n->event]++;
 	/* Whoever knows the id goes on with it, and looks for no other. */
-	if (n->event == NOTE_CREATED) {
+	if (n->event == UPLOAD_CREATED) {
 		pthread_mutex_lock(&x->f.lock);
 		assert_null(x->f.locked.orphan);
 		pthread_mutex_unlock(&x->f.lock);
 	}
-	if (n->event == NOTE_INTENT && x->e != NULL)
+	if (n->event == UPLOAD_INTENT && x->e != NULL)
 		engine_noted(x->e, n->worker, n->object);
-	xfer_note_free(&n);
+	upload_note_free(&n);
 }
 
 static void
@@ -180,7 +180,7 @@ take_mail(struct fixture *x, int timeout_ms)
 	for (; m != NULL; m = next) {
 		next = m->next;
 		if (m->type == MAIL_UPLOAD)
-			take_note(x, (struct xfer_note *)(void *)m);
+			take_note(x, (struct upload_note *)(void *)m);
 		else
 			take_results(x, (struct results *)(void *)m);
 	}

@@ -78,9 +78,9 @@ open_upload(struct fixture *x)
 	assert_int_equal(x->got[0].part_count, COUNT);
 	assert_int_equal(x->f.locked.creates, 1);
 	assert_int_equal(x->f.locked.parts, 0);
-	assert_int_equal(x->notes[NOTE_INTENT], 1);
-	assert_int_equal(x->notes[NOTE_CREATED], 1);
-	assert_int_equal(x->notes[NOTE_ENDED], 0);
+	assert_int_equal(x->notes[UPLOAD_INTENT], 1);
+	assert_int_equal(x->notes[UPLOAD_CREATED], 1);
+	assert_int_equal(x->notes[UPLOAD_ENDED], 0);
 	forget(x);
 }
 
@@ -141,7 +141,7 @@ test_three_steps(void **state UNUSED)
 	memcpy(md5s + 3 * MD5_LEN, x->got[0].part_md5s, 3 * MD5_LEN);
 	forget(x);
 	assert_int_equal(x->f.locked.parts, COUNT);
-	assert_int_equal(x->notes[NOTE_ENDED], 0);
+	assert_int_equal(x->notes[UPLOAD_ENDED], 0);
 	move(x, closing(x, md5s));
 	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
 	assert_int_equal(x->got[0].part_size, PART);
@@ -150,7 +150,7 @@ test_three_steps(void **state UNUSED)
 	assert_false(x->got[0].has_md5);
 	etag_multipart(md5s, COUNT, etag);
 	assert_string_equal(x->got[0].etag, etag);
-	assert_int_equal(x->notes[NOTE_ENDED], 1);
+	assert_int_equal(x->notes[UPLOAD_ENDED], 1);
 	assert_int_equal(x->f.locked.aborts, 0);
 	assert_stored(x, 0);
 	teardown(x);
@@ -174,8 +174,8 @@ test_open_known(void **state UNUSED)
 	move(x, of_upload(x, SPLIT_BEGIN, 1));
 	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
 	assert_int_equal(x->f.locked.creates, 2);
-	assert_int_equal(x->notes[NOTE_CREATED], 2);
-	assert_int_equal(x->notes[NOTE_ENDED], 0);
+	assert_int_equal(x->notes[UPLOAD_CREATED], 2);
+	assert_int_equal(x->notes[UPLOAD_ENDED], 0);
 	teardown(x);
 }
 
@@ -220,7 +220,7 @@ test_file_changed(void **state UNUSED)
 	expect_failed(x, ERR_GONE);
 	/* Others may be at it: that is for the master to say. */
 	assert_int_equal(x->f.locked.aborts, 0);
-	assert_int_equal(x->notes[NOTE_ENDED], 0);
+	assert_int_equal(x->notes[UPLOAD_ENDED], 0);
 	l = steps(x, SPLIT_BEGIN, 1);
 	write_file(x, 0, SIZE, 3);
 	move(x, l);
@@ -231,7 +231,7 @@ test_file_changed(void **state UNUSED)
 	move(x, l);
 	expect_failed(x, ERR_GONE);
 	assert_int_equal(x->f.locked.aborts, 1);
-	assert_int_equal(x->notes[NOTE_ENDED], 1);
+	assert_int_equal(x->notes[UPLOAD_ENDED], 1);
 	assert_int_equal(x->f.locked.count, 0);
 	teardown(x);
 }
@@ -249,7 +249,7 @@ test_upload_gone(void **state UNUSED)
 	expect_failed(x, ERR_GONE);
 	move(x, closing(x, md5s));
 	expect_failed(x, ERR_GONE);
-	assert_int_equal(x->notes[NOTE_ENDED], 1);
+	assert_int_equal(x->notes[UPLOAD_ENDED], 1);
 	assert_int_equal(x->f.locked.creates, 1);
 	teardown(x);
 }
@@ -344,7 +344,7 @@ test_then_whole(void **state UNUSED)
 	assert_true(x->got[0].has_md5);
 	assert_int_equal(x->f.locked.parts, COUNT);
 	assert_int_equal(x->f.locked.creates, 1);
-	assert_int_equal(x->notes[NOTE_ENDED], 1);
+	assert_int_equal(x->notes[UPLOAD_ENDED], 1);
 	assert_stored(x, 0);
 	teardown(x);
 }

@@ -203,7 +203,7 @@ test_notes(void **state)
 {
 	struct fixture *x = setup();
 	struct wire_msg a, b, m;
-	struct xfer_note *n;
+	struct upload_note *n;
 	struct results *r;
 	struct fake *f, *g;
 	int64_t id;
@@ -216,21 +216,21 @@ test_notes(void **state)
 	a = wait_for(f, WIRE_LEASE_PUT);
 	id = a.u.lease_put.items[0].object;
 	/* Under a lease that never was: dropped. */
-	note(f, NOTE_INTENT, a.u.lease_put.lease + 5, id, NULL);
-	note(f, NOTE_INTENT, a.u.lease_put.lease, id, NULL);
+	note(f, UPLOAD_INTENT, a.u.lease_put.lease + 5, id, NULL);
+	note(f, UPLOAD_INTENT, a.u.lease_put.lease, id, NULL);
 	n = mail_of(x, MAIL_UPLOAD);
-	assert_int_equal(n->event, NOTE_INTENT);
+	assert_int_equal(n->event, UPLOAD_INTENT);
 	assert_int_equal(n->object, 77);
 	assert_int_equal(n->server_sec, 55);
 	crew_noted(x->crew, n->worker, n->object);
-	xfer_note_free(&n);
+	upload_note_free(&n);
 	m = wait_for(f, WIRE_NOTED);
 	assert_int_equal(m.u.noted.object, id);
 	assert_int_equal(m.u.noted.worker, 3);
-	note(f, NOTE_CREATED, a.u.lease_put.lease, id, "UP1");
+	note(f, UPLOAD_CREATED, a.u.lease_put.lease, id, "UP1");
 	n = mail_of(x, MAIL_UPLOAD);
 	assert_string_equal(n->upload_id, "UP1");
-	xfer_note_free(&n);
+	upload_note_free(&n);
 	leave(f);
 	/* Whoever gets it goes on with that upload. */
 	g = client(x, 2);
@@ -241,17 +241,17 @@ test_notes(void **state)
 	assert_int_equal(b.u.lease_put.items[0].upload_intent_sec, 55);
 	f->closed = false;
 	join_ready(f);
-	note(f, NOTE_ENDED, a.u.lease_put.lease, id, "UP1");
+	note(f, UPLOAD_ENDED, a.u.lease_put.lease, id, "UP1");
 	/* Its end is said after its result. */
 	result(g, b.u.lease_put.lease, id);
-	note(g, NOTE_ENDED, b.u.lease_put.lease, id, "UP1");
-	note(g, NOTE_ENDED, b.u.lease_put.lease, id, "UP1");
+	note(g, UPLOAD_ENDED, b.u.lease_put.lease, id, "UP1");
+	note(g, UPLOAD_ENDED, b.u.lease_put.lease, id, "UP1");
 	r = mail_of(x, MAIL_RESULTS);
 	results_free(&r);
 	n = mail_of(x, MAIL_UPLOAD);
-	assert_int_equal(n->event, NOTE_ENDED);
+	assert_int_equal(n->event, UPLOAD_ENDED);
 	assert_int_equal(n->object, 77);
-	xfer_note_free(&n);
+	upload_note_free(&n);
 	wire_msg_release(&a);
 	wire_msg_release(&b);
 	client_free(f);

@@ -101,9 +101,9 @@ mail_free(struct mail *mail)
 
 		results_free(&r);
 	} else if (mail->type == MAIL_UPLOAD) {
-		struct xfer_note *n = msg;
+		struct upload_note *n = msg;
 
-		xfer_note_free(&n);
+		upload_note_free(&n);
 	} else if (mail->type == MAIL_FETCHED) {
 		struct fetch_item *it = msg;
 
@@ -428,11 +428,11 @@ failure(struct fake *f, int64_t lease, int64_t id, enum err_kind kind)
 }
 
 static void
-note(struct fake *f, enum xfer_note_event event, int64_t lease, int64_t id,
+note(struct fake *f, enum upload_event event, int64_t lease, int64_t id,
     const char *upload)
 {
 	AUTOFREE char *u = text(upload);
-	struct xfer_note n = { .event = event, .lease = lease, .object = id,
+	struct upload_note n = { .event = event, .lease = lease, .object = id,
 	    .upload_id = u, .server_sec = 55, .part_size = 4096,
 	    .worker = 3 };
 	struct wire_msg m = { .type = WIRE_NOTE, .u.note = { .lease = lease,

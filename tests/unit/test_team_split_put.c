@@ -56,7 +56,7 @@ say_opened(const struct step *s)
 	AUTOFREE char *id = text("UP");
 	struct result r = { .upload_id = id, .part_size = 8 * MIB };
 
-	note(s->f, NOTE_CREATED, s->lease, s->id, "UP");
+	note(s->f, UPLOAD_CREATED, s->lease, s->id, "UP");
 	say(s, &r);
 }
 
@@ -73,13 +73,13 @@ say_sent(const struct step *s)
 }
 
 static void
-expect_note(struct fixture *x, enum xfer_note_event event)
+expect_note(struct fixture *x, enum upload_event event)
 {
-	struct xfer_note *n = mail_of(x, MAIL_UPLOAD);
+	struct upload_note *n = mail_of(x, MAIL_UPLOAD);
 
 	assert_int_equal(n->event, event);
 	assert_int_equal(n->object, 9);
-	xfer_note_free(&n);
+	upload_note_free(&n);
 }
 
 struct two {
@@ -123,7 +123,7 @@ test_together(void **state)
 	s = next(w.f, NULL);
 	assert_int_equal(s.step, SPLIT_BEGIN);
 	say_opened(&s);
-	expect_note(w.x, NOTE_CREATED);
+	expect_note(w.x, UPLOAD_CREATED);
 	for (unsigned i = 0; i < 8; i++) {
 		s = next(i % 2 == 0 ? w.f : w.g, &it);
 		assert_int_equal(s.step, SPLIT_RANGE);
@@ -140,7 +140,7 @@ test_together(void **state)
 		assert_int_equal(it.part_md5s[i * 16 + 3], i + 1);
 	item_release(&it);
 	say(&s, &done);
-	note(w.g, NOTE_ENDED, s.lease, s.id, "UP");
+	note(w.g, UPLOAD_ENDED, s.lease, s.id, "UP");
 	r = mail_of(w.x, MAIL_RESULTS);
 	assert_int_equal(r->lease, 100);
 	assert_int_equal(r->count, 1);
@@ -152,7 +152,7 @@ test_together(void **state)
 	assert_int_equal(r->v[0].bytes_sent, 64 * MIB + 1);
 	assert_false(r->v[0].has_md5);
 	results_free(&r);
-	expect_note(w.x, NOTE_ENDED);
+	expect_note(w.x, UPLOAD_ENDED);
 	end(&w);
 }
 
@@ -171,7 +171,7 @@ test_first(void **state)
 	s = next(f, NULL);
 	assert_int_equal(s.step, SPLIT_BEGIN);
 	say_opened(&s);
-	expect_note(x, NOTE_CREATED);
+	expect_note(x, UPLOAD_CREATED);
 	s = next(f, NULL);
 	assert_int_equal(s.step, SPLIT_RANGE);
 	assert_int_equal(s.first, 0);
@@ -214,7 +214,7 @@ test_changed(void **state)
 	(void)state;
 	s = next(w.f, NULL);
 	say_opened(&s);
-	expect_note(w.x, NOTE_CREATED);
+	expect_note(w.x, UPLOAD_CREATED);
 	a = next(w.f, NULL);
 	b = next(w.g, NULL);
 	assert_int_equal(b.step, SPLIT_RANGE);
@@ -250,7 +250,7 @@ test_failed(void **state)
 	(void)state;
 	s = next(w.f, NULL);
 	say_opened(&s);
-	expect_note(w.x, NOTE_CREATED);
+	expect_note(w.x, UPLOAD_CREATED);
 	a = next(w.f, NULL);
 	wait_items(w.x, 1, 1);
 	failure(w.f, a.lease, a.id, ERR_INVALID);
@@ -282,7 +282,7 @@ test_lost(void **state)
 	(void)state;
 	s = next(w.f, NULL);
 	say_opened(&s);
-	expect_note(w.x, NOTE_CREATED);
+	expect_note(w.x, UPLOAD_CREATED);
 	a = next(w.f, NULL);
 	leave(w.f);
 	wait_clients(w.x, 1, "lost");
@@ -319,21 +319,21 @@ test_unheard(void **state)
 	struct step s = next(w.f, NULL);
 
 	(void)state;
-	note(w.f, NOTE_INTENT, s.lease, s.id, NULL);
-	expect_note(w.x, NOTE_INTENT);
+	note(w.f, UPLOAD_INTENT, s.lease, s.id, NULL);
+	expect_note(w.x, UPLOAD_INTENT);
 	leave(w.f);
 	wait_clients(w.x, 1, "lost");
 	s = next(w.g, NULL);
-	note(w.g, NOTE_INTENT, s.lease, s.id, NULL);
-	expect_note(w.x, NOTE_INTENT);
-	note(w.g, NOTE_CREATED, s.lease, s.id, "UP");
-	expect_note(w.x, NOTE_CREATED);
+	note(w.g, UPLOAD_INTENT, s.lease, s.id, NULL);
+	expect_note(w.x, UPLOAD_INTENT);
+	note(w.g, UPLOAD_CREATED, s.lease, s.id, "UP");
+	expect_note(w.x, UPLOAD_CREATED);
 	say(&s, &done);
-	note(w.g, NOTE_ENDED, s.lease, s.id, "UP");
+	note(w.g, UPLOAD_ENDED, s.lease, s.id, "UP");
 	r = mail_of(w.x, MAIL_RESULTS);
 	assert_int_equal(r->v[0].outcome, OUTCOME_MOVED);
 	results_free(&r);
-	expect_note(w.x, NOTE_INTENT);
+	expect_note(w.x, UPLOAD_INTENT);
 	end(&w);
 }
 
@@ -346,14 +346,14 @@ test_cut(void **state)
 
 	(void)state;
 	say_opened(&s);
-	expect_note(w.x, NOTE_CREATED);
+	expect_note(w.x, UPLOAD_CREATED);
 	s = next(w.f, NULL);
 	say_sent(&s);
 	end(&w);
 	w = two_clients();
 	s = next(w.f, NULL);
 	say_opened(&s);
-	expect_note(w.x, NOTE_CREATED);
+	expect_note(w.x, UPLOAD_CREATED);
 	for (unsigned i = 0; i < 8; i++) {
 		s = next(w.f, NULL);
 		say_sent(&s);

@@ -311,7 +311,7 @@ test_members(void **state)
 		{ "src/model/fetch_item.h", "fetch_result" },
 		{ "src/model/delete.h", "delete_row" },
 		{ "src/model/delete.h", "delete_batch" },
-		{ "src/model/note.h", "xfer_note" },
+		{ "src/model/upload_note.h", "upload_note" },
 	};
 	struct buf def;
 

@@ -1,9 +1,9 @@
-#include "model/note.h"
+#include "model/upload_note.h"
 
 #include "base/base.h"
 
 void
-xfer_note_free(struct xfer_note **np)
+upload_note_free(struct upload_note **np)
 {
 	if (*np == NULL)
 		return;
