@@ -25,7 +25,8 @@ SRC := $(wildcard src/*/*.c)
 OBJ := $(SRC:src/%.c=$(B)/%.o)
 MAIN := $(B)/cmd/main.o
 LIB_OBJ := $(filter-out $(MAIN),$(OBJ))
-UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
+UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,\
+	$(wildcard tests/unit/*/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 TOOLS := $(patsubst tests/%.c,$(B)/tools/%,\
 	$(wildcard tests/fault/*.c tests/bench/*.c))
@@ -45,7 +46,7 @@ help:
 	@echo "make               build $(B)/datamover"
 	@echo "make check         unit tests, fuzz targets on saved inputs,"
 	@echo "                   a minute of histories against the program;"
-	@echo "                   TESTS=\"split wire\": those with such a name"
+	@echo "                   TESTS=\"wire/ split\": those with such a name"
 	@echo "make check-model   more of those: SEEDS=n, from FIRST=k on;"
 	@echo "                   one: $(B)/model/model --seed K --verbose"
 	@echo "make check-system  real servers: nfs-ganesha, radosgw (root)"
@@ -130,10 +131,11 @@ $(B)/fuzz/main.o: tests/fuzz/main.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# TESTS: words; programs with one of them in the name are built and run, and
-# the model is left out.
+# TESTS: words; programs with one of them in the name (ROOM/test_FILE, fuzz_x)
+# are built and run, and the model is left out.
+name = $(patsubst $(B)/tests/%,%,$(patsubst $(B)/fuzz/%,%,$(1)))
 wanted = $(if $(TESTS),$(foreach p,$(1),$(if $(strip $(foreach w,$(TESTS),\
-	$(findstring $(w),$(notdir $(p))))),$(p))),$(1))
+	$(findstring $(w),$(call name,$(p))))),$(p))),$(1))
 check: all $(call wanted,$(UNIT) $(FUZZ)) \
 	$(if $(TESTS),,$(B)/model/model $(B)/model/preload.so)
 	@tests/unit/run.sh $(B) $(TESTS)

@@ -4,7 +4,8 @@
 # program, what those said that failed, and the closing counts.
 #
 #   run.sh BUILD          all
-#   run.sh BUILD WORD...  those with one of these words in their name
+#   run.sh BUILD WORD...  those with one of these words in their name, which
+#                         is ROOM/test_FILE or fuzz_NAME
 #
 # It calls itself for each of them: run.sh BUILD --one NAME PROGRAM ARGUMENT...
 set -u
@@ -14,9 +15,10 @@ b=${1:-build}
 if [ "${2:-}" = --one ]; then
 	name=$3
 	shift 3
-	timeout 300 "$@" >"$b/$name.log" 2>&1
+	program=$1
+	timeout 300 "$@" >"$program.log" 2>&1
 	status=$?
-	echo "$status" >"$b/$name.status"
+	echo "$status" >"$program.status"
 	if [ "$status" -eq 0 ]; then
 		echo "ok   $name"
 	else
@@ -25,8 +27,18 @@ if [ "${2:-}" = --one ]; then
 	exit 0
 fi
 
-names=$(cd tests && ls unit/test_*.c fuzz/fuzz_*.c |
-	sed 's|.*/||; s|\.c$||')
+names=$(cd tests && ls unit/*/test_*.c fuzz/fuzz_*.c |
+	sed 's|^unit/||; s|^fuzz/||; s|\.c$||')
+
+# The program of a name.
+program()
+{
+	case $1 in
+	fuzz_*) echo "$b/fuzz/$1" ;;
+	*) echo "$b/tests/$1" ;;
+	esac
+}
+
 [ $# -eq 0 ] || shift
 if [ $# -gt 0 ]; then
 	words=$(printf '%s\n' "$@")
@@ -34,21 +46,23 @@ if [ $# -gt 0 ]; then
 	[ -n "$names" ] || { echo "no such test" >&2; exit 1; }
 fi
 for name in $names; do
-	rm -f "$b/$name.status"
+	program=$(program "$name")
+	rm -f "$program.status"
 	case $name in
-	fuzz_*) echo "$name $b/fuzz/$name tests/fuzz/corpus/${name#fuzz_}" ;;
-	*) echo "$name $b/tests/$name" ;;
+	fuzz_*) echo "$name $program tests/fuzz/corpus/${name#fuzz_}" ;;
+	*) echo "$name $program" ;;
 	esac
 done | xargs -P "$(nproc)" -L 1 tests/unit/run.sh "$b" --one
 
 passed=0 failed=0
 for name in $names; do
-	if [ "$(cat "$b/$name.status" 2>/dev/null)" = 0 ]; then
+	program=$(program "$name")
+	if [ "$(cat "$program.status" 2>/dev/null)" = 0 ]; then
 		passed=$((passed + 1))
 	else
 		failed=$((failed + 1))
 		echo "==> $name"
-		tail -n 60 "$b/$name.log" | sed 's/^/     /'
+		tail -n 60 "$program.log" | sed 's/^/     /'
 	fi
 done
 echo "$passed passed, $failed failed"

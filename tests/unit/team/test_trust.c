@@ -1,0 +1,319 @@
+/*
+ * What a client is believed, and what it is not told.
+ */
+#include "kit/team.h"
+
+#include <fcntl.h>
+
+#include "tree/tree.h"
+
+/* The answer that a TEST asks for is not in the question: not the MD5, not the
+ * ETag, which is one, and not those of parts. How to hash is. */
+static void
+test_no_answer(void **state)
+{
+	struct fixture *x = setup();
+	struct fetch_item *it = xcalloc(1, sizeof(*it));
+	struct fetch_item became = { .size = 20, .result.hashed = true };
+	struct wire_msg m, answer = { .type = WIRE_FETCHED };
+	struct wire_fetch v = { .item = &became };
+	const struct stored *s;
+	struct fake *f;
+
+	(void)state;
+	start(x, OP_TEST);
+	f = client(x, 1);
+	it->key = text("h/s/f");
+	it->size = 20;
+	strcpy(it->etag, "0123456789abcdef0123456789abcdef-2");
+	it->has_stored = true;
+	it->stored.path = text("h/s/f");
+	it->stored.has_md5 = true;
+	memset(it->stored.md5, 7, sizeof(it->stored.md5));
+	strcpy(it->stored.etag, it->etag);
+	it->stored.attrs.size = 20;
+	it->stored.part_size = 12;
+	it->stored.part_count = 2;
+	it->stored.part_md5s = xmalloc(32);
+	memset(it->stored.part_md5s, 8, 32);
+	crew_fetch(x->crew, it);
+	want(f, 1);
+	m = wait_for(f, WIRE_LEASE_FETCH);
+	it = m.u.lease_fetch.v[0].item;
+	s = &it->stored;
+	assert_string_equal(it->etag, "");
+	assert_true(it->has_stored);
+	assert_false(s->has_md5);
+	assert_int_equal(s->md5[0], 0);
+	assert_string_equal(s->etag, "");
+	assert_null(s->part_md5s);
+	assert_int_equal(s->attrs.size, 20);
+	assert_int_equal(s->part_size, 12);
+	v.id = m.u.lease_fetch.v[0].id;
+	answer.u.fetched = (struct wire_fetched){
+	    .lease = m.u.lease_fetch.lease, .v = &v, .count = 1 };
+	send_msg(f, f->status, &answer);
+	it = mail_of(x, MAIL_FETCHED);
+	assert_true(it->stored.has_md5);
+	assert_int_equal(it->stored.md5[15], 7);
+	assert_int_equal(it->stored.part_md5s[31], 8);
+	assert_string_equal(it->stored.path, "h/s/f");
+	assert_string_equal(it->etag, it->stored.etag);
+	fetch_item_free(&it);
+	wire_msg_release(&m);
+	client_free(f);
+	finish(x);
+}
+
+/* One answer of this client to the only task that it has. */
+static void
+answer_put(struct fake *f, struct result r)
+{
+	struct wire_msg lease, m = { .type = WIRE_RESULTS };
+
+	want(f, 1);
+	lease = wait_for(f, WIRE_LEASE_PUT);
+	assert_int_equal(lease.u.lease_put.count, 1);
+	r.object = lease.u.lease_put.items[0].object;
+	r.outcome = OUTCOME_MOVED;
+	r.attempts = 1;
+	r.attrs.kind = ENTRY_FILE;
+	m.u.results = (struct wire_results){
+	    .lease = lease.u.lease_put.lease, .v = &r, .count = 1 };
+	send_msg(f, f->status, &m);
+	wire_msg_release(&lease);
+}
+
+/* Results that can't be: another client does it, and if that is no better, the
+ * file has failed. Nothing of them is counted. */
+static void
+test_nonsense(void **state)
+{
+	struct result bad[4] = {
+		{ .attrs.size = INT64_MAX, .bytes_sent = UINT64_MAX / 2 },
+		{ .attrs.size = 10, .has_md5 = true,
+		    .etag = "0123456789abcdef0123456789abcdef" },
+		{ .attrs.size = 10, .part_size = 5, .part_count = 3,
+		    .part_md5s = xcalloc(3, 16) },
+		{ .attrs.size = 10, .part_size = 5, .part_count = 2,
+		    .part_md5s = xcalloc(2, 16),
+		    .etag = "0123456789abcdef0123456789abcdef-2" },
+	};
+	struct result good = { .attrs.size = 10, .has_md5 = true,
+	    .bytes_sent = 10, .etag = "00000000000000000000000000000000" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct fixture *x = setup();
+		struct fake *f, *g;
+		struct results *r;
+
+		start(x, OP_PUT);
+		f = client(x, 1);
+		g = client(x, 2);
+		give(x, 1, 1, 10);
+		answer_put(f, bad[i]);
+		answer_put(g, good);
+		r = mail_of(x, MAIL_RESULTS);
+		assert_int_equal(r->v[0].outcome, OUTCOME_MOVED);
+		assert_int_equal(r->v[0].attrs.size, 10);
+		results_free(&r);
+		give(x, 1, 2, 10);
+		answer_put(g, bad[i]);
+		answer_put(f, bad[i]);
+		r = mail_of(x, MAIL_RESULTS);
+		assert_int_equal(r->v[0].outcome, OUTCOME_FAILED);
+		assert_int_equal(r->v[0].attrs.size, 10);
+		assert_int_equal(r->v[0].bytes_sent, 0);
+		assert_non_null(strstr(r->v[0].err.msg, "(fakehost) tells of"));
+		results_free(&r);
+		client_free(f);
+		client_free(g);
+		finish(x);
+		free(bad[i].part_md5s);
+	}
+}
+
+/* --- another tree --- */
+
+static char *tree;		/* the master's */
+
+static struct result
+version(struct stat *st, int64_t age_s)
+{
+	return (struct result){ .attrs = { .size = (uint64_t)st->st_size,
+	    .ino = st->st_ino, .mtime_ns = st->st_mtim.tv_sec * 1000000000 +
+	    st->st_mtim.tv_nsec, .ctime_ns = (st->st_ctim.tv_sec - age_s) *
+	    1000000000 + st->st_ctim.tv_nsec } };
+}
+
+/* A team whose master has a tree, with one file f0 in it. */
+static struct fixture *
+with_tree(struct stat *st)
+{
+	struct fixture *x = setup();
+	AUTOFREE char *file = NULL;
+	struct err err = ERR_INIT;
+	struct setup s;
+	int fd;
+
+	tree = text("/tmp/test-team-tree-XXXXXX");
+	assert_non_null(mkdtemp(tree));
+	file = xasprintf("%s/f0", tree);
+	fd = open(file, O_CREAT | O_WRONLY, 0600);
+	assert_int_equal(write(fd, "0123456789", 10), 10);
+	assert_int_equal(fstat(fd, st), 0);
+	close(fd);
+	x->conf.socket_options.recv_timeout = 2;
+	memset(&s, 0, sizeof(s));
+	s.op = OP_PUT;
+	s.bucket = text("bkt");
+	s.access_key = text("AK");
+	s.secret_key = text("SK");
+	s.part_size = 8 * MIB;
+	s.export_count = 1;
+	s.exports = xcalloc(1, sizeof(*s.exports));
+	s.exports[0].type = TREE_POSIX;
+	s.exports[0].share = text(tree);
+	s.exports[0].root = text("h/s");
+	if (crew_team(&x->crew, &x->conf, &s, x->up, &err) == -1)
+		fail_msg("%s", err.msg);
+	return x;
+}
+
+static void
+without_tree(struct fixture *x)
+{
+	AUTOFREE char *file = xasprintf("%s/f0", tree);
+
+	finish(x);
+	unlink(file);
+	rmdir(tree);
+	free(tree);
+}
+
+static void
+give_seen(struct fixture *x, const struct result *seen)
+{
+	struct lease *l = xcalloc(1, sizeof(*l));
+
+	l->id = ++x->leases * 100;
+	l->count = 1;
+	l->items = xcalloc(1, sizeof(*l->items));
+	l->items[0].object = l->id;
+	l->items[0].path = text("h/s/f0");
+	l->items[0].raw = text("f0");
+	l->items[0].attrs = seen->attrs;
+	l->items[0].attrs.kind = ENTRY_FILE;
+	crew_lease(x->crew, l);
+}
+
+static void
+answer_gone(struct fake *f)
+{
+	struct wire_msg lease, m = { .type = WIRE_RESULTS };
+	struct result r = { .outcome = OUTCOME_GONE };
+
+	want(f, 1);
+	lease = wait_for(f, WIRE_LEASE_PUT);
+	r.object = lease.u.lease_put.items[0].object;
+	m.u.results = (struct wire_results){
+	    .lease = lease.u.lease_put.lease, .v = &r, .count = 1 };
+	send_msg(f, f->status, &m);
+	wire_msg_release(&lease);
+}
+
+/* One that says "gone" of what the master sees, or has read what is older than
+ * the crawl saw, sees another tree: another client does it, and this one gets
+ * nothing more, whenever it comes. */
+static void
+other_tree(bool gone)
+{
+	struct stat st;
+	struct fixture *x = with_tree(&st);
+	struct result now = version(&st, 0), old = version(&st, 100);
+	struct results *r;
+	struct wire_msg m;
+	struct fake *f = client(x, 1), *g;
+
+	give_seen(x, &now);
+	old.attrs.size = 7;
+	if (gone)
+		answer_gone(f);
+	else
+		answer_put(f, old);
+	wait_clients(x, 1, "lost");
+	hang_up(f);
+	f->closed = false;
+	f->pid = 7;
+	f->index = dial(x, 0);
+	hello(f, f->index, 0, WIRE_PROTOCOL, DATAMOVER_VERSION);
+	m = wait_for(f, WIRE_REFUSED);
+	assert_non_null(strstr(m.u.refused.reason, "another tree"));
+	wire_msg_release(&m);
+	g = xcalloc(1, sizeof(*g));
+	g->x = x;
+	g->pid = 2;
+	g->host = "good";
+	join_ready(g);
+	answer_put(g, now);
+	r = mail_of(x, MAIL_RESULTS);
+	assert_int_equal(r->v[0].outcome, OUTCOME_MOVED);
+	assert_int_equal(r->v[0].attrs.size, 10);
+	results_free(&r);
+	client_free(f);
+	client_free(g);
+	without_tree(x);
+}
+
+static void
+test_other_tree(void **state)
+{
+	(void)state;
+	other_tree(true);
+	other_tree(false);
+}
+
+/* What is gone is gone; what changed since the crawl saw it is what the master
+ * sees, too. Nobody is blamed. */
+static void
+test_same_tree(void **state)
+{
+	struct stat st;
+	struct fixture *x = with_tree(&st);
+	struct result now = version(&st, 0), old = version(&st, 100);
+	AUTOFREE char *file = xasprintf("%s/f0", tree);
+	struct results *r;
+	struct fake *f = client(x, 1);
+
+	(void)state;
+	give_seen(x, &old);
+	answer_put(f, now);
+	r = mail_of(x, MAIL_RESULTS);
+	assert_int_equal(r->v[0].outcome, OUTCOME_MOVED);
+	assert_int_equal(r->v[0].attrs.ctime_ns, now.attrs.ctime_ns);
+	results_free(&r);
+	unlink(file);
+	give_seen(x, &old);
+	answer_gone(f);
+	r = mail_of(x, MAIL_RESULTS);
+	if (r->v[0].outcome != OUTCOME_GONE)
+		fail_msg("%s", r->v[0].err.msg);
+	results_free(&r);
+	assert_false(f->closed);
+	client_free(f);
+	without_tree(x);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_no_answer),
+		cmocka_unit_test(test_nonsense),
+		cmocka_unit_test(test_other_tree),
+		cmocka_unit_test(test_same_tree),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
