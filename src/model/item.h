@@ -9,6 +9,7 @@
 #include "base/mailbox.h"
 #include "model/attrs.h"
 #include "model/mail.h"
+#include "model/outcome.h"
 
 enum item_flag {
 	ITEM_SETTLE = 1,	/* a lease of it was open when a run died: look
@@ -84,15 +85,6 @@ struct lease {
 	bool	 end;		/* no item is left and none will come */
 };
 void	 lease_free(struct lease **);
-
-enum outcome {
-	OUTCOME_MOVED = 0,	/* acknowledged, proof equal */
-	OUTCOME_UNCHANGED,	/* the bytes are there already */
-	OUTCOME_FAILED,
-	OUTCOME_GONE,		/* vanished before it was read */
-	OUTCOME_LEFT		/* the export is out of reach for good (err):
-				   the item stays for the next run */
-};
 
 struct result {
 	int64_t	 object;

@@ -1,7 +1,8 @@
 /*
- * outcome.h: the outcomes of the objects of an operation without a backlog:
- * GET, DEL, TEST, and the deletions of PUT --delete. Also the record of a file
- * at a target; GET and TEST compare with this record.
+ * outcome.h: what became of files and objects, and the rows that operations
+ * without a backlog give to the catalog: GET, DEL, TEST, and the deletions of
+ * PUT --delete. Also the record of a file at a target; GET and TEST compare
+ * with this record.
  */
 #ifndef MODEL_OUTCOME_H
 #define MODEL_OUTCOME_H
@@ -10,15 +11,18 @@
 #include "base/mailbox.h"
 #include "model/attrs.h"
 
-enum ended {
-	ENDED_MOVED = 0,	/* fetched, or verified and equal */
-	ENDED_UNCHANGED,	/* there already */
-	ENDED_FAILED,
-	ENDED_EXCLUDED,
-	ENDED_GONE,		/* the object did not exist any more: outside
-				   the sum */
-	ENDED_DELETED,		/* the target has it no longer */
-	ENDED__MAX
+/* What became of a file or an object. */
+enum outcome {
+	OUTCOME_MOVED = 0,	/* acknowledged, proof equal; TEST: verified and
+				   equal */
+	OUTCOME_UNCHANGED,	/* the bytes are there already */
+	OUTCOME_FAILED,
+	OUTCOME_GONE,		/* vanished before it was read: outside the
+				   sum */
+	OUTCOME_LEFT,		/* PUT: the export is out of reach for good
+				   (err): the item stays for the next run */
+	OUTCOME_EXCLUDED,	/* GET, TEST, --delete: not to be moved */
+	OUTCOME_DELETED		/* the target has it no longer */
 };
 
 enum verdict {
@@ -55,7 +59,7 @@ struct outcome_row {
 	bool	 is_key;
 	int64_t	 object;	/* as in struct stored; or 0: the catalog
 				   looks the object up by path where needed */
-	enum ended ended;
+	enum outcome outcome;
 	uint64_t size;
 	unsigned attempts;
 	struct err err;		/* FAILED: a failure row. With a verdict: the

@@ -23,11 +23,11 @@ settle_row(struct outcome_row *r, struct delete_row *deleted)
 {
 	r->attempts = 1;
 	if (deleted->err.kind == ERR_NONE) {
-		r->ended = ENDED_DELETED;
+		r->outcome = OUTCOME_DELETED;
 		r->version_id = STEAL(deleted->version_id);
 		return;
 	}
-	r->ended = ENDED_FAILED;
+	r->outcome = OUTCOME_FAILED;
 	r->err = deleted->err;
 	/* If the store refused, the object is still stored; otherwise nobody
 	 * knows whether the object is gone. */

@@ -50,18 +50,18 @@ count(struct get *g, const struct outcome_row *r)
 {
 	struct totals *t = &g->totals;
 
-	if (r->ended == ENDED_GONE) {
+	if (r->outcome == OUTCOME_GONE) {
 		t->gone++;
 		return;
 	}
 	t->found++;
 	t->found_bytes = add_capped(t->found_bytes, r->size);
-	if (r->ended == ENDED_MOVED) {
+	if (r->outcome == OUTCOME_MOVED) {
 		t->moved++;
 		t->bytes = add_capped(t->bytes, r->size);
-	} else if (r->ended == ENDED_UNCHANGED) {
+	} else if (r->outcome == OUTCOME_UNCHANGED) {
 		t->unchanged++;
-	} else if (r->ended == ENDED_EXCLUDED) {
+	} else if (r->outcome == OUTCOME_EXCLUDED) {
 		t->excluded++;
 	} else {
 		t->failed++;
@@ -82,7 +82,7 @@ static void
 refuse(struct get *g, const struct source_key *k, const struct err *err)
 {
 	struct outcome_row r = { .path = xstrdup(k->key), .is_key = true,
-	    .ended = err == NULL ? ENDED_EXCLUDED : ENDED_FAILED,
+	    .outcome = err == NULL ? OUTCOME_EXCLUDED : OUTCOME_FAILED,
 	    .size = k->size };
 
 	if (err != NULL)
@@ -116,20 +116,14 @@ note_room(struct get *g, enum outcome outcome, const struct err *err)
 static void
 fetched(struct get *g, struct fetch_item *it)
 {
-	static const enum ended ends[] = {
-		[OUTCOME_MOVED] = ENDED_MOVED,
-		[OUTCOME_UNCHANGED] = ENDED_UNCHANGED,
-		[OUTCOME_FAILED] = ENDED_FAILED,
-		[OUTCOME_GONE] = ENDED_GONE,
-	};
 	struct outcome_row r = { .path = STEAL(it->key), .is_key = true,
-	    .ended = ends[it->result.outcome], .size = it->size,
+	    .outcome = it->result.outcome, .size = it->size,
 	    .attempts = it->result.attempts, .err = it->result.err };
 
 	g->r.out--;
 	if (it->has_stored)
 		r.object = it->stored.object;
-	if (r.ended == ENDED_FAILED) {
+	if (r.outcome == OUTCOME_FAILED) {
 		log_event(LOG_DEBUG, "get_failed", "key=%s kind=%s %s",
 		    r.path, err_kind_name(r.err.kind), r.err.msg);
 		if (r.err.kind == ERR_CORRUPT)

@@ -113,7 +113,7 @@ say_verdict(struct integrity *t, unsigned export, const char *path,
 		.path = xstrdup(path),
 		.is_key = is_key,
 		.object = object,
-		.ended = j->ended,
+		.outcome = j->outcome,
 		.size = size,
 		.attempts = 1,
 		.verdict = j->verdict,
@@ -197,7 +197,7 @@ integrity_take(struct integrity *t, struct fetch_item *it)
 		proof_read(it, t->r.conf->fs_config.ignore_inode, &j);
 		if (j.verdict == VERDICT_UNREADABLE)
 			tell_unread(t, it);
-		if (j.ended == ENDED_EXCLUDED)
+		if (j.outcome == OUTCOME_EXCLUDED)
 			t->not_ours++;
 		say_verdict(t, it->export, it->has_stored ?
 		    it->stored.path : it->key, !it->has_stored,
@@ -383,7 +383,7 @@ missing(struct walk *w, struct pager *p)
 static void
 foreign(struct walk *w, const struct s3_listed *k)
 {
-	struct judged j = { .ended = ENDED_EXCLUDED };
+	struct judged j = { .outcome = OUTCOME_EXCLUDED };
 	struct integrity *t = w->t;
 	struct stored none;
 

@@ -209,7 +209,7 @@ add_failed(struct outcomes *kept, const struct stored *s,
 	struct outcome_row *r = &kept->v[kept->count++];
 
 	fill_row(r, s);
-	r->ended = ENDED_FAILED;
+	r->outcome = OUTCOME_FAILED;
 	r->attempts = 1;
 	r->err = *err;
 	err_wrap(&r->err, "%s", text);
@@ -254,7 +254,7 @@ note_foreign(struct mirror *x, const struct stored *s, struct outcomes *kept)
 
 	x->foreign++;
 	fill_row(r, s);
-	r->ended = ENDED_EXCLUDED;
+	r->outcome = OUTCOME_EXCLUDED;
 	r->lost = true;
 	err_set(&r->err, ERR_GONE, 0, "the bucket holds another object under "
 	    "this key");

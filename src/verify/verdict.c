@@ -6,8 +6,8 @@ static void
 say(struct judged *j, enum verdict v)
 {
 	j->verdict = v;
-	j->ended = v == VERDICT_OK || v == VERDICT_CHANGED ? ENDED_MOVED :
-	    ENDED_FAILED;
+	j->outcome = v == VERDICT_OK || v == VERDICT_CHANGED ? OUTCOME_MOVED :
+	    OUTCOME_FAILED;
 	j->lost = v == VERDICT_MISSING || v == VERDICT_CORRUPT;
 }
 
@@ -77,7 +77,7 @@ void
 proof_doubt(struct judged *j)
 {
 	j->verdict = VERDICT_DOUBT;
-	j->ended = ENDED_EXCLUDED;
+	j->outcome = OUTCOME_EXCLUDED;
 	j->lost = false;
 	err_wrap(&j->err, "its file was being sent when a run was cut, or an "
 	    "answer lost; the next PUT asks the store what it holds");
@@ -210,7 +210,7 @@ by_file_alone(const struct fetch_item *it, struct judged *j)
 	 * which foreign tools mark a directory. */
 	if (r->file_err.kind == ERR_GONE ||
 	    r->file_err.kind == ERR_INVALID || it->raw == NULL) {
-		j->ended = ENDED_EXCLUDED;	/* not of these exports */
+		j->outcome = OUTCOME_EXCLUDED;	/* not of these exports */
 		return;
 	}
 	if (r->file_err.kind != ERR_NONE) {
@@ -225,7 +225,7 @@ by_file_alone(const struct fetch_item *it, struct judged *j)
 		/* A file time later than the object's proves only that a change
 		 * is possible. */
 		say(j, VERDICT_CHANGED);
-		j->ended = ENDED_FAILED;
+		j->outcome = OUTCOME_FAILED;
 		err_set(&j->err, ERR_GONE, 0, "the catalog does not know the "
 		    "object; it differs from its file, which changed since");
 	} else {
@@ -249,7 +249,7 @@ proof_read(const struct fetch_item *it, bool ignore_inode,
 		return;
 	}
 	if (r->outcome == OUTCOME_GONE) {
-		j->ended = ENDED_GONE;	/* deleted after the listing */
+		j->outcome = OUTCOME_GONE;	/* deleted after the listing */
 		return;
 	}
 	if (r->outcome == OUTCOME_FAILED) {

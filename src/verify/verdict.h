@@ -14,7 +14,7 @@
 struct judged {
 	enum verdict verdict;	/* NONE: nothing was verified, as for objects of
 				   no export */
-	enum ended ended;
+	enum outcome outcome;
 	bool	 lost;		/* a later PUT must upload the file again */
 	struct err err;
 };

@@ -288,27 +288,27 @@ note_failure(struct row *r)
 static void
 count_plain(struct totals *t, const struct outcome_row *in)
 {
-	switch (in->ended) {
-	case ENDED_GONE:
+	switch (in->outcome) {
+	case OUTCOME_GONE:
 		t->gone++;
 		return;
-	case ENDED_DELETED:
+	case OUTCOME_DELETED:
 		t->deleted++;
 		/* FALLTHROUGH */
-	case ENDED_MOVED:
+	case OUTCOME_MOVED:
 		t->moved++;
 		t->bytes = add_capped(t->bytes, in->size);
 		break;
-	case ENDED_UNCHANGED:
+	case OUTCOME_UNCHANGED:
 		t->unchanged++;
 		break;
-	case ENDED_FAILED:
+	case OUTCOME_FAILED:
 		t->failed++;
 		break;
-	case ENDED_EXCLUDED:
+	case OUTCOME_EXCLUDED:
 		t->excluded++;
 		break;
-	case ENDED__MAX:
+	case OUTCOME_LEFT:	/* of a PUT alone */
 		return;
 	}
 	t->found++;
@@ -320,9 +320,9 @@ count(struct writer *w, const struct outcome_row *in)
 {
 	if (w->no_backlog) {
 		count_plain(&w->totals, in);
-	} else if (in->ended == ENDED_DELETED) {
+	} else if (in->outcome == OUTCOME_DELETED) {
 		w->totals.deleted++;
-	} else if (in->ended == ENDED_FAILED) {
+	} else if (in->outcome == OUTCOME_FAILED) {
 		w->totals.found++;
 		w->totals.failed++;
 		w->delete_failed++;
@@ -336,17 +336,17 @@ outcome(struct writer *w, const struct outcome_row *in)
 
 	r.reason = in->err.kind != ERR_NONE ? in->err.msg :
 	    in->verdict != VERDICT_NONE ? verdict_name(in->verdict) : "failed";
-	if (in->verdict != VERDICT_NONE || in->ended == ENDED_FAILED)
+	if (in->verdict != VERDICT_NONE || in->outcome == OUTCOME_FAILED)
 		identify(&r);
 	if (in->verdict != VERDICT_NONE)
 		note_verdict(&r);
-	if (in->ended == ENDED_FAILED)
+	if (in->outcome == OUTCOME_FAILED)
 		note_failure(&r);
-	if (in->ended == ENDED_DELETED)
+	if (in->outcome == OUTCOME_DELETED)
 		each_name(w, in, mark_deleted, &r);
 	else if (in->lost)
 		each_name(w, in, mark_lost, &r);
-	if (w->has_doomed && in->ended == ENDED_FAILED &&
+	if (w->has_doomed && in->outcome == OUTCOME_FAILED &&
 	    in->verdict == VERDICT_NONE)
 		each_path(w, in, in->lost ? mark_doubt : spare, &r);
 	count(w, in);

@@ -194,6 +194,8 @@ count(struct writer *w, const struct open_item *it, const struct result *r,
 		t->gone++;
 		break;
 	case OUTCOME_LEFT:
+	case OUTCOME_EXCLUDED:	/* not of a PUT */
+	case OUTCOME_DELETED:
 		break;
 	}
 }

@@ -53,7 +53,7 @@ begin(struct kit *k, enum op op)
 }
 
 UNUSED static struct outcome_row *
-row(struct outcomes *v, const char *path, enum ended ended)
+row(struct outcomes *v, const char *path, enum outcome outcome)
 {
 	struct outcome_row *r;
 
@@ -61,7 +61,7 @@ row(struct outcomes *v, const char *path, enum ended ended)
 	r = &v->v[v->count++];
 	memset(r, 0, sizeof(*r));
 	r->path = xstrdup(path);
-	r->ended = ended;
+	r->outcome = outcome;
 	r->attempts = 1;
 	return r;
 }
@@ -79,8 +79,8 @@ verdict(struct kit *k, const char *path, enum verdict what)
 {
 	struct outcomes *v = xcalloc(1, sizeof(*v));
 
-	row(v, path, what == VERDICT_OK ? ENDED_MOVED :
-	    ENDED_FAILED)->verdict = what;
+	row(v, path, what == VERDICT_OK ? OUTCOME_MOVED :
+	    OUTCOME_FAILED)->verdict = what;
 	give(k, v);
 }
 

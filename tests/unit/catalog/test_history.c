@@ -337,7 +337,7 @@ forget_file(struct world *w, struct file *f)
 }
 
 static struct outcome_row *
-add_row(struct outcomes *v, const char *path, enum ended ended)
+add_row(struct outcomes *v, const char *path, enum outcome outcome)
 {
 	struct outcome_row *r;
 
@@ -345,7 +345,7 @@ add_row(struct outcomes *v, const char *path, enum ended ended)
 	r = &v->v[v->count++];
 	memset(r, 0, sizeof(*r));
 	r->path = xstrdup(path);
-	r->ended = ended;
+	r->outcome = outcome;
 	return r;
 }
 
@@ -381,7 +381,8 @@ lose(struct world *w, const char *bucket)
 
 		if (f->stored[w->target] == 0 || below(w, 4) != 0)
 			continue;
-		r = add_row(v, f->path, test ? ENDED_FAILED : ENDED_DELETED);
+		r = add_row(v, f->path, test ? OUTCOME_FAILED :
+		    OUTCOME_DELETED);
 		r->verdict = test ? VERDICT_MISSING : VERDICT_NONE;
 		r->lost = test;
 		n++;
@@ -454,7 +455,7 @@ mirror(struct world *w)
 			assert_true(f->stored[w->target] != 0);
 			forget_file(w, f);
 			add_row(v, page[i].stored.path,
-			    ENDED_DELETED)->object = page[i].stored.object;
+			    OUTCOME_DELETED)->object = page[i].stored.object;
 			snprintf(after, sizeof(after), "%s",
 			    page[i].stored.path);
 			mirror_row_release(&page[i]);

@@ -137,9 +137,9 @@ deletions_are_outside_the_sum(void **state)
 	v->count = 2;
 	v->v = xcalloc(2, sizeof(*v->v));
 	v->v[0].path = xstrdup("srv/vol/b");
-	v->v[0].ended = ENDED_DELETED;
+	v->v[0].outcome = OUTCOME_DELETED;
 	v->v[1].path = xstrdup("srv/vol/sub/c");
-	v->v[1].ended = ENDED_FAILED;
+	v->v[1].outcome = OUTCOME_FAILED;
 	err_set(&v->v[1].err, ERR_DENIED, 403, "AccessDenied");
 	catalog_put_outcomes(k->c, v);
 	kit_flush(k, 1000);
@@ -660,7 +660,7 @@ key_of_an_old_name(void **state)
 	v->v = xcalloc(1, sizeof(*v->v));
 	v->count = 1;
 	v->v[0].path = xstrdup("two/vol/f");
-	v->v[0].ended = ENDED_DELETED;
+	v->v[0].outcome = OUTCOME_DELETED;
 	catalog_put_outcomes(k->c, v);
 	kit_flush(k, 1000);
 	assert_int_equal(kit_find(k, "one/vol/f", &known), 1);

@@ -15,15 +15,15 @@ counts_outcomes(void **state)
 
 	put_all(k);
 	begin(k, OP_GET);
-	row(v, "srv/vol/a", ENDED_MOVED)->size = 10;
-	row(v, "srv/vol/b", ENDED_MOVED)->size = 11;
-	row(v, "srv/vol/c", ENDED_UNCHANGED)->size = 12;
-	row(v, "srv/vol/d", ENDED_EXCLUDED);
-	row(v, "srv/vol/e", ENDED_GONE);
-	r = row(v, "srv/vol/f", ENDED_FAILED);
+	row(v, "srv/vol/a", OUTCOME_MOVED)->size = 10;
+	row(v, "srv/vol/b", OUTCOME_MOVED)->size = 11;
+	row(v, "srv/vol/c", OUTCOME_UNCHANGED)->size = 12;
+	row(v, "srv/vol/d", OUTCOME_EXCLUDED);
+	row(v, "srv/vol/e", OUTCOME_GONE);
+	r = row(v, "srv/vol/f", OUTCOME_FAILED);
 	r->attempts = 3;
 	err_set(&r->err, ERR_DENIED, 13, "Permission denied");
-	r = row(v, "of/another", ENDED_FAILED);
+	r = row(v, "of/another", OUTCOME_FAILED);
 	err_set(&r->err, ERR_CORRUPT, 0, "digests differ");
 	catalog_put_outcomes(k->c, v);
 	t = kit_end(k, RUN_COMPLETE);
@@ -119,10 +119,10 @@ deleted_is_not_stored(void **state)
 	verdict(k, "srv/vol/b", VERDICT_OK);
 	kit_end(k, RUN_COMPLETE);
 	begin(k, OP_DEL);
-	r = row(v, "srv/vol/b", ENDED_DELETED);
+	r = row(v, "srv/vol/b", OUTCOME_DELETED);
 	r->size = 11;
 	r->version_id = xstrdup("marker-1");
-	row(v, "never/heard/of", ENDED_DELETED);
+	row(v, "never/heard/of", OUTCOME_DELETED);
 	give(k, v);
 	assert_false(holds(k, "srv/vol/b"));
 	assert_true(holds(k, "srv/vol/a"));
@@ -166,7 +166,7 @@ deleted_with_earlier_versions(void **state)
 	stored_release(&s);
 	kit_end(k, RUN_COMPLETE);
 	begin(k, OP_DEL);
-	row(v, "srv/vol/a", ENDED_DELETED);
+	row(v, "srv/vol/a", OUTCOME_DELETED);
 	give(k, v);
 	assert_false(holds(k, "srv/vol/a"));
 	kit_end(k, RUN_COMPLETE);
@@ -190,9 +190,9 @@ doomed_and_killed(void **state)
 
 	put_all(k);
 	begin(k, OP_DEL);
-	row(v, "srv/vol/a", ENDED_MOVED);
-	row(v, "srv/vol/b", ENDED_MOVED);
-	row(v, "srv/vol/c", ENDED_MOVED);
+	row(v, "srv/vol/a", OUTCOME_MOVED);
+	row(v, "srv/vol/b", OUTCOME_MOVED);
+	row(v, "srv/vol/c", OUTCOME_MOVED);
 	catalog_doom(k->c, v, k->mail);
 	d = (struct doomed *)kit_mail(k, MAIL_DOOMED);
 	assert_true(d->noted);
@@ -205,8 +205,8 @@ doomed_and_killed(void **state)
 	    "when its run was killed");
 	check_answer(k, "SELECT count(*) FROM objects "
 	    "WHERE state = 'deleted'", "3");
-	d->outcomes->v[0].ended = ENDED_DELETED;
-	d->outcomes->v[1].ended = ENDED_FAILED;
+	d->outcomes->v[0].outcome = OUTCOME_DELETED;
+	d->outcomes->v[1].outcome = OUTCOME_FAILED;
 	err_set(&d->outcomes->v[1].err, ERR_DENIED, 403, "AccessDenied");
 	outcome_row_release(&d->outcomes->v[2]);	/* no answer came */
 	d->outcomes->count = 2;
@@ -435,7 +435,7 @@ keys_without_server(void **state)
 	    &err), 0);
 	assert_int_equal(catalog_find_key(k->reader, STR("volf0"), &s,
 	    &err), 0);
-	row(v, "vol/x/f1", ENDED_DELETED)->is_key = true;
+	row(v, "vol/x/f1", OUTCOME_DELETED)->is_key = true;
 	give(k, v);
 	assert_false(holds(k, "two/vol/x/f1"));
 	assert_true(holds(k, "one/vol/f0"));

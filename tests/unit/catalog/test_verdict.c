@@ -14,11 +14,11 @@ verdicts_are_rows(void **state)
 	put_all(k);
 	begin(k, OP_TEST);
 	verdict(k, "srv/vol/a", VERDICT_OK);
-	r = row(v, "srv/vol/b", ENDED_FAILED);
+	r = row(v, "srv/vol/b", OUTCOME_FAILED);
 	r->verdict = VERDICT_BITROT;
 	r->method = METHOD_SAMPLE;
 	err_set(&r->err, ERR_CORRUPT, 0, "md5 differs");
-	r = row(v, "foreign/key", ENDED_FAILED);
+	r = row(v, "foreign/key", OUTCOME_FAILED);
 	r->verdict = VERDICT_UNREADABLE;
 	r->method = METHOD_HEAD;
 	give(k, v);
@@ -52,7 +52,7 @@ lost_is_put_again(void **state)
 
 	put_all(k);
 	begin(k, OP_TEST);
-	r = row(v, "srv/vol/a", ENDED_FAILED);
+	r = row(v, "srv/vol/a", OUTCOME_FAILED);
 	r->verdict = VERDICT_MISSING;
 	r->lost = true;
 	give(k, v);

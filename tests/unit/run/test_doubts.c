@@ -318,8 +318,8 @@ test_other_operations(void **state UNUSED)
 	v->count = 2;
 	for (size_t i = 0; i < 2; i++)
 		v->v[i].path = xstrdup(names[i + 1]);
-	v->v[0].ended = ENDED_MOVED;
-	v->v[1].ended = ENDED_FAILED;
+	v->v[0].outcome = OUTCOME_MOVED;
+	v->v[1].outcome = OUTCOME_FAILED;
 	v->v[1].verdict = VERDICT_MISSING;
 	v->v[1].lost = true;
 	catalog_put_outcomes(x->k->c, v);
@@ -385,7 +385,7 @@ test_answer_lost(void **state UNUSED)
 	catalog_doom(x->k->c, v, x->k->mail);
 	d = (struct doomed *)kit_mail(x->k, MAIL_DOOMED);
 	for (size_t i = 0; i < 2; i++) {
-		d->outcomes->v[i].ended = ENDED_FAILED;
+		d->outcomes->v[i].outcome = OUTCOME_FAILED;
 		d->outcomes->v[i].lost = true;
 		err_set(&d->outcomes->v[i].err, ERR_RETRY, 0, "no answer");
 	}

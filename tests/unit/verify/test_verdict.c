@@ -45,12 +45,12 @@ item(void)
 }
 
 static void
-expect(const struct judged *j, enum verdict v, enum ended e, bool lost)
+expect(const struct judged *j, enum verdict v, enum outcome e, bool lost)
 {
 	assert_string_equal(verdict_name(j->verdict) == NULL ? "" :
 	    verdict_name(j->verdict), verdict_name(v) == NULL ? "" :
 	    verdict_name(v));
-	assert_int_equal(j->ended, e);
+	assert_int_equal(j->outcome, e);
 	assert_int_equal(j->lost, lost);
 	/* Whoever reads a row wants to know why. */
 	if (v != VERDICT_OK && v != VERDICT_NONE)
@@ -58,7 +58,7 @@ expect(const struct judged *j, enum verdict v, enum ended e, bool lost)
 }
 
 static void
-expect_read(const struct fetch_item *it, enum verdict v, enum ended e,
+expect_read(const struct fetch_item *it, enum verdict v, enum outcome e,
     bool lost)
 {
 	struct judged j;
@@ -75,23 +75,23 @@ test_listed(void **state UNUSED)
 	struct judged j;
 
 	proof_listed(&s, SIZE, s.etag, &j);
-	expect(&j, VERDICT_OK, ENDED_MOVED, false);
+	expect(&j, VERDICT_OK, OUTCOME_MOVED, false);
 	proof_listed(&s, SIZE - 1, s.etag, &j);
-	expect(&j, VERDICT_CORRUPT, ENDED_FAILED, true);
+	expect(&j, VERDICT_CORRUPT, OUTCOME_FAILED, true);
 	proof_listed(&s, SIZE, other, &j);
-	expect(&j, VERDICT_CORRUPT, ENDED_FAILED, true);
+	expect(&j, VERDICT_CORRUPT, OUTCOME_FAILED, true);
 	/* Other parts of perhaps the same bytes, either way. */
 	proof_listed(&s, SIZE, "0123456789abcdef0123456789abcdef-2", &j);
-	expect(&j, VERDICT_UNREADABLE, ENDED_FAILED, false);
+	expect(&j, VERDICT_UNREADABLE, OUTCOME_FAILED, false);
 	proof_listed(&s, SIZE + 1, "0123456789abcdef0123456789abcdef-2", &j);
-	expect(&j, VERDICT_CORRUPT, ENDED_FAILED, true);
+	expect(&j, VERDICT_CORRUPT, OUTCOME_FAILED, true);
 	snprintf(s.etag, sizeof(s.etag), "%.32s-3", other);
 	proof_listed(&s, SIZE, other, &j);
-	expect(&j, VERDICT_UNREADABLE, ENDED_FAILED, false);
+	expect(&j, VERDICT_UNREADABLE, OUTCOME_FAILED, false);
 	/* Two empty ETags prove nothing. */
 	s.etag[0] = '\0';
 	proof_listed(&s, SIZE, "", &j);
-	expect(&j, VERDICT_UNREADABLE, ENDED_FAILED, false);
+	expect(&j, VERDICT_UNREADABLE, OUTCOME_FAILED, false);
 }
 
 static void
@@ -102,12 +102,12 @@ test_listed_newer(void **state UNUSED)
 
 	s.newest = false;
 	proof_listed(&s, SIZE, s.etag, &j);
-	expect(&j, VERDICT_CHANGED, ENDED_MOVED, false);
+	expect(&j, VERDICT_CHANGED, OUTCOME_MOVED, false);
 	s.gone = true;
 	proof_listed(&s, SIZE, s.etag, &j);
-	expect(&j, VERDICT_OK, ENDED_MOVED, false);
+	expect(&j, VERDICT_OK, OUTCOME_MOVED, false);
 	proof_missing(&s, &j);
-	expect(&j, VERDICT_MISSING, ENDED_FAILED, true);
+	expect(&j, VERDICT_MISSING, OUTCOME_FAILED, true);
 }
 
 static void
@@ -115,22 +115,22 @@ test_read(void **state UNUSED)
 {
 	struct fetch_item it = item();
 
-	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
+	expect_read(&it, VERDICT_OK, OUTCOME_MOVED, false);
 	it.raw = NULL;
 	memset(&it.result.file_attrs, 0, sizeof(it.result.file_attrs));
-	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
+	expect_read(&it, VERDICT_OK, OUTCOME_MOVED, false);
 	it.result.md5[15] ^= 1;
-	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
+	expect_read(&it, VERDICT_CORRUPT, OUTCOME_FAILED, true);
 	it = item();
 	it.size++;
-	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
+	expect_read(&it, VERDICT_CORRUPT, OUTCOME_FAILED, true);
 	it = item();
 	it.result.outcome = OUTCOME_GONE;
-	expect_read(&it, VERDICT_MISSING, ENDED_FAILED, true);
+	expect_read(&it, VERDICT_MISSING, OUTCOME_FAILED, true);
 	it = item();
 	it.result.outcome = OUTCOME_FAILED;
 	err_set(&it.result.err, ERR_DENIED, 403, "no");
-	expect_read(&it, VERDICT_UNREADABLE, ENDED_FAILED, false);
+	expect_read(&it, VERDICT_UNREADABLE, OUTCOME_FAILED, false);
 }
 
 /* Where only its parts were hashed they are the proof: those that the catalog
@@ -147,14 +147,14 @@ test_read_parts(void **state UNUSED)
 	it.stored.part_md5s = md5s;
 	it.stored.part_count = 2;
 	etag_multipart(md5s, 2, it.result.etag_computed);
-	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
+	expect_read(&it, VERDICT_OK, OUTCOME_MOVED, false);
 	it.result.etag_computed[0] ^= 1;
-	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
+	expect_read(&it, VERDICT_CORRUPT, OUTCOME_FAILED, true);
 	it.stored.part_md5s = NULL;
 	etag_multipart(md5s, 2, it.stored.etag);
-	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
+	expect_read(&it, VERDICT_CORRUPT, OUTCOME_FAILED, true);
 	it.result.etag_computed[0] ^= 1;
-	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
+	expect_read(&it, VERDICT_OK, OUTCOME_MOVED, false);
 }
 
 /* The file was hashed in the same parts. */
@@ -174,14 +174,14 @@ test_read_parts_file(void **state UNUSED)
 	it.stored.part_md5s = md5s;
 	it.stored.part_count = 2;
 	etag_multipart(md5s, 2, it.result.etag_computed);
-	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
+	expect_read(&it, VERDICT_OK, OUTCOME_MOVED, false);
 	it.result.file_md5[0] ^= 1;
-	expect_read(&it, VERDICT_BITROT, ENDED_FAILED, false);
+	expect_read(&it, VERDICT_BITROT, OUTCOME_FAILED, false);
 	/* Neither is what was put: nothing good is left. */
 	it.result.etag_computed[0] ^= 1;
-	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, false);
+	expect_read(&it, VERDICT_CORRUPT, OUTCOME_FAILED, false);
 	it.result.file_md5[0] ^= 1;
-	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
+	expect_read(&it, VERDICT_CORRUPT, OUTCOME_FAILED, true);
 }
 
 /* Its times may have hidden a change: that is no rot, and no reason to keep
@@ -193,9 +193,9 @@ test_read_fresh(void **state UNUSED)
 
 	it.stored.fresh = true;
 	it.result.file_md5[0] ^= 1;
-	expect_read(&it, VERDICT_CHANGED, ENDED_MOVED, false);
+	expect_read(&it, VERDICT_CHANGED, OUTCOME_MOVED, false);
 	it.result.md5[3] ^= 1;
-	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
+	expect_read(&it, VERDICT_CORRUPT, OUTCOME_FAILED, true);
 }
 
 static void
@@ -205,28 +205,28 @@ test_read_file(void **state UNUSED)
 
 	/* Bit rot, and only with stat as it was. */
 	it.result.file_md5[0] ^= 1;
-	expect_read(&it, VERDICT_BITROT, ENDED_FAILED, false);
+	expect_read(&it, VERDICT_BITROT, OUTCOME_FAILED, false);
 	it.result.file_attrs.mtime_ns++;
-	expect_read(&it, VERDICT_CHANGED, ENDED_MOVED, false);
+	expect_read(&it, VERDICT_CHANGED, OUTCOME_MOVED, false);
 	it.result.file_attrs = it.stored.attrs;
 	it.result.file_torn = true;
-	expect_read(&it, VERDICT_CHANGED, ENDED_MOVED, false);
+	expect_read(&it, VERDICT_CHANGED, OUTCOME_MOVED, false);
 	/* Neither hides an object that is not what was put. */
 	it.result.md5[3] ^= 1;
-	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
+	expect_read(&it, VERDICT_CORRUPT, OUTCOME_FAILED, true);
 	/* Nothing good is left: it must not be overwritten with rot. */
 	it.result.file_torn = false;
-	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, false);
+	expect_read(&it, VERDICT_CORRUPT, OUTCOME_FAILED, false);
 	it = item();
 	it.result.md5[3] ^= 1;
-	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
+	expect_read(&it, VERDICT_CORRUPT, OUTCOME_FAILED, true);
 	it = item();
 	err_set(&it.result.file_err, ERR_GONE, 0, "gone");
-	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
+	expect_read(&it, VERDICT_OK, OUTCOME_MOVED, false);
 	err_set(&it.result.file_err, ERR_DENIED, 0, "permission denied");
-	expect_read(&it, VERDICT_UNREADABLE, ENDED_FAILED, false);
+	expect_read(&it, VERDICT_UNREADABLE, OUTCOME_FAILED, false);
 	it.result.md5[3] ^= 1;
-	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, true);
+	expect_read(&it, VERDICT_CORRUPT, OUTCOME_FAILED, true);
 }
 
 static void
@@ -236,9 +236,9 @@ test_inode(void **state UNUSED)
 	struct judged j;
 
 	it.result.file_attrs.ino++;
-	expect_read(&it, VERDICT_CHANGED, ENDED_MOVED, false);
+	expect_read(&it, VERDICT_CHANGED, OUTCOME_MOVED, false);
 	proof_read(&it, true, &j);
-	expect(&j, VERDICT_OK, ENDED_MOVED, false);
+	expect(&j, VERDICT_OK, OUTCOME_MOVED, false);
 }
 
 /* An object that the catalog does not know. */
@@ -249,25 +249,25 @@ test_unknown(void **state UNUSED)
 
 	it.has_stored = false;
 	memset(&it.stored, 0, sizeof(it.stored));
-	expect_read(&it, VERDICT_OK, ENDED_MOVED, false);
+	expect_read(&it, VERDICT_OK, OUTCOME_MOVED, false);
 	it.result.file_md5[0] ^= 1;
-	expect_read(&it, VERDICT_CORRUPT, ENDED_FAILED, false);
+	expect_read(&it, VERDICT_CORRUPT, OUTCOME_FAILED, false);
 	it.result.file_attrs.mtime_ns = 11 * SEC;
-	expect_read(&it, VERDICT_CHANGED, ENDED_FAILED, false);
+	expect_read(&it, VERDICT_CHANGED, OUTCOME_FAILED, false);
 	it.result.file_attrs.mtime_ns = 5 * SEC;
 	it.result.file_md5[0] ^= 1;
 	it.result.file_torn = true;
-	expect_read(&it, VERDICT_CHANGED, ENDED_FAILED, false);
+	expect_read(&it, VERDICT_CHANGED, OUTCOME_FAILED, false);
 	err_set(&it.result.file_err, ERR_UNREACHABLE, 0, "no answer");
-	expect_read(&it, VERDICT_UNREADABLE, ENDED_FAILED, false);
+	expect_read(&it, VERDICT_UNREADABLE, OUTCOME_FAILED, false);
 	err_set(&it.result.file_err, ERR_GONE, 0, "gone");
-	expect_read(&it, VERDICT_NONE, ENDED_EXCLUDED, false);
+	expect_read(&it, VERDICT_NONE, OUTCOME_EXCLUDED, false);
 	err_set(&it.result.file_err, ERR_INVALID, 0, "not a path");
-	expect_read(&it, VERDICT_NONE, ENDED_EXCLUDED, false);
+	expect_read(&it, VERDICT_NONE, OUTCOME_EXCLUDED, false);
 	it.raw = NULL;
-	expect_read(&it, VERDICT_NONE, ENDED_EXCLUDED, false);
+	expect_read(&it, VERDICT_NONE, OUTCOME_EXCLUDED, false);
 	it.result.outcome = OUTCOME_GONE;
-	expect_read(&it, VERDICT_NONE, ENDED_GONE, false);
+	expect_read(&it, VERDICT_NONE, OUTCOME_GONE, false);
 }
 
 int

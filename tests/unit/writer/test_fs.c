@@ -330,9 +330,9 @@ known_below(void **state)
 	v->count = 2;
 	v->v = xcalloc(2, sizeof(*v->v));
 	v->v[0].path = xstrdup(ROOT "/mid/mnt/f");
-	v->v[0].ended = ENDED_DELETED;
+	v->v[0].outcome = OUTCOME_DELETED;
 	v->v[1].path = xstrdup(ROOT "/mid/f");
-	v->v[1].ended = ENDED_DELETED;
+	v->v[1].outcome = OUTCOME_DELETED;
 	catalog_put_outcomes(k->c, v);
 	kit_flush(k, 1000);
 	assert_int_equal(catalog_knows_below(k->reader, ROOT "/mid", &err), 0);

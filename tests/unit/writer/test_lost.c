@@ -46,7 +46,7 @@ found(struct kit *k, const char *path, enum verdict what)
 	v->v = xcalloc(1, sizeof(*v->v));
 	v->count = 1;
 	v->v[0] = (struct outcome_row){ .path = xstrdup(path),
-	    .ended = what == VERDICT_OK ? ENDED_MOVED : ENDED_FAILED,
+	    .outcome = what == VERDICT_OK ? OUTCOME_MOVED : OUTCOME_FAILED,
 	    .verdict = what, .lost = what == VERDICT_MISSING ||
 	    what == VERDICT_CORRUPT };
 	catalog_put_outcomes(k->c, v);
