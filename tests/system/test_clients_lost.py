@@ -365,6 +365,30 @@ def test_del_client_killed(t):
     hosts.quiet()
 
 
+@limit(60)
+def test_del_clients_ctrl_c(t):
+    """What a client has in hand may end; the same command does the rest."""
+    hosts = Hosts(t)
+    t.small_files(6000, directories=40)
+    t.put("--standalone", moved=6000)
+    proxy = paced(t)
+    proxy.order("match POST delay 1000")
+    process = t.start("DEL", "--json", "--yes")
+    hosts.at_work(process)
+    t.eventually(lambda: proxy.stats()["POST"] > 0, what="DEL began")
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130, t.started_text()
+    assert time.monotonic() - begun < 15 * t.world.slowness
+    hosts.quiet(2)
+    proxy.order("pass")
+    left = len(t.objects())
+    assert left < 6000, left
+    t.run("DEL", "--yes")
+    assert not t.objects()
+    hosts.quiet()
+
+
 def after_the_master(t, hosts, proxy, count):
     """The clients end by themselves; the same command finishes."""
     hosts.quiet(SILENCE + 10, sessions=False)
