@@ -11,7 +11,9 @@
 #include "base/mailbox.h"
 #include "model/attrs.h"
 
-/* What became of a file or an object. */
+/* What became of a file or an object. The catalog stores the numbers of PUT and
+ * of deletions, 0 to 3 and 5, in result.outcome (schema/001_tables.sql); its 4
+ * is a failure of the crawl. */
 enum outcome {
 	OUTCOME_MOVED = 0,	/* acknowledged, proof equal; TEST: verified and
 				   equal */
@@ -20,9 +22,10 @@ enum outcome {
 	OUTCOME_GONE,		/* vanished before it was read: outside the
 				   sum */
 	OUTCOME_LEFT,		/* PUT: the export is out of reach for good
-				   (err): the item stays for the next run */
-	OUTCOME_EXCLUDED,	/* GET, TEST, --delete: not to be moved */
-	OUTCOME_DELETED		/* the target has it no longer */
+				   (err): the item stays for the next run; never
+				   stored */
+	OUTCOME_DELETED,	/* the target has it no longer */
+	OUTCOME_EXCLUDED	/* GET, TEST, --delete: not to be moved */
 };
 
 enum verdict {
