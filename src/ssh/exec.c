@@ -236,6 +236,18 @@ drain(struct ssh *s, int is_stderr, struct buf *b, size_t max)
 	return sum;
 }
 
+/* Have libssh take the packets that have arrived. After the end of the output
+ * reads no longer do that; the question for the exit status does. */
+static void
+take_packets(struct ssh *s)
+{
+#if LIBSSH_VERSION_INT >= SSH_VERSION_INT(0, 11, 0)
+	(void)ssh_channel_get_exit_state(s->channel, NULL, NULL, NULL);
+#else
+	(void)ssh_channel_get_exit_status(s->channel);
+#endif
+}
+
 static bool
 has_ended(struct ssh *s)
 {
@@ -246,9 +258,7 @@ has_ended(struct ssh *s)
 	if (ssh_channel_is_closed(s->channel))
 		return true;
 	if (ssh_channel_is_eof(s->channel) && !s->exited)
-		/* After the end of the output, reads take no more packets, but
-		 * this call does. */
-		(void)ssh_channel_get_exit_status(s->channel);
+		take_packets(s);
 	if (!s->exited)
 		return ssh_is_connected(s->session) &&
 		    ssh_channel_is_closed(s->channel);
