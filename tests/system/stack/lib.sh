@@ -17,15 +17,14 @@ die()
 [ -n "${STACK:-}" ] || die "STACK must name the directory of this stack"
 mkdir -p "$STACK" || die "cannot make $STACK"
 
-# A process that ended stays as a zombie until its parent looks at it, so
-# that it exists says little.
+# running NAME PROGRAM. Its parent may not have looked yet at a process that
+# ended, so that it is still there; but it runs no program any more. The name
+# of a process says less: radosgw 18 goes by that of one of its threads.
 running()
 {
-	local pid program=$2 stat
+	local pid program
 	pid=$(cat "$STACK/$1.pid" 2>/dev/null) || return 1
-	stat=$(cat "/proc/$pid/stat" 2>/dev/null) || return 1
-	case ${stat##*) } in [ZX]*) return 1 ;; esac
-	[ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "${program:0:15}" ]
+	program=$(readlink "/proc/$pid/exe") && [ "${program##*/}" = "$2" ]
 }
 
 # start NAME PROGRAM [ARGUMENT...]

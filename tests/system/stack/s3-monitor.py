@@ -34,7 +34,15 @@ def main():
         return
     for pool in POOLS:
         count = 16 if pool.endswith((".data", ".index")) else 4
-        tell("osd pool create", pool=pool, pg_num=count, pgp_num=count)
+        # Ceph 18 makes a pool whose name begins with a dot only for those who
+        # mean it.
+        tell(
+            "osd pool create",
+            pool=pool,
+            pg_num=count,
+            pgp_num=count,
+            yes_i_really_mean_it=True,
+        )
         tell("osd pool application enable", pool=pool, app="rgw")
 
 
