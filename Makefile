@@ -27,6 +27,7 @@ MAIN := $(B)/cmd/main.o
 LIB_OBJ := $(filter-out $(MAIN),$(OBJ))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,\
 	$(wildcard tests/unit/*/test_*.c))
+KIT := $(patsubst tests/kit/%.c,$(B)/tests/kit/%.o,$(wildcard tests/kit/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 TOOLS := $(patsubst tests/%.c,$(B)/tools/%,\
 	$(wildcard tests/fault/*.c tests/bench/*.c))
@@ -86,10 +87,19 @@ $(B)/db/schema.inc: $(sort $(wildcard schema/*.sql)) schema/embed.awk
 	mv $@.tmp $@
 $(OBJ): | $(B)/db/schema.inc
 
-$(B)/tests/%: tests/unit/%.c $(B)/libdatamover.a
+# What several tests share; a program takes of it what it calls.
+$(B)/tests/kit/%.o: tests/kit/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -c -o $@ $<
+
+$(B)/tests/libkit.a: $(KIT)
+	@rm -f $@
+	ar qcs $@ $^
+
+$(B)/tests/%: tests/unit/%.c $(B)/tests/libkit.a $(B)/libdatamover.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Itests -MMD -MP $(ALL_LDFLAGS) -o $@ $< \
-	    $(B)/libdatamover.a -lcmocka $(LDLIBS)
+	    $(B)/tests/libkit.a $(B)/libdatamover.a -lcmocka $(LDLIBS)
 
 $(B)/tools/%: tests/%.c $(B)/libdatamover.a
 	@mkdir -p $(@D)
@@ -109,9 +119,9 @@ MODEL := $(patsubst tests/model/%.c,$(B)/tests/model/%.o,\
 
 $(B)/tests/model/%.o: tests/model/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -c -o $@ $<
 
-$(B)/model/model: $(MODEL) $(B)/libdatamover.a
+$(B)/model/model: $(MODEL) $(B)/tests/libkit.a $(B)/libdatamover.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(B)/model/preload.so: tests/model/preload.c tests/model/preload.h Makefile
@@ -245,4 +255,4 @@ clean:
 	rm -rf build build-asan build-tsan build-cov build-fuzz
 
 -include $(OBJ:.o=.d) $(UNIT:=.d) $(FUZZ:=.d) $(TOOLS:=.d) $(B)/fuzz/main.d \
-	$(MODEL:.o=.d)
+	$(KIT:.o=.d) $(MODEL:.o=.d)

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "../kit/fake_rpc.h"
+#include "kit/fake_rpc.h"
 
 #include "model.h"
 

@@ -270,7 +270,7 @@ static void
 setup_nfs(struct fixture *x, struct fake *f)
 {
 	memset(x, 0, sizeof(*x));
-	fake_start(f);
+	fake_nfs_start(f);
 	x->spec = (struct tree_spec){ .type = TREE_NFS,
 	    .server = "127.0.0.1", .share = "/vol", .nfs_version = 3,
 	    .nfsport = (unsigned)f->port, .mountport = (unsigned)f->port,
@@ -283,7 +283,7 @@ static void
 teardown_nfs(struct fixture *x, struct fake *f)
 {
 	asker_free(&x->asker);
-	fake_stop(f);
+	fake_nfs_stop(f);
 }
 
 /* A directory that is gone is asked for once, whatever was in it. */
@@ -365,7 +365,7 @@ test_server_gone(void **state UNUSED)
 
 	setup_nfs(&x, &f);
 	assert_int_equal(ask_one(&x, "srv/vol/gone"), ABSENCE_GONE);
-	fake_stop(&f);
+	fake_nfs_stop(&f);
 	for (int i = 0; i < 2; i++) {
 		q = question(&x, "srv/vol/gone");
 		ask(&x, &q, 1);

@@ -580,7 +580,7 @@ use_nfs(struct world *w)
 	memset(&fake, 0, sizeof(fake));
 	fake.files = 35;
 	fake.rtmax = 65536;
-	fake_start(&fake);
+	fake_nfs_start(&fake);
 	w->spec = (struct tree_spec){ .type = TREE_NFS, .server = "127.0.0.1",
 	    .share = "/export", .nfs_version = 3, .timeout_ms = 2000,
 	    .nfsport = (unsigned)fake.port,
@@ -613,7 +613,7 @@ test_nfs_list_ends(void **state UNUSED)
 		expect_same(w, 35);
 		fake.files = 34;
 		assert_int_equal(night(w)->gone, 1);
-		fake_stop(&fake);
+		fake_nfs_stop(&fake);
 		teardown(w);
 	}
 }
@@ -636,7 +636,7 @@ test_nfs_unknown(void **state UNUSED)
 		assert_int_equal(w->t.unchanged, 34);
 		fake.lookup_status = 2;
 		assert_int_equal(night(w)->gone, 1);
-		fake_stop(&fake);
+		fake_nfs_stop(&fake);
 		teardown(w);
 	}
 }
@@ -683,7 +683,7 @@ test_nfs_below(void **state UNUSED)
 	expect_same(w, 70);
 	w->c.accept_filesystem = false;
 	expect_same(w, 70);
-	fake_stop(&fake);
+	fake_nfs_stop(&fake);
 	teardown(w);
 }
 
@@ -713,7 +713,7 @@ test_nfs_first_mount(void **state UNUSED)
 	night(w);
 	assert_int_equal(w->t.failed, 1);
 	assert_int_equal(w->t.gone, 0);
-	fake_stop(&fake);
+	fake_nfs_stop(&fake);
 	teardown(w);
 }
 
@@ -734,7 +734,7 @@ test_nfs_other_export(void **state UNUSED)
 	night(w);
 	assert_int_equal(w->t.failed, 0);
 	assert_int_equal(w->t.unchanged, 70);
-	fake_stop(&fake);
+	fake_nfs_stop(&fake);
 	teardown(w);
 }
 

@@ -31,7 +31,7 @@ test_taken_up(void **state UNUSED)
 
 	dest_temp_name(STR("new"), name);
 	fake.first_name = name;
-	fake_start(&fake);
+	fake_nfs_start(&fake);
 	spec.nfsport = spec.mountport = (unsigned)fake.port;
 	if (dest_open_nfs(&d, &spec, "/export", 0, &err) == -1)
 		fail_msg("%s", err.msg);
@@ -39,7 +39,7 @@ test_taken_up(void **state UNUSED)
 	assert_int_equal(dest_begin(d, STR("new"), &want, &f, &err), -1);
 	assert_int_equal(fake.commits, 1);
 	dest_free(&d);
-	fake_stop(&fake);
+	fake_nfs_stop(&fake);
 }
 
 static _Atomic uint64_t valid_until_ms;
@@ -89,7 +89,7 @@ test_taken_back(void **state UNUSED)
 	struct dest *d;
 	int conns;
 
-	fake_start(&fake);
+	fake_nfs_start(&fake);
 	spec.nfsport = spec.mountport = (unsigned)fake.port;
 	if (dest_open_nfs(&d, &spec, "/export", 0, &err) == -1)
 		fail_msg("%s", err.msg);
@@ -120,7 +120,7 @@ test_taken_back(void **state UNUSED)
 	assert_int_equal(r.rc, -1);
 	assert_int_equal(r.err.kind, ERR_STOPPED);
 	dest_free(&d);
-	fake_stop(&fake);
+	fake_nfs_stop(&fake);
 }
 
 int

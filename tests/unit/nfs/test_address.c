@@ -87,7 +87,7 @@ serve(unsigned base, unsigned i)
 	f->address = address(base + i);
 	for (unsigned k = 0; k < ADDRESSES && f->port == 0; k++)
 		f->port = fakes[k].port;
-	fake_start(f);
+	fake_nfs_start(f);
 }
 
 static int
@@ -150,7 +150,7 @@ test_one_refuses(void **state UNUSED)
 		assert_int_equal(look(), ERR_NONE);
 		tree_free(&tree);
 	}
-	fake_stop(&fakes[1]);
+	fake_nfs_stop(&fakes[1]);
 }
 
 /* One that is there and doesn't let us in says more than one that isn't, but
@@ -176,8 +176,8 @@ test_one_denies(void **state UNUSED)
 		assert_int_equal(err.kind, ERR_NONE);
 		tree_free(&tree);
 	}
-	fake_stop(&fakes[1]);
-	fake_stop(&fakes[2]);
+	fake_nfs_stop(&fakes[1]);
+	fake_nfs_stop(&fakes[2]);
 }
 
 static void
@@ -197,7 +197,7 @@ test_spread(void **state UNUSED)
 	/* Each has one to mount and one to read. */
 	for (unsigned i = 0; i < 3; i++) {
 		least = MIN(least, fakes[i].conns);
-		fake_stop(&fakes[i]);
+		fake_nfs_stop(&fakes[i]);
 	}
 	assert_int_equal(least, 6);
 }
@@ -224,7 +224,7 @@ test_lost(void **state UNUSED)
 		assert_int_equal(look(), ERR_NONE);
 		while (fakes[used].lookups == 0)
 			used++;
-		fake_stop(&fakes[used]);
+		fake_nfs_stop(&fakes[used]);
 		left--;
 		while (look() != ERR_NONE)
 			assert_true(++tries < LOOK_MAX);
@@ -236,7 +236,7 @@ test_lost(void **state UNUSED)
 	}
 	for (unsigned i = 0; i < 3; i++)
 		if (fcntl(fakes[i].listener, F_GETFD) != -1)
-			fake_stop(&fakes[i]);
+			fake_nfs_stop(&fakes[i]);
 }
 
 int

@@ -27,7 +27,7 @@ setup(void **state UNUSED)
 	fake.files = FILES;
 	fake.rtmax = 65536;
 	fake.fsid = 7;
-	fake_start(&fake);
+	fake_nfs_start(&fake);
 	return 0;
 }
 
@@ -35,7 +35,7 @@ static int
 teardown(void **state UNUSED)
 {
 	tree_free(&tree);
-	fake_stop(&fake);
+	fake_nfs_stop(&fake);
 	return 0;
 }
 
@@ -702,7 +702,7 @@ test_gone_server(void **state UNUSED)
 
 	open_tree();
 	port = fake.port;
-	fake_stop(&fake);
+	fake_nfs_stop(&fake);
 	s = look(STR("f1"));
 	assert_int_equal(s.err.kind, ERR_RETRY);
 	s = look(STR("f1"));
@@ -712,7 +712,7 @@ test_gone_server(void **state UNUSED)
 	assert_int_equal(err.kind, ERR_UNREACHABLE);
 	assert_non_null(strstr(err.msg, "127.0.0.1:/export"));
 	assert_int_equal(port, fake.port);
-	fake_start(&fake);
+	fake_nfs_start(&fake);
 }
 
 /* Callbacks may begin calls, also when theirs failed. */

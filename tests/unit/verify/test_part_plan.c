@@ -5,9 +5,7 @@
 
 #include <cmocka.h>
 
-#include "verify/etag.h"
 #include "verify/part_plan.h"
-#include "work/rate.h"
 
 static void
 check_plan(uint64_t size, uint64_t part_size)
@@ -49,52 +47,11 @@ test_plan(void **state UNUSED)
 	assert_int_equal(err.kind, ERR_INVALID);
 }
 
-static void
-test_proof(void **state UNUSED)
-{
-	struct err err = ERR_INIT;
-
-	assert_int_equal(proof_etag("aa", "aa", NULL, &err), 0);
-	assert_int_equal(proof_etag("aa", "AA", "AES256", &err), 0);
-	assert_int_equal(proof_etag("aa", "ab", NULL, &err), -1);
-	assert_int_equal(err.kind, ERR_CORRUPT);
-	assert_int_equal(proof_etag("aa", "", NULL, &err), -1);
-	assert_int_equal(proof_etag("aa", "ab", "aws:kms:key", &err), 0);
-}
-
-static void
-test_rate(void **state UNUSED)
-{
-	struct rate none = { .bytes_per_s = 0 };
-	struct rate r = { .bytes_per_s = 1000000 };
-	uint64_t now = 1000000000000, start = now, sent = 0;
-
-	assert_int_equal(rate_take(&none, 1 << 30, 5), 1 << 30);
-	/* Whoever asks often gets the rate, within one piece in a second. */
-	for (; now < start + 3000000000U; now += 1000000)
-		sent += rate_take(&r, 1 << 20, now);
-	assert_in_range(sent, 2980000, 3060000);
-	/* Time that nobody used is not saved up. */
-	now += 60000000000U;
-	sent = 0;
-	for (start = now; now < start + 1000000000U; now += 1000000)
-		sent += rate_take(&r, 1 << 20, now);
-	assert_in_range(sent, 980000, 1060000);
-	/* A slow line still moves, by whole pieces. */
-	r.bytes_per_s = 100;
-	sent = 0;
-	for (start = now; now < start + 60000000000U; now += 10000000)
-		sent += rate_take(&r, 1 << 20, now);
-	assert_in_range(sent, 5000, 7200);
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plan),
-		cmocka_unit_test(test_proof),
-		cmocka_unit_test(test_rate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
