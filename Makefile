@@ -35,7 +35,7 @@ PRELOADS := $(patsubst tests/%.c,$(B)/tools/%.so,\
 	$(wildcard tests/fault/preload/*.c))
 
 .PHONY: all check check-model check-system check-package check-all check-long \
-	check-kills \
+	check-kills check-trixie \
 	asan tsan fuzz fuzz-long coverage \
 	lint lint-sql lint-layers lint-form lint-symbols lint-clang lint-doc \
 	bench compare install deb clean help tools
@@ -56,6 +56,8 @@ help:
 	@echo "make check-package the Debian package, contrib/install.sh"
 	@echo "                   (root)"
 	@echo "make check-long    10,000 strangers at the master's ports (root)"
+	@echo "make check-trixie  the demo and all tests on Debian 13, in a"
+	@echo "                   system that debootstrap makes (root)"
 	@echo "make check-kills   1,000 kills over PUT, GET, DEL against real"
 	@echo "                   servers (root); KILLS=N, SEED=N"
 	@echo "make asan tsan     unit tests and part of the system tests under"
@@ -177,6 +179,10 @@ KILLS ?= 1000
 check-kills: all tools
 	@KILLS=$(KILLS) tests/system/run.sh $(B) --lanes=2 \
 	    kills_alone kills_clients
+
+# The demo and tests/run.sh on another Debian than the machine's.
+check-trixie:
+	@tests/trixie.sh
 
 # With a sanitizer gcc warns of what can't happen: it sees less of the code.
 ASAN = B=build-asan WERROR= HARDEN= OPT="-O1 -g" \
