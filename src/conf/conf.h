@@ -208,6 +208,9 @@ bool	 conf_share_of(const struct conf *, const char *key,
  * comments of the table. */
 void	 conf_print(const struct conf *, FILE *, bool comments,
 	    bool with_secrets);
+/* Append, as INI, the settings in force that decide which files a crawl finds
+ * and which it takes for changed: all of [fs_config] but the time limit. */
+void	 conf_describe_source(const struct conf *, struct buf *);
 /* The commented example file, made from the table. */
 void	 conf_print_example(FILE *);
 

@@ -226,6 +226,29 @@ conf_print(const struct conf *c, FILE *f, bool comments, bool with_secrets)
 }
 
 void
+conf_describe_source(const struct conf *c, struct buf *b)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+	const struct printer p = { f, false, false };
+
+	if (f == NULL)
+		abort();
+	for (size_t i = 0; i < conf_table_len; i++) {
+		const struct conf_row_info *row = &conf_table[i];
+
+		if (row->kind != CONF_NOTHING &&
+		    strcmp(row->section, "fs_config") == 0 &&
+		    strcmp(row->key, "timeout") != 0)
+			print_row(&p, row, c, false);
+	}
+	if (fclose(f) != 0 || buf_add(b, text, len) == -1)
+		abort();
+	free(text);
+}
+
+void
 conf_print_example(FILE *f)
 {
 	static const char *const samples[][3] = {

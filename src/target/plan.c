@@ -108,6 +108,8 @@ add_export(struct run_plan *p, const struct conf *c, const struct job *job,
 	p->count++;
 }
 
+/* Name everything that decides what a crawl finds and what it holds to be
+ * changed. */
 static char *
 scope_of(const struct run_plan *p, const struct conf *c,
     const struct job *job)
@@ -117,13 +119,14 @@ scope_of(const struct run_plan *p, const struct conf *c,
 	    filter_describe(job->filter);
 
 	buf_init(&b, 16 * MIB);
+	for (size_t i = 0; i < p->shares.n; i++)
+		buf_addf(&b, "%s\n", p->shares.v[i]);
 	for (size_t i = 0; i < p->count; i++)
-		buf_addf(&b, "%s\n", p->starts[i]);
-	buf_addf(&b, "links=%d checksum=%d min=%ju max=%ju mounted=%d "
-	    "cross=%d\n%s",
+		buf_addf(&b, "from %s\n", p->starts[i]);
+	conf_describe_source(c, &b);
+	buf_addf(&b, "links=%d checksum=%d min=%ju max=%ju\n%s",
 	    job->follow_links, job->checksum, (uintmax_t)job->min_size,
-	    (uintmax_t)job->max_size, c->fs_config.mounted,
-	    c->fs_config.cross_mounts, filters);
+	    (uintmax_t)job->max_size, filters);
 	if (job->files_from != NULL)
 		buf_addf(&b, "\nfiles-from=%s", job->files_from);
 	if (job->retry_failed)

@@ -116,6 +116,27 @@ def test_cut_and_fresh(t):
 
 
 @limit(120)
+def test_cut_and_other_settings(t):
+    """A crawl that skipped a directory, or didn't compare ctime, is begun
+    anew where the settings say otherwise."""
+    proxy = t.proxy()
+    store = {"endpoint": proxy.url}
+    t.write("d0/changed", "old", mtime=10**18)
+    t.put()
+    time.sleep(6)
+    t.write("d0/changed", "new", mtime=10**18)
+    for setting, other in (("ctime", "ignore"), ("skip_dir", "skipped")):
+        t.write("d0/skipped/" + setting, "x")
+        t.small_files(300, size=len(setting))
+        t.conf(fs_config={setting: other}, s3_storage=store)
+        cut(t, proxy, 60)
+        t.conf(s3_storage=store)
+        result = t.put(failed=0)
+        assert "continues" not in result.json, (setting, result)
+        t.same()
+
+
+@limit(120)
 def test_ctrl_c_multipart(t):
     """The parts that arrived before Ctrl-C aren't sent again. What may still
     end after it, in five seconds, is far from the whole file."""

@@ -320,6 +320,41 @@ the_table_is_sound(void **state)
 	}
 }
 
+/* A cut crawl is continued only where all that decides what is found is as it
+ * was. */
+static void
+each_setting_of_the_source_is_described(void **state UNUSED)
+{
+	static const char *const set[][2] = { { "mounted", "yes" },
+	    { "server_as_prefix", "no" }, { "nfsport", "7" },
+	    { "mountport", "7" }, { "nfs_version", "4" }, { "uid", "77" },
+	    { "gid", "77" }, { "inode", "ignore" }, { "ctime", "ignore" },
+	    { "clock_skew", "77s" }, { "cross_mounts", "no" },
+	    { "skip_dir", "" }, { "skip_dir", "a" } };
+
+	for (size_t i = 0; i < ARRAY_LEN(set); i++) {
+		CLEANUP(conf_release) struct conf plain, c;
+		CLEANUP(buf_release) struct buf a, b;
+
+		conf_init(&plain);
+		conf_init(&c);
+		buf_init(&a, MIB);
+		buf_init(&b, MIB);
+		assert_int_equal(conf_set(&c, "fs_config", set[i][0],
+		    set[i][1], "test", NULL), 0);
+		conf_describe_source(&plain, &a);
+		conf_describe_source(&c, &b);
+		assert_string_not_equal(a.data, b.data);
+		assert_int_equal(conf_set(&plain, "fs_config", set[i][0],
+		    set[i][1], "test", NULL), 0);
+		assert_int_equal(conf_set(&plain, "fs_config", "timeout",
+		    "77", "test", NULL), 0);
+		buf_clear(&a);
+		conf_describe_source(&plain, &a);
+		assert_string_equal(a.data, b.data);
+	}
+}
+
 int
 main(void)
 {
@@ -335,6 +370,7 @@ main(void)
 		cmocka_unit_test(
 		    a_file_with_secrets_that_all_can_read_is_noticed),
 		cmocka_unit_test(settings_without_meaning_are_named_once),
+		cmocka_unit_test(each_setting_of_the_source_is_described),
 		cmocka_unit_test(the_table_is_sound),
 	};
 
