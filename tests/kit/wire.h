@@ -24,9 +24,8 @@
 #define PATIENCE_MS 30000
 #define PEERS	16
 
-static const uint8_t key[WIRE_KEY_LEN] = "0123456789abcdef0123456789abcdef"
-    "0123456789abcde";
-static const uint8_t wrong_key[WIRE_KEY_LEN] = "another";
+extern const uint8_t key[WIRE_KEY_LEN];
+extern const uint8_t wrong_key[WIRE_KEY_LEN];
 
 /* What one side of a connection got. */
 struct side {
@@ -48,110 +47,16 @@ struct world {
 	char	 version[32];
 };
 
-static inline struct wire_msg
-hello(void)
-{
-	return (struct wire_msg){ .type = WIRE_HELLO, .u.hello = {
-	    .protocol = WIRE_PROTOCOL,
-	    .version = (char *)(uintptr_t)"1.2.3",
-	    .host = (char *)(uintptr_t)"here", .pid = 77, .client = 5 } };
-}
-
-static inline bool
-on_message(void *arg, struct wire_msg *m)
-{
-	struct side *s = arg;
-
-	s->got[m->type]++;
-	wire_msg_release(&s->last);
-	s->last = *m;
-	memset(m, 0, sizeof(*m));
-	return !s->stop;
-}
-
-static inline void
-on_hello(void *arg, struct wire_peer *p, struct wire_hello *h)
-{
-	struct world *w = arg;
-	struct wire_msg m = { .type = WIRE_WELCOME,
-		.u.welcome = { .client = 9, .silence_ms = 30000 } };
-
-	assert_true(w->count < PEERS);
-	w->hello = *h;
-	snprintf(w->version, sizeof(w->version), "%s", h->version);
-	w->in[w->count++].peer = p;
-	if (w->answer) {
-		wire_accept(p);
-		wire_send(p, &m);
-	}
-}
-
-static inline int
-setup_world(void **state)
-{
-	struct world *w = xcalloc(1, sizeof(*w));
-	struct err err = ERR_INIT;
-
-	if (wire_listen(&w->l, "127.0.0.1", 0, key, &err) == -1)
-		fail_msg("%s", err.msg);
-	*state = w;
-	return 0;
-}
-
-static inline void
-drop_side(struct side *s)
-{
-	wire_close(&s->peer);
-	wire_msg_release(&s->last);
-}
-
-static inline int
-teardown_world(void **state)
-{
-	struct world *w = *state;
-
-	for (size_t i = 0; i < w->count; i++)
-		drop_side(&w->in[i]);
-	wire_listen_free(&w->l);
-	free(w);
-	return 0;
-}
-
-static inline void
-service(struct side *s)
-{
-	if (s->peer == NULL || s->ended)
-		return;
-	if (wire_service(s->peer, on_message, s, &s->err) == -1)
-		s->ended = true;
-}
+struct wire_msg hello(void);
+bool on_message(void *arg, struct wire_msg *m);
+int setup_world(void **state);
+void drop_side(struct side *s);
+int teardown_world(void **state);
+void service(struct side *s);
 
 /* Wait for something to do, up to 20 ms, and do it: only where poll says that
  * there is something. */
-static inline void
-turn(struct world *w, struct side *out, size_t count)
-{
-	struct pollfd fds[WIRE_STRANGERS_MAX + 1 + 2 * PEERS];
-	struct side *sides[2 * PEERS];
-	size_t first = wire_listen_fds(w->l, fds, WIRE_STRANGERS_MAX + 1);
-	size_t n = 0;
-
-	for (size_t k = 0; k < w->count + count; k++) {
-		struct side *s = k < w->count ? &w->in[k] :
-		    &out[k - w->count];
-
-		if (s->peer == NULL || s->ended)
-			continue;
-		fds[first + n] = (struct pollfd){ .fd = wire_fd(s->peer),
-			.events = wire_events(s->peer) };
-		sides[n++] = s;
-	}
-	assert_true(poll(fds, first + n, 20) >= 0);
-	wire_listen_service(w->l, clock_mono_ms() + w->skip_ms, on_hello, w);
-	for (size_t i = 0; i < n; i++)
-		if (fds[first + i].revents != 0)
-			service(sides[i]);
-}
+void turn(struct world *w, struct side *out, size_t count);
 
 #define UNTIL(w, out, count, what) do { \
 	uint64_t end_ = clock_mono_ms() + PATIENCE_MS; \
@@ -162,57 +67,16 @@ turn(struct world *w, struct side *out, size_t count)
 	} \
 } while (0)
 
-static inline void
-dial(struct world *w, struct side *s, const uint8_t *with)
-{
-	struct err err = ERR_INIT;
-
-	memset(s, 0, sizeof(*s));
-	if (wire_dial(&s->peer, "127.0.0.1", wire_port(w->l), with,
-	    &err) == -1)
-		fail_msg("%s", err.msg);
-}
+void dial(struct world *w, struct side *s, const uint8_t *with);
 
 /* Connected, with HELLO and WELCOME. */
-static inline void
-join(struct world *w, struct side *s)
-{
-	struct wire_msg m = hello();
-
-	w->answer = true;
-	dial(w, s, key);
-	wire_send(s->peer, &m);
-	UNTIL(w, s, 1, s->got[WIRE_WELCOME] == 1 || s->ended);
-	assert_string_equal(s->err.msg, "");
-}
+void join(struct world *w, struct side *s);
 
 /* A connection of somebody else. */
-static inline int
-raw_connect(struct world *w)
-{
-	struct sockaddr_in sa = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-		.sin_port = htons((uint16_t)wire_port(w->l)) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_true(fd != -1);
-	assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
-	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
-	return fd;
-}
+int raw_connect(struct world *w);
 
 /* The other side has ended it; what it sent before doesn't matter. */
-static inline bool
-raw_ended(int fd)
-{
-	char c[256];
-	ssize_t n;
-
-	do
-		n = recv(fd, c, sizeof(c), 0);
-	while (n > 0);
-	return n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
-}
+bool raw_ended(int fd);
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup_world, teardown_world)
 

@@ -14,7 +14,7 @@ counts_outcomes(void **state)
 	struct totals *t;
 
 	put_all(k);
-	begin(k, OP_GET);
+	begin_op(k, OP_GET);
 	row(v, "srv/vol/a", OUTCOME_MOVED)->size = 10;
 	row(v, "srv/vol/b", OUTCOME_MOVED)->size = 11;
 	row(v, "srv/vol/c", OUTCOME_UNCHANGED)->size = 12;
@@ -49,7 +49,7 @@ counts_outcomes(void **state)
 	check_answer(k, "SELECT count(*) FROM objects WHERE state = 'stored' "
 	    "AND run = 1", "9");
 	/* The next run of the kind had no failure: nothing is failed now. */
-	begin(k, OP_GET);
+	begin_op(k, OP_GET);
 	kit_end(k, RUN_COMPLETE);
 	check_answer(k, "SELECT count(*) FROM failures", "0");
 	check_answer(k, "SELECT count(*) FROM failure_log", "2");
@@ -78,7 +78,7 @@ cut_put_goes_on(void **state)
 	kit_flush(k, 1);
 	kit_close(k);		/* killed */
 	kit_open(k);
-	begin(k, OP_TEST);
+	begin_op(k, OP_TEST);
 	assert_false(k->info.continued);
 	/* None of the backlog is its. */
 	l = kit_lease(k, 10);
@@ -115,15 +115,15 @@ deleted_is_not_stored(void **state)
 	struct known known;
 
 	put_all(k);
-	begin(k, OP_TEST);
+	begin_op(k, OP_TEST);
 	verdict(k, "srv/vol/b", VERDICT_OK);
 	kit_end(k, RUN_COMPLETE);
-	begin(k, OP_DEL);
+	begin_op(k, OP_DEL);
 	r = row(v, "srv/vol/b", OUTCOME_DELETED);
 	r->size = 11;
 	r->version_id = xstrdup("marker-1");
 	row(v, "never/heard/of", OUTCOME_DELETED);
-	give(k, v);
+	give_outcomes(k, v);
 	assert_false(holds(k, "srv/vol/b"));
 	assert_true(holds(k, "srv/vol/a"));
 	assert_int_equal(kit_find(k, "srv/vol/b", &known), 1);
@@ -165,9 +165,9 @@ deleted_with_earlier_versions(void **state)
 	assert_false(s.newest);
 	stored_release(&s);
 	kit_end(k, RUN_COMPLETE);
-	begin(k, OP_DEL);
+	begin_op(k, OP_DEL);
 	row(v, "srv/vol/a", OUTCOME_DELETED);
-	give(k, v);
+	give_outcomes(k, v);
 	assert_false(holds(k, "srv/vol/a"));
 	kit_end(k, RUN_COMPLETE);
 	check_answer(k, "SELECT state FROM versions", "deleted");
@@ -189,7 +189,7 @@ doomed_and_killed(void **state)
 	struct doomed *d;
 
 	put_all(k);
-	begin(k, OP_DEL);
+	begin_op(k, OP_DEL);
 	row(v, "srv/vol/a", OUTCOME_MOVED);
 	row(v, "srv/vol/b", OUTCOME_MOVED);
 	row(v, "srv/vol/c", OUTCOME_MOVED);
@@ -210,14 +210,14 @@ doomed_and_killed(void **state)
 	err_set(&d->outcomes->v[1].err, ERR_DENIED, 403, "AccessDenied");
 	outcome_row_release(&d->outcomes->v[2]);	/* no answer came */
 	d->outcomes->count = 2;
-	give(k, d->outcomes);
+	give_outcomes(k, d->outcomes);
 	free(d);
 	kit_close(k);		/* killed */
 	check_answer(k, "SELECT path, deleted_at IS NULL FROM objects "
 	    "WHERE state = 'deleted' ORDER BY path",
 	    "srv/vol/a|0\nsrv/vol/c|1");
 	kit_open(k);
-	begin(k, OP_GET);
+	begin_op(k, OP_GET);
 	assert_false(holds(k, "srv/vol/a"));
 	assert_true(holds(k, "srv/vol/b"));
 	assert_false(holds(k, "srv/vol/c"));
@@ -312,7 +312,7 @@ pages_of_stored(void **state)
 	uint64_t n, bytes;
 
 	put_all(k);
-	begin(k, OP_GET);
+	begin_op(k, OP_GET);
 	check_pages(k, "", 1, "abcdefghi", NULL);
 	check_pages(k, "srv/vol/", 3, "abcdefghi", NULL);
 	check_pages(k, "srv/vol/", 4, "abcdefghi", NULL);
@@ -336,7 +336,7 @@ longest_unverified_first(void **state)
 	struct sample_cursor c = { .last = 0 };
 
 	put_all(k);
-	begin(k, OP_TEST);
+	begin_op(k, OP_TEST);
 	verdict(k, "srv/vol/f", VERDICT_OK);
 	verdict(k, "srv/vol/b", VERDICT_OK);
 	verdict(k, "srv/vol/d", VERDICT_OK);
@@ -362,7 +362,7 @@ samples_of_changed(void **state)
 	struct stored s;
 
 	put_all(k);
-	begin(k, OP_TEST);
+	begin_op(k, OP_TEST);
 	verdict(k, "srv/vol/b", VERDICT_CORRUPT);
 	kit_end(k, RUN_COMPLETE);
 	kit_begin_spec(k, &spec);
@@ -436,7 +436,7 @@ keys_without_server(void **state)
 	assert_int_equal(catalog_find_key(k->reader, STR("volf0"), &s,
 	    &err), 0);
 	row(v, "vol/x/f1", OUTCOME_DELETED)->is_key = true;
-	give(k, v);
+	give_outcomes(k, v);
 	assert_false(holds(k, "two/vol/x/f1"));
 	assert_true(holds(k, "one/vol/f0"));
 	/* A look without a master sees the same. */

@@ -12,7 +12,7 @@ verdicts_are_rows(void **state)
 	struct stored s;
 
 	put_all(k);
-	begin(k, OP_TEST);
+	begin_op(k, OP_TEST);
 	verdict(k, "srv/vol/a", VERDICT_OK);
 	r = row(v, "srv/vol/b", OUTCOME_FAILED);
 	r->verdict = VERDICT_BITROT;
@@ -21,7 +21,7 @@ verdicts_are_rows(void **state)
 	r = row(v, "foreign/key", OUTCOME_FAILED);
 	r->verdict = VERDICT_UNREADABLE;
 	r->method = METHOD_HEAD;
-	give(k, v);
+	give_outcomes(k, v);
 	assert_int_equal(find(k, "srv/vol/b", &s), 1);
 	assert_int_equal(s.verdict, VERDICT_BITROT);
 	assert_true(s.verified_ns > 0);
@@ -51,17 +51,17 @@ lost_is_put_again(void **state)
 	struct dir_page *p;
 
 	put_all(k);
-	begin(k, OP_TEST);
+	begin_op(k, OP_TEST);
 	r = row(v, "srv/vol/a", OUTCOME_FAILED);
 	r->verdict = VERDICT_MISSING;
 	r->lost = true;
-	give(k, v);
+	give_outcomes(k, v);
 	assert_false(holds(k, "srv/vol/a"));
 	kit_end(k, RUN_COMPLETE);
 	check_answer(k, "SELECT state, reason, verdict FROM objects WHERE "
 	    "path = 'srv/vol/a'", "failed|missing|missing");
 	/* A TEST of something else leaves it failed. */
-	begin(k, OP_TEST);
+	begin_op(k, OP_TEST);
 	kit_end(k, RUN_COMPLETE);
 	check_answer(k, "SELECT path FROM failures", "srv/vol/a");
 	kit_begin_spec(k, &spec);
@@ -92,7 +92,7 @@ sent_and_not_known(struct kit *k, bool killed)
 	struct lease *l;
 
 	put_all(k);
-	begin(k, OP_TEST);
+	begin_op(k, OP_TEST);
 	for (char name[] = "srv/vol/a"; name[8] <= 'd'; name[8]++)
 		verdict(k, name, VERDICT_OK);
 	kit_end(k, RUN_COMPLETE);
@@ -146,11 +146,11 @@ killed_run_ends_a_verdict(void **state)
 	struct run_spec spec = kit_spec("bucket", "all");
 
 	sent_and_not_known(k, true);
-	begin(k, OP_TEST);
+	begin_op(k, OP_TEST);
 	check_answer(k, verified, "c\nd");
 	verdict(k, "srv/vol/a", VERDICT_OK);
 	kit_end(k, RUN_COMPLETE);
-	begin(k, OP_TEST);
+	begin_op(k, OP_TEST);
 	kit_end(k, RUN_COMPLETE);
 	kit_begin_spec(k, &spec);
 	check_answer(k, verified, "a\nc\nd");

@@ -81,7 +81,7 @@ test_each_row(void **state UNUSED)
 	assert_int_equal(stats.requests, 2);
 	delete_free(&e);
 	mailbox_free(&up);
-	finish(&f);
+	script_finish(&f);
 }
 
 #define THERE	"HTTP/1.1 200 OK\r\nETag: \"e\"\r\n" \
@@ -126,7 +126,7 @@ test_lost_answer(void **state UNUSED)
 	delete_batch_free(&b);
 	delete_free(&e);
 	mailbox_free(&up);
-	finish(&f);
+	script_finish(&f);
 }
 
 static void
@@ -143,7 +143,7 @@ test_empty(void **state UNUSED)
 	delete_batch_free(&b);
 	delete_free(&e);
 	mailbox_free(&up);
-	finish(&f);
+	script_finish(&f);
 }
 
 static void
@@ -187,7 +187,7 @@ test_stop(void **state UNUSED)
 	}
 	assert_null(m);
 	mailbox_free(&up);
-	finish(&f);
+	script_finish(&f);
 }
 
 /* Freed, not stopped: what was given is waited for. */
@@ -207,7 +207,7 @@ test_waits(void **state UNUSED)
 	assert_int_equal(b->v[0].err.kind, ERR_NONE);
 	delete_batch_free(&b);
 	mailbox_free(&up);
-	finish(&f);
+	script_finish(&f);
 }
 
 static void

@@ -12,7 +12,7 @@
 static int
 without_openat2(void **state)
 {
-	if (kit_empty(state) == -1)
+	if (dest_kit_empty(state) == -1)
 		return -1;
 	((struct dest_posix *)(void *)dest)->below.no_openat2 = true;
 	return 0;
@@ -23,17 +23,17 @@ test_write(void **state UNUSED)
 {
 	struct stat st;
 
-	kit_put("a", "hello");
-	kit_expect("to/a", "hello", 5);
-	kit_put("d/e/\xff\n f", "deep");
-	kit_expect("to/d/e/\xff\n f", "deep", 4);
-	kit_put("d/empty", "");
-	kit_expect("to/d/empty", "", 0);
-	kit_put("a", "other");
-	kit_expect("to/a", "other", 5);
-	kit_put("a", "");
-	kit_expect("to/a", "", 0);
-	assert_false(kit_is_there(kit_temp("to", "a")));
+	dest_kit_put("a", "hello");
+	dest_kit_expect("to/a", "hello", 5);
+	dest_kit_put("d/e/\xff\n f", "deep");
+	dest_kit_expect("to/d/e/\xff\n f", "deep", 4);
+	dest_kit_put("d/empty", "");
+	dest_kit_expect("to/d/empty", "", 0);
+	dest_kit_put("a", "other");
+	dest_kit_expect("to/a", "other", 5);
+	dest_kit_put("a", "");
+	dest_kit_expect("to/a", "", 0);
+	assert_false(dest_kit_is_there(dest_kit_temp("to", "a")));
 	assert_int_equal(stat("to/d/e", &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0755);
 }
@@ -42,26 +42,26 @@ static void
 test_ranges(void **state UNUSED)
 {
 	uint8_t want[1001];
-	struct dest_file *f = kit_begin("r/big", 1001, 100, "etag");
+	struct dest_file *f = dest_kit_begin("r/big", 1001, 100, "etag");
 	struct err err = ERR_INIT;
 	uint8_t got[201];
 
 	assert_int_equal(f->count, 11);
 	for (uint32_t i = 11; i-- > 0; ) {
 		assert_false(dest_have(f, i));
-		kit_range(f, i, 1);
+		dest_kit_range(f, i, 1);
 		assert_true(dest_have(f, i));
 	}
 	/* Nobody else may read it yet. */
-	assert_true(kit_is_there(kit_temp("to/r", "big")));
-	assert_false(kit_is_there("to/r/big"));
-	kit_fill(want, 0, sizeof(want), 1);
+	assert_true(dest_kit_is_there(dest_kit_temp("to/r", "big")));
+	assert_false(dest_kit_is_there("to/r/big"));
+	dest_kit_fill(want, 0, sizeof(want), 1);
 	assert_int_equal(dest_read(f, 800, got, 201, &err), 0);
 	assert_memory_equal(got, want + 800, 201);
 	assert_int_equal(dest_read(f, 801, got, 201, &err), -1);
-	kit_commit(&f);
-	kit_expect("to/r/big", want, sizeof(want));
-	assert_false(kit_is_there(kit_temp("to/r", "big")));
+	dest_kit_commit(&f);
+	dest_kit_expect("to/r/big", want, sizeof(want));
+	assert_false(dest_kit_is_there(dest_kit_temp("to/r", "big")));
 }
 
 static void
@@ -74,24 +74,24 @@ test_range_counts(void **state UNUSED)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(c); i++) {
-		struct dest_file *f = kit_begin("n", c[i].size, c[i].range,
+		struct dest_file *f = dest_kit_begin("n", c[i].size, c[i].range,
 		    "e");
 
 		assert_int_equal(f->count, c[i].count);
 		dest_abort(&f, false);
 	}
-	assert_int_equal(kit_begin_fails("n", (uint64_t)1 << 62, 1, "many"),
+	assert_int_equal(dest_kit_refuses("n", (uint64_t)1 << 62, 1, "many"),
 	    ERR_INVALID);
-	assert_int_equal(kit_begin_fails("n", UINT64_MAX, 0, "many"),
+	assert_int_equal(dest_kit_refuses("n", UINT64_MAX, 0, "many"),
 	    ERR_INVALID);
-	assert_false(kit_is_there(kit_temp("to", "n")));
+	assert_false(dest_kit_is_there(dest_kit_temp("to", "n")));
 }
 
 static void
 test_misuse(void **state UNUSED)
 {
 	static const struct dest_meta none;
-	struct dest_file *f = kit_begin("m", 10, 5, "e");
+	struct dest_file *f = dest_kit_begin("m", 10, 5, "e");
 	struct err err = ERR_INIT;
 	struct attrs at;
 
@@ -100,24 +100,24 @@ test_misuse(void **state UNUSED)
 	assert_int_equal(err.kind, ERR_PEER);
 	assert_int_equal(dest_write(f, 11, "", 0, &err), -1);
 	assert_int_equal(dest_write(f, UINT64_MAX, "abc", 3, &err), -1);
-	kit_range(f, 0, 0);
+	dest_kit_range(f, 0, 0);
 	assert_int_equal(dest_commit(f, &none, false, false, &err), -1);
 	assert_int_equal(err.kind, ERR_BUG);
-	assert_false(kit_is_there("to/m"));
-	kit_range(f, 1, 0);
+	assert_false(dest_kit_is_there("to/m"));
+	dest_kit_range(f, 1, 0);
 	assert_int_equal(dest_commit(f, &none, false, false, &err), 0);
 	assert_int_equal(dest_write(f, 0, "abc", 3, &err), -1);
 	assert_int_equal(err.kind, ERR_BUG);
 	assert_int_equal(dest_commit(f, &none, false, true, &err), 0);
 	dest_abort(&f, false);
 	dest_abort(&f, false);
-	assert_true(kit_is_there("to/m"));
+	assert_true(dest_kit_is_there("to/m"));
 	assert_int_equal(dest_existing(dest, STR("m"), &f, &at, &err), 0);
 	assert_int_equal(dest_write(f, 0, "abc", 3, &err), -1);
 	assert_int_equal(dest_commit(f, &none, false, false, &err), -1);
 	assert_int_equal(err.kind, ERR_BUG);
 	dest_abort(&f, false);
-	assert_true(kit_is_there("to/m"));
+	assert_true(dest_kit_is_there("to/m"));
 }
 
 static void
@@ -125,26 +125,26 @@ test_abort(void **state UNUSED)
 {
 	struct dest_file *f;
 
-	kit_put("x", "before");
-	f = kit_begin("x", 3, 0, "e");
-	assert_true(kit_is_there(kit_temp("to", "x")));
+	dest_kit_put("x", "before");
+	f = dest_kit_begin("x", 3, 0, "e");
+	assert_true(dest_kit_is_there(dest_kit_temp("to", "x")));
 	dest_abort(&f, true);
-	assert_false(kit_is_there(kit_temp("to", "x")));
-	f = kit_begin("x", 3, 1, "e");
+	assert_false(dest_kit_is_there(dest_kit_temp("to", "x")));
+	f = dest_kit_begin("x", 3, 1, "e");
 	dest_abort(&f, false);
-	assert_false(kit_is_there(kit_temp("to", "x")));
-	kit_expect("to/x", "before", 6);
+	assert_false(dest_kit_is_there(dest_kit_temp("to", "x")));
+	dest_kit_expect("to/x", "before", 6);
 }
 
 static void
 commit_meta(const char *rel, const struct dest_meta *m, bool as_root,
     bool sync)
 {
-	struct dest_file *f = kit_begin(rel, 6, 3, "e");
+	struct dest_file *f = dest_kit_begin(rel, 6, 3, "e");
 	struct err err = ERR_INIT;
 
-	kit_range(f, 0, 0);
-	kit_range(f, 1, 0);
+	dest_kit_range(f, 0, 0);
+	dest_kit_range(f, 1, 0);
 	if (dest_commit(f, m, as_root, sync, &err) == -1)
 		fail_msg("commit: %s", err.msg);
 	dest_abort(&f, false);
@@ -192,7 +192,7 @@ test_umask(void **state UNUSED)
 	assert_int_equal(umask(027), 027);
 	dest_free(&dest);
 	dest = other;
-	kit_put("um/f", "x");
+	dest_kit_put("um/f", "x");
 	umask(old);
 	assert_int_equal(stat("to/um", &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0750);
@@ -234,7 +234,7 @@ test_existing(void **state UNUSED)
 	struct attrs at, after;
 	char got[8];
 
-	kit_put("e", "content");
+	dest_kit_put("e", "content");
 	assert_int_equal(dest_existing(dest, STR("e"), &f, &at, &err), 0);
 	assert_int_equal(at.size, 7);
 	assert_int_equal(dest_read(f, 3, got, 4, &err), 0);
@@ -282,7 +282,7 @@ test_look(void **state UNUSED)
 	struct err err = ERR_INIT;
 	struct attrs at;
 
-	kit_put("d/f", "x");
+	dest_kit_put("d/f", "x");
 	assert_int_equal(symlink("f", "to/d/l"), 0);
 	assert_int_equal(symlink("d", "to/dl"), 0);
 	assert_int_equal(dest_look(dest, STR("d"), &at, &err), 0);
@@ -294,7 +294,7 @@ test_look(void **state UNUSED)
 	assert_int_equal(dest_look(dest, STR("no/such/dir"), &at, &err), -1);
 	assert_int_equal(err.kind, ERR_GONE);
 	/* It makes nothing. */
-	assert_false(kit_is_there("to/no"));
+	assert_false(dest_kit_is_there("to/no"));
 	assert_int_equal(dest_look(dest, STR("d/f/g"), &at, &err), -1);
 	assert_int_equal(err.kind, ERR_INVALID);
 	assert_string_equal(err.msg,
@@ -312,58 +312,58 @@ test_in_the_way(void **state UNUSED)
 	struct dest_file *f;
 	struct err err = ERR_INIT;
 
-	kit_put("a/file", "x");
-	assert_int_equal(kit_begin_fails("a/file/b/c", 1, 0,
+	dest_kit_put("a/file", "x");
+	assert_int_equal(dest_kit_refuses("a/file/b/c", 1, 0,
 	    "a/file is a file where a directory must be"), ERR_INVALID);
-	assert_int_equal(kit_begin_fails("a/file/b", 1, 0,
+	assert_int_equal(dest_kit_refuses("a/file/b", 1, 0,
 	    "a/file is a file where a directory must be"), ERR_INVALID);
-	assert_int_equal(kit_begin_fails("a", 1, 0, "directory is where"),
+	assert_int_equal(dest_kit_refuses("a", 1, 0, "directory is where"),
 	    ERR_INVALID);
 	/* One that comes later. */
-	f = kit_begin("late", 0, 0, "e");
+	f = dest_kit_begin("late", 0, 0, "e");
 	assert_int_equal(mkdir("to/late", 0755), 0);
 	assert_int_equal(dest_commit(f, &none, false, false, &err), -1);
 	assert_int_equal(err.kind, ERR_INVALID);
 	dest_abort(&f, false);
-	assert_false(kit_is_there(kit_temp("to", "late")));
-	assert_int_equal(kit_begin_fails("../away/f", 1, 0, "\"..\""),
+	assert_false(dest_kit_is_there(dest_kit_temp("to", "late")));
+	assert_int_equal(dest_kit_refuses("../away/f", 1, 0, "\"..\""),
 	    ERR_INVALID);
-	assert_int_equal(kit_begin_fails("/tmp/f", 1, 0, "absolute"),
+	assert_int_equal(dest_kit_refuses("/tmp/f", 1, 0, "absolute"),
 	    ERR_INVALID);
-	assert_int_equal(kit_begin_fails("", 1, 0, "empty"), ERR_INVALID);
+	assert_int_equal(dest_kit_refuses("", 1, 0, "empty"), ERR_INVALID);
 	/* Its temporary name belongs to a directory. */
-	assert_int_equal(mkdir(kit_temp("to", "t"), 0755), 0);
-	assert_int_equal(kit_begin_fails("t", 1, 0, ""), ERR_INVALID);
-	assert_int_equal(kit_begin_fails("t", 2, 1, ""), ERR_INVALID);
+	assert_int_equal(mkdir(dest_kit_temp("to", "t"), 0755), 0);
+	assert_int_equal(dest_kit_refuses("t", 1, 0, ""), ERR_INVALID);
+	assert_int_equal(dest_kit_refuses("t", 2, 1, ""), ERR_INVALID);
 }
 
 static void
 test_symlinks(void **state UNUSED)
 {
-	kit_write("away/victim", "precious");
+	dest_kit_write("away/victim", "precious");
 	assert_int_equal(symlink("../away", "to/out"), 0);
 	assert_int_equal(symlink("/tmp", "to/abs"), 0);
 	assert_int_equal(mkdir("to/real", 0755), 0);
 	assert_int_equal(symlink("real", "to/in"), 0);
 	assert_int_equal(symlink("nowhere", "to/dangling"), 0);
-	assert_int_equal(kit_begin_fails("out/f", 1, 0,
+	assert_int_equal(dest_kit_refuses("out/f", 1, 0,
 	    "out is a symlink: nothing is written through it"), ERR_INVALID);
-	assert_int_equal(kit_begin_fails("out/new/f", 1, 0, "symlink"),
+	assert_int_equal(dest_kit_refuses("out/new/f", 1, 0, "symlink"),
 	    ERR_INVALID);
-	assert_int_equal(kit_begin_fails("abs/f", 1, 0, "symlink"),
+	assert_int_equal(dest_kit_refuses("abs/f", 1, 0, "symlink"),
 	    ERR_INVALID);
-	assert_int_equal(kit_begin_fails("in/f", 1, 0, "symlink"),
+	assert_int_equal(dest_kit_refuses("in/f", 1, 0, "symlink"),
 	    ERR_INVALID);
-	assert_int_equal(kit_begin_fails("dangling/f", 1, 0, "symlink"),
+	assert_int_equal(dest_kit_refuses("dangling/f", 1, 0, "symlink"),
 	    ERR_INVALID);
-	assert_false(kit_is_there("away/f"));
-	assert_false(kit_is_there("away/new"));
-	assert_false(kit_is_there("to/nowhere"));
+	assert_false(dest_kit_is_there("away/f"));
+	assert_false(dest_kit_is_there("away/new"));
+	assert_false(dest_kit_is_there("to/nowhere"));
 	/* At the file's own name the link is replaced. */
 	assert_int_equal(symlink("../away/victim", "to/f"), 0);
-	kit_put("f", "mine");
-	kit_expect("to/f", "mine", 4);
-	kit_expect("away/victim", "precious", 8);
+	dest_kit_put("f", "mine");
+	dest_kit_expect("to/f", "mine", 4);
+	dest_kit_expect("away/victim", "precious", 8);
 }
 
 /* What somebody put at the temporary name isn't written to. */
@@ -371,23 +371,23 @@ static void
 test_traps(void **state UNUSED)
 {
 	for (uint64_t range = 0; range <= 3; range += 3) {
-		const char *temp = kit_temp("to", "t");
+		const char *temp = dest_kit_temp("to", "t");
 		struct dest_file *f;
 
-		kit_write("away/victim", "precious");
+		dest_kit_write("away/victim", "precious");
 		assert_int_equal(symlink("../away/victim", temp), 0);
-		f = kit_begin("t", 6, range, "e");
+		f = dest_kit_begin("t", 6, range, "e");
 		dest_abort(&f, false);
-		kit_expect("away/victim", "precious", 8);
+		dest_kit_expect("away/victim", "precious", 8);
 		assert_int_equal(link("away/victim", temp), 0);
-		f = kit_begin("t", 6, range, "e");
+		f = dest_kit_begin("t", 6, range, "e");
 		dest_abort(&f, false);
-		kit_expect("away/victim", "precious", 8);
+		dest_kit_expect("away/victim", "precious", 8);
 		assert_int_equal(mkfifo(temp, 0600), 0);
-		f = kit_begin("t", 6, range, "e");
+		f = dest_kit_begin("t", 6, range, "e");
 		for (uint32_t i = 0; i < f->count; i++)
-			kit_range(f, i, 0);
-		kit_commit(&f);
+			dest_kit_range(f, i, 0);
+		dest_kit_commit(&f);
 		assert_int_equal(unlink("to/t"), 0);
 	}
 }
@@ -396,17 +396,17 @@ static void
 test_taken_away(void **state UNUSED)
 {
 	static const struct dest_meta none;
-	struct dest_file *f = kit_begin("t", 0, 0, "e");
+	struct dest_file *f = dest_kit_begin("t", 0, 0, "e");
 	struct err err = ERR_INIT;
 
-	assert_int_equal(unlink(kit_temp("to", "t")), 0);
-	kit_write(kit_temp("to", "t"), "of another");
+	assert_int_equal(unlink(dest_kit_temp("to", "t")), 0);
+	dest_kit_write(dest_kit_temp("to", "t"), "of another");
 	assert_int_equal(dest_commit(f, &none, false, false, &err), -1);
 	assert_int_equal(err.kind, ERR_RETRY);
 	dest_abort(&f, false);
 	/* Neither renamed nor removed. */
-	kit_expect(kit_temp("to", "t"), "of another", 10);
-	assert_false(kit_is_there("to/t"));
+	dest_kit_expect(dest_kit_temp("to", "t"), "of another", 10);
+	assert_false(dest_kit_is_there("to/t"));
 }
 
 static void
@@ -437,11 +437,11 @@ static void
 test_denied(void **state UNUSED)
 {
 	assert_int_equal(mkdir("to/closed", 0755), 0);
-	kit_write("to/closed/secret", "x");
+	dest_kit_write("to/closed/secret", "x");
 	assert_int_equal(chmod("to/closed/secret", 0), 0);
 	assert_int_equal(chmod("to/closed", 0555), 0);
 	assert_int_equal(mkdir("to/shut", 0), 0);
-	assert_int_equal(kit_child(as_nobody, NULL), 0);
+	assert_int_equal(dest_kit_child(as_nobody, NULL), 0);
 	assert_int_equal(chmod("to/shut", 0755), 0);
 	assert_int_equal(chmod("to/closed", 0755), 0);
 }
@@ -452,7 +452,7 @@ test_open(void **state UNUSED)
 	struct err err = ERR_INIT;
 	struct dest *d;
 
-	kit_write("away/file", "x");
+	dest_kit_write("away/file", "x");
 	assert_int_equal(dest_open(&d, "away/none", &err), -1);
 	assert_int_equal(err.kind, ERR_USAGE);
 	assert_null(d);
@@ -521,12 +521,12 @@ test_threads(void **state UNUSED)
 			snprintf(path, sizeof(path), "to/p%d/q/r%d/%d", i,
 			    i % 3, t);
 			snprintf(text, sizeof(text), "%03d %04d", t, i);
-			kit_expect(path, text, 8);
+			dest_kit_expect(path, text, 8);
 		}
 }
 
 #define BOTH(fn) \
-	{ #fn, fn, kit_empty, NULL, NULL }, \
+	{ #fn, fn, dest_kit_empty, NULL, NULL }, \
 	{ #fn " without openat2", fn, without_openat2, NULL, NULL }
 
 int
@@ -553,5 +553,5 @@ main(void)
 	};
 
 	umask(022);
-	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
+	return cmocka_run_group_tests(tests, dest_kit_setup, dest_kit_teardown);
 }

@@ -37,7 +37,7 @@ test_no_space(void **state UNUSED)
 	assert_int_equal(dest_commit(f, &none, false, false, &err), -1);
 	assert_int_equal(err.code, ENOSPC);
 	dest_abort(&f, false);
-	assert_false(kit_is_there("to/f"));
+	assert_false(dest_kit_is_there("to/f"));
 }
 
 int
@@ -47,5 +47,5 @@ main(void)
 		cmocka_unit_test(test_no_space),
 	};
 
-	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
+	return cmocka_run_group_tests(tests, dest_kit_setup, dest_kit_teardown);
 }

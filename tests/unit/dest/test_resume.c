@@ -33,7 +33,7 @@ count_have(struct dest_file *f)
 
 		if (!dest_have(f, i))
 			continue;
-		kit_fill(want, i * f->range, len, SEED);
+		dest_kit_fill(want, i * f->range, len, SEED);
 		assert_int_equal(dest_read(f, i * f->range, got, len, &err),
 		    0);
 		assert_memory_equal(got, want, len);
@@ -49,10 +49,10 @@ finish(struct dest_file *f, const char *path)
 
 	for (uint32_t i = 0; i < f->count; i++)
 		if (!dest_have(f, i))
-			kit_range(f, i, SEED);
-	kit_commit(&f);
-	kit_fill(want, 0, SIZE, SEED);
-	kit_expect(path, want, SIZE);
+			dest_kit_range(f, i, SEED);
+	dest_kit_commit(&f);
+	dest_kit_fill(want, 0, SIZE, SEED);
+	dest_kit_expect(path, want, SIZE);
 }
 
 static void
@@ -80,7 +80,7 @@ run_until(void *arg)
 		size_t len = (size_t)range_len(f, i);
 		uint8_t p[RANGE];
 
-		kit_fill(p, off, len, SEED);
+		dest_kit_fill(p, off, len, SEED);
 		step(&left);
 		if (dest_write(f, off, p, len / 2, &err) == -1)
 			_exit(2);
@@ -108,15 +108,16 @@ test_killed_at_each_step(void **state)
 		struct dest_file *f;
 		uint32_t expect = at < 4 ? 0 : (uint32_t)(at - 1) / 3;
 
-		assert_int_equal(kit_empty(state), 0);
-		assert_int_equal(kit_child(run_until, &at), 1000 + SIGKILL);
-		assert_int_equal(kit_is_there("to/d/k"), at == steps - 1);
+		assert_int_equal(dest_kit_empty(state), 0);
+		assert_int_equal(dest_kit_child(run_until, &at),
+		    1000 + SIGKILL);
+		assert_int_equal(dest_kit_is_there("to/d/k"), at == steps - 1);
 		if (at == steps - 1)
 			break;
-		f = kit_begin("d/k", SIZE, RANGE, "e");
+		f = dest_kit_begin("d/k", SIZE, RANGE, "e");
 		assert_int_equal(count_have(f), expect);
 		finish(f, "to/d/k");
-		assert_false(kit_is_there(kit_temp("to/d", "k")));
+		assert_false(dest_kit_is_there(dest_kit_temp("to/d", "k")));
 	}
 }
 
@@ -126,7 +127,7 @@ static int progress[2];
 static void
 run_told(void *arg UNUSED)
 {
-	struct dest_file *f = kit_begin("k", SIZE, RANGE, "e");
+	struct dest_file *f = dest_kit_begin("k", SIZE, RANGE, "e");
 
 	for (uint32_t i = 0; i < RANGES; i++) {
 		uint8_t junk[RANGE];
@@ -137,7 +138,7 @@ run_told(void *arg UNUSED)
 			if (dest_write(f, i * f->range, junk,
 			    (size_t)range_len(f, i), &err) == -1)
 				_exit(1);
-		kit_range(f, i, SEED);
+		dest_kit_range(f, i, SEED);
 		if (write(progress[1], "", 1) != 1)
 			_exit(2);
 	}
@@ -154,7 +155,7 @@ test_killed_from_outside(void **state)
 		pid_t pid;
 		char byte;
 
-		assert_int_equal(kit_empty(state), 0);
+		assert_int_equal(dest_kit_empty(state), 0);
 		assert_int_equal(pipe(progress), 0);
 		pid = fork();
 		assert_int_not_equal(pid, -1);
@@ -168,7 +169,7 @@ test_killed_from_outside(void **state)
 		assert_int_equal(waitpid(pid, NULL, 0), pid);
 		close(progress[0]);
 		close(progress[1]);
-		f = kit_begin("k", SIZE, RANGE, "e");
+		f = dest_kit_begin("k", SIZE, RANGE, "e");
 		have = count_have(f);
 		assert_in_range(have, told, RANGES);
 		finish(f, "to/k");
@@ -179,18 +180,18 @@ test_killed_from_outside(void **state)
 static void
 leave_three(const char *name)
 {
-	struct dest_file *f = kit_begin(name, SIZE, RANGE, "e");
+	struct dest_file *f = dest_kit_begin(name, SIZE, RANGE, "e");
 
 	for (uint32_t i = 2; i < 5; i++)
-		kit_range(f, i, SEED);
+		dest_kit_range(f, i, SEED);
 	dest_abort(&f, true);
-	assert_true(kit_is_there(kit_temp("to", name)));
+	assert_true(dest_kit_is_there(dest_kit_temp("to", name)));
 }
 
 static uint32_t
 taken_up(const char *name, uint64_t size, uint64_t range, const char *etag)
 {
-	struct dest_file *f = kit_begin(name, size, range, etag);
+	struct dest_file *f = dest_kit_begin(name, size, range, etag);
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < f->count; i++)
@@ -230,11 +231,11 @@ test_which_is_taken_up(void **state UNUSED)
 		    c[i].etag), c[i].have);
 		if (c[i].have == 0)
 			assert_int_equal(taken_up("w", SIZE, RANGE, "e"), 0);
-		assert_int_equal(unlink(kit_temp("to", "w")), 0);
+		assert_int_equal(unlink(dest_kit_temp("to", "w")), 0);
 	}
 	/* Without an ETag there is nothing to know it by. */
-	f = kit_begin("w", SIZE, RANGE, "");
-	kit_range(f, 0, SEED);
+	f = dest_kit_begin("w", SIZE, RANGE, "");
+	dest_kit_range(f, 0, SEED);
 	dest_abort(&f, true);
 	assert_int_equal(taken_up("w", SIZE, RANGE, ""), 0);
 	/* It belongs to its name. */
@@ -249,7 +250,7 @@ test_broken_records(void **state UNUSED)
 {
 	char temp[300];
 
-	snprintf(temp, sizeof(temp), "%s", kit_temp("to", "b"));
+	snprintf(temp, sizeof(temp), "%s", dest_kit_temp("to", "b"));
 	for (int fault = 0; fault < 6; fault++) {
 		off_t record = (off_t)DEST_ALIGN;
 		off_t end = record + DEST_HEAD_LEN + RANGES;
@@ -281,14 +282,14 @@ static void
 test_foreign_part(void **state UNUSED)
 {
 	leave_three("o");
-	assert_int_equal(link(kit_temp("to", "o"), "away/other-name"), 0);
+	assert_int_equal(link(dest_kit_temp("to", "o"), "away/other-name"), 0);
 	assert_int_equal(taken_up("o", SIZE, RANGE, "e"), 0);
 	if (geteuid() != 0) {
 		print_message("parts of another user: not root\n");
 		return;
 	}
 	leave_three("o");
-	assert_int_equal(chown(kit_temp("to", "o"), 1234, 1234), 0);
+	assert_int_equal(chown(dest_kit_temp("to", "o"), 1234, 1234), 0);
 	assert_int_equal(taken_up("o", SIZE, RANGE, "e"), 0);
 }
 
@@ -296,17 +297,17 @@ test_foreign_part(void **state UNUSED)
 static void
 test_locked(void **state UNUSED)
 {
-	struct dest_file *f = kit_begin("l", SIZE, RANGE, "e");
+	struct dest_file *f = dest_kit_begin("l", SIZE, RANGE, "e");
 
-	kit_range(f, 0, SEED);
-	assert_int_equal(kit_begin_fails("l", SIZE, RANGE, "another process"),
+	dest_kit_range(f, 0, SEED);
+	assert_int_equal(dest_kit_refuses("l", SIZE, RANGE, "another process"),
 	    ERR_RETRY);
-	assert_int_equal(kit_begin_fails("l", SIZE, RANGE + 1,
+	assert_int_equal(dest_kit_refuses("l", SIZE, RANGE + 1,
 	    "another process"), ERR_RETRY);
 	assert_int_equal(count_have(f), 1);
 	finish(f, "to/l");
 	/* Free again. */
-	f = kit_begin("l", SIZE, RANGE, "e");
+	f = dest_kit_begin("l", SIZE, RANGE, "e");
 	assert_int_equal(count_have(f), 0);
 	dest_abort(&f, false);
 }
@@ -330,7 +331,7 @@ fill_up(void *arg UNUSED)
 	want.range = 4 * MIB;
 	want.etag = "e";
 	dest_abort(&f, true);
-	if (kit_is_there(kit_temp("to/small", "f")))
+	if (dest_kit_is_there(dest_kit_temp("to/small", "f")))
 		_exit(3);
 	if (dest_begin(dest, STR("small/g"), &want, &f, &err) == -1)
 		_exit(4);
@@ -344,7 +345,7 @@ fill_up(void *arg UNUSED)
 	    err.kind != ERR_RESOURCE)
 		_exit(6);
 	/* Nothing of the one that could not begin stays. */
-	if (kit_is_there(kit_temp("to/small", "h")))
+	if (dest_kit_is_there(dest_kit_temp("to/small", "h")))
 		_exit(7);
 }
 
@@ -358,7 +359,7 @@ test_disk_full(void **state UNUSED)
 		print_message("full disk: mount: %s\n", strerror(errno));
 		skip();
 	}
-	status = kit_child(fill_up, NULL);
+	status = dest_kit_child(fill_up, NULL);
 	assert_int_equal(umount("to/small"), 0);
 	assert_int_equal(status, 0);
 }
@@ -389,11 +390,11 @@ exceed_limit(void *arg UNUSED)
 static void
 test_file_too_large(void **state UNUSED)
 {
-	assert_int_equal(kit_child(exceed_limit, NULL), 0);
-	assert_false(kit_is_there(kit_temp("to", "f")));
+	assert_int_equal(dest_kit_child(exceed_limit, NULL), 0);
+	assert_false(dest_kit_is_there(dest_kit_temp("to", "f")));
 }
 
-#define TEST(fn) { #fn, fn, kit_empty, NULL, NULL }
+#define TEST(fn) { #fn, fn, dest_kit_empty, NULL, NULL }
 
 int
 main(void)
@@ -410,5 +411,5 @@ main(void)
 	};
 
 	umask(022);
-	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
+	return cmocka_run_group_tests(tests, dest_kit_setup, dest_kit_teardown);
 }

@@ -60,7 +60,7 @@ bring(struct dest_file *f, uint32_t index)
 {
 	struct err err = ERR_INIT;
 
-	kit_range(f, index, SEED);
+	dest_kit_range(f, index, SEED);
 	assert_int_equal(dest_flush(f, &err), 0);
 }
 
@@ -82,11 +82,11 @@ test_together(void **state UNUSED)
 	dest_abort(&c, true);
 	/* b, frozen perhaps, still has it: that must not hold up the end. */
 	a = join("t", true);
-	kit_commit(&a);
+	dest_kit_commit(&a);
 	dest_abort(&b, false);
-	kit_fill(want, 0, SIZE, SEED);
-	kit_expect("to/t", want, SIZE);
-	assert_false(kit_is_there(kit_temp("to", "t")));
+	dest_kit_fill(want, 0, SIZE, SEED);
+	dest_kit_expect("to/t", want, SIZE);
+	assert_false(dest_kit_is_there(dest_kit_temp("to", "t")));
 }
 
 /* One whose host was cut off comes late: the file is in its place, as long as
@@ -105,12 +105,12 @@ test_late(void **state UNUSED)
 		bring(b, i);
 	dest_abort(&b, true);
 	b = join("l", true);
-	kit_commit(&b);
+	dest_kit_commit(&b);
 	assert_int_equal(dest_range_done(a, 1, &err), -1);
 	assert_int_equal(err.kind, ERR_RETRY);
 	dest_abort(&a, true);
-	kit_fill(want, 0, SIZE, SEED);
-	kit_expect("to/l", want, SIZE);
+	dest_kit_fill(want, 0, SIZE, SEED);
+	dest_kit_expect("to/l", want, SIZE);
 }
 
 /* Its bytes of the object that was don't come among those of the new one,
@@ -123,17 +123,17 @@ test_late_bytes(void **state UNUSED)
 	int late;
 
 	begin("b", TOKEN);
-	late = open(kit_temp("to", "b"), O_RDWR);
+	late = open(dest_kit_temp("to", "b"), O_RDWR);
 	assert_int_not_equal(late, -1);
-	f = kit_begin("b", SIZE, RANGE, "new");
+	f = dest_kit_begin("b", SIZE, RANGE, "new");
 	for (uint32_t i = 0; i < RANGES; i++)
-		kit_range(f, i, SEED);
+		dest_kit_range(f, i, SEED);
 	assert_int_equal(pwrite(late, "old", 3, RANGE), 3);
-	kit_commit(&f);
+	dest_kit_commit(&f);
 	assert_int_equal(pwrite(late, "old", 3, 0), 3);
 	close(late);
-	kit_fill(want, 0, SIZE, SEED);
-	kit_expect("to/b", want, SIZE);
+	dest_kit_fill(want, 0, SIZE, SEED);
+	dest_kit_expect("to/b", want, SIZE);
 }
 
 /* Who wants it alone is told to wait, and the other way round. */
@@ -145,10 +145,10 @@ test_alone(void **state UNUSED)
 
 	begin("a", TOKEN);
 	f = join("a", false);
-	assert_int_equal(kit_begin_fails("a", SIZE, RANGE, "another process"),
+	assert_int_equal(dest_kit_refuses("a", SIZE, RANGE, "another process"),
 	    ERR_RETRY);
 	dest_abort(&f, true);
-	f = kit_begin("a", SIZE, RANGE, "e");
+	f = dest_kit_begin("a", SIZE, RANGE, "e");
 	no_join("a", &want, ERR_RETRY);
 	dest_abort(&f, true);
 	/* And who had joined before can't any more. */
@@ -175,7 +175,7 @@ test_another(void **state UNUSED)
 	want = wants(NULL);
 	no_join("o", &want, ERR_BUG);
 	/* One that somebody else can reach by another name. */
-	assert_int_equal(link(kit_temp("to", "o"), "away/name"), 0);
+	assert_int_equal(link(dest_kit_temp("to", "o"), "away/name"), 0);
 	want = wants(TOKEN);
 	no_join("o", &want, ERR_GONE);
 }
@@ -190,9 +190,9 @@ test_abort(void **state UNUSED)
 	f = join("x", false);
 	bring(f, 1);
 	dest_abort(&f, false);
-	assert_true(kit_is_there(kit_temp("to", "x")));
+	assert_true(dest_kit_is_there(dest_kit_temp("to", "x")));
 	/* What is whole is taken up, by one or by several. */
-	f = kit_begin("x", SIZE, RANGE, "e");
+	f = dest_kit_begin("x", SIZE, RANGE, "e");
 	assert_true(dest_have(f, 1));
 	dest_abort(&f, true);
 	begin("x", TOKEN);
@@ -201,10 +201,10 @@ test_abort(void **state UNUSED)
 	dest_abort(&f, true);
 	f = join("x", true);
 	dest_abort(&f, false);
-	assert_false(kit_is_there(kit_temp("to", "x")));
+	assert_false(dest_kit_is_there(dest_kit_temp("to", "x")));
 }
 
-#define TEST(fn) { #fn, fn, kit_empty, NULL, NULL }
+#define TEST(fn) { #fn, fn, dest_kit_empty, NULL, NULL }
 
 int
 main(void)
@@ -218,5 +218,5 @@ main(void)
 		TEST(test_abort),
 	};
 
-	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);
+	return cmocka_run_group_tests(tests, dest_kit_setup, dest_kit_teardown);
 }

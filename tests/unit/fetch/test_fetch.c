@@ -40,7 +40,7 @@ static void
 test_reads(void **state UNUSED)
 {
 	static const size_t sizes[] = { 0, 1, 1000, 256 * 1024, 3000000 };
-	struct fixture *x = setup();
+	struct fixture *x = fetch_setup();
 	uint8_t md5[MD5_LEN];
 
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
@@ -56,7 +56,7 @@ test_reads(void **state UNUSED)
 		assert_int_equal(it->result.bytes, sizes[i]);
 		fetch_item_free(&it);
 	}
-	teardown(x);
+	fetch_teardown(x);
 }
 
 /* Written with what is kept of the file; there already the second time;
@@ -64,7 +64,7 @@ test_reads(void **state UNUSED)
 static void
 test_files(void **state UNUSED)
 {
-	struct fixture *x = setup();
+	struct fixture *x = fetch_setup();
 	struct fetch_item *it;
 	struct stat st;
 
@@ -91,14 +91,14 @@ test_files(void **state UNUSED)
 	expect(it, OUTCOME_MOVED, ERR_NONE);
 	fetch_item_free(&it);
 	assert_file(x, "d/k", 1000000, 2);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 /* rclone keeps the mtime and nothing else. */
 static void
 test_mtime_alone(void **state UNUSED)
 {
-	struct fixture *x = setup();
+	struct fixture *x = fetch_setup();
 	struct fetch_item *it;
 	mode_t mask = umask(022);
 	struct stat st;
@@ -113,7 +113,7 @@ test_mtime_alone(void **state UNUSED)
 	assert_int_equal(st.st_mtim.tv_nsec, 250000000);
 	assert_int_equal(st.st_mode & 07777, 0644);
 	umask(mask);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 /* What the catalog knows of the parts. */
@@ -132,7 +132,7 @@ know_parts(struct fetch_item *it, size_t part, const uint8_t *md5s, unsigned n)
 static void
 test_parts(void **state UNUSED)
 {
-	struct fixture *x = setup();
+	struct fixture *x = fetch_setup();
 	uint8_t md5s[16 * MD5_LEN];
 	struct fetch_item *it;
 
@@ -154,7 +154,7 @@ test_parts(void **state UNUSED)
 	expect(it, OUTCOME_FAILED, ERR_CORRUPT);
 	assert_int_equal(x->f.locked.gets, 18);
 	fetch_item_free(&it);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 static void
@@ -173,7 +173,7 @@ change_first(void *arg, unsigned count)
 static void
 test_changed(void **state UNUSED)
 {
-	struct fixture *x = setup();
+	struct fixture *x = fetch_setup();
 	struct fetch_item *it;
 
 	with_dest(x);
@@ -185,7 +185,7 @@ test_changed(void **state UNUSED)
 	assert_int_equal(it->size, 2000);
 	fetch_item_free(&it);
 	assert_file(x, "k", 2000, 2);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 /* Another process makes a temporary file of that name. */
@@ -209,7 +209,7 @@ take_away(void *arg, unsigned count UNUSED)
 static void
 test_taken(void **state UNUSED)
 {
-	struct fixture *x = setup();
+	struct fixture *x = fetch_setup();
 	AUTOFREE char *command = xasprintf("cd %s && "
 	    "test \"$(cat .datamover-*.part)\" = theirs && ! test -e k",
 	    x->back);
@@ -224,13 +224,13 @@ test_taken(void **state UNUSED)
 	assert_int_equal(x->f.locked.gets, 1);
 	fetch_item_free(&it);
 	assert_int_equal(system(command), 0);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 static void
 test_gone(void **state UNUSED)
 {
-	struct fixture *x = setup();
+	struct fixture *x = fetch_setup();
 	struct fetch_item *it;
 
 	put_object(x, "k", 1000, 1, 0, "", NULL);
@@ -240,14 +240,14 @@ test_gone(void **state UNUSED)
 	it = fetched(x, it);
 	expect(it, OUTCOME_GONE, ERR_GONE);
 	fetch_item_free(&it);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 /* An ETag that is no digest, and nothing known. */
 static void
 test_unprovable(void **state UNUSED)
 {
-	struct fixture *x = setup();
+	struct fixture *x = fetch_setup();
 	struct fetch_item *it;
 
 	put_object(x, "k", 1000, 1, 0, "", NULL);
@@ -255,19 +255,19 @@ test_unprovable(void **state UNUSED)
 	it = fetched(x, item(x, "k"));
 	expect(it, OUTCOME_FAILED, ERR_INVALID);
 	fetch_item_free(&it);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 /* A rate at which this would last for days, and then another. */
 static void
 test_limits(void **state UNUSED)
 {
-	struct fixture *x = setup();
+	struct fixture *x = fetch_setup();
 	struct fetch_item *it;
 
 	put_object(x, "k", 2000000, 1, 0, "", NULL);
 	x->c.bwlimit = 10;
-	begin(x);
+	fetch_begin(x);
 	fetch_give(x->e, item(x, "k"));
 	for (unsigned n = 0; n == 0; sched_yield()) {
 		pthread_mutex_lock(&x->f.lock);
@@ -276,21 +276,21 @@ test_limits(void **state UNUSED)
 	}
 	assert_null(mailbox_wait(x->c.up, 50));
 	fetch_limits(x->e, 64 * MIB, 0);
-	it = take(x);
+	it = fetch_take(x);
 	expect(it, OUTCOME_MOVED, ERR_NONE);
 	fetch_item_free(&it);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 /* What did not end in time does not come back. */
 static void
 test_stop(void **state UNUSED)
 {
-	struct fixture *x = setup();
+	struct fixture *x = fetch_setup();
 
 	put_object(x, "k", 1000, 1, 0, "", NULL);
 	x->f.locked.held = true;
-	begin(x);
+	fetch_begin(x);
 	for (int i = 0; i < 100; i++)
 		fetch_give(x->e, item(x, "k"));
 	pthread_mutex_lock(&x->f.lock);
@@ -304,14 +304,14 @@ test_stop(void **state UNUSED)
 	x->f.locked.held = false;
 	pthread_cond_broadcast(&x->f.changed);
 	pthread_mutex_unlock(&x->f.lock);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 /* More than the workers take at once; all come back. */
 static void
 test_many(void **state UNUSED)
 {
-	struct fixture *x = setup();
+	struct fixture *x = fetch_setup();
 
 	with_dest(x);
 	x->c.memory_bytes = MIB;
@@ -320,7 +320,7 @@ test_many(void **state UNUSED)
 
 		put_object(x, key, i * 20000, i, 0, OURS, NULL);
 	}
-	begin(x);
+	fetch_begin(x);
 	for (unsigned i = 0; i < 40; i++) {
 		AUTOFREE char *key = xasprintf("k%u", i);
 
@@ -344,7 +344,7 @@ test_many(void **state UNUSED)
 
 		assert_file(x, key, i * 20000, i);
 	}
-	teardown(x);
+	fetch_teardown(x);
 }
 
 int

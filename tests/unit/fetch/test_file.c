@@ -9,7 +9,7 @@
 static struct fixture *
 reader(void)
 {
-	struct fixture *x = setup();
+	struct fixture *x = fetch_setup();
 
 	x->c.only_read = true;
 	x->c.range_size = 250000;
@@ -75,7 +75,7 @@ test_whole(void **state UNUSED)
 		struct fetch_item *it;
 
 		put_object(x, "k", sizes[i], 1, 0, "", md5);
-		write_file(x, "f", sizes[i], 1);
+		write_source(x, "f", sizes[i], 1);
 		it = fetched(x, with_file(x, "k", "f"));
 		expect(it, OUTCOME_MOVED, ERR_NONE);
 		assert_int_equal(it->result.proof, PROOF_NONE);
@@ -89,7 +89,7 @@ test_whole(void **state UNUSED)
 		assert_string_equal(it->result.etag_computed, it->etag);
 		fetch_item_free(&it);
 	}
-	teardown(x);
+	fetch_teardown(x);
 }
 
 /* Both in the parts that the catalog knows, by ranges. */
@@ -101,7 +101,7 @@ test_parts(void **state UNUSED)
 	struct fetch_item *it;
 
 	put_object(x, "k", 1050000, 3, PART, "", md5s);
-	write_file(x, "f", 1050000, 3);
+	write_source(x, "f", 1050000, 3);
 	it = fetched(x, known(x, "k", "f", PART, md5s));
 	expect(it, OUTCOME_MOVED, ERR_NONE);
 	assert_false(it->result.hashed);
@@ -124,7 +124,7 @@ test_parts(void **state UNUSED)
 	assert_true(it->result.file_hashed);
 	assert_memory_not_equal(it->result.md5, it->result.file_md5, MD5_LEN);
 	fetch_item_free(&it);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 /* The bytes differ, and only the file's: that is seen. */
@@ -136,19 +136,19 @@ test_rot(void **state UNUSED)
 	struct fetch_item *it;
 
 	put_object(x, "k", 1050000, 3, PART, "", md5s);
-	write_file(x, "f", 1050000, 4);
+	write_source(x, "f", 1050000, 4);
 	it = fetched(x, known(x, "k", "f", PART, md5s));
 	assert_string_equal(it->result.etag_computed, it->stored.etag);
 	assert_true(it->result.file_hashed);
 	assert_memory_not_equal(it->result.md5, it->result.file_md5, MD5_LEN);
 	fetch_item_free(&it);
 	put_object(x, "k", 1000, 3, 0, "", md5s);
-	write_file(x, "f", 1000, 4);
+	write_source(x, "f", 1000, 4);
 	it = fetched(x, known(x, "k", "f", 0, md5s));
 	assert_true(it->result.hashed && it->result.file_hashed);
 	assert_memory_not_equal(it->result.md5, it->result.file_md5, MD5_LEN);
 	fetch_item_free(&it);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 /* A file that is another need not be read to know it. */
@@ -161,7 +161,7 @@ test_not_read(void **state UNUSED)
 	struct fetch_item *it;
 
 	put_object(x, "k", 1000, 3, 0, "", md5);
-	write_file(x, "f", 1000, 3);
+	write_source(x, "f", 1000, 3);
 	it = known(x, "k", "f", 0, md5);
 	it->stored.attrs.mtime_ns++;
 	it = fetched(x, it);
@@ -186,7 +186,7 @@ test_not_read(void **state UNUSED)
 	assert_int_equal(it->result.file_err.kind, ERR_NONE);
 	assert_memory_equal(it->result.md5, it->result.file_md5, MD5_LEN);
 	fetch_item_free(&it);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 /* What is not as it was listed is read all the same. */
@@ -218,7 +218,7 @@ test_not_as_listed(void **state UNUSED)
 	it = fetched(x, it);
 	expect(it, OUTCOME_GONE, ERR_GONE);
 	fetch_item_free(&it);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 /* An export that can't be opened: the objects are read, the files not. */
@@ -237,7 +237,7 @@ test_no_export(void **state UNUSED)
 	assert_int_not_equal(it->result.file_err.kind, ERR_NONE);
 	assert_false(it->result.file_hashed);
 	fetch_item_free(&it);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 int

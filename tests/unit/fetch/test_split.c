@@ -47,7 +47,7 @@ close(int fd)
 static struct fixture *
 prepared(size_t part)
 {
-	struct fixture *x = setup();
+	struct fixture *x = fetch_setup();
 
 	with_dest(x);
 	x->c.range_size = PART;
@@ -179,7 +179,7 @@ test_together(void **state UNUSED)
 	it = fetched(x, step(x, SPLIT_BEGIN));
 	expect(it, OUTCOME_UNCHANGED, ERR_NONE);
 	fetch_item_free(&it);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 /* One MD5 for all of it: the last one reads it once more. */
@@ -203,7 +203,7 @@ test_one_md5(void **state UNUSED)
 	assert_file(x, 1);
 	fetch_item_free(&it);
 	fetch_item_free(&b);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 /* Nothing is proved by what is wrong, and nothing of it stays. */
@@ -224,7 +224,7 @@ test_wrong(void **state UNUSED)
 	expect(it, OUTCOME_FAILED, ERR_GONE);
 	fetch_item_free(&it);
 	fetch_item_free(&b);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 /* What is there of an earlier run is read, not fetched, and hashed as well. */
@@ -246,7 +246,7 @@ test_taken_up(void **state UNUSED)
 	assert_memory_equal(it->part_md5s, md5, MD5_LEN);
 	fetch_item_free(&it);
 	fetch_item_free(&b);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 /* The object is another now: its bytes don't come into this file, and nobody
@@ -271,7 +271,7 @@ test_replaced(void **state UNUSED)
 	assert_int_equal(it->result.bytes, PART);
 	fetch_item_free(&it);
 	fetch_item_free(&b);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 static void
@@ -288,7 +288,7 @@ test_not_begun(void **state UNUSED)
 	expect(it, OUTCOME_FAILED, ERR_GONE);
 	assert_int_equal(x->f.locked.gets, 0);
 	fetch_item_free(&it);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 /* The object is gone for good: what was written of it goes too. */
@@ -309,7 +309,7 @@ test_deleted(void **state UNUSED)
 	assert_int_equal(system(look), 0);
 	fetch_item_free(&it);
 	fetch_item_free(&b);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 /* The file of this name is another now, an empty one: what is told of the
@@ -332,7 +332,7 @@ test_emptied(void **state UNUSED)
 	assert_false(is_there(x));
 	fetch_item_free(&it);
 	fetch_item_free(&b);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 /* The mtime is that of the object whose bytes came. */
@@ -355,7 +355,7 @@ test_replaced_at_last(void **state UNUSED)
 	assert_false(is_there(x));
 	fetch_item_free(&it);
 	fetch_item_free(&b);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 /* Nobody is told to go on before the file has been closed: a mount sends what
@@ -368,17 +368,17 @@ test_closed_before(void **state UNUSED)
 
 	it->unit = b->unit;
 	it->part_size = b->part_size;
-	begin(x);
+	fetch_begin(x);
 	watched = x->c.up;
 	fetch_give(x->e, it);
 	fetch_free(&x->e);
 	watched = NULL;
 	assert_null(early);
-	it = take(x);
+	it = fetch_take(x);
 	expect(it, OUTCOME_MOVED, ERR_NONE);
 	fetch_item_free(&it);
 	fetch_item_free(&b);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 static int
@@ -401,7 +401,7 @@ test_bytes_lost(void **state UNUSED)
 	assert_int_equal(it->result.bytes, 2 * PART);
 	fetch_item_free(&it);
 	fetch_item_free(&b);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 static struct fixture *hung;
@@ -437,7 +437,7 @@ test_hung(void **state UNUSED)
 	it->part_size = b->part_size;
 	sem_init(&hangs, 0, 0);
 	in_sync = hang;
-	begin(x);
+	fetch_begin(x);
 	fetch_give(x->e, it);
 	sem_wait(&hangs);
 	fetch_stop(x->e, 0);
@@ -449,7 +449,7 @@ test_hung(void **state UNUSED)
 	assert_int_equal(recorded(x), 1);
 	fetch_item_free(&it);
 	fetch_item_free(&b);
-	teardown(x);
+	fetch_teardown(x);
 }
 
 /* Parts that don't end where pages do, or too few of them: one fetches it
@@ -472,7 +472,7 @@ test_not_for_several(void **state UNUSED)
 		assert_file(x, (unsigned)i);
 		fetch_item_free(&it);
 	}
-	teardown(x);
+	fetch_teardown(x);
 }
 
 int

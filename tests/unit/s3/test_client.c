@@ -7,7 +7,7 @@ test_request(void **state)
 {
 	static const uint8_t md5[16] = { 0x5d, 0x41, 0x40, 0x2a, 0xbc, 0x4b,
 	    0x2a, 0x76, 0xb9, 0x71, 0x9d, 0x91, 0x10, 0x17, 0xc5, 0x92 };
-	struct s3_body body = hello;
+	struct s3_body body = hello_body;
 	FIXTURE(f, OK_PUT);
 
 	(void)state;
@@ -31,7 +31,7 @@ test_request(void **state)
 	assert_non_null(strstr(asked(&f.v), "Authorization: AWS4-"));
 	assert_non_null(strstr(asked(&f.v), "\r\n\r\nhello"));
 	assert_null(strcasestr(asked(&f.v), "expect"));
-	finish(&f);
+	script_finish(&f);
 }
 
 static void
@@ -45,8 +45,8 @@ test_object_headers(void **state)
 	f.c.storage_class = "GLACIER";
 	f.c.sse = "aws:kms:my-key";
 	f.c.sign_payload = true;
-	start(&f, script);
-	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+	script_start(&f, script);
+	s3_put(f.s, STR("k"), &hello_body, NULL, on_done, &f.g);
 	good(&f, 1);
 	assert_non_null(strstr(asked(&f.v),
 	    "x-amz-storage-class: GLACIER"));
@@ -59,13 +59,13 @@ test_object_headers(void **state)
 	    ));
 	/* A part inherits them. */
 	f.g.calls = 0;
-	s3_mpu_part(f.s, STR("k"), STR("u&1"), 7, &hello, on_done, &f.g);
+	s3_mpu_part(f.s, STR("k"), STR("u&1"), 7, &hello_body, on_done, &f.g);
 	good(&f, 1);
 	part = strstr(asked(&f.v),
 	    "PUT /bkt/k?partNumber=7&uploadId=u%261 HTTP/1.1\r\n");
 	assert_non_null(part);
 	assert_null(strstr(part, "x-amz-storage-class"));
-	finish(&f);
+	script_finish(&f);
 }
 
 static void
@@ -78,7 +78,7 @@ test_retries(void **state)
 	    ERROR_503, OK_PUT);
 
 	(void)state;
-	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+	s3_put(f.s, STR("k"), &hello_body, NULL, on_done, &f.g);
 	/* A kept connection that ends without an answer is curl's to retry. */
 	good(&f, 7);
 	assert_non_null(asked(&f.v));
@@ -87,7 +87,7 @@ test_retries(void **state)
 	assert_int_equal(stats.requests, 7);
 	assert_int_equal(stats.retries, 6);
 	assert_int_equal(stats.slowdowns, 2);
-	finish(&f);
+	script_finish(&f);
 }
 
 static void
@@ -99,14 +99,14 @@ test_window(void **state)
 
 	(void)state;
 	f.c.max_inflight = 8;
-	start(&f, script);
+	script_start(&f, script);
 	s3_stats(f.s, &stats);
 	assert_int_equal(stats.window, 8);
-	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+	s3_put(f.s, STR("k"), &hello_body, NULL, on_done, &f.g);
 	good(&f, 2);
 	s3_stats(f.s, &stats);
 	assert_int_equal(stats.window, 4);
-	finish(&f);
+	script_finish(&f);
 }
 
 /* A body of which the first piece closes the gate. */
@@ -140,7 +140,7 @@ test_gate_holds(void **state)
 	    .read_arg = &c };
 
 	(void)state;
-	start(&f, script);
+	script_start(&f, script);
 	s3_put(f.s, STR("k"), &body, NULL, on_done, &f.g);
 	for (unsigned i = 0; c.read == 0 && i < 10000; i++)
 		s3_wait(f.s, NULL, 0, 10);
@@ -151,7 +151,7 @@ test_gate_holds(void **state)
 	s3_gate_valid_until(&c.gate, 0);
 	good(&f, 2);
 	assert_int_equal(c.read, MIB);
-	finish(&f);
+	script_finish(&f);
 }
 
 static void
@@ -163,14 +163,14 @@ test_gives_up(void **state)
 
 	(void)state;
 	f.c.retry_for_ms = 1;
-	start(&f, script);
-	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+	script_start(&f, script);
+	s3_put(f.s, STR("k"), &hello_body, NULL, on_done, &f.g);
 	bad(&f, ERR_RETRY, "attempts: HTTP 503 SlowDown");
 	assert_true(str_starts(str_of(f.g.err.msg),
 	    STR("put: gave up after ")));
 	assert_true(f.g.attempts > 1);
 	assert_int_equal(f.g.err.code, 503);
-	finish(&f);
+	script_finish(&f);
 }
 
 /* What can't get better is tried once. */
@@ -182,12 +182,12 @@ test_final(void **state)
 	    OK_PUT);
 
 	(void)state;
-	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+	s3_put(f.s, STR("k"), &hello_body, NULL, on_done, &f.g);
 	bad(&f, ERR_DENIED, "HTTP 403 SignatureDoesNotMatch: "
 	    "bad\\x0asignature; is secret_key right?");
 	assert_int_equal(f.g.attempts, 1);
 	assert_int_equal(f.g.status, 403);
-	finish(&f);
+	script_finish(&f);
 }
 
 static void
@@ -199,7 +199,7 @@ test_redirect(void **state)
 	(void)state;
 	s3_head(f.s, STR("k"), on_done, &f.g);
 	bad(&f, ERR_CONFIG, "redirected: set endpoint and region: eu-west-9");
-	finish(&f);
+	script_finish(&f);
 }
 
 static void
@@ -210,11 +210,11 @@ test_skew(void **state)
 	    OK_PUT);
 
 	(void)state;
-	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+	s3_put(f.s, STR("k"), &hello_body, NULL, on_done, &f.g);
 	good(&f, 2);
 	assert_non_null(strstr(asked(&f.v), "x-amz-date: 20130524T"));
 	assert_true(s3_server_time(f.s) < 1369353600 + 86400);
-	finish(&f);
+	script_finish(&f);
 }
 
 /* Whoever made the client may know the server's clock before it does. */
@@ -230,22 +230,22 @@ test_clock(void **state)
 
 	(void)state;
 	f.c.boot_ms = 1000000000000 - (int64_t)from;
-	start(&f, script);
+	script_start(&f, script);
 	assert_in_range(s3_server_time(f.s), 1000000000, 1000000000 +
 	    (clock_boot_ms() - from) / 1000);
 	assert_int_equal(s3_boot_ms(f.s), f.c.boot_ms);
-	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+	s3_put(f.s, STR("k"), &hello_body, NULL, on_done, &f.g);
 	good(&f, 1);
 	assert_in_range(s3_server_time(f.s), 1369353600, 1369353600 +
 	    (clock_boot_ms() - from) / 1000);
 	assert_true(s3_boot_ms(f.s) != f.c.boot_ms);
-	finish(&f);
+	script_finish(&f);
 	/* Nobody knows it: ours must do. */
 	f.c.boot_ms = 0;
-	start(&f, script);
+	script_start(&f, script);
 	assert_int_equal(s3_boot_ms(f.s), 0);
 	assert_true(s3_server_time(f.s) >= before);
-	finish(&f);
+	script_finish(&f);
 }
 
 /* HEAD has no body: the Date tells, and once is enough. */
@@ -260,7 +260,7 @@ test_skew_of_head(void **state)
 	s3_head(f.s, STR("k"), on_done, &f.g);
 	bad(&f, ERR_DENIED, "403");
 	assert_int_equal(f.g.attempts, 2);
-	finish(&f);
+	script_finish(&f);
 }
 
 /* 2xx that no S3 would give. */
@@ -270,21 +270,21 @@ test_false_success(void **state)
 	(void)state;
 	{
 		FIXTURE(f, BODY("200 OK", "", "0", ""));
-		s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+		s3_put(f.s, STR("k"), &hello_body, NULL, on_done, &f.g);
 		bad(&f, ERR_PEER, "no ETag");
-		finish(&f);
+		script_finish(&f);
 	}
 	{
 		FIXTURE(f, BODY("200 OK", "", "13", "<html></html>"));
 		s3_delete(f.s, STR("k"), on_done, &f.g);
 		bad(&f, ERR_PEER, "a body where none belongs");
-		finish(&f);
+		script_finish(&f);
 	}
 	{
 		FIXTURE(f, "HTTP/1.1 200 OK\r\nETag: \"a\"\r\n\r\n" CLOSE);
 		s3_head(f.s, STR("k"), on_done, &f.g);
 		bad(&f, ERR_PEER, "no length");
-		finish(&f);
+		script_finish(&f);
 	}
 }
 
@@ -305,7 +305,7 @@ test_error_in_200(void **state)
 		    &f.g);
 		good(&f, 2);
 		assert_string_equal(f.g.etag, "c-1");
-		finish(&f);
+		script_finish(&f);
 	}
 	{
 		FIXTURE(f, BODY("200 OK", "", "40",
@@ -313,7 +313,7 @@ test_error_in_200(void **state)
 		s3_mpu_complete(f.s, STR("k"), STR("u"), md5, 1, on_done,
 		    &f.g);
 		bad(&f, ERR_DENIED, "HTTP 200 AccessDenied");
-		finish(&f);
+		script_finish(&f);
 	}
 }
 
@@ -338,7 +338,7 @@ test_list_cut(void **state)
 	    "continuation-token=t%2B%2F%3D&delimiter=%2F&encoding-type=url"
 	    "&list-type=2&max-keys=1000&prefix=p%2F&start-after=a%20b "
 	    "HTTP/1.1\r\n")));
-	finish(&f);
+	script_finish(&f);
 }
 
 #define OOPS	BODY("200 OK", "", "4", "oops")
@@ -352,10 +352,10 @@ test_list_garbage(void **state)
 
 	(void)state;
 	f.c.retry_for_ms = 1;
-	start(&f, script);
+	script_start(&f, script);
 	s3_list(f.s, STR(""), STR(""), STR(""), 0, on_done, &f.g);
 	bad(&f, ERR_PEER, "XML");
-	finish(&f);
+	script_finish(&f);
 }
 
 static void
@@ -373,7 +373,7 @@ test_too_big(void **state)
 		FIXTURE(f, big.data);
 		s3_list(f.s, STR(""), STR(""), STR(""), 0, on_done, &f.g);
 		bad(&f, ERR_PEER, "over 8388608 bytes");
-		finish(&f);
+		script_finish(&f);
 	}
 	buf_release(&big);
 }
@@ -389,12 +389,12 @@ test_stall(void **state)
 
 	(void)state;
 	f.c.stall_timeout_ms = 200;
-	start(&f, script);
-	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+	script_start(&f, script);
+	s3_put(f.s, STR("k"), &hello_body, NULL, on_done, &f.g);
 	run(&f);
 	assert_int_equal(f.g.err.kind, ERR_NONE);
 	assert_true(f.g.attempts >= 2);
-	finish(&f);
+	script_finish(&f);
 }
 
 /* What is on its way is seen before it is answered, and counted once. */
@@ -405,18 +405,18 @@ test_bytes_on_the_way(void **state)
 	FIXTURE(f, OK_PUT, SILENT);
 
 	(void)state;
-	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+	s3_put(f.s, STR("k"), &hello_body, NULL, on_done, &f.g);
 	good(&f, 1);
 	s3_stats(f.s, &stats);
-	assert_int_equal(stats.bytes_sent, hello.len);
-	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
-	for (int i = 0; i < 200 && stats.bytes_sent < 2 * hello.len; i++) {
+	assert_int_equal(stats.bytes_sent, hello_body.len);
+	s3_put(f.s, STR("k"), &hello_body, NULL, on_done, &f.g);
+	for (int i = 0; i < 200 && stats.bytes_sent < 2 * hello_body.len; i++) {
 		s3_wait(f.s, NULL, 0, 100);
 		s3_stats(f.s, &stats);
 	}
-	assert_int_equal(stats.bytes_sent, 2 * hello.len);
+	assert_int_equal(stats.bytes_sent, 2 * hello_body.len);
 	assert_int_equal(s3_pending(f.s), 1);
-	finish(&f);
+	script_finish(&f);
 }
 
 struct stream {
@@ -460,7 +460,7 @@ test_stream(void **state)
 	assert_int_equal(t.starts, 2);
 	assert_non_null(strstr(asked(&f.v), "\r\n\r\nabcdefPUT"));
 	assert_null(strcasestr(asked(&f.v), "expect"));
-	finish(&f);
+	script_finish(&f);
 }
 
 static void
@@ -470,7 +470,7 @@ on_done_again(void *arg, const struct s3_reply *r, const struct err *err)
 
 	assert_null(err);
 	assert_int_equal(r->status, 200);
-	s3_put(f->s, STR("second"), &hello, NULL, on_done, &f->g);
+	s3_put(f->s, STR("second"), &hello_body, NULL, on_done, &f->g);
 	/* Refused, but from the loop as well. */
 	s3_head(f->s, STR(""), on_done, &f->g);
 	assert_int_equal(f->g.calls, 0);
@@ -482,13 +482,13 @@ test_from_callback(void **state)
 	FIXTURE(f, OK_PUT, OK_PUT);
 
 	(void)state;
-	s3_put(f.s, STR("first"), &hello, NULL, on_done_again, &f);
+	s3_put(f.s, STR("first"), &hello_body, NULL, on_done_again, &f);
 	while (s3_pending(f.s) > 0)
 		s3_wait(f.s, NULL, 0, 1000);
 	assert_int_equal(f.g.calls, 2);
 	asked(&f.v);
 	assert_int_equal(f.v.count, 2);
-	finish(&f);
+	script_finish(&f);
 }
 
 static void
@@ -516,7 +516,7 @@ test_extra_and_wakeup(void **state)
 	s3_wait(f.s, NULL, 0, -1);
 	/* Else it would have been a minute. */
 	assert_true(clock_mono_ms() - from < 50000);
-	finish(&f);
+	script_finish(&f);
 }
 
 static void
@@ -526,15 +526,15 @@ test_free_stops(void **state)
 	FIXTURE(f, SILENT);
 
 	(void)state;
-	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+	s3_put(f.s, STR("k"), &hello_body, NULL, on_done, &f.g);
 	s3_wait(f.s, NULL, 0, 0);
-	s3_put(f.s, STR("k"), &hello, NULL, on_done, &waiting);
+	s3_put(f.s, STR("k"), &hello_body, NULL, on_done, &waiting);
 	s3_free(&f.s);
 	assert_int_equal(f.g.calls, 1);
 	assert_int_equal(f.g.err.kind, ERR_STOPPED);
 	assert_int_equal(waiting.calls, 1);
 	assert_int_equal(waiting.err.kind, ERR_STOPPED);
-	finish(&f);
+	script_finish(&f);
 }
 
 static void

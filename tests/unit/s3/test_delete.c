@@ -90,7 +90,7 @@ test_each_key(void **state)
 	assert_non_null(strstr(asked(&f.v), "<Quiet>false</Quiet><Object><Key>"
 	    "a&lt;&amp;&gt;&#10;&#13;&#9;\"b</Key></Object><Object><Key>"
 	    "denied</Key></Object>"));
-	finish(&f);
+	script_finish(&f);
 }
 
 /* What passes is asked for again, and only that. */
@@ -123,7 +123,7 @@ test_some_again(void **state)
 	/* openssl md5 -binary | base64 */
 	assert_non_null(strstr(second, "content-md5: "
 	    "mvxPyB30M6IzltiXlaiGzQ==\r"));
-	finish(&f);
+	script_finish(&f);
 }
 
 /* Until the time for that is over; what was done before stays done. */
@@ -138,12 +138,12 @@ test_gives_up(void **state)
 	struct fixture f = { .c.retry_for_ms = 1 };
 
 	(void)state;
-	start(&f, script);
+	script_start(&f, script);
 	s3_delete_many(f.s, keys, ARRAY_LEN(keys), on_deleted, &f.g);
 	run(&f);
 	is_gone(0);
 	is_err(1, ERR_RETRY, "gave up after");
-	finish(&f);
+	script_finish(&f);
 }
 
 static void
@@ -160,7 +160,7 @@ test_whole_fails(void **state)
 	is_err(1, ERR_DENIED, "delete objects: HTTP 403 AccessDenied: m");
 	assert_non_null(strstr(asked(&f.v), "content-md5: "
 	    "TtHN01HEZ2qCQ0zYUZFCmA==\r"));
-	finish(&f);
+	script_finish(&f);
 }
 
 /* An answer without sense fails all, in the end. */
@@ -174,11 +174,11 @@ test_no_answer(void **state)
 	struct fixture f = { .c.retry_for_ms = 1 };
 
 	(void)state;
-	start(&f, script);
+	script_start(&f, script);
 	s3_delete_many(f.s, keys, ARRAY_LEN(keys), on_deleted, &f.g);
 	run(&f);
 	is_err(0, ERR_PEER, "incomplete");
-	finish(&f);
+	script_finish(&f);
 }
 
 static void
@@ -225,7 +225,7 @@ test_refused(void **state)
 	is_err(3, ERR_INVALID, "1025 bytes");
 	assert_int_equal(f.v.count, 1);
 	assert_null(strstr(asked(&f.v), "kkk"));
-	finish(&f);
+	script_finish(&f);
 }
 
 /* Neither too many keys nor too many bytes in one request. */
@@ -258,7 +258,7 @@ test_several_requests(void **state)
 	run(&f);
 	/* 2,200,000 bytes by at most 1,024,000 */
 	assert_int_equal(f.v.count, 5);
-	finish(&f);
+	script_finish(&f);
 }
 
 static void
@@ -273,7 +273,7 @@ test_stopped(void **state)
 	s3_free(&f.s);
 	assert_int_equal(told.calls, 1);
 	is_err(1, ERR_STOPPED, "stopped");
-	finish(&f);
+	script_finish(&f);
 }
 
 /* A delete of one key tells of its marker as well. */
@@ -287,7 +287,7 @@ test_marker_of_one(void **state)
 	s3_delete(f.s, STR("k"), on_done, &f.g);
 	good(&f, 1);
 	assert_true(f.g.marker);
-	finish(&f);
+	script_finish(&f);
 }
 
 int

@@ -89,8 +89,8 @@ test_client(void **state UNUSED)
 	const char *const script[] = { OK_PUT, ERROR_503, OK_PUT, NULL };
 	struct fixture f = { .c.gate = &gate };
 
-	start(&f, script);
-	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+	script_start(&f, script);
+	s3_put(f.s, STR("k"), &hello_body, NULL, on_done, &f.g);
 	for (int i = 0; i < 20; i++)
 		s3_wait(f.s, NULL, 0, 1);
 	assert_int_equal(s3_pending(f.s), 1);
@@ -99,7 +99,7 @@ test_client(void **state UNUSED)
 	good(&f, 1);
 	/* Each try is a request: at this rate the second comes never. */
 	f.g.calls = 0;
-	s3_put(f.s, STR("k"), &hello, NULL, on_done, &f.g);
+	s3_put(f.s, STR("k"), &hello_body, NULL, on_done, &f.g);
 	s3_gate_limit(&gate, 1);
 	for (unsigned n = 0; n < 2;) {
 		struct s3_stats stats;
@@ -114,7 +114,7 @@ test_client(void **state UNUSED)
 	assert_int_equal(s3_pending(f.s), 1);
 	s3_gate_limit(&gate, 0);
 	good(&f, 2);
-	finish(&f);
+	script_finish(&f);
 }
 
 static unsigned
@@ -138,7 +138,7 @@ test_taken_back(void **state UNUSED)
 	struct fixture f = { .c.gate = &gate, .c.unacked_ms = 1234 };
 	unsigned port;
 
-	start(&f, script);
+	script_start(&f, script);
 	port = (unsigned)atoi(strrchr(f.v.url, ':') + 1);
 	s3_delete(f.s, STR("k"), on_done, &f.g);
 	while (requests(&f) == 0)
@@ -158,7 +158,7 @@ test_taken_back(void **state UNUSED)
 		s3_wait(f.s, NULL, 0, 10);
 	s3_gate_valid_until(&gate, 0);
 	good(&f, 3);
-	finish(&f);
+	script_finish(&f);
 }
 
 static void
@@ -169,7 +169,7 @@ test_reading_stays(void **state UNUSED)
 	struct fixture f = { .c.gate = &gate };
 	unsigned port;
 
-	start(&f, script);
+	script_start(&f, script);
 	port = (unsigned)atoi(strrchr(f.v.url, ':') + 1);
 	s3_head(f.s, STR("k"), on_done, &f.g);
 	while (requests(&f) == 0)
@@ -181,7 +181,7 @@ test_reading_stays(void **state UNUSED)
 	assert_int_equal(sockets_to(port, 60000), 1);
 	s3_cut(f.s);
 	assert_int_equal(sockets_to(port, 60000), 0);
-	finish(&f);
+	script_finish(&f);
 	assert_int_equal(f.g.calls, 1);
 	assert_int_equal(f.g.err.kind, ERR_STOPPED);
 }

@@ -20,7 +20,7 @@ test_get_resumes(void **state)
 	assert_non_null(strstr(asked(&f.v), "range: bytes=4-\r"));
 	assert_non_null(strstr(asked(&f.v), "range: bytes=6-\r"));
 	assert_non_null(strstr(asked(&f.v), "if-match: \"v1\"\r"));
-	finish(&f);
+	script_finish(&f);
 }
 
 static void
@@ -34,7 +34,7 @@ test_get_of_changed(void **state)
 	s3_get(f.s, STR("k"), 0, 0, on_data, on_done, &f.g);
 	bad(&f, ERR_GONE, "changed while it was read");
 	assert_string_equal(f.g.body.data, "0123");
-	finish(&f);
+	script_finish(&f);
 }
 
 static void
@@ -45,7 +45,7 @@ get_is_wrong(const char *reply, uint64_t offset, uint64_t len)
 	s3_get(f.s, STR("k"), offset, len, on_data, on_done, &f.g);
 	bad(&f, ERR_PEER, "get: ");
 	assert_int_equal(f.g.body.len, 0);
-	finish(&f);
+	script_finish(&f);
 }
 
 static void
@@ -77,7 +77,7 @@ test_data_refused(void **state)
 	f.g.refuse = true;
 	s3_get(f.s, STR("k"), 0, 0, on_data, on_done, &f.g);
 	bad(&f, ERR_STOPPED, "stopped");
-	finish(&f);
+	script_finish(&f);
 }
 
 /* Only of the object that was meant, from the first byte on. */
@@ -108,7 +108,7 @@ test_get_match(void **state)
 	s3_get_match(f.s, STR("k"), "v1", 2, 2, on_data, on_done, &f.g);
 	bad(&f, ERR_GONE, "another now");
 	assert_int_equal(f.g.body.len, 10);
-	finish(&f);
+	script_finish(&f);
 }
 
 static void
@@ -133,7 +133,7 @@ test_head_part(void **state)
 	assert_int_equal(f.g.size, 250);
 	assert_int_equal(f.g.object_size, 250);
 	assert_int_equal(f.g.parts_count, 0);
-	finish(&f);
+	script_finish(&f);
 }
 
 struct slow {
@@ -198,7 +198,7 @@ test_full(void **state)
 	assert_int_equal(w.g.err.kind, ERR_NONE);
 	assert_int_equal(w.g.size, len);
 	assert_true(rounds > len / (2 * S3_DATA_SLACK));
-	finish(&f);
+	script_finish(&f);
 }
 
 int

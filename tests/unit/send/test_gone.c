@@ -8,7 +8,7 @@
 static struct fixture *
 setup_file(size_t size)
 {
-	struct fixture *x = setup();
+	struct fixture *x = engine_setup();
 
 	shim_clear();
 	x->c.workers = 1;
@@ -40,7 +40,7 @@ test_passes(void **state UNUSED)
 		shim_clear();
 		assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
 		assert_stored(x, 0);
-		teardown(x);
+		engine_teardown(x);
 	}
 }
 
@@ -64,7 +64,7 @@ test_fails(void **state UNUSED)
 		assert_int_equal(x->got[0].outcome, OUTCOME_FAILED);
 		assert_true(x->got[0].err.msg[0] != '\0');
 		assert_int_equal(x->f.locked.puts, 0);
-		teardown(x);
+		engine_teardown(x);
 	}
 }
 
@@ -83,7 +83,7 @@ test_other(void **state UNUSED)
 		move(x, l);
 		assert_int_equal(x->got[0].outcome, OUTCOME_FAILED);
 		assert_int_equal(remove(path), 0);
-		teardown(x);
+		engine_teardown(x);
 	}
 }
 
@@ -122,7 +122,7 @@ test_other_root(void **state UNUSED)
 		if (replaced)
 			rmdir(x->dir);
 		assert_int_equal(rename(away, x->dir), 0);
-		teardown(x);
+		engine_teardown(x);
 	}
 }
 
@@ -149,7 +149,7 @@ test_replaced_before(void **state UNUSED)
 	assert_int_equal(x->got[0].err.kind, ERR_DENIED);
 	assert_int_equal(rmdir(x->dir), 0);
 	assert_int_equal(rename(away, x->dir), 0);
-	teardown(x);
+	engine_teardown(x);
 }
 
 int

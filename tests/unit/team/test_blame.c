@@ -8,20 +8,20 @@
 static void
 test_poison(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct results *r;
 	struct fake *f;
 	int deaths = 0;
 
 	(void)state;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	give(x, 1, 8, 10);
 	f = client(x, 1);
 	f->host = "one";
 	for (uint64_t pid = 2; !has_mail(x); pid++) {
 		want(f, 10);
 		while (!has(f, WIRE_LEASE_PUT) && !has_mail(x))
-			pump(f, 20);
+			pump_fake(f, 20);
 		if (has_mail(x))
 			break;
 		drop(f, WIRE_LEASE_PUT);
@@ -37,7 +37,7 @@ test_poison(void **state)
 	assert_int_equal(r->v[0].err.kind, ERR_INVALID);
 	results_free(&r);
 	client_free(f);
-	finish(x);
+	team_finish(x);
 }
 
 /* Clients of one host that are killed again and again, one healthy client: all
@@ -45,14 +45,14 @@ test_poison(void **state)
 static void
 test_killed_for_ever(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct fake *f, *g;
 	struct results *r;
 	struct wire_msg m;
 	size_t most = 0;
 
 	(void)state;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	g = client(x, 1000);
 	f = client(x, 1);
 	f->host = "pod";
@@ -74,11 +74,11 @@ test_killed_for_ever(void **state)
 		again(f, pid);
 	}
 	assert_int_equal(most, 1);
-	hang_up(f);
+	fake_hang_up(f);
 	for (size_t n = 0; n < 20; n += r->count, results_free(&r)) {
 		want(g, 100);
 		while (!has(g, WIRE_LEASE_PUT) && !has_mail(x))
-			pump(g, 20);
+			pump_fake(g, 20);
 		while (has(g, WIRE_LEASE_PUT)) {
 			m = wait_for(g, WIRE_LEASE_PUT);
 			for (size_t i = 0; i < m.u.lease_put.count; i++)
@@ -92,20 +92,20 @@ test_killed_for_ever(void **state)
 	}
 	client_free(f);
 	client_free(g);
-	finish(x);
+	team_finish(x);
 }
 
 /* Good-byes count once, however many there are. */
 static void
 test_good_byes(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct results *r;
 	struct wire_msg m;
 	struct fake *f;
 
 	(void)state;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	give(x, 1, 8, 10);
 	f = client(x, 1);
 	for (uint64_t pid = 2; pid < 9; pid++) {
@@ -122,7 +122,7 @@ test_good_byes(void **state)
 	results_free(&r);
 	wire_msg_release(&m);
 	client_free(f);
-	finish(x);
+	team_finish(x);
 }
 
 static struct delete_batch *
@@ -142,7 +142,7 @@ keys(void)
 static void
 test_delete_by_another(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct delete_row rows[3];
 	struct delete_batch *b, done = { .v = rows, .count = 3 };
 	struct wire_msg m, r = { .type = WIRE_DELETED, .u.deleted = {
@@ -151,7 +151,7 @@ test_delete_by_another(void **state)
 	struct fake *f, *g;
 
 	(void)state;
-	start(x, OP_DEL);
+	team_start(x, OP_DEL);
 	f = client(x, 1);
 	g = client(x, 2);
 	crew_delete(x->crew, keys());
@@ -183,7 +183,7 @@ test_delete_by_another(void **state)
 	wire_msg_release(&m);
 	client_free(f);
 	client_free(g);
-	finish(x);
+	team_finish(x);
 }
 
 static void
@@ -207,8 +207,8 @@ await_both(struct fake *f, struct fake *g, uint64_t ms)
 	while (!has(f, WIRE_RECALL) && clock_mono_ms() < end) {
 		heartbeat(f, 0);
 		heartbeat(g, 0);
-		pump(f, 20);
-		pump(g, 20);
+		pump_fake(f, 20);
+		pump_fake(g, 20);
 		assert_false(has(g, WIRE_LEASE_FETCH));
 	}
 }
@@ -218,14 +218,14 @@ await_both(struct fake *f, struct fake *g, uint64_t ms)
 static void
 test_recall(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct wire_task_id back[3];
 	struct wire_msg a, b, m = { .type = WIRE_RETURNED };
 	struct fake *f, *g;
 	struct fetch_item *it;
 
 	(void)state;
-	start(x, OP_GET);
+	team_start(x, OP_GET);
 	f = client(x, 1);
 	for (int i = 0; i < 5; i++) {
 		it = xcalloc(1, sizeof(*it));
@@ -275,7 +275,7 @@ test_recall(void **state)
 	client_free(f);
 	client_free(g);
 	assert_false(has_mail(x));
-	finish(x);
+	team_finish(x);
 }
 
 /* Clients that come and go all night: the last hundred are shown, the others
@@ -283,7 +283,7 @@ test_recall(void **state)
 static void
 test_last_hundred(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct client_line v[300];
 	struct results *r;
 	struct wire_msg m;
@@ -292,7 +292,7 @@ test_last_hundred(void **state)
 	size_t n;
 
 	(void)state;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	f = client(x, 1);
 	for (uint64_t pid = 2; pid < 115; pid++) {
 		if (pid % 10 == 0) {
@@ -320,7 +320,7 @@ test_last_hundred(void **state)
 		moved += v[i].moved;
 	assert_int_equal(moved, 11);
 	client_free(f);
-	finish(x);
+	team_finish(x);
 }
 
 int

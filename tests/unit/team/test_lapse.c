@@ -10,14 +10,14 @@
 static void
 test_lapse(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct fake *f, *g;
 	uint64_t heard_ms;
 	struct wire_msg a;
 
 	(void)state;
 	x->conf.socket_options.recv_timeout = 2;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	f = client(x, 1);
 	g = client(x, 2);
 	give(x, 1, 1, 10);
@@ -27,28 +27,28 @@ test_lapse(void **state)
 	want(g, 1);
 	heard_ms = clock_mono_ms();
 	heartbeat(f, 0);
-	hang_up(f);
+	fake_hang_up(f);
 	wait_clients(x, 1, "lost");
-	for (; !has(g, WIRE_LEASE_PUT); pump(g, 20))
+	for (; !has(g, WIRE_LEASE_PUT); pump_fake(g, 20))
 		heartbeat(g, 0);
 	assert_true(clock_mono_ms() - heard_ms >= 2000);
 	client_free(f);
 	client_free(g);
-	finish(x);
+	team_finish(x);
 }
 
 /* Nor does the run end before. */
 static void
 test_lapse_at_the_end(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	uint64_t heard_ms;
 	struct wire_msg a;
 	struct fake *f;
 
 	(void)state;
 	x->conf.socket_options.recv_timeout = 2;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	f = client(x, 1);
 	give(x, 1, 1, 10);
 	want(f, 1);
@@ -56,14 +56,14 @@ test_lapse_at_the_end(void **state)
 	wire_msg_release(&a);
 	heard_ms = clock_mono_ms();
 	heartbeat(f, 0);
-	hang_up(f);
+	fake_hang_up(f);
 	wait_clients(x, 1, "lost");
 	crew_stop(x->crew, 0);
 	while (!crew_idle(x->crew))
 		poll(NULL, 0, 5);
 	assert_true(clock_mono_ms() - heard_ms >= 2000);
 	client_free(f);
-	finish(x);
+	team_finish(x);
 }
 
 /* The same one dials again: all has ended that it did before. So has what
@@ -71,18 +71,18 @@ test_lapse_at_the_end(void **state)
 static void
 test_no_lapse(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct wire_msg a, b;
 	struct results *r;
 	struct fake *f, *g;
 
 	(void)state;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	f = client(x, 1);
 	give(x, 2, 1, 10);
 	want(f, 2);
 	a = wait_for(f, WIRE_LEASE_PUT);
-	hang_up(f);
+	fake_hang_up(f);
 	wait_clients(x, 1, "lost");
 	f->closed = false;
 	join_ready(f);
@@ -94,7 +94,7 @@ test_no_lapse(void **state)
 	for (size_t n = 0; n < b.u.lease_put.count; n += r->count,
 	    results_free(&r))
 		r = mail_of(x, MAIL_RESULTS);
-	hang_up(g);
+	fake_hang_up(g);
 	wait_clients(x, 2, "lost");
 	leave(f);
 	crew_stop(x->crew, 0);
@@ -104,7 +104,7 @@ test_no_lapse(void **state)
 	wire_msg_release(&b);
 	client_free(f);
 	client_free(g);
-	finish(x);
+	team_finish(x);
 }
 
 /* The master says what it has heard, by the client's own clock, at once. */
@@ -113,17 +113,17 @@ test_beat(void **state)
 {
 	struct wire_msg m = { .type = WIRE_HEARTBEAT,
 	    .u.heartbeat.sent_ms = 4711 };
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct fake *f;
 
 	(void)state;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	f = client(x, 1);
 	send_msg(f, f->status, &m);
 	while (f->heard_ms != 4711)
-		pump(f, 100);
+		pump_fake(f, 100);
 	client_free(f);
-	finish(x);
+	team_finish(x);
 }
 
 int

@@ -126,7 +126,7 @@ kill_all(struct fixture *x)
 	for (uint64_t pid = 2; !has_mail(x); pid++) {
 		want(f, 10);
 		while (!has(f, WIRE_LEASE_PUT) && !has_mail(x))
-			pump(f, 20);
+			pump_fake(f, 20);
 		if (has_mail(x))
 			break;
 		drop(f, WIRE_LEASE_PUT);
@@ -140,7 +140,7 @@ kill_all(struct fixture *x)
 static void
 one(const struct odd *odd)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	AUTOFREE char *tree = text("/tmp/test-team-last-XXXXXX");
 	AUTOFREE char *file = NULL;
 	struct fake_s3 s3;
@@ -181,7 +181,7 @@ one(const struct odd *odd)
 		    odd->denied);
 	}
 	results_free(&r);
-	finish(x);
+	team_finish(x);
 	fake_stop(&s3);
 	unlink(file);
 	rmdir(tree);
@@ -283,7 +283,7 @@ kill_at_the_end(struct fixture *x, struct fake *f)
 		again(f, pid);
 		want(f, 1);
 		while (!has(f, WIRE_LEASE_PUT) && !has_mail(x))
-			pump(f, 20);
+			pump_fake(f, 20);
 		if (has_mail(x))
 			break;
 		drop(f, WIRE_LEASE_PUT);
@@ -293,7 +293,7 @@ kill_at_the_end(struct fixture *x, struct fake *f)
 static void
 last_step(const char *other_etag, bool missing, enum outcome outcome)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	AUTOFREE char *tree = text("/tmp/test-team-last-XXXXXX");
 	AUTOFREE char *file = NULL;
 	uint8_t md5s[8 * MD5_LEN];
@@ -339,7 +339,7 @@ last_step(const char *other_etag, bool missing, enum outcome outcome)
 	}
 	results_free(&r);
 	client_free(f);
-	finish(x);
+	team_finish(x);
 	fake_stop(&s3);
 	unlink(file);
 	rmdir(tree);

@@ -14,12 +14,12 @@ expect_limit(struct fake *f, uint64_t bytes)
 static void
 test_limits(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct fake *f, *g;
 	struct wire_msg m;
 
 	(void)state;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	f = client(x, 1);
 	expect_limit(f, 1000);
 	g = client(x, 2);
@@ -37,20 +37,20 @@ test_limits(void **state)
 	wire_msg_release(&m);
 	client_free(f);
 	client_free(g);
-	finish(x);
+	team_finish(x);
 }
 
 /* Who has work gets what those who have none leave. */
 static void
 test_limits_of_idle(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct fake *f, *g;
 	struct results *r;
 	struct wire_msg a;
 
 	(void)state;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	f = client(x, 1);
 	expect_limit(f, 1000);
 	g = client(x, 2);
@@ -69,7 +69,7 @@ test_limits_of_idle(void **state)
 	wire_msg_release(&a);
 	client_free(f);
 	client_free(g);
-	finish(x);
+	team_finish(x);
 }
 
 int

@@ -104,10 +104,10 @@ give_one(struct fixture *x, uint64_t size)
 static struct two
 two_clients(bool shared)
 {
-	struct two w = { .x = setup() };
+	struct two w = { .x = team_setup() };
 
 	w.x->conf.client.dest_shared = shared;
-	start(w.x, OP_GET);
+	team_start(w.x, OP_GET);
 	w.f = client(w.x, 1);
 	w.g = client(w.x, 2);
 	wait_clients(w.x, 2, "working");
@@ -132,7 +132,7 @@ end(struct two *w)
 	client_free(w->f);
 	client_free(w->g);
 	assert_false(has_mail(w->x));
-	finish(w->x);
+	team_finish(w->x);
 }
 
 static void

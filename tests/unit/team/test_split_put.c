@@ -91,9 +91,9 @@ struct two {
 static struct two
 two_clients(void)
 {
-	struct two w = { .x = setup() };
+	struct two w = { .x = team_setup() };
 
-	start(w.x, OP_PUT);
+	team_start(w.x, OP_PUT);
 	w.f = client(w.x, 1);
 	w.g = client(w.x, 2);
 	wait_clients(w.x, 2, "working");
@@ -107,7 +107,7 @@ end(struct two *w)
 	client_free(w->f);
 	client_free(w->g);
 	assert_false(has_mail(w->x));
-	finish(w->x);
+	team_finish(w->x);
 }
 
 static void
@@ -160,12 +160,12 @@ test_together(void **state)
 static void
 test_first(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct step s;
 	struct fake *f, *g;
 
 	(void)state;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	f = client(x, 1);
 	give(x, 1, 9, SIZE);
 	s = next(f, NULL);
@@ -181,7 +181,7 @@ test_first(void **state)
 	assert_int_equal(s.first, 1);
 	client_free(f);
 	client_free(g);
-	finish(x);
+	team_finish(x);
 }
 
 /* One who opens it knows that it is there: that is all. */

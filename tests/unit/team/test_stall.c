@@ -8,7 +8,7 @@
 static struct fixture *
 short_setup(void)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 
 	x->conf.socket_options.recv_timeout = SILENCE_S;
 	return x;
@@ -51,7 +51,7 @@ test_never_worked(void **state)
 	uint64_t bytes = 0;
 
 	(void)state;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	slow = client(x, 1);
 	sick = client(x, 2);
 	idle = client(x, 3);
@@ -67,12 +67,12 @@ test_never_worked(void **state)
 		heartbeat(idle, 1);
 		if (!sick->closed)
 			heartbeat(sick, 0);
-		pump(sick, 20);
+		pump_fake(sick, 20);
 	}
 	assert_non_null(strstr(line_of(x, sick).reason, "not a byte"));
 	assert_int_equal(line_of(x, slow).items, 1);
 	/* Once it can't write any more. */
-	for (; !has(idle, WIRE_LEASE_PUT); pump(idle, 20)) {
+	for (; !has(idle, WIRE_LEASE_PUT); pump_fake(idle, 20)) {
 		heartbeat(slow, ++bytes);
 		heartbeat(idle, 1);
 	}
@@ -86,7 +86,7 @@ test_never_worked(void **state)
 	client_free(slow);
 	client_free(sick);
 	client_free(idle);
-	finish(x);
+	team_finish(x);
 }
 
 /* Nobody who has worked stands by, or it has worked itself: it has time to
@@ -99,13 +99,13 @@ hangs(uint64_t bytes, uint64_t idle_bytes)
 	struct wire_msg a;
 	uint64_t since;
 
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	idle = client(x, 1);
 	f = client(x, 2);
 	a = lease_one(x, f, 1);
 	since = clock_mono_ms();
 	want(idle, 1);
-	for (; !is_lost(x, f); pump(f, 20)) {
+	for (; !is_lost(x, f); pump_fake(f, 20)) {
 		if (!f->closed)
 			heartbeat(f, bytes);
 		heartbeat(idle, idle_bytes);
@@ -117,7 +117,7 @@ hangs(uint64_t bytes, uint64_t idle_bytes)
 	wire_msg_release(&a);
 	client_free(f);
 	client_free(idle);
-	finish(x);
+	team_finish(x);
 }
 
 static void

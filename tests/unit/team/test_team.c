@@ -6,13 +6,13 @@
 static void
 test_lease_and_results(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct wire_msg m;
 	struct results *r;
 	struct fake *f;
 
 	(void)state;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	f = client(x, 1);
 	give(x, 2, 40, 10);
 	want(f, 10);
@@ -39,35 +39,35 @@ test_lease_and_results(void **state)
 	results_free(&r);
 	wire_msg_release(&m);
 	client_free(f);
-	finish(x);
+	team_finish(x);
 }
 
 /* The clocks of a master and a client have nothing in common. */
 static void
 test_clock_of_s3(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct fake *f;
 
 	(void)state;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	f = client(x, 1);
 	assert_in_range(f->s3_clock_ms, S3_CLOCK_MS, S3_CLOCK_MS +
 	    (int64_t)(clock_boot_ms() - x->started_ms));
 	client_free(f);
-	finish(x);
+	team_finish(x);
 }
 
 static void
 test_loss(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct wire_msg a, b;
 	struct results *r;
 	struct fake *f, *g;
 
 	(void)state;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	f = client(x, 1);
 	give(x, 3, 1, 10);
 	want(f, 3);
@@ -106,20 +106,20 @@ test_loss(void **state)
 	client_free(f);
 	client_free(g);
 	assert_false(has_mail(x));
-	finish(x);
+	team_finish(x);
 }
 
 /* A result that comes late, when nobody else has the item: it counts. */
 static void
 test_late_result(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct results *r;
 	struct wire_msg a;
 	struct fake *f;
 
 	(void)state;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	f = client(x, 1);
 	give(x, 1, 9, 10);
 	want(f, 3);
@@ -134,13 +134,13 @@ test_late_result(void **state)
 	results_free(&r);
 	wire_msg_release(&a);
 	client_free(f);
-	finish(x);
+	team_finish(x);
 }
 
 static void
 test_duplicate(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct wire_msg a, b, c;
 	struct results *r;
 	struct fake *f, *g;
@@ -149,7 +149,7 @@ test_duplicate(void **state)
 	(void)state;
 	/* A lease counts as late after 10 s. */
 	x->conf.socket_options.recv_timeout = 30;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	f = client(x, 1);
 	give(x, 1, 5, 10);
 	give(x, 1, 6, 100 * MIB);	/* in parts: one holder only */
@@ -195,13 +195,13 @@ test_duplicate(void **state)
 	wire_msg_release(&c);
 	client_free(f);
 	client_free(g);
-	finish(x);
+	team_finish(x);
 }
 
 static void
 test_notes(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct wire_msg a, b, m;
 	struct upload_note *n;
 	struct results *r;
@@ -209,7 +209,7 @@ test_notes(void **state)
 	int64_t id;
 
 	(void)state;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	f = client(x, 1);
 	give(x, 1, 77, 100 * MIB);
 	want(f, 1);
@@ -257,7 +257,7 @@ test_notes(void **state)
 	client_free(f);
 	client_free(g);
 	assert_false(has_mail(x));
-	finish(x);
+	team_finish(x);
 }
 
 static void
@@ -269,14 +269,14 @@ refused(struct fixture *x, uint32_t protocol, const char *version,
 
 	f->x = x;
 	f->pid = 99;
-	f->index = dial(x, 0);
-	hello(f, f->index, 0, protocol, version);
+	f->index = dial_team(x, 0);
+	send_hello(f, f->index, 0, protocol, version);
 	m = wait_for(f, WIRE_REFUSED);
 	assert_non_null(strstr(m.u.refused.reason, word));
 	assert_non_null(strstr(m.u.refused.reason, DATAMOVER_VERSION));
 	wire_msg_release(&m);
 	for (int i = 0; !f->closed && i < 200; i++)
-		pump(f, 100);
+		pump_fake(f, 100);
 	assert_true(f->closed);
 	client_free(f);
 }
@@ -284,15 +284,15 @@ refused(struct fixture *x, uint32_t protocol, const char *version,
 static void
 test_versions(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct client_line c;
 
 	(void)state;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	refused(x, WIRE_PROTOCOL + 1, DATAMOVER_VERSION, "protocol 4");
 	refused(x, WIRE_PROTOCOL, "9.9-else", "9.9-else");
 	assert_int_equal(crew_clients(x->crew, &c, 1), 0);
-	finish(x);
+	team_finish(x);
 }
 
 static void
@@ -307,13 +307,13 @@ bye(struct fake *f)
 static void
 test_stop(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct results *r;
 	struct wire_msg a, m;
 	struct fake *f, *g;
 
 	(void)state;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	f = client(x, 1);
 	g = client(x, 2);
 	give(x, 2, 1, 10);
@@ -340,37 +340,37 @@ test_stop(void **state)
 	client_free(f);
 	client_free(g);
 	assert_false(has_mail(x));
-	finish(x);
+	team_finish(x);
 }
 
 /* A client that does not hear is left behind. */
 static void
 test_stop_deaf(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct fake *f;
 
 	(void)state;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	f = client(x, 1);
 	crew_stop(x->crew, 0);
 	for (int i = 0; !crew_idle(x->crew) && i < 2000; i++)
 		poll(NULL, 0, 10);
 	assert_true(crew_idle(x->crew));
 	client_free(f);
-	finish(x);
+	team_finish(x);
 }
 
 static void
 test_nobody(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct crew_failure *c;
 	struct fake *f;
 
 	(void)state;
 	x->conf.socket_options.max_connection_time_threshold = 1;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	f = client(x, 1);
 	leave(f);
 	c = mail_of(x, MAIL_CREW_FAILED);
@@ -378,7 +378,7 @@ test_nobody(void **state)
 	assert_non_null(strstr(c->err.msg, "fakehost"));
 	free(c);
 	client_free(f);
-	finish(x);
+	team_finish(x);
 }
 
 static void
@@ -395,13 +395,13 @@ wrong_command(struct fake *f)
 static void
 test_wrong_command(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct crew_failure *c;
 	struct fake *f, *g;
 
 	(void)state;
 	x->conf.socket_options.max_connection_time_threshold = 1;
-	start(x, OP_GET);
+	team_start(x, OP_GET);
 	f = client(x, 1);
 	g = client(x, 2);
 	wrong_command(f);
@@ -412,29 +412,29 @@ test_wrong_command(void **state)
 	free(c);
 	client_free(f);
 	client_free(g);
-	finish(x);
+	team_finish(x);
 }
 
 /* One that reaches only one of the ports, again and again. */
 static void
 test_half_there(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct fake *f = xcalloc(1, sizeof(*f));
 	struct crew_failure *c;
 	struct wire_msg m;
 
 	(void)state;
 	x->conf.socket_options.max_connection_time_threshold = 1;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	f->x = x;
 	while (!has_mail(x)) {
 		f->closed = false;
-		f->index = dial(x, 0);
-		hello(f, f->index, 0, WIRE_PROTOCOL, DATAMOVER_VERSION);
+		f->index = dial_team(x, 0);
+		send_hello(f, f->index, 0, WIRE_PROTOCOL, DATAMOVER_VERSION);
 		m = wait_for(f, WIRE_WELCOME);
 		wire_msg_release(&m);
-		hang_up(f);
+		fake_hang_up(f);
 		wait_clients(x, 1, "lost");
 		while (f->count > 0)
 			wire_msg_release(&f->got[--f->count]);
@@ -443,19 +443,19 @@ test_half_there(void **state)
 	assert_int_equal(c->err.kind, ERR_UNREACHABLE);
 	free(c);
 	client_free(f);
-	finish(x);
+	team_finish(x);
 }
 
 static void
 test_silence(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct wire_msg a, b;
 	struct fake *f, *g;
 
 	(void)state;
 	x->conf.socket_options.recv_timeout = 1;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	f = client(x, 1);
 	give(x, 1, 1, 10);
 	want(f, 1);
@@ -470,13 +470,13 @@ test_silence(void **state)
 	wire_msg_release(&b);
 	client_free(f);
 	client_free(g);
-	finish(x);
+	team_finish(x);
 }
 
 static void
 test_fetch(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct fetch_item *it = xcalloc(1, sizeof(*it)), done;
 	struct wire_fetch w = { .item = &done };
 	struct wire_msg m, r = { .type = WIRE_FETCHED, .u.fetched = {
@@ -485,7 +485,7 @@ test_fetch(void **state)
 	int mine;
 
 	(void)state;
-	start(x, OP_GET);
+	team_start(x, OP_GET);
 	f = client(x, 1);
 	it->key = text("k/1");
 	it->path = text("k/1");
@@ -514,7 +514,7 @@ test_fetch(void **state)
 	fetch_item_free(&it);
 	wire_msg_release(&m);
 	client_free(f);
-	finish(x);
+	team_finish(x);
 }
 
 static void
@@ -537,13 +537,13 @@ fetched(struct fake *f, const struct wire_msg *lease, enum err_kind kind)
 static void
 test_file_of_another(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct fetch_item *it = xcalloc(1, sizeof(*it));
 	struct wire_msg m;
 	struct fake *f, *g;
 
 	(void)state;
-	start(x, OP_TEST);
+	team_start(x, OP_TEST);
 	f = client(x, 1);
 	g = client(x, 2);
 	it->key = text("k/1");
@@ -563,7 +563,7 @@ test_file_of_another(void **state)
 	fetch_item_free(&it);
 	client_free(f);
 	client_free(g);
-	finish(x);
+	team_finish(x);
 }
 
 static struct delete_batch *
@@ -581,7 +581,7 @@ two_keys(void)
 static void
 test_delete(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct delete_row rows[2];
 	struct delete_batch *b, done = { .v = rows, .count = 2 };
 	struct wire_msg m, r = { .type = WIRE_DELETED, .u.deleted = {
@@ -591,7 +591,7 @@ test_delete(void **state)
 	int mine;
 
 	(void)state;
-	start(x, OP_DEL);
+	team_start(x, OP_DEL);
 	f = client(x, 1);
 	b = two_keys();
 	b->user = &mine;
@@ -636,21 +636,21 @@ test_delete(void **state)
 	wait_clients(x, 1, "lost");
 	client_free(f);
 	assert_false(has_mail(x));
-	finish(x);
+	team_finish(x);
 }
 
 /* More than a frame holds comes in several, under one lease. */
 static void
 test_frames(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct lease *l = xcalloc(1, sizeof(*l));
 	struct fake *f;
 	size_t n = 0;
 	int64_t lease = 0;
 
 	(void)state;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	f = client(x, 1);
 	l->id = 1;
 	l->count = 60;
@@ -677,7 +677,7 @@ test_frames(void **state)
 	}
 	assert_int_equal(n, 60);
 	client_free(f);
-	finish(x);
+	team_finish(x);
 }
 
 /* What fails for a reason that may be the client's own is tried by another
@@ -685,13 +685,13 @@ test_frames(void **state)
 static void
 test_second_try(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct wire_msg a, b;
 	struct results *r;
 	struct fake *f, *g;
 
 	(void)state;
-	start(x, OP_PUT);
+	team_start(x, OP_PUT);
 	f = client(x, 1);
 	give(x, 2, 1, 10);
 	want(f, 2);
@@ -726,7 +726,7 @@ test_second_try(void **state)
 	wire_msg_release(&b);
 	client_free(f);
 	client_free(g);
-	finish(x);
+	team_finish(x);
 }
 
 int

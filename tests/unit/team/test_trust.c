@@ -12,7 +12,7 @@
 static void
 test_no_answer(void **state)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	struct fetch_item *it = xcalloc(1, sizeof(*it));
 	struct fetch_item became = { .size = 20, .result.hashed = true };
 	struct wire_msg m, answer = { .type = WIRE_FETCHED };
@@ -21,7 +21,7 @@ test_no_answer(void **state)
 	struct fake *f;
 
 	(void)state;
-	start(x, OP_TEST);
+	team_start(x, OP_TEST);
 	f = client(x, 1);
 	it->key = text("h/s/f");
 	it->size = 20;
@@ -62,7 +62,7 @@ test_no_answer(void **state)
 	fetch_item_free(&it);
 	wire_msg_release(&m);
 	client_free(f);
-	finish(x);
+	team_finish(x);
 }
 
 /* One answer of this client to the only task that it has. */
@@ -104,11 +104,11 @@ test_nonsense(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		struct fixture *x = setup();
+		struct fixture *x = team_setup();
 		struct fake *f, *g;
 		struct results *r;
 
-		start(x, OP_PUT);
+		team_start(x, OP_PUT);
 		f = client(x, 1);
 		g = client(x, 2);
 		give(x, 1, 1, 10);
@@ -129,7 +129,7 @@ test_nonsense(void **state)
 		results_free(&r);
 		client_free(f);
 		client_free(g);
-		finish(x);
+		team_finish(x);
 		free(bad[i].part_md5s);
 	}
 }
@@ -151,7 +151,7 @@ version(struct stat *st, int64_t age_s)
 static struct fixture *
 with_tree(struct stat *st)
 {
-	struct fixture *x = setup();
+	struct fixture *x = team_setup();
 	AUTOFREE char *file = NULL;
 	struct err err = ERR_INIT;
 	struct setup s;
@@ -186,7 +186,7 @@ without_tree(struct fixture *x)
 {
 	AUTOFREE char *file = xasprintf("%s/f0", tree);
 
-	finish(x);
+	team_finish(x);
 	unlink(file);
 	rmdir(tree);
 	free(tree);
@@ -243,11 +243,11 @@ other_tree(bool gone)
 	else
 		answer_put(f, old);
 	wait_clients(x, 1, "lost");
-	hang_up(f);
+	fake_hang_up(f);
 	f->closed = false;
 	f->pid = 7;
-	f->index = dial(x, 0);
-	hello(f, f->index, 0, WIRE_PROTOCOL, DATAMOVER_VERSION);
+	f->index = dial_team(x, 0);
+	send_hello(f, f->index, 0, WIRE_PROTOCOL, DATAMOVER_VERSION);
 	m = wait_for(f, WIRE_REFUSED);
 	assert_non_null(strstr(m.u.refused.reason, "another tree"));
 	wire_msg_release(&m);
