@@ -104,19 +104,31 @@ def test_metrics_port_in_use(t):
 def test_clients_are_shown(t):
     """In status, in the view, in the report and as metrics."""
     hosts = Hosts(t)
-    # Too slow for an end before all three are seen.
-    proxy = t.proxy(general={"metrics": "9100"})
-    proxy.order("rate 100000")
+    # Nothing is stored until each has a batch, and one file not before the
+    # test has looked.
+    proxy = t.proxy(general={"metrics": "9100"}, master={"max_index_size": 20})
+    proxy.order("match PUT,/exp/ delay 600000")
     for i in range(600):
         t.write("d%d/f%d" % (i % 7, i), bytes([i % 200 + 32]) * 10000)
     process = t.start("PUT")
 
-    def working():
+    def clients(column):
         out = t.run("status", "--json", expect={0, 2}).out or "{}"
         rows = json.loads(out).get("clients", [])
-        return [r for r in rows if r["state"] == "working" and r["moved"]]
+        return [r for r in rows if r["state"] == "working" and r[column]]
 
-    t.eventually(lambda: len(working()) == 3, what="three clients work")
+    def working():
+        return clients("moved")
+
+    t.eventually(lambda: len(clients("items")) == 3, what="three have work")
+    proxy.order("refuse")
+    proxy.order("pass\nmatch PUT,/f77 delay 600000")
+    assert proxy.control.readline() == "ok\n"
+    t.eventually(
+        lambda: sum(r["moved"] for r in working()) == 599,
+        what="all but one are stored",
+    )
+    assert len(working()) == 3, working()
     assert {r["host"] for r in working()} == {c.name for c in hosts.clients}
     t.run("status").says("client1", "client2", "client3", "working")
     page = hosts.master.command(
@@ -131,7 +143,7 @@ def test_clients_are_shown(t):
         labels = '{client="%d",host="client%d"}' % (i, i)
         assert v["datamover_client_up" + labels] == 1, v
         assert v["datamover_client_last_heard_seconds" + labels] < 30, v
-    proxy.order("pass")
+    proxy.release()
     assert process.wait(timeout=120) == 0, t.started_text()
     rows = t.query(
         "SELECT state, host, moved, failed, bytes FROM clients ORDER BY number"
