@@ -89,6 +89,15 @@ key_to_path(struct buf *b, struct str s)
 	return 0;
 }
 
+bool
+key_is_of_path(struct str key, struct str path)
+{
+	CLEANUP(buf_release) struct buf b;
+
+	buf_init(&b, key.len);
+	return key_from_path(&b, path) == 0 && str_eq(buf_str(&b), key);
+}
+
 const char *
 key_without_server(const char *path)
 {

@@ -17,6 +17,10 @@
 int	 key_from_path(struct buf *, struct str path) MUST_USE;
 /* Append the name bytes that this key text stands for. */
 int	 key_to_path(struct buf *, struct str key) MUST_USE;
+/* True if key_from_path writes this key text for these name bytes. Others write
+ * keys that key_from_path never does: a U+FFFD without an escape, or escapes of
+ * bytes that need none. Such a key stands for the name of another key. */
+bool	 key_is_of_path(struct str key, struct str path);
 /* A catalog path ("server/share/dir/name") without its server: the key when
  * server_as_prefix is no. Points into path; "" if nothing follows. */
 const char *key_without_server(const char *path);
@@ -26,6 +30,5 @@ const char *key_of_path(const char *path, bool server_as_prefix);
 /* Append the key text for what somebody has written as the beginning of a key,
  * or as bytes of a path: those that aren't UTF-8 can only be of a path. */
 int	 key_from_either(struct buf *, struct str) MUST_USE;
-
 
 #endif

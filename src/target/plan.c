@@ -135,13 +135,33 @@ scope_of(const struct run_plan *p, const struct conf *c,
 	return b.data;
 }
 
+/* The files below the prefix get keys that begin with the prefix: the prefix
+ * must be written as keys are. */
+static int
+check_prefix(const struct conf *c, const char *prefix, struct err *err)
+{
+	CLEANUP(buf_release) struct buf path;
+	char shown[64];
+
+	buf_init(&path, strlen(prefix));
+	if (conf_check_prefix(c, prefix, err) == -1)
+		return -1;
+	if (key_to_path(&path, str_of(prefix)) == -1 ||
+	    !key_is_of_path(str_of(prefix), buf_str(&path)))
+		return err_set(err, ERR_USAGE, 0, "--prefix %s: holds a "
+		    "U+FFFD, or an escape, that no key of a file holds; write "
+		    "the directory as in keys (see KEYS in datamover(1))",
+		    str_escape(str_of(prefix), shown, sizeof(shown)));
+	return 0;
+}
+
 int
 plan_make(struct run_plan *p, const struct conf *c, const struct job *job,
     struct err *err)
 {
 	memset(p, 0, sizeof(*p));
 	if (job->prefix != NULL &&
-	    conf_check_prefix(c, job->prefix, err) == -1)
+	    check_prefix(c, job->prefix, err) == -1)
 		return -1;
 	for (size_t i = 0; i < c->fs_config.nfs_count; i++) {
 		const struct conf_nfs *n = &c->fs_config.nfs[i];

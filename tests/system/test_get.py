@@ -246,6 +246,20 @@ def test_get_escape(t):
     assert rows[0][0] == 7, rows
 
 
+def test_get_two_keys_of_one_name(t):
+    """Of two keys that stand for one name only the name's own comes; the
+    other one fails each time, and nothing is overwritten."""
+    prefix = t.server + t.share + "/"
+    own, foreign = "u\u00e9", "u\ufffdC3\ufffdA9"
+    t.s3.put_object(Bucket=t.bucket, Key=prefix + own, Body=b"own")
+    t.s3.put_object(Bucket=t.bucket, Key=prefix + foreign, Body=b"foreign")
+    for moved in (1, 0, 0):
+        get(t, expect=1, found=2, moved=moved, failed=1)
+        rows = t.query("SELECT path FROM failures")
+        assert rows == [(prefix + foreign,)], rows
+        assert read(os.path.join(back(t), prefix, own)) == b"own"
+
+
 def test_get_sizes(t):
     """Sizes around the parts; large ones by ranges."""
     for size in (0, 1, 4095, 8 * MIB - 1, 8 * MIB, 8 * MIB + 1,

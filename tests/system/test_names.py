@@ -133,6 +133,21 @@ def test_odd_prefix(t):
         assert not t.objects()
 
 
+def test_prefix_that_no_key_has(t):
+    """A directory named U+FFFD: its files have one key, however the prefix
+    was meant."""
+    t.write("\ufffd/f", "1")
+    top = os.fsencode(t.server + t.share) + b"/"
+    result = t.run(
+        "PUT", "--prefix", top + "\ufffd/".encode(), expect=2
+    )
+    result.says("U+FFFD")
+    prefix = top + "\ufffdEF\ufffdBF\ufffdBD/".encode()
+    t.put("--prefix", prefix, found=1, moved=1)
+    t.put(found=1, unchanged=1)
+    assert list(t.objects()) == [(prefix + b"f").decode()]
+
+
 def test_odd_share(t):
     """The export's own path has blanks and bytes that aren't UTF-8."""
     t.write("a b \u00fc/f", "1")
