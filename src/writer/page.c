@@ -221,18 +221,22 @@ static void
 entry_failed(struct page *p, const struct page_entry *e)
 {
 	struct writer *w = p->writer;
-	int64_t object = entry_row(p, e, NULL);
+	int64_t object = entry_row(p, e, NULL), dir;
 
 	if (object == 0)
 		return;
+	dir = dir_of_entry(p, str_of(e->path));
 	/* The entry may be a directory known to the catalog. */
 	if (e->attrs.kind == ENTRY_UNKNOWN)
 		DB_RUN(&w->db, DIR_UNKNOWN, INT(w->crawl), TEXT(e->path));
 	DB_RUN(&w->db, RESULT_CRAWL_FAILED, INT(w->next_result++),
 	    INT(object), INT(w->target), INT(w->run), INT(e->attrs.size),
 	    INT(clock_wall_ns()), TEXT(e->err.msg));
-	writer_failure(w, object, dir_of_entry(p, str_of(e->path)),
-	    str_of(e->path), &e->err, 1);
+	/* The file is stored, and its result stays. A list reads no directory,
+	 * whose reading would end the failure: let the next run end it. */
+	if (p->dir->id == 0 && db_changes(&w->db) == 0)
+		object = dir = 0;
+	writer_failure(w, object, dir, str_of(e->path), &e->err, 1);
 	p->counts.found++;
 	count_bytes(p, e->attrs.size);
 	p->counts.failed++;

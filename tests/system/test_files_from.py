@@ -42,6 +42,24 @@ def test_files_from_missing(t):
     t.run("PUT", "--files-from", names + "x", expect=2)
 
 
+def test_files_from_stored_and_missing(t):
+    """A stored file that isn't there any more has a row with the reason,
+    which the summary names."""
+    t.write("a", "1")
+    t.write("b", "2")
+    t.put()
+    os.unlink(t.path("a"))
+    names = the_list(t, "a")
+    query = "SELECT path, reason FROM failures"
+    for _ in range(2):
+        t.put("--files-from", names, expect=1, found=1, failed=1)
+        rows = t.query(query)
+        assert rows == [(t.server + t.share + "/a", "no such file")], rows
+    t.write("a", "1")
+    t.put()
+    assert not t.query(query)
+
+
 def the_list(t, *lines, end=b"\n"):
     path = os.path.join(t.dir, "the-list")
     with open(path, "wb") as f:
