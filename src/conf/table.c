@@ -218,8 +218,9 @@ const struct conf_row_info conf_table[] = {
 	    "counts as excluded, with that reason.", PLAIN),
 	LIST("fs_config", "skip_dir", AT(fs_config.skip_dirs),
 	    ".snapshot, .zfs, ~snapshot",
-	    "The name of directories that are left out everywhere, with all "
-	    "that is below them. An empty value: leave out none.", PLAIN),
+	    "The name of directories that a crawl leaves out where it meets "
+	    "them, with all that is below them; what --prefix or --files-from "
+	    "names is moved. An empty value: leave out none.", PLAIN),
 
 	ROW("s3_storage", "client_lib", "word", CONF_UINT,
 	    AT(s3_storage.client_lib), "minio", "",

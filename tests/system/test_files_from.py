@@ -107,6 +107,23 @@ def test_files_from_no_names(t):
     t.put(found=2, unchanged=2)
 
 
+def test_files_from_skipped_directory(t):
+    """Snapshots are left out where a crawl meets them, not where they are
+    named; and what was moved stays."""
+    t.write("a", "1")
+    t.write("d/.snapshot/hour/f", "2")
+    t.write("d/.snapshot/day/f", "3")
+    top = t.server + t.share + "/"
+    t.put(found=2, moved=1, excluded=1)
+    t.put(
+        "--files-from", the_list(t, "d/.snapshot/hour/f"), found=1, moved=1
+    )
+    t.put("--prefix", top + "d/.snapshot/day/", found=1, moved=1)
+    t.put("--delete", "--max-delete", "100%", found=2, unchanged=1,
+          excluded=1, deleted=0)
+    t.same()
+
+
 def test_files_from_links(t):
     """With --links follow, a link in the list is what it points to."""
     t.write("d/a", "1")
