@@ -10,12 +10,15 @@
  * is out of the desk.
  */
 #include "absence/asker.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "crew/setup.h"
 #include "team/team_internal.h"
 
 #define ASK_MAX		256	/* questions at a time */
 #define LOOKS_MAX	4	/* looks at a file in constant change */
+#define CACHED_NS	(INT64_C(120) * 1000000000) /* mounts cache attributes
+						   for a minute */
 
 static void
 look_free(struct look *l)
@@ -261,6 +264,23 @@ same_now(const struct team *t, const struct look *l)
 	    &l->result.attrs, t->setup.ignore_inode);
 }
 
+/* Has the client read a version that the crawl did not see, although the
+ * master's later look sees the file as the crawl saw it? A mounted tree may
+ * answer the master from a cache: only a version older than any cache proves
+ * it. */
+static bool
+is_elsewhere(const struct team *t, const struct look *l)
+{
+	const struct attrs *then = &l->task->item.attrs, *r = &l->result.attrs;
+	unsigned ignore = t->setup.ignore_inode ? ATTRS_INO : 0;
+
+	if (!attrs_same(&l->q.attrs, then, ignore) ||
+	    attrs_same(r, then, ignore | ATTRS_CTIME))
+		return false;
+	return t->setup.exports[l->task->item.export].type == TREE_NFS ||
+	    r->ctime_ns < clock_wall_ns() - CACHED_NS;
+}
+
 /* Decide a result after the look. Return true if the result (perhaps now a
  * failure) is final; return false if a different client must do the task. */
 static bool
@@ -288,6 +308,10 @@ decide(struct team *t, struct look *l)
 		return true;
 	if (gone || wrong) {
 		bar(t, m, l, gone ? "is gone" : "is an older version");
+		return false;
+	}
+	if (is_elsewhere(t, l)) {
+		bar(t, m, l, "is another version");
 		return false;
 	}
 	/* The file is being written, or was replaced: try again. */

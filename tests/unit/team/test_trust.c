@@ -4,6 +4,7 @@
 #include "kit/team.h"
 
 #include <fcntl.h>
+#include <sys/syscall.h>
 
 #include "tree/tree.h"
 
@@ -137,6 +138,17 @@ test_nonsense(void **state)
 /* --- another tree --- */
 
 static char *tree;		/* the master's */
+static int64_t ahead_s;		/* of the wall clock */
+
+int
+clock_gettime(clockid_t clock, struct timespec *ts)
+{
+	long rc = syscall(SYS_clock_gettime, clock, ts);
+
+	if (clock == CLOCK_REALTIME)
+		ts->tv_sec += ahead_s;
+	return (int)rc;
+}
 
 static struct result
 version(struct stat *st, int64_t age_s)
@@ -223,15 +235,16 @@ answer_gone(struct fake *f)
 	wire_msg_release(&lease);
 }
 
-/* One that says "gone" of what the master sees, or has read what is older than
- * the crawl saw, sees another tree: another client does it, and this one gets
- * nothing more, whenever it comes. */
+/* A client that says "gone" of what the master sees, or has read what is older
+ * than the crawl saw, or what the master would see by now, sees another tree:
+ * another client does the work, and that client gets nothing more, whenever it
+ * comes. */
 static void
-other_tree(bool gone)
+other_tree(bool gone, int64_t age_s)
 {
 	struct stat st;
 	struct fixture *x = with_tree(&st);
-	struct result now = version(&st, 0), old = version(&st, 100);
+	struct result now = version(&st, 0), old = version(&st, age_s);
 	struct results *r;
 	struct wire_msg m;
 	struct fake *f = client(x, 1), *g;
@@ -270,8 +283,34 @@ static void
 test_other_tree(void **state)
 {
 	(void)state;
-	other_tree(true);
-	other_tree(false);
+	other_tree(true, 100);
+	other_tree(false, 100);
+	ahead_s = 1000;
+	other_tree(false, -100);
+	ahead_s = 0;
+}
+
+/* A mounted tree may show the master for a while what it was. */
+static void
+test_cached_tree(void **state)
+{
+	struct stat st;
+	struct fixture *x = with_tree(&st);
+	struct result now = version(&st, 0), new = version(&st, -10);
+	struct results *r;
+	struct fake *f = client(x, 1);
+
+	(void)state;
+	give_seen(x, &now);
+	new.attrs.size = 7;
+	for (int i = 0; i < 4; i++)
+		answer_put(f, new);
+	r = mail_of(x, MAIL_RESULTS);
+	assert_int_equal(r->v[0].outcome, OUTCOME_MOVED);
+	results_free(&r);
+	assert_false(f->closed);
+	client_free(f);
+	without_tree(x);
 }
 
 /* What is gone is gone; what changed since the crawl saw it is what the master
@@ -312,6 +351,7 @@ main(void)
 		cmocka_unit_test(test_no_answer),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_other_tree),
+		cmocka_unit_test(test_cached_tree),
 		cmocka_unit_test(test_same_tree),
 	};
 
