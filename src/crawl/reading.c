@@ -426,8 +426,8 @@ reading_entry(struct reading *r, struct str name, const struct tree_entry *e)
 		add_dir(r, e);
 		return;
 	}
-	if (e->attrs.kind == ENTRY_DIR ||
-	    (e->attrs.kind == ENTRY_LINK && c->follow_links))
+	/* A link may stand for a directory that another run has followed. */
+	if (e->attrs.kind == ENTRY_DIR || e->attrs.kind == ENTRY_LINK)
 		keep_dir(r);
 	judge_entry(r, e, why);
 }

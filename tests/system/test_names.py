@@ -238,6 +238,25 @@ def test_links_follow_mounted(t):
     follow_links(t, "h" + t.tree + "/")
 
 
+def test_link_followed_no_more(t):
+    """What a followed link led to is left out with the link by a run that
+    doesn't follow links; it is not gone."""
+    t.write("d/f", "1")
+    t.write("was/g", "2")
+    os.symlink("d", t.path("ld"))
+    t.put("--links", "follow", found=3, moved=3)
+    both = t.objects()
+    for options in ((), ("--delete", "--max-delete", "100%")):
+        t.put(*options, found=3, unchanged=2, excluded=1, gone=0)
+    rows = t.query("SELECT DISTINCT state FROM objects WHERE path LIKE '%/f'")
+    assert rows == [("stored",)], rows
+    assert t.objects() == both
+    t.put("--links", "follow", found=3, unchanged=3)
+    os.unlink(t.path("ld"))
+    t.put("--delete", "--max-delete", "100%", found=2, gone=1, deleted=1)
+    t.same()
+
+
 def test_link_outside(t):
     """A link that leads out of the export isn't a way to the server's or
     this machine's other files."""
