@@ -14,7 +14,8 @@
 enum item_flag {
 	ITEM_SETTLE = 1,	/* a lease of it was open when a run died: look
 				   at S3 before sending */
-	ITEM_CHECKSUM = 2	/* stat says unchanged: hash and compare */
+	ITEM_CHECKSUM = 2,	/* stat says unchanged: hash and compare */
+	ITEM_ANY_FS = 4		/* the file may lie in any file system */
 };
 
 /*
@@ -54,7 +55,9 @@ struct item {
 				   as keys are (model/key.h) */
 	char	*raw;		/* name bytes relative to the export's root */
 	struct handle fh;
-	struct attrs attrs;	/* as crawled */
+	/* As crawled. fsid is that of the directory; 0: the file system of the
+	 * export's root. */
+	struct attrs attrs;
 	/* stored at this target: an earlier version of the file, or has_prev
 	 * false */
 	bool	 has_prev;

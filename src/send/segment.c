@@ -39,6 +39,8 @@ segment_read_ok(struct transfer *t, const struct tree_read *r,
 	    memory_order_relaxed);
 	if (r->attrs.kind == ENTRY_UNKNOWN) {
 		t->no_attrs = true;
+	} else if (!place_fits(t, &r->attrs)) {
+		return false;
 	} else if (!attrs_same(&r->attrs, &t->before,
 	    t->w->e->c.ignore_inode)) {
 		transfer_changed(t);

@@ -70,6 +70,18 @@ struct fault {
 	uint64_t last_ms;
 };
 
+/* The question in which file system a file's directory lies. */
+struct place {
+	bool	 gone;		/* of a file that is gone; else of a file of
+				   file system fsid */
+	bool	 proven;	/* fsid is right */
+	uint64_t fsid;
+	uint64_t dir_fsid;	/* of the directory, or of the nearest existing
+				   directory above */
+	unsigned asked;		/* times, for a file that was read */
+	size_t	 at;		/* length of the path that is asked for */
+};
+
 struct transfer {
 	struct worker *w;
 	struct transfer *next;
@@ -81,6 +93,7 @@ struct transfer {
 	bool	 reopen;	/* fh has changed */
 	bool	 missed;	/* reading says that the file is gone: its path
 				   is being looked up */
+	struct place place;	/* of the file: see place.c */
 	struct attrs before;	/* every READ must agree with these
 				   attributes */
 	enum transfer_mode mode;
@@ -239,6 +252,9 @@ void	 transfer_changed(struct transfer *);
  * file has changed, or the stat failed, and the call has handled the case. */
 bool	 transfer_is_same(struct transfer *, const struct tree_entry *,
 	    const struct err *);
+/* Look a path of the export up, as the crawl does; fn gets the transfer. */
+void	 transfer_look_up(struct transfer *, struct str path,
+	    tree_lookup_fn *);
 /* Begin again from the first byte, at once. */
 void	 transfer_again(struct transfer *, enum transfer_mode);
 /* The file's metadata as sent to S3. */
@@ -265,6 +281,14 @@ bool	 transfer_is_step(const struct transfer *);
 /* The first part to send, and the index behind the last part to send. */
 unsigned transfer_first_part(const struct transfer *);
 unsigned transfer_end_part(const struct transfer *);
+
+/* place.c: the file system in which the crawl saw the file's directory */
+/* Do these attributes of the file tell the right file system? False: the
+ * directory is being looked up; the transfer then begins again, or fails. */
+bool	 place_fits(struct transfer *, const struct attrs *);
+/* No entry is at the file's path: the file is gone if the directory above is in
+ * the right file system, else the transfer fails. */
+void	 place_gone(struct transfer *, const struct err *);
 
 /* segment.c: reading and hashing */
 void	 segments_read(struct transfer *);

@@ -491,10 +491,13 @@ transfer_looks_same(const struct transfer *t, const struct s3_reply *r)
 static void
 not_found(struct transfer *t, const struct err *err)
 {
+	if (err_is_absence(err)) {
+		place_gone(t, err);
+		return;
+	}
 	if (err->kind == ERR_GONE) {
 		t->err = *err;
-		transfer_end(t, err_is_absence(err) ? OUTCOME_GONE :
-		    OUTCOME_FAILED);
+		transfer_end(t, OUTCOME_FAILED);
 		return;
 	}
 	t->broken = false;
@@ -544,19 +547,24 @@ looked_again(void *arg, const struct tree_entry *e, const struct err *err)
 	}
 }
 
+void
+transfer_look_up(struct transfer *t, struct str path, tree_lookup_fn *fn)
+{
+	struct tree *tree = t->w->trees.v[t->item->export];
+
+	t->calls++;
+	if (t->w->e->c.exports[t->item->export].follow_links)
+		tree_lookup_follow(tree, path, fn, t);
+	else
+		tree_lookup(tree, path, fn, t);
+}
+
 /* The path may now lead to a different file, or to none: a server gives the
  * bytes of a removed file as long as a client has the file's handle. */
 static void
 look_again(struct transfer *t)
 {
-	struct tree *tree = t->w->trees.v[t->item->export];
-	struct str path = str_of(t->item->raw);
-
-	t->calls++;
-	if (t->w->e->c.exports[t->item->export].follow_links)
-		tree_lookup_follow(tree, path, looked_again, t);
-	else
-		tree_lookup(tree, path, looked_again, t);
+	transfer_look_up(t, str_of(t->item->raw), looked_again);
 }
 
 void
@@ -595,6 +603,8 @@ transfer_is_same(struct transfer *t, const struct tree_entry *e,
 		transfer_fault(t, err);
 		return false;
 	}
+	if (!place_fits(t, &e->attrs))
+		return false;
 	if (!attrs_same(&e->attrs, &t->before, t->w->e->c.ignore_inode)) {
 		transfer_changed(t);
 		return false;

@@ -64,6 +64,21 @@ make_asker(struct team *t, struct tree_spec *specs, struct attrs *seen,
 	return asker_new(&c);
 }
 
+/* The file is gone only from the file system in which it was seen. */
+static struct absence_question
+question_of(const struct team *t, const struct item *it)
+{
+	const struct attrs *root = &t->setup.exports[it->export].seen;
+
+	return (struct absence_question){
+		.path = it->path,
+		.noted = true,
+		.fsid = it->attrs.fsid != 0 ? it->attrs.fsid : root->fsid,
+		.any_fs = (it->flags & ITEM_ANY_FS) != 0 ||
+		    (it->attrs.fsid == 0 && root->kind != ENTRY_DIR),
+	};
+}
+
 static void
 ask(struct team *t, struct asker *a, struct s3 **s3, struct look **v,
     size_t n)
@@ -73,8 +88,7 @@ ask(struct team *t, struct asker *a, struct s3 **s3, struct look **v,
 	int rc;
 
 	for (size_t i = 0; i < n; i++)
-		q[i] = (struct absence_question){
-		    .path = v[i]->task->item.path, .any_fs = true };
+		q[i] = question_of(t, &v[i]->task->item);
 	rc = absence_ask(a, q, n, &err);
 	if (rc == 0)
 		team_last_ask(t, s3, v, n);

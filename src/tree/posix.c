@@ -697,6 +697,9 @@ posix_service(struct tree *tree, const struct pollfd *fds UNUSED,
 {
 	struct posix *p = (struct posix *)tree;
 
+	/* A new mount may have the number of one that is gone. */
+	if (!TAILQ_EMPTY(&p->jobs))
+		mounts_refresh(&p->mounts);
 	for (int i = 0; i < JOBS_A_SERVICE && !TAILQ_EMPTY(&p->jobs); i++)
 		run_job(p, TAILQ_FIRST(&p->jobs));
 }

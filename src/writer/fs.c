@@ -147,6 +147,19 @@ writer_fs_note(struct writer *w, struct open_dir *d, const struct dir_page *in)
 	db_done(&w->db, STMT_DIR_PATH);
 }
 
+bool
+writer_fs_of_file(const struct writer *w, const struct run_export_row *x,
+    struct str path, uint64_t *ret_fsid)
+{
+	const struct fs_note *above = nearest_above(w, path);
+
+	*ret_fsid = 0;
+	if (above != NULL && strlen(above->path) > x->path_len &&
+	    above->fsid != x->fsid)
+		*ret_fsid = above->fsid;
+	return above != NULL;
+}
+
 static bool
 was_read_since(struct db *db, int64_t dir, int64_t run)
 {

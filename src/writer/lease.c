@@ -196,6 +196,9 @@ fill_item(struct writer *w, struct item *it)
 	it->raw = raw_name(it, x == NULL ? 0 : x->path_len,
 	    !db_null(db, s, 7));
 	row_attrs(db, s, 8, &it->attrs);
+	if (x == NULL || w->accept_fs ||
+	    !writer_fs_of_file(w, x, str_of(it->path), &it->attrs.fsid))
+		it->flags |= ITEM_ANY_FS;
 	known = !db_null(db, s, 4) && add_previous(w, it, db_int(db, s, 4));
 	/* Equal bytes prove nothing for an object in doubt: ask S3 instead. */
 	if (!known || (it->flags & ITEM_SETTLE) != 0)

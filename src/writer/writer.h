@@ -304,6 +304,10 @@ void	 writer_fs_place(struct writer *, struct open_dir *, struct dir_job *);
 /* Note the file system of the page's directory, if new. */
 void	 writer_fs_note(struct writer *, struct open_dir *,
 	    const struct dir_page *);
+/* Get the noted file system of the file's directory, for an item; false if none
+ * was noted. */
+bool	 writer_fs_of_file(const struct writer *, const struct run_export_row *,
+	    struct str path, uint64_t *ret_fsid);
 /* A list has a file of the directory, in this file system: note the file system
  * if none was noted. False: the directory was in another file system, with
  * files. */

@@ -129,6 +129,12 @@ kit_attrs(uint64_t size, int64_t mtime)
 		.ino = 9 };
 }
 
+uint32_t
+kit_flags(const struct item *it)
+{
+	return it->flags & ~(uint32_t)ITEM_ANY_FS;
+}
+
 struct dir_page *
 kit_page(int64_t dir, bool last)
 {

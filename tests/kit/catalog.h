@@ -45,6 +45,9 @@ struct mail *kit_mail(struct kit *k, int type);
 struct dir_batch *kit_dirs(struct kit *k, size_t max);
 struct lease *kit_lease(struct kit *k, size_t max);
 struct attrs kit_attrs(uint64_t size, int64_t mtime);
+/* The flags that the pages of these tests decide: no page notes the file system
+ * of its directory. */
+uint32_t kit_flags(const struct item *);
 struct dir_page *kit_page(int64_t dir, bool last);
 struct page_entry *kit_entry(struct dir_page *p, enum page_action action,
     int64_t object, const char *path, struct attrs attrs);

@@ -36,8 +36,7 @@ attrs_of(const struct fixture *x, unsigned i)
 	    .uid = st.st_uid, .gid = st.st_gid, .size = (uint64_t)st.st_size,
 	    .mtime_ns = st.st_mtim.tv_sec * (int64_t)1000000000 +
 	    st.st_mtim.tv_nsec, .ctime_ns = st.st_ctim.tv_sec *
-	    (int64_t)1000000000 + st.st_ctim.tv_nsec, .ino = st.st_ino,
-	    .fsid = st.st_dev };
+	    (int64_t)1000000000 + st.st_ctim.tv_nsec, .ino = st.st_ino };
 }
 
 void

@@ -194,6 +194,49 @@ def listening(hosts):
 
 
 @limit(60)
+def test_rules_not_mounted_below(t):
+    """mounted = yes: a file system below the share isn't mounted on one
+    client, which finds files of the same names, or none. Alone it brings
+    nothing and calls nothing gone; the others do its work."""
+    hosts = Hosts(t)
+    t.write("plain/f", "plain")
+    vol = os.path.join(t.tree, "vol")
+    other = os.path.join(t.dir, "other")
+    os.mkdir(other)
+    for i in range(40):
+        with open(os.path.join(other, "f%d" % i), "w") as f:
+            f.write("true")
+        if i % 2 == 0:
+            t.write("vol/f%d" % i, "stub")
+    settings = {
+        "nfs": [("filer", [t.tree])],
+        "fs_config": {"mounted": "yes"},
+    }
+    one, names = hosts.clients[0], t.settings["client"]["host"]
+    there = [hosts.master] + hosts.clients[1:]
+    for host in there:
+        host.command("mount", "--bind", other, vol).check_returncode()
+    try:
+        t.settings["client"]["host"] = names[:1]
+        paced(t, **settings)
+        result = t.put(expect=1, moved=1, failed=40, gone=0)
+        result.says("file system")
+        assert len(t.objects()) == 1
+        t.settings["client"]["host"] = names
+        paced(t, **settings)
+        t.put(moved=41, gone=0, failed=0)
+        assert shares(t).get(one.name, 0) <= 1, shares(t)
+    finally:
+        for host in there:
+            host.command("umount", vol)
+    for key, (size, *_) in t.objects().items():
+        assert size == len("true" if "/vol/" in key else "plain"), key
+        body = t.s3.get_object(Bucket=t.bucket, Key=key)["Body"].read()
+        assert body in (b"true", b"plain"), key
+    hosts.quiet()
+
+
+@limit(60)
 def test_rules_other_root(t):
     """mounted = yes: on one client another directory is at the place of the
     share. It opens nothing of it."""

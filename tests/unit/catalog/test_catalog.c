@@ -450,7 +450,7 @@ checksum_has_itself_as_previous(void **state)
 	    ->flags = ITEM_CHECKSUM;
 	catalog_put_page(k->c, p);
 	l = kit_lease(k, 1);
-	assert_int_equal(l->items[0].flags, ITEM_CHECKSUM);
+	assert_int_equal(kit_flags(&l->items[0]), ITEM_CHECKSUM);
 	assert_true(l->items[0].has_prev);
 	assert_int_equal(l->items[0].prev_attrs.size, 10);
 	assert_int_equal(l->items[0].prev_md5[5], known.object & 0xff);
@@ -732,7 +732,7 @@ another_scope_starts_afresh(void **state)
 	kit_entry(p, PAGE_QUEUE, known.object, "srv/vol/a", known.attrs);
 	catalog_put_page(k->c, p);
 	l = kit_lease(k, 1);
-	assert_int_equal(l->items[0].flags, ITEM_SETTLE);
+	assert_int_equal(kit_flags(&l->items[0]), ITEM_SETTLE);
 	lease_free(&l);
 }
 

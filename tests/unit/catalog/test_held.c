@@ -51,7 +51,7 @@ whole_night(struct kit *k, enum page_action action, struct attrs attrs,
 {
 	struct lease *l = night(k, "all", action, attrs, flags);
 
-	assert_int_equal(l->items[0].flags, wanted);
+	assert_int_equal(kit_flags(&l->items[0]), wanted);
 	answer(k, l, outcome);
 	kit_end(k, RUN_COMPLETE);
 }
@@ -95,7 +95,7 @@ same_version(void **state)
 	spec.retry_failed = spec.no_crawl = true;
 	kit_begin_spec(k, &spec);
 	assert_true(only_item(k, &l)->has_prev);
-	assert_int_equal(l->items[0].flags, 0);
+	assert_int_equal(kit_flags(&l->items[0]), 0);
 	answer(k, l, OUTCOME_UNCHANGED);
 	kit_end(k, RUN_COMPLETE);
 	assert_int_equal(kit_find(k, F, &known), 1);
@@ -122,7 +122,7 @@ cut(void **state)
 	assert_false(known.stored);
 	kit_end(k, RUN_INTERRUPTED);
 	l = night(k, "other", PAGE_QUEUE, kit_attrs(10, 1), ITEM_CHECKSUM);
-	assert_int_equal(l->items[0].flags, ITEM_SETTLE);
+	assert_int_equal(kit_flags(&l->items[0]), ITEM_SETTLE);
 	answer(k, l, OUTCOME_UNCHANGED);
 	kit_end(k, RUN_COMPLETE);
 	whole_night(k, PAGE_QUEUE, kit_attrs(10, 1), ITEM_CHECKSUM,

@@ -97,8 +97,8 @@ cut_put_goes_on(void **state)
 	dir_batch_free(&(struct dir_batch *){ kit_dirs(k, 1) });
 	l = kit_lease(k, 10);
 	assert_int_equal(l->count, 2);
-	assert_int_equal(l->items[0].flags, ITEM_SETTLE);
-	assert_int_equal(l->items[1].flags, 0);
+	assert_int_equal(kit_flags(&l->items[0]), ITEM_SETTLE);
+	assert_int_equal(kit_flags(&l->items[1]), 0);
 	lease_free(&l);
 	kit_end(k, RUN_INTERRUPTED);
 	assert_true(k->closing.closes);

@@ -126,6 +126,50 @@ test_other_root(void **state UNUSED)
 	}
 }
 
+/* In which file system the item's directory was seen, and what becomes of the
+ * file, there or removed: wrong must neither be sent nor called gone. */
+static void
+test_place(void **state UNUSED)
+{
+	static const struct { bool numbers, any, wrong, inner; } cases[] = {
+		{ false, false, false, false }, { true, false, false, false },
+		{ true, false, false, true }, { true, false, true, true },
+		{ false, false, true, true }, { true, true, true, true },
+	};
+
+	for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+		struct fixture *x = setup_file(3 * PART);
+		struct lease *l = new_lease(x, 1);
+		bool gone = i % 2 == 1;
+		AUTOFREE char *path = path_of(x, 0);
+		struct tree *t = NULL;
+		struct err err = ERR_INIT;
+		struct attrs root;
+
+		assert_int_equal(tree_open(&t, &x->spec, &err), 0);
+		tree_root(t, NULL, &root);
+		tree_free(&t);
+		if (cases[i / 2].numbers)
+			x->spec.root_fsid = root.fsid;
+		if (cases[i / 2].inner)
+			l->items[0].attrs.fsid = root.fsid +
+			    cases[i / 2].wrong;
+		if (cases[i / 2].any)
+			l->items[0].flags |= ITEM_ANY_FS;
+		if (gone)
+			unlink(path);
+		move(x, l);
+		if (cases[i / 2].wrong && !cases[i / 2].any) {
+			assert_int_equal(x->got[0].outcome, OUTCOME_FAILED);
+			assert_int_equal(x->f.locked.puts, 0);
+		} else {
+			assert_int_equal(x->got[0].outcome, gone ?
+			    OUTCOME_GONE : OUTCOME_MOVED);
+		}
+		engine_teardown(x);
+	}
+}
+
 /* Nor if it has been replaced before it was first opened here. */
 static void
 test_replaced_before(void **state UNUSED)
@@ -160,6 +204,7 @@ main(void)
 		cmocka_unit_test(test_fails),
 		cmocka_unit_test(test_other),
 		cmocka_unit_test(test_other_root),
+		cmocka_unit_test(test_place),
 		cmocka_unit_test(test_replaced_before),
 	};
 

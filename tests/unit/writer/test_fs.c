@@ -459,6 +459,54 @@ unknown_until_read(void **state)
 	kit_end(k, RUN_INTERRUPTED);
 }
 
+/* An item tells the file system of its directory: 0 for that of the root. */
+static void
+items_tell_it(void **state)
+{
+	static const struct { uint64_t fsid; uint32_t flags; } wanted[][4] = {
+		{ { 0, 0 }, { 0, 0 }, { 0, 0 }, { 2, 0 } },
+		{ { 0, ITEM_ANY_FS }, { 0, ITEM_ANY_FS }, { 0, ITEM_ANY_FS },
+		    { 0, ITEM_ANY_FS } },
+	};
+	struct kit *k = *state;
+	struct run_spec spec = kit_spec("bucket", "all");
+	struct results *r;
+	struct lease *l;
+
+	first_run(k, 1, 2);
+	for (int i = 0; i < 2; i++) {
+		static const char *const dirs[] = { ROOT, ROOT "/plain",
+		    ROOT "/mid", ROOT "/mid/mnt" };
+
+		spec.accept_filesystem = i == 1;
+		kit_begin_spec(k, &spec);
+		catalog_see_export(k->c, 0, EXPORT_THERE, 1);
+		for (size_t d = 0; d < ARRAY_LEN(dirs); d++) {
+			AUTOFREE char *file = xasprintf("%s/g%d", dirs[d], i);
+			struct dir_job j = take(k, dirs[d]);
+
+			give(k, &j, d == 3 ? 2 : 1, file,
+			    d == 0 ? SUBDIRS(ROOT "/plain", ROOT "/mid") :
+			    d == 2 ? SUBDIRS(ROOT "/mid/mnt") : NULL);
+		}
+		l = kit_lease(k, 10);
+		assert_int_equal(l->count, 4);
+		for (size_t n = 0; n < 4; n++) {
+			assert_int_equal(l->items[n].flags,
+			    wanted[i][n].flags);
+			if (i == 0)
+				assert_int_equal(l->items[n].attrs.fsid,
+				    wanted[i][n].fsid);
+		}
+		r = kit_results(l);
+		for (size_t n = 0; n < l->count; n++)
+			kit_result(r, &l->items[n], OUTCOME_MOVED);
+		catalog_put_results(k->c, r);
+		lease_free(&l);
+		kit_end(k, RUN_COMPLETE);
+	}
+}
+
 #define CATALOG_TEST(f) cmocka_unit_test_setup_teardown(f, kit_setup, \
     kit_teardown)
 
@@ -477,6 +525,7 @@ main(void)
 		CATALOG_TEST(comes_back),
 		CATALOG_TEST(other_is_remembered),
 		CATALOG_TEST(unknown_until_read),
+		CATALOG_TEST(items_tell_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
