@@ -90,6 +90,8 @@ struct reading {
 	bool	 unseen;	/* the catalog has objects that didn't come */
 	bool	 confirmed;	/* self is what the path names */
 	bool	 absent;	/* by its path: nothing is there */
+	size_t	 above;		/* if absent: length of the path of the
+				   directory above that is being looked up */
 };
 
 /* crawler.c */

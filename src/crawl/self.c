@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "crawl/crawl_internal.h"
+#include "model/path.h"
 
 #define CUTS_MAX	8	/* lists that get no further; some 10 s */
 
@@ -36,22 +37,99 @@ read_again(struct reading *r, const struct tree_entry *e, const char *why)
 }
 
 static void
+ask(struct reading *r, struct str path, tree_lookup_fn *fn)
+{
+	struct err err = ERR_INIT;
+	struct tree *t = crawler_tree(r->w, r->job.export, &err);
+
+	r->looks++;
+	if (t == NULL)
+		fn(r, NULL, &err);
+	else if (r->w->c->c.follow_links)
+		tree_lookup_follow(t, path, fn, r);
+	else
+		tree_lookup(t, path, fn, r);
+}
+
+/* Is the directory above the absent directory in the file system in which the
+ * absent directory was? If the export's root has changed its file system too,
+ * the directories don't report the change; see catalog/export.h. */
+static bool
+is_same_fs(const struct reading *r, uint64_t fsid)
+{
+	struct attrs root;
+
+	tree_root(r->w->mounts[r->job.export].tree, NULL, &root);
+	return fsid == r->job.fsid || (r->job.fs_of_root && fsid == root.fsid);
+}
+
+static void look_above(struct reading *);
+
+static void
+above_cb(void *arg, const struct tree_entry *e, const struct err *err)
+{
+	struct reading *r = arg;
+	bool missing = err == NULL ? e->attrs.kind != ENTRY_DIR :
+	    err_is_absence(err);
+
+	r->looks--;
+	if (missing && r->above > 0) {
+		look_above(r);
+	} else if (err != NULL || missing) {
+		r->absent = false;
+		err_set(&r->err, err != NULL && err->kind == ERR_STOPPED ?
+		    ERR_STOPPED : ERR_RETRY, 0, "a directory above it can't "
+		    "be looked up: %s", err == NULL ? "it is none" : err->msg);
+	} else if (!is_same_fs(r, e->attrs.fsid)) {
+		r->absent = false;
+		err_set(&r->err, ERR_UNREACHABLE, 0, "it is not there, and the "
+		    "directory above it is in another file system than it was: "
+		    "not mounted? What is known below stays as it is (if it is "
+		    "gone for good: --accept-filesystem)");
+	}
+}
+
+/* Look up the directory above the path that was looked up last. */
+static void
+look_above(struct reading *r)
+{
+	struct str path = { r->raw.data, r->above };
+	struct str name = path_name(path);
+
+	r->above = name.len == path.len ? 0 : path.len - name.len - 1;
+	path.len = r->above;
+	ask(r, path, above_cb);
+}
+
+/* The directory is gone, unless the file system that it was in is not
+ * mounted. */
+static void
+self_absent(struct reading *r)
+{
+	r->absent = true;
+	r->above = r->raw_len;
+	if (r->raw_len > 0 && r->job.fs_noted && !r->job.fs_begins &&
+	    !r->w->c->c.accept_filesystem)
+		look_above(r);
+}
+
+static void
 self_cb(void *arg, const struct tree_entry *e, const struct err *err)
 {
 	struct reading *r = arg;
 
 	r->looks--;
 	if (err != NULL && err_is_absence(err)) {
-		r->absent = true;
 		r->err = *err;
+		self_absent(r);
 	} else if (err != NULL) {
 		r->err = *err;
 		if (err->kind == ERR_GONE)
 			r->err.kind = ERR_INVALID;
 	} else if (e->attrs.kind != ENTRY_DIR) {
-		r->absent = true;
 		err_set(&r->err, ERR_GONE, ENOTDIR, "it is a %s now",
 		    entry_kind_name(e->attrs.kind));
+		self_absent(r);
 	} else if (r->err.kind == ERR_NONE && is_self(r, &e->attrs)) {
 		r->confirmed = true;
 	} else if (r->err.kind == ERR_NONE) {
@@ -69,18 +147,8 @@ self_cb(void *arg, const struct tree_entry *e, const struct err *err)
 static void
 look_at_self(struct reading *r)
 {
-	struct str path = { r->raw.data == NULL ? "" : r->raw.data,
-	    r->raw_len };
-	struct err err = ERR_INIT;
-	struct tree *t = crawler_tree(r->w, r->job.export, &err);
-
-	r->looks++;
-	if (t == NULL)
-		self_cb(r, NULL, &err);
-	else if (r->w->c->c.follow_links)
-		tree_lookup_follow(t, path, self_cb, r);
-	else
-		tree_lookup(t, path, self_cb, r);
+	ask(r, (struct str){ r->raw.data == NULL ? "" : r->raw.data,
+	    r->raw_len }, self_cb);
 }
 
 static void

@@ -98,6 +98,7 @@ writer_fs_place(struct writer *w, struct open_dir *d, struct dir_job *j)
 	fs->own = (uint64_t)db_int(&w->db, s, 6);
 	fs->has_above = above != NULL;
 	fs->above = above == NULL ? 0 : above->fsid;
+	j->fs_noted = fs->has_own || above != NULL;
 	j->fs_known = fs->has_own || (above != NULL && read >= above->run);
 	j->fsid = fs->has_own ? fs->own : fs->above;
 	j->fs_begins = fs->has_own && fs->own != (above == NULL ?

@@ -20,7 +20,9 @@ struct dir_job {
 				   needed */
 	bool	 fs_known;	/* the directory was read before, in file system
 				   fsid */
-	uint64_t fsid;		/* attrs.fsid, if fs_known */
+	bool	 fs_noted;	/* fsid is noted for the directory, or for the
+				   nearest noted directory above */
+	uint64_t fsid;		/* attrs.fsid, if fs_known or fs_noted */
 	bool	 fs_begins;	/* fsid differs from the file system around the
 				   directory: if the path is absent, the file
 				   system isn't mounted */

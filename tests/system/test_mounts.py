@@ -1,6 +1,7 @@
 """File systems below a share: what is on one that isn't mounted isn't gone."""
 import contextlib
 import os
+import shutil
 import subprocess
 
 import stack
@@ -282,3 +283,36 @@ def test_mounts_file_listed(t):
     t.put("--files-from", names, found=2, failed=0)
     t.put(found=3, failed=0)
     t.same(t.wanted(prefix=t.server + t.tree))
+
+
+def test_mounts_prefix_inside(t):
+    """--prefix begins below a file system that is gone, with its mount point
+    or without: nothing there is gone. Where it is mounted, what is removed
+    is gone."""
+    local(t)
+    other = os.path.join(t.dir, "other")
+    os.mkdir(other)
+    prefixes = [
+        ("--prefix", "%s%s/vol/%s/" % (t.server, t.tree, name))
+        for name in ("d", "d/e")
+    ]
+    with mounted("--bind", other, t.tree + "/vol"):
+        fill(t, "vol/d/e", 5)
+        t.put(moved=6)
+    for step in (None, "rmdir"):
+        for prefix in prefixes:
+            for more in ((), ("--delete", "--max-delete=100%")):
+                result = t.put(*prefix, *more, expect=1, failed=1, gone=0)
+                result.says("file system")
+                assert len(t.objects()) == 6
+        if step is None:
+            os.rmdir(t.path("vol"))
+    states = t.query("SELECT DISTINCT state FROM objects")
+    assert states == [("stored",)], states
+    os.mkdir(t.path("vol"))
+    with mounted("--bind", other, t.tree + "/vol"):
+        t.put(found=6, unchanged=6)
+        shutil.rmtree(t.path("vol/d"))
+        t.put(*prefixes[1], found=0, gone=5)
+        t.put(*prefixes[0], "--delete", "--max-delete=100%", deleted=5)
+    assert len(t.objects()) == 1
