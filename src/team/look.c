@@ -302,6 +302,7 @@ decide(struct team *t, struct look *l)
 {
 	struct member *m = team_member(t, l->member);
 	const struct result *r = &l->result;
+	char why[200];
 	bool gone = r->outcome == OUTCOME_GONE;
 	bool wrong = !gone && (is_older(&r->attrs, &l->task->item.attrs) ||
 	    (l->q.verdict == ABSENCE_PRESENT && is_other_fs(t, l->task,
@@ -331,9 +332,11 @@ decide(struct team *t, struct look *l)
 	/* The file is being written, or was replaced: try again. */
 	if (++l->task->looks < LOOKS_MAX)
 		return false;
-	if (!t->setup.ignore_inode && l->q.attrs.ino != r->attrs.ino)
-		fail(l, ERR_CORRUPT, "what a client reads is not the file that "
-		    "the master sees");
+	if (!t->setup.ignore_inode && l->q.attrs.ino != r->attrs.ino) {
+		snprintf(why, sizeof(why), "what client %u (%s) reads is not "
+		    "the file that the master sees", m->number, m->host);
+		fail(l, ERR_CORRUPT, why);
+	}
 	return true;
 }
 

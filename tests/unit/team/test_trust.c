@@ -290,9 +290,10 @@ test_other_tree(void **state)
 	ahead_s = 0;
 }
 
-/* A mounted tree may show the master for a while what it was. */
+/* A mounted tree may show the master for a while what it was. The client of
+ * another file's bytes is named with the failure. */
 static void
-test_cached_tree(void **state)
+cached_tree(bool other_inode)
 {
 	struct stat st;
 	struct fixture *x = with_tree(&st);
@@ -300,17 +301,28 @@ test_cached_tree(void **state)
 	struct results *r;
 	struct fake *f = client(x, 1);
 
-	(void)state;
 	give_seen(x, &now);
 	new.attrs.size = 7;
+	new.attrs.ino += other_inode;
 	for (int i = 0; i < 4; i++)
 		answer_put(f, new);
 	r = mail_of(x, MAIL_RESULTS);
-	assert_int_equal(r->v[0].outcome, OUTCOME_MOVED);
+	assert_int_equal(r->v[0].outcome, other_inode ? OUTCOME_FAILED :
+	    OUTCOME_MOVED);
+	if (other_inode)
+		assert_non_null(strstr(r->v[0].err.msg, "(fakehost) reads"));
 	results_free(&r);
 	assert_false(f->closed);
 	client_free(f);
 	without_tree(x);
+}
+
+static void
+test_cached_tree(void **state)
+{
+	(void)state;
+	cached_tree(false);
+	cached_tree(true);
 }
 
 /* What is gone is gone; what changed since the crawl saw it is what the master
