@@ -41,7 +41,9 @@ struct past {
 static struct {
 	const struct run *run;
 	struct files *before;
-	bool	 away;		/* the volume was, when it began */
+	bool	 away;		/* the volume was, when it began ... */
+	bool	 unsent;	/* ... and some of its files are known and not
+				   stored */
 	long	 at_s;
 	pthread_mutex_t lock;	/* of what the store's threads ask too */
 	struct {
@@ -188,6 +190,19 @@ remember_contents(void)
 	free(now);
 }
 
+/* Does the catalog know a file of v that is still to be sent? */
+static bool
+knows_unsent(void)
+{
+	AUTOFREE char *prefix = key_prefix(w.conf);
+	AUTOFREE char *sql = xasprintf("SELECT count(*) FROM objects "
+	    "WHERE bucket = '%s' AND substr(key, 1, length('%sv/')) = '%sv/' "
+	    "AND state IN ('pending', 'leased', 'failed')",
+	    conf_bucket(w.conf), prefix, prefix);
+
+	return catalog_exists() && catalog_number(sql) > 0;
+}
+
 void
 judge_begin(const struct run *r)
 {
@@ -203,6 +218,7 @@ judge_begin(const struct run *r)
 	pthread_mutex_unlock(&j.lock);
 	files_drop_links(j.before);
 	j.away = w.away;
+	j.unsent = j.away && knows_unsent();
 	clock_gettime(CLOCK_REALTIME, &t);
 	j.at_s = t.tv_sec + w.clock_s;
 	judge_count(r);
@@ -443,6 +459,9 @@ judge_success(const struct run *r)
 		return;
 	if (j.away && store_holds_below(conf_bucket(w.conf), below))
 		breach(2, "exit status 0, and v isn't mounted");
+	if (j.unsent)
+		breach(2, "exit status 0, and files of v are still to be sent, "
+		    "which isn't mounted");
 	if (w.root_away && w.root_empty &&
 	    store_holds_below(conf_bucket(w.conf), prefix))
 		breach(2, "exit status 0, and the share isn't mounted");
