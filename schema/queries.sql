@@ -499,7 +499,8 @@ ON CONFLICT (path) DO UPDATE SET
 UPDATE dir SET fsid = :fsid, fsid_run = :run WHERE id = :id;
 
 -- Is there, below the path, a file that existed when last looked for, or a
--- file that a target holds?
+-- file that a target holds? Files below a directory with a note of its own
+-- count if :all.
 -- name: fs_holds
 SELECT 1 FROM object o
 WHERE o.path > :path || '/' AND o.path < :path || '0' AND
@@ -508,7 +509,31 @@ WHERE o.path > :path || '/' AND o.path < :path || '0' AND
 	    WHERE r.object = o.id AND r.held = 1) OR
 	EXISTS (SELECT 1 FROM history h CROSS JOIN result r ON
 	    r.object = h.id
-	    WHERE h.path = o.path AND r.held = 1)) LIMIT 1;
+	    WHERE h.path = o.path AND r.held = 1)) AND
+	(:all OR NOT EXISTS (SELECT 1 FROM dir n
+	    WHERE n.fsid IS NOT NULL AND n.path > :path || '/' AND
+	    n.path < :path || '0' AND o.path > n.path || '/' AND
+	    o.path < n.path || '0')) LIMIT 1;
+
+-- The same of a former name of :path. A file that has a row under its name of
+-- today doesn't count: that row says what is known of the file.
+-- name: former_holds
+SELECT 1 FROM object o
+WHERE o.path > :former || '/' AND o.path < :former || '0' AND
+	((o.kind = 1 AND o.gone_run IS NULL) OR
+	EXISTS (SELECT 1 FROM result r
+	    WHERE r.object = o.id AND r.held = 1) OR
+	EXISTS (SELECT 1 FROM history h CROSS JOIN result r ON
+	    r.object = h.id
+	    WHERE h.path = o.path AND r.held = 1)) AND
+	NOT EXISTS (SELECT 1 FROM object t
+	    WHERE t.path = :path || substr(o.path, length(:former) + 1)) AND
+	(:all OR NOT EXISTS (SELECT 1 FROM dir n
+	    WHERE n.fsid IS NOT NULL AND n.path > :path || '/' AND
+	    n.path < :path || '0' AND
+	    :path || substr(o.path, length(:former) + 1) > n.path || '/' AND
+	    :path || substr(o.path, length(:former) + 1) < n.path || '0'))
+LIMIT 1;
 
 -- name: fs_noted
 SELECT id, path, fsid, fsid_run FROM dir
@@ -524,6 +549,14 @@ WITH RECURSIVE up (parent, fsid) AS (
 	WHERE up.fsid IS NULL)
 SELECT fsid FROM up WHERE fsid IS NOT NULL;
 
+-- The last run that found out something of the directory, or noted it.
+-- name: dir_decided
+SELECT max(coalesce(run, 0), coalesce(gone_run, 0), coalesce(fsid_run, 0))
+FROM dir WHERE path = :path;
+
+-- name: dir_fsid_taken
+UPDATE dir SET fsid = :fsid, fsid_run = :run, gone_run = NULL WHERE id = :id;
+
 -- name: dir_export
 UPDATE dir SET export = :export WHERE id = :id;
 
@@ -531,7 +564,7 @@ UPDATE dir SET export = :export WHERE id = :id;
 UPDATE dir SET export = :export, parent = :parent WHERE id = :id;
 
 -- name: dirs_gone
-SELECT d.id, d.path, d.export
+SELECT d.id, d.path
 FROM dir d CROSS JOIN dir p ON p.id = d.parent
 WHERE d.gone_run IS NULL AND coalesce(d.run, 0) < :crawl AND
 	coalesce(d.kept, 0) < :crawl AND p.run >= :crawl AND p.clean = 1;
@@ -589,9 +622,13 @@ WHERE gone_run >= :crawl AND path > :start || '/' AND path < :start || '0'
 INSERT INTO frontier (id, dir, fh) VALUES (:id, :dir, :fh)
 ON CONFLICT DO NOTHING;
 
+-- The last column: the run whose reading of the directory counts for its file
+-- system. What is known of a directory that was not read since, or not wholly,
+-- was known before: any note above counts.
 -- name: frontier_read
 SELECT f.id, f.dir, f.fh, d.path, e.slot, e.id, d.fsid,
-	iif(d.clean AND d.gone_run IS NULL, d.run, NULL)
+	iif(d.gone_run IS NOT NULL, 0, iif(d.clean,
+	    coalesce(d.run, 0x7fffffffffffffff), 0x7fffffffffffffff))
 FROM frontier f CROSS JOIN dir d ON d.id = f.dir
 	CROSS JOIN export e ON e.id = d.export
 WHERE f.id > :cursor AND f.again = :again ORDER BY f.id LIMIT :max;
@@ -1037,40 +1074,50 @@ WHERE id = :id AND seen_crawl = :crawl AND seen_empty = 0 AND
 UPDATE export SET fsid = :fsid, other_crawl = NULL WHERE id = :id;
 
 -- The export has another file system than the known one (:known, which may
--- have been noted only in the row of the root directory). Does nothing if the
--- catalog knows no file of the export.
+-- have been noted only for a directory). Does nothing if the catalog knows no
+-- file of the export, whichever export was there when the file was put, nor any
+-- by another name (:named); files of another export of the run, inside this
+-- one, are not of this one.
 -- name: export_other
 UPDATE export SET other_crawl = coalesce(other_crawl, :crawl),
 	fsid = :known
-WHERE id = :id AND EXISTS (SELECT 1
-	FROM object o CROSS JOIN dir d ON d.id = o.dir
+WHERE id = :id AND (:named OR EXISTS (SELECT 1 FROM object o
 	WHERE o.path > export.path || '/' AND o.path < export.path || '0' AND
-	d.export = export.id AND o.kind = 1);
+	o.kind = 1 AND NOT EXISTS (SELECT 1 FROM export i
+	    WHERE i.slot IS NOT NULL AND i.path > export.path || '/' AND
+	    i.path < export.path || '0' AND o.path > i.path || '/' AND
+	    o.path < i.path || '0')));
 
--- The file system by which the export is known, and whether this crawl has
--- seen a different one than :fsid. If no complete crawl has noted a file
--- system, the one counts in which an earlier run has read the root.
--- name: export_fsid
-SELECT coalesce(e.fsid, d.fsid), seen_crawl IS :crawl AND
-	seen_fsid IS NOT :fsid
-FROM export e LEFT JOIN dir d ON d.path = e.path AND d.fsid_run < :run
-WHERE e.id = :id;
+-- Has this crawl seen a different file system of the export than :fsid?
+-- name: export_mixed
+SELECT 1 FROM export
+WHERE id = :id AND seen_crawl = :crawl AND seen_fsid IS NOT :fsid;
 
+-- The file system by which an export is known. If no complete crawl has noted
+-- one, the one counts in which its root was read, or else the nearest noted
+-- directory above, in whichever export.
 -- name: export_noted
-SELECT coalesce(e.fsid, d.fsid)
-FROM export e LEFT JOIN dir d ON d.path = e.path
-WHERE e.path = :path AND coalesce(e.fsid, d.fsid) IS NOT NULL;
+SELECT coalesce((SELECT e.fsid FROM export e WHERE e.path = :path),
+	(SELECT d.fsid FROM dir d
+	WHERE d.fsid IS NOT NULL AND d.path <= :path AND (d.path = :path OR
+	    substr(:path, 1, length(d.path) + 1) = d.path || '/')
+	ORDER BY length(d.path) DESC LIMIT 1)) AS fsid
+WHERE fsid IS NOT NULL;
 
 -- The file system of the root in the newest crawl.
 -- name: export_seen
 SELECT seen_fsid FROM export WHERE path = :path AND seen_fsid IS NOT NULL;
 
 -- name: export_holds
-SELECT 1
-FROM export e CROSS JOIN object o ON o.path > e.path || '/' AND
-	o.path < e.path || '0' CROSS JOIN dir d ON d.id = o.dir
-WHERE e.path = :path AND d.export = e.id AND o.kind = 1 AND
-	(o.gone_run IS NULL OR :also_gone) LIMIT 1;
+SELECT 1 FROM object
+WHERE path > :path || '/' AND path < :path || '0' AND kind = 1 AND
+	(gone_run IS NULL OR :also_gone) LIMIT 1;
+
+-- Exports that were crawled later than the one of this path.
+-- name: export_newer
+SELECT path FROM export
+WHERE seen_crawl > coalesce((SELECT e.seen_crawl FROM export e
+	WHERE e.path = :path), 0);
 
 -- The number of files known before another file system was seen; and how many
 -- of these files this crawl met with the same size and time. Files below a
@@ -1079,36 +1126,37 @@ WHERE e.path = :path AND d.export = e.id AND o.kind = 1 AND
 SELECT count(*), coalesce(sum(m.id IS NOT NULL), 0)
 FROM (SELECT o.path, o.size, o.mtime_ns
 	FROM export e CROSS JOIN object o ON o.path > e.path || '/' AND
-	    o.path < e.path || '0' CROSS JOIN dir d ON d.id = o.dir
-	WHERE e.id = :id AND d.export = e.id AND o.kind = 1 AND
+	    o.path < e.path || '0'
+	WHERE e.id = :id AND o.kind = 1 AND
 	    o.why IS NULL AND o.run < e.other_crawl AND
-	    coalesce(o.gone_run >= e.other_crawl, 1)
+	    coalesce(o.gone_run >= e.other_crawl, 1) AND
+	    NOT EXISTS (SELECT 1 FROM export i
+	    WHERE i.slot IS NOT NULL AND i.path > e.path || '/' AND
+	    i.path < e.path || '0' AND o.path > i.path || '/' AND
+	    o.path < i.path || '0')
 	UNION ALL
 	SELECT h.path, h.size, h.mtime_ns
 	FROM export e CROSS JOIN history h ON h.path > e.path || '/' AND
-	    h.path < e.path || '0' CROSS JOIN dir d ON d.id = h.dir
-	WHERE e.id = :id AND d.export = e.id AND h.kind = 1 AND
+	    h.path < e.path || '0'
+	WHERE e.id = :id AND h.kind = 1 AND
 	    h.why IS NULL AND h.run < e.other_crawl AND
 	    h.until_run >= e.other_crawl AND
-	    coalesce(h.gone_run >= e.other_crawl, 1)) k
+	    coalesce(h.gone_run >= e.other_crawl, 1) AND
+	    NOT EXISTS (SELECT 1 FROM export i
+	    WHERE i.slot IS NOT NULL AND i.path > e.path || '/' AND
+	    i.path < e.path || '0' AND h.path > i.path || '/' AND
+	    h.path < i.path || '0')) k
 	LEFT JOIN object n ON n.path = k.path AND n.size = k.size AND
 	n.mtime_ns = k.mtime_ns AND n.kind = 1 AND n.gone_run IS NULL
 	LEFT JOIN dir m ON m.id = n.dir AND m.run >= :crawl AND m.clean = 1 AND
 	m.gone_run IS NULL;
 
--- If no complete crawl has noted the export's file system, the one counts in
--- which an earlier run has read the root, or the directory in which this crawl
--- began.
 -- name: export_guard
-SELECT seen_crawl IS :crawl, seen_empty, coalesce(e.fsid,
-	(SELECT d.fsid FROM dir d WHERE d.path = e.path AND
-	    d.fsid_run < :run),
-	(SELECT d.fsid FROM dir d WHERE d.path = :start AND
-	    d.fsid_run < :run AND d.fsid = e.seen_fsid)), seen_fsid
-FROM export e WHERE e.id = :id;
+SELECT seen_empty, seen_fsid FROM export
+WHERE id = :id AND seen_crawl = :crawl;
 
 -- name: dir_proof
-SELECT parent, coalesce(run, 0), clean, gone_run IS NOT NULL, export
+SELECT parent, coalesce(run, 0), clean, gone_run IS NOT NULL, path
 FROM dir WHERE id = :id;
 
 -- name: object_live

@@ -207,6 +207,7 @@ handle(struct catalog *c, struct mail *m)
 		writer_compaction(w, (struct compaction_note *)m);
 		break;
 	case MSG_EXPORT:
+		writer_fs_take_over(w, (struct export_note *)m);
 		writer_note_export(w, (struct export_note *)m);
 		break;
 	case MSG_ROOT:

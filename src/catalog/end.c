@@ -85,15 +85,17 @@ one_int(struct db *db, enum stmt s, const struct value *v, size_t n)
 }
 
 static void
-bury_one(struct writer *w, int64_t id, const char *path, int64_t export)
+bury_one(struct writer *w, int64_t id, const char *path)
 {
 	const struct value below = TEXT(path);
+	size_t export = writer_export_of(w, str_of(path));
 	struct db *db = &w->db;
 
 	/* A crawl of the outer share proves nothing about a directory with
 	 * another share inside. */
-	if (writer_export_stays(w, export, 0) || writer_fs_missing(w, path) ||
-	    writer_holds_export(w, path))
+	if ((export < w->export_count &&
+	    writer_export_stays(w, w->exports[export].id, 0)) ||
+	    writer_fs_missing(w, path) || writer_holds_export(w, path))
 		return;
 	DB_RUN(db, DIR_TOMBSTONE, INT(w->run), INT(id), TEXT(path));
 	/* A row of an excluded entry, or of unknown kind, was no object. */
@@ -115,15 +117,14 @@ core_bury(struct writer *w)
 	while (more) {
 		AUTOFREE char *path = db_strdup(db, STMT_DIRS_GONE, 1);
 
-		bury_one(w, db_int(db, STMT_DIRS_GONE, 0), path,
-		    db_int(db, STMT_DIRS_GONE, 2));
+		bury_one(w, db_int(db, STMT_DIRS_GONE, 0), path);
 		more = db_next(db, STMT_DIRS_GONE);
 	}
 	for (size_t i = 0; i < w->export_count; i++) {
 		const struct run_export_row *x = &w->exports[i];
 
 		if (x->gone_start != 0 && x->doubt.kind == ERR_NONE)
-			bury_one(w, x->gone_start, x->start, x->id);
+			bury_one(w, x->gone_start, x->start);
 	}
 }
 

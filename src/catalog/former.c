@@ -32,6 +32,25 @@ is_of_settings(const struct mirror_rules *r, const char *path)
 	return false;
 }
 
+/* True if both names lead to the same file system where both have the same
+ * keys: one of them may begin below the other, in another file system. */
+static bool
+is_same_fs(struct writer *w, const char *former,
+    const struct run_export_row *x, uint64_t seen)
+{
+	const struct str root = { x->start, x->path_len };
+	AUTOFREE char *then = names_place(str_of(former), root);
+	AUTOFREE char *now = names_place(root, str_of(former));
+	uint64_t fsid;
+
+	if (!writer_fs_noted(w, then, &fsid) &&
+	    !writer_fs_noted(w, former, &fsid))
+		return false;
+	if (strlen(now) > root.len)
+		seen = writer_fs_at(w, str_of(now), seen);
+	return fsid == seen;
+}
+
 /* True if the run's export has replaced the former export, in the same file
  * system. */
 static bool
@@ -39,19 +58,13 @@ succeeds(struct writer *w, const char *former, size_t export,
     const struct mirror_plan *p)
 {
 	const struct run_export_row *x = &w->exports[export];
-	bool same = w->accept_fs;
 
 	if (!names_meet(str_of(former),
 	    (struct str){ x->start, x->path_len }) ||
 	    (p->exports[export] != MIRROR_OPEN &&
 	    p->exports[export] != MIRROR_NEW_FS))
 		return false;
-	if (DB_ROW(&w->db, EXPORT_NOTED, TEXT(former))) {
-		same |= db_int(&w->db, STMT_EXPORT_NOTED, 0) ==
-		    (int64_t)p->fsids[export];
-		db_done(&w->db, STMT_EXPORT_NOTED);
-	}
-	return same;
+	return w->accept_fs || is_same_fs(w, former, x, p->fsids[export]);
 }
 
 void
@@ -101,7 +114,8 @@ gone_row(struct writer *w, struct str path, const struct attrs *a)
 	struct str up = { path.p, (size_t)(slash - path.p) };
 	int64_t id;
 
-	if (export == w->export_count)
+	if (export == w->export_count ||
+	    !writer_fs_stands(w, &w->exports[export], path))
 		return 0;
 	id = writer_insert(w, directory(w, up, w->exports[export].id), path, a,
 	    NULL);

@@ -29,7 +29,9 @@ mirror_plan_release(struct mirror_plan *p)
 	for (size_t i = 0; i < p->root_count; i++)
 		free(p->roots[i]);
 	free(p->roots);
-	free(p->ids);
+	for (size_t i = 0; p->paths != NULL && i < p->export_count; i++)
+		free(p->paths[i]);
+	free(p->paths);
 	free(p->gone_starts);
 	for (size_t i = 0; i < p->former_count; i++)
 		free(p->formers[i]);
@@ -39,29 +41,28 @@ mirror_plan_release(struct mirror_plan *p)
 	memset(p, 0, sizeof(*p));
 }
 
+/* If nothing is known of the root, what is known of the start counts. */
 static enum mirror_guard
 guard_of(struct writer *w, const struct run_export_row *x, uint64_t *ret_fsid)
 {
 	const enum stmt s = STMT_EXPORT_GUARD;
 	struct db *db = &w->db;
-	enum mirror_guard g = MIRROR_UNSEEN;
+	bool empty, mixed;
 
-	if (!DB_ROW(db, EXPORT_GUARD, INT(w->crawl), INT(w->run),
-	    TEXT(x->start), INT(x->id)))
-		return g;
-	if (db_int(db, s, 0) == 0)
-		g = MIRROR_UNSEEN;
-	else if (db_int(db, s, 1) != 0)
-		g = MIRROR_EMPTY;
-	else if (db_null(db, s, 2))
-		g = MIRROR_NEW_FS;
-	else if (db_null(db, s, 3) || db_int(db, s, 2) != db_int(db, s, 3))
-		g = MIRROR_OTHER_FS;
-	else
-		g = MIRROR_OPEN;
-	*ret_fsid = (uint64_t)db_int(db, s, g == MIRROR_NEW_FS ? 3 : 2);
+	if (!DB_ROW(db, EXPORT_GUARD, INT(x->id), INT(w->crawl)))
+		return MIRROR_UNSEEN;
+	empty = db_int(db, s, 0) != 0;
+	mixed = db_null(db, s, 1);
+	*ret_fsid = (uint64_t)db_int(db, s, 1);
 	db_done(db, s);
-	return g;
+	if (empty)
+		return MIRROR_EMPTY;
+	if (!x->has_known && (!x->start_known || mixed ||
+	    x->start_fsid != *ret_fsid))
+		return MIRROR_NEW_FS;
+	if (mixed || (x->has_known && x->known != *ret_fsid))
+		return MIRROR_OTHER_FS;
+	return MIRROR_OPEN;
 }
 
 static int
@@ -115,11 +116,13 @@ plan(struct catalog *c, void *arg)
 	    sizeof(*p->exports));
 	p->fsids = xcalloc(MAX(w->export_count, (size_t)1),
 	    sizeof(*p->fsids));
-	p->ids = xcalloc(MAX(w->export_count, (size_t)1), sizeof(*p->ids));
+	p->paths = xcalloc(MAX(w->export_count, (size_t)1),
+	    sizeof(*p->paths));
 	p->gone_starts = xcalloc(MAX(w->export_count, (size_t)1),
 	    sizeof(*p->gone_starts));
 	for (size_t i = 0; i < w->export_count; i++) {
-		p->ids[i] = w->exports[i].id;
+		p->paths[i] = xstrndup(w->exports[i].start,
+		    w->exports[i].path_len);
 		p->gone_starts[i] = w->exports[i].gone_start;
 		p->exports[i] = guard_of(w, &w->exports[i], &p->fsids[i]);
 	}
@@ -182,6 +185,25 @@ is_gone_start(const struct mirror_plan *p, int64_t dir)
 	return false;
 }
 
+/* The inner one, if exports are nested: whichever export of an earlier run the
+ * directory was read for. No export: their count. */
+static size_t
+export_of(const struct mirror_plan *p, struct str path)
+{
+	size_t best = p->export_count, len, most = 0;
+
+	for (size_t i = 0; i < p->export_count; i++) {
+		len = strlen(p->paths[i]);
+		if (!str_starts(path, str_of(p->paths[i])) ||
+		    (path.len > len && path.p[len] != '/') ||
+		    (best < p->export_count && len < most))
+			continue;
+		best = i;
+		most = len;
+	}
+	return best;
+}
+
 /* MAY_GO if the directory was read cleanly in this crawl; for a vanished
  * directory, the nearest existing directory above counts, and its export. */
 static enum judgement
@@ -190,7 +212,7 @@ judge_dir(struct mirror *m, int64_t dir)
 	const enum stmt s = STMT_DIR_PROOF;
 	struct db *db = reader_db(m->reader);
 	bool clean = false, gone = true;
-	int64_t export = 0;
+	size_t export = m->plan->export_count;
 
 	while (gone && !clean && dir != 0) {
 		if (!DB_ROW(db, DIR_PROOF, INT(dir)))
@@ -200,20 +222,17 @@ judge_dir(struct mirror *m, int64_t dir)
 		    db_int(db, s, 1) >= m->plan->crawl &&
 		    db_int(db, s, 2) != 0;
 		dir = db_int(db, s, 0);
-		export = db_int(db, s, 4);
+		export = export_of(m->plan, db_bytes(db, s, 4));
 		db_done(db, s);
 	}
 	if (!clean && !(m->plan->rules != NULL &&
 	    m->plan->rules->unread))
 		return UNPROVED;
-	for (size_t i = 0; i < m->plan->export_count; i++) {
-		if (m->plan->ids[i] != export)
-			continue;
-		m->export = i;
-		m->fsid = m->plan->fsids[i];
-		return m->plan->exports[i] == MIRROR_OPEN ? MAY_GO : GUARDED;
-	}
-	return UNPROVED;
+	if (export == m->plan->export_count)
+		return UNPROVED;
+	m->export = export;
+	m->fsid = m->plan->fsids[export];
+	return m->plan->exports[export] == MIRROR_OPEN ? MAY_GO : GUARDED;
 }
 
 /* Another path with the same key. */

@@ -78,7 +78,7 @@ struct mirror_plan {
 	size_t	 export_count;
 	/* for the calls below */
 	int64_t	 crawl;
-	int64_t	*ids;		/* of the exports */
+	char	**paths;	/* of the exports; owned */
 	int64_t	*gone_starts;	/* per export, owned: the start directory of the
 				   export's crawl, if the directory is gone; or
 				   0 */

@@ -470,12 +470,15 @@ is_other(const struct reading *r, const struct tree *t)
 }
 
 /* Return true if no file is known below the directory: no file can be lost
- * then, so the crawl accepts any file system mounted here. */
+ * then, so the crawl accepts any file system mounted here. If the directory's
+ * own file system was never noted, files in file systems noted below say
+ * nothing of it. */
 static bool
 may_be_other(struct reading *r)
 {
 	struct err err = ERR_INIT;
-	int rc = catalog_knows_below(r->w->reader, r->job.path, &err);
+	int rc = catalog_knows_below(r->w->reader, r->job.path,
+	    !r->job.fs_own, &err);
 
 	if (rc == -1)
 		r->err = err;
@@ -643,6 +646,9 @@ is_missing(struct reading *r, struct err *err)
 		return false;
 	rc = catalog_export_holds(r->w->reader, c->roots[r->job.export],
 	    false, err);
+	if (rc == 0 && !c->server_as_prefix)
+		rc = catalog_former_holds(r->w->reader,
+		    c->roots[r->job.export], err);
 	if (rc == 1)
 		err_set(err, ERR_UNREACHABLE, 0, "it is empty all at once: is "
 		    "it mounted, at the server too?");

@@ -45,11 +45,23 @@ catalog_export_holds(struct catalog_reader *r, const char *path,
 }
 
 int
-catalog_knows_below(struct catalog_reader *r, const char *path,
+catalog_former_holds(struct catalog_reader *r, const char *path,
     struct err *err)
 {
-	bool found = rows_below(&r->db, path);
+	bool found = names_hold(&r->db, path, BELOW_NEWER);
 
+	return reader_fault(r, err) == -1 ? -1 : found;
+}
+
+int
+catalog_knows_below(struct catalog_reader *r, const char *path, bool here,
+    struct err *err)
+{
+	bool prefix, found;
+
+	(void)reader_target(r, &prefix);
+	found = rows_below(&r->db, path, (prefix ? 0U : BELOW_NAMES) |
+	    (here ? BELOW_HERE : 0U));
 	return reader_fault(r, err) == -1 ? -1 : found;
 }
 
@@ -61,7 +73,7 @@ catalog_knew_dir(struct catalog_reader *r, const char *path, struct err *err)
 	if (found)
 		db_done(&r->db, STMT_DIR_KNOWN);
 	else
-		found = rows_below(&r->db, path);
+		found = rows_below(&r->db, path, 0);
 	return reader_fault(r, err) == -1 ? -1 : found;
 }
 

@@ -73,6 +73,61 @@ names_meet(struct str a, struct str b)
 	    (struct str){ b.p, b.len - y.len });
 }
 
+static struct str
+server_of(struct str root, struct str share)
+{
+	size_t n = root.len - share.len;
+
+	if (n > 0 && root.p[n - 1] == '/')
+		n--;
+	return (struct str){ root.p, n };
+}
+
+char *
+names_place(struct str root, struct str path)
+{
+	struct str a = share_of(root), b = share_of(path);
+	struct str server = server_of(root, a), common = a.len > b.len ? a : b;
+
+	return xasprintf("%.*s%s%.*s", (int)server.len, server.p,
+	    common.len == 0 ? "" : "/", (int)common.len, common.p);
+}
+
+static bool
+name_holds(struct db *db, struct str root, const char *path, unsigned which)
+{
+	const int64_t all = (which & BELOW_HERE) == 0;
+	AUTOFREE char *former = names_place(root, str_of(path));
+	AUTOFREE char *today = names_place(str_of(path), root);
+	bool found = DB_ROW(db, FORMER_HOLDS, TEXT(former), TEXT(today),
+	    INT(all));
+
+	if (found)
+		db_done(db, STMT_FORMER_HOLDS);
+	return found;
+}
+
+bool
+names_hold(struct db *db, const char *path, unsigned which)
+{
+	bool newer = (which & BELOW_NEWER) != 0, found = false;
+	const enum stmt s = newer ? STMT_EXPORT_NEWER : STMT_EXPORT_PATHS;
+	bool more = newer ? DB_ROW(db, EXPORT_NEWER, TEXT(path)) :
+	    DB_ROW0(db, EXPORT_PATHS);
+
+	while (more && !found) {
+		struct str root = db_bytes(db, s, 0);
+
+		found = names_meet(root, str_of(path)) &&
+		    name_holds(db, root, path, which);
+		if (found)
+			db_done(db, s);
+		else
+			more = db_next(db, s);
+	}
+	return found;
+}
+
 bool
 names_meet_any(struct db *db)
 {

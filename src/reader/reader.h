@@ -54,15 +54,17 @@ int	 catalog_unseen(struct catalog_reader *, int64_t dir,
 /* Return 1 if the catalog has known a directory of the path; else 0. */
 int	 catalog_knew_dir(struct catalog_reader *, const char *path,
 	    struct err *) MUST_USE;
-/* Return 1 if the catalog knows files below the path that were present at the
- * last look or are held by a target; else 0. */
+/* Return 1 if the catalog knows files below the path, by whichever of its
+ * names, that were present at the last look or are held by a target; else 0.
+ * here: files below a directory with a file system of its own do not count. */
 int	 catalog_knows_below(struct catalog_reader *, const char *path,
-	    struct err *) MUST_USE;
+	    bool here, struct err *) MUST_USE;
 
 /* --- exports, before the run begins --- */
 
-/* Find the known file system of the export with the catalog path. Return 1, or
- * 0 if no file system is known. */
+/* Find the known file system of the place with the catalog path, known as an
+ * export or as a directory of another export. Return 1, or 0 if no file system
+ * is known. */
 int	 catalog_export_noted(struct catalog_reader *, const char *path,
 	    uint64_t *ret_fsid, struct err *) MUST_USE;
 /* Find the file system in which the newest crawl has read the export with the
@@ -70,10 +72,16 @@ int	 catalog_export_noted(struct catalog_reader *, const char *path,
  * crawl has noted one. */
 int	 catalog_export_seen(struct catalog_reader *, const char *path,
 	    uint64_t *ret_fsid, struct err *) MUST_USE;
-/* Return 1 if the catalog knows files of the export that were present at the
- * last look or (also_gone) any files at all; else 0. */
+/* Return 1 if the catalog knows files below the path, put by whichever export,
+ * that were present at the last look or (also_gone) any files at all; else
+ * 0. */
 int	 catalog_export_holds(struct catalog_reader *, const char *path,
 	    bool also_gone, struct err *) MUST_USE;
+/* For keys without a server: return 1 if files were put by another name of the
+ * export, and the export was not crawled by its name of today since; else
+ * 0. */
+int	 catalog_former_holds(struct catalog_reader *, const char *path,
+	    struct err *) MUST_USE;
 
 /* --- for the catalog --- */
 

@@ -91,13 +91,15 @@ row_stored(const struct db *db, enum stmt s, struct stored *out)
 /* --- a few questions --- */
 
 bool
-rows_below(struct db *db, const char *path)
+rows_below(struct db *db, const char *path, unsigned which)
 {
-	bool found = DB_ROW(db, FS_HOLDS, TEXT(path));
+	const int64_t all = (which & BELOW_HERE) == 0;
+	bool found = DB_ROW(db, FS_HOLDS, TEXT(path), INT(all));
 
 	if (found)
 		db_done(db, STMT_FS_HOLDS);
-	return found;
+	return found || ((which & BELOW_NAMES) != 0 &&
+	    names_hold(db, path, which));
 }
 
 bool

@@ -26,7 +26,14 @@ void	 range_release(struct range *);
 
 /* True if the catalog knows files below the path that were present at the last
  * look or are held by a target. */
-bool	 rows_below(struct db *, const char *path);
+enum {
+	BELOW_NAMES = 1,	/* also by other names of the path */
+	BELOW_HERE = 2,		/* not those below a directory with a file
+				   system of its own noted */
+	BELOW_NEWER = 4		/* of the other names only those of exports
+				   crawled later than the one of this path */
+};
+bool	 rows_below(struct db *, const char *path, unsigned which);
 /* Find the file system of the directory at its last reading; false if no file
  * system is noted. */
 bool	 rows_fs_of_dir(struct db *, int64_t dir, uint64_t *ret_fsid);
@@ -41,5 +48,11 @@ bool	 names_meet(struct str a, struct str b);
 /* True if any two known exports meet in this way, and the catalog knows a
  * target without the server in the keys. */
 bool	 names_meet_any(struct db *);
+/* The path that the place named by path, or the part of the place inside root,
+ * has by the server of another export. The caller frees it. */
+char	*names_place(struct str root, struct str path) MUST_USE;
+/* rows_below, by the other names of a directory (which as there). A file with
+ * a row under its name of today is not asked for. */
+bool	 names_hold(struct db *, const char *path, unsigned which);
 
 #endif

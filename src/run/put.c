@@ -45,7 +45,8 @@ compare_exports(struct put *p, const struct run_spec *spec,
 	    &ignored) == -1)
 		return 0;
 	if (rc == 0)
-		rc = exports_compare(&p->r.plan, p->r.job, r, err);
+		rc = exports_compare(&p->r.plan, p->r.conf, p->r.job, r,
+		    err);
 	catalog_reader_close(&r);
 	return rc;
 }

@@ -3,36 +3,47 @@
 #include "base/log.h"
 #include "catalog/export.h"
 
+/* 1: the catalog knows files of the export, by whichever name. */
+static int
+holds(const struct run_plan *p, size_t i, const struct conf *conf,
+    bool also_gone, struct catalog_reader *r, struct err *err)
+{
+	int rc = catalog_export_holds(r, p->roots[i], also_gone, err);
+
+	return rc != 0 || conf->fs_config.server_as_prefix ? rc :
+	    catalog_former_holds(r, p->roots[i], err);
+}
+
 /* 1: the export is empty, and should not be. */
 static int
-is_missing(const struct run_plan *p, size_t i, struct catalog_reader *r,
-    struct err *err)
+is_missing(const struct run_plan *p, size_t i, const struct conf *conf,
+    struct catalog_reader *r, struct err *err)
 {
 	if (!p->empty[i] || p->may_be_empty[i])
 		return 0;
-	return catalog_export_holds(r, p->roots[i], false, err);
+	return holds(p, i, conf, false, r, err);
 }
 
 /* 1: the export's file system differs from the file system noted in the
  * catalog. */
 static int
-is_other(const struct run_plan *p, size_t i, const struct job *job,
-    struct catalog_reader *r, struct err *err)
+is_other(const struct run_plan *p, size_t i, const struct conf *conf,
+    const struct job *job, struct catalog_reader *r, struct err *err)
 {
 	uint64_t fsid;
 	int rc = catalog_export_noted(r, p->roots[i], &fsid, err);
 
 	if (rc <= 0 || fsid == p->seen[i].fsid || job->accept_filesystem)
 		return MIN(rc, 0);
-	return catalog_export_holds(r, p->roots[i], true, err);
+	return holds(p, i, conf, true, r, err);
 }
 
 static int
-compare(struct run_plan *p, size_t i, const struct job *job,
-    struct catalog_reader *r, struct err *err)
+compare(struct run_plan *p, size_t i, const struct conf *conf,
+    const struct job *job, struct catalog_reader *r, struct err *err)
 {
-	int missing = is_missing(p, i, r, err);
-	int other = missing != 0 ? 0 : is_other(p, i, job, r, err);
+	int missing = is_missing(p, i, conf, r, err);
+	int other = missing != 0 ? 0 : is_other(p, i, conf, job, r, err);
 
 	if (missing == -1 || other == -1)
 		return -1;
@@ -56,12 +67,12 @@ compare(struct run_plan *p, size_t i, const struct job *job,
 }
 
 int
-exports_compare(struct run_plan *p, const struct job *job,
-    struct catalog_reader *r, struct err *err)
+exports_compare(struct run_plan *p, const struct conf *conf,
+    const struct job *job, struct catalog_reader *r, struct err *err)
 {
 	for (size_t i = 0; i < p->count; i++) {
 		if (p->errs[i].kind == ERR_NONE &&
-		    compare(p, i, job, r, err) == -1)
+		    compare(p, i, conf, job, r, err) == -1)
 			return -1;
 		if (p->errs[i].kind == ERR_NONE)
 			p->exports[i].root = &p->seen[i];

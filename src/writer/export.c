@@ -63,31 +63,40 @@ writer_export_stays(struct writer *w, int64_t id, uint64_t unseen)
 	return true;
 }
 
+/* True if this crawl has seen another file system of the export, too. */
+static bool
+is_mixed(struct writer *w, const struct run_export_row *x, uint64_t fsid)
+{
+	bool mixed = DB_ROW(&w->db, EXPORT_MIXED, INT(x->id), INT(w->crawl),
+	    INT(fsid));
+
+	if (mixed)
+		db_done(&w->db, STMT_EXPORT_MIXED);
+	return mixed;
+}
+
 /* Compare the file system of the export with the known file system. */
 static void
 compare(struct writer *w, struct run_export_row *x, uint64_t fsid)
 {
-	bool noted = false, mixed = false;
-	uint64_t known = 0;
+	AUTOFREE char *root = NULL;
+	int64_t named;
 
-	if (x->other || x->away)
-		return;
-	if (DB_ROW(&w->db, EXPORT_FSID, INT(w->crawl), INT(fsid),
-	    INT(w->run), INT(x->id))) {
-		noted = !db_null(&w->db, STMT_EXPORT_FSID, 0);
-		known = (uint64_t)db_int(&w->db, STMT_EXPORT_FSID, 0);
-		mixed = db_int(&w->db, STMT_EXPORT_FSID, 1) != 0;
-		db_done(&w->db, STMT_EXPORT_FSID);
-	}
-	if (!noted || (known == fsid && !mixed))
+	if (x->other || x->away || !x->has_known ||
+	    (x->known == fsid && !is_mixed(w, x, fsid)))
 		return;
 	if (x->accepted) {
 		DB_RUN(&w->db, EXPORT_ACCEPT, INT(fsid), INT(x->id));
+		x->known = fsid;
 		return;
 	}
 	/* Where nothing is known, nothing can be lost. */
-	DB_RUN(&w->db, EXPORT_OTHER, INT(w->crawl), INT(known), INT(x->id));
+	root = xstrndup(x->start, x->path_len);
+	named = w->has_names && names_hold(&w->db, root, 0);
+	DB_RUN(&w->db, EXPORT_OTHER, INT(w->crawl), INT(x->known),
+	    INT(x->id), INT(named));
 	x->other = db_changes(&w->db) > 0;
+	x->has_known = x->other;
 }
 
 void
@@ -134,9 +143,13 @@ writer_keep_exports(struct writer *w)
 	for (size_t i = 0; i < w->export_count; i++) {
 		const struct run_export_row *x = &w->exports[i];
 
-		if (x->doubt.kind == ERR_NONE && !x->away &&
-		    (!x->other || is_copy(w, x)))
-			DB_RUN(&w->db, EXPORT_KEEP, INT(x->id),
-			    INT(w->crawl));
+		if (x->doubt.kind != ERR_NONE || x->away ||
+		    (x->other && !is_copy(w, x)))
+			continue;
+		DB_RUN(&w->db, EXPORT_KEEP, INT(x->id), INT(w->crawl));
+		/* No directory of the other one was noted yet. */
+		if (x->other)
+			DB_RUN(&w->db, DIR_FSID, INT(x->fsid), INT(w->run),
+			    INT(writer_dir(w, str_of(x->start), x->id)));
 	}
 }

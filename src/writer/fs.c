@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "writer/writer.h"
 
-static struct fs_note *
-note_of(const struct writer *w, struct str path)
+struct fs_note *
+writer_fs_own(const struct writer *w, struct str path)
 {
 	size_t low = 0, high = w->fs_count;
 
@@ -43,6 +43,16 @@ first_from(const struct writer *w, const char *path)
 	return low;
 }
 
+bool
+writer_fs_noted(struct writer *w, const char *path, uint64_t *ret_fsid)
+{
+	if (!DB_ROW(&w->db, EXPORT_NOTED, TEXT(path)))
+		return false;
+	*ret_fsid = (uint64_t)db_int(&w->db, STMT_EXPORT_NOTED, 0);
+	db_done(&w->db, STMT_EXPORT_NOTED);
+	return true;
+}
+
 static const struct fs_note *
 nearest_above(const struct writer *w, struct str path)
 {
@@ -53,9 +63,19 @@ nearest_above(const struct writer *w, struct str path)
 			path.len--;
 		if (path.len > 0)
 			path.len--;
-		n = note_of(w, path);
+		n = writer_fs_own(w, path);
 	}
 	return n;
+}
+
+uint64_t
+writer_fs_at(const struct writer *w, struct str path, uint64_t fsid)
+{
+	const struct fs_note *n = writer_fs_own(w, path);
+
+	if (n == NULL)
+		n = nearest_above(w, path);
+	return n == NULL ? fsid : n->fsid;
 }
 
 void
@@ -101,18 +121,19 @@ writer_fs_place(struct writer *w, struct open_dir *d, struct dir_job *j)
 	j->fs_noted = fs->has_own || above != NULL;
 	j->fs_known = fs->has_own || (above != NULL && read >= above->run);
 	j->fsid = fs->has_own ? fs->own : fs->above;
+	j->fs_own = fs->has_own;
 	j->fs_begins = fs->has_own && fs->own != (above == NULL ?
 	    w->exports[j->export].fsid : above->fsid);
 	j->fs_of_root = !fs->has_own && above != NULL &&
-	    strlen(above->path) == w->exports[j->export].path_len;
+	    strlen(above->path) <= w->exports[j->export].path_len;
 }
 
 /* Keep the note in memory as well: directories below are compared with the
  * note. */
-static void
-keep_note(struct writer *w, int64_t dir, uint64_t fsid, char *path)
+void
+writer_fs_keep(struct writer *w, int64_t dir, uint64_t fsid, char *path)
 {
-	struct fs_note *n = note_of(w, str_of(path));
+	struct fs_note *n = writer_fs_own(w, str_of(path));
 	size_t at;
 
 	if (n == NULL) {
@@ -133,9 +154,15 @@ keep_note(struct writer *w, int64_t dir, uint64_t fsid, char *path)
 void
 writer_fs_note(struct writer *w, struct open_dir *d, const struct dir_page *in)
 {
+	const struct run_export_row *x = writer_export(w, d->export);
 	struct fs_place *fs = &d->fs;
 
 	if (!in->fs_seen || fs->noted || d->id == 0)
+		return;
+	/* What is concluded from neither a directory that couldn't be read nor
+	 * an export in another file system stays unsaid. */
+	if (!in->fs_other && (in->err.kind != ERR_NONE ||
+	    (x != NULL && x->other && x->fsid == in->fsid)))
 		return;
 	fs->noted = true;
 	if (fs->has_own ? fs->own == in->fsid : !in->fs_other &&
@@ -144,7 +171,7 @@ writer_fs_note(struct writer *w, struct open_dir *d, const struct dir_page *in)
 	DB_RUN(&w->db, DIR_FSID, INT(in->fsid), INT(w->run), INT(d->id));
 	if (!DB_ROW(&w->db, DIR_PATH, INT(d->id)))
 		return;
-	keep_note(w, d->id, in->fsid, db_strdup(&w->db, STMT_DIR_PATH, 0));
+	writer_fs_keep(w, d->id, in->fsid, db_strdup(&w->db, STMT_DIR_PATH, 0));
 	db_done(&w->db, STMT_DIR_PATH);
 }
 
@@ -159,6 +186,13 @@ writer_fs_of_file(const struct writer *w, const struct run_export_row *x,
 	    above->fsid != x->fsid)
 		*ret_fsid = above->fsid;
 	return above != NULL;
+}
+
+/* Keys have several names: a place may be known by another one. */
+static unsigned
+names_of(const struct writer *w)
+{
+	return w->has_names ? BELOW_NAMES : 0U;
 }
 
 static bool
@@ -178,7 +212,7 @@ bool
 writer_fs_listed(struct writer *w, const struct run_export_row *x, int64_t dir,
     struct str path, uint64_t fsid)
 {
-	const struct fs_note *own = note_of(w, path);
+	const struct fs_note *own = writer_fs_own(w, path);
 	const struct fs_note *above = nearest_above(w, path);
 	AUTOFREE char *name = xstrndup(path.p, path.len);
 
@@ -187,24 +221,35 @@ writer_fs_listed(struct writer *w, const struct run_export_row *x, int64_t dir,
 		return true;
 	if (!w->accept_fs && (own != NULL || (above != NULL &&
 	    was_read_since(&w->db, dir, above->run))) &&
-	    rows_below(&w->db, name))
+	    rows_below(&w->db, name, names_of(w) |
+	    (own == NULL ? BELOW_HERE : 0U)))
 		return false;
 	DB_RUN(&w->db, DIR_FSID, INT(fsid), INT(w->run), INT(dir));
-	keep_note(w, dir, fsid, STEAL(name));
+	writer_fs_keep(w, dir, fsid, STEAL(name));
 	return true;
+}
+
+bool
+writer_fs_stands(struct writer *w, const struct run_export_row *x,
+    struct str path)
+{
+	const struct fs_note *n = nearest_above(w, path);
+
+	return n == NULL || strlen(n->path) <= strlen(x->start) ||
+	    was_read_since(&w->db, n->dir, w->crawl);
 }
 
 /* True if the file system around the note is the note's own: compare with the
  * nearest note above or, if no note is above, with the root of the export. */
 static bool
-is_around(const struct writer *w, const struct fs_note *n, int64_t export)
+is_around(const struct writer *w, const struct fs_note *n, size_t export)
 {
 	const struct fs_note *above = nearest_above(w, str_of(n->path));
-	const struct run_export_row *x = writer_export(w, export);
 
 	if (above != NULL)
 		return above->fsid == n->fsid;
-	return x != NULL && x->fsid == n->fsid;
+	return export < w->export_count &&
+	    w->exports[export].fsid == n->fsid;
 }
 
 /* True if the crawl found a link in the directory's place and the run doesn't
@@ -233,17 +278,13 @@ is_missing(struct writer *w, struct fs_note *n, bool expected)
 {
 	struct counts counts = { .found = 1, .failed = 1 };
 	struct err err = ERR_INIT;
-	int64_t export = 0;
+	size_t export = writer_export_of(w, str_of(n->path));
 
-	if (DB_ROW(&w->db, DIR_FIND, TEXT(n->path))) {
-		export = db_int(&w->db, STMT_DIR_FIND, 2);
-		db_done(&w->db, STMT_DIR_FIND);
-	}
 	if (is_around(w, n, export))
 		return false;
 	if (n->told)
 		return true;
-	if (!rows_below(&w->db, n->path))
+	if (!rows_below(&w->db, n->path, names_of(w)))
 		return false;
 	if (!expected)
 		return true;
@@ -252,7 +293,8 @@ is_missing(struct writer *w, struct fs_note *n, bool expected)
 	    "and is not there now: not mounted? What is known below stays as "
 	    "it is (if it is gone for good: --accept-filesystem)");
 	writer_failure(w, 0, n->dir, str_of(n->path), &err, 1);
-	writer_dir_done(w, n->dir, export, clock_wall_ns(), false, &counts);
+	writer_dir_done(w, n->dir, export == w->export_count ? 0 :
+	    w->exports[export].id, clock_wall_ns(), false, &counts);
 	writer_add_counts(&w->totals, &counts);
 	return true;
 }
@@ -261,7 +303,7 @@ bool
 writer_fs_missing(struct writer *w, const char *path)
 {
 	AUTOFREE char *below = xasprintf("%s/", path);
-	struct fs_note *n = note_of(w, str_of(path));
+	struct fs_note *n = writer_fs_own(w, str_of(path));
 	bool missing = false, expected;
 
 	if (w->accept_fs)

@@ -18,8 +18,9 @@ struct dir_job {
 	bool	 fresh;		/* new in this run: the catalog knows nothing
 				   below the directory, so no comparison is
 				   needed */
-	bool	 fs_known;	/* the directory was read before, in file system
-				   fsid */
+	bool	 fs_known;	/* what is known below the directory was seen in
+				   file system fsid */
+	bool	 fs_own;	/* noted for the directory itself */
 	bool	 fs_noted;	/* fsid is noted for the directory, or for the
 				   nearest noted directory above */
 	uint64_t fsid;		/* attrs.fsid, if fs_known or fs_noted */

@@ -151,6 +151,10 @@ struct run_export_row {
 	bool	 accepted;	/* its file system is right, whichever */
 	bool	 away;		/* EXPORT_AWAY */
 	uint64_t fsid;		/* as seen before the crawl */
+	bool	 has_known;	/* a file system is known that may be lost */
+	uint64_t known;		/* by which the export is known */
+	bool	 start_known;	/* likewise, of the start */
+	uint64_t start_fsid;
 	bool	 other;		/* another file system than is known */
 	uint64_t unseen;	/* if other: files not found by this run in the
 				   directories read */
@@ -301,7 +305,8 @@ void	 writer_fs_free(struct writer *);
 /* Fill a job from the frontier row at hand: the known file system of the
  * directory. */
 void	 writer_fs_place(struct writer *, struct open_dir *, struct dir_job *);
-/* Note the file system of the page's directory, if new. */
+/* Note the file system of the page's directory, if new. No note is made where
+ * the run concludes nothing. */
 void	 writer_fs_note(struct writer *, struct open_dir *,
 	    const struct dir_page *);
 /* Get the noted file system of the file's directory, for an item; false if none
@@ -313,6 +318,25 @@ bool	 writer_fs_of_file(const struct writer *, const struct run_export_row *,
  * files. */
 bool	 writer_fs_listed(struct writer *, const struct run_export_row *,
 	    int64_t dir, struct str path, uint64_t fsid);
+/* The note of the directory itself, or NULL. */
+struct fs_note *writer_fs_own(const struct writer *, struct str path);
+/* Keep a note in memory; owns the path. */
+void	 writer_fs_keep(struct writer *, int64_t dir, uint64_t fsid,
+	    char *path);
+/* The file system by which a place is known: as an export, by its own note, or
+ * by the nearest note above. */
+bool	 writer_fs_noted(struct writer *, const char *path,
+	    uint64_t *ret_fsid);
+/* True unless the path lies in a file system below the start of the export
+ * which this crawl has not read. */
+bool	 writer_fs_stands(struct writer *, const struct run_export_row *,
+	    struct str path);
+/* The file system noted at the path or nearest above it, or else the one
+ * given. */
+uint64_t writer_fs_at(const struct writer *, struct str path, uint64_t fsid);
+/* fs_names.c */
+/* Before the crawl: take over what is noted below other names of the export. */
+void	 writer_fs_take_over(struct writer *, const struct export_note *);
 /* True if file systems mounted at the path or below have vanished: nothing of
  * them is taken for gone. Each is recorded as a failure, unless a link that the
  * run doesn't follow is in the place of the path. */

@@ -40,6 +40,7 @@ doomed_results d: of a few batches, once a run
 doomed_settle doomed: likewise
 unread_page v: the versions of one path
 export_paths export: exports are few
+export_newer export: exports are few
 export_copy k: all of an export that is another file system, once a run
 '
 

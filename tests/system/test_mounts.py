@@ -188,9 +188,9 @@ class Nested:
         )
         self.conf()
 
-    def conf(self, **more):
+    def conf(self, shares=("/nested",), **more):
         self.t.conf(
-            nfs=[(self.env["NFS_ADDR"], ["/nested"])],
+            nfs=[(self.env["NFS_ADDR"], list(shares))],
             fs_config=dict(
                 {
                     "nfsport": self.env["NFS_PORT"],
@@ -316,3 +316,180 @@ def test_mounts_prefix_inside(t):
         t.put(*prefixes[1], found=0, gone=5)
         t.put(*prefixes[0], "--delete", "--max-delete=100%", deleted=5)
     assert len(t.objects()) == 1
+
+
+def inner_unmounted(t, stub, put, *inner):
+    """What the catalog knows of a place counts for a share that begins there
+    now: the file system, and the files on it."""
+    vol = os.path.join(t.tree, "vol")
+    local(t)
+    fill(t, "plain")
+    with tmpfs(vol):
+        fill(t, "vol/d", 3)
+        t.put(moved=19)
+        objects = sorted(t.objects())
+        subprocess.run(["umount", vol], check=True)
+    for name in stub:
+        t.write(name, "below the mount")
+    if not inner:
+        t.conf(fs_config={"mounted": "yes"},
+               nfs=[(t.server, [t.tree, vol])])
+    for more, status in put:
+        result = t.put(*inner, *more, expect=status, gone=0, deleted=0)
+        result.says("vol")
+        assert set(t.objects()) >= set(objects)
+    # It is the outer one's again, and isn't mounted yet.
+    local_again(t, "yes")
+    for _ in range(2):
+        t.put("--delete", expect={1, 5}, deleted=0, gone=0)
+        assert set(t.objects()) >= set(objects)
+    with tmpfs(vol):
+        fill(t, "vol/d", 3)
+        # The same file system, as far as anybody can tell.
+        t.put("--accept-filesystem")
+    return objects
+
+
+MIRRORS = (("--delete", "--max-delete=100%"),) * 2
+
+
+def test_mounts_inner_share_unmounted(t):
+    inner_unmounted(t, ["vol/README"], [(m, 5) for m in MIRRORS])
+
+
+def test_mounts_inner_share_unmounted_put(t):
+    """A plain PUT first."""
+    inner_unmounted(t, ["vol/README"],
+                    [((), 0)] + [(m, 5) for m in MIRRORS])
+
+
+def test_mounts_inner_share_unmounted_left_out(t):
+    """Nor what a filter leaves out there."""
+    more = ("--exclude", "d/", "--delete-excluded")
+    inner_unmounted(t, ["vol/README", "vol/d/README"],
+                    [(m + more, {1, 5}) for m in MIRRORS])
+
+
+def test_mounts_inner_share_unmounted_empty(t):
+    inner_unmounted(t, [], [((), 1), ((), 1)] + [(m, 1) for m in MIRRORS])
+
+
+def test_mounts_inner_share_of_the_command_line(t):
+    inner_unmounted(t, ["vol/d/README"], [(m, 5) for m in MIRRORS],
+                    "-ns", t.server, "-nsh", t.tree + "/vol/d")
+
+
+def nested_inner(t, version):
+    with Nested(t, version) as n:
+        for i in range(60):
+            n.write("plain/f%d" % i)
+        with tmpfs(n.vol):
+            os.mkdir(n.vol + "/d")
+            for i in range(3):
+                n.write("vol/d/f%d" % i)
+            n.up(n.vol)
+            t.put(moved=64)
+            objects = set(t.objects())
+            n.down()
+        n.write("vol/README")
+        n.up()
+        n.conf(shares=["/nested", "/nested/vol"])
+        for _ in range(2):
+            t.put("--delete", expect=5, deleted=0, gone=0)
+            assert set(t.objects()) >= objects
+
+
+@limit(120)
+def test_mounts_nested_inner_share_v3(t):
+    nested_inner(t, 3)
+
+
+@limit(120)
+def test_mounts_nested_inner_share_v4(t):
+    nested_inner(t, 4)
+
+
+def renamed(t, stub, *names):
+    """Without the server in the keys, what is known below the share by the
+    server's former name is known by its name of today."""
+    vol = os.path.join(t.tree, "vol")
+    settings = {"mounted": "yes", "server_as_prefix": "no"}
+
+    def conf(server):
+        t.conf(fs_config=settings, nfs=[(server, [t.tree])])
+
+    os.mkdir(vol)
+    fill(t, "plain")
+    with tmpfs(vol):
+        fill(t, "vol/d", 3)
+        conf(names[0])
+        t.put(moved=18)
+        objects = sorted(t.objects())
+        subprocess.run(["umount", vol], check=True)
+    for name in stub:
+        t.write(name, "below the mount")
+    if not stub:
+        os.rmdir(vol)
+    for name in names[1:]:
+        conf(name)
+        for more in ((), ("--delete",), ("--delete",)):
+            # New is the root's file system, too, at first.
+            result = t.put(*more, expect={1, 5} if more else 1, deleted=0)
+            result.says("vol", "mounted")
+            assert sorted(t.objects()) == objects
+    for name in stub:
+        os.unlink(t.path(name))
+    more = ("--delete", "--accept-filesystem", "--max-delete", "50%")
+    t.put("--accept-filesystem")
+    t.put(*more, expect={0, 5})
+    t.put(*more, expect=0)
+    t.same(t.wanted(prefix=t.tree[1:]))
+
+
+def test_mounts_server_renamed(t):
+    renamed(t, ["vol/README"], "old", "new", "third")
+
+
+def test_mounts_server_renamed_and_back(t):
+    renamed(t, ["vol/d/README"], "old", "new", "old")
+
+
+def test_mounts_server_renamed_no_mount_point(t):
+    renamed(t, [], "old", "new")
+
+
+def test_mounts_server_renamed_and_inner_share(t):
+    """The inner share has its file system by the former name alone."""
+    vol = os.path.join(t.tree, "vol")
+    settings = {"mounted": "yes", "server_as_prefix": "no"}
+    os.mkdir(vol)
+    fill(t, "plain")
+    with tmpfs(vol):
+        fill(t, "vol/d", 3)
+        t.conf(fs_config=settings, nfs=[("old", [t.tree, vol])])
+        t.put(moved=18)
+        objects = set(t.objects())
+    t.write("vol/README", "below the mount")
+    for shares in ([t.tree], [t.tree, vol]):
+        t.conf(fs_config=settings, nfs=[("new", shares)])
+        for _ in range(2):
+            t.put("--delete", expect={1, 5}, deleted=0)
+            assert set(t.objects()) >= objects
+
+
+def test_mounts_prefix_then_unmounted(t):
+    """Only a directory of a file system was put; a run that finds it gone
+    doesn't take the place above for one of another file system."""
+    vol = os.path.join(t.tree, "vol")
+    local(t)
+    prefix = ("--prefix", t.server + vol + "/w/")
+    other = os.path.join(t.dir, "other")
+    os.mkdir(other)
+    with mounted("--bind", other, vol):
+        fill(t, "vol/w", 3)
+        t.put(*prefix, moved=3)
+    for _ in range(2):
+        t.put(expect=1, failed=1, gone=0)
+    with mounted("--bind", other, vol):
+        t.put(found=4, unchanged=4, failed=0)
+    t.put(expect=1, failed=1, gone=0)

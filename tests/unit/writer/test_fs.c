@@ -60,8 +60,10 @@ first_run(struct kit *k, uint64_t root, uint64_t mnt)
 	give(k, &j, root, ROOT "/plain/f", NULL);
 	j = take(k, ROOT "/mid");
 	give(k, &j, root, ROOT "/mid/f", SUBDIRS(ROOT "/mid/mnt"));
+	/* Never read: what may be known below lies in the one around it. */
 	j = take(k, ROOT "/mid/mnt");
-	assert_false(j.fs_known);
+	assert_int_equal(j.fs_known, root != 0);
+	assert_false(j.fs_own);
 	give(k, &j, mnt, ROOT "/mid/mnt/f", NULL);
 	assert_int_equal(kit_settle(k, 10, OUTCOME_MOVED), 4);
 	kit_end(k, RUN_COMPLETE);
@@ -301,10 +303,12 @@ listed_first(void **state)
 	assert_false(j.fs_known);
 	give(k, &j, 1, NULL, SUBDIRS(ROOT "/a", ROOT "/mnt"));
 	j = take(k, ROOT "/a");
-	assert_false(j.fs_known);
+	check(&j, 1, false);
+	assert_false(j.fs_own);
 	give(k, &j, 1, NULL, NULL);
 	j = take(k, ROOT "/mnt");
 	check(&j, 2, true);
+	assert_true(j.fs_own);
 	kit_end(k, RUN_INTERRUPTED);
 }
 
@@ -318,13 +322,18 @@ known_below(void **state)
 	struct outcomes *v;
 
 	first_run(k, 1, 2);
-	assert_int_equal(catalog_knows_below(k->reader, ROOT "/mid/mnt", &err),
-	    1);
-	assert_int_equal(catalog_knows_below(k->reader, ROOT "/mid/mn", &err),
-	    0);
+	assert_int_equal(catalog_knows_below(k->reader, ROOT "/mid/mnt", false,
+	    &err), 1);
+	assert_int_equal(catalog_knows_below(k->reader, ROOT "/mid/mn", false,
+	    &err), 0);
+	assert_int_equal(catalog_knows_below(k->reader, ROOT "/mid/mnt", true,
+	    &err), 1);
+	assert_int_equal(catalog_knows_below(k->reader, ROOT "/mid", true,
+	    &err), 1);
 	next_run(k, true, SUBDIRS(ROOT "/plain"));
 	assert_true(is_gone(k, ROOT "/mid/mnt/f"));
-	assert_int_equal(catalog_knows_below(k->reader, ROOT "/mid", &err), 1);
+	assert_int_equal(catalog_knows_below(k->reader, ROOT "/mid", false,
+	    &err), 1);
 	kit_begin(k);
 	v = xcalloc(1, sizeof(*v));
 	v->count = 2;
@@ -335,8 +344,10 @@ known_below(void **state)
 	v->v[1].outcome = OUTCOME_DELETED;
 	catalog_put_outcomes(k->c, v);
 	kit_flush(k, 1000);
-	assert_int_equal(catalog_knows_below(k->reader, ROOT "/mid", &err), 0);
-	assert_int_equal(catalog_knows_below(k->reader, ROOT, &err), 1);
+	assert_int_equal(catalog_knows_below(k->reader, ROOT "/mid", false,
+	    &err), 0);
+	assert_int_equal(catalog_knows_below(k->reader, ROOT, false,
+	    &err), 1);
 	kit_end(k, RUN_INTERRUPTED);
 }
 
