@@ -10,6 +10,8 @@
  */
 #include "send/send_internal.h"
 
+#include <errno.h>
+
 #include "model/path.h"
 
 #define ASKED_MAX	5	/* a file that is met in more file systems
@@ -45,8 +47,9 @@ static void
 decide(struct transfer *t, bool right)
 {
 	if (!right) {
-		/* As for a root that is not mounted: another client tries. */
-		err_set(&t->err, ERR_DENIED, 0, t->place.gone ?
+		/* As for a root that is not mounted: another client tries. The
+		 * master knows this error by its code. */
+		err_set(&t->err, ERR_DENIED, EXDEV, t->place.gone ?
 		    "it is not there, and its directory is in another file "
 		    "system than it was: not mounted?" :
 		    "another file system is mounted here than it was in, or "

@@ -2,6 +2,9 @@
  * results.c: the clients' results: which results count, which tasks further
  * clients do again, and what goes up to the run.
  */
+#include <errno.h>
+
+#include "base/log.h"
 #include "team/team_internal.h"
 
 #define TRIES_MAX	8	/* leases of a task that clients fail */
@@ -44,6 +47,8 @@ again(struct member *m, struct team_task *k, const struct err *err)
 		return false;
 	m->misses++;
 	m->probe_ms = t->now_ms + PROBE_MS;
+	if (err->kind == ERR_DENIED && err->code == EXDEV)
+		k->elsewhere = m->number;
 	/* The client has tried for long: prefer other clients. */
 	if (err->kind == ERR_RETRY) {
 		tries = 2;
@@ -62,6 +67,27 @@ again(struct member *m, struct team_task *k, const struct err *err)
 		return false;
 	desk_add(t->desk, &k->task);
 	return true;
+}
+
+/* The member has done a task for which another member met another file system
+ * at the path: the log names that one, which sees another tree. */
+static void
+tell_elsewhere(struct member *m, const struct team_task *k)
+{
+	struct member *other = team_member(m->team, k->elsewhere);
+	char path[400];
+
+	if (other == NULL || other == m)
+		return;
+	team_distrust(other);
+	if (other->elsewhere)
+		return;
+	other->elsewhere = true;
+	log_event(LOG_ERROR, "client_other_tree", "client=%u host=%s meets "
+	    "another file system at %s than client=%u host=%s: it sees "
+	    "another tree, and gets less work", other->number, other->host,
+	    str_escape(str_of(k->item.path == NULL ? "" : k->item.path), path,
+	    sizeof(path)), m->number, m->host);
 }
 
 /* The client was told to stop before the task was done: other clients do the
@@ -128,8 +154,10 @@ team_results(struct member *m, struct wire_results *in)
 		m->bytes += r->bytes_sent;
 		if (!team_split_goes_on(k, r))
 			team_note_ends(m, k, in->lease);
-		if (r->outcome != OUTCOME_FAILED)
+		if (r->outcome != OUTCOME_FAILED) {
 			m->misses = 0;
+			tell_elsewhere(m, k);
+		}
 		if (team_split_put(t, k, r) || team_look(m, k, r))
 			continue;
 		team_count(m, r->outcome);
