@@ -9,6 +9,7 @@
  */
 #include "catalog/catalog_internal.h"
 #include "model/key.h"
+#include "model/path.h"
 
 #define PAGE	1000
 
@@ -22,13 +23,9 @@ struct former {
 static bool
 is_of_settings(const struct mirror_rules *r, const char *path)
 {
-	for (size_t i = 0; i < r->share_count; i++) {
-		struct str share = str_of(r->shares[i]);
-
-		if (str_starts(str_of(path), share) && (path[share.len] == '\0'
-		    || path[share.len] == '/'))
+	for (size_t i = 0; i < r->share_count; i++)
+		if (path_lies_in(str_of(path), str_of(r->shares[i])))
 			return true;
-	}
 	return false;
 }
 

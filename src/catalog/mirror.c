@@ -4,6 +4,7 @@
  */
 #include "catalog/catalog_internal.h"
 #include "model/key.h"
+#include "model/path.h"
 
 const char *
 mirror_guard_text(enum mirror_guard g)
@@ -194,8 +195,7 @@ export_of(const struct mirror_plan *p, struct str path)
 
 	for (size_t i = 0; i < p->export_count; i++) {
 		len = strlen(p->paths[i]);
-		if (!str_starts(path, str_of(p->paths[i])) ||
-		    (path.len > len && path.p[len] != '/') ||
+		if (!path_lies_in(path, str_of(p->paths[i])) ||
 		    (best < p->export_count && len < most))
 			continue;
 		best = i;
@@ -250,8 +250,7 @@ is_below(char *const *shares, size_t n, struct str path)
 	for (size_t i = 0; i < n; i++) {
 		struct str share = str_of(shares[i]);
 
-		if (str_starts(path, share) && path.len > share.len &&
-		    path.p[share.len] == '/')
+		if (path_lies_in(path, share) && path.len > share.len)
 			return true;
 	}
 	return false;

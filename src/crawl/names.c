@@ -1,6 +1,7 @@
 #include "crawl/names.h"
 
 #include "model/key.h"
+#include "model/path.h"
 
 static int
 clean(struct str line, struct buf *path, struct err *err)
@@ -35,8 +36,7 @@ below(struct str path, struct str root, struct str *rel)
 	*rel = path;
 	if (root.len == 0)
 		return true;
-	if (!str_starts(path, root) ||
-	    (path.len > root.len && path.p[root.len] != '/'))
+	if (!path_lies_in(path, root))
 		return false;
 	rel->p += MIN(root.len + 1, path.len);
 	rel->len -= MIN(root.len + 1, path.len);

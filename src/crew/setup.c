@@ -1,5 +1,6 @@
 #include "crew/setup.h"
 #include "crew/fence.h"
+#include "model/path.h"
 #include "target/cluster_map.h"
 
 #include <unistd.h>
@@ -73,15 +74,6 @@ setup_see_roots(struct setup *s, const struct run_plan *plan, bool team)
 	}
 }
 
-static bool
-is_below(const char *path, const char *share)
-{
-	size_t len = strlen(share);
-
-	return len == 1 || (strncmp(path, share, len) == 0 &&
-	    (path[len] == '\0' || path[len] == '/'));
-}
-
 /* Return the longest configured share of the server that path begins with, or
  * "". */
 static const char *
@@ -100,7 +92,9 @@ share_of(const struct conf *c, const struct dest_url *u)
 		for (size_t j = 0; j < nfs->shares.n; j++) {
 			const char *share = nfs->shares.v[j];
 
-			if (is_below(u->path, share) &&
+			/* A share of one byte is "/". */
+			if ((strlen(share) == 1 || path_lies_in(
+			    str_of(u->path), str_of(share))) &&
 			    strlen(share) > strlen(best))
 				best = share;
 		}

@@ -7,6 +7,13 @@ path_name_is_dot(struct str name)
 	    (name.len == 2 && name.p[0] == '.' && name.p[1] == '.');
 }
 
+bool
+path_lies_in(struct str path, struct str dir)
+{
+	return str_starts(path, dir) &&
+	    (path.len == dir.len || path.p[dir.len] == '/');
+}
+
 const char *
 path_name_fault(struct str name)
 {

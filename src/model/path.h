@@ -1,5 +1,5 @@
 /*
- * path.h: paths and names below the root of a tree, as bytes. Pure.
+ * path.h: paths and names of files and directories, as bytes. Pure.
  */
 #ifndef MODEL_PATH_H
 #define MODEL_PATH_H
@@ -14,6 +14,9 @@ bool	 path_valid(struct str);
 /* A copy with a NUL behind it, whatever bytes the path has; the caller frees
  * the copy. */
 char	*path_copy(struct str) MUST_USE;
+/* True if the path is the directory or lies below the directory, both written
+ * the same way and without a slash at the end. */
+bool	 path_lies_in(struct str path, struct str dir);
 /* The part after the last slash. */
 struct str path_name(struct str);
 /* True for "." and "..". */

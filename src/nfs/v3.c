@@ -158,9 +158,7 @@ on_exports(struct rpc_context *rpc UNUSED, int status, void *data, void *arg)
 		/* A directory below an export may be mounted as well. */
 		while (dir.len > 0 && dir.p[dir.len - 1] == '/')
 			dir.len--;
-		if (str_starts(call->name, dir) &&
-		    (call->name.len == dir.len ||
-		    call->name.p[dir.len] == '/'))
+		if (path_lies_in(call->name, dir))
 			reply.listed = true;
 		tnfs_nested_add(call->nfs, dir);
 	}

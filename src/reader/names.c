@@ -3,6 +3,7 @@
  * is the path; without, any server with such a share may be meant: the names of
  * the key.
  */
+#include "model/path.h"
 #include "reader/rows.h"
 
 static struct str
@@ -22,8 +23,7 @@ share_of(struct str root)
 static bool
 lies_in(struct str key, struct str share)
 {
-	return share.len == 0 || (str_starts(key, share) &&
-	    (key.len == share.len || key.p[share.len] == '/'));
+	return share.len == 0 || path_lies_in(key, share);
 }
 
 /* root: "server/share"; true if the key lies below the share. */

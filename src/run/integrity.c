@@ -5,6 +5,7 @@
 #include "catalog/doubt.h"
 #include "lister/lister.h"
 #include "model/key.h"
+#include "model/path.h"
 #include "source/list_splits.h"
 #include "verify/verdict.h"
 
@@ -522,11 +523,12 @@ walk_export(struct integrity *t, unsigned export)
 static bool
 is_inside(const struct integrity *t, size_t i)
 {
-	for (size_t k = 0; k < t->r.plan.count; k++) {
-		size_t n = strlen(t->r.plan.starts[k]);
+	struct str start = str_of(t->r.plan.starts[i]);
 
-		if (k != i && strncmp(t->r.plan.starts[i], t->r.plan.starts[k],
-		    n) == 0 && t->r.plan.starts[i][n] == '/')
+	for (size_t k = 0; k < t->r.plan.count; k++) {
+		struct str other = str_of(t->r.plan.starts[k]);
+
+		if (start.len > other.len && path_lies_in(start, other))
 			return true;
 	}
 	return false;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "model/key.h"
+#include "model/path.h"
 
 #define LIMIT_MS	30000	/* for all of them */
 
@@ -54,7 +55,7 @@ is_in_settings(const struct uploads *x, const char *path)
 	for (size_t i = 0; i < x->shares.n; i++) {
 		struct str share = str_of(x->shares.v[i]);
 
-		if (str_starts(str_of(path), share) && path[share.len] == '/')
+		if (path_lies_in(str_of(path), share) && path[share.len] != 0)
 			return true;
 	}
 	return false;

@@ -2,14 +2,13 @@
  * export.c: recognize an export by its file system; see
  * catalog/export.h.
  */
+#include "model/path.h"
 #include "writer/writer.h"
 
-static bool
-lies_in(struct str path, const struct run_export_row *x)
+static struct str
+root_of(const struct run_export_row *x)
 {
-	return path.len >= x->path_len &&
-	    memcmp(path.p, x->start, x->path_len) == 0 &&
-	    (path.len == x->path_len || path.p[x->path_len] == '/');
+	return (struct str){ x->start, x->path_len };
 }
 
 /* Return the index of the run's export with the path inside. If an export lies
@@ -21,7 +20,7 @@ writer_export_of(const struct writer *w, struct str path)
 	size_t best = w->export_count;
 
 	for (size_t i = 0; i < w->export_count; i++)
-		if (lies_in(path, &w->exports[i]) &&
+		if (path_lies_in(path, root_of(&w->exports[i])) &&
 		    (best == w->export_count ||
 		    w->exports[i].path_len > w->exports[best].path_len))
 			best = i;
@@ -31,15 +30,9 @@ writer_export_of(const struct writer *w, struct str path)
 bool
 writer_holds_export(const struct writer *w, const char *path)
 {
-	size_t n = strlen(path);
-
-	for (size_t i = 0; i < w->export_count; i++) {
-		const struct run_export_row *x = &w->exports[i];
-
-		if (x->path_len >= n && memcmp(x->start, path, n) == 0 &&
-		    (x->path_len == n || x->start[n] == '/'))
+	for (size_t i = 0; i < w->export_count; i++)
+		if (path_lies_in(root_of(&w->exports[i]), str_of(path)))
 			return true;
-	}
 	return false;
 }
 

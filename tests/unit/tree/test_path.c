@@ -30,6 +30,17 @@ test_path_valid(void **state UNUSED)
 }
 
 static void
+test_path_lies_in(void **state UNUSED)
+{
+	assert_true(path_lies_in(STR("h/a"), STR("h/a")));
+	assert_true(path_lies_in(STR("h/a/b"), STR("h/a")));
+	assert_true(path_lies_in(STR("/a"), STR("")));
+	assert_false(path_lies_in(STR("h/ab"), STR("h/a")));
+	assert_false(path_lies_in(STR("h"), STR("h/a")));
+	assert_false(path_lies_in(STR("h/b/a"), STR("h/a")));
+}
+
+static void
 test_path_name(void **state UNUSED)
 {
 	assert_true(str_eq(path_name(STR("a/b/c")), STR("c")));
@@ -440,6 +451,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_path_valid),
+		cmocka_unit_test(test_path_lies_in),
 		cmocka_unit_test(test_path_name),
 		cmocka_unit_test(test_path_copy),
 		cmocka_unit_test(test_name_fault),
