@@ -38,13 +38,16 @@ struct telling {
 };
 
 /* Put the name in doubt: the next run coming to the file asks S3 before
- * sending. */
+ * sending, and no verdict on the object of before holds. */
 static void
 settle_name(struct writer *w, struct str path, bool also_gone)
 {
 	DB_RUN(&w->db, NAME_SETTLE, INT(w->target), BYTES(path),
 	    INT(also_gone));
 	w->has_doubts = true;
+	if (w->has_verified)
+		DB_RUN(&w->db, VERIFIED_CLEAR_PATH, INT(w->target),
+		    BYTES(path));
 }
 
 /* The remaining row of the name is right: settle the doubt of a run, if any. */
@@ -77,9 +80,6 @@ end_name(void *arg, struct str path)
 	if (!ended)
 		return;
 	settle_name(w, path, false);
-	if (w->has_verified)
-		DB_RUN(&w->db, VERIFIED_CLEAR_PATH, INT(w->target),
-		    BYTES(path));
 	if (w->has_doomed)
 		DB_RUN(&w->db, DOOMED_DONE, INT(w->target), BYTES(path));
 }
@@ -98,12 +98,8 @@ doubt_name(void *arg, struct str path)
 	struct writer *w = arg;
 
 	DB_RUN(&w->db, NAME_DOUBT, INT(w->target), BYTES(path));
-	if (db_changes(&w->db) == 0)
-		return;
-	settle_name(w, path, true);
-	if (w->has_verified)
-		DB_RUN(&w->db, VERIFIED_CLEAR_PATH, INT(w->target),
-		    BYTES(path));
+	if (db_changes(&w->db) > 0)
+		settle_name(w, path, true);
 }
 
 void
