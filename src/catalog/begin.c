@@ -80,9 +80,9 @@ load_exports(struct writer *w, const struct run_spec *spec)
 		}
 		w->exports[i].path_len = strlen(x->path);
 		w->exports[i].start = xstrdup(x->start);
-		w->exports[i].has_known = writer_fs_noted(w, x->path,
+		w->exports[i].has_known = rows_fs_noted(&w->db, x->path,
 		    &w->exports[i].known);
-		w->exports[i].start_known = writer_fs_noted(w, x->start,
+		w->exports[i].start_known = rows_fs_noted(&w->db, x->start,
 		    &w->exports[i].start_fsid);
 	}
 }

@@ -40,8 +40,8 @@ is_same_fs(struct writer *w, const char *former,
 	AUTOFREE char *now = names_place(root, str_of(former));
 	uint64_t fsid;
 
-	if (!writer_fs_noted(w, then, &fsid) &&
-	    !writer_fs_noted(w, former, &fsid))
+	if (!rows_fs_noted(&w->db, then, &fsid) &&
+	    !rows_fs_noted(&w->db, former, &fsid))
 		return false;
 	if (strlen(now) > root.len)
 		seen = writer_fs_at(w, str_of(now), seen);

@@ -18,11 +18,9 @@ int
 catalog_export_noted(struct catalog_reader *r, const char *path,
     uint64_t *ret_fsid, struct err *err)
 {
-	bool found = DB_ROW(&r->db, EXPORT_NOTED, TEXT(path));
+	bool found = rows_fs_noted(&r->db, path, ret_fsid);
 
-	if (found)
-		*ret_fsid = (uint64_t)db_int(&r->db, STMT_EXPORT_NOTED, 0);
-	return answer(r, STMT_EXPORT_NOTED, found, err);
+	return reader_fault(r, err) == -1 ? -1 : found;
 }
 
 int

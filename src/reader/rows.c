@@ -111,3 +111,13 @@ rows_fs_of_dir(struct db *db, int64_t dir, uint64_t *ret_fsid)
 	db_done(db, STMT_FS_OF_DIR);
 	return true;
 }
+
+bool
+rows_fs_noted(struct db *db, const char *path, uint64_t *ret_fsid)
+{
+	if (!DB_ROW(db, EXPORT_NOTED, TEXT(path)))
+		return false;
+	*ret_fsid = (uint64_t)db_int(db, STMT_EXPORT_NOTED, 0);
+	db_done(db, STMT_EXPORT_NOTED);
+	return true;
+}

@@ -37,6 +37,9 @@ bool	 rows_below(struct db *, const char *path, unsigned which);
 /* Find the file system of the directory at its last reading; false if no file
  * system is noted. */
 bool	 rows_fs_of_dir(struct db *, int64_t dir, uint64_t *ret_fsid);
+/* Find the file system by which a place is known: as an export, by its own
+ * note, or by the nearest note above. */
+bool	 rows_fs_noted(struct db *, const char *path, uint64_t *ret_fsid);
 
 /* names.c */
 /* Calls fn for each catalog path with this key, as far as the exports tell. */

@@ -6,8 +6,9 @@
 #include "base/clock.h"
 #include "writer/writer.h"
 
-struct fs_note *
-writer_fs_own(const struct writer *w, struct str path)
+/* Return the index of the first note whose path does not sort before path. */
+static size_t
+first_from(const struct writer *w, struct str path)
 {
 	size_t low = 0, high = w->fs_count;
 
@@ -16,26 +17,7 @@ writer_fs_own(const struct writer *w, struct str path)
 		struct str at = str_of(w->fs[middle].path);
 		int order = memcmp(at.p, path.p, MIN(at.len, path.len));
 
-		if (order == 0 && at.len == path.len)
-			return &w->fs[middle];
 		if (order < 0 || (order == 0 && at.len < path.len))
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
-}
-
-/* Return the index of the first note whose path does not sort before path. */
-static size_t
-first_from(const struct writer *w, const char *path)
-{
-	size_t low = 0, high = w->fs_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(w->fs[middle].path, path) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -43,14 +25,13 @@ first_from(const struct writer *w, const char *path)
 	return low;
 }
 
-bool
-writer_fs_noted(struct writer *w, const char *path, uint64_t *ret_fsid)
+struct fs_note *
+writer_fs_own(const struct writer *w, struct str path)
 {
-	if (!DB_ROW(&w->db, EXPORT_NOTED, TEXT(path)))
-		return false;
-	*ret_fsid = (uint64_t)db_int(&w->db, STMT_EXPORT_NOTED, 0);
-	db_done(&w->db, STMT_EXPORT_NOTED);
-	return true;
+	size_t at = first_from(w, path);
+
+	return at < w->fs_count && str_eq(str_of(w->fs[at].path), path) ?
+	    &w->fs[at] : NULL;
 }
 
 static const struct fs_note *
@@ -137,7 +118,7 @@ writer_fs_keep(struct writer *w, int64_t dir, uint64_t fsid, char *path)
 	size_t at;
 
 	if (n == NULL) {
-		at = first_from(w, path);
+		at = first_from(w, str_of(path));
 		w->fs = xreallocarray(w->fs, w->fs_count + 1, sizeof(*w->fs));
 		n = &w->fs[at];
 		memmove(n + 1, n, (w->fs_count - at) * sizeof(*n));
@@ -311,7 +292,7 @@ writer_fs_missing(struct writer *w, const char *path)
 	expected = !is_unfollowed(w, path);
 	if (n != NULL)
 		missing = is_missing(w, n, expected);
-	for (size_t i = first_from(w, below); i < w->fs_count &&
+	for (size_t i = first_from(w, str_of(below)); i < w->fs_count &&
 	    str_starts(str_of(w->fs[i].path), str_of(below)); i++)
 		missing = is_missing(w, &w->fs[i], expected) ||
 		    missing;

@@ -53,7 +53,7 @@ is_of_name(struct writer *w, const struct run_export_row *x, uint64_t seen,
 	if (strlen(today) == root.len)
 		return false;	/* above, or the root itself */
 	former = xstrndup(path.p, path.len - (strlen(today) - root.len));
-	return writer_fs_noted(w, former, &fsid) && fsid == seen;
+	return rows_fs_noted(&w->db, former, &fsid) && fsid == seen;
 }
 
 void

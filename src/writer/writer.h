@@ -323,10 +323,6 @@ struct fs_note *writer_fs_own(const struct writer *, struct str path);
 /* Keep a note in memory; owns the path. */
 void	 writer_fs_keep(struct writer *, int64_t dir, uint64_t fsid,
 	    char *path);
-/* The file system by which a place is known: as an export, by its own note, or
- * by the nearest note above. */
-bool	 writer_fs_noted(struct writer *, const char *path,
-	    uint64_t *ret_fsid);
 /* True unless the path lies in a file system below the start of the export
  * which this crawl has not read. */
 bool	 writer_fs_stands(struct writer *, const struct run_export_row *,
