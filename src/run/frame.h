@@ -8,7 +8,7 @@
  * the main thread.
  *
  * SIGINT and SIGTERM stop a run: no new work is begun, and the work under way
- * may end within RUN_STOP_LIMIT_MS. A second signal, or an error, stops the
+ * may end within 5 s. A second signal, or an error, stops the
  * work under way at once.
  */
 #ifndef RUN_FRAME_H

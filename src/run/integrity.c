@@ -274,8 +274,10 @@ struct naming {
 	bool	 lost;
 };
 
-/* What another name of the key has put is here as well; what it has lost is
- * nobody's who could put it again, if it isn't listed. */
+/* Objects put under a further name of the key must be in the bucket, too. Of
+ * the objects that TEST has found lost, those of a further name count only if
+ * S3 lists the key: no PUT under that name will come and put the object
+ * again. */
 static void
 add_name(void *arg, struct str prefix)
 {

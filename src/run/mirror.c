@@ -559,7 +559,7 @@ prepare(struct mirror *x, struct err *err)
 	if (catalog_mirror_begin(r->catalog, &x->rules, err) == -1 ||
 	    (x->rules.unread && look_at_left_out(x, err) == -1))
 		return -1;
-	if (!!run_stopped(x->r))
+	if (run_stopped(r))
 		return 0;
 	if (doubts_settle(r, err) == -1)
 		return -1;
@@ -585,10 +585,10 @@ go(struct mirror *x, struct mirror_end *end)
 		tell_answers(x);
 		end->planned = x->proven;
 	}
-	if (end->planned == 0 || run_stopped(x->r))
+	if (end->planned == 0 || run_stopped(r))
 		return;
 	if (limit(x, end, &err) == -1) {
-		if (run_stopped(x->r))
+		if (run_stopped(r))
 			return;
 		if (err.kind != ERR_STOPPED) {
 			run_fail(r, &err);

@@ -108,8 +108,8 @@ add_export(struct run_plan *p, const struct conf *c, const struct job *job,
 	p->count++;
 }
 
-/* Name everything that decides what a crawl finds and what it holds to be
- * changed. */
+/* Describe all settings and options that decide which files a crawl finds, and
+ * which files count as changed. */
 static char *
 scope_of(const struct run_plan *p, const struct conf *c,
     const struct job *job)

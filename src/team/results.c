@@ -69,8 +69,9 @@ again(struct member *m, struct team_task *k, const struct err *err)
 	return true;
 }
 
-/* The member has done a task for which another member met another file system
- * at the path: the log names that one, which sees another tree. */
+/* Member m has done the task. If an earlier member failed the task because of a
+ * wrong file system at the path, the earlier member sees a wrong tree: the log
+ * names that member's host, and the member gets less work. */
 static void
 tell_elsewhere(struct member *m, const struct team_task *k)
 {

@@ -52,8 +52,8 @@ struct team_task {
 				   lost before it reported the upload; or 0 */
 	unsigned looks;		/* how often a changed version was found */
 	unsigned failers[3];	/* numbers of members that failed; 0: unused */
-	unsigned elsewhere;	/* number of a member that met another file
-				   system at the path; 0: none */
+	unsigned elsewhere;	/* number of a member that met a wrong file
+				   system at the path of the file; 0: none */
 	/* Losses of members that had the task in hand: does the task kill its
 	 * clients? */
 	struct {
@@ -135,8 +135,8 @@ struct member {
 	bool	 harmless;	/* lost by good-bye or by silence, so not killed
 				   by a task in hand */
 	bool	 brought;	/* a result came in this session */
-	bool	 elsewhere;	/* the log names it: it meets another file
-				   system where other clients don't */
+	bool	 elsewhere;	/* the log says that the client meets a wrong
+				   file system below an export */
 	bool	 barred;	/* the client sees a different tree */
 	unsigned fruitless;	/* lost sessions of the host in a row without a
 				   result */

@@ -33,7 +33,9 @@ struct held_answer {
 struct held_record {
 	const struct attrs *attrs;	/* of the file */
 	const char *etag;	/* "": the answer was lost */
-	/* For a lost answer of this run: what it must have changed. */
+	/* If the answer to an upload of this run was lost, the object is that
+	 * upload's only with an ETag other than before, and modified at
+	 * since_sec or later. */
 	const char *before;	/* the ETag of the object before; or NULL */
 	int64_t	 since_sec;	/* by S3's clock; 0: at any time */
 };

@@ -375,7 +375,8 @@ void	 writer_compaction(struct writer *, struct compaction_note *);
 
 /* root.c */
 void	 writer_note_root(struct writer *, struct root_note *);
-/* Has this crawl noted another root directory for the export than this one? */
+/* True if this crawl has noted a root directory of the export with a different
+ * inode number or file system. */
 bool	 writer_root_differs(struct writer *, const struct run_export_row *,
 	    uint64_t ino, uint64_t fsid, bool ignore_inode);
 /* Call before taking anything for gone: doubt each export with a changed
