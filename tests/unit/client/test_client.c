@@ -230,12 +230,15 @@ static void
 test_all_ends(void **state UNUSED)
 {
 	struct kit *k = kit_new();
+	int status;
 
 	k->mute = true;
 	spawn(k, NULL, NULL);
 	send_invitation(k);
 	UNTIL(k, k->hellos == 1);
 	kill(k->pid, SIGSTOP);
+	assert_int_equal(waitpid(k->pid, &status, WUNTRACED), k->pid);
+	assert_true(WIFSTOPPED(status));
 	wire_close(&k->peer[0]);
 	close(k->input);
 	k->input = -1;
