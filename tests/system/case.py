@@ -34,12 +34,12 @@ def limit(seconds):
     return mark
 
 
-def s3_client(endpoint, key, secret):
+def s3_client(world, endpoint):
     return boto3.client(
         "s3",
         endpoint_url=endpoint,
-        aws_access_key_id=key,
-        aws_secret_access_key=secret,
+        aws_access_key_id=world.s3["S3_KEY"],
+        aws_secret_access_key=world.s3["S3_SECRET"],
         region_name="us-east-1",
         config=Config(s3={"addressing_style": "path"}),
     )
@@ -167,8 +167,8 @@ class Case:
         os.mkdir(self.tree)
         self.key = world.s3["S3_KEY"]
         self.secret = world.s3["S3_SECRET"]
-        self.endpoint = "http://127.0.0.1:" + world.s3["S3_PORT"]
-        self.s3 = s3_client(self.endpoint, self.key, self.secret)
+        self.endpoint = world.endpoint
+        self.s3 = s3_client(world, self.endpoint)
         self.bucket = ("t-" + name.replace("_", "-"))[:60].rstrip("-")
         self.s3.create_bucket(Bucket=self.bucket)
         self.catalog = os.path.join(directory, "catalog.db")

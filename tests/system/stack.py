@@ -131,6 +131,7 @@ class World:
         # address, but only of NFS.
         listen = "0.0.0.0" if private_network() else "127.0.0.1"
         self.s3 = script("s3-up", STACK=self.stack, S3_LISTEN=listen)
+        self.endpoint = "http://127.0.0.1:" + self.s3["S3_PORT"]
 
     def store_renewed(self):
         """Its objects are in memory, and what tests leave there stays: a new

@@ -123,7 +123,7 @@ def gone_for_good(t, version):
     far = "/" + os.path.basename(t.tree)
     proxy = t.proxy(
         nfs=[("127.0.0.5", [far]), (t.server, ["/exp2/" + t.name])],
-        fs_config=settings_of(server, nfs_version=version),
+        fs_config=settings_of(server, nfs_version=version, timeout=5),
         s3_storage={"retry_for": "2"},
     )
     proxy.order("match PUT delay 50")

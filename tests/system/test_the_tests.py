@@ -64,7 +64,7 @@ def test_truth_compare(t):
 def test_proxy_counts(t):
     """The tool that the other tests count with counts right itself."""
     proxy = t.proxy()
-    s3 = s3_client(proxy.url, t.key, t.secret)
+    s3 = s3_client(t.world, proxy.url)
     for i in range(5):
         s3.put_object(Bucket=t.bucket, Key="k%d" % i, Body=b"x" * i)
     s3.head_object(Bucket=t.bucket, Key="k1")
