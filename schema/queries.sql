@@ -1246,16 +1246,18 @@ WHERE path > :after AND kept >= :crawl AND coalesce(unknown, 0) < :crawl AND
 ORDER BY path LIMIT 1;
 
 -- Files that nobody has looked for in this crawl, or in the place of which is
--- something else, and of which the target holds an object, or may.
+-- something else, and of which the target holds an object, or may; with :all
+-- other files as well, as their objects may have been put under another name.
 -- name: unread_page
 SELECT o.id, o.path, o.size, o.dir
 FROM object o CROSS JOIN dir d ON d.id = o.dir
 WHERE o.path >= :from AND o.path < :end AND o.gone_run IS NULL AND
-	(coalesce(d.run, 0) < :crawl OR o.kind <> 1) AND EXISTS (SELECT 1
+	(coalesce(d.run, 0) < :crawl OR o.kind <> 1) AND
+	(:all OR EXISTS (SELECT 1
 	FROM (SELECT o.id AS id
 	    UNION ALL SELECT h.id FROM history h WHERE h.path = o.path) v
 	WHERE EXISTS (SELECT 1 FROM result r WHERE r.object = v.id AND
 	    r.target = :target AND r.held = 1) OR
 	    EXISTS (SELECT 1 FROM settle s WHERE s.object = v.id AND
-	    s.target = :target))
+	    s.target = :target)))
 ORDER BY o.path;

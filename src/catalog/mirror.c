@@ -535,7 +535,7 @@ take_range(struct mirror *m, struct unread_cursor *c, struct page *p,
 {
 	struct db *db = reader_db(m->reader);
 	bool more = DB_ROW(db, UNREAD_PAGE, from, end, INT(m->plan->crawl),
-	    INT(m->target));
+	    INT(m->plan->former_count > 0), INT(m->target));
 
 	while (more) {
 		free(c->after);

@@ -17,9 +17,9 @@
  *  - this run would not leave it out, if it were there.
  *
  * Order: the notes of export.h while the crawl goes on; when the crawl
- * is done and all items are settled, catalog_mirror_begin; with rules.unread
- * a plan for catalog_mirror_unread and catalog_mirror_bury; the doubts of
- * doubt.h, catalog_mirror_plan; compare with
+ * is done and all items are settled, with rules.unread a plan for
+ * catalog_mirror_unread and catalog_mirror_bury; catalog_mirror_begin; the
+ * doubts of doubt.h, catalog_mirror_plan; compare with
  * --max-delete; then pages, the proof, catalog_doom, DeleteObjects,
  * catalog_put_outcomes; catalog_end_run.
  */
@@ -126,7 +126,8 @@ int	 catalog_mirror_page(struct catalog_reader *,
 
 /* Read up to n files below the directories that this crawl left out, or once in
  * the place of such a directory, in exports without a guard: the crawl did not
- * look for the files, and the target holds, or may hold, an object of each.
+ * look for the files, and the target holds, or may hold, an object of each,
+ * perhaps under a former name.
  * stored.object is the newest version; path and size are filled in, no more.
  * Begin with a cursor of zeros, and release it. *ret_count less than n means
  * the end. */

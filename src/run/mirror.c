@@ -556,8 +556,9 @@ prepare(struct mirror *x, struct err *err)
 		.shares = (const char *const *)r->plan.shares.v,
 		.share_count = r->plan.shares.n,
 	};
-	if (catalog_mirror_begin(r->catalog, &x->rules, err) == -1 ||
-	    (x->rules.unread && look_at_left_out(x, err) == -1))
+	/* A file proven gone takes over what was put under a former name. */
+	if ((x->rules.unread && look_at_left_out(x, err) == -1) ||
+	    catalog_mirror_begin(r->catalog, &x->rules, err) == -1)
 		return -1;
 	if (run_stopped(r))
 		return 0;
