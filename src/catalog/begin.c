@@ -215,6 +215,32 @@ open_list(struct writer *w)
 	idset_init(&w->dirs->seen);
 }
 
+/* The root of a share that is no longer in the settings is a directory of the
+ * share around it now. Give the directory its parent: the reading of the parent
+ * tells whether the directory is gone. */
+static void
+adopt_roots(struct writer *w)
+{
+	struct db *db = &w->db;
+	bool more = DB_ROW0(db, EXPORT_PATHS);
+
+	for (; more; more = db_next(db, STMT_EXPORT_PATHS)) {
+		AUTOFREE char *path = db_strdup(db, STMT_EXPORT_PATHS, 0);
+		size_t i = writer_export_of(w, str_of(path));
+		int64_t id;
+
+		if (i == w->export_count ||
+		    strlen(path) == w->exports[i].path_len ||
+		    !DB_ROW(db, DIR_FIND, TEXT(path)))
+			continue;
+		id = db_int(db, STMT_DIR_FIND, 0);
+		db_done(db, STMT_DIR_FIND);
+		DB_RUN(db, DIR_PARENT, INT(w->exports[i].id),
+		    INT(writer_dir(w, writer_parent(str_of(path)),
+		    w->exports[i].id)), INT(id));
+	}
+}
+
 static void
 start_afresh(struct writer *w, const struct run_spec *spec)
 {
@@ -226,6 +252,8 @@ start_afresh(struct writer *w, const struct run_spec *spec)
 	if (spec->no_crawl || spec->retry_failed)
 		open_list(w);
 	w->list_open = spec->no_crawl && !spec->retry_failed;
+	if (!spec->no_crawl && !spec->retry_failed)
+		adopt_roots(w);
 	for (size_t i = 0; i < spec->export_count; i++) {
 		struct str start = str_of(spec->exports[i].start);
 
