@@ -84,7 +84,7 @@ fake_rpc(int fd, fake_call_fn *fn, void *arg)
 	in32(&in);
 	in32(&in);
 	call.prog = in32(&in);
-	in32(&in);
+	call.vers = in32(&in);
 	call.proc = in32(&in);
 	in32(&in);
 	call.cred = in_opaque(&in);

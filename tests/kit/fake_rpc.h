@@ -24,6 +24,7 @@ enum fake_how {
 
 struct fake_call {
 	uint32_t prog;
+	uint32_t vers;
 	uint32_t proc;
 	struct str cred;	/* of AUTH_SYS */
 };

@@ -67,9 +67,24 @@ filter_options(int filter)
 	return filters[filter].options;
 }
 
+/* Below a share inside the other one, paths begin there. */
+static const char *
+in_share(const char *rel)
+{
+	const char *inner = rel_dir(w.inner);
+	size_t len = strlen(inner);
+
+	return w.inner != 0 && strncmp(rel, inner, len) == 0 &&
+	    rel[len] == '/' ? rel + len + 1 : rel;
+}
+
 bool
 filter_hides(int filter, const char *rel, uint64_t size)
 {
+	rel = in_share(rel);
+	if (w.skip && (strncmp(rel, "b/", 2) == 0 ||
+	    strstr(rel, "/b/") != NULL))
+		return true;
 	return filters[filter].hides != NULL &&
 	    filters[filter].hides(rel, size);
 }

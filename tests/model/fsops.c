@@ -178,12 +178,13 @@ play_rename_dir(const int *v)
 void
 play_swap(const int *v)
 {
-	const char *rel = rel_name(v[0], v[1]);
+	const char *rel = v[1] == name_count() ? rel_dir(v[0]) :
+	    rel_name(v[0], v[1]);
 	AUTOFREE char *path = tree_path(rel);
 	AUTOFREE char *in = xasprintf("%s/in", path);
 	struct stat st;
 
-	if (lstat(path, &st) == -1 || is_mounted(rel))
+	if (rel[0] == '\0' || lstat(path, &st) == -1 || is_mounted(rel))
 		return;
 	remove_all(path);
 	if (S_ISDIR(st.st_mode)) {
@@ -348,7 +349,6 @@ play_mount(const int *v UNUSED)
 
 	if (!w.away || w.root_away)
 		return;
-	remove_all(path);
 	make_parents("v/");
 	if (mount(volume, path, NULL, MS_BIND, NULL) == -1)
 		abort();
@@ -365,6 +365,25 @@ play_umount(const int *v UNUSED)
 	if (umount2(path, MNT_DETACH) == -1)
 		abort();
 	w.away = true;
+}
+
+/* name, below (in w), gone: a file in the place of the volume, which hides it
+ * when it comes back. */
+void
+play_stub(const int *v)
+{
+	const char *rel = rel_name(v[1] != 0 ? STUB_BELOW : STUB_DIR, v[0]);
+	AUTOFREE char *path = tree_path(rel);
+
+	if (!w.away || w.root_away)
+		return;
+	if (v[2] != 0) {
+		unlink(path);
+		return;
+	}
+	make_parents(rel);
+	write_content(path, STUB_SIZE, O_CREAT | O_TRUNC);
+	w.stubs = true;
 }
 
 /* The share's place is taken by another tree: an empty one, or (files) one

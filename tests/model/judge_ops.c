@@ -75,17 +75,24 @@ is_regular(const char *base, const char *rel)
 }
 
 bool
-file_exists(const char *rel)
+is_covered(const char *rel, uint64_t size)
+{
+	return w.set.volume != 0 && strncmp(rel, "v/", 2) == 0 &&
+	    (size == STUB_SIZE) != w.away;
+}
+
+bool
+file_exists(const char *rel, uint64_t size)
 {
 	AUTOFREE char *old = xasprintf("%s/tree.away", w.dir);
+	AUTOFREE char *under = xasprintf("%s/under", w.dir);
 	AUTOFREE char *volume = xasprintf("%s/vol", w.dir);
 
-	if (is_regular(w.tree, rel))
-		return true;
-	if (w.root_away && w.root_counts && is_regular(old, rel))
-		return true;
-	return w.away && strncmp(rel, "v/", 2) == 0 &&
-	    is_regular(volume, rel + 2);
+	if (is_covered(rel, size) && !w.accepted)
+		return size == STUB_SIZE ? is_regular(under, rel) :
+		    is_regular(volume, rel + 2);
+	return is_regular(w.tree, rel) ||
+	    (w.root_away && w.root_counts && is_regular(old, rel));
 }
 
 /* A link, which a run leaves out unless it follows, and all below it. */
@@ -133,7 +140,7 @@ meta_value(const struct held *h, const char *name, int base, int64_t *ret)
 static bool
 time_can_be_told(int64_t sec)
 {
-	return w.set.nfs ? sec >= 0 && sec <= INT32_MAX :
+	return w.set.nfs && w.version != 1 ? sec >= 0 && sec <= INT32_MAX :
 	    sec < INT64_MAX / 1000000000 && sec > INT64_MIN / 1000000000;
 }
 
@@ -145,9 +152,10 @@ judge_meta(const struct file *f, const struct held *h)
 	int64_t sec = f->st.st_mtim.tv_sec, v;
 	bool can = time_can_be_told(sec), same;
 
-	/* What doesn't fit in 32 bits is another date on the wire already. */
+	/* What doesn't fit in 32 bits is another date on the wire already; one
+	 * that only NFS 4 tells may have been put by it. */
 	if (meta_value(h, "file-mtime", 10, &v) &&
-	    !(w.set.nfs && sec > UINT32_MAX)) {
+	    !(w.set.nfs && sec > UINT32_MAX) && !(w.versions && !can)) {
 		same = can ? v == sec * 1000000000 + (w.set.coarse ? 0 :
 		    f->st.st_mtim.tv_nsec) :
 		    llabs(v / 1000000000 - time(NULL)) < 86400;

@@ -22,6 +22,10 @@
 #define FIELDS_MAX	16
 #define FILES_MAX	256
 #define HUGE_SIZE	(1 << 30)	/* what is larger is never read */
+#define STUB_SIZE	12	/* of files in the place of the volume, and of
+				   no others */
+#define STUB_DIR	4	/* v */
+#define STUB_BELOW	5	/* v/w */
 
 /* --- steps (steps.c) --- */
 
@@ -35,6 +39,7 @@ struct setting {
 	int	 nfs;		/* read over NFS 3 */
 	int	 coarse;	/* times of files have full seconds */
 	int	 volume;	/* something is mounted at v */
+	int	 fsids;		/* NFS 4 gives file systems other numbers */
 };
 
 struct history {
@@ -117,7 +122,14 @@ struct world {
 	int	 part_mib;	/* size of a part */
 	long	 clock_s;	/* how much later the wall clock is */
 	uint64_t serial;	/* of contents */
+	int	 inner;		/* a share of its own too: that directory */
+	bool	 skip;		/* skip_dir names a/b */
+	bool	 ctime;		/* is ignored */
+	int	 version;	/* of NFS, as a row in world.c */
+	bool	 versions;	/* it was another one before */
 	bool	 away;		/* the volume isn't mounted now */
+	bool	 stubs;		/* there were files in its place */
+	bool	 accepted;	/* the file systems of now are the right ones */
 	bool	 root_away;	/* another tree is where the share was */
 	bool	 root_counts;	/* the files of the old one still exist */
 	bool	 root_empty;	/* the new one is */
@@ -152,6 +164,8 @@ char	*tree_path(const char *rel) MUST_USE;
 char	*key_prefix(int conf) MUST_USE;
 const char *conf_bucket(int conf);
 const char *server_of(int conf);
+/* As the settings name them; NULL ends it. */
+extern const char *const nfs_versions[];
 void	 write_conf(void);
 void	 remove_all(const char *path);
 void	 copy_file(const char *from, const char *to, mode_t);
@@ -177,6 +191,7 @@ void	 play_link(const int *v);
 void	 play_symlink(const int *v);
 void	 play_times(const int *v);
 void	 play_mount(const int *v);
+void	 play_stub(const int *v);
 void	 play_umount(const int *v);
 void	 play_root_away(const int *v);
 void	 play_root_back(const int *v);
@@ -209,6 +224,7 @@ struct run {
 	int	 from;		/* --files-from with its files; 0: none */
 	bool	 checksum, retry, adopt, follow;
 	bool	 excluded;	/* --delete-excluded */
+	bool	 accept;	/* --accept-filesystem */
 	int	 mode;		/* of TEST */
 	bool	 quiet;		/* of the end of a history */
 	/* what came */
@@ -251,6 +267,7 @@ bool	 filter_hides(int filter, const char *rel, uint64_t size);
 void	 play_conf(const int *v);
 void	 play_turn(const int *v);
 void	 play_settings(const int *v);
+void	 play_inner(const int *v);
 void	 play_clock(const int *v);
 void	 play_save(const int *v);
 void	 play_restore(const int *v);
@@ -316,17 +333,22 @@ bool	 any_touched(void);
 /* The files as they were when the run began. */
 const struct files *judge_before(void);
 /* After quiet: the bucket has no object of a file that is gone; bucket and tree
- * are equal; and nothing more to do. */
+ * are equal; and nothing more to do, nor (hash; 0: it may be) to write into the
+ * catalog. */
 void	 judge_no_more(const struct run *);
 void	 judge_equal(const struct run *);
-void	 judge_idle(struct run *, uint64_t hash_before);
+void	 judge_idle(const struct run *, uint64_t hash_before);
 
 /* Keys and names: bytes that aren't UTF-8 become U+FFFD and two digits. */
 char	*key_of(const char *rel) MUST_USE;
 /* NULL: it isn't one of the share. */
 char	*rel_of(const char *key) MUST_USE;
-/* A regular file, now, also where nobody can get at it. */
-bool	 file_exists(const char *rel);
+/* The file of an object of that size exists now, also where nobody can get at
+ * it. In the place of the volume there are two trees: the size tells whose file
+ * was put. */
+bool	 file_exists(const char *rel, uint64_t size);
+/* An object of that size was put from the one of the two that can't be seen. */
+bool	 is_covered(const char *rel, uint64_t size);
 bool	 below_link(const char *rel);
 
 /* What the operations but PUT promised (judge_ops.c). */

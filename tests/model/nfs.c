@@ -1,31 +1,20 @@
 /*
- * nfs.c: a small NFS 3 server (RFC 1813) over the tree, in a thread, that
- * can be told to misbehave. It asks modes as a server does, for the user that
- * the call names. A handle is a device and an inode: it goes on through a
- * rename and is stale when the file has gone.
+ * nfs.c: a small NFS server over the tree, in a thread, that can be told to
+ * misbehave: here its version 3 (RFC 1813), in nfs4.c the other one. It asks
+ * modes as a server does, for the user that the call names. A handle is a
+ * device and an inode: it goes on through a rename and is stale when the file
+ * has gone.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 
-#include "kit/fake_rpc.h"
-
-#include "model.h"
+#include "nfs.h"
 
 #define CONNS	32
 #define ENTRIES	8		/* of one answer of READDIR(PLUS) */
 #define KNOWN	512		/* handles whose path is remembered */
 #define BENDS	4
-
-enum status {
-	OK = 0, PERM = 1, NOENT = 2, ACCES = 13, NOTDIR = 20, INVAL = 22,
-	STALE = 70, BAD_COOKIE = 10003
-};
-
-struct handle {
-	uint64_t dev;
-	uint64_t ino;
-};
 
 struct nfs_bend {
 	int	 proc;		/* 0: any */
@@ -84,7 +73,7 @@ nfs_settle(void)
 
 /* --- handles --- */
 
-static void
+void
 remember(const struct stat *st, const char *rel)
 {
 	size_t i;
@@ -121,8 +110,7 @@ hunt_one(const char *path, const struct stat *st)
 		hunt.found = xstrdup(path);
 }
 
-/* Where the file is now; NULL: nowhere. */
-static char *
+char *
 path_of(const struct handle *h)
 {
 	for (size_t i = 0; i < KNOWN; i++) {
@@ -140,7 +128,7 @@ path_of(const struct handle *h)
 	return STEAL(hunt.found);
 }
 
-static const char *
+const char *
 rel_in_tree(const char *path)
 {
 	const char *rel = path + strlen(w.tree);
@@ -213,7 +201,7 @@ out_post(struct buf *b, const struct stat *st)
 		out_attrs(b, st);
 }
 
-static bool
+bool
 may(const struct stat *st, mode_t bit)
 {
 	unsigned shift = n.uid == st->st_uid ? 6 : 0;
@@ -440,7 +428,7 @@ do_mount(uint32_t proc, struct fake_in *in, struct buf *out)
 
 /* --- the server --- */
 
-static int
+int
 bend_of(uint32_t proc)
 {
 	int how = 0;
@@ -529,6 +517,8 @@ on_call(void *arg, const struct fake_call *call, struct fake_in *in,
 	if (call->prog == 100005)
 		return do_mount(call->proc, in, out);
 	happen();
+	if (call->vers == 4 && call->proc != 0)
+		return nfs4_call(in, out);
 	how = bend_of(call->proc);
 	if (w.verbose)
 		printf("      nfs %u%s\n", call->proc, how == 0 ? "" :

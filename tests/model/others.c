@@ -26,13 +26,31 @@ play_turn(const int *v UNUSED)
 	play_conf(name);
 }
 
-/* little (memory), parts (larger): of the runs from now on. With little
- * memory, parts of before that are larger have no room. */
+/* The protocol that the server is spoken to with. */
+static int
+spoken(int version)
+{
+	return version == 1 ? 4 : 3;
+}
+
+/* little (memory), parts (larger), skip, ctime, version: of the runs from now
+ * on. With little memory, parts of before that are larger have no room. */
 void
 play_settings(const int *v)
 {
 	w.memory_mib = v[0] != 0 ? 11 : 0;
 	w.part_mib = v[0] == 0 && v[1] != 0 ? 6 : 5;
+	w.skip = v[2] != 0;
+	w.ctime = v[3] != 0;
+	w.versions |= spoken(w.version) != spoken(v[4]);
+	w.version = v[4];
+}
+
+/* dir: a share of its own too from now on, and no other; the top: none is. */
+void
+play_inner(const int *v)
+{
+	w.inner = v[0];
 }
 
 /* By hours from now on: forth, a day forth, back, a day back. What times of

@@ -15,7 +15,7 @@
 #include "preload.h"
 
 #define ARGS_MAX	32
-#define LIMIT_MS	40000	/* then it hangs */
+#define LIMIT_MS	120000	/* then it hangs */
 
 /* What goes wrong in the next run. */
 static struct {
@@ -186,6 +186,8 @@ add_put(struct args *args, const struct run *r)
 		add(args, "--retry-failed");
 	if (r->adopt)
 		add(args, "--adopt");
+	if (r->accept)
+		add(args, "--accept-filesystem");
 	if (r->follow) {
 		add(args, "--links");
 		add(args, "follow");
@@ -530,6 +532,22 @@ quiet_run(enum op op, struct run *r)
 	return !breached();
 }
 
+/* Where a run refuses what is there now, the user says that it is right. */
+static bool
+quiet_accept(void)
+{
+	CLEANUP(run_release) struct run r;
+	CLEANUP(run_release) struct run accepting;
+
+	run_init(&accepting);
+	if (!quiet_run(OP_MIRROR, &r) || r.status == 0)
+		return !breached();
+	accepting.op = OP_PUT;
+	accepting.quiet = accepting.accept = w.accepted = true;
+	run_go(&accepting);
+	return !breached();
+}
+
 /* Deletions wait for a run that has read the share, a list is none. */
 static bool
 quiet_note(void)
@@ -563,31 +581,71 @@ quiet_excluded(void)
 	return !breached();
 }
 
+/* A file in the directory, so that no share is empty; false: there is no such
+ * directory. */
+static bool
+keep_file(const char *dir)
+{
+	AUTOFREE char *path = xasprintf("%s/%s/keep", w.tree, dir);
+	CLEANUP(close_fd) int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC,
+	    0644);
+
+	/* Its mode as it is: only the ctime is another one. */
+	return fd != -1 && fchown(fd, w.uid, w.uid) == 0 &&
+	    fchmod(fd, 0644) == 0;
+}
+
+/* A share inside the other one is put into the settings, or taken out: the
+ * objects are its own, without a request. */
+static void
+quiet_inner(int inner)
+{
+	CLEANUP(run_release) struct run r;
+	CLEANUP(run_release) struct run mirror;
+
+	w.inner = inner;
+	run_init(&mirror);
+	if (!quiet_run(OP_PUT, &r))
+		return;
+	judge_idle(&r, 0);
+	if (!breached() && quiet_run(OP_MIRROR, &mirror))
+		judge_equal(&mirror);
+}
+
 /* The end of each history: nothing is bent any more, some days later. */
 void
 play_quiet(void)
 {
 	CLEANUP(run_release) struct run mirror;
 	CLEANUP(run_release) struct run again;
-	AUTOFREE char *keep = tree_path("keep");
-	CLEANUP(close_fd) int fd = -1;
+	bool others = w.stubs || (w.versions && w.set.fsids != 0);
 	uint64_t hash;
+	int inner;
 
 	run_init(&mirror);
 	run_init(&again);
 	bends_clear();
 	fs_repair();
-	fd = open(keep, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
-	if (fd == -1 || fchown(fd, w.uid, w.uid) == -1)
+	if (!keep_file(""))
 		abort();
+	/* Who removes a share's directory takes it out of the settings. */
+	if (w.inner != 0 && !keep_file(rel_dir(w.inner)))
+		w.inner = 0;
+	inner = w.inner == 0 && keep_file(rel_dir(1));
 	w.clock_s = 30 * 86400L;
-	if (!quiet_note() || !quiet_excluded() ||
-	    !quiet_run(OP_MIRROR, &mirror))
+	if ((others && !quiet_accept()) || !quiet_note() || !quiet_excluded())
+		return;
+	w.skip = false;
+	if (!quiet_run(OP_MIRROR, &mirror))
 		return;
 	judge_equal(&mirror);
 	if (breached())
 		return;
 	hash = catalog_hash();
+	if (w.ctime)
+		keep_file("");
 	if (quiet_run(OP_PUT, &again))
 		judge_idle(&again, hash);
+	if (!breached() && inner != w.inner && w.serial % 3 == 0)
+		quiet_inner(inner);
 }

@@ -82,6 +82,9 @@ static const struct step_kind kinds[] = {
 	    { "when", 6, 80, whens } }, STEP_TREE, NULL },
 	{ "mount", 5, play_mount, NONE, STEP_OTHER, NULL },
 	{ "umount", 5, play_umount, NONE, STEP_OTHER, NULL },
+	{ "stub", 5, play_stub, { NAME("name"), { "below", 2, 30, NULL },
+	    { "gone", 2, 25, NULL } }, STEP_OTHER, NULL },
+	{ "inner", 4, play_inner, { DIR("dir") }, STEP_OTHER, NULL },
 	/* fs is not drawn: a run that has noted no file system before takes
 	 * the other one for the share's. */
 	{ "root_away", 3, play_root_away, { { "files", 2, 30, NULL },
@@ -116,7 +119,9 @@ static const struct step_kind kinds[] = {
 	    NULL },
 	{ "turn", 2, play_turn, NONE, STEP_OTHER, NULL },
 	{ "settings", 4, play_settings, { { "little", 2, 50, NULL },
-	    { "larger", 2, 50, NULL } }, STEP_OTHER, NULL },
+	    { "larger", 2, 50, NULL }, { "skip", 2, 40, NULL },
+	    { "ctime", 2, 30, NULL }, { "version", 3, 50, nfs_versions } },
+	    STEP_OTHER, NULL },
 	{ "clock", 5, play_clock, { { "hours", 5, 80, hours } }, STEP_OTHER,
 	    NULL },
 	{ "save", 3, play_save, NONE, STEP_OTHER, NULL },
@@ -135,6 +140,7 @@ static const struct {
 	{ "nfs", offsetof(struct setting, nfs), 25 },
 	{ "coarse", offsetof(struct setting, coarse), 10 },
 	{ "volume", offsetof(struct setting, volume), 30 },
+	{ "fsids", offsetof(struct setting, fsids), 30 },
 };
 
 static int *

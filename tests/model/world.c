@@ -219,6 +219,8 @@ key_prefix(int conf)
 	    w.tree + !confs[conf].in_key);
 }
 
+const char *const nfs_versions[] = { "3", "4", "auto", NULL };
+
 void
 write_conf(void)
 {
@@ -228,14 +230,18 @@ write_conf(void)
 	if (f == NULL)
 		abort();
 	fprintf(f, "[general]\nlimit_memory = %dMiB\n", w.memory_mib);
-	fprintf(f, "[nfs %s]\nserver = %s\nshare = %s\n[fs_config]\n"
-	    "mounted = %s\nserver_as_prefix = %s\n",
-	    confs[w.conf].server, server_of(w.conf), w.tree,
-	    w.set.nfs ? "no" : "yes", confs[w.conf].in_key ? "yes" : "no");
+	fprintf(f, "[nfs %s]\nserver = %s\nshare = %s\n",
+	    confs[w.conf].server, server_of(w.conf), w.tree);
+	if (w.inner != 0)
+		fprintf(f, "share = %s/%s\n", w.tree, rel_dir(w.inner));
+	fprintf(f, "[fs_config]\nmounted = %s\nserver_as_prefix = %s\n%s%s",
+	    w.set.nfs ? "no" : "yes", confs[w.conf].in_key ? "yes" : "no",
+	    w.skip ? "skip_dir = b\n" : "",
+	    w.ctime ? "ctime = ignore\n" : "");
 	if (w.set.nfs)
-		fprintf(f, "nfsport = %u\nmountport = %u\nnfs_version = 3\n"
-		    "uid = %u\ngid = %u\ntimeout = 5\n", w.nfs_port,
-		    w.nfs_port, w.uid, w.uid);
+		fprintf(f, "nfsport = %u\nmountport = %u\nnfs_version = %s\n"
+		    "uid = %u\ngid = %u\ntimeout = 30\n", w.nfs_port,
+		    w.nfs_port, nfs_versions[w.version], w.uid, w.uid);
 	fprintf(f, "[s3_storage]\nendpoint = http://127.0.0.1:%u\n"
 	    "bucket = %s\naccess_key = a\nsecret_key = s\nretry_for = 2\n"
 	    "part_size = %dMiB\nmax_inflight = 4\n[client]\nworkers = 1\n"
@@ -313,16 +319,20 @@ tree_each(const char *path, void (*fn)(const char *, const struct stat *))
 		closedir(d);
 }
 
-static const char *const own_dirs[] = { "vol", "cat", "stash", "out", "log",
-    "saved" };
+static const char *const own_dirs[] = { "vol", "under", "cat", "stash", "out",
+    "log", "saved" };
 
 void
 world_clear(void)
 {
+	AUTOFREE char *under = xasprintf("%s/under", w.dir);
+
 	catalog_close();
 	play_root_back(NULL);
-	if (w.set.volume != 0)
+	if (w.set.volume != 0) {
 		play_umount(NULL);
+		umount2(under, MNT_DETACH);
+	}
 	remove_all(w.tree);
 	for (size_t i = 0; i < ARRAY_LEN(own_dirs); i++)
 		clear_dir(own_dirs[i]);
@@ -330,6 +340,17 @@ world_clear(void)
 	bends_clear();
 	breach_clear();
 	w.away = false;
+}
+
+/* The tree without what is mounted in it: there the files are that the volume
+ * hides. */
+static void
+mount_under(void)
+{
+	AUTOFREE char *under = xasprintf("%s/under", w.dir);
+
+	if (mount(w.tree, under, NULL, MS_BIND, NULL) == -1)
+		abort();
 }
 
 void
@@ -345,7 +366,11 @@ world_begin(const struct setting *set)
 	w.serial = 0;
 	w.away = w.set.volume != 0;
 	w.adopted = w.restored = w.moved = false;
+	w.inner = w.version = 0;
+	w.skip = w.ctime = w.versions = w.stubs = w.accepted = false;
 	make_dir("tree");
+	if (w.set.volume != 0)
+		mount_under();
 	play_mount(NULL);
 	judge_reset();
 	others_begin();
