@@ -502,11 +502,12 @@ check_place(struct reading *r)
 	r->fs_other = true;
 	if (r->err.kind != ERR_NONE)
 		return false;
-	err_set(&r->err, ERR_UNREACHABLE, 0, "%s. It is not read, and what "
-	    "is known below stays as it is (if this is right: "
+	err_set(&r->err, ERR_UNREACHABLE, 0, "%s: nothing is read here, and "
+	    "what is known below stays as it is (if this is right: "
 	    "--accept-filesystem)", r->job.fs_begins ?
-	    "the file system that was here is not, or another one is: not "
-	    "mounted?" : "another file system is mounted here than it was in");
+	    "the file system that was here is not mounted, or another one is "
+	    "in its place" : "this directory is in another file system than "
+	    "it was");
 	return false;
 }
 

@@ -83,9 +83,9 @@ above_cb(void *arg, const struct tree_entry *e, const struct err *err)
 	} else if (!is_same_fs(r, e->attrs.fsid)) {
 		r->absent = false;
 		err_set(&r->err, ERR_UNREACHABLE, 0, "it is not there, and the "
-		    "directory above it is in another file system than it was: "
-		    "not mounted? What is known below stays as it is (if it is "
-		    "gone for good: --accept-filesystem)");
+		    "directory above it is in another file system than it was "
+		    "(not mounted?): what is known below stays as it is (if it "
+		    "is gone for good: --accept-filesystem)");
 	}
 }
 

@@ -271,7 +271,7 @@ is_missing(struct writer *w, struct fs_note *n, bool expected)
 		return true;
 	n->told = true;
 	err_set(&err, ERR_UNREACHABLE, 0, "it was a file system of its own "
-	    "and is not there now: not mounted? What is known below stays as "
+	    "and is not there now (not mounted?): what is known below stays as "
 	    "it is (if it is gone for good: --accept-filesystem)");
 	writer_failure(w, 0, n->dir, str_of(n->path), &err, 1);
 	writer_dir_done(w, n->dir, export == w->export_count ? 0 :
