@@ -225,7 +225,7 @@ note_unknown(struct mirror *x, const struct absence_question *q,
 	if (q->everywhere && x->lost[q->export])
 		return;
 	if (q->everywhere)
-		x->lost[q->export] = x->use != USE_COUNT;
+		x->lost[q->export] = true;
 	add_failed(kept, s, &q->why, q->everywhere ? "kept, with all that "
 	    "seems gone of its export" : "kept, as it is not known whether "
 	    "its file is gone");
@@ -286,6 +286,9 @@ use_page(struct mirror *x, const struct mirror_row *v,
 
 		if (q[i].verdict == ABSENCE_PRESENT)
 			x->present++;
+		else if (q[i].verdict == ABSENCE_UNKNOWN &&
+		    x->use == USE_COUNT)
+			x->unknown++;
 		else if (q[i].verdict == ABSENCE_UNKNOWN)
 			note_unknown(x, &q[i], s, kept);
 		else if (o[i].held == HELD_OURS || o[i].held == HELD_GONE)
@@ -297,7 +300,7 @@ use_page(struct mirror *x, const struct mirror_row *v,
 	}
 	if (gone->count > 0)
 		deleter_give(x->r, STEAL(gone));
-	if (kept->count > 0 && x->use != USE_COUNT)
+	if (kept->count > 0)
 		catalog_put_outcomes(x->r->catalog, STEAL(kept));
 	outcomes_free(&gone);
 	outcomes_free(&kept);
@@ -492,7 +495,6 @@ look_at_left_out(struct mirror *x, struct err *err)
 	if (catalog_mirror_plan(x->r->catalog, x->r->reader, &x->rules,
 	    &x->plan, err) == -1)
 		return -1;
-	x->use = USE_DELETE;
 	while (!last && !run_stopped(x->r))
 		if (look_at_page(x, &c, &last, err) == -1)
 			break;
