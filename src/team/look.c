@@ -236,23 +236,34 @@ fail(struct look *l, enum err_kind kind, const char *why)
 	err_set(&l->result.err, kept, 0, "%s", why);
 }
 
+void
+team_other_tree(const struct member *m, const char *path, const char *what)
+{
+	char shown[400];
+
+	log_event(LOG_ERROR, "client_other_tree", "client=%u host=%s sees "
+	    "another tree: for this client %s %s", m->number, m->host,
+	    str_escape(str_of(path == NULL ? "" : path), shown,
+	    sizeof(shown)), what);
+}
+
 /* The member sees a different tree: give the member no more work in this
  * run. */
 static void
 bar(struct team *t, struct member *m, const struct look *l, const char *what)
 {
 	struct err err = ERR_INIT;
-	char path[400];
+	char path[400], full[200];
 
 	if (m->barred)
 		return;
 	m->barred = true;
-	log_event(LOG_ERROR, "client_other_tree", "client=%u host=%s says that "
-	    "%s %s; the master finds it otherwise: that client sees another "
-	    "tree, and gets no more work", m->number, m->host,
-	    str_escape(str_of(l->task->item.path), path, sizeof(path)), what);
+	snprintf(full, sizeof(full), "%s; the master finds it otherwise: that "
+	    "client gets no more work", what);
+	team_other_tree(m, l->task->item.path, full);
 	err_set(&err, ERR_DENIED, 0, "sees another tree than the master: "
-	    "%.120s %s", path, what);
+	    "%.120s %s", str_escape(str_of(l->task->item.path), path,
+	    sizeof(path)), what);
 	if (m->index != NULL)
 		team_lost(t, m, &err);
 	else

@@ -84,11 +84,9 @@ tell_elsewhere(struct member *m, const struct team_task *k)
 	if (other->elsewhere)
 		return;
 	other->elsewhere = true;
-	log_event(LOG_ERROR, "client_other_tree", "client=%u host=%s meets "
-	    "another file system at %s than client=%u host=%s: it sees "
-	    "another tree, and gets less work", other->number, other->host,
-	    str_escape(str_of(k->item.path == NULL ? "" : k->item.path), path,
-	    sizeof(path)), m->number, m->host);
+	snprintf(what, sizeof(what), "lies in another file system than for "
+	    "client=%u host=%s: it gets less work", m->number, m->host);
+	team_other_tree(other, k->item.path, what);
 }
 
 /* The client was told to stop before the task was done: other clients do the

@@ -421,6 +421,10 @@ bool	 team_look(struct member *, struct team_task *, struct result *);
 /* Like team_look, for a file given up with this result. */
 bool	 team_look_last(struct team *, struct team_task *, struct result *);
 void	 team_looked(struct team *, struct mail *);
+/* Log that the client sees another tree: what follows the path says why, and
+ * what the client gets from now on. */
+void	 team_other_tree(const struct member *, const char *path,
+	    const char *what);
 /* End the thread of the looks. Call only when the team's thread has ended. */
 void	 team_looks_end(struct team *);
 
