@@ -16,6 +16,7 @@
 #include "base/backoff.h"
 #include "crypto/crypto.h"
 #include "send/engine.h"
+#include "tree/place.h"
 #include "verify/claim.h"
 #include "verify/part_plan.h"
 #include "work/pool.h"
@@ -70,18 +71,6 @@ struct fault {
 	uint64_t last_ms;
 };
 
-/* The question in which file system a file's directory lies. */
-struct place {
-	bool	 gone;		/* of a file that is gone; else of a file of
-				   file system fsid */
-	bool	 proven;	/* fsid is right */
-	uint64_t fsid;
-	uint64_t dir_fsid;	/* of the directory, or of the nearest existing
-				   directory above */
-	unsigned asked;		/* times, for a file that was read */
-	size_t	 at;		/* length of the path that is asked for */
-};
-
 struct transfer {
 	struct worker *w;
 	struct transfer *next;
@@ -93,7 +82,13 @@ struct transfer {
 	bool	 reopen;	/* fh has changed */
 	bool	 missed;	/* reading says that the file is gone: its path
 				   is being looked up */
-	struct place place;	/* of the file: see place.c */
+	struct {		/* of the file: see place.c */
+		struct place ask;
+		uint64_t fsid;	/* in which the file was met, and the question
+				   asked */
+		bool	 proven; /* fsid is right */
+		unsigned asked;	/* times, for a file that was read */
+	} place;
 	struct attrs before;	/* every READ must agree with these
 				   attributes */
 	enum transfer_mode mode;
@@ -252,9 +247,6 @@ void	 transfer_changed(struct transfer *);
  * file has changed, or the stat failed, and the call has handled the case. */
 bool	 transfer_is_same(struct transfer *, const struct tree_entry *,
 	    const struct err *);
-/* Look a path of the export up, as the crawl does; fn gets the transfer. */
-void	 transfer_look_up(struct transfer *, struct str path,
-	    tree_lookup_fn *);
 /* Begin again from the first byte, at once. */
 void	 transfer_again(struct transfer *, enum transfer_mode);
 /* The file's metadata as sent to S3. */

@@ -547,24 +547,19 @@ looked_again(void *arg, const struct tree_entry *e, const struct err *err)
 	}
 }
 
-void
-transfer_look_up(struct transfer *t, struct str path, tree_lookup_fn *fn)
-{
-	struct tree *tree = t->w->trees.v[t->item->export];
-
-	t->calls++;
-	if (t->w->e->c.exports[t->item->export].follow_links)
-		tree_lookup_follow(tree, path, fn, t);
-	else
-		tree_lookup(tree, path, fn, t);
-}
-
 /* The path may now lead to a different file, or to none: a server gives the
  * bytes of a removed file as long as a client has the file's handle. */
 static void
 look_again(struct transfer *t)
 {
-	transfer_look_up(t, str_of(t->item->raw), looked_again);
+	struct tree *tree = t->w->trees.v[t->item->export];
+	struct str path = str_of(t->item->raw);
+
+	t->calls++;
+	if (t->w->e->c.exports[t->item->export].follow_links)
+		tree_lookup_follow(tree, path, looked_again, t);
+	else
+		tree_lookup(tree, path, looked_again, t);
 }
 
 void

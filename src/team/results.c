@@ -42,12 +42,14 @@ again(struct member *m, struct team_task *k, const struct err *err)
 {
 	struct team *t = m->team;
 	size_t tries = ARRAY_LEN(k->failers), failers;
+	/* See place_wrong in tree/place.h. */
+	bool elsewhere = err->kind == ERR_UNREACHABLE && err->code == EXDEV;
 
 	if (!may_be_its_own(err))
 		return false;
 	m->misses++;
 	m->probe_ms = t->now_ms + PROBE_MS;
-	if (err->kind == ERR_DENIED && err->code == EXDEV)
+	if (elsewhere)
 		k->elsewhere = m->number;
 	/* The client has tried for long: prefer other clients. */
 	if (err->kind == ERR_RETRY) {
@@ -55,11 +57,12 @@ again(struct member *m, struct team_task *k, const struct err *err)
 		team_distrust(m);
 	}
 	/* The same client may get the task again: failures are quick. A client
-	 * that lacks the mount is denied everything at once: clients that are
-	 * about to join count too. */
+	 * that lacks the mount fails everything at once: clients that are about
+	 * to join count too. */
 	failers = count_failers(k, m->number);
-	if (t->stopping || failers >= MIN(tries, err->kind == ERR_DENIED ?
-	    team_members_soon(t) : team_members_up(t)) ||
+	if (t->stopping || failers >= MIN(tries, elsewhere ||
+	    err->kind == ERR_DENIED ? team_members_soon(t) :
+	    team_members_up(t)) ||
 	    k->task.leased >= TRIES_MAX)
 		return false;
 	if (k->split == NULL && (k->item.upload_id != NULL ||
@@ -76,7 +79,7 @@ static void
 tell_elsewhere(struct member *m, const struct team_task *k)
 {
 	struct member *other = team_member(m->team, k->elsewhere);
-	char path[400];
+	char what[200];
 
 	if (other == NULL || other == m)
 		return;
