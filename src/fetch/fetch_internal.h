@@ -14,6 +14,7 @@
 
 #include "crypto/crypto.h"
 #include "fetch/fetch.h"
+#include "tree/place.h"
 #include "verify/claim.h"
 #include "work/pool.h"
 #include "work/trees.h"
@@ -94,6 +95,7 @@ struct fetching {
 	struct dest_meta meta;
 	/* the file of the export */
 	struct tree_file *source;
+	struct place place;	/* of the file, if it is in doubt */
 	bool	 no_attrs;	/* a READ came without: ask at the end */
 	uint64_t resume_at_ms;	/* not before */
 	uint64_t give_up_ms;	/* 0: nothing failed yet */

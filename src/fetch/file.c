@@ -2,6 +2,8 @@
  * file.c: the file of the export, for TEST: read the file as the source has the
  * file now, and hash the bytes as the object was hashed.
  */
+#include <errno.h>
+
 #include "base/clock.h"
 #include "fetch/fetch_internal.h"
 
@@ -142,40 +144,92 @@ open_tree(struct fetching *t)
 	return NULL;
 }
 
+/* The path leads to the file with these attributes, in the file system in which
+ * the crawl saw the file. */
 static void
-looked_up(void *arg, const struct tree_entry *e, const struct err *err)
+found(struct fetching *t, const struct handle *fh)
 {
-	struct fetching *t = arg;
 	struct fetch_item *it = t->item;
+	const struct attrs *a = &it->result.file_attrs;
 	uint64_t part = t->claim.part_size;
 	struct err other;
+
+	if (a->kind != ENTRY_FILE) {
+		err_set(&other, ERR_GONE, 0, "the file is a %s now",
+		    entry_kind_name(a->kind));
+		over(t, &other);
+		return;
+	}
+	if (it->has_stored && !attrs_same(a, &it->stored.attrs,
+	    t->w->f->c.ignore_inode)) {
+		over(t, NULL);
+		return;
+	}
+	t->source = tree_file_open(t->w->trees.v[it->export], fh,
+	    str_of(it->raw));
+	t->no_attrs = false;
+	t->phase = FETCH_FILE;
+	pass_begin(t, a->size, part > 0 ? part * MAX(
+	    t->w->f->c.range_size / part, (uint64_t)1) : a->size,
+	    part == 0, part > 0);
+}
+
+static void
+placed(void *arg, bool right, const struct err *err)
+{
+	struct fetching *t = arg;
+	struct err why = ERR_INIT;
 
 	t->calls--;
 	if (t->broken)
 		return;
 	if (err != NULL) {
 		fault(t, err);
-		return;
+	} else if (!right) {
+		place_wrong(&t->place, &why);
+		over(t, &why);
+	} else if (t->place.gone) {
+		err_set(&why, ERR_GONE, ENOENT, "the file is gone");
+		over(t, &why);
+	} else {
+		found(t, &(struct handle){ .len = 0 });
 	}
-	it->result.file_attrs = e->attrs;
-	if (e->attrs.kind != ENTRY_FILE) {
-		err_set(&other, ERR_GONE, 0, "the file is a %s now",
-		    entry_kind_name(e->attrs.kind));
-		over(t, &other);
+}
+
+static void
+looked_up(void *arg, const struct tree_entry *e, const struct err *err)
+{
+	struct fetching *t = arg;
+	struct fetch_item *it = t->item;
+	const struct tree_spec *x = &t->w->f->c.exports[it->export];
+	struct attrs root;
+
+	t->calls--;
+	if (t->broken)
 		return;
+	t->place = (struct place){
+		.tree = t->w->trees.v[it->export],
+		.raw = it->raw,
+		.follow_links = x->follow_links,
+		.gone = err != NULL,
+		.fsid = it->fsid,
+		.numbered = x->root_fsid != 0,
+		.answer = placed,
+		.arg = t,
+	};
+	if (err == NULL) {
+		it->result.file_attrs = e->attrs;
+		tree_root(t->place.tree, NULL, &root);
 	}
-	if (it->has_stored && !attrs_same(&e->attrs, &it->stored.attrs,
-	    t->w->f->c.ignore_inode)) {
-		over(t, NULL);
-		return;
+	if (err != NULL && (it->any_fs || !err_is_absence(err))) {
+		fault(t, err);
+	} else if (err == NULL && (it->any_fs || place_is_expected(&t->place,
+	    e->attrs.fsid, root.fsid))) {
+		found(t, &e->fh);
+	} else {
+		t->calls++;
+		place_ask(&t->place);
 	}
-	t->source = tree_file_open(t->w->trees.v[it->export], &e->fh,
-	    str_of(it->raw));
-	t->no_attrs = false;
-	t->phase = FETCH_FILE;
-	pass_begin(t, e->attrs.size, part > 0 ? part * MAX(
-	    t->w->f->c.range_size / part, (uint64_t)1) : e->attrs.size,
-	    part == 0, part > 0);
 }
 
 void

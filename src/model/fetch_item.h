@@ -62,6 +62,10 @@ struct fetch_item {
 	 * after the object. */
 	char	*raw;		/* name bytes below the export's root; owned */
 	unsigned export;
+	/* The file system in which the crawl saw the file's directory; 0: that
+	 * of the export's root. */
+	uint64_t fsid;
+	bool	 any_fs;	/* it is not known: any will do */
 	int64_t	 modified_sec;	/* of the object, as listed; or 0 */
 	enum split_step step;	/* if not WHOLE: */
 	char	 token[FETCH_TOKEN_LEN + 1]; /* of the clients that may join */

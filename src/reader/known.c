@@ -23,6 +23,31 @@ catalog_export_noted(struct catalog_reader *r, const char *path,
 	return reader_fault(r, err) == -1 ? -1 : found;
 }
 
+static bool
+fs_of(struct db *db, struct str dir, uint64_t *ret_fsid)
+{
+	int64_t id;
+
+	if (!DB_ROW(db, DIR_FIND, BYTES(dir)))
+		return false;
+	id = db_int(db, STMT_DIR_FIND, 0);
+	db_done(db, STMT_DIR_FIND);
+	return rows_fs_of_dir(db, id, ret_fsid);
+}
+
+int
+catalog_dir_fs(struct catalog_reader *r, struct str dir, const char *root,
+    uint64_t *ret_fsid, struct err *err)
+{
+	uint64_t of_root;
+	bool found = fs_of(&r->db, dir, ret_fsid);
+
+	if (found && fs_of(&r->db, str_of(root), &of_root) &&
+	    of_root == *ret_fsid)
+		*ret_fsid = 0;
+	return reader_fault(r, err) == -1 ? -1 : found;
+}
+
 int
 catalog_export_seen(struct catalog_reader *r, const char *path,
     uint64_t *ret_fsid, struct err *err)

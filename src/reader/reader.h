@@ -60,6 +60,12 @@ int	 catalog_knew_dir(struct catalog_reader *, const char *path,
 int	 catalog_knows_below(struct catalog_reader *, const char *path,
 	    bool here, struct err *) MUST_USE;
 
+/* Find the file system in which the crawl saw the directory with the catalog
+ * path; 0: that of the export's root. Return 1, or 0 if no file system is
+ * known. */
+int	 catalog_dir_fs(struct catalog_reader *, struct str dir,
+	    const char *root, uint64_t *ret_fsid, struct err *) MUST_USE;
+
 /* --- exports, before the run begins --- */
 
 /* Find the known file system of the place with the catalog path, known as an

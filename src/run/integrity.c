@@ -147,6 +147,31 @@ raw_name(const struct integrity *t, unsigned export, struct str key)
 	return raw;
 }
 
+/* Tell in which file system the crawl saw the file, for the comparison with
+ * what is found now. */
+static void
+place(struct integrity *t, struct fetch_item *it)
+{
+	struct str path = str_of(it->stored.path), name = path_name(path);
+	struct str dir = { path.p, path.len - name.len - (name.len < path.len) };
+	struct err err = ERR_INIT;
+	int rc;
+
+	if (t->dir.path == NULL || t->dir.export != it->export ||
+	    !str_eq(dir, str_of(t->dir.path))) {
+		free(t->dir.path);
+		t->dir.path = xstrndup(dir.p, dir.len);
+		t->dir.export = it->export;
+		rc = catalog_dir_fs(t->r.reader, dir,
+		    t->r.plan.roots[it->export], &t->dir.fsid, &err);
+		if (rc == -1)
+			run_fail(&t->r, &err);
+		t->dir.known = rc == 1;
+	}
+	it->any_fs = !t->dir.known;
+	it->fsid = t->dir.known ? t->dir.fsid : 0;
+}
+
 /* Read an object. Takes what stored owns; stored->path NULL: the catalog
  * does not know the key. listed: the entry of S3's listing, or NULL: the object
  * must be as the catalog recorded. */
@@ -167,6 +192,9 @@ read_object(struct integrity *t, unsigned export, struct str key,
 	it->modified_sec = listed != NULL ? listed->modified_sec : 0;
 	if (!t->r.job->skip_upload || !it->has_stored)
 		it->raw = raw_name(t, export, key);
+	it->any_fs = true;
+	if (it->raw != NULL && it->has_stored)
+		place(t, it);
 	t->r.out++;
 	crew_fetch(t->r.crew, it);
 }

@@ -18,6 +18,12 @@ struct integrity {
 					   compared */
 	bool	*told;			/* by export: why its files can't be
 					   compared */
+	struct {			/* the last directory asked for */
+		char	*path;		/* catalog path; owned, or NULL */
+		unsigned export;
+		bool	 known;
+		uint64_t fsid;		/* if known; as in a fetch_item */
+	} dir;
 	uint64_t not_ours;		/* objects that the catalog does not
 					   know */
 };

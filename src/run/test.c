@@ -193,6 +193,7 @@ verify(const struct conf *conf, const struct job *job, bool put_failed)
 		print_verdict(&t, status == EXIT_DONE);
 	free(t.verified);
 	free(t.told);
+	free(t.dir.path);
 	plan_release(&t.r.plan);
 	return status;
 }

@@ -27,7 +27,7 @@
 #include "model/upload_note.h"
 #include "model/setup.h"
 
-#define WIRE_PROTOCOL	4
+#define WIRE_PROTOCOL	5
 #define WIRE_KEY_LEN	48
 #define WIRE_FRAME_MAX	(8U << 20)
 #define WIRE_HELLO_MAX	(4U << 10)

@@ -254,3 +254,38 @@ def test_mounts_send_nested_v3(t):
 @limit(60)
 def test_mounts_send_nested_v4(t):
     nested(t, 4)
+
+
+def compared(t, stubs):
+    """TEST reads the files: those of a file system that isn't mounted."""
+    share(t)
+    other = os.path.join(t.dir, "other")
+    os.makedirs(os.path.join(other, "d"))
+    test = ("TEST", "--data_integrity", "--json", "--mode", "full")
+    with mounted("-t", "tmpfs", "none", other):
+        with mounted("--bind", other, vol(t)):
+            files(t, "true", 3, "vol/d")
+            t.put(moved=4)
+            t.run(*test).counted(moved=4, verified=4)
+        if stubs:
+            files(t, "stub", 3, "vol/d")
+        result = t.run(*test, expect=4).counted(moved=1, failed=3)
+        result.says("3 unreadable", "file system")
+        rows = t.query(
+            "SELECT outcome, reason FROM verifications WHERE run = ?"
+            " AND outcome <> 'ok'",
+            result.json["run"],
+        )
+        assert len(rows) == 3, rows
+        assert all(r[0] == "unreadable" for r in rows), rows
+        assert all("file system" in r[1] for r in rows), rows
+
+
+@limit(60)
+def test_mounts_integrity_unmounted(t):
+    compared(t, False)
+
+
+@limit(60)
+def test_mounts_integrity_stubs(t):
+    compared(t, True)

@@ -222,6 +222,57 @@ test_not_as_listed(void **state UNUSED)
 }
 
 /* An export that can't be opened: the objects are read, the files not. */
+/* In which file system the file was seen, and what is said of the file, there
+ * or removed: what lies in another one is neither changed nor gone. */
+static void
+test_place(void **state UNUSED)
+{
+	static const struct { bool numbers, any, wrong, inner; } cases[] = {
+		{ false, false, false, false }, { true, false, false, false },
+		{ true, false, false, true }, { true, false, true, true },
+		{ false, false, true, true }, { true, true, true, true },
+	};
+	uint8_t md5[MD5_LEN];
+
+	for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+		struct fixture *x = reader();
+		struct fetch_item *it;
+		AUTOFREE char *path = xasprintf("%s/f", x->source);
+		bool gone = i % 2 == 1;
+		struct tree *t = NULL;
+		struct err err = ERR_INIT;
+		struct attrs root;
+
+		assert_int_equal(tree_open(&t, &x->spec, &err), 0);
+		tree_root(t, NULL, &root);
+		tree_free(&t);
+		put_object(x, "k", 1000, 3, 0, "", md5);
+		write_source(x, "f", 1000, 3);
+		it = known(x, "k", "f", 0, md5);
+		/* A stub that differs in its attributes, too. */
+		it->stored.attrs.size += cases[i / 2].wrong;
+		if (cases[i / 2].numbers)
+			x->spec.root_fsid = root.fsid;
+		if (cases[i / 2].inner)
+			it->fsid = root.fsid + cases[i / 2].wrong;
+		it->any_fs = cases[i / 2].any;
+		if (gone)
+			assert_int_equal(unlink(path), 0);
+		it = fetched(x, it);
+		expect(it, OUTCOME_MOVED, ERR_NONE);
+		if (cases[i / 2].wrong && !cases[i / 2].any)
+			assert_int_equal(it->result.file_err.kind,
+			    ERR_UNREACHABLE);
+		else
+			assert_int_equal(it->result.file_err.kind, gone ?
+			    ERR_GONE : ERR_NONE);
+		assert_int_equal(it->result.file_hashed, !gone &&
+		    !cases[i / 2].wrong);
+		fetch_item_free(&it);
+		fetch_teardown(x);
+	}
+}
+
 static void
 test_no_export(void **state UNUSED)
 {
@@ -249,6 +300,7 @@ main(void)
 		cmocka_unit_test(test_rot),
 		cmocka_unit_test(test_not_read),
 		cmocka_unit_test(test_not_as_listed),
+		cmocka_unit_test(test_place),
 		cmocka_unit_test(test_no_export),
 	};
 
