@@ -2,6 +2,7 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "verify/held.h"
 #include "work/pool.h"
 
 #define TURN_MS		1000
@@ -30,7 +31,8 @@ enum row_state { ROW_OPEN = 0, ROW_LOST, ROW_DONE };
 
 /* A batch on its way. Keys that XML can't carry are deleted by a request each.
  * After a lost answer, look for the objects by HEAD before deleting again: a
- * bucket with versions would get a second delete marker. */
+ * bucket with versions would get a second delete marker, and somebody else may
+ * have put an object since. */
 struct deleting {
 	struct deleting *next;	/* list of late batches */
 	struct delete_worker *w;
@@ -180,36 +182,44 @@ send_open(struct deleting *x)
 	answered(x);
 }
 
-static void
-begin(struct delete_worker *w, struct delete_batch *b)
-{
-	struct deleting *x = xcalloc(1, sizeof(*x));
-
-	w->active++;
-	x->w = w;
-	x->b = b;
-	x->since_ms = clock_mono_ms();
-	x->plain = xcalloc(b->count + 1, sizeof(*x->plain));
-	x->singles = xcalloc(b->count + 1, sizeof(*x->singles));
-	for (size_t i = 0; i < b->count; i++)
-		x->singles[i] = (struct single){ .x = x, .row = &b->v[i] };
-	send_open(x);
-}
-
 /* --- after a lost answer --- */
+
+static enum held_state
+judge(const struct delete_row *row, const struct held_answer *a)
+{
+	const struct attrs meant = { .size = row->size,
+	    .mtime_ns = MTIME_NONE };
+	enum held_state held = held_judge(a, &(struct held_record){
+	    .attrs = &meant, .etag = row->etag });
+
+	/* Only DEL deletes what it can't look at: by name. */
+	if (a->err.kind == ERR_DENIED ||
+	    (held == HELD_FOREIGN && row->etag[0] == '\0'))
+		return HELD_OURS;
+	return held;
+}
 
 static void
 looked(void *arg, const struct s3_reply *r, const struct err *err)
 {
 	struct single *s = arg;
+	struct held_answer a;
 
-	if (err != NULL && err->kind == ERR_GONE)
+	s3_head_answer(r, err, &a);
+	switch (judge(s->row, &a)) {
+	case HELD_GONE:
 		settle(s, NULL, r->delete_marker ? r->version_id : STR(""));
-	else if (err == NULL || err->kind == ERR_DENIED)
-		s->state = ROW_OPEN;	/* or HEAD is denied: deleting a row's
-					   object twice loses nothing */
-	else
-		s->row->err = *err;
+		break;
+	case HELD_FOREIGN:	/* the object that is meant is no more */
+		settle(s, NULL, STR(""));
+		break;
+	case HELD_OURS:
+		s->state = ROW_OPEN;
+		break;
+	case HELD_UNKNOWN:
+		s->row->err = a.err;
+		break;
+	}
 	answered(s->x);
 }
 
@@ -225,6 +235,26 @@ look(struct deleting *x)
 		    &x->singles[i]);
 	}
 	answered(x);
+}
+
+static void
+begin(struct delete_worker *w, struct delete_batch *b)
+{
+	struct deleting *x = xcalloc(1, sizeof(*x));
+
+	w->active++;
+	x->w = w;
+	x->b = b;
+	x->since_ms = clock_mono_ms();
+	x->plain = xcalloc(b->count + 1, sizeof(*x->plain));
+	x->singles = xcalloc(b->count + 1, sizeof(*x->singles));
+	for (size_t i = 0; i < b->count; i++)
+		x->singles[i] = (struct single){ .x = x, .row = &b->v[i],
+		    .state = b->v[i].asked ? ROW_LOST : ROW_OPEN };
+	if (count_rows(x, ROW_LOST) > 0)
+		look(x);
+	else
+		send_open(x);
 }
 
 /* Look for the batches whose time has come; return the time in ms until the

@@ -13,6 +13,12 @@
 
 struct delete_row {
 	char	*key;		/* key text; owned */
+	/* The object that is meant, as S3 has shown the object. etag "": S3
+	 * showed none, and any object under the key is meant. */
+	uint64_t size;
+	char	 etag[72];
+	bool	 asked;		/* a request to delete the object was sent, and
+				   its answer may be lost */
 	/* result of the row: deleted if err.kind is ERR_NONE. STOPPED:
 	 * nobody knows whether the object was deleted */
 	struct err err;

@@ -64,6 +64,8 @@ struct outcome_row {
 				   looks the object up by path where needed */
 	enum outcome outcome;
 	uint64_t size;
+	char	 etag[72];	/* of an object to delete, as S3 has shown the
+				   object; or "" */
 	unsigned attempts;
 	struct err err;		/* FAILED: a failure row. With a verdict: the
 				   detail */

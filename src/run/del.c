@@ -92,6 +92,8 @@ delete_page(struct del *d, const struct source_page *p)
 		rows->v[i].path = xstrndup(p->keys[i].key, p->keys[i].len);
 		rows->v[i].is_key = true;
 		rows->v[i].size = p->keys[i].size;
+		memcpy(rows->v[i].etag, p->keys[i].etag,
+		    sizeof(rows->v[i].etag));
 	}
 	deleter_give(&d->r, rows);
 }

@@ -73,10 +73,13 @@ send_batch(struct run *r, struct outcomes *rows)
 	b->user = rows;
 	b->count = rows->count;
 	b->v = xcalloc(b->count, sizeof(*b->v));
-	for (size_t i = 0; i < b->count; i++)
+	for (size_t i = 0; i < b->count; i++) {
 		b->v[i].key = xstrdup(key_of_path(rows->v[i].path,
 		    rows->v[i].is_key ||
 		    r->conf->fs_config.server_as_prefix));
+		b->v[i].size = rows->v[i].size;
+		memcpy(b->v[i].etag, rows->v[i].etag, sizeof(b->v[i].etag));
+	}
 	rows->mail.next = (struct mail *)(void *)r->deleting;
 	r->deleting = rows;
 	crew_delete(r->crew, b);

@@ -20,8 +20,8 @@
  * says. */
 int	 deleter_start(struct run *, const struct job *, struct err *)
 	    MUST_USE;
-/* Takes a batch: rows with path (or key) and size, object where it is known.
- * Never blocks long: see deleter_room. */
+/* Takes a batch: rows with path (or key), size and etag, object where it is
+ * known. Never blocks long: see deleter_room. */
 void	 deleter_give(struct run *, struct outcomes *);
 bool	 deleter_room(const struct run *);
 /* Take the answers of catalog and crew; false: the mail is another. */

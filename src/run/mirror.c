@@ -261,8 +261,11 @@ note_foreign(struct mirror *x, const struct stored *s, struct outcomes *kept)
 }
 
 static void
-note_gone(struct mirror *x, const struct stored *s, struct outcomes *gone)
+note_gone(struct mirror *x, const struct stored *s,
+    const struct ours_question *o, struct outcomes *gone)
 {
+	struct outcome_row *r;
+
 	if (x->use == USE_DELETE && x->proven == x->most) {
 		x->beyond = true;
 		return;
@@ -270,8 +273,11 @@ note_gone(struct mirror *x, const struct stored *s, struct outcomes *gone)
 	x->proven++;
 	if (x->use == USE_PRINT)
 		deleter_print(x->r->job, key_of(x, s->path), s->attrs.size);
-	if (x->use == USE_DELETE)
-		fill_row(&gone->v[gone->count++], s);
+	if (x->use != USE_DELETE)
+		return;
+	r = &gone->v[gone->count++];
+	fill_row(r, s);
+	memcpy(r->etag, o->etag, sizeof(r->etag));
 }
 
 /* Each file of the page has its answer, and each object too. */
@@ -292,7 +298,7 @@ use_page(struct mirror *x, const struct mirror_row *v,
 		else if (q[i].verdict == ABSENCE_UNKNOWN)
 			note_unknown(x, &q[i], s, kept);
 		else if (o[i].held == HELD_OURS || o[i].held == HELD_GONE)
-			note_gone(x, s, gone);
+			note_gone(x, s, &o[i], gone);
 		else if (o[i].held == HELD_FOREIGN)
 			note_foreign(x, s, kept);
 		else

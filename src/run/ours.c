@@ -24,6 +24,8 @@ judge(struct ours_question *q, const struct held_answer *a)
 	    .etag = q->stored->etag };
 
 	q->held = held_judge(a, &r);
+	memcpy(q->etag, q->held == HELD_OURS ? a->etag : r.etag,
+	    sizeof(q->etag));
 	q->err = a->err;
 }
 

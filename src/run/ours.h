@@ -22,6 +22,8 @@ struct ours_question {
 	const struct stored *stored;	/* what was put */
 	/* The answer: */
 	enum held_state held;
+	char	 etag[72];		/* OURS: of the object; else, of the
+					   object that was put; or "" */
 	struct err err;			/* UNKNOWN: why */
 };
 

@@ -229,13 +229,17 @@ take_rest(struct team_task *k)
 {
 	struct delete_batch *rest = xcalloc(1, sizeof(*rest));
 	size_t *at = xcalloc(k->batch->count, sizeof(*at));
+	struct delete_row *to;
 
 	rest->v = xcalloc(k->batch->count, sizeof(*rest->v));
 	for (size_t i = 0; i < k->batch->count; i++) {
 		if (!may_be_its_own(&k->batch->v[i].err))
 			continue;
 		at[rest->count] = i;
-		rest->v[rest->count++].key = xstrdup(k->batch->v[i].key);
+		to = &rest->v[rest->count++];
+		to->key = xstrdup(k->batch->v[i].key);
+		to->size = k->batch->v[i].size;
+		memcpy(to->etag, k->batch->v[i].etag, sizeof(to->etag));
 	}
 	free_rest(k);
 	k->rest = rest;

@@ -157,6 +157,9 @@ frame_add(struct frame *f, struct team_task *k)
 	size_t bytes;
 
 	if (k->kind == TASK_DELETE) {
+		/* Another client may have deleted the objects. */
+		for (size_t i = 0; i < team_asked(k)->count; i++)
+			team_asked(k)->v[i].asked = k->task.leased > 1;
 		one.type = WIRE_LEASE_DELETE;
 		one.u.lease_delete.lease = f->lease;
 		one.u.lease_delete.id = k->task.id;

@@ -129,6 +129,62 @@ test_lost_answer(void **state UNUSED)
 	script_finish(&f);
 }
 
+/* The answer is lost, and somebody else puts an object under the key: the one
+ * that was meant is gone, and the other one stays. */
+static void
+test_lost_answer_replaced(void **state UNUSED)
+{
+	static const char *const keys[] = { "a", "b", "c" };
+	static const char *const etags[] = { "other", "e", "e" };
+	struct mailbox *up = mailbox_new(0);
+	struct delete_batch *b = batch(keys, ARRAY_LEN(keys));
+	struct delete *e;
+	FIXTURE(f, NOTHING, THERE, THERE, THERE,
+	    ANSWER("<Deleted><Key>b</Key></Deleted>"));
+
+	for (size_t i = 0; i < b->count; i++) {
+		snprintf(b->v[i].etag, sizeof(b->v[i].etag), "%s",
+		    etags[i]);
+		b->v[i].size = i == 2 ? 4 : 3;
+	}
+	e = begin(&f, up);
+	delete_give(e, b);
+	assert_ptr_equal(take(up), b);
+	for (size_t i = 0; i < b->count; i++)
+		assert_int_equal(b->v[i].err.kind, ERR_NONE);
+	assert_int_equal(times(asked(&f.v), "<Key>a</Key>"), 1);
+	assert_int_equal(times(asked(&f.v), "<Key>b</Key>"), 2);
+	assert_int_equal(times(asked(&f.v), "<Key>c</Key>"), 1);
+	delete_batch_free(&b);
+	delete_free(&e);
+	mailbox_free(&up);
+	script_finish(&f);
+}
+
+/* Another client may have deleted a row's object: HEAD comes first. */
+static void
+test_asked_before(void **state UNUSED)
+{
+	static const char *const keys[] = { "a", "b" };
+	struct mailbox *up = mailbox_new(0);
+	struct delete_batch *b = batch(keys, ARRAY_LEN(keys));
+	struct delete *e;
+	FIXTURE(f, MARKED, ANSWER("<Deleted><Key>b</Key></Deleted>"));
+
+	b->v[0].asked = true;
+	e = begin(&f, up);
+	delete_give(e, b);
+	assert_ptr_equal(take(up), b);
+	assert_int_equal(b->v[0].err.kind, ERR_NONE);
+	assert_string_equal(b->v[0].version_id, "m1");
+	assert_int_equal(b->v[1].err.kind, ERR_NONE);
+	assert_int_equal(times(asked(&f.v), "<Key>a</Key>"), 0);
+	delete_batch_free(&b);
+	delete_free(&e);
+	mailbox_free(&up);
+	script_finish(&f);
+}
+
 static void
 test_empty(void **state UNUSED)
 {
@@ -228,6 +284,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_row),
 		cmocka_unit_test(test_lost_answer),
+		cmocka_unit_test(test_lost_answer_replaced),
+		cmocka_unit_test(test_asked_before),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_waits),
