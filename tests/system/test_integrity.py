@@ -443,6 +443,7 @@ def test_integrity_kill_at_random(t):
         skip = ["-su"] if n % 2 else []
         mode = ["--mode", rng.choice(MODES)]
         process = t.start("TEST", "-di", *skip, *mode)
+        t.eventually(lambda: os.path.exists(t.catalog), what="catalog")
         time.sleep(rng.random() * 0.8)
         process.kill()
         process.wait()
