@@ -267,7 +267,7 @@ test_lister(struct s3 *s)
 {
 	static const char *const odd[] = { "", " ", "\303\274", "\n", "%2f",
 	    "+&" };
-	enum { TREE = 12000 };
+	enum { TREE = 6000 };
 	char (*text)[48] = xcalloc(TREE, sizeof(*text));
 	struct str *keys = xcalloc(TREE, sizeof(*keys));
 	struct s3_lister_plan plan = { .prefix = STR("tree/") };
