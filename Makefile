@@ -52,7 +52,7 @@ help:
 	@echo "                   one: $(B)/model/model --seed K --verbose"
 	@echo "make check-system  real servers: nfs-ganesha, radosgw (root)"
 	@echo "                   TESTS=\"put_ list\": those with such a name;"
-	@echo "                   in two lanes, or as many as LANES says"
+	@echo "                   in three lanes for two processors, or LANES=n"
 	@echo "make check-package the Debian package, contrib/install.sh"
 	@echo "                   (root)"
 	@echo "make check-long    10,000 strangers at the master's ports (root)"

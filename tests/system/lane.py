@@ -45,6 +45,11 @@ def full_name(function):
     return "%s.%s" % (function.__module__, function.__name__)
 
 
+def limit(function):
+    """The seconds that a test may take."""
+    return getattr(function, "limit", 60)
+
+
 def child(function, world, directory):
     """Run one test in this (new) process and end it."""
     status = 1
@@ -100,7 +105,7 @@ def clean_up(pid, world, directory, status):
 
 def run_one(function, world, keep):
     name = function.__name__[5:]
-    limit = getattr(function, "limit", 60) * world.slowness
+    limit_s = limit(function) * world.slowness
     directory = os.path.join(world.directory, "t", name)
     os.makedirs(directory)
     output = os.path.join(world.directory, name + ".out")
@@ -117,7 +122,7 @@ def run_one(function, world, keep):
         child(function, world, directory)
     status = TIMED_OUT
     try:
-        status = wait_child(pid, limit)
+        status = wait_child(pid, limit_s)
     finally:
         clean_up(pid, world, directory, status)
     seconds = time.monotonic() - begun
@@ -128,7 +133,7 @@ def run_one(function, world, keep):
     else:
         text = "%s %s %.1f\n" % ("ok  " if passed else "FAIL", name, seconds)
     if status == TIMED_OUT:
-        text += "     not done after %d s\n" % limit
+        text += "     not done after %d s\n" % limit_s
     if not passed:
         for line in output.splitlines()[-80:]:
             text += "     " + line[:400] + "\n"
