@@ -123,6 +123,7 @@ struct world {
 	long	 clock_s;	/* how much later the wall clock is */
 	uint64_t serial;	/* of contents */
 	int	 inner;		/* a share of its own too: that directory */
+	bool	 renumbered;	/* it was the volume's, by its path */
 	bool	 skip;		/* skip_dir names a/b */
 	bool	 ctime;		/* is ignored */
 	int	 version;	/* of NFS, as a row in world.c */

@@ -46,11 +46,15 @@ play_settings(const int *v)
 	w.version = v[4];
 }
 
-/* dir: a share of its own too from now on, and no other; the top: none is. */
+/* dir: a share of its own too from now on, and no other; the top: none is. The
+ * number of a file system that is mounted tells its place below the share: by
+ * another share it is another one. */
 void
 play_inner(const int *v)
 {
 	w.inner = v[0];
+	w.renumbered |= rel_dir(w.inner)[0] == 'v' && w.set.volume != 0 &&
+	    w.set.nfs == 0;
 }
 
 /* By hours from now on: forth, a day forth, back, a day back. What times of

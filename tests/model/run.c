@@ -618,7 +618,8 @@ play_quiet(void)
 {
 	CLEANUP(run_release) struct run mirror;
 	CLEANUP(run_release) struct run again;
-	bool others = w.stubs || (w.versions && w.set.fsids != 0);
+	bool others = w.stubs || w.renumbered ||
+	    (w.versions && w.set.fsids != 0);
 	uint64_t hash;
 	int inner;
 
@@ -646,6 +647,7 @@ play_quiet(void)
 		keep_file("");
 	if (quiet_run(OP_PUT, &again))
 		judge_idle(&again, hash);
-	if (!breached() && inner != w.inner && w.serial % 3 == 0)
+	if (!breached() && inner != w.inner && !w.renumbered &&
+	    w.serial % 3 == 0)
 		quiet_inner(inner);
 }

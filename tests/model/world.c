@@ -368,6 +368,7 @@ world_begin(const struct setting *set)
 	w.adopted = w.restored = w.moved = false;
 	w.inner = w.version = 0;
 	w.skip = w.ctime = w.versions = w.stubs = w.accepted = false;
+	w.renumbered = false;
 	make_dir("tree");
 	if (w.set.volume != 0)
 		mount_under();
