@@ -207,6 +207,21 @@ lookup_err(struct posix *p, struct err *err)
 	return -1;
 }
 
+/* Stat the entry name of the directory fd, or fd itself if name is "". Ask the
+ * server of a mount, not the client's cache, which may show for a minute what
+ * the entry was. */
+static int
+stat_now(int fd, const char *name, struct stat *st)
+{
+	int flags = AT_SYMLINK_NOFOLLOW | (*name == '\0' ? AT_EMPTY_PATH : 0);
+	struct statx sync;
+
+	if (statx(fd, name, flags | AT_NO_AUTOMOUNT | AT_STATX_FORCE_SYNC,
+	    STATX_BASIC_STATS, &sync) == -1 && errno != ENOSYS)
+		return -1;
+	return *name == '\0' ? fstat(fd, st) : fstatat(fd, name, st, flags);
+}
+
 static int
 stat_below(struct posix *p, const char *path, bool follow,
     struct attrs *ret_attrs, struct err *err)
@@ -216,7 +231,7 @@ stat_below(struct posix *p, const char *path, bool follow,
 
 	mounts_refresh(&p->mounts);
 	fd = open_below(p, path, O_PATH, follow);
-	if (fd != -1 && fstat(fd, &st) == 0) {
+	if (fd != -1 && stat_now(fd, "", &st) == 0) {
 		set_attrs(ret_attrs, &st,
 		    mounts_of(&p->mounts, fd, st.st_dev));
 		return 0;
@@ -250,7 +265,7 @@ stat_in(struct posix *p, struct str path, struct attrs *ret_attrs,
 	}
 	mounts_refresh(&p->mounts);
 	fsid = mounts_of(&p->mounts, fd, st.st_dev);
-	if (fstatat(fd, name.p, &st, AT_SYMLINK_NOFOLLOW) == -1)
+	if (stat_now(fd, name.p, &st) == -1)
 		return lookup_err(p, err);
 	if (S_ISDIR(st.st_mode))
 		fsid = mounts_of_entry(&p->mounts, fd, name.p, fsid);
@@ -722,15 +737,13 @@ posix_free(struct tree *tree)
 	free(p);
 }
 
-/* Ask the server of a mount, not the client's cache (AT_STATX_FORCE_SYNC). */
 static bool
 posix_answers(const struct tree *tree)
 {
 	const struct posix *p = (const struct posix *)tree;
-	struct statx st;
+	struct stat st;
 
-	return statx(p->below.root, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC,
-	    STATX_TYPE, &st) == 0 || errno == ENOSYS;
+	return stat_now(p->below.root, "", &st) == 0;
 }
 
 static const struct tree_ops posix_ops = {

@@ -422,6 +422,33 @@ test_missing_mount(void **state UNUSED)
 	assert_int_equal(err.kind, ERR_UNREACHABLE);
 }
 
+static char synced[64];		/* the last name that was asked of a server */
+
+int
+statx(int fd, const char *restrict name, int flags, unsigned mask,
+    struct statx *restrict st)
+{
+	if ((flags & AT_STATX_SYNC_TYPE) == AT_STATX_FORCE_SYNC)
+		snprintf(synced, sizeof(synced), "%s%s", name,
+		    (flags & AT_EMPTY_PATH) != 0 ? "(itself)" : "");
+	return (int)syscall(SYS_statx, fd, name, flags, mask, st);
+}
+
+/* What a path leads to is asked of the server of a mount, and is not what its
+ * client has in a cache. */
+static void
+test_lookup_is_fresh(void **state UNUSED)
+{
+	struct seen s = { .n = 0 };
+
+	assert_int_equal(look(STR("a/b/file"), false).attrs.size, 5);
+	assert_string_equal(synced, "(itself)");
+	tree_lookup_in(tree, NULL, STR("a/b/file"), on_entry, &s);
+	finish(&s);
+	assert_int_equal(s.attrs.size, 5);
+	assert_string_equal(synced, "file");
+}
+
 /* What is queued when the tree is freed ends, once, with STOPPED. */
 static void
 test_tree_free(void **state UNUSED)
@@ -458,6 +485,7 @@ main(void)
 		cmocka_unit_test(test_without_openat2),
 		cmocka_unit_test(test_open_errors),
 		cmocka_unit_test(test_missing_mount),
+		cmocka_unit_test(test_lookup_is_fresh),
 		cmocka_unit_test(test_tree_free),
 	};
 
