@@ -135,6 +135,9 @@ take_setup(struct session *s, struct setup *setup)
 	add_credentials(setup, &s->c->invite);
 	if (setup->s3_clock_ms != 0)
 		setup->s3_clock_ms -= (int64_t)clock_boot_ms();
+	/* The client may see another tree than the master, which must agree to
+	 * a version that the crawl has not seen. */
+	setup->exact = true;
 	s->op = setup->op;
 	s->more_follows = setup->more_follows;
 	s->export_count = setup->export_count;

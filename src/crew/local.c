@@ -63,6 +63,8 @@ has_engine(struct local *l)
 		.adopt = s->adopt,
 		.server_as_prefix = s->server_as_prefix,
 		.ignore_inode = s->ignore_inode,
+		.exact = s->exact,
+		.exact_but = setup_ignored(s),
 		.up = l->up,
 	};
 	struct err err = ERR_INIT;

@@ -178,6 +178,7 @@ setup_make(struct setup *s, const struct conf *c, const struct job *job,
 	s->adopt = job->adopt;
 	s->server_as_prefix = c->fs_config.server_as_prefix;
 	s->ignore_inode = c->fs_config.ignore_inode;
+	s->ignore_ctime = c->fs_config.ignore_ctime;
 	s->more_follows = job->more_follows;
 	s->only_read = job->op == OP_TEST;
 	if (job->op == OP_GET && job->dest_path != NULL &&
@@ -270,6 +271,13 @@ setup_as_root(const struct setup *s)
 {
 	return s->dest_export.type == TREE_NFS ? s->dest_export.uid == 0 :
 	    geteuid() == 0;
+}
+
+unsigned
+setup_ignored(const struct setup *s)
+{
+	return (s->ignore_inode ? ATTRS_INO : 0) |
+	    (s->ignore_ctime ? ATTRS_CTIME : 0);
 }
 
 /* For PUT, start only as many workers as have memory for a part each. */

@@ -11,9 +11,9 @@
  * its holder is lost (desk_lost). Then its unresolved tasks go back to the head
  * of the queue, unless they are out under a second lease too.
  *
- * A task is marked careful if the task may kill its holders. A careful task
- * comes after all other tasks, alone, to a holder that has no other task in
- * hand and has proved itself.
+ * A task is marked careful if the task may kill its holders, or must be begun
+ * as soon as it is leased. A careful task comes after all other tasks, alone,
+ * to a holder that has no other task in hand and has proved itself.
  *
  * The desk accepts the first result of a task if the result names a lease that
  * the task is out under. The desk also accepts a late result, whose lease has

@@ -18,6 +18,9 @@ enum item_flag {
 	ITEM_ANY_FS = 4		/* the file may lie in any file system */
 };
 
+/* A file that is found changed more often than this while it is moved fails. */
+#define ITEM_CHANGES_MAX	5
+
 /*
  * A large file is split among clients, which move the file in three steps; each
  * step is an item.
@@ -55,8 +58,8 @@ struct item {
 				   as keys are (model/key.h) */
 	char	*raw;		/* name bytes relative to the export's root */
 	struct handle fh;
-	/* As crawled. fsid is that of the directory; 0: the file system of the
-	 * export's root. */
+	/* As crawled, or as the master saw the file later. fsid is that of the
+	 * directory; 0: the file system of the export's root. */
 	struct attrs attrs;
 	/* stored at this target: an earlier version of the file, or has_prev
 	 * false */
@@ -92,7 +95,8 @@ void	 lease_free(struct lease **);
 struct result {
 	int64_t	 object;
 	enum outcome outcome;
-	struct attrs attrs;	/* as read: may be newer than the item's */
+	struct attrs attrs;	/* as read: may be newer than the item's.
+				   CHANGED: as found */
 	bool	 has_md5;
 	uint8_t	 md5[16];	/* of the whole file */
 	char	 etag[72];

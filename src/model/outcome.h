@@ -12,8 +12,8 @@
 #include "model/attrs.h"
 
 /* What became of a file or an object. The catalog stores the numbers of PUT and
- * of deletions, 0 to 3 and 5, in result.outcome (schema/001_tables.sql); its 4
- * is a failure of the crawl. */
+ * of deletions, 0 to 3 and 5, in result.outcome (schema/001_tables.sql). There
+ * 4 is a failure of the crawl, and none of the others is stored. */
 enum outcome {
 	OUTCOME_MOVED = 0,	/* acknowledged, proof equal; TEST: verified and
 				   equal */
@@ -21,11 +21,13 @@ enum outcome {
 	OUTCOME_FAILED,
 	OUTCOME_GONE,		/* vanished before it was read: outside the
 				   sum */
-	OUTCOME_LEFT,		/* PUT: the export is out of reach for good
-				   (err): the item stays for the next run; never
-				   stored */
+	OUTCOME_CHANGED,	/* PUT, from a client to the master: the file
+				   is another version than the item describes:
+				   nothing was stored */
 	OUTCOME_DELETED,	/* the target has it no longer */
-	OUTCOME_EXCLUDED	/* GET, TEST, --delete: not to be moved */
+	OUTCOME_EXCLUDED,	/* GET, TEST, --delete: not to be moved */
+	OUTCOME_LEFT		/* PUT: the export is out of reach for good
+				   (err): the item stays for the next run */
 };
 
 enum verdict {

@@ -64,6 +64,9 @@ struct setup {
 	bool	 adopt;		/* see --adopt */
 	bool	 server_as_prefix;
 	bool	 ignore_inode;
+	bool	 ignore_ctime;
+	bool	 exact;		/* a client's own: send a file only in the
+				   version that its item describes */
 	bool	 only_read;	/* TEST: the master judges the bytes that are
 				   read back */
 	bool	 more_follows;	/* after STOP, those who joined come back */

@@ -36,6 +36,10 @@ struct engine_config {
 				   holds already */
 	bool	 server_as_prefix; /* key = path, or path without server */
 	bool	 ignore_inode;
+	bool	 exact;		/* send a file only in the version that its item
+				   describes; else report OUTCOME_CHANGED */
+	unsigned exact_but;	/* ... which does not show in these, as for
+				   attrs_same */
 	struct mailbox *up;
 };
 

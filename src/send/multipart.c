@@ -404,7 +404,7 @@ abort_done(void *arg, const struct s3_reply *r UNUSED, const struct err *err)
 	if (err == NULL || err->kind == ERR_GONE || err->kind == ERR_STOPPED)
 		return;
 	t->keep_upload = true;
-	if (t->ending)
+	if (t->ending && t->outcome != OUTCOME_CHANGED)
 		return;
 	t->err = *err;
 	transfer_end(t, OUTCOME_FAILED);

@@ -7,7 +7,6 @@
 #include "model/key.h"
 #include "verify/etag.h"
 
-#define CHANGES_MAX	5	/* a file with more changes fails */
 #define RESEND_MAX	4	/* failed sendings of an object */
 #define FAULT_GAP_MS	90000	/* more than a call and its backoff */
 #define BACKOFF_BASE_MS	100
@@ -272,6 +271,7 @@ finish(struct transfer *t)
 	/* This step does not end the upload. */
 	bool stays = passing || t->keep_upload ||
 	    t->item->step == SPLIT_BEGIN || t->item->step == SPLIT_RANGE;
+	bool ends;
 
 	/* Keep the upload when S3 was out of reach: the next run continues the
 	 * upload. A completed upload has no id here any more. */
@@ -279,9 +279,14 @@ finish(struct transfer *t)
 		multipart_abort(t);
 		return;
 	}
+	/* Another client may get a changed file at once: the end of the upload
+	 * must be known before. */
+	ends = t->upload_noted && !stays && !t->unnoted;
+	if (ends && t->outcome == OUTCOME_CHANGED)
+		worker_note(t, UPLOAD_ENDED);
 	r = make_result(t);
 	worker_result(t->w, t->lease, &r);
-	if (t->upload_noted && !stays && !t->unnoted)
+	if (ends && t->outcome != OUTCOME_CHANGED)
 		worker_note(t, UPLOAD_ENDED);
 	for (size_t i = 0; i < SEGMENTS_MAX; i++)
 		segment_free(&t->seg[i]);
@@ -522,6 +527,15 @@ found_again(struct transfer *t, const struct tree_entry *e)
 	transfer_fault(t, &err);
 }
 
+/* Is the file another version than the item's, so that the master must agree to
+ * sending the file? */
+static bool
+is_to_agree(const struct transfer *t, const struct attrs *now)
+{
+	return t->w->e->c.exact && !transfer_is_step(t) &&
+	    !attrs_same(now, &t->item->attrs, t->w->e->c.exact_but);
+}
+
 static void
 looked_again(void *arg, const struct tree_entry *e, const struct err *err)
 {
@@ -534,6 +548,9 @@ looked_again(void *arg, const struct tree_entry *e, const struct err *err)
 		return;
 	if (err != NULL) {
 		not_found(t, err);
+	} else if (is_to_agree(t, &e->attrs)) {
+		t->before = e->attrs;
+		transfer_end(t, OUTCOME_CHANGED);
 	} else if (e->attrs.kind != ENTRY_FILE) {
 		err_set(&t->err, ERR_GONE, 0, "it is a %s now",
 		    entry_kind_name(e->attrs.kind));
@@ -571,7 +588,7 @@ transfer_changed(struct transfer *t)
 		send_split_changed(t);
 		return;
 	}
-	if (++t->changes > CHANGES_MAX) {
+	if (++t->changes > ITEM_CHANGES_MAX) {
 		err_set(&t->err, ERR_GONE, 0, "it changed %u times while it "
 		    "was read; not stored", t->changes);
 		transfer_end(t, OUTCOME_FAILED);

@@ -1,10 +1,11 @@
 /*
- * look.c: the master looks at a file itself if a client's result may be wrong:
- * the client reports that the file is gone, or reports a version that differs
- * from the crawl's. A client whose server name leads to a wrong tree would
- * otherwise report existing files as gone, and would replace new bytes with old
- * bytes. The master logs the name of such a client and gives the client no more
- * work in this run.
+ * look.c: the master looks at a file itself if a client reports that the file
+ * is gone, or is another version than the item describes. A client whose server
+ * name leads to a wrong tree would otherwise report existing files as gone, and
+ * would replace the bytes of the true tree. The master logs the name of such a
+ * client and gives the client no more work in this run. If the master finds a
+ * new version too, the item is leased again with that version: nothing that
+ * the master has not seen is stored.
  *
  * A thread asks the file servers, as asking waits. A result that is looked at
  * is out of the desk.
@@ -16,7 +17,10 @@
 #include "team/team_internal.h"
 
 #define ASK_MAX		256	/* questions at a time */
-#define LOOKS_MAX	4	/* looks at a file in constant change */
+#define WAIT_MS		UINT64_C(100)	/* before the second look at a file;
+					   doubled for each after it */
+#define IDLE_MS		200
+#define SOON_MS		20	/* if looks wait for their time */
 #define CACHED_NS	(INT64_C(120) * 1000000000) /* mounts cache attributes
 						   for a minute */
 
@@ -103,6 +107,35 @@ ask(struct team *t, struct asker *a, struct s3 **s3, struct look **v,
 	}
 }
 
+/* Take the looks that are due out of the list. */
+static size_t
+take_due(struct mail **at, struct look **v)
+{
+	uint64_t now = clock_mono_ms();
+	size_t n = 0;
+
+	while (*at != NULL && n < ASK_MAX) {
+		struct look *l = (struct look *)(void *)*at;
+
+		if (l->due_ms > now) {
+			at = &(*at)->next;
+			continue;
+		}
+		*at = l->mail.next;
+		v[n++] = l;
+	}
+	return n;
+}
+
+static void
+free_all(struct mail *m)
+{
+	for (struct mail *next; m != NULL; m = next) {
+		next = m->next;
+		look_free((struct look *)(void *)m);
+	}
+}
+
 static void *
 look_main(void *arg)
 {
@@ -114,20 +147,19 @@ look_main(void *arg)
 	struct asker *a = make_asker(t, specs, seen, roots);
 	struct s3 *s3 = NULL;
 	struct look *v[ASK_MAX];
+	struct mail *list = NULL, **end;
 
 	while (!atomic_load(&t->look.stop)) {
-		struct mail *m = mailbox_wait(t->look.in, 200), *next;
-		size_t n = 0;
+		size_t n;
 
-		for (; m != NULL; m = next) {
-			next = m->next;
-			v[n++] = (struct look *)(void *)m;
-			if (n == ASK_MAX || next == NULL) {
-				ask(t, a, &s3, v, n);
-				n = 0;
-			}
-		}
+		for (end = &list; *end != NULL;)
+			end = &(*end)->next;
+		*end = mailbox_wait(t->look.in, list == NULL ? IDLE_MS :
+		    SOON_MS);
+		for (n = take_due(&list, v); n > 0; n = take_due(&list, v))
+			ask(t, a, &s3, v, n);
 	}
+	free_all(list);
 	asker_free(&a);
 	s3_free(&s3);
 	return NULL;
@@ -136,16 +168,11 @@ look_main(void *arg)
 void
 team_looks_end(struct team *t)
 {
-	struct mail *m, *next;
-
 	if (t->look.in == NULL)
 		return;
 	atomic_store(&t->look.stop, true);
 	pthread_join(t->look.thread, NULL);
-	for (m = mailbox_take(t->look.in); m != NULL; m = next) {
-		next = m->next;
-		look_free((struct look *)(void *)m);
-	}
+	free_all(mailbox_take(t->look.in));
 	mailbox_free(&t->look.in);
 }
 
@@ -199,6 +226,9 @@ begin(struct team *t, struct team_task *k, struct result *r, unsigned member)
 	l->result = *r;
 	memset(r, 0, sizeof(*r));
 	l->member = member;
+	/* Let a file that goes on changing come to rest. */
+	l->due_ms = clock_mono_ms() +
+	    (k->changes == 0 ? 0 : WAIT_MS << (k->changes - 1));
 	mailbox_put(t->look.in, &l->mail);
 	return true;
 }
@@ -210,28 +240,32 @@ team_look_last(struct team *t, struct team_task *k, struct result *r)
 }
 
 bool
+team_needs_look(const struct result *r)
+{
+	return r->outcome == OUTCOME_GONE || r->outcome == OUTCOME_CHANGED;
+}
+
+bool
 team_look(struct member *m, struct team_task *k, struct result *r)
 {
-	struct team *t = m->team;
-	const struct attrs *then = &k->item.attrs;
-
-	if (k->kind != TASK_PUT || t->setup.exports == NULL)
+	if (!team_needs_look(r))
 		return false;
-	if (r->outcome == OUTCOME_FAILED || (r->outcome != OUTCOME_GONE &&
-	    (r->attrs.kind != ENTRY_FILE || (!is_other_fs(t, k, &r->attrs,
-	    then) && attrs_same(&r->attrs, then, t->setup.ignore_inode)))))
-		return false;
-	return begin(t, k, r, m->number);
+	if (begin(m->team, k, r, m->number))
+		return true;
+	r->outcome = OUTCOME_FAILED;
+	err_set(&r->err, ERR_RESOURCE, 0, "the master can't look at it");
+	return false;
 }
 
 /* --- decisions --- */
 
+/* Replace the client's result. */
 static void
-fail(struct look *l, enum err_kind kind, const char *why)
+end(struct look *l, enum outcome outcome, enum err_kind kind, const char *why)
 {
 	enum err_kind kept = kind == ERR_NONE ? ERR_UNREACHABLE : kind;
 
-	l->result.outcome = OUTCOME_FAILED;
+	l->result.outcome = outcome;
 	l->result.attrs = l->task->item.attrs;
 	err_set(&l->result.err, kept, 0, "%s", why);
 }
@@ -281,74 +315,128 @@ other_client(struct team *t, struct look *l)
 	free(l);
 }
 
+/* Does the master still see the version that the client was to move? */
 static bool
-same_now(const struct team *t, const struct look *l)
+is_as_leased(const struct team *t, const struct look *l)
 {
-	return l->q.verdict == ABSENCE_PRESENT && !is_other_fs(t, l->task,
-	    &l->q.attrs, &l->result.attrs) && attrs_same(&l->q.attrs,
-	    &l->result.attrs, t->setup.ignore_inode);
+	return attrs_same(&l->q.attrs, &l->task->item.attrs,
+	    setup_ignored(&t->setup));
 }
 
-/* Has the client read a version that the crawl did not see, although the
- * master's later look sees the file as the crawl saw it? A mounted tree may
- * answer the master from a cache: only a version older than any cache proves
- * it. */
+/* A mounted tree may answer the master from a cache: only a version older than
+ * any cache proves that the client sees another tree. A change of the ctime
+ * alone proves nothing. */
 static bool
-is_elsewhere(const struct team *t, const struct look *l)
+is_proof(const struct team *t, const struct look *l)
 {
-	const struct attrs *then = &l->task->item.attrs, *r = &l->result.attrs;
-	unsigned ignore = t->setup.ignore_inode ? ATTRS_INO : 0;
+	const struct attrs *r = &l->result.attrs;
 
-	if (!attrs_same(&l->q.attrs, then, ignore) ||
-	    attrs_same(r, then, ignore | ATTRS_CTIME))
+	return !attrs_same(r, &l->task->item.attrs,
+	    setup_ignored(&t->setup) | ATTRS_CTIME) &&
+	    (t->setup.exports[l->task->item.export].type == TREE_NFS ||
+	    r->ctime_ns < clock_wall_ns() - CACHED_NS);
+}
+
+/* Return what the client says of the file that shows the client to see another
+ * tree, or NULL. The file is there. */
+static const char *
+other_tree(const struct team *t, const struct look *l)
+{
+	const struct attrs *r = &l->result.attrs;
+
+	if (l->result.outcome == OUTCOME_GONE)
+		return "is gone";
+	if ((!t->setup.ignore_ctime && is_older(r, &l->task->item.attrs)) ||
+	    is_other_fs(t, l->task, r, &l->q.attrs))
+		return "is an older version";
+	return is_as_leased(t, l) && is_proof(t, l) ? "is another version" :
+	    NULL;
+}
+
+/* The client finds another version than the master. This proves nothing, as one
+ * of the hosts may see an old version in a cache. */
+static void
+doubt(struct member *m, const struct look *l)
+{
+	char path[400];
+
+	team_distrust(m);
+	if (m->elsewhere)
+		return;
+	m->elsewhere = true;
+	log_event(LOG_WARN, "client_other_tree", "client=%u host=%s finds "
+	    "another version of %s than the master: it may see another tree, "
+	    "and gets less work", m->number, m->host, str_escape(str_of(
+	    l->task->item.path), path, sizeof(path)));
+}
+
+/* The task is to move the version that the master has just seen. */
+static void
+renew(struct team_task *k, const struct attrs *seen)
+{
+	struct item *it = &k->item;
+	uint64_t fsid = it->attrs.fsid;
+
+	it->attrs = *seen;
+	it->attrs.fsid = fsid;
+	it->fh.len = 0;		/* it may be of a file that was replaced */
+	it->flags &= ~(uint32_t)ITEM_CHECKSUM;
+	k->task.bytes = seen->size;
+	k->task.twice = false;
+	/* A file that goes on changing: a client without other work gets to it
+	 * soonest after the master's look. */
+	if (++k->changes > 1)
+		k->task.careful = true;
+}
+
+/* The client has found a version that it was not to move. Return true if the
+ * file has failed. */
+static bool
+changed(struct team *t, struct look *l)
+{
+	struct member *m = team_member(t, l->member);
+	unsigned times = l->task->changes + 1;
+	char why[200];
+
+	if (l->q.attrs.kind != ENTRY_FILE) {
+		snprintf(why, sizeof(why), "it is a %s now",
+		    entry_kind_name(l->q.attrs.kind));
+	} else if (times <= ITEM_CHANGES_MAX) {
+		if (is_as_leased(t, l))
+			doubt(m, l);
+		renew(l->task, &l->q.attrs);
 		return false;
-	return t->setup.exports[l->task->item.export].type == TREE_NFS ||
-	    r->ctime_ns < clock_wall_ns() - CACHED_NS;
+	} else if (is_as_leased(t, l)) {
+		snprintf(why, sizeof(why), "client %u (%s) finds another "
+		    "version of it than the master", m->number, m->host);
+	} else {
+		snprintf(why, sizeof(why), "it changed %u times while it was "
+		    "read; not stored", times);
+	}
+	end(l, OUTCOME_FAILED, ERR_GONE, why);
+	return true;
 }
 
-/* Decide a result after the look. Return true if the result (perhaps now a
- * failure) is final; return false if a different client must do the task. */
+/* Decide a result after the look. Return true if the result (perhaps now
+ * another one) is final; return false if the task must be done again. */
 static bool
 decide(struct team *t, struct look *l)
 {
-	struct member *m = team_member(t, l->member);
-	const struct result *r = &l->result;
-	char why[200];
-	bool gone = r->outcome == OUTCOME_GONE;
-	bool wrong = !gone && (is_older(&r->attrs, &l->task->item.attrs) ||
-	    (l->q.verdict == ABSENCE_PRESENT && is_other_fs(t, l->task,
-	    &r->attrs, &l->q.attrs)));
+	const char *what;
 
 	if (l->q.verdict == ABSENCE_UNKNOWN) {
-		if (gone || wrong)
-			fail(l, l->q.why.kind, l->q.why.msg);
+		end(l, OUTCOME_FAILED, l->q.why.kind, l->q.why.msg);
 		return true;
 	}
 	if (l->q.verdict == ABSENCE_GONE) {
-		if (wrong)
-			fail(l, ERR_GONE, "it is gone, and an older version "
-			    "of it was read by a client");
+		end(l, OUTCOME_GONE, ERR_GONE, "it is gone");
 		return true;
 	}
-	if (!gone && same_now(t, l))
-		return true;
-	if (gone || wrong) {
-		bar(t, m, l, gone ? "is gone" : "is an older version");
-		return false;
-	}
-	if (is_elsewhere(t, l)) {
-		bar(t, m, l, "is another version");
-		return false;
-	}
-	/* The file is being written, or was replaced: try again. */
-	if (++l->task->looks < LOOKS_MAX)
-		return false;
-	if (!t->setup.ignore_inode && l->q.attrs.ino != r->attrs.ino) {
-		snprintf(why, sizeof(why), "what client %u (%s) reads is not "
-		    "the file that the master sees", m->number, m->host);
-		fail(l, ERR_CORRUPT, why);
-	}
-	return true;
+	what = other_tree(t, l);
+	if (what == NULL)
+		return changed(t, l);
+	bar(t, team_member(t, l->member), l, what);
+	return false;
 }
 
 void

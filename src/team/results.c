@@ -100,32 +100,6 @@ is_cut_off(const struct err *err)
 	return err->kind == ERR_STOPPED;
 }
 
-/*
- * A changed file was sent by two clients, perhaps in two versions, and S3 keeps
- * the last. After both answers a client sends the file again. Return true if
- * this result is not final.
- */
-static bool
-is_in_doubt(struct team *t, struct team_task *k, int64_t lease,
-    const struct result *r)
-{
-	if (r->outcome > OUTCOME_UNCHANGED ||
-	    r->attrs.kind != k->item.attrs.kind || attrs_same(&r->attrs,
-	    &k->item.attrs, t->setup.ignore_inode) ||
-	    !desk_let_go(t->desk, lease, k->task.id))
-		return false;
-	k->doubt = true;
-	return true;
-}
-
-static void
-once_more(struct team *t, struct team_task *k)
-{
-	k->doubt = false;
-	k->task.twice = false;
-	desk_add(t->desk, &k->task);
-}
-
 void
 team_results(struct member *m, struct wire_results *in)
 {
@@ -142,14 +116,15 @@ team_results(struct member *m, struct wire_results *in)
 			continue;
 		if (r->outcome == OUTCOME_FAILED && is_cut_off(&r->err))
 			continue;
+		/* The master does not look any more: leave the item open. */
+		if (t->stopping && team_needs_look(r))
+			continue;
 		team_believe(m, k, r);
-		if (k->split == NULL && is_in_doubt(t, k, in->lease, r))
+		/* A second client has the task: its answer decides. */
+		if (r->outcome == OUTCOME_CHANGED &&
+		    desk_let_go(t->desk, in->lease, r->object))
 			continue;
 		task = desk_result(t->desk, in->lease, r->object, t->now_ms);
-		if (task != NULL && k->doubt) {
-			once_more(t, k);
-			continue;
-		}
 		if (task == NULL || (r->outcome == OUTCOME_FAILED &&
 		    again(m, k, &r->err)))
 			continue;

@@ -46,11 +46,9 @@ struct team_task {
 	int64_t	 object;
 	struct item item;
 	bool	 alone;		/* a single client must do the whole task */
-	bool	 doubt;		/* two clients sent the file, perhaps different
-				   bytes */
 	int64_t	 unheard_sec;	/* time of an upload intent whose client was
 				   lost before it reported the upload; or 0 */
-	unsigned looks;		/* how often a changed version was found */
+	unsigned changes;	/* how often clients found the file changed */
 	unsigned failers[3];	/* numbers of members that failed; 0: unused */
 	unsigned elsewhere;	/* number of a member that met a wrong file
 				   system at the path of the file; 0: none */
@@ -408,6 +406,7 @@ struct look {
 	struct result result;
 	unsigned member;	/* member that sent the result; 0: the file is
 				   given up */
+	uint64_t due_ms;	/* look not before */
 	struct absence_question q;
 	struct {		/* given up: reply of the store for its key */
 		struct held_answer answer;
@@ -415,8 +414,11 @@ struct look {
 	} store;
 };
 
-/* Must the master look at the file? If so, take the result and the task, which
- * must be out of the desk; the decision comes later, by mail. */
+/* Must the master look at the file? */
+bool	 team_needs_look(const struct result *);
+/* Look if the master must: take the result and the task, which must be out of
+ * the desk; the decision comes later, by mail. Return false if the result,
+ * perhaps now a failure, is final. */
 bool	 team_look(struct member *, struct team_task *, struct result *);
 /* Like team_look, for a file given up with this result. */
 bool	 team_look_last(struct team *, struct team_task *, struct result *);

@@ -3,6 +3,7 @@
  * results that are impossible.
  */
 #include "base/log.h"
+#include "crew/setup.h"
 #include "crypto/crypto.h"
 #include "team/team_internal.h"
 #include "verify/claim.h"
@@ -95,7 +96,14 @@ nonsense(const struct team *t, const struct team_task *k,
 	if (r->attempts > 0 && r->bytes_sent / r->attempts > size + MIB &&
 	    r->bytes_sent > FILE_BYTES_MAX)
 		return "more bytes sent than there are";
-	if (r->outcome > OUTCOME_UNCHANGED || is_step(k) || t->setup.dryrun)
+	if (r->outcome == OUTCOME_CHANGED && is_step(k))
+		return "another version of a part";
+	if (r->outcome > OUTCOME_UNCHANGED)
+		return NULL;
+	if (r->attrs.kind == ENTRY_FILE && !attrs_same(&r->attrs,
+	    &k->item.attrs, setup_ignored(&t->setup)))
+		return "a version of the file that was not asked for";
+	if (is_step(k) || t->setup.dryrun)
 		return NULL;
 	if (r->attrs.kind != ENTRY_FILE && r->attrs.kind != ENTRY_UNKNOWN)
 		return "something that is no file";

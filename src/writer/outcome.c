@@ -308,7 +308,8 @@ count_plain(struct totals *t, const struct outcome_row *in)
 	case OUTCOME_EXCLUDED:
 		t->excluded++;
 		break;
-	case OUTCOME_LEFT:	/* of a PUT alone */
+	case OUTCOME_CHANGED:	/* of a PUT alone */
+	case OUTCOME_LEFT:
 		return;
 	}
 	t->found++;

@@ -194,6 +194,7 @@ count(struct writer *w, const struct open_item *it, const struct result *r,
 		t->gone++;
 		break;
 	case OUTCOME_LEFT:
+	case OUTCOME_CHANGED:	/* the master looks before it stores a result */
 	case OUTCOME_EXCLUDED:	/* not of a PUT */
 	case OUTCOME_DELETED:
 		break;

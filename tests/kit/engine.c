@@ -116,6 +116,8 @@ static void
 take_note(struct fixture *x, struct upload_note *n)
 {
 	x->notes[n->event]++;
+	if (n->event == UPLOAD_ENDED)
+		x->ended_at = x->count;
 	/* Whoever knows the id goes on with it, and looks for no other. */
 	if (n->event == UPLOAD_CREATED) {
 		pthread_mutex_lock(&x->f.lock);

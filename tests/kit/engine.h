@@ -25,6 +25,7 @@ struct fixture {
 	struct result got[ITEMS];	/* by object; object 0: none yet */
 	size_t	 count;
 	unsigned notes[3];	/* by event */
+	size_t	 ended_at;	/* results before the last UPLOAD_ENDED */
 };
 
 char *path_of(const struct fixture *x, unsigned i);

@@ -347,7 +347,7 @@ result(struct fake *f, int64_t lease, int64_t id)
 void
 newer_result(struct fake *f, int64_t lease, int64_t id)
 {
-	struct result r = { .object = id, .outcome = OUTCOME_MOVED,
+	struct result r = { .object = id, .outcome = OUTCOME_CHANGED,
 	    .attrs = { .kind = ENTRY_FILE, .size = 11 } };
 	struct wire_msg m = { .type = WIRE_RESULTS, .u.results = {
 	    .lease = lease, .v = &r, .count = 1 } };

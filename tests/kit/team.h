@@ -94,7 +94,7 @@ void leave(struct fake *f);
 void client_free(struct fake *f);
 void result(struct fake *f, int64_t lease, int64_t id);
 
-/* The file was another version than the one that was asked for. */
+/* The file is another version than the one that was asked for. */
 void newer_result(struct fake *f, int64_t lease, int64_t id);
 
 void failure(struct fake *f, int64_t lease, int64_t id, enum err_kind kind);

@@ -125,6 +125,71 @@ test_changed_while_read(void **state UNUSED)
 	engine_teardown(x);
 }
 
+/* A client moves only the version that it was told of. */
+static void
+test_exact(void **state UNUSED)
+{
+	for (int i = 0; i < 4; i++) {
+		struct fixture *x = engine_setup();
+		AUTOFREE char *path = path_of(x, 0);
+		struct lease *l;
+
+		x->c.exact = true;
+		x->c.exact_but = i == 3 ? ATTRS_CTIME : 0;
+		write_file(x, 0, 100, 7);
+		l = new_lease(x, 1);
+		if (i == 0)
+			write_file(x, 0, 300, 8);
+		else if (i == 1)
+			assert_int_equal(unlink(path) | mkdir(path, 0755), 0);
+		else
+			assert_int_equal(chmod(path, 0600), 0);
+		move(x, l);
+		assert_int_equal(x->got[0].outcome, i == 3 ? OUTCOME_MOVED :
+		    OUTCOME_CHANGED);
+		assert_int_equal(x->f.locked.puts, i == 3);
+		if (i == 0)
+			assert_int_equal(x->got[0].attrs.size, 300);
+		assert_int_equal(x->got[0].attrs.kind, i == 1 ? ENTRY_DIR :
+		    ENTRY_FILE);
+		if (i == 1)
+			assert_int_equal(rmdir(path), 0);
+		engine_teardown(x);
+	}
+}
+
+static void
+rewrite_denied(void *arg, unsigned count)
+{
+	struct fixture *x = arg;
+
+	rewrite(x, count);
+	x->f.locked.denies = true;
+}
+
+/* The upload has ended before the master hears that the file has changed, or
+ * the file has failed. */
+static void
+test_exact_upload(void **state UNUSED)
+{
+	for (int i = 0; i < 2; i++) {
+		struct fixture *x = engine_setup();
+
+		x->c.exact = true;
+		x->c.workers = 1;
+		x->f.locked.on_put = i == 1 ? rewrite_denied : rewrite;
+		x->f.locked.arg = x;
+		write_file(x, 0, 12 * PART, 7);
+		move(x, new_lease(x, 1));
+		assert_int_equal(x->got[0].outcome, i == 1 ? OUTCOME_FAILED :
+		    OUTCOME_CHANGED);
+		assert_int_equal(x->f.locked.creates, 1);
+		assert_int_equal(x->notes[UPLOAD_ENDED], i == 0);
+		assert_int_equal(x->ended_at, 0);
+		engine_teardown(x);
+	}
+}
+
 static void
 test_gone(void **state UNUSED)
 {
@@ -603,6 +668,8 @@ main(void)
 		cmocka_unit_test(test_dryrun_unchanged),
 		cmocka_unit_test(test_changed_before_read),
 		cmocka_unit_test(test_changed_while_read),
+		cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_exact_upload),
 		cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_corrupt),
 		cmocka_unit_test(test_create_unanswered),

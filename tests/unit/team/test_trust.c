@@ -66,23 +66,52 @@ test_no_answer(void **state)
 	team_finish(x);
 }
 
-/* One answer of this client to the only task that it has. */
-static void
-answer_put(struct fake *f, struct result r)
+/* The only task that there is for this client. */
+static struct wire_msg
+take(struct fake *f)
 {
-	struct wire_msg lease, m = { .type = WIRE_RESULTS };
+	struct wire_msg lease;
 
 	want(f, 1);
 	lease = wait_for(f, WIRE_LEASE_PUT);
 	assert_int_equal(lease.u.lease_put.count, 1);
+	return lease;
+}
+
+/* Answer it; the attributes that the task told. */
+static struct attrs
+answer_to(struct fake *f, struct wire_msg lease, enum outcome outcome,
+    struct result r)
+{
+	struct wire_msg m = { .type = WIRE_RESULTS, .u.results = {
+	    .lease = lease.u.lease_put.lease, .v = &r, .count = 1 } };
+	struct attrs told = lease.u.lease_put.items[0].attrs;
+
 	r.object = lease.u.lease_put.items[0].object;
-	r.outcome = OUTCOME_MOVED;
+	r.outcome = outcome;
 	r.attempts = 1;
 	r.attrs.kind = ENTRY_FILE;
-	m.u.results = (struct wire_results){
-	    .lease = lease.u.lease_put.lease, .v = &r, .count = 1 };
 	send_msg(f, f->status, &m);
 	wire_msg_release(&lease);
+	return told;
+}
+
+static struct attrs
+answer(struct fake *f, enum outcome outcome, struct result r)
+{
+	return answer_to(f, take(f), outcome, r);
+}
+
+static void
+answer_put(struct fake *f, struct result r)
+{
+	answer(f, OUTCOME_MOVED, r);
+}
+
+static void
+answer_changed(struct fake *f, struct result r)
+{
+	answer(f, OUTCOME_CHANGED, r);
 }
 
 /* Results that can't be: another client does it, and if that is no better, the
@@ -90,7 +119,9 @@ answer_put(struct fake *f, struct result r)
 static void
 test_nonsense(void **state)
 {
-	struct result bad[4] = {
+	struct result bad[5] = {
+		{ .attrs.size = 11, .has_md5 = true,
+		    .etag = "00000000000000000000000000000000" },
 		{ .attrs.size = INT64_MAX, .bytes_sent = UINT64_MAX / 2 },
 		{ .attrs.size = 10, .has_md5 = true,
 		    .etag = "0123456789abcdef0123456789abcdef" },
@@ -223,19 +254,10 @@ give_seen(struct fixture *x, const struct result *seen)
 static void
 answer_gone(struct fake *f)
 {
-	struct wire_msg lease, m = { .type = WIRE_RESULTS };
-	struct result r = { .outcome = OUTCOME_GONE };
-
-	want(f, 1);
-	lease = wait_for(f, WIRE_LEASE_PUT);
-	r.object = lease.u.lease_put.items[0].object;
-	m.u.results = (struct wire_results){
-	    .lease = lease.u.lease_put.lease, .v = &r, .count = 1 };
-	send_msg(f, f->status, &m);
-	wire_msg_release(&lease);
+	answer(f, OUTCOME_GONE, (struct result){ .took_ms = 1 });
 }
 
-/* A client that says "gone" of what the master sees, or has read what is older
+/* A client that says "gone" of what the master sees, or finds what is older
  * than the crawl saw, or what the master would see by now, sees another tree:
  * another client does the work, and that client gets nothing more, whenever it
  * comes. */
@@ -254,7 +276,7 @@ other_tree(bool gone, int64_t age_s)
 	if (gone)
 		answer_gone(f);
 	else
-		answer_put(f, old);
+		answer_changed(f, old);
 	wait_clients(x, 1, "lost");
 	fake_hang_up(f);
 	f->closed = false;
@@ -290,10 +312,10 @@ test_other_tree(void **state)
 	ahead_s = 0;
 }
 
-/* A mounted tree may show the master for a while what it was. The client of
- * another file's bytes is named with the failure. */
+/* A mounted tree may show the master for a while what it was: another client
+ * may do it. The one that found another version is named with the failure. */
 static void
-cached_tree(bool other_inode)
+cached_tree(bool others)
 {
 	struct stat st;
 	struct fixture *x = with_tree(&st);
@@ -303,14 +325,21 @@ cached_tree(bool other_inode)
 
 	give_seen(x, &now);
 	new.attrs.size = 7;
-	new.attrs.ino += other_inode;
-	for (int i = 0; i < 4; i++)
-		answer_put(f, new);
+	answer_changed(f, new);
+	if (others) {
+		struct fake *g = client(x, 2);
+
+		answer_put(g, now);
+		client_free(g);
+	}
+	for (unsigned i = 0; i < ITEM_CHANGES_MAX && !others; i++)
+		answer_changed(f, new);
 	r = mail_of(x, MAIL_RESULTS);
-	assert_int_equal(r->v[0].outcome, other_inode ? OUTCOME_FAILED :
-	    OUTCOME_MOVED);
-	if (other_inode)
-		assert_non_null(strstr(r->v[0].err.msg, "(fakehost) reads"));
+	assert_int_equal(r->v[0].outcome, others ? OUTCOME_MOVED :
+	    OUTCOME_FAILED);
+	assert_int_equal(r->v[0].attrs.size, 10);
+	if (!others)
+		assert_non_null(strstr(r->v[0].err.msg, "(fakehost) finds"));
 	results_free(&r);
 	assert_false(f->closed);
 	client_free(f);
@@ -326,7 +355,7 @@ test_cached_tree(void **state)
 }
 
 /* What is gone is gone; what changed since the crawl saw it is what the master
- * sees, too. Nobody is blamed. */
+ * sees, too, and is then asked for. Nobody is blamed. */
 static void
 test_same_tree(void **state)
 {
@@ -334,12 +363,16 @@ test_same_tree(void **state)
 	struct fixture *x = with_tree(&st);
 	struct result now = version(&st, 0), old = version(&st, 100);
 	AUTOFREE char *file = xasprintf("%s/f0", tree);
+	struct attrs told;
 	struct results *r;
 	struct fake *f = client(x, 1);
 
 	(void)state;
 	give_seen(x, &old);
-	answer_put(f, now);
+	told = answer(f, OUTCOME_CHANGED, now);
+	assert_int_equal(told.ctime_ns, old.attrs.ctime_ns);
+	told = answer(f, OUTCOME_MOVED, now);
+	assert_int_equal(told.ctime_ns, now.attrs.ctime_ns);
 	r = mail_of(x, MAIL_RESULTS);
 	assert_int_equal(r->v[0].outcome, OUTCOME_MOVED);
 	assert_int_equal(r->v[0].attrs.ctime_ns, now.attrs.ctime_ns);
@@ -351,7 +384,47 @@ test_same_tree(void **state)
 	if (r->v[0].outcome != OUTCOME_GONE)
 		fail_msg("%s", r->v[0].err.msg);
 	results_free(&r);
+	/* It was removed after the client had seen it. */
+	give_seen(x, &old);
+	answer_changed(f, now);
+	r = mail_of(x, MAIL_RESULTS);
+	assert_int_equal(r->v[0].outcome, OUTCOME_GONE);
+	results_free(&r);
 	assert_false(f->closed);
+	client_free(f);
+	without_tree(x);
+}
+
+/* A file that changes all the time: the master asks for what it has just seen,
+ * and gives up at last. */
+static void
+test_grows(void **state)
+{
+	struct stat st;
+	struct fixture *x = with_tree(&st);
+	struct result now = version(&st, 0);
+	AUTOFREE char *file = xasprintf("%s/f0", tree);
+	struct results *r;
+	struct fake *f = client(x, 1);
+	int fd = open(file, O_WRONLY | O_APPEND);
+
+	(void)state;
+	give_seen(x, &now);
+	for (unsigned i = 0; i <= ITEM_CHANGES_MAX; i++) {
+		struct wire_msg lease = take(f);
+		struct attrs told;
+
+		assert_int_equal(write(fd, "x", 1), 1);
+		assert_int_equal(fstat(fd, &st), 0);
+		told = answer_to(f, lease, OUTCOME_CHANGED, version(&st, 0));
+		assert_int_equal(told.size, 10 + i);
+	}
+	r = mail_of(x, MAIL_RESULTS);
+	assert_int_equal(r->v[0].outcome, OUTCOME_FAILED);
+	assert_non_null(strstr(r->v[0].err.msg, "it changed 6 times"));
+	results_free(&r);
+	assert_false(f->closed);
+	close(fd);
 	client_free(f);
 	without_tree(x);
 }
@@ -365,6 +438,7 @@ main(void)
 		cmocka_unit_test(test_other_tree),
 		cmocka_unit_test(test_cached_tree),
 		cmocka_unit_test(test_same_tree),
+		cmocka_unit_test(test_grows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -212,6 +212,7 @@ static const char *const at_home[] = {
 	"setup endpoint_count",
 	"setup_export root",		/* the master's alone */
 	"setup_export seen",
+	"setup exact",			/* a client's own */
 	"delete_batch count",
 	"delete_batch user",
 	"fetch_item part_count",
