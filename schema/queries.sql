@@ -719,7 +719,7 @@ DELETE FROM todo WHERE id <= :last;
 
 -- name: prev_read
 SELECT r.md5, r.etag, r.part_size, h.kind, h.size, h.mtime_ns, h.ctime_ns,
-	h.ino, h.mode, h.uid, h.gid, r.outcome <= 1
+	h.ino, h.mode, h.uid, h.gid, r.outcome IN (0, 1, 4)
 FROM result r LEFT JOIN history h ON h.id = r.object
 WHERE r.object = :prev AND r.target = :target AND r.held = 1;
 
@@ -758,7 +758,10 @@ ON CONFLICT (object, target) DO UPDATE SET
 	part_md5s = iif(excluded.held, excluded.part_md5s, part_md5s),
 	version_id = iif(excluded.held, excluded.version_id, version_id);
 
--- A failure in the crawl leaves the result of a stored version alone.
+-- A failure in the crawl leaves the result of a stored version alone: the next
+-- reading of the directory ends it. A list reads no directory: the version has
+-- failed, with its object held, until a later run knows what became of the
+-- file.
 -- name: result_crawl_failed
 INSERT INTO result (id, object, target, run, outcome, held, size, time_ns,
 	attempts, reason)
@@ -766,7 +769,7 @@ VALUES (:id, :object, :target, :run, 4, 0, :size, :time, 1, :reason)
 ON CONFLICT (object, target) DO UPDATE SET
 	id = excluded.id, run = excluded.run, outcome = 4,
 	time_ns = excluded.time_ns, reason = excluded.reason
-WHERE outcome > 1;
+WHERE outcome > 1 OR :listed;
 
 -- name: failure_insert
 INSERT INTO failure (run, target, object, dir, path, kind, code, reason,

@@ -221,22 +221,19 @@ static void
 entry_failed(struct page *p, const struct page_entry *e)
 {
 	struct writer *w = p->writer;
-	int64_t object = entry_row(p, e, NULL), dir;
+	int64_t object = entry_row(p, e, NULL);
+	bool listed = p->dir->id == 0;
 
 	if (object == 0)
 		return;
-	dir = dir_of_entry(p, str_of(e->path));
 	/* The entry may be a directory known to the catalog. */
 	if (e->attrs.kind == ENTRY_UNKNOWN)
 		DB_RUN(&w->db, DIR_UNKNOWN, INT(w->crawl), TEXT(e->path));
 	DB_RUN(&w->db, RESULT_CRAWL_FAILED, INT(w->next_result++),
 	    INT(object), INT(w->target), INT(w->run), INT(e->attrs.size),
-	    INT(clock_wall_ns()), TEXT(e->err.msg));
-	/* The file is stored, and its result stays. A list reads no directory,
-	 * whose reading would end the failure: let the next run end it. */
-	if (p->dir->id == 0 && db_changes(&w->db) == 0)
-		object = dir = 0;
-	writer_failure(w, object, dir, str_of(e->path), &e->err, 1);
+	    INT(clock_wall_ns()), TEXT(e->err.msg), INT(listed));
+	writer_failure(w, object, dir_of_entry(p, str_of(e->path)),
+	    str_of(e->path), &e->err, 1);
 	p->counts.found++;
 	count_bytes(p, e->attrs.size);
 	p->counts.failed++;
@@ -286,7 +283,7 @@ listed(struct page *p, struct page_entry *e)
 	    x == NULL || writer_fs_listed(p->writer, x, dir_of_entry(p, path),
 	    writer_parent(path), e->listed_fsid))
 		return;
-	e->action = PAGE_REFUSED;
+	e->action = e->object != 0 ? PAGE_FAILED : PAGE_REFUSED;
 	err_set(&e->err, ERR_UNREACHABLE, 0, "its directory is in another file "
 	    "system than it was (if this is right: --accept-filesystem)");
 }

@@ -55,9 +55,29 @@ def test_files_from_stored_and_missing(t):
         t.put("--files-from", names, expect=1, found=1, failed=1)
         rows = t.query(query)
         assert rows == [(t.server + t.share + "/a", "no such file")], rows
+    t.put("--retry-failed", found=1, unchanged=1, gone=1)
+    assert not t.query(query)
+    states = dict(t.query("SELECT path, state FROM objects"))
+    assert states[t.server + t.share + "/a"] == "gone", states
     t.write("a", "1")
     t.put()
     assert not t.query(query)
+
+
+def test_files_from_stored_and_back(t):
+    """A stored file that was not there for a list, and is there again, is
+    compared by the next run, and not sent."""
+    t.write("d/a", "1")
+    t.write("d/b", "2")
+    for again in (("--retry-failed",), ()):
+        t.put(failed=0)
+        os.rename(t.path("d"), t.path("aside"))
+        names = the_list(t, "d/a")
+        t.put("--files-from", names, expect=1, found=1, failed=1)
+        os.rename(t.path("aside"), t.path("d"))
+        t.put(*again, found=2, moved=0, unchanged=2)
+        assert not t.query("SELECT 1 FROM failures")
+    t.same()
 
 
 def the_list(t, *lines, end=b"\n"):

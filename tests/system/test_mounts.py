@@ -285,6 +285,32 @@ def test_mounts_file_listed(t):
     t.same(t.wanted(prefix=t.server + t.tree))
 
 
+def test_mounts_listed_unmounted(t):
+    """A list names files of a file system that is not mounted: they have
+    failed until they can be looked at."""
+    local(t)
+    vol = os.path.join(t.tree, "vol")
+    names = os.path.join(t.dir, "names")
+    other = os.path.join(t.dir, "other")
+    os.mkdir(other)
+    with open(names, "w") as f:
+        f.write("vol/f1\n")
+    with mounted("--bind", other, vol):
+        fill(t, "vol", 3)
+        t.put(moved=4)
+    for stub in (False, True):
+        if stub:
+            t.write("vol/f1", "below the mount")
+        t.put("--files-from", names, expect=1, found=1, failed=1)
+        for _ in range(2):
+            t.put("--retry-failed", expect=1, gone=0, moved=0)
+            assert t.query("SELECT 1 FROM failures")
+    assert len(t.objects()) == 4
+    with mounted("--bind", other, vol):
+        t.put("--retry-failed", failed=0, gone=0)
+        assert not t.query("SELECT 1 FROM failures")
+
+
 def test_mounts_prefix_inside(t):
     """--prefix begins below a file system that is gone, with its mount point
     or without: nothing there is gone. Where it is mounted, what is removed
