@@ -76,8 +76,10 @@ int	 dest_url(const char *text, struct dest_url *, struct err *) MUST_USE;
 void	 dest_url_release(struct dest_url *);
 
 /* Append the path below the root for this key text; INVALID with the reason if
- * the key can't be a path, or is not the key of its path: two keys never meet
- * in one file. Pure. */
+ * the key can't be a path. Two keys must not meet in one file: a key that is
+ * not the key of its path (key_is_of_path) is accepted only if it is the path
+ * itself, and the caller then sees to it that no object has the path's key.
+ * Pure. */
 int	 dest_path(struct buf *, struct str key, struct err *) MUST_USE;
 /* Only check an existing path, as dest_path checks paths. Pure. */
 int	 dest_path_check(struct str rel, struct err *) MUST_USE;

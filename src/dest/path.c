@@ -100,10 +100,10 @@ dest_path(struct buf *out, struct str key, struct err *err)
 	rel = buf_str(out);
 	rel.p += before;
 	rel.len -= before;
-	if (!key_is_of_path(key, rel))
+	if (!key_is_of_path(key, rel) && !str_eq(key, rel))
 		return err_set(err, ERR_INVALID, 0,
-		    "can't be a file below the destination: the key holds a "
-		    "U+FFFD, or escapes, for a name that has another key (see "
-		    "KEYS in datamover(1)); give the object another key");
+		    "can't be a file below the destination: the key holds "
+		    "escapes for a name that has another key (see KEYS in "
+		    "datamover(1)); give the object another key");
 	return dest_path_check(rel, err);
 }

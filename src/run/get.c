@@ -9,6 +9,7 @@
 #include "base/exit_status.h"
 #include "base/log.h"
 #include "dest/dest.h"
+#include "model/key.h"
 #include "run/frame.h"
 #include "run/run.h"
 
@@ -145,6 +146,48 @@ is_directory(const struct source_key *k)
 }
 
 static void
+answered(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	s3_head_answer(r, err, arg);
+}
+
+/*
+ * Other tools write a U+FFFD into a key as it is. The name of such an object's
+ * file has another key, that of KEYS in datamover(1): only one of both can
+ * become the file. Return 0 if the bucket holds no object under the name's own
+ * key.
+ */
+static int
+check_own_key(struct get *g, struct str name, struct err *err)
+{
+	CLEANUP(buf_release) struct buf key;
+	struct held_answer a = { .err = ERR_INIT };
+	struct run *r = &g->r;
+	char shown[160];
+
+	buf_init(&key, 64 * KIB);
+	if (key_from_path(&key, name) == -1)
+		return err_set(err, ERR_INVALID, 0, "its path is too long");
+	if (run_s3(r, err) == -1)
+		return -1;
+	s3_head(r->s3, buf_str(&key), answered, &a);
+	while (s3_pending(r->s3) > 0 && !run_stopped(r))
+		run_turn(r, RUN_TICK_MS);
+	/* The request may be under way: it is answered here at the latest. */
+	if (run_stopped(r))
+		s3_free(&r->s3);
+	if (a.err.kind == ERR_GONE)
+		return 0;
+	str_escape(buf_str(&key), shown, sizeof(shown));
+	if (a.err.kind == ERR_NONE)
+		return err_set(err, ERR_INVALID, 0, "its file is that of the "
+		    "key %s; give one of both objects another key", shown);
+	*err = a.err;
+	return err_wrap(err, "whether the bucket holds %s too, for the same "
+	    "file, is not known", shown);
+}
+
+static void
 give(struct get *g, const struct source_key *k)
 {
 	struct buf path CLEANUP(buf_release);
@@ -157,10 +200,15 @@ give(struct get *g, const struct source_key *k)
 		return;
 	}
 	buf_init(&path, 64 * KIB);
-	if (dest_path(&path, (struct str){ k->key, k->len }, &err) == -1) {
-		refuse(g, k, &err);
+	if (dest_path(&path, (struct str){ k->key, k->len }, &err) == -1 ||
+	    (!key_is_of_path((struct str){ k->key, k->len },
+	    buf_str(&path)) && check_own_key(g, buf_str(&path), &err) == -1)) {
+		if (!run_stopped(&g->r))
+			refuse(g, k, &err);
 		return;
 	}
+	if (run_stopped(&g->r))
+		return;
 	it = xcalloc(1, sizeof(*it));
 	if (g->r.reader != NULL)
 		known = catalog_find_key(g->r.reader, (struct str){ k->key,

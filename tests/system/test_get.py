@@ -260,6 +260,26 @@ def test_get_two_keys_of_one_name(t):
         assert read(os.path.join(back(t), prefix, own)) == b"own"
 
 
+def test_get_plain_replacement(t):
+    """A U+FFFD that another tool has written as it is: the object comes,
+    unless another one has the key of the file's name."""
+    prefix = t.server + t.share + "/"
+    plain, own = "n\ufffdm", "n\ufffdEF\ufffdBF\ufffdBDm"
+    t.s3.put_object(Bucket=t.bucket, Key=prefix + plain, Body=b"plain")
+    t.s3.put_object(Bucket=t.bucket, Key=prefix + "other", Body=b"other")
+    get(t, "--dryrun", found=2, moved=2)
+    get(t, found=2, moved=2)
+    get(t, found=2, moved=0, unchanged=2)
+    name = os.path.join(back(t), prefix, plain)
+    assert read(name) == b"plain"
+    t.s3.put_object(Bucket=t.bucket, Key=prefix + own, Body=b"own")
+    for moved in (1, 0):
+        get(t, expect=1, found=3, moved=moved, failed=1).says(own)
+        rows = t.query("SELECT path FROM failures")
+        assert rows == [(prefix + plain,)], rows
+        assert read(name) == b"own"
+
+
 def test_get_sizes(t):
     """Sizes around the parts; large ones by ranges."""
     for size in (0, 1, 4095, 8 * MIB - 1, 8 * MIB, 8 * MIB + 1,

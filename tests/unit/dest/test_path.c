@@ -34,19 +34,21 @@ static const struct {
 	{ TEXT("%2e%2e/x"), TEXT("%2e%2e/x"), NULL },
 	{ TEXT("-rf"), TEXT("-rf"), NULL },
 	{ TEXT("~/x"), TEXT("~/x"), NULL },
-	/* U+FFFD and hex digits is a byte, of a name that isn't UTF-8; else the
-	 * name has another key. */
+	/* U+FFFD and hex digits is a byte, of a name that isn't UTF-8. A key
+	 * that is its own path is accepted, though the path has another key. */
 	{ TEXT("x\xef\xbf\xbd" "FFy"), TEXT("x\xffy"), NULL },
 	{ TEXT("\xef\xbf\xbd" "EF\xef\xbf\xbd" "BF\xef\xbf\xbd" "BD"),
 	    TEXT("\xef\xbf\xbd"), NULL },
-	{ TEXT("\xef\xbf\xbd"), { "", 0 }, "another key" },
+	{ TEXT("\xef\xbf\xbd"), TEXT("\xef\xbf\xbd"), NULL },
 	{ TEXT("u\xef\xbf\xbd" "C3\xef\xbf\xbd" "A9"), { "", 0 },
 	    "another key" },
-	{ TEXT("u\xff"), { "", 0 }, "another key" },
-	{ TEXT("\xef\xbf\xbd" "2E\xef\xbf\xbd" "2E/x"), { "", 0 },
+	{ TEXT("\xef\xbf\xbd" "u\xef\xbf\xbd" "FF"), { "", 0 },
 	    "another key" },
-	{ TEXT("a\xef\xbf\xbd" "2Fb"), { "", 0 }, "another key" },
-	{ TEXT("a\xef\xbf\xbd" "00"), { "", 0 }, "another key" },
+	{ TEXT("u\xff"), TEXT("u\xff"), NULL },
+	{ TEXT("\xef\xbf\xbd" "2E\xef\xbf\xbd" "2E/x"),
+	    TEXT("\xef\xbf\xbd" "2E\xef\xbf\xbd" "2E/x"), NULL },
+	{ TEXT("a\xef\xbf\xbd" "2Fb"), TEXT("a\xef\xbf\xbd" "2Fb"), NULL },
+	{ TEXT("a\xef\xbf\xbd" "00"), TEXT("a\xef\xbf\xbd" "00"), NULL },
 	{ TEXT(A255), TEXT(A255), NULL },
 	{ TEXT("d/" A255 "/f"), TEXT("d/" A255 "/f"), NULL },
 	{ TEXT(A255 "6"), { "", 0 }, "255" },
