@@ -575,51 +575,87 @@ integrity_walk(struct integrity *t)
 
 /* --- a sample --- */
 
-/* Return false if the object belongs to another export; the walk of that
- * export reads the object. */
+/* Below which paths a sample is taken: the keys of export, under one of the
+ * names that the export has in the catalog. */
+struct sampled {
+	struct integrity *t;
+	unsigned export;
+	const char *own;	/* name of today, with a slash at its end */
+	size_t	 skip;		/* bytes of own before the key */
+};
+
+/* Does the object belong to another export, whose sample has it? Is it that of
+ * another name of the key? */
 static bool
-read_stored(struct integrity *t, unsigned export, struct stored *s)
+is_elsewhere(struct sampled *x, const struct stored *s, const char *key)
 {
+	AUTOFREE char *path = xasprintf("%.*s%s", (int)x->skip, x->own, key);
+	struct integrity *t = x->t;
+	struct err err = ERR_INIT;
+	struct stored last;
+	bool other;
+
+	if (export_of(t, path, x->export) != x->export)
+		return true;
+	if (t->r.conf->fs_config.server_as_prefix)
+		return false;
+	switch (catalog_find_key(t->r.reader, str_of(key), &last, &err)) {
+	case -1:
+		run_fail(&t->r, &err);
+		return true;
+	case 0:
+		return false;	/* it was lost */
+	}
+	other = last.object != s->object;
+	stored_release(&last);
+	return other;
+}
+
+/* Takes what the row owns. Return false if the object was not taken. */
+static bool
+read_stored(struct sampled *x, struct stored *s)
+{
+	struct integrity *t = x->t;
 	const char *key = key_of_path(s->path,
 	    t->r.conf->fs_config.server_as_prefix);
 
-	if (export_of(t, s->path, export) != export) {
+	if (is_elsewhere(x, s, key)) {
 		stored_release(s);
 		return false;
 	}
 	while (is_full(&t->r) && !run_stopped(&t->r))
 		run_turn(&t->r, RUN_TICK_MS);
-	read_object(t, export, str_of(key), s, NULL);
+	read_object(t, x->export, str_of(key), s, NULL);
 	stored_release(s);
 	return true;
 }
 
 static void
-read_lost(struct integrity *t, unsigned export)
+read_lost(struct sampled *x)
 {
-	AUTOFREE char *own = xasprintf("%s/", t->r.plan.starts[export]);
+	struct integrity *t = x->t;
 	struct claims c = { .t = t };
 
-	add_pager(&c, catalog_lost_page, str_of(own), true);
+	add_pager(&c, catalog_lost_page, str_of(x->own), true);
 	while (!run_stopped(&t->r) && pager_peek(t, &c.v[0]) != NULL) {
 		struct stored one = c.v[0].v[c.v[0].at++];
 
-		(void)read_stored(t, export, &one);
+		(void)read_stored(x, &one);
 	}
 	claims_release(&c);
 }
 
 static void
-sample_export(struct integrity *t, unsigned export)
+sample_below(struct sampled *x, struct str prefix)
 {
-	AUTOFREE char *prefix = xasprintf("%s/", t->r.plan.starts[export]);
 	AUTOFREE struct stored *v = xcalloc(PAGE, sizeof(*v));
+	struct integrity *t = x->t;
 	struct sample_cursor cursor = { .second = false };
 	struct err err = ERR_INIT;
 	uint64_t left, count, bytes;
 	size_t n = 0;
 
-	if (catalog_count_stored(t->r.reader, str_of(prefix), 0, NULL, &count,
+	if (catalog_count_stored(t->r.reader, prefix, 0, NULL, &count,
 	    &bytes, &err) == -1) {
 		run_fail(&t->r, &err);
 		return;
@@ -628,21 +664,56 @@ sample_export(struct integrity *t, unsigned export)
 	    0.999999);
 	left = MIN(MAX(left, (uint64_t)1), count);
 	while (left > 0 && !run_stopped(&t->r)) {
-		if (catalog_sample_page(t->r.reader, str_of(prefix), &cursor, v,
+		if (catalog_sample_page(t->r.reader, prefix, &cursor, v,
 		    (size_t)MIN(left, (uint64_t)PAGE), &n, &err) == -1)
 			run_fail(&t->r, &err);
 		if (n == 0)
 			break;
 		for (size_t i = 0; i < n; i++)
-			left -= read_stored(t, export, &v[i]) ? 1 : 0;
+			left -= read_stored(x, &v[i]) ? 1 : 0;
 	}
+}
+
+struct prefixes {
+	char	**v;
+	size_t	 count;
+};
+
+static void
+add_prefix(void *arg, struct str prefix)
+{
+	struct prefixes *p = arg;
+
+	p->v = xreallocarray(p->v, p->count + 1, sizeof(*p->v));
+	p->v[p->count++] = xstrndup(prefix.p, prefix.len);
+}
+
+static void
+sample_export(struct integrity *t, unsigned export)
+{
+	AUTOFREE char *own = xasprintf("%s/", t->r.plan.starts[export]);
+	const char *key = key_of_path(own,
+	    t->r.conf->fs_config.server_as_prefix);
+	struct sampled x = { .t = t, .export = export, .own = own,
+	    .skip = (size_t)(key - own) };
+	struct prefixes names = { .count = 0 };
+	struct err err = ERR_INIT;
+
+	if (catalog_names_of_key(t->r.reader, str_of(key), add_prefix, &names,
+	    &err) == -1)
+		run_fail(&t->r, &err);
+	read_lost(&x);
+	for (size_t i = 0; i < names.count; i++) {
+		if (!run_stopped(&t->r))
+			sample_below(&x, str_of(names.v[i]));
+		free(names.v[i]);
+	}
+	free(names.v);
 }
 
 void
 integrity_sample(struct integrity *t)
 {
-	for (size_t i = 0; i < t->r.plan.count && !run_stopped(&t->r); i++) {
-		read_lost(t, (unsigned)i);
+	for (size_t i = 0; i < t->r.plan.count && !run_stopped(&t->r); i++)
 		sample_export(t, (unsigned)i);
-	}
 }

@@ -126,7 +126,7 @@ def test_same_keys_verified(t):
     t.write("d0/f0", "changed")
     os.unlink(t.path("d1/f1"))
     settings(t, OTHER)
-    for mode in ("head", "full"):
+    for mode in ("head", "full", "sample=100%"):
         assert not verify(t, mode, found=4, moved=4, verified=4)
     key = t.share[1:] + "/d1/f1"
     t.s3.put_object(Bucket=t.bucket, Key=key, Body=b"?")
