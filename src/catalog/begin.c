@@ -408,7 +408,6 @@ begin_backlog(struct writer *w, const struct begin *b)
 	DB_RUN0(&w->db, SETTLE_DOUBT);
 	writer_fs_load(w);
 	w->accept_fs = b->spec->accept_filesystem;
-	w->follow_links = b->spec->follow_links;
 	settle_open(w);
 	load_set(w, STMT_SETTLE_LIST, &w->settle);
 	load_set(w, STMT_UPLOAD_LIST, &w->uploads);

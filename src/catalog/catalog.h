@@ -94,7 +94,6 @@ struct run_spec {
 				       than before, and a vanished file
 				       system */
 	bool	 fresh;		/* --fresh: no cut crawl is continued */
-	bool	 follow_links;	/* the crawl goes where links lead */
 	int64_t	 resume_within_ns; /* a continued crawl reads a directory again
 				      if the last reading is older */
 	bool	 ignore_inode;	/* a change doesn't show in them */

@@ -126,6 +126,11 @@ self_cb(void *arg, const struct tree_entry *e, const struct err *err)
 		r->err = *err;
 		if (err->kind == ERR_GONE)
 			r->err.kind = ERR_INVALID;
+	} else if (e->attrs.kind == ENTRY_LINK) {
+		/* It may lead to a directory that another run has followed. */
+		err_set(&r->err, ERR_INVALID, 0, "it is a symlink now, and "
+		    "symlinks are not followed: what is known below stays as "
+		    "it is");
 	} else if (e->attrs.kind != ENTRY_DIR) {
 		err_set(&r->err, ERR_GONE, ENOTDIR, "it is a %s now",
 		    entry_kind_name(e->attrs.kind));

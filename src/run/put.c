@@ -64,7 +64,6 @@ open_catalog(struct put *p, struct err *err)
 		.no_crawl = job->files_from != NULL || job->retry_failed,
 		.retry_failed = job->retry_failed,
 		.fresh = job->fresh,
-		.follow_links = job->follow_links,
 		.ignore_inode = c->fs_config.ignore_inode,
 		.ignore_ctime = c->fs_config.ignore_ctime,
 		.clock_skew_ns = (int64_t)c->fs_config.clock_skew * 1000000000,

@@ -200,8 +200,7 @@ writer_fs_listed(struct writer *w, const struct run_export_row *x, int64_t dir,
 	if (own != NULL ? own->fsid == fsid :
 	    fsid == (above == NULL ? x->fsid : above->fsid))
 		return true;
-	if (!w->accept_fs && (own != NULL || (above != NULL &&
-	    was_read_since(&w->db, dir, above->run))) &&
+	if (!w->accept_fs && (own != NULL || above != NULL) &&
 	    rows_below(&w->db, name, names_of(w) |
 	    (own == NULL ? BELOW_HERE : 0U)))
 		return false;
@@ -233,29 +232,10 @@ is_around(const struct writer *w, const struct fs_note *n, size_t export)
 	    w->exports[export].fsid == n->fsid;
 }
 
-/* True if the crawl found a link in the directory's place and the run doesn't
- * follow links: nobody knows where the link leads now. */
-static bool
-is_unfollowed(struct writer *w, const char *path)
-{
-	const enum stmt s = STMT_OBJECT_FIND;
-	bool is = false;
-
-	if (w->follow_links)
-		return false;
-	if (DB_ROW(&w->db, OBJECT_FIND, INT(w->target), TEXT(path))) {
-		is = db_int(&w->db, s, 1) == ENTRY_LINK &&
-		    db_int(&w->db, s, 9) == 0;
-		db_done(&w->db, s);
-	}
-	return is;
-}
-
 /* True if the note's file system differs from the file system around, and files
- * would be lost. Then the directory has failed, if it is expected to be there.
- */
+ * would be lost. Then the directory has failed. */
 static bool
-is_missing(struct writer *w, struct fs_note *n, bool expected)
+is_missing(struct writer *w, struct fs_note *n)
 {
 	struct counts counts = { .found = 1, .failed = 1 };
 	struct err err = ERR_INIT;
@@ -267,8 +247,6 @@ is_missing(struct writer *w, struct fs_note *n, bool expected)
 		return true;
 	if (!rows_below(&w->db, n->path, names_of(w)))
 		return false;
-	if (!expected)
-		return true;
 	n->told = true;
 	err_set(&err, ERR_UNREACHABLE, 0, "it was a file system of its own "
 	    "and is not there now (not mounted?): what is known below stays as "
@@ -285,16 +263,14 @@ writer_fs_missing(struct writer *w, const char *path)
 {
 	AUTOFREE char *below = xasprintf("%s/", path);
 	struct fs_note *n = writer_fs_own(w, str_of(path));
-	bool missing = false, expected;
+	bool missing = false;
 
 	if (w->accept_fs)
 		return false;
-	expected = !is_unfollowed(w, path);
 	if (n != NULL)
-		missing = is_missing(w, n, expected);
+		missing = is_missing(w, n);
 	for (size_t i = first_from(w, str_of(below)); i < w->fs_count &&
 	    str_starts(str_of(w->fs[i].path), str_of(below)); i++)
-		missing = is_missing(w, &w->fs[i], expected) ||
-		    missing;
+		missing = is_missing(w, &w->fs[i]) || missing;
 	return missing;
 }

@@ -180,7 +180,6 @@ struct writer {
 	unsigned ignore;	/* of attrs_same */
 	int64_t	 clock_skew_ns;
 	bool	 crawls;	/* from the exports' starts */
-	bool	 follow_links;	/* run_spec.follow_links */
 	bool	 over;		/* the run has ended: nothing will come */
 	bool	 list_open;	/* --files-from: more pages come */
 	struct run_export_row *exports;
@@ -334,8 +333,7 @@ uint64_t writer_fs_at(const struct writer *, struct str path, uint64_t fsid);
 /* Before the crawl: take over what is noted below other names of the export. */
 void	 writer_fs_take_over(struct writer *, const struct export_note *);
 /* True if file systems mounted at the path or below have vanished: nothing of
- * them is taken for gone. Each is recorded as a failure, unless a link that the
- * run doesn't follow is in the place of the path. */
+ * them is taken for gone. Each is recorded as a failure. */
 bool	 writer_fs_missing(struct writer *, const char *path);
 
 /* outcome.c */

@@ -251,6 +251,10 @@ def test_link_followed_no_more(t):
     rows = t.query("SELECT DISTINCT state FROM objects WHERE path LIKE '%/f'")
     assert rows == [("stored",)], rows
     assert t.objects() == both
+    prefix = ("--prefix", t.server + t.share + "/ld/")
+    for options in ((), ("--delete", "--max-delete", "100%")):
+        t.put(*prefix, *options, expect=1, failed=1, gone=0, deleted=0)
+    assert t.objects() == both
     t.put("--links", "follow", found=3, unchanged=3)
     os.unlink(t.path("ld"))
     t.put("--delete", "--max-delete", "100%", found=2, gone=1, deleted=1)

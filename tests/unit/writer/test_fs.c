@@ -197,9 +197,12 @@ link_run(struct kit *k, bool follow)
 	struct dir_page *p;
 	struct known known;
 
-	spec.follow_links = follow;
 	kit_begin_spec(k, &spec);
 	p = kit_page(take(k, ROOT).dir, true);
+	if (!follow) {
+		p->kept_dirs = xcalloc(1, sizeof(*p->kept_dirs));
+		p->kept_dirs[p->kept_dir_count++] = xstrdup(ROOT "/mid");
+	}
 	p->fs_seen = true;
 	p->fsid = 1;
 	p->unchanged = 1;
