@@ -5,6 +5,7 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "model/key.h"
+#include "model/path.h"
 
 #define WINDOW		64	/* questions under way */
 #define TREE_FDS	2
@@ -122,21 +123,15 @@ bool
 absence_export_of(const char *const *roots, size_t count, const char *path,
     unsigned *ret_export, const char **ret_rest)
 {
-	size_t best = 0;
-	bool found = false;
+	const char *slash = strrchr(path, '/');
+	struct str dir = { path, slash == NULL ? 0 : (size_t)(slash - path) };
+	size_t best = path_innermost(dir, roots, count);
 
-	for (size_t i = 0; i < count; i++) {
-		size_t len = strlen(roots[i]);
-
-		if (strncmp(path, roots[i], len) != 0 || path[len] != '/' ||
-		    (found && len <= best))
-			continue;
-		found = true;
-		best = len;
-		*ret_export = (unsigned)i;
-		*ret_rest = path + len + 1;
-	}
-	return found;
+	if (best == count)
+		return false;
+	*ret_export = (unsigned)best;
+	*ret_rest = path + strlen(roots[best]) + 1;
+	return true;
 }
 
 /* --- waiting --- */

@@ -69,6 +69,8 @@ load_exports(struct writer *w, const struct run_spec *spec)
 	DB_RUN0(&w->db, EXPORT_CLEAR);
 	w->exports = xcalloc(MAX(spec->export_count, (size_t)1),
 	    sizeof(*w->exports));
+	w->roots = xcalloc(MAX(spec->export_count, (size_t)1),
+	    sizeof(*w->roots));
 	w->export_count = spec->export_count;
 	for (size_t i = 0; i < spec->export_count; i++) {
 		x = &spec->exports[i];
@@ -79,6 +81,7 @@ load_exports(struct writer *w, const struct run_spec *spec)
 			db_done(&w->db, STMT_EXPORT_FIND);
 		}
 		w->exports[i].path_len = strlen(x->path);
+		w->roots[i] = xstrdup(x->path);
 		w->exports[i].start = xstrdup(x->start);
 		w->exports[i].has_known = rows_fs_noted(&w->db, x->path,
 		    &w->exports[i].known);

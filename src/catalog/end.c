@@ -19,9 +19,12 @@ core_reset_run(struct writer *w)
 	idset_release(&w->settle);
 	idset_release(&w->uploads);
 	idset_release(&w->retried);
-	for (size_t i = 0; i < w->export_count; i++)
+	for (size_t i = 0; i < w->export_count; i++) {
 		free(w->exports[i].start);
+		free(w->roots[i]);
+	}
 	free(STEAL(w->exports));
+	free(STEAL(w->roots));
 	w->export_count = 0;
 	writer_fs_free(w);
 	w->run = 0;

@@ -122,8 +122,7 @@ plan(struct catalog *c, void *arg)
 	p->gone_starts = xcalloc(MAX(w->export_count, (size_t)1),
 	    sizeof(*p->gone_starts));
 	for (size_t i = 0; i < w->export_count; i++) {
-		p->paths[i] = xstrndup(w->exports[i].start,
-		    w->exports[i].path_len);
+		p->paths[i] = xstrdup(w->roots[i]);
 		p->gone_starts[i] = w->exports[i].gone_start;
 		p->exports[i] = guard_of(w, &w->exports[i], &p->fsids[i]);
 	}
@@ -186,24 +185,6 @@ is_gone_start(const struct mirror_plan *p, int64_t dir)
 	return false;
 }
 
-/* The inner one, if exports are nested: whichever export of an earlier run the
- * directory was read for. No export: their count. */
-static size_t
-export_of(const struct mirror_plan *p, struct str path)
-{
-	size_t best = p->export_count, len, most = 0;
-
-	for (size_t i = 0; i < p->export_count; i++) {
-		len = strlen(p->paths[i]);
-		if (!path_lies_in(path, str_of(p->paths[i])) ||
-		    (best < p->export_count && len < most))
-			continue;
-		best = i;
-		most = len;
-	}
-	return best;
-}
-
 /* MAY_GO if the directory was read cleanly in this crawl; for a vanished
  * directory, the nearest existing directory above counts, and its export. */
 static enum judgement
@@ -222,7 +203,10 @@ judge_dir(struct mirror *m, int64_t dir)
 		    db_int(db, s, 1) >= m->plan->crawl &&
 		    db_int(db, s, 2) != 0;
 		dir = db_int(db, s, 0);
-		export = export_of(m->plan, db_bytes(db, s, 4));
+		/* Whichever export an earlier run read the directory for. */
+		export = path_innermost(db_bytes(db, s, 4),
+		    (const char *const *)m->plan->paths,
+		    m->plan->export_count);
 		db_done(db, s);
 	}
 	if (!clean && !(m->plan->rules != NULL &&

@@ -14,6 +14,23 @@ path_lies_in(struct str path, struct str dir)
 	    (path.len == dir.len || path.p[dir.len] == '/');
 }
 
+size_t
+path_innermost(struct str path, const char *const *roots, size_t count)
+{
+	size_t best = count, most = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct str root = str_of(roots[i]);
+
+		if (!path_lies_in(path, root) ||
+		    (best < count && root.len <= most))
+			continue;
+		best = i;
+		most = root.len;
+	}
+	return best;
+}
+
 const char *
 path_name_fault(struct str name)
 {

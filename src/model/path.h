@@ -17,6 +17,10 @@ char	*path_copy(struct str) MUST_USE;
 /* True if the path is the directory or lies below the directory, both written
  * the same way and without a slash at the end. */
 bool	 path_lies_in(struct str path, struct str dir);
+/* The index of the root that holds the path; of roots inside each other, that
+ * of the innermost. Return count if no root holds the path. */
+size_t	 path_innermost(struct str path, const char *const *roots,
+	    size_t count);
 /* The part after the last slash. */
 struct str path_name(struct str);
 /* True for "." and "..". */

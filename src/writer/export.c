@@ -5,33 +5,21 @@
 #include "model/path.h"
 #include "writer/writer.h"
 
-static struct str
-root_of(const struct run_export_row *x)
-{
-	return (struct str){ x->start, x->path_len };
-}
-
 /* Return the index of the run's export with the path inside. If an export lies
  * inside another export, take the inner export. Outside of every export: return
  * the count of exports. */
 size_t
 writer_export_of(const struct writer *w, struct str path)
 {
-	size_t best = w->export_count;
-
-	for (size_t i = 0; i < w->export_count; i++)
-		if (path_lies_in(path, root_of(&w->exports[i])) &&
-		    (best == w->export_count ||
-		    w->exports[i].path_len > w->exports[best].path_len))
-			best = i;
-	return best;
+	return path_innermost(path, (const char *const *)w->roots,
+	    w->export_count);
 }
 
 bool
 writer_holds_export(const struct writer *w, const char *path)
 {
 	for (size_t i = 0; i < w->export_count; i++)
-		if (path_lies_in(root_of(&w->exports[i]), str_of(path)))
+		if (path_lies_in(str_of(w->roots[i]), str_of(path)))
 			return true;
 	return false;
 }
@@ -72,7 +60,7 @@ is_mixed(struct writer *w, const struct run_export_row *x, uint64_t fsid)
 static void
 compare(struct writer *w, struct run_export_row *x, uint64_t fsid)
 {
-	AUTOFREE char *root = NULL;
+	const char *root = w->roots[x - w->exports];
 	int64_t named;
 
 	if (x->other || x->away || !x->has_known ||
@@ -84,7 +72,6 @@ compare(struct writer *w, struct run_export_row *x, uint64_t fsid)
 		return;
 	}
 	/* Where nothing is known, nothing can be lost. */
-	root = xstrndup(x->start, x->path_len);
 	named = w->has_names && names_hold(&w->db, root, 0);
 	DB_RUN(&w->db, EXPORT_OTHER, INT(w->crawl), INT(x->known),
 	    INT(x->id), INT(named));

@@ -183,6 +183,8 @@ struct writer {
 	bool	 over;		/* the run has ended: nothing will come */
 	bool	 list_open;	/* --files-from: more pages come */
 	struct run_export_row *exports;
+	char	**roots;	/* of exports: the catalog paths of their
+				   roots */
 	size_t	 export_count;
 	struct fs_note *fs;	/* by path */
 	size_t	 fs_count;
