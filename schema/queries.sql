@@ -901,11 +901,11 @@ ORDER BY v.time_ns, v.object;
 SELECT (SELECT coalesce(min(id), 0) FROM object),
 	(SELECT coalesce(max(id), 0) FROM object);
 
--- name: split_probe
+-- name: cut_probe
 SELECT path, gone_run IS NULL AND why IS NULL FROM object
 WHERE id >= :id ORDER BY id LIMIT 1;
 
--- name: split_scan
+-- name: cut_scan
 SELECT path FROM object
 WHERE path >= :from AND path < :end ORDER BY path;
 

@@ -138,7 +138,7 @@ log_in(const struct conf *conf, const char *name, struct err *err)
 	struct ssh *s = NULL;
 	char host[256];
 
-	if (launch_split_host(name, host, sizeof(host), &sc.port, err) == -1)
+	if (launch_parse_host(name, host, sizeof(host), &sc.port, err) == -1)
 		return NULL;
 	sc.host = host;
 	while (ssh_open(&s, &sc, err) == -1) {

@@ -247,7 +247,7 @@ send_status(struct session *s, const struct wire_msg *m)
 		wire_send(s->peer[CHANNEL_STATUS], m);
 }
 
-/* Split the results: proofs of large files make messages large. */
+/* Send the results in pieces: proofs of large files make messages large. */
 /* Report OUTCOME_LEFT as FAILED: the master finds out whether the export is out
  * of reach for all clients. */
 static void

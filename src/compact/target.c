@@ -180,7 +180,7 @@ connect_once(struct work *w, struct err *err)
 	};
 	char host[256];
 
-	if (launch_split_host(w->c->t->host, host, sizeof(host), &sc.port,
+	if (launch_parse_host(w->c->t->host, host, sizeof(host), &sc.port,
 	    err) == -1)
 		return -1;
 	sc.host = host;

@@ -57,7 +57,7 @@ struct launch {
 };
 
 int
-launch_split_host(const char *text, char *host, size_t len,
+launch_parse_host(const char *text, char *host, size_t len,
     unsigned *ret_port, struct err *err)
 {
 	const char *colon = strrchr(text, ':');
@@ -466,7 +466,7 @@ start_all(struct launch *l, struct err *err)
 		m->ssh = l->c.ssh;
 		m->ssh.stop = &l->stop;
 		m->ssh.host = m->host;
-		if (launch_split_host(m->name, m->host, sizeof(m->host),
+		if (launch_parse_host(m->name, m->host, sizeof(m->host),
 		    &m->ssh.port, err) == -1)
 			return err_wrap(err, "client host");
 	}

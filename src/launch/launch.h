@@ -97,7 +97,7 @@ int	 invite_read(struct invite *, struct str text, struct err *) MUST_USE;
 void	 invite_release(struct invite *);	/* wipes */
 /* "HOST", "HOST:PORT", "[ADDRESS]:PORT" or an IPv6 address; port 0 if none
  * is given. */
-int	 launch_split_host(const char *text, char *host, size_t len,
+int	 launch_parse_host(const char *text, char *host, size_t len,
 	    unsigned *ret_port, struct err *) MUST_USE;
 
 /* A key file: the key in base64, one line; must be readable for its owner only.

@@ -83,9 +83,9 @@ release(struct s3_lister *l)
 		l->first = r->next;
 		range_free(r);
 	}
-	for (size_t i = 0; i < l->split_count; i++)
-		disown(&l->splits[i]);
-	free(l->splits);
+	for (size_t i = 0; i < l->cut_count; i++)
+		disown(&l->cuts[i]);
+	free(l->cuts);
 	disown(&l->prefix);
 	disown(&l->probe.level);
 	disown(&l->probe.after);
@@ -130,18 +130,18 @@ add_range(struct s3_lister *l, struct s3_range *r)
 	l->tail = r;
 }
 
-/* Make up to count ranges from the caller's split keys. */
+/* Make up to count ranges from the caller's cut keys. */
 static void
 make_ranges(struct s3_lister *l, size_t count)
 {
 	while (!l->made_all && l->range_count < count) {
-		size_t i = l->split_next++;
+		size_t i = l->cut_next++;
 		struct s3_range *r = s3_range_new(l, i == 0 ? STR("") :
-		    l->splits[i - 1]);
+		    l->cuts[i - 1]);
 
-		if (i < l->split_count) {
+		if (i < l->cut_count) {
 			r->bounded = true;
-			s3_own(&r->last, l->splits[i]);
+			s3_own(&r->last, l->cuts[i]);
 		} else {
 			l->made_all = true;
 			/* The last range takes every remaining key, however
@@ -423,22 +423,22 @@ on_page(void *arg, const struct s3_reply *reply, const struct err *err)
 	go_on(l);
 }
 
-/* Keep the caller's split keys behind the prefix, each once. */
+/* Keep the caller's cut keys behind the prefix, each once. */
 static void
-set_splits(struct s3_lister *l, const struct s3_lister_plan *plan)
+set_cuts(struct s3_lister *l, const struct s3_lister_plan *plan)
 {
-	struct str *v = xcalloc(plan->split_count + 1, sizeof(*v));
+	struct str *v = xcalloc(plan->cut_count + 1, sizeof(*v));
 	size_t n = 0;
 
-	for (size_t i = 0; i < plan->split_count; i++)
-		if (plan->splits[i].len > plan->prefix.len &&
-		    str_starts(plan->splits[i], plan->prefix))
-			v[n++] = plan->splits[i];
+	for (size_t i = 0; i < plan->cut_count; i++)
+		if (plan->cuts[i].len > plan->prefix.len &&
+		    str_starts(plan->cuts[i], plan->prefix))
+			v[n++] = plan->cuts[i];
 	qsort(v, n, sizeof(*v), by_key);
-	l->splits = xcalloc(n + 1, sizeof(*l->splits));
+	l->cuts = xcalloc(n + 1, sizeof(*l->cuts));
 	for (size_t i = 0; i < n; i++)
 		if (i == 0 || !str_eq(v[i], v[i - 1]))
-			s3_own(&l->splits[l->split_count++], v[i]);
+			s3_own(&l->cuts[l->cut_count++], v[i]);
 	free(v);
 }
 
@@ -467,7 +467,7 @@ s3_lister_new_in(struct s3_lister **ret, struct s3 *s, size_t cluster,
 	l->cluster = cluster;
 	s3_own(&l->prefix, plan->prefix);
 	if (l->parallel > 1)
-		set_splits(l, plan);
+		set_cuts(l, plan);
 	s3_lister_ask(l);
 	*ret = l;
 }

@@ -46,9 +46,9 @@ struct s3_lister {
 	s3_lister_page_fn *page;
 	s3_lister_done_fn *done;
 	void	*arg;
-	struct str *splits;	/* sorted */
-	size_t	 split_count;
-	size_t	 split_next;	/* the end of the next range to be made */
+	struct str *cuts;	/* sorted */
+	size_t	 cut_count;
+	size_t	 cut_next;	/* the end of the next range to be made */
 	bool	 made_all;
 	struct s3_range *first;
 	struct s3_range *tail;

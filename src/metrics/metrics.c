@@ -34,7 +34,7 @@ struct metrics {
 
 /* --- the address --- */
 
-/* Split "HOST:PORT" into host and port; host NULL: all addresses. */
+/* Read "HOST:PORT" into host and port; host NULL: all addresses. */
 static int
 parse(const char *at, char **ret_host, char port[8], struct err *err)
 {

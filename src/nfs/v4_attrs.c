@@ -237,7 +237,7 @@ put_owner(struct out *out, uint32_t id)
 
 /* Before 1970 the division would round the wrong way. */
 static void
-split_time(int64_t ns, int64_t *ret_sec, uint32_t *ret_nsec)
+to_time(int64_t ns, int64_t *ret_sec, uint32_t *ret_nsec)
 {
 	int64_t rest = ns % 1000000000;
 
@@ -270,7 +270,7 @@ nfs4_attrs_encode(const struct attrs_set *set,
 	}
 	if (set->has_mtime) {
 		mask[1] |= BIT(A_TIME_MODIFY_SET);
-		split_time(set->mtime_ns, &sec, &nsec);
+		to_time(set->mtime_ns, &sec, &nsec);
 		put32(&out, 1);		/* SET_TO_CLIENT_TIME4 */
 		put64(&out, (uint64_t)sec);
 		put32(&out, nsec);

@@ -1,7 +1,7 @@
 /*
  * stored.h: the objects held by the target, for GET, DEL and TEST: a single
  * file, pages of files in the order of their paths, pages with the longest
- * unverified first, and keys to split a prefix into equal parts.
+ * unverified first, and keys to cut a prefix into equal parts.
  *
  * A target holds at most a single version of each path: the newest version or,
  * if the newest was not moved yet (or failed), the newest version moved. Every
@@ -75,7 +75,7 @@ int	 catalog_sample_page(struct catalog_reader *, struct str prefix,
 /* Up to n - 1 keys (ascending, owned by the caller) that cut the keys under
  * the prefix into about equal ranges, by a sample: the time does not grow
  * with large prefixes. *ret_count is 0 where there is not much to cut. */
-int	 catalog_key_splits(struct catalog_reader *, struct str prefix,
+int	 catalog_key_cuts(struct catalog_reader *, struct str prefix,
 	    size_t n, char **ret_keys, size_t *ret_count, struct err *)
 	    MUST_USE;
 

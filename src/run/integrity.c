@@ -6,7 +6,7 @@
 #include "lister/lister.h"
 #include "model/key.h"
 #include "model/path.h"
-#include "source/list_splits.h"
+#include "source/list_cuts.h"
 #include "verify/verdict.h"
 
 #define PAGE		1000
@@ -507,11 +507,11 @@ list(struct walk *w)
 	struct s3_lister_plan plan = { .prefix = str_of(w->prefix),
 	    .ordered = true };
 	struct integrity *t = w->t;
-	struct list_splits splits;
+	struct list_cuts cuts;
 
-	list_splits_find(&splits, t->r.conf, w->prefix);
-	plan.splits = splits.keys;
-	plan.split_count = splits.count;
+	list_cuts_find(&cuts, t->r.conf, w->prefix);
+	plan.cuts = cuts.keys;
+	plan.cut_count = cuts.count;
 	s3_lister_new(&w->lister, t->r.s3, &plan, on_page, on_done, w);
 	while (!w->done && !run_stopped(&t->r)) {
 		run_turn(&t->r, RUN_TICK_MS);
@@ -521,7 +521,7 @@ list(struct walk *w)
 		}
 	}
 	s3_lister_free(&w->lister);
-	list_splits_release(&splits);
+	list_cuts_release(&cuts);
 }
 
 static void

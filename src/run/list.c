@@ -12,7 +12,7 @@
 #include "lister/lister.h"
 #include "report/summary.h"
 #include "run/run.h"
-#include "source/list_splits.h"
+#include "source/list_cuts.h"
 #include "source/source.h"
 #include "target/plan.h"
 
@@ -82,17 +82,17 @@ list_prefix(struct lister *l, const char *prefix)
 	struct s3_lister_plan plan = { .prefix = str_of(prefix),
 	    .max_parallel = l->job->threads, .ordered = true };
 	struct s3_lister *lister;
-	struct list_splits splits;
+	struct list_cuts cuts;
 
-	list_splits_find(&splits, l->conf, prefix);
-	plan.splits = splits.keys;
-	plan.split_count = splits.count;
+	list_cuts_find(&cuts, l->conf, prefix);
+	plan.cuts = cuts.keys;
+	plan.cut_count = cuts.count;
 	l->done = false;
 	s3_lister_new(&lister, l->s3, &plan, on_page, on_done, l);
 	while (!l->done && !l->failed)
 		s3_wait(l->s3, NULL, 0, 1000);
 	s3_lister_free(&lister);
-	list_splits_release(&splits);
+	list_cuts_release(&cuts);
 }
 
 /* A share inside another share comes with the listing of the outer share. */

@@ -1,5 +1,5 @@
 /*
- * DeleteObjects: split keys into requests of the size a server takes, and read
+ * DeleteObjects: group keys into requests of the size a server takes, and read
  * the result of each key from the answers.
  */
 #include "s3/s3_internal.h"

@@ -56,9 +56,9 @@ is_address(const char *host)
 	return host[0] == '[' || inet_pton(AF_INET, host, &a) == 1;
 }
 
-/* Split host[:port], as written in the URL, into host and port. */
+/* Read host[:port], as written in the URL, into host and port. */
 static bool
-split(const char *authority, char **ret_host, unsigned long *ret_port)
+parse(const char *authority, char **ret_host, unsigned long *ret_port)
 {
 	const char *colon, *bracket = strrchr(authority, ']');
 	char *end;
@@ -115,7 +115,7 @@ s3_endpoint_init(struct s3_endpoint *e, const char *url, const char *bucket,
 
 	memset(e, 0, sizeof(*e));
 	authority = authority_of(url, &e->tls);
-	if (authority == NULL || !split(authority, &host, &port))
+	if (authority == NULL || !parse(authority, &host, &port))
 		return err_set(err, ERR_CONFIG, 0,
 		    "endpoint %s: not http://HOST[:PORT]",
 		    str_escape(str_of(url), shown, sizeof(shown)));

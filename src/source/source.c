@@ -184,16 +184,16 @@ on_done(void *arg, const struct err *err)
 static void
 list_prefix(struct source *s, const char *prefix, const struct cuts *cuts)
 {
-	struct str splits[RANGES_MAX];
+	struct str keys[RANGES_MAX];
 	struct s3_lister_plan plan = {
 		.prefix = str_of(prefix),
-		.splits = splits,
-		.split_count = cuts->count,
+		.cuts = keys,
+		.cut_count = cuts->count,
 		.ordered = s->c.ordered,
 	};
 
-	for (size_t i = 0; i < plan.split_count; i++)
-		splits[i] = str_of(cuts->keys[i]);
+	for (size_t i = 0; i < plan.cut_count; i++)
+		keys[i] = str_of(cuts->keys[i]);
 	s->done = s->paused = false;
 	s3_lister_new(&s->lister, s->s3, &plan, on_page, on_done, s);
 	while (!s->done && !atomic_load(&s->stopping)) {
@@ -233,7 +233,7 @@ find_cuts(struct source *s, struct err *err)
 	if (s->c.reader == NULL || !s->c.conf->fs_config.server_as_prefix)
 		return 0;
 	for (size_t i = 0; i < s->count; i++)
-		if (catalog_key_splits(s->c.reader, str_of(s->prefixes[i]),
+		if (catalog_key_cuts(s->c.reader, str_of(s->prefixes[i]),
 		    RANGES_MAX, s->cuts[i].keys, &s->cuts[i].count,
 		    err) == -1)
 			return -1;

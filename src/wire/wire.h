@@ -203,7 +203,7 @@ void	 wire_encode(struct buf *, const struct wire_msg *);
 int	 wire_decode(struct wire_msg *, unsigned type, struct str payload,
 	    struct err *) MUST_USE;
 /* Return the greatest number of bytes that the encoded message takes; used to
- * split leases. */
+ * cut leases to size. */
 size_t	 wire_size(const struct wire_msg *);
 const char *wire_type_name(enum wire_type);	/* "HELLO" */
 

@@ -283,7 +283,7 @@ put_part(struct conn *c, const struct request *r, const char *name,
 }
 
 static void
-split_name(const char *name, struct buf *b)
+name_parts(const char *name, struct buf *b)
 {
 	const char *slash = strchr(name, '/');
 
@@ -303,7 +303,7 @@ post_create(struct conn *c, struct request *r, const char *name)
 	u = upload_new(&sink.store, name, STEAL(r->meta.data));
 	buf_init(&b, 16 * KIB);
 	buf_addstr(&b, "<InitiateMultipartUploadResult>");
-	split_name(name, &b);
+	name_parts(name, &b);
 	buf_addf(&b, "<UploadId>%lu</UploadId>"
 	    "</InitiateMultipartUploadResult>", (unsigned long)u->id);
 	pthread_mutex_unlock(&sink.lock);
@@ -390,7 +390,7 @@ post_complete(struct conn *c, const struct request *r, const char *name,
 	pthread_mutex_unlock(&sink.lock);
 	if (ok) {
 		buf_addstr(&b, "<CompleteMultipartUploadResult>");
-		split_name(name, &b);
+		name_parts(name, &b);
 		buf_addf(&b, "<ETag>&quot;%s&quot;</ETag>"
 		    "</CompleteMultipartUploadResult>", etag);
 	}

@@ -286,10 +286,10 @@ test_lister(struct s3 *s)
 	plan.max_parallel = 1;
 	list_all(s, &plan, "list it in one range", TREE, 1);
 	plan.max_parallel = 4;
-	plan.splits = &keys[TREE / 3];
-	plan.split_count = TREE / 3;
+	plan.cuts = &keys[TREE / 3];
+	plan.cut_count = TREE / 3;
 	list_all(s, &plan, "list it between many keys", TREE, TREE / 3 + 1);
-	plan.split_count = 0;
+	plan.cut_count = 0;
 	plan.prefix = STR("tree/_a/d00");
 	list_all(s, &plan, "list a part of it", 1000, 1);
 	plan.prefix = STR("tree/none");

@@ -99,7 +99,7 @@ try_exec(char **words)
 	buf_init(&out, 2 * MIB);
 	buf_init(&errs, 2 * MIB);
 	config.host = host;
-	if (launch_split_host(words[0], host, sizeof(host), &config.port,
+	if (launch_parse_host(words[0], host, sizeof(host), &config.port,
 	    &err) == -1)
 		quit("host", &err);
 	rc = ssh_open(&s, &config, &err);

@@ -116,7 +116,7 @@ note(struct object *o)
 }
 
 static void
-split(const struct object *o, char bucket[64], const char **ret_key)
+bucket_and_key(const struct object *o, char bucket[64], const char **ret_key)
 {
 	const char *slash = strchr(o->name, '/');
 
@@ -146,7 +146,7 @@ on_stored(const struct object *o)
 
 	s.now++;
 	hash = note(store_get(&sink.store, o->name));
-	split(o, bucket, &key);
+	bucket_and_key(o, bucket, &key);
 	if (s.foreign)
 		judge_touched(o->name);
 	else
@@ -161,7 +161,7 @@ on_removed(const struct object *o)
 	struct held h;
 
 	s.now++;
-	split(o, bucket, &key);
+	bucket_and_key(o, bucket, &key);
 	describe(o, &h);
 	if (s.foreign)
 		judge_touched(o->name);

@@ -468,7 +468,7 @@ keys_without_server(void **state)
 }
 
 static void
-splits_are_even(void **state)
+cuts_are_even(void **state)
 {
 	struct kit *k = *state;
 	struct err err = ERR_INIT;
@@ -486,7 +486,7 @@ splits_are_even(void **state)
 	}
 	catalog_put_page(k->c, p);
 	kit_flush(k, 1);
-	assert_int_equal(catalog_key_splits(k->reader, STR("srv/vol/"), 10,
+	assert_int_equal(catalog_key_cuts(k->reader, STR("srv/vol/"), 10,
 	    keys, &n, &err), 0);
 	assert_int_equal(n, 9);
 	for (size_t i = 0; i < n; i++) {
@@ -497,12 +497,12 @@ splits_are_even(void **state)
 		free(keys[i]);
 	}
 	/* Ten below 00100: cut in two; nothing is there to be cut in nine. */
-	assert_int_equal(catalog_key_splits(k->reader, STR("srv/vol/0010"), 2,
+	assert_int_equal(catalog_key_cuts(k->reader, STR("srv/vol/0010"), 2,
 	    keys, &n, &err), 0);
 	assert_int_equal(n, 1);
 	assert_string_equal(keys[0], "srv/vol/00105");
 	free(keys[0]);
-	assert_int_equal(catalog_key_splits(k->reader, STR("srv/vol/0010"), 9,
+	assert_int_equal(catalog_key_cuts(k->reader, STR("srv/vol/0010"), 9,
 	    keys, &n, &err), 0);
 	assert_int_equal(n, 0);
 	kit_end(k, RUN_INTERRUPTED);
@@ -524,7 +524,7 @@ main(void)
 		T(longest_unverified_first),
 		T(samples_of_changed),
 		T(keys_without_server),
-		T(splits_are_even),
+		T(cuts_are_even),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

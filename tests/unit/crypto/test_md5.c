@@ -89,7 +89,7 @@ test_lengths_and_offsets(void **state)
 }
 
 static void
-test_splits(void **state)
+test_pieces(void **state)
 {
 	(void)state;
 	for (int round = 0; round < 2000; round++) {
@@ -237,7 +237,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rfc),
 		cmocka_unit_test(test_lengths_and_offsets),
-		cmocka_unit_test(test_splits),
+		cmocka_unit_test(test_pieces),
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_mixes),
 		cmocka_unit_test(test_no_overrun),

@@ -207,7 +207,7 @@ test_key_file(void **state)
 }
 
 static void
-test_split_host(void **state)
+test_parse_host(void **state)
 {
 	static const struct {
 		const char *text, *host;
@@ -226,17 +226,17 @@ test_split_host(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
-		assert_int_equal(launch_split_host(good[i].text, host,
+		assert_int_equal(launch_parse_host(good[i].text, host,
 		    sizeof(host), &port, &err), 0);
 		assert_string_equal(host, good[i].host);
 		assert_int_equal(port, good[i].port);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		assert_int_equal(launch_split_host(bad[i], host, sizeof(host),
+		assert_int_equal(launch_parse_host(bad[i], host, sizeof(host),
 		    &port, &err), -1);
 		assert_int_equal(err.kind, ERR_CONFIG);
 	}
-	assert_int_equal(launch_split_host("sixteen-letters-", host,
+	assert_int_equal(launch_parse_host("sixteen-letters-", host,
 	    sizeof(host), &port, &err), -1);
 }
 
@@ -348,7 +348,7 @@ main(void)
 		cmocka_unit_test(test_wrong_invitations),
 		cmocka_unit_test_setup_teardown(test_key_file, setup,
 		    teardown),
-		cmocka_unit_test(test_split_host),
+		cmocka_unit_test(test_parse_host),
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_bad_host),
 	};

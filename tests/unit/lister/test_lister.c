@@ -1,5 +1,5 @@
 /* The lister against a server that lists: whatever the keys, the pages and
- * the split keys are, each key comes once. */
+ * the cut keys are, each key comes once. */
 #include "base/backoff.h"
 #include "lister/lister.h"
 #include "kit/s3_bucket.h"
@@ -157,8 +157,8 @@ test_any(void **state)
 	rng_seed(&rng, 17);
 	for (unsigned i = 0; i < 150; i++) {
 		struct run r = { .b.keys = keys, .rng = rng };
-		struct str splits[40];
-		size_t n = rng_next(&rng) % ARRAY_LEN(splits);
+		struct str cuts[40];
+		size_t n = rng_next(&rng) % ARRAY_LEN(cuts);
 
 		r.b.count = i % 10 == 0 ? i / 10 : rng_next(&rng) % KEYS;
 		r.b.page = 1 + rng_next(&rng) % (i % 2 == 0 ? 100 : 1000);
@@ -166,10 +166,10 @@ test_any(void **state)
 			r.b.page = r.b.count / 300;
 		make_keys(&rng, r.b.count);
 		for (size_t k = 0; k < n && r.b.count > 0; k++)
-			splits[k] = k % 8 == 7 ? STR("d1/d2") : str_of(
+			cuts[k] = k % 8 == 7 ? STR("d1/d2") : str_of(
 			    keys[rng_next(&rng) % r.b.count]);
-		r.plan.splits = splits;
-		r.plan.split_count = r.b.count == 0 || i % 3 == 0 ? 0 : n;
+		r.plan.cuts = cuts;
+		r.plan.cut_count = r.b.count == 0 || i % 3 == 0 ? 0 : n;
 		r.plan.prefix = str_of(prefixes[rng_next(&rng) %
 		    (i % 2 == 0 ? 1 : ARRAY_LEN(prefixes))]);
 		r.plan.max_parallel = (unsigned)(rng_next(&rng) % 10);
@@ -193,7 +193,7 @@ make_tree(void)
 		    i / 10, i / 5 % 2, i % 5);
 }
 
-/* A directory tree and no split keys: it finds where to cut. */
+/* A directory tree and no cut keys: it finds where to cut. */
 static void
 test_finds_ranges(void **state)
 {
@@ -252,17 +252,17 @@ test_small(void **state)
 
 /* Where the end of a page is that of its range, no more is asked for. */
 static void
-test_even_splits(void **state)
+test_even_cuts(void **state)
 {
-	struct str splits[KEYS / 10];
+	struct str cuts[KEYS / 10];
 	struct run r = { .b.keys = keys, .b.count = KEYS, .b.page = 10,
-	    .plan.splits = splits, .plan.split_count = KEYS / 10,
+	    .plan.cuts = cuts, .plan.cut_count = KEYS / 10,
 	    .plan.ordered = true };
 
 	(void)state;
 	make_tree();
 	for (unsigned i = 0; i < KEYS / 10; i++)
-		splits[i] = str_of(keys[KEYS - 1 - 10 * i]);
+		cuts[i] = str_of(keys[KEYS - 1 - 10 * i]);
 	start(&r);
 	turn(&r);
 	is_whole(&r);
@@ -276,16 +276,16 @@ test_even_splits(void **state)
 static void
 test_bounded(void **state)
 {
-	struct str splits[15];
+	struct str cuts[15];
 	struct run r = { .b.keys = keys, .b.count = KEYS, .b.page = 10,
-	    .plan.splits = splits, .plan.split_count = ARRAY_LEN(splits),
+	    .plan.cuts = cuts, .plan.cut_count = ARRAY_LEN(cuts),
 	    .plan.ordered = true };
 
 	(void)state;
 	for (unsigned i = 0; i < KEYS; i++)
 		snprintf(keys[i], sizeof(keys[i]), "a/b/f%05u", i);
-	for (unsigned i = 0; i < ARRAY_LEN(splits); i++)
-		splits[i] = str_of(keys[1500 + 100 * i]);
+	for (unsigned i = 0; i < ARRAY_LEN(cuts); i++)
+		cuts[i] = str_of(keys[1500 + 100 * i]);
 	start(&r);
 	turn(&r);
 	is_whole(&r);
@@ -326,17 +326,17 @@ test_error(void **state)
 static void
 test_poor_servers(void **state)
 {
-	struct str split = STR("a/b/d1");
+	struct str cut = STR("a/b/d1");
 	struct run a = { .b.keys = keys, .b.count = KEYS, .b.page = 100,
 	    .b.ignores_start_after = true, .plan.ordered = true };
 	struct run b = { .b.keys = keys, .b.count = KEYS, .b.page = 100,
-	    .b.ignores_start_after = true, .plan.splits = &split,
-	    .plan.split_count = 1 };
+	    .b.ignores_start_after = true, .plan.cuts = &cut,
+	    .plan.cut_count = 1 };
 	struct run c = { .b.keys = keys, .b.count = KEYS, .b.page = 100,
 	    .b.same_token = true, .plan.max_parallel = 1 };
 	struct run d = { .b.keys = keys, .b.count = KEYS, .b.page = 100,
-	    .b.out_of_order = true, .plan.splits = &split,
-	    .plan.split_count = 1 };
+	    .b.out_of_order = true, .plan.cuts = &cut,
+	    .plan.cut_count = 1 };
 
 	(void)state;
 	make_tree();
@@ -456,7 +456,7 @@ main(void)
 		cmocka_unit_test(test_finds_ranges),
 		cmocka_unit_test(test_flat),
 		cmocka_unit_test(test_small),
-		cmocka_unit_test(test_even_splits),
+		cmocka_unit_test(test_even_cuts),
 		cmocka_unit_test(test_bounded),
 		cmocka_unit_test(test_error),
 		cmocka_unit_test(test_poor_servers),

@@ -195,8 +195,8 @@ test_any(void **state)
 	rng_seed(&rng, 11);
 	for (unsigned i = 0; i < 80; i++) {
 		struct run r = { .rng = rng };
-		struct str splits[20];
-		size_t n = rng_next(&rng) % ARRAY_LEN(splits);
+		struct str cuts[20];
+		size_t n = rng_next(&rng) % ARRAY_LEN(cuts);
 
 		r.count = i % 10 == 0 ? i / 10 : rng_next(&rng) % KEYS;
 		for (size_t k = 0; k < CLUSTERS; k++) {
@@ -207,9 +207,9 @@ test_any(void **state)
 		make_keys(&rng, r.count);
 		spread(&r, i % 4 == 0 ? 0 : 3);
 		for (size_t k = 0; k < n && r.count > 0; k++)
-			splits[k] = str_of(keys[rng_next(&rng) % r.count]);
-		r.plan.splits = splits;
-		r.plan.split_count = r.count == 0 || i % 3 == 0 ? 0 : n;
+			cuts[k] = str_of(keys[rng_next(&rng) % r.count]);
+		r.plan.cuts = cuts;
+		r.plan.cut_count = r.count == 0 || i % 3 == 0 ? 0 : n;
 		r.plan.prefix = str_of(prefixes[i % 2 == 0 ? 0 :
 		    rng_next(&rng) % ARRAY_LEN(prefixes)]);
 		r.plan.max_parallel = (unsigned)(rng_next(&rng) % 10);

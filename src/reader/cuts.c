@@ -40,13 +40,13 @@ probe(struct catalog_reader *r, struct str prefix, size_t probes, int64_t low,
 	for (size_t i = 0; i < probes; i++) {
 		uint64_t at = span * i + rng_next(&rng) % (span + 1);
 
-		if (!DB_ROW(&r->db, SPLIT_PROBE, INT(low + (int64_t)at)))
+		if (!DB_ROW(&r->db, CUT_PROBE, INT(low + (int64_t)at)))
 			continue;
-		path = db_bytes(&r->db, STMT_SPLIT_PROBE, 0);
-		if (db_int(&r->db, STMT_SPLIT_PROBE, 1) != 0 &&
+		path = db_bytes(&r->db, STMT_CUT_PROBE, 0);
+		if (db_int(&r->db, STMT_CUT_PROBE, 1) != 0 &&
 		    str_starts(path, prefix))
 			s->v[s->n++] = xstrndup(path.p, path.len);
-		db_done(&r->db, STMT_SPLIT_PROBE);
+		db_done(&r->db, STMT_CUT_PROBE);
 	}
 }
 
@@ -73,7 +73,7 @@ walk(struct catalog_reader *r, struct str prefix, struct samples *s)
 	bool more;
 
 	range_init(&range, prefix, (struct str){ "", 0 });
-	more = DB_ROW(&r->db, SPLIT_SCAN, range.bind_from, range.bind_end);
+	more = DB_ROW(&r->db, CUT_SCAN, range.bind_from, range.bind_end);
 	while (more) {
 		if (seen++ % stride == 0) {
 			if (s->n == SAMPLES_MAX) {
@@ -83,9 +83,9 @@ walk(struct catalog_reader *r, struct str prefix, struct samples *s)
 			/* After thinning this one may be between. */
 			if ((seen - 1) % stride == 0)
 				s->v[s->n++] = db_strdup(&r->db,
-				    STMT_SPLIT_SCAN, 0);
+				    STMT_CUT_SCAN, 0);
 		}
-		more = db_next(&r->db, STMT_SPLIT_SCAN);
+		more = db_next(&r->db, STMT_CUT_SCAN);
 	}
 }
 
@@ -120,7 +120,7 @@ cut(struct samples *s, bool server_as_prefix, size_t n, char **keys)
 }
 
 int
-catalog_key_splits(struct catalog_reader *r, struct str prefix, size_t n,
+catalog_key_cuts(struct catalog_reader *r, struct str prefix, size_t n,
     char **ret_keys, size_t *ret_count, struct err *err)
 {
 	CLEANUP(samples_release) struct samples s = { .v = NULL };

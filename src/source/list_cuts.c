@@ -1,12 +1,12 @@
 #include "reader/stored.h"
-#include "source/list_splits.h"
+#include "source/list_cuts.h"
 #include "target/plan.h"
 
 #define RANGE_KEYS	4000	/* about four pages: see lister/lister.h */
 #define RANGES_MAX	64	/* counting for more would take time */
 
 static void
-find(struct list_splits *s, struct catalog_reader *r, const char *prefix)
+find(struct list_cuts *s, struct catalog_reader *r, const char *prefix)
 {
 	char *keys[RANGES_MAX];
 	uint64_t count, bytes;
@@ -15,7 +15,7 @@ find(struct list_splits *s, struct catalog_reader *r, const char *prefix)
 
 	if (catalog_count_stored(r, str_of(prefix), RANGES_MAX * RANGE_KEYS,
 	    NULL, &count, &bytes, &err) == -1 || count < 2 * RANGE_KEYS ||
-	    catalog_key_splits(r, str_of(prefix),
+	    catalog_key_cuts(r, str_of(prefix),
 	    (size_t)MIN(count / RANGE_KEYS, (uint64_t)RANGES_MAX), keys, &n,
 	    &err) == -1)
 		return;
@@ -25,14 +25,14 @@ find(struct list_splits *s, struct catalog_reader *r, const char *prefix)
 }
 
 void
-list_splits_find(struct list_splits *s, const struct conf *c,
+list_cuts_find(struct list_cuts *s, const struct conf *c,
     const char *prefix)
 {
 	struct run_spec spec = { .op = OP_LIST };
 	struct catalog_reader *r;
 	struct err err = ERR_INIT;
 
-	*s = (struct list_splits){ .count = 0 };
+	*s = (struct list_cuts){ .count = 0 };
 	/* Keys without the server are no beginning of a catalog's path. */
 	if (!c->fs_config.server_as_prefix && prefix[0] != '\0')
 		return;
@@ -44,10 +44,10 @@ list_splits_find(struct list_splits *s, const struct conf *c,
 }
 
 void
-list_splits_release(struct list_splits *s)
+list_cuts_release(struct list_cuts *s)
 {
 	for (size_t i = 0; i < s->count; i++)
 		free((void *)(uintptr_t)s->keys[i].p);
 	free(s->keys);
-	*s = (struct list_splits){ .count = 0 };
+	*s = (struct list_cuts){ .count = 0 };
 }

@@ -4,7 +4,7 @@
  */
 #include "kit/catalog.h"
 
-#include "source/list_splits.h"
+#include "source/list_cuts.h"
 
 #define MANY	9000	/* over twice the keys of a range */
 
@@ -22,12 +22,12 @@ conf_of(struct conf *c, const struct kit *k)
 static size_t
 count_of(const struct conf *c, const char *prefix)
 {
-	struct list_splits s;
+	struct list_cuts s;
 	size_t n;
 
-	list_splits_find(&s, c, prefix);
+	list_cuts_find(&s, c, prefix);
 	n = s.count;
-	list_splits_release(&s);
+	list_cuts_release(&s);
 	assert_int_equal(s.count, 0);
 	return n;
 }
@@ -72,15 +72,15 @@ test_none(void **state)
 }
 
 static void
-test_splits(void **state)
+test_list_cuts(void **state)
 {
 	struct kit *k = *state;
-	struct list_splits s;
+	struct list_cuts s;
 	struct conf c;
 
 	fill(k);
 	conf_of(&c, k);
-	list_splits_find(&s, &c, "srv/vol/");
+	list_cuts_find(&s, &c, "srv/vol/");
 	assert_true(s.count > 0);
 	for (size_t i = 0; i < s.count; i++) {
 		assert_true(str_starts(s.keys[i], STR("srv/vol/")));
@@ -89,7 +89,7 @@ test_splits(void **state)
 			assert_true(strcmp(s.keys[i - 1].p,
 			    s.keys[i].p) < 0);
 	}
-	list_splits_release(&s);
+	list_cuts_release(&s);
 	/* Too few to be worth it, others' keys, another bucket. */
 	assert_int_equal(count_of(&c, "srv/vol/x/"), 0);
 	assert_int_equal(count_of(&c, "srv/none/"), 0);
@@ -108,7 +108,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_none, kit_setup,
 		    kit_teardown),
-		cmocka_unit_test_setup_teardown(test_splits, kit_setup,
+		cmocka_unit_test_setup_teardown(test_list_cuts, kit_setup,
 		    kit_teardown),
 	};
 
