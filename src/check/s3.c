@@ -182,7 +182,7 @@ check_write(struct probe *p, struct str key)
 	etag_single(md5, expected);
 	ready(p);
 	s3_put(p->s3, key, &body, &meta, answered, p);
-	if (went_well(p) && proof_etag(expected, p->etag,
+	if (went_well(p) && etag_check(expected, p->etag,
 	    p->c->conf->s3_storage.sse, &p->err) == -1) {
 		check_say(p->c, CHECK_FAIL, "s3", p->endpoint, "set sse in "
 		    "[s3_storage] if the store encrypts", "write: %s",

@@ -83,7 +83,7 @@ is_in_doubt(struct integrity *t, const char *path, const struct judged *j,
 	if (rc == -1)
 		run_fail(&t->r, &err);
 	*ret_doubt = *j;
-	proof_doubt(ret_doubt);
+	verdict_doubt(ret_doubt);
 	return rc == 1;
 }
 
@@ -224,7 +224,7 @@ integrity_take(struct integrity *t, struct fetch_item *it)
 	    it->result.err.kind == ERR_UNREACHABLE))
 		run_fail(&t->r, &it->result.err);
 	if (!t->r.failed) {
-		proof_read(it, t->r.conf->fs_config.ignore_inode, &j);
+		verdict_read(it, t->r.conf->fs_config.ignore_inode, &j);
 		if (j.verdict == VERDICT_UNREADABLE)
 			tell_unread(t, it);
 		if (j.outcome == OUTCOME_EXCLUDED)
@@ -388,7 +388,7 @@ listed(struct walk *w, const struct s3_listed *k, struct stored *s)
 	struct integrity *t = w->t;
 	struct judged j;
 
-	proof_listed(s, k->size, k->etag, &j);
+	verdict_listed(s, k->size, k->etag, &j);
 	if (t->r.crew != NULL && k->size == s->attrs.size)
 		read_object(t, w->export, k->key, s, k);
 	else
@@ -404,7 +404,7 @@ missing(struct walk *w, struct pager *p)
 	struct judged j;
 
 	claims_take(&w->claims, p, &s);
-	proof_missing(&s, &j);
+	verdict_missing(&s, &j);
 	if (p->unlisted)
 		say_verdict(w->t, export_of(w->t, s.path, w->export), s.path,
 		    false, s.object, s.attrs.size, METHOD_HEAD, &j);

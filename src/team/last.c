@@ -95,7 +95,7 @@ take_digests(const struct team *t, const struct item *it, const char *etag,
 	char want[72];
 
 	etag_multipart(it->part_md5s, it->part_count, want);
-	if (proof_etag_is_digest(t->setup.sse) ? strcmp(etag, want) != 0 :
+	if (etag_is_digest(t->setup.sse) ? strcmp(etag, want) != 0 :
 	    !has_parts(etag, it->part_count))
 		return false;
 	r->part_size = it->upload_part_size;
@@ -121,7 +121,7 @@ take_etag(const struct team *t, const struct item *it, const char *etag,
 	r->part_size = plan.part_size;
 	if (plan.part_size > 0)
 		return has_parts(etag, plan.count);
-	r->has_md5 = proof_etag_is_digest(t->setup.sse) &&
+	r->has_md5 = etag_is_digest(t->setup.sse) &&
 	    hex_decode(etag, r->md5, MD5_LEN);
 	return r->has_md5;
 }

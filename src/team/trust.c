@@ -110,7 +110,7 @@ nonsense(const struct team *t, const struct team_task *k,
 	if (!parts_fit(r))
 		return "parts that the file doesn't have";
 	if (r->outcome == OUTCOME_MOVED && !t->setup.adopt &&
-	    proof_etag_is_digest(t->setup.sse) && !etag_fits(r))
+	    etag_is_digest(t->setup.sse) && !etag_fits(r))
 		return "an ETag that isn't the MD5 that it gives";
 	return NULL;
 }

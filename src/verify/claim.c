@@ -72,7 +72,7 @@ claim_make(struct fetch_claim *c, const struct fetch_item *it,
 
 	memset(c, 0, sizeof(*c));
 	if (stored_fits(it)) {
-		bool digest = parts > 1 && proof_etag_is_digest(sse);
+		bool digest = parts > 1 && etag_is_digest(sse);
 		uint32_t n = s->part_size == 0 ? 0 :
 		    parts_of(it->size, s->part_size);
 
@@ -91,7 +91,7 @@ claim_make(struct fetch_claim *c, const struct fetch_item *it,
 			return;
 		}
 	}
-	c->proof = parts > 0 && proof_etag_is_digest(sse) ? PROOF_ETAG :
+	c->proof = parts > 0 && etag_is_digest(sse) ? PROOF_ETAG :
 	    PROOF_NONE;
 	if (c->proof == PROOF_NONE || parts == 1)
 		return;
@@ -117,7 +117,7 @@ claim_open(struct fetch_claim *c, const struct fetch_item *it,
 		return;
 	n = parts_of(s->attrs.size, s->part_size);
 	if ((s->part_md5s != NULL && s->part_count == n) || !s->has_md5 ||
-	    (etag_parts(s->etag) == n + 1 && proof_etag_is_digest(sse))) {
+	    (etag_parts(s->etag) == n + 1 && etag_is_digest(sse))) {
 		c->part_size = s->part_size;
 		c->part_count = parts_of(it->size, s->part_size);
 	}

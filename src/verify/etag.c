@@ -3,16 +3,16 @@
 #include "verify/etag.h"
 
 bool
-proof_etag_is_digest(const char *sse)
+etag_is_digest(const char *sse)
 {
 	return sse == NULL || strncmp(sse, "aws:kms", 7) != 0;
 }
 
 int
-proof_etag(const char *expected, const char *got, const char *sse,
+etag_check(const char *expected, const char *got, const char *sse,
     struct err *err)
 {
-	if (!proof_etag_is_digest(sse))
+	if (!etag_is_digest(sse))
 		return 0;
 	if (strcasecmp(expected, got) == 0)
 		return 0;

@@ -13,9 +13,9 @@
 
 /* True if objects under this server-side encryption ("", NULL, "AES256",
  * "aws:kms...") have digests as ETags. */
-bool	 proof_etag_is_digest(const char *sse);
+bool	 etag_is_digest(const char *sse);
 /* 0 if got proves expected, else -1 with ERR_CORRUPT. */
-int	 proof_etag(const char *expected, const char *got, const char *sse,
+int	 etag_check(const char *expected, const char *got, const char *sse,
 	    struct err *) MUST_USE;
 
 #endif

@@ -39,7 +39,7 @@ differs_in_size(const struct stored *s, uint64_t size, struct judged *j)
 }
 
 void
-proof_listed(const struct stored *s, uint64_t size, const char *etag,
+verdict_listed(const struct stored *s, uint64_t size, const char *etag,
     struct judged *j)
 {
 	*j = (struct judged){ .err = ERR_INIT };
@@ -65,7 +65,7 @@ proof_listed(const struct stored *s, uint64_t size, const char *etag,
 }
 
 void
-proof_missing(const struct stored *s, struct judged *j)
+verdict_missing(const struct stored *s, struct judged *j)
 {
 	*j = (struct judged){ .err = ERR_INIT };
 	say(j, VERDICT_MISSING);
@@ -74,7 +74,7 @@ proof_missing(const struct stored *s, struct judged *j)
 }
 
 void
-proof_doubt(struct judged *j)
+verdict_doubt(struct judged *j)
 {
 	j->verdict = VERDICT_DOUBT;
 	j->outcome = OUTCOME_EXCLUDED;
@@ -237,7 +237,7 @@ by_file_alone(const struct fetch_item *it, struct judged *j)
 }
 
 void
-proof_read(const struct fetch_item *it, bool ignore_inode,
+verdict_read(const struct fetch_item *it, bool ignore_inode,
     struct judged *j)
 {
 	const struct fetch_result *r = &it->result;
@@ -245,7 +245,7 @@ proof_read(const struct fetch_item *it, bool ignore_inode,
 
 	*j = (struct judged){ .err = ERR_INIT };
 	if (r->outcome == OUTCOME_GONE && it->has_stored) {
-		proof_missing(&it->stored, j);
+		verdict_missing(&it->stored, j);
 		return;
 	}
 	if (r->outcome == OUTCOME_GONE) {

@@ -20,16 +20,16 @@ struct judged {
 };
 
 /* By size and ETag, as listed. */
-void	 proof_listed(const struct stored *, uint64_t size, const char *etag,
+void	 verdict_listed(const struct stored *, uint64_t size, const char *etag,
 	    struct judged *);
 /* Judge an object missing from the listing. */
-void	 proof_missing(const struct stored *, struct judged *);
+void	 verdict_missing(const struct stored *, struct judged *);
 /* The object differs, or is missing, and the newest request for the object
  * never had an answer. */
-void	 proof_doubt(struct judged *);
+void	 verdict_doubt(struct judged *);
 /* Judge by the bytes of the object, and by the bytes of the file if the file
  * was read. */
-void	 proof_read(const struct fetch_item *, bool ignore_inode,
+void	 verdict_read(const struct fetch_item *, bool ignore_inode,
 	    struct judged *);
 
 #endif

@@ -12,12 +12,12 @@ test_proof(void **state UNUSED)
 {
 	struct err err = ERR_INIT;
 
-	assert_int_equal(proof_etag("aa", "aa", NULL, &err), 0);
-	assert_int_equal(proof_etag("aa", "AA", "AES256", &err), 0);
-	assert_int_equal(proof_etag("aa", "ab", NULL, &err), -1);
+	assert_int_equal(etag_check("aa", "aa", NULL, &err), 0);
+	assert_int_equal(etag_check("aa", "AA", "AES256", &err), 0);
+	assert_int_equal(etag_check("aa", "ab", NULL, &err), -1);
 	assert_int_equal(err.kind, ERR_CORRUPT);
-	assert_int_equal(proof_etag("aa", "", NULL, &err), -1);
-	assert_int_equal(proof_etag("aa", "ab", "aws:kms:key", &err), 0);
+	assert_int_equal(etag_check("aa", "", NULL, &err), -1);
+	assert_int_equal(etag_check("aa", "ab", "aws:kms:key", &err), 0);
 }
 
 int

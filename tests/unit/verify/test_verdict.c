@@ -63,7 +63,7 @@ expect_read(const struct fetch_item *it, enum verdict v, enum outcome e,
 {
 	struct judged j;
 
-	proof_read(it, false, &j);
+	verdict_read(it, false, &j);
 	expect(&j, v, e, lost);
 }
 
@@ -74,23 +74,23 @@ test_listed(void **state UNUSED)
 	char other[72] = "0123456789abcdef0123456789abcdef";
 	struct judged j;
 
-	proof_listed(&s, SIZE, s.etag, &j);
+	verdict_listed(&s, SIZE, s.etag, &j);
 	expect(&j, VERDICT_OK, OUTCOME_MOVED, false);
-	proof_listed(&s, SIZE - 1, s.etag, &j);
+	verdict_listed(&s, SIZE - 1, s.etag, &j);
 	expect(&j, VERDICT_CORRUPT, OUTCOME_FAILED, true);
-	proof_listed(&s, SIZE, other, &j);
+	verdict_listed(&s, SIZE, other, &j);
 	expect(&j, VERDICT_CORRUPT, OUTCOME_FAILED, true);
 	/* Other parts of perhaps the same bytes, either way. */
-	proof_listed(&s, SIZE, "0123456789abcdef0123456789abcdef-2", &j);
+	verdict_listed(&s, SIZE, "0123456789abcdef0123456789abcdef-2", &j);
 	expect(&j, VERDICT_UNREADABLE, OUTCOME_FAILED, false);
-	proof_listed(&s, SIZE + 1, "0123456789abcdef0123456789abcdef-2", &j);
+	verdict_listed(&s, SIZE + 1, "0123456789abcdef0123456789abcdef-2", &j);
 	expect(&j, VERDICT_CORRUPT, OUTCOME_FAILED, true);
 	snprintf(s.etag, sizeof(s.etag), "%.32s-3", other);
-	proof_listed(&s, SIZE, other, &j);
+	verdict_listed(&s, SIZE, other, &j);
 	expect(&j, VERDICT_UNREADABLE, OUTCOME_FAILED, false);
 	/* Two empty ETags prove nothing. */
 	s.etag[0] = '\0';
-	proof_listed(&s, SIZE, "", &j);
+	verdict_listed(&s, SIZE, "", &j);
 	expect(&j, VERDICT_UNREADABLE, OUTCOME_FAILED, false);
 }
 
@@ -101,12 +101,12 @@ test_listed_newer(void **state UNUSED)
 	struct judged j;
 
 	s.newest = false;
-	proof_listed(&s, SIZE, s.etag, &j);
+	verdict_listed(&s, SIZE, s.etag, &j);
 	expect(&j, VERDICT_CHANGED, OUTCOME_MOVED, false);
 	s.gone = true;
-	proof_listed(&s, SIZE, s.etag, &j);
+	verdict_listed(&s, SIZE, s.etag, &j);
 	expect(&j, VERDICT_OK, OUTCOME_MOVED, false);
-	proof_missing(&s, &j);
+	verdict_missing(&s, &j);
 	expect(&j, VERDICT_MISSING, OUTCOME_FAILED, true);
 }
 
@@ -237,7 +237,7 @@ test_inode(void **state UNUSED)
 
 	it.result.file_attrs.ino++;
 	expect_read(&it, VERDICT_CHANGED, OUTCOME_MOVED, false);
-	proof_read(&it, true, &j);
+	verdict_read(&it, true, &j);
 	expect(&j, VERDICT_OK, OUTCOME_MOVED, false);
 }
 
