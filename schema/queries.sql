@@ -24,7 +24,7 @@ SELECT (SELECT coalesce(max(id), 0) FROM dir),
 	(SELECT coalesce(max(id), 0) FROM result),
 	(SELECT coalesce(max(last), 0) FROM lease),
 	EXISTS (SELECT 1 FROM history), EXISTS (SELECT 1 FROM verified),
-	EXISTS (SELECT 1 FROM settle), EXISTS (SELECT 1 FROM doomed);
+	EXISTS (SELECT 1 FROM settle), EXISTS (SELECT 1 FROM deletion);
 
 -- name: target_insert
 INSERT INTO target (endpoint, bucket, server_as_prefix)
@@ -190,14 +190,14 @@ WHERE target = :target AND EXISTS (SELECT 1
 		(SELECT h.path FROM history h WHERE h.id = settle.object)) AND
 		r.outcome IN (0, 1, 5));
 
--- name: doomed_known
-DELETE FROM doomed
+-- name: deletion_known
+DELETE FROM deletion
 WHERE target = :target AND EXISTS (SELECT 1
 	FROM object o CROSS JOIN result r ON r.object = o.id AND
-		r.target = doomed.target
+		r.target = deletion.target
 	WHERE o.path = coalesce(
-		(SELECT p.path FROM object p WHERE p.id = doomed.object),
-		(SELECT h.path FROM history h WHERE h.id = doomed.object)) AND
+		(SELECT p.path FROM object p WHERE p.id = deletion.object),
+		(SELECT h.path FROM history h WHERE h.id = deletion.object)) AND
 		r.outcome IN (0, 1, 5));
 
 -- name: settle_add
@@ -230,11 +230,11 @@ FROM settle s LEFT JOIN history h ON h.id = s.object
 	CROSS JOIN object n ON n.path = coalesce(h.path,
 	    (SELECT path FROM object WHERE id = s.object))
 WHERE s.target = :target AND s.object > :after AND
-	(n.gone_run IS NOT NULL OR (EXISTS (SELECT 1 FROM doomed d
+	(n.gone_run IS NOT NULL OR (EXISTS (SELECT 1 FROM deletion d
 	WHERE d.target = s.target AND d.object = s.object) AND
 	NOT EXISTS (SELECT 1 FROM result r WHERE r.object = n.id AND
 	r.target = s.target AND r.outcome <= 1))) AND
-	NOT EXISTS (SELECT 1 FROM doomed d WHERE d.target = s.target AND
+	NOT EXISTS (SELECT 1 FROM deletion d WHERE d.target = s.target AND
 	d.object = s.object AND d.run = :run)
 ORDER BY s.object LIMIT :max;
 
@@ -279,7 +279,7 @@ ON CONFLICT (object, target) DO UPDATE SET
 UPDATE result SET outcome = 5, time_ns = :time,
 	reason = 'the run that deleted it ended before the answer came'
 WHERE target = :target AND run < :run AND outcome <> 3 AND
-	EXISTS (SELECT 1 FROM doomed d
+	EXISTS (SELECT 1 FROM deletion d
 	WHERE d.target = result.target AND d.object = result.object) AND
 	object IN (SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path);
@@ -953,7 +953,7 @@ WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
 -- name: result_deleted
 UPDATE result SET outcome = 5, held = 0, run = :run, time_ns = :time,
 	version_id = :version, reason = NULL
-WHERE target = :target AND (held = 1 OR EXISTS (SELECT 1 FROM doomed d
+WHERE target = :target AND (held = 1 OR EXISTS (SELECT 1 FROM deletion d
 	WHERE d.target = result.target AND d.object = result.object)) AND
 	object IN (
 	SELECT id FROM object WHERE path = :path
@@ -970,61 +970,61 @@ UPDATE result SET held = 0
 WHERE target = :target AND held = 1 AND
 	object IN (SELECT id FROM history WHERE path = :path);
 
--- name: doomed_insert
-INSERT OR IGNORE INTO doomed (target, object, run)
+-- name: deletion_insert
+INSERT OR IGNORE INTO deletion (target, object, run)
 SELECT r.target, r.object, :run FROM result r
 WHERE r.target = :target AND r.held = 1 AND r.object IN (
 	SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path);
 
--- name: doomed_done
-DELETE FROM doomed
+-- name: deletion_done
+DELETE FROM deletion
 WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path);
 
 -- The store refused the deletion that this run noted: the object stays as
 -- before.
--- name: doomed_refused
-DELETE FROM doomed
+-- name: deletion_refused
+DELETE FROM deletion
 WHERE target = :target AND run = :run AND object IN (
 	SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path);
 
--- name: doomed_spared
-DELETE FROM doomed WHERE target = :target AND object = :object;
+-- name: deletion_spared
+DELETE FROM deletion WHERE target = :target AND object = :object;
 
--- name: doomed_any
-SELECT 1 FROM doomed LIMIT 1;
+-- name: deletion_any
+SELECT 1 FROM deletion LIMIT 1;
 
 -- The answer was lost: the object stays to be deleted, and whether the target
 -- holds the object is not known.
--- name: doomed_lost
-UPDATE doomed SET reason = :reason
+-- name: deletion_lost
+UPDATE deletion SET reason = :reason
 WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path);
 
--- name: doomed_in_doubt
+-- name: deletion_in_doubt
 INSERT OR IGNORE INTO settle (target, object)
-SELECT target, object FROM doomed
+SELECT target, object FROM deletion
 WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path);
 
 -- The same for all deletions that a killed run has left.
--- name: doomed_results
+-- name: deletion_results
 UPDATE result SET outcome = 2, held = 0, time_ns = :time, version_id = NULL,
-	run = (SELECT d.run FROM doomed d WHERE d.object = result.object AND
+	run = (SELECT d.run FROM deletion d WHERE d.object = result.object AND
 	    d.target = result.target),
 	reason = 'the run that deleted it ended before the answer came'
-WHERE held = 1 AND id IN (SELECT r.id FROM doomed d CROSS JOIN result r ON
+WHERE held = 1 AND id IN (SELECT r.id FROM deletion d CROSS JOIN result r ON
 	r.object = d.object AND r.target = d.target);
 
--- name: doomed_settle
+-- name: deletion_settle
 INSERT OR IGNORE INTO settle (target, object)
-SELECT target, object FROM doomed;
+SELECT target, object FROM deletion;
 
--- name: doomed_unverified
+-- name: deletion_unverified
 DELETE FROM verified
-WHERE (object, target) IN (SELECT object, target FROM doomed);
+WHERE (object, target) IN (SELECT object, target FROM deletion);
 
 -- Clients.
 

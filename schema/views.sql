@@ -67,7 +67,7 @@ FROM object o
 	    WHERE a.closed = 0) l ON l.object = o.id AND
 	    (r.object IS NULL OR (r.target = l.target AND r.run < l.run))
 	LEFT JOIN verified v ON v.object = r.object AND v.target = r.target
-	LEFT JOIN doomed m ON m.object = r.object AND m.target = r.target;
+	LEFT JOIN deletion m ON m.object = r.object AND m.target = r.target;
 
 DROP VIEW IF EXISTS versions;
 -- Earlier versions: the file changed, or went and came back.
@@ -150,7 +150,7 @@ FROM failure f
 	LEFT JOIN object o ON o.id = f.object
 	LEFT JOIN dir d ON d.id = f.dir
 	LEFT JOIN result r ON r.object = f.object AND r.target = f.target
-	LEFT JOIN doomed m ON m.object = f.object AND m.target = f.target
+	LEFT JOIN deletion m ON m.object = f.object AND m.target = f.target
 WHERE m.object IS NULL AND CASE
 	WHEN y.backlog = 0 AND r.outcome IN (2, 4) AND r.run = f.run
 	    AND o.gone_run IS NULL THEN 1
@@ -183,7 +183,7 @@ SELECT
 	    'unixepoch') AS time,
 	t.endpoint || '/' || t.bucket AS target,
 	m.object AS version
-FROM doomed m
+FROM deletion m
 	JOIN run y ON y.id = m.run AND (y.state <> 'running' OR
 	    m.reason IS NOT NULL)
 	LEFT JOIN target t ON t.id = m.target

@@ -36,7 +36,7 @@ load_marks(struct writer *w, int64_t *last_leased)
 	w->has_history = db_int(db, s, 5) != 0;
 	w->has_verified = db_int(db, s, 6) != 0;
 	w->has_doubts = db_int(db, s, 7) != 0;
-	w->has_doomed = db_int(db, s, 8) != 0;
+	w->has_deletions = db_int(db, s, 8) != 0;
 	db_done(db, s);
 	w->first_new_dir = w->next_dir;
 	w->first_object = w->next_object;
@@ -475,7 +475,7 @@ begin_run(struct catalog *c, void *arg)
 	w->clock_skew_ns = b->spec->clock_skew_ns;
 	DB_RUN0(&w->db, RUNS_DIED);
 	b->info->late_ms = late_ms(w);
-	writer_settle_doomed(w);
+	writer_settle_deletes(w);
 	if (w->no_backlog)
 		begin_plain(w, b);
 	else

@@ -192,13 +192,13 @@ handle(struct catalog *c, struct mail *m)
 		writer_results(w, (struct results *)m);
 		break;
 	case MSG_UPLOAD:
-		writer_upload(w, (struct noted *)m);
+		writer_upload(w, (struct intent *)m);
 		break;
 	case MSG_OUTCOMES:
 		writer_outcomes(w, (struct outcomes *)m);
 		break;
-	case MSG_DOOM:
-		writer_doom(w, (struct dooming *)m);
+	case MSG_DELETE:
+		writer_deletes(w, (struct intent *)m);
 		break;
 	case MSG_CLIENTS:
 		writer_clients(w, (struct client_note *)m);
@@ -284,7 +284,7 @@ thread_main(void *arg)
 			commit_if_due(c);
 			core_publish(c);
 		}
-		if (w->acks != NULL || w->doomings != NULL)
+		if (w->intents != NULL)
 			core_commit(c);
 		commit_if_due(c);
 	}

@@ -37,8 +37,8 @@
 #include "model/item.h"
 #include "model/job.h"
 #include "model/mail.h"
+#include "model/upload_note.h"
 #include "reader/reader.h"
-#include "writer/notes.h"
 #include "writer/page.h"
 
 struct catalog;

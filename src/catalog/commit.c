@@ -29,18 +29,6 @@ core_tell_readers(struct catalog *c)
 	readers_tell(c->readers, &run);
 }
 
-static void
-free_acks(struct writer *w)
-{
-	struct noted *next;
-
-	for (struct noted *d = STEAL(w->acks); d != NULL; d = next) {
-		next = d->next;
-		upload_note_free(&d->note);
-		free(d);
-	}
-}
-
 void
 core_check_failed(struct catalog *c)
 {
@@ -51,7 +39,6 @@ core_check_failed(struct catalog *c)
 		return;
 	w->failed = true;
 	db_rollback(&w->db);
-	free_acks(w);
 	pthread_mutex_lock(&c->shared.lock);
 	c->shared.err = w->db.err;
 	pthread_mutex_unlock(&c->shared.lock);
@@ -63,11 +50,30 @@ core_check_failed(struct catalog *c)
 	mailbox_put(c->events, &f->mail);
 }
 
+/* After a failure no upload may begin, and nothing may be deleted. */
+static void
+answer_intents(struct writer *w)
+{
+	struct intent *next;
+
+	for (struct intent *i = STEAL(w->intents); i != NULL; i = next) {
+		next = i->next;
+		if (i->deletes != NULL) {
+			i->deletes->intended &= !w->failed;
+			mailbox_put(i->reply, &i->deletes->mail);
+		} else if (w->failed) {
+			upload_note_free(&i->upload);
+		} else {
+			mailbox_put(i->reply, &i->upload->mail);
+		}
+		free(i);
+	}
+}
+
 void
 core_commit(struct catalog *c)
 {
 	struct writer *w = &c->writer;
-	struct noted *next;
 
 	if (w->db.in_transaction) {
 		writer_trim(w);
@@ -77,18 +83,12 @@ core_commit(struct catalog *c)
 		/* The receivers of these replies change the target, and the
 		 * target keeps the change after a power failure: sync the rows
 		 * first. */
-		if (w->acks != NULL || w->doomings != NULL)
+		if (w->intents != NULL)
 			db_sync(&w->db);
 		w->results = 0;
 	}
 	core_check_failed(c);
-	for (struct noted *d = STEAL(w->acks); d != NULL; d = next) {
-		next = d->next;
-		d->note->mail.type = MAIL_UPLOAD_NOTED;
-		mailbox_put(d->reply, &d->note->mail);
-		free(d);
-	}
-	writer_doomed(w);
+	answer_intents(w);
 }
 
 void

@@ -32,7 +32,7 @@ core_reset_run(struct writer *w)
 	w->list_open = false;
 	w->no_backlog = false;
 	w->crawls = false;
-	w->has_doomed = false;
+	w->has_deletions = false;
 	w->delete_failed = 0;
 	w->dir_cursor = 0;
 	w->again_cursor = 0;
@@ -270,7 +270,7 @@ empty_backlog(struct writer *w)
 	DB_RUN0(db, FRONTIER_CLEAR);
 	DB_RUN0(db, LEASE_CLEAR);
 	DB_RUN(db, SETTLE_CLEAR, INT(w->target));
-	DB_RUN(db, DOOMED_KNOWN, INT(w->target));
+	DB_RUN(db, DELETION_KNOWN, INT(w->target));
 }
 
 static void

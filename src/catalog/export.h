@@ -19,7 +19,7 @@
 #define CATALOG_EXPORT_H
 
 #include "catalog/catalog.h"
-#include "writer/notes.h"
+#include "writer/sight.h"
 
 /* Report the file system of an export's root before the crawl (export is an
  * index into run_spec.exports). Any thread. */

@@ -20,7 +20,7 @@
  * is done and all items are settled, with rules.unread a plan for
  * catalog_mirror_unread and catalog_mirror_bury; catalog_mirror_begin; the
  * doubts of doubt.h, catalog_mirror_plan; compare with
- * --max-delete; then pages, the proof, catalog_doom, DeleteObjects,
+ * --max-delete; then pages, the proof, catalog_intend_delete, DeleteObjects,
  * catalog_put_outcomes; catalog_end_run.
  */
 #ifndef CATALOG_MIRROR_H

@@ -20,7 +20,8 @@
  *	FAILED		a failure row
  *	verdict		a verification row, and the last verdict on the object
  *	lost		the result becomes failed: a later PUT uploads again.
- *			Of what was doomed it says that the answer was lost
+ *			Of an object that was to be deleted the row says that
+ *			the answer was lost
  *	DELETED		the result becomes deleted, whichever version the
  *			target held; likewise. A key that the catalog does
  *			not know only counts.
@@ -30,20 +31,19 @@
 
 #include "catalog/catalog.h"
 #include "model/outcome.h"
-#include "writer/notes.h"
 
 /* Takes the batch. Any thread; waits while the catalog is behind. */
 void	 catalog_put_outcomes(struct catalog *, struct outcomes *);
 
 /* Call before sending a DeleteObjects: write rows for the objects perhaps about
  * to vanish, so that after a kill between request and outcome the catalog does
- * not take the objects for held. The batch comes back to reply, type
- * MAIL_DOOMED, when the rows are on disk; afterwards fill in ended, err and
- * version_id of each row and call catalog_put_outcomes. A row without an
+ * not take the objects for held. The batch comes back to reply as mail
+ * MAIL_DELETE_NOTED when the rows are on disk; afterwards fill in outcome, err
+ * and version_id of each row and call catalog_put_outcomes. A row without an
  * outcome, or with FAILED and lost, stays to be deleted; the result of its
  * deletion is unknown (catalog/doubt.h). A failed catalog sends the batch back
- * too: delete nothing then. */
-void	 catalog_doom(struct catalog *, struct outcomes *,
+ * too, with intended false: delete nothing then. */
+void	 catalog_intend_delete(struct catalog *, struct outcomes *,
 	    struct mailbox *reply);
 
 #endif

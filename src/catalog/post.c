@@ -51,11 +51,12 @@ void
 catalog_put_upload(struct catalog *c, struct upload_note *n,
     struct mailbox *reply)
 {
-	struct noted *d = xcalloc(1, sizeof(*d));
+	struct intent *i = xcalloc(1, sizeof(*i));
 
-	d->note = n;
-	d->reply = reply;
-	core_post(c, &d->mail, MSG_UPLOAD);
+	n->mail.type = MAIL_UPLOAD_NOTED;
+	i->upload = n;
+	i->reply = reply;
+	core_post(c, &i->mail, MSG_UPLOAD);
 }
 
 void
@@ -65,14 +66,15 @@ catalog_put_outcomes(struct catalog *c, struct outcomes *v)
 }
 
 void
-catalog_doom(struct catalog *c, struct outcomes *v, struct mailbox *reply)
+catalog_intend_delete(struct catalog *c, struct outcomes *v,
+    struct mailbox *reply)
 {
-	struct dooming *d = xcalloc(1, sizeof(*d));
+	struct intent *i = xcalloc(1, sizeof(*i));
 
-	d->doomed = xcalloc(1, sizeof(*d->doomed));
-	d->doomed->outcomes = v;
-	d->reply = reply;
-	core_post(c, &d->mail, MSG_DOOM);
+	v->mail.type = MAIL_DELETE_NOTED;
+	i->deletes = v;
+	i->reply = reply;
+	core_post(c, &i->mail, MSG_DELETE);
 }
 
 void

@@ -12,7 +12,7 @@ enum mail_type {
 	MAIL_DIRS = 1,		/* struct dir_batch */
 	MAIL_LEASE,		/* struct lease */
 	MAIL_UPLOAD_NOTED,	/* struct upload_note: its row is on disk */
-	MAIL_DOOMED,		/* struct doomed */
+	MAIL_DELETE_NOTED,	/* struct outcomes: their rows are on disk */
 	MAIL_CATALOG_FAILED,	/* struct catalog_failure */
 	/* crawl */
 	MAIL_CRAWLED,		/* struct mail alone: one thread has ended */

@@ -82,6 +82,7 @@ void	 outcome_row_release(struct outcome_row *);
 
 struct outcomes {
 	struct mail mail;
+	bool	 intended;	/* to be deleted: the intent is on disk */
 	size_t	 count;
 	struct outcome_row *v;
 };

@@ -87,17 +87,14 @@ send_batch(struct run *r, struct outcomes *rows)
 
 /* If the catalog has failed, the failure comes by a mail of its own. */
 static void
-take_doomed(struct run *r, struct doomed *d)
+take_intent(struct run *r, struct outcomes *rows)
 {
-	struct outcomes *rows = STEAL(d->outcomes);
-
-	if (d->noted && !run_stopped(r) && rows->count > 0) {
+	if (rows->intended && !run_stopped(r) && rows->count > 0) {
 		send_batch(r, rows);
 	} else {
 		r->out--;
 		outcomes_free(&rows);
 	}
-	free(d);
 }
 
 bool
@@ -107,8 +104,8 @@ deleter_mail(struct run *r, struct mail *mail)
 
 	if (mail->type == MAIL_DELETED)
 		take_deleted(r, msg);
-	else if (mail->type == MAIL_DOOMED)
-		take_doomed(r, msg);
+	else if (mail->type == MAIL_DELETE_NOTED)
+		take_intent(r, msg);
 	else
 		return false;
 	return true;
@@ -118,7 +115,7 @@ void
 deleter_give(struct run *r, struct outcomes *rows)
 {
 	r->out++;
-	catalog_doom(r->catalog, rows, r->in);
+	catalog_intend_delete(r->catalog, rows, r->in);
 }
 
 bool

@@ -228,9 +228,8 @@ drop(struct mail *mail)
 	case MAIL_UPLOAD_NOTED:
 		upload_note_free(&(struct upload_note *){ msg });
 		break;
-	case MAIL_DOOMED:
-		outcomes_free(&((struct doomed *)msg)->outcomes);
-		free(msg);
+	case MAIL_DELETE_NOTED:
+		outcomes_free(&(struct outcomes *){ msg });
 		break;
 	case MAIL_FETCHED:
 		fetch_item_free(&(struct fetch_item *){ msg });

@@ -7,26 +7,12 @@
 
 /* --- deletions that are under way --- */
 
-void
-writer_doomed(struct writer *w)
-{
-	struct dooming *next;
-
-	for (struct dooming *d = STEAL(w->doomings); d != NULL; d = next) {
-		next = d->next;
-		d->doomed->mail.type = MAIL_DOOMED;
-		d->doomed->noted = !w->failed && w->run != 0;
-		mailbox_put(d->reply, &d->doomed->mail);
-		free(d);
-	}
-}
-
 static void
-doom_path(void *arg, struct str path)
+intend(void *arg, struct str path)
 {
 	struct writer *w = arg;
 
-	DB_RUN(&w->db, DOOMED_INSERT, INT(w->run), INT(w->target),
+	DB_RUN(&w->db, DELETION_INSERT, INT(w->run), INT(w->target),
 	    BYTES(path));
 }
 
@@ -83,33 +69,29 @@ doubt_names(struct writer *w, const struct outcome_row *r)
 }
 
 void
-writer_doom(struct writer *w, struct dooming *d)
+writer_deletes(struct writer *w, struct intent *i)
 {
-	const struct outcomes *v = d->doomed->outcomes;
-	struct dooming **at = &w->doomings;
+	struct outcomes *v = i->deletes;
 
 	if (!w->failed && w->run != 0) {
-		w->has_doomed = true;
-		for (size_t i = 0; i < v->count; i++) {
-			each_path(w, &v->v[i], doom_path, w);
-			doubt_names(w, &v->v[i]);
+		v->intended = w->has_deletions = true;
+		for (size_t k = 0; k < v->count; k++) {
+			each_path(w, &v->v[k], intend, w);
+			doubt_names(w, &v->v[k]);
 		}
 	}
-	while (*at != NULL)
-		at = &(*at)->next;
-	d->next = NULL;
-	*at = d;
+	writer_intend(w, i);
 }
 
 void
-writer_settle_doomed(struct writer *w)
+writer_settle_deletes(struct writer *w)
 {
-	if (!DB_ROW0(&w->db, DOOMED_ANY))
+	if (!DB_ROW0(&w->db, DELETION_ANY))
 		return;
-	db_done(&w->db, STMT_DOOMED_ANY);
-	DB_RUN(&w->db, DOOMED_RESULTS, INT(clock_wall_ns()));
-	DB_RUN0(&w->db, DOOMED_SETTLE);
-	DB_RUN0(&w->db, DOOMED_UNVERIFIED);
+	db_done(&w->db, STMT_DELETION_ANY);
+	DB_RUN(&w->db, DELETION_RESULTS, INT(clock_wall_ns()));
+	DB_RUN0(&w->db, DELETION_SETTLE);
+	DB_RUN0(&w->db, DELETION_UNVERIFIED);
 }
 
 /* --- outcomes --- */
@@ -206,8 +188,8 @@ mark_deleted(void *arg, struct str path)
 	DB_RUN(&w->db, VERIFIED_CLEAR_PATH, INT(w->target), BYTES(path));
 	if (w->has_doubts)
 		DB_RUN(&w->db, SETTLE_PATH_DONE, INT(w->target), BYTES(path));
-	if (w->has_doomed)
-		DB_RUN(&w->db, DOOMED_DONE, INT(w->target), BYTES(path));
+	if (w->has_deletions)
+		DB_RUN(&w->db, DELETION_DONE, INT(w->target), BYTES(path));
 }
 
 /* The object belongs to further names of the key too: record the same verdict
@@ -244,9 +226,9 @@ mark_doubt(void *arg, struct str path)
 	struct row *r = arg;
 	struct writer *w = r->writer;
 
-	DB_RUN(&w->db, DOOMED_LOST, TEXT(r->reason), INT(w->target),
+	DB_RUN(&w->db, DELETION_LOST, TEXT(r->reason), INT(w->target),
 	    BYTES(path));
-	DB_RUN(&w->db, DOOMED_IN_DOUBT, INT(w->target), BYTES(path));
+	DB_RUN(&w->db, DELETION_IN_DOUBT, INT(w->target), BYTES(path));
 	w->has_doubts = true;
 }
 
@@ -255,7 +237,7 @@ spare(void *arg, struct str path)
 {
 	struct writer *w = ((struct row *)arg)->writer;
 
-	DB_RUN(&w->db, DOOMED_REFUSED, INT(w->target), INT(w->run),
+	DB_RUN(&w->db, DELETION_REFUSED, INT(w->target), INT(w->run),
 	    BYTES(path));
 }
 
@@ -347,7 +329,7 @@ outcome(struct writer *w, const struct outcome_row *in)
 		each_name(w, in, mark_deleted, &r);
 	else if (in->lost)
 		each_name(w, in, mark_lost, &r);
-	if (w->has_doomed && in->outcome == OUTCOME_FAILED &&
+	if (w->has_deletions && in->outcome == OUTCOME_FAILED &&
 	    in->verdict == VERDICT_NONE)
 		each_path(w, in, in->lost ? mark_doubt : spare, &r);
 	count(w, in);

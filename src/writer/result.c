@@ -78,8 +78,8 @@ note_doubt(struct writer *w, const struct result *r, int64_t object)
 {
 	if (is_held(r) && w->has_doubts)
 		DB_RUN(&w->db, SETTLE_DONE, INT(w->target), INT(object));
-	if (is_held(r) && w->has_doomed)
-		DB_RUN(&w->db, DOOMED_SPARED, INT(w->target), INT(object));
+	if (is_held(r) && w->has_deletions)
+		DB_RUN(&w->db, DELETION_SPARED, INT(w->target), INT(object));
 	/* A request refused at the first try was not sent. */
 	if (is_held(r) || (r->attempts <= 1 && (r->err.kind == ERR_DENIED ||
 	    r->err.kind == ERR_INVALID)))
@@ -267,21 +267,21 @@ writer_results(struct writer *w, struct results *in)
 	results_free(&in);
 }
 
-static void
-wait_for_commit(struct writer *w, struct noted *d)
+void
+writer_intend(struct writer *w, struct intent *i)
 {
-	struct noted **at = &w->acks;
+	struct intent **at = &w->intents;
 
 	while (*at != NULL)
 		at = &(*at)->next;
-	d->next = NULL;
-	*at = d;
+	i->next = NULL;
+	*at = i;
 }
 
 void
-writer_upload(struct writer *w, struct noted *d)
+writer_upload(struct writer *w, struct intent *i)
 {
-	struct upload_note *n = d->note;
+	struct upload_note *n = i->upload;
 
 	if (!w->failed && w->run != 0) {
 		switch (n->event) {
@@ -301,11 +301,11 @@ writer_upload(struct writer *w, struct noted *d)
 			    INT(w->target));
 			break;
 		}
-		if (n->event == UPLOAD_INTENT && d->reply != NULL) {
-			wait_for_commit(w, d);
+		if (n->event == UPLOAD_INTENT && i->reply != NULL) {
+			writer_intend(w, i);
 			return;
 		}
 	}
-	upload_note_free(&d->note);
-	free(d);
+	upload_note_free(&i->upload);
+	free(i);
 }

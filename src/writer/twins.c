@@ -80,8 +80,8 @@ end_name(void *arg, struct str path)
 	if (!ended)
 		return;
 	settle_name(w, path, false);
-	if (w->has_doomed)
-		DB_RUN(&w->db, DOOMED_DONE, INT(w->target), BYTES(path));
+	if (w->has_deletions)
+		DB_RUN(&w->db, DELETION_DONE, INT(w->target), BYTES(path));
 }
 
 void

@@ -17,9 +17,10 @@
 #include "model/compaction.h"
 #include "model/item.h"
 #include "model/job.h"
+#include "model/upload_note.h"
 #include "reader/rows.h"
-#include "writer/notes.h"
 #include "writer/page.h"
+#include "writer/sight.h"
 
 /* Numbers of a page, a directory, a run. */
 struct counts {
@@ -87,19 +88,13 @@ struct open_lease {
 	struct open_item *items;
 };
 
-/* An upload note on its way, with the mailbox for its return. */
-struct noted {
+/* An upload that is about to begin, or objects that are about to be deleted;
+ * they go back to the sender when their rows are on disk. */
+struct intent {
 	struct mail mail;
-	struct noted *next;	/* of those that wait for the commit */
-	struct upload_note *note;
-	struct mailbox *reply;
-};
-
-/* Objects about to be deleted, on their way back to the sender. */
-struct dooming {
-	struct mail mail;
-	struct dooming *next;	/* of those that wait for the commit */
-	struct doomed *doomed;
+	struct intent *next;	/* of those that wait for the commit */
+	struct upload_note *upload; /* any news of an upload; or NULL */
+	struct outcomes *deletes; /* or NULL */
 	struct mailbox *reply;
 };
 
@@ -166,8 +161,7 @@ struct writer {
 	struct db db;
 	bool	 failed;	/* told everybody */
 	size_t	 results;	/* in the open transaction */
-	struct noted *acks;	/* wait for the commit */
-	struct dooming *doomings; /* likewise */
+	struct intent *intents;	/* wait for the commit */
 
 	/* the run; run 0: none is going on */
 	int64_t	 run;
@@ -196,7 +190,7 @@ struct writer {
 	bool	 has_names;	/* a key of the target may have several paths */
 	bool	 has_history;
 	bool	 has_verified;	/* verdicts are there */
-	bool	 has_doomed;	/* rows may be there */
+	bool	 has_deletions;	/* rows may be there */
 	bool	 has_doubts;	/* likewise, of settle */
 	uint64_t delete_failed;	/* of a run with a backlog */
 	int64_t	 next_object;
@@ -297,7 +291,9 @@ int	 writer_fresh(const struct writer *, const struct open_lease *,
 /* result.c */
 void	 writer_results(struct writer *, struct results *);
 /* An INTENT note waits for the commit. */
-void	 writer_upload(struct writer *, struct noted *);
+void	 writer_upload(struct writer *, struct intent *);
+/* The intent waits for the commit. */
+void	 writer_intend(struct writer *, struct intent *);
 void	 writer_leases_free(struct writer *);
 
 /* fs.c: file systems at and below the exports. */
@@ -340,11 +336,10 @@ bool	 writer_fs_missing(struct writer *, const char *path);
 
 /* outcome.c */
 void	 writer_outcomes(struct writer *, struct outcomes *);
-void	 writer_doom(struct writer *, struct dooming *);
-/* Send the waiting dooms back; the commit is made, or the catalog failed. */
-void	 writer_doomed(struct writer *);
-/* Objects doomed by a killed run may be gone, or not: put them in doubt. */
-void	 writer_settle_doomed(struct writer *);
+void	 writer_deletes(struct writer *, struct intent *);
+/* Objects that a killed run was deleting may be gone, or not: put them in
+ * doubt. */
+void	 writer_settle_deletes(struct writer *);
 
 /* twins.c */
 /* Calls fn for each further catalog path with the same key at the run's target.

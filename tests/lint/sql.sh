@@ -10,7 +10,7 @@ allowed='
 marks history: EXISTS stops at the first row
 marks verified: EXISTS stops at the first row
 marks settle: EXISTS stops at the first row
-marks doomed: EXISTS stops at the first row
+marks deletion: EXISTS stops at the first row
 run_last run: stops at the first row
 target_other target: targets are few, once a run
 target_keyless target: targets are few, once a run
@@ -33,11 +33,11 @@ todo_reread f: a partial index, of directories that were cut
 todo_reread todo: once a continued run
 upload_list upload: open uploads are few, once a run
 uploads_open u: open uploads are few, once a run
-doomed_any doomed: stops at the first row
+deletion_any deletion: stops at the first row
 fs_noted dir: a partial index, of file systems
 fs_of_dir up: a directory and those above it
-doomed_results d: of a few batches, once a run
-doomed_settle doomed: likewise
+deletion_results d: of a few batches, once a run
+deletion_settle deletion: likewise
 unread_page v: the versions of one path
 export_paths export: exports are few
 export_newer export: exports are few

@@ -45,11 +45,11 @@ def settled(t):
 def believed(t):
     """What the catalog takes for stored. What was about to be deleted when a
     run ended is not among it: the next run begins with that."""
-    doomed = t.query(
-        "SELECT path FROM object WHERE id IN (SELECT object FROM doomed)"
+    intended = t.query(
+        "SELECT path FROM object WHERE id IN (SELECT object FROM deletion)"
     )
     stored = {p for p, s in t.states().items() if s == "stored"}
-    return stored - {row[0] for row in doomed}
+    return stored - {row[0] for row in intended}
 
 
 def on_terminal(t, answer, *arguments):

@@ -337,7 +337,7 @@ def failed_rows(t):
     return t.query("SELECT count(*) FROM failures")[0][0]
 
 
-def doom(t, count=40):
+def intend(t, count=40):
     """Files are gone; what is asked of the proxy happens to the deletion."""
     proxy = t.proxy()
     fill(t, count)
@@ -359,7 +359,7 @@ def done(t):
 def test_mirror_dropped_and_killed(t):
     """The request never arrives and the run is killed: the next plain PUT
     concludes nothing, the next PUT --delete does it."""
-    proxy = doom(t)
+    proxy = intend(t)
     proxy.order("match POST drop")
     process = t.start("PUT", "--delete", "--max-delete", "20")
     t.eventually(lambda: proxy.stats()["POST"] > 0, what="deletion began")
@@ -374,7 +374,7 @@ def test_mirror_dropped_and_killed(t):
 
 
 def test_mirror_dropped_and_stopped(t):
-    proxy = doom(t)
+    proxy = intend(t)
     proxy.order("match POST drop")
     process = t.start("PUT", "--delete", "--max-delete", "20")
     t.eventually(lambda: proxy.stats()["POST"] > 0, what="deletion began")
@@ -387,7 +387,7 @@ def test_mirror_dropped_and_stopped(t):
 
 def test_mirror_busy_store(t):
     """503 for longer than retry_for: failed rows, and done the next time."""
-    proxy = doom(t)
+    proxy = intend(t)
     t.conf(s3_storage={"retry_for": "2", "endpoint": proxy.url})
     proxy.order("match POST 503")
     mirror(t, "--max-delete", "20", expect=1, failed=5, deleted=0)
@@ -402,7 +402,7 @@ def test_mirror_answer_swallowed_and_killed(t):
     t.s3.put_bucket_versioning(
         Bucket=t.bucket, VersioningConfiguration={"Status": "Enabled"}
     )
-    proxy = doom(t)
+    proxy = intend(t)
     proxy.order("match POST swallow-reply 1")
     # Before the deletion each of the five is asked for; after it none is.
     proxy.order("match HEAD,exp delay 1 5")
@@ -425,7 +425,7 @@ def test_mirror_answer_swallowed(t):
     t.s3.put_bucket_versioning(
         Bucket=t.bucket, VersioningConfiguration={"Status": "Enabled"}
     )
-    proxy = doom(t)
+    proxy = intend(t)
     proxy.order("match POST swallow-reply 1")
     mirror(t, "--max-delete", "20", found=35, unchanged=35, deleted=5)
     assert failed_rows(t) == 0

@@ -350,15 +350,11 @@ add_row(struct outcomes *v, const char *path, enum outcome outcome)
 }
 
 static struct outcomes *
-doom(struct world *w, struct outcomes *v)
+intend(struct world *w, struct outcomes *v)
 {
-	struct doomed *d;
-
-	catalog_doom(w->k->c, v, w->k->mail);
-	d = (struct doomed *)kit_mail(w->k, MAIL_DOOMED);
-	assert_true(d->noted);
-	v = d->outcomes;
-	free(d);
+	catalog_intend_delete(w->k->c, v, w->k->mail);
+	v = (struct outcomes *)kit_mail(w->k, MAIL_DELETE_NOTED);
+	assert_true(v->intended);
 	return v;
 }
 
@@ -389,7 +385,7 @@ lose(struct world *w, const char *bucket)
 		forget_file(w, f);
 	}
 	if (!test)
-		v = doom(w, v);
+		v = intend(w, v);
 	if (killed && !test) {
 		outcomes_free(&v);
 	} else {
@@ -461,7 +457,7 @@ mirror(struct world *w)
 			mirror_row_release(&page[i]);
 			expected--;
 		}
-		catalog_put_outcomes(w->k->c, doom(w, v));
+		catalog_put_outcomes(w->k->c, intend(w, v));
 	} while (n == ARRAY_LEN(page));
 	assert_int_equal(expected, 0);
 	mirror_plan_release(&plan);

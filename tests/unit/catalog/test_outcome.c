@@ -182,20 +182,19 @@ deleted_with_earlier_versions(void **state)
 }
 
 static void
-doomed_and_killed(void **state)
+intended_and_killed(void **state)
 {
 	struct kit *k = *state;
 	struct outcomes *v = xcalloc(1, sizeof(*v));
-	struct doomed *d;
 
 	put_all(k);
 	begin_op(k, OP_DEL);
 	row(v, "srv/vol/a", OUTCOME_MOVED);
 	row(v, "srv/vol/b", OUTCOME_MOVED);
 	row(v, "srv/vol/c", OUTCOME_MOVED);
-	catalog_doom(k->c, v, k->mail);
-	d = (struct doomed *)kit_mail(k, MAIL_DOOMED);
-	assert_true(d->noted);
+	catalog_intend_delete(k->c, v, k->mail);
+	v = (struct outcomes *)kit_mail(k, MAIL_DELETE_NOTED);
+	assert_true(v->intended);
 	/* They are there until more is known; but who asks must not rely on
 	 * it. */
 	assert_true(holds(k, "srv/vol/a"));
@@ -205,13 +204,12 @@ doomed_and_killed(void **state)
 	    "when its run was killed");
 	check_answer(k, "SELECT count(*) FROM objects "
 	    "WHERE state = 'deleted'", "3");
-	d->outcomes->v[0].outcome = OUTCOME_DELETED;
-	d->outcomes->v[1].outcome = OUTCOME_FAILED;
-	err_set(&d->outcomes->v[1].err, ERR_DENIED, 403, "AccessDenied");
-	outcome_row_release(&d->outcomes->v[2]);	/* no answer came */
-	d->outcomes->count = 2;
-	give_outcomes(k, d->outcomes);
-	free(d);
+	v->v[0].outcome = OUTCOME_DELETED;
+	v->v[1].outcome = OUTCOME_FAILED;
+	err_set(&v->v[1].err, ERR_DENIED, 403, "AccessDenied");
+	outcome_row_release(&v->v[2]);	/* no answer came */
+	v->count = 2;
+	give_outcomes(k, v);
 	kit_close(k);		/* killed */
 	check_answer(k, "SELECT path, deleted_at IS NULL FROM objects "
 	    "WHERE state = 'deleted' ORDER BY path",
@@ -518,7 +516,7 @@ main(void)
 		T(cut_put_goes_on),
 		T(deleted_is_not_stored),
 		T(deleted_with_earlier_versions),
-		T(doomed_and_killed),
+		T(intended_and_killed),
 		T(stored_tells_all),
 		T(pages_of_stored),
 		T(longest_unverified_first),

@@ -148,20 +148,18 @@ static const char *const only_a[] = { "srv/vol/a", NULL, NULL };
 
 /* b and c are noted as about to be deleted, and then the run is killed. */
 static void
-doom_and_kill(struct fixture *x)
+intend_and_kill(struct fixture *x)
 {
 	struct outcomes *v = xcalloc(1, sizeof(*v));
-	struct doomed *d;
 
 	crawl(x, only_a, ARRAY_LEN(only_a));
 	v->v = xcalloc(2, sizeof(*v->v));
 	v->count = 2;
 	for (size_t i = 0; i < 2; i++)
 		v->v[i].path = xstrdup(names[i + 1]);
-	catalog_doom(x->k->c, v, x->k->mail);
-	d = (struct doomed *)kit_mail(x->k, MAIL_DOOMED);
-	outcomes_free(&d->outcomes);
-	free(d);
+	catalog_intend_delete(x->k->c, v, x->k->mail);
+	v = (struct outcomes *)kit_mail(x->k, MAIL_DELETE_NOTED);
+	outcomes_free(&v);
 	kill_run(x);
 }
 
@@ -251,7 +249,7 @@ test_not_deleted(void **state UNUSED)
 	struct fixture *x = put_all();
 	unsigned heads;
 
-	doom_and_kill(x);
+	intend_and_kill(x);
 	kit_begin(x->k);
 	assert_int_equal(failures(x), 2);
 	kit_end(x->k, RUN_INTERRUPTED);
@@ -273,7 +271,7 @@ test_deleted(void **state UNUSED)
 	static const char *const gone[] = { "srv/vol/b", "srv/vol/c" };
 	struct fixture *x = put_all();
 
-	doom_and_kill(x);
+	intend_and_kill(x);
 	for (size_t i = 0; i < ARRAY_LEN(gone); i++)
 		fake_remove_locked(&x->f, gone[i]);
 	mirror(x, 0, 0);
@@ -288,7 +286,7 @@ test_plain_put(void **state UNUSED)
 {
 	struct fixture *x = put_all();
 
-	doom_and_kill(x);
+	intend_and_kill(x);
 	for (unsigned i = 0; i < 3; i++) {
 		crawl(x, only_a, ARRAY_LEN(only_a));
 		assert_true(kit_end(x->k, RUN_COMPLETE)->failed == 0);
@@ -310,7 +308,7 @@ test_other_operations(void **state UNUSED)
 	struct run_spec spec = kit_spec("bucket", "");
 	struct outcomes *v = xcalloc(1, sizeof(*v));
 
-	doom_and_kill(x);
+	intend_and_kill(x);
 	spec.op = OP_TEST;
 	spec.no_backlog = true;
 	kit_begin_spec(x->k, &spec);
@@ -336,7 +334,7 @@ test_no_answer(void **state UNUSED)
 {
 	struct fixture *x = put_all();
 
-	doom_and_kill(x);
+	intend_and_kill(x);
 	x->f.locked.denies_heads = true;
 	mirror(x, 0, 2);
 	assert_int_equal(failures(x), 2);
@@ -354,7 +352,7 @@ test_file_is_back(void **state UNUSED)
 	static const char *const back[] = { "srv/vol/a", "srv/vol/b", NULL };
 	struct fixture *x = put_all();
 
-	doom_and_kill(x);
+	intend_and_kill(x);
 	crawl(x, back, ARRAY_LEN(back));
 	assert_int_equal(kit_settle(x->k, 10, OUTCOME_MOVED), 1);
 	kit_end(x->k, RUN_COMPLETE);
@@ -375,22 +373,20 @@ test_answer_lost(void **state UNUSED)
 {
 	struct fixture *x = put_all();
 	struct outcomes *v = xcalloc(1, sizeof(*v));
-	struct doomed *d;
 
 	crawl(x, only_a, ARRAY_LEN(only_a));
 	v->v = xcalloc(2, sizeof(*v->v));
 	v->count = 2;
 	for (size_t i = 0; i < 2; i++)
 		v->v[i].path = xstrdup(names[i + 1]);
-	catalog_doom(x->k->c, v, x->k->mail);
-	d = (struct doomed *)kit_mail(x->k, MAIL_DOOMED);
+	catalog_intend_delete(x->k->c, v, x->k->mail);
+	v = (struct outcomes *)kit_mail(x->k, MAIL_DELETE_NOTED);
 	for (size_t i = 0; i < 2; i++) {
-		d->outcomes->v[i].outcome = OUTCOME_FAILED;
-		d->outcomes->v[i].lost = true;
-		err_set(&d->outcomes->v[i].err, ERR_RETRY, 0, "no answer");
+		v->v[i].outcome = OUTCOME_FAILED;
+		v->v[i].lost = true;
+		err_set(&v->v[i].err, ERR_RETRY, 0, "no answer");
 	}
-	catalog_put_outcomes(x->k->c, d->outcomes);
-	free(d);
+	catalog_put_outcomes(x->k->c, v);
 	assert_int_equal(kit_end(x->k, RUN_COMPLETE)->failed, 2);
 	assert_int_equal(failures(x), 2);
 	assert_int_equal(count(x, "SELECT count(*) FROM failures "
@@ -563,7 +559,6 @@ half_deleted(void)
 	struct fixture *x = put_all();
 	struct run_spec spec = kit_spec("bucket", "");
 	struct outcomes *v = xcalloc(1, sizeof(*v));
-	struct doomed *d;
 
 	spec.op = OP_DEL;
 	spec.no_backlog = true;
@@ -571,10 +566,9 @@ half_deleted(void)
 	v->v = xcalloc(1, sizeof(*v->v));
 	v->count = 1;
 	v->v[0].path = xstrdup("srv/vol/b");
-	catalog_doom(x->k->c, v, x->k->mail);
-	d = (struct doomed *)kit_mail(x->k, MAIL_DOOMED);
-	outcomes_free(&d->outcomes);
-	free(d);
+	catalog_intend_delete(x->k->c, v, x->k->mail);
+	v = (struct outcomes *)kit_mail(x->k, MAIL_DELETE_NOTED);
+	outcomes_free(&v);
 	kill_run(x);
 	fake_remove_locked(&x->f, "srv/vol/b");
 	return x;

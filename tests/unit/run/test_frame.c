@@ -159,14 +159,13 @@ test_unknown_mail(void **state UNUSED)
 	struct fixture *x = setup();
 	struct lease *l = send_mail(x, MAIL_LEASE, sizeof(*l));
 	struct upload_note *u = send_mail(x, MAIL_UPLOAD_NOTED, sizeof(*u));
-	struct doomed *d = send_mail(x, MAIL_DOOMED, sizeof(*d));
+	struct outcomes *d = send_mail(x, MAIL_DELETE_NOTED, sizeof(*d));
 	struct fetch_item *it = send_mail(x, MAIL_FETCHED, sizeof(*it));
 	struct source_page *p = send_mail(x, MAIL_SOURCE_PAGE, sizeof(*p));
 
 	l->items = xcalloc(1, sizeof(*l->items));
 	u->upload_id = xstrdup("id");
-	d->outcomes = xcalloc(1, sizeof(*d->outcomes));
-	d->outcomes->v = xcalloc(1, sizeof(*d->outcomes->v));
+	d->v = xcalloc(1, sizeof(*d->v));
 	it->key = xstrdup("key");
 	p->text = xstrdup("key");
 	send_mail(x, MAIL__OWN, sizeof(struct mail));
