@@ -46,7 +46,7 @@ static int64_t
 find_target(struct db *db, const struct run_spec *spec, struct run_info *info)
 {
 	const enum stmt s = STMT_TARGET_OTHER;
-	int64_t id = core_find_target(db, spec);
+	int64_t id = catalog_find_target(db, spec);
 
 	if (id != 0)
 		return id;
@@ -282,7 +282,7 @@ resume_totals(struct writer *w)
 	struct counts n = { .found = 0 };
 	uint64_t left = 0, gone = 0, done;
 
-	core_sum_dirs(w, &n);
+	catalog_sum_dirs(w, &n);
 	if (DB_ROW(db, TODO_COUNT, INT(0))) {
 		left = (uint64_t)db_int(db, STMT_TODO_COUNT, 0);
 		db_done(db, STMT_TODO_COUNT);
@@ -453,7 +453,7 @@ late_over(struct catalog *c, void *arg UNUSED)
 int
 catalog_late_over(struct catalog *c, struct err *err)
 {
-	return core_call(c, late_over, NULL, err);
+	return catalog_call(c, late_over, NULL, err);
 }
 
 static void
@@ -463,11 +463,11 @@ begin_run(struct catalog *c, void *arg)
 	struct writer *w = &c->writer;
 	struct run_spec other = *b->spec;
 
-	core_reset_run(w);
+	catalog_reset_run(w);
 	w->over = false;
 	w->target = find_target(&w->db, b->spec, b->info);
 	other.server_as_prefix = !other.server_as_prefix;
-	w->other_target = core_find_target(&w->db, &other);
+	w->other_target = catalog_find_target(&w->db, &other);
 	w->server_as_prefix = b->spec->server_as_prefix;
 	w->no_backlog = b->spec->no_backlog;
 	w->ignore = (b->spec->ignore_inode ? ATTRS_INO : 0) |
@@ -492,5 +492,5 @@ catalog_begin_run(struct catalog *c, const struct run_spec *spec,
 	struct begin b = { spec, info };
 
 	memset(info, 0, sizeof(*info));
-	return core_call(c, begin_run, &b, err);
+	return catalog_call(c, begin_run, &b, err);
 }

@@ -145,7 +145,7 @@ catalog_close(struct catalog **cp)
 
 	if (c == NULL)
 		return;
-	core_post(c, &stop, MSG_STOP);
+	catalog_post(c, &stop, MSG_STOP);
 	pthread_join(c->thread, NULL);
 	release(c);
 	*cp = NULL;
@@ -156,12 +156,12 @@ catalog_close(struct catalog **cp)
 static void
 handle_call(struct catalog *c, struct call *call)
 {
-	core_commit(c);
-	core_begin(c);
+	catalog_commit(c);
+	catalog_begin(c);
 	call->fn(c, call->arg);
-	core_commit(c);
-	core_publish(c);
-	core_tell_readers(c);
+	catalog_commit(c);
+	catalog_publish(c);
+	catalog_tell_readers(c);
 	pthread_mutex_lock(&c->shared.lock);
 	call->done = true;
 	pthread_cond_broadcast(&c->shared.changed);
@@ -174,16 +174,16 @@ handle(struct catalog *c, struct mail *m)
 	struct writer *w = &c->writer;
 
 	if (m->type >= MSG_PAGE && m->type <= MSG_ROOT)
-		core_begin(c);
+		catalog_begin(c);
 	switch (m->type) {
 	case MSG_CALL:
 		handle_call(c, (struct call *)m);
 		break;
 	case MSG_WANT_DIRS:
-		core_add_want(&c->want_dirs, m);
+		catalog_add_want(&c->want_dirs, m);
 		break;
 	case MSG_WANT_LEASE:
-		core_add_want(&c->want_lease, m);
+		catalog_add_want(&c->want_lease, m);
 		break;
 	case MSG_PAGE:
 		writer_page(w, (struct dir_page *)m);
@@ -214,7 +214,7 @@ handle(struct catalog *c, struct mail *m)
 		writer_note_root(w, (struct root_note *)m);
 		break;
 	case MSG_LOST:
-		core_begin(c);
+		catalog_begin(c);
 		writer_lost(w, ((struct lost_note *)m)->export,
 		    &((struct lost_note *)m)->err);
 		free(m);
@@ -228,11 +228,11 @@ handle(struct catalog *c, struct mail *m)
 static void
 serve(struct catalog *c)
 {
-	core_check_failed(c);
+	catalog_check_failed(c);
 	if (c->want_dirs.head != NULL)
-		core_serve_dirs(c);
+		catalog_serve_dirs(c);
 	if (c->want_lease.head != NULL)
-		core_serve_leases(c);
+		catalog_serve_leases(c);
 }
 
 static void
@@ -243,7 +243,7 @@ commit_if_due(struct catalog *c)
 	if (w->db.in_transaction && (w->db.rows >= COMMIT_ROWS ||
 	    w->results >= COMMIT_RESULTS ||
 	    clock_mono_ms() - c->began_ms >= COMMIT_MS))
-		core_commit(c);
+		catalog_commit(c);
 }
 
 static int
@@ -262,10 +262,10 @@ leave(struct catalog *c)
 {
 	struct writer *w = &c->writer;
 
-	core_commit(c);
-	core_forget(&c->want_dirs, NULL);
-	core_forget(&c->want_lease, NULL);
-	core_reset_run(w);
+	catalog_commit(c);
+	catalog_drop_wants(&c->want_dirs, NULL);
+	catalog_drop_wants(&c->want_lease, NULL);
+	catalog_reset_run(w);
 }
 
 static void *
@@ -282,10 +282,10 @@ thread_main(void *arg)
 			handle(c, m);
 			serve(c);
 			commit_if_due(c);
-			core_publish(c);
+			catalog_publish(c);
 		}
 		if (w->intents != NULL)
-			core_commit(c);
+			catalog_commit(c);
 		commit_if_due(c);
 	}
 	leave(c);

@@ -77,47 +77,47 @@ enum {
 
 /* post.c */
 /* Any thread. */
-void	 core_post(struct catalog *, struct mail *, int type);
+void	 catalog_post(struct catalog *, struct mail *, int type);
 /* Runs fn in the catalog's thread, in its own transaction; -1 if the catalog
  * has failed. */
-int	 core_call(struct catalog *, void (*fn)(struct catalog *, void *),
+int	 catalog_call(struct catalog *, void (*fn)(struct catalog *, void *),
 	    void *arg, struct err *);
 
 /* commit.c */
-void	 core_begin(struct catalog *);
-void	 core_commit(struct catalog *);
+void	 catalog_begin(struct catalog *);
+void	 catalog_commit(struct catalog *);
 /* Once: mails the error; from now on messages are only thrown away. */
-void	 core_check_failed(struct catalog *);
+void	 catalog_check_failed(struct catalog *);
 /* Show the counters to other threads. */
-void	 core_publish(struct catalog *);
+void	 catalog_publish(struct catalog *);
 /* Only a call begins or ends a run. */
-void	 core_tell_readers(struct catalog *);
+void	 catalog_tell_readers(struct catalog *);
 
 /* serve.c */
-void	 core_add_want(struct want_list *, struct mail *);
+void	 catalog_add_want(struct want_list *, struct mail *);
 /* Drop, unanswered, the requests with this reply mailbox, or every request
  * (NULL). */
-void	 core_forget(struct want_list *, const struct mailbox *reply);
-void	 core_serve_dirs(struct catalog *);
-void	 core_serve_leases(struct catalog *);
+void	 catalog_drop_wants(struct want_list *, const struct mailbox *reply);
+void	 catalog_serve_dirs(struct catalog *);
+void	 catalog_serve_leases(struct catalog *);
 
 /* former.c */
 struct mirror_plan;
 /* Names of before whose keys are those of the run's exports: into the plan,
  * whose guards are known. */
-void	 core_formers(struct writer *, struct mirror_plan *);
+void	 catalog_find_formers(struct writer *, struct mirror_plan *);
 /* Move the knowledge about the objects of former names to paths of today. */
-void	 core_take_formers(struct writer *, const struct mirror_plan *);
+void	 catalog_take_formers(struct writer *, const struct mirror_plan *);
 
 /* target.c */
 /* 0 if the catalog does not know it. */
-int64_t	 core_find_target(struct db *, const struct run_spec *);
+int64_t	 catalog_find_target(struct db *, const struct run_spec *);
 
 /* end.c */
-void	 core_reset_run(struct writer *);
+void	 catalog_reset_run(struct writer *);
 /* Make tombstones for directories no longer listed by their parents. */
-void	 core_bury(struct writer *);
+void	 catalog_bury(struct writer *);
 /* Sum the counts of the directories read by this crawl. */
-void	 core_sum_dirs(struct writer *, struct counts *);
+void	 catalog_sum_dirs(struct writer *, struct counts *);
 
 #endif

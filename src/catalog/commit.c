@@ -6,7 +6,7 @@
 #include "catalog/catalog_internal.h"
 
 void
-core_publish(struct catalog *c)
+catalog_publish(struct catalog *c)
 {
 	pthread_mutex_lock(&c->shared.lock);
 	c->shared.totals = c->writer.totals;
@@ -16,7 +16,7 @@ core_publish(struct catalog *c)
 }
 
 void
-core_tell_readers(struct catalog *c)
+catalog_tell_readers(struct catalog *c)
 {
 	const struct writer *w = &c->writer;
 	struct reader_run run = {
@@ -30,7 +30,7 @@ core_tell_readers(struct catalog *c)
 }
 
 void
-core_check_failed(struct catalog *c)
+catalog_check_failed(struct catalog *c)
 {
 	struct writer *w = &c->writer;
 	struct catalog_failure *f;
@@ -71,7 +71,7 @@ answer_intents(struct writer *w)
 }
 
 void
-core_commit(struct catalog *c)
+catalog_commit(struct catalog *c)
 {
 	struct writer *w = &c->writer;
 
@@ -87,12 +87,12 @@ core_commit(struct catalog *c)
 			db_sync(&w->db);
 		w->results = 0;
 	}
-	core_check_failed(c);
+	catalog_check_failed(c);
 	answer_intents(w);
 }
 
 void
-core_begin(struct catalog *c)
+catalog_begin(struct catalog *c)
 {
 	struct writer *w = &c->writer;
 

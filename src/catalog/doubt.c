@@ -30,7 +30,7 @@ list(struct catalog *c, void *arg)
 	if (w->run == 0)
 		return;
 	if (w->crawls && writer_crawl_done(w))
-		core_bury(w);
+		catalog_bury(w);
 	more = DB_ROW(&w->db, DOUBT_PAGE, INT(w->target), INT(l->after),
 	    INT(w->run), INT(l->n));
 	while (more) {
@@ -45,7 +45,7 @@ catalog_doubts(struct catalog *c, int64_t after, struct doubt *v, size_t n,
     size_t *ret_count, struct err *err)
 {
 	struct listing l = { .after = after, .v = v, .n = n };
-	int rc = core_call(c, list, &l, err);
+	int rc = catalog_call(c, list, &l, err);
 
 	*ret_count = l.count;
 	return rc;
@@ -197,7 +197,7 @@ catalog_put_found(struct catalog *c, const struct found *v, size_t n,
     size_t *ret_foreign, struct err *err)
 {
 	struct finding f = { .v = v, .n = n };
-	int rc = core_call(c, settle_all, &f, err);
+	int rc = catalog_call(c, settle_all, &f, err);
 
 	*ret_foreign = f.foreign;
 	return rc;

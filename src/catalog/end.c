@@ -12,7 +12,7 @@ struct end {
 };
 
 void
-core_reset_run(struct writer *w)
+catalog_reset_run(struct writer *w)
 {
 	writer_open_dirs_free(w);
 	writer_leases_free(w);
@@ -59,7 +59,7 @@ bytes_of(const struct db *db, enum stmt s, int column)
 }
 
 void
-core_sum_dirs(struct writer *w, struct counts *n)
+catalog_sum_dirs(struct writer *w, struct counts *n)
 {
 	const enum stmt s = STMT_SUM_DIRS;
 
@@ -110,7 +110,7 @@ bury_one(struct writer *w, int64_t id, const char *path)
 /* Bury directories no longer listed by their cleanly read parent, and vanished
  * start directories of a crawl. */
 void
-core_bury(struct writer *w)
+catalog_bury(struct writer *w)
 {
 	struct db *db = &w->db;
 	bool more;
@@ -190,7 +190,7 @@ count_again(struct writer *w, struct totals *t)
 	struct counts n = { .found = 0 };
 
 	memset(t, 0, sizeof(*t));
-	core_sum_dirs(w, &n);
+	catalog_sum_dirs(w, &n);
 	writer_add_counts(t, &n);
 	/* Rows of directories whose reading was cut have no numbers yet. */
 	for (const struct open_dir *d = w->dirs; d != NULL; d = d->next)
@@ -289,7 +289,7 @@ end_run(struct catalog *c, void *arg)
 	if (w->run == 0)
 		return;
 	if (complete)
-		core_bury(w);
+		catalog_bury(w);
 	if (w->no_backlog)
 		sound = count_plain(w, t);
 	else
@@ -305,9 +305,9 @@ end_run(struct catalog *c, void *arg)
 	    TEXT(e->reason), INT(w->run));
 	if (complete)
 		empty_backlog(w);
-	core_reset_run(w);
-	core_forget(&c->want_dirs, NULL);
-	core_forget(&c->want_lease, NULL);
+	catalog_reset_run(w);
+	catalog_drop_wants(&c->want_dirs, NULL);
+	catalog_drop_wants(&c->want_lease, NULL);
 	w->totals = *t;
 	w->over = true;
 }
@@ -319,5 +319,5 @@ catalog_end_run(struct catalog *c, enum run_end how, const char *reason,
 	struct end e = { how, reason, closing };
 
 	memset(closing, 0, sizeof(*closing));
-	return core_call(c, end_run, &e, err);
+	return catalog_call(c, end_run, &e, err);
 }

@@ -65,7 +65,7 @@ succeeds(struct writer *w, const char *former, size_t export,
 }
 
 void
-core_formers(struct writer *w, struct mirror_plan *p)
+catalog_find_formers(struct writer *w, struct mirror_plan *p)
 {
 	bool more;
 
@@ -265,7 +265,7 @@ start_meets(const char *former, const struct run_export_row *x)
 }
 
 void
-core_take_formers(struct writer *w, const struct mirror_plan *p)
+catalog_take_formers(struct writer *w, const struct mirror_plan *p)
 {
 	for (size_t i = 0; i < p->former_count; i++)
 		for (size_t k = 0; k < w->export_count; k++)

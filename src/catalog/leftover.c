@@ -42,7 +42,7 @@ catalog_open_uploads(struct catalog *c, struct open_upload **ret,
 {
 	struct uploads l = { .v = NULL };
 
-	if (core_call(c, list_open, &l, err) == -1)
+	if (catalog_call(c, list_open, &l, err) == -1)
 		return -1;
 	*ret = l.v;
 	*ret_count = l.n;
@@ -71,5 +71,5 @@ catalog_uploads_ended(struct catalog *c, const struct open_upload *v, size_t n,
 {
 	struct ending e = { v, n };
 
-	return core_call(c, forget, &e, err);
+	return catalog_call(c, forget, &e, err);
 }

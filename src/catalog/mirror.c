@@ -110,7 +110,7 @@ plan(struct catalog *c, void *arg)
 		pl->refused = true;
 		return;
 	}
-	core_bury(w);
+	catalog_bury(w);
 	p->crawl = w->crawl;
 	p->export_count = w->export_count;
 	p->exports = xcalloc(MAX(w->export_count, (size_t)1),
@@ -126,7 +126,7 @@ plan(struct catalog *c, void *arg)
 		p->gone_starts[i] = w->exports[i].gone_start;
 		p->exports[i] = guard_of(w, &w->exports[i], &p->fsids[i]);
 	}
-	core_formers(w, p);
+	catalog_find_formers(w, p);
 	set_roots(p, w);
 }
 
@@ -139,7 +139,7 @@ take_formers(struct catalog *c, void *arg)
 		return;
 	plan(c, pl);
 	if (!pl->refused)
-		core_take_formers(&c->writer, pl->plan);
+		catalog_take_formers(&c->writer, pl->plan);
 }
 
 static int
@@ -156,7 +156,7 @@ catalog_mirror_begin(struct catalog *c, const struct mirror_rules *rules,
 	CLEANUP(mirror_plan_release) struct mirror_plan p = { .rules = rules };
 	struct planning pl = { .plan = &p };
 
-	if (core_call(c, take_formers, &pl, err) == -1)
+	if (catalog_call(c, take_formers, &pl, err) == -1)
 		return -1;
 	return pl.refused ? no_plan(err) : 0;
 }
@@ -393,7 +393,7 @@ catalog_mirror_plan(struct catalog *c, struct catalog_reader *r,
 
 	memset(p, 0, sizeof(*p));
 	p->rules = rules;
-	if (core_call(c, plan, &pl, err) == -1)
+	if (catalog_call(c, plan, &pl, err) == -1)
 		return -1;
 	if (pl.refused)
 		return no_plan(err);
@@ -605,5 +605,5 @@ catalog_mirror_bury(struct catalog *c, const int64_t *gone, size_t n,
 {
 	struct burying b = { gone, n, unknown };
 
-	return core_call(c, bury, &b, err);
+	return catalog_call(c, bury, &b, err);
 }

@@ -4,7 +4,7 @@
 #include "catalog/catalog_internal.h"
 
 void
-core_post(struct catalog *c, struct mail *m, int type)
+catalog_post(struct catalog *c, struct mail *m, int type)
 {
 	m->type = type;
 	mailbox_put(c->in, m);
@@ -19,7 +19,7 @@ post_want(struct catalog *c, int type, size_t max, uint64_t max_bytes,
 	w->reply = reply;
 	w->max_count = MAX(max, (size_t)1);
 	w->max_bytes = max_bytes;
-	core_post(c, &w->mail, type);
+	catalog_post(c, &w->mail, type);
 }
 
 void
@@ -38,13 +38,13 @@ catalog_want_lease(struct catalog *c, size_t max_count, uint64_t max_bytes,
 void
 catalog_put_page(struct catalog *c, struct dir_page *p)
 {
-	core_post(c, &p->mail, MSG_PAGE);
+	catalog_post(c, &p->mail, MSG_PAGE);
 }
 
 void
 catalog_put_results(struct catalog *c, struct results *r)
 {
-	core_post(c, &r->mail, MSG_RESULTS);
+	catalog_post(c, &r->mail, MSG_RESULTS);
 }
 
 void
@@ -56,13 +56,13 @@ catalog_put_upload(struct catalog *c, struct upload_note *n,
 	n->mail.type = MAIL_UPLOAD_NOTED;
 	i->upload = n;
 	i->reply = reply;
-	core_post(c, &i->mail, MSG_UPLOAD);
+	catalog_post(c, &i->mail, MSG_UPLOAD);
 }
 
 void
 catalog_put_outcomes(struct catalog *c, struct outcomes *v)
 {
-	core_post(c, &v->mail, MSG_OUTCOMES);
+	catalog_post(c, &v->mail, MSG_OUTCOMES);
 }
 
 void
@@ -74,7 +74,7 @@ catalog_intend_delete(struct catalog *c, struct outcomes *v,
 	v->mail.type = MAIL_DELETE_NOTED;
 	i->deletes = v;
 	i->reply = reply;
-	core_post(c, &i->mail, MSG_DELETE);
+	catalog_post(c, &i->mail, MSG_DELETE);
 }
 
 void
@@ -86,7 +86,7 @@ catalog_put_clients(struct catalog *c, const struct client_line *v,
 	n->count = count;
 	if (count > 0)
 		memcpy(n->v, v, count * sizeof(*v));
-	core_post(c, &n->mail, MSG_CLIENTS);
+	catalog_post(c, &n->mail, MSG_CLIENTS);
 }
 
 void
@@ -95,7 +95,7 @@ catalog_put_compaction(struct catalog *c, const struct compaction *v)
 	struct compaction_note *n = xcalloc(1, sizeof(*n));
 
 	n->c = *v;
-	core_post(c, &n->mail, MSG_COMPACTION);
+	catalog_post(c, &n->mail, MSG_COMPACTION);
 }
 
 void
@@ -108,7 +108,7 @@ catalog_note_export(struct catalog *c, unsigned export, uint64_t fsid,
 	n->by_crawl = true;
 	n->fsid = fsid;
 	n->empty = empty;
-	core_post(c, &n->mail, MSG_EXPORT);
+	catalog_post(c, &n->mail, MSG_EXPORT);
 }
 
 void
@@ -125,7 +125,7 @@ catalog_note_root(struct catalog *c, unsigned export, const struct attrs *a,
 	} else {
 		n->err = *err;
 	}
-	core_post(c, &n->mail, MSG_ROOT);
+	catalog_post(c, &n->mail, MSG_ROOT);
 }
 
 void
@@ -135,7 +135,7 @@ catalog_put_lost(struct catalog *c, unsigned export, const struct err *err)
 
 	n->export = export;
 	n->err = *err;
-	core_post(c, &n->mail, MSG_LOST);
+	catalog_post(c, &n->mail, MSG_LOST);
 }
 
 void
@@ -147,17 +147,17 @@ catalog_see_export(struct catalog *c, unsigned export,
 	n->export = export;
 	n->sight = sight;
 	n->fsid = fsid;
-	core_post(c, &n->mail, MSG_EXPORT);
+	catalog_post(c, &n->mail, MSG_EXPORT);
 }
 
 int
-core_call(struct catalog *c, void (*fn)(struct catalog *, void *), void *arg,
+catalog_call(struct catalog *c, void (*fn)(struct catalog *, void *), void *arg,
     struct err *err)
 {
 	struct call call = { .fn = fn, .arg = arg };
 	int rc = 0;
 
-	core_post(c, &call.mail, MSG_CALL);
+	catalog_post(c, &call.mail, MSG_CALL);
 	pthread_mutex_lock(&c->shared.lock);
 	while (!call.done)
 		pthread_cond_wait(&c->shared.changed, &c->shared.lock);

@@ -4,7 +4,7 @@
 #include "catalog/catalog_internal.h"
 
 void
-core_add_want(struct want_list *l, struct mail *m)
+catalog_add_want(struct want_list *l, struct mail *m)
 {
 	m->next = NULL;
 	*l->tail = m;
@@ -23,7 +23,7 @@ pop(struct want_list *l)
 }
 
 void
-core_forget(struct want_list *l, const struct mailbox *reply)
+catalog_drop_wants(struct want_list *l, const struct mailbox *reply)
 {
 	struct mail **at = &l->head;
 
@@ -43,18 +43,18 @@ core_forget(struct want_list *l, const struct mailbox *reply)
 static void
 forget(struct catalog *c, void *reply)
 {
-	core_forget(&c->want_dirs, reply);
-	core_forget(&c->want_lease, reply);
+	catalog_drop_wants(&c->want_dirs, reply);
+	catalog_drop_wants(&c->want_lease, reply);
 }
 
 void
 catalog_forget(struct catalog *c, struct mailbox *reply)
 {
-	core_call(c, forget, reply, NULL);
+	catalog_call(c, forget, reply, NULL);
 }
 
 void
-core_serve_dirs(struct catalog *c)
+catalog_serve_dirs(struct catalog *c)
 {
 	struct writer *w = &c->writer;
 	struct dir_batch *b;
@@ -92,7 +92,7 @@ has_todo(const struct writer *w)
 }
 
 void
-core_serve_leases(struct catalog *c)
+catalog_serve_leases(struct catalog *c)
 {
 	struct writer *w = &c->writer;
 	struct lease *l;
@@ -100,7 +100,7 @@ core_serve_leases(struct catalog *c)
 
 	while (c->want_lease.head != NULL) {
 		want = (struct want *)c->want_lease.head;
-		core_begin(c);
+		catalog_begin(c);
 		l = NULL;
 		while (l == NULL && has_todo(w))
 			l = writer_take_lease(w, want->max_count,
@@ -116,7 +116,7 @@ core_serve_leases(struct catalog *c)
 		/* Write the lease's row to disk before the master sends
 		 * anything: after a kill the next run asks S3 about the
 		 * items. */
-		core_commit(c);
+		catalog_commit(c);
 		pop(&c->want_lease);
 		mailbox_put(want->reply, &l->mail);
 		free(want);

@@ -17,7 +17,7 @@ target_at(struct db *db, const struct run_spec *spec, const char *endpoint)
 }
 
 int64_t
-core_find_target(struct db *db, const struct run_spec *spec)
+catalog_find_target(struct db *db, const struct run_spec *spec)
 {
 	int64_t id = target_at(db, spec, spec->endpoint);
 
@@ -34,7 +34,7 @@ catalog_look(struct catalog_reader **ret, const char *path,
 
 	if (reader_look(&r, path, err) == -1)
 		return -1;
-	reader_aim(r, core_find_target(reader_db(r), spec),
+	reader_aim(r, catalog_find_target(reader_db(r), spec),
 	    spec->server_as_prefix);
 	if (reader_fault(r, err) == -1) {
 		catalog_reader_close(&r);

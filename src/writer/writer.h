@@ -4,7 +4,8 @@
  * transactions; a function of this room runs in that thread, inside a
  * transaction, and does no more than rows and counters.
  *
- * Life cycle: catalog_begin_run fills struct writer, core_reset_run clears it.
+ * Life cycle: catalog_begin_run fills struct writer, catalog_reset_run clears
+ * it.
  * An error of the connection stays in db.err: the thread looks for it at the
  * commit.
  */
