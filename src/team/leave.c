@@ -26,7 +26,7 @@ void
 team_lapse(struct team *t, struct member *m)
 {
 	m->lapse_ms = 0;
-	desk_lost(t->desk, m->number, on_lost_task, m);
+	dispatch_lost(t->dispatcher, m->number, on_lost_task, m);
 }
 
 /* Keep the tasks of a lost member until its client can change nothing any more.
@@ -37,7 +37,7 @@ begin_lapse(struct team *t, struct member *m, size_t tasks)
 {
 	m->lapse_ms = m->heard_ms + t->silence_ms;
 	if (m->idle || t->now_ms >= m->lapse_ms || (tasks == 0 &&
-	    !desk_shares(t->desk, m->number)))
+	    !dispatch_shares(t->dispatcher, m->number)))
 		team_lapse(t, m);
 }
 
@@ -46,7 +46,7 @@ team_lost(struct team *t, struct member *m, const struct err *err)
 {
 	size_t leases, tasks;
 
-	desk_holding(t->desk, m->number, &leases, &tasks);
+	dispatch_holding(t->dispatcher, m->number, &leases, &tasks);
 	m->harmless = err == NULL || m->idle || m->harmless;
 	m->fruitless = m->brought ? 0 : m->fruitless + 1;
 	m->brought = false;

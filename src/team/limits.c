@@ -57,7 +57,7 @@ look(struct team *t)
 		struct member *m = t->members[i];
 		size_t leases, tasks;
 
-		desk_holding(t->desk, m->number, &leases, &tasks);
+		dispatch_holding(t->dispatcher, m->number, &leases, &tasks);
 		if (tasks > 0)
 			m->busy_ms = t->now_ms;
 		other = other || is_busy(t, m) != m->limit_busy;

@@ -8,7 +8,7 @@
  * the master has not seen is stored.
  *
  * A thread asks the file servers, as asking waits. A result that is looked at
- * is out of the desk.
+ * is out of the dispatcher.
  */
 #include "absence/asker.h"
 #include "base/clock.h"
@@ -311,7 +311,7 @@ other_client(struct team *t, struct look *l)
 	struct team_task *k = STEAL(l->task);
 
 	result_release(&l->result);
-	desk_add(t->desk, &k->task);
+	dispatch_add(t->dispatcher, &k->task);
 	free(l);
 }
 

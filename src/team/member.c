@@ -318,7 +318,7 @@ static void
 heard(struct member *m)
 {
 	m->heard_ms = m->team->now_ms;
-	desk_heard(m->team->desk, m->number, m->heard_ms);
+	dispatch_heard(m->team->dispatcher, m->number, m->heard_ms);
 }
 
 static bool

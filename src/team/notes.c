@@ -103,7 +103,7 @@ team_note(struct member *m, struct wire_note *in)
 {
 	struct team *t = m->team;
 	struct upload_note *n = STEAL(in->note);
-	struct task *task = desk_find(t->desk, in->lease, n->object);
+	struct task *task = dispatch_find(t->dispatcher, in->lease, n->object);
 	struct team_task *k = (struct team_task *)(void *)task;
 
 	/* Send up the results that came before the note. */

@@ -17,7 +17,7 @@ describe(struct team *t, const struct member *m, struct client_line *c)
 	c->number = m->number;
 	memcpy(c->host, m->host, sizeof(c->host));
 	snprintf(c->state, sizeof(c->state), "%s", team_state_name(m->state));
-	desk_holding(t->desk, m->number, &leases, &items);
+	dispatch_holding(t->dispatcher, m->number, &leases, &items);
 	c->leases = leases;
 	c->items = items;
 	c->moved = m->moved;

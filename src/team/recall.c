@@ -1,7 +1,7 @@
 /*
  * recall.c: takes back tasks that a slow or failing client has not begun, when
  * idle clients wait. Tasks that two clients may do at once need no recall
- * (desk.h), but a file must not have two writers.
+ * (dispatch.h), but a file must not have two writers.
  */
 #include "base/log.h"
 #include "team/team_internal.h"
@@ -13,7 +13,7 @@ stands_idle(const struct team *t, const struct member *m)
 {
 	size_t leases, tasks;
 
-	desk_holding(t->desk, m->number, &leases, &tasks);
+	dispatch_holding(t->dispatcher, m->number, &leases, &tasks);
 	return m->index != NULL && m->ready && m->status != NULL &&
 	    m->misses == 0 && m->want_items > 0 && tasks == 0;
 }
@@ -34,13 +34,13 @@ team_recall(struct team *t)
 
 	if (t->stopping || (t->setup.op != OP_GET && t->setup.op != OP_TEST) ||
 	    t->now_ms - t->recall_ms < AGAIN_MS ||
-	    desk_queued(t->desk) > 0 || !somebody_idle(t))
+	    dispatch_queued(t->dispatcher) > 0 || !somebody_idle(t))
 		return;
 	t->recall_ms = t->now_ms;
 	for (size_t i = 0; i < t->member_count; i++) {
 		struct member *m = t->members[i];
 		size_t late = m->index == NULL ? 0 :
-		    desk_late(t->desk, m->number);
+		    dispatch_late(t->dispatcher, m->number);
 
 		if (late == 0)
 			continue;
@@ -56,13 +56,14 @@ team_returned(struct member *m, const struct wire_returned *in)
 	size_t n = 0;
 
 	for (size_t i = 0; i < in->count; i++) {
-		struct task *task = desk_find(t->desk, in->lease,
+		struct task *task = dispatch_find(t->dispatcher, in->lease,
 		    in->v[i].id);
 
 		/* Only fetch tasks can be returned. */
-		if (task != NULL && ((struct team_task *)(void *)task)->kind ==
-		    TASK_FETCH)
-			n += desk_give_back(t->desk, in->lease, in->v[i].id);
+		if (task != NULL &&
+		    ((struct team_task *)(void *)task)->kind == TASK_FETCH)
+			n += dispatch_give_back(t->dispatcher, in->lease,
+			    in->v[i].id);
 	}
 	/* The client has room and would get the same tasks again: distrust the
 	 * client. */

@@ -68,7 +68,7 @@ again(struct member *m, struct team_task *k, const struct err *err)
 	if (k->split == NULL && (k->item.upload_id != NULL ||
 	    k->item.upload_intent_sec != 0))
 		return false;
-	desk_add(t->desk, &k->task);
+	dispatch_add(t->dispatcher, &k->task);
 	return true;
 }
 
@@ -108,7 +108,8 @@ team_results(struct member *m, struct wire_results *in)
 	m->brought = true;
 	for (size_t i = 0; i < in->count; i++) {
 		struct result *r = &in->v[i];
-		struct task *task = desk_find(t->desk, in->lease, r->object);
+		struct task *task = dispatch_find(t->dispatcher, in->lease,
+		    r->object);
 		struct team_task *k = (struct team_task *)(void *)task;
 
 		/* Ignore a result of the wrong kind of task. */
@@ -122,9 +123,10 @@ team_results(struct member *m, struct wire_results *in)
 		team_believe(m, k, r);
 		/* A second client has the task: its answer decides. */
 		if (r->outcome == OUTCOME_CHANGED &&
-		    desk_let_go(t->desk, in->lease, r->object))
+		    dispatch_let_go(t->dispatcher, in->lease, r->object))
 			continue;
-		task = desk_result(t->desk, in->lease, r->object, t->now_ms);
+		task = dispatch_result(
+		    t->dispatcher, in->lease, r->object, t->now_ms);
 		if (task == NULL || (r->outcome == OUTCOME_FAILED &&
 		    again(m, k, &r->err)))
 			continue;
@@ -159,13 +161,15 @@ team_fetched(struct member *m, struct wire_fetched *in)
 	m->brought = true;
 	for (size_t i = 0; i < in->count; i++) {
 		struct fetch_item *it = in->v[i].item;
-		struct task *task = desk_find(t->desk, in->lease, in->v[i].id);
+		struct task *task = dispatch_find(t->dispatcher, in->lease,
+		    in->v[i].id);
 		struct team_task *k = (struct team_task *)(void *)task;
 
 		if (k == NULL || k->kind != TASK_FETCH ||
 		    is_cut_off(fetch_err(it)))
 			continue;
-		task = desk_result(t->desk, in->lease, in->v[i].id, t->now_ms);
+		task = dispatch_result(t->dispatcher, in->lease, in->v[i].id,
+		    t->now_ms);
 		if (task == NULL || again(m, k, fetch_err(it)))
 			continue;
 		m->bytes += it->result.bytes;
@@ -255,7 +259,7 @@ int
 team_deleted(struct member *m, struct wire_deleted *in, struct err *err)
 {
 	struct team *t = m->team;
-	struct task *task = desk_find(t->desk, in->lease, in->id);
+	struct task *task = dispatch_find(t->dispatcher, in->lease, in->id);
 	struct team_task *k = (struct team_task *)(void *)task;
 	const struct err *another;
 
@@ -268,7 +272,7 @@ team_deleted(struct member *m, struct wire_deleted *in, struct err *err)
 	for (size_t i = 0; i < in->batch->count && !t->stopping; i++)
 		if (is_cut_off(&in->batch->v[i].err))
 			return 0;
-	task = desk_result(t->desk, in->lease, in->id, t->now_ms);
+	task = dispatch_result(t->dispatcher, in->lease, in->id, t->now_ms);
 	if (task == NULL)
 		return 0;
 	take_rows(k, in->batch);

@@ -2,7 +2,7 @@
  * split.c: large files that the clients of a team move together: an upload, or
  * an object fetched into a destination that all clients share. The task of the
  * whole file is both the first and the last step; between them it stays outside
- * the desk, while tasks of their own move the ranges.
+ * the dispatcher, while tasks of their own move the ranges.
  */
 #include <errno.h>
 
@@ -51,8 +51,8 @@ team_splits_free(struct team *t)
 		struct team_task *whole = t->splits->whole;
 
 		forget(t, t->splits);
-		/* In its last step the whole task is back in the desk, which
-		 * frees the task. */
+		/* In its last step the whole task is back in the dispatcher,
+		 * which frees the task. */
 		if (step_of(whole) != SPLIT_END)
 			team_task_free(whole);
 	}
@@ -106,7 +106,7 @@ static void
 queue(struct team *t, struct team_task *k)
 {
 	k->task.leased = 0;
-	desk_add(t->desk, &k->task);
+	dispatch_add(t->dispatcher, &k->task);
 }
 
 /* Make the task an ordinary file again; parts sent before are not lost. */
@@ -207,7 +207,7 @@ begun(struct team *t, struct team_task *whole, const struct split_plan *plan)
 		 * duplicate a range of a fetch: a late writer would change the
 		 * mtime of the file after it was renamed into place. */
 		k->task.twice = k->kind == TASK_PUT;
-		desk_add(t->desk, &k->task);
+		dispatch_add(t->dispatcher, &k->task);
 	}
 }
 

@@ -24,7 +24,7 @@ stands_by(const struct team *t, const struct member *m)
 {
 	size_t leases, tasks;
 
-	desk_holding(t->desk, m->number, &leases, &tasks);
+	dispatch_holding(t->dispatcher, m->number, &leases, &tasks);
 	return m->ready && m->stall.worked && m->misses == 0 &&
 	    m->want_items > 0 && tasks == 0;
 }
@@ -34,7 +34,7 @@ others_stand_by(const struct team *t)
 {
 	for (size_t i = 0; i < t->member_count; i++)
 		if (stands_by(t, t->members[i]))
-			return desk_queued(t->desk) == 0;
+			return dispatch_queued(t->dispatcher) == 0;
 	return false;
 }
 
@@ -55,7 +55,7 @@ look(struct team *t, struct member *m)
 	    m->now.bytes_read;
 	size_t leases, tasks;
 
-	desk_holding(t->desk, m->number, &leases, &tasks);
+	dispatch_holding(t->dispatcher, m->number, &leases, &tasks);
 	if (sum != m->stall.sum)
 		m->stall.worked = true;
 	if (sum != m->stall.sum || tasks == 0)

@@ -34,8 +34,8 @@ team_task_free(struct team_task *k)
  * Does a task kill its clients? A first loss proves little: the client may have
  * reasons of its own. So all losses by good-bye or silence count as a single
  * loss, and so do all losses of a host, however often its client restarts.
- * After LOST_COUNTED losses the task is given alone (desk.h): clients that then
- * break off have died of the task.
+ * After LOST_COUNTED losses the task is given alone (dispatch.h): clients that
+ * then break off have died of the task.
  */
 void
 team_task_lost(struct member *m, struct team_task *k)
@@ -88,7 +88,7 @@ team_failed(const struct team_task *k, const struct err *err, unsigned attempts)
 static void
 put_up(struct team *t, struct mail *mail)
 {
-	if (desk_open(t->desk) == 0)
+	if (dispatch_open(t->dispatcher) == 0)
 		team_publish(t, true);
 	mailbox_put(t->up, mail);
 }

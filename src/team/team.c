@@ -178,7 +178,7 @@ take_order(struct team *t, const struct team_order *o)
 		team_noted(t, o->a);
 		break;
 	case TEAM_NO_MORE:
-		desk_no_more(t->desk, true);
+		dispatch_no_more(t->dispatcher, true);
 		break;
 	case TEAM_STOP:
 		stop(t, o->a);
@@ -279,7 +279,7 @@ publish(struct team *t)
 
 	pthread_mutex_lock(&t->lock);
 	t->locked.given_in = t->given_in;
-	t->locked.queued = desk_queued(t->desk);
+	t->locked.queued = dispatch_queued(t->dispatcher);
 	t->locked.enough = enough;
 	t->locked.idle = t->stopping && t->launch_stopped &&
 	    !team_lapsing(t);
@@ -317,7 +317,7 @@ team_destroy(struct team *t)
 	take_mail(t);
 	team_members_free(t);
 	team_work_free(t);
-	desk_free(&t->desk);
+	dispatch_free(&t->dispatcher);
 	wire_listen_free(&t->listen_index);
 	wire_listen_free(&t->listen_status);
 	mailbox_free(&t->in);
@@ -391,7 +391,7 @@ crew_team(struct crew **ret, const struct conf *conf, struct setup *setup,
     struct mailbox *up, struct err *err)
 {
 	struct team *t = xcalloc(1, sizeof(*t));
-	struct desk_limits limits = {
+	struct dispatch_limits limits = {
 		.max_count = plan_batch(conf),
 		.max_bytes = conf->master.size,
 		.target_ms = TARGET_MS,
@@ -409,7 +409,7 @@ crew_team(struct crew **ret, const struct conf *conf, struct setup *setup,
 	    t->setup.dest_export.type == TREE_NFS;
 	t->bwlimit = t->setup.bwlimit;
 	t->tpslimit = t->setup.tpslimit;
-	t->desk = desk_new(&limits);
+	t->dispatcher = dispatch_new(&limits);
 	t->now_ms = t->alone_ms = clock_mono_ms();
 	t->began_ms = clock_boot_ms();
 	if (make_key(t, err) == -1 || listen_both(t, err) == -1 ||

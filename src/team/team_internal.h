@@ -13,7 +13,7 @@
 #include "conf/conf.h"
 #include "crew/crew_internal.h"
 #include "launch/launch.h"
-#include "lease/desk.h"
+#include "lease/dispatch.h"
 #include "model/mail.h"
 #include "s3/s3.h"
 #include "team/split_plan.h"
@@ -38,7 +38,7 @@ struct secret {
 };
 
 struct team_task {
-	struct task task;	/* must be the first member: the desk's */
+	struct task task;	/* must be the first member: the dispatcher's */
 	enum task_kind kind;
 	/* PUT: lease and object in the catalog; item.object is the number of
 	 * the task */
@@ -229,7 +229,7 @@ struct team {
 	uint64_t sessions;
 	struct pollfd *fds;
 	size_t	 fd_cap;
-	struct desk *desk;
+	struct dispatcher *dispatcher;
 	int64_t	 last_task;
 	size_t	 deletions;	/* open batches */
 	struct {
@@ -357,8 +357,8 @@ struct result team_failed(const struct team_task *, const struct err *,
 /* Count an outcome in the figures for people. */
 void	 team_count(struct member *, enum outcome);
 /* Pass a result to the run: of a file; of an object, or of deletions, which is
- * in the task. The task must be out of the desk; the functions take the task
- * and the content of the result. */
+ * in the task. The task must be out of the dispatcher; the functions take the
+ * task and the content of the result. */
 void	 team_put_result(struct team *, struct team_task *, struct result *);
 void	 team_put_fetched(struct team *, struct team_task *);
 void	 team_put_deleted(struct team *, struct team_task *);
@@ -417,8 +417,8 @@ struct look {
 /* Must the master look at the file? */
 bool	 team_needs_look(const struct result *);
 /* Look if the master must: take the result and the task, which must be out of
- * the desk; the decision comes later, by mail. Return false if the result,
- * perhaps now a failure, is final. */
+ * the dispatcher; the decision comes later, by mail. Return false if the
+ * result, perhaps now a failure, is final. */
 bool	 team_look(struct member *, struct team_task *, struct result *);
 /* Like team_look, for a file given up with this result. */
 bool	 team_look_last(struct team *, struct team_task *, struct result *);
@@ -450,13 +450,13 @@ bool	 team_split_goes_on(const struct team_task *, const struct result *);
  * leasing it. */
 bool	 team_split_over(const struct team_task *);
 void	 team_split_drop(struct team *, struct team_task *);
-/* Take the result of a task that is out of the desk. Return true for a result
- * of a step: the function takes the task. Return false for the result of the
- * whole file. */
+/* Take the result of a task that is out of the dispatcher. Return true for a
+ * result of a step: the function takes the task. Return false for the result of
+ * the whole file. */
 bool	 team_split_put(struct team *, struct team_task *, struct result *);
 bool	 team_split_get(struct team *, struct team_task *,
 	    struct fetch_item *);
-/* Call before the tasks of the desk are freed. */
+/* Call before the tasks of the dispatcher are freed. */
 void	 team_splits_free(struct team *);
 
 /* --- recall.c --- */

@@ -20,7 +20,7 @@ static void
 add(struct team *t, struct team_task *k)
 {
 	t->given_in++;
-	desk_add(t->desk, &k->task);
+	dispatch_add(t->dispatcher, &k->task);
 }
 
 /* Two clients may send a file only if the file has a single part: of a
@@ -90,7 +90,8 @@ give_up(struct team *t, struct team_task *k, int64_t lease)
 	struct err err = ERR_INIT;
 	struct result r;
 
-	if (desk_result(t->desk, lease, k->task.id, t->now_ms) == NULL)
+	if (dispatch_result(t->dispatcher, lease, k->task.id, t->now_ms) ==
+	    NULL)
 		return;
 	err_set(&err, ERR_INVALID, 0, "%u clients were lost that had it in "
 	    "hand, %u of them when they had nothing else", k->lost.all,
@@ -118,7 +119,8 @@ give_up(struct team *t, struct team_task *k, int64_t lease)
 static void
 drop_parts(struct team *t, struct team_task *k, int64_t lease)
 {
-	if (desk_result(t->desk, lease, k->task.id, t->now_ms) != NULL)
+	if (dispatch_result(t->dispatcher, lease, k->task.id, t->now_ms) !=
+	    NULL)
 		team_split_drop(t, k);
 }
 
@@ -258,7 +260,7 @@ wants(const struct team *t, const struct member *m, bool others)
 		return false;
 	if (t->deletions == 0 && !shares_soon(t) && !is_fruitless(m))
 		return true;
-	desk_holding(t->desk, m->number, &leases, &tasks);
+	dispatch_holding(t->dispatcher, m->number, &leases, &tasks);
 	if (is_fruitless(m))
 		return tasks == 0;
 	return tasks < (t->deletions > 0 ? DELETIONS_AHEAD : PARTS_AHEAD);
@@ -281,9 +283,9 @@ serve(struct team *t, struct member *m, bool others, bool proven)
 	size_t n;
 
 	while (m->index != NULL && wants(t, m, others)) {
-		n = desk_lease(t->desk, m->number, has_brought(m) || !proven,
-		    m->want_items, t->now_ms,
-		    &lease, t->taken, few ? 1 : t->taken_cap);
+		n = dispatch_lease(t->dispatcher, m->number,
+		    has_brought(m) || !proven, m->want_items, t->now_ms, &lease,
+		    t->taken, few ? 1 : t->taken_cap);
 		if (n == 0)
 			return;
 		send_lease(t, m, lease, n);
@@ -333,8 +335,8 @@ team_work_free(struct team *t)
 
 	results_free(&t->batch);
 	team_splits_free(t);
-	for (task = desk_take(t->desk); task != NULL;
-	    task = desk_take(t->desk))
+	for (task = dispatch_take(t->dispatcher); task != NULL;
+	    task = dispatch_take(t->dispatcher))
 		team_task_free((struct team_task *)(void *)task);
 	free(t->taken);
 	free(t->routes);

@@ -1,16 +1,16 @@
 /*
- * desk.c: what the desk alone costs the master, in ns for each task that is
- * added, leased and resolved, with so many open at a time.
+ * dispatch.c: what the dispatcher alone costs the master, in ns for each task
+ * that is added, leased and resolved, with so many open at a time.
  */
 #include "base/backoff.h"
 #include "base/clock.h"
-#include "lease/desk.h"
+#include "lease/dispatch.h"
 
 #define TASKS	2000000
 #define CLIENTS	16
 #define ROOM	1024
 
-static const struct desk_limits LIMITS = {
+static const struct dispatch_limits LIMITS = {
 	.max_count = 1000, .max_bytes = UINT64_MAX, .target_ms = 10000,
 };
 
@@ -22,7 +22,7 @@ struct hand {
 static double
 cost(struct task *tasks, struct hand *hand, size_t open)
 {
-	struct desk *d = desk_new(&LIMITS);
+	struct dispatcher *d = dispatch_new(&LIMITS);
 	size_t added = 0, resolved = 0, held = 0;
 	uint64_t ns = clock_mono_ns();
 	struct task *v[ROOM];
@@ -34,13 +34,13 @@ cost(struct task *tasks, struct hand *hand, size_t open)
 		int64_t lease;
 		size_t n;
 
-		for (; added < TASKS && desk_open(d) < open; added++) {
+		for (; added < TASKS && dispatch_open(d) < open; added++) {
 			tasks[added] = (struct task){ .id = (int64_t)added,
 			    .bytes = 1000, .twice = true };
-			desk_add(d, &tasks[added]);
+			dispatch_add(d, &tasks[added]);
 		}
-		n = desk_lease(d, turn % CLIENTS, true, ROOM, now_ms, &lease, v,
-		    ROOM);
+		n = dispatch_lease(d, turn % CLIENTS, true, ROOM, now_ms,
+		    &lease, v, ROOM);
 		for (size_t i = 0; i < n; i++)
 			hand[held++] = (struct hand){ lease, v[i]->id };
 		/* Half of what is out, in any order. */
@@ -48,14 +48,14 @@ cost(struct task *tasks, struct hand *hand, size_t open)
 		    (held > open / 2 || added == TASKS); n--) {
 			size_t i = rng_next(&rng) % held;
 
-			if (desk_result(d, hand[i].lease, hand[i].task,
+			if (dispatch_result(d, hand[i].lease, hand[i].task,
 			    now_ms) != NULL)
 				resolved++;
 			hand[i] = hand[--held];
 		}
 	}
 	ns = clock_mono_ns() - ns;
-	desk_free(&d);
+	dispatch_free(&d);
 	return (double)ns / TASKS;
 }
 

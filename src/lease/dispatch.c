@@ -1,4 +1,4 @@
-#include "lease/desk.h"
+#include "lease/dispatch.h"
 
 #include <assert.h>
 
@@ -46,14 +46,14 @@ struct holder {
 	struct out *outs;	/* its leases */
 	size_t	 leases;
 	size_t	 tasks;		/* unresolved */
-	bool	 shares;	/* see desk_shares */
+	bool	 shares;	/* see dispatch_shares */
 	bool	 careful;	/* the holder has a careful task as its only
 				   task */
 	struct pace pace;
 };
 
-struct desk {
-	struct desk_limits limits;
+struct dispatcher {
+	struct dispatch_limits limits;
 	struct list queue;
 	struct list careful;	/* queued tasks that are careful */
 	size_t	 queued;	/* tasks in queue and in careful */
@@ -68,23 +68,23 @@ struct desk {
 	uint64_t now_ms;	/* as last heard from the caller */
 };
 
-struct desk *
-desk_new(const struct desk_limits *l)
+struct dispatcher *
+dispatch_new(const struct dispatch_limits *l)
 {
-	struct desk *d = xcalloc(1, sizeof(*d));
+	struct dispatcher *d = xcalloc(1, sizeof(*d));
 
 	d->limits = *l;
 	return d;
 }
 
 void
-desk_free(struct desk **dp)
+dispatch_free(struct dispatcher **dp)
 {
-	struct desk *d = *dp;
+	struct dispatcher *d = *dp;
 
 	if (d == NULL)
 		return;
-	assert(desk_open(d) == 0 && d->outs.count == 0);
+	assert(dispatch_open(d) == 0 && d->outs.count == 0);
 	idmap_release(&d->tasks);
 	idmap_release(&d->outs);
 	free(d->holders);
@@ -135,7 +135,7 @@ unlink_task(struct list *l, struct task *t)
 /* --- holders --- */
 
 static struct holder *
-holder_of(struct desk *d, unsigned holder)
+holder_of(struct dispatcher *d, unsigned holder)
 {
 	size_t n = d->holder_count;
 
@@ -151,7 +151,7 @@ holder_of(struct desk *d, unsigned holder)
 }
 
 static void
-heard(struct desk *d, struct holder *h, uint64_t now_ms)
+heard(struct dispatcher *d, struct holder *h, uint64_t now_ms)
 {
 	if (!h->here) {
 		h->here = true;
@@ -161,7 +161,7 @@ heard(struct desk *d, struct holder *h, uint64_t now_ms)
 }
 
 static void
-gone(struct desk *d, struct holder *h)
+gone(struct dispatcher *d, struct holder *h)
 {
 	if (h->here)
 		d->here--;
@@ -169,7 +169,7 @@ gone(struct desk *d, struct holder *h)
 }
 
 void
-desk_heard(struct desk *d, unsigned holder, uint64_t now_ms)
+dispatch_heard(struct dispatcher *d, unsigned holder, uint64_t now_ms)
 {
 	heard(d, holder_of(d, holder), now_ms);
 }
@@ -210,7 +210,7 @@ pace_turn(struct pace *p, bool busy, uint64_t now_ms)
 /* --- leases that are out --- */
 
 static struct out *
-out_new(struct desk *d, unsigned holder, struct task **v, size_t n)
+out_new(struct dispatcher *d, unsigned holder, struct task **v, size_t n)
 {
 	struct holder *h = &d->holders[holder];
 	struct out *o = xcalloc(1, sizeof(*o) + n * sizeof(o->tasks[0]));
@@ -235,7 +235,7 @@ out_new(struct desk *d, unsigned holder, struct task **v, size_t n)
 }
 
 static void
-out_free(struct desk *d, struct out *o)
+out_free(struct dispatcher *d, struct out *o)
 {
 	struct holder *h = &d->holders[o->holder];
 
@@ -252,7 +252,7 @@ out_free(struct desk *d, struct out *o)
 
 /* The task has only this lease: a second holder may get the task too. */
 static void
-set_alone(struct desk *d, struct out *o, struct task *t)
+set_alone(struct dispatcher *d, struct out *o, struct task *t)
 {
 	if (!t->twice)
 		return;
@@ -269,7 +269,7 @@ set_alone(struct desk *d, struct out *o, struct task *t)
 }
 
 static void
-unset_alone(struct desk *d, struct task *t)
+unset_alone(struct dispatcher *d, struct task *t)
 {
 	struct out *o = idmap_get(&d->outs, t->lease[0]);
 
@@ -291,13 +291,13 @@ unset_alone(struct desk *d, struct task *t)
 /* --- giving --- */
 
 static struct list *
-queue_of(struct desk *d, const struct task *t)
+queue_of(struct dispatcher *d, const struct task *t)
 {
 	return t->careful ? &d->careful : &d->queue;
 }
 
 void
-desk_add(struct desk *d, struct task *t)
+dispatch_add(struct dispatcher *d, struct task *t)
 {
 	t->lease[0] = t->lease[1] = 0;
 	t->born = d->last;
@@ -307,7 +307,7 @@ desk_add(struct desk *d, struct task *t)
 }
 
 void
-desk_no_more(struct desk *d, bool no_more)
+dispatch_no_more(struct dispatcher *d, bool no_more)
 {
 	d->no_more = no_more;
 }
@@ -315,13 +315,13 @@ desk_no_more(struct desk *d, bool no_more)
 /* Return the size of the holder's next lease: target_ms of its work at its
  * pace, and not more than its share of the open tasks. */
 static void
-size(const struct desk *d, struct holder *h, size_t *ret_count,
+size(const struct dispatcher *d, struct holder *h, size_t *ret_count,
     uint64_t *ret_bytes)
 {
-	const struct desk_limits *l = &d->limits;
+	const struct dispatch_limits *l = &d->limits;
 	double s = (double)l->target_ms / 1000;
 	double items = FIRST_COUNT, bytes = (double)l->max_bytes;
-	size_t share = (desk_open(d) + d->here - 1) / d->here;
+	size_t share = (dispatch_open(d) + d->here - 1) / d->here;
 
 	pace_turn(&h->pace, h->tasks > 0, d->now_ms);
 	if (h->pace.items_per_s > 0) {
@@ -349,7 +349,7 @@ fits(const struct task *t, size_t n, uint64_t bytes, uint64_t *sum)
 }
 
 static size_t
-from_queue(struct desk *d, size_t count, uint64_t bytes, struct task **v)
+from_queue(struct dispatcher *d, size_t count, uint64_t bytes, struct task **v)
 {
 	uint64_t sum = 0;
 	size_t n = 0;
@@ -365,7 +365,7 @@ from_queue(struct desk *d, size_t count, uint64_t bytes, struct task **v)
 }
 
 static size_t
-from_careful(struct desk *d, struct holder *h, struct task **v)
+from_careful(struct dispatcher *d, struct holder *h, struct task **v)
 {
 	struct task *t = d->careful.head;
 
@@ -386,7 +386,7 @@ from_careful(struct desk *d, struct holder *h, struct task **v)
  * Count and bytes must agree: a pace of small tasks says little of large
  * tasks. */
 static bool
-is_late(const struct desk *d, const struct out *o)
+is_late(const struct dispatcher *d, const struct out *o)
 {
 	const struct pace *p = &d->holders[o->holder].pace;
 	double age = (double)(d->now_ms - o->given_ms);
@@ -409,7 +409,7 @@ is_late(const struct desk *d, const struct out *o)
 /* Take tasks of late leases for a holder that has no tasks. Begin at the end of
  * a lease: its holder begins those tasks last. */
 static size_t
-from_others(struct desk *d, size_t count, uint64_t bytes, struct task **v)
+from_others(struct dispatcher *d, size_t count, uint64_t bytes, struct task **v)
 {
 	struct out *next;
 	uint64_t sum = 0;
@@ -432,7 +432,7 @@ from_others(struct desk *d, size_t count, uint64_t bytes, struct task **v)
 }
 
 size_t
-desk_lease(struct desk *d, unsigned holder, bool proven, size_t room,
+dispatch_lease(struct dispatcher *d, unsigned holder, bool proven, size_t room,
     uint64_t now_ms, int64_t *ret_lease, struct task **v, size_t cap)
 {
 	struct holder *h = holder_of(d, holder);
@@ -477,7 +477,7 @@ desk_lease(struct desk *d, unsigned holder, bool proven, size_t room,
 /* --- taking back --- */
 
 struct task *
-desk_find(struct desk *d, int64_t lease, int64_t task)
+dispatch_find(struct dispatcher *d, int64_t lease, int64_t task)
 {
 	struct task *t = idmap_get(&d->tasks, task);
 
@@ -493,7 +493,7 @@ desk_find(struct desk *d, int64_t lease, int64_t task)
 
 /* The lease has a task less; its last task ends the lease. */
 static void
-out_less(struct desk *d, int64_t lease, uint64_t bytes)
+out_less(struct dispatcher *d, int64_t lease, uint64_t bytes)
 {
 	struct out *o = idmap_get(&d->outs, lease);
 	struct holder *h = &d->holders[o->holder];
@@ -506,7 +506,7 @@ out_less(struct desk *d, int64_t lease, uint64_t bytes)
 }
 
 static void
-take_out(struct desk *d, struct task *t)
+take_out(struct dispatcher *d, struct task *t)
 {
 	if (t->lease[0] == 0) {
 		unlink_task(queue_of(d, t), t);
@@ -522,9 +522,10 @@ take_out(struct desk *d, struct task *t)
 }
 
 struct task *
-desk_result(struct desk *d, int64_t lease, int64_t task, uint64_t now_ms)
+dispatch_result(struct dispatcher *d, int64_t lease, int64_t task,
+    uint64_t now_ms)
 {
-	struct task *t = desk_find(d, lease, task);
+	struct task *t = dispatch_find(d, lease, task);
 	struct out *o = idmap_get(&d->outs, lease);
 
 	d->now_ms = now_ms;
@@ -544,7 +545,7 @@ desk_result(struct desk *d, int64_t lease, int64_t task, uint64_t now_ms)
 }
 
 bool
-desk_let_go(struct desk *d, int64_t lease, int64_t task)
+dispatch_let_go(struct dispatcher *d, int64_t lease, int64_t task)
 {
 	struct task *t = idmap_get(&d->tasks, task);
 
@@ -560,7 +561,7 @@ desk_let_go(struct desk *d, int64_t lease, int64_t task)
 }
 
 size_t
-desk_late(const struct desk *d, unsigned holder)
+dispatch_late(const struct dispatcher *d, unsigned holder)
 {
 	size_t n = 0;
 
@@ -576,7 +577,7 @@ desk_late(const struct desk *d, unsigned holder)
 /* No lease has the task now: queue the task. A careful task waits behind all
  * tasks that are not careful. */
 static void
-take_in(struct desk *d, struct task *t)
+take_in(struct dispatcher *d, struct task *t)
 {
 	if (t->careful)
 		push_tail(&d->careful, t);
@@ -586,14 +587,14 @@ take_in(struct desk *d, struct task *t)
 }
 
 bool
-desk_give_back(struct desk *d, int64_t lease, int64_t task)
+dispatch_give_back(struct dispatcher *d, int64_t lease, int64_t task)
 {
 	struct task *t = idmap_get(&d->tasks, task);
 
 	if (t == NULL || lease <= 0 || (t->lease[0] != lease &&
 	    t->lease[1] != lease))
 		return false;
-	if (desk_let_go(d, lease, task))
+	if (dispatch_let_go(d, lease, task))
 		return true;
 	unset_alone(d, t);
 	t->lease[0] = 0;
@@ -605,7 +606,7 @@ desk_give_back(struct desk *d, int64_t lease, int64_t task)
 
 /* End the lease, and call fn for each of its unresolved tasks. */
 static void
-out_end(struct desk *d, struct out *o, void (*fn)(void *, struct task *),
+out_end(struct dispatcher *d, struct out *o, void (*fn)(void *, struct task *),
     void *arg)
 {
 	for (size_t i = o->count; i-- > 0;) {
@@ -629,8 +630,8 @@ out_end(struct desk *d, struct out *o, void (*fn)(void *, struct task *),
 }
 
 void
-desk_lost(struct desk *d, unsigned holder, void (*fn)(void *, struct task *),
-    void *arg)
+dispatch_lost(struct dispatcher *d, unsigned holder,
+    void (*fn)(void *, struct task *), void *arg)
 {
 	struct holder *h = holder_of(d, holder);
 
@@ -647,20 +648,20 @@ desk_lost(struct desk *d, unsigned holder, void (*fn)(void *, struct task *),
 /* --- questions --- */
 
 size_t
-desk_queued(const struct desk *d)
+dispatch_queued(const struct dispatcher *d)
 {
 	return d->queued;
 }
 
 size_t
-desk_open(const struct desk *d)
+dispatch_open(const struct dispatcher *d)
 {
 	return d->tasks.count;
 }
 
 void
-desk_holding(const struct desk *d, unsigned holder, size_t *ret_leases,
-    size_t *ret_tasks)
+dispatch_holding(const struct dispatcher *d, unsigned holder,
+    size_t *ret_leases, size_t *ret_tasks)
 {
 	bool known = holder < d->holder_count;
 
@@ -669,13 +670,13 @@ desk_holding(const struct desk *d, unsigned holder, size_t *ret_leases,
 }
 
 bool
-desk_shares(const struct desk *d, unsigned holder)
+dispatch_shares(const struct dispatcher *d, unsigned holder)
 {
 	return holder < d->holder_count && d->holders[holder].shares;
 }
 
 struct task *
-desk_take(struct desk *d)
+dispatch_take(struct dispatcher *d)
 {
 	struct task *t = idmap_any(&d->tasks);
 

@@ -7,11 +7,11 @@
 
 #include "base/backoff.h"
 #include "base/idmap.h"
-#include "lease/desk.h"
+#include "lease/dispatch.h"
 
 #define N 4096
 
-static const struct desk_limits LIMITS = {
+static const struct dispatch_limits LIMITS = {
 	.max_count = 1000, .max_bytes = 1 << 30, .target_ms = 10000,
 };
 
@@ -21,38 +21,38 @@ static int64_t lease;
 
 /* Tasks first ... first + n - 1 of some bytes, that may be done twice. */
 static void
-add(struct desk *d, int64_t first, size_t n, uint64_t bytes)
+add(struct dispatcher *d, int64_t first, size_t n, uint64_t bytes)
 {
 	for (size_t i = (size_t)first; i < (size_t)first + n; i++) {
 		tasks[i] = (struct task){
 			.id = (int64_t)i, .bytes = bytes, .twice = true,
 		};
-		desk_add(d, &tasks[i]);
+		dispatch_add(d, &tasks[i]);
 	}
 }
 
 static size_t
-take(struct desk *d, unsigned holder, size_t room, uint64_t now_ms)
+take(struct dispatcher *d, unsigned holder, size_t room, uint64_t now_ms)
 {
-	return desk_lease(d, holder, true, room, now_ms, &lease, got, N);
+	return dispatch_lease(d, holder, true, room, now_ms, &lease, got, N);
 }
 
 static void
-end(struct desk *d)
+end(struct dispatcher *d)
 {
-	while (desk_take(d) != NULL)
+	while (dispatch_take(d) != NULL)
 		;
-	desk_free(&d);
+	dispatch_free(&d);
 	assert_null(d);
 }
 
 static void
-check_holding(const struct desk *d, unsigned holder, size_t leases,
+check_holding(const struct dispatcher *d, unsigned holder, size_t leases,
     size_t count)
 {
 	size_t l, c;
 
-	desk_holding(d, holder, &l, &c);
+	dispatch_holding(d, holder, &l, &c);
 	assert_int_equal(l, leases);
 	assert_int_equal(c, count);
 }
@@ -60,14 +60,15 @@ check_holding(const struct desk *d, unsigned holder, size_t leases,
 static void
 test_order(void **state UNUSED)
 {
-	struct desk *d = desk_new(&LIMITS);
+	struct dispatcher *d = dispatch_new(&LIMITS);
 	int64_t first;
 
 	assert_int_equal(take(d, 1, 10, 1000), 0);
 	add(d, 1, 10, 100);
-	assert_int_equal(desk_queued(d), 10);
+	assert_int_equal(dispatch_queued(d), 10);
 	assert_int_equal(take(d, 1, 0, 1000), 0);
-	assert_int_equal(desk_lease(d, 1, true, 9, 1000, &lease, got, 4), 4);
+	assert_int_equal(dispatch_lease(d, 1, true, 9, 1000, &lease, got, 4),
+	    4);
 	first = lease;
 	assert_true(first > 0);
 	for (int64_t i = 0; i < 4; i++)
@@ -75,14 +76,14 @@ test_order(void **state UNUSED)
 	assert_int_equal(got[0]->leased, 1);
 	assert_int_equal(take(d, 1, 3, 1000), 3);
 	assert_true(lease > first);
-	assert_int_equal(desk_queued(d), 3);
-	assert_int_equal(desk_open(d), 10);
+	assert_int_equal(dispatch_queued(d), 3);
+	assert_int_equal(dispatch_open(d), 10);
 	check_holding(d, 1, 2, 7);
 	check_holding(d, 99, 0, 0);
 
 	/* What comes back stands first, in its old order. */
-	assert_ptr_equal(desk_result(d, first, 2, 1000), &tasks[2]);
-	desk_lost(d, 1, NULL, NULL);
+	assert_ptr_equal(dispatch_result(d, first, 2, 1000), &tasks[2]);
+	dispatch_lost(d, 1, NULL, NULL);
 	assert_int_equal(take(d, 2, 100, 1000), 9);
 	for (size_t i = 0; i < 9; i++)
 		assert_int_equal(got[i]->id, i == 0 ? 1 : i + 2);
@@ -94,7 +95,7 @@ test_order(void **state UNUSED)
 static void
 test_size(void **state UNUSED)
 {
-	struct desk *d = desk_new(&LIMITS);
+	struct dispatcher *d = dispatch_new(&LIMITS);
 	int64_t first;
 
 	/* The pace is not known yet. */
@@ -103,13 +104,13 @@ test_size(void **state UNUSED)
 	first = lease;
 	/* 20 tasks of 50 bytes in a second: ten seconds of that. */
 	for (int64_t i = 0; i < 20; i++)
-		assert_non_null(desk_result(d, lease, i, 2000));
+		assert_non_null(dispatch_result(d, lease, i, 2000));
 	assert_int_equal(take(d, 0, 1000, 2000), 200);
 	/* Bytes: 10,000 of them, whatever is left of this size first. */
 	add(d, 2000, 10, 4000);
 	for (int64_t i = 20; i < 64; i++)
-		assert_non_null(desk_result(d, first, i, 2000));
-	while (desk_queued(d) > 10)
+		assert_non_null(dispatch_result(d, first, i, 2000));
+	while (dispatch_queued(d) > 10)
 		assert_true(take(d, 0, 200, 2000) > 0);
 	assert_int_equal(take(d, 0, 1000, 2000), 2);
 	end(d);
@@ -118,21 +119,21 @@ test_size(void **state UNUSED)
 static void
 test_limits(void **state UNUSED)
 {
-	struct desk *d = desk_new(&LIMITS);
+	struct dispatcher *d = dispatch_new(&LIMITS);
 
 	add(d, 0, 2500, 1);
 	assert_int_equal(take(d, 0, 1000, 1000), 64);
 	for (int64_t i = 0; i < 64; i++)
-		assert_non_null(desk_result(d, lease, i, 1000));
+		assert_non_null(dispatch_result(d, lease, i, 1000));
 	/* The time in which it had nothing to do does not count. */
 	assert_int_equal(take(d, 0, 1000, 5000), 64);
 	for (int64_t i = 64; i < 128; i++)
-		assert_non_null(desk_result(d, lease, i, 6000));
+		assert_non_null(dispatch_result(d, lease, i, 6000));
 	/* 128 in a second; but not above the limit. */
 	assert_int_equal(take(d, 0, 2000, 7000), 1000);
 
 	/* One that is larger than all limits goes alone. */
-	while (desk_queued(d) > 0)
+	while (dispatch_queued(d) > 0)
 		assert_true(take(d, 0, 2000, 6000) > 0);
 	add(d, 3000, 2, UINT64_MAX);
 	assert_int_equal(take(d, 1, 10, 6000), 1);
@@ -144,10 +145,10 @@ test_limits(void **state UNUSED)
 static void
 test_share(void **state UNUSED)
 {
-	struct desk *d = desk_new(&LIMITS);
+	struct dispatcher *d = dispatch_new(&LIMITS);
 
 	for (unsigned h = 0; h < 4; h++)
-		desk_heard(d, h, 1000);
+		dispatch_heard(d, h, 1000);
 	add(d, 0, 10, 1);
 	assert_int_equal(take(d, 0, 100, 1000), 3);
 	assert_int_equal(take(d, 0, 100, 1000), 0);
@@ -157,14 +158,14 @@ test_share(void **state UNUSED)
 	end(d);
 
 	/* No share is kept for those who have gone. */
-	d = desk_new(&LIMITS);
+	d = dispatch_new(&LIMITS);
 	for (unsigned h = 0; h < 4; h++)
-		desk_heard(d, h, 1000);
+		dispatch_heard(d, h, 1000);
 	add(d, 0, 12, 1);
-	desk_lost(d, 1, NULL, NULL);
+	dispatch_lost(d, 1, NULL, NULL);
 	assert_int_equal(take(d, 0, 100, 20000), 4);
-	desk_lost(d, 2, NULL, NULL);
-	desk_lost(d, 3, NULL, NULL);
+	dispatch_lost(d, 2, NULL, NULL);
+	dispatch_lost(d, 3, NULL, NULL);
 	assert_int_equal(take(d, 0, 100, 31000), 8);
 	end(d);
 }
@@ -172,51 +173,51 @@ test_share(void **state UNUSED)
 static void
 test_fence(void **state UNUSED)
 {
-	struct desk *d = desk_new(&LIMITS);
+	struct dispatcher *d = dispatch_new(&LIMITS);
 	int64_t old;
 
 	add(d, 1, 3, 1);
-	assert_null(desk_result(d, 1, 1, 1000));	/* not yet leased */
+	assert_null(dispatch_result(d, 1, 1, 1000));	/* not yet leased */
 	assert_int_equal(take(d, 1, 3, 1000), 3);
 	old = lease;
-	assert_null(desk_result(d, old + 1, 1, 1000));
-	assert_null(desk_result(d, old, 9, 1000));
-	assert_null(desk_result(d, 0, 1, 1000));
-	assert_ptr_equal(desk_find(d, old, 1), &tasks[1]);
-	assert_ptr_equal(desk_result(d, old, 1, 1000), &tasks[1]);
-	assert_null(desk_find(d, old, 1));
-	assert_null(desk_result(d, old, 1, 1000));	/* twice */
+	assert_null(dispatch_result(d, old + 1, 1, 1000));
+	assert_null(dispatch_result(d, old, 9, 1000));
+	assert_null(dispatch_result(d, 0, 1, 1000));
+	assert_ptr_equal(dispatch_find(d, old, 1), &tasks[1]);
+	assert_ptr_equal(dispatch_result(d, old, 1, 1000), &tasks[1]);
+	assert_null(dispatch_find(d, old, 1));
+	assert_null(dispatch_result(d, old, 1, 1000));	/* twice */
 
 	/* Late, and somebody else has it. */
-	desk_lost(d, 1, NULL, NULL);
+	dispatch_lost(d, 1, NULL, NULL);
 	assert_int_equal(take(d, 2, 1, 1000), 1);
 	assert_int_equal(got[0]->id, 2);
-	assert_null(desk_find(d, old, 2));
-	assert_null(desk_result(d, old, 2, 1000));
+	assert_null(dispatch_find(d, old, 2));
+	assert_null(dispatch_result(d, old, 2, 1000));
 	/* Late, and nobody has it. */
-	assert_ptr_equal(desk_find(d, old, 3), &tasks[3]);
-	assert_null(desk_result(d, lease, 3, 1000));
-	assert_ptr_equal(desk_result(d, old, 3, 1000), &tasks[3]);
+	assert_ptr_equal(dispatch_find(d, old, 3), &tasks[3]);
+	assert_null(dispatch_result(d, lease, 3, 1000));
+	assert_ptr_equal(dispatch_result(d, old, 3, 1000), &tasks[3]);
 	/* The same for the other one, when it is queued again. */
-	desk_lost(d, 2, NULL, NULL);
-	assert_ptr_equal(desk_result(d, old, 2, 1000), &tasks[2]);
-	assert_int_equal(desk_open(d), 0);
+	dispatch_lost(d, 2, NULL, NULL);
+	assert_ptr_equal(dispatch_result(d, old, 2, 1000), &tasks[2]);
+	assert_int_equal(dispatch_open(d), 0);
 
 	/* A new task of an old name has nothing to do with old leases. */
 	add(d, 3, 1, 1);
-	assert_null(desk_result(d, old, 3, 1000));
-	assert_null(desk_result(d, lease, 3, 1000));
+	assert_null(dispatch_result(d, old, 3, 1000));
+	assert_null(dispatch_result(d, lease, 3, 1000));
 	end(d);
 }
 
 static void
 test_tail(void **state UNUSED)
 {
-	struct desk *d = desk_new(&LIMITS);
+	struct dispatcher *d = dispatch_new(&LIMITS);
 	int64_t a, b;
 
 	for (unsigned h = 1; h <= 3; h++)
-		desk_heard(d, h, 1000);
+		dispatch_heard(d, h, 1000);
 	add(d, 0, 6, 1);
 	tasks[1].twice = false;
 	assert_int_equal(take(d, 1, 2, 1000), 2);	/* 0 1 */
@@ -224,12 +225,12 @@ test_tail(void **state UNUSED)
 	assert_int_equal(take(d, 2, 2, 1000), 2);	/* 2 3 */
 	b = lease;
 	assert_int_equal(take(d, 1, 2, 1000), 0);	/* its share */
-	desk_lost(d, 3, NULL, NULL);
+	dispatch_lost(d, 3, NULL, NULL);
 	assert_int_equal(take(d, 1, 2, 1000), 1);	/* 4 */
 	assert_int_equal(take(d, 2, 2, 1000), 1);	/* 5 */
 	/* More may come: nothing is done twice. */
 	assert_int_equal(take(d, 3, 9, 1000), 0);
-	desk_no_more(d, true);
+	dispatch_no_more(d, true);
 	/* Not at once, and not those who have something to do. */
 	assert_int_equal(take(d, 3, 9, 10999), 0);
 	assert_int_equal(take(d, 2, 9, 11000), 0);
@@ -239,26 +240,26 @@ test_tail(void **state UNUSED)
 	assert_int_equal(got[0]->leased, 2);
 	check_holding(d, 3, 1, 2);
 	/* The first result wins, and the lease of the other has one less. */
-	assert_non_null(desk_result(d, a, 0, 11000));
+	assert_non_null(dispatch_result(d, a, 0, 11000));
 	check_holding(d, 3, 1, 1);
-	assert_null(desk_result(d, lease, 0, 11000));
-	assert_non_null(desk_result(d, lease, 3, 11000));
+	assert_null(dispatch_result(d, lease, 0, 11000));
+	assert_non_null(dispatch_result(d, lease, 3, 11000));
 	check_holding(d, 3, 0, 0);
 	check_holding(d, 2, 2, 2);
-	assert_null(desk_result(d, b, 3, 11000));
+	assert_null(dispatch_result(d, b, 3, 11000));
 	end(d);
 }
 
 /* Holder 1 does a task of so many bytes in a second; then it has others. */
-static struct desk *
+static struct dispatcher *
 known_pace(uint64_t bytes)
 {
-	struct desk *d = desk_new(&LIMITS);
+	struct dispatcher *d = dispatch_new(&LIMITS);
 
-	desk_no_more(d, true);
+	dispatch_no_more(d, true);
 	add(d, 0, 1, bytes);
 	assert_int_equal(take(d, 1, 1, 1000), 1);
-	assert_non_null(desk_result(d, lease, 0, 2000));
+	assert_non_null(dispatch_result(d, lease, 0, 2000));
 	return d;
 }
 
@@ -266,26 +267,26 @@ known_pace(uint64_t bytes)
 static void
 test_late(void **state UNUSED)
 {
-	struct desk *d = desk_new(&LIMITS);
+	struct dispatcher *d = dispatch_new(&LIMITS);
 
 	/* 9 in 4 s: the last two take a second; until none come. */
-	desk_no_more(d, true);
+	dispatch_no_more(d, true);
 	add(d, 0, 11, 1);
 	assert_int_equal(take(d, 1, 11, 1000), 11);
 	for (int64_t i = 0; i < 9; i++)
-		assert_non_null(desk_result(d, lease, i, 5000));
+		assert_non_null(dispatch_result(d, lease, i, 5000));
 	assert_int_equal(take(d, 2, 9, 5000), 0);
 	assert_int_equal(take(d, 2, 9, 7999), 0);
 	assert_int_equal(take(d, 2, 9, 15000), 1);
 	end(d);
 
 	/* Results come, but it will take longer than that. */
-	d = desk_new(&LIMITS);
-	desk_no_more(d, true);
+	d = dispatch_new(&LIMITS);
+	dispatch_no_more(d, true);
 	add(d, 0, 10, 1);
 	assert_int_equal(take(d, 1, 10, 1000), 10);
 	for (int64_t i = 0; i < 4; i++)
-		assert_non_null(desk_result(d, lease, i, 3900));
+		assert_non_null(dispatch_result(d, lease, i, 3900));
 	assert_int_equal(take(d, 2, 9, 3999), 0);
 	assert_int_equal(take(d, 2, 9, 4000), 3);
 	end(d);
@@ -319,7 +320,7 @@ test_late(void **state UNUSED)
 	add(d, 1, 1, 3000);
 	add(d, 2, 1, 1000);
 	assert_int_equal(take(d, 1, 2, 2000), 2);
-	assert_non_null(desk_result(d, lease, 1, 5000));
+	assert_non_null(dispatch_result(d, lease, 1, 5000));
 	assert_int_equal(take(d, 2, 9, 8000), 1);
 	end(d);
 
@@ -337,7 +338,7 @@ test_late(void **state UNUSED)
 	add(d, 1, 2, 1000);
 	assert_int_equal(take(d, 1, 2, 2000), 2);
 	assert_int_equal(take(d, 2, 1, 6000), 1);
-	assert_non_null(desk_result(d, lease, got[0]->id, 6000));
+	assert_non_null(dispatch_result(d, lease, got[0]->id, 6000));
 	assert_int_equal(take(d, 2, 1, 6000), 1);
 	end(d);
 }
@@ -347,26 +348,26 @@ static void
 test_tail_lost(void **state UNUSED)
 {
 	for (unsigned loser = 1; loser <= 2; loser++) {
-		struct desk *d = desk_new(&LIMITS);
+		struct dispatcher *d = dispatch_new(&LIMITS);
 		int64_t v[3] = { 0 };
 
-		desk_no_more(d, true);
+		dispatch_no_more(d, true);
 		add(d, 7, 1, 1);
 		for (unsigned h = 1; h <= 2; h++) {
 			assert_int_equal(take(d, h, 1, h * 12000), 1);
 			v[h] = lease;
 		}
 		assert_int_equal(take(d, 3, 1, 40000), 0);
-		desk_lost(d, loser, NULL, NULL);
-		assert_int_equal(desk_queued(d), 0);
-		assert_null(desk_result(d, v[loser], 7, 40000));
+		dispatch_lost(d, loser, NULL, NULL);
+		assert_int_equal(dispatch_queued(d), 0);
+		assert_null(dispatch_result(d, v[loser], 7, 40000));
 		/* There is room for another one. */
 		assert_int_equal(take(d, 3, 1, 40000), 1);
-		desk_lost(d, 3 - loser, NULL, NULL);
-		assert_int_equal(desk_queued(d), 0);
-		desk_lost(d, 3, NULL, NULL);
-		assert_int_equal(desk_queued(d), 1);
-		assert_non_null(desk_result(d, v[loser], 7, 1000));
+		dispatch_lost(d, 3 - loser, NULL, NULL);
+		assert_int_equal(dispatch_queued(d), 0);
+		dispatch_lost(d, 3, NULL, NULL);
+		assert_int_equal(dispatch_queued(d), 1);
+		assert_non_null(dispatch_result(d, v[loser], 7, 1000));
 		end(d);
 	}
 }
@@ -374,23 +375,23 @@ test_tail_lost(void **state UNUSED)
 static void
 test_take(void **state UNUSED)
 {
-	struct desk *d = desk_new(&LIMITS);
+	struct dispatcher *d = dispatch_new(&LIMITS);
 	bool seen[N] = { false };
 	struct task *t;
 
-	desk_no_more(d, true);
+	dispatch_no_more(d, true);
 	add(d, 0, 300, 1);
 	assert_int_equal(take(d, 1, 200, 1000), 64);
 	assert_int_equal(take(d, 2, 200, 1000), 64);
-	desk_lost(d, 1, NULL, NULL);
+	dispatch_lost(d, 1, NULL, NULL);
 	for (size_t n = 0; n < 300; n++) {
-		t = desk_take(d);
+		t = dispatch_take(d);
 		assert_non_null(t);
 		assert_false(seen[t->id]);
 		seen[t->id] = true;
 	}
-	assert_null(desk_take(d));
-	assert_int_equal(desk_queued(d), 0);
+	assert_null(dispatch_take(d));
+	assert_int_equal(dispatch_queued(d), 0);
 	check_holding(d, 2, 0, 0);
 	end(d);
 }
@@ -439,25 +440,25 @@ test_idmap(void **state UNUSED)
 static void
 test_let_go(void **state UNUSED)
 {
-	struct desk *d = desk_new(&LIMITS);
+	struct dispatcher *d = dispatch_new(&LIMITS);
 	int64_t first, second;
 
 	add(d, 0, 4, 1);
 	assert_int_equal(take(d, 1, 10, 1000), 4);
 	first = lease;
-	assert_false(desk_let_go(d, first, 3));
-	desk_no_more(d, true);
+	assert_false(dispatch_let_go(d, first, 3));
+	dispatch_no_more(d, true);
 	assert_int_equal(take(d, 2, 10, 60000), 2);
 	second = lease;
-	assert_false(desk_let_go(d, second + 1, 3));
-	assert_true(desk_let_go(d, first, 3));
-	assert_true(desk_let_go(d, second, 2));
+	assert_false(dispatch_let_go(d, second + 1, 3));
+	assert_true(dispatch_let_go(d, first, 3));
+	assert_true(dispatch_let_go(d, second, 2));
 	check_holding(d, 1, 1, 3);
 	check_holding(d, 2, 1, 1);
-	assert_null(desk_find(d, first, 3));
-	assert_ptr_equal(desk_result(d, second, 3, 60000), &tasks[3]);
+	assert_null(dispatch_find(d, first, 3));
+	assert_ptr_equal(dispatch_result(d, second, 3, 60000), &tasks[3]);
 	/* With its last holder it comes back. */
-	desk_lost(d, 1, NULL, NULL);
+	dispatch_lost(d, 1, NULL, NULL);
 	assert_int_equal(take(d, 2, 10, 60000), 3);
 	assert_int_equal(got[2]->id, 2);
 	assert_false(got[2]->twice);
@@ -478,9 +479,9 @@ mark_careful(void *arg, struct task *t)
 static void
 test_careful(void **state)
 {
-	struct desk_limits limits = { .max_count = 10, .max_bytes = GIB,
+	struct dispatch_limits limits = { .max_count = 10, .max_bytes = GIB,
 	    .target_ms = 10000 };
-	struct desk *d = desk_new(&limits);
+	struct dispatcher *d = dispatch_new(&limits);
 	struct task few[4], *v[10];
 	unsigned calls = 0;
 	int64_t id;
@@ -489,29 +490,29 @@ test_careful(void **state)
 	memset(few, 0, sizeof(few));
 	for (int i = 0; i < 3; i++) {
 		few[i].id = i + 1;
-		desk_add(d, &few[i]);
+		dispatch_add(d, &few[i]);
 	}
-	assert_int_equal(desk_lease(d, 1, false, 9, 0, &id, v, 10), 3);
-	desk_lost(d, 1, mark_careful, &calls);
+	assert_int_equal(dispatch_lease(d, 1, false, 9, 0, &id, v, 10), 3);
+	dispatch_lost(d, 1, mark_careful, &calls);
 	assert_int_equal(calls, 3);
-	assert_int_equal(desk_queued(d), 3);
-	assert_int_equal(desk_lease(d, 2, true, 9, 0, &id, v, 10), 2);
+	assert_int_equal(dispatch_queued(d), 3);
+	assert_int_equal(dispatch_lease(d, 2, true, 9, 0, &id, v, 10), 2);
 	assert_int_equal(v[0]->id, 1);
 	assert_int_equal(v[1]->id, 3);
 	/* It has something in hand. */
-	assert_int_equal(desk_lease(d, 2, true, 9, 0, &id, v, 10), 0);
-	assert_int_equal(desk_lease(d, 1, false, 9, 0, &id, v, 10), 0);
-	assert_int_equal(desk_lease(d, 1, true, 9, 0, &id, v, 10), 1);
+	assert_int_equal(dispatch_lease(d, 2, true, 9, 0, &id, v, 10), 0);
+	assert_int_equal(dispatch_lease(d, 1, false, 9, 0, &id, v, 10), 0);
+	assert_int_equal(dispatch_lease(d, 1, true, 9, 0, &id, v, 10), 1);
 	assert_int_equal(v[0]->id, 2);
 	/* Nothing else goes to it until it has answered. */
 	few[3].id = 4;
-	desk_add(d, &few[3]);
-	assert_int_equal(desk_lease(d, 1, true, 9, 0, &id, v, 10), 0);
-	assert_ptr_equal(desk_result(d, id, 2, 0), &few[1]);
-	assert_int_equal(desk_lease(d, 1, true, 9, 0, &id, v, 10), 1);
-	while (desk_take(d) != NULL)
+	dispatch_add(d, &few[3]);
+	assert_int_equal(dispatch_lease(d, 1, true, 9, 0, &id, v, 10), 0);
+	assert_ptr_equal(dispatch_result(d, id, 2, 0), &few[1]);
+	assert_int_equal(dispatch_lease(d, 1, true, 9, 0, &id, v, 10), 1);
+	while (dispatch_take(d) != NULL)
 		continue;
-	desk_free(&d);
+	dispatch_free(&d);
 }
 
 int

@@ -1,5 +1,5 @@
 /*
- * Random histories of a desk and its clients, with a clock of their own:
+ * Random histories of a dispatcher and its clients, with a clock of their own:
  * clients come, die (seen at once or by silence), freeze, thaw late and come
  * back; results come late, twice, for leases that were taken back, and for
  * things that never were. A model that keeps everything says after each step
@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "base/backoff.h"
-#include "lease/desk.h"
+#include "lease/dispatch.h"
 
 #define CLIENTS		7
 #define TASKS		160
@@ -68,8 +68,8 @@ static struct world {
 	uint64_t seed;
 	struct rng rng;
 	uint64_t now;
-	struct desk_limits limits;
-	struct desk *desk;
+	struct dispatch_limits limits;
+	struct dispatcher *dispatcher;
 	bool	 no_more;
 	struct thing things[TASKS];
 	size_t	 thing_count;
@@ -196,8 +196,8 @@ check(void)
 		CHECK(t->counted + t->taken + t->open == t->added);
 		CHECK(t->task.leased == t->leased);
 	}
-	CHECK(desk_open(w.desk) == open);
-	CHECK(desk_queued(w.desk) == queued);
+	CHECK(dispatch_open(w.dispatcher) == open);
+	CHECK(dispatch_queued(w.dispatcher) == queued);
 	for (int64_t l = 1; l <= w.last; l++) {
 		if (!w.given[l].open)
 			continue;
@@ -207,7 +207,7 @@ check(void)
 	for (unsigned c = 0; c < CLIENTS; c++) {
 		size_t l, n;
 
-		desk_holding(w.desk, c, &l, &n);
+		dispatch_holding(w.dispatcher, c, &l, &n);
 		CHECK(l == leases[c] && n == left[c]);
 	}
 }
@@ -233,13 +233,13 @@ add_task(void)
 	t->task.twice = chance(80);
 	t->open = true;
 	t->added++;
-	desk_add(w.desk, &t->task);
+	dispatch_add(w.dispatcher, &t->task);
 }
 
 static void
 check_lease(unsigned c, size_t room, struct task **v, size_t n)
 {
-	bool from_queue = desk_queued(w.desk) > 0;
+	bool from_queue = dispatch_queued(w.dispatcher) > 0;
 	uint64_t sum = 0;
 
 	CHECK(n <= room && n <= w.limits.max_count);
@@ -275,7 +275,7 @@ ask(unsigned c)
 
 	if (!cl->alive || cl->frozen || w.last + 1 >= LEASES)
 		return;
-	n = desk_lease(w.desk, c, true, room, w.now, &lease, v, ROOM);
+	n = dispatch_lease(w.dispatcher, c, true, room, w.now, &lease, v, ROOM);
 	cl->known = true;
 	cl->heard_ms = w.now;
 	CHECK(n <= ROOM);
@@ -307,14 +307,14 @@ deliver(struct letter p)
 {
 	struct thing *t = &w.things[p.task];
 	bool must = must_count(t, p.lease), late = !is_out(t, p.lease);
-	struct task *found = desk_find(w.desk, p.lease, p.task), *got;
+	struct task *found = dispatch_find(w.dispatcher, p.lease, p.task), *got;
 
 	CHECK(found == (must ? &t->task : NULL));
 	if (p.lease > 0 && p.lease <= w.last && w.given[p.lease].open) {
 		w.clients[w.given[p.lease].client].known = true;
 		w.clients[w.given[p.lease].client].heard_ms = w.now;
 	}
-	got = desk_result(w.desk, p.lease, p.task, w.now);
+	got = dispatch_result(w.dispatcher, p.lease, p.task, w.now);
 	CHECK(got == found);
 	if (!must) {
 		w.dropped++;
@@ -390,7 +390,7 @@ nonsense(void)
 static void
 lose(unsigned c)
 {
-	desk_lost(w.desk, c, NULL, NULL);
+	dispatch_lost(w.dispatcher, c, NULL, NULL);
 	model_lost(c);
 }
 
@@ -428,7 +428,7 @@ beat(unsigned c)
 
 	if (!cl->alive || cl->frozen)
 		return;
-	desk_heard(w.desk, c, w.now);
+	dispatch_heard(w.dispatcher, c, w.now);
 	cl->known = true;
 	cl->heard_ms = w.now;
 }
@@ -440,7 +440,7 @@ look_for_silent(void)
 	for (unsigned c = 0; c < CLIENTS; c++) {
 		size_t leases, tasks;
 
-		desk_holding(w.desk, c, &leases, &tasks);
+		dispatch_holding(w.dispatcher, c, &leases, &tasks);
 		if (leases == 0 || w.now - w.clients[c].heard_ms < SILENCE_MS)
 			continue;
 		all_silent++;
@@ -489,14 +489,14 @@ finish(void)
 	size_t rounds = 0;
 
 	w.no_more = true;
-	desk_no_more(w.desk, true);
+	dispatch_no_more(w.dispatcher, true);
 	for (unsigned c = 0; c < CLIENTS; c++) {
 		w.clients[c].frozen = false;
 		if (chance(50))
 			come(c);
 	}
 	come(0);
-	while (desk_open(w.desk) > 0) {
+	while (dispatch_open(w.dispatcher) > 0) {
 		CHECK(rounds++ < 20000);
 		w.now += 100 + below(500);
 		for (unsigned c = 0; c < CLIENTS; c++) {
@@ -511,7 +511,7 @@ finish(void)
 		/* The model has room for so many leases. */
 		CHECK(w.last + CLIENTS < LEASES);
 	}
-	CHECK(desk_take(w.desk) == NULL);
+	CHECK(dispatch_take(w.dispatcher) == NULL);
 }
 
 /* The run is stopped: each open task comes out once. */
@@ -520,7 +520,7 @@ break_off(void)
 {
 	struct task *t;
 
-	while ((t = desk_take(w.desk)) != NULL) {
+	while ((t = dispatch_take(w.dispatcher)) != NULL) {
 		struct thing *th = &w.things[t->id];
 
 		CHECK(t == &th->task && th->open);
@@ -539,17 +539,17 @@ history(uint64_t seed)
 	w.seed = seed;
 	rng_seed(&w.rng, seed);
 	w.now = 1000 + below(100000);
-	w.limits = (struct desk_limits){
+	w.limits = (struct dispatch_limits){
 		.max_count = 1 + below(ROOM), .max_bytes = 1 + below(3000),
 		.target_ms = 1000 + below(10000),
 	};
-	w.desk = desk_new(&w.limits);
+	w.dispatcher = dispatch_new(&w.limits);
 	steps = STEPS / 2 + below(STEPS / 2);
 	for (size_t i = 0; i < steps; i++) {
 		/* The catalog may find more after all (a retry). */
 		if (chance(1)) {
 			w.no_more = !w.no_more;
-			desk_no_more(w.desk, w.no_more);
+			dispatch_no_more(w.dispatcher, w.no_more);
 		}
 		step();
 		check();
@@ -562,8 +562,8 @@ history(uint64_t seed)
 	while (w.post_count > 0)
 		read_post();
 	for (unsigned c = 0; c < CLIENTS; c++)
-		desk_lost(w.desk, c, NULL, NULL);
-	desk_free(&w.desk);
+		dispatch_lost(w.dispatcher, c, NULL, NULL);
+	dispatch_free(&w.dispatcher);
 	all_counted += w.counted;
 	all_late += w.late;
 	all_twice += w.twice;
