@@ -6,7 +6,7 @@
 #include "crew/setup.h"
 #include "delete/delete.h"
 #include "fetch/fetch.h"
-#include "send/engine.h"
+#include "send/sender.h"
 #include "target/cluster_map.h"
 #include "target/plan.h"
 
@@ -20,9 +20,9 @@ struct local {
 	struct mailbox *up;
 	unsigned workers;
 	struct dest *dest;	/* NULL: this process writes no files */
-	struct engine *engine;
-	struct fetch *fetch;
-	struct delete *delete;
+	struct sender *sender;
+	struct fetcher *fetch;
+	struct deleter *delete;
 	bool	 failed;	/* free given work without doing any */
 	bool	 stopped;
 };
@@ -47,10 +47,10 @@ fail(struct local *l, const struct err *err)
 /* --- the engines --- */
 
 static bool
-has_engine(struct local *l)
+has_sender(struct local *l)
 {
 	const struct setup *s = &l->setup;
-	struct engine_config ec = {
+	struct sender_config ec = {
 		.workers = l->workers,
 		.exports = l->trees,
 		.export_count = s->export_count,
@@ -71,9 +71,9 @@ has_engine(struct local *l)
 
 	if (l->failed || l->stopped)
 		return false;
-	if (l->engine == NULL && engine_start(&l->engine, &ec, &err) == -1)
+	if (l->sender == NULL && sender_start(&l->sender, &ec, &err) == -1)
 		fail(l, &err);
-	return l->engine != NULL;
+	return l->sender != NULL;
 }
 
 static bool
@@ -123,8 +123,8 @@ local_lease(struct crew *c, struct lease *lease)
 {
 	struct local *l = local_of(c);
 
-	if (has_engine(l))
-		engine_give(l->engine, lease);
+	if (has_sender(l))
+		sender_give(l->sender, lease);
 	else
 		lease_free(&lease);
 }
@@ -164,8 +164,8 @@ local_noted(struct crew *c, unsigned worker, int64_t object)
 {
 	struct local *l = local_of(c);
 
-	if (l->engine != NULL)
-		engine_noted(l->engine, worker, object);
+	if (l->sender != NULL)
+		sender_noted(l->sender, worker, object);
 }
 
 /* A single process does no work twice. */
@@ -180,8 +180,8 @@ local_backlog(struct crew *c)
 	struct local *l = local_of(c);
 	size_t n = 0;
 
-	if (l->engine != NULL)
-		n += engine_backlog(l->engine);
+	if (l->sender != NULL)
+		n += sender_backlog(l->sender);
 	if (l->fetch != NULL)
 		n += fetch_backlog(l->fetch);
 	return n;
@@ -214,8 +214,8 @@ local_stats(struct crew *c, struct crew_stats *ret)
 	struct s3_stats s;
 	uint64_t read;
 
-	if (l->engine != NULL)
-		engine_stats(l->engine, &ret->s3, &ret->bytes_read);
+	if (l->sender != NULL)
+		sender_stats(l->sender, &ret->s3, &ret->bytes_read);
 	if (l->fetch != NULL) {
 		fetch_stats(l->fetch, &s, &read);
 		add(&ret->s3, &s);
@@ -240,8 +240,8 @@ local_stop(struct crew *c, uint64_t limit_ms)
 	struct local *l = local_of(c);
 
 	l->stopped = true;
-	if (l->engine != NULL)
-		engine_stop(l->engine, limit_ms);
+	if (l->sender != NULL)
+		sender_stop(l->sender, limit_ms);
 	if (l->fetch != NULL)
 		fetch_stop(l->fetch, limit_ms);
 	/* Stop the destination after the threads: a thread whose call returns
@@ -257,7 +257,7 @@ local_idle(struct crew *c)
 {
 	struct local *l = local_of(c);
 
-	return (l->engine == NULL || engine_idle(l->engine)) &&
+	return (l->sender == NULL || sender_idle(l->sender)) &&
 	    (l->fetch == NULL || fetch_idle(l->fetch)) &&
 	    (l->delete == NULL || delete_idle(l->delete));
 }
@@ -270,8 +270,8 @@ local_limits(struct crew *c, uint64_t bwlimit, uint64_t tpslimit)
 	/* Keep the limits for engines that start later. */
 	l->setup.bwlimit = bwlimit;
 	s3_gate_limit(l->s3.gate, tpslimit);
-	if (l->engine != NULL)
-		engine_limits(l->engine, bwlimit, tpslimit);
+	if (l->sender != NULL)
+		sender_limits(l->sender, bwlimit, tpslimit);
 	if (l->fetch != NULL)
 		fetch_limits(l->fetch, bwlimit, tpslimit);
 	if (l->delete != NULL)
@@ -289,7 +289,7 @@ local_free(struct crew *c)
 {
 	struct local *l = local_of(c);
 
-	engine_free(&l->engine);
+	sender_free(&l->sender);
 	fetch_free(&l->fetch);
 	delete_free(&l->delete);
 	dest_free(&l->dest);

@@ -10,7 +10,7 @@
 #define BACKOFF_BASE_MS	100
 #define BACKOFF_CAP_MS	10000
 
-struct delete {
+struct deleter {
 	struct delete_config c;
 	struct pool pool;
 	struct mailbox *in;
@@ -20,13 +20,13 @@ struct deleting;
 
 struct delete_worker {
 	struct pool_worker p;
-	struct delete *e;
+	struct deleter *deleter;
 	size_t	 active;	/* batches on the way */
 	struct deleting *late;	/* batches waiting to be looked for */
 	struct rng rng;
 };
 
-/* What the engine knows of a row. */
+/* What the deleter knows of a row. */
 enum row_state { ROW_OPEN = 0, ROW_LOST, ROW_DONE };
 
 /* A batch on its way. Keys that XML can't carry are deleted by a request each.
@@ -54,17 +54,17 @@ struct single {
 static void send_open(struct deleting *);
 
 static void
-give_back(struct delete *e, struct delete_batch *b)
+give_back(struct deleter *d, struct delete_batch *b)
 {
 	b->mail.type = MAIL_DELETED;
-	mailbox_put(e->c.up, &b->mail);
+	mailbox_put(d->c.up, &b->mail);
 }
 
 static void
 over(struct deleting *x)
 {
 	x->w->active--;
-	give_back(x->w->e, x->b);
+	give_back(x->w->deleter, x->b);
 	free(x->plain);
 	free(x->singles);
 	free(x);
@@ -86,7 +86,7 @@ wait_for_look(struct deleting *x)
 {
 	struct delete_worker *w = x->w;
 	uint64_t now = clock_mono_ms();
-	uint64_t retry_for = w->e->c.s3.retry_for_ms;
+	uint64_t retry_for = w->deleter->c.s3.retry_for_ms;
 
 	if (pool_stopping(&w->p) || now - x->since_ms >= (retry_for == 0 ?
 	    RETRY_MS : retry_for))
@@ -283,24 +283,24 @@ look_due(struct delete_worker *w)
 
 /* The batch is never sent to S3. */
 static void
-refuse(struct delete *e, struct delete_batch *b)
+refuse(struct deleter *d, struct delete_batch *b)
 {
 	for (size_t i = 0; i < b->count; i++)
 		err_set(&b->v[i].err, ERR_STOPPED, 0, "stopped");
-	give_back(e, b);
+	give_back(d, b);
 }
 
 static void
 read_mail(struct delete_worker *w)
 {
-	struct mail *m = mailbox_take(w->e->in), *next;
+	struct mail *m = mailbox_take(w->deleter->in), *next;
 
 	for (; m != NULL; m = next) {
 		struct delete_batch *b = (struct delete_batch *)(void *)m;
 
 		next = m->next;
 		if (pool_stopping(&w->p))
-			refuse(w->e, b);
+			refuse(w->deleter, b);
 		else
 			begin(w, b);
 	}
@@ -312,7 +312,7 @@ run(struct pool_worker *p)
 	struct delete_worker *w = (struct delete_worker *)(void *)p;
 
 	for (;;) {
-		struct pollfd fd = { .fd = mailbox_fd(w->e->in),
+		struct pollfd fd = { .fd = mailbox_fd(w->deleter->in),
 		    .events = POLLIN };
 		int wait_ms;
 
@@ -330,8 +330,8 @@ init(struct pool_worker *p)
 {
 	struct delete_worker *w = (struct delete_worker *)(void *)p;
 
-	w->e = p->pool->owner;
-	rng_seed(&w->rng, w->e->c.s3.seed + 1);
+	w->deleter = p->pool->owner;
+	rng_seed(&w->rng, w->deleter->c.s3.seed + 1);
 }
 
 static void
@@ -348,72 +348,72 @@ release(struct pool_worker *p)
 		w->late = x->next;
 		over(x);
 	}
-	for (m = mailbox_take(w->e->in); m != NULL; m = next) {
+	for (m = mailbox_take(w->deleter->in); m != NULL; m = next) {
 		next = m->next;
-		refuse(w->e, (struct delete_batch *)(void *)m);
+		refuse(w->deleter, (struct delete_batch *)(void *)m);
 	}
 }
 
 int
-delete_start(struct delete **ret, const struct delete_config *c,
+delete_start(struct deleter **ret, const struct delete_config *c,
     struct err *err)
 {
 	static const struct pool_ops ops = { .size = sizeof(struct
 	    delete_worker), .init = init, .run = run, .release = release };
-	struct delete *e = xcalloc(1, sizeof(*e));
+	struct deleter *d = xcalloc(1, sizeof(*d));
 
-	e->c = *c;
-	e->c.s3.delete_once = true;
-	e->in = mailbox_new(0);
-	if (pool_start(&e->pool, &ops, e, 1, &e->c.s3, err) == -1) {
-		mailbox_free(&e->in);
-		free(e);
+	d->c = *c;
+	d->c.s3.delete_once = true;
+	d->in = mailbox_new(0);
+	if (pool_start(&d->pool, &ops, d, 1, &d->c.s3, err) == -1) {
+		mailbox_free(&d->in);
+		free(d);
 		return -1;
 	}
-	*ret = e;
+	*ret = d;
 	return 0;
 }
 
 void
-delete_give(struct delete *e, struct delete_batch *b)
+delete_give(struct deleter *d, struct delete_batch *b)
 {
-	mailbox_put(e->in, &b->mail);
+	mailbox_put(d->in, &b->mail);
 }
 
 void
-delete_stop(struct delete *e, uint64_t limit_ms)
+delete_stop(struct deleter *d, uint64_t limit_ms)
 {
-	pool_stop(&e->pool, limit_ms);
+	pool_stop(&d->pool, limit_ms);
 }
 
 bool
-delete_idle(struct delete *e)
+delete_idle(struct deleter *d)
 {
-	return pool_idle(&e->pool);
+	return pool_idle(&d->pool);
 }
 
 void
-delete_stats(struct delete *e, struct s3_stats *s)
+delete_stats(struct deleter *d, struct s3_stats *s)
 {
-	pool_stats(&e->pool, s);
+	pool_stats(&d->pool, s);
 }
 
 void
-delete_limits(struct delete *e, uint64_t tpslimit)
+delete_limits(struct deleter *d, uint64_t tpslimit)
 {
-	pool_limits(&e->pool, 0, tpslimit);
+	pool_limits(&d->pool, 0, tpslimit);
 }
 
 void
-delete_free(struct delete **ep)
+delete_free(struct deleter **dp)
 {
-	struct delete *e = *ep;
+	struct deleter *d = *dp;
 
-	if (e == NULL)
+	if (d == NULL)
 		return;
-	*ep = NULL;
-	pool_join(&e->pool);
-	pool_release(&e->pool);
-	mailbox_free(&e->in);
-	free(e);
+	*dp = NULL;
+	pool_join(&d->pool);
+	pool_release(&d->pool);
+	mailbox_free(&d->in);
+	free(d);
 }

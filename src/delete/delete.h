@@ -1,5 +1,5 @@
 /*
- * delete.h: the engine of DEL and of PUT --delete: a thread that deletes
+ * delete.h: the deleter of DEL and of PUT --delete: a thread that deletes
  * batches of objects, several requests at once.
  *
  * delete_start; delete_give batches; each batch comes back as mail MAIL_DELETED
@@ -13,25 +13,25 @@
 #include "model/delete.h"
 #include "s3/s3.h"
 
-struct delete;
+struct deleter;
 
 struct delete_config {
 	struct s3_config s3;
 	struct mailbox *up;
 };
 
-int	 delete_start(struct delete **, const struct delete_config *,
+int	 delete_start(struct deleter **, const struct delete_config *,
 	    struct err *) MUST_USE;
 /* Takes the batch. Never waits. */
-void	 delete_give(struct delete *, struct delete_batch *);
-/* See engine_limits. */
-void	 delete_limits(struct delete *, uint64_t tpslimit);
+void	 delete_give(struct deleter *, struct delete_batch *);
+/* See sender_limits. */
+void	 delete_limits(struct deleter *, uint64_t tpslimit);
 /* Begin no new batch; end the begun batches within limit_ms if possible. */
-void	 delete_stop(struct delete *, uint64_t limit_ms);
+void	 delete_stop(struct deleter *, uint64_t limit_ms);
 /* The thread has ended (after delete_stop). */
-bool	 delete_idle(struct delete *);
-void	 delete_stats(struct delete *, struct s3_stats *);
+bool	 delete_idle(struct deleter *);
+void	 delete_stats(struct deleter *, struct s3_stats *);
 /* Unless delete_stop was called, wait until the given batches are done. */
-void	 delete_free(struct delete **);
+void	 delete_free(struct deleter **);
 
 #endif

@@ -1,13 +1,13 @@
 #include "fetch/fetch_internal.h"
 
 int
-fetch_start(struct fetch **ret, const struct fetch_config *c,
+fetch_start(struct fetcher **ret, const struct fetch_config *c,
     struct err *err)
 {
 	static const struct pool_ops ops = { .size = sizeof(struct
 	    fetch_worker), .init = fetch_worker_init, .run = fetch_worker_run,
 	    .release = fetch_worker_release };
-	struct fetch *f = xcalloc(1, sizeof(*f));
+	struct fetcher *f = xcalloc(1, sizeof(*f));
 
 	f->c = *c;
 	if (f->c.range_size == 0)
@@ -25,7 +25,7 @@ fetch_start(struct fetch **ret, const struct fetch_config *c,
 }
 
 void
-fetch_give(struct fetch *f, struct fetch_item *it)
+fetch_give(struct fetcher *f, struct fetch_item *it)
 {
 	bool first;
 
@@ -41,7 +41,7 @@ fetch_give(struct fetch *f, struct fetch_item *it)
 }
 
 struct fetch_item *
-fetch_next(struct fetch *f, bool range_too)
+fetch_next(struct fetcher *f, bool range_too)
 {
 	struct mail *m;
 
@@ -64,7 +64,7 @@ fetch_next(struct fetch *f, bool range_too)
 }
 
 struct mail *
-fetch_take_back(struct fetch *f, size_t most)
+fetch_take_back(struct fetcher *f, size_t most)
 {
 	struct mail **at = &f->locked.head, *taken;
 
@@ -80,7 +80,7 @@ fetch_take_back(struct fetch *f, size_t most)
 }
 
 size_t
-fetch_backlog(struct fetch *f)
+fetch_backlog(struct fetcher *f)
 {
 	size_t n;
 
@@ -91,34 +91,34 @@ fetch_backlog(struct fetch *f)
 }
 
 bool
-fetch_idle(struct fetch *f)
+fetch_idle(struct fetcher *f)
 {
 	return pool_idle(&f->pool);
 }
 
 void
-fetch_stop(struct fetch *f, uint64_t limit_ms)
+fetch_stop(struct fetcher *f, uint64_t limit_ms)
 {
 	pool_stop(&f->pool, limit_ms);
 }
 
 void
-fetch_stats(struct fetch *f, struct s3_stats *sum, uint64_t *ret_bytes_read)
+fetch_stats(struct fetcher *f, struct s3_stats *sum, uint64_t *ret_bytes_read)
 {
 	pool_stats(&f->pool, sum);
 	*ret_bytes_read = atomic_load(&f->bytes_read);
 }
 
 void
-fetch_limits(struct fetch *f, uint64_t bwlimit, uint64_t tpslimit)
+fetch_limits(struct fetcher *f, uint64_t bwlimit, uint64_t tpslimit)
 {
 	pool_limits(&f->pool, bwlimit, tpslimit);
 }
 
 void
-fetch_free(struct fetch **fp)
+fetch_free(struct fetcher **fp)
 {
-	struct fetch *f = *fp;
+	struct fetcher *f = *fp;
 	struct mail *m;
 
 	if (f == NULL)

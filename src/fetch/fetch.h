@@ -1,19 +1,19 @@
 /*
- * fetch.h: the engine of GET and TEST: worker threads that read objects back,
+ * fetch.h: the fetcher of GET and TEST: worker threads that read objects back,
  * hash the bytes on arrival, and, with a destination, write the objects as
  * files. For TEST nothing is written; where an item names a file of an export,
- * the engine reads and hashes that file too, after the object.
+ * the fetcher reads and hashes that file too, after the object.
  *
  * Proof of an object: the catalog's MD5 or part MD5s, if the object has the
  * ETag in the catalog; else the object's ETag, where the ETag is a digest (for
- * a multipart object the engine asks the server for the part size, or guesses a
- * part size and finds the guess right). An object without any proof is a
+ * a multipart object the fetcher asks the server for the part size, or guesses
+ * a part size and finds the guess right). An object without any proof is a
  * failure.
  *
  * With a destination: an existing file that proves to be right is left alone,
  * but for mode, mtime and owner; any other file is replaced once the new file
  * is whole and proved. Large objects come by ranges, several at once; the
- * engine continues the ranges left by a killed run.
+ * fetcher continues the ranges left by a killed run.
  *
  * fetch_start; fetch_give items; each item comes back as mail MAIL_FETCHED with
  * its result fields filled, in any order; fetch_free. Items that could not be
@@ -29,7 +29,7 @@
 #include "s3/s3.h"
 #include "tree/tree.h"
 
-struct fetch;
+struct fetcher;
 
 struct fetch_config {
 	unsigned workers;
@@ -51,27 +51,27 @@ struct fetch_config {
 };
 
 /* Whatever the config points to must live until fetch_free. */
-int	 fetch_start(struct fetch **, const struct fetch_config *,
+int	 fetch_start(struct fetcher **, const struct fetch_config *,
 	    struct err *) MUST_USE;
 /* Takes the item. Never waits. */
-void	 fetch_give(struct fetch *, struct fetch_item *);
+void	 fetch_give(struct fetcher *, struct fetch_item *);
 /* Number of items given but not yet begun: give more items when the number is
  * low. */
-size_t	 fetch_backlog(struct fetch *);
+size_t	 fetch_backlog(struct fetcher *);
 /* Take back up to most items, the last of those no worker has begun. The caller
  * owns the items again. */
-struct mail *fetch_take_back(struct fetch *, size_t most);
-/* See engine_limits. */
-void	 fetch_limits(struct fetch *, uint64_t bwlimit, uint64_t tpslimit);
+struct mail *fetch_take_back(struct fetcher *, size_t most);
+/* See sender_limits. */
+void	 fetch_limits(struct fetcher *, uint64_t bwlimit, uint64_t tpslimit);
 /* Begin no new item; end the begun items within limit_ms if possible. */
-void	 fetch_stop(struct fetch *, uint64_t limit_ms);
+void	 fetch_stop(struct fetcher *, uint64_t limit_ms);
 /* True if every thread has ended (after fetch_stop). */
-bool	 fetch_idle(struct fetch *);
+bool	 fetch_idle(struct fetcher *);
 /* Sum the bytes received and the requests sent so far, and the bytes read from
  * files of the exports and of the destination. */
-void	 fetch_stats(struct fetch *, struct s3_stats *,
+void	 fetch_stats(struct fetcher *, struct s3_stats *,
 	    uint64_t *ret_bytes_read);
 /* Unless fetch_stop was called, wait until the given items are done. */
-void	 fetch_free(struct fetch **);
+void	 fetch_free(struct fetcher **);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * fetch_internal.h: inside the engine of GET and TEST.
+ * fetch_internal.h: inside the fetcher of GET and TEST.
  *
  * A fetching moves one item, in passes over the item's bytes: first perhaps
  * over the existing file, then over the object, then perhaps over the written
@@ -123,7 +123,7 @@ struct fetch_fault {
 
 struct fetch_worker {
 	struct pool_worker p;
-	struct fetch *f;
+	struct fetcher *f;
 	struct trees trees;
 	struct fetch_fault *faults;	/* by export */
 	struct fetching *active;
@@ -137,7 +137,7 @@ struct fetch_worker {
 	uint64_t now_ms;
 };
 
-struct fetch {
+struct fetcher {
 	struct fetch_config c;
 	struct pool pool;
 	_Atomic uint64_t bytes_read;	/* of files, here and in exports */
@@ -156,7 +156,7 @@ struct fetch {
 /* fetch.c */
 /* NULL also if the next item is a range of an object shared by several clients
  * and range_too is false: the worker has enough ranges. */
-struct fetch_item *fetch_next(struct fetch *, bool range_too);
+struct fetch_item *fetch_next(struct fetcher *, bool range_too);
 
 /* worker.c */
 void	 fetch_worker_init(struct pool_worker *);

@@ -9,7 +9,7 @@ void
 fetch_worker_init(struct pool_worker *p)
 {
 	struct fetch_worker *w = (struct fetch_worker *)(void *)p;
-	struct fetch *f = w->f = p->pool->owner;
+	struct fetcher *f = w->f = p->pool->owner;
 
 	w->memory_limit = f->c.memory_bytes / f->c.workers;
 	w->net_limit = (size_t)MAX(f->c.s3.max_inflight, 1U) *

@@ -9,7 +9,7 @@
 #include "model/mail.h"
 
 enum upload_event {
-	UPLOAD_INTENT = 0,	/* about to create: waits for engine_noted */
+	UPLOAD_INTENT = 0,	/* about to create: waits for sender_noted */
 	UPLOAD_CREATED,		/* upload_id is known */
 	UPLOAD_ENDED		/* completed or aborted */
 };
@@ -22,7 +22,7 @@ struct upload_note {
 	char	*upload_id;	/* owned, or NULL */
 	int64_t	 server_sec;	/* S3's clock */
 	uint64_t part_size;
-	unsigned worker;	/* for engine_noted */
+	unsigned worker;	/* for sender_noted */
 };
 void	 upload_note_free(struct upload_note **);
 

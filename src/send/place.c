@@ -45,7 +45,7 @@ answered(void *arg, bool right, const struct err *err)
 static void
 fill(struct transfer *t, bool gone)
 {
-	const struct tree_spec *x = &t->w->e->c.exports[t->item->export];
+	const struct tree_spec *x = &t->w->sender->c.exports[t->item->export];
 
 	t->place.ask = (struct place){
 		.tree = t->w->trees.v[t->item->export],

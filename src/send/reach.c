@@ -8,9 +8,9 @@
 #define AGAIN_MS	10000
 
 void
-engine_answered(struct engine *e, unsigned export, uint64_t now_ms)
+sender_answered(struct sender *s, unsigned export, uint64_t now_ms)
 {
-	struct reach *r = &e->reach[export];
+	struct reach *r = &s->reach[export];
 
 	/* Every worker reads this cache line: write rarely. */
 	if (now_ms - atomic_load_explicit(&r->ok_ms, memory_order_relaxed) >
@@ -22,31 +22,31 @@ engine_answered(struct engine *e, unsigned export, uint64_t now_ms)
 }
 
 bool
-engine_give_up(struct engine *e, unsigned export, uint64_t now_ms,
+sender_give_up(struct sender *s, unsigned export, uint64_t now_ms,
     const struct err *err)
 {
-	struct reach *r = &e->reach[export];
+	struct reach *r = &s->reach[export];
 
-	if (now_ms - atomic_load(&r->ok_ms) < e->c.retry_for_ms)
+	if (now_ms - atomic_load(&r->ok_ms) < s->c.retry_for_ms)
 		return false;
-	pthread_mutex_lock(&e->lock);
+	pthread_mutex_lock(&s->lock);
 	r->why = *err;
-	pthread_mutex_unlock(&e->lock);
+	pthread_mutex_unlock(&s->lock);
 	atomic_store(&r->lost_ms, now_ms);
 	return true;
 }
 
 bool
-engine_gave_up(struct engine *e, unsigned export, uint64_t now_ms,
+sender_gave_up(struct sender *s, unsigned export, uint64_t now_ms,
     struct err *err)
 {
-	struct reach *r = &e->reach[export];
+	struct reach *r = &s->reach[export];
 	uint64_t at = atomic_load(&r->lost_ms);
 
 	if (at == 0 || now_ms >= at + AGAIN_MS)
 		return false;
-	pthread_mutex_lock(&e->lock);
+	pthread_mutex_lock(&s->lock);
 	*err = r->why;
-	pthread_mutex_unlock(&e->lock);
+	pthread_mutex_unlock(&s->lock);
 	return true;
 }

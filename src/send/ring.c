@@ -91,7 +91,7 @@ next_bytes(void *arg, uint64_t offset, void *out, size_t max)
 	}
 	if (ring->again || !ring->pieces[i].here)
 		return 0;
-	n = rate_take(&s->t->w->e->pool.rate, MIN(max,
+	n = rate_take(&s->t->w->sender->pool.rate, MIN(max,
 	    ring->pieces[i].want - at), s->t->w->now_ms * 1000000);
 	if (n == 0)
 		return 0;

@@ -34,7 +34,7 @@ segment_read_ok(struct transfer *t, const struct tree_read *r,
 		return false;
 	}
 	t->w->faults[t->item->export].since_ms = 0;
-	engine_answered(t->w->e, t->item->export, t->w->now_ms);
+	sender_answered(t->w->sender, t->item->export, t->w->now_ms);
 	atomic_fetch_add_explicit(&t->w->bytes_read, r->len,
 	    memory_order_relaxed);
 	if (r->attrs.kind == ENTRY_UNKNOWN) {
@@ -42,7 +42,7 @@ segment_read_ok(struct transfer *t, const struct tree_read *r,
 	} else if (!place_fits(t, &r->attrs)) {
 		return false;
 	} else if (!attrs_same(&r->attrs, &t->before,
-	    t->w->e->c.ignore_inode)) {
+	    t->w->sender->c.ignore_inode)) {
 		transfer_changed(t);
 		return false;
 	}

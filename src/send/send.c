@@ -46,7 +46,7 @@ head_done(void *arg, const struct s3_reply *r, const struct err *err)
 void
 send_ask(struct transfer *t)
 {
-	if (!t->settled && t->w->e->c.adopt) {
+	if (!t->settled && t->w->sender->c.adopt) {
 		adopt_ask(t);
 		return;
 	}
@@ -221,7 +221,7 @@ compared(struct transfer *t)
 		same_bytes(t);
 		return true;
 	}
-	if (t->w->e->c.dryrun) {
+	if (t->w->sender->c.dryrun) {
 		read_through(t);
 		return true;
 	}
@@ -263,7 +263,7 @@ static ptrdiff_t
 paced_read(void *arg, uint64_t offset, void *out, size_t max)
 {
 	const struct segment *s = arg;
-	size_t n = rate_take(&s->t->w->e->pool.rate, max, clock_mono_ns());
+	size_t n = rate_take(&s->t->w->sender->pool.rate, max, clock_mono_ns());
 
 	memcpy(out, s->data + offset, n);
 	return (ptrdiff_t)n;
@@ -275,7 +275,7 @@ send_body(struct segment *s)
 	struct s3_body body = { .data = s->data, .len = s->len,
 	    .md5 = s->digest };
 
-	if (rate_limited(&s->t->w->e->pool.rate) && s->len > 0) {
+	if (rate_limited(&s->t->w->sender->pool.rate) && s->len > 0) {
 		body.read = paced_read;
 		body.read_arg = s;
 	}

@@ -1,5 +1,5 @@
 /*
- * send_internal.h: inside the engine: a worker thread and its transfers.
+ * send_internal.h: inside the sender: a worker thread and its transfers.
  *
  * A transfer moves one item. The item's bytes come in segments: the whole file
  * when the file fits in a single part, else a segment for each part. A segment
@@ -15,7 +15,7 @@
 
 #include "base/backoff.h"
 #include "crypto/crypto.h"
-#include "send/engine.h"
+#include "send/sender.h"
 #include "tree/place.h"
 #include "verify/claim.h"
 #include "verify/part_plan.h"
@@ -142,7 +142,7 @@ struct transfer {
 	unsigned attempts;
 };
 
-/* A lease in the engine, until its last item has a result. */
+/* A lease in the sender, until its last item has a result. */
 struct held_lease {
 	struct held_lease *next;
 	struct lease *lease;
@@ -152,7 +152,7 @@ struct held_lease {
 
 struct worker {
 	struct pool_worker p;
-	struct engine *e;
+	struct sender *sender;
 	struct mailbox *in;	/* answers to intents */
 	struct trees trees;
 	struct fault *faults;	/* by export */
@@ -180,12 +180,12 @@ struct reach {
 	_Atomic uint64_t ok_ms;		/* its last answer */
 	_Atomic uint64_t lost_ms;	/* when the workers gave the export up;
 					   0: never */
-	struct err why;			/* the reason; under the engine's
+	struct err why;			/* the reason; under the sender's
 					   lock */
 };
 
-struct engine {
-	struct engine_config c;
+struct sender {
+	struct sender_config c;
 	struct reach *reach;		/* by export */
 	struct pool pool;
 	pthread_mutex_t lock;
@@ -196,19 +196,19 @@ struct engine {
 	} locked;
 };
 
-/* engine.c: draw the next item, or NULL. Any worker. */
-const struct item *engine_next(struct engine *, struct held_lease **);
+/* sender.c: draw the next item, or NULL. Any worker. */
+const struct item *sender_next(struct sender *, struct held_lease **);
 /* The item of the lease has its result (or will never have a result). */
-void	 engine_settled(struct engine *, struct held_lease *);
+void	 sender_settled(struct sender *, struct held_lease *);
 
 /* The export answers. */
-void	 engine_answered(struct engine *, unsigned export, uint64_t now_ms);
+void	 sender_answered(struct sender *, unsigned export, uint64_t now_ms);
 /* A worker has had no answer of the export for retry_for. True if no worker has
  * had an answer: then every worker gives the export up for a while. */
-bool	 engine_give_up(struct engine *, unsigned export, uint64_t now_ms,
+bool	 sender_give_up(struct sender *, unsigned export, uint64_t now_ms,
 	    const struct err *);
 /* True if the export is given up; err gets the reason. */
-bool	 engine_gave_up(struct engine *, unsigned export, uint64_t now_ms,
+bool	 sender_gave_up(struct sender *, unsigned export, uint64_t now_ms,
 	    struct err *);
 
 /* worker.c */

@@ -53,7 +53,7 @@ transfer_proved(struct transfer *t, const char *expected, const char *got)
 {
 	struct err err = ERR_INIT;
 
-	if (etag_check(expected, got, t->w->e->c.s3.sse, &err) == 0)
+	if (etag_check(expected, got, t->w->sender->c.s3.sse, &err) == 0)
 		return true;
 	transfer_s3_fault(t, &err);
 	return false;
@@ -62,7 +62,7 @@ transfer_proved(struct transfer *t, const char *expected, const char *got)
 static struct str
 key_of(const struct worker *w, const struct item *it)
 {
-	return str_of(key_of_path(it->path, w->e->c.server_as_prefix));
+	return str_of(key_of_path(it->path, w->sender->c.server_as_prefix));
 }
 
 /* Can the file's bytes be compared with the target's object? A file sent by
@@ -76,14 +76,14 @@ is_comparable(const struct transfer *t)
 	return it->has_prev && it->prev_attrs.size == it->attrs.size &&
 	    !transfer_is_step(t) && (it->prev_has_md5 ||
 	    (it->prev_part_size > 0 &&
-	    etag_is_digest(t->w->e->c.s3.sse)));
+	    etag_is_digest(t->w->sender->c.s3.sse)));
 }
 
 /* The mode of a file whose bytes are not only compared. */
 static enum transfer_mode
 send_mode(const struct transfer *t)
 {
-	return t->w->e->c.dryrun ? MODE_READ : MODE_SEND;
+	return t->w->sender->c.dryrun ? MODE_READ : MODE_SEND;
 }
 
 void
@@ -102,11 +102,11 @@ transfer_begin(struct worker *w, const struct item *it, struct held_lease *h)
 	/* A dry run compares only files of --checksum: without a comparison
 	 * such files would count as moved although no attribute shows a
 	 * change. */
-	if (is_comparable(t) && (!w->e->c.dryrun ||
+	if (is_comparable(t) && (!w->sender->c.dryrun ||
 	    (it->flags & ITEM_CHECKSUM) != 0))
 		t->mode = MODE_COMPARE;
 	/* A dry run leaves an open upload to the next real run. */
-	if (it->upload_id != NULL && !w->e->c.dryrun) {
+	if (it->upload_id != NULL && !w->sender->c.dryrun) {
 		t->upload_id = xstrdup(it->upload_id);
 		t->upload_part_size = it->upload_part_size;
 		t->upload_noted = true;
@@ -125,7 +125,7 @@ transfer_free(struct transfer *t)
 	multipart_forget(t);
 	free(t->part_md5s);
 	free(t->version_id);
-	engine_settled(t->w->e, t->lease);
+	sender_settled(t->w->sender, t->lease);
 	free(t);
 }
 
@@ -187,7 +187,7 @@ part_size_of(const struct transfer *t)
 		return t->upload_part_size;
 	if (t->mode == MODE_COMPARE && t->item->prev_part_size > 0)
 		return t->item->prev_part_size;
-	return t->w->e->c.part_size;
+	return t->w->sender->c.part_size;
 }
 
 static bool is_given_up(struct transfer *);
@@ -215,7 +215,7 @@ begin(struct transfer *t)
 	}
 	/* A dry run makes no object: parts of any size will do. */
 	if (t->mode == MODE_READ && plan.part_size > 0) {
-		plan.part_size = t->w->e->c.part_size;
+		plan.part_size = t->w->sender->c.part_size;
 		plan.count = (unsigned)((t->before.size +
 		    plan.part_size - 1) / plan.part_size);
 	}
@@ -226,7 +226,7 @@ begin(struct transfer *t)
 	}
 	md5_init(&t->whole);
 	t->phase = PHASE_ASKING;
-	if (t->w->e->c.dryrun)
+	if (t->w->sender->c.dryrun)
 		t->phase = PHASE_MOVING;
 	else
 		send_ask(t);
@@ -365,11 +365,11 @@ failing_too_long(const struct worker *w, struct fault *f)
 	if (f->since_ms == 0 || w->now_ms - f->last_ms > FAULT_GAP_MS)
 		f->since_ms = w->now_ms;
 	f->last_ms = w->now_ms;
-	return w->now_ms - f->since_ms >= w->e->c.retry_for_ms;
+	return w->now_ms - f->since_ms >= w->sender->c.retry_for_ms;
 }
 
 /* A step of a file uploaded by several clients fails instead of being left:
- * some of these clients run in different engines. */
+ * some of these clients run in different senders. */
 static bool
 is_out_of_reach(struct transfer *t)
 {
@@ -378,7 +378,7 @@ is_out_of_reach(struct transfer *t)
 
 	return !transfer_is_step(t) &&
 	    (tree == NULL || !tree_answers(tree)) &&
-	    engine_give_up(t->w->e, export, t->w->now_ms, &t->err);
+	    sender_give_up(t->w->sender, export, t->w->now_ms, &t->err);
 }
 
 /* True, with the item left, if this worker or a different worker gave the
@@ -386,7 +386,7 @@ is_out_of_reach(struct transfer *t)
 static bool
 is_given_up(struct transfer *t)
 {
-	if (transfer_is_step(t) || !engine_gave_up(t->w->e,
+	if (transfer_is_step(t) || !sender_gave_up(t->w->sender,
 	    t->item->export, t->w->now_ms, &t->err))
 		return false;
 	transfer_end(t, OUTCOME_LEFT);
@@ -516,7 +516,7 @@ found_again(struct transfer *t, const struct tree_entry *e)
 	struct err err = ERR_INIT;
 
 	t->broken = false;
-	if (!attrs_same(&e->attrs, &t->before, t->w->e->c.ignore_inode)) {
+	if (!attrs_same(&e->attrs, &t->before, t->w->sender->c.ignore_inode)) {
 		transfer_changed(t);
 		return;
 	}
@@ -532,8 +532,8 @@ found_again(struct transfer *t, const struct tree_entry *e)
 static bool
 is_to_agree(const struct transfer *t, const struct attrs *now)
 {
-	return t->w->e->c.exact && !transfer_is_step(t) &&
-	    !attrs_same(now, &t->item->attrs, t->w->e->c.exact_but);
+	return t->w->sender->c.exact && !transfer_is_step(t) &&
+	    !attrs_same(now, &t->item->attrs, t->w->sender->c.exact_but);
 }
 
 static void
@@ -573,7 +573,7 @@ look_again(struct transfer *t)
 	struct str path = str_of(t->item->raw);
 
 	t->calls++;
-	if (t->w->e->c.exports[t->item->export].follow_links)
+	if (t->w->sender->c.exports[t->item->export].follow_links)
 		tree_lookup_follow(tree, path, looked_again, t);
 	else
 		tree_lookup(tree, path, looked_again, t);
@@ -617,7 +617,7 @@ transfer_is_same(struct transfer *t, const struct tree_entry *e,
 	}
 	if (!place_fits(t, &e->attrs))
 		return false;
-	if (!attrs_same(&e->attrs, &t->before, t->w->e->c.ignore_inode)) {
+	if (!attrs_same(&e->attrs, &t->before, t->w->sender->c.ignore_inode)) {
 		transfer_changed(t);
 		return false;
 	}

@@ -9,14 +9,14 @@ void
 worker_init(struct pool_worker *p)
 {
 	struct worker *w = (struct worker *)(void *)p;
-	struct engine *e = w->e = p->pool->owner;
+	struct sender *s = w->sender = p->pool->owner;
 	uint64_t seed;
 
 	w->in = mailbox_new(0);
-	trees_init(&w->trees, e->c.exports, e->c.export_count,
+	trees_init(&w->trees, s->c.exports, s->c.export_count,
 	    &p->pool->stopping);
-	w->faults = xcalloc(e->c.export_count, sizeof(*w->faults));
-	w->memory_limit = e->c.memory_bytes / e->c.workers;
+	w->faults = xcalloc(s->c.export_count, sizeof(*w->faults));
+	w->memory_limit = s->c.memory_bytes / s->c.workers;
 	random_bytes(&seed, sizeof(seed));
 	rng_seed(&w->rng, seed);
 }
@@ -54,7 +54,7 @@ worker_buffer(struct worker *w, uint64_t size)
 	if (w->memory_used > 0 && w->memory_used + size > w->memory_limit)
 		return NULL;
 	w->memory_used += size;
-	if (size == w->e->c.part_size && w->spare_count > 0)
+	if (size == w->sender->c.part_size && w->spare_count > 0)
 		return w->spare[--w->spare_count];
 	return xmalloc((size_t)size);
 }
@@ -65,7 +65,7 @@ worker_buffer_free(struct worker *w, void *p, uint64_t size)
 	if (p == NULL)
 		return;
 	w->memory_used -= size;
-	if (size == w->e->c.part_size && w->spare_count < SPARE_MAX)
+	if (size == w->sender->c.part_size && w->spare_count < SPARE_MAX)
 		w->spare[w->spare_count++] = p;
 	else
 		free(p);
@@ -78,7 +78,7 @@ flush(struct worker *w)
 
 	if (b == NULL)
 		return;
-	mailbox_put(w->e->c.up, &b->mail);
+	mailbox_put(w->sender->c.up, &b->mail);
 }
 
 void
@@ -118,7 +118,7 @@ worker_note(struct transfer *t, enum upload_event event)
 	n->server_sec = t->intent_sec;
 	n->part_size = t->plan.part_size;
 	n->worker = t->w->p.index;
-	mailbox_put(t->w->e->c.up, &n->mail);
+	mailbox_put(t->w->sender->c.up, &n->mail);
 }
 
 static void
@@ -144,7 +144,7 @@ start_new(struct worker *w, size_t limit)
 {
 	while (w->active_count < limit && w->memory_used < w->memory_limit) {
 		struct held_lease *h;
-		const struct item *it = engine_next(w->e, &h);
+		const struct item *it = sender_next(w->sender, &h);
 
 		if (it == NULL)
 			return;
@@ -183,8 +183,8 @@ sleep_ms(struct worker *w)
 	for (struct transfer *t = w->active; t != NULL; t = t->next)
 		if (t->calls == 0 && t->resume_at_ms > 0)
 			until = MIN(until, t->resume_at_ms);
-	if (rate_limited(&w->e->pool.rate) && s3_pending(w->p.s3) > 0)
-		until = MIN(until, rate_next_ms(&w->e->pool.rate));
+	if (rate_limited(&w->sender->pool.rate) && s3_pending(w->p.s3) > 0)
+		until = MIN(until, rate_next_ms(&w->sender->pool.rate));
 	return until <= w->now_ms ? 0 : (int)(until - w->now_ms);
 }
 
@@ -192,8 +192,8 @@ void
 worker_run(struct pool_worker *p)
 {
 	struct worker *w = (struct worker *)(void *)p;
-	struct engine *e = w->e;
-	size_t limit = (size_t)MAX(e->c.s3.max_inflight, 1U) *
+	struct sender *s = w->sender;
+	size_t limit = (size_t)MAX(s->c.s3.max_inflight, 1U) *
 	    ACTIVE_PER_SLOT;
 	bool busy = false, limited, was_limited = false;
 
@@ -204,7 +204,7 @@ worker_run(struct pool_worker *p)
 		step_all(w);
 		if (w->active_count == 0)
 			flush(w);
-		if (pool_over(p, w->active_count, engine_backlog(e),
+		if (pool_over(p, w->active_count, sender_backlog(s),
 		    w->now_ms))
 			break;
 		trees_wait(&w->trees, p->s3, mailbox_fd(w->in),
@@ -212,7 +212,7 @@ worker_run(struct pool_worker *p)
 		w->now_ms = clock_mono_ms();
 		trees_service(&w->trees);
 		/* Resume bodies also in the turn after the limit was lifted. */
-		limited = rate_limited(&e->pool.rate);
+		limited = rate_limited(&s->pool.rate);
 		if (limited || was_limited)
 			s3_resume(p->s3, SIZE_MAX);
 		was_limited = limited;

@@ -56,7 +56,7 @@ kit_new(void)
 	struct err err = ERR_INIT;
 
 	signal(SIGPIPE, SIG_IGN);
-	k->x = engine_setup();
+	k->x = sender_setup();
 	k->op = OP_PUT;
 	k->silence_ms = 30000;
 	k->beats = true;
@@ -289,7 +289,7 @@ kit_free(struct kit *k)
 		close(k->input);
 	close(k->errors);
 	free(k->dest);
-	engine_teardown(k->x);
+	sender_teardown(k->x);
 	free(k);
 }
 

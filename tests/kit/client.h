@@ -15,7 +15,7 @@
 #include "launch/launch.h"
 #include "wire/wire.h"
 
-#include "kit/engine.h"
+#include "kit/sender.h"
 
 #define LIMIT_MS	60000
 #define CLIENT		7	/* the number that it is given */

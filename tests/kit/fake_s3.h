@@ -1,5 +1,5 @@
 /*
- * fake_s3.h: an S3 for the tests of the engine: it keeps objects and uploads
+ * fake_s3.h: an S3 for the tests of the sender: it keeps objects and uploads
  * in memory and does what it is told to. A thread for each connection.
  */
 #ifndef KIT_FAKE_S3_H

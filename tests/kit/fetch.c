@@ -116,7 +116,7 @@ fetch_begin(struct fixture *x)
 {
 	struct err err = ERR_INIT;
 
-	if (fetch_start(&x->e, &x->c, &err) == -1)
+	if (fetch_start(&x->fetcher, &x->c, &err) == -1)
 		fail_msg("%s", err.msg);
 }
 
@@ -138,10 +138,10 @@ fetched(struct fixture *x, struct fetch_item *it)
 	struct s3_stats stats;
 
 	fetch_begin(x);
-	fetch_give(x->e, it);
+	fetch_give(x->fetcher, it);
 	back = fetch_take(x);
-	fetch_stats(x->e, &stats, &x->bytes_read);
-	fetch_free(&x->e);
+	fetch_stats(x->fetcher, &stats, &x->bytes_read);
+	fetch_free(&x->fetcher);
 	assert_ptr_equal(it, back);
 	return back;
 }
@@ -159,7 +159,7 @@ fetch_teardown(struct fixture *x)
 {
 	AUTOFREE char *command = xasprintf("rm -r %s", x->dir);
 
-	fetch_free(&x->e);
+	fetch_free(&x->fetcher);
 	dest_free(&x->dest);
 	mailbox_free(&x->c.up);
 	fake_stop(&x->f);

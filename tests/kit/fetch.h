@@ -1,5 +1,5 @@
 /*
- * fetch.h: the engine of GET and TEST over a fake S3, a directory to
+ * fetch.h: the fetcher of GET and TEST over a fake S3, a directory to
  * write into, and one that is an export.
  */
 #ifndef KIT_FETCH_H
@@ -20,7 +20,7 @@ struct fixture {
 	struct tree_spec spec;
 	struct fetch_config c;
 	struct dest *dest;
-	struct fetch *e;
+	struct fetcher *fetcher;
 	struct s3_gate gate;
 	uint64_t bytes_read;	/* of files, by the last fetched */
 };

@@ -46,7 +46,7 @@ crawl/crawler crawl/list crawl/looks crawl/reading crawl/self
 check/check check/export check/hosts check/local check/s3
 dest/nfs dest/nfs_call dest/nfs_commit dest/nfs_part
 dest/posix dest/posix_commit dest/posix_part
-send/adopt send/engine send/multipart send/segment send/send send/split
+send/adopt send/sender send/multipart send/segment send/send send/split
     send/place send/ring send/transfer send/worker
 fetch/file fetch/pass fetch/split fetch/turn
     fetch/fetching

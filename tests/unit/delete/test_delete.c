@@ -1,5 +1,5 @@
 /*
- * The engine that deletes: what became of each key of a batch, and that every
+ * The deleter: what became of each key of a batch, and that every
  * batch comes back, also when it is stopped.
  */
 #include "delete/delete.h"
@@ -10,16 +10,16 @@
 #define GONE	"HTTP/1.1 204 Gone\r\nx-amz-version-id: m9\r\n" \
 	"x-amz-delete-marker: true\r\nContent-Length: 0\r\n\r\n"
 
-static struct delete *
+static struct deleter *
 begin(struct fixture *f, struct mailbox *up)
 {
 	struct delete_config c = { .s3 = f->c, .up = up };
 	struct err err = ERR_INIT;
-	struct delete *e;
+	struct deleter *d;
 
-	if (delete_start(&e, &c, &err) == -1)
+	if (delete_start(&d, &c, &err) == -1)
 		fail_msg("%s", err.msg);
-	return e;
+	return d;
 }
 
 static struct delete_batch *
@@ -52,15 +52,15 @@ test_each_row(void **state UNUSED)
 	static const char *const keys[] = { "a", "b\001c", "d", "e" };
 	struct mailbox *up = mailbox_new(0);
 	struct delete_batch *b = batch(keys, ARRAY_LEN(keys));
-	struct delete *e;
+	struct deleter *d;
 	struct s3_stats stats;
 	FIXTURE(f, ANSWER("<Deleted><Key>e</Key><VersionId>v1</VersionId>"
 	    "</Deleted><Error><Key>d</Key><Code>AccessDenied</Code></Error>"
 	    "<Deleted><Key>a</Key></Deleted>"), GONE);
 
-	e = begin(&f, up);
+	d = begin(&f, up);
 	b->user = &f;
-	delete_give(e, b);
+	delete_give(d, b);
 	assert_ptr_equal(take(up), b);
 	assert_ptr_equal(b->user, &f);
 	assert_int_equal(b->v[0].err.kind, ERR_NONE);
@@ -74,12 +74,12 @@ test_each_row(void **state UNUSED)
 	assert_non_null(strstr(asked(&f.v), "DELETE /bkt/b%01c "));
 	delete_batch_free(&b);
 	/* Its thread waits no longer: what it published is all. */
-	delete_stop(e, 60000);
-	while (!delete_idle(e))
+	delete_stop(d, 60000);
+	while (!delete_idle(d))
 		sched_yield();
-	delete_stats(e, &stats);
+	delete_stats(d, &stats);
 	assert_int_equal(stats.requests, 2);
-	delete_free(&e);
+	delete_free(&d);
 	mailbox_free(&up);
 	script_finish(&f);
 }
@@ -107,12 +107,12 @@ test_lost_answer(void **state UNUSED)
 	static const char *const keys[] = { "a", "b", "c\001d" };
 	struct mailbox *up = mailbox_new(0);
 	struct delete_batch *b = batch(keys, ARRAY_LEN(keys));
-	struct delete *e;
+	struct deleter *d;
 	FIXTURE(f, NOTHING, NOTHING, THERE, MARKED, THERE,
 	    ANSWER("<Deleted><Key>a</Key></Deleted>"), GONE);
 
-	e = begin(&f, up);
-	delete_give(e, b);
+	d = begin(&f, up);
+	delete_give(d, b);
 	assert_ptr_equal(take(up), b);
 	for (size_t i = 0; i < b->count; i++)
 		assert_int_equal(b->v[i].err.kind, ERR_NONE);
@@ -124,7 +124,7 @@ test_lost_answer(void **state UNUSED)
 	assert_int_equal(times(asked(&f.v), "DELETE /bkt/c%01d "), 2);
 	assert_int_equal(times(asked(&f.v), "HEAD "), 3);
 	delete_batch_free(&b);
-	delete_free(&e);
+	delete_free(&d);
 	mailbox_free(&up);
 	script_finish(&f);
 }
@@ -138,7 +138,7 @@ test_lost_answer_replaced(void **state UNUSED)
 	static const char *const etags[] = { "other", "e", "e" };
 	struct mailbox *up = mailbox_new(0);
 	struct delete_batch *b = batch(keys, ARRAY_LEN(keys));
-	struct delete *e;
+	struct deleter *d;
 	FIXTURE(f, NOTHING, THERE, THERE, THERE,
 	    ANSWER("<Deleted><Key>b</Key></Deleted>"));
 
@@ -147,8 +147,8 @@ test_lost_answer_replaced(void **state UNUSED)
 		    etags[i]);
 		b->v[i].size = i == 2 ? 4 : 3;
 	}
-	e = begin(&f, up);
-	delete_give(e, b);
+	d = begin(&f, up);
+	delete_give(d, b);
 	assert_ptr_equal(take(up), b);
 	for (size_t i = 0; i < b->count; i++)
 		assert_int_equal(b->v[i].err.kind, ERR_NONE);
@@ -156,7 +156,7 @@ test_lost_answer_replaced(void **state UNUSED)
 	assert_int_equal(times(asked(&f.v), "<Key>b</Key>"), 2);
 	assert_int_equal(times(asked(&f.v), "<Key>c</Key>"), 1);
 	delete_batch_free(&b);
-	delete_free(&e);
+	delete_free(&d);
 	mailbox_free(&up);
 	script_finish(&f);
 }
@@ -168,19 +168,19 @@ test_asked_before(void **state UNUSED)
 	static const char *const keys[] = { "a", "b" };
 	struct mailbox *up = mailbox_new(0);
 	struct delete_batch *b = batch(keys, ARRAY_LEN(keys));
-	struct delete *e;
+	struct deleter *d;
 	FIXTURE(f, MARKED, ANSWER("<Deleted><Key>b</Key></Deleted>"));
 
 	b->v[0].asked = true;
-	e = begin(&f, up);
-	delete_give(e, b);
+	d = begin(&f, up);
+	delete_give(d, b);
 	assert_ptr_equal(take(up), b);
 	assert_int_equal(b->v[0].err.kind, ERR_NONE);
 	assert_string_equal(b->v[0].version_id, "m1");
 	assert_int_equal(b->v[1].err.kind, ERR_NONE);
 	assert_int_equal(times(asked(&f.v), "<Key>a</Key>"), 0);
 	delete_batch_free(&b);
-	delete_free(&e);
+	delete_free(&d);
 	mailbox_free(&up);
 	script_finish(&f);
 }
@@ -190,14 +190,14 @@ test_empty(void **state UNUSED)
 {
 	struct mailbox *up = mailbox_new(0);
 	struct delete_batch *b = batch(NULL, 0);
-	struct delete *e;
+	struct deleter *d;
 	FIXTURE(f, GONE);
 
-	e = begin(&f, up);
-	delete_give(e, b);
+	d = begin(&f, up);
+	delete_give(d, b);
 	assert_ptr_equal(take(up), b);
 	delete_batch_free(&b);
-	delete_free(&e);
+	delete_free(&d);
 	mailbox_free(&up);
 	script_finish(&f);
 }
@@ -217,21 +217,21 @@ test_stop(void **state UNUSED)
 {
 	static const char *const keys[] = { "a", "b\001c" };
 	struct mailbox *up = mailbox_new(0);
-	struct delete *e;
+	struct deleter *d;
 	struct mail *m;
 	FIXTURE(f, SILENT);
 
-	e = begin(&f, up);
-	delete_give(e, batch(keys, 2));
+	d = begin(&f, up);
+	delete_give(d, batch(keys, 2));
 	for (unsigned n = 0; n == 0; sched_yield()) {
 		pthread_mutex_lock(&f.v.lock);
 		n = f.v.count;
 		pthread_mutex_unlock(&f.v.lock);
 	}
-	delete_give(e, batch(keys, 2));
-	delete_stop(e, 0);
-	delete_give(e, batch(keys, 1));
-	delete_free(&e);
+	delete_give(d, batch(keys, 2));
+	delete_stop(d, 0);
+	delete_give(d, batch(keys, 1));
+	delete_free(&d);
 	m = mailbox_take(up);
 	for (unsigned i = 0; i < 3; i++) {
 		struct mail *next;
@@ -253,12 +253,12 @@ test_waits(void **state UNUSED)
 	static const char *const keys[] = { "a" };
 	struct mailbox *up = mailbox_new(0);
 	struct delete_batch *b;
-	struct delete *e;
+	struct deleter *d;
 	FIXTURE(f, ERROR_503, ANSWER("<Deleted><Key>a</Key></Deleted>"));
 
-	e = begin(&f, up);
-	delete_give(e, batch(keys, 1));
-	delete_free(&e);
+	d = begin(&f, up);
+	delete_give(d, batch(keys, 1));
+	delete_free(&d);
 	b = take(up);
 	assert_int_equal(b->v[0].err.kind, ERR_NONE);
 	delete_batch_free(&b);
@@ -271,11 +271,11 @@ test_cannot_start(void **state UNUSED)
 {
 	struct delete_config c = { .s3 = { .bucket = "bkt" } };
 	struct err err = ERR_INIT;
-	struct delete *e = NULL;
+	struct deleter *d = NULL;
 
-	assert_int_equal(delete_start(&e, &c, &err), -1);
-	assert_null(e);
-	delete_free(&e);
+	assert_int_equal(delete_start(&d, &c, &err), -1);
+	assert_null(d);
+	delete_free(&d);
 }
 
 int

@@ -1,5 +1,5 @@
 /*
- * The engine of GET: what proves an object, what becomes of files, and what
+ * The fetcher of GET: what proves an object, what becomes of files, and what
  * may happen to either meanwhile.
  */
 #include "dest/dest_internal.h"
@@ -268,14 +268,14 @@ test_limits(void **state UNUSED)
 	put_object(x, "k", 2000000, 1, 0, "", NULL);
 	x->c.bwlimit = 10;
 	fetch_begin(x);
-	fetch_give(x->e, item(x, "k"));
+	fetch_give(x->fetcher, item(x, "k"));
 	for (unsigned n = 0; n == 0; sched_yield()) {
 		pthread_mutex_lock(&x->f.lock);
 		n = x->f.locked.gets;
 		pthread_mutex_unlock(&x->f.lock);
 	}
 	assert_null(mailbox_wait(x->c.up, 50));
-	fetch_limits(x->e, 64 * MIB, 0);
+	fetch_limits(x->fetcher, 64 * MIB, 0);
 	it = fetch_take(x);
 	expect(it, OUTCOME_MOVED, ERR_NONE);
 	fetch_item_free(&it);
@@ -292,13 +292,13 @@ test_stop(void **state UNUSED)
 	x->f.locked.held = true;
 	fetch_begin(x);
 	for (int i = 0; i < 100; i++)
-		fetch_give(x->e, item(x, "k"));
+		fetch_give(x->fetcher, item(x, "k"));
 	pthread_mutex_lock(&x->f.lock);
 	while (x->f.locked.gets == 0)
 		pthread_cond_wait(&x->f.changed, &x->f.lock);
 	pthread_mutex_unlock(&x->f.lock);
-	fetch_stop(x->e, 0);
-	fetch_free(&x->e);
+	fetch_stop(x->fetcher, 0);
+	fetch_free(&x->fetcher);
 	assert_null(mailbox_take(x->c.up));
 	pthread_mutex_lock(&x->f.lock);
 	x->f.locked.held = false;
@@ -324,7 +324,7 @@ test_many(void **state UNUSED)
 	for (unsigned i = 0; i < 40; i++) {
 		AUTOFREE char *key = xasprintf("k%u", i);
 
-		fetch_give(x->e, item(x, key));
+		fetch_give(x->fetcher, item(x, key));
 	}
 	for (unsigned i = 0; i < 40;) {
 		struct mail *m = mailbox_wait(x->c.up, -1), *next;
@@ -338,7 +338,7 @@ test_many(void **state UNUSED)
 			fetch_item_free(&it);
 		}
 	}
-	fetch_free(&x->e);
+	fetch_free(&x->fetcher);
 	for (unsigned i = 0; i < 40; i++) {
 		AUTOFREE char *key = xasprintf("k%u", i);
 

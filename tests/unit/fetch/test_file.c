@@ -1,5 +1,5 @@
 /*
- * The engine of TEST: objects and their files are read and hashed in the same
+ * The fetcher of TEST: objects and their files are read and hashed in the same
  * form, and nothing is judged.
  */
 #include "kit/fetch.h"

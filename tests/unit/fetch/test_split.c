@@ -1,6 +1,6 @@
 /*
  * The steps in which several clients fetch one object into one file: what
- * each client's engine does for its own.
+ * each client's fetcher does for its own.
  */
 #include <errno.h>
 #include <semaphore.h>
@@ -13,7 +13,7 @@
 #define SIZE	(9 * PART + 100)	/* ranges of one part, here */
 #define TOKEN	"0123456789abcdef0123456789abcdef"
 
-/* What happens while the engine hangs in a sync of a file, once; it may say
+/* What happens while the fetcher hangs in a sync of a file, once; it may say
  * that the bytes are lost. */
 static int (*in_sync)(void);
 
@@ -370,8 +370,8 @@ test_closed_before(void **state UNUSED)
 	it->part_size = b->part_size;
 	fetch_begin(x);
 	watched = x->c.up;
-	fetch_give(x->e, it);
-	fetch_free(&x->e);
+	fetch_give(x->fetcher, it);
+	fetch_free(&x->fetcher);
 	watched = NULL;
 	assert_null(early);
 	it = fetch_take(x);
@@ -438,10 +438,10 @@ test_hung(void **state UNUSED)
 	sem_init(&hangs, 0, 0);
 	in_sync = hang;
 	fetch_begin(x);
-	fetch_give(x->e, it);
+	fetch_give(x->fetcher, it);
 	sem_wait(&hangs);
-	fetch_stop(x->e, 0);
-	fetch_free(&x->e);
+	fetch_stop(x->fetcher, 0);
+	fetch_free(&x->fetcher);
 	s3_gate_valid_until(&x->gate, 0);
 	assert_null(mailbox_take(x->c.up));
 	assert_int_equal(recorded(x), 0);

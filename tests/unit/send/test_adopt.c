@@ -1,4 +1,4 @@
-#include "kit/engine.h"
+#include "kit/sender.h"
 
 /* The file as another tool would have put it, in two parts at most. */
 static void
@@ -55,12 +55,12 @@ assert_adopted(struct fixture *x)
 static void
 test_empty(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 
 	put_in_one_part(x, 0, 0, 7);
 	move(x, new_lease(x, 1));
 	assert_adopted(x);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* What begins again asks again: the bytes are hashed as the object was put,
@@ -68,7 +68,7 @@ test_empty(void **state UNUSED)
 static void
 test_begun_again(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 	struct lease *l;
 
 	put_in_one_part(x, 0, 100, 7);
@@ -78,13 +78,13 @@ test_begun_again(void **state UNUSED)
 	move(x, l);
 	assert_adopted(x);
 	assert_int_equal(x->f.locked.heads, 2);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 static void
 test_changed(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 	struct lease *l;
 
 	put_in_one_part(x, 0, 100, 7);
@@ -94,7 +94,7 @@ test_changed(void **state UNUSED)
 	assert_stored(x, 0);
 	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
 	assert_int_equal(x->f.locked.puts, 1);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* An upload of a run that was stopped is of no use any more, and costs as
@@ -102,7 +102,7 @@ test_changed(void **state UNUSED)
 static void
 test_upload_left(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 	struct lease *l;
 
 	put_in_one_part(x, 0, 3 * PART, 7);
@@ -116,7 +116,7 @@ test_upload_left(void **state UNUSED)
 	assert_int_equal(x->f.locked.aborts, 1);
 	assert_null(x->f.locked.upload.key);
 	assert_int_equal(x->notes[UPLOAD_ENDED], 1);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* The server doesn't say how large the parts are: 16 MiB is tried first, then
@@ -124,21 +124,21 @@ test_upload_left(void **state UNUSED)
 static void
 test_second_guess(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 
 	x->c.part_size = 8 * MIB;
 	put_in_parts(x, 0, 20 * MIB, 7, 15 * MIB);
 	move(x, new_lease(x, 1));
 	assert_adopted(x);
 	assert_int_equal(x->got[0].part_size, 15 * MIB);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* No guess is right: other bytes. */
 static void
 test_no_guess(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 
 	x->c.part_size = 8 * MIB;
 	put_in_parts(x, 0, 20 * MIB, 7, 15 * MIB);
@@ -146,7 +146,7 @@ test_no_guess(void **state UNUSED)
 	move(x, new_lease(x, 1));
 	assert_stored(x, 0);
 	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 static void
@@ -165,7 +165,7 @@ replace(void *arg, unsigned count)
 static void
 test_replaced(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 
 	x->c.part_size = 8 * MIB;
 	put_in_parts(x, 0, 20 * MIB, 7, 16 * MIB);
@@ -174,7 +174,7 @@ test_replaced(void **state UNUSED)
 	move(x, new_lease(x, 1));
 	assert_stored(x, 0);
 	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 int

@@ -3,12 +3,12 @@
  * root, names nothing.
  */
 #include "fault/errno_shim.h"
-#include "kit/engine.h"
+#include "kit/sender.h"
 
 static struct fixture *
 setup_file(size_t size)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 
 	shim_clear();
 	x->c.workers = 1;
@@ -40,7 +40,7 @@ test_passes(void **state UNUSED)
 		shim_clear();
 		assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
 		assert_stored(x, 0);
-		engine_teardown(x);
+		sender_teardown(x);
 	}
 }
 
@@ -64,7 +64,7 @@ test_fails(void **state UNUSED)
 		assert_int_equal(x->got[0].outcome, OUTCOME_FAILED);
 		assert_true(x->got[0].err.msg[0] != '\0');
 		assert_int_equal(x->f.locked.puts, 0);
-		engine_teardown(x);
+		sender_teardown(x);
 	}
 }
 
@@ -83,7 +83,7 @@ test_other(void **state UNUSED)
 		move(x, l);
 		assert_int_equal(x->got[0].outcome, OUTCOME_FAILED);
 		assert_int_equal(remove(path), 0);
-		engine_teardown(x);
+		sender_teardown(x);
 	}
 }
 
@@ -122,7 +122,7 @@ test_other_root(void **state UNUSED)
 		if (replaced)
 			rmdir(x->dir);
 		assert_int_equal(rename(away, x->dir), 0);
-		engine_teardown(x);
+		sender_teardown(x);
 	}
 }
 
@@ -166,7 +166,7 @@ test_place(void **state UNUSED)
 			assert_int_equal(x->got[0].outcome, gone ?
 			    OUTCOME_GONE : OUTCOME_MOVED);
 		}
-		engine_teardown(x);
+		sender_teardown(x);
 	}
 }
 
@@ -193,7 +193,7 @@ test_replaced_before(void **state UNUSED)
 	assert_int_equal(x->got[0].err.kind, ERR_DENIED);
 	assert_int_equal(rmdir(x->dir), 0);
 	assert_int_equal(rename(away, x->dir), 0);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 int

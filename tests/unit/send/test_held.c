@@ -2,7 +2,7 @@
  * What the bucket holds: taken from the catalog only where the catalog knows
  * it; else S3's word, with the bytes and with what is kept beside them.
  */
-#include "kit/engine.h"
+#include "kit/sender.h"
 
 /* The bucket has other bytes than those that are known: what an answer that
  * was lost may leave. */
@@ -25,7 +25,7 @@ stored(struct fixture *x)
 static void
 known(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 	struct lease *l;
 
 	stored(x);
@@ -34,7 +34,7 @@ known(void **state UNUSED)
 	move(x, l);
 	assert_int_equal(x->got[0].outcome, OUTCOME_UNCHANGED);
 	assert_int_equal(x->f.locked.heads + x->f.locked.puts, 1);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* S3 was asked for another reason, and has said that it holds something else:
@@ -43,7 +43,7 @@ static void
 asked(void **state UNUSED)
 {
 	for (int adopt = 0; adopt < 2; adopt++) {
-		struct fixture *x = engine_setup();
+		struct fixture *x = sender_setup();
 		struct lease *l;
 
 		stored(x);
@@ -56,7 +56,7 @@ asked(void **state UNUSED)
 		move(x, l);
 		assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
 		assert_stored(x, 0);
-		engine_teardown(x);
+		sender_teardown(x);
 	}
 }
 
@@ -72,7 +72,7 @@ has_meta(struct fixture *x, const char *line)
 static void
 metadata(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 	AUTOFREE char *path = path_of(x, 0);
 	struct result first;
 	struct lease *l;
@@ -93,14 +93,14 @@ metadata(void **state UNUSED)
 	/* And no copy where there is nothing to change. */
 	move(x, held_lease(x, 1));
 	assert_int_equal(x->f.locked.copies, 2);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* Another tool's object: it says nothing, and is left as it is. */
 static void
 without_metadata(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 
 	stored(x);
 	buf_clear(&x->f.locked.objects[0].meta);
@@ -108,14 +108,14 @@ without_metadata(void **state UNUSED)
 	move(x, held_lease(x, 1));
 	assert_int_equal(x->got[0].outcome, OUTCOME_UNCHANGED);
 	assert_int_equal(x->f.locked.copies, 0);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* The bytes of a cut run arrived, and the file has another mode since. */
 static void
 settled_mode(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 	AUTOFREE char *path = path_of(x, 0);
 	struct lease *l;
 
@@ -127,7 +127,7 @@ settled_mode(void **state UNUSED)
 	move(x, l);
 	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
 	assert_true(has_meta(x, "file-permissions: 0600"));
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 int

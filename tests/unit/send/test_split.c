@@ -2,7 +2,7 @@
  * A large file in steps: opened, sent by ranges of parts, closed; and what
  * may come in between.
  */
-#include "kit/engine.h"
+#include "kit/sender.h"
 
 #define SIZE	(5 * PART + 777)
 #define COUNT	6u
@@ -10,7 +10,7 @@
 static struct fixture *
 prepared(void)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 
 	write_file(x, 0, SIZE, 1);
 	return x;
@@ -153,7 +153,7 @@ test_three_steps(void **state UNUSED)
 	assert_int_equal(x->notes[UPLOAD_ENDED], 1);
 	assert_int_equal(x->f.locked.aborts, 0);
 	assert_stored(x, 0);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* An upload is gone on with, one that nobody knows is begun anew. */
@@ -176,7 +176,7 @@ test_open_known(void **state UNUSED)
 	assert_int_equal(x->f.locked.creates, 2);
 	assert_int_equal(x->notes[UPLOAD_CREATED], 2);
 	assert_int_equal(x->notes[UPLOAD_ENDED], 0);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* Who has to do a range again sends only what is not there. */
@@ -202,7 +202,7 @@ test_parts_again(void **state UNUSED)
 	x->f.locked.upload.parts[2].data[5] ^= 1;
 	send_parts(x, 1, 1, again);
 	assert_int_equal(x->f.locked.parts, 6);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 static void
@@ -233,7 +233,7 @@ test_file_changed(void **state UNUSED)
 	assert_int_equal(x->f.locked.aborts, 1);
 	assert_int_equal(x->notes[UPLOAD_ENDED], 1);
 	assert_int_equal(x->f.locked.count, 0);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 static void
@@ -251,7 +251,7 @@ test_upload_gone(void **state UNUSED)
 	expect_failed(x, ERR_GONE);
 	assert_int_equal(x->notes[UPLOAD_ENDED], 1);
 	assert_int_equal(x->f.locked.creates, 1);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* The one who closed it died before the answer. */
@@ -268,7 +268,7 @@ test_close_again(void **state UNUSED)
 	move(x, closing(x, md5s));
 	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
 	assert_stored(x, 0);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* The parts are others than those that were proved. */
@@ -283,7 +283,7 @@ test_close_wrong(void **state UNUSED)
 	md5s[3] ^= 1;
 	move(x, closing(x, md5s));
 	expect_failed(x, ERR_CORRUPT);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 static void
@@ -310,7 +310,7 @@ test_invalid(void **state UNUSED)
 	move(x, l);
 	expect_failed(x, ERR_INVALID);
 	assert_int_equal(x->f.locked.parts, 0);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* A lease of it was open when a run died: it may have arrived whole. */
@@ -327,7 +327,7 @@ test_open_settle(void **state UNUSED)
 	forget(x);
 	move(x, settling(x));
 	expect_failed(x, ERR_GONE);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* As one item it goes on with what is there. */
@@ -346,7 +346,7 @@ test_then_whole(void **state UNUSED)
 	assert_int_equal(x->f.locked.creates, 1);
 	assert_int_equal(x->notes[UPLOAD_ENDED], 1);
 	assert_stored(x, 0);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 int

@@ -1,15 +1,15 @@
 /*
- * engine.h: an engine over a directory of its own and a fake S3:
+ * sender.h: a sender over a directory of its own and a fake S3:
  * files, leases, results.
  */
-#ifndef KIT_ENGINE_H
-#define KIT_ENGINE_H
+#ifndef KIT_SENDER_H
+#define KIT_SENDER_H
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <utime.h>
 
-#include "send/engine.h"
+#include "send/sender.h"
 #include "kit/fake_s3.h"
 
 #define PART	(64 * KIB)
@@ -20,8 +20,8 @@ struct fixture {
 	char	 dir[64];
 	const char *endpoint;
 	struct tree_spec spec;
-	struct engine_config c;
-	struct engine *e;
+	struct sender_config c;
+	struct sender *sender;
 	struct result got[ITEMS];	/* by object; object 0: none yet */
 	size_t	 count;
 	unsigned notes[3];	/* by event */
@@ -40,14 +40,14 @@ struct attrs attrs_of(const struct fixture *x, unsigned i);
 void assert_stored(struct fixture *x, unsigned i);
 
 /* On the heap: threads may outlive a test that fails. */
-struct fixture *engine_setup(void);
+struct fixture *sender_setup(void);
 
-void engine_begin(struct fixture *x);
+void sender_begin(struct fixture *x);
 struct lease *new_lease(const struct fixture *x, unsigned count);
 void take_mail(struct fixture *x, int timeout_ms);
-void engine_finish(struct fixture *x, size_t count);
-void end_engine(struct fixture *x);
-void engine_teardown(struct fixture *x);
+void sender_finish(struct fixture *x, size_t count);
+void end_sender(struct fixture *x);
+void sender_teardown(struct fixture *x);
 
 /* One lease of the files 0 to count - 1, to its end. */
 void move(struct fixture *x, struct lease *l);

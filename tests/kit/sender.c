@@ -1,4 +1,4 @@
-#include "kit/engine.h"
+#include "kit/sender.h"
 
 /* --- files --- */
 
@@ -63,19 +63,19 @@ assert_stored(struct fixture *x, unsigned i)
 	free(data);
 }
 
-/* --- the engine --- */
+/* --- the sender --- */
 
 struct fixture *
-engine_setup(void)
+sender_setup(void)
 {
 	struct fixture *x = xcalloc(1, sizeof(*x));
 
-	strncat(x->dir, "/tmp/test-engine-XXXXXX", sizeof(x->dir) - 1);
+	strncat(x->dir, "/tmp/test-sender-XXXXXX", sizeof(x->dir) - 1);
 	assert_non_null(mkdtemp(x->dir));
 	fake_start(&x->f);
 	x->endpoint = x->f.url;
 	x->spec = (struct tree_spec){ .type = TREE_POSIX, .share = x->dir };
-	x->c = (struct engine_config){ .workers = 2, .exports = &x->spec,
+	x->c = (struct sender_config){ .workers = 2, .exports = &x->spec,
 	    .export_count = 1, .part_size = PART, .memory_bytes = 64 * MIB,
 	    .retry_for_ms = 60000, .up = mailbox_new(0),
 	    .s3 = { .endpoints = &x->endpoint, .endpoint_count = 1,
@@ -85,11 +85,11 @@ engine_setup(void)
 }
 
 void
-engine_begin(struct fixture *x)
+sender_begin(struct fixture *x)
 {
 	struct err err = ERR_INIT;
 
-	if (engine_start(&x->e, &x->c, &err) == -1)
+	if (sender_start(&x->sender, &x->c, &err) == -1)
 		fail_msg("%s", err.msg);
 }
 
@@ -124,8 +124,8 @@ take_note(struct fixture *x, struct upload_note *n)
 		assert_null(x->f.locked.orphan);
 		pthread_mutex_unlock(&x->f.lock);
 	}
-	if (n->event == UPLOAD_INTENT && x->e != NULL)
-		engine_noted(x->e, n->worker, n->object);
+	if (n->event == UPLOAD_INTENT && x->sender != NULL)
+		sender_noted(x->sender, n->worker, n->object);
 	upload_note_free(&n);
 }
 
@@ -158,23 +158,23 @@ take_mail(struct fixture *x, int timeout_ms)
 }
 
 void
-engine_finish(struct fixture *x, size_t count)
+sender_finish(struct fixture *x, size_t count)
 {
 	while (x->count < count)
 		take_mail(x, -1);
 }
 
 void
-end_engine(struct fixture *x)
+end_sender(struct fixture *x)
 {
-	engine_free(&x->e);
+	sender_free(&x->sender);
 	take_mail(x, 0);
 }
 
 void
-engine_teardown(struct fixture *x)
+sender_teardown(struct fixture *x)
 {
-	end_engine(x);
+	end_sender(x);
 	mailbox_free(&x->c.up);
 	fake_stop(&x->f);
 	for (unsigned i = 0; i < ITEMS; i++) {
@@ -192,10 +192,10 @@ move(struct fixture *x, struct lease *l)
 {
 	size_t count = l->count;
 
-	engine_begin(x);
-	engine_give(x->e, l);
-	engine_finish(x, count);
-	end_engine(x);
+	sender_begin(x);
+	sender_give(x->sender, l);
+	sender_finish(x, count);
+	end_sender(x);
 }
 
 void

@@ -1,6 +1,6 @@
-/* The engine over a local tree, with an S3 that does as it is told. */
+/* The sender over a local tree, with an S3 that does as it is told. */
 
-#include "kit/engine.h"
+#include "kit/sender.h"
 
 static void
 test_moves(void **state UNUSED)
@@ -8,7 +8,7 @@ test_moves(void **state UNUSED)
 	/* Of two uploads, the fake would know one. */
 	static const size_t sizes[] = { 0, 1, PART - 1, PART,
 	    12 * PART + 5 };
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 
 	for (unsigned i = 0; i < ARRAY_LEN(sizes); i++)
 		write_file(x, i, sizes[i], 7);
@@ -23,13 +23,13 @@ test_moves(void **state UNUSED)
 	assert_int_equal(x->notes[UPLOAD_INTENT], 1);
 	assert_int_equal(x->notes[UPLOAD_CREATED], 1);
 	assert_int_equal(x->notes[UPLOAD_ENDED], 1);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 static void
 test_dryrun(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 
 	struct lease *l;
 
@@ -44,7 +44,7 @@ test_dryrun(void **state UNUSED)
 	assert_int_equal(x->got[1].outcome, OUTCOME_MOVED);
 	assert_int_equal(x->got[1].bytes_sent, 9 * PART);
 	assert_int_equal(x->f.conn_count, 0);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* Stat says unchanged, and it is to be read again all the same: the bytes say
@@ -52,7 +52,7 @@ test_dryrun(void **state UNUSED)
 static void
 test_dryrun_unchanged(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 	struct lease *l;
 	size_t conns;
 
@@ -73,13 +73,13 @@ test_dryrun_unchanged(void **state UNUSED)
 			    OUTCOME_UNCHANGED : OUTCOME_MOVED);
 	}
 	assert_int_equal(x->f.conn_count, conns);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 static void
 test_changed_before_read(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 	struct lease *l;
 	struct attrs now;
 
@@ -93,7 +93,7 @@ test_changed_before_read(void **state UNUSED)
 	assert_int_equal(x->got[0].attrs.size, 300);
 	assert_int_equal(x->got[0].attrs.mtime_ns, now.mtime_ns);
 	assert_int_equal(x->f.locked.puts, 1);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 static void
@@ -107,7 +107,7 @@ rewrite(void *arg, unsigned count)
 static void
 test_changed_while_read(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 	struct attrs now;
 
 	x->c.workers = 1;
@@ -122,7 +122,7 @@ test_changed_while_read(void **state UNUSED)
 	assert_int_equal(x->f.locked.aborts, 1);
 	assert_int_equal(x->f.locked.creates, 2);
 	assert_null(x->f.locked.upload.key);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* A client moves only the version that it was told of. */
@@ -130,7 +130,7 @@ static void
 test_exact(void **state UNUSED)
 {
 	for (int i = 0; i < 4; i++) {
-		struct fixture *x = engine_setup();
+		struct fixture *x = sender_setup();
 		AUTOFREE char *path = path_of(x, 0);
 		struct lease *l;
 
@@ -154,7 +154,7 @@ test_exact(void **state UNUSED)
 		    ENTRY_FILE);
 		if (i == 1)
 			assert_int_equal(rmdir(path), 0);
-		engine_teardown(x);
+		sender_teardown(x);
 	}
 }
 
@@ -173,7 +173,7 @@ static void
 test_exact_upload(void **state UNUSED)
 {
 	for (int i = 0; i < 2; i++) {
-		struct fixture *x = engine_setup();
+		struct fixture *x = sender_setup();
 
 		x->c.exact = true;
 		x->c.workers = 1;
@@ -186,7 +186,7 @@ test_exact_upload(void **state UNUSED)
 		assert_int_equal(x->f.locked.creates, 1);
 		assert_int_equal(x->notes[UPLOAD_ENDED], i == 0);
 		assert_int_equal(x->ended_at, 0);
-		engine_teardown(x);
+		sender_teardown(x);
 	}
 }
 
@@ -194,7 +194,7 @@ static void
 test_gone(void **state UNUSED)
 {
 	AUTOFREE char *path = NULL;
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 	struct lease *l;
 
 	write_file(x, 0, 100, 7);
@@ -204,14 +204,14 @@ test_gone(void **state UNUSED)
 	move(x, l);
 	assert_int_equal(x->got[0].outcome, OUTCOME_GONE);
 	assert_int_equal(x->f.locked.puts, 0);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* Bytes that arrive wrong are sent again. */
 static void
 test_corrupt(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 
 	x->f.locked.wrong_etags = 2;
 	write_file(x, 0, 100, 7);
@@ -219,7 +219,7 @@ test_corrupt(void **state UNUSED)
 	assert_stored(x, 0);
 	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
 	assert_int_equal(x->f.locked.puts, 3);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* An upload is made, but the connection, one that was kept, ends without an
@@ -227,33 +227,33 @@ test_corrupt(void **state UNUSED)
 static void
 test_create_unanswered(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 
 	x->c.workers = 1;
 	write_file(x, 0, 100, 7);
-	engine_begin(x);
-	engine_give(x->e, new_lease(x, 1));
-	engine_finish(x, 1);
+	sender_begin(x);
+	sender_give(x->sender, new_lease(x, 1));
+	sender_finish(x, 1);
 	forget(x);
 	pthread_mutex_lock(&x->f.lock);
 	x->f.locked.swallow = true;
 	pthread_mutex_unlock(&x->f.lock);
 	write_file(x, 0, 3 * PART, 7);
-	engine_give(x->e, new_lease(x, 1));
-	engine_finish(x, 1);
-	end_engine(x);
+	sender_give(x->sender, new_lease(x, 1));
+	sender_finish(x, 1);
+	end_sender(x);
 	assert_stored(x, 0);
 	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
 	assert_int_equal(x->f.locked.aborts, 1);
 	assert_null(x->f.locked.orphan);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* Open leases of a run that died: what arrived is not sent again. */
 static void
 test_settle(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 	struct fake_object *o;
 	struct lease *l;
 
@@ -277,14 +277,14 @@ test_settle(void **state UNUSED)
 	assert_int_equal(x->f.locked.heads, 3);
 	assert_int_equal(x->f.locked.puts, 2 + 1);
 	assert_int_equal(x->f.locked.creates, 1);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* Settling is no proof: what arrives wrong again and again has failed. */
 static void
 test_settle_corrupt(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 	struct lease *l;
 
 	x->f.locked.wrong_etags = 100;
@@ -294,13 +294,13 @@ test_settle_corrupt(void **state UNUSED)
 	move(x, l);
 	assert_int_equal(x->got[0].outcome, OUTCOME_FAILED);
 	assert_int_equal(x->got[0].err.kind, ERR_CORRUPT);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 static void
 test_compare(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 
 	for (unsigned i = 0; i < 4; i++)
 		write_file(x, i, i == 3 ? 3 * PART : 100, 7);
@@ -320,7 +320,7 @@ test_compare(void **state UNUSED)
 	assert_int_equal(x->f.locked.creates, 1);
 	assert_non_null(strstr(fake_find_locked(&x->f, "s/f1")->meta.data,
 	    "file-mtime: 5000000000ns"));
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* Several clients have sent it: there is no digest of the whole. */
@@ -340,7 +340,7 @@ move_sent_by_many(struct fixture *x, uint32_t flags)
 static void
 test_compare_by_parts(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 
 	write_file(x, 0, 3 * PART + 7, 7);
 	move(x, new_lease(x, 1));
@@ -361,7 +361,7 @@ test_compare_by_parts(void **state UNUSED)
 	assert_int_equal(x->got[0].outcome, OUTCOME_UNCHANGED);
 	assert_int_equal(x->f.locked.creates, 0);
 	assert_int_equal(x->f.locked.copies, 1);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* The file is again what was stored, but another version of it was sent since
@@ -369,7 +369,7 @@ test_compare_by_parts(void **state UNUSED)
 static void
 test_reverted(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 	struct lease *l;
 
 	write_file(x, 0, 100, 7);
@@ -381,7 +381,7 @@ test_reverted(void **state UNUSED)
 	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
 	assert_int_equal(x->f.locked.puts, 2);
 	assert_stored(x, 0);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 static void
@@ -407,7 +407,7 @@ static void
 test_memory(void **state UNUSED)
 {
 	struct s3_stats stats;
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 	uint64_t read;
 
 	x->c.workers = 1;
@@ -415,25 +415,25 @@ test_memory(void **state UNUSED)
 	x->f.locked.held = true;
 	for (unsigned i = 0; i < 20; i++)
 		write_file(x, i, PART, 7);
-	engine_begin(x);
-	engine_give(x->e, new_lease(x, 20));
+	sender_begin(x);
+	sender_give(x->sender, new_lease(x, 20));
 	wait_for_puts(x, 2);
-	engine_stats(x->e, &stats, &read);
+	sender_stats(x->sender, &stats, &read);
 	assert_int_equal(read, 2 * PART);
 	release(x);
-	engine_finish(x, 20);
-	end_engine(x);
+	sender_finish(x, 20);
+	end_sender(x);
 	for (unsigned i = 0; i < 20; i++)
 		assert_stored(x, i);
 	forget(x);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* Parts that no worker can hold are streamed, also after one arrived wrong. */
 static void
 test_stream(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 
 	x->c.workers = 1;
 	x->c.part_size = 16 * PART;
@@ -456,14 +456,14 @@ test_stream(void **state UNUSED)
 		move(x, l);
 	}
 	assert_stored(x, 1);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* A worker that holds 8 parts of 64 KiB, and parts of twice that size. */
 static struct fixture *
 setup_streams(void)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 
 	x->c.workers = 1;
 	x->c.part_size = 16 * PART;
@@ -489,7 +489,7 @@ test_stream_proof(void **state UNUSED)
 	assert_int_equal(x->f.locked.without_md5, 0);
 	assert_int_equal(x->f.locked.parts, 3 + 2);
 	assert_int_equal(x->f.locked.creates, 1);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* The file was stored in large parts, is changed in place, and other parts
@@ -511,7 +511,7 @@ test_stream_other_plan(void **state UNUSED)
 		move(x, held_lease(x, 1));
 		assert_stored(x, 0);
 		assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
-		engine_teardown(x);
+		sender_teardown(x);
 	}
 }
 
@@ -543,7 +543,7 @@ test_stream_compare(void **state UNUSED)
 	move(x, l);
 	assert_stored(x, 0);
 	assert_int_equal(x->f.locked.parts, 6);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 static void
@@ -557,55 +557,55 @@ test_stream_dryrun(void **state UNUSED)
 	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
 	assert_int_equal(x->got[0].bytes_sent, 40 * PART + 1);
 	assert_int_equal(x->f.conn_count, 0);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* What is on the way ends; nothing else begins. */
 static void
 test_stop(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 
 	x->f.locked.held = true;
 	for (unsigned i = 0; i < ITEMS; i++)
 		write_file(x, i, 100, 7);
-	engine_begin(x);
-	engine_give(x->e, new_lease(x, ITEMS));
+	sender_begin(x);
+	sender_give(x->sender, new_lease(x, ITEMS));
 	wait_for_puts(x, 2 * 8);
-	engine_stop(x->e, 600000);
-	assert_int_equal(engine_backlog(x->e), ITEMS - 2 * 2 * 8);
+	sender_stop(x->sender, 600000);
+	assert_int_equal(sender_backlog(x->sender), ITEMS - 2 * 2 * 8);
 	release(x);
-	end_engine(x);
+	end_sender(x);
 	assert_int_equal(x->count, 2 * 2 * 8);
 	for (unsigned i = 0; i < ITEMS; i++)
 		if (x->got[i].object != 0) {
 			assert_int_equal(x->got[i].outcome, OUTCOME_MOVED);
 			assert_stored(x, i);
 		}
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* What does not end in time has no result. */
 static void
 test_stop_at_once(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 
 	x->f.locked.held = true;
 	for (unsigned i = 0; i < 40; i++)
 		write_file(x, i, i == 20 ? 9 * PART : 100, 7);
-	engine_begin(x);
-	engine_give(x->e, new_lease(x, 40));
+	sender_begin(x);
+	sender_give(x->sender, new_lease(x, 40));
 	wait_for_puts(x, 2 * 8);
-	engine_stop(x->e, 0);
-	while (!engine_idle(x->e))
+	sender_stop(x->sender, 0);
+	while (!sender_idle(x->sender))
 		take_mail(x, 1);
 	/* The answer to an intent, too late. */
-	engine_noted(x->e, 0, 21);
-	end_engine(x);
+	sender_noted(x->sender, 0, 21);
+	end_sender(x);
 	assert_int_equal(x->count, 0);
 	release(x);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* Its time is over before it begins: nothing goes out until the end is moved
@@ -614,14 +614,14 @@ static void
 test_valid_until(void **state UNUSED)
 {
 	static struct s3_gate gate;
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 
 	write_file(x, 0, 1000, 1);
 	write_file(x, 1, 4 * PART, 1);
 	x->c.s3.gate = &gate;
-	engine_begin(x);
+	sender_begin(x);
 	s3_gate_valid_until(&gate, 1);
-	engine_give(x->e, new_lease(x, 2));
+	sender_give(x->sender, new_lease(x, 2));
 	/* Both have been read by then, and are to be sent. */
 	while (x->notes[UPLOAD_INTENT] == 0)
 		take_mail(x, -1);
@@ -631,32 +631,32 @@ test_valid_until(void **state UNUSED)
 	assert_int_equal(x->f.locked.puts + x->f.locked.creates, 0);
 	pthread_mutex_unlock(&x->f.lock);
 	s3_gate_valid_until(&gate, clock_mono_ms() + 3600000);
-	engine_finish(x, 2);
+	sender_finish(x, 2);
 	assert_stored(x, 0);
 	assert_stored(x, 1);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 /* A rate at which this would last for years, raised while it goes on. */
 static void
 test_limits_change(void **state UNUSED)
 {
-	struct fixture *x = engine_setup();
+	struct fixture *x = sender_setup();
 
 	write_file(x, 0, PART, 1);
 	write_file(x, 1, 4 * PART, 1);
 	x->c.bwlimit = 1;
-	engine_begin(x);
-	engine_limits(x->e, 1, 1);
-	engine_give(x->e, new_lease(x, 2));
+	sender_begin(x);
+	sender_limits(x->sender, 1, 1);
+	sender_give(x->sender, new_lease(x, 2));
 	take_mail(x, 10);
-	engine_limits(x->e, 1 * GIB, 0);
+	sender_limits(x->sender, 1 * GIB, 0);
 	take_mail(x, 10);
-	engine_limits(x->e, 0, 0);
-	engine_finish(x, 2);
+	sender_limits(x->sender, 0, 0);
+	sender_finish(x, 2);
 	assert_stored(x, 0);
 	assert_stored(x, 1);
-	engine_teardown(x);
+	sender_teardown(x);
 }
 
 int

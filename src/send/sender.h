@@ -1,17 +1,17 @@
 /*
- * engine.h: the client engine: worker threads that move the items of given
- * leases. Standalone the engine lives in the master's process, else in a
- * client's; in both cases the master and the engine share only messages.
+ * sender.h: the sender of PUT: worker threads that move the items of given
+ * leases. Standalone the sender lives in the master's process, else in a
+ * client's; in both cases the master and the sender share only messages.
  *
- * engine_start; engine_give leases (their items wait in a queue common to the
+ * sender_start; sender_give leases (their items wait in a queue common to the
  * workers); results come to the mailbox up as MAIL_RESULTS (struct results),
  * and news of multipart uploads for the catalog as MAIL_UPLOAD (struct
- * upload_note); engine_noted answers an intent. engine_stop lets begun items
+ * upload_note); sender_noted answers an intent. sender_stop lets begun items
  * end within a limit; items that have not ended then have no result and stay
- * open in the catalog. engine_free.
+ * open in the catalog. sender_free.
  */
-#ifndef SEND_ENGINE_H
-#define SEND_ENGINE_H
+#ifndef SEND_SENDER_H
+#define SEND_SENDER_H
 
 #include "base/err.h"
 #include "base/mailbox.h"
@@ -20,9 +20,9 @@
 #include "s3/s3.h"
 #include "tree/tree.h"
 
-struct engine;
+struct sender;
 
-struct engine_config {
+struct sender_config {
 	unsigned workers;
 	const struct tree_spec *exports; /* index: item.export */
 	size_t	 export_count;
@@ -43,27 +43,27 @@ struct engine_config {
 	struct mailbox *up;
 };
 
-/* Whatever the config points to must live until engine_free. */
-int	 engine_start(struct engine **, const struct engine_config *,
+/* Whatever the config points to must live until sender_free. */
+int	 sender_start(struct sender **, const struct sender_config *,
 	    struct err *) MUST_USE;
 /* Takes the lease. */
-void	 engine_give(struct engine *, struct lease *);
+void	 sender_give(struct sender *, struct lease *);
 /* The intent of this object's upload is on disk. */
-void	 engine_noted(struct engine *, unsigned worker, int64_t object);
+void	 sender_noted(struct sender *, unsigned worker, int64_t object);
 /* Number of items given and not yet begun. */
-size_t	 engine_backlog(struct engine *);
-/* True if every thread has ended its work (after engine_stop). */
-bool	 engine_idle(struct engine *);
+size_t	 sender_backlog(struct sender *);
+/* True if every thread has ended its work (after sender_stop). */
+bool	 sender_idle(struct sender *);
 /* Bytes a second and requests in 1,000 seconds for the workers together; 0: no
  * limit. At any time; bodies under way keep their pace. */
-void	 engine_limits(struct engine *, uint64_t bwlimit, uint64_t tpslimit);
+void	 sender_limits(struct sender *, uint64_t bwlimit, uint64_t tpslimit);
 /* Begin no new item; end the begun items within limit_ms if possible. */
-void	 engine_stop(struct engine *, uint64_t limit_ms);
+void	 sender_stop(struct sender *, uint64_t limit_ms);
 /* Wait for the threads: each ends when no work is left, or after
- * engine_stop. */
-void	 engine_free(struct engine **);
+ * sender_stop. */
+void	 sender_free(struct sender **);
 /* Sums over the workers; requests so far and bytes read from the source. */
-void	 engine_stats(struct engine *, struct s3_stats *,
+void	 sender_stats(struct sender *, struct s3_stats *,
 	    uint64_t *ret_bytes_read);
 
 #endif
