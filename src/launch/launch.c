@@ -25,7 +25,7 @@
 /* After the connections are closed: for a name server or an agent. */
 #define LAST_MS		1000
 
-struct member {
+struct launch_client {
 	struct launch *l;
 	unsigned client;
 	char	*name;		/* as configured */
@@ -42,7 +42,7 @@ struct member {
 
 struct launch {
 	struct launch_config c;
-	struct member *members;
+	struct launch_client *clients;
 	size_t	 count;
 	_Atomic bool stop;	/* start nothing more */
 	_Atomic bool cut;	/* wait for nothing more */
@@ -95,15 +95,15 @@ launch_parse_host(const char *text, char *host, size_t len,
 }
 
 static void
-tell(struct member *m, enum launch_event event, int status,
+tell(struct launch_client *c, enum launch_event event, int status,
     const struct err *err)
 {
-	struct launch *l = m->l;
+	struct launch *l = c->l;
 	struct launch_mail *mail = xcalloc(1, sizeof(*mail));
 
 	mail->mail.type = MAIL_LAUNCH;
 	mail->event = event;
-	mail->client = m->client;
+	mail->client = c->client;
 	mail->status = status;
 	mail->err = *err;
 	/* The mailbox may be freed when launch_free has returned. */
@@ -118,13 +118,13 @@ tell(struct member *m, enum launch_event event, int status,
 /* --- taking turns --- */
 
 static bool
-host_is_busy_locked(const struct member *m)
+host_is_busy_locked(const struct launch_client *c)
 {
-	const struct launch *l = m->l;
+	const struct launch *l = c->l;
 
 	for (size_t i = 0; i < l->count; i++)
-		if (l->members[i].logging_in &&
-		    strcmp(l->members[i].name, m->name) == 0)
+		if (l->clients[i].logging_in &&
+		    strcmp(l->clients[i].name, c->name) == 0)
 			return true;
 	return false;
 }
@@ -146,16 +146,16 @@ wait_locked(struct launch *l, uint64_t ms)
 
 /* False: no turn comes any more. */
 static bool
-turn_take(struct member *m)
+turn_take(struct launch_client *c)
 {
-	struct launch *l = m->l;
+	struct launch *l = c->l;
 
 	pthread_mutex_lock(&l->lock);
 	while (!l->stop) {
 		uint64_t now = clock_mono_ms();
 		uint64_t next = l->locked.last_ms + GAP_MS;
 
-		if (l->locked.logins < LOGINS_MAX && !host_is_busy_locked(m)) {
+		if (l->locked.logins < LOGINS_MAX && !host_is_busy_locked(c)) {
 			if (now >= next)
 				break;
 			wait_locked(l, next - now);
@@ -166,20 +166,20 @@ turn_take(struct member *m)
 	if (!l->stop) {
 		l->locked.last_ms = clock_mono_ms();
 		l->locked.logins++;
-		m->logging_in = true;
+		c->logging_in = true;
 	}
 	pthread_mutex_unlock(&l->lock);
-	return m->logging_in;
+	return c->logging_in;
 }
 
 static void
-turn_give(struct member *m)
+turn_give(struct launch_client *c)
 {
-	struct launch *l = m->l;
+	struct launch *l = c->l;
 
 	pthread_mutex_lock(&l->lock);
-	if (m->logging_in) {
-		m->logging_in = false;
+	if (c->logging_in) {
+		c->logging_in = false;
 		l->locked.logins--;
 		pthread_cond_broadcast(&l->changed);
 	}
@@ -201,9 +201,9 @@ pause_ms(struct launch *l, uint64_t ms)
 
 /* Logged in; RETRY is tried again until AGAIN_MS have gone. */
 static struct ssh *
-log_in(struct member *m, struct err *err)
+log_in(struct launch_client *c, struct err *err)
 {
-	struct launch *l = m->l;
+	struct launch *l = c->l;
 	uint64_t start = 0, random;
 	struct ssh *s = NULL;
 	struct rng rng;
@@ -211,30 +211,30 @@ log_in(struct member *m, struct err *err)
 	random_bytes(&random, sizeof(random));
 	rng_seed(&rng, random);
 	for (unsigned attempt = 1;; attempt++) {
-		if (!turn_take(m)) {
+		if (!turn_take(c)) {
 			err_set(err, ERR_STOPPED, 0, "stopped");
 			return NULL;
 		}
 		if (start == 0)
 			start = clock_mono_ms();
-		if (ssh_open(&s, &m->ssh, err) == 0)
+		if (ssh_open(&s, &c->ssh, err) == 0)
 			return s;	/* its turn lasts a little longer */
-		turn_give(m);
+		turn_give(c);
 		if (err->kind != ERR_RETRY ||
 		    clock_mono_ms() - start >= AGAIN_MS)
 			return NULL;
 		log_event(LOG_DEBUG, "launch_again", "host=%s reason=%s",
-		    m->name, err->msg);
+		    c->name, err->msg);
 		pause_ms(l, backoff_ms(attempt, BACKOFF_BASE_MS,
 		    BACKOFF_CAP_MS, rng_next(&rng)));
 	}
 }
 
 static int
-hand_over(struct member *m, struct ssh *s, struct err *err)
+hand_over(struct launch_client *c, struct ssh *s, struct err *err)
 {
 	static const char nothing[INVITE_MAX];
-	struct launch *l = m->l;
+	struct launch *l = c->l;
 	struct buf text;
 	int rc;
 
@@ -243,7 +243,7 @@ hand_over(struct member *m, struct ssh *s, struct err *err)
 	buf_init(&text, INVITE_MAX);
 	(void)buf_add(&text, nothing, sizeof(nothing));
 	buf_clear(&text);
-	l->c.invite(l->c.arg, m->client, ssh_local_address(s), &text);
+	l->c.invite(l->c.arg, c->client, ssh_local_address(s), &text);
 	if (buf_overflowed(&text))
 		rc = err_set(err, ERR_BUG, 0, "the invitation is too long");
 	else
@@ -269,25 +269,25 @@ level_of(const char *line)
 /* Limit the lines of a client: endless output must not drive everything else
  * out of the log. */
 static bool
-may_log(struct member *m)
+may_log(struct launch_client *c)
 {
 	uint64_t minute = clock_mono_ms() / 60000;
 
-	if (minute != m->minute && m->lines > LINES_A_MINUTE)
+	if (minute != c->minute && c->lines > LINES_A_MINUTE)
 		log_event(LOG_WARN, "client", "number=%u host=%s dropped=%zu "
-		    "lines", m->client, m->name, m->lines - LINES_A_MINUTE);
-	if (minute != m->minute)
-		m->lines = 0;
-	m->minute = minute;
-	if (++m->lines == LINES_A_MINUTE + 1)
+		    "lines", c->client, c->name, c->lines - LINES_A_MINUTE);
+	if (minute != c->minute)
+		c->lines = 0;
+	c->minute = minute;
+	if (++c->lines == LINES_A_MINUTE + 1)
 		log_event(LOG_WARN, "client", "number=%u host=%s says more "
 		    "than %u lines in a minute: the others are dropped",
-		    m->client, m->name, LINES_A_MINUTE);
-	return m->lines <= LINES_A_MINUTE;
+		    c->client, c->name, LINES_A_MINUTE);
+	return c->lines <= LINES_A_MINUTE;
 }
 
 static void
-log_line(struct member *m, char *line)
+log_line(struct launch_client *c, char *line)
 {
 	static const char ours[] = "datamover: ";
 
@@ -296,15 +296,15 @@ log_line(struct member *m, char *line)
 		line += sizeof(ours) - 1;
 	if (*line == '\0')
 		return;
-	str_escape(str_of(line), m->last, sizeof(m->last));
-	if (may_log(m))
+	str_escape(str_of(line), c->last, sizeof(c->last));
+	if (may_log(c))
 		log_event(level_of(line), "client",
-		    "number=%u host=%s says=%s", m->client, m->name, line);
+		    "number=%u host=%s says=%s", c->client, c->name, line);
 }
 
 /* Log the whole lines; with all set, also log the rest. */
 static void
-log_lines(struct member *m, struct buf *b, bool all)
+log_lines(struct launch_client *c, struct buf *b, bool all)
 {
 	char *start = b->data, *end;
 
@@ -316,13 +316,13 @@ log_lines(struct member *m, struct buf *b, bool all)
 		if (end == NULL)
 			break;
 		*end = '\0';
-		log_line(m, start);
+		log_line(c, start);
 		start = end + 1;
 	}
 	b->len -= (size_t)(start - b->data);
 	memmove(b->data, start, b->len + 1);
 	if (b->len > 0 && (all || b->len >= LINE_MAX_BYTES)) {
-		log_line(m, b->data);
+		log_line(c, b->data);
 		buf_clear(b);
 	}
 }
@@ -330,7 +330,7 @@ log_lines(struct member *m, struct buf *b, bool all)
 /* Log the program's output until the program ends, and return its exit
  * status. */
 static int
-watch(struct member *m, struct ssh *s, bool end_it, int *ret_status,
+watch(struct launch_client *c, struct ssh *s, bool end_it, int *ret_status,
     struct err *err)
 {
 	struct buf text;
@@ -339,7 +339,7 @@ watch(struct member *m, struct ssh *s, bool end_it, int *ret_status,
 
 	buf_init(&text, 64 * KIB);
 	for (;;) {
-		if ((end_it || m->l->stop) && !closed) {
+		if ((end_it || c->l->stop) && !closed) {
 			closed = true;
 			rc = ssh_send_eof(s, err);
 			if (rc == -1)
@@ -349,7 +349,7 @@ watch(struct member *m, struct ssh *s, bool end_it, int *ret_status,
 		 * the shell. */
 		rc = ssh_wait(s, WATCH_MS, &text, &text, 32 * KIB, ret_status,
 		    err);
-		log_lines(m, &text, rc != 1);
+		log_lines(c, &text, rc != 1);
 		if (rc != 1)
 			break;
 	}
@@ -358,73 +358,73 @@ watch(struct member *m, struct ssh *s, bool end_it, int *ret_status,
 }
 
 static void
-explain(const struct member *m, int status, struct err *err)
+explain(const struct launch_client *c, int status, struct err *err)
 {
-	const char *path = m->l->c.path;
-	const char *colon = m->last[0] == '\0' ? "" : ": ";
+	const char *path = c->l->c.path;
+	const char *colon = c->last[0] == '\0' ? "" : ": ";
 
 	if (status == 127)
 		err_set(err, ERR_CONFIG, 0, "%s is not there (path in "
-		    "[client])%s%s", path, colon, m->last);
+		    "[client])%s%s", path, colon, c->last);
 	else if (status == 126)
 		err_set(err, ERR_CONFIG, 0, "%s cannot be run (path in "
-		    "[client])%s%s", path, colon, m->last);
+		    "[client])%s%s", path, colon, c->last);
 	else if (status > 128)
 		err_set(err, ERR_PEER, 0, "ended by signal %d%s%s",
-		    status - 128, colon, m->last);
+		    status - 128, colon, c->last);
 	else if (status == -1)
 		err_set(err, ERR_PEER, 0, "ended, nobody knows how%s%s", colon,
-		    m->last);
+		    c->last);
 	else if (status != 0)
 		err_set(err, ERR_PEER, 0, "ended with exit status %d%s%s",
-		    status, colon, m->last);
+		    status, colon, c->last);
 	else
 		err_clear(err);
 }
 
 static void
-run(struct member *m)
+run(struct launch_client *c)
 {
-	struct launch *l = m->l;
+	struct launch *l = c->l;
 	const char *argv[] = { l->c.path, "client", NULL };
 	struct err err = ERR_INIT, sent = ERR_INIT;
-	struct ssh *s = log_in(m, &err);
+	struct ssh *s = log_in(c, &err);
 	int status = -1, rc = -1;
 
 	if (s != NULL && ssh_exec(s, argv, &err) == -1)
 		ssh_close(&s);
 	if (s != NULL)
-		rc = hand_over(m, s, &sent);
-	turn_give(m);
+		rc = hand_over(c, s, &sent);
+	turn_give(c);
 	if (s == NULL) {
-		tell(m, LAUNCH_FAILED, -1, &err);
+		tell(c, LAUNCH_FAILED, -1, &err);
 		return;
 	}
 	ssh_set_stop(s, &l->cut);
 	if (rc == 0)
-		tell(m, LAUNCH_STARTED, 0, &err);
+		tell(c, LAUNCH_STARTED, 0, &err);
 	/* If the program didn't take the invitation, the program has ended: the
 	 * exit status says more. */
-	rc = watch(m, s, rc == -1, &status, &err);
+	rc = watch(c, s, rc == -1, &status, &err);
 	if (rc == 0)
-		explain(m, status, &err);
+		explain(c, status, &err);
 	if (sent.kind == ERR_NONE)
-		tell(m, LAUNCH_ENDED, status, &err);
+		tell(c, LAUNCH_ENDED, status, &err);
 	else
-		tell(m, LAUNCH_FAILED, status, err.kind == ERR_NONE ? &sent :
+		tell(c, LAUNCH_FAILED, status, err.kind == ERR_NONE ? &sent :
 		    &err);
 	ssh_close(&s);
 }
 
 static void *
-member_main(void *arg)
+client_main(void *arg)
 {
-	struct member *m = arg;
-	struct launch *l = m->l;
+	struct launch_client *c = arg;
+	struct launch *l = c->l;
 
-	run(m);
+	run(c);
 	pthread_mutex_lock(&l->lock);
-	m->ended = true;
+	c->ended = true;
 	l->locked.threads--;
 	pthread_cond_broadcast(&l->changed);
 	pthread_mutex_unlock(&l->lock);
@@ -432,7 +432,7 @@ member_main(void *arg)
 }
 
 static int
-start_thread(struct member *m, struct err *err)
+start_thread(struct launch_client *c, struct err *err)
 {
 	pthread_attr_t attr;
 	sigset_t all, old;
@@ -442,9 +442,9 @@ start_thread(struct member *m, struct err *err)
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &old);
-	no = pthread_create(&m->thread, &attr, member_main, m);
-	m->has_thread = no == 0;
-	m->l->locked.threads += m->has_thread ? 1 : 0;
+	no = pthread_create(&c->thread, &attr, client_main, c);
+	c->has_thread = no == 0;
+	c->l->locked.threads += c->has_thread ? 1 : 0;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
 	if (no != 0)
@@ -458,23 +458,23 @@ start_all(struct launch *l, struct err *err)
 	int rc = 0;
 
 	for (size_t i = 0; i < l->count; i++) {
-		struct member *m = &l->members[i];
+		struct launch_client *c = &l->clients[i];
 
-		m->l = l;
-		m->client = (unsigned)i + 1;
-		m->name = xstrdup(l->c.hosts[i]);
-		m->ssh = l->c.ssh;
-		m->ssh.stop = &l->stop;
-		m->ssh.host = m->host;
-		if (launch_parse_host(m->name, m->host, sizeof(m->host),
-		    &m->ssh.port, err) == -1)
+		c->l = l;
+		c->client = (unsigned)i + 1;
+		c->name = xstrdup(l->c.hosts[i]);
+		c->ssh = l->c.ssh;
+		c->ssh.stop = &l->stop;
+		c->ssh.host = c->host;
+		if (launch_parse_host(c->name, c->host, sizeof(c->host),
+		    &c->ssh.port, err) == -1)
 			return err_wrap(err, "client host");
 	}
 	/* Hold the lock until every thread is started, so no thread sees a
 	 * partial count. */
 	pthread_mutex_lock(&l->lock);
 	for (size_t i = 0; i < l->count && rc == 0; i++)
-		rc = start_thread(&l->members[i], err);
+		rc = start_thread(&l->clients[i], err);
 	pthread_mutex_unlock(&l->lock);
 	return rc;
 }
@@ -488,8 +488,8 @@ launch_start(struct launch **ret, const struct launch_config *c,
 
 	l->c = *c;
 	l->count = c->host_count;
-	l->members = xcalloc(l->count == 0 ? 1 : l->count,
-	    sizeof(*l->members));
+	l->clients = xcalloc(l->count == 0 ? 1 : l->count,
+	    sizeof(*l->clients));
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -542,17 +542,17 @@ part_with_threads(struct launch *l)
 	stuck = l->locked.threads;
 	l->locked.gone = true;
 	for (size_t i = 0; i < l->count; i++) {
-		struct member *m = &l->members[i];
+		struct launch_client *c = &l->clients[i];
 
-		if (m->has_thread && !m->ended) {
-			pthread_detach(m->thread);
-			m->has_thread = false;
+		if (c->has_thread && !c->ended) {
+			pthread_detach(c->thread);
+			c->has_thread = false;
 		}
 	}
 	pthread_mutex_unlock(&l->lock);
 	for (size_t i = 0; i < l->count; i++)
-		if (l->members[i].has_thread)
-			pthread_join(l->members[i].thread, NULL);
+		if (l->clients[i].has_thread)
+			pthread_join(l->clients[i].thread, NULL);
 	if (stuck > 0)
 		log_event(LOG_WARN, "launch_stuck", "threads=%zu", stuck);
 	return stuck;
@@ -574,8 +574,8 @@ launch_free(struct launch **lp, uint64_t limit_ms)
 	if (part_with_threads(l) > 0)
 		return;
 	for (size_t i = 0; i < l->count; i++)
-		free(l->members[i].name);
-	free(l->members);
+		free(l->clients[i].name);
+	free(l->clients);
 	pthread_cond_destroy(&l->changed);
 	pthread_mutex_destroy(&l->lock);
 	free(l);

@@ -55,7 +55,7 @@ team_last_ask(struct team *t, struct s3 **s3, struct look **v, size_t n)
 		struct look *l = v[i];
 		const char *path = l->task->item.path;
 
-		if (l->member != 0 || !has_s3(t, s3, &l->store.answer.err))
+		if (l->client != 0 || !has_s3(t, s3, &l->store.answer.err))
 			continue;
 		s3_head(*s3, str_of(key_of_path(path,
 		    t->setup.server_as_prefix)), answered, l);

@@ -49,125 +49,125 @@ team_launch(struct team *t, struct err *err)
 	};
 
 	for (size_t i = 0; i < lc.host_count; i++)
-		team_member_new(t, lc.hosts[i])->invited = true;
+		team_client_new(t, lc.hosts[i])->invited = true;
 	return lc.host_count == 0 ? 0 : launch_start(&t->launch, &lc, err);
 }
 
 static void
-failed(struct team *t, struct member *m, const struct err *err)
+failed(struct team *t, struct team_client *c, const struct err *err)
 {
-	m->state = MEMBER_FAILED;
-	m->since_ms = t->now_ms;
-	m->err = *err;
+	c->state = CLIENT_FAILED;
+	c->since_ms = t->now_ms;
+	c->err = *err;
 	log_event(LOG_ERROR, "client_failed", "client=%u host=%s %s",
-	    m->number, m->host, err->msg);
+	    c->number, c->host, err->msg);
 }
 
 static void
-ended(struct team *t, struct member *m, const struct launch_mail *l)
+ended(struct team *t, struct team_client *c, const struct launch_mail *l)
 {
 	struct err err = l->err;
 
-	m->running = false;
+	c->running = false;
 	/* The exit status is known, so the process has ended. */
 	if (l->status != -1)
-		team_lapse(t, m);
-	if (m->state == MEMBER_LAUNCHING || m->state == MEMBER_AWAITED) {
+		team_lapse(t, c);
+	if (c->state == CLIENT_LAUNCHING || c->state == CLIENT_AWAITED) {
 		if (err.msg[0] == '\0')
 			err_set(&err, ERR_UNREACHABLE, 0, "the client ended "
 			    "with status %d before it called", l->status);
 		if (!t->stopping)
-			failed(t, m, &err);
-	} else if (m->state == MEMBER_LOST && !m->said_why &&
+			failed(t, c, &err);
+	} else if (c->state == CLIENT_LOST && !c->said_why &&
 	    l->status != 0 && err.msg[0] != '\0') {
 		/* The last words of the process say more than the error of a
 		 * closed connection. */
-		m->err = err;
+		c->err = err;
 		log_event(LOG_WARN, "client_ended", "client=%u host=%s "
-		    "status=%d %s", m->number, m->host, l->status, err.msg);
+		    "status=%d %s", c->number, c->host, l->status, err.msg);
 	}
 }
 
 void
 team_launch_mail(struct team *t, struct launch_mail *l)
 {
-	struct member *m = team_member(t, l->client);
+	struct team_client *c = team_client(t, l->client);
 
-	if (m == NULL)
+	if (c == NULL)
 		return;
 	switch (l->event) {
 	case LAUNCH_STARTED:
-		m->running = true;
-		if (m->state == MEMBER_LAUNCHING) {
-			m->state = MEMBER_AWAITED;
-			m->since_ms = t->now_ms;
+		c->running = true;
+		if (c->state == CLIENT_LAUNCHING) {
+			c->state = CLIENT_AWAITED;
+			c->since_ms = t->now_ms;
 		}
 		break;
 	case LAUNCH_FAILED:
-		m->running = false;
-		if (m->index == NULL && !t->stopping)
-			failed(t, m, &l->err);
+		c->running = false;
+		if (c->index == NULL && !t->stopping)
+			failed(t, c, &l->err);
 		break;
 	case LAUNCH_ENDED:
-		ended(t, m, l);
+		ended(t, c, l);
 		break;
 	}
 }
 
 /* --- is a client left? --- */
 
-/* Can this member still come? */
+/* Can this client still come? */
 static bool
-awaited(const struct team *t, const struct member *m)
+awaited(const struct team *t, const struct team_client *c)
 {
 	uint64_t limit_ms = (uint64_t)
 	    t->conf->socket_options.max_connection_time_threshold * 1000;
 
-	switch (m->state) {
-	case MEMBER_LAUNCHING:
+	switch (c->state) {
+	case CLIENT_LAUNCHING:
 		return true;	/* SSH has time limits of its own */
-	case MEMBER_AWAITED:
-		return t->now_ms - m->since_ms < limit_ms + t->silence_ms;
-	case MEMBER_LOST:
+	case CLIENT_AWAITED:
+		return t->now_ms - c->since_ms < limit_ms + t->silence_ms;
+	case CLIENT_LOST:
 		/* The client may find that the network is up again, and come
 		 * back. */
-		return m->running && t->now_ms - m->since_ms < t->silence_ms;
-	case MEMBER_JOINED:
-		return t->now_ms - m->since_ms < t->silence_ms;
-	case MEMBER_WORKING:
+		return c->running && t->now_ms - c->since_ms < t->silence_ms;
+	case CLIENT_JOINED:
+		return t->now_ms - c->since_ms < t->silence_ms;
+	case CLIENT_WORKING:
 		return true;
-	case MEMBER_FAILED:
-	case MEMBER_ENDED:
+	case CLIENT_FAILED:
+	case CLIENT_ENDED:
 		break;
 	}
 	return false;
 }
 
-/* Does every member report this kind of error? USAGE from every member means a
+/* Does every client report this kind of error? USAGE from every client means a
  * wrong command: a directory in the command exists on no host. */
 static bool
 all_say(const struct team *t, enum err_kind kind)
 {
-	for (size_t i = 0; i < t->member_count; i++)
-		if (t->members[i]->err.kind != kind)
+	for (size_t i = 0; i < t->client_count; i++)
+		if (t->clients[i]->err.kind != kind)
 			return false;
-	return t->member_count > 0;
+	return t->client_count > 0;
 }
 
 static void
 fail(struct team *t)
 {
 	struct crew_failure *f = xcalloc(1, sizeof(*f));
-	const struct member *first = NULL;
+	const struct team_client *first = NULL;
 	size_t others = 0;
 
-	for (size_t i = 0; i < t->member_count; i++) {
-		const struct member *m = t->members[i];
+	for (size_t i = 0; i < t->client_count; i++) {
+		const struct team_client *c = t->clients[i];
 
-		if (m->err.kind == ERR_NONE)
+		if (c->err.kind == ERR_NONE)
 			continue;
 		if (first == NULL)
-			first = m;
+			first = c;
 		else
 			others++;
 	}
@@ -188,13 +188,13 @@ fail(struct team *t)
 	mailbox_put(t->up, &f->mail);
 }
 
-/* Is a member here with both connections? A client that reaches only port_index
+/* Is a client here with both connections? A client that reaches only port_index
  * comes and goes for ever, and does no work. */
 static bool
 anybody_whole(const struct team *t)
 {
-	for (size_t i = 0; i < t->member_count; i++)
-		if (t->members[i]->status != NULL)
+	for (size_t i = 0; i < t->client_count; i++)
+		if (t->clients[i]->status != NULL)
 			return true;
 	return false;
 }
@@ -214,8 +214,8 @@ team_watch(struct team *t)
 	}
 	if (t->alone_ms == 0)
 		t->alone_ms = t->now_ms;
-	for (size_t i = 0; i < t->member_count; i++)
-		if (awaited(t, t->members[i]))
+	for (size_t i = 0; i < t->client_count; i++)
+		if (awaited(t, t->clients[i]))
 			return;
 	if (t->open && t->now_ms - t->alone_ms < limit_ms) {
 		if (!t->waiting_said)

@@ -23,58 +23,58 @@ on_lost_task(void *arg, struct task *task)
 }
 
 void
-team_lapse(struct team *t, struct member *m)
+team_lapse(struct team *t, struct team_client *c)
 {
-	m->lapse_ms = 0;
-	dispatch_lost(t->dispatcher, m->number, on_lost_task, m);
+	c->lapse_ms = 0;
+	dispatch_lost(t->dispatcher, c->number, on_lost_task, c);
 }
 
-/* Keep the tasks of a lost member until its client can change nothing any more.
+/* Keep the tasks of a lost client until the client can change nothing any more.
  * Release the tasks at once if the client said that it is idle, or if the
  * client has answered all tasks and has shared no task with a second client. */
 static void
-begin_lapse(struct team *t, struct member *m, size_t tasks)
+begin_lapse(struct team *t, struct team_client *c, size_t tasks)
 {
-	m->lapse_ms = m->heard_ms + t->silence_ms;
-	if (m->idle || t->now_ms >= m->lapse_ms || (tasks == 0 &&
-	    !dispatch_shares(t->dispatcher, m->number)))
-		team_lapse(t, m);
+	c->lapse_ms = c->heard_ms + t->silence_ms;
+	if (c->idle || t->now_ms >= c->lapse_ms || (tasks == 0 &&
+	    !dispatch_shares(t->dispatcher, c->number)))
+		team_lapse(t, c);
 }
 
 void
-team_lost(struct team *t, struct member *m, const struct err *err)
+team_lost(struct team *t, struct team_client *c, const struct err *err)
 {
 	size_t leases, tasks;
 
-	dispatch_holding(t->dispatcher, m->number, &leases, &tasks);
-	m->harmless = err == NULL || m->idle || m->harmless;
-	m->fruitless = m->brought ? 0 : m->fruitless + 1;
-	m->brought = false;
-	begin_lapse(t, m, tasks);
-	team_notes_forget(t, m->session);
-	wire_close(&m->index);
-	wire_close(&m->status);
-	add_counts(&m->before, &m->now);
-	memset(&m->now, 0, sizeof(m->now));
-	m->ready = false;
-	m->leave = false;
-	m->idle = false;
-	m->stamp_ms = 0;
-	m->want_items = 0;
-	m->want_bytes = 0;
-	m->items_per_s = 0;
-	m->bytes_per_s = 0;
-	m->session = 0;
-	m->since_ms = t->now_ms;
-	m->state = err == NULL ? MEMBER_ENDED : MEMBER_LOST;
+	dispatch_holding(t->dispatcher, c->number, &leases, &tasks);
+	c->harmless = err == NULL || c->idle || c->harmless;
+	c->fruitless = c->brought ? 0 : c->fruitless + 1;
+	c->brought = false;
+	begin_lapse(t, c, tasks);
+	team_notes_forget(t, c->session);
+	wire_close(&c->index);
+	wire_close(&c->status);
+	add_counts(&c->before, &c->now);
+	memset(&c->now, 0, sizeof(c->now));
+	c->ready = false;
+	c->leave = false;
+	c->idle = false;
+	c->stamp_ms = 0;
+	c->want_items = 0;
+	c->want_bytes = 0;
+	c->items_per_s = 0;
+	c->bytes_per_s = 0;
+	c->session = 0;
+	c->since_ms = t->now_ms;
+	c->state = err == NULL ? CLIENT_ENDED : CLIENT_LOST;
 	if (err != NULL)
-		m->err = *err;
+		c->err = *err;
 	if (err != NULL)
 		log_event(LOG_WARN, "client_lost", "client=%u host=%s "
-		    "given_to_others=%zu %s", m->number, m->host, tasks,
+		    "given_to_others=%zu %s", c->number, c->host, tasks,
 		    err->msg);
 	else
 		log_event(LOG_INFO, "client_ended", "client=%u host=%s",
-		    m->number, m->host);
+		    c->number, c->host);
 	team_divide_limits(t, false);
 }

@@ -22,8 +22,8 @@ share_of(uint64_t whole, size_t count)
 void
 team_limits_first(const struct team *t, struct setup *s)
 {
-	s->bwlimit = share_of(t->bwlimit, team_members_up(t));
-	s->tpslimit = share_of(t->tpslimit, team_members_up(t));
+	s->bwlimit = share_of(t->bwlimit, team_clients_up(t));
+	s->tpslimit = share_of(t->tpslimit, team_clients_up(t));
 }
 
 static uint64_t
@@ -40,27 +40,27 @@ divide(uint64_t whole, bool busy, size_t busy_count, size_t up)
 }
 
 static bool
-is_busy(const struct team *t, const struct member *m)
+is_busy(const struct team *t, const struct team_client *c)
 {
-	return m->index != NULL && m->busy_ms != 0 &&
-	    t->now_ms - m->busy_ms < IDLE_MS;
+	return c->index != NULL && c->busy_ms != 0 &&
+	    t->now_ms - c->busy_ms < IDLE_MS;
 }
 
-/* Find the members that have work. Return true if any member has become busy or
+/* Find the clients that have work. Return true if any client has become busy or
  * idle since the last division. */
 static bool
 look(struct team *t)
 {
 	bool other = false;
 
-	for (size_t i = 0; i < t->member_count; i++) {
-		struct member *m = t->members[i];
+	for (size_t i = 0; i < t->client_count; i++) {
+		struct team_client *c = t->clients[i];
 		size_t leases, tasks;
 
-		dispatch_holding(t->dispatcher, m->number, &leases, &tasks);
+		dispatch_holding(t->dispatcher, c->number, &leases, &tasks);
 		if (tasks > 0)
-			m->busy_ms = t->now_ms;
-		other = other || is_busy(t, m) != m->limit_busy;
+			c->busy_ms = t->now_ms;
+		other = other || is_busy(t, c) != c->limit_busy;
 	}
 	return other;
 }
@@ -68,7 +68,7 @@ look(struct team *t)
 void
 team_divide_limits(struct team *t, bool again)
 {
-	size_t up = team_members_up(t), busy = 0;
+	size_t up = team_clients_up(t), busy = 0;
 	struct wire_msg msg = { .type = WIRE_LIMITS };
 	bool other = look(t);
 
@@ -77,21 +77,21 @@ team_divide_limits(struct team *t, bool again)
 		return;
 	t->limited = up;
 	t->limited_ms = t->now_ms;
-	for (size_t i = 0; i < t->member_count; i++) {
-		t->members[i]->limit_busy = is_busy(t, t->members[i]);
-		busy += t->members[i]->limit_busy;
+	for (size_t i = 0; i < t->client_count; i++) {
+		t->clients[i]->limit_busy = is_busy(t, t->clients[i]);
+		busy += t->clients[i]->limit_busy;
 	}
 	if (t->bwlimit == 0 && t->tpslimit == 0 && !again)
 		return;
-	for (size_t i = 0; i < t->member_count; i++) {
-		struct member *m = t->members[i];
+	for (size_t i = 0; i < t->client_count; i++) {
+		struct team_client *c = t->clients[i];
 
-		if (m->index == NULL)
+		if (c->index == NULL)
 			continue;
-		msg.u.limits.bwlimit = divide(t->bwlimit, m->limit_busy, busy,
+		msg.u.limits.bwlimit = divide(t->bwlimit, c->limit_busy, busy,
 		    up);
-		msg.u.limits.tpslimit = divide(t->tpslimit, m->limit_busy,
+		msg.u.limits.tpslimit = divide(t->tpslimit, c->limit_busy,
 		    busy, up);
-		wire_send(m->index, &msg);
+		wire_send(c->index, &msg);
 	}
 }

@@ -211,13 +211,13 @@ is_older(const struct attrs *now, const struct attrs *then)
 /* Hand the result and the task to the thread that looks. Return false if a look
  * is not possible. */
 static bool
-begin(struct team *t, struct team_task *k, struct result *r, unsigned member)
+begin(struct team *t, struct team_task *k, struct result *r, unsigned client)
 {
 	struct look *l;
 
 	if (k->kind != TASK_PUT || k->split != NULL || t->stopping ||
 	    !(k->item.step == SPLIT_WHOLE || (k->item.step == SPLIT_END &&
-	    member == 0)) || k->item.path == NULL ||
+	    client == 0)) || k->item.path == NULL ||
 	    t->setup.exports == NULL ||
 	    t->setup.exports[k->item.export].root == NULL || !looks_begin(t))
 		return false;
@@ -225,7 +225,7 @@ begin(struct team *t, struct team_task *k, struct result *r, unsigned member)
 	l->task = k;
 	l->result = *r;
 	memset(r, 0, sizeof(*r));
-	l->member = member;
+	l->client = client;
 	/* Let a file that goes on changing come to rest. */
 	l->due_ms = clock_mono_ms() +
 	    (k->changes == 0 ? 0 : WAIT_MS << (k->changes - 1));
@@ -246,11 +246,11 @@ team_needs_look(const struct result *r)
 }
 
 bool
-team_look(struct member *m, struct team_task *k, struct result *r)
+team_look(struct team_client *c, struct team_task *k, struct result *r)
 {
 	if (!team_needs_look(r))
 		return false;
-	if (begin(m->team, k, r, m->number))
+	if (begin(c->team, k, r, c->number))
 		return true;
 	r->outcome = OUTCOME_FAILED;
 	err_set(&r->err, ERR_RESOURCE, 0, "the master can't look at it");
@@ -271,38 +271,39 @@ end(struct look *l, enum outcome outcome, enum err_kind kind, const char *why)
 }
 
 void
-team_other_tree(const struct member *m, const char *path, const char *what)
+team_other_tree(const struct team_client *c, const char *path, const char *what)
 {
 	char shown[400];
 
 	log_event(LOG_ERROR, "client_other_tree", "client=%u host=%s sees "
-	    "another tree: for this client %s %s", m->number, m->host,
+	    "another tree: for this client %s %s", c->number, c->host,
 	    str_escape(str_of(path == NULL ? "" : path), shown,
 	    sizeof(shown)), what);
 }
 
-/* The member sees a different tree: give the member no more work in this
+/* The client sees a different tree: give the client no more work in this
  * run. */
 static void
-bar(struct team *t, struct member *m, const struct look *l, const char *what)
+bar(struct team *t, struct team_client *c, const struct look *l,
+    const char *what)
 {
 	struct err err = ERR_INIT;
 	char path[400], full[200];
 
-	if (m->barred)
+	if (c->barred)
 		return;
-	m->barred = true;
+	c->barred = true;
 	snprintf(full, sizeof(full), "%s; the master finds it otherwise: that "
 	    "client gets no more work", what);
-	team_other_tree(m, l->task->item.path, full);
+	team_other_tree(c, l->task->item.path, full);
 	err_set(&err, ERR_DENIED, 0, "sees another tree than the master: "
 	    "%.120s %s", str_escape(str_of(l->task->item.path), path,
 	    sizeof(path)), what);
-	if (m->index != NULL)
-		team_lost(t, m, &err);
+	if (c->index != NULL)
+		team_lost(t, c, &err);
 	else
-		m->err = err;
-	m->said_why = true;
+		c->err = err;
+	c->said_why = true;
 }
 
 static void
@@ -356,17 +357,17 @@ other_tree(const struct team *t, const struct look *l)
 /* The client finds another version than the master. This proves nothing, as one
  * of the hosts may see an old version in a cache. */
 static void
-doubt(struct member *m, const struct look *l)
+doubt(struct team_client *c, const struct look *l)
 {
 	char path[400];
 
-	team_distrust(m);
-	if (m->elsewhere)
+	team_distrust(c);
+	if (c->elsewhere)
 		return;
-	m->elsewhere = true;
+	c->elsewhere = true;
 	log_event(LOG_WARN, "client_other_tree", "client=%u host=%s finds "
 	    "another version of %s than the master: it may see another tree, "
-	    "and gets less work", m->number, m->host, str_escape(str_of(
+	    "and gets less work", c->number, c->host, str_escape(str_of(
 	    l->task->item.path), path, sizeof(path)));
 }
 
@@ -394,7 +395,7 @@ renew(struct team_task *k, const struct attrs *seen)
 static bool
 changed(struct team *t, struct look *l)
 {
-	struct member *m = team_member(t, l->member);
+	struct team_client *c = team_client(t, l->client);
 	unsigned times = l->task->changes + 1;
 	char why[200];
 
@@ -403,12 +404,12 @@ changed(struct team *t, struct look *l)
 		    entry_kind_name(l->q.attrs.kind));
 	} else if (times <= ITEM_CHANGES_MAX) {
 		if (is_as_leased(t, l))
-			doubt(m, l);
+			doubt(c, l);
 		renew(l->task, &l->q.attrs);
 		return false;
 	} else if (is_as_leased(t, l)) {
 		snprintf(why, sizeof(why), "client %u (%s) finds another "
-		    "version of it than the master", m->number, m->host);
+		    "version of it than the master", c->number, c->host);
 	} else {
 		snprintf(why, sizeof(why), "it changed %u times while it was "
 		    "read; not stored", times);
@@ -435,7 +436,7 @@ decide(struct team *t, struct look *l)
 	what = other_tree(t, l);
 	if (what == NULL)
 		return changed(t, l);
-	bar(t, team_member(t, l->member), l, what);
+	bar(t, team_client(t, l->client), l, what);
 	return false;
 }
 
@@ -443,18 +444,18 @@ void
 team_looked(struct team *t, struct mail *mail)
 {
 	struct look *l = (struct look *)(void *)mail;
-	struct member *m = team_member(t, l->member);
+	struct team_client *c = team_client(t, l->client);
 	struct team_task *k;
 
-	if (m == NULL) {
+	if (c == NULL) {
 		team_last_decide(t, l);
 	} else if (!decide(t, l)) {
 		other_client(t, l);
 		return;
 	}
 	k = STEAL(l->task);
-	if (m != NULL)
-		team_count(m, l->result.outcome);
+	if (c != NULL)
+		team_count(c, l->result.outcome);
 	team_put_result(t, k, &l->result);
 	team_flush(t);
 	result_release(&l->result);

@@ -13,7 +13,7 @@ route_new(struct team *t)
 	size_t n = t->route_count;
 
 	for (size_t i = 0; i < n; i++)
-		if (t->routes[i].member == 0)
+		if (t->routes[i].client == 0)
 			return (unsigned)i;
 	t->route_count = MAX(2 * n, (size_t)16);
 	t->routes = xreallocarray(t->routes, t->route_count,
@@ -49,9 +49,9 @@ keep(struct team_task *k, const struct upload_note *n)
 }
 
 void
-team_note_ends(struct member *m, const struct team_task *k, int64_t lease)
+team_note_ends(struct team_client *c, const struct team_task *k, int64_t lease)
 {
-	struct team *t = m->team;
+	struct team *t = c->team;
 
 	if ((k->item.upload_id == NULL && k->item.upload_intent_sec == 0) ||
 	    k->unheard_sec != 0)
@@ -59,7 +59,7 @@ team_note_ends(struct member *m, const struct team_task *k, int64_t lease)
 	t->closing = xreallocarray(t->closing, t->closing_count + 1,
 	    sizeof(*t->closing));
 	t->closing[t->closing_count++] = (struct closing){
-	    .session = m->session, .lease = lease, .task = k->task.id,
+	    .session = c->session, .lease = lease, .task = k->task.id,
 	    .catalog_lease = k->lease, .object = k->object };
 }
 
@@ -99,9 +99,9 @@ put_note(struct team *t, struct upload_note *n)
 }
 
 void
-team_note(struct member *m, struct wire_note *in)
+team_note(struct team_client *c, struct wire_note *in)
 {
-	struct team *t = m->team;
+	struct team *t = c->team;
 	struct upload_note *n = STEAL(in->note);
 	struct task *task = dispatch_find(t->dispatcher, in->lease, n->object);
 	struct team_task *k = (struct team_task *)(void *)task;
@@ -120,8 +120,8 @@ team_note(struct member *m, struct wire_note *in)
 	if (n->event == UPLOAD_INTENT) {
 		unsigned i = route_new(t);
 
-		t->routes[i] = (struct route){ .member = m->number,
-		    .session = m->session, .task = k->task.id,
+		t->routes[i] = (struct route){ .client = c->number,
+		    .session = c->session, .task = k->task.id,
 		    .worker = n->worker };
 		n->worker = i;
 	}
@@ -135,16 +135,16 @@ team_noted(struct team *t, uint64_t worker)
 {
 	struct wire_msg msg = { .type = WIRE_NOTED };
 	struct route r;
-	struct member *m;
+	struct team_client *c;
 
 	if (worker >= t->route_count)
 		return;
 	r = t->routes[worker];
-	m = team_member(t, r.member);
+	c = team_client(t, r.client);
 	memset(&t->routes[worker], 0, sizeof(t->routes[worker]));
-	if (m == NULL || m->index == NULL || m->session != r.session)
+	if (c == NULL || c->index == NULL || c->session != r.session)
 		return;
 	msg.u.noted.object = r.task;
 	msg.u.noted.worker = r.worker;
-	wire_send(m->index, &msg);
+	wire_send(c->index, &msg);
 }

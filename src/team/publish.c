@@ -9,27 +9,28 @@
 #define GONE_SHOWN	100
 
 static void
-describe(struct team *t, const struct member *m, struct client_line *c)
+describe(struct team *t, const struct team_client *c, struct client_line *line)
 {
 	size_t leases, items;
 
-	memset(c, 0, sizeof(*c));
-	c->number = m->number;
-	memcpy(c->host, m->host, sizeof(c->host));
-	snprintf(c->state, sizeof(c->state), "%s", team_state_name(m->state));
-	dispatch_holding(t->dispatcher, m->number, &leases, &items);
-	c->leases = leases;
-	c->items = items;
-	c->moved = m->moved;
-	c->failed = m->failed;
-	c->bytes = MAX(m->bytes, m->before.bytes_sent +
-	    m->before.bytes_received + m->now.bytes_sent +
-	    m->now.bytes_received);
-	c->items_per_s = m->items_per_s;
-	c->bytes_per_s = m->bytes_per_s;
-	if (m->heard_ms != 0)
-		c->heard_ms = t->now_ms - m->heard_ms;
-	str_escape(str_of(m->err.msg), c->reason, sizeof(c->reason));
+	memset(line, 0, sizeof(*line));
+	line->number = c->number;
+	memcpy(line->host, c->host, sizeof(line->host));
+	snprintf(
+	    line->state, sizeof(line->state), "%s", team_state_name(c->state));
+	dispatch_holding(t->dispatcher, c->number, &leases, &items);
+	line->leases = leases;
+	line->items = items;
+	line->moved = c->moved;
+	line->failed = c->failed;
+	line->bytes = MAX(c->bytes, c->before.bytes_sent +
+	    c->before.bytes_received + c->now.bytes_sent +
+	    c->now.bytes_received);
+	line->items_per_s = c->items_per_s;
+	line->bytes_per_s = c->bytes_per_s;
+	if (c->heard_ms != 0)
+		line->heard_ms = t->now_ms - c->heard_ms;
+	str_escape(str_of(c->err.msg), line->reason, sizeof(line->reason));
 }
 
 static void
@@ -44,10 +45,10 @@ add_stats(struct crew_stats *s, const struct wire_heartbeat *h)
 }
 
 static bool
-is_gone(const struct member *m)
+is_gone(const struct team_client *c)
 {
-	return m->state >= MEMBER_LOST && m->index == NULL &&
-	    m->lapse_ms == 0;
+	return c->state >= CLIENT_LOST && c->index == NULL &&
+	    c->lapse_ms == 0;
 }
 
 static int
@@ -63,12 +64,12 @@ compare_times(const void *a, const void *b)
 static uint64_t
 shown_since_ms(const struct team *t)
 {
-	AUTOFREE uint64_t *v = xcalloc(t->member_count + 1, sizeof(*v));
+	AUTOFREE uint64_t *v = xcalloc(t->client_count + 1, sizeof(*v));
 	size_t n = 0;
 
-	for (size_t i = 0; i < t->member_count; i++)
-		if (is_gone(t->members[i]))
-			v[n++] = t->members[i]->since_ms;
+	for (size_t i = 0; i < t->client_count; i++)
+		if (is_gone(t->clients[i]))
+			v[n++] = t->clients[i]->since_ms;
 	if (n <= GONE_SHOWN)
 		return 0;
 	qsort(v, n, sizeof(*v), compare_times);
@@ -94,11 +95,11 @@ describe_all(struct team *t, struct client_line *v)
 	struct client_line sum = { .state = "gone" };
 	size_t n = 0, summed = 0;
 
-	for (size_t i = 0; i < t->member_count; i++) {
-		const struct member *m = t->members[i];
+	for (size_t i = 0; i < t->client_count; i++) {
+		const struct team_client *c = t->clients[i];
 
-		describe(t, m, &v[n]);
-		if (is_gone(m) && m->since_ms < since_ms) {
+		describe(t, c, &v[n]);
+		if (is_gone(c) && c->since_ms < since_ms) {
 			add_line(&sum, &v[n]);
 			summed++;
 		} else {
@@ -122,15 +123,15 @@ team_publish(struct team *t, bool now)
 	t->publish_ms = t->now_ms;
 	memset(&sum, 0, sizeof(sum));
 	pthread_mutex_lock(&t->lock);
-	if (t->locked.client_cap < t->member_count + 1) {
-		t->locked.client_cap = 2 * t->member_count + 1;
+	if (t->locked.client_cap < t->client_count + 1) {
+		t->locked.client_cap = 2 * t->client_count + 1;
 		t->locked.clients = xreallocarray(t->locked.clients,
 		    t->locked.client_cap, sizeof(struct client_line));
 	}
 	t->locked.client_count = describe_all(t, t->locked.clients);
-	for (size_t i = 0; i < t->member_count; i++) {
-		add_stats(&sum, &t->members[i]->before);
-		add_stats(&sum, &t->members[i]->now);
+	for (size_t i = 0; i < t->client_count; i++) {
+		add_stats(&sum, &t->clients[i]->before);
+		add_stats(&sum, &t->clients[i]->now);
 	}
 	t->locked.stats = sum;
 	pthread_mutex_unlock(&t->lock);

@@ -9,20 +9,20 @@
 #define AGAIN_MS	3000
 
 static bool
-stands_idle(const struct team *t, const struct member *m)
+stands_idle(const struct team *t, const struct team_client *c)
 {
 	size_t leases, tasks;
 
-	dispatch_holding(t->dispatcher, m->number, &leases, &tasks);
-	return m->index != NULL && m->ready && m->status != NULL &&
-	    m->misses == 0 && m->want_items > 0 && tasks == 0;
+	dispatch_holding(t->dispatcher, c->number, &leases, &tasks);
+	return c->index != NULL && c->ready && c->status != NULL &&
+	    c->misses == 0 && c->want_items > 0 && tasks == 0;
 }
 
 static bool
 somebody_idle(const struct team *t)
 {
-	for (size_t i = 0; i < t->member_count; i++)
-		if (stands_idle(t, t->members[i]))
+	for (size_t i = 0; i < t->client_count; i++)
+		if (stands_idle(t, t->clients[i]))
 			return true;
 	return false;
 }
@@ -37,22 +37,22 @@ team_recall(struct team *t)
 	    dispatch_queued(t->dispatcher) > 0 || !somebody_idle(t))
 		return;
 	t->recall_ms = t->now_ms;
-	for (size_t i = 0; i < t->member_count; i++) {
-		struct member *m = t->members[i];
-		size_t late = m->index == NULL ? 0 :
-		    dispatch_late(t->dispatcher, m->number);
+	for (size_t i = 0; i < t->client_count; i++) {
+		struct team_client *c = t->clients[i];
+		size_t late = c->index == NULL ? 0 :
+		    dispatch_late(t->dispatcher, c->number);
 
 		if (late == 0)
 			continue;
 		msg.u.recall.items = (uint32_t)MIN(late, (size_t)UINT32_MAX);
-		wire_send(m->index, &msg);
+		wire_send(c->index, &msg);
 	}
 }
 
 void
-team_returned(struct member *m, const struct wire_returned *in)
+team_returned(struct team_client *c, const struct wire_returned *in)
 {
-	struct team *t = m->team;
+	struct team *t = c->team;
 	size_t n = 0;
 
 	for (size_t i = 0; i < in->count; i++) {
@@ -68,6 +68,6 @@ team_returned(struct member *m, const struct wire_returned *in)
 	/* The client has room and would get the same tasks again: distrust the
 	 * client. */
 	if (n > 0)
-		team_distrust(m);
-	log_event(LOG_DEBUG, "returned", "client=%u tasks=%zu", m->number, n);
+		team_distrust(c);
+	log_event(LOG_DEBUG, "returned", "client=%u tasks=%zu", c->number, n);
 }

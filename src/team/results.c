@@ -15,16 +15,16 @@
  * An upload in progress stays with its clients.
  */
 static size_t
-count_failers(struct team_task *k, unsigned member)
+count_failers(struct team_task *k, unsigned client)
 {
 	size_t n = 0;
 
 	while (n < ARRAY_LEN(k->failers) && k->failers[n] != 0 &&
-	    k->failers[n] != member)
+	    k->failers[n] != client)
 		n++;
 	if (n == ARRAY_LEN(k->failers))
 		return n;
-	k->failers[n] = member;
+	k->failers[n] = client;
 	while (n < ARRAY_LEN(k->failers) && k->failers[n] != 0)
 		n++;
 	return n;
@@ -38,31 +38,31 @@ may_be_its_own(const struct err *err)
 }
 
 static bool
-again(struct member *m, struct team_task *k, const struct err *err)
+again(struct team_client *c, struct team_task *k, const struct err *err)
 {
-	struct team *t = m->team;
+	struct team *t = c->team;
 	size_t tries = ARRAY_LEN(k->failers), failers;
 	/* See place_wrong in tree/place.h. */
 	bool elsewhere = err->kind == ERR_UNREACHABLE && err->code == EXDEV;
 
 	if (!may_be_its_own(err))
 		return false;
-	m->misses++;
-	m->probe_ms = t->now_ms + PROBE_MS;
+	c->misses++;
+	c->probe_ms = t->now_ms + PROBE_MS;
 	if (elsewhere)
-		k->elsewhere = m->number;
+		k->elsewhere = c->number;
 	/* The client has tried for long: prefer other clients. */
 	if (err->kind == ERR_RETRY) {
 		tries = 2;
-		team_distrust(m);
+		team_distrust(c);
 	}
 	/* The same client may get the task again: failures are quick. A client
 	 * that lacks the mount fails everything at once: clients that are about
 	 * to join count too. */
-	failers = count_failers(k, m->number);
+	failers = count_failers(k, c->number);
 	if (t->stopping || failers >= MIN(tries, elsewhere ||
-	    err->kind == ERR_DENIED ? team_members_soon(t) :
-	    team_members_up(t)) ||
+	    err->kind == ERR_DENIED ? team_clients_soon(t) :
+	    team_clients_up(t)) ||
 	    k->task.leased >= TRIES_MAX)
 		return false;
 	if (k->split == NULL && (k->item.upload_id != NULL ||
@@ -72,23 +72,23 @@ again(struct member *m, struct team_task *k, const struct err *err)
 	return true;
 }
 
-/* Member m has done the task. If an earlier member failed the task because of a
- * wrong file system at the path, the earlier member sees a wrong tree: the log
- * names that member's host, and the member gets less work. */
+/* This client has done the task. If an earlier client failed the task because
+ * of a wrong file system at the path, the earlier client sees a wrong tree:
+ * the log names that client's host, and the client gets less work. */
 static void
-tell_elsewhere(struct member *m, const struct team_task *k)
+tell_elsewhere(struct team_client *c, const struct team_task *k)
 {
-	struct member *other = team_member(m->team, k->elsewhere);
+	struct team_client *other = team_client(c->team, k->elsewhere);
 	char what[200];
 
-	if (other == NULL || other == m)
+	if (other == NULL || other == c)
 		return;
 	team_distrust(other);
 	if (other->elsewhere)
 		return;
 	other->elsewhere = true;
 	snprintf(what, sizeof(what), "lies in another file system than for "
-	    "client=%u host=%s: it gets less work", m->number, m->host);
+	    "client=%u host=%s: it gets less work", c->number, c->host);
 	team_other_tree(other, k->item.path, what);
 }
 
@@ -101,11 +101,11 @@ is_cut_off(const struct err *err)
 }
 
 void
-team_results(struct member *m, struct wire_results *in)
+team_results(struct team_client *c, struct wire_results *in)
 {
-	struct team *t = m->team;
+	struct team *t = c->team;
 
-	m->brought = true;
+	c->brought = true;
 	for (size_t i = 0; i < in->count; i++) {
 		struct result *r = &in->v[i];
 		struct task *task = dispatch_find(t->dispatcher, in->lease,
@@ -120,7 +120,7 @@ team_results(struct member *m, struct wire_results *in)
 		/* The master does not look any more: leave the item open. */
 		if (t->stopping && team_needs_look(r))
 			continue;
-		team_believe(m, k, r);
+		team_believe(c, k, r);
 		/* A second client has the task: its answer decides. */
 		if (r->outcome == OUTCOME_CHANGED &&
 		    dispatch_let_go(t->dispatcher, in->lease, r->object))
@@ -128,18 +128,18 @@ team_results(struct member *m, struct wire_results *in)
 		task = dispatch_result(
 		    t->dispatcher, in->lease, r->object, t->now_ms);
 		if (task == NULL || (r->outcome == OUTCOME_FAILED &&
-		    again(m, k, &r->err)))
+		    again(c, k, &r->err)))
 			continue;
-		m->bytes += r->bytes_sent;
+		c->bytes += r->bytes_sent;
 		if (!team_split_goes_on(k, r))
-			team_note_ends(m, k, in->lease);
+			team_note_ends(c, k, in->lease);
 		if (r->outcome != OUTCOME_FAILED) {
-			m->misses = 0;
-			tell_elsewhere(m, k);
+			c->misses = 0;
+			tell_elsewhere(c, k);
 		}
-		if (team_split_put(t, k, r) || team_look(m, k, r))
+		if (team_split_put(t, k, r) || team_look(c, k, r))
 			continue;
-		team_count(m, r->outcome);
+		team_count(c, r->outcome);
 		team_put_result(t, k, r);
 	}
 }
@@ -154,11 +154,11 @@ fetch_err(const struct fetch_item *it)
 }
 
 void
-team_fetched(struct member *m, struct wire_fetched *in)
+team_fetched(struct team_client *c, struct wire_fetched *in)
 {
-	struct team *t = m->team;
+	struct team *t = c->team;
 
-	m->brought = true;
+	c->brought = true;
 	for (size_t i = 0; i < in->count; i++) {
 		struct fetch_item *it = in->v[i].item;
 		struct task *task = dispatch_find(t->dispatcher, in->lease,
@@ -170,17 +170,17 @@ team_fetched(struct member *m, struct wire_fetched *in)
 			continue;
 		task = dispatch_result(t->dispatcher, in->lease, in->v[i].id,
 		    t->now_ms);
-		if (task == NULL || again(m, k, fetch_err(it)))
+		if (task == NULL || again(c, k, fetch_err(it)))
 			continue;
-		m->bytes += it->result.bytes;
+		c->bytes += it->result.bytes;
 		if (it->result.outcome != OUTCOME_FAILED)
-			m->misses = 0;
+			c->misses = 0;
 		if (team_split_get(t, k, it))
 			continue;
 		k->fetch->size = it->size;
 		memcpy(k->fetch->etag, it->etag, sizeof(it->etag));
 		k->fetch->result = it->result;
-		team_count(m, k->fetch->result.outcome);
+		team_count(c, k->fetch->result.outcome);
 		team_put_fetched(t, k);
 	}
 }
@@ -248,22 +248,22 @@ take_rows(struct team_task *k, struct delete_batch *from)
 }
 
 static void
-count_rows(struct member *m, struct team_task *k)
+count_rows(struct team_client *c, struct team_task *k)
 {
 	for (size_t i = 0; i < team_asked(k)->count; i++)
-		team_count(m, row_of(k, i)->err.kind == ERR_NONE ?
+		team_count(c, row_of(k, i)->err.kind == ERR_NONE ?
 		    OUTCOME_MOVED : OUTCOME_FAILED);
 }
 
 int
-team_deleted(struct member *m, struct wire_deleted *in, struct err *err)
+team_deleted(struct team_client *c, struct wire_deleted *in, struct err *err)
 {
-	struct team *t = m->team;
+	struct team *t = c->team;
 	struct task *task = dispatch_find(t->dispatcher, in->lease, in->id);
 	struct team_task *k = (struct team_task *)(void *)task;
 	const struct err *another;
 
-	m->brought = true;
+	c->brought = true;
 	if (k == NULL || k->kind != TASK_DELETE)
 		return 0;
 	if (team_asked(k)->count != in->batch->count)
@@ -277,11 +277,11 @@ team_deleted(struct member *m, struct wire_deleted *in, struct err *err)
 		return 0;
 	take_rows(k, in->batch);
 	another = worth_another(k->batch);
-	if (another != NULL && again(m, k, another)) {
+	if (another != NULL && again(c, k, another)) {
 		take_rest(k);
 		return 0;
 	}
-	count_rows(m, k);
+	count_rows(c, k);
 	team_put_deleted(t, k);
 	return 0;
 }

@@ -61,7 +61,7 @@ team_splits_free(struct team *t)
 static bool
 fits(const struct team *t, const struct team_task *k)
 {
-	size_t clients = team_members_hoped(t);
+	size_t clients = team_clients_hoped(t);
 
 	if (t->split_count >= TEAM_SPLITS_MAX)
 		return false;
@@ -266,7 +266,7 @@ team_split_put(struct team *t, struct team_task *k, struct result *r)
 		if (!moved)
 			fail(t, k, &r->err);
 		else if (split_put_plan(&plan, &k->item, r,
-		    team_members_hoped(t)))
+		    team_clients_hoped(t)))
 			begun(t, k, &plan);
 		else
 			make_whole(t, k);

@@ -16,59 +16,59 @@ static uint64_t
 waits_for_leave_ms(const struct team *t)
 {
 	return t->tpslimit == 0 ? 0 : 2 * UINT64_C(1000000) *
-	    team_members_up(t) / t->tpslimit;
+	    team_clients_up(t) / t->tpslimit;
 }
 
 static bool
-stands_by(const struct team *t, const struct member *m)
+stands_by(const struct team *t, const struct team_client *c)
 {
 	size_t leases, tasks;
 
-	dispatch_holding(t->dispatcher, m->number, &leases, &tasks);
-	return m->ready && m->stall.worked && m->misses == 0 &&
-	    m->want_items > 0 && tasks == 0;
+	dispatch_holding(t->dispatcher, c->number, &leases, &tasks);
+	return c->ready && c->stall.worked && c->misses == 0 &&
+	    c->want_items > 0 && tasks == 0;
 }
 
 static bool
 others_stand_by(const struct team *t)
 {
-	for (size_t i = 0; i < t->member_count; i++)
-		if (stands_by(t, t->members[i]))
+	for (size_t i = 0; i < t->client_count; i++)
+		if (stands_by(t, t->clients[i]))
 			return dispatch_queued(t->dispatcher) == 0;
 	return false;
 }
 
 void
-team_stall_begin(struct member *m)
+team_stall_begin(struct team_client *c)
 {
-	m->stall.sum = m->signs;
-	m->stall.worked = false;
-	m->stall.since_ms = m->team->now_ms;
+	c->stall.sum = c->signs;
+	c->stall.worked = false;
+	c->stall.since_ms = c->team->now_ms;
 }
 
-/* Update the stall of a member: has the member brought results or bytes, or is
+/* Update the stall of a client: has the client brought results or bytes, or is
  * it without tasks? */
 static void
-look(struct team *t, struct member *m)
+look(struct team *t, struct team_client *c)
 {
-	uint64_t sum = m->signs + m->now.bytes_sent + m->now.bytes_received +
-	    m->now.bytes_read;
+	uint64_t sum = c->signs + c->now.bytes_sent + c->now.bytes_received +
+	    c->now.bytes_read;
 	size_t leases, tasks;
 
-	dispatch_holding(t->dispatcher, m->number, &leases, &tasks);
-	if (sum != m->stall.sum)
-		m->stall.worked = true;
-	if (sum != m->stall.sum || tasks == 0)
-		m->stall.since_ms = t->now_ms;
-	m->stall.sum = sum;
+	dispatch_holding(t->dispatcher, c->number, &leases, &tasks);
+	if (sum != c->stall.sum)
+		c->stall.worked = true;
+	if (sum != c->stall.sum || tasks == 0)
+		c->stall.since_ms = t->now_ms;
+	c->stall.sum = sum;
 }
 
 static uint64_t
-limit_ms(const struct team *t, const struct member *m)
+limit_ms(const struct team *t, const struct team_client *c)
 {
 	uint64_t most = 2 * (t->setup.retry_for_ms + t->silence_ms);
 
-	return waits_for_leave_ms(t) + (!m->stall.worked &&
+	return waits_for_leave_ms(t) + (!c->stall.worked &&
 	    others_stand_by(t) ? t->silence_ms : most);
 }
 
@@ -77,25 +77,25 @@ team_stalls(struct team *t, bool was_away)
 {
 	struct err err = ERR_INIT;
 
-	for (size_t i = 0; i < t->member_count; i++) {
-		struct member *m = t->members[i];
+	for (size_t i = 0; i < t->client_count; i++) {
+		struct team_client *c = t->clients[i];
 		uint64_t ms;
 
-		if (m->index == NULL)
+		if (c->index == NULL)
 			continue;
-		look(t, m);
+		look(t, c);
 		if (was_away || t->stopping)
-			m->stall.since_ms = t->now_ms;
-		ms = t->now_ms - m->stall.since_ms;
+			c->stall.since_ms = t->now_ms;
+		ms = t->now_ms - c->stall.since_ms;
 		/* Test silence_ms first: the lower limit is cheaper to
 		 * compute. */
-		if (ms < t->silence_ms || ms < limit_ms(t, m))
+		if (ms < t->silence_ms || ms < limit_ms(t, c))
 			continue;
 		err_set(&err, ERR_UNREACHABLE, 0, "brought nothing of its work "
 		    "for %ju s, no result and not a byte",
 		    (uintmax_t)ms / 1000);
-		m->said_why = true;
-		team_distrust(m);
-		team_lost(t, m, &err);
+		c->said_why = true;
+		team_distrust(c);
+		team_lost(t, c, &err);
 	}
 }

@@ -38,27 +38,27 @@ team_task_free(struct team_task *k)
  * then break off have died of the task.
  */
 void
-team_task_lost(struct member *m, struct team_task *k)
+team_task_lost(struct team_client *c, struct team_task *k)
 {
-	struct team *t = m->team;
+	struct team *t = c->team;
 	size_t i = 0;
 
 	k->lost.all++;
 	if (k->task.careful) {
 		k->lost.alone++;
-		k->lost.killed_alone += !m->harmless;
+		k->lost.killed_alone += !c->harmless;
 		return;
 	}
-	if (m->harmless) {
+	if (c->harmless) {
 		k->lost.counted += !k->lost.harmless;
 		k->lost.harmless = true;
 	} else {
 		while (i < ARRAY_LEN(k->lost.host) && k->lost.host[i] != 0 &&
-		    strcmp(team_member(t, k->lost.host[i])->host, m->host) !=
+		    strcmp(team_client(t, k->lost.host[i])->host, c->host) !=
 		    0)
 			i++;
 		if (i < ARRAY_LEN(k->lost.host) && k->lost.host[i] == 0) {
-			k->lost.host[i] = m->number;
+			k->lost.host[i] = c->number;
 			k->lost.counted++;
 		}
 	}
@@ -168,12 +168,12 @@ team_put_deleted(struct team *t, struct team_task *k)
 }
 
 void
-team_count(struct member *m, enum outcome outcome)
+team_count(struct team_client *c, enum outcome outcome)
 {
 	if (outcome == OUTCOME_FAILED) {
-		m->failed++;
+		c->failed++;
 	} else {
-		m->moved++;
-		m->misses = 0;
+		c->moved++;
+		c->misses = 0;
 	}
 }

@@ -231,13 +231,13 @@ take_mail(struct team *t)
 static void
 wait_turn(struct team *t)
 {
-	size_t need = 1 + 2 * LISTEN_FDS + 2 * t->member_count, n;
+	size_t need = 1 + 2 * LISTEN_FDS + 2 * t->client_count, n;
 
 	if (need > t->fd_cap) {
 		t->fd_cap = need * 2;
 		t->fds = xreallocarray(t->fds, t->fd_cap, sizeof(*t->fds));
 	}
-	n = team_members_fds(t, t->fds);
+	n = team_clients_fds(t, t->fds);
 	t->fds[n++] = (struct pollfd){ .fd = mailbox_fd(t->in),
 	    .events = POLLIN };
 	n += wire_listen_fds(t->listen_index, t->fds + n, LISTEN_FDS);
@@ -245,12 +245,12 @@ wait_turn(struct team *t)
 	if (poll(t->fds, n, TURN_MS) == -1)
 		return;
 	t->now_ms = clock_mono_ms();
-	team_members_service(t, t->fds);
+	team_clients_service(t, t->fds);
 	wire_listen_service(t->listen_index, t->now_ms, team_hello, t);
 	wire_listen_service(t->listen_status, t->now_ms, team_hello, t);
 }
 
-/* Close members that have not stopped in time, and end the launches. */
+/* Close clients that have not stopped in time, and end the launches. */
 static void
 stop_turn(struct team *t)
 {
@@ -259,13 +259,13 @@ stop_turn(struct team *t)
 
 	if (!t->stopping)
 		return;
-	for (size_t i = 0; t->now_ms >= t->stop_ms && i < t->member_count;
+	for (size_t i = 0; t->now_ms >= t->stop_ms && i < t->client_count;
 	    i++)
-		if (t->members[i]->index != NULL) {
-			t->members[i]->harmless = true;
-			team_lost(t, t->members[i], &late);
+		if (t->clients[i]->index != NULL) {
+			t->clients[i]->harmless = true;
+			team_lost(t, t->clients[i], &late);
 		}
-	if (team_members_up(t) > 0 || t->launch_stopped)
+	if (team_clients_up(t) > 0 || t->launch_stopped)
 		return;
 	t->launch_stopped = true;
 	if (t->launch != NULL)
@@ -295,7 +295,7 @@ team_main(void *arg)
 	for (;;) {
 		t->now_ms = clock_mono_ms();
 		take_mail(t);
-		team_members_turn(t);
+		team_clients_turn(t);
 		stop_turn(t);
 		team_serve(t);
 		team_recall(t);
@@ -315,7 +315,7 @@ team_destroy(struct team *t)
 {
 	team_looks_end(t);
 	take_mail(t);
-	team_members_free(t);
+	team_clients_free(t);
 	team_work_free(t);
 	dispatch_free(&t->dispatcher);
 	wire_listen_free(&t->listen_index);

@@ -1,5 +1,5 @@
 /*
- * team.h: the crew whose members are clients on other hosts. See crew/crew.h.
+ * team.h: the crew of clients on other hosts. See crew/crew.h.
  */
 #ifndef TEAM_TEAM_H
 #define TEAM_TEAM_H

@@ -20,7 +20,7 @@
 #include "team/team.h"
 #include "wire/wire.h"
 
-#define TEAM_MEMBERS_MAX 10000	/* clients of a run, at most */
+#define TEAM_CLIENTS_MAX 10000	/* clients of a run, at most */
 #define TEAM_SPLITS_MAX	64	/* at a time; further large files stay whole */
 
 /* --- work --- */
@@ -49,15 +49,15 @@ struct team_task {
 	int64_t	 unheard_sec;	/* time of an upload intent whose client was
 				   lost before it reported the upload; or 0 */
 	unsigned changes;	/* how often clients found the file changed */
-	unsigned failers[3];	/* numbers of members that failed; 0: unused */
-	unsigned elsewhere;	/* number of a member that met a wrong file
+	unsigned failers[3];	/* numbers of clients that failed; 0: unused */
+	unsigned elsewhere;	/* number of a client that met a wrong file
 				   system at the path of the file; 0: none */
-	/* Losses of members that had the task in hand: does the task kill its
+	/* Losses of clients that had the task in hand: does the task kill its
 	 * clients? */
 	struct {
 		unsigned all;
 		unsigned counted;	/* losses counted by host and by kind */
-		unsigned host[2];	/* member numbers, for the hosts; 0:
+		unsigned host[2];	/* client numbers, for the hosts; 0:
 					   unused */
 		bool	 harmless;	/* a loss by good-bye or by silence was
 					   counted */
@@ -88,7 +88,7 @@ struct split {
 
 /* Destination of the answer to a note. */
 struct route {
-	unsigned member;	/* member number; 0: unused */
+	unsigned client;	/* client number; 0: unused */
 	uint64_t session;
 	int64_t	 task;
 	uint32_t worker;
@@ -105,20 +105,20 @@ struct closing {
 
 /* --- clients --- */
 
-enum member_state {
-	MEMBER_LAUNCHING = 0,	/* invited; the program does not run yet */
-	MEMBER_AWAITED,		/* the program runs and has not called yet */
-	MEMBER_JOINED,		/* the client has called */
-	MEMBER_WORKING,		/* the client has sent READY */
-	MEMBER_LOST,
-	MEMBER_FAILED,		/* the launch failed, or the client gave up */
-	MEMBER_ENDED		/* the client said good-bye */
+enum client_state {
+	CLIENT_LAUNCHING = 0,	/* invited; the program does not run yet */
+	CLIENT_AWAITED,		/* the program runs and has not called yet */
+	CLIENT_JOINED,		/* the client has called */
+	CLIENT_WORKING,		/* the client has sent READY */
+	CLIENT_LOST,
+	CLIENT_FAILED,		/* the launch failed, or the client gave up */
+	CLIENT_ENDED		/* the client said good-bye */
 };
 
-struct member {
+struct team_client {
 	struct team *team;
-	unsigned number;	/* 1 + index in team.members */
-	enum member_state state;
+	unsigned number;	/* 1 + index in team.clients */
+	enum client_state state;
 	bool	 invited;	/* launched by the master */
 	bool	 running;	/* launched, and not seen to end */
 	char	 host[64];
@@ -154,7 +154,7 @@ struct member {
 	uint64_t stamp_ms;	/* sent_ms of the last heartbeat, by the
 				   client's clock */
 	uint64_t beat_ms;
-	uint64_t busy_ms;	/* when the member last had work; 0: never */
+	uint64_t busy_ms;	/* when the client last had work; 0: never */
 	bool	 limit_busy;	/* was busy when the limits were divided */
 	uint64_t signs;		/* number of messages that report work */
 	struct {
@@ -221,10 +221,10 @@ struct team {
 	struct wire_listener *listen_status;
 	struct launch *launch;
 	bool	 launch_stopped;
-	struct member **members;
-	size_t	 member_count;
+	struct team_client **clients;
+	size_t	 client_count;
 	uint64_t recall_ms;	/* when RECALL was last sent */
-	size_t	 first_served;	/* first index to serve: gives every member its
+	size_t	 first_served;	/* first index to serve: gives every client its
 				   turn */
 	uint64_t sessions;
 	struct pollfd *fds;
@@ -278,48 +278,48 @@ struct team {
 	} locked;
 };
 
-/* --- members.c --- */
+/* --- clients.c --- */
 
 #define MISSES_MAX	16	/* failures in a row; then distrust */
 #define PROBE_MS	5000	/* time until a distrusted client gets a task */
 
-const char *team_state_name(enum member_state);
-struct member *team_member_new(struct team *, const char *host);
-/* Return the member of this number, or NULL. */
-struct member *team_member(struct team *, uint64_t number);
-size_t	 team_members_up(const struct team *);
-/* hoped: members that are up or may still come. soon: members that are up or
+const char *team_state_name(enum client_state);
+struct team_client *team_client_new(struct team *, const char *host);
+/* Return the client of this number, or NULL. */
+struct team_client *team_client(struct team *, uint64_t number);
+size_t	 team_clients_up(const struct team *);
+/* hoped: clients that are up or may still come. soon: clients that are up or
  * are likely to come within a moment. */
-size_t	 team_members_hoped(const struct team *);
-size_t	 team_members_soon(const struct team *);
-/* May the member get tasks like any other? */
-bool	 team_is_able(const struct member *);
-/* Give the member only a single task now and then, as long as members without
+size_t	 team_clients_hoped(const struct team *);
+size_t	 team_clients_soon(const struct team *);
+/* May the client get tasks like any other? */
+bool	 team_is_able(const struct team_client *);
+/* Give the client only a single task now and then, as long as clients without
  * failures are up. */
-void	 team_distrust(struct member *);
+void	 team_distrust(struct team_client *);
 void	 team_say_stop(struct team *, uint64_t limit_ms);
-/* Does a lost member still hold tasks, as it might still change files? */
+/* Does a lost client still hold tasks, as it might still change files? */
 bool	 team_lapsing(const struct team *);
-void	 team_members_free(struct team *);
+void	 team_clients_free(struct team *);
 
-/* --- member.c --- */
+/* --- client.c --- */
 
 void	 team_hello(void *team, struct wire_peer *, struct wire_hello *);
 /* Fill in the descriptors to poll; serve the connections that poll reported. */
-size_t	 team_members_fds(struct team *, struct pollfd *);
-void	 team_members_service(struct team *, const struct pollfd *);
-/* Send heartbeats; lose members that are silent. */
-void	 team_members_turn(struct team *);
+size_t	 team_clients_fds(struct team *, struct pollfd *);
+void	 team_clients_service(struct team *, const struct pollfd *);
+/* Send heartbeats; lose clients that are silent. */
+void	 team_clients_turn(struct team *);
 
 /* --- leave.c --- */
 
-/* Close the connections of the member. Other members get its tasks as soon as
+/* Close the connections of the client. Other clients get its tasks as soon as
  * the lost client can change nothing any more. err NULL: the client ended as
  * intended. */
-void	 team_lost(struct team *, struct member *, const struct err *);
-/* Release the tasks of a lost member. Call only if the client can change
+void	 team_lost(struct team *, struct team_client *, const struct err *);
+/* Release the tasks of a lost client. Call only if the client can change
  * nothing any more: its process has ended, or its time is over. */
-void	 team_lapse(struct team *, struct member *);
+void	 team_lapse(struct team *, struct team_client *);
 
 /* --- publish.c --- */
 
@@ -329,16 +329,16 @@ void	 team_publish(struct team *, bool now);
 
 /* --- stall.c --- */
 
-/* The member has joined: begin to watch its work. */
-void	 team_stall_begin(struct member *);
-/* Lose members without progress. was_away: the master's process was stopped: do
- * not blame the members. */
+/* The client has joined: begin to watch its work. */
+void	 team_stall_begin(struct team_client *);
+/* Lose clients without progress. was_away: the master's process was stopped: do
+ * not blame the clients. */
 void	 team_stalls(struct team *, bool was_away);
 
 /* --- limits.c --- */
 
 void	 team_limits_first(const struct team *, struct setup *);
-/* Divide the limits anew if members came, went, or changed between busy and
+/* Divide the limits anew if clients came, went, or changed between busy and
  * idle; again: divide in any case. */
 void	 team_divide_limits(struct team *, bool again);
 
@@ -347,15 +347,15 @@ void	 team_divide_limits(struct team *, bool again);
 struct team_task *team_task_new(struct team *, enum task_kind,
 	    uint64_t bytes);
 void	 team_task_free(struct team_task *);
-/* The member was lost with this task in hand. */
-void	 team_task_lost(struct member *, struct team_task *);
+/* The client was lost with this task in hand. */
+void	 team_task_lost(struct team_client *, struct team_task *);
 /* Return the rows that a client is asked to delete. */
 struct delete_batch *team_asked(const struct team_task *);
 /* Return the result of a file that failed. */
 struct result team_failed(const struct team_task *, const struct err *,
 	    unsigned attempts);
 /* Count an outcome in the figures for people. */
-void	 team_count(struct member *, enum outcome);
+void	 team_count(struct team_client *, enum outcome);
 /* Pass a result to the run: of a file; of an object, or of deletions, which is
  * in the task. The task must be out of the dispatcher; the functions take the
  * task and the content of the result. */
@@ -367,10 +367,10 @@ void	 team_flush(struct team *);
 
 /* --- results.c --- */
 
-void	 team_results(struct member *, struct wire_results *);
-void	 team_fetched(struct member *, struct wire_fetched *);
+void	 team_results(struct team_client *, struct wire_results *);
+void	 team_fetched(struct team_client *, struct wire_fetched *);
 /* Return -1 if the answer does not fit the request. */
-int	 team_deleted(struct member *, struct wire_deleted *, struct err *)
+int	 team_deleted(struct team_client *, struct wire_deleted *, struct err *)
 	    MUST_USE;
 /* End a task of deletions; like team_put_deleted. */
 void	 team_deletions_failed(struct team *, struct team_task *,
@@ -381,7 +381,7 @@ void	 team_deletions_failed(struct team *, struct team_task *,
 void	 team_take_lease(struct team *, struct lease *);
 void	 team_take_fetch(struct team *, struct fetch_item *);
 void	 team_take_delete(struct team *, struct delete_batch *);
-/* Give leases to members in want of work. */
+/* Give leases to clients in want of work. */
 void	 team_serve(struct team *);
 size_t	 team_enough(struct team *);
 void	 team_work_free(struct team *);
@@ -394,7 +394,7 @@ void	 team_hide(struct team *, struct team_task *);
 void	 team_reveal(struct team_task *);
 /* Turn an impossible result into a failure of its client, and log the name of
  * the client. */
-void	 team_believe(struct member *, const struct team_task *,
+void	 team_believe(struct team_client *, const struct team_task *,
 	    struct result *);
 
 /* --- look.c --- */
@@ -404,7 +404,7 @@ struct look {
 	struct mail mail;
 	struct team_task *task;
 	struct result result;
-	unsigned member;	/* member that sent the result; 0: the file is
+	unsigned client;	/* client that sent the result; 0: the file is
 				   given up */
 	uint64_t due_ms;	/* look not before */
 	struct absence_question q;
@@ -419,13 +419,13 @@ bool	 team_needs_look(const struct result *);
 /* Look if the master must: take the result and the task, which must be out of
  * the dispatcher; the decision comes later, by mail. Return false if the
  * result, perhaps now a failure, is final. */
-bool	 team_look(struct member *, struct team_task *, struct result *);
+bool	 team_look(struct team_client *, struct team_task *, struct result *);
 /* Like team_look, for a file given up with this result. */
 bool	 team_look_last(struct team *, struct team_task *, struct result *);
 void	 team_looked(struct team *, struct mail *);
 /* Log that the client sees another tree: what follows the path says why, and
  * what the client gets from now on. */
-void	 team_other_tree(const struct member *, const char *path,
+void	 team_other_tree(const struct team_client *, const char *path,
 	    const char *what);
 /* End the thread of the looks. Call only when the team's thread has ended. */
 void	 team_looks_end(struct team *);
@@ -461,16 +461,16 @@ void	 team_splits_free(struct team *);
 
 /* --- recall.c --- */
 
-/* Send RECALL to slow members, if the time has come. */
+/* Send RECALL to slow clients, if the time has come. */
 void	 team_recall(struct team *);
-void	 team_returned(struct member *, const struct wire_returned *);
+void	 team_returned(struct team_client *, const struct wire_returned *);
 
 /* --- notes.c --- */
 
-void	 team_note(struct member *, struct wire_note *);
+void	 team_note(struct team_client *, struct wire_note *);
 void	 team_noted(struct team *, uint64_t worker);
-/* The member resolved the task; a note on the end of the upload may follow. */
-void	 team_note_ends(struct member *, const struct team_task *,
+/* The client resolved the task; a note on the end of the upload may follow. */
+void	 team_note_ends(struct team_client *, const struct team_task *,
 	    int64_t lease);
 /* Forget the notes expected from a session that has ended. */
 void	 team_notes_forget(struct team *, uint64_t session);

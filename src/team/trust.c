@@ -116,15 +116,15 @@ nonsense(const struct team *t, const struct team_task *k,
 }
 
 void
-team_believe(struct member *m, const struct team_task *k, struct result *r)
+team_believe(struct team_client *c, const struct team_task *k, struct result *r)
 {
-	const char *what = nonsense(m->team, k, r);
+	const char *what = nonsense(c->team, k, r);
 	char path[400];
 
 	if (what == NULL)
 		return;
 	log_event(LOG_ERROR, "client_nonsense", "client=%u host=%s tells of "
-	    "%s: %s: its result does not count", m->number, m->host,
+	    "%s: %s: its result does not count", c->number, c->host,
 	    str_escape(str_of(k->item.path == NULL ? "" : k->item.path), path,
 	    sizeof(path)), what);
 	r->outcome = OUTCOME_FAILED;
@@ -133,6 +133,6 @@ team_believe(struct member *m, const struct team_task *k, struct result *r)
 	/* The error is UNREACHABLE, a failure of the client and not of the
 	 * file: a second client tries. */
 	err_set(&r->err, ERR_UNREACHABLE, 0, "client %u (%s) tells of %s",
-	    m->number, m->host, what);
-	team_distrust(m);
+	    c->number, c->host, what);
+	team_distrust(c);
 }

@@ -188,9 +188,9 @@ frame_add(struct frame *f, struct team_task *k)
 }
 
 static void
-send_lease(struct team *t, struct member *m, int64_t lease, size_t n)
+send_lease(struct team *t, struct team_client *c, int64_t lease, size_t n)
 {
-	struct frame f = { .peer = m->index, .lease = lease };
+	struct frame f = { .peer = c->index, .lease = lease };
 	uint64_t bytes = 0;
 	size_t sent = 0;
 
@@ -221,8 +221,8 @@ send_lease(struct team *t, struct member *m, int64_t lease, size_t n)
 	free(f.items);
 	free(f.fetches);
 	/* Tasks that were not sent take no room at the client. */
-	m->want_items -= (uint32_t)MIN(sent, (size_t)m->want_items);
-	m->want_bytes -= MIN(bytes, m->want_bytes);
+	c->want_items -= (uint32_t)MIN(sent, (size_t)c->want_items);
+	c->want_bytes -= MIN(bytes, c->want_bytes);
 }
 
 /* Should clients keep few ranges, to leave some ranges of a large file to
@@ -234,62 +234,62 @@ shares_soon(const struct team *t)
 
 	if (t->split_count == 0)
 		return false;
-	for (size_t i = 0; i < t->member_count; i++)
-		ready += t->members[i]->index != NULL && t->members[i]->ready;
-	return team_members_soon(t) > ready;
+	for (size_t i = 0; i < t->client_count; i++)
+		ready += t->clients[i]->index != NULL && t->clients[i]->ready;
+	return team_clients_soon(t) > ready;
 }
 
 /* The client was lost repeatedly without results: its tasks will most likely be
  * lost too. */
 static bool
-is_fruitless(const struct member *m)
+is_fruitless(const struct team_client *c)
 {
-	return m->fruitless >= FRUITLESS && !m->brought;
+	return c->fruitless >= FRUITLESS && !c->brought;
 }
 
 static bool
-wants(const struct team *t, const struct member *m, bool others)
+wants(const struct team *t, const struct team_client *c, bool others)
 {
 	size_t leases, tasks;
 
-	if (!team_is_able(m) && others && t->now_ms < m->probe_ms)
+	if (!team_is_able(c) && others && t->now_ms < c->probe_ms)
 		return false;
 
-	if (!m->ready || m->status == NULL || m->want_items == 0 ||
-	    m->want_bytes == 0 || wire_queued(m->index) >= QUEUE_HIGH)
+	if (!c->ready || c->status == NULL || c->want_items == 0 ||
+	    c->want_bytes == 0 || wire_queued(c->index) >= QUEUE_HIGH)
 		return false;
-	if (t->deletions == 0 && !shares_soon(t) && !is_fruitless(m))
+	if (t->deletions == 0 && !shares_soon(t) && !is_fruitless(c))
 		return true;
-	dispatch_holding(t->dispatcher, m->number, &leases, &tasks);
-	if (is_fruitless(m))
+	dispatch_holding(t->dispatcher, c->number, &leases, &tasks);
+	if (is_fruitless(c))
 		return tasks == 0;
 	return tasks < (t->deletions > 0 ? DELETIONS_AHEAD : PARTS_AHEAD);
 }
 
 static bool
-has_brought(const struct member *m)
+has_brought(const struct team_client *c)
 {
-	return m->index != NULL && (m->brought || m->moved > 0);
+	return c->index != NULL && (c->brought || c->moved > 0);
 }
 
-/* Give leases to a member. others: trusted members are here. proven: members
+/* Give leases to a client. others: trusted clients are here. proven: clients
  * have brought results. */
 static void
-serve(struct team *t, struct member *m, bool others, bool proven)
+serve(struct team *t, struct team_client *c, bool others, bool proven)
 {
-	bool few = t->deletions > 0 || (others && !team_is_able(m)) ||
-	    shares_soon(t) || is_fruitless(m);
+	bool few = t->deletions > 0 || (others && !team_is_able(c)) ||
+	    shares_soon(t) || is_fruitless(c);
 	int64_t lease;
 	size_t n;
 
-	while (m->index != NULL && wants(t, m, others)) {
-		n = dispatch_lease(t->dispatcher, m->number,
-		    has_brought(m) || !proven, m->want_items, t->now_ms, &lease,
+	while (c->index != NULL && wants(t, c, others)) {
+		n = dispatch_lease(t->dispatcher, c->number,
+		    has_brought(c) || !proven, c->want_items, t->now_ms, &lease,
 		    t->taken, few ? 1 : t->taken_cap);
 		if (n == 0)
 			return;
-		send_lease(t, m, lease, n);
-		m->probe_ms = t->now_ms + PROBE_MS;
+		send_lease(t, c, lease, n);
+		c->probe_ms = t->now_ms + PROBE_MS;
 	}
 }
 
@@ -298,20 +298,20 @@ team_serve(struct team *t)
 {
 	bool able = false, proven = false;
 
-	if (t->stopping || t->member_count == 0)
+	if (t->stopping || t->client_count == 0)
 		return;
 	if (t->taken == NULL) {
 		t->taken_cap = t->conf->master.max_index_size;
 		t->taken = xcalloc(t->taken_cap, sizeof(struct task *));
 	}
-	for (size_t i = 0; i < t->member_count; i++) {
-		able = able || team_is_able(t->members[i]);
-		proven = proven || has_brought(t->members[i]);
+	for (size_t i = 0; i < t->client_count; i++) {
+		able = able || team_is_able(t->clients[i]);
+		proven = proven || has_brought(t->clients[i]);
 	}
-	for (size_t i = 0; i < t->member_count; i++)
-		serve(t, t->members[(t->first_served + i) %
-		    t->member_count], able, proven);
-	t->first_served = (t->first_served + 1) % t->member_count;
+	for (size_t i = 0; i < t->client_count; i++)
+		serve(t, t->clients[(t->first_served + i) %
+		    t->client_count], able, proven);
+	t->first_served = (t->first_served + 1) % t->client_count;
 	team_flush(t);
 }
 
@@ -320,7 +320,7 @@ team_serve(struct team *t)
 size_t
 team_enough(struct team *t)
 {
-	size_t up = MAX(team_members_up(t), (size_t)1);
+	size_t up = MAX(team_clients_up(t), (size_t)1);
 
 	if (t->deletions > 0 || t->setup.op == OP_DEL)
 		return 2 * DELETIONS_AHEAD * up;
