@@ -196,35 +196,28 @@ local_enough(struct crew *c)
 	    ITEMS_PER_SLOT;
 }
 
-static void
-add(struct s3_stats *sum, const struct s3_stats *s)
+/* Return the number of pools that were started. */
+static size_t
+pools(struct local *l, struct pool *v[3])
 {
-	sum->requests += s->requests;
-	sum->retries += s->retries;
-	sum->slowdowns += s->slowdowns;
-	sum->bytes_sent += s->bytes_sent;
-	sum->bytes_received += s->bytes_received;
-	sum->window += s->window;
+	size_t n = 0;
+
+	if (l->sender != NULL)
+		v[n++] = sender_pool(l->sender);
+	if (l->fetch != NULL)
+		v[n++] = fetch_pool(l->fetch);
+	if (l->delete != NULL)
+		v[n++] = delete_pool(l->delete);
+	return n;
 }
 
 static void
 local_stats(struct crew *c, struct crew_stats *ret)
 {
-	struct local *l = local_of(c);
-	struct s3_stats s;
-	uint64_t read;
+	struct pool *v[3];
 
-	if (l->sender != NULL)
-		sender_stats(l->sender, &ret->s3, &ret->bytes_read);
-	if (l->fetch != NULL) {
-		fetch_stats(l->fetch, &s, &read);
-		add(&ret->s3, &s);
-		ret->bytes_read += read;
-	}
-	if (l->delete != NULL) {
-		delete_stats(l->delete, &s);
-		add(&ret->s3, &s);
-	}
+	for (size_t i = pools(local_of(c), v); i > 0; i--)
+		pool_stats(v[i - 1], &ret->s3, &ret->bytes_read);
 }
 
 static size_t
@@ -238,44 +231,39 @@ static void
 local_stop(struct crew *c, uint64_t limit_ms)
 {
 	struct local *l = local_of(c);
+	struct pool *v[3];
 
 	l->stopped = true;
-	if (l->sender != NULL)
-		sender_stop(l->sender, limit_ms);
-	if (l->fetch != NULL)
-		fetch_stop(l->fetch, limit_ms);
+	for (size_t i = pools(l, v); i > 0; i--)
+		pool_stop(v[i - 1], limit_ms);
 	/* Stop the destination after the threads: a thread whose call returns
 	 * STOPPED then knows already that its pool is stopping. */
 	if (l->dest != NULL)
 		dest_stop(l->dest, limit_ms);
-	if (l->delete != NULL)
-		delete_stop(l->delete, limit_ms);
 }
 
 static bool
 local_idle(struct crew *c)
 {
-	struct local *l = local_of(c);
+	struct pool *v[3];
+	size_t n = pools(local_of(c), v);
 
-	return (l->sender == NULL || sender_idle(l->sender)) &&
-	    (l->fetch == NULL || fetch_idle(l->fetch)) &&
-	    (l->delete == NULL || delete_idle(l->delete));
+	while (n > 0 && pool_idle(v[n - 1]))
+		n--;
+	return n == 0;
 }
 
 static void
 local_limits(struct crew *c, uint64_t bwlimit, uint64_t tpslimit)
 {
 	struct local *l = local_of(c);
+	struct pool *v[3];
 
 	/* Keep the limits for engines that start later. */
 	l->setup.bwlimit = bwlimit;
 	s3_gate_limit(l->s3.gate, tpslimit);
-	if (l->sender != NULL)
-		sender_limits(l->sender, bwlimit, tpslimit);
-	if (l->fetch != NULL)
-		fetch_limits(l->fetch, bwlimit, tpslimit);
-	if (l->delete != NULL)
-		delete_limits(l->delete, tpslimit);
+	for (size_t i = pools(l, v); i > 0; i--)
+		pool_limits(v[i - 1], bwlimit, tpslimit);
 }
 
 static void

@@ -3,7 +3,6 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "verify/held.h"
-#include "work/pool.h"
 
 #define TURN_MS		1000
 #define RETRY_MS	300000	/* where the settings say nothing */
@@ -380,28 +379,10 @@ delete_give(struct deleter *d, struct delete_batch *b)
 	mailbox_put(d->in, &b->mail);
 }
 
-void
-delete_stop(struct deleter *d, uint64_t limit_ms)
+struct pool *
+delete_pool(struct deleter *d)
 {
-	pool_stop(&d->pool, limit_ms);
-}
-
-bool
-delete_idle(struct deleter *d)
-{
-	return pool_idle(&d->pool);
-}
-
-void
-delete_stats(struct deleter *d, struct s3_stats *s)
-{
-	pool_stats(&d->pool, s);
-}
-
-void
-delete_limits(struct deleter *d, uint64_t tpslimit)
-{
-	pool_limits(&d->pool, 0, tpslimit);
+	return &d->pool;
 }
 
 void

@@ -11,7 +11,7 @@
 #define DELETE_DELETE_H
 
 #include "model/delete.h"
-#include "s3/s3.h"
+#include "work/pool.h"
 
 struct deleter;
 
@@ -24,14 +24,9 @@ int	 delete_start(struct deleter **, const struct delete_config *,
 	    struct err *) MUST_USE;
 /* Takes the batch. Never waits. */
 void	 delete_give(struct deleter *, struct delete_batch *);
-/* See sender_limits. */
-void	 delete_limits(struct deleter *, uint64_t tpslimit);
-/* Begin no new batch; end the begun batches within limit_ms if possible. */
-void	 delete_stop(struct deleter *, uint64_t limit_ms);
-/* The thread has ended (after delete_stop). */
-bool	 delete_idle(struct deleter *);
-void	 delete_stats(struct deleter *, struct s3_stats *);
-/* Unless delete_stop was called, wait until the given batches are done. */
+/* Its thread: for stops, limits, statistics. */
+struct pool *delete_pool(struct deleter *);
+/* Unless pool_stop was called, wait until the given batches are done. */
 void	 delete_free(struct deleter **);
 
 #endif

@@ -90,29 +90,10 @@ fetch_backlog(struct fetcher *f)
 	return n;
 }
 
-bool
-fetch_idle(struct fetcher *f)
+struct pool *
+fetch_pool(struct fetcher *f)
 {
-	return pool_idle(&f->pool);
-}
-
-void
-fetch_stop(struct fetcher *f, uint64_t limit_ms)
-{
-	pool_stop(&f->pool, limit_ms);
-}
-
-void
-fetch_stats(struct fetcher *f, struct s3_stats *sum, uint64_t *ret_bytes_read)
-{
-	pool_stats(&f->pool, sum);
-	*ret_bytes_read = atomic_load(&f->bytes_read);
-}
-
-void
-fetch_limits(struct fetcher *f, uint64_t bwlimit, uint64_t tpslimit)
-{
-	pool_limits(&f->pool, bwlimit, tpslimit);
+	return &f->pool;
 }
 
 void

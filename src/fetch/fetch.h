@@ -17,7 +17,7 @@
  *
  * fetch_start; fetch_give items; each item comes back as mail MAIL_FETCHED with
  * its result fields filled, in any order; fetch_free. Items that could not be
- * ended in time after fetch_stop do not come back; fetch_free frees these.
+ * ended in time after pool_stop do not come back; fetch_free frees these.
  */
 #ifndef FETCH_FETCH_H
 #define FETCH_FETCH_H
@@ -28,6 +28,7 @@
 #include "model/fetch_item.h"
 #include "s3/s3.h"
 #include "tree/tree.h"
+#include "work/pool.h"
 
 struct fetcher;
 
@@ -61,17 +62,9 @@ size_t	 fetch_backlog(struct fetcher *);
 /* Take back up to most items, the last of those no worker has begun. The caller
  * owns the items again. */
 struct mail *fetch_take_back(struct fetcher *, size_t most);
-/* See sender_limits. */
-void	 fetch_limits(struct fetcher *, uint64_t bwlimit, uint64_t tpslimit);
-/* Begin no new item; end the begun items within limit_ms if possible. */
-void	 fetch_stop(struct fetcher *, uint64_t limit_ms);
-/* True if every thread has ended (after fetch_stop). */
-bool	 fetch_idle(struct fetcher *);
-/* Sum the bytes received and the requests sent so far, and the bytes read from
- * files of the exports and of the destination. */
-void	 fetch_stats(struct fetcher *, struct s3_stats *,
-	    uint64_t *ret_bytes_read);
-/* Unless fetch_stop was called, wait until the given items are done. */
+/* Its threads: for stops, limits, statistics. */
+struct pool *fetch_pool(struct fetcher *);
+/* Unless pool_stop was called, wait until the given items are done. */
 void	 fetch_free(struct fetcher **);
 
 #endif

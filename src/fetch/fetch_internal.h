@@ -16,7 +16,6 @@
 #include "fetch/fetch.h"
 #include "tree/place.h"
 #include "verify/claim.h"
-#include "work/pool.h"
 #include "work/trees.h"
 
 #define FETCH_BUFFER	((size_t)(256 * KIB))	/* of a stream; bytes that S3
@@ -140,7 +139,6 @@ struct fetch_worker {
 struct fetcher {
 	struct fetch_config c;
 	struct pool pool;
-	_Atomic uint64_t bytes_read;	/* of files, here and in exports */
 	/* Set when a warning of this kind was given: the first file speaks for
 	 * every later file. */
 	_Atomic bool told_owner;

@@ -141,7 +141,7 @@ streams_turn(struct fetch_worker *w)
 			if (!s->turn)
 				continue;
 			if (s->from != NULL || t->phase == FETCH_FILE)
-				atomic_fetch_add(&w->f->bytes_read, s->fill);
+				atomic_fetch_add(&w->p.bytes_read, s->fill);
 			s->at += s->fill;
 			s->fill = s->hashed = 0;
 			s->turn = false;

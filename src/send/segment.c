@@ -35,7 +35,7 @@ segment_read_ok(struct transfer *t, const struct tree_read *r,
 	}
 	t->w->faults[t->item->export].since_ms = 0;
 	sender_answered(t->w->sender, t->item->export, t->w->now_ms);
-	atomic_fetch_add_explicit(&t->w->bytes_read, r->len,
+	atomic_fetch_add_explicit(&t->w->p.bytes_read, r->len,
 	    memory_order_relaxed);
 	if (r->attrs.kind == ENTRY_UNKNOWN) {
 		t->no_attrs = true;

@@ -19,7 +19,6 @@
 #include "tree/place.h"
 #include "verify/claim.h"
 #include "verify/part_plan.h"
-#include "work/pool.h"
 #include "work/trees.h"
 
 #define SEGMENTS_MAX	4	/* parts of a file in flight */
@@ -166,7 +165,6 @@ struct worker {
 	uint64_t batch_since_ms;
 	uint64_t now_ms;
 	struct rng rng;
-	_Atomic uint64_t bytes_read;
 };
 
 /* To a worker: the intent of this object's upload is on disk. */

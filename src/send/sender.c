@@ -108,22 +108,10 @@ sender_backlog(struct sender *s)
 	return n;
 }
 
-bool
-sender_idle(struct sender *s)
+struct pool *
+sender_pool(struct sender *s)
 {
-	return pool_idle(&s->pool);
-}
-
-void
-sender_stop(struct sender *s, uint64_t limit_ms)
-{
-	pool_stop(&s->pool, limit_ms);
-}
-
-void
-sender_limits(struct sender *s, uint64_t bwlimit, uint64_t tpslimit)
-{
-	pool_limits(&s->pool, bwlimit, tpslimit);
+	return &s->pool;
 }
 
 void
@@ -146,17 +134,4 @@ sender_free(struct sender **sp)
 	free(s->reach);
 	free(s);
 	*sp = NULL;
-}
-
-void
-sender_stats(struct sender *s, struct s3_stats *sum, uint64_t *ret_read)
-{
-	*ret_read = 0;
-	pool_stats(&s->pool, sum);
-	for (unsigned i = 0; i < s->c.workers; i++) {
-		struct worker *w = (struct worker *)(void *)pool_worker(
-		    &s->pool, i);
-
-		*ret_read += atomic_load(&w->bytes_read);
-	}
 }

@@ -6,7 +6,7 @@
  * sender_start; sender_give leases (their items wait in a queue common to the
  * workers); results come to the mailbox up as MAIL_RESULTS (struct results),
  * and news of multipart uploads for the catalog as MAIL_UPLOAD (struct
- * upload_note); sender_noted answers an intent. sender_stop lets begun items
+ * upload_note); sender_noted answers an intent. pool_stop lets begun items
  * end within a limit; items that have not ended then have no result and stay
  * open in the catalog. sender_free.
  */
@@ -19,6 +19,7 @@
 #include "model/upload_note.h"
 #include "s3/s3.h"
 #include "tree/tree.h"
+#include "work/pool.h"
 
 struct sender;
 
@@ -52,18 +53,10 @@ void	 sender_give(struct sender *, struct lease *);
 void	 sender_noted(struct sender *, unsigned worker, int64_t object);
 /* Number of items given and not yet begun. */
 size_t	 sender_backlog(struct sender *);
-/* True if every thread has ended its work (after sender_stop). */
-bool	 sender_idle(struct sender *);
-/* Bytes a second and requests in 1,000 seconds for the workers together; 0: no
- * limit. At any time; bodies under way keep their pace. */
-void	 sender_limits(struct sender *, uint64_t bwlimit, uint64_t tpslimit);
-/* Begin no new item; end the begun items within limit_ms if possible. */
-void	 sender_stop(struct sender *, uint64_t limit_ms);
+/* Its threads: for stops, limits, statistics. */
+struct pool *sender_pool(struct sender *);
 /* Wait for the threads: each ends when no work is left, or after
- * sender_stop. */
+ * pool_stop. */
 void	 sender_free(struct sender **);
-/* Sums over the workers; requests so far and bytes read from the source. */
-void	 sender_stats(struct sender *, struct s3_stats *,
-	    uint64_t *ret_bytes_read);
 
 #endif

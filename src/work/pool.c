@@ -135,9 +135,8 @@ pool_release(struct pool *p)
 }
 
 void
-pool_stats(struct pool *p, struct s3_stats *sum)
+pool_stats(struct pool *p, struct s3_stats *sum, uint64_t *sum_bytes_read)
 {
-	memset(sum, 0, sizeof(*sum));
 	for (unsigned i = 0; i < p->made; i++) {
 		struct pool_worker *w = pool_worker(p, i);
 
@@ -149,6 +148,7 @@ pool_stats(struct pool *p, struct s3_stats *sum)
 		sum->bytes_received += w->stats_locked.bytes_received;
 		sum->window += w->stats_locked.window;
 		pthread_mutex_unlock(&w->lock);
+		*sum_bytes_read += atomic_load(&w->bytes_read);
 	}
 }
 

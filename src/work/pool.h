@@ -4,7 +4,8 @@
  *
  * The struct of an engine's worker begins with a struct pool_worker; the pool
  * makes count workers. pool_start; pool_stop, if there is no time to wait;
- * pool_join; pool_release.
+ * pool_join; pool_release. An engine keeps its pool for these four calls and
+ * lends it for the others (sender_pool, fetch_pool, delete_pool).
  *
  * Thread: the owner's, except for the functions marked for the workers.
  */
@@ -23,6 +24,7 @@ struct pool_worker {
 	unsigned index;
 	struct s3 *s3;
 	pthread_t thread;
+	_Atomic uint64_t bytes_read;	/* of files; the worker adds to it */
 	pthread_mutex_t lock;
 	struct s3_stats stats_locked;
 };
@@ -71,8 +73,10 @@ bool	 pool_idle(struct pool *);
 void	 pool_join(struct pool *);
 /* Release the workers; after pool_join. */
 void	 pool_release(struct pool *);
-/* Sum the statistics published by the workers. */
-void	 pool_stats(struct pool *, struct s3_stats *);
+/* Add the statistics published by the workers, and the bytes that they have
+ * read from files. */
+void	 pool_stats(struct pool *, struct s3_stats *sum,
+	    uint64_t *sum_bytes_read);
 
 /* --- for the workers --- */
 

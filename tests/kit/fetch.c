@@ -135,12 +135,13 @@ struct fetch_item *
 fetched(struct fixture *x, struct fetch_item *it)
 {
 	struct fetch_item *back;
-	struct s3_stats stats;
+	struct s3_stats stats = { .requests = 0 };
 
 	fetch_begin(x);
 	fetch_give(x->fetcher, it);
 	back = fetch_take(x);
-	fetch_stats(x->fetcher, &stats, &x->bytes_read);
+	x->bytes_read = 0;
+	pool_stats(fetch_pool(x->fetcher), &stats, &x->bytes_read);
 	fetch_free(&x->fetcher);
 	assert_ptr_equal(it, back);
 	return back;

@@ -53,7 +53,8 @@ test_each_row(void **state UNUSED)
 	struct mailbox *up = mailbox_new(0);
 	struct delete_batch *b = batch(keys, ARRAY_LEN(keys));
 	struct deleter *d;
-	struct s3_stats stats;
+	struct s3_stats stats = { .requests = 0 };
+	uint64_t bytes_read = 0;
 	FIXTURE(f, ANSWER("<Deleted><Key>e</Key><VersionId>v1</VersionId>"
 	    "</Deleted><Error><Key>d</Key><Code>AccessDenied</Code></Error>"
 	    "<Deleted><Key>a</Key></Deleted>"), GONE);
@@ -74,10 +75,10 @@ test_each_row(void **state UNUSED)
 	assert_non_null(strstr(asked(&f.v), "DELETE /bkt/b%01c "));
 	delete_batch_free(&b);
 	/* Its thread waits no longer: what it published is all. */
-	delete_stop(d, 60000);
-	while (!delete_idle(d))
+	pool_stop(delete_pool(d), 60000);
+	while (!pool_idle(delete_pool(d)))
 		sched_yield();
-	delete_stats(d, &stats);
+	pool_stats(delete_pool(d), &stats, &bytes_read);
 	assert_int_equal(stats.requests, 2);
 	delete_free(&d);
 	mailbox_free(&up);
@@ -229,7 +230,7 @@ test_stop(void **state UNUSED)
 		pthread_mutex_unlock(&f.v.lock);
 	}
 	delete_give(d, batch(keys, 2));
-	delete_stop(d, 0);
+	pool_stop(delete_pool(d), 0);
 	delete_give(d, batch(keys, 1));
 	delete_free(&d);
 	m = mailbox_take(up);

@@ -275,7 +275,7 @@ test_limits(void **state UNUSED)
 		pthread_mutex_unlock(&x->f.lock);
 	}
 	assert_null(mailbox_wait(x->c.up, 50));
-	fetch_limits(x->fetcher, 64 * MIB, 0);
+	pool_limits(fetch_pool(x->fetcher), 64 * MIB, 0);
 	it = fetch_take(x);
 	expect(it, OUTCOME_MOVED, ERR_NONE);
 	fetch_item_free(&it);
@@ -297,7 +297,7 @@ test_stop(void **state UNUSED)
 	while (x->f.locked.gets == 0)
 		pthread_cond_wait(&x->f.changed, &x->f.lock);
 	pthread_mutex_unlock(&x->f.lock);
-	fetch_stop(x->fetcher, 0);
+	pool_stop(fetch_pool(x->fetcher), 0);
 	fetch_free(&x->fetcher);
 	assert_null(mailbox_take(x->c.up));
 	pthread_mutex_lock(&x->f.lock);

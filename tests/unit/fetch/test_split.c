@@ -440,7 +440,7 @@ test_hung(void **state UNUSED)
 	fetch_begin(x);
 	fetch_give(x->fetcher, it);
 	sem_wait(&hangs);
-	fetch_stop(x->fetcher, 0);
+	pool_stop(fetch_pool(x->fetcher), 0);
 	fetch_free(&x->fetcher);
 	s3_gate_valid_until(&x->gate, 0);
 	assert_null(mailbox_take(x->c.up));

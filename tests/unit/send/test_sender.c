@@ -406,9 +406,9 @@ release(struct fixture *x)
 static void
 test_memory(void **state UNUSED)
 {
-	struct s3_stats stats;
+	struct s3_stats stats = { .requests = 0 };
 	struct fixture *x = sender_setup();
-	uint64_t read;
+	uint64_t read = 0;
 
 	x->c.workers = 1;
 	x->c.memory_bytes = 2 * PART;
@@ -418,7 +418,7 @@ test_memory(void **state UNUSED)
 	sender_begin(x);
 	sender_give(x->sender, new_lease(x, 20));
 	wait_for_puts(x, 2);
-	sender_stats(x->sender, &stats, &read);
+	pool_stats(sender_pool(x->sender), &stats, &read);
 	assert_int_equal(read, 2 * PART);
 	release(x);
 	sender_finish(x, 20);
@@ -572,7 +572,7 @@ test_stop(void **state UNUSED)
 	sender_begin(x);
 	sender_give(x->sender, new_lease(x, ITEMS));
 	wait_for_puts(x, 2 * 8);
-	sender_stop(x->sender, 600000);
+	pool_stop(sender_pool(x->sender), 600000);
 	assert_int_equal(sender_backlog(x->sender), ITEMS - 2 * 2 * 8);
 	release(x);
 	end_sender(x);
@@ -597,8 +597,8 @@ test_stop_at_once(void **state UNUSED)
 	sender_begin(x);
 	sender_give(x->sender, new_lease(x, 40));
 	wait_for_puts(x, 2 * 8);
-	sender_stop(x->sender, 0);
-	while (!sender_idle(x->sender))
+	pool_stop(sender_pool(x->sender), 0);
+	while (!pool_idle(sender_pool(x->sender)))
 		take_mail(x, 1);
 	/* The answer to an intent, too late. */
 	sender_noted(x->sender, 0, 21);
@@ -647,12 +647,12 @@ test_limits_change(void **state UNUSED)
 	write_file(x, 1, 4 * PART, 1);
 	x->c.bwlimit = 1;
 	sender_begin(x);
-	sender_limits(x->sender, 1, 1);
+	pool_limits(sender_pool(x->sender), 1, 1);
 	sender_give(x->sender, new_lease(x, 2));
 	take_mail(x, 10);
-	sender_limits(x->sender, 1 * GIB, 0);
+	pool_limits(sender_pool(x->sender), 1 * GIB, 0);
 	take_mail(x, 10);
-	sender_limits(x->sender, 0, 0);
+	pool_limits(sender_pool(x->sender), 0, 0);
 	sender_finish(x, 2);
 	assert_stored(x, 0);
 	assert_stored(x, 1);
