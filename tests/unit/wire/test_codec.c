@@ -2,6 +2,7 @@
  * Messages as bytes and back. Content is made up from the tables themselves,
  * at random from a fixed seed.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -517,6 +518,53 @@ test_foreign_hello(void **state)
 	REFUSED(WIRE_HELLO, "\0\0\0\5" "whatever there is", "cut short");
 }
 
+/* The saved input of this type for the fuzz target; or write one anew. */
+static void
+check_saved(enum wire_type t, unsigned n, bool anew)
+{
+	AUTOFREE char *path = xasprintf("tests/fuzz/corpus/wire/%s_%u",
+	    wire_type_name(t), n);
+	FILE *f = fopen(path, anew ? "wb" : "rb");
+	struct err err = ERR_INIT;
+	struct wire_msg m;
+	struct buf frame;
+
+	if (f == NULL)
+		fail_msg("%s: %s", path, strerror(errno));
+	buf_init(&frame, 1 << 20);
+	if (anew) {
+		make(&m, t);
+		wire_encode(&frame, &m);
+		assert_int_equal(fwrite(frame.data + 4, 1, frame.len - 4, f),
+		    frame.len - 4);
+	} else {
+		buf_add(&frame, "\0\0\0\0", 4);
+		for (int c = getc(f); c != EOF; c = getc(f))
+			buf_addch(&frame, (char)c);
+		if (frame.len < WIRE_HEAD || frame.data[4] != (char)t ||
+		    decode(&m, &frame, frame.len - WIRE_HEAD, &err) == -1)
+			fail_msg("%s is no message of this protocol: %s",
+			    path, err.msg);
+	}
+	assert_int_equal(fclose(f), 0);
+	wire_msg_release(&m);
+	buf_release(&frame);
+}
+
+/* What the fuzz target begins with are messages of this protocol. After a
+ * change of the protocol, CORPUS=anew in the environment writes the files. */
+static void
+test_saved(void **state)
+{
+	const char *corpus = getenv("CORPUS");
+
+	(void)state;
+	for (enum wire_type t = WIRE_HELLO; t < WIRE__MAX; t++)
+		for (unsigned n = 0; n < 2; n++)
+			check_saved(t, n, corpus != NULL &&
+			    strcmp(corpus, "anew") == 0);
+}
+
 static void
 test_names(void **state)
 {
@@ -541,6 +589,7 @@ main(void)
 		cmocka_unit_test(test_golden),
 		cmocka_unit_test(test_stolen),
 		cmocka_unit_test(test_foreign_hello),
+		cmocka_unit_test(test_saved),
 		cmocka_unit_test(test_names),
 	};
 
