@@ -82,10 +82,19 @@ $(B)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# The ladder and the named statements are compiled in.
-$(B)/db/schema.inc: $(sort $(wildcard schema/*.sql)) schema/embed.awk
+# What the ladder makes of an empty catalog: a new one begins with it.
+LADDER := $(sort $(wildcard schema/[0-9]*.sql))
+$(B)/db/tables.sql: $(LADDER)
 	@mkdir -p $(@D)
-	awk -f schema/embed.awk $(sort $(wildcard schema/*.sql)) > $@.tmp
+	{ cat $(LADDER); echo "SELECT sql || ';' FROM sqlite_schema WHERE \
+	    sql <> '' AND name NOT LIKE 'sqlite%' ORDER BY rowid;"; } | \
+	    sqlite3 -bail -list -noheader > $@.tmp
+	mv $@.tmp $@
+
+# The ladder, those tables, the views and the named statements are compiled in.
+EMBEDDED = $(LADDER) $(B)/db/tables.sql schema/views.sql schema/queries.sql
+$(B)/db/schema.inc: $(EMBEDDED) schema/embed.awk
+	awk -f schema/embed.awk $(EMBEDDED) > $@.tmp
 	mv $@.tmp $@
 $(OBJ): | $(B)/db/schema.inc
 

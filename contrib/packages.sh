@@ -9,10 +9,10 @@
 # isn't called at all. No server that comes along is started.
 set -eu
 
-build='gcc make pkg-config libc6-dev libsqlite3-dev libnfs-dev
+build='gcc make pkg-config libc6-dev sqlite3 libsqlite3-dev libnfs-dev
 	libcurl4-openssl-dev libssl-dev libssh-dev libinih-dev
 	libjansson-dev libexpat1-dev'
-check='libcmocka-dev sqlite3 mandoc debhelper lintian fakeroot clang'
+check='libcmocka-dev mandoc debhelper lintian fakeroot clang'
 servers='nfs-ganesha nfs-ganesha-vfs radosgw ceph-mon ceph-osd ceph-common
 	python3-rados'
 tools='python3 python3-boto3 openssl curl ca-certificates procps mount

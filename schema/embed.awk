@@ -1,5 +1,6 @@
-# Turns the ladder, the views and the named statements into C for an X-macro:
+# Turns the ladder, the tables, the views and the named statements into C for an X-macro:
 #	RUNG(number, "one SQL statement")	from NNN_*.sql, in order
+#	TABLE("one SQL statement")		from tables.sql, in order
 #	VIEW("one SQL statement")		from views.sql, in order
 #	STMT(NAME, "statement")			from queries.sql
 # Comment lines between statements are left out; those inside a CREATE stay,
@@ -18,7 +19,9 @@ function flush_statement()
 		return
 	if (rung > 0)
 		rungs = rungs "RUNG(" rung ",\n" text ")\n"
-	else if (view)
+	else if (file == "tables.sql")
+		tables = tables "TABLE(\n" text ")\n"
+	else if (file == "views.sql")
 		views = views "VIEW(\n" text ")\n"
 	else
 		stmts = stmts "STMT(" toupper(name) ",\n" text ")\n"
@@ -28,8 +31,8 @@ function flush_statement()
 FNR == 1 {
 	flush_statement()
 	n = split(FILENAME, part, "/")
-	rung = part[n] ~ /^[0-9]/ ? part[n] + 0 : 0
-	view = part[n] == "views.sql"
+	file = part[n]
+	rung = file ~ /^[0-9]/ ? file + 0 : 0
 	name = ""
 	# A rung may have no statement: only the views change.
 	if (rung > 0)
@@ -55,6 +58,9 @@ END {
 	print "/* Made by schema/embed.awk. */"
 	print "#ifdef RUNG"
 	printf "%s", rungs
+	print "#endif"
+	print "#ifdef TABLE"
+	printf "%s", tables
 	print "#endif"
 	print "#ifdef VIEW"
 	printf "%s", views

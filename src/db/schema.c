@@ -1,6 +1,8 @@
 /*
- * The schema of a catalog file: the tables are made by the ladder of
- * schema/NNN_*.sql, and the views, after it, by schema/views.sql.
+ * The schema of a catalog file. A catalog of an earlier version climbs the
+ * ladder of schema/NNN_*.sql; a new catalog begins with the tables to which the
+ * ladder leads (db/tables.sql, made with the program). Then schema/views.sql
+ * makes the views.
  */
 #include "db/db_internal.h"
 #include "db/guard.h"
@@ -12,6 +14,12 @@ static const struct rung {
 #define RUNG(number, text) { number, text },
 #include "db/schema.inc"
 #undef RUNG
+};
+
+static const char *const new_tables[] = {
+#define TABLE(text) text,
+#include "db/schema.inc"
+#undef TABLE
 };
 
 static const char *const views[] = {
@@ -45,7 +53,9 @@ schema_climb(struct db *db, int version)
 	if (version >= schema_newest())
 		return;
 	db_exec(db, "BEGIN IMMEDIATE");
-	for (size_t i = 0; i < ARRAY_LEN(rungs); i++)
+	for (size_t i = 0; version == 0 && i < ARRAY_LEN(new_tables); i++)
+		db_exec(db, new_tables[i]);
+	for (size_t i = 0; version > 0 && i < ARRAY_LEN(rungs); i++)
 		if (rungs[i].number > version)
 			db_exec(db, rungs[i].text);
 	/* Last: SQLite reads the complete schema again after each change of a
