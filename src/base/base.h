@@ -2,7 +2,7 @@
  * base.h: the first include of every file of datamover.
  *
  * Cleanup attribute, hand-over, must-use, allocation that cannot fail.
- * tests/lint/layers.sh looks for banned calls (strcpy, strcat, sprintf, strtok,
+ * tests/lint/banned.sh looks for banned calls (strcpy, strcat, sprintf, strtok,
  * atoi, gmtime, localtime).
  */
 #ifndef BASE_BASE_H

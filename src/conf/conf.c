@@ -10,23 +10,6 @@
 #define DEFAULT_JSON	"/etc/dss/datamover/config.json"
 
 void
-strlist_add(struct strlist *l, const char *s)
-{
-	l->v = xreallocarray(l->v, l->n + 1, sizeof(*l->v));
-	l->v[l->n++] = xstrdup(s);
-}
-
-void
-strlist_clear(struct strlist *l)
-{
-	for (size_t i = 0; i < l->n; i++)
-		free(l->v[i]);
-	free(l->v);
-	l->v = NULL;
-	l->n = 0;
-}
-
-void
 conf_set_text(char **to, const char *text)
 {
 	free(*to);

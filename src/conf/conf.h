@@ -13,13 +13,7 @@
 #include "base/base.h"
 #include "base/buf.h"
 #include "base/err.h"
-
-struct strlist {
-	char	**v;
-	size_t	 n;
-};
-void	 strlist_add(struct strlist *, const char *);
-void	 strlist_clear(struct strlist *);
+#include "base/strlist.h"
 
 struct conf_nfs {
 	char	*name;			/* of the section: [nfs NAME] */

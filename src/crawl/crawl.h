@@ -10,8 +10,8 @@
 
 #include "base/err.h"
 #include "base/mailbox.h"
+#include "base/strlist.h"
 #include "catalog/catalog.h"
-#include "conf/conf.h"
 #include "model/filter.h"
 #include "model/job.h"
 #include "model/mail.h"

@@ -130,7 +130,7 @@ add_range(struct s3_lister *l, struct s3_range *r)
 	l->tail = r;
 }
 
-/* Make up to count ranges from the caller's cut keys. */
+/* Make up to count ranges from the caller's cuts. */
 static void
 make_ranges(struct s3_lister *l, size_t count)
 {
@@ -423,17 +423,18 @@ on_page(void *arg, const struct s3_reply *reply, const struct err *err)
 	go_on(l);
 }
 
-/* Keep the caller's cut keys behind the prefix, each once. */
+/* Keep the caller's cuts behind the prefix, each once. */
 static void
 set_cuts(struct s3_lister *l, const struct s3_lister_plan *plan)
 {
-	struct str *v = xcalloc(plan->cut_count + 1, sizeof(*v));
+	struct str *v = xcalloc(plan->cuts.n + 1, sizeof(*v));
 	size_t n = 0;
 
-	for (size_t i = 0; i < plan->cut_count; i++)
-		if (plan->cuts[i].len > plan->prefix.len &&
-		    str_starts(plan->cuts[i], plan->prefix))
-			v[n++] = plan->cuts[i];
+	for (size_t i = 0; i < plan->cuts.n; i++) {
+		v[n] = str_of(plan->cuts.v[i]);
+		n += v[n].len > plan->prefix.len &&
+		    str_starts(v[n], plan->prefix);
+	}
 	qsort(v, n, sizeof(*v), by_key);
 	l->cuts = xcalloc(n + 1, sizeof(*l->cuts));
 	for (size_t i = 0; i < n; i++)

@@ -2,12 +2,12 @@
  * lister.h: lists every key with a prefix, several ranges of keys at once
  * over one struct s3.
  *
- * The ranges lie between cut keys that the caller knows (from a catalog,
+ * The ranges lie between cuts: keys that the caller knows (from a catalog,
  * say) and, where a range turns out to be long, between directories that the
- * lister looks for itself. Wrong or few cut keys cost time, never a key:
+ * lister looks for itself. Wrong or few cuts cost time, never a key:
  * each comes exactly once. In order, pages of ranges whose turn has not come
  * are kept: at most four for each request at once, so that memory stays flat.
- * So cut keys 2,000 to 4,000 keys apart let such a listing run in parallel
+ * So cuts 2,000 to 4,000 keys apart let such a listing run in parallel
  * all along; a few for a large bucket help only where order doesn't matter.
  *
  * A server that doesn't list in the order of bytes is listed in one range.
@@ -19,6 +19,7 @@
 #ifndef LISTER_LISTER_H
 #define LISTER_LISTER_H
 
+#include "base/strlist.h"
 #include "s3/s3.h"
 
 struct s3_lister;
@@ -31,8 +32,7 @@ typedef void s3_lister_done_fn(void *arg, const struct err *);
 
 struct s3_lister_plan {
 	struct str prefix;		/* "": the whole bucket */
-	const struct str *cuts;		/* in any order; copied */
-	size_t	 cut_count;		/* 0: none are known */
+	struct strlist cuts;		/* in any order; copied */
 	unsigned max_parallel;		/* requests at once; 0: 8 requests; 1:
 					   single pages in sequence */
 	bool	 ordered;		/* pages come in key order */

@@ -13,24 +13,9 @@
 #define ENOUGH_EACH	16
 #define SAMPLES_MAX	8192
 
-struct samples {
-	char	**v;
-	size_t	 n;
-};
-
-static void
-samples_release(struct samples *s)
-{
-	for (size_t i = 0; i < s->n; i++)
-		free(s->v[i]);
-	free(s->v);
-	s->v = NULL;
-	s->n = 0;
-}
-
 static void
 probe(struct catalog_reader *r, struct str prefix, size_t probes, int64_t low,
-    int64_t high, struct samples *s)
+    int64_t high, struct strlist *s)
 {
 	const uint64_t span = (uint64_t)(high - low) / probes;
 	struct rng rng;
@@ -52,7 +37,7 @@ probe(struct catalog_reader *r, struct str prefix, size_t probes, int64_t low,
 
 /* Keeps every second. */
 static void
-thin(struct samples *s)
+thin(struct strlist *s)
 {
 	size_t kept = 0;
 
@@ -66,7 +51,7 @@ thin(struct samples *s)
 }
 
 static void
-walk(struct catalog_reader *r, struct str prefix, struct samples *s)
+walk(struct catalog_reader *r, struct str prefix, struct strlist *s)
 {
 	CLEANUP(range_release) struct range range;
 	uint64_t seen = 0, stride = 1;
@@ -96,11 +81,9 @@ by_key(const void *a, const void *b)
 }
 
 /* Turn the sample's paths into keys, and take a key at each n-th part. */
-static size_t
-cut(struct samples *s, bool server_as_prefix, size_t n, char **keys)
+static void
+cut(struct strlist *s, bool server_as_prefix, size_t n, struct strlist *keys)
 {
-	size_t count = 0;
-
 	for (size_t i = 0; i < s->n && !server_as_prefix; i++) {
 		char *key = xstrdup(key_without_server(s->v[i]));
 
@@ -108,28 +91,26 @@ cut(struct samples *s, bool server_as_prefix, size_t n, char **keys)
 		s->v[i] = key;
 	}
 	if (s->n < 2 * n)
-		return 0;
+		return;
 	qsort(s->v, s->n, sizeof(*s->v), by_key);
 	for (size_t i = 1; i < n; i++) {
 		const char *key = s->v[i * s->n / n];
 
-		if (count == 0 || strcmp(keys[count - 1], key) != 0)
-			keys[count++] = xstrdup(key);
+		if (keys->n == 0 || strcmp(keys->v[keys->n - 1], key) != 0)
+			strlist_add(keys, key);
 	}
-	return count;
 }
 
 int
 catalog_key_cuts(struct catalog_reader *r, struct str prefix, size_t n,
-    char **ret_keys, size_t *ret_count, struct err *err)
+    struct strlist *ret, struct err *err)
 {
-	CLEANUP(samples_release) struct samples s = { .v = NULL };
+	CLEANUP(strlist_clear) struct strlist s = { .v = NULL };
 	const size_t probes = MIN(PROBES_EACH * n, (size_t)SAMPLES_MAX);
 	int64_t low = 0, high = 0;
 	bool server_as_prefix;
 
 	(void)reader_target(r, &server_as_prefix);
-	*ret_count = 0;
 	if (n < 2)
 		return 0;
 	if (DB_ROW0(&r->db, OBJECT_BOUNDS)) {
@@ -148,6 +129,6 @@ catalog_key_cuts(struct catalog_reader *r, struct str prefix, size_t n,
 	}
 	if (reader_fault(r, err) == -1)
 		return -1;
-	*ret_count = cut(&s, server_as_prefix, n, ret_keys);
+	cut(&s, server_as_prefix, n, ret);
 	return 0;
 }

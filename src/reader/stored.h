@@ -17,6 +17,7 @@
 #ifndef READER_STORED_H
 #define READER_STORED_H
 
+#include "base/strlist.h"
 #include "model/outcome.h"
 #include "reader/reader.h"
 
@@ -72,12 +73,11 @@ int	 catalog_sample_page(struct catalog_reader *, struct str prefix,
 	    struct sample_cursor *, struct stored *, size_t n,
 	    size_t *ret_count, struct err *) MUST_USE;
 
-/* Up to n - 1 keys (ascending, owned by the caller) that cut the keys under
- * the prefix into about equal ranges, by a sample: the time does not grow
- * with large prefixes. *ret_count is 0 where there is not much to cut. */
+/* Fill an empty list with up to n - 1 keys, ascending, that cut the keys under
+ * the prefix into about equal ranges, by a sample: the time does not grow with
+ * large prefixes. The list stays empty where there is not much to cut. */
 int	 catalog_key_cuts(struct catalog_reader *, struct str prefix,
-	    size_t n, char **ret_keys, size_t *ret_count, struct err *)
-	    MUST_USE;
+	    size_t n, struct strlist *ret, struct err *) MUST_USE;
 
 /* 1 if the target may hold another version of the path than is recorded: a
  * run was cut, or an answer lost; else 0. */

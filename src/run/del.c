@@ -21,8 +21,7 @@
 
 struct del {
 	struct run r;
-	char	**prefixes;
-	size_t	 prefix_count;
+	struct strlist prefixes;
 	uint64_t count;		/* of the keys listed, in the pass at hand */
 	uint64_t bytes;
 };
@@ -37,11 +36,10 @@ del_of(struct run *r)
 static int
 check_prefixes(struct del *d, struct err *err)
 {
-	if (source_prefixes(d->r.conf, d->r.job, &d->prefixes,
-	    &d->prefix_count, err) == -1)
+	if (source_prefixes(d->r.conf, d->r.job, &d->prefixes, err) == -1)
 		return -1;
-	for (size_t i = 0; i < d->prefix_count && !d->r.job->all; i++)
-		if (d->prefixes[i][0] == '\0')
+	for (size_t i = 0; i < d->prefixes.n && !d->r.job->all; i++)
+		if (d->prefixes.v[i][0] == '\0')
 			return err_set(err, ERR_USAGE, 0, "the keys of a "
 			    "configured share are all keys of the bucket; if "
 			    "that is meant, use --all");
@@ -136,21 +134,21 @@ static void
 print_question(const struct del *d)
 {
 	char text[400], count[32], size[16];
-	size_t shown = MIN(d->prefix_count, (size_t)PREFIXES_SHOWN);
+	size_t shown = MIN(d->prefixes.n, (size_t)PREFIXES_SHOWN);
 
 	fprintf(stderr, "DEL deletes %s objects (%s) of bucket %s, all ",
 	    text_count(d->count, count), units_format(d->bytes, size),
 	    plan_bucket(d->r.conf));
-	if (d->prefix_count == 1 && d->prefixes[0][0] == '\0') {
+	if (d->prefixes.n == 1 && d->prefixes.v[0][0] == '\0') {
 		fputs("that it holds.\n", stderr);
 	} else {
 		fputs("with the prefix\n", stderr);
 		for (size_t i = 0; i < shown; i++)
 			fprintf(stderr, "  %s\n", str_escape(
-			    str_of(d->prefixes[i]), text, sizeof(text)));
-		if (d->prefix_count > shown)
+			    str_of(d->prefixes.v[i]), text, sizeof(text)));
+		if (d->prefixes.n > shown)
 			fprintf(stderr, "  and %zu more prefixes\n",
-			    d->prefix_count - shown);
+			    d->prefixes.n - shown);
 	}
 	fputs("Type \"yes\" to delete them: ", stderr);
 	fflush(stderr);
@@ -250,7 +248,7 @@ go(struct run *r)
 		run_fail(r, &err);
 	if (run_stopped(r))
 		return;
-	leftovers_abort(r, d->prefixes, d->prefix_count);
+	leftovers_abort(r, &d->prefixes);
 	if (!run_stopped(r))
 		compact_run(r->conf, r->job, r->catalog, &r->compacted);
 }
@@ -282,6 +280,6 @@ run_del(const struct conf *conf, const struct job *job)
 	struct del d = { .r = { .conf = conf, .job = job, .ops = &ops } };
 	int status = run_verb(&d.r);
 
-	source_prefixes_free(&d.prefixes, &d.prefix_count);
+	strlist_clear(&d.prefixes);
 	return status;
 }

@@ -507,11 +507,8 @@ list(struct walk *w)
 	struct s3_lister_plan plan = { .prefix = str_of(w->prefix),
 	    .ordered = true };
 	struct integrity *t = w->t;
-	struct list_cuts cuts;
 
-	list_cuts_find(&cuts, t->r.conf, w->prefix);
-	plan.cuts = cuts.keys;
-	plan.cut_count = cuts.count;
+	plan.cuts = list_cuts(t->r.conf, w->prefix);
 	s3_lister_new(&w->lister, t->r.s3, &plan, on_page, on_done, w);
 	while (!w->done && !run_stopped(&t->r)) {
 		run_turn(&t->r, RUN_TICK_MS);
@@ -521,7 +518,7 @@ list(struct walk *w)
 		}
 	}
 	s3_lister_free(&w->lister);
-	list_cuts_release(&cuts);
+	strlist_clear(&plan.cuts);
 }
 
 static void

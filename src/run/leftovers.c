@@ -11,8 +11,7 @@ struct uploads {
 	struct run *r;
 	struct open_upload *v;
 	size_t	 n;
-	char	*const *prefixes;
-	size_t	 prefix_count;
+	const struct strlist *prefixes;	/* or NULL */
 	struct strlist shares;	/* of the settings: catalog paths */
 };
 
@@ -66,8 +65,8 @@ is_left(const struct uploads *x, const struct open_upload *u)
 {
 	if (u->left || !is_in_settings(x, u->path))
 		return true;
-	for (size_t i = 0; i < x->prefix_count; i++)
-		if (str_starts(key_of(u), str_of(x->prefixes[i])))
+	for (size_t i = 0; x->prefixes != NULL && i < x->prefixes->n; i++)
+		if (str_starts(key_of(u), str_of(x->prefixes->v[i])))
 			return true;
 	return false;
 }
@@ -173,10 +172,9 @@ any_left(const struct uploads *x)
 }
 
 void
-leftovers_abort(struct run *r, char *const *prefixes, size_t prefix_count)
+leftovers_abort(struct run *r, const struct strlist *prefixes)
 {
-	struct uploads x = { .r = r, .prefixes = prefixes,
-	    .prefix_count = prefix_count };
+	struct uploads x = { .r = r, .prefixes = prefixes };
 	struct err err = ERR_INIT;
 
 	find_shares(&x);

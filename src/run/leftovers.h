@@ -10,9 +10,8 @@
 /* Abort the uploads that the catalog remembers and that no later run
  * continues: no run with these settings comes to the file, or not to this
  * version. Of the files that a PUT may come to, abort only uploads whose keys
- * begin with one of the prefixes: DEL has deleted the objects there. An upload
- * that can't be aborted now is logged and left to the next run. */
-void	 leftovers_abort(struct run *, char *const *prefixes,
-	    size_t prefix_count);
+ * begin with one of the prefixes (or NULL): DEL has deleted the objects there.
+ * An upload that can't be aborted now is logged and left to the next run. */
+void	 leftovers_abort(struct run *, const struct strlist *prefixes);
 
 #endif

@@ -82,31 +82,26 @@ list_prefix(struct lister *l, const char *prefix)
 	struct s3_lister_plan plan = { .prefix = str_of(prefix),
 	    .max_parallel = l->job->threads, .ordered = true };
 	struct s3_lister *lister;
-	struct list_cuts cuts;
 
-	list_cuts_find(&cuts, l->conf, prefix);
-	plan.cuts = cuts.keys;
-	plan.cut_count = cuts.count;
+	plan.cuts = list_cuts(l->conf, prefix);
 	l->done = false;
 	s3_lister_new(&lister, l->s3, &plan, on_page, on_done, l);
 	while (!l->done && !l->failed)
 		s3_wait(l->s3, NULL, 0, 1000);
 	s3_lister_free(&lister);
-	list_cuts_release(&cuts);
+	strlist_clear(&plan.cuts);
 }
 
 /* A share inside another share comes with the listing of the outer share. */
 static int
 list_shares(struct lister *l, struct err *err)
 {
-	char **prefixes;
-	size_t n;
+	struct strlist prefixes CLEANUP(strlist_clear) = { .v = NULL };
 
-	if (source_prefixes(l->conf, l->job, &prefixes, &n, err) == -1)
+	if (source_prefixes(l->conf, l->job, &prefixes, err) == -1)
 		return -1;
-	for (size_t i = 0; i < n && !l->failed; i++)
-		list_prefix(l, prefixes[i]);
-	source_prefixes_free(&prefixes, &n);
+	for (size_t i = 0; i < prefixes.n && !l->failed; i++)
+		list_prefix(l, prefixes.v[i]);
 	return 0;
 }
 

@@ -271,7 +271,7 @@ go(struct run *r)
 	if (run_stopped(r) || r->lost)
 		return;
 	if (!r->job->dryrun)
-		leftovers_abort(r, NULL, 0);
+		leftovers_abort(r, NULL);
 	/* A TEST is no reason for it. */
 	if (!r->job->more_follows && !run_stopped(r))
 		compact_run(r->conf, r->job, r->catalog, &r->compacted);

@@ -10,17 +10,10 @@
 #define TURN_MS		1000
 #define RANGES_MAX	64	/* that a prefix is cut into */
 
-/* The keys that cut a prefix into ranges listed in parallel. */
-struct cuts {
-	char	*keys[RANGES_MAX];
-	size_t	 count;
-};
-
 struct source {
 	struct source_config c;
-	char	**prefixes;
-	size_t	 count;
-	struct cuts *cuts;	/* of each prefix */
+	struct strlist prefixes;
+	struct strlist *cuts;	/* of each prefix */
 	struct s3 *s3;
 	struct s3_lister *lister;	/* of the prefix at hand */
 	pthread_t thread;
@@ -40,26 +33,8 @@ by_bytes(const void *a, const void *b)
 	return strcmp(*x, *y);
 }
 
-void
-source_prefixes_free(char ***pp, size_t *count)
-{
-	for (size_t i = 0; i < *count; i++)
-		free((*pp)[i]);
-	free(*pp);
-	*pp = NULL;
-	*count = 0;
-}
-
 static int
-add(char ***v, size_t *n, const char *prefix)
-{
-	*v = xreallocarray(*v, *n + 1, sizeof(**v));
-	(*v)[(*n)++] = xstrdup(prefix);
-	return 0;
-}
-
-static int
-add_shares(const struct conf *c, char ***v, size_t *n, struct err *err)
+add_shares(const struct conf *c, struct strlist *l, struct err *err)
 {
 	for (size_t i = 0; i < c->fs_config.nfs_count; i++) {
 		const struct conf_nfs *nfs = &c->fs_config.nfs[i];
@@ -74,7 +49,7 @@ add_shares(const struct conf *c, char ***v, size_t *n, struct err *err)
 				return err_set(err, ERR_CONFIG, 0,
 				    "%s: the share's name is too long",
 				    nfs->server);
-			add(v, n, key.len > 0 ? key.data : "");
+			strlist_add(l, key.len > 0 ? key.data : "");
 		}
 	}
 	return 0;
@@ -83,40 +58,39 @@ add_shares(const struct conf *c, char ***v, size_t *n, struct err *err)
 /* Two servers can meet in a prefix, and a share can lie in another share: list
  * each key once. */
 static void
-drop_nested(char **v, size_t *n)
+drop_nested(struct strlist *l)
 {
 	size_t kept = 0;
 
-	if (*n == 0)
+	if (l->n == 0)
 		return;
-	qsort(v, *n, sizeof(*v), by_bytes);
-	for (size_t i = 1; i < *n; i++) {
-		if (strncmp(v[i], v[kept], strlen(v[kept])) == 0)
-			free(v[i]);
+	qsort(l->v, l->n, sizeof(*l->v), by_bytes);
+	for (size_t i = 1; i < l->n; i++) {
+		if (strncmp(l->v[i], l->v[kept], strlen(l->v[kept])) == 0)
+			free(l->v[i]);
 		else
-			v[++kept] = v[i];
+			l->v[++kept] = l->v[i];
 	}
-	*n = kept + 1;
+	l->n = kept + 1;
 }
 
 int
-source_prefixes(const struct conf *c, const struct job *job, char ***ret,
-    size_t *ret_count, struct err *err)
+source_prefixes(const struct conf *c, const struct job *job,
+    struct strlist *ret, struct err *err)
 {
-	*ret = NULL;
-	*ret_count = 0;
 	if (job->prefix != NULL) {
 		if (!job->all && conf_check_prefix(c, job->prefix, err) == -1)
 			return -1;
-		return add(ret, ret_count, job->prefix);
+		strlist_add(ret, job->prefix);
+		return 0;
 	}
-	if (job->all)
-		return add(ret, ret_count, "");
-	if (add_shares(c, ret, ret_count, err) == -1) {
-		source_prefixes_free(ret, ret_count);
+	if (job->all) {
+		strlist_add(ret, "");
+		return 0;
+	}
+	if (add_shares(c, ret, err) == -1)
 		return -1;
-	}
-	drop_nested(*ret, ret_count);
+	drop_nested(ret);
 	return 0;
 }
 
@@ -182,18 +156,14 @@ on_done(void *arg, const struct err *err)
 }
 
 static void
-list_prefix(struct source *s, const char *prefix, const struct cuts *cuts)
+list_prefix(struct source *s, const char *prefix, struct strlist cuts)
 {
-	struct str keys[RANGES_MAX];
 	struct s3_lister_plan plan = {
 		.prefix = str_of(prefix),
-		.cuts = keys,
-		.cut_count = cuts->count,
+		.cuts = cuts,
 		.ordered = s->c.ordered,
 	};
 
-	for (size_t i = 0; i < plan.cut_count; i++)
-		keys[i] = str_of(cuts->keys[i]);
 	s->done = s->paused = false;
 	s3_lister_new(&s->lister, s->s3, &plan, on_page, on_done, s);
 	while (!s->done && !atomic_load(&s->stopping)) {
@@ -212,9 +182,9 @@ source_main(void *arg)
 	struct source *s = arg;
 	struct source_page *end = xcalloc(1, sizeof(*end));
 
-	for (size_t i = 0; i < s->count && !s->failed &&
+	for (size_t i = 0; i < s->prefixes.n && !s->failed &&
 	    !atomic_load(&s->stopping); i++)
-		list_prefix(s, s->prefixes[i], &s->cuts[i]);
+		list_prefix(s, s->prefixes.v[i], s->cuts[i]);
 	end->mail.type = MAIL_SOURCE_PAGE;
 	end->end = true;
 	end->err = s->err;
@@ -229,13 +199,12 @@ source_main(void *arg)
 static int
 find_cuts(struct source *s, struct err *err)
 {
-	s->cuts = xcalloc(s->count, sizeof(*s->cuts));
+	s->cuts = xcalloc(s->prefixes.n, sizeof(*s->cuts));
 	if (s->c.reader == NULL || !s->c.conf->fs_config.server_as_prefix)
 		return 0;
-	for (size_t i = 0; i < s->count; i++)
-		if (catalog_key_cuts(s->c.reader, str_of(s->prefixes[i]),
-		    RANGES_MAX, s->cuts[i].keys, &s->cuts[i].count,
-		    err) == -1)
+	for (size_t i = 0; i < s->prefixes.n; i++)
+		if (catalog_key_cuts(s->c.reader, str_of(s->prefixes.v[i]),
+		    RANGES_MAX, &s->cuts[i], err) == -1)
 			return -1;
 	return 0;
 }
@@ -244,11 +213,10 @@ static void
 release(struct source *s)
 {
 	s3_free(&s->s3);
-	for (size_t i = 0; s->cuts != NULL && i < s->count; i++)
-		for (size_t k = 0; k < s->cuts[i].count; k++)
-			free(s->cuts[i].keys[k]);
+	for (size_t i = 0; s->cuts != NULL && i < s->prefixes.n; i++)
+		strlist_clear(&s->cuts[i]);
 	free(s->cuts);
-	source_prefixes_free(&s->prefixes, &s->count);
+	strlist_clear(&s->prefixes);
 	free(s);
 }
 
@@ -261,8 +229,8 @@ source_start(struct source **ret, const struct source_config *c,
 	int no;
 
 	s->c = *c;
-	if (source_prefixes(c->conf, c->job, &s->prefixes, &s->count,
-	    err) == -1 || find_cuts(s, err) == -1 ||
+	if (source_prefixes(c->conf, c->job, &s->prefixes, err) == -1 ||
+	    find_cuts(s, err) == -1 ||
 	    s3_new(&s->s3, &sc, err) == -1)
 		goto fail;
 	no = pthread_create(&s->thread, NULL, source_main, s);

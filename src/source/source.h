@@ -51,15 +51,12 @@ struct source_config {
 	struct mailbox *up;
 };
 
-/*
- * Return the prefixes to list, sorted by bytes; no prefix begins with another.
- * With a prefix in the job, only this prefix (the prefix must lie under a share
- * unless all is set: ERR_USAGE); with all, ""; else the shares. The caller
- * frees each string and the array.
- */
+/* Fill an empty list with the prefixes to list, sorted by bytes; no prefix
+ * begins with another. With a prefix in the job, only this prefix (the prefix
+ * must lie under a share unless all is set: ERR_USAGE); with all, ""; else the
+ * shares. The caller clears the list, also after an error. */
 int	 source_prefixes(const struct conf *, const struct job *,
-	    char ***ret_prefixes, size_t *ret_count, struct err *) MUST_USE;
-void	 source_prefixes_free(char ***, size_t *count);
+	    struct strlist *, struct err *) MUST_USE;
 
 /* Objects pointed to by the config must live until source_free. */
 int	 source_start(struct source **, const struct source_config *,

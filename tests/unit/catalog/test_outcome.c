@@ -471,8 +471,7 @@ cuts_are_even(void **state)
 	struct kit *k = *state;
 	struct err err = ERR_INIT;
 	struct dir_page *p;
-	char *keys[9];
-	size_t n;
+	struct strlist keys = { .v = NULL };
 
 	kit_open(k);
 	kit_begin(k);
@@ -485,24 +484,24 @@ cuts_are_even(void **state)
 	catalog_put_page(k->c, p);
 	kit_flush(k, 1);
 	assert_int_equal(catalog_key_cuts(k->reader, STR("srv/vol/"), 10,
-	    keys, &n, &err), 0);
-	assert_int_equal(n, 9);
-	for (size_t i = 0; i < n; i++) {
-		long at = strtol(keys[i] + strlen("srv/vol/"), NULL, 10);
+	    &keys, &err), 0);
+	assert_int_equal(keys.n, 9);
+	for (size_t i = 0; i < keys.n; i++) {
+		long at = strtol(keys.v[i] + strlen("srv/vol/"), NULL, 10);
 
 		assert_in_range(at, 2000 * (i + 1) - 100,
 		    2000 * (i + 1) + 100);
-		free(keys[i]);
 	}
+	strlist_clear(&keys);
 	/* Ten below 00100: cut in two; nothing is there to be cut in nine. */
 	assert_int_equal(catalog_key_cuts(k->reader, STR("srv/vol/0010"), 2,
-	    keys, &n, &err), 0);
-	assert_int_equal(n, 1);
-	assert_string_equal(keys[0], "srv/vol/00105");
-	free(keys[0]);
+	    &keys, &err), 0);
+	assert_int_equal(keys.n, 1);
+	assert_string_equal(keys.v[0], "srv/vol/00105");
+	strlist_clear(&keys);
 	assert_int_equal(catalog_key_cuts(k->reader, STR("srv/vol/0010"), 9,
-	    keys, &n, &err), 0);
-	assert_int_equal(n, 0);
+	    &keys, &err), 0);
+	assert_int_equal(keys.n, 0);
 	kit_end(k, RUN_INTERRUPTED);
 }
 

@@ -157,7 +157,7 @@ test_any(void **state)
 	rng_seed(&rng, 17);
 	for (unsigned i = 0; i < 150; i++) {
 		struct run r = { .b.keys = keys, .rng = rng };
-		struct str cuts[40];
+		char *cuts[40];
 		size_t n = rng_next(&rng) % ARRAY_LEN(cuts);
 
 		r.b.count = i % 10 == 0 ? i / 10 : rng_next(&rng) % KEYS;
@@ -166,10 +166,10 @@ test_any(void **state)
 			r.b.page = r.b.count / 300;
 		make_keys(&rng, r.b.count);
 		for (size_t k = 0; k < n && r.b.count > 0; k++)
-			cuts[k] = k % 8 == 7 ? STR("d1/d2") : str_of(
-			    keys[rng_next(&rng) % r.b.count]);
-		r.plan.cuts = cuts;
-		r.plan.cut_count = r.b.count == 0 || i % 3 == 0 ? 0 : n;
+			cuts[k] = k % 8 == 7 ? (char []){ "d1/d2" } :
+			    keys[rng_next(&rng) % r.b.count];
+		r.plan.cuts.v = cuts;
+		r.plan.cuts.n = r.b.count == 0 || i % 3 == 0 ? 0 : n;
 		r.plan.prefix = str_of(prefixes[rng_next(&rng) %
 		    (i % 2 == 0 ? 1 : ARRAY_LEN(prefixes))]);
 		r.plan.max_parallel = (unsigned)(rng_next(&rng) % 10);
@@ -254,15 +254,15 @@ test_small(void **state)
 static void
 test_even_cuts(void **state)
 {
-	struct str cuts[KEYS / 10];
+	char *cuts[KEYS / 10];
 	struct run r = { .b.keys = keys, .b.count = KEYS, .b.page = 10,
-	    .plan.cuts = cuts, .plan.cut_count = KEYS / 10,
+	    .plan.cuts.v = cuts, .plan.cuts.n = KEYS / 10,
 	    .plan.ordered = true };
 
 	(void)state;
 	make_tree();
 	for (unsigned i = 0; i < KEYS / 10; i++)
-		cuts[i] = str_of(keys[KEYS - 1 - 10 * i]);
+		cuts[i] = keys[KEYS - 1 - 10 * i];
 	start(&r);
 	turn(&r);
 	is_whole(&r);
@@ -276,16 +276,16 @@ test_even_cuts(void **state)
 static void
 test_bounded(void **state)
 {
-	struct str cuts[15];
+	char *cuts[15];
 	struct run r = { .b.keys = keys, .b.count = KEYS, .b.page = 10,
-	    .plan.cuts = cuts, .plan.cut_count = ARRAY_LEN(cuts),
+	    .plan.cuts.v = cuts, .plan.cuts.n = ARRAY_LEN(cuts),
 	    .plan.ordered = true };
 
 	(void)state;
 	for (unsigned i = 0; i < KEYS; i++)
 		snprintf(keys[i], sizeof(keys[i]), "a/b/f%05u", i);
 	for (unsigned i = 0; i < ARRAY_LEN(cuts); i++)
-		cuts[i] = str_of(keys[1500 + 100 * i]);
+		cuts[i] = keys[1500 + 100 * i];
 	start(&r);
 	turn(&r);
 	is_whole(&r);
@@ -326,17 +326,17 @@ test_error(void **state)
 static void
 test_poor_servers(void **state)
 {
-	struct str cut = STR("a/b/d1");
+	char *cut = (char []){ "a/b/d1" };
 	struct run a = { .b.keys = keys, .b.count = KEYS, .b.page = 100,
 	    .b.ignores_start_after = true, .plan.ordered = true };
 	struct run b = { .b.keys = keys, .b.count = KEYS, .b.page = 100,
-	    .b.ignores_start_after = true, .plan.cuts = &cut,
-	    .plan.cut_count = 1 };
+	    .b.ignores_start_after = true, .plan.cuts.v = &cut,
+	    .plan.cuts.n = 1 };
 	struct run c = { .b.keys = keys, .b.count = KEYS, .b.page = 100,
 	    .b.same_token = true, .plan.max_parallel = 1 };
 	struct run d = { .b.keys = keys, .b.count = KEYS, .b.page = 100,
-	    .b.out_of_order = true, .plan.cuts = &cut,
-	    .plan.cut_count = 1 };
+	    .b.out_of_order = true, .plan.cuts.v = &cut,
+	    .plan.cuts.n = 1 };
 
 	(void)state;
 	make_tree();

@@ -195,7 +195,7 @@ test_any(void **state)
 	rng_seed(&rng, 11);
 	for (unsigned i = 0; i < 80; i++) {
 		struct run r = { .rng = rng };
-		struct str cuts[20];
+		char *cuts[20];
 		size_t n = rng_next(&rng) % ARRAY_LEN(cuts);
 
 		r.count = i % 10 == 0 ? i / 10 : rng_next(&rng) % KEYS;
@@ -207,9 +207,9 @@ test_any(void **state)
 		make_keys(&rng, r.count);
 		spread(&r, i % 4 == 0 ? 0 : 3);
 		for (size_t k = 0; k < n && r.count > 0; k++)
-			cuts[k] = str_of(keys[rng_next(&rng) % r.count]);
-		r.plan.cuts = cuts;
-		r.plan.cut_count = r.count == 0 || i % 3 == 0 ? 0 : n;
+			cuts[k] = keys[rng_next(&rng) % r.count];
+		r.plan.cuts.v = cuts;
+		r.plan.cuts.n = r.count == 0 || i % 3 == 0 ? 0 : n;
 		r.plan.prefix = str_of(prefixes[i % 2 == 0 ? 0 :
 		    rng_next(&rng) % ARRAY_LEN(prefixes)]);
 		r.plan.max_parallel = (unsigned)(rng_next(&rng) % 10);

@@ -22,13 +22,10 @@ conf_of(struct conf *c, const struct kit *k)
 static size_t
 count_of(const struct conf *c, const char *prefix)
 {
-	struct list_cuts s;
-	size_t n;
+	struct strlist cuts = list_cuts(c, prefix);
+	size_t n = cuts.n;
 
-	list_cuts_find(&s, c, prefix);
-	n = s.count;
-	list_cuts_release(&s);
-	assert_int_equal(s.count, 0);
+	strlist_clear(&cuts);
 	return n;
 }
 
@@ -75,21 +72,19 @@ static void
 test_list_cuts(void **state)
 {
 	struct kit *k = *state;
-	struct list_cuts s;
+	struct strlist cuts;
 	struct conf c;
 
 	fill(k);
 	conf_of(&c, k);
-	list_cuts_find(&s, &c, "srv/vol/");
-	assert_true(s.count > 0);
-	for (size_t i = 0; i < s.count; i++) {
-		assert_true(str_starts(s.keys[i], STR("srv/vol/")));
-		assert_int_equal(s.keys[i].len, strlen(s.keys[i].p));
+	cuts = list_cuts(&c, "srv/vol/");
+	assert_true(cuts.n > 0);
+	for (size_t i = 0; i < cuts.n; i++) {
+		assert_true(str_starts(str_of(cuts.v[i]), STR("srv/vol/")));
 		if (i > 0)
-			assert_true(strcmp(s.keys[i - 1].p,
-			    s.keys[i].p) < 0);
+			assert_true(strcmp(cuts.v[i - 1], cuts.v[i]) < 0);
 	}
-	list_cuts_release(&s);
+	strlist_clear(&cuts);
 	/* Too few to be worth it, others' keys, another bucket. */
 	assert_int_equal(count_of(&c, "srv/vol/x/"), 0);
 	assert_int_equal(count_of(&c, "srv/none/"), 0);

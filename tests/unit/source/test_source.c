@@ -71,17 +71,17 @@ static void
 expect_prefixes(struct fixture *x, const char *expected)
 {
 	struct err err = ERR_INIT;
-	char all[200] = "", **v;
-	size_t n;
+	struct strlist l = { .v = NULL };
+	char all[200] = "";
 
-	if (source_prefixes(&x->conf, &x->job, &v, &n, &err) == -1)
+	if (source_prefixes(&x->conf, &x->job, &l, &err) == -1)
 		fail_msg("%s", err.msg);
-	for (size_t i = 0; i < n; i++) {
-		strncat(all, v[i], sizeof(all) - strlen(all) - 2);
+	for (size_t i = 0; i < l.n; i++) {
+		strncat(all, l.v[i], sizeof(all) - strlen(all) - 2);
 		strncat(all, " ", 2);
 	}
 	assert_string_equal(all, expected);
-	source_prefixes_free(&v, &n);
+	strlist_clear(&l);
 }
 
 static void
@@ -89,8 +89,7 @@ test_prefixes(void **state UNUSED)
 {
 	struct fixture *x = setup();
 	struct err err = ERR_INIT;
-	char **v;
-	size_t n;
+	struct strlist l = { .v = NULL };
 
 	share(x, "h2", "/b/c");
 	share(x, "h1", "/b");
@@ -104,7 +103,7 @@ test_prefixes(void **state UNUSED)
 	x->job.prefix = (char []){ "h1/b/dir/" };
 	expect_prefixes(x, "h1/b/dir/ ");
 	x->job.prefix = (char []){ "else/" };
-	assert_int_equal(source_prefixes(&x->conf, &x->job, &v, &n, &err), -1);
+	assert_int_equal(source_prefixes(&x->conf, &x->job, &l, &err), -1);
 	assert_int_equal(err.kind, ERR_USAGE);
 	x->job.all = true;
 	expect_prefixes(x, "else/ ");

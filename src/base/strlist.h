@@ -1,0 +1,16 @@
+/*
+ * strlist.h: a list of strings, which the list owns. A list of zeros is empty.
+ */
+#ifndef BASE_STRLIST_H
+#define BASE_STRLIST_H
+
+#include "base/base.h"
+
+struct strlist {
+	char	**v;
+	size_t	 n;
+};
+void	 strlist_add(struct strlist *, const char *);
+void	 strlist_clear(struct strlist *);
+
+#endif
