@@ -144,7 +144,7 @@ load_set(struct writer *w, enum stmt s, struct idset *set)
  * until. */
 static void
 queue_failed(struct writer *w, const struct run_spec *spec, size_t export,
-    int64_t since, int64_t until, struct counts *n)
+    int64_t since, int64_t until, struct totals *n)
 {
 	const char *start = spec->exports[export].start;
 	const struct handle no_handle = { .len = 0 };
@@ -247,7 +247,7 @@ adopt_roots(struct writer *w)
 static void
 start_afresh(struct writer *w, const struct run_spec *spec)
 {
-	struct counts n = { .found = 0 };
+	struct totals n = { .found = 0 };
 
 	DB_RUN0(&w->db, TODO_CLEAR);
 	DB_RUN0(&w->db, FRONTIER_CLEAR);
@@ -279,7 +279,7 @@ static void
 resume_totals(struct writer *w)
 {
 	struct db *db = &w->db;
-	struct counts n = { .found = 0 };
+	struct totals n = { .found = 0 };
 	uint64_t left = 0, gone = 0, done;
 
 	catalog_sum_dirs(w, &n);
@@ -356,7 +356,7 @@ tell_continued(struct writer *w, struct run_info *info)
 static void
 resume(struct writer *w, const struct begin *b, const struct last_run *last)
 {
-	struct counts n = { .found = 0 };
+	struct totals n = { .found = 0 };
 	struct db *db = &w->db;
 
 	push_old_dirs(w, b->spec, last);

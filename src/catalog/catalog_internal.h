@@ -118,6 +118,6 @@ void	 catalog_reset_run(struct writer *);
 /* Make tombstones for directories no longer listed by their parents. */
 void	 catalog_bury(struct writer *);
 /* Sum the counts of the directories read by this crawl. */
-void	 catalog_sum_dirs(struct writer *, struct counts *);
+void	 catalog_sum_dirs(struct writer *, struct totals *);
 
 #endif

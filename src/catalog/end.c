@@ -59,7 +59,7 @@ bytes_of(const struct db *db, enum stmt s, int column)
 }
 
 void
-catalog_sum_dirs(struct writer *w, struct counts *n)
+catalog_sum_dirs(struct writer *w, struct totals *n)
 {
 	const enum stmt s = STMT_SUM_DIRS;
 
@@ -187,7 +187,7 @@ count_again(struct writer *w, struct totals *t)
 	const struct value left[] = { INT(w->todo_cursor) };
 	const struct value open[] = { INT(w->todo_cursor), INT(w->target),
 	    INT(w->run) };
-	struct counts n = { .found = 0 };
+	struct totals n = { .found = 0 };
 
 	memset(t, 0, sizeof(*t));
 	catalog_sum_dirs(w, &n);

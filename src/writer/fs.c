@@ -237,7 +237,7 @@ is_around(const struct writer *w, const struct fs_note *n, size_t export)
 static bool
 is_missing(struct writer *w, struct fs_note *n)
 {
-	struct counts counts = { .found = 1, .failed = 1 };
+	struct totals counts = { .found = 1, .failed = 1 };
 	struct err err = ERR_INIT;
 	size_t export = writer_export_of(w, str_of(n->path));
 

@@ -11,24 +11,12 @@ struct page {
 	struct dir_page *in;
 	struct open_dir *dir;
 	int64_t	 export;	/* id */
-	struct counts counts;
+	struct totals counts;
 	struct {		/* last directory of a list's entries */
 		struct buf path;
 		int64_t	 id;
 	} cache;
 };
-
-static void
-add_counts(struct counts *to, const struct counts *n)
-{
-	to->found += n->found;
-	to->found_bytes = add_capped(to->found_bytes, n->found_bytes);
-	to->unchanged += n->unchanged;
-	to->excluded += n->excluded;
-	to->failed += n->failed;
-	to->queued += n->queued;
-	to->queued_bytes = add_capped(to->queued_bytes, n->queued_bytes);
-}
 
 /* --- entries --- */
 
@@ -398,7 +386,7 @@ account(struct page *p)
 {
 	struct writer *w = p->writer;
 	struct open_dir *d = p->dir;
-	const struct counts *n = &p->counts;
+	const struct totals *n = &p->counts;
 
 	writer_add_counts(&w->totals, n);
 	if (d->id == 0) {
@@ -407,7 +395,7 @@ account(struct page *p)
 			w->list_open = false;
 		return;
 	}
-	add_counts(&d->counts, n);
+	writer_add_counts(&d->counts, n);
 	if (p->in->last) {
 		/* A directory vanished before its reading is gone when the
 		 * crawl is over. */

@@ -16,7 +16,7 @@ writer_parent(struct str path)
 }
 
 void
-writer_add_counts(struct totals *t, const struct counts *n)
+writer_add_counts(struct totals *t, const struct totals *n)
 {
 	t->found += n->found;
 	t->found_bytes = add_capped(t->found_bytes, n->found_bytes);
@@ -141,7 +141,7 @@ writer_held_before(struct writer *w, struct str path)
 
 void
 writer_dir_done(struct writer *w, int64_t dir, int64_t export, int64_t since_ns,
-    bool clean, const struct counts *n)
+    bool clean, const struct totals *n)
 {
 	DB_RUN(&w->db, DIR_DONE, INT(w->run), INT(since_ns), INT(clean),
 	    INT(export), INT(n->found), INT(n->found_bytes), INT(n->unchanged),
@@ -151,7 +151,7 @@ writer_dir_done(struct writer *w, int64_t dir, int64_t export, int64_t since_ns,
 }
 
 void
-writer_add_list(struct writer *w, const struct counts *n)
+writer_add_list(struct writer *w, const struct totals *n)
 {
 	DB_RUN(&w->db, DIR_ADD, INT(w->run), INT(n->found),
 	    INT(n->found_bytes), INT(n->unchanged), INT(n->excluded),

@@ -63,7 +63,7 @@ writer_note_root(struct writer *w, struct root_note *n)
 static void
 note_failure(struct writer *w, struct run_export_row *x)
 {
-	const struct counts one = { .found = 1, .failed = 1 };
+	const struct totals one = { .found = 1, .failed = 1 };
 	struct db *db = &w->db;
 	int64_t dir = 0;
 

@@ -23,17 +23,6 @@
 #include "writer/page.h"
 #include "writer/sight.h"
 
-/* Numbers of a page, a directory, a run. */
-struct counts {
-	uint64_t found;
-	uint64_t found_bytes;
-	uint64_t unchanged;
-	uint64_t excluded;
-	uint64_t failed;
-	uint64_t queued;
-	uint64_t queued_bytes;
-};
-
 /* The file system noted for a directory, while a run goes on. */
 struct fs_note {
 	char	*path;
@@ -64,7 +53,7 @@ struct open_dir {
 	bool	 left;		/* the export is lost: the directory no longer
 				   counts as left */
 	struct idset seen;	/* objects of its pages so far */
-	struct counts counts;
+	struct totals counts;
 	struct fs_place fs;
 };
 
@@ -227,7 +216,7 @@ struct writer {
 /* Record the counts of a directory after its reading, successful or not;
  * since_ns: when the reading began. */
 void	 writer_dir_done(struct writer *, int64_t dir, int64_t export,
-	    int64_t since_ns, bool clean, const struct counts *);
+	    int64_t since_ns, bool clean, const struct totals *);
 /* Return the directory's row; make a missing row, and missing rows of the
  * directories above. */
 int64_t	 writer_dir(struct writer *, struct str path, int64_t export);
@@ -247,8 +236,9 @@ int64_t	 writer_insert(struct writer *, int64_t dir, struct str path,
 	    const struct attrs *, const char *why);
 void	 writer_stat(struct writer *, int64_t object, const struct attrs *);
 /* Add counts to the row for the entries of a list. */
-void	 writer_add_list(struct writer *, const struct counts *);
-void	 writer_add_counts(struct totals *, const struct counts *);
+void	 writer_add_list(struct writer *, const struct totals *);
+/* Add what a page, a directory or a list counted. */
+void	 writer_add_counts(struct totals *, const struct totals *);
 /* Some target has this version. */
 bool	 writer_held(struct writer *, int64_t object);
 /* Nothing that stat tells differs. */
