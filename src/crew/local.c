@@ -175,19 +175,6 @@ local_no_more(struct crew *c UNUSED)
 }
 
 static size_t
-local_backlog(struct crew *c)
-{
-	struct local *l = local_of(c);
-	size_t n = 0;
-
-	if (l->sender != NULL)
-		n += sender_backlog(l->sender);
-	if (l->fetch != NULL)
-		n += fetch_backlog(l->fetch);
-	return n;
-}
-
-static size_t
 local_enough(struct crew *c)
 {
 	struct local *l = local_of(c);
@@ -208,6 +195,17 @@ pools(struct local *l, struct pool *v[3])
 		v[n++] = fetch_pool(l->fetch);
 	if (l->delete != NULL)
 		v[n++] = delete_pool(l->delete);
+	return n;
+}
+
+static size_t
+local_backlog(struct crew *c)
+{
+	struct pool *v[3];
+	size_t n = 0;
+
+	for (size_t i = pools(local_of(c), v); i > 0; i--)
+		n += pool_backlog(v[i - 1]);
 	return n;
 }
 

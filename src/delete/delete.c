@@ -317,7 +317,7 @@ run(struct pool_worker *p)
 
 		read_mail(w);
 		wait_ms = look_due(w);
-		if (pool_over(p, w->active, 0, clock_mono_ms()))
+		if (pool_over(p, w->active, clock_mono_ms()))
 			break;
 		s3_wait(p->s3, &fd, 1, wait_ms);
 		pool_publish(p);

@@ -31,7 +31,7 @@ fetch_give(struct fetcher *f, struct fetch_item *it)
 
 	it->mail.next = NULL;
 	pthread_mutex_lock(&f->lock);
-	first = f->locked.backlog++ == 0;
+	first = atomic_fetch_add(&f->pool.backlog, 1) == 0;
 	*f->locked.tail = &it->mail;
 	f->locked.tail = &it->mail.next;
 	pthread_mutex_unlock(&f->lock);
@@ -56,7 +56,7 @@ fetch_next(struct fetcher *f, bool range_too)
 		f->locked.head = m->next;
 		if (m->next == NULL)
 			f->locked.tail = &f->locked.head;
-		f->locked.backlog--;
+		atomic_fetch_sub(&f->pool.backlog, 1);
 		m->next = NULL;
 	}
 	pthread_mutex_unlock(&f->lock);
@@ -67,27 +67,18 @@ struct mail *
 fetch_take_back(struct fetcher *f, size_t most)
 {
 	struct mail **at = &f->locked.head, *taken;
+	size_t n;
 
 	pthread_mutex_lock(&f->lock);
-	for (size_t i = most; i < f->locked.backlog; i++)
+	n = pool_backlog(&f->pool);
+	for (size_t i = most; i < n; i++)
 		at = &(*at)->next;
 	taken = *at;
 	*at = NULL;
 	f->locked.tail = at;
-	f->locked.backlog -= MIN(most, f->locked.backlog);
+	atomic_fetch_sub(&f->pool.backlog, MIN(most, n));
 	pthread_mutex_unlock(&f->lock);
 	return taken;
-}
-
-size_t
-fetch_backlog(struct fetcher *f)
-{
-	size_t n;
-
-	pthread_mutex_lock(&f->lock);
-	n = f->locked.backlog;
-	pthread_mutex_unlock(&f->lock);
-	return n;
 }
 
 struct pool *

@@ -56,9 +56,6 @@ int	 fetch_start(struct fetcher **, const struct fetch_config *,
 	    struct err *) MUST_USE;
 /* Takes the item. Never waits. */
 void	 fetch_give(struct fetcher *, struct fetch_item *);
-/* Number of items given but not yet begun: give more items when the number is
- * low. */
-size_t	 fetch_backlog(struct fetcher *);
 /* Take back up to most items, the last of those no worker has begun. The caller
  * owns the items again. */
 struct mail *fetch_take_back(struct fetcher *, size_t most);

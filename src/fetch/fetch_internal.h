@@ -147,7 +147,6 @@ struct fetcher {
 	struct {
 		struct mail *head;	/* struct fetch_item */
 		struct mail **tail;
-		size_t	 backlog;
 	} locked;
 };
 

@@ -137,8 +137,7 @@ fetch_worker_run(struct pool_worker *p)
 		w->now_ms = clock_mono_ms();
 		if (pool_is_valid(p))
 			busy = turn(w);
-		if (pool_over(p, w->active_count, fetch_backlog(w->f),
-		    w->now_ms))
+		if (pool_over(p, w->active_count, w->now_ms))
 			break;
 		trees_wait(&w->trees, p->s3, -1, busy ? 0 : sleep_ms(w));
 		trees_service(&w->trees);

@@ -190,7 +190,6 @@ struct sender {
 	struct {
 		struct held_lease *head;
 		struct held_lease **tail;
-		size_t	 backlog;	/* items not begun */
 	} locked;
 };
 

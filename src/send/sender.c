@@ -39,7 +39,7 @@ sender_give(struct sender *s, struct lease *l)
 	pthread_mutex_lock(&s->lock);
 	*s->locked.tail = h;
 	s->locked.tail = &h->next;
-	s->locked.backlog += l->count;
+	atomic_fetch_add(&s->pool.backlog, l->count);
 	pthread_mutex_unlock(&s->lock);
 	pool_wake(&s->pool);
 }
@@ -56,7 +56,7 @@ sender_next(struct sender *s, struct held_lease **ret)
 	h = s->locked.head;
 	if (h != NULL) {
 		it = &h->lease->items[h->begun++];
-		s->locked.backlog--;
+		atomic_fetch_sub(&s->pool.backlog, 1);
 		*ret = h;
 		if (h->begun == h->lease->count) {
 			s->locked.head = h->next;
@@ -95,17 +95,6 @@ sender_noted(struct sender *s, unsigned worker, int64_t object)
 	m = xcalloc(1, sizeof(*m));
 	m->object = object;
 	mailbox_put(w->in, &m->mail);
-}
-
-size_t
-sender_backlog(struct sender *s)
-{
-	size_t n;
-
-	pthread_mutex_lock(&s->lock);
-	n = s->locked.backlog;
-	pthread_mutex_unlock(&s->lock);
-	return n;
 }
 
 struct pool *

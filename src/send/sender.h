@@ -51,8 +51,6 @@ int	 sender_start(struct sender **, const struct sender_config *,
 void	 sender_give(struct sender *, struct lease *);
 /* The intent of this object's upload is on disk. */
 void	 sender_noted(struct sender *, unsigned worker, int64_t object);
-/* Number of items given and not yet begun. */
-size_t	 sender_backlog(struct sender *);
 /* Its threads: for stops, limits, statistics. */
 struct pool *sender_pool(struct sender *);
 /* Wait for the threads: each ends when no work is left, or after

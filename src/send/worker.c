@@ -204,8 +204,7 @@ worker_run(struct pool_worker *p)
 		step_all(w);
 		if (w->active_count == 0)
 			flush(w);
-		if (pool_over(p, w->active_count, sender_backlog(s),
-		    w->now_ms))
+		if (pool_over(p, w->active_count, w->now_ms))
 			break;
 		trees_wait(&w->trees, p->s3, mailbox_fd(w->in),
 		    busy ? 0 : sleep_ms(w));

@@ -103,6 +103,12 @@ pool_limits(struct pool *p, uint64_t bwlimit, uint64_t tpslimit)
 	pool_wake(p);
 }
 
+size_t
+pool_backlog(const struct pool *p)
+{
+	return atomic_load(&p->backlog);
+}
+
 bool
 pool_idle(struct pool *p)
 {
@@ -165,14 +171,13 @@ pool_stopping(const struct pool_worker *w)
 }
 
 bool
-pool_over(const struct pool_worker *w, size_t active, size_t backlog,
-    uint64_t now_ms)
+pool_over(const struct pool_worker *w, size_t active, uint64_t now_ms)
 {
 	const struct pool *p = w->pool;
 
 	if (atomic_load(&p->stopping))
 		return active == 0 || now_ms >= atomic_load(&p->stop_at_ms);
-	return atomic_load(&p->closing) && active == 0 && backlog == 0;
+	return atomic_load(&p->closing) && active == 0 && pool_backlog(p) == 0;
 }
 
 void

@@ -49,6 +49,8 @@ struct pool {
 	unsigned started;	/* threads */
 	char	*workers;
 	struct rate rate;	/* --bwlimit */
+	_Atomic size_t backlog;	/* items given and not yet begun; the engine
+				   counts them */
 	struct s3_gate *gate;	/* the config's, or */
 	struct s3_gate own_gate;
 	_Atomic bool stopping;
@@ -67,6 +69,7 @@ void	 pool_wake(struct pool *);
 void	 pool_stop(struct pool *, uint64_t limit_ms);
 /* Bytes a second, requests in 1,000 seconds; 0: no limit. At any time. */
 void	 pool_limits(struct pool *, uint64_t bwlimit, uint64_t tpslimit);
+size_t	 pool_backlog(const struct pool *);
 /* True if every thread has ended. */
 bool	 pool_idle(struct pool *);
 /* Wait for the threads: each ends when no work is left, or after pool_stop. */
@@ -80,9 +83,8 @@ void	 pool_stats(struct pool *, struct s3_stats *sum,
 
 /* --- for the workers --- */
 
-/* Must the worker end, with active items under way and backlog items left to
- * begin? */
-bool	 pool_over(const struct pool_worker *, size_t active, size_t backlog,
+/* Must the worker end, with active items under way? */
+bool	 pool_over(const struct pool_worker *, size_t active,
 	    uint64_t now_ms);
 bool	 pool_stopping(const struct pool_worker *);
 /* True before the moment of s3_gate_valid_until. From that moment on a worker

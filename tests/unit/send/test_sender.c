@@ -573,7 +573,8 @@ test_stop(void **state UNUSED)
 	sender_give(x->sender, new_lease(x, ITEMS));
 	wait_for_puts(x, 2 * 8);
 	pool_stop(sender_pool(x->sender), 600000);
-	assert_int_equal(sender_backlog(x->sender), ITEMS - 2 * 2 * 8);
+	assert_int_equal(pool_backlog(sender_pool(x->sender)),
+	    ITEMS - 2 * 2 * 8);
 	release(x);
 	end_sender(x);
 	assert_int_equal(x->count, 2 * 2 * 8);
