@@ -1,4 +1,5 @@
-# Turns the ladder, the tables, the views and the named statements into C for an X-macro:
+# Turns the ladder, the tables, the views and the named statements into C for an
+# X-macro:
 #	RUNG(number, "one SQL statement")	from NNN_*.sql, in order
 #	TABLE("one SQL statement")		from tables.sql, in order
 #	VIEW("one SQL statement")		from views.sql, in order
