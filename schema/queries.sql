@@ -1170,6 +1170,18 @@ WHERE o.path = :path AND o.gone_run IS NULL;
 
 -- Objects that the target holds, or may hold, of paths between :from and :end,
 -- which are in no share of the settings now.
+-- Is one of the first files that were seen under the former name there under
+-- the name of today?
+-- name: former_seen
+SELECT 1
+FROM (SELECT path, size, mtime_ns, ino FROM object
+	WHERE path >= :from AND path < :end AND kind = 1 LIMIT 1000) f
+	CROSS JOIN object t ON t.path = :server ||
+	    substr(f.path, :before + 1)
+WHERE t.gone_run IS NULL AND t.kind = 1 AND iif(:ignore, t.size = f.size AND
+	t.mtime_ns = f.mtime_ns, t.ino = f.ino)
+LIMIT 1;
+
 -- name: former_held
 SELECT s.id, s.object, o.path, coalesce(h.kind, o.kind),
 	coalesce(h.size, o.size), coalesce(h.mtime_ns, o.mtime_ns),

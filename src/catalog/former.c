@@ -2,7 +2,8 @@
  * Former names of exports. Without the server in the keys, an export no longer
  * in the settings may have put objects under the keys of a share of today: a
  * server was renamed, or an old name comes back. If both names lead to the same
- * file system, the objects belong to the share of today. The knowledge about
+ * file system, and a file met under both names is the same, the objects belong
+ * to the share of today. The knowledge about
  * such an object moves to a row of today's path, made as the row of a vanished
  * file if no run has seen a file there; today's path then has to prove that the
  * file is gone.
@@ -48,6 +49,58 @@ is_same_fs(struct writer *w, const char *former,
 	return fsid == seen;
 }
 
+/* Set the server of the path, with the slash. */
+static void
+set_server(struct buf *server, const char *path)
+{
+	buf_clear(server);
+	buf_add(server, path, (size_t)(key_without_server(path) - path));
+	if (server->len == 0 || server->data[server->len - 1] != '/')
+		buf_addch(server, '/');
+}
+
+/* Set what the paths of the former export begin with that lie below the start
+ * of the export of today. */
+static void
+set_below(struct buf *below, const char *former,
+    const struct run_export_row *x)
+{
+	const char *share = key_without_server(former);
+	const char *start = key_without_server(x->start);
+
+	set_server(below, former);
+	/* Share and start are nested: the longer path is their common part. */
+	buf_addstr(below, strlen(start) > strlen(share) ? start : share);
+	if (below->data[below->len - 1] != '/')
+		buf_addch(below, '/');
+}
+
+/* Two servers may give equal numbers to their file systems and roots: true if a
+ * file that was seen under the former name is the one that stands under the
+ * name of today. */
+static bool
+is_same_tree(struct writer *w, const char *former,
+    const struct run_export_row *x)
+{
+	CLEANUP(buf_release) struct buf below, before, today;
+	CLEANUP(range_release) struct range range;
+	bool same;
+
+	buf_init(&below, 64 * KIB);
+	buf_init(&before, 64 * KIB);
+	buf_init(&today, 64 * KIB);
+	set_server(&before, former);
+	set_server(&today, x->start);
+	set_below(&below, former, x);
+	range_init(&range, buf_str(&below), (struct str){ "", 0 });
+	same = DB_ROW(&w->db, FORMER_SEEN, range.bind_from, range.bind_end,
+	    BYTES(buf_str(&today)), INT(before.len),
+	    INT((w->ignore & ATTRS_INO) != 0));
+	if (same)
+		db_done(&w->db, STMT_FORMER_SEEN);
+	return same;
+}
+
 /* True if the run's export has replaced the former export, in the same file
  * system. */
 static bool
@@ -61,7 +114,8 @@ succeeds(struct writer *w, const char *former, size_t export,
 	    (p->exports[export] != MIRROR_OPEN &&
 	    p->exports[export] != MIRROR_NEW_FS))
 		return false;
-	return w->accept_fs || is_same_fs(w, former, x, p->fsids[export]);
+	return w->accept_fs || (is_same_fs(w, former, x, p->fsids[export]) &&
+	    is_same_tree(w, former, x));
 }
 
 void
@@ -218,40 +272,20 @@ inherit_all(struct former *f, bool held)
 	free(v);
 }
 
-/* The server of the export, with the slash. */
-static struct str
-server_of(const char *path, struct buf *room)
-{
-	size_t n = (size_t)(key_without_server(path) - path);
-
-	buf_clear(room);
-	buf_add(room, path, n);
-	if (n == 0 || path[n - 1] != '/')
-		buf_addch(room, '/');
-	return buf_str(room);
-}
-
 /* Inherit the objects of a former name below the start of an export of
  * today. */
 static void
 succeed(struct writer *w, const char *former, const struct run_export_row *x)
 {
 	struct former f = { .writer = w };
-	CLEANUP(buf_release) struct buf today, before;
-	const char *share = key_without_server(former);
-	const char *start = key_without_server(x->start);
+	CLEANUP(buf_release) struct buf today;
 
 	buf_init(&today, 64 * KIB);
-	buf_init(&before, 64 * KIB);
+	set_server(&today, x->start);
+	f.server = buf_str(&today);
 	buf_init(&f.today, 64 * KIB);
 	buf_init(&f.below, 64 * KIB);
-	f.server = server_of(x->start, &today);
-	server_of(former, &before);
-	buf_add(&f.below, before.data, before.len);
-	/* Share and start are nested: the longer path is their common part. */
-	buf_addstr(&f.below, strlen(start) > strlen(share) ? start : share);
-	if (f.below.data[f.below.len - 1] != '/')
-		buf_addch(&f.below, '/');
+	set_below(&f.below, former, x);
 	inherit_all(&f, true);
 	inherit_all(&f, false);
 	buf_release(&f.today);

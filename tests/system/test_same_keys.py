@@ -2,6 +2,7 @@
 two servers, or of one server under two names."""
 import os
 
+import stack
 from case import MIB, limit
 
 NO_SERVER = {"server_as_prefix": "no"}
@@ -345,3 +346,33 @@ def test_same_keys_upload_del(t):
     assert not t.query("SELECT * FROM uploads")
     t.put(moved=2)
     t.same()
+
+
+def test_same_keys_of_another_server(t):
+    """Two servers export different directories of one file system as the same
+    share: neither deletes the objects of the other's files."""
+    exports = os.path.join(t.dir, "other", "exp")
+    there = os.path.join(exports, t.name)
+    os.makedirs(there)
+    directory = os.path.join(t.dir, "stack2")
+    stack.script(
+        "nfs-up",
+        STACK=directory,
+        NFS_ADDR="127.0.0.2",
+        NFS_PORT=t.world.nfs["NFS_PORT"],
+        MNT_PORT=t.world.nfs["MNT_PORT"],
+        NFS_EXPORTS=exports,
+    )
+    try:
+        for i in range(9):
+            t.write("a%d" % i, "a%d" % i)
+            with open(os.path.join(there, "b%d" % i), "w") as f:
+                f.write("b%d" % i)
+        settings(t, "127.0.0.2")
+        t.put(moved=9)
+        settings(t)
+        t.put(moved=9)
+        mirror(t, deleted=0)
+        assert len(t.objects()) == 18
+    finally:
+        stack.down([directory])

@@ -583,8 +583,18 @@ key_of_another_export(void **state)
 	kit_end(k, RUN_COMPLETE);
 }
 
+/* A file that nobody removes. */
+static void
+stays(struct dir_page *p, const char *root)
+{
+	AUTOFREE char *path = xasprintf("%s/stays", root);
+
+	kit_entry(p, PAGE_NEW, 0, path, kit_attrs(1, 1));
+}
+
 /* A run of one of the two servers alone, without the server in the keys: the
- * root has the file, or the one that it had is gone. */
+ * root has the file, or the one that it had is gone. The first run, with mtime
+ * 1, sees a second file. */
 static void
 run_of_one(struct kit *k, size_t server, bool there, int64_t mtime)
 {
@@ -604,10 +614,12 @@ run_of_one(struct kit *k, size_t server, bool there, int64_t mtime)
 		    kit_attrs(1, mtime));
 	else
 		gone(k, p, path);
+	if (there && mtime == 1)
+		stays(p, twins[server].path);
 	catalog_put_page(k->c, p);
 	if (!there)
 		return;
-	assert_int_equal(kit_settle(k, 9, OUTCOME_MOVED), 1);
+	assert_int_equal(kit_settle(k, 9, OUTCOME_MOVED), mtime == 1 ? 2 : 1);
 	kit_end(k, RUN_COMPLETE);
 }
 
@@ -676,6 +688,7 @@ key_of_the_old_name_alone(void **state)
 	static const char *const shares[] = { "two/vol" };
 	struct kit *k = *state;
 	struct run_spec spec = kit_spec("bucket", "all");
+	struct dir_page *p;
 
 	spec.server_as_prefix = false;
 	spec.exports = &twins[1];
@@ -685,13 +698,43 @@ key_of_the_old_name_alone(void **state)
 		for (int i = 0; i < 2; i++) {
 			kit_begin_spec(k, &spec);
 			catalog_note_export(k->c, 0, FSID, false);
-			catalog_put_page(k->c, kit_page(kit_take(k,
-			    "two/vol"), true));
+			p = kit_page(kit_take(k, "two/vol"), true);
+			if (old == 0 && i == 0)
+				stays(p, "two/vol");
+			catalog_put_page(k->c, p);
 			kit_flush(k, 1000);
 			if (i == 1)
 				check_key(k, shares, 1, old, 0);
 			kit_end(k, RUN_COMPLETE);
 		}
+	}
+}
+
+/* Two servers number a file system alike, and export other files of it: what
+ * one has put is none of the other's. */
+static void
+key_of_another_server(void **state)
+{
+	static const char *const shares[] = { "two/vol" };
+	struct kit *k = *state;
+	struct run_spec spec = kit_spec("bucket", "all");
+	struct dir_page *p;
+
+	kit_open(k);
+	run_of_one(k, 0, true, 1);
+	spec.server_as_prefix = false;
+	spec.exports = &twins[1];
+	/* The second run knows the file system. */
+	for (int i = 0; i < 2; i++) {
+		kit_begin_spec(k, &spec);
+		catalog_note_export(k->c, 0, FSID, false);
+		p = kit_page(kit_take(k, "two/vol"), true);
+		if (i == 0)
+			kit_entry(p, PAGE_NEW, 0, "two/vol/other",
+			    kit_attrs(1, 1));
+		catalog_put_page(k->c, p);
+		check_key(k, shares, 1, 0, 0);
+		kit_end(k, RUN_COMPLETE);
 	}
 }
 
@@ -775,6 +818,7 @@ main(void)
 		T(key_of_another_export),
 		T(key_of_an_old_name),
 		T(key_of_the_old_name_alone),
+		T(key_of_another_server),
 		T(key_is_taken),
 		T(no_plan),
 	};
