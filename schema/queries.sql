@@ -214,11 +214,6 @@ SELECT 1 FROM settle
 WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path) LIMIT 1;
 
--- name: settle_path_done
-DELETE FROM settle
-WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
-	UNION ALL SELECT id FROM history WHERE path = :path);
-
 -- Versions that the target may hold, of files that are gone or whose objects
 -- were to be deleted: a PUT has no item for them that would ask S3. Objects
 -- that this run could not delete are left out: they are among its failures
@@ -669,8 +664,16 @@ FROM object WHERE id = :id;
 DELETE FROM object WHERE id = :id;
 
 -- name: object_gone
-UPDATE object SET gone_run = :run WHERE id = :id AND gone_run IS NULL
-RETURNING why IS NULL AND kind <> 0;
+UPDATE object SET gone_run = :run WHERE id = :id;
+
+-- name: object_stands
+SELECT why IS NULL AND kind <> 0 FROM object
+WHERE id = :id AND gone_run IS NULL;
+
+-- All versions of a path that the catalog knows.
+-- name: path_versions
+SELECT id FROM object WHERE path = :path
+UNION ALL SELECT id FROM history WHERE path = :path;
 
 -- name: object_why
 UPDATE object SET why = :why WHERE id = :id;
@@ -945,19 +948,12 @@ DELETE FROM verified WHERE object = :object AND target = :target;
 -- name: verified_retire
 DELETE FROM verified WHERE object = :object;
 
--- name: verified_clear_path
-DELETE FROM verified
-WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
-	UNION ALL SELECT id FROM history WHERE path = :path);
-
 -- name: result_deleted
 UPDATE result SET outcome = 5, held = 0, run = :run, time_ns = :time,
 	version_id = :version, reason = NULL
-WHERE target = :target AND (held = 1 OR EXISTS (SELECT 1 FROM deletion d
-	WHERE d.target = result.target AND d.object = result.object)) AND
-	object IN (
-	SELECT id FROM object WHERE path = :path
-	UNION ALL SELECT id FROM history WHERE path = :path);
+WHERE target = :target AND object = :object AND (held = 1 OR EXISTS (SELECT 1
+	FROM deletion d
+	WHERE d.target = result.target AND d.object = result.object));
 
 -- name: result_lost
 UPDATE result SET outcome = 2, held = 0, run = :run, time_ns = :time,
@@ -972,25 +968,15 @@ WHERE target = :target AND held = 1 AND
 
 -- name: deletion_insert
 INSERT OR IGNORE INTO deletion (target, object, run)
-SELECT r.target, r.object, :run FROM result r
-WHERE r.target = :target AND r.held = 1 AND r.object IN (
-	SELECT id FROM object WHERE path = :path
-	UNION ALL SELECT id FROM history WHERE path = :path);
-
--- name: deletion_done
-DELETE FROM deletion
-WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
-	UNION ALL SELECT id FROM history WHERE path = :path);
+SELECT target, object, :run FROM result
+WHERE target = :target AND object = :object AND held = 1;
 
 -- The store refused the deletion that this run noted: the object stays as
 -- before.
 -- name: deletion_refused
-DELETE FROM deletion
-WHERE target = :target AND run = :run AND object IN (
-	SELECT id FROM object WHERE path = :path
-	UNION ALL SELECT id FROM history WHERE path = :path);
+DELETE FROM deletion WHERE target = :target AND object = :object AND run = :run;
 
--- name: deletion_spared
+-- name: deletion_done
 DELETE FROM deletion WHERE target = :target AND object = :object;
 
 -- name: deletion_any
@@ -1000,14 +986,12 @@ SELECT 1 FROM deletion LIMIT 1;
 -- holds the object is not known.
 -- name: deletion_lost
 UPDATE deletion SET reason = :reason
-WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
-	UNION ALL SELECT id FROM history WHERE path = :path);
+WHERE target = :target AND object = :object;
 
 -- name: deletion_in_doubt
 INSERT OR IGNORE INTO settle (target, object)
 SELECT target, object FROM deletion
-WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
-	UNION ALL SELECT id FROM history WHERE path = :path);
+WHERE target = :target AND object = :object;
 
 -- The same for all deletions that a killed run has left.
 -- name: deletion_results

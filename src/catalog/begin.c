@@ -404,14 +404,14 @@ begin_backlog(struct writer *w, const struct begin *b)
 	w->crawl = cut_crawl(w, b->spec, &last);
 	w->crawls = !b->spec->no_crawl && !b->spec->retry_failed;
 	continued = w->crawl != 0;
+	DB_RUN0(&w->db, SETTLE_DOUBT);
+	settle_open(w);
 	load_marks(w, &last.leased);
 	w->first_todo = w->next_todo;
 	load_exports(w, b->spec);
 	w->has_names = !w->server_as_prefix && names_meet_any(&w->db);
-	DB_RUN0(&w->db, SETTLE_DOUBT);
 	writer_fs_load(w);
 	w->accept_fs = b->spec->accept_filesystem;
-	settle_open(w);
 	load_set(w, STMT_SETTLE_LIST, &w->settle);
 	load_set(w, STMT_UPLOAD_LIST, &w->uploads);
 	insert_run(w, b->spec);

@@ -173,8 +173,7 @@ settle(struct writer *w, const struct found *f, size_t *foreign)
 		return;
 	}
 	writer_names_end(w, path, &there);
-	DB_RUN(&w->db, DELETION_DONE, INT(w->target), TEXT(path));
-	DB_RUN(&w->db, SETTLE_PATH_DONE, INT(w->target), TEXT(path));
+	writer_each_version(w, str_of(path), writer_version_settled, w);
 }
 
 struct finding {

@@ -8,12 +8,18 @@
 /* --- deletions that are under way --- */
 
 static void
-intend(void *arg, struct str path)
+intend_version(void *arg, int64_t version)
 {
 	struct writer *w = arg;
 
 	DB_RUN(&w->db, DELETION_INSERT, INT(w->run), INT(w->target),
-	    BYTES(path));
+	    INT(version));
+}
+
+static void
+intend(void *arg, struct str path)
+{
+	writer_each_version(arg, path, intend_version, arg);
 }
 
 /* Return the catalog path of the row; NULL if only the key is given. */
@@ -178,18 +184,24 @@ put_verdict(struct row *r, int64_t now)
 }
 
 static void
-mark_deleted(void *arg, struct str path)
+version_deleted(void *arg, int64_t version)
 {
 	struct row *r = arg;
 	struct writer *w = r->writer;
 
 	DB_RUN(&w->db, RESULT_DELETED, INT(w->run), INT(clock_wall_ns()),
-	    TEXT(r->in->version_id), INT(w->target), BYTES(path));
-	DB_RUN(&w->db, VERIFIED_CLEAR_PATH, INT(w->target), BYTES(path));
-	if (w->has_doubts)
-		DB_RUN(&w->db, SETTLE_PATH_DONE, INT(w->target), BYTES(path));
-	if (w->has_deletions)
-		DB_RUN(&w->db, DELETION_DONE, INT(w->target), BYTES(path));
+	    TEXT(r->in->version_id), INT(w->target), INT(version));
+	if (w->has_verified)
+		DB_RUN(&w->db, VERIFIED_CLEAR, INT(version), INT(w->target));
+	writer_version_settled(w, version);
+}
+
+static void
+mark_deleted(void *arg, struct str path)
+{
+	struct row *r = arg;
+
+	writer_each_version(r->writer, path, version_deleted, r);
 }
 
 /* The object belongs to further names of the key too: record the same verdict
@@ -221,15 +233,32 @@ mark_lost(void *arg, struct str path)
 
 /* The result of the deletion is unknown: leave the object to be deleted. */
 static void
-mark_doubt(void *arg, struct str path)
+version_in_doubt(void *arg, int64_t version)
 {
 	struct row *r = arg;
 	struct writer *w = r->writer;
 
 	DB_RUN(&w->db, DELETION_LOST, TEXT(r->reason), INT(w->target),
-	    BYTES(path));
-	DB_RUN(&w->db, DELETION_IN_DOUBT, INT(w->target), BYTES(path));
+	    INT(version));
+	DB_RUN(&w->db, DELETION_IN_DOUBT, INT(w->target), INT(version));
 	w->has_doubts = true;
+}
+
+static void
+mark_doubt(void *arg, struct str path)
+{
+	struct row *r = arg;
+
+	writer_each_version(r->writer, path, version_in_doubt, r);
+}
+
+static void
+spare_version(void *arg, int64_t version)
+{
+	struct writer *w = arg;
+
+	DB_RUN(&w->db, DELETION_REFUSED, INT(w->target), INT(version),
+	    INT(w->run));
 }
 
 static void
@@ -237,8 +266,7 @@ spare(void *arg, struct str path)
 {
 	struct writer *w = ((struct row *)arg)->writer;
 
-	DB_RUN(&w->db, DELETION_REFUSED, INT(w->target), INT(w->run),
-	    BYTES(path));
+	writer_each_version(w, path, spare_version, w);
 }
 
 static void

@@ -53,11 +53,35 @@ writer_retire(struct writer *w, int64_t object)
 void
 writer_object_gone(struct writer *w, int64_t object)
 {
-	if (!DB_ROW(&w->db, OBJECT_GONE, INT(w->run), INT(object)))
+	if (!DB_ROW(&w->db, OBJECT_STANDS, INT(object)))
 		return;
-	w->totals.gone += (uint64_t)db_int(&w->db, STMT_OBJECT_GONE, 0);
-	db_done(&w->db, STMT_OBJECT_GONE);
-	w->db.rows++;
+	w->totals.gone += (uint64_t)db_int(&w->db, STMT_OBJECT_STANDS, 0);
+	db_done(&w->db, STMT_OBJECT_STANDS);
+	DB_RUN(&w->db, OBJECT_GONE, INT(w->run), INT(object));
+}
+
+void
+writer_each_version(struct writer *w, struct str path,
+    void (*fn)(void *, int64_t version), void *arg)
+{
+	const enum stmt s = STMT_PATH_VERSIONS;
+	bool more = DB_ROW(&w->db, PATH_VERSIONS, BYTES(path));
+
+	while (more) {
+		fn(arg, db_int(&w->db, s, 0));
+		more = db_next(&w->db, s);
+	}
+}
+
+void
+writer_version_settled(void *arg, int64_t version)
+{
+	struct writer *w = arg;
+
+	if (w->has_doubts)
+		DB_RUN(&w->db, SETTLE_DONE, INT(w->target), INT(version));
+	if (w->has_deletions)
+		DB_RUN(&w->db, DELETION_DONE, INT(w->target), INT(version));
 }
 
 /* Return the raw name bytes if the path shows them changed, or NOTHING. */

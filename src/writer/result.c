@@ -76,10 +76,8 @@ is_held(const struct result *r)
 static bool
 note_doubt(struct writer *w, const struct result *r, int64_t object)
 {
-	if (is_held(r) && w->has_doubts)
-		DB_RUN(&w->db, SETTLE_DONE, INT(w->target), INT(object));
-	if (is_held(r) && w->has_deletions)
-		DB_RUN(&w->db, DELETION_SPARED, INT(w->target), INT(object));
+	if (is_held(r))
+		writer_version_settled(w, object);
 	/* A request refused at the first try was not sent. */
 	if (is_held(r) || (r->attempts <= 1 && (r->err.kind == ERR_DENIED ||
 	    r->err.kind == ERR_INVALID)))

@@ -37,6 +37,14 @@ struct telling {
 	const struct there *there;
 };
 
+static void
+clear_verdict(void *arg, int64_t version)
+{
+	struct writer *w = arg;
+
+	DB_RUN(&w->db, VERIFIED_CLEAR, INT(version), INT(w->target));
+}
+
 /* Put the name in doubt: the next run coming to the file asks S3 before
  * sending, and no verdict on the object of before holds. */
 static void
@@ -46,8 +54,15 @@ settle_name(struct writer *w, struct str path, bool also_gone)
 	    INT(also_gone));
 	w->has_doubts = true;
 	if (w->has_verified)
-		DB_RUN(&w->db, VERIFIED_CLEAR_PATH, INT(w->target),
-		    BYTES(path));
+		writer_each_version(w, path, clear_verdict, w);
+}
+
+static void
+settle_done(void *arg, int64_t version)
+{
+	struct writer *w = arg;
+
+	DB_RUN(&w->db, SETTLE_DONE, INT(w->target), INT(version));
 }
 
 /* The remaining row of the name is right: settle the doubt of a run, if any. */
@@ -56,7 +71,15 @@ name_stands(struct writer *w, struct str path)
 {
 	DB_RUN(&w->db, NAME_STANDS, INT(w->target), BYTES(path));
 	if (db_changes(&w->db) > 0)
-		DB_RUN(&w->db, SETTLE_PATH_DONE, INT(w->target), BYTES(path));
+		writer_each_version(w, path, settle_done, w);
+}
+
+static void
+deletion_done(void *arg, int64_t version)
+{
+	struct writer *w = arg;
+
+	DB_RUN(&w->db, DELETION_DONE, INT(w->target), INT(version));
 }
 
 static void
@@ -81,7 +104,7 @@ end_name(void *arg, struct str path)
 		return;
 	settle_name(w, path, false);
 	if (w->has_deletions)
-		DB_RUN(&w->db, DELETION_DONE, INT(w->target), BYTES(path));
+		writer_each_version(w, path, deletion_done, w);
 }
 
 void

@@ -226,6 +226,13 @@ void	 writer_queue(struct writer *, int64_t object, int64_t export,
 int64_t	 writer_held_before(struct writer *, struct str path);
 void	 writer_failure(struct writer *, int64_t object, int64_t dir,
 	    struct str path, const struct err *, unsigned attempts);
+/* Call fn for each version of the path that the catalog knows: the newest,
+ * then those of before. fn must not call this function. */
+void	 writer_each_version(struct writer *, struct str path,
+	    void (*fn)(void *, int64_t version), void *arg);
+/* Nothing is in doubt any more about the version: neither whether the target
+ * holds its object nor whether that was deleted. arg: the struct writer. */
+void	 writer_version_settled(void *arg, int64_t version);
 /* Move the row to history; false if the row does not exist. */
 bool	 writer_retire(struct writer *, int64_t object);
 /* Make a tombstone. A row of an excluded entry, or of unknown kind, is not
