@@ -122,14 +122,23 @@ make -s B="$fault/b" "$fault/b/db/schema.inc" 2>"$fault/make" ||
 	complain "schema.inc: $(cat "$fault/make")"
 packages='sqlite3 libnfs libcurl libcrypto libssl libssh jansson expat'
 flags=$(pkg-config --cflags $packages 2>/dev/null)
-for header in src/*/*.h; do
+export fault flags
+# stands HEADER: say so if it needs another one before it.
+stands()
+{
+	local cc
 	# shellcheck disable=SC2086 # a list of words
-	printf '#include "%s"\nextern int unused;\n' "${header#src/}" |
+	cc=$(printf '#include "%s"\nextern int unused;\n' "${1#src/}" |
 		${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -Isrc "-I$fault/b" $flags \
-		    -Wall -Wextra -Werror -fsyntax-only -x c - 2>"$fault/cc" ||
-		complain "$header: does not stand alone:" \
-		    "$(head -n 3 "$fault/cc")"
-done
+		    -Wall -Wextra -Werror -fsyntax-only -x c - 2>&1) ||
+		echo "$1: does not stand alone: $(head -n 3 <<<"$cc")"
+}
+export -f stands
+printf '%s\n' src/*/*.h |
+	xargs -P "$(nproc)" -I{} bash -c 'stands {}' >"$fault/alone"
+while read -r line; do
+	complain "$line"
+done <"$fault/alone"
 
 # The brackets keep this line from finding itself.
 grep -rnIE '\.\./share[d]|/wor[k]/|\.librar[y]/|/tm[p]/wt' . \
