@@ -41,6 +41,7 @@ deletion_settle deletion: likewise
 unread_page v: the versions of one path
 export_paths export: exports are few
 export_newer export: exports are few
+former_seen f: at most 1,000 files, once a mirror run for each former name
 export_copy k: all of an export that is another file system, once a run
 '
 
