@@ -264,8 +264,7 @@ check_rights(struct probe *p)
 
 /* True if it answers as it should. */
 static bool
-check_endpoint(struct check *c, const char *endpoint, const char *bucket,
-    bool rights)
+check_endpoint(struct check *c, char *endpoint, char *bucket, bool rights)
 {
 	struct s3_config sc = plan_s3(c->conf);
 	struct probe p = { .c = c, .endpoint = endpoint };
@@ -273,14 +272,13 @@ check_endpoint(struct check *c, const char *endpoint, const char *bucket,
 
 	/* By itself, also where there are clusters. */
 	sc.map = NULL;
-	sc.bucket = bucket;
-	sc.endpoints = &endpoint;
-	sc.endpoint_count = 1;
+	sc.store.bucket = bucket;
+	sc.store.endpoints = (struct strlist){ &endpoint, 1 };
 	sc.retry_for_ms = RETRY_MS;
 	sc.stall_timeout_ms = ANSWER_MS;
 	if (s3_new(&p.s3, &sc, &p.err) == -1)
 		return say(&p, "client");
-	ok = check_bucket(&p, sc.bucket);
+	ok = check_bucket(&p, bucket);
 	if (p.err.kind != ERR_RETRY)
 		check_clock(&p);
 	if (ok && rights)
@@ -293,7 +291,7 @@ check_endpoint(struct check *c, const char *endpoint, const char *bucket,
 
 static void
 check_endpoints(struct check *c, char *const *endpoints, size_t count,
-    const char *bucket)
+    char *bucket)
 {
 	bool tried = false;
 

@@ -6,6 +6,7 @@
 #define CLIENT_CLIENT_INTERNAL_H
 
 #include "client/client.h"
+#include "conf/conf.h"
 #include "crew/crew.h"
 #include "launch/launch.h"
 #include "wire/wire.h"
@@ -62,6 +63,7 @@ struct session {
 	bool	 welcome[CHANNELS];
 	struct mailbox *in;	/* mail from the crew */
 	struct crew *crew;	/* NULL: no SETUP came yet */
+	struct conf conf;	/* settings of the master; zeros before SETUP */
 	enum op	 op;
 	size_t	 export_count;
 	bool	 more_follows;	/* flag of the setup */

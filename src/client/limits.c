@@ -37,7 +37,7 @@ check_memory(const struct setup *s, struct err *err)
 {
 	unsigned workers = setup_workers(s);
 	uint64_t need = in_use_bytes() + workers * (uint64_t)WORKER_BYTES +
-	    (s->op == OP_PUT ? s->part_size : 0);
+	    (s->op == OP_PUT ? s->conf->s3_storage.part_size : 0);
 	struct rlimit r;
 
 	if (getrlimit(RLIMIT_AS, &r) == -1 || r.rlim_cur == RLIM_INFINITY ||
@@ -52,7 +52,7 @@ static int
 check_files(const struct setup *s, struct err *err)
 {
 	unsigned workers = setup_workers(s);
-	unsigned inflight = MIN(MAX(s->max_inflight, 1U),
+	unsigned inflight = MIN(MAX(s->conf->s3_storage.max_inflight, 1U),
 	    (unsigned)INFLIGHT_LEAST);
 	rlim_t need = FILES_OWN + (rlim_t)workers * (inflight + FILES_WORKER);
 	struct rlimit r;

@@ -94,21 +94,31 @@ take_welcome(struct session *s, unsigned channel,
 	return dial(s, CHANNEL_STATUS, &s->err) == 0;
 }
 
-/* Add the credentials that came by SSH, in the invitation. */
-static void
-add_credentials(struct setup *setup, const struct invite *v)
+/* Take the settings of the master. The credentials may have come by SSH
+ * instead, in the invitation. */
+static int
+take_settings(struct session *s, struct setup *setup)
 {
+	const struct invite *v = &s->c->invite;
+	struct store *store = &s->conf.s3_storage;
+
+	if (conf_from_master(&s->conf, setup->settings, &s->err) == -1)
+		return -1;
+	setup->conf = &s->conf;
+	store->ca_pem = STEAL(setup->ca_pem);
 	if (v->access_key == NULL || (setup->access_key != NULL &&
-	    setup->access_key[0] != '\0'))
-		return;
-	free(setup->access_key);
-	free(setup->secret_key);
-	free(setup->session_token);
-	setup->access_key = xstrdup(v->access_key);
-	setup->secret_key = xstrdup(v->secret_key == NULL ? "" :
+	    setup->access_key[0] != '\0')) {
+		store->access_key = STEAL(setup->access_key);
+		store->secret_key = STEAL(setup->secret_key);
+		store->session_token = STEAL(setup->session_token);
+		return 0;
+	}
+	store->access_key = xstrdup(v->access_key);
+	store->secret_key = xstrdup(v->secret_key == NULL ? "" :
 	    v->secret_key);
-	setup->session_token = v->session_token == NULL ? NULL :
-	    xstrdup(v->session_token);
+	if (v->session_token != NULL)
+		store->session_token = xstrdup(v->session_token);
+	return 0;
 }
 
 /* Extend the fence: see crew/fence.h. The fence also holds if this process is
@@ -125,14 +135,12 @@ static bool
 take_setup(struct session *s, struct setup *setup)
 {
 	struct wire_msg m = { .type = WIRE_READY };
-	unsigned workers = setup_workers(setup);
-	unsigned slots = workers * MAX(setup->max_inflight, 1U);
+	unsigned workers;
 
 	if (s->crew != NULL) {
 		err_set(&s->err, ERR_PEER, 0, "the master sent SETUP twice");
 		return false;
 	}
-	add_credentials(setup, &s->c->invite);
 	if (setup->s3_clock_ms != 0)
 		setup->s3_clock_ms -= (int64_t)clock_boot_ms();
 	/* The client may see another tree than the master, which must agree to
@@ -141,15 +149,21 @@ take_setup(struct session *s, struct setup *setup)
 	s->op = setup->op;
 	s->more_follows = setup->more_follows;
 	s->export_count = setup->export_count;
-	if (client_limits_check(setup, &s->err) == -1 ||
-	    crew_local(&s->crew, setup, s->in, &s->err) == -1) {
+	if (take_settings(s, setup) == -1 ||
+	    client_limits_check(setup, &s->err) == -1) {
+		s->end = SESSION_FAILED;
+		return false;
+	}
+	workers = setup_workers(setup);
+	if (crew_local(&s->crew, setup, s->in, &s->err) == -1) {
 		s->end = SESSION_FAILED;
 		return false;
 	}
 	stay_valid(s);
 	s->capacity = s->op == OP_DEL ? DELETES :
 	    (unsigned)MIN(crew_enough(s->crew), (size_t)100000);
-	m.u.ready = (struct wire_ready){ .workers = workers, .slots = slots };
+	m.u.ready = (struct wire_ready){ .workers = workers, .slots =
+	    workers * MAX(s->conf.s3_storage.max_inflight, 1U) };
 	wire_send(s->peer[CHANNEL_INDEX], &m);
 	session_want(s, true);
 	log_event(LOG_INFO, "client", "%s: works for %s, %u workers",
@@ -486,6 +500,7 @@ release(struct session *s)
 	if (!ended)
 		leave_behind(s);
 	session_work_release(s);
+	conf_release(&s->conf);
 	for (unsigned i = 0; i < CHANNELS; i++)
 		wire_close(&s->peer[i]);
 	mailbox_free(&s->in);

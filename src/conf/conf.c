@@ -59,8 +59,8 @@ conf_init(struct conf *c)
 	memset(c, 0, sizeof(*c));
 	for (size_t i = 0; i < conf_table_len; i++)
 		set_default(c, &conf_table[i]);
-	c->fs_config.uid = geteuid();
-	c->fs_config.gid = getegid();
+	c->fs_config.access.uid = geteuid();
+	c->fs_config.access.gid = getegid();
 }
 
 static void
@@ -85,9 +85,12 @@ conf_release(struct conf *c)
 
 		if (conf_row_is_named(row))
 			continue;
-		if (row->kind == CONF_TEXT)
+		if (row->kind == CONF_TEXT) {
+			if (row->secret && *(char **)at != NULL)
+				explicit_bzero(*(char **)at,
+				    strlen(*(char **)at));
 			free(*(char **)at);
-		else if (row->kind == CONF_LIST)
+		} else if (row->kind == CONF_LIST)
 			strlist_clear((struct strlist *)at);
 	}
 	release_nfs(c);
@@ -221,6 +224,14 @@ conf_load(struct conf *c, const char *path, struct err *err)
 		conf_notice(c, "%s holds a secret and is open to every user: "
 		    "chmod o= it", path);
 	return 0;
+}
+
+int
+conf_from_master(struct conf *c, const char *text, struct err *err)
+{
+	conf_init(c);
+	return conf_parse(c, str_of(text), "settings of the master", false,
+	    err);
 }
 
 int

@@ -14,6 +14,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/strlist.h"
+#include "model/store.h"
+#include "model/tree_spec.h"
 
 struct conf_nfs {
 	char	*name;			/* of the section: [nfs NAME] */
@@ -35,9 +37,6 @@ struct conf_dss_target {
 
 /* Where a setting came from. */
 enum conf_origin { CONF_DEFAULT = 0, CONF_FILE, CONF_OPTION };
-
-enum conf_client_lib { CLIENT_LIB_MINIO = 0, CLIENT_LIB_BOTO3,
-	CLIENT_LIB_DSS };
 
 struct conf {
 	char	*file;			/* where it came from, or NULL */
@@ -78,11 +77,7 @@ struct conf {
 		bool	 mounted;
 		struct conf_nfs *nfs;
 		size_t	 nfs_count;
-		unsigned nfsport;	/* 0: default */
-		unsigned mountport;
-		unsigned nfs_version;	/* 3, 4; 0: auto */
-		uint32_t uid;
-		uint32_t gid;
+		struct nfs_access access;
 		bool	 server_as_prefix;
 		bool	 ignore_inode;	/* inode = ignore */
 		bool	 ignore_ctime;	/* ctime = ignore */
@@ -91,26 +86,7 @@ struct conf {
 		bool	 cross_mounts;	/* into file systems below a share */
 		struct strlist skip_dirs; /* .snapshot, .zfs, ~snapshot */
 	} fs_config;
-	struct {
-		enum conf_client_lib client_lib;
-		struct strlist endpoints; /* with scheme, no trailing slash */
-		char	*bucket;
-		char	*access_key;
-		char	*secret_key;
-		char	*secret_key_file;
-		char	*session_token;
-		char	*profile;
-		char	*region;
-		char	*ca_file;
-		char	*ca_pem;	/* what stands in it, once finished */
-		bool	 path_style;
-		bool	 sign_payload;
-		uint64_t part_size;	/* bytes, at least 5 MiB */
-		unsigned max_inflight;	/* requests of one worker */
-		unsigned retry_for;	/* s */
-		char	*storage_class;
-		char	*sse;
-	} s3_storage;
+	struct store s3_storage;
 	struct {
 		char	*path;		/* catalog.db */
 	} catalog;
@@ -205,6 +181,16 @@ void	 conf_print(const struct conf *, FILE *, bool comments,
 /* Append, as INI, the settings in force that decide which files a crawl finds
  * and which it takes for changed: all of [fs_config] but the time limit. */
 void	 conf_describe_source(const struct conf *, struct buf *);
+/*
+ * Append, as INI, the settings in force that those who move data need: all of
+ * [s3_storage] and [fs_config], but for credentials and names of files (rows
+ * with here set). The client of a team reads the text with conf_from_master,
+ * which begins with the defaults. ERR_CONFIG: this program does not know a
+ * setting, or not its value.
+ */
+void	 conf_for_clients(const struct conf *, struct buf *);
+int	 conf_from_master(struct conf *, const char *text, struct err *)
+	    MUST_USE;
 /* The commented example file, made from the table. */
 void	 conf_print_example(FILE *);
 
@@ -238,6 +224,7 @@ struct conf_row_info {
 	const char *unit;	/* or "" */
 	const char *help;
 	bool	 secret;	/* printed as "(set)" */
+	bool	 here;		/* of this host: clients are not told it */
 	enum conf_kind kind;
 	size_t	 offset;
 	uint64_t min, max;	/* of numbers, sizes and times */

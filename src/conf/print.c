@@ -225,8 +225,10 @@ conf_print(const struct conf *c, FILE *f, bool comments, bool with_secrets)
 	}
 }
 
-void
-conf_describe_source(const struct conf *c, struct buf *b)
+/* Append the settings in force of a section for which wanted holds. */
+static void
+add_section(const struct conf *c, const char *section,
+    bool (*wanted)(const struct conf_row_info *), struct buf *b)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -238,14 +240,42 @@ conf_describe_source(const struct conf *c, struct buf *b)
 	for (size_t i = 0; i < conf_table_len; i++) {
 		const struct conf_row_info *row = &conf_table[i];
 
-		if (row->kind != CONF_NOTHING &&
-		    strcmp(row->section, "fs_config") == 0 &&
-		    strcmp(row->key, "timeout") != 0)
+		if (row->kind != CONF_NOTHING && wanted(row) &&
+		    strcmp(row->section, section) == 0)
 			print_row(&p, row, c, false);
 	}
 	if (fclose(f) != 0 || buf_add(b, text, len) == -1)
 		abort();
 	free(text);
+}
+
+static bool
+is_no_limit(const struct conf_row_info *row)
+{
+	return strcmp(row->key, "timeout") != 0;
+}
+
+void
+conf_describe_source(const struct conf *c, struct buf *b)
+{
+	add_section(c, "fs_config", is_no_limit, b);
+}
+
+static bool
+is_for_clients(const struct conf_row_info *row)
+{
+	return !row->here;
+}
+
+void
+conf_for_clients(const struct conf *c, struct buf *b)
+{
+	static const char *const sections[] = { "s3_storage", "fs_config" };
+
+	for (size_t i = 0; i < ARRAY_LEN(sections); i++) {
+		buf_addf(b, "[%s]\n", sections[i]);
+		add_section(c, sections[i], is_for_clients, b);
+	}
 }
 
 void

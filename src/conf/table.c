@@ -9,10 +9,12 @@
 #define AT_NFS(member)	offsetof(struct conf_nfs, member)
 #define AT_DSS(member)	offsetof(struct conf_dss_target, member)
 
-/* The properties of a row beside its type: none, a secret, the range of
- * numbers, the allowed words, a note on the default. */
+/* The properties of a row beside its type: none, a secret, of no meaning on
+ * another host, the range of numbers, the allowed words, a note on the
+ * default. */
 #define PLAIN		.secret = false
 #define SECRET		.secret = true
+#define HERE		.here = true
 #define RANGE(lo, hi)	.min = (lo), .max = (hi)
 #define WORDS(w)	.words = (w)
 #define NOTE(text)	.def_note = (text)
@@ -177,21 +179,22 @@ const struct conf_row_info conf_table[] = {
 	YESNO("fs_config", "server_as_prefix",
 	    AT(fs_config.server_as_prefix), "yes",
 	    "Keys begin with the server: H/S/a/b; no: S/a/b.", PLAIN),
-	NUMBER("fs_config", "nfsport", AT(fs_config.nfsport), "0", "",
+	NUMBER("fs_config", "nfsport", AT(fs_config.access.nfsport), "0", "",
 	    "The server's NFS port. 0: for version 3 the server's rpcbind is "
 	    "asked, for version 4 the port is 2049.", RANGE(0, 65535)),
-	NUMBER("fs_config", "mountport", AT(fs_config.mountport), "0", "",
+	NUMBER("fs_config", "mountport", AT(fs_config.access.mountport), "0",
+	    "",
 	    "The port of the server's mount service (NFS version 3). With "
 	    "this setting and nfsport, rpcbind is not asked. 0: ask rpcbind.",
 	    RANGE(0, 65535)),
 	ROW("fs_config", "nfs_version", "word", CONF_UINT,
-	    AT(fs_config.nfs_version), "auto", "",
+	    AT(fs_config.access.nfs_version), "auto", "",
 	    "The NFS version: 3, 4, or auto for 3 and then 4.",
 	    WORDS(nfs_versions)),
-	NUMBER("fs_config", "uid", AT(fs_config.uid), NULL, "",
+	NUMBER("fs_config", "uid", AT(fs_config.access.uid), NULL, "",
 	    "The user number that is sent to the server.",
 	    RANGE(0, 4294967294), NOTE("that of the process")),
-	NUMBER("fs_config", "gid", AT(fs_config.gid), NULL, "",
+	NUMBER("fs_config", "gid", AT(fs_config.access.gid), NULL, "",
 	    "The group number that is sent to the server.",
 	    RANGE(0, 4294967294), NOTE("that of the process")),
 	ROW("fs_config", "inode", "word", CONF_BOOL,
@@ -237,25 +240,25 @@ const struct conf_row_info conf_table[] = {
 	    "ignored: the buckets are dss0, dss1 and so on.", PLAIN),
 	TEXT("s3_storage", "access_key", AT(s3_storage.access_key), NULL,
 	    "The access key. Empty: AWS_ACCESS_KEY_ID, then the profile.",
-	    NOTE("from the environment")),
+	    HERE, NOTE("from the environment")),
 	TEXT("s3_storage", "secret_key", AT(s3_storage.secret_key), NULL,
-	    "The secret key. Better: secret_key_file.", SECRET,
+	    "The secret key. Better: secret_key_file.", SECRET, HERE,
 	    NOTE("from the environment")),
 	TEXT("s3_storage", "secret_key_file",
 	    AT(s3_storage.secret_key_file), NULL,
 	    "A file whose first line is the secret key. Other users must not "
-	    "be able to read the file.", PLAIN),
+	    "be able to read the file.", HERE),
 	TEXT("s3_storage", "session_token", AT(s3_storage.session_token),
-	    NULL, "The token of temporary credentials.", SECRET,
+	    NULL, "The token of temporary credentials.", SECRET, HERE,
 	    NOTE("from the environment")),
 	TEXT("s3_storage", "profile", AT(s3_storage.profile), NULL,
 	    "Take the credentials from this section of ~/.aws/credentials.",
-	    NOTE("from the environment")),
+	    HERE, NOTE("from the environment")),
 	TEXT("s3_storage", "region", AT(s3_storage.region), "us-east-1",
 	    "The region for which requests are signed.", PLAIN),
 	TEXT("s3_storage", "ca_file", AT(s3_storage.ca_file), NULL,
 	    "The certificates (PEM) with which https endpoints are checked. "
-	    "Empty: those of the system.", PLAIN),
+	    "Empty: those of the system.", HERE),
 	YESNO("s3_storage", "path_style", AT(s3_storage.path_style), "yes",
 	    "Name the bucket in the path of URLs. no: in the host name.",
 	    PLAIN),

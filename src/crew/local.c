@@ -15,7 +15,7 @@
 struct local {
 	struct crew crew;
 	struct setup setup;
-	struct s3_config s3;	/* borrows from the setup */
+	struct s3_config s3;	/* borrows from setup.conf */
 	struct tree_spec *trees;
 	struct mailbox *up;
 	unsigned workers;
@@ -55,14 +55,14 @@ has_sender(struct local *l)
 		.exports = l->trees,
 		.export_count = s->export_count,
 		.s3 = l->s3,
-		.part_size = s->part_size,
+		.part_size = l->s3.store.part_size,
 		.memory_bytes = s->memory_bytes,
 		.bwlimit = s->bwlimit,
-		.retry_for_ms = s->retry_for_ms,
+		.retry_for_ms = l->s3.retry_for_ms,
 		.dryrun = s->dryrun,
 		.adopt = s->adopt,
-		.server_as_prefix = s->server_as_prefix,
-		.ignore_inode = s->ignore_inode,
+		.server_as_prefix = s->conf->fs_config.server_as_prefix,
+		.ignore_inode = s->conf->fs_config.ignore_inode,
 		.exact = s->exact,
 		.exact_but = setup_ignored(s),
 		.up = l->up,
@@ -88,8 +88,8 @@ has_fetch(struct local *l)
 		.only_read = s->only_read,
 		.exports = l->trees,
 		.export_count = s->export_count,
-		.ignore_inode = s->ignore_inode,
-		.retry_for_ms = s->retry_for_ms,
+		.ignore_inode = s->conf->fs_config.ignore_inode,
+		.retry_for_ms = l->s3.retry_for_ms,
 		.memory_bytes = s->memory_bytes,
 		.bwlimit = s->bwlimit,
 		.up = l->up,
@@ -179,7 +179,7 @@ local_enough(struct crew *c)
 {
 	struct local *l = local_of(c);
 
-	return (size_t)l->workers * MAX(l->setup.max_inflight, 1U) *
+	return (size_t)l->workers * MAX(l->s3.store.max_inflight, 1U) *
 	    ITEMS_PER_SLOT;
 }
 
@@ -315,8 +315,9 @@ crew_local(struct crew **ret, struct setup *s, struct mailbox *up,
 		local_free(&l->crew);
 		return -1;
 	}
-	l->s3 = setup_s3(&l->setup);
-	l->s3.gate = plan_gate();
+	l->s3 = plan_s3(l->setup.conf);
+	l->s3.unacked_ms = l->setup.unacked_ms;
+	l->s3.boot_ms = l->setup.s3_clock_ms;
 	s3_gate_limit(l->s3.gate, l->setup.tpslimit);
 	s3_gate_valid_until(l->s3.gate, 0);
 	l->trees = setup_trees(&l->setup);

@@ -27,13 +27,7 @@ copy_exports(struct setup *s, const struct run_plan *plan)
 			.type = (uint8_t)t->type,
 			.server = copy(t->server),
 			.share = copy(t->share),
-			.nfs_version = t->nfs_version,
-			.nfsport = t->nfsport,
-			.mountport = t->mountport,
-			.uid = t->uid,
-			.gid = t->gid,
 			.follow_links = t->follow_links,
-			.timeout_ms = t->timeout_ms,
 			.root = copy(plan->roots[i]),
 		};
 	}
@@ -43,7 +37,8 @@ copy_exports(struct setup *s, const struct run_plan *plan)
 static bool
 knows_fs(const struct setup *s, const struct setup_export *x, bool team)
 {
-	return !team || (x->type == TREE_NFS && !s->ignore_inode);
+	return !team || (x->type == TREE_NFS &&
+	    !s->conf->fs_config.ignore_inode);
 }
 
 void
@@ -58,18 +53,20 @@ setup_see_fs(struct setup *s, size_t export, uint64_t fsid, bool team)
 void
 setup_see_roots(struct setup *s, const struct run_plan *plan, bool team)
 {
+	bool ignore_inode = s->conf->fs_config.ignore_inode;
+
 	for (size_t i = 0; i < s->export_count; i++) {
 		struct setup_export *x = &s->exports[i];
 
 		x->seen = plan->seen[i];
-		if (x->seen.kind == ENTRY_DIR && !s->ignore_inode)
+		if (x->seen.kind == ENTRY_DIR && !ignore_inode)
 			x->root_ino = x->seen.ino;
 		if (x->seen.kind == ENTRY_DIR && knows_fs(s, x, team))
 			x->root_fsid = x->seen.fsid;
 		/* Ignore an error of the peek here: workers report the error
 		 * when opening the tree. */
 		if (team && x->type == TREE_POSIX && (tree_peek(x->share,
-		    &x->root_ino, &x->filled, NULL) == -1 || s->ignore_inode))
+		    &x->root_ino, &x->filled, NULL) == -1 || ignore_inode))
 			x->root_ino = 0;
 	}
 }
@@ -119,40 +116,10 @@ copy_dest(struct setup *s, const struct conf *c, const char *text,
 		.type = TREE_NFS,
 		.server = xstrdup(u.server),
 		.share = xstrdup(share_of(c, &u)),
-		.nfs_version = c->fs_config.nfs_version,
-		.nfsport = u.port != 0 ? u.port : c->fs_config.nfsport,
-		.mountport = c->fs_config.mountport,
-		.uid = c->fs_config.uid,
-		.gid = c->fs_config.gid,
-		.timeout_ms = c->fs_config.timeout * 1000,
+		.nfsport = u.port,
 	};
 	s->dest_path = STEAL(u.path);
 	return 0;
-}
-
-static void
-copy_store(struct setup *s, const struct conf *c)
-{
-	struct s3_config from = plan_s3(c);
-
-	s->endpoints = xcalloc(from.endpoint_count, sizeof(*s->endpoints));
-	s->endpoint_count = from.endpoint_count;
-	for (size_t i = 0; i < from.endpoint_count; i++)
-		s->endpoints[i] = xstrdup(from.endpoints[i]);
-	s->region = copy(from.region);
-	/* A DSS store's buckets are in the cluster map. */
-	s->bucket = xstrdup(from.bucket == NULL ? "" : from.bucket);
-	s->access_key = copy(from.access_key);
-	s->secret_key = copy(from.secret_key);
-	s->session_token = copy(from.session_token);
-	s->ca_pem = copy(from.ca_pem);
-	s->storage_class = copy(from.storage_class);
-	s->sse = copy(from.sse);
-	s->path_style = from.path_style;
-	s->sign_payload = from.sign_payload;
-	s->max_inflight = from.max_inflight;
-	s->retry_for_ms = from.retry_for_ms;
-	s->part_size = c->s3_storage.part_size;
 }
 
 int
@@ -163,6 +130,7 @@ setup_make(struct setup *s, const struct conf *c, const struct job *job,
 
 	memset(s, 0, sizeof(*s));
 	s->op = job->op;
+	s->conf = c;
 	s->workers = job->threads;
 	s->workers_max = c->client.workers;
 	s->memory_bytes = plan_memory(c, job->op == OP_GET ? UNLIMITED_GET :
@@ -176,9 +144,6 @@ setup_make(struct setup *s, const struct conf *c, const struct job *job,
 	s->tpslimit = c->tpslimit * UINT64_C(1000);
 	s->dryrun = job->dryrun;
 	s->adopt = job->adopt;
-	s->server_as_prefix = c->fs_config.server_as_prefix;
-	s->ignore_inode = c->fs_config.ignore_inode;
-	s->ignore_ctime = c->fs_config.ignore_ctime;
 	s->more_follows = job->more_follows;
 	s->only_read = job->op == OP_TEST;
 	if (job->op == OP_GET && job->dest_path != NULL &&
@@ -189,52 +154,21 @@ setup_make(struct setup *s, const struct conf *c, const struct job *job,
 	if (crew_wants_team(c, job))
 		s->unacked_ms = fence_unacked_ms(UINT64_C(1000) *
 		    c->socket_options.recv_timeout);
-	copy_store(s, c);
 	return 0;
 }
 
-struct s3_config
-setup_s3(const struct setup *s)
-{
-	return (struct s3_config){
-		.map = s->cluster_map == NULL ? NULL : cluster_map(),
-		.endpoints = (const char *const *)s->endpoints,
-		.endpoint_count = s->endpoint_count,
-		.region = s->region,
-		.bucket = s->bucket,
-		.access_key = s->access_key,
-		.secret_key = s->secret_key,
-		.session_token = s->session_token,
-		.ca_pem = s->ca_pem,
-		.storage_class = s->storage_class,
-		.sse = s->sse,
-		.path_style = s->path_style,
-		.sign_payload = s->sign_payload,
-		.max_inflight = s->max_inflight,
-		.retry_for_ms = s->retry_for_ms,
-		.unacked_ms = s->unacked_ms,
-		.boot_ms = s->s3_clock_ms,
-	};
-}
-
 static struct tree_spec
-tree_of(const struct setup_export *x)
+tree_of(const struct setup *s, const struct setup_export *x)
 {
-	return (struct tree_spec){
-		.type = x->type,
-		.server = x->server,
-		.share = x->share,
-		.nfs_version = x->nfs_version,
-		.nfsport = x->nfsport,
-		.mountport = x->mountport,
-		.uid = x->uid,
-		.gid = x->gid,
-		.follow_links = x->follow_links,
-		.timeout_ms = x->timeout_ms,
-		.root_ino = x->root_ino,
-		.root_fsid = x->root_fsid,
-		.filled = x->filled,
-	};
+	struct tree_spec spec = plan_spec(s->conf, x->type, x->server,
+	    x->share, x->follow_links);
+
+	if (x->nfsport != 0)
+		spec.access.nfsport = x->nfsport;
+	spec.root_ino = x->root_ino;
+	spec.root_fsid = x->root_fsid;
+	spec.filled = x->filled;
+	return spec;
 }
 
 struct tree_spec *
@@ -243,7 +177,7 @@ setup_trees(const struct setup *s)
 	struct tree_spec *v = xcalloc(s->export_count + 1, sizeof(*v));
 
 	for (size_t i = 0; i < s->export_count; i++)
-		v[i] = tree_of(&s->exports[i]);
+		v[i] = tree_of(s, &s->exports[i]);
 	return v;
 }
 
@@ -251,7 +185,7 @@ int
 setup_dest(struct dest **ret_dest, const struct setup *s,
     const _Atomic uint64_t *valid_until_ms, struct err *err)
 {
-	struct tree_spec spec = tree_of(&s->dest_export);
+	struct tree_spec spec = tree_of(s, &s->dest_export);
 
 	spec.unacked_ms = s->unacked_ms;
 	spec.valid_until_ms = valid_until_ms;
@@ -262,22 +196,22 @@ setup_dest(struct dest **ret_dest, const struct setup *s,
 		spec.share = NULL;
 	if (s->dest_export.type == TREE_NFS)
 		return dest_open_nfs(ret_dest, &spec, s->dest_path,
-		    s->retry_for_ms, err);
+		    plan_retry_ms(s->conf), err);
 	return dest_open(ret_dest, s->dest_path, err);
 }
 
 bool
 setup_as_root(const struct setup *s)
 {
-	return s->dest_export.type == TREE_NFS ? s->dest_export.uid == 0 :
-	    geteuid() == 0;
+	return s->dest_export.type == TREE_NFS ?
+	    s->conf->fs_config.access.uid == 0 : geteuid() == 0;
 }
 
 unsigned
 setup_ignored(const struct setup *s)
 {
-	return (s->ignore_inode ? ATTRS_INO : 0) |
-	    (s->ignore_ctime ? ATTRS_CTIME : 0);
+	return (s->conf->fs_config.ignore_inode ? ATTRS_INO : 0) |
+	    (s->conf->fs_config.ignore_ctime ? ATTRS_CTIME : 0);
 }
 
 /* For PUT, start only as many workers as have memory for a part each. */
@@ -293,7 +227,8 @@ setup_workers(const struct setup *s)
 		n = MIN(max, (unsigned)MAX(cores, 1L));
 	}
 	if (s->op == OP_PUT)
-		while (n > 1 && s->memory_bytes / n < s->part_size)
+		while (n > 1 && s->memory_bytes / n <
+		    s->conf->s3_storage.part_size)
 			n--;
 	return n;
 }

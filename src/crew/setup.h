@@ -1,6 +1,6 @@
 /*
  * setup.h: from settings and job to the setup for the movers of a run, and from
- * the setup to the configs of the engines.
+ * the setup to the trees that they open.
  */
 #ifndef CREW_SETUP_H
 #define CREW_SETUP_H
@@ -10,8 +10,9 @@
 #include "model/setup.h"
 #include "target/plan.h"
 
-/* Copies the settings and, if plan is not NULL, the plan's exports. CONFIG:
- * limit_memory does not hold a part (PUT). USAGE: an impossible dest_path. */
+/* Borrows the settings, which must outlive the setup, and copies the exports of
+ * the plan if that is not NULL. CONFIG: limit_memory has no room for a part
+ * (PUT). USAGE: an impossible dest_path. */
 int	 setup_make(struct setup *, const struct conf *, const struct job *,
 	    const struct run_plan *, struct err *) MUST_USE;
 /* Give the exports' roots, as seen by plan_check_exports, to the readers of the
@@ -21,8 +22,7 @@ int	 setup_make(struct setup *, const struct conf *, const struct job *,
 void	 setup_see_roots(struct setup *, const struct run_plan *, bool team);
 /* The same where only the file system of the root is known. */
 void	 setup_see_fs(struct setup *, size_t export, uint64_t fsid, bool team);
-/* Both borrow from the setup; the caller frees the array. */
-struct s3_config setup_s3(const struct setup *);
+/* Borrows from the setup; the caller frees the array. */
 struct tree_spec *setup_trees(const struct setup *);
 /* Open the destination of dest_path; NULL if the setup has no dest_path.
  * valid_until_ms as in struct tree_spec. */

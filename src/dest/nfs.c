@@ -350,7 +350,7 @@ mount_version(struct dest_nfs *d, const struct tree_spec *spec,
 {
 	size_t len;
 
-	d->spec.nfs_version = version;
+	d->spec.access.nfs_version = version;
 	if (spec->share != NULL) {
 		len = strlen(spec->share);
 		set_share(d, spec->share, len);
@@ -370,8 +370,8 @@ mount_any(struct dest_nfs *d, const struct tree_spec *spec, const char *path,
 {
 	struct err err3 = ERR_INIT;
 
-	if (spec->nfs_version != 0)
-		return mount_version(d, spec, path, spec->nfs_version,
+	if (spec->access.nfs_version != 0)
+		return mount_version(d, spec, path, spec->access.nfs_version,
 		    ret_rest, err);
 	if (mount_version(d, spec, path, 3, ret_rest, &err3) == 0 ||
 	    mount_version(d, spec, path, 4, ret_rest, err) == 0)

@@ -26,7 +26,7 @@ set_owner(struct dnfs_file *f, const struct attrs *now,
 static bool
 can_carry(const struct dest_nfs *d, int64_t mtime_ns)
 {
-	return d->spec.nfs_version != 3 || (mtime_ns >= 0 &&
+	return d->spec.access.nfs_version != 3 || (mtime_ns >= 0 &&
 	    mtime_ns / 1000000000 <= UINT32_MAX);
 }
 

@@ -63,7 +63,7 @@ is_our_owner(struct dnfs_file *f, uint32_t uid)
 	struct err unused = ERR_INIT;
 	int rc;
 
-	if (uid == d->spec.uid)
+	if (uid == d->spec.access.uid)
 		return true;
 	/* No fetched file can have this probe name: dest_path refuses the
 	 * name. */

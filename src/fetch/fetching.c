@@ -484,11 +484,11 @@ begin(struct fetching *t)
 		return;
 	}
 	if (t->w->f->c.only_read) {
-		claim_open(&t->claim, t->item, t->w->f->c.s3.sse);
+		claim_open(&t->claim, t->item, t->w->f->c.s3.store.sse);
 		move(t);
 		return;
 	}
-	claim_make(&t->claim, t->item, t->w->f->c.s3.sse);
+	claim_make(&t->claim, t->item, t->w->f->c.s3.store.sse);
 	if (!t->skip_check && t->item->step != SPLIT_END)
 		look(t);
 	if (t->existing == NULL && t->item->only_check) {

@@ -12,7 +12,7 @@ fetch_worker_init(struct pool_worker *p)
 	struct fetcher *f = w->f = p->pool->owner;
 
 	w->memory_limit = f->c.memory_bytes / f->c.workers;
-	w->net_limit = (size_t)MAX(f->c.s3.max_inflight, 1U) *
+	w->net_limit = (size_t)MAX(f->c.s3.store.max_inflight, 1U) *
 	    ACTIVE_PER_SLOT;
 	w->faults = xcalloc(f->c.export_count + 1, sizeof(*w->faults));
 	trees_init(&w->trees, f->c.exports, f->c.export_count,

@@ -19,18 +19,12 @@ setup_release(struct setup *s)
 		free(s->exports[i].root);
 	}
 	free(s->exports);
-	for (size_t i = 0; i < s->endpoint_count; i++)
-		free(s->endpoints[i]);
-	free(s->endpoints);
-	free(s->region);
-	free(s->bucket);
+	free(s->settings);
 	free(s->cluster_map);
 	wipe(s->access_key);
 	wipe(s->secret_key);
 	wipe(s->session_token);
 	free(s->ca_pem);
-	free(s->storage_class);
-	free(s->sse);
 	free(s->dest_path);
 	free(s->dest_export.server);
 	free(s->dest_export.share);

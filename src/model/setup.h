@@ -1,7 +1,8 @@
 /*
- * setup.h: the facts that the movers of a run need: the place of the files, the
- * store, and the limits. The master makes the setup from the settings; a client
- * gets the setup over the wire. The setup has secrets: never log a setup.
+ * setup.h: what the movers of a run need beside the settings (struct conf): the
+ * place of the files, the task and the limits. The master makes the setup; a
+ * client gets the setup over the wire, and the settings in it. The setup has
+ * secrets: never log a setup.
  */
 #ifndef MODEL_SETUP_H
 #define MODEL_SETUP_H
@@ -13,13 +14,8 @@ struct setup_export {
 	uint8_t	 type;		/* enum tree_type */
 	char	*server;
 	char	*share;
-	uint32_t nfs_version;
-	uint32_t nfsport;
-	uint32_t mountport;
-	uint32_t uid;
-	uint32_t gid;
+	uint32_t nfsport;	/* of --dest_path; 0: as the settings say */
 	bool	 follow_links;
-	uint32_t timeout_ms;
 	uint64_t root_ino;	/* see tree_spec */
 	uint64_t root_fsid;
 	bool	 filled;
@@ -28,28 +24,24 @@ struct setup_export {
 	struct attrs seen;	/* its root; kind UNKNOWN: not looked at */
 };
 
+struct conf;
+
 struct setup {
 	enum op	 op;
+	const struct conf *conf; /* lent: the settings; in a client, those of
+				   its master */
 	struct setup_export *exports;	/* index: item.export */
 	size_t	 export_count;
-	/* the store; see s3_config */
-	char	**endpoints;
-	size_t	 endpoint_count;
-	char	*region;
-	char	*bucket;
-	char	*cluster_map;	/* JSON, of a DSS store; or NULL */
+	/* The same on the wire, elsewhere NULL: the text of conf_for_clients,
+	 * and what of struct store is not in the text. */
+	char	*settings;
 	char	*access_key;
 	char	*secret_key;
 	char	*session_token;	/* or NULL */
-	char	*ca_pem;	/* certificates, not a file's name; or NULL */
-	char	*storage_class;	/* or NULL */
-	char	*sse;		/* or NULL */
-	bool	 path_style;
-	bool	 sign_payload;
-	uint32_t max_inflight;
-	uint64_t retry_for_ms;
+	char	*ca_pem;	/* or NULL */
+	/* the store */
+	char	*cluster_map;	/* JSON, of a DSS store; or NULL */
 	uint64_t unacked_ms;	/* see sock.h; 0: each its own */
-	uint64_t part_size;	/* bytes */
 	int64_t	 s3_clock_ms;	/* of S3's clock, since 1970: at the boot of
 				   this machine; on the wire: at the time of
 				   sending. 0: not known */
@@ -62,9 +54,6 @@ struct setup {
 				   0: none */
 	bool	 dryrun;
 	bool	 adopt;		/* see --adopt */
-	bool	 server_as_prefix;
-	bool	 ignore_inode;
-	bool	 ignore_ctime;
 	bool	 exact;		/* a client's own: send a file only in the
 				   version that its item describes */
 	bool	 only_read;	/* TEST: the master judges the bytes that are

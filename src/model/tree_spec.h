@@ -15,15 +15,21 @@ enum tree_type {
 	TREE_NFS
 };
 
-struct tree_spec {
-	enum tree_type type;
-	const char *server;	/* NFS: host name or address */
-	const char *share;	/* export path; POSIX: the directory */
+/* How the shares of NFS servers are reached: settings of [fs_config], of which
+ * each is a member here and a row in conf/table.c. */
+struct nfs_access {
 	unsigned nfs_version;	/* 3, 4; 0: 3, then 4 */
 	unsigned nfsport;	/* 0: ask rpcbind (v3), 2049 (v4) */
 	unsigned mountport;	/* 0: ask rpcbind */
 	uint32_t uid;		/* AUTH_SYS credentials */
 	uint32_t gid;
+};
+
+struct tree_spec {
+	enum tree_type type;
+	const char *server;	/* NFS: host name or address */
+	const char *share;	/* export path; POSIX: the directory */
+	struct nfs_access access;
 	bool	 follow_links;	/* paths may go through symlinks, and end in
 				   one, inside the export */
 	bool	 brief;		/* list in small pages: the caller looks only

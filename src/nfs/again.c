@@ -88,8 +88,7 @@ new_connection(const struct nfs *of)
 	nfs->version = of->version;
 	nfs->server = xstrdup(of->server);
 	nfs->share = xstrdup(of->share);
-	nfs->uid = of->uid;
-	nfs->gid = of->gid;
+	nfs->access = of->access;
 	nfs->timeout_ms = of->timeout_ms;
 	nfs->opening = true;
 	tnfs_addresses_copy(&nfs->addresses, &of->addresses);
@@ -110,7 +109,7 @@ begin(struct nfs *nfs)
 	a->rest = nfs->version->version == 3 ? "" : nfs->share;
 	if (nfs->version->version == 3) {
 		tnfs_connect(a->conn, MOUNT_PROGRAM, MOUNT_V3,
-		    nfs->mountport);
+		    nfs->access.mountport);
 		a->call.name = str_of(nfs->share);
 		begin_step(a, NFS_MNT, STEP_ROOT);
 	} else {

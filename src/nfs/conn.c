@@ -284,8 +284,8 @@ start_connect(struct nfs *nfs)
 		mark_broken(nfs, ERR_RESOURCE, "libnfs: out of memory");
 		return;
 	}
-	rpc_set_uid(nfs->rpc, (int)nfs->uid);
-	rpc_set_gid(nfs->rpc, (int)nfs->gid);
+	rpc_set_uid(nfs->rpc, (int)nfs->access.uid);
+	rpc_set_gid(nfs->rpc, (int)nfs->access.gid);
 	if (rpc_connect_async(nfs->rpc, tnfs_address(&nfs->addresses),
 	    (int)port, on_connect, nfs) != 0) {
 		snprintf(text, sizeof(text), "port %u: %.120s", port,
@@ -492,8 +492,7 @@ tnfs_open(struct nfs **ret_nfs, const struct tree_spec *spec, struct err *err)
 	nfs->brief = spec->brief;
 	nfs->server = xstrdup(spec->server);
 	nfs->share = xstrdup(spec->share);
-	nfs->uid = spec->uid;
-	nfs->gid = spec->gid;
+	nfs->access = spec->access;
 	nfs->timeout_ms = spec->timeout_ms == 0 ? 30000 : spec->timeout_ms;
 	nfs->unacked_ms = spec->unacked_ms == 0 ? nfs->timeout_ms :
 	    spec->unacked_ms;
@@ -504,7 +503,6 @@ tnfs_open(struct nfs **ret_nfs, const struct tree_spec *spec, struct err *err)
 	TAILQ_INIT(&nfs->sent);
 	TAILQ_INIT(&nfs->failed);
 	TAILQ_INIT(&nfs->again_waiters);
-	nfs->mountport = spec->mountport;
 	nfs->root_ino = spec->root_ino;
 	nfs->root_fsid = spec->root_fsid;
 	if (tnfs_mount(nfs, spec, err) == -1 ||

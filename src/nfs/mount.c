@@ -160,7 +160,7 @@ mount3(struct nfs *nfs, const struct tree_spec *spec, struct err *err)
 	struct wait w = { .call.name = str_of(nfs->share) };
 
 	nfs->version = &tnfs_version3;
-	tnfs_connect(nfs, MOUNT_PROGRAM, MOUNT_V3, spec->mountport);
+	tnfs_connect(nfs, MOUNT_PROGRAM, MOUNT_V3, spec->access.mountport);
 	if (wait_for(nfs, &w, NFS_MNT, err) == -1) {
 		if (err->kind == ERR_DENIED)
 			explain_denied(nfs, err);
@@ -168,7 +168,7 @@ mount3(struct nfs *nfs, const struct tree_spec *spec, struct err *err)
 	}
 	handle_copy(&nfs->root.fh, &w.reply.fh);
 	mount_nested(nfs);
-	tnfs_connect(nfs, NFS_PROGRAM, NFS_V3, spec->nfsport);
+	tnfs_connect(nfs, NFS_PROGRAM, NFS_V3, spec->access.nfsport);
 	return 0;
 }
 
@@ -189,7 +189,7 @@ mount4(struct nfs *nfs, const struct tree_spec *spec, struct err *err)
 
 	nfs->version = &tnfs_version4;
 	tnfs_connect(nfs, NFS4_PROGRAM, NFS_V4,
-	    spec->nfsport == 0 ? 2049 : spec->nfsport);
+	    spec->access.nfsport == 0 ? 2049 : spec->access.nfsport);
 	if (wait_for(nfs, &w, NFS_ROOT, err) == -1)
 		return no_export(err);
 	handle_copy(&w.call.fh, &w.reply.fh);
@@ -270,9 +270,10 @@ mount_address(struct nfs *nfs, const struct tree_spec *spec, uint64_t end_ms,
 {
 	struct err err3 = ERR_INIT;
 
-	if (spec->nfs_version != 0) {
+	if (spec->access.nfs_version != 0) {
 		set_limit(nfs, end_ms, addresses);
-		return mount_version(nfs, spec, (int)spec->nfs_version, err);
+		return mount_version(nfs, spec,
+		    (int)spec->access.nfs_version, err);
 	}
 	set_limit(nfs, end_ms, addresses * 2);
 	if (mount_version(nfs, spec, 3, &err3) == 0)

@@ -211,8 +211,7 @@ struct nfs {
 	char	*server;
 	char	*share;
 	struct nfs_addresses addresses;
-	uint32_t uid;
-	uint32_t gid;
+	struct nfs_access access;
 	uint32_t timeout_ms;
 	uint64_t root_ino;	/* see tree_spec */
 	uint64_t root_fsid;
@@ -221,7 +220,6 @@ struct nfs {
 	int	 program;
 	int	 program_version;
 	unsigned port;		/* 0: ask rpcbind */
-	unsigned mountport;	/* v3; likewise */
 	/* only while opening */
 	const _Atomic bool *stop;	/* or NULL */
 	uint64_t open_end_ms;		/* of the attempt at hand */

@@ -67,7 +67,7 @@ run_crew(struct run *r, const struct job *job, struct setup *s,
 	if (cluster_map() != NULL && s->cluster_map == NULL)
 		s->cluster_map = xstrdup(cluster_map()->json);
 	return crew_wants_team(r->conf, job) ?
-	    crew_team(&r->crew, r->conf, s, r->in, err) :
+	    crew_team(&r->crew, s, r->in, err) :
 	    crew_local(&r->crew, s, r->in, err);
 }
 

@@ -540,8 +540,7 @@ prepare(struct mirror *x, struct err *err)
 		.seen = r->plan.seen,
 		.export_count = r->plan.count,
 		.ignore_inode = r->conf->fs_config.ignore_inode,
-		.retry_for_ms = (uint64_t)r->conf->s3_storage.retry_for *
-		    1000,
+		.retry_for_ms = plan_retry_ms(r->conf),
 		.turn = on_turn,
 		.arg = x,
 	};

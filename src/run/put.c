@@ -115,7 +115,7 @@ start_crawl(struct put *p, struct err *err)
 		.max_size = p->r.job->max_size,
 		.filter = p->r.job->filter,
 		.skip_dirs = &c->fs_config.skip_dirs,
-		.retry_for_ms = (uint64_t)c->s3_storage.retry_for * 1000,
+		.retry_for_ms = plan_retry_ms(c),
 		.up = p->r.in,
 	};
 

@@ -38,11 +38,11 @@ check_bucket(const char *bucket, struct err *err)
 }
 
 static int
-check(const struct s3_config *c, struct err *err)
+check(const struct store *c, bool has_map, struct err *err)
 {
-	if (c->map == NULL && check_bucket(c->bucket, err) == -1)
+	if (!has_map && check_bucket(c->bucket, err) == -1)
 		return -1;
-	if (c->map == NULL && c->endpoint_count == 0)
+	if (!has_map && c->endpoints.n == 0)
 		return err_set(err, ERR_CONFIG, 0, "endpoint: not set");
 	if (c->access_key == NULL || c->access_key[0] == '\0')
 		return err_set(err, ERR_CONFIG, 0, "access_key: not set");
@@ -63,25 +63,10 @@ check(const struct s3_config *c, struct err *err)
 	return 0;
 }
 
-static char *
-copy(const char *s)
-{
-	return s == NULL || s[0] == '\0' ? NULL : xstrdup(s);
-}
-
 static void
 copy_settings(struct s3 *s, const struct s3_config *c)
 {
-	s->session_token = copy(c->session_token);
-	s->ca_pem = copy(c->ca_pem);
-	s->storage_class = copy(c->storage_class);
-	if (c->sse != NULL && strncmp(c->sse, "aws:kms:", 8) == 0) {
-		s->sse = xstrdup("aws:kms");
-		s->kms_key = copy(c->sse + 8);
-	} else {
-		s->sse = copy(c->sse);
-	}
-	s->sign_payload = c->sign_payload;
+	s->store = c->store;
 	s->gate = c->gate;
 	s->delete_once = c->delete_once;
 	s->boot_ms = c->boot_ms;
@@ -94,9 +79,8 @@ copy_settings(struct s3 *s, const struct s3_config *c)
 	s->unacked_ms = c->unacked_ms != 0 ? c->unacked_ms :
 	    s->stall_timeout_ms;
 	rng_seed(&s->rng, c->seed);
-	s3_signer_init(&s->signer, c->access_key, c->secret_key,
-	    c->region != NULL && c->region[0] != '\0' ? c->region :
-	    "us-east-1");
+	s3_signer_init(&s->signer, c->store.access_key, c->store.secret_key,
+	    c->store.region != NULL ? c->store.region : "us-east-1");
 }
 
 static void
@@ -117,9 +101,8 @@ make_slots(struct s3 *s, unsigned count)
 }
 
 static int
-add_cluster(struct s3 *s, const struct s3_config *c,
-    const char *const *endpoints, size_t count, const char *bucket,
-    struct err *err)
+add_cluster(struct s3 *s, char *const *endpoints, size_t count,
+    const char *bucket, struct err *err)
 {
 	struct s3_cluster *k = &s->clusters[s->cluster_count++];
 
@@ -130,7 +113,7 @@ add_cluster(struct s3 *s, const struct s3_config *c,
 	    sizeof(*s->endpoints));
 	for (size_t i = 0; i < count; i++) {
 		if (s3_endpoint_init(&s->endpoints[s->endpoint_count],
-		    endpoints[i], bucket, c->path_style, err) == -1)
+		    endpoints[i], bucket, s->store.path_style, err) == -1)
 			return -1;
 		s->endpoint_count++;
 	}
@@ -146,13 +129,13 @@ add_clusters(struct s3 *s, const struct s3_config *c, struct err *err)
 	s->clusters = xcalloc(s->map == NULL ? 1 : s->map->count,
 	    sizeof(*s->clusters));
 	if (s->map == NULL)
-		return add_cluster(s, c, c->endpoints, c->endpoint_count,
-		    c->bucket, err);
+		return add_cluster(s, s->store.endpoints.v,
+		    s->store.endpoints.n, s->store.bucket, err);
 	for (size_t i = 0; i < s->map->count; i++) {
 		const struct s3_map_cluster *k = &s->map->clusters[i];
 
-		if (add_cluster(s, c, (const char *const *)k->endpoints,
-		    k->endpoint_count, k->bucket, err) == -1)
+		if (add_cluster(s, k->endpoints, k->endpoint_count,
+		    k->bucket, err) == -1)
 			return -1;
 	}
 	return 0;
@@ -180,11 +163,11 @@ int
 s3_new(struct s3 **ret, const struct s3_config *c, struct err *err)
 {
 	CLEANUP(s3_free) struct s3 *s = NULL;
-	unsigned inflight = c->max_inflight != 0 ?
-	    MIN(c->max_inflight, INFLIGHT_MAX) : INFLIGHT_DEFAULT;
+	unsigned inflight = c->store.max_inflight != 0 ?
+	    MIN(c->store.max_inflight, INFLIGHT_MAX) : INFLIGHT_DEFAULT;
 
 	*ret = NULL;
-	if (check(c, err) == -1)
+	if (check(&c->store, c->map != NULL, err) == -1)
 		return -1;
 	s = xcalloc(1, sizeof(*s));
 	s->loop.wakeup_fd = -1;
@@ -197,15 +180,6 @@ s3_new(struct s3 **ret, const struct s3_config *c, struct err *err)
 		return -1;
 	*ret = STEAL(s);
 	return 0;
-}
-
-static void
-free_secret(char **p)
-{
-	if (*p != NULL)
-		explicit_bzero(*p, strlen(*p));
-	free(*p);
-	*p = NULL;
 }
 
 void
@@ -233,11 +207,6 @@ s3_free(struct s3 **sp)
 	free(s->clusters);
 	buf_release(&s->upload_id);
 	s3_signer_release(&s->signer);
-	free_secret(&s->session_token);
-	free(s->ca_pem);
-	free(s->storage_class);
-	free(s->sse);
-	free(s->kms_key);
 	free(s);
 }
 

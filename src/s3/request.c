@@ -53,13 +53,17 @@ add_meta(struct s3_slot *t, const struct s3_meta *m)
 static void
 add_object(struct s3_slot *t, const struct s3 *s)
 {
-	if (s->sse != NULL)
-		add_text(t, "x-amz-server-side-encryption", s->sse);
-	if (s->kms_key != NULL)
+	const char *sse = s->store.sse;
+	bool has_key = sse != NULL && strncmp(sse, "aws:kms:", 8) == 0;
+
+	if (sse != NULL)
+		add_text(t, "x-amz-server-side-encryption",
+		    has_key ? "aws:kms" : sse);
+	if (has_key && sse[8] != '\0')
 		add_text(t, "x-amz-server-side-encryption-aws-kms-key-id",
-		    s->kms_key);
-	if (s->storage_class != NULL)
-		add_text(t, "x-amz-storage-class", s->storage_class);
+		    sse + 8);
+	if (s->store.storage_class != NULL)
+		add_text(t, "x-amz-storage-class", s->store.storage_class);
 }
 
 /* Ask for the missing bytes of a GET; a retry goes on where the last attempt
@@ -105,7 +109,8 @@ payload(const struct s3 *s, struct s3_request *r)
 
 	if (r->payload[0] != '\0')
 		return r->payload;
-	if (!s->sign_payload || (r->body.data == NULL && r->body.len > 0)) {
+	if (!s->store.sign_payload ||
+	    (r->body.data == NULL && r->body.len > 0)) {
 		snprintf(r->payload, sizeof(r->payload), S3_UNSIGNED);
 	} else if (r->body.len == 0) {
 		snprintf(r->payload, sizeof(r->payload), S3_EMPTY_SHA256);
@@ -142,8 +147,8 @@ add_headers(struct s3_slot *t, struct s3_request *r)
 	add_text(t, "x-amz-date", s3_sign_date(&s->signer, t->signed_sec));
 	if (r->has_meta)
 		add_meta(t, &r->meta);
-	if (s->session_token != NULL)
-		add_text(t, "x-amz-security-token", s->session_token);
+	if (s->store.session_token != NULL)
+		add_text(t, "x-amz-security-token", s->store.session_token);
 	if (r->op->whole_object)
 		add_object(t, s);
 }
@@ -282,9 +287,9 @@ make_easy(struct s3_slot *t)
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
 	    (long)s->connect_timeout_ms);
 	curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	if (s->ca_pem != NULL) {
-		struct curl_blob pem = { .data = s->ca_pem,
-		    .len = strlen(s->ca_pem), .flags = CURL_BLOB_NOCOPY };
+	if (s->store.ca_pem != NULL) {
+		struct curl_blob pem = { .data = s->store.ca_pem,
+		    .len = strlen(s->store.ca_pem), .flags = CURL_BLOB_NOCOPY };
 
 		curl_easy_setopt(c, CURLOPT_CAINFO_BLOB, &pem);
 		curl_easy_setopt(c, CURLOPT_CAINFO, NULL);

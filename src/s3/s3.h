@@ -32,6 +32,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "model/attrs.h"
+#include "model/store.h"
 #include "rest/types.h"
 #include "s3/gate.h"
 #include "verify/held.h"
@@ -41,21 +42,9 @@ struct s3_map;
 
 struct s3_config {
 	struct s3_map *map;		/* or NULL; lent until s3_free. A map
-					   replaces the endpoints and bucket
-					   below */
-	const char *const *endpoints;	/* "http://host:port", used in turn */
-	size_t	 endpoint_count;
-	const char *region;		/* default us-east-1 */
-	const char *bucket;
-	const char *access_key;
-	const char *secret_key;
-	const char *session_token;	/* or NULL */
-	const char *ca_pem;		/* certificates; NULL: the system's */
-	const char *storage_class;	/* or NULL */
-	const char *sse;		/* AES256, aws:kms, aws:kms:KEY-ID */
-	bool	 path_style;
-	bool	 sign_payload;		/* with the SHA-256 of the body */
-	unsigned max_inflight;		/* requests on the wire; 0: 32 */
+					   replaces endpoints and bucket of the
+					   store */
+	struct store store;		/* its texts are lent until s3_free */
 	uint64_t retry_for_ms;		/* 0: 300 s */
 	bool	 delete_once;		/* a deletion whose answer is lost is
 					   not sent again, but ERR_RETRY at
@@ -69,7 +58,6 @@ struct s3_config {
 					   The gate must outlive the client */
 };
 
-/* The config's strings are copied. */
 int	 s3_new(struct s3 **, const struct s3_config *, struct err *) MUST_USE;
 void	 s3_free(struct s3 **);
 

@@ -161,12 +161,7 @@ struct s3 {
 	size_t	 cluster_count;
 	struct s3_map *map;	/* or NULL: a single bucket */
 	struct buf upload_id;	/* with the cluster, for a reply */
-	char	*session_token;
-	char	*ca_pem;
-	char	*storage_class;
-	char	*sse;		/* AES256 or aws:kms */
-	char	*kms_key;
-	bool	 sign_payload;
+	struct store store;	/* lent */
 	bool	 global;	/* curl_global_init was called */
 	uint64_t retry_for_ms;
 	bool	 delete_once;

@@ -91,7 +91,7 @@ head_done(void *arg, const struct s3_reply *r, const struct err *err)
 	}
 	memcpy(t->found_etag, r->etag, sizeof(t->found_etag));
 	it = found(t);
-	claim_make(&t->claim, &it, t->w->sender->c.s3.sse);
+	claim_make(&t->claim, &it, t->w->sender->c.s3.store.sse);
 	if (t->claim.proof == PROOF_NONE) {
 		nothing_found(t);
 	} else if (t->claim.ask) {

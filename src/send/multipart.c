@@ -342,7 +342,7 @@ is_ours(const struct transfer *t, const struct s3_reply *r)
 
 	if (!transfer_looks_same(t, r))
 		return false;
-	if (etag_is_digest(t->w->sender->c.s3.sse))
+	if (etag_is_digest(t->w->sender->c.s3.store.sse))
 		return true;
 	snprintf(suffix, sizeof(suffix), "-%u", t->plan.count);
 	return str_ends(str_of(r->etag), str_of(suffix));

@@ -53,7 +53,7 @@ transfer_proved(struct transfer *t, const char *expected, const char *got)
 {
 	struct err err = ERR_INIT;
 
-	if (etag_check(expected, got, t->w->sender->c.s3.sse, &err) == 0)
+	if (etag_check(expected, got, t->w->sender->c.s3.store.sse, &err) == 0)
 		return true;
 	transfer_s3_fault(t, &err);
 	return false;
@@ -76,7 +76,7 @@ is_comparable(const struct transfer *t)
 	return it->has_prev && it->prev_attrs.size == it->attrs.size &&
 	    !transfer_is_step(t) && (it->prev_has_md5 ||
 	    (it->prev_part_size > 0 &&
-	    etag_is_digest(t->w->sender->c.s3.sse)));
+	    etag_is_digest(t->w->sender->c.s3.store.sse)));
 }
 
 /* The mode of a file whose bytes are not only compared. */

@@ -193,7 +193,7 @@ worker_run(struct pool_worker *p)
 {
 	struct worker *w = (struct worker *)(void *)p;
 	struct sender *s = w->sender;
-	size_t limit = (size_t)MAX(s->c.s3.max_inflight, 1U) *
+	size_t limit = (size_t)MAX(s->c.s3.store.max_inflight, 1U) *
 	    ACTIVE_PER_SLOT;
 	bool busy = false, limited, was_limited = false;
 

@@ -24,9 +24,10 @@ cluster_map_set(const struct setup *s, struct err *err)
 {
 	if (s->cluster_map == NULL || map != NULL)
 		return 0;
-	if (s->endpoint_count == 0)
+	if (s->conf->s3_storage.endpoints.n == 0)
 		return err_set(err, ERR_CONFIG, 0, "endpoint: not set");
-	return cluster_map_parse(str_of(s->cluster_map), s->endpoints[0], err);
+	return cluster_map_parse(str_of(s->cluster_map),
+	    s->conf->s3_storage.endpoints.v[0], err);
 }
 
 void

@@ -59,23 +59,27 @@ start_of(const char *root, const struct conf *c, const char *prefix,
 	    (int)strlen(prefix) - 1, prefix);
 }
 
+struct tree_spec
+plan_spec(const struct conf *c, enum tree_type type, const char *server,
+    const char *share, bool follow_links)
+{
+	return (struct tree_spec){
+		.type = type,
+		.server = server,
+		.share = share,
+		.access = c->fs_config.access,
+		.follow_links = follow_links,
+		.timeout_ms = c->fs_config.timeout * 1000,
+	};
+}
+
 static void
 add_export(struct run_plan *p, const struct conf *c, const struct job *job,
     const char *server, const char *share, bool may_be_empty)
 {
 	struct buf root CLEANUP(buf_release);
-	struct tree_spec spec = {
-		.type = c->fs_config.mounted ? TREE_POSIX : TREE_NFS,
-		.server = server,
-		.share = share,
-		.nfs_version = c->fs_config.nfs_version,
-		.nfsport = c->fs_config.nfsport,
-		.mountport = c->fs_config.mountport,
-		.uid = c->fs_config.uid,
-		.gid = c->fs_config.gid,
-		.follow_links = job->follow_links,
-		.timeout_ms = c->fs_config.timeout * 1000,
-	};
+	struct tree_spec spec = plan_spec(c, c->fs_config.mounted ?
+	    TREE_POSIX : TREE_NFS, server, share, job->follow_links);
 	const struct conf_nfs *nfs;
 	const char *own = share, *rest;
 	size_t n = p->count;
@@ -211,40 +215,29 @@ plan_warn_target(const struct run_spec *spec, const struct run_info *info)
 		    info->other, spec->endpoint);
 }
 
-struct s3_gate *
-plan_gate(void)
+uint64_t
+plan_retry_ms(const struct conf *c)
 {
-	static struct s3_gate gate;
-
-	return &gate;
+	return MAX(c->s3_storage.retry_for * UINT64_C(1000), UINT64_C(1));
 }
 
 struct s3_config
 plan_s3(const struct conf *c)
 {
-	s3_gate_limit(plan_gate(), c->tpslimit * UINT64_C(1000));
-	return (struct s3_config){
-		.gate = plan_gate(),
+	/* Every S3 request of this process passes the gate: --tpslimit. */
+	static struct s3_gate gate;
+	struct s3_config sc = {
+		.gate = &gate,
 		.map = cluster_map(),
-		.endpoints = (const char *const *)c->s3_storage.endpoints.v,
-		.endpoint_count = c->s3_storage.endpoints.n,
-		.region = c->s3_storage.region,
-		/* A DSS store's buckets are in the cluster map. */
-		.bucket = c->s3_storage.client_lib == CLIENT_LIB_DSS ?
-		    NULL : c->s3_storage.bucket,
-		.access_key = c->s3_storage.access_key,
-		.secret_key = c->s3_storage.secret_key,
-		.session_token = c->s3_storage.session_token,
-		.ca_pem = c->s3_storage.ca_pem,
-		.storage_class = c->s3_storage.storage_class,
-		.sse = c->s3_storage.sse,
-		.path_style = c->s3_storage.path_style,
-		.sign_payload = c->s3_storage.sign_payload,
-		.max_inflight = c->s3_storage.max_inflight,
-		/* 0 would mean the client's default. */
-		.retry_for_ms = MAX((uint64_t)c->s3_storage.retry_for * 1000,
-		    UINT64_C(1)),
+		.store = c->s3_storage,
+		.retry_for_ms = plan_retry_ms(c),
 	};
+
+	/* A DSS store's buckets are in the cluster map. */
+	if (c->s3_storage.client_lib == CLIENT_LIB_DSS)
+		sc.store.bucket = NULL;
+	s3_gate_limit(&gate, c->tpslimit * UINT64_C(1000));
+	return sc;
 }
 
 size_t

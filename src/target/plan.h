@@ -44,11 +44,15 @@ void	 plan_target(struct run_spec *, const struct conf *);
  * send everything again, perhaps against the user's will. */
 void	 plan_warn_target(const struct run_spec *, const struct run_info *);
 
+/* How an export, or a destination, is opened; borrows the texts. */
+struct tree_spec plan_spec(const struct conf *, enum tree_type,
+	    const char *server, const char *share, bool follow_links);
+/* The setting retry_for, at least 1 ms: the S3 client takes 0 for its
+ * default. */
+uint64_t plan_retry_ms(const struct conf *);
 /* The settings of the S3 client; borrows from conf and, once fetched, from the
  * cluster map. */
 struct s3_config plan_s3(const struct conf *);
-/* Every S3 request of this process passes the gate: --tpslimit. */
-struct s3_gate *plan_gate(void);
 
 /* The most objects in a batch of work, for the master and for a client
  * alike. */

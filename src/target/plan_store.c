@@ -116,23 +116,26 @@ plan_fetch_map(const struct conf *c, struct err *err)
 {
 	struct fetching f = { .answer.done = false };
 	struct s3_config sc = plan_s3(c);
+	char bucket[] = S3_MAP_BUCKET;
+	const char *endpoint;
 	struct s3 *s3;
 	int rc;
 
 	if (c->s3_storage.client_lib != CLIENT_LIB_DSS ||
 	    cluster_map() != NULL)
 		return 0;
-	sc.bucket = S3_MAP_BUCKET;
+	sc.store.bucket = bucket;
 	start_limits(&sc);
 	if (s3_new(&s3, &sc, err) == -1)
 		return -1;
+	endpoint = c->s3_storage.endpoints.v[0];
 	buf_init(&f.text, S3_MAP_MAX);
 	s3_get(s3, STR(S3_MAP_KEY), 0, 0, take, taken, &f);
-	wait_answer(&s3, &f.answer, sc.endpoints[0]);
+	wait_answer(&s3, &f.answer, endpoint);
 	if (f.answer.err.kind != ERR_NONE)
-		rc = explain(&f, sc.endpoints[0], err);
+		rc = explain(&f, endpoint, err);
 	else
-		rc = cluster_map_parse(buf_str(&f.text), sc.endpoints[0], err);
+		rc = cluster_map_parse(buf_str(&f.text), endpoint, err);
 	buf_release(&f.text);
 	if (rc == -1)
 		return -1;
@@ -148,6 +151,7 @@ plan_check_s3(const struct conf *c, int64_t *boot_ms, struct err *err)
 {
 	struct answer a = { .done = false };
 	struct s3_config sc;
+	const char *endpoint;
 	struct s3 *s3 = NULL;
 
 	if (plan_fetch_map(c, err) == -1)
@@ -156,15 +160,16 @@ plan_check_s3(const struct conf *c, int64_t *boot_ms, struct err *err)
 	start_limits(&sc);
 	if (s3_new(&s3, &sc, err) == -1)
 		return -1;
+	endpoint = sc.store.endpoints.v[0];
 	s3_bucket(s3, answered, &a);
-	wait_answer(&s3, &a, sc.endpoints[0]);
+	wait_answer(&s3, &a, endpoint);
 	if (boot_ms != NULL)
 		*boot_ms = a.s3_boot_ms;
 	if (a.err.kind == ERR_NONE)
 		return 0;
 	*err = a.err;
 	if (sc.map != NULL)
-		return err_wrap(err, "DSS store at %s", sc.endpoints[0]);
+		return err_wrap(err, "DSS store at %s", endpoint);
 	/* The answer to HEAD has no body with more details. */
 	if (err->kind == ERR_DENIED)
 		err_set(err, ERR_DENIED, err->code, "refused (HTTP 403): the "
@@ -172,5 +177,5 @@ plan_check_s3(const struct conf *c, int64_t *boot_ms, struct err *err)
 	else if (err->code == 404)
 		err_set(err, err->kind, err->code, "there is no such bucket "
 		    "(HTTP 404): make it, or set bucket in [s3_storage]");
-	return err_wrap(err, "S3 %s, bucket %s", sc.endpoints[0], sc.bucket);
+	return err_wrap(err, "S3 %s, bucket %s", endpoint, sc.store.bucket);
 }

@@ -48,17 +48,23 @@ welcome(struct team *t, struct wire_peer *peer, const struct team_client *c)
 static void
 send_setup(struct team *t, struct team_client *c)
 {
+	const struct store *store = &t->conf->s3_storage;
 	struct wire_msg msg = { .type = WIRE_SETUP };
 	struct setup *s = &msg.u.setup;
+	CLEANUP(buf_release) struct buf settings;
 
-	*s = t->setup;		/* lent for the call */
+	buf_init(&settings, MIB);
+	conf_for_clients(t->conf, &settings);
+	*s = t->setup;		/* lent for the call, as all below */
+	s->settings = settings.data;
+	s->ca_pem = store->ca_pem;
 	team_limits_first(t, s);
 	if (s->s3_clock_ms != 0)
 		s->s3_clock_ms += (int64_t)clock_boot_ms();
-	if (c->has_credentials) {
-		s->access_key = NULL;
-		s->secret_key = NULL;
-		s->session_token = NULL;
+	if (!c->has_credentials) {
+		s->access_key = store->access_key;
+		s->secret_key = store->secret_key;
+		s->session_token = store->session_token;
 	}
 	wire_send(c->index, &msg);
 }

@@ -58,7 +58,7 @@ team_last_ask(struct team *t, struct s3 **s3, struct look **v, size_t n)
 		if (l->client != 0 || !has_s3(t, s3, &l->store.answer.err))
 			continue;
 		s3_head(*s3, str_of(key_of_path(path,
-		    t->setup.server_as_prefix)), answered, l);
+		    t->conf->fs_config.server_as_prefix)), answered, l);
 	}
 	while (*s3 != NULL && s3_pending(*s3) > 0) {
 		if (atomic_load(&t->look.stop))
@@ -95,7 +95,7 @@ take_digests(const struct team *t, const struct item *it, const char *etag,
 	char want[72];
 
 	etag_multipart(it->part_md5s, it->part_count, want);
-	if (etag_is_digest(t->setup.sse) ? strcmp(etag, want) != 0 :
+	if (etag_is_digest(t->conf->s3_storage.sse) ? strcmp(etag, want) != 0 :
 	    !has_parts(etag, it->part_count))
 		return false;
 	r->part_size = it->upload_part_size;
@@ -116,12 +116,13 @@ take_etag(const struct team *t, const struct item *it, const char *etag,
 
 	if (it->step == SPLIT_END)
 		return take_digests(t, it, etag, r);
-	if (part_plan(it->attrs.size, t->setup.part_size, &plan, &err) == -1)
+	if (part_plan(it->attrs.size, t->conf->s3_storage.part_size, &plan,
+	    &err) == -1)
 		return false;
 	r->part_size = plan.part_size;
 	if (plan.part_size > 0)
 		return has_parts(etag, plan.count);
-	r->has_md5 = etag_is_digest(t->setup.sse) &&
+	r->has_md5 = etag_is_digest(t->conf->s3_storage.sse) &&
 	    hex_decode(etag, r->md5, MD5_LEN);
 	return r->has_md5;
 }
@@ -135,7 +136,7 @@ is_stored(const struct team *t, const struct look *l, struct result *r)
 
 	return l->q.verdict == ABSENCE_PRESENT &&
 	    l->q.attrs.kind == ENTRY_FILE && attrs_same(&l->q.attrs,
-	    &it->attrs, t->setup.ignore_inode) &&
+	    &it->attrs, t->conf->fs_config.ignore_inode) &&
 	    held_judge(&l->store.answer, &sent) == HELD_OURS &&
 	    take_etag(t, it, l->store.answer.etag, r);
 }

@@ -52,8 +52,8 @@ make_asker(struct team *t, struct tree_spec *specs, struct attrs *seen,
 		.roots = roots,
 		.seen = seen,
 		.export_count = t->setup.export_count,
-		.ignore_inode = t->setup.ignore_inode,
-		.retry_for_ms = t->setup.retry_for_ms,
+		.ignore_inode = t->conf->fs_config.ignore_inode,
+		.retry_for_ms = plan_retry_ms(t->conf),
 		.turn = goes_on,
 		.arg = t,
 	};
@@ -347,7 +347,8 @@ other_tree(const struct team *t, const struct look *l)
 
 	if (l->result.outcome == OUTCOME_GONE)
 		return "is gone";
-	if ((!t->setup.ignore_ctime && is_older(r, &l->task->item.attrs)) ||
+	if ((!t->conf->fs_config.ignore_ctime &&
+	    is_older(r, &l->task->item.attrs)) ||
 	    is_other_fs(t, l->task, r, &l->q.attrs))
 		return "is an older version";
 	return is_as_leased(t, l) && is_proof(t, l) ? "is another version" :

@@ -67,7 +67,8 @@ fits(const struct team *t, const struct team_task *k)
 		return false;
 	if (k->kind == TASK_PUT)
 		return !t->setup.dryrun && !t->setup.adopt &&
-		    split_put_fits(&k->item, t->setup.part_size, clients);
+		    split_put_fits(&k->item, t->conf->s3_storage.part_size,
+		    clients);
 	return t->dest_shared && clients >= 2 && split_get_fits(k->fetch);
 }
 

@@ -8,6 +8,7 @@
  * it would give up by itself: a thread hangs there, in a file system most
  * likely.
  */
+#include "target/plan.h"
 #include "team/team_internal.h"
 
 /* Return how long a client may have to wait for a request if tpslimit is
@@ -66,7 +67,7 @@ look(struct team *t, struct team_client *c)
 static uint64_t
 limit_ms(const struct team *t, const struct team_client *c)
 {
-	uint64_t most = 2 * (t->setup.retry_for_ms + t->silence_ms);
+	uint64_t most = 2 * (plan_retry_ms(t->conf) + t->silence_ms);
 
 	return waits_for_leave_ms(t) + (!c->stall.worked &&
 	    others_stand_by(t) ? t->silence_ms : most);

@@ -387,9 +387,10 @@ listen_both(struct team *t, struct err *err)
 }
 
 int
-crew_team(struct crew **ret, const struct conf *conf, struct setup *setup,
-    struct mailbox *up, struct err *err)
+crew_team(struct crew **ret, struct setup *setup, struct mailbox *up,
+    struct err *err)
 {
+	const struct conf *conf = setup->conf;
 	struct team *t = xcalloc(1, sizeof(*t));
 	struct dispatch_limits limits = {
 		.max_count = plan_batch(conf),

@@ -6,9 +6,9 @@
 
 #include "crew/crew.h"
 
-/* Make a crew of the clients that conf names, without waiting for the clients.
- * Takes the setup. */
-int	 crew_team(struct crew **, const struct conf *, struct setup *,
-	    struct mailbox *up, struct err *) MUST_USE;
+/* Make a crew of the clients that the settings name, without waiting for the
+ * clients. Takes the setup. */
+int	 crew_team(struct crew **, struct setup *, struct mailbox *up,
+	    struct err *) MUST_USE;
 
 #endif

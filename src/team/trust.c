@@ -23,7 +23,7 @@ team_hide(struct team *t, struct team_task *k)
 	struct fetch_claim claim;
 
 	k->secret = xcalloc(1, sizeof(*k->secret));
-	claim_open(&claim, it, t->setup.sse);
+	claim_open(&claim, it, t->conf->s3_storage.sse);
 	k->secret->stored = it->stored;
 	memcpy(k->secret->etag, it->etag, sizeof(it->etag));
 	memset(it->etag, 0, sizeof(it->etag));
@@ -110,7 +110,7 @@ nonsense(const struct team *t, const struct team_task *k,
 	if (!parts_fit(r))
 		return "parts that the file doesn't have";
 	if (r->outcome == OUTCOME_MOVED && !t->setup.adopt &&
-	    etag_is_digest(t->setup.sse) && !etag_fits(r))
+	    etag_is_digest(t->conf->s3_storage.sse) && !etag_fits(r))
 		return "an ETag that isn't the MD5 that it gives";
 	return NULL;
 }

@@ -29,7 +29,7 @@ add(struct team *t, struct team_task *k)
 static bool
 is_one_part(const struct team *t, const struct item *it)
 {
-	return it->attrs.size <= t->setup.part_size &&
+	return it->attrs.size <= t->conf->s3_storage.part_size &&
 	    it->upload_id == NULL && it->upload_intent_sec == 0;
 }
 

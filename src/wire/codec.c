@@ -66,11 +66,6 @@ put_many(struct writer *w, const struct wire_field *f, const char *base)
 		if (p != NULL)
 			put(w, p, n * 16);
 		break;
-	case KIND_TEXTS:
-		put_number(w, n, 4);
-		for (size_t i = 0; i < n; i++)
-			put_string(w, wire_get_pointer(p + i * f->size));
-		break;
 	default:
 		if (p == NULL)
 			n = 0;
@@ -127,7 +122,6 @@ put_field(struct writer *w, const struct wire_field *f, const char *base)
 		break;
 	case KIND_MD5S:
 	case KIND_LIST:
-	case KIND_TEXTS:
 		put_many(w, f, base);
 		break;
 	case KIND_DONE:
@@ -295,7 +289,6 @@ least(const struct wire_record *r)
 		case KIND_TEXT:
 		case KIND_TEXT_IN:
 		case KIND_LIST:
-		case KIND_TEXTS:
 			n += 4;
 			break;
 		case KIND_MD5S:
@@ -345,7 +338,7 @@ take_md5s(struct reader *r, const struct wire_field *f, char *base)
 static int
 take_list(struct reader *r, const struct wire_field *f, char *base)
 {
-	size_t each = f->kind == KIND_TEXTS ? 4 : least(f->record);
+	size_t each = least(f->record);
 	uint64_t n;
 	char *v;
 
@@ -360,13 +353,9 @@ take_list(struct reader *r, const struct wire_field *f, char *base)
 	v = xcalloc(n, f->size);
 	wire_set_pointer(base + f->at, v);
 	wire_set_number(base + f->count_at, f->count_size, n);
-	for (size_t i = 0; i < n; i++) {
-		char *p = v + i * f->size;
-
-		if ((f->kind == KIND_TEXTS ? take_string(r, f, p) :
-		    take_record(r, f->record, p)) == -1)
+	for (size_t i = 0; i < n; i++)
+		if (take_record(r, f->record, v + i * f->size) == -1)
 			return -1;
-	}
 	return 0;
 }
 
@@ -444,7 +433,6 @@ take_field(struct reader *r, const struct wire_field *f, char *base)
 	case KIND_OWNED:
 		return take_owned(r, f, p);
 	case KIND_LIST:
-	case KIND_TEXTS:
 		return take_list(r, f, base);
 	case KIND_DONE:
 		break;

@@ -28,7 +28,6 @@ enum wire_kind {
 	KIND_INSIDE,
 	KIND_OWNED,
 	KIND_LIST,
-	KIND_TEXTS,
 	KIND_WHEN,
 	KIND_DONE
 };

@@ -63,9 +63,6 @@ free_upload_note(void *p)
 	{ .kind = KIND_LIST, .name = #m, .at = offsetof(struct s, m), \
 	  .size = sizeof(*MEMBER(s, m)), COUNT(s, c), .most = n, \
 	  .record = &record_##r },
-#define TEXTS(s, m, c) \
-	{ .kind = KIND_TEXTS, .name = #m, .at = OFFSET(s, m, char **), \
-	  .size = sizeof(char *), COUNT(s, c) },
 #define WHEN(s, m)	PLAIN(KIND_WHEN, s, m, bool)
 #define DONE(s, m)	PLAIN(KIND_DONE, s, m, bool)
 #define END(id, s) \
@@ -115,7 +112,6 @@ release_record(const struct wire_record *r, char *base)
 			wire_set_pointer(p, NULL);
 			break;
 		case KIND_LIST:
-		case KIND_TEXTS:
 			release_list(f, base);
 			break;
 		default:
@@ -130,12 +126,8 @@ release_list(const struct wire_field *f, char *base)
 	char *v = wire_get_pointer(base + f->at);
 	size_t n = wire_get_number(base + f->count_at, f->count_size);
 
-	for (size_t i = 0; v != NULL && i < n; i++) {
-		if (f->kind == KIND_TEXTS)
-			free(wire_get_pointer(v + i * f->size));
-		else
-			release_record(f->record, v + i * f->size);
-	}
+	for (size_t i = 0; v != NULL && i < n; i++)
+		release_record(f->record, v + i * f->size);
 	free(v);
 	wire_set_pointer(base + f->at, NULL);
 	wire_set_number(base + f->count_at, f->count_size, 0);

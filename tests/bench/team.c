@@ -199,11 +199,11 @@ int
 main(void)
 {
 	char key[] = "/tmp/bench-team-XXXXXX";
-	struct setup setup = { .op = OP_PUT, .part_size = 8 * MIB };
+	struct conf conf;
+	struct setup setup = { .op = OP_PUT, .conf = &conf };
 	struct mailbox *up = mailbox_new(0);
 	struct err err = ERR_INIT;
 	struct crew *crew;
-	struct conf conf;
 	size_t done = 0, given = 0;
 	double before;
 	pid_t child;
@@ -214,7 +214,7 @@ main(void)
 	conf.master.key_file = xstrdup(key);
 	conf.master.host_or_ip_address = xstrdup("127.0.0.1");
 	conf.message.port_index = conf.message.port_status = 0;
-	if (crew_team(&crew, &conf, &setup, up, &err) == -1) {
+	if (crew_team(&crew, &setup, up, &err) == -1) {
 		fprintf(stderr, "%s\n", err.msg);
 		return 1;
 	}

@@ -391,18 +391,18 @@ test_denied(struct s3_config c)
 	GOT(h);
 	GOT(b);
 
-	c.secret_key = "a-wrong-secret-that-no-one-may-see";
+	c.store.secret_key = "a-wrong-secret-that-no-one-may-see";
 	s = make(&c);
 	check(!put(s, STR("live/x"), "x", 1, NULL, &g) &&
 	    g.err.kind == ERR_DENIED && g.attempts == 1 &&
-	    strstr(g.err.msg, c.secret_key) == NULL,
+	    strstr(g.err.msg, c.store.secret_key) == NULL,
 	    "wrong secret: denied", g.err.msg);
 	s3_head(s, STR("live/x"), on_done, &h);
 	check(!run(s, &h) && h.err.kind == ERR_DENIED,
 	    "wrong secret, head: denied", h.err.msg);
 	s3_free(&s);
-	c.secret_key = env("S3_SECRET");
-	c.bucket = "no-such-bucket-here";
+	c.store.secret_key = env("S3_SECRET");
+	c.store.bucket = "no-such-bucket-here";
 	s = make(&c);
 	s3_bucket(s, on_done, &b);
 	check(!run(s, &b) && b.err.kind == ERR_UNREACHABLE,
@@ -418,14 +418,13 @@ test_denied(struct s3_config c)
 static void
 test_refused(struct s3_config c)
 {
-	static const char *const nobody[] = { "http://127.0.0.1:1" };
-	const char *both[] = { nobody[0], c.endpoints[0] };
+	char *both[] = { "http://127.0.0.1:1", c.store.endpoints.v[0] };
 	uint64_t from = clock_mono_ms(), took;
 	struct s3 *s;
 	GOT(g);
 	GOT(h);
 
-	c.endpoints = nobody;
+	c.store.endpoints.v = both;
 	c.retry_for_ms = 1500;
 	s = make(&c);
 	check(!put(s, STR("live/x"), "x", 1, NULL, &g) &&
@@ -434,8 +433,7 @@ test_refused(struct s3_config c)
 	took = clock_mono_ms() - from;
 	check(took >= 1500, "not before its time is over", "");
 	s3_free(&s);
-	c.endpoints = both;
-	c.endpoint_count = 2;
+	c.store.endpoints.n = 2;
 	s = make(&c);
 	check(put(s, STR("live/x"), "x", 1, NULL, &h) &&
 	    put(s, STR("live/x"), "x", 1, NULL, (h.calls = 0, &h)) &&
@@ -513,7 +511,7 @@ read_text(const char *path)
 static void
 test_tls(struct s3_config c)
 {
-	const char *endpoint = env("S3_TLS_ENDPOINT");
+	char *endpoint = env("S3_TLS_ENDPOINT");
 	char *pem;
 	struct s3 *s;
 	GOT(g);
@@ -521,19 +519,19 @@ test_tls(struct s3_config c)
 
 	if (endpoint == NULL)
 		return;
-	c.endpoints = &endpoint;
+	c.store.endpoints.v = &endpoint;
 	pem = read_text(env("S3_CA"));
-	c.ca_pem = pem;
+	c.store.ca_pem = pem;
 	s = make(&c);
 	test_object(s, "over TLS");
 	s3_free(&s);
-	c.ca_pem = NULL;
+	c.store.ca_pem = NULL;
 	s = make(&c);
 	check(!put(s, STR("live/x"), "x", 1, NULL, &g) &&
 	    g.err.kind == ERR_CONFIG && g.attempts == 1,
 	    "an unknown CA is refused", g.err.msg);
 	s3_free(&s);
-	c.ca_pem = "no certificate\n";
+	c.store.ca_pem = "no certificate\n";
 	s = make(&c);
 	check(!put(s, STR("live/x"), "x", 1, NULL, &h) &&
 	    h.err.kind == ERR_CONFIG, "a CA text without certificates",
@@ -546,13 +544,13 @@ test_tls(struct s3_config c)
 static void
 test_host_style(struct s3_config c)
 {
-	const char *endpoint = env("S3_HOST_ENDPOINT");
+	char *endpoint = env("S3_HOST_ENDPOINT");
 	struct s3 *s;
 
 	if (endpoint == NULL)
 		return;
-	c.endpoints = &endpoint;
-	c.path_style = false;
+	c.store.endpoints.v = &endpoint;
+	c.store.path_style = false;
 	s = make(&c);
 	test_object(s, "with the bucket in the host name");
 	test_odd_keys(s);
@@ -578,12 +576,12 @@ test_stop(struct s3_config c)
 int
 main(void)
 {
-	const char *endpoint = env("S3_ENDPOINT");
+	char *endpoint = env("S3_ENDPOINT");
 	struct s3_config c = settings(&endpoint);
 	struct s3 *s;
 
-	if (endpoint == NULL || c.bucket == NULL || c.access_key == NULL ||
-	    c.secret_key == NULL) {
+	if (endpoint == NULL || c.store.bucket == NULL ||
+	    c.store.access_key == NULL || c.store.secret_key == NULL) {
 		fputs("live_s3: set S3_ENDPOINT, S3_BUCKET, S3_KEY, "
 		    "S3_SECRET\n", stderr);
 		return 2;
@@ -598,12 +596,12 @@ main(void)
 	test_upload_pages(s);
 	test_abort(s);
 	s3_free(&s);
-	c.sign_payload = true;
+	c.store.sign_payload = true;
 	s = make(&c);
 	test_object(s, "with signed payloads");
 	test_multipart(s);
 	s3_free(&s);
-	c.sign_payload = false;
+	c.store.sign_payload = false;
 	test_denied(c);
 	test_refused(c);
 	test_tls(c);

@@ -128,10 +128,10 @@ run(struct s3 *s, struct got *g)
 	return g->calls == 1 && g->err.kind == ERR_NONE;
 }
 
-static const char *
+static char *
 env(const char *name)
 {
-	const char *v = getenv(name);
+	char *v = getenv(name);
 
 	return v == NULL || v[0] == '\0' ? NULL : v;
 }
@@ -150,13 +150,13 @@ make(const struct s3_config *c)
 }
 
 static struct s3_config
-settings(const char *const *endpoint)
+settings(char **endpoint)
 {
-	return (struct s3_config){ .endpoints = endpoint,
-	    .endpoint_count = 1, .region = "us-east-1",
-	    .bucket = env("S3_BUCKET"), .access_key = env("S3_KEY"),
-	    .secret_key = env("S3_SECRET"), .path_style = true,
-	    .max_inflight = 16, .retry_for_ms = 30000, .seed = 7 };
+	return (struct s3_config){ .store = { .endpoints = { endpoint, 1 },
+	    .region = "us-east-1", .bucket = env("S3_BUCKET"),
+	    .access_key = env("S3_KEY"), .secret_key = env("S3_SECRET"),
+	    .path_style = true, .max_inflight = 16 },
+	    .retry_for_ms = 30000, .seed = 7 };
 }
 
 #define GOT(g) \

@@ -135,7 +135,7 @@ test_delete_fails(struct s3_config c)
 	struct many m = { .calls = 0 };
 	struct s3 *s;
 
-	c.secret_key = "wrong";
+	c.store.secret_key = "wrong";
 	s = make(&c);
 	s3_delete_many(s, keys, ARRAY_LEN(keys), on_deleted, &m);
 	turn(s);
@@ -152,8 +152,8 @@ test_versioned(struct s3_config c)
 	struct s3 *s;
 	GOT(g);
 
-	c.bucket = env("S3_VERSIONED");
-	if (c.bucket == NULL)
+	c.store.bucket = env("S3_VERSIONED");
+	if (c.store.bucket == NULL)
 		return;
 	s = make(&c);
 	check(put_all(s, keys, ARRAY_LEN(keys)), "put with versions", "");
@@ -305,12 +305,12 @@ test_lister(struct s3 *s)
 int
 main(void)
 {
-	const char *endpoint = env("S3_ENDPOINT");
+	char *endpoint = env("S3_ENDPOINT");
 	struct s3_config c = settings(&endpoint);
 	struct s3 *s;
 
-	if (endpoint == NULL || c.bucket == NULL || c.access_key == NULL ||
-	    c.secret_key == NULL) {
+	if (endpoint == NULL || c.store.bucket == NULL ||
+	    c.store.access_key == NULL || c.store.secret_key == NULL) {
 		fputs("live_s3_many: set S3_ENDPOINT, S3_BUCKET, S3_KEY, "
 		    "S3_SECRET\n", stderr);
 		return 2;
@@ -322,11 +322,11 @@ main(void)
 	test_get_match(s);
 	test_lister(s);
 	s3_free(&s);
-	c.sign_payload = true;
+	c.store.sign_payload = true;
 	s = make(&c);
 	test_delete_odd(s);
 	s3_free(&s);
-	c.sign_payload = false;
+	c.store.sign_payload = false;
 	test_delete_fails(c);
 	test_versioned(c);
 	printf("%u passed, %u failed\n", passed, failed);

@@ -244,7 +244,7 @@ test_read(struct tree *t)
 
 		snprintf(name, sizeof(name), "size%llu",
 		    (unsigned long long)sizes[i]);
-		if (spec.type == TREE_NFS && spec.nfs_version == 3)
+		if (spec.type == TREE_NFS && spec.access.nfs_version == 3)
 			make_file(name, sizes[i]);
 		CHECK(same_bytes(t, name, sizes[i]), "%s differs", name);
 	}
@@ -394,7 +394,7 @@ test_denied(void)
 	chmod(name, 0600);
 	local_path(name, "secret/dir");
 	mkdir(name, 0700);
-	other.uid = other.gid = 12345;
+	other.access.uid = other.access.gid = 12345;
 	if (!CHECK(tree_open(&t, &other, &err) == 0, "%s", err.msg))
 		return;
 	lookup(t, "secret/file", false, &f);
@@ -424,7 +424,7 @@ test_unreachable(void)
 	    err.kind == ERR_UNREACHABLE, "%s", err.msg);
 	printf("     %s\n", err.msg);
 	other = spec;
-	other.nfsport = other.mountport = 9;
+	other.access.nfsport = other.access.mountport = 9;
 	CHECK(tree_open(&t, &other, &err) == -1 &&
 	    err.kind == ERR_UNREACHABLE, "%s", err.msg);
 	printf("     %s\n", err.msg);
@@ -433,8 +433,8 @@ test_unreachable(void)
 	CHECK(tree_open(&t, &other, &err) == -1 &&
 	    err.kind == ERR_UNREACHABLE, "%s", err.msg);
 	other = spec;
-	other.nfs_version = 0;
-	other.mountport = 9;
+	other.access.nfs_version = 0;
+	other.access.mountport = 9;
 	CHECK(tree_open(&t, &other, &err) == 0 &&
 	    strcmp(tree_protocol(t), "nfs4") == 0,
 	    "auto without a mount service: %s", err.msg);
@@ -606,15 +606,16 @@ main(int argc, char **argv)
 	}
 	spec = (struct tree_spec){ .type = TREE_NFS, .server = "127.0.0.1",
 	    .share = argv[3], .timeout_ms = TIMEOUT_MS,
-	    .nfsport = (unsigned)strtoul(argv[1], NULL, 10),
-	    .mountport = (unsigned)strtoul(argv[2], NULL, 10) };
+	    .access = { .nfsport = (unsigned)strtoul(argv[1], NULL, 10),
+	    .mountport = (unsigned)strtoul(argv[2], NULL, 10) } };
 	local = argv[4];
 	if (argc == 7) {
 		pidfile = argv[5];
 		restart = argv[6];
 	}
 	make_tree();
-	for (spec.nfs_version = 3; spec.nfs_version <= 4; spec.nfs_version++)
+	for (spec.access.nfs_version = 3; spec.access.nfs_version <= 4;
+	    spec.access.nfs_version++)
 		test_all();
 	spec.type = TREE_POSIX;
 	spec.share = local;

@@ -25,7 +25,7 @@ check(bool ok, int line, const char *fmt, ...)
 	}
 	failed++;
 	printf("FAIL %s line %d: ", spec.type == TREE_POSIX ? "posix" :
-	    spec.nfs_version == 4 ? "nfs4" : "nfs3", line);
+	    spec.access.nfs_version == 4 ? "nfs4" : "nfs3", line);
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
 	va_end(ap);

@@ -91,15 +91,16 @@ send_setup(struct kit *k)
 	struct wire_msg m = { .type = WIRE_SETUP };
 	struct setup_export export = { .type = TREE_POSIX,
 	    .share = k->x->dir };
-	char *endpoint = k->x->f.url;
-	char bucket[] = "bkt";
+	AUTOFREE char *settings = xasprintf("[s3_storage]\nendpoint = %s\n"
+	    "bucket = bkt\nmax_inflight = 4\nretry_for = 60\n"
+	    "part_size = %zu\n[fs_config]\n"
+	    "server_as_prefix = no\n%s", k->x->f.url, CLIENT_PART,
+	    k->settings == NULL ? "" : k->settings);
 
 	m.u.setup = (struct setup){ .op = k->op, .exports = &export,
-	    .export_count = 1, .endpoints = &endpoint, .endpoint_count = 1,
-	    .bucket = bucket, .path_style = true, .max_inflight = 4,
-	    .retry_for_ms = 60000, .part_size = PART, .workers = 2,
-	    .memory_bytes = 64 * MIB, .server_as_prefix = false,
-	    .dest_path = k->dest, .s3_clock_ms = S3_CLOCK_S * INT64_C(1000) };
+	    .export_count = 1, .settings = settings, .workers = 2,
+	    .memory_bytes = 64 * MIB, .dest_path = k->dest,
+	    .s3_clock_ms = S3_CLOCK_S * INT64_C(1000) };
 	k->setup_ms = clock_boot_ms();
 	wire_send(k->peer[0], &m);
 }

@@ -18,6 +18,7 @@
 #include "kit/sender.h"
 
 #define LIMIT_MS	60000
+#define CLIENT_PART	((size_t)(5 * MIB))
 #define CLIENT		7	/* the number that it is given */
 /* S3's clock is slow, and its answers don't tell it. */
 #define S3_CLOCK_S	1369353600
@@ -37,6 +38,7 @@ struct kit {
 	bool	 mute;		/* nothing after HELLO */
 	bool	 beats;
 	const char *refuse;
+	const char *settings;	/* lines of [fs_config], or NULL */
 	enum op	 op;
 	char	*dest;
 	/* what the client said */

@@ -94,9 +94,9 @@ fetch_setup(void)
 	x->c = (struct fetch_config){ .workers = 2, .exports = &x->spec,
 	    .export_count = 1, .memory_bytes = 64 * MIB,
 	    .retry_for_ms = 60000, .up = mailbox_new(0),
-	    .s3 = { .endpoints = &x->endpoint, .endpoint_count = 1,
+	    .s3 = { .store = { .endpoints = { &x->endpoint, 1 },
 	    .bucket = "bkt", .access_key = "a", .secret_key = "s",
-	    .path_style = true, .max_inflight = 8, .retry_for_ms = 60000,
+	    .path_style = true, .max_inflight = 8 }, .retry_for_ms = 60000,
 	    .gate = &x->gate } };
 	return x;
 }

@@ -16,7 +16,7 @@ struct fixture {
 	char	 dir[64];	/* has back/ and export/ */
 	char	*back;
 	char	*source;
-	const char *endpoint;
+	char	*endpoint;
 	struct tree_spec spec;
 	struct fetch_config c;
 	struct dest *dest;

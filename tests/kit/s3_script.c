@@ -152,18 +152,18 @@ on_data(void *arg, const void *p, size_t len)
 void
 script_start(struct fixture *f, const char *const *script)
 {
+	struct store *store = &f->c.store;
 	struct err err = ERR_INIT;
 
 	server_start(&f->v, script);
 	f->endpoint = f->v.url;
-	f->c.endpoints = &f->endpoint;
-	f->c.endpoint_count = 1;
-	f->c.bucket = "bkt";
-	f->c.access_key = "AK";
-	f->c.secret_key = SECRET;
-	f->c.session_token = TOKEN;
-	if (f->c.max_inflight == 0)
-		f->c.max_inflight = 1;
+	store->endpoints = (struct strlist){ &f->endpoint, 1 };
+	store->bucket = "bkt";
+	store->access_key = "AK";
+	store->secret_key = SECRET;
+	store->session_token = TOKEN;
+	if (store->max_inflight == 0)
+		store->max_inflight = 1;
 	if (f->c.retry_for_ms == 0)
 		f->c.retry_for_ms = 60000;
 	f->c.seed = 3;

@@ -74,7 +74,7 @@ enum s3_data on_data(void *arg, const void *p, size_t len);
 struct fixture {
 	struct server v;
 	struct s3_config c;
-	const char *endpoint;
+	char	*endpoint;
 	struct s3 *s;
 	struct got g;
 };

@@ -78,9 +78,9 @@ sender_setup(void)
 	x->c = (struct sender_config){ .workers = 2, .exports = &x->spec,
 	    .export_count = 1, .part_size = PART, .memory_bytes = 64 * MIB,
 	    .retry_for_ms = 60000, .up = mailbox_new(0),
-	    .s3 = { .endpoints = &x->endpoint, .endpoint_count = 1,
+	    .s3 = { .store = { .endpoints = { &x->endpoint, 1 },
 	    .bucket = "bkt", .access_key = "a", .secret_key = "s",
-	    .path_style = true, .max_inflight = 8, .retry_for_ms = 60000 } };
+	    .path_style = true, .max_inflight = 8 }, .retry_for_ms = 60000 } };
 	return x;
 }
 

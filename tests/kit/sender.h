@@ -18,7 +18,7 @@
 struct fixture {
 	struct fake_s3 f;
 	char	 dir[64];
-	const char *endpoint;
+	char	*endpoint;
 	struct tree_spec spec;
 	struct sender_config c;
 	struct sender *sender;

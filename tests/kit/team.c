@@ -16,18 +16,14 @@ team_start(struct fixture *x, enum op op)
 
 	memset(&s, 0, sizeof(s));
 	s.op = op;
+	s.conf = &x->conf;
 	s.only_read = op == OP_TEST;
-	s.bucket = text("bkt");
-	s.region = text("here");
-	s.access_key = text("AK");
-	s.secret_key = text("SK");
-	s.part_size = 8 * MIB;
 	s.bwlimit = 1000;
 	x->started_ms = clock_boot_ms();
 	s.s3_clock_ms = S3_CLOCK_MS - (int64_t)x->started_ms;
-	if (crew_team(&x->crew, &x->conf, &s, x->up, &err) == -1)
+	if (crew_team(&x->crew, &s, x->up, &err) == -1)
 		fail_msg("%s", err.msg);
-	assert_null(s.bucket);
+	assert_int_equal(s.bwlimit, 0);
 }
 
 struct fixture *
@@ -37,6 +33,9 @@ team_setup(void)
 	struct err err = ERR_INIT;
 
 	conf_init(&x->conf);
+	x->conf.s3_storage.access_key = text("AK");
+	x->conf.s3_storage.secret_key = text("SK");
+	x->conf.s3_storage.retry_for = 0;
 	strncat(x->key_file, "/tmp/test-team-XXXXXX", sizeof(x->key_file) - 1);
 	close(mkstemp(x->key_file));
 	unlink(x->key_file);

@@ -272,9 +272,9 @@ setup_nfs(struct fixture *x, struct fake *f)
 	memset(x, 0, sizeof(*x));
 	fake_nfs_start(f);
 	x->spec = (struct tree_spec){ .type = TREE_NFS,
-	    .server = "127.0.0.1", .share = "/vol", .nfs_version = 3,
-	    .nfsport = (unsigned)f->port, .mountport = (unsigned)f->port,
-	    .timeout_ms = 2000 };
+	    .server = "127.0.0.1", .share = "/vol", .timeout_ms = 2000,
+	    .access = { .nfs_version = 3, .nfsport = (unsigned)f->port,
+	    .mountport = (unsigned)f->port } };
 	look_at_root(x);
 	begin(x);
 }

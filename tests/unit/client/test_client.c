@@ -8,7 +8,7 @@ test_put(void **state UNUSED)
 
 	for (unsigned i = 0; i < 5; i++)
 		write_file(k->x, i, i * 1000, 7);
-	write_file(k->x, 5, 12 * PART + 5, 7);
+	write_file(k->x, 5, 2 * CLIENT_PART + 5, 7);
 	assert_int_equal(k->hello_client[0], CLIENT);
 	assert_int_equal(k->hello_client[1], CLIENT);
 	assert_true(k->had_credentials);
@@ -26,7 +26,7 @@ test_put(void **state UNUSED)
 	k->heartbeats = 0;
 	UNTIL(k, k->heartbeats > 0);
 	assert_int_equal(k->heartbeat.in_hand, 0);
-	assert_true(k->heartbeat.bytes_sent >= 12 * PART);
+	assert_true(k->heartbeat.bytes_sent >= 2 * CLIENT_PART);
 	send_stop(k, 5000);
 	expect_end(k, 0, NULL);
 	assert_int_equal(k->byes, 1);
@@ -151,6 +151,22 @@ test_no_destination(void **state UNUSED)
 	expect_end(k, 2, "/nonexistent/dest");
 	assert_int_equal(k->byes, 1);
 	assert_int_equal(k->bye.kind, ERR_USAGE);
+	kit_free(k);
+}
+
+/* A newer master has a setting that this client could not keep to. */
+static void
+test_unknown_setting(void **state UNUSED)
+{
+	struct kit *k = kit_new();
+
+	k->settings = "readahead = 7\n";
+	spawn(k, NULL, NULL);
+	send_invitation(k);
+	UNTIL(k, k->byes == 1 || k->lost > 0);
+	expect_end(k, 2, "unknown key readahead in [fs_config]");
+	assert_int_equal(k->byes, 1);
+	assert_int_equal(k->bye.kind, ERR_CONFIG);
 	kit_free(k);
 }
 
@@ -517,6 +533,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_path_outside),
 		cmocka_unit_test(test_unknown_export),
 		cmocka_unit_test(test_no_destination),
+		cmocka_unit_test(test_unknown_setting),
 		cmocka_unit_test(test_stop_while_busy),
 		cmocka_unit_test(test_stop_at_once),
 		cmocka_unit_test(test_stop_then_closed),

@@ -355,7 +355,7 @@ options_override_settings(void **state)
 	    "-b bucket -sp no -ns filer -nsh /exp/a// --sse AES256");
 	if (options_apply(&o, &c, &err) == -1)
 		fail_msg("%s", err.msg);
-	assert_int_equal(c.fs_config.nfsport, 20049);
+	assert_int_equal(c.fs_config.access.nfsport, 20049);
 	assert_int_equal(c.bwlimit, 10 * MIB);
 	assert_int_equal(c.tpslimit, 7);
 	assert_int_equal(c.limit_memory, 64 * MIB);

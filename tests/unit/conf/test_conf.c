@@ -20,8 +20,8 @@ defaults_are_those_of_the_table(void **state)
 	assert_int_equal(c.message.port_index, 6000);
 	assert_false(c.fs_config.mounted);
 	assert_true(c.fs_config.server_as_prefix);
-	assert_int_equal(c.fs_config.nfs_version, 0);
-	assert_int_equal(c.fs_config.uid, geteuid());
+	assert_int_equal(c.fs_config.access.nfs_version, 0);
+	assert_int_equal(c.fs_config.access.uid, geteuid());
 	assert_int_equal(c.fs_config.skip_dirs.n, 3);
 	assert_string_equal(c.fs_config.skip_dirs.v[2], "~snapshot");
 	assert_int_equal(c.s3_storage.part_size, 8 * MIB);
@@ -67,9 +67,9 @@ ini_sets_what_it_says(void **state)
 	assert_string_equal(c.fs_config.nfs[1].server, "filer.example.com");
 	assert_string_equal(c.fs_config.nfs[1].shares.v[0], "/q");
 	assert_true(c.fs_config.mounted);
-	assert_int_equal(c.fs_config.nfs_version, 4);
+	assert_int_equal(c.fs_config.access.nfs_version, 4);
 	assert_true(c.fs_config.ignore_inode);
-	assert_int_equal(c.fs_config.uid, 4294967294U);
+	assert_int_equal(c.fs_config.access.uid, 4294967294U);
 	assert_int_equal(c.fs_config.skip_dirs.n, 1);
 	assert_int_equal(c.s3_storage.client_lib, CLIENT_LIB_BOTO3);
 	assert_int_equal(c.s3_storage.endpoints.n, 2);

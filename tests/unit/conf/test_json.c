@@ -58,7 +58,7 @@ the_original_is_read_as_it_is(void **state)
 	assert_string_equal(c.fs_config.nfs[0].shares.v[1], "/b c");
 	assert_string_equal(c.fs_config.nfs[1].server, "h_1");
 	assert_string_equal(c.fs_config.nfs[1].shares.v[0], "/d");
-	assert_int_equal(c.fs_config.uid, 7);
+	assert_int_equal(c.fs_config.access.uid, 7);
 	assert_int_equal(c.s3_storage.endpoints.n, 1);
 	assert_string_equal(c.s3_storage.endpoints.v[0], "http://h:9000");
 	assert_string_equal(c.s3_storage.access_key, "A");

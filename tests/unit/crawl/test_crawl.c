@@ -582,9 +582,9 @@ use_nfs(struct world *w)
 	fake.rtmax = 65536;
 	fake_nfs_start(&fake);
 	w->spec = (struct tree_spec){ .type = TREE_NFS, .server = "127.0.0.1",
-	    .share = "/export", .nfs_version = 3, .timeout_ms = 2000,
-	    .nfsport = (unsigned)fake.port,
-	    .mountport = (unsigned)fake.port };
+	    .share = "/export", .timeout_ms = 2000,
+	    .access = { .nfs_version = 3, .nfsport = (unsigned)fake.port,
+	    .mountport = (unsigned)fake.port } };
 }
 
 static void

@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include "kit/conf_text.h"
+#include "conf/table.h"
 #include "crew/setup.h"
 
 static const char TEXT[] =
@@ -28,8 +29,80 @@ load(struct conf *c, const char *text)
 		fail_msg("%s", err.msg);
 }
 
-/* All that the engines would get from the settings, they get from a setup
- * that outlives them. */
+/* A value that is not the default of the row. */
+static char *
+odd_value(const struct conf_row_info *row)
+{
+	switch (row->kind) {
+	case CONF_BOOL:
+		if (row->words == NULL)
+			return xstrdup(strcmp(row->def, "yes") == 0 ? "no" :
+			    "yes");
+		return xstrdup(row->words[1].word);
+	case CONF_UINT:
+		return row->words != NULL ? xstrdup(row->words[2].word) :
+		    xasprintf("%ju", (uintmax_t)row->max - 1);
+	case CONF_SIZE:
+		return xasprintf("%ju", (uintmax_t)row->max - 1);
+	case CONF_TIME:
+		return xstrdup("7s");
+	default:
+		return xasprintf("http://%s", row->key);
+	}
+}
+
+static bool
+is_of_movers(const struct conf_row_info *row)
+{
+	return strcmp(row->section, "s3_storage") == 0 ||
+	    strcmp(row->section, "fs_config") == 0;
+}
+
+/* Each setting of the table, new ones too: a client has the value of its
+ * master; but no secret, and no name that means something on the master's host
+ * alone. */
+static void
+clients_get_the_settings(void **state)
+{
+	struct err err = ERR_INIT;
+	struct buf sent, seen;
+	struct conf c, of_client;
+
+	(void)state;
+	conf_init(&c);
+	for (size_t i = 0; i < conf_table_len; i++) {
+		const struct conf_row_info *row = &conf_table[i];
+		AUTOFREE char *value = odd_value(row);
+
+		if (is_of_movers(row) && conf_set(&c, row->section, row->key,
+		    value, row->key, &err) == -1)
+			fail_msg("%s", err.msg);
+	}
+	buf_init(&sent, MIB);
+	buf_init(&seen, MIB);
+	conf_for_clients(&c, &sent);
+	for (size_t i = 0; i < conf_table_len; i++) {
+		const struct conf_row_info *row = &conf_table[i];
+		AUTOFREE char *value = odd_value(row);
+		AUTOFREE char *line = xasprintf("\n%s = %s\n", row->key,
+		    value);
+
+		if (is_of_movers(row) &&
+		    (strstr(sent.data, line) == NULL) != row->here)
+			fail_msg("%s", line);
+	}
+	if (conf_from_master(&of_client, sent.data, &err) == -1)
+		fail_msg("%s", err.msg);
+	conf_for_clients(&of_client, &seen);
+	assert_string_equal(seen.data, sent.data);
+	assert_null(of_client.s3_storage.secret_key);
+	buf_release(&sent);
+	buf_release(&seen);
+	conf_release(&of_client);
+	conf_release(&c);
+}
+
+/* All that a mover would get from settings and job. */
 static void
 nothing_is_lost_on_the_way(void **state)
 {
@@ -44,49 +117,36 @@ nothing_is_lost_on_the_way(void **state)
 
 	(void)state;
 	load(&c, TEXT);
-	c.s3_storage.ca_pem = xstrdup("PEM");
 	assert_int_equal(plan_make(&plan, &c, &job, &err), 0);
 	assert_int_equal(setup_make(&s, &c, &job, &plan, &err), 0);
 	plan_release(&plan);
-	conf_release(&c);
 	free(job.dest_path);
 
-	s3 = setup_s3(&s);
-	assert_int_equal(s3.endpoint_count, 2);
-	assert_string_equal(s3.endpoints[1], "http://h:2");
-	assert_string_equal(s3.bucket, "bkt");
-	assert_string_equal(s3.access_key, "A");
-	assert_string_equal(s3.secret_key, "S");
-	assert_string_equal(s3.session_token, "T");
-	assert_string_equal(s3.region, "eu");
-	assert_string_equal(s3.storage_class, "COLD");
-	assert_string_equal(s3.sse, "AES256");
-	assert_string_equal(s3.ca_pem, "PEM");
-	assert_true(s3.sign_payload);
-	assert_false(s3.path_style);
-	assert_int_equal(s3.max_inflight, 7);
+	s3 = plan_s3(s.conf);
+	assert_string_equal(s3.store.bucket, "bkt");
+	assert_string_equal(s3.store.secret_key, "S");
+	assert_int_equal(s3.store.max_inflight, 7);
 	assert_int_equal(s3.retry_for_ms, 9000);
-	assert_int_equal(s.part_size, 16 * MIB);
 	assert_int_equal(s.bwlimit, 5 * MIB);
 	assert_int_equal(s.tpslimit, 3000);
 	assert_int_equal(s.workers, 0);
 	assert_int_equal(s.workers_max, 3);
 	assert_string_equal(s.dest_path, "/dest");
 	assert_true(s.dryrun);
-	assert_false(s.server_as_prefix);
 
 	trees = setup_trees(&s);
 	assert_int_equal(s.export_count, 2);
 	assert_int_equal(trees[1].type, TREE_NFS);
 	assert_string_equal(trees[1].server, "h");
 	assert_string_equal(trees[1].share, "/b");
-	assert_int_equal(trees[1].uid, 11);
-	assert_int_equal(trees[1].gid, 12);
-	assert_int_equal(trees[1].nfsport, 13);
-	assert_int_equal(trees[1].mountport, 14);
-	assert_int_equal(trees[1].nfs_version, 4);
+	assert_int_equal(trees[1].access.uid, 11);
+	assert_int_equal(trees[1].access.gid, 12);
+	assert_int_equal(trees[1].access.nfsport, 13);
+	assert_int_equal(trees[1].access.mountport, 14);
+	assert_int_equal(trees[1].access.nfs_version, 4);
 	assert_int_equal(trees[1].timeout_ms, 15000);
 	assert_true(trees[1].follow_links);
+	conf_release(&c);
 }
 
 /* A destination on a server: which, which share, and how it is spoken to. */
@@ -97,10 +157,10 @@ a_destination_is_parsed_once(void **state)
 		const char *url, *share, *path;
 		unsigned port;
 	} rows[] = {
-		{ "nfs://h/a/b", "/a", "/a/b", 13 },
+		{ "nfs://h/a/b", "/a", "/a/b", 0 },
 		{ "nfs://H:99/b/", "/b", "/b", 99 },
-		{ "nfs://h/ab/c", "", "/ab/c", 13 },
-		{ "nfs://other/a/b", "", "/a/b", 13 },
+		{ "nfs://h/ab/c", "", "/ab/c", 0 },
+		{ "nfs://other/a/b", "", "/a/b", 0 },
 	};
 	struct err err = ERR_INIT;
 	struct conf c;
@@ -117,13 +177,9 @@ a_destination_is_parsed_once(void **state)
 		assert_string_equal(s.dest_export.share, rows[i].share);
 		assert_string_equal(s.dest_path, rows[i].path);
 		assert_int_equal(s.dest_export.nfsport, rows[i].port);
-		assert_int_equal(s.dest_export.mountport, 14);
-		assert_int_equal(s.dest_export.nfs_version, 4);
-		assert_int_equal(s.dest_export.uid, 11);
-		assert_int_equal(s.dest_export.gid, 12);
-		assert_int_equal(s.dest_export.timeout_ms, 15000);
+		c.fs_config.access.uid = 11;
 		assert_false(setup_as_root(&s));
-		s.dest_export.uid = 0;
+		c.fs_config.access.uid = 0;
 		assert_true(setup_as_root(&s));
 	}
 	conf_release(&c);
@@ -132,7 +188,8 @@ a_destination_is_parsed_once(void **state)
 static void
 workers_can_hold_a_part_each(void **state)
 {
-	struct setup s = { .op = OP_PUT, .workers = 8, .part_size = 8 * MIB,
+	struct conf c = { .s3_storage.part_size = 8 * MIB };
+	struct setup s = { .op = OP_PUT, .conf = &c, .workers = 8,
 	    .memory_bytes = 40 * MIB };
 
 	(void)state;
@@ -280,6 +337,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(clients_get_the_settings),
 		cmocka_unit_test(nothing_is_lost_on_the_way),
 		cmocka_unit_test(a_destination_is_parsed_once),
 		cmocka_unit_test(workers_can_hold_a_part_each),

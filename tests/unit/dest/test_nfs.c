@@ -22,7 +22,7 @@ test_taken_up(void **state UNUSED)
 {
 	struct fake fake = { .files = 1, .rtmax = 65536 };
 	struct tree_spec spec = { .type = TREE_NFS, .server = "127.0.0.1",
-	    .nfs_version = 3, .timeout_ms = 2000, .uid = 10 };
+	    .timeout_ms = 2000, .access = { .nfs_version = 3, .uid = 10 } };
 	struct dest_want want = { .size = 200, .range = 100, .etag = "e" };
 	char name[DEST_TEMP_LEN + 1];
 	struct err err = ERR_INIT;
@@ -32,7 +32,7 @@ test_taken_up(void **state UNUSED)
 	dest_temp_name(STR("new"), name);
 	fake.first_name = name;
 	fake_nfs_start(&fake);
-	spec.nfsport = spec.mountport = (unsigned)fake.port;
+	spec.access.nfsport = spec.access.mountport = (unsigned)fake.port;
 	if (dest_open_nfs(&d, &spec, "/export", 0, &err) == -1)
 		fail_msg("%s", err.msg);
 	/* It is of another object, and this server removes nothing. */
@@ -80,7 +80,7 @@ test_taken_back(void **state UNUSED)
 {
 	struct fake fake = { .files = 1, .rtmax = 65536 };
 	struct tree_spec spec = { .type = TREE_NFS, .server = "127.0.0.1",
-	    .nfs_version = 3, .timeout_ms = 60000, .uid = 10,
+	    .timeout_ms = 60000, .access = { .nfs_version = 3, .uid = 10 },
 	    .unacked_ms = 4321, .valid_until_ms = &valid_until_ms };
 	struct reader r = { .rc = -1 };
 	struct err err = ERR_INIT;
@@ -90,7 +90,7 @@ test_taken_back(void **state UNUSED)
 	int conns;
 
 	fake_nfs_start(&fake);
-	spec.nfsport = spec.mountport = (unsigned)fake.port;
+	spec.access.nfsport = spec.access.mountport = (unsigned)fake.port;
 	if (dest_open_nfs(&d, &spec, "/export", 0, &err) == -1)
 		fail_msg("%s", err.msg);
 	r.d = dnfs_of(d);

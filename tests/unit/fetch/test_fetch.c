@@ -251,7 +251,7 @@ test_unprovable(void **state UNUSED)
 	struct fetch_item *it;
 
 	put_object(x, "k", 1000, 1, 0, "", NULL);
-	x->c.s3.sse = "aws:kms";
+	x->c.s3.store.sse = "aws:kms";
 	it = fetched(x, item(x, "k"));
 	expect(it, OUTCOME_FAILED, ERR_INVALID);
 	fetch_item_free(&it);

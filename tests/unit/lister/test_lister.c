@@ -13,6 +13,7 @@ struct run {
 	struct s3_lister_plan plan;
 	struct s3 *s;
 	struct s3_lister *l;
+	char	*url;
 	struct rng rng;
 	bool	 pauses;
 	bool	 free_in_page;
@@ -61,13 +62,13 @@ on_done(void *arg, const struct err *err)
 static void
 start(struct run *r)
 {
-	const char *url = r->b.url;
-	struct s3_config c = { .endpoints = &url, .endpoint_count = 1,
-	    .bucket = "bkt", .access_key = "a", .secret_key = "s",
-	    .max_inflight = 16, .seed = 1 };
+	struct s3_config c = { .store = { .bucket = "bkt", .access_key = "a",
+	    .secret_key = "s", .max_inflight = 16 }, .seed = 1 };
 	struct err err = ERR_INIT;
 
 	bucket_start(&r->b);
+	r->url = r->b.url;
+	c.store.endpoints = (struct strlist){ &r->url, 1 };
 	if (s3_new(&r->s, &c, &err) == -1)
 		fail_msg("%s", err.msg);
 	r->seen = xcalloc(KEYS, sizeof(*r->seen));

@@ -104,8 +104,8 @@ spread(struct run *r, unsigned astray_in)
 static void
 start(struct run *r)
 {
-	struct s3_config c = { .access_key = "a", .secret_key = "s",
-	    .max_inflight = 16, .seed = 1 };
+	struct s3_config c = { .store = { .access_key = "a", .secret_key = "s",
+	    .max_inflight = 16 }, .seed = 1 };
 	struct err err = ERR_INIT;
 	struct buf json;
 

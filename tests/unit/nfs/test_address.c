@@ -98,9 +98,9 @@ try_open(unsigned version, struct err *err)
 	for (unsigned k = 0; k < ADDRESSES && port == 0; k++)
 		port = fakes[k].port;
 	return tree_open(&tree, &(struct tree_spec){ .type = TREE_NFS,
-	    .server = "filer", .share = "/export", .nfs_version = version,
-	    .timeout_ms = 2000, .nfsport = (unsigned)port,
-	    .mountport = (unsigned)port }, err);
+	    .server = "filer", .share = "/export", .timeout_ms = 2000,
+	    .access = { .nfs_version = version, .nfsport = (unsigned)port,
+	    .mountport = (unsigned)port } }, err);
 }
 
 struct looked {

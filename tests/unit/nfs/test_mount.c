@@ -45,8 +45,9 @@ try_open(unsigned version, unsigned timeout_ms, const _Atomic bool *stop,
     struct err *err)
 {
 	struct tree_spec spec = { .type = TREE_NFS, .server = "127.0.0.1",
-	    .share = "/export", .nfs_version = version, .nfsport = port,
-	    .mountport = port, .timeout_ms = timeout_ms, .stop = stop };
+	    .share = "/export", .timeout_ms = timeout_ms, .stop = stop,
+	    .access = { .nfs_version = version, .nfsport = port,
+	    .mountport = port } };
 	struct tree *tree = NULL;
 
 	assert_int_equal(tree_open(&tree, &spec, err), -1);

@@ -42,9 +42,9 @@ test_object_headers(void **state)
 	const char *part;
 
 	(void)state;
-	f.c.storage_class = "GLACIER";
-	f.c.sse = "aws:kms:my-key";
-	f.c.sign_payload = true;
+	f.c.store.storage_class = "GLACIER";
+	f.c.store.sse = "aws:kms:my-key";
+	f.c.store.sign_payload = true;
 	script_start(&f, script);
 	s3_put(f.s, STR("k"), &hello_body, NULL, on_done, &f.g);
 	good(&f, 1);
@@ -98,7 +98,7 @@ test_window(void **state)
 	struct s3_stats stats;
 
 	(void)state;
-	f.c.max_inflight = 8;
+	f.c.store.max_inflight = 8;
 	script_start(&f, script);
 	s3_stats(f.s, &stats);
 	assert_int_equal(stats.window, 8);
@@ -540,23 +540,23 @@ test_free_stops(void **state)
 static void
 test_refused_config(void **state)
 {
-	static const char *const endpoint[] = { "http://h" };
-	const struct s3_config fine = { .endpoints = endpoint,
-	    .endpoint_count = 1, .bucket = "b", .access_key = "a",
-	    .secret_key = SECRET };
+	char *endpoint[] = { "http://h" };
+	const struct s3_config fine = { .store = {
+	    .endpoints = { endpoint, 1 }, .bucket = "b", .access_key = "a",
+	    .secret_key = SECRET } };
 	struct s3_config c[7];
 	struct s3 *s;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(c); i++)
 		c[i] = fine;
-	c[0].endpoint_count = 0;
-	c[1].bucket = "a/b";
-	c[2].bucket = NULL;
-	c[3].secret_key = "";
-	c[4].session_token = "x\r\ny: z";
-	c[5].sse = "rot13";
-	c[6].region = "eu west";
+	c[0].store.endpoints.n = 0;
+	c[1].store.bucket = "a/b";
+	c[2].store.bucket = NULL;
+	c[3].store.secret_key = "";
+	c[4].store.session_token = "x\r\ny: z";
+	c[5].store.sse = "rot13";
+	c[6].store.region = "eu west";
 	for (size_t i = 0; i < ARRAY_LEN(c); i++) {
 		struct err err = ERR_INIT;
 

@@ -15,7 +15,7 @@
 #define EMPTY	"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 #define DONE	"HTTP/1.1 204 No Content\r\n\r\n"
 
-struct store {
+struct dss {
 	struct server v[CLUSTERS];
 	struct s3_map *map;
 	struct s3 *s;
@@ -31,7 +31,7 @@ struct store {
 
 /* A script for each cluster; its last answer is left to nobody. */
 static void
-store_start(struct store *t, const char *const *const scripts[CLUSTERS],
+store_start(struct dss *t, const char *const *const scripts[CLUSTERS],
     bool deletes_listed)
 {
 	struct s3_config c = { .seed = 1 };
@@ -52,17 +52,17 @@ store_start(struct store *t, const char *const *const scripts[CLUSTERS],
 	buf_release(&json);
 	t->map->deletes_listed = deletes_listed;
 	c.map = t->map;
-	c.access_key = "AK";
-	c.secret_key = SECRET;
-	c.path_style = true;
-	c.max_inflight = 4;
+	c.store.access_key = "AK";
+	c.store.secret_key = SECRET;
+	c.store.path_style = true;
+	c.store.max_inflight = 4;
 	buf_init(&t->g.body, MIB);
 	if (s3_new(&t->s, &c, &err) == -1)
 		fail_msg("%s", err.msg);
 }
 
 static void
-store_run(struct store *t)
+store_run(struct dss *t)
 {
 	while (s3_pending(t->s) > 0)
 		s3_wait(t->s, NULL, 0, 1000);
@@ -71,7 +71,7 @@ store_run(struct store *t)
 }
 
 static void
-store_stop(struct store *t)
+store_stop(struct dss *t)
 {
 	s3_free(&t->s);
 	for (size_t i = 0; i < CLUSTERS; i++)
@@ -82,7 +82,7 @@ store_stop(struct store *t)
 
 /* How often a cluster was asked something that has these words. */
 static unsigned
-count(struct store *t, size_t cluster, const char *words)
+count(struct dss *t, size_t cluster, const char *words)
 {
 	unsigned n = 0;
 
@@ -107,7 +107,7 @@ test_each_to_its_own(void **state)
 {
 	static const char *const one[] = { OK_PUT, NULL };
 	const char *const *const scripts[CLUSTERS] = { one, one, one };
-	struct store t = { .map = NULL };
+	struct dss t = { .map = NULL };
 	struct s3_body body = { .data = "abc", .len = 3 };
 	struct s3_meta meta = { .mode = 0644 };
 
@@ -138,7 +138,7 @@ test_found_elsewhere(void **state)
 	    "</CopyObjectResult>"), HEAD_GONE, NULL };
 	static const char *const last[] = { HEAD_GONE, NULL };
 	const char *const *scripts[CLUSTERS];
-	struct store t = { .map = NULL };
+	struct dss t = { .map = NULL };
 	struct s3_meta meta = { .mode = 0644 };
 	char text[32];
 	struct str key = key_of(1, text);
@@ -180,7 +180,7 @@ test_not_elsewhere(void **state)
 	    "<Error><Code>NoSuchBucket</Code></Error>"), NULL };
 	static const char *const nothing[] = { NULL };
 	const char *const *scripts[CLUSTERS] = { nothing, nothing, nothing };
-	struct store t = { .map = NULL };
+	struct dss t = { .map = NULL };
 	char text[32];
 	struct str key = key_of(2, text);
 
@@ -197,7 +197,7 @@ static void
 on_bucket_or_upload(void *arg, const struct s3_reply *r,
     const struct err *err)
 {
-	struct store *t = arg;
+	struct dss *t = arg;
 
 	on_done(&t->g, r, err);
 	snprintf(t->upload_id, sizeof(t->upload_id), "%.*s",
@@ -209,7 +209,7 @@ on_bucket_or_upload(void *arg, const struct s3_reply *r,
 static void
 on_upload(void *arg, const struct s3_upload *u)
 {
-	struct store *t = arg;
+	struct dss *t = arg;
 
 	assert_in_range(t->uploads, 0, ARRAY_LEN(t->uploads_of) - 1);
 	snprintf(t->uploads_of[t->uploads++], sizeof(t->uploads_of[0]), "%.*s",
@@ -223,7 +223,7 @@ test_buckets(void **state)
 	static const char *const good[] = { EMPTY, EMPTY, NULL };
 	static const char *const bad[] = { EMPTY, HEAD_GONE, NULL };
 	const char *const *const scripts[CLUSTERS] = { good, good, bad };
-	struct store t = { .map = NULL };
+	struct dss t = { .map = NULL };
 
 	(void)state;
 	store_start(&t, scripts, false);
@@ -255,7 +255,7 @@ test_uploads(void **state)
 	    NULL };
 	static const char *const other[] = { OK_PUT, UPLOADS(""), NULL };
 	const char *const *scripts[CLUSTERS] = { other, other, other };
-	struct store t = { .map = NULL };
+	struct dss t = { .map = NULL };
 	struct s3_body body = { .data = "abc", .len = 3 };
 	struct s3_meta meta = { .mode = 0644 };
 	char text[32], another[32], id[64];
@@ -319,7 +319,7 @@ test_uploads_in_pages(void **state)
 	    UPLOADS_PAGE("k", "1"), UPLOADS_PAGE("k", "1"), NULL };
 	static const char *const other[] = { UPLOADS(""), UPLOADS(""), NULL };
 	const char *const *scripts[CLUSTERS] = { other, pages, other };
-	struct store t = { .map = NULL };
+	struct dss t = { .map = NULL };
 
 	(void)state;
 	store_start(&t, scripts, false);
@@ -346,7 +346,7 @@ test_uploads_in_pages(void **state)
 static void
 on_deleted(void *arg, const struct s3_deleted *d, size_t n)
 {
-	struct store *t = arg;
+	struct dss *t = arg;
 
 	t->g.calls++;
 	t->deleted = n;
@@ -392,7 +392,7 @@ test_delete_many(void **state)
 		keys[i] = text[i];
 	}
 	for (unsigned way = 0; way < 3; way++) {
-		struct store t = { .map = NULL };
+		struct dss t = { .map = NULL };
 		const char *list[CLUSTERS][2] = { { NULL } };
 		const char *const *scripts[CLUSTERS];
 
@@ -442,7 +442,7 @@ test_delete_one(void **state)
 		const char *const *const scripts[CLUSTERS] = {
 		    way == 2 ? nothing : good, way == 0 ? marker : good,
 		    way == 0 ? good : way == 1 ? bad : nothing };
-		struct store t = { .map = NULL };
+		struct dss t = { .map = NULL };
 
 		store_start(&t, scripts, way == 2);
 		s3_delete(t.s, key, on_bucket_or_upload, &t);
@@ -460,7 +460,7 @@ test_stopped(void **state)
 {
 	static const char *const still[] = { SILENT, NULL };
 	const char *const *const scripts[CLUSTERS] = { still, still, still };
-	struct store t = { .map = NULL };
+	struct dss t = { .map = NULL };
 
 	(void)state;
 	store_start(&t, scripts, false);

@@ -478,7 +478,7 @@ test_stream_proof(void **state UNUSED)
 {
 	struct fixture *x = setup_streams();
 
-	x->c.s3.sse = "aws:kms";
+	x->c.s3.store.sse = "aws:kms";
 	x->f.locked.opaque_etags = true;
 	x->f.locked.fail_parts = 1;
 	x->f.locked.damaged = 2;

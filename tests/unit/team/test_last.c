@@ -73,22 +73,15 @@ start_team(struct fixture *x, const char *tree, const char *url)
 	memset(&s, 0, sizeof(s));
 	strlist_add(&x->conf.s3_storage.endpoints, url);
 	x->conf.s3_storage.bucket = text("bkt");
-	x->conf.s3_storage.access_key = text("AK");
-	x->conf.s3_storage.secret_key = text("SK");
-	x->conf.s3_storage.path_style = true;
 	s.op = OP_PUT;
-	s.server_as_prefix = true;
-	s.bucket = text("bkt");
-	s.access_key = text("AK");
-	s.secret_key = text("SK");
-	s.part_size = 8 * MIB;
+	s.conf = &x->conf;
 	s.s3_clock_ms = S3_NOW_SEC * INT64_C(1000) - (int64_t)clock_boot_ms();
 	s.export_count = 1;
 	s.exports = xcalloc(1, sizeof(*s.exports));
 	s.exports[0].type = TREE_POSIX;
 	s.exports[0].share = text(tree);
 	s.exports[0].root = text("h/s");
-	if (crew_team(&x->crew, &x->conf, &s, x->up, &err) == -1)
+	if (crew_team(&x->crew, &s, x->up, &err) == -1)
 		fail_msg("%s", err.msg);
 }
 

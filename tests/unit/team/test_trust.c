@@ -210,16 +210,13 @@ with_tree(struct stat *st)
 	x->conf.socket_options.recv_timeout = 2;
 	memset(&s, 0, sizeof(s));
 	s.op = OP_PUT;
-	s.bucket = text("bkt");
-	s.access_key = text("AK");
-	s.secret_key = text("SK");
-	s.part_size = 8 * MIB;
+	s.conf = &x->conf;
 	s.export_count = 1;
 	s.exports = xcalloc(1, sizeof(*s.exports));
 	s.exports[0].type = TREE_POSIX;
 	s.exports[0].share = text(tree);
 	s.exports[0].root = text("h/s");
-	if (crew_team(&x->crew, &x->conf, &s, x->up, &err) == -1)
+	if (crew_team(&x->crew, &s, x->up, &err) == -1)
 		fail_msg("%s", err.msg);
 	return x;
 }

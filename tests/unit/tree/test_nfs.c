@@ -43,9 +43,9 @@ static int
 try_open(struct err *err)
 {
 	struct tree_spec spec = { .type = TREE_NFS, .server = "127.0.0.1",
-	    .share = "/export", .nfs_version = 3, .timeout_ms = 300,
-	    .root_fsid = root_fsid, .nfsport = (unsigned)fake.port,
-	    .mountport = (unsigned)fake.port };
+	    .share = "/export", .timeout_ms = 300, .root_fsid = root_fsid,
+	    .access = { .nfs_version = 3, .nfsport = (unsigned)fake.port,
+	    .mountport = (unsigned)fake.port } };
 
 	return tree_open(&tree, &spec, err);
 }

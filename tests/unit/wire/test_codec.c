@@ -71,12 +71,8 @@ fill_many(const struct wire_field *f, char *base)
 		if (n == 0)
 			return;
 		v = xcalloc(n, f->size);
-		for (size_t i = 0; i < n; i++) {
-			if (f->kind == KIND_TEXTS)
-				wire_set_pointer(v + i * f->size, word());
-			else
-				fill(f->record, v + i * f->size);
-		}
+		for (size_t i = 0; i < n; i++)
+			fill(f->record, v + i * f->size);
 	}
 	wire_set_pointer(base + f->at, v);
 }
@@ -131,7 +127,6 @@ fill(const struct wire_record *r, char *base)
 			break;
 		case KIND_MD5S:
 		case KIND_LIST:
-		case KIND_TEXTS:
 			fill_many(f, base);
 			break;
 		case KIND_WHEN:
@@ -171,15 +166,8 @@ same_many(const struct wire_field *f, const char *a, const char *b)
 		assert_memory_equal(v, w, n * 16);
 		return;
 	}
-	for (size_t i = 0; i < n; i++) {
-		size_t at = i * f->size;
-
-		if (f->kind == KIND_TEXTS)
-			same_text(wire_get_pointer(v + at),
-			    wire_get_pointer(w + at));
-		else
-			same(f->record, v + at, w + at);
-	}
+	for (size_t i = 0; i < n; i++)
+		same(f->record, v + i * f->size, w + i * f->size);
 }
 
 /* Two structs that were zero before they were filled. */
@@ -207,7 +195,6 @@ same(const struct wire_record *r, const char *a, const char *b)
 			break;
 		case KIND_MD5S:
 		case KIND_LIST:
-		case KIND_TEXTS:
 			same_many(f, a, b);
 			break;
 		default:

@@ -40,7 +40,7 @@ add_type(struct buf *out, const struct wire_field *f)
 		[KIND_I64] = "i64", [KIND_BOOL] = "bool",
 		[KIND_TEXT] = "text", [KIND_TEXT_OR_NONE] = "optional text",
 		[KIND_HANDLE] = "handle", [KIND_MD5S] = "md5s",
-		[KIND_TEXTS] = "list of text", [KIND_WHEN] = "bool",
+		[KIND_WHEN] = "bool",
 	};
 
 	switch (f->kind) {
@@ -209,7 +209,7 @@ static const char *const at_home[] = {
 	"result part_count",
 	"stored part_count",
 	"setup export_count",		/* in its list */
-	"setup endpoint_count",
+	"setup conf",			/* as settings */
 	"setup_export root",		/* the master's alone */
 	"setup_export seen",
 	"setup exact",			/* a client's own */
