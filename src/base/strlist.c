@@ -1,10 +1,24 @@
 #include "base/strlist.h"
 
+#include <stdarg.h>
+
 void
 strlist_add(struct strlist *l, const char *s)
 {
 	l->v = xreallocarray(l->v, l->n + 1, sizeof(*l->v));
 	l->v[l->n++] = xstrdup(s);
+}
+
+void
+strlist_addf(struct strlist *l, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	strlist_add(l, text);
 }
 
 void

@@ -1,32 +1,10 @@
 /* The settings as a whole: defaults, files, options. */
-#include <errno.h>
-#include <stdarg.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "conf/table.h"
 
 #define DEFAULT_INI	"/etc/dss/datamover/datamover.conf"
 #define DEFAULT_JSON	"/etc/dss/datamover/config.json"
-
-void
-conf_set_text(char **to, const char *text)
-{
-	free(*to);
-	*to = text == NULL || text[0] == '\0' ? NULL : xstrdup(text);
-}
-
-void
-conf_notice(struct conf *c, const char *fmt, ...)
-{
-	char text[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	strlist_add(&c->notices, text);
-}
 
 /* A default may hold several values: ".snapshot, .zfs". */
 static void
@@ -106,38 +84,6 @@ conf_release(struct conf *c)
 	memset(c, 0, sizeof(*c));
 }
 
-static void
-close_file(FILE **f)
-{
-	if (*f != NULL)
-		fclose(*f);
-}
-
-int
-conf_read_file(const char *path, struct buf *out, bool *ret_open_to_all,
-    struct err *err)
-{
-	CLEANUP(close_file) FILE *f = fopen(path, "re");
-	char chunk[4096];
-	struct stat st;
-	size_t n;
-
-	if (f == NULL || fstat(fileno(f), &st) == -1)
-		return err_errno(err, ERR_CONFIG, errno, "%s", path);
-	if (ret_open_to_all != NULL)
-		*ret_open_to_all = S_ISREG(st.st_mode) &&
-		    (st.st_mode & (S_IROTH | S_IWOTH)) != 0;
-	buf_init(out, CONF_FILE_MAX);
-	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
-		if (buf_add(out, chunk, n) == -1)
-			return err_set(err, ERR_CONFIG, 0, "%s: longer than "
-			    "%d bytes; is it the right file?", path,
-			    CONF_FILE_MAX);
-	if (ferror(f) != 0)
-		return err_errno(err, ERR_CONFIG, errno, "%s", path);
-	return 0;
-}
-
 /* A server or target without a name of its own takes the name of its
  * section. */
 static void
@@ -171,8 +117,9 @@ notice_passed_over(struct conf *c, const char *name)
 			buf_addf(&names, "%s [%s] %s", names.len == 0 ? "" :
 			    ",", conf_table[i].section, conf_table[i].key);
 	if (names.len > 0)
-		conf_notice(c, "%s: passed over, for these settings of the "
-		    "original mean nothing now:%s", name, names.data);
+		strlist_addf(&c->notices, "%s: passed over, for these "
+		    "settings of the original mean nothing now:%s", name,
+		    names.data);
 }
 
 static int
@@ -221,8 +168,8 @@ conf_load(struct conf *c, const char *path, struct err *err)
 	if (open_to_all && (c->s3_storage.secret_key != NULL ||
 	    c->s3_storage.session_token != NULL ||
 	    c->client.password != NULL))
-		conf_notice(c, "%s holds a secret and is open to every user: "
-		    "chmod o= it", path);
+		strlist_addf(&c->notices, "%s holds a secret and is open to "
+		    "every user: chmod o= it", path);
 	return 0;
 }
 
@@ -257,16 +204,6 @@ conf_set_nfs(struct conf *c, const char *server, const char *share)
 	strlist_add(&nfs->shares, share);
 	c->fs_config.nfs = nfs;
 	c->fs_config.nfs_count = 1;
-}
-
-enum conf_origin
-conf_origin_of(const struct conf *c, const char *section, const char *key)
-{
-	const char *name;
-	const struct conf_row_info *row = conf_find_row(section, key, &name);
-
-	return row == NULL ? CONF_DEFAULT :
-	    (enum conf_origin)c->origin[row - conf_table];
 }
 
 bool

@@ -72,8 +72,9 @@ refuse_bucket(struct conf *c, struct err *err)
 		    "= dss_client the buckets are dss0, dss1, ...; take it "
 		    "out");
 	if (c->s3_storage.bucket != NULL)
-		conf_notice(c, "[s3_storage] bucket: passed over, as with "
-		    "client_lib = dss_client the buckets are dss0, dss1, ...");
+		strlist_addf(&c->notices, "[s3_storage] bucket: passed over, "
+		    "as with client_lib = dss_client the buckets are dss0, "
+		    "dss1, ...");
 	return 0;
 }
 

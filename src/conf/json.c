@@ -269,8 +269,9 @@ read_s3(struct ctx *x, const struct jval *v)
 		else if (strcmp(key, chosen) == 0)
 			rc = read_store(x, key, jval_value(it));
 		else
-			conf_notice(x->conf, "%s: %s is not the store in use "
-			    "(%s): passed over", x->name, path, chosen);
+			strlist_addf(&x->conf->notices, "%s: %s is not the "
+			    "store in use (%s): passed over", x->name, path,
+			    chosen);
 		if (rc == -1)
 			return -1;
 	}

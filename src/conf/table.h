@@ -78,6 +78,5 @@ int	 conf_check_shares(struct conf *, struct err *) MUST_USE;
 int	 conf_check_s3(struct conf *, bool required, struct err *) MUST_USE;
 
 void	 conf_set_text(char **, const char *);
-void	 conf_notice(struct conf *, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #endif

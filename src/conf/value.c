@@ -44,6 +44,16 @@ conf_find_row(const char *section, const char *key, const char **ret_name)
 	return NULL;
 }
 
+enum conf_origin
+conf_origin_of(const struct conf *c, const char *section, const char *key)
+{
+	const char *name;
+	const struct conf_row_info *row = conf_find_row(section, key, &name);
+
+	return row == NULL ? CONF_DEFAULT :
+	    (enum conf_origin)c->origin[row - conf_table];
+}
+
 bool
 conf_known_section(const char *section)
 {
@@ -182,6 +192,13 @@ unknown(const char *where, const char *section, const char *key,
 		    elsewhere->section);
 	return err_set(err, ERR_CONFIG, 0, "%s: unknown key %s in [%s]; take "
 	    "it out, or see datamover.conf(5)", where, k, s);
+}
+
+void
+conf_set_text(char **to, const char *text)
+{
+	free(*to);
+	*to = text == NULL || text[0] == '\0' ? NULL : xstrdup(text);
 }
 
 /* Values have to fit into a line of a file, whatever they came from. */
