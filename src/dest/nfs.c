@@ -1,5 +1,5 @@
 /*
- * A destination on an NFS server: find the export and look at entries.
+ * A destination on an NFS server: find the export, directories and files.
  */
 #include "dest/nfs_internal.h"
 
@@ -7,67 +7,6 @@
 #include <stdatomic.h>
 
 #include "base/clock.h"
-
-/* --- single calls --- */
-
-int
-dnfs_getattr(struct dest_nfs *d, const struct handle *fh, struct attrs *ret,
-    struct err *err)
-{
-	struct dnfs_call k = { .call.proc = NFS_GETATTR };
-
-	handle_copy(&k.call.fh, fh);
-	if (dnfs_run(d, &k, err) == -1)
-		return -1;
-	*ret = k.reply.attrs;
-	return 0;
-}
-
-int
-dnfs_setattr(struct dest_nfs *d, const struct handle *fh,
-    const struct attrs_set *set, struct err *err)
-{
-	struct dnfs_call k = { .call.proc = NFS_SETATTR, .change.set = *set };
-
-	handle_copy(&k.call.fh, fh);
-	return dnfs_run(d, &k, err);
-}
-
-int
-dnfs_lookup(struct dest_nfs *d, const struct handle *dir, struct str name,
-    struct dnfs_entry *e, struct err *err)
-{
-	struct dnfs_call k = { .call.proc = NFS_LOOKUP, .call.name = name };
-
-	handle_copy(&k.call.fh, dir);
-	if (dnfs_run(d, &k, err) == -1)
-		return err->kind == ERR_GONE ? err_set(err, ERR_GONE,
-		    err->code, "nothing is there") : -1;
-	handle_copy(&e->fh, &k.reply.fh);
-	if (k.reply.attrs.kind == ENTRY_UNKNOWN) {
-		k.call.proc = NFS_GETATTR;
-		handle_copy(&k.call.fh, &e->fh);
-		if (dnfs_run(d, &k, err) == -1)
-			return -1;
-	}
-	e->attrs = k.reply.attrs;
-	e->nlink = k.reply.nlink;
-	return 0;
-}
-
-int
-dnfs_remove(struct dest_nfs *d, const struct handle *dir, struct str name,
-    bool last, struct err *err)
-{
-	struct dnfs_call k = { .call.proc = NFS_REMOVE, .call.name = name,
-	    .last = last };
-
-	handle_copy(&k.call.fh, dir);
-	/* GONE: the call was perhaps sent twice. */
-	if (dnfs_run(d, &k, err) == -1 && err->kind != ERR_GONE)
-		return -1;
-	return 0;
-}
 
 /* --- directories --- */
 

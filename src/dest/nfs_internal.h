@@ -140,8 +140,6 @@ void	 dnfs_set_root(struct dest_nfs *, const struct handle *);
 /* Close the idle connections. */
 void	 dnfs_drop_idle(struct dest_nfs *);
 
-/* --- nfs.c --- */
-
 /* GONE if the name does not exist. */
 int	 dnfs_lookup(struct dest_nfs *, const struct handle *dir, struct str,
 	    struct dnfs_entry *, struct err *) MUST_USE;

@@ -40,8 +40,6 @@ tree/below tree/tree nfs/conn nfs/v3 nfs/v3_write
     nfs/nested tree/posix tree/walk
 s3/client s3/cluster s3/ops
 crawl/crawler crawl/list crawl/looks crawl/reading crawl/self
-dest/nfs dest/nfs_call dest/nfs_commit dest/nfs_part
-dest/posix dest/posix_commit dest/posix_part
 send/adopt send/sender send/multipart send/segment send/send send/split
     send/place send/ring send/transfer send/worker
 fetch/file fetch/pass fetch/split fetch/turn
