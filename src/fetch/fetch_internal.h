@@ -150,7 +150,7 @@ struct fetcher {
 	} locked;
 };
 
-/* fetch.c */
+/* queue.c */
 /* NULL also if the next item is a range of an object shared by several clients
  * and range_too is false: the worker has enough ranges. */
 struct fetch_item *fetch_next(struct fetcher *, bool range_too);
