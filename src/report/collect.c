@@ -530,3 +530,9 @@ report_release(struct report *r)
 		free(r->verdicts[i].name);
 	memset(r, 0, sizeof(*r));
 }
+
+double
+report_rate(const struct report_run *u, uint64_t n)
+{
+	return u->seconds > 0 ? (double)n / u->seconds : 0;
+}

@@ -95,7 +95,7 @@ add_tiles(const struct report *r, struct buf *b)
 	    "on average");
 	add_tile(b, t->failed > 0 ? "bad" : "", text_count(t->failed, count),
 	    "failed");
-	add_tile(b, "", report_percent(r->verified, r->stored, percent),
+	add_tile(b, "", text_percent(r->verified, r->stored, percent),
 	    "verified");
 	buf_addstr(b, "</ul>\n");
 }
@@ -114,7 +114,7 @@ add_key(struct buf *b, const char *id, const struct chart_row *v,
 		buf_addch(b, ' ');
 		html_count(b, numbers[i]);
 		buf_addf(b, " <span>%s</span></li>\n",
-		    report_percent(numbers[i], whole, percent));
+		    text_percent(numbers[i], whole, percent));
 	}
 	buf_addstr(b, "</ul>\n");
 }

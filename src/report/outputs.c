@@ -42,26 +42,6 @@ report_outputs(void)
 	return names;
 }
 
-double
-report_rate(const struct report_run *u, uint64_t n)
-{
-	return u->seconds > 0 ? (double)n / u->seconds : 0;
-}
-
-const char *
-report_percent(uint64_t part, uint64_t whole, char out[16])
-{
-	double percent;
-
-	if (whole == 0)
-		return "-";
-	if (part == 0 || part >= whole)
-		return part == 0 ? "0 %" : "100 %";
-	percent = 100 * (double)part / (double)whole;
-	snprintf(out, 16, "%.1f %%", MIN(MAX(percent, 0.1), 99.9));
-	return out;
-}
-
 /* Refuse a path that exists and is not a regular file (a terminal,
  * /dev/null): the rename would replace the device. */
 static int

@@ -14,8 +14,5 @@ void	 report_html(const struct report *, struct buf *);
 
 /* Per second of the run; 0 for a run that took no time. */
 double	 report_rate(const struct report_run *, uint64_t);
-/* part of whole in percent, "12.3 %"; "100 %" only if part equals whole, "0
- * %" only if part is 0; "-" if whole is 0. */
-const char *report_percent(uint64_t part, uint64_t whole, char out[16]);
 
 #endif

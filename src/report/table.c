@@ -222,7 +222,7 @@ add_verified(const struct report *r, struct buf *b)
 	add_count(b, "stored", r->stored,
 	    units_format(r->stored_bytes, size));
 	add_count(b, "verified", r->verified,
-	    report_percent(r->verified, r->stored, percent));
+	    text_percent(r->verified, r->stored, percent));
 	for (size_t i = 0; i < r->verdict_count; i++)
 		add_count(b, r->verdicts[i].name, r->verdicts[i].count, "");
 }

@@ -63,3 +63,17 @@ text_object_rate(double rate, char out[48])
 		    text_count((uint64_t)(sane(rate) + 0.5), count));
 	return out;
 }
+
+const char *
+text_percent(uint64_t part, uint64_t whole, char out[16])
+{
+	double percent;
+
+	if (whole == 0)
+		return "-";
+	if (part == 0 || part >= whole)
+		return part == 0 ? "0 %" : "100 %";
+	percent = 100 * (double)part / (double)whole;
+	snprintf(out, 16, "%.1f %%", MIN(MAX(percent, 0.1), 99.9));
+	return out;
+}

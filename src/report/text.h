@@ -15,6 +15,9 @@ const char *text_duration(double seconds, char out[32]);
 const char *text_byte_rate(double bytes_per_second, char out[32]);
 /* "1,234 objects/s", below ten with a tenth; returns out. */
 const char *text_object_rate(double per_second, char out[48]);
+/* part of whole in percent, "12.3 %"; "100 %" only if part equals whole, "0
+ * %" only if part is 0; "-" if whole is 0. Returns out or a constant. */
+const char *text_percent(uint64_t part, uint64_t whole, char out[16]);
 
 /*
  * The width of escaped text (base/buf.h): a Chinese character takes two

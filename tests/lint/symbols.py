@@ -44,8 +44,6 @@ send/adopt send/sender send/multipart send/segment send/send send/split
     send/place send/ring send/transfer send/worker
 fetch/file fetch/pass fetch/split fetch/turn
     fetch/fetching
-report/html report/outputs report/csv report/json
-    report/table
 lister/lister lister/cut lister/merge
 """
 

@@ -7,6 +7,7 @@
 
 #include "report/charts.h"
 #include "report/report_internal.h"
+#include "report/text.h"
 
 static struct buf out;
 
@@ -86,12 +87,12 @@ percents_don_t_round_to_all_or_nothing(void **state)
 	char s[16];
 
 	(void)state;
-	assert_string_equal(report_percent(0, 0, s), "-");
-	assert_string_equal(report_percent(0, 7, s), "0 %");
-	assert_string_equal(report_percent(7, 7, s), "100 %");
-	assert_string_equal(report_percent(1, 1000000, s), "0.1 %");
-	assert_string_equal(report_percent(999999, 1000000, s), "99.9 %");
-	assert_string_equal(report_percent(1, 3, s), "33.3 %");
+	assert_string_equal(text_percent(0, 0, s), "-");
+	assert_string_equal(text_percent(0, 7, s), "0 %");
+	assert_string_equal(text_percent(7, 7, s), "100 %");
+	assert_string_equal(text_percent(1, 1000000, s), "0.1 %");
+	assert_string_equal(text_percent(999999, 1000000, s), "99.9 %");
+	assert_string_equal(text_percent(1, 3, s), "33.3 %");
 }
 
 static void
