@@ -86,6 +86,15 @@ close_fd(int *fd)
 	*fd = -1;
 }
 
+void
+free_secret(char **s)
+{
+	if (*s != NULL)
+		explicit_bzero(*s, strlen(*s));
+	free(*s);
+	*s = NULL;
+}
+
 int
 write_all(int fd, const void *data, size_t len)
 {

@@ -61,6 +61,9 @@ void	 free_ptr(void *pp);
 /* close() for CLEANUP: closes the descriptor, except for -1. */
 void	 close_fd(int *);
 
+/* Overwrite a text with zeros, free it, and set the pointer to NULL. */
+void	 free_secret(char **);
+
 /* Write every byte; return -1 with errno set on an error. */
 int	 write_all(int fd, const void *, size_t);
 

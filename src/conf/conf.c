@@ -63,12 +63,9 @@ conf_release(struct conf *c)
 
 		if (conf_row_is_named(row))
 			continue;
-		if (row->kind == CONF_TEXT) {
-			if (row->secret && *(char **)at != NULL)
-				explicit_bzero(*(char **)at,
-				    strlen(*(char **)at));
-			free(*(char **)at);
-		} else if (row->kind == CONF_LIST)
+		if (row->kind == CONF_TEXT)
+			free_secret((char **)at);
+		else if (row->kind == CONF_LIST)
 			strlist_clear((struct strlist *)at);
 	}
 	release_nfs(c);

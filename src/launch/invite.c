@@ -270,22 +270,13 @@ invite_read(struct invite *v, struct str text, struct err *err)
 	return -1;
 }
 
-static void
-wipe_text(char **s)
-{
-	if (*s != NULL)
-		explicit_bzero(*s, strlen(*s));
-	free(*s);
-	*s = NULL;
-}
-
 void
 invite_release(struct invite *v)
 {
-	wipe_text(&v->address);
-	wipe_text(&v->access_key);
-	wipe_text(&v->secret_key);
-	wipe_text(&v->session_token);
+	free_secret(&v->address);
+	free_secret(&v->access_key);
+	free_secret(&v->secret_key);
+	free_secret(&v->session_token);
 	explicit_bzero(v, sizeof(*v));
 }
 

@@ -1,15 +1,5 @@
 #include "model/setup.h"
 
-#include <string.h>
-
-static void
-wipe(char *secret)
-{
-	if (secret != NULL)
-		explicit_bzero(secret, strlen(secret));
-	free(secret);
-}
-
 void
 setup_release(struct setup *s)
 {
@@ -21,9 +11,9 @@ setup_release(struct setup *s)
 	free(s->exports);
 	free(s->settings);
 	free(s->cluster_map);
-	wipe(s->access_key);
-	wipe(s->secret_key);
-	wipe(s->session_token);
+	free_secret(&s->access_key);
+	free_secret(&s->secret_key);
+	free_secret(&s->session_token);
 	free(s->ca_pem);
 	free(s->dest_path);
 	free(s->dest_export.server);

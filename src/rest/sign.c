@@ -23,9 +23,7 @@ void
 s3_signer_release(struct s3_signer *s)
 {
 	free(s->access_key);
-	if (s->secret_key != NULL)
-		explicit_bzero(s->secret_key, strlen(s->secret_key));
-	free(s->secret_key);
+	free_secret(&s->secret_key);
 	free(s->region);
 	buf_release(&s->canonical);
 	explicit_bzero(s, sizeof(*s));
@@ -55,8 +53,7 @@ make_key(struct s3_signer *s, const char *day)
 	uint8_t next[32];
 
 	hmac_sha256(first, strlen(first), day, 8, s->key);
-	explicit_bzero(first, strlen(first));
-	free(first);
+	free_secret(&first);
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
 		hmac_sha256(s->key, sizeof(s->key), steps[i],
 		    strlen(steps[i]), next);
