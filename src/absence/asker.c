@@ -1,5 +1,6 @@
 #include "absence/asker.h"
 
+#include <ctype.h>
 #include <errno.h>
 
 #include "base/backoff.h"
@@ -48,6 +49,7 @@ struct node {
 	struct absence_answer before;
 	struct absence_answer after;
 	bool	 matters;	/* an entry here or below is gone */
+	bool	 suspect;	/* a file asked for seems to lie below */
 };
 
 /* A file asked for. */
@@ -434,6 +436,143 @@ judge_all(struct batch *b, bool after)
 			judge(b->a, &b->targets[i], after);
 }
 
+/* --- sources that look names up without regard to case --- */
+
+/* A name for which the source has answered. */
+struct name {
+	struct str name;
+	struct absence_answer *answer;
+	bool	 listed;	/* its directory has an entry of this name */
+	bool	 renamed;	/* ... has the same inode by a name that differs
+				   in case */
+};
+
+struct listing {
+	struct tree *tree;
+	const struct node *dir;
+	struct name *v;
+	size_t	 n;
+	bool	 over;
+	bool	 whole;
+};
+
+/* Letters that are not ASCII count as equal. */
+static bool
+same_but_case(struct str a, struct str b)
+{
+	if (a.len != b.len)
+		return false;
+	for (size_t i = 0; i < a.len; i++) {
+		unsigned char x = (unsigned char)a.p[i];
+		unsigned char y = (unsigned char)b.p[i];
+
+		if (tolower(x) != tolower(y) && (x < 0x80 || y < 0x80))
+			return false;
+	}
+	return true;
+}
+
+static void
+on_names(void *arg, const struct tree_entry *v, size_t n)
+{
+	struct listing *l = arg;
+
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < l->n; k++) {
+			struct name *x = &l->v[k];
+
+			if (str_eq(v[i].name, x->name))
+				x->listed = true;
+			else if (v[i].attrs.kind == x->answer->attrs.kind &&
+			    v[i].attrs.ino == x->answer->attrs.ino &&
+			    v[i].attrs.fsid == x->answer->attrs.fsid &&
+			    same_but_case(v[i].name, x->name))
+				x->renamed = true;
+		}
+	}
+}
+
+static void
+on_listed(void *arg, const struct err *err)
+{
+	struct listing *l = arg;
+	const struct attrs *dir = &l->dir->before.attrs, *now;
+
+	l->over = true;
+	if (err != NULL)
+		return;
+	now = tree_listed(l->tree);
+	l->whole = now->fsid == dir->fsid && now->ino == dir->ino;
+}
+
+static struct str
+last_name(const char *raw, size_t len)
+{
+	const char *slash = memrchr(raw, '/', len);
+
+	return slash == NULL ? (struct str){ raw, len } :
+	    (struct str){ slash + 1, len - (size_t)(slash + 1 - raw) };
+}
+
+static void
+add_name(struct listing *l, const char *raw, size_t len,
+    struct absence_answer *answer)
+{
+	l->v[l->n++] = (struct name){ last_name(raw, len), answer, false,
+	    false };
+}
+
+/* List the directory of suspects. A name without an entry that leads to the
+ * inode of an entry whose name differs in case is no name any more. */
+static void
+look_for_names(struct batch *b, const struct node *dir)
+{
+	AUTOFREE struct name *v = xcalloc(b->target_count + b->node_count,
+	    sizeof(*v));
+	struct listing l = { .tree = b->a->v[dir->export].tree, .dir = dir,
+	    .v = v };
+
+	for (size_t i = 0; i < b->target_count; i++) {
+		struct target *t = &b->targets[i];
+
+		if (t->dir == dir && t->q->verdict == ABSENCE_PRESENT)
+			add_name(&l, t->raw, t->len, &t->answer);
+	}
+	for (size_t i = 0; i < b->node_count; i++)
+		if (b->nodes[i]->parent == dir && b->nodes[i]->suspect)
+			add_name(&l, b->nodes[i]->raw, b->nodes[i]->len,
+			    &b->nodes[i]->before);
+	tree_list(l.tree, &dir->fh, (struct str){ dir->raw, dir->len },
+	    on_names, on_listed, &l);
+	while (!l.over) {
+		turn(b->a, IDLE_MS);
+		if (b->a->stopped)
+			close_trees(b->a);
+	}
+	for (size_t i = 0; l.whole && i < l.n; i++)
+		if (v[i].renamed && !v[i].listed)
+			err_set(&v[i].answer->err, ERR_GONE, ENOENT, "its "
+			    "name differs in case now");
+}
+
+/* Turn the answers for names whose case has changed into "no such entry". */
+static void
+look_for_case(struct batch *b)
+{
+	for (size_t i = 0; i < b->target_count; i++) {
+		struct target *t = &b->targets[i];
+
+		if (t->dir == NULL || t->q->verdict != ABSENCE_PRESENT ||
+		    !absence_stands(&t->dir->before))
+			continue;
+		for (struct node *n = t->dir; n != NULL; n = n->parent)
+			n->suspect = true;
+	}
+	for (size_t i = 0; i < b->node_count && !b->a->stopped; i++)
+		if (b->nodes[i]->suspect)
+			look_for_names(b, b->nodes[i]);
+}
+
 /* --- batches --- */
 
 static void
@@ -492,6 +631,11 @@ ask_batch(struct asker *a, struct absence_question **v, size_t n)
 			open_source(a, b.nodes[i]->export);
 	ask_dirs(&b, false);
 	ask_files(&b);
+	if (a->stopped)
+		return;
+	judge_all(&b, false);
+	if (!a->c.ignore_inode)
+		look_for_case(&b);
 	if (a->stopped)
 		return;
 	judge_all(&b, false);

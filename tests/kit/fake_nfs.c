@@ -1,3 +1,5 @@
+#include <ctype.h>
+
 #include "kit/fake_nfs.h"
 
 /* fattr3 of the root (id 1) or a file. */
@@ -12,7 +14,7 @@ out_attrs(const struct fake *f, struct buf *b, uint64_t id)
 	out64(b, id == 1 ? 4096 : 100);
 	out64(b, 4096);
 	out64(b, 0);
-	out64(b, id != FAKE_NESTED ? f->fsid :
+	out64(b, id != FAKE_NESTED || f->fold ? f->fsid :
 	    f->nested_fsid != 0 ? f->nested_fsid : f->fsid + 1);
 	out64(b, id);
 	for (uint32_t i = 0; i < 3; i++) {
@@ -75,24 +77,31 @@ fake_lookup(struct fake *f, struct fake_in *in, struct buf *out)
 	uint64_t dir = in_handle(f, in);
 	struct str name = in_opaque(in);
 	char text[300];
+	bool sub;
 	int k;
 
 	f->lookups++;
 	snprintf(text, sizeof(text), "%.*s", (int)name.len, name.p);
+	for (char *p = text; f->fold && *p != '\0'; p++)
+		*p = (char)tolower((unsigned char)*p);
+	sub = f->fold && strcmp(text, "sub") == 0;
 	if (f->first_name != NULL && strcmp(text, f->first_name) == 0)
 		strcpy(text, "f0");
 	if (dir != 1 && dir != FAKE_NESTED) {
 		fail_with(out, 70);
-	} else if (sscanf(text, "f%d", &k) != 1 || k >= (int)f->files) {
+	} else if (!sub && (sscanf(text, "f%d", &k) != 1 ||
+	    k >= (int)f->files)) {
 		fail_with(out, 2);
-	} else if (k == 3 && f->lookup_status != 0) {
+	} else if (!sub && k == 3 && f->lookup_status != 0) {
 		fail_with(out, f->lookup_status);
 	} else {
+		uint64_t id = sub ? FAKE_NESTED : (uint64_t)k + 2;
+
 		out32(out, 0);
-		out_handle(f, out, (uint64_t)k + 2);
+		out_handle(f, out, id);
 		out32(out, f->lookup_no_attrs ? 0 : 1);
 		if (!f->lookup_no_attrs)
-			out_attrs(f, out, (uint64_t)k + 2);
+			out_attrs(f, out, id);
 		out32(out, 0);
 	}
 }
@@ -160,6 +169,8 @@ fake_list(struct fake *f, struct fake_in *in, struct buf *out, bool plus)
 		snprintf(name, sizeof(name), "f%d", (int)i);
 		fake_entry(f, out, name, strlen(name), i + 2, i + 1, plus);
 	}
+	if (f->fold && dir == 1)
+		fake_entry(f, out, "sub", 3, FAKE_NESTED, end, plus);
 	if (f->bad_name != NULL)
 		fake_entry(f, out, f->bad_name, f->bad_name_len, 99, end,
 		    plus);

@@ -28,6 +28,8 @@ struct fake {
 	bool	 circle;	/* cookies go round */
 	bool	 empty_pages;
 	const char *first_name;	/* LOOKUP: f0 has this name too */
+	bool	 fold;		/* LOOKUP: without regard to case; the root has
+				   a directory "sub", with the same files */
 	const char *bad_name;
 	size_t	 bad_name_len;
 	bool	 huge_handle;

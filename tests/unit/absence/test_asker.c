@@ -338,6 +338,34 @@ test_status(void **state UNUSED)
 	teardown_nfs(&x, &f);
 }
 
+/* A source that looks names up without regard to case answers to a name that
+ * was changed in case alone: the listing has the same inode by the new name. */
+static void
+test_other_case(void **state UNUSED)
+{
+	struct fake f = { .files = 25, .fold = true, .first_name = "name" };
+	struct fixture x;
+
+	setup_nfs(&x, &f);
+	assert_int_equal(ask_one(&x, "srv/vol/F0"), ABSENCE_GONE);
+	assert_int_equal(ask_one(&x, "srv/vol/SUB/f0"), ABSENCE_GONE);
+	assert_int_equal(ask_one(&x, "srv/vol/sub/F0"), ABSENCE_GONE);
+	assert_int_equal(ask_one(&x, "srv/vol/f0"), ABSENCE_PRESENT);
+	assert_int_equal(ask_one(&x, "srv/vol/sub/f0"), ABSENCE_PRESENT);
+	/* No change of case: perhaps a name that the listing missed. */
+	assert_int_equal(ask_one(&x, "srv/vol/name"), ABSENCE_PRESENT);
+	/* A listing that is not read to its end proves nothing. */
+	f.list_status = 5;
+	atomic_store(&f.list_times, 1000);
+	assert_int_equal(ask_one(&x, "srv/vol/F0"), ABSENCE_PRESENT);
+	atomic_store(&f.list_times, 0);
+	x.c.ignore_inode = true;
+	asker_free(&x.asker);
+	x.asker = asker_new(&x.c);
+	assert_int_equal(ask_one(&x, "srv/vol/F0"), ABSENCE_PRESENT);
+	teardown_nfs(&x, &f);
+}
+
 static void
 test_root_stale(void **state UNUSED)
 {
@@ -387,6 +415,7 @@ main(void)
 		cmocka_unit_test(test_stopped),
 		cmocka_unit_test(test_one_question),
 		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_other_case),
 		cmocka_unit_test(test_root_stale),
 		cmocka_unit_test(test_server_gone),
 	};
