@@ -112,6 +112,7 @@ plan(struct catalog *c, void *arg)
 	}
 	catalog_bury(w);
 	p->crawl = w->crawl;
+	p->other_target = w->other_target;
 	p->export_count = w->export_count;
 	p->exports = xcalloc(MAX(w->export_count, (size_t)1),
 	    sizeof(*p->exports));
@@ -223,6 +224,7 @@ judge_dir(struct mirror *m, int64_t dir)
 struct twin {
 	const struct mirror *mirror;
 	struct str path;	/* ours */
+	int64_t	 target;	/* of the other path */
 	int64_t	 put_ns;	/* when ours was put */
 	bool	 keeps;		/* the key belongs to an existing file: keep the
 				   object */
@@ -259,7 +261,7 @@ look_for_twin(void *arg, struct str path)
 
 	if (str_eq(path, t->path) || is_below(m->plan->formers,
 	    m->plan->former_count, path) || !DB_ROW(db, OBJECT_LIVE,
-	    INT(m->target), BYTES(path)))
+	    INT(t->target), BYTES(path)))
 		return;
 	if (is_in_settings(m->plan->rules, path) ||
 	    db_int(db, STMT_OBJECT_LIVE, 0) > t->put_ns)
@@ -299,20 +301,28 @@ static enum judgement
 judge(struct mirror *m)
 {
 	struct str path = db_bytes(reader_db(m->reader), STMT_GONE_PAGE, 1);
-	struct twin t = { .mirror = m, .path = path,
+	struct twin t = { .mirror = m, .path = path, .target = m->target,
 	    .put_ns = db_int(reader_db(m->reader), STMT_GONE_PAGE, 7) };
 	AUTOFREE char *name = NULL;
+	struct str key;
 
 	judge_in(m, db_int(reader_db(m->reader), STMT_GONE_PAGE, 20));
 	if (m->judgement == GUARDED)
 		return GUARDED;
 	if (is_left_out(m, path))
 		return LEFT_OUT;
-	if (m->judgement != MAY_GO || m->server_as_prefix)
+	if (m->judgement != MAY_GO ||
+	    (m->server_as_prefix && m->plan->other_target == 0))
 		return m->judgement;
 	name = xstrndup(path.p, path.len);
-	names_of_key(reader_db(m->reader), false,
-	    str_of(key_without_server(name)), look_for_twin, &t);
+	key = str_of(key_of_path(name, m->server_as_prefix));
+	if (!m->server_as_prefix)
+		names_of_key(reader_db(m->reader), false, key, look_for_twin,
+		    &t);
+	t.target = m->plan->other_target;
+	if (t.target != 0)
+		names_of_key(reader_db(m->reader), !m->server_as_prefix, key,
+		    look_for_twin, &t);
 	return t.keeps ? UNPROVED : MAY_GO;
 }
 

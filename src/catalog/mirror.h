@@ -11,7 +11,7 @@
  *  - the root of its export was looked at in this crawl, is not empty, and is
  *    of the file system that the export is known by;
  *  - no other export has a file with the same key (server_as_prefix no, see
- *    struct mirror_rules);
+ *    struct mirror_rules; or by the other mode of server_as_prefix);
  *  - it did not vanish between crawl and transfer just now (the next run
  *    will delete it);
  *  - this run would not leave it out, if it were there.
@@ -84,6 +84,7 @@ struct mirror_plan {
 				   0 */
 	char	**roots;	/* what was crawled, a slash behind, sorted */
 	size_t	 root_count;
+	int64_t	 other_target;	/* struct writer */
 	char	**formers;	/* exports of before that are ours */
 	size_t	 former_count;
 	const struct mirror_rules *rules;	/* or NULL */

@@ -61,6 +61,8 @@ each_name(struct writer *w, const struct outcome_row *r,
 	each_path(w, r, fn, arg);
 	if (path != NULL)
 		writer_other_names(w, path, fn, arg);
+	else if (r->path != NULL)
+		writer_names_beyond(w, str_of(r->path), fn, arg);
 }
 
 /* Put further names of the key in doubt: if the run dies, nothing records for
@@ -68,10 +70,13 @@ each_name(struct writer *w, const struct outcome_row *r,
 static void
 doubt_names(struct writer *w, const struct outcome_row *r)
 {
-	AUTOFREE char *path = w->has_names ? path_of(w, r) : NULL;
+	AUTOFREE char *path = w->has_names || w->other_target != 0 ?
+	    path_of(w, r) : NULL;
 
 	if (path != NULL)
 		writer_names_doubt(w, path);
+	else if (r->path != NULL)
+		writer_key_doubt(w, str_of(r->path));
 }
 
 void

@@ -97,7 +97,7 @@ tell_names(struct writer *w, const struct result *r, int64_t object,
 	    "another file with the same key was stored" };
 	AUTOFREE char *path = NULL;
 
-	if (!w->has_names || !is_held(r) ||
+	if ((!w->has_names && w->other_target == 0) || !is_held(r) ||
 	    !DB_ROW(&w->db, OBJECT_PLACE, INT(object)))
 		return;
 	path = db_strdup(&w->db, STMT_OBJECT_PLACE, 0);

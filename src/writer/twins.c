@@ -1,5 +1,6 @@
 /*
- * The further names of a key, below exports of other servers. The names share a
+ * The further names of a key: below exports of other servers, and at the target
+ * of the same bucket in the other mode of server_as_prefix. The names share a
  * single object: a run that changes the object, or finds the object changed,
  * ends the rows of the remaining names.
  */
@@ -26,10 +27,24 @@ writer_other_names(struct writer *w, const char *path,
     void (*fn)(void *, struct str path), void *arg)
 {
 	struct others x = { str_of(path), fn, arg };
+	struct str key = str_of(key_of_path(path, w->server_as_prefix));
 
 	if (w->has_names)
-		names_of_key(&w->db, false,
-		    str_of(key_without_server(path)), if_other, &x);
+		names_of_key(&w->db, false, key, if_other, &x);
+	writer_names_beyond(w, key, fn, arg);
+}
+
+void
+writer_names_beyond(struct writer *w, struct str key,
+    void (*fn)(void *, struct str path), void *arg)
+{
+	const int64_t target = w->target;
+
+	if (w->other_target == 0)
+		return;
+	w->target = w->other_target;
+	names_of_key(&w->db, !w->server_as_prefix, key, fn, arg);
+	w->target = target;
 }
 
 struct telling {
@@ -129,4 +144,10 @@ void
 writer_names_doubt(struct writer *w, const char *path)
 {
 	writer_other_names(w, path, doubt_name, w);
+}
+
+void
+writer_key_doubt(struct writer *w, struct str key)
+{
+	writer_names_beyond(w, key, doubt_name, w);
 }

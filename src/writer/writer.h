@@ -158,7 +158,8 @@ struct writer {
 	int64_t	 crawl;
 	int64_t	 target;
 	int64_t	 other_target;	/* the same bucket, with the server in the keys
-				   if target is without; 0: no such target */
+				   if target is without, and without if with;
+				   0: no such target */
 	bool	 server_as_prefix;
 	bool	 no_backlog;
 	unsigned ignore;	/* of attrs_same */
@@ -340,9 +341,13 @@ void	 writer_deletes(struct writer *, struct intent *);
 void	 writer_settle_deletes(struct writer *);
 
 /* twins.c */
-/* Calls fn for each further catalog path with the same key at the run's target.
- * Looks nothing up if no such path can exist. */
+/* Calls fn for each further catalog path with the same key in the run's bucket.
+ * For a path with that key at the other target, w->target is the other target
+ * during the call. Looks nothing up if no such path can exist. */
 void	 writer_other_names(struct writer *, const char *path,
+	    void (*fn)(void *, struct str path), void *arg);
+/* The same for the paths at the other target alone. */
+void	 writer_names_beyond(struct writer *, struct str key,
 	    void (*fn)(void *, struct str path), void *arg);
 /* The object now at the target, under the key of a path. */
 struct there {
@@ -359,6 +364,8 @@ void	 writer_names_end(struct writer *, const char *path,
 	    const struct there *);
 /* The object of the key is about to be changed. */
 void	 writer_names_doubt(struct writer *, const char *path);
+/* The same for the paths at the other target alone. */
+void	 writer_key_doubt(struct writer *, struct str key);
 
 /* client.c */
 void	 writer_clients(struct writer *, struct client_note *);

@@ -1,5 +1,6 @@
 """server_as_prefix no: a key that several names of the catalog may mean, of
 two servers, or of one server under two names."""
+import hashlib
 import os
 
 import stack
@@ -376,3 +377,95 @@ def test_same_keys_of_another_server(t):
         assert len(t.objects()) == 18
     finally:
         stack.down([directory])
+
+
+def write(path, data):
+    with open(path, "w") as f:
+        f.write(data)
+
+
+class Modes:
+    """The same keys with and without the server in them: SERVER:/exp/T with,
+    127.0.0.2:/SERVER/exp/T without, as a gateway exports the trees of filers
+    below their names."""
+
+    def __init__(self, t):
+        self.t = t
+        exports = os.path.join(t.dir, "other", t.server)
+        self.there = exports + t.share
+        os.makedirs(self.there)
+        self.stack = os.path.join(t.dir, "stack2")
+        stack.script(
+            "nfs-up",
+            STACK=self.stack,
+            NFS_ADDR="127.0.0.2",
+            NFS_PORT=t.world.nfs["NFS_PORT"],
+            MNT_PORT=t.world.nfs["MNT_PORT"],
+            NFS_EXPORTS=exports,
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        stack.down([self.stack])
+
+    def with_server(self):
+        self.t.conf()
+
+    def without(self):
+        share = "/" + self.t.server + self.t.share
+        self.t.conf(nfs=[("127.0.0.2", [share])], fs_config=NO_SERVER)
+
+    def put_both(self, here, there):
+        self.t.write("f", here)
+        self.t.write("other", "1")
+        write(self.there + "/f", there)
+        self.with_server()
+        self.t.put(moved=2)
+        self.without()
+        self.t.put(found=1)
+
+    def has(self, data):
+        key = self.t.server + self.t.share + "/f"
+        assert self.t.objects()[key][1] == hashlib.md5(data).hexdigest()
+
+
+def test_same_keys_modes_overwritten(t):
+    with Modes(t) as m:
+        m.put_both("A" * 10, "B" * 10)
+        m.has(b"B" * 10)
+        m.with_server()
+        t.put(found=2, moved=1)
+        m.has(b"A" * 10)
+        m.without()
+        t.put(found=1, moved=1)
+        m.has(b"B" * 10)
+
+
+def test_same_keys_modes_gone(t):
+    """The object of a file that is there in the other mode."""
+    with Modes(t) as m:
+        m.put_both("same", "same")
+        os.unlink(t.path("f"))
+        m.with_server()
+        mirror(t)
+        m.has(b"same")
+        m.without()
+        t.put(found=1)
+        m.has(b"same")
+
+
+def test_same_keys_modes_deleted(t):
+    """DEL knows keys alone."""
+    with Modes(t) as m:
+        m.put_both("same", "same")
+        m.with_server()
+        t.run("DEL", "--yes")
+        m.without()
+        t.put(found=1, moved=1)
+        m.has(b"same")
+        t.run("DEL", "--yes")
+        m.with_server()
+        t.put(found=2, moved=2)
+        m.has(b"same")
