@@ -35,10 +35,14 @@ SELECT id FROM target
 WHERE endpoint = :endpoint AND bucket = :bucket AND
 	server_as_prefix = :prefix;
 
+-- Another target with this bucket, if a run since the last run of the target
+-- has written there.
 -- name: target_other
-SELECT endpoint FROM target
-WHERE bucket = :bucket AND server_as_prefix = :prefix
-ORDER BY id DESC LIMIT 1;
+SELECT t.endpoint FROM run r CROSS JOIN target t ON t.id = r.target
+WHERE r.id > coalesce((SELECT max(id) FROM run WHERE target = :target), 0) AND
+	r.op IN ('PUT', 'DEL') AND t.bucket = :bucket AND
+	t.id NOT IN (:target, :mode)
+ORDER BY r.id DESC LIMIT 1;
 
 -- name: export_insert
 INSERT INTO export (server, share, path, slot)

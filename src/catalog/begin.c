@@ -42,20 +42,27 @@ load_marks(struct writer *w, int64_t *last_leased)
 	w->first_object = w->next_object;
 }
 
-static int64_t
-find_target(struct db *db, const struct run_spec *spec, struct run_info *info)
+/* Another endpoint may lead to the same bucket. */
+static void
+look_for_others(struct writer *w, const struct run_spec *spec,
+    struct run_info *info)
 {
 	const enum stmt s = STMT_TARGET_OTHER;
+
+	if (!DB_ROW(&w->db, TARGET_OTHER, INT(w->target), TEXT(spec->bucket),
+	    INT(w->other_target)))
+		return;
+	str_escape(db_bytes(&w->db, s, 0), info->other, sizeof(info->other));
+	db_done(&w->db, s);
+}
+
+static int64_t
+find_target(struct db *db, const struct run_spec *spec)
+{
 	int64_t id = catalog_find_target(db, spec);
 
 	if (id != 0)
 		return id;
-	if (DB_ROW(db, TARGET_OTHER, TEXT(spec->bucket),
-	    INT(spec->server_as_prefix))) {
-		str_escape(db_bytes(db, s, 0), info->other,
-		    sizeof(info->other));
-		db_done(db, s);
-	}
 	DB_RUN(db, TARGET_INSERT, TEXT(spec->endpoint), TEXT(spec->bucket),
 	    INT(spec->server_as_prefix));
 	return db_last_id(db);
@@ -465,9 +472,10 @@ begin_run(struct catalog *c, void *arg)
 
 	catalog_reset_run(w);
 	w->over = false;
-	w->target = find_target(&w->db, b->spec, b->info);
+	w->target = find_target(&w->db, b->spec);
 	other.server_as_prefix = !other.server_as_prefix;
 	w->other_target = catalog_find_target(&w->db, &other);
+	look_for_others(w, b->spec, b->info);
 	w->server_as_prefix = b->spec->server_as_prefix;
 	w->no_backlog = b->spec->no_backlog;
 	w->ignore = (b->spec->ignore_inode ? ATTRS_INO : 0) |

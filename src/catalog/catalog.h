@@ -116,8 +116,10 @@ struct run_info {
 	uint64_t late_ms;	/* the master of an earlier run has died: the
 				   clients of the dead master may change
 				   something for this long; 0: no */
-	char	 other[128];	/* the endpoint of a known target with the same
-				   bucket, if the run's target is new; or "" */
+	char	 other[128];	/* the endpoint of another target with a bucket
+				   of the same name, if a PUT or DEL there was
+				   later than the last run at this target;
+				   or "" */
 };
 /* Begin a run. A cut run (killed, interrupted) with the same operation, target
  * and scope is continued: its frontier and backlog stay; objects of open leases

@@ -208,10 +208,11 @@ void
 plan_warn_target(const struct run_spec *spec, const struct run_info *info)
 {
 	if (info->other[0] != '\0')
-		log_event(LOG_WARN, "new_target", "the catalog knows bucket "
-		    "%s at %s, and nothing of %s: there it counts nothing as "
-		    "stored. If they are one store, configure both as "
-		    "endpoint", spec->bucket,
+		log_event(LOG_WARN, "other_target", "a run has written to "
+		    "bucket %s at %s since the last run at %s. If they are one "
+		    "store, the catalog doesn't know what that run has "
+		    "replaced or deleted here: configure both as endpoint of "
+		    "one store, and run TEST --mode head", spec->bucket,
 		    info->other, spec->endpoint);
 }
 

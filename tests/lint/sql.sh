@@ -12,7 +12,6 @@ marks verified: EXISTS stops at the first row
 marks settle: EXISTS stops at the first row
 marks deletion: EXISTS stops at the first row
 run_last run: stops at the first row
-target_other target: targets are few, once a run
 target_keyless target: targets are few, once a run
 runs_died run: runs are few, once a run
 export_clear export: exports are few, once a run

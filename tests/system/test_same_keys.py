@@ -469,3 +469,20 @@ def test_same_keys_modes_deleted(t):
         m.with_server()
         t.put(found=2, moved=2)
         m.has(b"same")
+
+
+def test_same_keys_two_endpoints(t):
+    """One store by two names: nobody knows that they are one."""
+    other = t.endpoint.replace("127.0.0.1", "localhost")
+    warning = b"configure both as endpoint"
+    t.small_files(2)
+    assert warning not in t.put(moved=2).err
+    t.conf(s3_storage={"endpoint": other})
+    assert warning in t.put(found=2).err
+    assert warning not in t.put(found=2).err
+    t.run("DEL", "--yes")
+    t.conf()
+    assert warning in t.put(found=2).err
+    t.run("TEST", "--data_integrity", "--mode", "head", expect=4)
+    t.put(moved=2)
+    t.same()
