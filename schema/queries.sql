@@ -576,7 +576,7 @@ WHERE (id = :id OR (path > :path || '/' AND path < :path || '0')) AND
 -- name: subtree_count
 SELECT count(*) FROM object
 WHERE path > :path || '/' AND path < :path || '0' AND gone_run IS NULL AND
-	why IS NULL AND kind <> 0;
+	why IS NULL AND kind = 1;
 
 -- name: subtree_tombstone
 UPDATE object SET gone_run = :run
@@ -605,7 +605,7 @@ WHERE run >= :crawl AND (path = :start OR
 -- name: root_doubt_count
 SELECT count(*) FROM object o
 WHERE o.gone_run = :run AND o.path > :start || '/' AND o.path < :start || '0'
-	AND o.why IS NULL AND o.kind <> 0 AND NOT EXISTS (SELECT 1
+	AND o.why IS NULL AND o.kind = 1 AND NOT EXISTS (SELECT 1
 	FROM result r WHERE r.object = o.id AND r.outcome = 3 AND
 	r.run = :run);
 
@@ -671,7 +671,7 @@ DELETE FROM object WHERE id = :id;
 UPDATE object SET gone_run = :run WHERE id = :id;
 
 -- name: object_stands
-SELECT why IS NULL AND kind <> 0 FROM object
+SELECT why IS NULL AND kind = 1 FROM object
 WHERE id = :id AND gone_run IS NULL;
 
 -- All versions of a path that the catalog knows.

@@ -608,8 +608,8 @@ go(struct mirror *x, struct mirror_end *end)
 	}
 	if (r->job->dryrun)
 		return;
-	snprintf(text, sizeof(text), "deleting %s objects whose files are gone",
-	    text_count(end->planned, count));
+	snprintf(text, sizeof(text), "looking at %s objects whose files are "
+	    "gone, to delete them", text_count(end->planned, count));
 	say(r, text);
 	delete_all(x);
 	tell_answers(x);

@@ -236,8 +236,8 @@ void	 writer_each_version(struct writer *, struct str path,
 void	 writer_version_settled(void *arg, int64_t version);
 /* Move the row to history; false if the row does not exist. */
 bool	 writer_retire(struct writer *, int64_t object);
-/* Make a tombstone. A row of an excluded entry, or of unknown kind, is not
- * counted as gone: the row was no object. */
+/* Make a tombstone. A row of an excluded entry, or of anything but a file, is
+ * not counted as gone: the row was no object. */
 void	 writer_object_gone(struct writer *, int64_t object);
 /* Insert a row with a new id; 0 if the path already has a row. */
 int64_t	 writer_insert(struct writer *, int64_t dir, struct str path,

@@ -262,3 +262,17 @@ def test_absence_share_replaced(t):
 
 def test_absence_share_replaced_late(t):
     replaced(t, "/p/sub")
+
+
+def test_absence_no_object(t):
+    """The row of a directory that was excluded, then could not be looked at,
+    is none of a file that is gone."""
+    t.conf(fs_config={"uid": 1000, "gid": 1000})
+    t.write("p/f", "1")
+    t.write("g", "1")
+    t.put(moved=2)
+    t.put("--exclude", "/p/", found=2, excluded=1)
+    os.chmod(t.tree, 0o444)
+    t.put(expect=1, failed=2)
+    os.chmod(t.tree, 0o755)
+    t.put(found=2, unchanged=2, gone=0)
