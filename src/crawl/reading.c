@@ -309,6 +309,35 @@ judge_unknown(struct reading *r, const struct tree_entry *e,
 	}
 }
 
+/* True for an entry in another file system than its directory, or for a file of
+ * a list whose directory lies in another file system than the export's root. */
+static bool
+is_across(const struct reading *r, const struct attrs *a)
+{
+	struct attrs root;
+
+	if (a->kind == ENTRY_UNKNOWN)
+		return false;
+	if (r->job.dir != 0)
+		return r->fs_seen && a->fsid != r->fsid;
+	tree_root(r->w->mounts[r->job.export].tree, NULL, &root);
+	return r->dir_fsid != root.fsid || a->fsid != r->dir_fsid;
+}
+
+/* True if another file is known by the name of a file that is itself mounted:
+ * the known file may be below the mount. A list names the file that is meant.
+ * The target of a followed symlink may lie in any file system. */
+static bool
+hides_known(const struct reading *r, const struct attrs *a,
+    const struct known *k)
+{
+	const struct crawl_config *c = &r->w->c->c;
+
+	return r->job.dir != 0 && a->kind == ENTRY_FILE && !k->tombstone &&
+	    !k->excluded && !c->follow_links && !c->accept_filesystem &&
+	    !c->ignore_inode && a->ino != k->attrs.ino && is_across(r, a);
+}
+
 static void
 judge_entry(struct reading *r, const struct tree_entry *e, const char *why)
 {
@@ -323,6 +352,13 @@ judge_entry(struct reading *r, const struct tree_entry *e, const char *why)
 		k = &known;
 	if (e->attrs.kind == ENTRY_UNKNOWN) {
 		judge_unknown(r, e, k, why);
+		return;
+	}
+	if (k != NULL && why == NULL && hides_known(r, &e->attrs, k)) {
+		err_set(&err, ERR_UNREACHABLE, 0, "another file is mounted "
+		    "over it. It is not read, and what is known stays as it "
+		    "is (if this is right: --accept-filesystem)");
+		act(r, JUDGED_FAILED, k, e, NULL, &err);
 		return;
 	}
 	v = judge(&r->w->c->c, &e->attrs, k, key_of(r), why, &err);
@@ -363,20 +399,6 @@ reading_unknown(struct reading *r, struct str name, const struct err *err)
 	if (set_paths(r, name))
 		judge_entry(r, &e, judge_excluded(&r->w->c->c,
 		    buf_str(&r->raw), name, &e.attrs, whybuf));
-}
-
-/* True for a directory in another file system than its parent, or for a file of
- * a list whose directory lies in another file system than the export's root. */
-static bool
-is_across(const struct reading *r, const struct attrs *a)
-{
-	struct attrs root;
-
-	if (r->job.dir != 0)
-		return a->kind == ENTRY_DIR && r->fs_seen &&
-		    a->fsid != r->fsid;
-	tree_root(r->w->mounts[r->job.export].tree, NULL, &root);
-	return a->kind != ENTRY_UNKNOWN && r->dir_fsid != root.fsid;
 }
 
 /* True if the entry is the root of a configured share, to be read by its own

@@ -41,7 +41,7 @@ void	 mounts_release(struct mounts *);
 void	 mounts_refresh(struct mounts *);
 /* The file system of the open file (O_PATH will do), whose st_dev is dev. */
 uint64_t mounts_of(struct mounts *, int fd, dev_t dev);
-/* Return the file system of the directory name in the open directory dir, whose
+/* Return the file system of the entry name in the open directory dir, whose
  * file system is dir_fsid. Mount an automount point that is not mounted yet. */
 uint64_t mounts_of_entry(struct mounts *, int dir, const char *name,
 	    uint64_t dir_fsid);

@@ -160,6 +160,33 @@ set_attrs(struct attrs *a, const struct stat *st, uint64_t fsid)
 	a->fsid = fsid;
 }
 
+/* Stat the entry of an open directory; a symlink is not followed. ret_mount:
+ * the entry is the root of a mount. */
+static int
+stat_at(int dir, const char *name, struct stat *st, bool *ret_mount)
+{
+	struct statx x;
+
+	if (statx(dir, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
+	    STATX_BASIC_STATS, &x) == -1) {
+		*ret_mount = false;
+		return errno == ENOSYS ? fstatat(dir, name, st,
+		    AT_SYMLINK_NOFOLLOW) : -1;
+	}
+	*ret_mount = (x.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+	*st = (struct stat){
+		.st_mode = x.stx_mode,
+		.st_uid = x.stx_uid,
+		.st_gid = x.stx_gid,
+		.st_size = (off_t)x.stx_size,
+		.st_ino = x.stx_ino,
+		.st_mtim = { x.stx_mtime.tv_sec, x.stx_mtime.tv_nsec },
+		.st_ctim = { x.stx_ctime.tv_sec, x.stx_ctime.tv_nsec },
+		.st_atim = { x.stx_atime.tv_sec, x.stx_atime.tv_nsec },
+	};
+	return 0;
+}
+
 /* Open the root by the share's path. Return 0 if the path still names the
  * directory with which the tree was opened; the tree's descriptor is then a new
  * descriptor. */
@@ -256,6 +283,7 @@ stat_in(struct posix *p, struct str path, struct attrs *ret_attrs,
 	    p->tree.follow);
 	struct stat st;
 	uint64_t fsid;
+	bool is_mount;
 
 	if (fd == -1 || fstat(fd, &st) == -1) {
 		errno_err(err, "lookup");
@@ -265,9 +293,10 @@ stat_in(struct posix *p, struct str path, struct attrs *ret_attrs,
 	}
 	mounts_refresh(&p->mounts);
 	fsid = mounts_of(&p->mounts, fd, st.st_dev);
-	if (stat_now(fd, name.p, &st) == -1)
+	if (stat_now(fd, name.p, &st) == -1 ||
+	    stat_at(fd, name.p, &st, &is_mount) == -1)
 		return lookup_err(p, err);
-	if (S_ISDIR(st.st_mode))
+	if (S_ISDIR(st.st_mode) || is_mount)
 		fsid = mounts_of_entry(&p->mounts, fd, name.p, fsid);
 	set_attrs(ret_attrs, &st, fsid);
 	return 0;
@@ -390,12 +419,14 @@ stat_again(struct posix *p, const struct job *j, const char *name,
 }
 
 /* Take a file in the directory for a file of the directory's file system,
- * whatever st_dev the file has: an overlay shows the st_dev of a layer. */
+ * whatever st_dev the file has (an overlay shows the st_dev of a layer), unless
+ * the file itself is mounted. */
 static void
 stat_entry(struct posix *p, const struct job *j, const struct dirent *d,
     struct tree_entry *e)
 {
 	uint64_t fsid = j->attrs.fsid;
+	bool is_mount = false;
 	struct stat st;
 
 	e->err = (struct err)ERR_INIT;
@@ -404,12 +435,16 @@ stat_entry(struct posix *p, const struct job *j, const struct dirent *d,
 	if (d->d_type == DT_DIR || d->d_type == DT_UNKNOWN)
 		fsid = mounts_of_entry(&p->mounts, dirfd(j->dir), e->name.p,
 		    fsid);
-	if (fstatat(dirfd(j->dir), e->name.p, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
-	    (errno_kind(errno) == ERR_RETRY &&
-	    stat_again(p, j, e->name.p, &st)))
-		set_attrs(&e->attrs, &st, fsid);
-	else
+	if (stat_at(dirfd(j->dir), e->name.p, &st, &is_mount) == -1 &&
+	    (errno_kind(errno) != ERR_RETRY ||
+	    !stat_again(p, j, e->name.p, &st))) {
 		errno_err(&e->err, "list");
+		return;
+	}
+	if (is_mount && !S_ISDIR(st.st_mode))
+		fsid = mounts_of_entry(&p->mounts, dirfd(j->dir), e->name.p,
+		    fsid);
+	set_attrs(&e->attrs, &st, fsid);
 }
 
 /* List a page; set *ret_end to true at the end of the directory. */

@@ -5,8 +5,9 @@
  *
  * A rule names a call, the end of the path that it is made for, the errno and
  * how often (-1: always). With errno 0 the call is made, after the hook.
- * Calls: stat (fstatat, fstat), open (openat2), read (pread), readdir; mode:
- * fstatat succeeds, and tells no type of file.
+ * Calls: stat (fstatat, fstat, and statx without AT_STATX_FORCE_SYNC, which is
+ * another call's first half), open (openat2), read (pread), readdir; mode:
+ * fstatat or statx succeeds, and tells no type of file.
  */
 #ifndef FAULT_ERRNO_SHIM_H
 #define FAULT_ERRNO_SHIM_H
@@ -14,9 +15,12 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,6 +125,25 @@ fstatat(int fd, const char *restrict name, struct stat *restrict st,
 		return -1;
 	if (shim_fails("mode", fd, name))
 		st->st_mode &= ~(mode_t)S_IFMT;
+	return 0;
+}
+
+int
+statx(int fd, const char *restrict name, int flags, unsigned mask,
+    struct statx *restrict x)
+{
+	static int (*real)(int, const char *, int, unsigned, struct statx *);
+	bool whole = (flags & AT_STATX_FORCE_SYNC) == 0 &&
+	    (mask & STATX_BASIC_STATS) == STATX_BASIC_STATS;
+
+	if (whole && shim_fails("stat", fd, name))
+		return -1;
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "statx");
+	if (real(fd, name, flags, mask, x) == -1)
+		return -1;
+	if (whole && shim_fails("mode", fd, name))
+		x->stx_mode &= (uint16_t)~S_IFMT;
 	return 0;
 }
 

@@ -127,6 +127,29 @@ def test_mounts_over_a_directory(t):
         t.same(t.wanted(prefix=t.server + t.tree))
 
 
+def test_mounts_file(t):
+    """A file that is mounted over a file is another file system."""
+    local(t)
+    t.write("plain/f", "mine")
+    vol = os.path.join(t.tree, "vol")
+    other = t.write("other", "of the other file system")
+    t.put(found=2, moved=2)
+    objects = t.objects()
+    with tmpfs(vol):
+        shutil.copy(os.fsdecode(other), vol)
+        with mounted("--bind", vol + "/other", t.path("plain/f")):
+            local_again(t, "yes")
+            t.put(expect=1, found=3, failed=1, moved=1)
+            key = t.server + t.tree + "/plain/f"
+            assert t.objects()[key] == objects[key]
+            t.put("--accept-filesystem", found=3, moved=1)
+            t.put(found=3, unchanged=3)
+            objects = t.objects()
+            local_again(t, "no")
+            t.put("--delete", excluded=2, deleted=0)
+            assert t.objects() == objects
+
+
 def test_mounts_not_crossed(t):
     """cross_mounts = no: they are excluded, with the reason."""
     local(t, cross_mounts="no")
