@@ -325,12 +325,22 @@ play_during(const int *v)
 	judge_tree_changed();
 }
 
+static const time_t when[] = { 1000000000, -86400, 5000000000, 10000000000,
+    4000000000, 1 };
+
+bool
+is_time_given(int64_t sec)
+{
+	for (size_t i = 0; i < sizeof(when) / sizeof(*when); i++)
+		if (sec == when[i])
+			return true;
+	return false;
+}
+
 /* dir, name, when */
 void
 play_times(const int *v)
 {
-	static const time_t when[] = { 1000000000, -86400, 5000000000,
-	    10000000000, 4000000000, 1 };
 	AUTOFREE char *path = tree_path(rel_name(v[0], v[1]));
 	struct timespec t[2] = { { .tv_sec = when[v[2]], .tv_nsec = 5 },
 	    { .tv_sec = when[v[2]], .tv_nsec = 5 } };

@@ -158,7 +158,8 @@ judge_meta(const struct file *f, const struct held *h)
 	    !(w.set.nfs && sec > UINT32_MAX) && !(w.versions && !can)) {
 		same = can ? v == sec * 1000000000 + (w.set.coarse ? 0 :
 		    f->st.st_mtim.tv_nsec) :
-		    llabs(v / 1000000000 - time(NULL)) < 86400;
+		    llabs(v / 1000000000 - time(NULL)) < 86400 ||
+		    is_time_given(v / 1000000000);
 		if (!same)
 			breach(3, "after quiet: %s has another mtime than "
 			    "its object", f->rel);

@@ -176,6 +176,8 @@ void	 tree_each(const char *path, void (*)(const char *,
 
 /* --- steps on files (fsops.c) --- */
 
+/* True if play_times gives files this time. */
+bool	 is_time_given(int64_t sec);
 void	 play_create(const int *v);
 void	 play_rewrite(const int *v);
 void	 play_truncate(const int *v);
