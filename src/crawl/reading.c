@@ -528,8 +528,8 @@ check_place(struct reading *r)
 	    "what is known below stays as it is (if this is right: "
 	    "--accept-filesystem)", r->job.fs_begins ?
 	    "the file system that was here is not mounted, or another one is "
-	    "in its place" : "this directory is in another file system than "
-	    "it was");
+	    "in its place" : "another file system is mounted here than "
+	    "before");
 	return false;
 }
 

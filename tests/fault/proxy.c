@@ -24,7 +24,7 @@
  *	delay MS             hold the request back
  *	reset-after N        reset when N bytes of the request went on
  *	truncate-reply N     reset when N bytes of the answer came back
- *	swallow-reply        reset when the answer begins: the work is done
+ *	swallow-reply        reset instead of an answer: the work is done
  *	corrupt-request N    flip a bit in byte N of the body
  *	corrupt-reply N      the same in the answer's body
  *	corrupt-etag         change a digit of the answer's ETag
@@ -68,6 +68,9 @@ struct conn {
 	uint64_t received;
 	unsigned head_match;		/* of "\r\n\r\n" */
 	uint64_t body_received;
+	uint64_t swallowed;		/* bytes of it taken away */
+	bool	 chunked;
+	char	 tail[5];		/* its last bytes, if so */
 	char	 status[16];		/* "HTTP/1.1 200 ..." */
 };
 
@@ -223,7 +226,7 @@ request_begins(struct conn *c)
 {
 	c->in_request = true;
 	c->eat = c->rule.action == SLOWDOWN || c->rule.action == DROP;
-	c->sent = c->received = c->body_received = 0;
+	c->sent = c->received = c->body_received = c->swallowed = 0;
 	c->head_match = 0;
 	c->hold_until_ms = 0;
 	memset(c->status, 0, sizeof(c->status));
@@ -416,6 +419,29 @@ corrupt_etag(char *p, size_t n)
 			p[i + len] = p[i + len] == '0' ? '1' : '0';
 }
 
+/* Take the bytes of an answer away, and reset when the work is done: a server
+ * that sends its answer in chunks begins before, and ends it after. */
+static bool
+swallow(struct conn *c, const char *p, size_t n)
+{
+	static const char last[] = "0\r\n\r\n";
+	const size_t len = sizeof(last) - 1;
+
+	if (c->swallowed == 0)
+		c->chunked = memmem(p, n, "chunked", 7) != NULL;
+	for (size_t i = n - MIN(n, len); i < n; i++) {
+		memmove(c->tail, c->tail + 1, len - 1);
+		c->tail[len - 1] = p[i];
+	}
+	c->swallowed += n;
+	c->down.end -= n;
+	if (c->chunked && memcmp(c->tail, last, len) != 0)
+		return true;
+	log_answer(c, "swallowed");
+	conn_reset(c);
+	return false;
+}
+
 /* n bytes of an answer came from the server and stand at the end of the
  * downward stream. Returns false when the rule says that the client doesn't
  * see all of them; then the connection is doomed. */
@@ -428,11 +454,8 @@ answer_bytes(struct conn *c, size_t n)
 	bool announced = memcmp(c->status, "HTTP/1.1 1", 10) == 0 ||
 	    (c->received == 0 && n >= 10 && memcmp(p, "HTTP/1.1 1", 10) == 0);
 
-	if (c->rule.action == SWALLOW && !announced) {
-		log_answer(c, "swallowed");
-		conn_reset(c);
-		return false;
-	}
+	if (c->rule.action == SWALLOW && !announced)
+		return swallow(c, p, n);
 	if (!raw && c->head_match < 4)
 		head = answer_head(c, p, n);
 	body = n - head;
