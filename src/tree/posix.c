@@ -20,6 +20,7 @@
 #include "model/path.h"
 #include "tree/below.h"
 #include "tree/mounts.h"
+#include "tree/posix_stat.h"
 #include "tree/root.h"
 #include "tree/tree_internal.h"
 
@@ -80,113 +81,6 @@ struct posix {
 	char	 names[PAGE_ENTRIES][PATH_NAME_MAX + 1];
 };
 
-static enum err_kind
-errno_kind(int code)
-{
-	switch (code) {
-	case ENOENT:
-	case ENOTDIR:
-	case EISDIR:
-	case ELOOP:
-	case EXDEV:	/* below_open: out of the tree */
-	case ENXIO:	/* a socket or a FIFO where a file was */
-		return ERR_GONE;
-	case EACCES:
-	case EPERM:
-		return ERR_DENIED;
-	case ENAMETOOLONG:
-	case EINVAL:
-	case EOVERFLOW:
-	case EFBIG:
-		return ERR_INVALID;
-	case EMFILE:
-	case ENFILE:
-	case ENOMEM:
-	case ENOSPC:
-		return ERR_RESOURCE;
-	default:
-		return ERR_RETRY;
-	}
-}
-
-static int
-errno_err(struct err *err, const char *what)
-{
-	int code = errno;
-
-	return err_errno(err, errno_kind(code), code, "%s", what);
-}
-
-/* fsid: of the file system; see mounts.h. */
-static void
-set_attrs(struct attrs *a, const struct stat *st, uint64_t fsid)
-{
-	switch (st->st_mode & S_IFMT) {
-	case S_IFREG:
-		a->kind = ENTRY_FILE;
-		break;
-	case S_IFDIR:
-		a->kind = ENTRY_DIR;
-		break;
-	case S_IFLNK:
-		a->kind = ENTRY_LINK;
-		break;
-	case S_IFIFO:
-		a->kind = ENTRY_FIFO;
-		break;
-	case S_IFSOCK:
-		a->kind = ENTRY_SOCKET;
-		break;
-	case S_IFCHR:
-		a->kind = ENTRY_CHAR;
-		break;
-	case S_IFBLK:
-		a->kind = ENTRY_BLOCK;
-		break;
-	default:
-		a->kind = ENTRY_UNKNOWN;
-	}
-	a->mode = st->st_mode & 07777;
-	a->uid = st->st_uid;
-	a->gid = st->st_gid;
-	a->size = (uint64_t)st->st_size;
-	a->mtime_ns = attrs_time_ns(st->st_mtim.tv_sec,
-	    (uint32_t)st->st_mtim.tv_nsec);
-	a->ctime_ns = attrs_time_ns(st->st_ctim.tv_sec,
-	    (uint32_t)st->st_ctim.tv_nsec);
-	a->atime_ns = attrs_time_ns(st->st_atim.tv_sec,
-	    (uint32_t)st->st_atim.tv_nsec);
-	a->ino = st->st_ino;
-	a->fsid = fsid;
-}
-
-/* Stat the entry of an open directory; a symlink is not followed. ret_mount:
- * the entry is the root of a mount. */
-static int
-stat_at(int dir, const char *name, struct stat *st, bool *ret_mount)
-{
-	struct statx x;
-
-	if (statx(dir, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
-	    STATX_BASIC_STATS, &x) == -1) {
-		*ret_mount = false;
-		return errno == ENOSYS ? fstatat(dir, name, st,
-		    AT_SYMLINK_NOFOLLOW) : -1;
-	}
-	*ret_mount = (x.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
-	*st = (struct stat){
-		.st_mode = x.stx_mode,
-		.st_uid = x.stx_uid,
-		.st_gid = x.stx_gid,
-		.st_size = (off_t)x.stx_size,
-		.st_ino = x.stx_ino,
-		.st_mtim = { x.stx_mtime.tv_sec, x.stx_mtime.tv_nsec },
-		.st_ctim = { x.stx_ctime.tv_sec, x.stx_ctime.tv_nsec },
-		.st_atim = { x.stx_atime.tv_sec, x.stx_atime.tv_nsec },
-	};
-	return 0;
-}
-
 /* Open the root by the share's path. Return 0 if the path still names the
  * directory with which the tree was opened; the tree's descriptor is then a new
  * descriptor. */
@@ -201,7 +95,7 @@ root_again(struct posix *p)
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return -1;
 	mounts_refresh(&p->mounts);
-	set_attrs(&now, &st, mounts_of(&p->mounts, fd, st.st_dev));
+	posix_attrs(&now, &st, mounts_of(&p->mounts, fd, st.st_dev));
 	if (now.ino != was->ino || now.fsid != was->fsid)
 		return -1;
 	return dup3(fd, p->below.root, O_CLOEXEC) == -1 ? -1 : 0;
@@ -227,7 +121,7 @@ open_below(struct posix *p, const char *path, int flags, bool follow)
 static int
 lookup_err(struct posix *p, struct err *err)
 {
-	errno_err(err, "lookup");
+	posix_errno(err, "lookup");
 	if (err_is_absence(err) && root_again(p) == -1)
 		err_set(err, ERR_RETRY, 0, "lookup: %s is another directory "
 		    "now, or can't be opened", p->share);
@@ -259,7 +153,7 @@ stat_below(struct posix *p, const char *path, bool follow,
 	mounts_refresh(&p->mounts);
 	fd = open_below(p, path, O_PATH, follow);
 	if (fd != -1 && stat_now(fd, "", &st) == 0) {
-		set_attrs(ret_attrs, &st,
+		posix_attrs(ret_attrs, &st,
 		    mounts_of(&p->mounts, fd, st.st_dev));
 		return 0;
 	}
@@ -286,7 +180,7 @@ stat_in(struct posix *p, struct str path, struct attrs *ret_attrs,
 	bool is_mount;
 
 	if (fd == -1 || fstat(fd, &st) == -1) {
-		errno_err(err, "lookup");
+		posix_errno(err, "lookup");
 		if (err->kind == ERR_GONE)
 			err->kind = ERR_RETRY;
 		return -1;
@@ -294,11 +188,11 @@ stat_in(struct posix *p, struct str path, struct attrs *ret_attrs,
 	mounts_refresh(&p->mounts);
 	fsid = mounts_of(&p->mounts, fd, st.st_dev);
 	if (stat_now(fd, name.p, &st) == -1 ||
-	    stat_at(fd, name.p, &st, &is_mount) == -1)
+	    posix_stat(fd, name.p, &st, &is_mount) == -1)
 		return lookup_err(p, err);
 	if (S_ISDIR(st.st_mode) || is_mount)
 		fsid = mounts_of_entry(&p->mounts, fd, name.p, fsid);
-	set_attrs(ret_attrs, &st, fsid);
+	posix_attrs(ret_attrs, &st, fsid);
 	return 0;
 }
 
@@ -374,16 +268,16 @@ list_open(struct posix *p, struct job *j, struct err *err)
 	fd = open_below(p, j->path.p,
 	    O_RDONLY | O_DIRECTORY | O_NONBLOCK, p->tree.follow);
 	if (fd == -1)
-		return errno_err(err, "list");
+		return posix_errno(err, "list");
 	mounts_refresh(&p->mounts);
 	if (fstat(fd, &st) == 0)
 		j->dir = fdopendir(fd);
 	if (j->dir == NULL) {
-		errno_err(err, "list");
+		posix_errno(err, "list");
 		close(fd);
 		return -1;
 	}
-	set_attrs(&j->attrs, &st, mounts_of(&p->mounts, fd, st.st_dev));
+	posix_attrs(&j->attrs, &st, mounts_of(&p->mounts, fd, st.st_dev));
 	j->linked = st.st_nlink > 0;
 	return 0;
 }
@@ -396,7 +290,7 @@ list_end(const struct job *j, struct err *err)
 	struct stat st;
 
 	if (fstat(dirfd(j->dir), &st) == -1)
-		return errno_err(err, "list");
+		return posix_errno(err, "list");
 	if (j->linked && st.st_nlink == 0)
 		return err_errno(err, ERR_GONE, ENOENT, "list");
 	return 0;
@@ -435,16 +329,16 @@ stat_entry(struct posix *p, const struct job *j, const struct dirent *d,
 	if (d->d_type == DT_DIR || d->d_type == DT_UNKNOWN)
 		fsid = mounts_of_entry(&p->mounts, dirfd(j->dir), e->name.p,
 		    fsid);
-	if (stat_at(dirfd(j->dir), e->name.p, &st, &is_mount) == -1 &&
-	    (errno_kind(errno) != ERR_RETRY ||
+	if (posix_stat(dirfd(j->dir), e->name.p, &st, &is_mount) == -1 &&
+	    (posix_errno_kind(errno) != ERR_RETRY ||
 	    !stat_again(p, j, e->name.p, &st))) {
-		errno_err(&e->err, "list");
+		posix_errno(&e->err, "list");
 		return;
 	}
 	if (is_mount && !S_ISDIR(st.st_mode))
 		fsid = mounts_of_entry(&p->mounts, dirfd(j->dir), e->name.p,
 		    fsid);
-	set_attrs(&e->attrs, &st, fsid);
+	posix_attrs(&e->attrs, &st, fsid);
 }
 
 /* List a page; set *ret_end to true at the end of the directory. */
@@ -461,7 +355,7 @@ list_page(struct posix *p, struct job *j, bool *ret_end, struct err *err)
 		errno = 0;
 		d = readdir(j->dir);
 		if (d == NULL && errno != 0)
-			return errno_err(err, "list");
+			return posix_errno(err, "list");
 		if (d == NULL) {
 			*ret_end = true;
 			break;
@@ -517,7 +411,7 @@ file_open(struct posix *p, struct posix_file *f, struct err *err)
 	fd = open_below(p, f->path,
 	    O_RDONLY | O_NONBLOCK | O_NOCTTY, p->tree.follow);
 	if (fd == -1 || fstat(fd, &st) == -1)
-		return errno_err(err, "open");
+		return posix_errno(err, "open");
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, ERR_GONE, 0, "open: not a file any more");
 	if ((uint64_t)st.st_size >= SEQUENTIAL_SIZE)
@@ -541,15 +435,15 @@ read_open(struct job *j, struct tree_read *ret_read, struct err *err)
 		if (r == -1 && errno == EINTR)
 			continue;
 		if (r == -1)
-			return errno_err(err, "read");
+			return posix_errno(err, "read");
 		if (r == 0)
 			break;
 		got += (uint32_t)r;
 	}
 	if (fstat(j->file->fd, &st) == -1)
-		return errno_err(err, "read");
+		return posix_errno(err, "read");
 	*ret_read = (struct tree_read){ .len = got };
-	set_attrs(&ret_read->attrs, &st, j->file->fsid);
+	posix_attrs(&ret_read->attrs, &st, j->file->fsid);
 	ret_read->eof = got < j->len ||
 	    j->offset + got >= ret_read->attrs.size;
 	return 0;
@@ -602,11 +496,11 @@ stat_open(struct posix_file *f, struct attrs *ret_attrs, struct err *err)
 	if (f == NULL || f->fd == -1)
 		return 0;
 	if (fstat(f->fd, &st) == 0) {
-		set_attrs(ret_attrs, &st, f->fsid);
+		posix_attrs(ret_attrs, &st, f->fsid);
 		return 1;
 	}
 	if (errno != ESTALE)
-		return errno_err(err, "stat");
+		return posix_errno(err, "stat");
 	close_fd(&f->fd);
 	return 0;
 }
@@ -815,7 +709,7 @@ tree_posix_open(struct tree **ret_tree, const struct tree_spec *spec,
 	p->share = xstrdup(spec->share);
 	TAILQ_INIT(&p->jobs);
 	mounts_init(&p->mounts, fd);
-	set_attrs(&p->root.attrs, &st,
+	posix_attrs(&p->root.attrs, &st,
 	    mounts_of(&p->mounts, fd, st.st_dev));
 	if ((spec->root_ino != 0 && spec->root_ino != st.st_ino) ||
 	    (spec->root_fsid != 0 &&

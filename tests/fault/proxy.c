@@ -39,6 +39,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "bytes.h"
 #include "port.h"
 #include "rule.h"
 
@@ -213,14 +214,6 @@ answer_slowdown(struct conn *c)
 	log_answer(c, "503");
 }
 
-static const char *
-find_header(const char *head, const char *name)
-{
-	const char *p = strcasestr(head, name);
-
-	return p == NULL ? NULL : p + strlen(name);
-}
-
 static void
 request_begins(struct conn *c)
 {
@@ -301,14 +294,6 @@ spend(size_t n)
 {
 	if (rate > 0)
 		allowance -= (double)n;
-}
-
-/* Flip a bit when byte `at` lies in the n bytes that begin at `from`. */
-static void
-corrupt(char *data, uint64_t from, size_t n, uint64_t at)
-{
-	if (at >= from && at < from + n)
-		data[at - from] = (char)(data[at - from] ^ 1);
 }
 
 /* Send what may go on of a request. */
@@ -406,17 +391,6 @@ answer_head(struct conn *c, const char *p, size_t n)
 		memset(c->status, 0, sizeof(c->status));
 	}
 	return head;
-}
-
-static void
-corrupt_etag(char *p, size_t n)
-{
-	static const char name[] = "\nETag: \"";
-	size_t len = sizeof(name) - 1;
-
-	for (size_t i = 0; i + len < n; i++)
-		if (strncasecmp(p + i, name, len) == 0)
-			p[i + len] = p[i + len] == '0' ? '1' : '0';
 }
 
 /* Take the bytes of an answer away, and reset when the work is done: a server

@@ -270,7 +270,7 @@ test_waits(void **state UNUSED)
 static void
 test_cannot_start(void **state UNUSED)
 {
-	struct delete_config c = { .s3 = { .bucket = "bkt" } };
+	struct delete_config c = { .s3 = { .store = { .bucket = "bkt" } } };
 	struct err err = ERR_INIT;
 	struct deleter *d = NULL;
 
