@@ -46,6 +46,7 @@ setup_see_fs(struct setup *s, size_t export, uint64_t fsid, bool team)
 {
 	struct setup_export *x = &s->exports[export];
 
+	x->seen.fsid = fsid;
 	if (knows_fs(s, x, team))
 		x->root_fsid = fsid;
 }

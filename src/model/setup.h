@@ -21,7 +21,8 @@ struct setup_export {
 	bool	 filled;
 	/* the master's alone */
 	char	*root;		/* catalog path of it; or NULL */
-	struct attrs seen;	/* its root; kind UNKNOWN: not looked at */
+	struct attrs seen;	/* its root; kind UNKNOWN: not looked at, but
+				   fsid, if not 0, is known */
 };
 
 struct conf;

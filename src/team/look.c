@@ -7,6 +7,9 @@
  * new version too, the item is leased again with that version: nothing that
  * the master has not seen is stored.
  *
+ * The same holds for TEST, which compares with the file of the object: what the
+ * master finds at the path of the file counts, and not what a client says.
+ *
  * A thread asks the file servers, as asking waits. A result that is looked at
  * is out of the dispatcher.
  */
@@ -14,7 +17,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "crew/setup.h"
+#include "model/key.h"
 #include "team/team_internal.h"
+#include "verify/verdict.h"
 
 #define ASK_MAX		256	/* questions at a time */
 #define WAIT_MS		UINT64_C(100)	/* before the second look at a file;
@@ -28,7 +33,9 @@ static void
 look_free(struct look *l)
 {
 	result_release(&l->result);
-	team_task_free(l->task);
+	fetch_item_free(&l->answer);
+	if (l->task != NULL)
+		team_task_free(l->task);
 	free(l->store.version_id);
 	free(l);
 }
@@ -79,7 +86,8 @@ question_of(const struct team *t, const struct item *it)
 		.noted = true,
 		.fsid = it->attrs.fsid != 0 ? it->attrs.fsid : root->fsid,
 		.any_fs = (it->flags & ITEM_ANY_FS) != 0 ||
-		    (it->attrs.fsid == 0 && root->kind != ENTRY_DIR),
+		    (it->attrs.fsid == 0 && root->fsid == 0 &&
+		    root->kind != ENTRY_DIR),
 	};
 }
 
@@ -208,14 +216,15 @@ is_older(const struct attrs *now, const struct attrs *then)
 	return now->ctime_ns < then->ctime_ns;
 }
 
-/* Hand the result and the task to the thread that looks. Return false if a look
- * is not possible. */
+/* Hand the result, the answer of TEST, and the task to the thread that looks.
+ * Return false if a look is not possible. */
 static bool
-begin(struct team *t, struct team_task *k, struct result *r, unsigned client)
+begin(struct team *t, struct team_task *k, struct result *r,
+    struct fetch_item *answer, unsigned client)
 {
 	struct look *l;
 
-	if (k->kind != TASK_PUT || k->split != NULL || t->stopping ||
+	if (k->split != NULL || t->stopping ||
 	    !(k->item.step == SPLIT_WHOLE || (k->item.step == SPLIT_END &&
 	    client == 0)) || k->item.path == NULL ||
 	    t->setup.exports == NULL ||
@@ -225,6 +234,7 @@ begin(struct team *t, struct team_task *k, struct result *r, unsigned client)
 	l->task = k;
 	l->result = *r;
 	memset(r, 0, sizeof(*r));
+	l->answer = answer;
 	l->client = client;
 	/* Let a file that goes on changing come to rest. */
 	l->due_ms = clock_mono_ms() +
@@ -236,7 +246,7 @@ begin(struct team *t, struct team_task *k, struct result *r, unsigned client)
 bool
 team_look_last(struct team *t, struct team_task *k, struct result *r)
 {
-	return begin(t, k, r, 0);
+	return begin(t, k, r, NULL, 0);
 }
 
 bool
@@ -250,10 +260,58 @@ team_look(struct team_client *c, struct team_task *k, struct result *r)
 {
 	if (!team_needs_look(r))
 		return false;
-	if (begin(c->team, k, r, c->number))
+	if (begin(c->team, k, r, NULL, c->number))
 		return true;
 	r->outcome = OUTCOME_FAILED;
 	err_set(&r->err, ERR_RESOURCE, 0, "the master can't look at it");
+	return false;
+}
+
+bool
+team_needs_look_fetched(const struct team *t, const struct team_task *k,
+    const struct fetch_item *answer)
+{
+	return verdict_file_differs(k->fetch, answer,
+	    t->conf->fs_config.ignore_inode);
+}
+
+/* Return the catalog path of a file, or NULL. */
+static char *
+path_of(const struct team *t, const struct fetch_item *it)
+{
+	const char *root = t->setup.exports[it->export].root;
+	struct buf path CLEANUP(buf_release);
+
+	buf_init(&path, 64 * KIB);
+	if (root == NULL)
+		return NULL;
+	buf_addstr(&path, root);
+	buf_addstr(&path, "/");
+	return key_from_path(&path, str_of(it->raw)) == -1 ? NULL :
+	    xstrndup(path.data, path.len);
+}
+
+bool
+team_look_fetched(struct team_client *c, struct team_task *k,
+    struct fetch_item **answer)
+{
+	const struct fetch_item *it = k->fetch;
+	struct fetch_result *f = &(*answer)->result;
+	struct result r = { .attrs = f->file_attrs };
+
+	r.outcome = f->file_err.kind == ERR_GONE ? OUTCOME_GONE :
+	    OUTCOME_CHANGED;
+	item_release(&k->item);
+	k->item.path = path_of(c->team, it);
+	k->item.export = it->export;
+	k->item.flags = it->any_fs ? ITEM_ANY_FS : 0;
+	k->item.attrs = it->stored.attrs;
+	k->item.attrs.fsid = it->fsid;
+	if (begin(c->team, k, &r, *answer, c->number)) {
+		*answer = NULL;
+		return true;
+	}
+	err_set(&f->file_err, ERR_RESOURCE, 0, "the master can't look at it");
 	return false;
 }
 
@@ -311,17 +369,43 @@ other_client(struct team *t, struct look *l)
 {
 	struct team_task *k = STEAL(l->task);
 
-	result_release(&l->result);
+	look_free(l);
 	dispatch_add(t->dispatcher, &k->task);
-	free(l);
 }
 
-/* Does the master still see the version that the client was to move? */
+/* TEST: the catalog does not know the object, so no version of the file was
+ * asked for. */
 static bool
-is_as_leased(const struct team *t, const struct look *l)
+is_unknown(const struct look *l)
 {
-	return attrs_same(&l->q.attrs, &l->task->item.attrs,
-	    setup_ignored(&t->setup));
+	return l->answer != NULL && !l->task->fetch->has_stored;
+}
+
+/* TEST calls a file with a new ctime another version in any case. */
+static bool
+same(const struct team *t, const struct look *l, const struct attrs *a,
+    const struct attrs *b)
+{
+	return attrs_same(a, b, l->answer != NULL ?
+	    t->conf->fs_config.ignore_inode : setup_ignored(&t->setup));
+}
+
+/* Does the master see what the client says? */
+static bool
+is_as_said(const struct team *t, const struct look *l)
+{
+	return l->result.outcome != OUTCOME_GONE && same(t, l, &l->q.attrs,
+	    &l->result.attrs) && !is_other_fs(t, l->task, &l->q.attrs,
+	    &l->result.attrs);
+}
+
+/* Does the master contradict the client: does it still see the version that the
+ * client was asked for? */
+static bool
+is_disputed(const struct team *t, const struct look *l)
+{
+	return is_unknown(l) ? !is_as_said(t, l) :
+	    same(t, l, &l->q.attrs, &l->task->item.attrs);
 }
 
 /* A mounted tree may answer the master from a cache: only a version older than
@@ -345,13 +429,15 @@ other_tree(const struct team *t, const struct look *l)
 {
 	const struct attrs *r = &l->result.attrs;
 
+	if (is_unknown(l) || is_as_said(t, l))
+		return NULL;
 	if (l->result.outcome == OUTCOME_GONE)
-		return "is gone";
+		return is_disputed(t, l) ? "is gone" : NULL;
 	if ((!t->conf->fs_config.ignore_ctime &&
 	    is_older(r, &l->task->item.attrs)) ||
 	    is_other_fs(t, l->task, r, &l->q.attrs))
 		return "is an older version";
-	return is_as_leased(t, l) && is_proof(t, l) ? "is another version" :
+	return is_disputed(t, l) && is_proof(t, l) ? "is another version" :
 	    NULL;
 }
 
@@ -391,31 +477,37 @@ renew(struct team_task *k, const struct attrs *seen)
 		k->task.careful = true;
 }
 
-/* The client has found a version that it was not to move. Return true if the
- * file has failed. */
+/* The client has found a version that it was not asked for. Return true if the
+ * file has failed, or, for TEST, if the master finds another version, too. */
 static bool
 changed(struct team *t, struct look *l)
 {
 	struct team_client *c = team_client(t, l->client);
 	unsigned times = l->task->changes + 1;
+	enum err_kind kind = ERR_GONE;
 	char why[200];
 
 	if (l->q.attrs.kind != ENTRY_FILE) {
 		snprintf(why, sizeof(why), "it is a %s now",
 		    entry_kind_name(l->q.attrs.kind));
+	} else if (l->answer != NULL && !is_disputed(t, l)) {
+		l->result.outcome = OUTCOME_CHANGED;
+		return true;
 	} else if (times <= ITEM_CHANGES_MAX) {
-		if (is_as_leased(t, l))
+		if (is_disputed(t, l))
 			doubt(c, l);
 		renew(l->task, &l->q.attrs);
 		return false;
-	} else if (is_as_leased(t, l)) {
+	} else if (is_disputed(t, l)) {
+		if (l->answer != NULL)
+			kind = ERR_UNREACHABLE;
 		snprintf(why, sizeof(why), "client %u (%s) finds another "
 		    "version of it than the master", c->number, c->host);
 	} else {
 		snprintf(why, sizeof(why), "it changed %u times while it was "
 		    "read; not stored", times);
 	}
-	end(l, OUTCOME_FAILED, ERR_GONE, why);
+	end(l, OUTCOME_FAILED, kind, why);
 	return true;
 }
 
@@ -441,12 +533,26 @@ decide(struct team *t, struct look *l)
 	return false;
 }
 
+/* TEST: what the master has found takes the place of what the client says. */
+static void
+amend(struct look *l)
+{
+	struct fetch_result *f = &l->answer->result;
+
+	if (l->result.outcome != OUTCOME_CHANGED) {
+		f->file_err = l->result.err;
+	} else if (!is_unknown(l)) {
+		err_clear(&f->file_err);
+		f->file_attrs = l->q.attrs;
+		f->file_hashed = false;
+	}
+}
+
 void
 team_looked(struct team *t, struct mail *mail)
 {
 	struct look *l = (struct look *)(void *)mail;
 	struct team_client *c = team_client(t, l->client);
-	struct team_task *k;
 
 	if (c == NULL) {
 		team_last_decide(t, l);
@@ -454,11 +560,14 @@ team_looked(struct team *t, struct mail *mail)
 		other_client(t, l);
 		return;
 	}
-	k = STEAL(l->task);
-	if (c != NULL)
-		team_count(c, l->result.outcome);
-	team_put_result(t, k, &l->result);
-	team_flush(t);
-	result_release(&l->result);
-	free(l);
+	if (l->answer != NULL) {
+		amend(l);
+		team_take_answer(c, STEAL(l->task), l->answer);
+	} else {
+		if (c != NULL)
+			team_count(c, l->result.outcome);
+		team_put_result(t, STEAL(l->task), &l->result);
+		team_flush(t);
+	}
+	look_free(l);
 }

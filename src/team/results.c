@@ -157,6 +157,7 @@ void
 team_fetched(struct team_client *c, struct wire_fetched *in)
 {
 	struct team *t = c->team;
+	bool look;
 
 	c->brought = true;
 	for (size_t i = 0; i < in->count; i++) {
@@ -168,20 +169,24 @@ team_fetched(struct team_client *c, struct wire_fetched *in)
 		if (k == NULL || k->kind != TASK_FETCH ||
 		    is_cut_off(fetch_err(it)))
 			continue;
+		look = team_needs_look_fetched(t, k, it);
+		/* See team_results. */
+		if (look && (t->stopping || dispatch_let_go(t->dispatcher,
+		    in->lease, in->v[i].id)))
+			continue;
 		task = dispatch_result(t->dispatcher, in->lease, in->v[i].id,
 		    t->now_ms);
 		if (task == NULL || again(c, k, fetch_err(it)))
 			continue;
 		c->bytes += it->result.bytes;
-		if (it->result.outcome != OUTCOME_FAILED)
+		if (it->result.outcome != OUTCOME_FAILED) {
 			c->misses = 0;
-		if (team_split_get(t, k, it))
+			tell_elsewhere(c, k);
+		}
+		if (team_split_get(t, k, it) ||
+		    (look && team_look_fetched(c, k, &in->v[i].item)))
 			continue;
-		k->fetch->size = it->size;
-		memcpy(k->fetch->etag, it->etag, sizeof(it->etag));
-		k->fetch->result = it->result;
-		team_count(c, k->fetch->result.outcome);
-		team_put_fetched(t, k);
+		team_take_answer(c, k, it);
 	}
 }
 

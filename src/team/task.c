@@ -177,3 +177,14 @@ team_count(struct team_client *c, enum outcome outcome)
 		c->misses = 0;
 	}
 }
+
+void
+team_take_answer(struct team_client *c, struct team_task *k,
+    const struct fetch_item *it)
+{
+	k->fetch->size = it->size;
+	memcpy(k->fetch->etag, it->etag, sizeof(it->etag));
+	k->fetch->result = it->result;
+	team_count(c, it->result.outcome);
+	team_put_fetched(c->team, k);
+}

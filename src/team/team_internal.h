@@ -44,7 +44,7 @@ struct team_task {
 	 * the task */
 	int64_t	 lease;
 	int64_t	 object;
-	struct item item;
+	struct item item;	/* TEST: the file, once the master looks */
 	bool	 alone;		/* a single client must do the whole task */
 	int64_t	 unheard_sec;	/* time of an upload intent whose client was
 				   lost before it reported the upload; or 0 */
@@ -362,6 +362,9 @@ void	 team_count(struct team_client *, enum outcome);
 void	 team_put_result(struct team *, struct team_task *, struct result *);
 void	 team_put_fetched(struct team *, struct team_task *);
 void	 team_put_deleted(struct team *, struct team_task *);
+/* Make the client's answer the result of the task, and pass it to the run. */
+void	 team_take_answer(struct team_client *, struct team_task *,
+	    const struct fetch_item *answer);
 /* Send up the results that wait for more results of their lease. */
 void	 team_flush(struct team *);
 
@@ -403,7 +406,8 @@ void	 team_believe(struct team_client *, const struct team_task *,
 struct look {
 	struct mail mail;
 	struct team_task *task;
-	struct result result;
+	struct result result;	/* TEST: what the answer says of the file */
+	struct fetch_item *answer; /* TEST: owned; else NULL */
 	unsigned client;	/* client that sent the result; 0: the file is
 				   given up */
 	uint64_t due_ms;	/* look not before */
@@ -420,6 +424,12 @@ bool	 team_needs_look(const struct result *);
  * the dispatcher; the decision comes later, by mail. Return false if the
  * result, perhaps now a failure, is final. */
 bool	 team_look(struct team_client *, struct team_task *, struct result *);
+/* Like team_needs_look and team_look, for an answer to a task of TEST; takes
+ * the answer, too, which is then NULL. */
+bool	 team_needs_look_fetched(const struct team *, const struct team_task *,
+	    const struct fetch_item *answer);
+bool	 team_look_fetched(struct team_client *, struct team_task *,
+	    struct fetch_item **answer);
 /* Like team_look, for a file given up with this result. */
 bool	 team_look_last(struct team *, struct team_task *, struct result *);
 void	 team_looked(struct team *, struct mail *);

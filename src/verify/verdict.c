@@ -123,10 +123,11 @@ object_is_good(const struct fetch_item *it, struct judged *j)
 }
 
 static bool
-file_changed(const struct fetch_item *it, bool ignore_inode)
+file_changed(const struct fetch_item *it, const struct fetch_result *r,
+    bool ignore_inode)
 {
-	return it->result.file_torn || !attrs_same(&it->result.file_attrs,
-	    &it->stored.attrs, ignore_inode);
+	return r->file_torn || !attrs_same(&r->file_attrs, &it->stored.attrs,
+	    ignore_inode);
 }
 
 static bool
@@ -136,6 +137,20 @@ same_as_file(const struct fetch_item *it)
 
 	return it->size == r->file_attrs.size && r->file_hashed &&
 	    memcmp(r->md5, r->file_md5, MD5_LEN) == 0;
+}
+
+bool
+verdict_file_differs(const struct fetch_item *it, const struct fetch_item *got,
+    bool ignore_inode)
+{
+	const struct fetch_result *r = &got->result;
+
+	if (it->raw == NULL || r->outcome > OUTCOME_UNCHANGED)
+		return false;
+	if (r->file_err.kind != ERR_NONE)
+		return r->file_err.kind == ERR_GONE;
+	return it->has_stored ? file_changed(it, r, ignore_inode) :
+	    r->file_torn || !same_as_file(got);
 }
 
 /* Have the file's bytes changed since the file was put? */
@@ -171,7 +186,7 @@ with_file(const struct fetch_item *it, bool ignore_inode, bool good,
 		    "read");
 		return;
 	}
-	if (file_changed(it, ignore_inode)) {
+	if (file_changed(it, r, ignore_inode)) {
 		if (!good)
 			return;
 		say(j, VERDICT_CHANGED);

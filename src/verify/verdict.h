@@ -27,6 +27,10 @@ void	 verdict_missing(const struct stored *, struct judged *);
 /* The object differs, or is missing, and the newest request for the object
  * never had an answer. */
 void	 verdict_doubt(struct judged *);
+/* Does the answer "got" to the item say that the file is gone, or another than
+ * the file of the object? */
+bool	 verdict_file_differs(const struct fetch_item *,
+	    const struct fetch_item *got, bool ignore_inode);
 /* Judge by the bytes of the object, and by the bytes of the file if the file
  * was read. */
 void	 verdict_read(const struct fetch_item *, bool ignore_inode,

@@ -87,6 +87,53 @@ def test_other_tree_newer(t):
     hosts.quiet()
 
 
+@limit(120)
+def test_other_tree_tested(t):
+    """TEST compares with the files that the master sees. Of a client that has
+    another tree in the place of the share no "changed" counts, and no "gone":
+    it is named, and others read the files."""
+    hosts = Hosts(t)
+    t.small_files(12, directories=4)
+    mounted = {
+        "nfs": [("filer", [t.tree])],
+        # Else the root's number tells that it is another tree.
+        "fs_config": {"mounted": "yes", "inode": "ignore"},
+    }
+    proxy = t.proxy(**mounted)
+    t.put(moved=12)
+    copy = os.path.join(t.dir, "copy")
+    shutil.copytree(t.tree, copy)
+    for i in range(12):
+        with open(os.path.join(copy, "d%d" % (i % 4), "f%d" % i), "ab") as f:
+            f.write(b"newer")
+    one = hosts.clients[0]
+    names = t.settings["client"]["host"]
+    verdicts = """SELECT outcome, count(*), max(reason) FROM verifications
+        WHERE run = (SELECT max(run) FROM verifications) GROUP BY 1"""
+    one.command("mount", "--bind", copy, t.tree).check_returncode()
+    try:
+        t.settings["client"]["host"] = [one.name]
+        t.conf(s3_storage={"endpoint": proxy.url}, **mounted)
+        result = t.run("TEST", "-di", "--json", expect=4)
+        result.says("client_other_tree", "host=" + one.name)
+        rows = t.query(verdicts)
+        assert [r[:2] for r in rows] == [("unreadable", 12)], rows
+        assert "(%s)" % one.name in rows[0][2], rows
+        t.settings["client"]["host"] = names
+        t.conf(s3_storage={"endpoint": proxy.url}, **mounted)
+        # Let the client take part.
+        proxy.order("match GET delay 300")
+        for i in range(0, 12, 2):
+            os.unlink(os.path.join(copy, "d%d" % (i % 4), "f%d" % i))
+        result = t.run("TEST", "-di", "--json", expect=0)
+    finally:
+        one.command("umount", t.tree)
+    result.says("client_other_tree", "host=" + one.name)
+    rows = t.query(verdicts)
+    assert [r[:2] for r in rows] == [("ok", 12)], rows
+    hosts.quiet()
+
+
 @limit(90)
 def test_changes_before_sent(t):
     """Files that change between the crawl and the sending are stored as they

@@ -522,6 +522,7 @@ fetched(struct fake *f, const struct wire_msg *lease, enum err_kind kind)
 
 	memset(&done, 0, sizeof(done));
 	done.result.outcome = OUTCOME_MOVED;
+	done.result.file_hashed = kind == ERR_NONE;
 	if (kind != ERR_NONE)
 		err_set(&done.result.file_err, kind, 0, "why");
 	send_msg(f, f->status, &m);

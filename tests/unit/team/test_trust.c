@@ -3,6 +3,7 @@
  */
 #include "kit/team.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/syscall.h>
 
@@ -192,7 +193,7 @@ version(struct stat *st, int64_t age_s)
 
 /* A team whose master has a tree, with one file f0 in it. */
 static struct fixture *
-with_tree(struct stat *st)
+with_tree(enum op op, struct stat *st)
 {
 	struct fixture *x = team_setup();
 	AUTOFREE char *file = NULL;
@@ -209,8 +210,9 @@ with_tree(struct stat *st)
 	close(fd);
 	x->conf.socket_options.recv_timeout = 2;
 	memset(&s, 0, sizeof(s));
-	s.op = OP_PUT;
+	s.op = op;
 	s.conf = &x->conf;
+	s.only_read = op == OP_TEST;
 	s.export_count = 1;
 	s.exports = xcalloc(1, sizeof(*s.exports));
 	s.exports[0].type = TREE_POSIX;
@@ -254,6 +256,18 @@ answer_gone(struct fake *f)
 	answer(f, OUTCOME_GONE, (struct result){ .took_ms = 1 });
 }
 
+static struct fake *
+on_good_host(struct fixture *x)
+{
+	struct fake *g = xcalloc(1, sizeof(*g));
+
+	g->x = x;
+	g->pid = 2;
+	g->host = "good";
+	join_ready(g);
+	return g;
+}
+
 /* A client that says "gone" of what the master sees, or finds what is older
  * than the crawl saw, or what the master would see by now, sees another tree:
  * another client does the work, and that client gets nothing more, whenever it
@@ -262,7 +276,7 @@ static void
 other_tree(bool gone, int64_t age_s)
 {
 	struct stat st;
-	struct fixture *x = with_tree(&st);
+	struct fixture *x = with_tree(OP_PUT, &st);
 	struct result now = version(&st, 0), old = version(&st, age_s);
 	struct results *r;
 	struct wire_msg m;
@@ -283,11 +297,7 @@ other_tree(bool gone, int64_t age_s)
 	m = wait_for(f, WIRE_REFUSED);
 	assert_non_null(strstr(m.u.refused.reason, "another tree"));
 	wire_msg_release(&m);
-	g = xcalloc(1, sizeof(*g));
-	g->x = x;
-	g->pid = 2;
-	g->host = "good";
-	join_ready(g);
+	g = on_good_host(x);
 	answer_put(g, now);
 	r = mail_of(x, MAIL_RESULTS);
 	assert_int_equal(r->v[0].outcome, OUTCOME_MOVED);
@@ -315,7 +325,7 @@ static void
 cached_tree(bool others)
 {
 	struct stat st;
-	struct fixture *x = with_tree(&st);
+	struct fixture *x = with_tree(OP_PUT, &st);
 	struct result now = version(&st, 0), new = version(&st, -10);
 	struct results *r;
 	struct fake *f = client(x, 1);
@@ -357,7 +367,7 @@ static void
 test_same_tree(void **state)
 {
 	struct stat st;
-	struct fixture *x = with_tree(&st);
+	struct fixture *x = with_tree(OP_PUT, &st);
 	struct result now = version(&st, 0), old = version(&st, 100);
 	AUTOFREE char *file = xasprintf("%s/f0", tree);
 	struct attrs told;
@@ -398,7 +408,7 @@ static void
 test_grows(void **state)
 {
 	struct stat st;
-	struct fixture *x = with_tree(&st);
+	struct fixture *x = with_tree(OP_PUT, &st);
 	struct result now = version(&st, 0);
 	AUTOFREE char *file = xasprintf("%s/f0", tree);
 	struct results *r;
@@ -426,6 +436,228 @@ test_grows(void **state)
 	without_tree(x);
 }
 
+/* --- TEST: what a client says of the file --- */
+
+static struct fetch_item
+version_of(struct stat *st, int64_t age_s)
+{
+	struct result r = version(st, age_s);
+	struct fetch_item it = { .size = 10, .result.hashed = true };
+
+	r.attrs.kind = ENTRY_FILE;
+	it.result.file_attrs = r.attrs;
+	it.result.file_hashed = true;
+	return it;
+}
+
+static struct fetch_item
+gone(void)
+{
+	struct fetch_item it = { .size = 10, .result.hashed = true };
+
+	err_set(&it.result.file_err, ERR_GONE, ENOENT, "the file is gone");
+	return it;
+}
+
+/* An object of f0; of this version of it, or of one that nobody knows. */
+static void
+give_object(struct fixture *x, const struct fetch_item *seen)
+{
+	struct fetch_item *it = xcalloc(1, sizeof(*it));
+
+	it->key = text("h/s/f0");
+	it->raw = text("f0");
+	it->size = 10;
+	it->has_stored = seen != NULL;
+	if (seen != NULL) {
+		it->stored.path = text("h/s/f0");
+		it->stored.attrs = seen->result.file_attrs;
+	}
+	crew_fetch(x->crew, it);
+}
+
+static void
+answer_tested(struct fake *f, struct fetch_item it)
+{
+	struct wire_fetch v = { .item = &it };
+	struct wire_msg m, out = { .type = WIRE_FETCHED };
+
+	want(f, 1);
+	m = wait_for(f, WIRE_LEASE_FETCH);
+	v.id = m.u.lease_fetch.v[0].id;
+	out.u.fetched = (struct wire_fetched){
+	    .lease = m.u.lease_fetch.lease, .v = &v, .count = 1 };
+	send_msg(f, f->status, &out);
+	wire_msg_release(&m);
+}
+
+static struct fetch_result
+tested(struct fixture *x)
+{
+	struct fetch_item *it = mail_of(x, MAIL_FETCHED);
+	struct fetch_result r = it->result;
+
+	fetch_item_free(&it);
+	return r;
+}
+
+/* The client sees another tree: another one is asked. */
+static void
+test_tested_elsewhere(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct stat st;
+		struct fixture *x = with_tree(OP_TEST, &st);
+		struct fetch_item now = version_of(&st, 0);
+		struct fetch_item said = i == 0 ? gone() :
+		    version_of(&st, i == 1 ? 100 : -100);
+		struct fetch_result r;
+		struct fake *f = client(x, 1), *g;
+
+		said.result.file_attrs.size = 7;
+		if (i == 2)
+			ahead_s = 1000;
+		give_object(x, &now);
+		answer_tested(f, said);
+		wait_clients(x, 1, "lost");
+		g = on_good_host(x);
+		answer_tested(g, now);
+		r = tested(x);
+		assert_int_equal(r.file_err.kind, ERR_NONE);
+		assert_int_equal(r.file_attrs.size, 10);
+		assert_true(r.file_hashed);
+		client_free(f);
+		client_free(g);
+		without_tree(x);
+		ahead_s = 0;
+	}
+}
+
+/* It may be that the master's mount is old: the client may err, or not. */
+static void
+tested_in_doubt(bool known, struct fetch_item (*say)(struct stat *),
+    bool others)
+{
+	struct stat st;
+	struct fixture *x = with_tree(OP_TEST, &st);
+	struct fetch_item now = version_of(&st, 0);
+	struct fetch_result r;
+	struct fake *f = client(x, 1);
+
+	give_object(x, known ? &now : NULL);
+	answer_tested(f, say(&st));
+	if (others) {
+		struct fake *g = client(x, 2);
+
+		answer_tested(g, now);
+		client_free(g);
+	}
+	for (unsigned i = 0; i < ITEM_CHANGES_MAX && !others; i++)
+		answer_tested(f, say(&st));
+	r = tested(x);
+	if (others) {
+		assert_int_equal(r.file_err.kind, ERR_NONE);
+		assert_int_equal(r.file_attrs.size, 10);
+	} else {
+		assert_int_equal(r.file_err.kind, ERR_UNREACHABLE);
+		assert_non_null(strstr(r.file_err.msg, "(fakehost) finds"));
+	}
+	assert_false(f->closed);
+	client_free(f);
+	without_tree(x);
+}
+
+static struct fetch_item
+say_newer(struct stat *st)
+{
+	struct fetch_item it = version_of(st, -10);
+
+	it.result.file_attrs.size = 7;
+	return it;
+}
+
+static struct fetch_item
+say_torn(struct stat *st)
+{
+	struct fetch_item it = version_of(st, 0);
+
+	it.result.file_torn = true;
+	return it;
+}
+
+static struct fetch_item
+say_gone(struct stat *st)
+{
+	(void)st;
+	return gone();
+}
+
+static void
+test_tested_in_doubt(void **state)
+{
+	(void)state;
+	tested_in_doubt(true, say_newer, true);
+	tested_in_doubt(true, say_newer, false);
+	tested_in_doubt(true, say_torn, true);
+	tested_in_doubt(false, say_newer, true);
+	tested_in_doubt(false, say_gone, true);
+	tested_in_doubt(false, say_gone, false);
+}
+
+/* What the master finds, too, stands, and nobody is blamed. Nothing is looked
+ * up for a file that is as it was. */
+static void
+test_tested_as_is(void **state)
+{
+	struct stat st;
+	struct fixture *x = with_tree(OP_TEST, &st);
+	struct team *t = (struct team *)(void *)x->crew;
+	struct fetch_item was = version_of(&st, 0), later = was, now;
+	AUTOFREE char *file = xasprintf("%s/f0", tree);
+	struct fetch_result r;
+	struct fake *f = client(x, 1);
+	int fd;
+
+	(void)state;
+	give_object(x, &was);
+	answer_tested(f, was);
+	assert_true(tested(x).file_hashed);
+	assert_null(t->look.in);
+	fd = open(file, O_WRONLY | O_APPEND);
+	assert_int_equal(write(fd, "x", 1), 1);
+	assert_int_equal(fstat(fd, &st), 0);
+	close(fd);
+	now = version_of(&st, 0);
+	/* Also if all times are older than those of the object's version, as
+	 * after a restored image. */
+	later.result.file_attrs.ctime_ns += INT64_C(1000000000000);
+	for (unsigned i = 0; i < 4; i++) {
+		struct fetch_item said = i == 1 ? gone() : now;
+
+		give_object(x, i == 3 ? NULL : i == 2 ? &later : &was);
+		answer_tested(f, said);
+		r = tested(x);
+		assert_int_equal(r.file_err.kind, ERR_NONE);
+		assert_int_equal(r.file_attrs.size, 11);
+		assert_true(r.file_hashed == (i == 3));
+	}
+	assert_int_equal(unlink(file), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		give_object(x, i == 2 ? NULL : &was);
+		answer_tested(f, i == 0 ? now : gone());
+		assert_int_equal(tested(x).file_err.kind, ERR_GONE);
+	}
+	assert_int_equal(mkdir(file, 0700), 0);
+	give_object(x, &was);
+	answer_tested(f, gone());
+	assert_int_equal(tested(x).file_err.kind, ERR_GONE);
+	assert_int_equal(rmdir(file), 0);
+	assert_false(f->closed);
+	client_free(f);
+	without_tree(x);
+}
+
 int
 main(void)
 {
@@ -436,6 +668,9 @@ main(void)
 		cmocka_unit_test(test_cached_tree),
 		cmocka_unit_test(test_same_tree),
 		cmocka_unit_test(test_grows),
+		cmocka_unit_test(test_tested_elsewhere),
+		cmocka_unit_test(test_tested_in_doubt),
+		cmocka_unit_test(test_tested_as_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
