@@ -534,6 +534,20 @@ on_call(void *arg, const struct fake_call *call, struct fake_in *in,
 	return do_proc(call->proc, in, out, how);
 }
 
+/* One thread serves all connections: a client that doesn't read what it asked
+ * for must not keep it from the others. */
+static int
+accept_at(int listener)
+{
+	const int room = 64 << 20;
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd != -1)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room,
+		    sizeof(room));
+	return fd;
+}
+
 static void *
 serve(void *arg)
 {
@@ -555,8 +569,7 @@ serve(void *arg)
 			if (fds[i].revents == 0 || count == ARRAY_LEN(fds))
 				continue;
 			fds[count++] = (struct pollfd){ .events = POLLIN,
-			    .fd = accept4(fds[i].fd, NULL, NULL,
-			    SOCK_CLOEXEC) };
+			    .fd = accept_at(fds[i].fd) };
 		}
 	}
 	return NULL;
