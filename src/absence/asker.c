@@ -450,26 +450,46 @@ struct name {
 struct listing {
 	struct tree *tree;
 	const struct node *dir;
-	struct name *v;
+	struct name *v;		/* by_letters */
 	size_t	 n;
 	bool	 over;
 	bool	 whole;
 };
 
-/* Letters that are not ASCII count as equal. */
-static bool
-same_but_case(struct str a, struct str b)
+static int
+without_case(char c)
 {
-	if (a.len != b.len)
-		return false;
-	for (size_t i = 0; i < a.len; i++) {
-		unsigned char x = (unsigned char)a.p[i];
-		unsigned char y = (unsigned char)b.p[i];
+	return (unsigned char)c < 0x80 ? tolower((unsigned char)c) : 0x80;
+}
 
-		if (tolower(x) != tolower(y) && (x < 0x80 || y < 0x80))
-			return false;
+/* An order in which names are equal that differ in case alone. Letters that are
+ * not ASCII count as equal. */
+static int
+by_letters(const void *a, const void *b)
+{
+	struct str x = ((const struct name *)a)->name;
+	struct str y = ((const struct name *)b)->name;
+
+	if (x.len != y.len)
+		return x.len < y.len ? -1 : 1;
+	for (size_t i = 0; i < x.len; i++) {
+		int d = without_case(x.p[i]) - without_case(y.p[i]);
+
+		if (d != 0)
+			return d;
 	}
-	return true;
+	return 0;
+}
+
+static void
+on_name(struct name *x, const struct tree_entry *e)
+{
+	if (str_eq(e->name, x->name))
+		x->listed = true;
+	else if (e->attrs.kind == x->answer->attrs.kind &&
+	    e->attrs.ino == x->answer->attrs.ino &&
+	    e->attrs.fsid == x->answer->attrs.fsid)
+		x->renamed = true;
 }
 
 static void
@@ -478,17 +498,16 @@ on_names(void *arg, const struct tree_entry *v, size_t n)
 	struct listing *l = arg;
 
 	for (size_t i = 0; i < n; i++) {
-		for (size_t k = 0; k < l->n; k++) {
-			struct name *x = &l->v[k];
+		const struct name key = { .name = v[i].name };
+		struct name *x = bsearch(&key, l->v, l->n, sizeof(*x),
+		    by_letters);
 
-			if (str_eq(v[i].name, x->name))
-				x->listed = true;
-			else if (v[i].attrs.kind == x->answer->attrs.kind &&
-			    v[i].attrs.ino == x->answer->attrs.ino &&
-			    v[i].attrs.fsid == x->answer->attrs.fsid &&
-			    same_but_case(v[i].name, x->name))
-				x->renamed = true;
-		}
+		if (x == NULL)
+			continue;
+		while (x > l->v && by_letters(x - 1, &key) == 0)
+			x--;
+		for (; x < l->v + l->n && by_letters(x, &key) == 0; x++)
+			on_name(x, &v[i]);
 	}
 }
 
@@ -523,14 +542,16 @@ add_name(struct listing *l, const char *raw, size_t len,
 }
 
 /* List the directory of suspects. A name without an entry that leads to the
- * inode of an entry whose name differs in case is no name any more. */
-static void
+ * inode of an entry whose name differs in case is no name any more; return true
+ * if there is such a name. */
+static bool
 look_for_names(struct batch *b, const struct node *dir)
 {
 	AUTOFREE struct name *v = xcalloc(b->target_count + b->node_count,
 	    sizeof(*v));
 	struct listing l = { .tree = b->a->v[dir->export].tree, .dir = dir,
 	    .v = v };
+	bool changed = false;
 
 	for (size_t i = 0; i < b->target_count; i++) {
 		struct target *t = &b->targets[i];
@@ -542,6 +563,7 @@ look_for_names(struct batch *b, const struct node *dir)
 		if (b->nodes[i]->parent == dir && b->nodes[i]->suspect)
 			add_name(&l, b->nodes[i]->raw, b->nodes[i]->len,
 			    &b->nodes[i]->before);
+	qsort(v, l.n, sizeof(*v), by_letters);
 	tree_list(l.tree, &dir->fh, (struct str){ dir->raw, dir->len },
 	    on_names, on_listed, &l);
 	while (!l.over) {
@@ -550,15 +572,21 @@ look_for_names(struct batch *b, const struct node *dir)
 			close_trees(b->a);
 	}
 	for (size_t i = 0; l.whole && i < l.n; i++)
-		if (v[i].renamed && !v[i].listed)
+		if (v[i].renamed && !v[i].listed) {
 			err_set(&v[i].answer->err, ERR_GONE, ENOENT, "its "
 			    "name differs in case now");
+			changed = true;
+		}
+	return changed;
 }
 
-/* Turn the answers for names whose case has changed into "no such entry". */
-static void
+/* Turn the answers for names whose case has changed into "no such entry";
+ * return true if there are any. */
+static bool
 look_for_case(struct batch *b)
 {
+	bool changed = false;
+
 	for (size_t i = 0; i < b->target_count; i++) {
 		struct target *t = &b->targets[i];
 
@@ -570,7 +598,8 @@ look_for_case(struct batch *b)
 	}
 	for (size_t i = 0; i < b->node_count && !b->a->stopped; i++)
 		if (b->nodes[i]->suspect)
-			look_for_names(b, b->nodes[i]);
+			changed |= look_for_names(b, b->nodes[i]);
+	return changed;
 }
 
 /* --- batches --- */
@@ -634,11 +663,10 @@ ask_batch(struct asker *a, struct absence_question **v, size_t n)
 	if (a->stopped)
 		return;
 	judge_all(&b, false);
-	if (!a->c.ignore_inode)
-		look_for_case(&b);
+	if (a->c.looks_for_case && !a->c.ignore_inode && look_for_case(&b))
+		judge_all(&b, false);
 	if (a->stopped)
 		return;
-	judge_all(&b, false);
 	ask_dirs(&b, true);
 	if (!a->stopped)
 		judge_all(&b, true);

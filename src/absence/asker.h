@@ -28,6 +28,10 @@ struct asker_config {
 	const struct attrs *seen;
 	size_t	 export_count;
 	bool	 ignore_inode;
+	bool	 looks_for_case; /* a name that is found, but stands in its
+				    directory in other letters, is gone: this
+				    costs a listing of each directory in which
+				    a file is found */
 	uint64_t retry_for_ms;	/* how long to put up with passing faults */
 	/* Called several times a second while the asker waits; returns false to
 	 * stop the asker. Or NULL. */

@@ -332,7 +332,7 @@ push_replaced(struct writer *w, const struct run_spec *spec)
 		const struct attrs *root = spec->exports[i].root;
 
 		if (root == NULL || !writer_root_differs(w, &w->exports[i],
-		    root->ino, root->fsid, spec->ignore_inode))
+		    root->ino, root->fsid, (spec->ignore & ATTRS_INO) != 0))
 			continue;
 		DB_RUN(&w->db, AGAIN_EXPORT, INT(w->crawl),
 		    INT(w->exports[i].id));
@@ -478,8 +478,7 @@ begin_run(struct catalog *c, void *arg)
 	look_for_others(w, b->spec, b->info);
 	w->server_as_prefix = b->spec->server_as_prefix;
 	w->no_backlog = b->spec->no_backlog;
-	w->ignore = (b->spec->ignore_inode ? ATTRS_INO : 0) |
-	    (b->spec->ignore_ctime ? ATTRS_CTIME : 0);
+	w->ignore = b->spec->ignore;
 	w->clock_skew_ns = b->spec->clock_skew_ns;
 	DB_RUN0(&w->db, RUNS_DIED);
 	b->info->late_ms = late_ms(w);

@@ -96,8 +96,7 @@ struct run_spec {
 	bool	 fresh;		/* --fresh: no cut crawl is continued */
 	int64_t	 resume_within_ns; /* a continued crawl reads a directory again
 				      if the last reading is older */
-	bool	 ignore_inode;	/* a change doesn't show in them */
-	bool	 ignore_ctime;
+	unsigned ignore;	/* a change doesn't show in these: attrs_same */
 	int64_t	 clock_skew_ns;	/* between a server's clock and ours */
 	bool	 no_backlog;	/* GET, DEL, TEST: neither crawl nor leases;
 				   see catalog/outcome.h */

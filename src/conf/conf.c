@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "conf/table.h"
+#include "model/attrs.h"
 
 #define DEFAULT_INI	"/etc/dss/datamover/datamover.conf"
 #define DEFAULT_JSON	"/etc/dss/datamover/config.json"
@@ -201,6 +202,13 @@ conf_set_nfs(struct conf *c, const char *server, const char *share)
 	strlist_add(&nfs->shares, share);
 	c->fs_config.nfs = nfs;
 	c->fs_config.nfs_count = 1;
+}
+
+unsigned
+conf_ignored(const struct conf *c)
+{
+	return (c->fs_config.ignore_inode ? ATTRS_INO : 0) |
+	    (c->fs_config.ignore_ctime ? ATTRS_CTIME : 0);
 }
 
 bool

@@ -154,6 +154,10 @@ void	 conf_advise(const struct conf *, struct strlist *);
  * that setting every operation is allowed; TEST is allowed where PUT is. */
 bool	 conf_allows(const struct conf *, const char *operation);
 
+/* What does not show a change of a file (inode = ignore, ctime = ignore), as
+ * attrs_same takes the flags. */
+unsigned conf_ignored(const struct conf *);
+
 /* Append the catalog path of a share, as key text: "H/S", S without its
  * leading slash, H alone for the share "/". Always with the server, whatever
  * the settings are. -1 if the buffer is full. */

@@ -35,11 +35,10 @@ struct crawl_config {
 	bool	 server_as_prefix;
 	bool	 follow_links;
 	bool	 checksum;	/* queue unchanged files too */
-	bool	 ignore_inode;
+	unsigned ignore;	/* of attrs_same */
 	bool	 cross_mounts;	/* into other file systems below an export */
 	bool	 accept_filesystem; /* accept a directory in another file system
 				       than the catalog has noted */
-	bool	 ignore_ctime;
 	int64_t	 clock_skew_ns;	/* between a filer and us */
 	uint64_t min_size;
 	uint64_t max_size;

@@ -39,7 +39,8 @@ note_root(struct crawler *w, unsigned export, const struct tree *t)
 	struct attrs root;
 
 	tree_root(t, NULL, &root);
-	catalog_note_root(c->catalog, export, &root, c->ignore_inode, NULL);
+	catalog_note_root(c->catalog, export, &root,
+	    (c->ignore & ATTRS_INO) != 0, NULL);
 }
 
 struct tree *

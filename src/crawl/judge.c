@@ -75,9 +75,7 @@ judge(const struct crawl_config *c, const struct attrs *a,
     const struct known *k, struct str key, const char *why, struct err *err)
 {
 	bool live = k != NULL && !k->tombstone;
-	unsigned ignore = (c->ignore_inode ? ATTRS_INO : 0) |
-	    (c->ignore_ctime ? ATTRS_CTIME : 0);
-	bool same = live && attrs_same(a, &k->attrs, ignore) &&
+	bool same = live && attrs_same(a, &k->attrs, c->ignore) &&
 	    attrs_same_kept(a, &k->attrs);
 
 	if (why != NULL) {

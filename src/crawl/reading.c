@@ -335,7 +335,8 @@ hides_known(const struct reading *r, const struct attrs *a,
 
 	return r->job.dir != 0 && a->kind == ENTRY_FILE && !k->tombstone &&
 	    !k->excluded && !c->follow_links && !c->accept_filesystem &&
-	    !c->ignore_inode && a->ino != k->attrs.ino && is_across(r, a);
+	    (c->ignore & ATTRS_INO) == 0 && a->ino != k->attrs.ino &&
+	    is_across(r, a);
 }
 
 static void

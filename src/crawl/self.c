@@ -25,7 +25,7 @@ static bool
 is_self(const struct reading *r, const struct attrs *a)
 {
 	return r->self.kind == ENTRY_DIR && r->self.fsid == a->fsid &&
-	    (r->self.ino == a->ino || r->w->c->c.ignore_inode);
+	    (r->self.ino == a->ino || (r->w->c->c.ignore & ATTRS_INO) != 0);
 }
 
 static void

@@ -64,7 +64,7 @@ has_sender(struct local *l)
 		.server_as_prefix = s->conf->fs_config.server_as_prefix,
 		.ignore_inode = s->conf->fs_config.ignore_inode,
 		.exact = s->exact,
-		.exact_but = setup_ignored(s),
+		.exact_but = conf_ignored(s->conf),
 		.up = l->up,
 	};
 	struct err err = ERR_INIT;
@@ -88,7 +88,7 @@ has_fetch(struct local *l)
 		.only_read = s->only_read,
 		.exports = l->trees,
 		.export_count = s->export_count,
-		.ignore_inode = s->conf->fs_config.ignore_inode,
+		.ignore = conf_ignored(s->conf),
 		.retry_for_ms = l->s3.retry_for_ms,
 		.memory_bytes = s->memory_bytes,
 		.bwlimit = s->bwlimit,

@@ -208,13 +208,6 @@ setup_as_root(const struct setup *s)
 	    s->conf->fs_config.access.uid == 0 : geteuid() == 0;
 }
 
-unsigned
-setup_ignored(const struct setup *s)
-{
-	return (s->conf->fs_config.ignore_inode ? ATTRS_INO : 0) |
-	    (s->conf->fs_config.ignore_ctime ? ATTRS_CTIME : 0);
-}
-
 /* For PUT, start only as many workers as have memory for a part each. */
 unsigned
 setup_workers(const struct setup *s)

@@ -30,8 +30,6 @@ int	 setup_dest(struct dest **, const struct setup *,
 	    const _Atomic uint64_t *valid_until_ms, struct err *) MUST_USE;
 /* May this process set owners at the destination? */
 bool	 setup_as_root(const struct setup *);
-/* What does not show a change of a file: see attrs_same. */
-unsigned setup_ignored(const struct setup *);
 /* Return the number of worker threads on this machine. */
 unsigned setup_workers(const struct setup *);
 

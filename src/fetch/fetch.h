@@ -43,7 +43,8 @@ struct fetch_config {
 	bool	 only_read;
 	const struct tree_spec *exports; /* of the files, by item.export */
 	size_t	 export_count;
-	bool	 ignore_inode;
+	unsigned ignore;	/* of attrs_same: does not show that a file
+				   has changed */
 	uint64_t retry_for_ms;	/* of the files */
 	uint64_t memory_bytes;	/* buffers of all workers together */
 	uint64_t range_size;	/* 0: 64 MiB */

@@ -58,7 +58,7 @@ static bool
 same(const struct fetching *t, const struct attrs *a)
 {
 	return a->kind == ENTRY_FILE && attrs_same(
-	    &t->item->result.file_attrs, a, t->w->f->c.ignore_inode);
+	    &t->item->result.file_attrs, a, t->w->f->c.ignore);
 }
 
 static void
@@ -161,7 +161,7 @@ found(struct fetching *t, const struct handle *fh)
 		return;
 	}
 	if (it->has_stored && !attrs_same(a, &it->stored.attrs,
-	    t->w->f->c.ignore_inode)) {
+	    t->w->f->c.ignore)) {
 		over(t, NULL);
 		return;
 	}

@@ -224,7 +224,7 @@ integrity_take(struct integrity *t, struct fetch_item *it)
 	    it->result.err.kind == ERR_UNREACHABLE))
 		run_fail(&t->r, &it->result.err);
 	if (!t->r.failed) {
-		verdict_read(it, t->r.conf->fs_config.ignore_inode, &j);
+		verdict_read(it, conf_ignored(t->r.conf), &j);
 		if (j.verdict == VERDICT_UNREADABLE)
 			tell_unread(t, it);
 		if (j.outcome == OUTCOME_EXCLUDED)

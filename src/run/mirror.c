@@ -260,10 +260,14 @@ note_foreign(struct mirror *x, const struct stored *s, struct outcomes *kept)
 	    "this key");
 }
 
+/* An object that the bucket does not have any more is deleted without a
+ * request, which would leave a delete marker in a bucket with versions. */
 static void
 note_gone(struct mirror *x, const struct stored *s,
-    const struct ours_question *o, struct outcomes *gone)
+    const struct ours_question *o, struct outcomes *gone,
+    struct outcomes *kept)
 {
+	struct outcomes *rows = o->held == HELD_GONE ? kept : gone;
 	struct outcome_row *r;
 
 	if (x->use == USE_DELETE && x->proven == x->most) {
@@ -275,8 +279,9 @@ note_gone(struct mirror *x, const struct stored *s,
 		deleter_print(x->r->job, key_of(x, s->path), s->attrs.size);
 	if (x->use != USE_DELETE)
 		return;
-	r = &gone->v[gone->count++];
+	r = &rows->v[rows->count++];
 	fill_row(r, s);
+	r->outcome = OUTCOME_DELETED;
 	memcpy(r->etag, o->etag, sizeof(r->etag));
 }
 
@@ -298,7 +303,7 @@ use_page(struct mirror *x, const struct mirror_row *v,
 		else if (q[i].verdict == ABSENCE_UNKNOWN)
 			note_unknown(x, &q[i], s, kept);
 		else if (o[i].held == HELD_OURS || o[i].held == HELD_GONE)
-			note_gone(x, s, &o[i], gone);
+			note_gone(x, s, &o[i], gone, kept);
 		else if (o[i].held == HELD_FOREIGN)
 			note_foreign(x, s, kept);
 		else
@@ -540,6 +545,7 @@ prepare(struct mirror *x, struct err *err)
 		.seen = r->plan.seen,
 		.export_count = r->plan.count,
 		.ignore_inode = r->conf->fs_config.ignore_inode,
+		.looks_for_case = true,
 		.retry_for_ms = plan_retry_ms(r->conf),
 		.turn = on_turn,
 		.arg = x,

@@ -271,8 +271,7 @@ bool
 team_needs_look_fetched(const struct team *t, const struct team_task *k,
     const struct fetch_item *answer)
 {
-	return verdict_file_differs(k->fetch, answer,
-	    t->conf->fs_config.ignore_inode);
+	return verdict_file_differs(k->fetch, answer, conf_ignored(t->conf));
 }
 
 /* Return the catalog path of a file, or NULL. */
@@ -381,22 +380,13 @@ is_unknown(const struct look *l)
 	return l->answer != NULL && !l->task->fetch->has_stored;
 }
 
-/* TEST calls a file with a new ctime another version in any case. */
-static bool
-same(const struct team *t, const struct look *l, const struct attrs *a,
-    const struct attrs *b)
-{
-	return attrs_same(a, b, l->answer != NULL ?
-	    t->conf->fs_config.ignore_inode : setup_ignored(&t->setup));
-}
-
 /* Does the master see what the client says? */
 static bool
 is_as_said(const struct team *t, const struct look *l)
 {
-	return l->result.outcome != OUTCOME_GONE && same(t, l, &l->q.attrs,
-	    &l->result.attrs) && !is_other_fs(t, l->task, &l->q.attrs,
-	    &l->result.attrs);
+	return l->result.outcome != OUTCOME_GONE &&
+	    attrs_same(&l->q.attrs, &l->result.attrs, conf_ignored(t->conf)) &&
+	    !is_other_fs(t, l->task, &l->q.attrs, &l->result.attrs);
 }
 
 /* Does the master contradict the client: does it still see the version that the
@@ -405,7 +395,8 @@ static bool
 is_disputed(const struct team *t, const struct look *l)
 {
 	return is_unknown(l) ? !is_as_said(t, l) :
-	    same(t, l, &l->q.attrs, &l->task->item.attrs);
+	    attrs_same(&l->q.attrs, &l->task->item.attrs,
+	    conf_ignored(t->conf));
 }
 
 /* A mounted tree may answer the master from a cache: only a version older than
@@ -417,7 +408,7 @@ is_proof(const struct team *t, const struct look *l)
 	const struct attrs *r = &l->result.attrs;
 
 	return !attrs_same(r, &l->task->item.attrs,
-	    setup_ignored(&t->setup) | ATTRS_CTIME) &&
+	    conf_ignored(t->conf) | ATTRS_CTIME) &&
 	    (t->setup.exports[l->task->item.export].type == TREE_NFS ||
 	    r->ctime_ns < clock_wall_ns() - CACHED_NS);
 }

@@ -101,7 +101,7 @@ nonsense(const struct team *t, const struct team_task *k,
 	if (r->outcome > OUTCOME_UNCHANGED)
 		return NULL;
 	if (r->attrs.kind == ENTRY_FILE && !attrs_same(&r->attrs,
-	    &k->item.attrs, setup_ignored(&t->setup)))
+	    &k->item.attrs, conf_ignored(t->conf)))
 		return "a version of the file that was not asked for";
 	if (is_step(k) || t->setup.dryrun)
 		return NULL;

@@ -124,10 +124,10 @@ object_is_good(const struct fetch_item *it, struct judged *j)
 
 static bool
 file_changed(const struct fetch_item *it, const struct fetch_result *r,
-    bool ignore_inode)
+    unsigned ignore)
 {
 	return r->file_torn || !attrs_same(&r->file_attrs, &it->stored.attrs,
-	    ignore_inode);
+	    ignore);
 }
 
 static bool
@@ -141,7 +141,7 @@ same_as_file(const struct fetch_item *it)
 
 bool
 verdict_file_differs(const struct fetch_item *it, const struct fetch_item *got,
-    bool ignore_inode)
+    unsigned ignore)
 {
 	const struct fetch_result *r = &got->result;
 
@@ -149,7 +149,7 @@ verdict_file_differs(const struct fetch_item *it, const struct fetch_item *got,
 		return false;
 	if (r->file_err.kind != ERR_NONE)
 		return r->file_err.kind == ERR_GONE;
-	return it->has_stored ? file_changed(it, r, ignore_inode) :
+	return it->has_stored ? file_changed(it, r, ignore) :
 	    r->file_torn || !same_as_file(got);
 }
 
@@ -167,7 +167,7 @@ file_is_rotten(const struct fetch_item *it)
 }
 
 static void
-with_file(const struct fetch_item *it, bool ignore_inode, bool good,
+with_file(const struct fetch_item *it, unsigned ignore, bool good,
     struct judged *j)
 {
 	const struct fetch_result *r = &it->result;
@@ -186,7 +186,7 @@ with_file(const struct fetch_item *it, bool ignore_inode, bool good,
 		    "read");
 		return;
 	}
-	if (file_changed(it, r, ignore_inode)) {
+	if (file_changed(it, r, ignore)) {
 		if (!good)
 			return;
 		say(j, VERDICT_CHANGED);
@@ -252,7 +252,7 @@ by_file_alone(const struct fetch_item *it, struct judged *j)
 }
 
 void
-verdict_read(const struct fetch_item *it, bool ignore_inode,
+verdict_read(const struct fetch_item *it, unsigned ignore,
     struct judged *j)
 {
 	const struct fetch_result *r = &it->result;
@@ -280,5 +280,5 @@ verdict_read(const struct fetch_item *it, bool ignore_inode,
 	if (good)
 		say_good(j, &it->stored);
 	if (it->raw != NULL)
-		with_file(it, ignore_inode, good, j);
+		with_file(it, ignore, good, j);
 }

@@ -28,12 +28,12 @@ void	 verdict_missing(const struct stored *, struct judged *);
  * never had an answer. */
 void	 verdict_doubt(struct judged *);
 /* Does the answer "got" to the item say that the file is gone, or another than
- * the file of the object? */
+ * the file of the object? ignore: of attrs_same. */
 bool	 verdict_file_differs(const struct fetch_item *,
-	    const struct fetch_item *got, bool ignore_inode);
+	    const struct fetch_item *got, unsigned ignore);
 /* Judge by the bytes of the object, and by the bytes of the file if the file
  * was read. */
-void	 verdict_read(const struct fetch_item *, bool ignore_inode,
+void	 verdict_read(const struct fetch_item *, unsigned ignore,
 	    struct judged *);
 
 #endif

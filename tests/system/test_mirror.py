@@ -274,6 +274,24 @@ def test_mirror_versioned(t):
     assert rows == [(marker["VersionId"],)], rows
 
 
+def test_mirror_deleted_by_others(t):
+    """Somebody else has deleted the object: it counts as deleted, without a
+    request, which might leave a second marker in a bucket with versions."""
+    proxy = t.proxy()
+    t.small_files(20)
+    t.put(moved=20)
+    t.s3.delete_object(Bucket=t.bucket, Key=key(t, "d0/f0"))
+    remove(t, "d0/f0")
+    mirror(t, deleted=1)
+    assert proxy.stats()["POST"] == 0, proxy.stats()
+    assert proxy.stats()["DELETE"] == 0, proxy.stats()
+    rows = t.query(
+        "SELECT state FROM objects WHERE path = ?", key(t, "d0/f0")
+    )
+    assert rows == [("deleted",)], rows
+    mirror(t, deleted=0)
+
+
 @limit(120)
 def test_mirror_refused(t):
     """What S3 doesn't delete is a failed row, and tried again next time."""

@@ -47,7 +47,7 @@ begin(struct fixture *x)
 	x->roots[0] = "srv/vol";
 	x->c = (struct asker_config){ .exports = &x->spec,
 	    .roots = x->roots, .seen = &x->seen, .export_count = 1,
-	    .retry_for_ms = 1 };
+	    .looks_for_case = true, .retry_for_ms = 1 };
 	x->asker = asker_new(&x->c);
 }
 
@@ -343,7 +343,11 @@ test_status(void **state UNUSED)
 static void
 test_other_case(void **state UNUSED)
 {
+	static const char *const together[] = { "srv/vol/F0", "srv/vol/f0",
+	    "srv/vol/F11", "srv/vol/f11", "srv/vol/sub/F1",
+	    "srv/vol/sub/f1" };
 	struct fake f = { .files = 25, .fold = true, .first_name = "name" };
+	struct absence_question q[ARRAY_LEN(together)];
 	struct fixture x;
 
 	setup_nfs(&x, &f);
@@ -352,6 +356,13 @@ test_other_case(void **state UNUSED)
 	assert_int_equal(ask_one(&x, "srv/vol/sub/F0"), ABSENCE_GONE);
 	assert_int_equal(ask_one(&x, "srv/vol/f0"), ABSENCE_PRESENT);
 	assert_int_equal(ask_one(&x, "srv/vol/sub/f0"), ABSENCE_PRESENT);
+	/* All together: names that differ in case alone stand side by side. */
+	for (size_t i = 0; i < ARRAY_LEN(together); i++)
+		q[i] = question(&x, together[i]);
+	ask(&x, q, ARRAY_LEN(q));
+	for (size_t i = 0; i < ARRAY_LEN(q); i++)
+		assert_int_equal(q[i].verdict, i % 2 == 0 ? ABSENCE_GONE :
+		    ABSENCE_PRESENT);
 	/* No change of case: perhaps a name that the listing missed. */
 	assert_int_equal(ask_one(&x, "srv/vol/name"), ABSENCE_PRESENT);
 	/* A listing that is not read to its end proves nothing. */
@@ -359,10 +370,13 @@ test_other_case(void **state UNUSED)
 	atomic_store(&f.list_times, 1000);
 	assert_int_equal(ask_one(&x, "srv/vol/F0"), ABSENCE_PRESENT);
 	atomic_store(&f.list_times, 0);
-	x.c.ignore_inode = true;
-	asker_free(&x.asker);
-	x.asker = asker_new(&x.c);
-	assert_int_equal(ask_one(&x, "srv/vol/F0"), ABSENCE_PRESENT);
+	for (int i = 0; i < 2; i++) {
+		x.c.looks_for_case = i == 0;
+		x.c.ignore_inode = i == 0;
+		asker_free(&x.asker);
+		x.asker = asker_new(&x.c);
+		assert_int_equal(ask_one(&x, "srv/vol/F0"), ABSENCE_PRESENT);
+	}
 	teardown_nfs(&x, &f);
 }
 

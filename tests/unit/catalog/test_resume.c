@@ -305,7 +305,7 @@ night_of_root(struct kit *k, uint64_t ino, bool ignore_inode, int max,
 
 	export.root = &root;
 	spec.exports = &export;
-	spec.ignore_inode = ignore_inode;
+	spec.ignore = ignore_inode ? ATTRS_INO : 0;
 	kit_begin_spec(k, &spec);
 	catalog_note_root(k->c, 0, &root, ignore_inode, NULL);
 	done = steps(k, max, "", order);

@@ -71,10 +71,10 @@ test_changed(void **state UNUSED)
 	v[6].gid++;
 	for (size_t i = 0; i < ARRAY_LEN(v); i++)
 		assert_int_equal(judged(&c, &v[i], &k), JUDGED_CHANGED);
-	c.ignore_inode = true;
+	c.ignore = ATTRS_INO;
 	assert_int_equal(judged(&c, &v[3], &k), JUDGED_UNCHANGED);
 	assert_int_equal(judged(&c, &v[2], &k), JUDGED_CHANGED);
-	c.ignore_ctime = true;
+	c.ignore |= ATTRS_CTIME;
 	assert_int_equal(judged(&c, &v[2], &k), JUDGED_UNCHANGED);
 	for (size_t i = 0; i < ARRAY_LEN(v); i++)
 		if (i != 2 && i != 3)

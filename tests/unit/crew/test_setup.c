@@ -252,11 +252,6 @@ clients_know_the_roots(void **state)
 	setup_see_roots(&s, &plan, true);
 	assert_int_equal(s.exports[0].root_ino, 0);
 	assert_true(s.exports[0].filled);
-	assert_int_equal(setup_ignored(&s), ATTRS_INO);
-	setup_release(&s);
-	c.fs_config.ignore_ctime = true;
-	assert_int_equal(setup_make(&s, &c, &job, &plan, &err), 0);
-	assert_int_equal(setup_ignored(&s), ATTRS_INO | ATTRS_CTIME);
 	setup_release(&s);
 	plan_release(&plan);
 	conf_release(&c);

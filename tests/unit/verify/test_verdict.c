@@ -63,7 +63,7 @@ expect_read(const struct fetch_item *it, enum verdict v, enum outcome e,
 {
 	struct judged j;
 
-	verdict_read(it, false, &j);
+	verdict_read(it, 0, &j);
 	expect(&j, v, e, lost);
 }
 
@@ -230,14 +230,19 @@ test_read_file(void **state UNUSED)
 }
 
 static void
-test_inode(void **state UNUSED)
+test_what_is_ignored(void **state UNUSED)
 {
 	struct fetch_item it = item();
 	struct judged j;
 
 	it.result.file_attrs.ino++;
 	expect_read(&it, VERDICT_CHANGED, OUTCOME_MOVED, false);
-	verdict_read(&it, true, &j);
+	verdict_read(&it, ATTRS_INO, &j);
+	expect(&j, VERDICT_OK, OUTCOME_MOVED, false);
+	it.result.file_attrs.ctime_ns++;
+	verdict_read(&it, ATTRS_INO, &j);
+	expect(&j, VERDICT_CHANGED, OUTCOME_MOVED, false);
+	verdict_read(&it, ATTRS_INO | ATTRS_CTIME, &j);
 	expect(&j, VERDICT_OK, OUTCOME_MOVED, false);
 }
 
@@ -281,7 +286,7 @@ main(void)
 		cmocka_unit_test(test_read_parts_file),
 		cmocka_unit_test(test_read_fresh),
 		cmocka_unit_test(test_read_file),
-		cmocka_unit_test(test_inode),
+		cmocka_unit_test(test_what_is_ignored),
 		cmocka_unit_test(test_unknown),
 	};
 

@@ -31,7 +31,7 @@ night(struct kit *k, const struct night *n)
 
 	a.ctime_ns = n->ctime;
 	spec.clock_skew_ns = SKEW;
-	spec.ignore_ctime = n->ignore_ctime;
+	spec.ignore = n->ignore_ctime ? ATTRS_CTIME : 0;
 	kit_begin_spec(k, &spec);
 	p = kit_page(kit_take(k, "srv/vol"), true);
 	p->times = (struct dir_times){ n->newest, n->delta };
