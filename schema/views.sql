@@ -2,6 +2,7 @@
 -- interface (datamover-catalog(5)); columns may be added, none goes. This file
 -- is run after the ladder, and only then: a change here needs a rung of its own
 -- (one without a statement is enough), or catalogs keep the views they have.
+-- The comment behind AS is what `datamover sql` says of the view.
 
 DROP VIEW IF EXISTS objects;
 -- Unknown attributes of a file are NULL. A version that is leased once more
@@ -9,7 +10,7 @@ DROP VIEW IF EXISTS objects;
 -- bytes. Every file in its newest version, once for each target that has a
 -- result for it; without any, once for the target of the last run that
 -- crawled.
-CREATE VIEW objects AS
+CREATE VIEW objects AS -- every file as it is now, and what targets have
 SELECT
 	o.path AS path,
 	coalesce(o.raw, CAST(o.path AS BLOB)) AS path_raw,
@@ -71,7 +72,7 @@ FROM object o
 
 DROP VIEW IF EXISTS versions;
 -- Earlier versions: the file changed, or went and came back.
-CREATE VIEW versions AS
+CREATE VIEW versions AS -- earlier versions of files
 SELECT
 	h.path AS path,
 	h.id AS version,
@@ -95,7 +96,7 @@ FROM history h
 
 DROP VIEW IF EXISTS runs;
 -- Every run.
-CREATE VIEW runs AS
+CREATE VIEW runs AS -- every run: what it counted, how it ended
 SELECT
 	r.id AS run,
 	r.op AS operation,
@@ -130,7 +131,7 @@ DROP VIEW IF EXISTS failures;
 -- an export that went out of reach, and all that the operations met that do
 -- not crawl) what failed in the last run of the operation at the target; and
 -- what was to be deleted and perhaps is not.
-CREATE VIEW failures AS
+CREATE VIEW failures AS -- what is failed now, and why
 SELECT
 	f.run AS run,
 	f.path AS path,
@@ -192,7 +193,7 @@ FROM deletion m
 
 DROP VIEW IF EXISTS failure_log;
 -- Every failure that ever was.
-CREATE VIEW failure_log AS
+CREATE VIEW failure_log AS -- every failure of every run
 SELECT
 	f.run AS run,
 	f.path AS path,
@@ -210,7 +211,7 @@ FROM failure f LEFT JOIN target t ON t.id = f.target;
 
 DROP VIEW IF EXISTS dirs;
 -- Every directory, with the numbers of its last reading.
-CREATE VIEW dirs AS
+CREATE VIEW dirs AS -- every directory, with the numbers of its last reading
 SELECT
 	d.path AS path,
 	CASE WHEN d.gone_run IS NOT NULL THEN 'gone'
@@ -239,7 +240,7 @@ WHERE d.path <> '';
 
 DROP VIEW IF EXISTS uploads;
 -- Multipart uploads that were begun and not ended.
-CREATE VIEW uploads AS
+CREATE VIEW uploads AS -- multipart uploads that are not finished
 SELECT
 	coalesce(o.path, h.path) AS path,
 	t.endpoint || '/' || t.bucket AS target,
@@ -254,7 +255,7 @@ FROM upload u
 
 DROP VIEW IF EXISTS verifications;
 -- What TEST found, every time.
-CREATE VIEW verifications AS
+CREATE VIEW verifications AS -- every verdict of TEST
 SELECT
 	v.run AS run,
 	coalesce(o.path, h.path, v.path) AS path,
@@ -273,7 +274,7 @@ FROM verification v
 DROP VIEW IF EXISTS transfers;
 -- The results of each run, but those that a later run replaced: a version of
 -- a file has one result at a target, the newest.
-CREATE VIEW transfers AS
+CREATE VIEW transfers AS -- what became of each file in each run
 SELECT
 	s.run AS run,
 	coalesce(o.path, h.path) AS path,
@@ -297,7 +298,7 @@ FROM result s
 
 DROP VIEW IF EXISTS clients;
 -- The hosts that moved the data of a run.
-CREATE VIEW clients AS
+CREATE VIEW clients AS -- the hosts that moved the data of a run
 SELECT
 	c.run AS run,
 	c.number AS number,
@@ -319,7 +320,7 @@ FROM client c JOIN run r ON r.id = c.run;
 DROP VIEW IF EXISTS compactions;
 -- The compaction of each subsystem. If the run was killed while a subsystem
 -- was being compacted, the end of the compaction is unknown.
-CREATE VIEW compactions AS
+CREATE VIEW compactions AS -- the compaction of DSS targets
 SELECT
 	c.run AS run,
 	c.target AS target,

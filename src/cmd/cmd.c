@@ -35,9 +35,9 @@ static const struct {
 	{ VERB_STOP, "stop", "stop [options]",
 	    "End the run that is going on, as Ctrl-C does, and wait until it "
 	    "has ended.\nThe next run goes on where it was." },
-	{ VERB_SQL, "sql", "sql [options] 'SELECT ...'",
-	    "Ask the catalog, also while a run is going on; see "
-	    "datamover-catalog(5)." },
+	{ VERB_SQL, "sql", "sql [options] ['SELECT ...']",
+	    "Ask the catalog, also while a run is going on; without a query, "
+	    "list what can\nbe asked. See datamover-catalog(5)." },
 	{ VERB_REPORT, "report", "report [options]",
 	    "Report a run: its totals, how fast it was when, sizes, what was "
 	    "slowest,\nwhat failed, and what has been verified." },

@@ -108,8 +108,8 @@ check_words(const struct options *o, struct err *err)
 	if (o->verb != VERB_SQL && o->word_count > 0)
 		return err_set(err, ERR_USAGE, 0,
 		    "\"%s\" is no option and has no place here", o->words[0]);
-	if (o->verb == VERB_SQL && o->word_count != 1)
-		return err_set(err, ERR_USAGE, 0, "one query is needed, "
+	if (o->verb == VERB_SQL && o->word_count + (o->file != NULL) > 1)
+		return err_set(err, ERR_USAGE, 0, "one query is possible, "
 		    "quoted: datamover sql 'SELECT ...'");
 	if (o->verb == VERB_GET && o->job.dest_path == NULL)
 		return err_set(err, ERR_USAGE, 0, "--dest_path is needed: the "
@@ -216,6 +216,8 @@ options_release(struct options *o)
 	free(o->config);
 	free(o->catalog);
 	free(o->format);
+	free(o->file);
+	free(o->attach);
 	free(o->output);
 	free(o->join);
 	free(o->key_file);

@@ -45,6 +45,8 @@ struct options {
 	char	*config;	/* or NULL: the default places */
 	char	*catalog;	/* status, sql, report, stop; or NULL */
 	char	*format;	/* sql, report; or NULL */
+	char	*file;		/* sql: of the query; or NULL */
+	char	*attach;	/* sql: another catalog; or NULL */
 	char	*output;	/* report; or NULL */
 	char	*join;		/* client; or NULL */
 	char	*key_file;	/* client; or NULL */

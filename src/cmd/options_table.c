@@ -220,6 +220,10 @@ const struct option options_table[] = {
 	{ "format", NULL, "FORMAT", VERB_SQL | VERB_REPORT, set_text,
 	    AT(format), .help = "sql: table, csv, tsv or json [table]; "
 	    "report: text, json, csv or html [text]" },
+	{ "file", "f", "FILE", VERB_SQL, set_text, AT(file), .help =
+	    "the query stands in FILE; - is standard input" },
+	{ "attach", NULL, "FILE", VERB_SQL, set_text, AT(attach), .help =
+	    "another catalog: its views are other.objects, other.runs ..." },
 	{ "run", NULL, "N", VERB_REPORT, set_run, AT(run), .help =
 	    "the run to report, by its number [the last one]" },
 	{ "output", "o", "FILE", VERB_REPORT, set_text, AT(output), .help =

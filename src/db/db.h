@@ -44,6 +44,9 @@ int	 db_open_reader(struct db *, const char *path, struct err *) MUST_USE;
 /* Open a connection for one who is not the master, and may have only read
  * permission. A catalog with another schema than this program's is refused. */
 int	 db_open_look(struct db *, const char *path, struct err *) MUST_USE;
+/* Attach a catalog to such a connection, as "other", for reading; the catalog
+ * is checked in the same way. */
+int	 db_attach_look(struct db *, const char *path, struct err *) MUST_USE;
 /* Write a snapshot of a catalog to another file; the target file must not
  * exist. The catalog may be in use. */
 int	 db_copy(const char *from, const char *to, struct err *) MUST_USE;

@@ -120,6 +120,29 @@ db_open_look(struct db *db, const char *path, struct err *err)
 }
 
 int
+db_attach_look(struct db *db, const char *path, struct err *err)
+{
+	AUTOFREE char *uri = NULL;
+	sqlite3_stmt *st = NULL;
+	struct db probe;
+	int rc;
+
+	if (db_open_look(&probe, path, err) == -1)
+		return -1;
+	db_close(&probe);
+	uri = db_uri(path, must_be_immutable(path) ? "?immutable=1" :
+	    "?mode=ro");
+	rc = sqlite3_prepare_v2(db->conn, "ATTACH ? AS other", -1, &st, NULL);
+	if (rc == SQLITE_OK) {
+		sqlite3_bind_text(st, 1, uri, -1, SQLITE_STATIC);
+		sqlite3_step(st);
+		rc = sqlite3_finalize(st);
+	}
+	return rc == SQLITE_OK ? 0 :
+	    db_fault(err, rc, path, sqlite3_errmsg(db->conn));
+}
+
+int
 db_copy(const char *from, const char *to, struct err *err)
 {
 	AUTOFREE char *uri = db_uri(from, "?mode=ro");

@@ -42,10 +42,21 @@ catalog_view_open(struct catalog_view **ret, const char *path,
 		free(v);
 		return -1;
 	}
-	sqlite3_limit(v->db.conn, SQLITE_LIMIT_ATTACHED, 0);
 	sqlite3_set_authorizer(v->db.conn, authorize, NULL);
 	*ret = v;
 	return 0;
+}
+
+int
+catalog_view_attach(struct catalog_view *v, const char *path,
+    struct err *err)
+{
+	int rc;
+
+	sqlite3_set_authorizer(v->db.conn, NULL, NULL);
+	rc = db_attach_look(&v->db, path, err);
+	sqlite3_set_authorizer(v->db.conn, authorize, NULL);
+	return rc;
 }
 
 void

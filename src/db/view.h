@@ -15,6 +15,9 @@ struct catalog_view;
  * Never creates a file. */
 int	 catalog_view_open(struct catalog_view **, const char *path,
 	    struct err *) MUST_USE;
+/* Make a second catalog readable in the same statements, as "other". */
+int	 catalog_view_attach(struct catalog_view *, const char *path,
+	    struct err *) MUST_USE;
 void	 catalog_view_close(struct catalog_view **);
 /* Called once before the first row with row NULL and the column names, then
  * for each row; return false to stop. */

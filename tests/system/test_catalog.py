@@ -1,5 +1,6 @@
 """The catalog: guarded, asked in SQL, never silently replaced."""
 import hashlib
+import json
 import os
 import signal
 import sqlite3
@@ -168,6 +169,59 @@ def test_sql(t):
     result = t.run("sql", "SELECT path, size, md5 FROM objects")
     result.says(t.server + t.share + "/f", "5")
     result.says(hashlib.md5(b"hello").hexdigest())
+
+
+def test_sql_lists_the_views(t):
+    t.write("f", "hello")
+    t.put(moved=1)
+    views = "SELECT name FROM sqlite_schema WHERE type = 'view'"
+    names = [name for (name,) in t.query(views)]
+    rows = json.loads(t.run("sql", "--format", "json").out)
+    assert [r["view"] for r in rows] == sorted(names), rows
+    assert all(len(r["shows"]) > 10 for r in rows), rows
+
+
+def test_sql_from_a_file(t):
+    t.write("f", "hello")
+    t.put(moved=1)
+    query = os.path.join(t.dir, "query.sql")
+    with open(query, "w") as f:
+        f.write("-- how many\nSELECT count(*) + 41\nFROM objects;\n")
+    t.run("sql", "--file", query).says("42")
+    with open(query) as f:
+        t.run("sql", "-f", "-", stdin=f).says("42")
+    t.run("sql", "--file", query, "SELECT 1", expect=2)
+    t.run("sql", "--file", query + ".none", expect=2)
+    for text in (b"", b"SELECT 1\0", b"-- " + b"x" * (1 << 20)):
+        with open(query, "wb") as f:
+            f.write(text)
+        t.run("sql", "--file", query, expect=2)
+
+
+def test_sql_attach(t):
+    """Two catalogs in one query; neither can be changed."""
+    t.write("f", "hello")
+    t.put(moved=1)
+    other = os.path.join(t.dir, "other.db")
+    db = sqlite3.connect(t.catalog)
+    db.execute("VACUUM INTO ?", (other,))
+    db.close()
+    t.write("g", "world")
+    t.put(moved=1, unchanged=1)
+    only_here = (
+        "SELECT path FROM objects EXCEPT SELECT path FROM other.objects"
+    )
+    result = t.run("sql", "--attach", other, only_here)
+    result.says(t.server + t.share + "/g")
+    assert b"/f" not in result.out, result
+    for statement in (
+        "DELETE FROM other.object",
+        "ATTACH '%s' AS third" % other,
+        "DETACH other",
+    ):
+        t.run("sql", "--attach", other, statement, expect=2)
+    t.run("sql", "--attach", other + ".none", "SELECT 1", expect=2)
+    t.run("sql", "--attach", t.config, "SELECT 1", expect=2)
 
 
 def test_sql_is_read_only(t):

@@ -1,0 +1,1 @@
+-- Each view has a line about itself behind AS.
