@@ -125,9 +125,7 @@ bool
 absence_export_of(const char *const *roots, size_t count, const char *path,
     unsigned *ret_export, const char **ret_rest)
 {
-	const char *slash = strrchr(path, '/');
-	struct str dir = { path, slash == NULL ? 0 : (size_t)(slash - path) };
-	size_t best = path_innermost(dir, roots, count);
+	size_t best = path_innermost(path_dir(str_of(path)), roots, count);
 
 	if (best == count)
 		return false;
@@ -524,21 +522,12 @@ on_listed(void *arg, const struct err *err)
 	l->whole = now->fsid == dir->fsid && now->ino == dir->ino;
 }
 
-static struct str
-last_name(const char *raw, size_t len)
-{
-	const char *slash = memrchr(raw, '/', len);
-
-	return slash == NULL ? (struct str){ raw, len } :
-	    (struct str){ slash + 1, len - (size_t)(slash + 1 - raw) };
-}
-
 static void
 add_name(struct listing *l, const char *raw, size_t len,
     struct absence_answer *answer)
 {
-	l->v[l->n++] = (struct name){ last_name(raw, len), answer, false,
-	    false };
+	l->v[l->n++] = (struct name){ path_name((struct str){ raw, len }),
+	    answer, false, false };
 }
 
 /* List the directory of suspects. A name without an entry that leads to the

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "catalog/catalog_internal.h"
+#include "model/path.h"
 
 struct begin {
 	const struct run_spec *spec;
@@ -246,7 +247,7 @@ adopt_roots(struct writer *w)
 		id = db_int(db, STMT_DIR_FIND, 0);
 		db_done(db, STMT_DIR_FIND);
 		DB_RUN(db, DIR_PARENT, INT(w->exports[i].id),
-		    INT(writer_dir(w, writer_parent(str_of(path)),
+		    INT(writer_dir(w, path_dir(str_of(path)),
 		    w->exports[i].id)), INT(id));
 	}
 }

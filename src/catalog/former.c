@@ -161,15 +161,13 @@ static int64_t
 gone_row(struct writer *w, struct str path, const struct attrs *a)
 {
 	size_t export = writer_export_of(w, path);
-	const char *slash = memrchr(path.p, '/', path.len);
-	struct str up = { path.p, (size_t)(slash - path.p) };
 	int64_t id;
 
 	if (export == w->export_count ||
 	    !writer_fs_stands(w, &w->exports[export], path))
 		return 0;
-	id = writer_insert(w, directory(w, up, w->exports[export].id), path, a,
-	    NULL);
+	id = writer_insert(w, directory(w, path_dir(path),
+	    w->exports[export].id), path, a, NULL);
 	if (id != 0)
 		DB_RUN(&w->db, OBJECT_GONE, INT(w->run), INT(id));
 	return id;

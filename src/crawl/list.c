@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "crawl/crawl_internal.h"
 #include "crawl/names.h"
+#include "model/path.h"
 
 #define LOOKUPS_MAX	32
 #define LINE_MAX_BYTES	(32 * KIB)
@@ -163,7 +164,6 @@ static bool
 look_at_directory(struct wanted *n, const struct tree_entry *e)
 {
 	struct tree *t = n->l->w->mounts[n->r->job.export].tree;
-	const char *slash = strrchr(n->raw, '/');
 	struct attrs root;
 
 	tree_root(t, NULL, &root);
@@ -171,8 +171,7 @@ look_at_directory(struct wanted *n, const struct tree_entry *e)
 	    e->attrs.fsid == root.fsid)
 		return false;
 	n->found = (struct tree_entry){ .attrs = e->attrs, .fh = e->fh };
-	tree_lookup(t, (struct str){ n->raw, slash == NULL ? 0 :
-	    (size_t)(slash - n->raw) }, directory_cb, n);
+	tree_lookup(t, path_dir(str_of(n->raw)), directory_cb, n);
 	return true;
 }
 

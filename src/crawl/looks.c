@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "crawl/crawl_internal.h"
+#include "model/path.h"
 
 #define LOOKS_MAX	256	/* of a directory at a time; not a limit for
 				   look-ups of links */
@@ -82,7 +83,6 @@ static void
 above_cb(void *arg, const struct tree_entry *e, const struct err *err)
 {
 	struct look *k = arg;
-	char *slash;
 
 	if (err != NULL && err->kind == ERR_STOPPED) {
 		k->r->err = *err;
@@ -103,8 +103,7 @@ above_cb(void *arg, const struct tree_entry *e, const struct err *err)
 		done(k);
 		return;
 	}
-	slash = strrchr(k->above, '/');
-	*(slash == NULL ? k->above : slash) = '\0';
+	k->above[path_dir(str_of(k->above)).len] = '\0';
 	look_above(k);
 }
 

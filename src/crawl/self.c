@@ -93,12 +93,10 @@ above_cb(void *arg, const struct tree_entry *e, const struct err *err)
 static void
 look_above(struct reading *r)
 {
-	struct str path = { r->raw.data, r->above };
-	struct str name = path_name(path);
+	struct str dir = path_dir((struct str){ r->raw.data, r->above });
 
-	r->above = name.len == path.len ? 0 : path.len - name.len - 1;
-	path.len = r->above;
-	ask(r, path, above_cb);
+	r->above = dir.len;
+	ask(r, dir, above_cb);
 }
 
 /* The directory is gone, unless the file system that it was in is not

@@ -77,14 +77,28 @@ path_copy(struct str path)
 	return copy;
 }
 
-struct str
-path_name(struct str path)
+/* Bytes up to the last slash and with it; 0: the path has no slash. */
+static size_t
+name_begins(struct str path)
 {
 	const char *slash = path.len == 0 ? NULL :
 	    memrchr(path.p, '/', path.len);
 
-	if (slash == NULL)
-		return path;
-	return (struct str){ slash + 1,
-	    (size_t)(path.p + path.len - slash - 1) };
+	return slash == NULL ? 0 : (size_t)(slash + 1 - path.p);
+}
+
+struct str
+path_name(struct str path)
+{
+	size_t begins = name_begins(path);
+
+	return (struct str){ path.p + begins, path.len - begins };
+}
+
+struct str
+path_dir(struct str path)
+{
+	size_t begins = name_begins(path);
+
+	return (struct str){ path.p, begins == 0 ? 0 : begins - 1 };
 }

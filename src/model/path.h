@@ -21,8 +21,10 @@ bool	 path_lies_in(struct str path, struct str dir);
  * of the innermost. Return count if no root holds the path. */
 size_t	 path_innermost(struct str path, const char *const *roots,
 	    size_t count);
-/* The part after the last slash. */
+/* The part after the last slash; the whole path if it has no slash. */
 struct str path_name(struct str);
+/* The part before the last slash; "" if the path has no slash. */
+struct str path_dir(struct str);
 /* True for "." and "..". */
 bool	 path_name_is_dot(struct str);
 /* Why a name that a directory gave cannot be a name, or NULL. */

@@ -61,11 +61,7 @@ tnfs_nested_is_in(const struct nfs_nested *n, struct str dir,
     struct str *ret_name)
 {
 	struct str path = { n->path, n->path_len };
-	struct str name = path_name(path);
-	size_t above = path.len - name.len;
 
-	*ret_name = name;
-	if (above > 0)
-		above--;	/* the slash */
-	return above == dir.len && memcmp(path.p, dir.p, above) == 0;
+	*ret_name = path_name(path);
+	return str_eq(path_dir(path), dir);
 }

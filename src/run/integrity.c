@@ -152,9 +152,7 @@ raw_name(const struct integrity *t, unsigned export, struct str key)
 static void
 place(struct integrity *t, struct fetch_item *it)
 {
-	struct str path = str_of(it->stored.path), name = path_name(path);
-	struct str dir = { path.p, path.len - name.len -
-	    (name.len < path.len) };
+	struct str dir = path_dir(str_of(it->stored.path));
 	struct err err = ERR_INIT;
 	int rc;
 

@@ -90,12 +90,10 @@ directory_found(void *arg, const struct tree_entry *e, const struct err *err)
 static void
 ask(struct place *p)
 {
-	struct str path = { p->raw, p->at };
-	struct str name = path_name(path);
+	struct str dir = path_dir((struct str){ p->raw, p->at });
 
-	p->at = name.len == path.len ? 0 : path.len - name.len - 1;
-	path.len = p->at;
-	look_up(p, path, directory_found);
+	p->at = dir.len;
+	look_up(p, dir, directory_found);
 }
 
 void

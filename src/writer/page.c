@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "model/key.h"
+#include "model/path.h"
 #include "writer/writer.h"
 
 struct page {
@@ -23,7 +24,7 @@ struct page {
 static int64_t
 dir_of_entry(struct page *p, struct str path)
 {
-	struct str dir = writer_parent(path);
+	struct str dir = path_dir(path);
 
 	if (p->dir->id != 0)
 		return p->dir->id;
@@ -269,7 +270,7 @@ listed(struct page *p, struct page_entry *e)
 	if (e->listed_fsid == 0 || e->attrs.kind != ENTRY_FILE ||
 	    e->action == PAGE_REFUSED || e->action == PAGE_EXCLUDED ||
 	    x == NULL || writer_fs_listed(p->writer, x, dir_of_entry(p, path),
-	    writer_parent(path), e->listed_fsid))
+	    path_dir(path), e->listed_fsid))
 		return;
 	e->action = e->object != 0 ? PAGE_FAILED : PAGE_REFUSED;
 	err_set(&e->err, ERR_UNREACHABLE, 0, "its directory is in another file "

@@ -3,17 +3,8 @@
  */
 #include "base/clock.h"
 #include "model/key.h"
+#include "model/path.h"
 #include "writer/writer.h"
-
-struct str
-writer_parent(struct str path)
-{
-	while (path.len > 0 && path.p[path.len - 1] != '/')
-		path.len--;
-	if (path.len > 0)
-		path.len--;
-	return path;
-}
 
 void
 writer_add_counts(struct totals *t, const struct totals *n)
@@ -140,7 +131,7 @@ writer_dir(struct writer *w, struct str path, int64_t export)
 			continue;
 		root = path;
 		root.len = MIN(w->exports[i].path_len, path.len);
-		up = writer_parent(path);
+		up = path_dir(path);
 		if (up.len >= root.len && path.len > root.len)
 			parent = writer_dir(w, up, export);
 	}

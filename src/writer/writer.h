@@ -251,8 +251,6 @@ void	 writer_add_counts(struct totals *, const struct totals *);
 bool	 writer_held(struct writer *, int64_t object);
 /* Nothing that stat tells differs. */
 bool	 writer_same(const struct attrs *, const struct attrs *);
-/* The directory of a path; empty for a path without a slash. */
-struct str writer_parent(struct str path);
 /* The counters into the run's row. */
 void	 writer_count_run(struct writer *);
 

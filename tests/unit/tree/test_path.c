@@ -41,11 +41,17 @@ test_path_lies_in(void **state UNUSED)
 }
 
 static void
-test_path_name(void **state UNUSED)
+test_path_parts(void **state UNUSED)
 {
 	assert_true(str_eq(path_name(STR("a/b/c")), STR("c")));
 	assert_true(str_eq(path_name(STR("c")), STR("c")));
 	assert_int_equal(path_name(STR("")).len, 0);
+	assert_int_equal(path_name(STR("a/")).len, 0);
+	assert_true(str_eq(path_dir(STR("a/b/c")), STR("a/b")));
+	assert_true(str_eq(path_dir(STR("a/")), STR("a")));
+	assert_int_equal(path_dir(STR("c")).len, 0);
+	assert_int_equal(path_dir(STR("/c")).len, 0);
+	assert_int_equal(path_dir(STR("")).len, 0);
 }
 
 static void
@@ -452,7 +458,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_path_valid),
 		cmocka_unit_test(test_path_lies_in),
-		cmocka_unit_test(test_path_name),
+		cmocka_unit_test(test_path_parts),
 		cmocka_unit_test(test_path_copy),
 		cmocka_unit_test(test_name_fault),
 		cmocka_unit_test(test_walk_plain),
