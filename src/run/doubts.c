@@ -21,7 +21,7 @@ answered(void *arg, const struct s3_reply *r, const struct err *err)
 	s3_head_answer(r, err, &f->answer);
 }
 
-/* Return false if the run was stopped and some rows have no answer yet. */
+/* Return false if the run was stopped. */
 static bool
 ask(struct page *p)
 {
@@ -35,9 +35,7 @@ ask(struct page *p)
 		    r->conf->fs_config.server_as_prefix)), answered,
 		    &p->found[i]);
 	}
-	while (s3_pending(r->s3) > 0 && !run_stopped(r))
-		run_turn(r, RUN_TICK_MS);
-	return s3_pending(r->s3) == 0;
+	return run_s3_wait(r);
 }
 
 /* Return true if all rows of the page were asked for and the answers of S3
@@ -66,10 +64,6 @@ settle_all(struct page *p, size_t *foreign, struct err *err)
 	    &p->count, err) == 0 && p->count > 0) {
 		after = p->v[p->count - 1].object;
 		more = settle_page(p, foreign, err) && p->count == PAGE;
-		/* What is under way when the run is stopped ends here: the
-		 * answers belong to the page. */
-		if (run_stopped(p->r))
-			s3_free(&p->r->s3);
 		for (size_t i = 0; i < p->count; i++)
 			doubt_release(&p->v[i]);
 	}

@@ -296,6 +296,16 @@ run_turn(struct run *r, int timeout_ms)
 	show(r);
 }
 
+bool
+run_s3_wait(struct run *r)
+{
+	while (s3_pending(r->s3) > 0 && !run_stopped(r))
+		run_turn(r, RUN_TICK_MS);
+	if (run_stopped(r))
+		s3_free(&r->s3);
+	return !run_stopped(r);
+}
+
 void
 run_loop(struct run *r, bool (*step)(void *arg), void *arg)
 {

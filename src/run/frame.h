@@ -107,6 +107,10 @@ void	 run_fail(struct run *, const struct err *);
 /* Wait for mail, a signal, or an answer to the requests of run->s3, for
  * timeout_ms at most; handle what came, and show the progress. */
 void	 run_turn(struct run *, int timeout_ms);
+/* Take turns until the requests of run->s3 have their answers. False: the run
+ * was stopped first; a request without an answer was called back with
+ * STOPPED, and run->s3 is NULL. */
+bool	 run_s3_wait(struct run *);
 /* Call step, then take a turn, until step returns true (nothing is left to be
  * given) with no item out, or the run stops. Then free source and crew: every
  * answer was handled. */

@@ -171,11 +171,7 @@ check_own_key(struct get *g, struct str name, struct err *err)
 	if (run_s3(r, err) == -1)
 		return -1;
 	s3_head(r->s3, buf_str(&key), answered, &a);
-	while (s3_pending(r->s3) > 0 && !run_stopped(r))
-		run_turn(r, RUN_TICK_MS);
-	/* The request may be under way: it is answered here at the latest. */
-	if (run_stopped(r))
-		s3_free(&r->s3);
+	(void)run_s3_wait(r);
 	if (a.err.kind == ERR_GONE)
 		return 0;
 	str_escape(buf_str(&key), shown, sizeof(shown));

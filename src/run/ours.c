@@ -157,11 +157,6 @@ ours_ask(struct run *r, struct ours_question *v, size_t n, struct err *err)
 		listings[used] = (struct listing){ r->s3, v, i, i + count };
 		list_next(&listings[used++]);
 	}
-	while (s3_pending(r->s3) > 0 && !run_stopped(r))
-		run_turn(r, RUN_TICK_MS);
-	if (!run_stopped(r))
-		return 0;
-	/* s3_free calls back for each of the requests under way. */
-	s3_free(&r->s3);
-	return err_set(err, ERR_STOPPED, 0, "interrupted");
+	return run_s3_wait(r) ? 0 : err_set(err, ERR_STOPPED, 0,
+	    "interrupted");
 }
