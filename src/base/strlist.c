@@ -3,10 +3,16 @@
 #include <stdarg.h>
 
 void
-strlist_add(struct strlist *l, const char *s)
+strlist_take(struct strlist *l, char *s)
 {
 	l->v = xreallocarray(l->v, l->n + 1, sizeof(*l->v));
-	l->v[l->n++] = xstrdup(s);
+	l->v[l->n++] = s;
+}
+
+void
+strlist_add(struct strlist *l, const char *s)
+{
+	strlist_take(l, xstrdup(s));
 }
 
 void

@@ -11,6 +11,8 @@ struct strlist {
 	size_t	 n;
 };
 void	 strlist_add(struct strlist *, const char *);
+/* Add a string that becomes the list's. */
+void	 strlist_take(struct strlist *, char *);
 void	 strlist_addf(struct strlist *, const char *fmt, ...)
 	    PRINTF_LIKE(2, 3);
 void	 strlist_clear(struct strlist *);

@@ -133,13 +133,10 @@ catalog_find_formers(struct writer *w, struct mirror_plan *p)
 		for (size_t i = 0; i < w->export_count && !is &&
 		    !is_of_settings(p->rules, path); i++)
 			is = succeeds(w, path, i, p);
-		if (is) {
-			p->formers = xreallocarray(p->formers,
-			    p->former_count + 1, sizeof(*p->formers));
-			p->formers[p->former_count++] = path;
-		} else {
+		if (is)
+			strlist_take(&p->formers, path);
+		else
 			free(path);
-		}
 		more = db_next(&w->db, STMT_EXPORT_PATHS);
 	}
 }
@@ -299,9 +296,9 @@ start_meets(const char *former, const struct run_export_row *x)
 void
 catalog_take_formers(struct writer *w, const struct mirror_plan *p)
 {
-	for (size_t i = 0; i < p->former_count; i++)
+	for (size_t i = 0; i < p->formers.n; i++)
 		for (size_t k = 0; k < w->export_count; k++)
-			if (start_meets(p->formers[i], &w->exports[k]) &&
-			    succeeds(w, p->formers[i], k, p))
-				succeed(w, p->formers[i], &w->exports[k]);
+			if (start_meets(p->formers.v[i], &w->exports[k]) &&
+			    succeeds(w, p->formers.v[i], k, p))
+				succeed(w, p->formers.v[i], &w->exports[k]);
 }

@@ -27,16 +27,12 @@ mirror_guard_text(enum mirror_guard g)
 void
 mirror_plan_release(struct mirror_plan *p)
 {
-	for (size_t i = 0; i < p->root_count; i++)
-		free(p->roots[i]);
-	free(p->roots);
+	strlist_clear(&p->roots);
 	for (size_t i = 0; p->paths != NULL && i < p->export_count; i++)
 		free(p->paths[i]);
 	free(p->paths);
 	free(p->gone_starts);
-	for (size_t i = 0; i < p->former_count; i++)
-		free(p->formers[i]);
-	free(p->formers);
+	strlist_clear(&p->formers);
 	free(p->exports);
 	free(p->fsids);
 	memset(p, 0, sizeof(*p));
@@ -77,21 +73,21 @@ by_root(const void *a, const void *b)
 static void
 set_roots(struct mirror_plan *p, const struct writer *w)
 {
+	struct strlist *l = &p->roots;
 	size_t kept = 0;
 
-	p->roots = xcalloc(MAX(w->export_count, (size_t)1),
-	    sizeof(*p->roots));
 	for (size_t i = 0; i < w->export_count; i++)
-		p->roots[i] = xasprintf("%s/", w->exports[i].start);
-	qsort(p->roots, w->export_count, sizeof(*p->roots), by_root);
-	for (size_t i = 0; i < w->export_count; i++) {
-		if (kept > 0 && str_starts(str_of(p->roots[i]),
-		    str_of(p->roots[kept - 1])))
-			free(p->roots[i]);
+		strlist_take(l, xasprintf("%s/", w->exports[i].start));
+	if (l->n > 0)
+		qsort(l->v, l->n, sizeof(*l->v), by_root);
+	for (size_t i = 0; i < l->n; i++) {
+		if (kept > 0 && str_starts(str_of(l->v[i]),
+		    str_of(l->v[kept - 1])))
+			free(l->v[i]);
 		else
-			p->roots[kept++] = p->roots[i];
+			l->v[kept++] = l->v[i];
 	}
-	p->root_count = kept;
+	l->n = kept;
 }
 
 struct planning {
@@ -259,8 +255,8 @@ look_for_twin(void *arg, struct str path)
 	const struct mirror *m = t->mirror;
 	struct db *db = reader_db(m->reader);
 
-	if (str_eq(path, t->path) || is_below(m->plan->formers,
-	    m->plan->former_count, path) || !DB_ROW(db, OBJECT_LIVE,
+	if (str_eq(path, t->path) || is_below(m->plan->formers.v,
+	    m->plan->formers.n, path) || !DB_ROW(db, OBJECT_LIVE,
 	    INT(t->target), BYTES(path)))
 		return;
 	if (is_in_settings(m->plan->rules, path) ||
@@ -363,8 +359,8 @@ each_gone(struct mirror *m, const char *after, gone_fn *fn, void *arg,
 	bool more = true;
 
 	m->target = reader_target(m->reader, &m->server_as_prefix);
-	for (size_t i = 0; i < p->root_count && more; i++) {
-		struct str root = str_of(p->roots[i]);
+	for (size_t i = 0; i < p->roots.n && more; i++) {
+		struct str root = str_of(p->roots.v[i]);
 
 		if (str_starts(str_of(after), root))
 			more = each_below(m, root, str_of(after), fn, arg);
@@ -422,10 +418,10 @@ catalog_mirror_stored(struct catalog_reader *r, const struct mirror_plan *p,
 	uint64_t n, bytes;
 
 	*ret_count = 0;
-	for (size_t i = 0; i < p->root_count; i++) {
+	for (size_t i = 0; i < p->roots.n; i++) {
 		if (enough > 0 && *ret_count >= enough)
 			break;
-		if (catalog_count_stored(r, str_of(p->roots[i]),
+		if (catalog_count_stored(r, str_of(p->roots.v[i]),
 		    enough == 0 ? 0 : enough - *ret_count, turn, &n, &bytes,
 		    err) == -1)
 			return -1;
@@ -529,7 +525,7 @@ take_range(struct mirror *m, struct unread_cursor *c, struct page *p,
 {
 	struct db *db = reader_db(m->reader);
 	bool more = DB_ROW(db, UNREAD_PAGE, from, end, INT(m->plan->crawl),
-	    INT(m->plan->former_count > 0), INT(m->target));
+	    INT(m->plan->formers.n > 0), INT(m->target));
 
 	while (more) {
 		free(c->after);

@@ -26,6 +26,7 @@
 #ifndef CATALOG_MIRROR_H
 #define CATALOG_MIRROR_H
 
+#include "base/strlist.h"
 #include "catalog/export.h"
 #include "reader/stored.h"
 #include "model/outcome.h"
@@ -82,11 +83,9 @@ struct mirror_plan {
 	int64_t	*gone_starts;	/* per export, owned: the start directory of the
 				   export's crawl, if the directory is gone; or
 				   0 */
-	char	**roots;	/* what was crawled, a slash behind, sorted */
-	size_t	 root_count;
+	struct strlist roots;	/* what was crawled, a slash behind, sorted */
 	int64_t	 other_target;	/* struct writer */
-	char	**formers;	/* exports of before that are ours */
-	size_t	 former_count;
+	struct strlist formers;	/* exports of before that are ours */
 	const struct mirror_rules *rules;	/* or NULL */
 };
 void	 mirror_plan_release(struct mirror_plan *);

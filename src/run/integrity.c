@@ -2,6 +2,7 @@
 
 #include "absence/asker.h"
 #include "base/log.h"
+#include "base/strlist.h"
 #include "catalog/doubt.h"
 #include "lister/lister.h"
 #include "model/key.h"
@@ -669,18 +670,10 @@ sample_below(struct sampled *x, struct str prefix)
 	}
 }
 
-struct prefixes {
-	char	**v;
-	size_t	 count;
-};
-
 static void
 add_prefix(void *arg, struct str prefix)
 {
-	struct prefixes *p = arg;
-
-	p->v = xreallocarray(p->v, p->count + 1, sizeof(*p->v));
-	p->v[p->count++] = xstrndup(prefix.p, prefix.len);
+	strlist_take(arg, xstrndup(prefix.p, prefix.len));
 }
 
 static void
@@ -691,19 +684,15 @@ sample_export(struct integrity *t, unsigned export)
 	    t->r.conf->fs_config.server_as_prefix);
 	struct sampled x = { .t = t, .export = export, .own = own,
 	    .skip = (size_t)(key - own) };
-	struct prefixes names = { .count = 0 };
+	struct strlist names CLEANUP(strlist_clear) = { .n = 0 };
 	struct err err = ERR_INIT;
 
 	if (catalog_names_of_key(t->r.reader, str_of(key), add_prefix, &names,
 	    &err) == -1)
 		run_fail(&t->r, &err);
 	read_lost(&x);
-	for (size_t i = 0; i < names.count; i++) {
-		if (!run_stopped(&t->r))
-			sample_below(&x, str_of(names.v[i]));
-		free(names.v[i]);
-	}
-	free(names.v);
+	for (size_t i = 0; i < names.n && !run_stopped(&t->r); i++)
+		sample_below(&x, str_of(names.v[i]));
 }
 
 void
