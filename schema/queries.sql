@@ -1156,8 +1156,6 @@ FROM object o LEFT JOIN result r ON r.object = o.id AND
 	r.target = :target AND r.held = 1
 WHERE o.path = :path AND o.gone_run IS NULL;
 
--- Objects that the target holds, or may hold, of paths between :from and :end,
--- which are in no share of the settings now.
 -- Is one of the first files that were seen under the former name there under
 -- the name of today?
 -- name: former_seen
@@ -1170,6 +1168,8 @@ WHERE t.gone_run IS NULL AND t.kind = 1 AND iif(:ignore, t.size = f.size AND
 	t.mtime_ns = f.mtime_ns, t.ino = f.ino)
 LIMIT 1;
 
+-- Objects that the target holds, or may hold, of paths between :from and :end,
+-- which are in no share of the settings now.
 -- name: former_held
 SELECT s.id, s.object, o.path, coalesce(h.kind, o.kind),
 	coalesce(h.size, o.size), coalesce(h.mtime_ns, o.mtime_ns),

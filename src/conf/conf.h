@@ -228,7 +228,8 @@ struct conf_row_info {
 	const char *unit;	/* or "" */
 	const char *help;
 	bool	 secret;	/* printed as "(set)" */
-	bool	 here;		/* of this host: clients are not told it */
+	bool	 here;		/* of this host: clients do not get the
+				   setting */
 	enum conf_kind kind;
 	size_t	 offset;
 	uint64_t min, max;	/* of numbers, sizes and times */

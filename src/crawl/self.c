@@ -125,7 +125,7 @@ self_cb(void *arg, const struct tree_entry *e, const struct err *err)
 		if (err->kind == ERR_GONE)
 			r->err.kind = ERR_INVALID;
 	} else if (e->attrs.kind == ENTRY_LINK) {
-		/* It may lead to a directory that another run has followed. */
+		/* Another run may have followed the symlink to a directory. */
 		err_set(&r->err, ERR_INVALID, 0, "it is a symlink now, and "
 		    "symlinks are not followed: what is known below stays as "
 		    "it is");

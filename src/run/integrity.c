@@ -580,8 +580,8 @@ struct sampled {
 	size_t	 skip;		/* bytes of own before the key */
 };
 
-/* Does the object belong to another export, whose sample has it? Is it that of
- * another name of the key? */
+/* Is the object in the sample of another export, or stored under another name
+ * of the key? */
 static bool
 is_elsewhere(struct sampled *x, const struct stored *s, const char *key)
 {
