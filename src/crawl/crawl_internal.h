@@ -52,6 +52,12 @@ struct crawl {
 	_Atomic bool told_future;
 };
 
+/* A look-up that waits for its next try: the first member of the look-up. */
+struct waiting {
+	struct waiting *next;
+	uint64_t resume_at_ms;
+};
+
 /* A directory being read, or (list) the names of a file being looked up. */
 struct reading {
 	struct crawler *w;
@@ -78,7 +84,7 @@ struct reading {
 	bool	 has_entries;	/* that are no snapshot directories */
 	bool	 listing;	/* callbacks will come */
 	unsigned looks;		/* entries being looked up, or the directory */
-	struct look *waiting;	/* of those, for their next try */
+	struct waiting *waiting; /* of those, for their next try */
 	bool	 left;		/* the export is lost: leave the directory to
 				   the next run */
 	bool	 ended;		/* the listing ended ... */
@@ -93,6 +99,13 @@ struct reading {
 	size_t	 above;		/* if absent: length of the path of the
 				   directory above that is being looked up */
 };
+
+/* waiting.c */
+/* Take the look-ups whose time has come off the list; fn gets each. now
+ * UINT64_MAX: take all. */
+void	 waiting_take(struct waiting **, uint64_t now,
+	    void (*fn)(void *lookup));
+void	 waiting_add(struct waiting **, struct waiting *, uint64_t at_ms);
 
 /* crawler.c */
 /* Return the export's tree, mounted if necessary. If an export could be reached

@@ -25,7 +25,7 @@
 struct lister {
 	struct crawler *w;
 	struct reading **by_export;
-	struct wanted *waiting;	/* for the time of their next look-up */
+	struct waiting *waiting; /* for the time of their next look-up */
 	size_t	 busy;		/* those, and the ones being looked up */
 	struct buf line;	/* what came of it so far */
 	struct buf path;	/* of the line at hand */
@@ -38,7 +38,7 @@ struct lister {
 };
 
 struct wanted {
-	struct wanted *next;
+	struct waiting waiting;	/* in the list of the lister */
 	struct lister *l;
 	struct reading *r;
 	char	*raw;		/* path below the export's root */
@@ -46,7 +46,6 @@ struct wanted {
 				   target */
 	struct tree_entry found; /* while its directory is looked up */
 	uint64_t fault_ms;	/* since when it fails */
-	uint64_t resume_at_ms;
 	unsigned tries;
 };
 
@@ -63,8 +62,10 @@ reading_of(struct lister *l, unsigned export)
 }
 
 static void
-wanted_free(struct wanted *n)
+wanted_free(void *arg)
 {
+	struct wanted *n = arg;
+
 	n->l->busy--;
 	free(n->raw);
 	free(n);
@@ -112,14 +113,12 @@ try_again(struct wanted *n, const struct err *err)
 	if (now - n->fault_ms >= w->c->c.retry_for_ms ||
 	    crawler_lost(w, n->r->job.export, now))
 		return false;
-	n->resume_at_ms = now + backoff_ms(++n->tries, BACKOFF_BASE_MS,
-	    BACKOFF_CAP_MS, rng_next(&w->rng));
-	n->next = n->l->waiting;
-	n->l->waiting = n;
+	waiting_add(&n->l->waiting, &n->waiting, now + backoff_ms(++n->tries,
+	    BACKOFF_BASE_MS, BACKOFF_CAP_MS, rng_next(&w->rng)));
 	return true;
 }
 
-static void look_up(struct wanted *);
+static void look_up(void *);
 
 /* True if the path leads through a symlink, or to a symlink. */
 static bool
@@ -196,8 +195,9 @@ looked_up(void *arg, const struct tree_entry *e, const struct err *err)
 }
 
 static void
-look_up(struct wanted *n)
+look_up(void *arg)
 {
+	struct wanted *n = arg;
 	struct err err = ERR_INIT;
 	struct tree *t = crawler_tree(n->l->w, n->r->job.export, &err);
 
@@ -207,22 +207,6 @@ look_up(struct wanted *n)
 		tree_lookup_follow(t, str_of(n->raw), looked_up, n);
 	else
 		tree_lookup(t, str_of(n->raw), looked_up, n);
-}
-
-static void
-retry_waiting(struct lister *l, uint64_t now)
-{
-	struct wanted *n = STEAL(l->waiting), *next;
-
-	for (; n != NULL; n = next) {
-		next = n->next;
-		if (n->resume_at_ms <= now) {
-			look_up(n);
-		} else {
-			n->next = l->waiting;
-			l->waiting = n;
-		}
-	}
 }
 
 /* --- lines --- */
@@ -327,7 +311,7 @@ lister_loop(struct lister *l)
 	struct crawler *w = l->w;
 
 	while (!atomic_load(&w->c->stopping) && (!l->eof || l->busy > 0)) {
-		retry_waiting(l, clock_mono_ms());
+		waiting_take(&l->waiting, clock_mono_ms(), look_up);
 		take_lines(l);
 		w->list_wanted = !l->eof && l->at == l->input_len &&
 		    l->busy < LOOKUPS_MAX;
@@ -343,14 +327,9 @@ lister_loop(struct lister *l)
 static void
 lister_release(struct lister *l)
 {
-	struct wanted *next;
-
 	for (size_t i = 0; i < l->w->c->c.export_count; i++)
 		tree_free(&l->w->mounts[i].tree);
-	for (struct wanted *n = l->waiting; n != NULL; n = next) {
-		next = n->next;
-		wanted_free(n);
-	}
+	waiting_take(&l->waiting, UINT64_MAX, wanted_free);
 	flush(l);
 	if (!atomic_load(&l->w->c->stopping))
 		reading_flush(reading_of(l, 0), true);

@@ -21,8 +21,7 @@
 #define BACKOFF_CAP_MS	2000
 
 struct look {
-	struct look *next;	/* in the list of look-ups waiting for their
-				   next try */
+	struct waiting waiting;	/* in the list of the reading */
 	struct reading *r;
 	struct tree *tree;
 	char	*name;		/* of the entry */
@@ -32,7 +31,6 @@ struct look {
 	bool	 follow;	/* the entry is a link: look at the link's
 				   target */
 	unsigned tries;
-	uint64_t resume_at_ms;
 	char	*above;		/* raw path of the directory looked at */
 	struct tree_entry target;
 };
@@ -44,8 +42,10 @@ name_of(const struct look *k)
 }
 
 static void
-look_free(struct look *k)
+look_free(void *arg)
 {
+	struct look *k = arg;
+
 	free(k->name);
 	free(k->path);
 	free(k->above);
@@ -120,10 +120,9 @@ try_again(struct look *k, const struct err *err)
 {
 	if (err->kind != ERR_RETRY || ++k->tries == TRIES_MAX)
 		return false;
-	k->resume_at_ms = clock_mono_ms() + backoff_ms(k->tries,
-	    BACKOFF_BASE_MS, BACKOFF_CAP_MS, rng_next(&k->r->w->rng));
-	k->next = k->r->waiting;
-	k->r->waiting = k;
+	waiting_add(&k->r->waiting, &k->waiting, clock_mono_ms() +
+	    backoff_ms(k->tries, BACKOFF_BASE_MS, BACKOFF_CAP_MS,
+	    rng_next(&k->r->w->rng)));
 	return true;
 }
 
@@ -163,8 +162,9 @@ look_cb(void *arg, const struct tree_entry *e, const struct err *err)
 }
 
 static void
-look_up(struct look *k)
+look_up(void *arg)
 {
+	struct look *k = arg;
 	struct err err = ERR_INIT;
 
 	k->tree = crawler_tree(k->r->w, k->r->job.export, &err);
@@ -219,26 +219,11 @@ look_again(struct reading *r, struct str name, const struct err *err)
 void
 looks_turn(struct reading *r, uint64_t now)
 {
-	struct look *k = STEAL(r->waiting), *next;
-
-	for (; k != NULL; k = next) {
-		next = k->next;
-		if (k->resume_at_ms <= now) {
-			look_up(k);
-		} else {
-			k->next = r->waiting;
-			r->waiting = k;
-		}
-	}
+	waiting_take(&r->waiting, now, look_up);
 }
 
 void
 looks_free(struct reading *r)
 {
-	struct look *k = STEAL(r->waiting), *next;
-
-	for (; k != NULL; k = next) {
-		next = k->next;
-		look_free(k);
-	}
+	waiting_take(&r->waiting, UINT64_MAX, look_free);
 }
