@@ -47,16 +47,23 @@ catalog_put_results(struct catalog *c, struct results *r)
 	catalog_post(c, &r->mail, MSG_RESULTS);
 }
 
+/* Post what a crew intends, an upload or deletions; the reply follows when the
+ * catalog has it. */
+static void
+post_intent(struct catalog *c, int type, struct intent with)
+{
+	struct intent *i = xmemdup(&with, sizeof(with));
+
+	catalog_post(c, &i->mail, type);
+}
+
 void
 catalog_put_upload(struct catalog *c, struct upload_note *n,
     struct mailbox *reply)
 {
-	struct intent *i = xcalloc(1, sizeof(*i));
-
 	n->mail.type = MAIL_UPLOAD_NOTED;
-	i->upload = n;
-	i->reply = reply;
-	catalog_post(c, &i->mail, MSG_UPLOAD);
+	post_intent(c, MSG_UPLOAD, (struct intent){ .upload = n,
+	    .reply = reply });
 }
 
 void
@@ -69,12 +76,9 @@ void
 catalog_intend_delete(struct catalog *c, struct outcomes *v,
     struct mailbox *reply)
 {
-	struct intent *i = xcalloc(1, sizeof(*i));
-
 	v->mail.type = MAIL_DELETE_NOTED;
-	i->deletes = v;
-	i->reply = reply;
-	catalog_post(c, &i->mail, MSG_DELETE);
+	post_intent(c, MSG_DELETE, (struct intent){ .deletes = v,
+	    .reply = reply });
 }
 
 void
