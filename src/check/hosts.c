@@ -277,7 +277,7 @@ check_port(struct check *c, const char *name, unsigned port)
 	AUTOFREE char *at = xasprintf("%s %u", name, port);
 	struct wire_listener *l = NULL;
 	struct err err = ERR_INIT;
-	uint8_t key[WIRE_KEY_LEN];
+	uint8_t key[TLS_KEY_LEN];
 
 	random_bytes(key, sizeof(key));
 	if (wire_listen(&l, address, port, key, &err) == -1)
@@ -297,7 +297,7 @@ check_key_file(struct check *c, const char *path)
 {
 	AUTOFREE char *dir = path_parent(path);
 	struct err err = ERR_INIT;
-	uint8_t key[WIRE_KEY_LEN];
+	uint8_t key[TLS_KEY_LEN];
 
 	if (access(path, F_OK) == -1 && errno == ENOENT) {
 		if (access(dir, W_OK | X_OK) == 0)

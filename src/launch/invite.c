@@ -7,8 +7,7 @@
 #include "crypto/crypto.h"
 #include "launch/launch.h"
 
-#define KEY_LEN		48
-#define KEY_TEXT	64	/* base64 of 48 bytes has no padding */
+#define KEY_TEXT	64	/* base64 of TLS_KEY_LEN bytes */
 
 enum field {
 	F_ADDRESS = 0,
@@ -31,7 +30,7 @@ static const char *const names[F__MAX] = {
 
 /* Exactly 64 characters. */
 static bool
-key_decode(const char *text, uint8_t key[KEY_LEN])
+key_decode(const char *text, uint8_t key[TLS_KEY_LEN])
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	    "abcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -281,7 +280,7 @@ invite_release(struct invite *v)
 }
 
 int
-key_file_read(const char *path, uint8_t key[KEY_LEN], struct err *err)
+key_file_read(const char *path, uint8_t key[TLS_KEY_LEN], struct err *err)
 {
 	char text[KEY_TEXT + 2];
 	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC |
@@ -332,15 +331,15 @@ write_key(const char *path, const char *text, struct err *err)
 }
 
 int
-key_file_make(const char *path, uint8_t key[KEY_LEN], struct err *err)
+key_file_make(const char *path, uint8_t key[TLS_KEY_LEN], struct err *err)
 {
 	char text[KEY_TEXT + 2];
 	int rc;
 
 	if (access(path, F_OK) == 0)
 		return key_file_read(path, key, err);
-	random_bytes(key, KEY_LEN);
-	base64_encode(key, KEY_LEN, text);
+	random_bytes(key, TLS_KEY_LEN);
+	base64_encode(key, TLS_KEY_LEN, text);
 	text[KEY_TEXT] = '\n';
 	rc = write_key(path, text, err);
 	explicit_bzero(text, sizeof(text));

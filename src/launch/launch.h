@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "base/mailbox.h"
+#include "crypto/tls.h"
 #include "model/mail.h"
 #include "ssh/ssh.h"
 
@@ -83,7 +84,7 @@ struct invite {
 	unsigned port_index;
 	unsigned port_status;
 	unsigned client;
-	uint8_t	 key[48];
+	uint8_t	 key[TLS_KEY_LEN];
 	unsigned retry_delay_s;	/* of connecting; 0: no line for it */
 	unsigned give_up_s;
 	char	*access_key;	/* or NULL */
@@ -103,9 +104,9 @@ int	 launch_parse_host(const char *text, char *host, size_t len,
 /* A key file: the key in base64, one line; must be readable for its owner only.
  * read: CONFIG, DENIED. make: create a missing file with a new key, mode 0600;
  * then read the file. */
-int	 key_file_read(const char *path, uint8_t key[48], struct err *)
+int	 key_file_read(const char *path, uint8_t key[TLS_KEY_LEN], struct err *)
 	    MUST_USE;
-int	 key_file_make(const char *path, uint8_t key[48], struct err *)
+int	 key_file_make(const char *path, uint8_t key[TLS_KEY_LEN], struct err *)
 	    MUST_USE;
 
 #endif

@@ -205,7 +205,7 @@ struct team {
 	struct setup setup;
 	struct mailbox *up;
 	struct mailbox *in;
-	uint8_t	 key[WIRE_KEY_LEN];
+	uint8_t	 key[TLS_KEY_LEN];
 	bool	 open;		/* clients may join: a key file is configured */
 	bool	 dest_shared;	/* all clients write to the same destination */
 	uint64_t silence_ms;

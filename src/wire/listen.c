@@ -99,7 +99,7 @@ port_of(int fd)
 
 int
 wire_listen(struct wire_listener **ret, const char *host, unsigned port,
-    const uint8_t key[WIRE_KEY_LEN], struct err *err)
+    const uint8_t key[TLS_KEY_LEN], struct err *err)
 {
 	struct wire_listener *l;
 	int fd;

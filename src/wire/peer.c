@@ -189,7 +189,7 @@ connect_next(struct wire_peer *p, int error, struct err *err)
 
 int
 wire_dial(struct wire_peer **ret, const char *host, unsigned port,
-    const uint8_t key[WIRE_KEY_LEN], struct err *err)
+    const uint8_t key[TLS_KEY_LEN], struct err *err)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
 		.ai_flags = AI_NUMERICSERV };
@@ -198,7 +198,6 @@ wire_dial(struct wire_peer **ret, const char *host, unsigned port,
 	char service[16];
 	int rc;
 
-	_Static_assert(WIRE_KEY_LEN == TLS_KEY_LEN, "one key");
 	if (tls_context_new(&c, TLS_CLIENT, key, err) == -1)
 		return -1;
 	rc = make_peer(&p, c, -1, err);

@@ -22,13 +22,13 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "crypto/tls.h"
 #include "model/delete.h"
 #include "model/fetch_item.h"
 #include "model/upload_note.h"
 #include "model/setup.h"
 
 #define WIRE_PROTOCOL	5
-#define WIRE_KEY_LEN	48
 #define WIRE_FRAME_MAX	(8U << 20)
 #define WIRE_HELLO_MAX	(4U << 10)
 #define WIRE_HELLO_MS	10000
@@ -218,7 +218,7 @@ struct wire_peer;
  * large frames are accepted at once. The first message must be a HELLO; send
  * nothing more before the answer. */
 int	 wire_dial(struct wire_peer **, const char *host, unsigned port,
-	    const uint8_t key[WIRE_KEY_LEN], struct err *) MUST_USE;
+	    const uint8_t key[TLS_KEY_LEN], struct err *) MUST_USE;
 /* Close the connection; send queued messages if that is possible without
  * waiting. */
 void	 wire_close(struct wire_peer **);
@@ -246,7 +246,7 @@ int	 wire_service(struct wire_peer *, wire_msg_fn *, void *arg,
 struct wire_listener;
 /* Listen. host NULL: all addresses. port 0: any free port; see wire_port. */
 int	 wire_listen(struct wire_listener **, const char *host, unsigned port,
-	    const uint8_t key[WIRE_KEY_LEN], struct err *) MUST_USE;
+	    const uint8_t key[TLS_KEY_LEN], struct err *) MUST_USE;
 void	 wire_listen_free(struct wire_listener **);
 unsigned wire_port(const struct wire_listener *);
 /* Return the descriptors to poll: the listener's and the strangers'. */

@@ -26,7 +26,7 @@
 
 struct kit {
 	struct fixture *x;	/* files and S3 */
-	uint8_t	 key[WIRE_KEY_LEN];
+	uint8_t	 key[TLS_KEY_LEN];
 	struct wire_listener *listener[2];
 	struct wire_peer *peer[2];
 	pid_t	 pid;

@@ -29,7 +29,7 @@
 struct fixture {
 	struct conf conf;
 	char	 key_file[64];
-	uint8_t	 key[WIRE_KEY_LEN];
+	uint8_t	 key[TLS_KEY_LEN];
 	struct mailbox *up;
 	struct crew *crew;
 	struct mail *mail;	/* taken from up, not yet looked at */

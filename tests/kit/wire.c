@@ -1,8 +1,8 @@
 #include "kit/wire.h"
 
-const uint8_t key[WIRE_KEY_LEN] = "0123456789abcdef0123456789abcdef"
+const uint8_t key[TLS_KEY_LEN] = "0123456789abcdef0123456789abcdef"
     "0123456789abcde";
-const uint8_t wrong_key[WIRE_KEY_LEN] = "another";
+const uint8_t wrong_key[TLS_KEY_LEN] = "another";
 
 struct wire_msg
 hello(void)

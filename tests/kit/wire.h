@@ -24,8 +24,8 @@
 #define PATIENCE_MS 30000
 #define PEERS	16
 
-extern const uint8_t key[WIRE_KEY_LEN];
-extern const uint8_t wrong_key[WIRE_KEY_LEN];
+extern const uint8_t key[TLS_KEY_LEN];
+extern const uint8_t wrong_key[TLS_KEY_LEN];
 
 /* What one side of a connection got. */
 struct side {

@@ -344,7 +344,7 @@ static void
 test_wrong_key(void **state UNUSED)
 {
 	struct kit *k = kit_new();
-	uint8_t right[WIRE_KEY_LEN];
+	uint8_t right[TLS_KEY_LEN];
 
 	memcpy(right, k->key, sizeof(right));
 	k->key[0] ^= 1;

@@ -35,7 +35,7 @@ teardown(void **state)
 }
 
 static void
-fill_key(uint8_t key[48])
+fill_key(uint8_t key[TLS_KEY_LEN])
 {
 	for (unsigned i = 0; i < 48; i++)
 		key[i] = (uint8_t)(i * 37 + 200);
@@ -158,7 +158,7 @@ test_wrong_invitations(void **state)
 static void
 test_key_file(void **state)
 {
-	uint8_t a[48], b[48], zero[48] = { 0 };
+	uint8_t a[TLS_KEY_LEN], b[TLS_KEY_LEN], zero[TLS_KEY_LEN] = { 0 };
 	struct err err = ERR_INIT;
 	char path[128], text[80];
 	struct stat st;

@@ -194,7 +194,7 @@ test_limits(void **state)
 	expect_said(&page, text);
 	snprintf(text, sizeof(text), "keeps %d such", WIRE_STRANGERS_MAX);
 	expect_said(&page, text);
-	snprintf(text, sizeof(text), "of %d bytes: the key", WIRE_KEY_LEN);
+	snprintf(text, sizeof(text), "of %d bytes: the key", TLS_KEY_LEN);
 	expect_said(&page, text);
 	snprintf(text, sizeof(text), "a byte of at most %d,", HANDLE_MAX);
 	expect_said(&page, text);
