@@ -14,9 +14,9 @@
 #include "crew/crew_internal.h"
 #include "launch/launch.h"
 #include "lease/dispatch.h"
+#include "lease/split_plan.h"
 #include "model/mail.h"
 #include "s3/s3.h"
-#include "team/split_plan.h"
 #include "team/team.h"
 #include "wire/wire.h"
 

@@ -1,4 +1,4 @@
-#include "team/split_plan.h"
+#include "lease/split_plan.h"
 
 #include "crypto/crypto.h"
 #include "verify/part_plan.h"

@@ -7,8 +7,8 @@
  * step, then an item and a result for each range, split_put_end or
  * split_get_end for the last step, split_plan_release.
  */
-#ifndef TEAM_SPLIT_PLAN_H
-#define TEAM_SPLIT_PLAN_H
+#ifndef LEASE_SPLIT_PLAN_H
+#define LEASE_SPLIT_PLAN_H
 
 #include "model/fetch_item.h"
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "team/split_plan.h"
+#include "lease/split_plan.h"
 
 #define PART	(8 * MIB)	/* of an upload */
 #define UNIT	(8 * MIB)	/* of a fetch */
