@@ -22,7 +22,8 @@ UNDER_WAY = 32 * min(os.cpu_count(), 16)
 
 def paced(t, rate=20000000, **sections):
     """Everything in some seconds, and not before a test can disturb it."""
-    proxy = t.proxy(socket_options={"recv_timeout": SILENCE}, **sections)
+    silence = {"socket_options": {"recv_timeout": SILENCE}}
+    proxy = t.proxy(**dict(silence, **sections))
     proxy.order("rate %d" % rate)
     return proxy
 

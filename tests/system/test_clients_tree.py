@@ -6,7 +6,7 @@ import threading
 
 from case import limit
 from hosts import Hosts
-from test_clients_lost import paced
+from test_clients_lost import SILENCE, paced
 
 
 @limit(60)
@@ -54,6 +54,7 @@ def test_other_tree_newer(t):
         "nfs": [("filer", [t.tree])],
         # Else the root's number tells that it is another tree.
         "fs_config": {"mounted": "yes", "inode": "ignore"},
+        "socket_options": {"recv_timeout": SILENCE},
     }
     one = hosts.clients[0]
     proxy = paced(t, **mounted)
@@ -98,6 +99,7 @@ def test_other_tree_tested(t):
         "nfs": [("filer", [t.tree])],
         # Else the root's number tells that it is another tree.
         "fs_config": {"mounted": "yes", "inode": "ignore"},
+        "socket_options": {"recv_timeout": SILENCE},
     }
     proxy = t.proxy(**mounted)
     t.put(moved=12)
