@@ -121,9 +121,14 @@ def unknown(t, version):
         assert sorted(t.objects()) == keys, result
         if status == 1:
             failed = [p for p, in t.query("SELECT path FROM failures")]
-            assert sub in failed, failed
+            # Over version 4 a server may refuse the list with attributes.
+            if version == "4" and sub not in failed:
+                where = key(t, "p")
+            else:
+                where = sub
+            assert where in failed, failed
             state = "SELECT state FROM dirs WHERE path = ?"
-            assert t.query(state, sub) == [("failed",)]
+            assert t.query(state, where) == [("failed",)]
         os.chmod(t.path("p"), 0o755)
         mirror(t, found=10, unchanged=10, deleted=0, gone=0)
     # What is gone is deleted all the same.
@@ -199,10 +204,8 @@ def follow(t, version):
     assert key(t, "link") in failed, failed
     os.chmod(t.path("q"), 0o755)
     mirror(t, "--links", "follow", found=12, unchanged=12, deleted=0)
-    # Over version 4 this server goes on listing it for a while.
-    if version == "3":
-        os.unlink(t.path("q/sub/f0"))
-        mirror(t, "--links", "follow", found=9, deleted=3)
+    os.unlink(t.path("q/sub/f0"))
+    mirror(t, "--links", "follow", found=9, deleted=3)
 
 
 def test_absence_follow_v3(t):
