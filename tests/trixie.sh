@@ -8,7 +8,8 @@
 # kept in TRIXIE (/var/tmp/datamover-trixie, 4 GB); who wants a new one
 # removes that directory. A command in it sees a root, mounts and processes of
 # its own, and what it leaves running ends with it; the network is the
-# machine's. As root.
+# machine's. A second trixie.sh waits for the first, as both would have their
+# copy in one place. As root.
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,7 +32,9 @@ make_system()
 	[ -n "$mirror" ] || die "apt has no list of Debian: apt-get update"
 	echo "trixie: makes $system"
 	rm -rf --one-file-system "$new"
-	mkdir -p "$new"
+	# Who loses this system to a power failure makes a new one.
+	mkdir -p "$new/etc/dpkg/dpkg.cfg.d"
+	echo force-unsafe-io >"$new/etc/dpkg/dpkg.cfg.d/unsafe-io"
 	debootstrap --variant=minbase trixie "$new" "${mirror%%$'\n'*}" \
 	    >"$system.log" 2>&1 || die "debootstrap failed, see $system.log"
 	# The ways to the mirror, as they are from here.
@@ -71,6 +74,7 @@ enter()
 
 if [ "${1:-}" = --inside ]; then
 	shift
+	exec 9>&-	# unshare holds the lock
 	enter
 	env -i HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}" \
 	    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
@@ -80,6 +84,8 @@ fi
 
 [ "$(id -u)" -eq 0 ] || die "must be root, to make a system and to enter it"
 [ $# -gt 0 ] || set -- sh -c 'contrib/demo.sh && tests/run.sh'
+exec 9>"$system.lock"
+flock -n 9 || { echo "trixie: waits for another trixie.sh"; flock 9; }
 [ -d "$system" ] || make_system
 copy_checkout
 TRIXIE=$system exec unshare --mount --pid --fork --kill-child \
