@@ -440,9 +440,9 @@ judge_all(struct batch *b, bool after)
 struct name {
 	struct str name;
 	struct absence_answer *answer;
-	bool	 listed;	/* its directory has an entry of this name */
-	bool	 renamed;	/* ... has the same inode by a name that differs
-				   in case */
+	bool	 listed;	/* the directory has an entry of this name */
+	bool	 renamed;	/* the directory has the inode by a name that
+				   differs in case */
 };
 
 struct listing {
