@@ -73,7 +73,10 @@ on_request(enum kind kind, const struct request *r)
 	pthread_mutex_lock(&sink.lock);
 	s.requests++;
 	s.bucket_requests += kind == HEAD_BUCKET || kind == LIST_OBJECTS;
-	if (s.during_at != 0 && s.requests == (unsigned long)s.during_at) {
+	/* No question before a deletion can see what happens while the deletion
+	 * is on its way: the event waits for a request that deletes nothing. */
+	if (s.during_at != 0 && s.requests >= (unsigned long)s.during_at &&
+	    kind != DELETE_OBJECT && kind != POST_DELETE) {
 		during = s.during;
 		s.during_at = 0;
 	}
