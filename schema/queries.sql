@@ -39,9 +39,9 @@ WHERE endpoint = :endpoint AND bucket = :bucket AND
 -- has written there.
 -- name: target_other
 SELECT t.endpoint FROM run r CROSS JOIN target t ON t.id = r.target
-WHERE r.id > coalesce((SELECT max(id) FROM run WHERE target = :target), 0) AND
-	r.op IN ('PUT', 'DEL') AND t.bucket = :bucket AND
-	t.id NOT IN (:target, :mode)
+WHERE r.id > coalesce((SELECT max(id) FROM run WHERE target = :target AND
+	begun = 1), 0) AND r.begun = 1 AND r.op IN ('PUT', 'DEL') AND
+	t.bucket = :bucket AND t.id NOT IN (:target, :mode)
 ORDER BY r.id DESC LIMIT 1;
 
 -- name: export_insert
@@ -56,7 +56,8 @@ UPDATE export SET slot = NULL WHERE slot IS NOT NULL;
 SELECT id FROM export WHERE path = :path;
 
 -- name: runs_died
-UPDATE run SET state = 'dead', ended_ns = updated_ns WHERE state = 'running';
+UPDATE run SET state = 'dead', ended_ns = updated_ns
+WHERE state = 'running' AND id <> :attempt;
 
 -- The last run that had a backlog: the rows of frontier, todo and lease belong
 -- to that run.
@@ -67,11 +68,20 @@ FROM run WHERE backlog = 1 ORDER BY id DESC LIMIT 1;
 -- name: run_started
 SELECT started_ns FROM run WHERE id = :run;
 
--- name: run_insert
+-- The row of an attempt to run. A target that is not known yet is 0.
+-- name: attempt_insert
 INSERT INTO run (op, target, scope, command, pid, started_ns, updated_ns,
-	state, first_result, backlog, late_ms)
-VALUES (:op, :target, :scope, :command, :pid, :now, :now, 'running',
-	:first_result, :backlog, :late_ms);
+	state, first_result, backlog, begun, user, sudo_user, host, version,
+	settings)
+VALUES (:op, :target, '', :command, :pid, :now, :now, 'running', 0, 0, 0,
+	:user, :sudo_user, :host, :version, :settings);
+
+-- The attempt has begun its run.
+-- name: run_begin
+UPDATE run SET begun = 1, target = :target, scope = :scope,
+	updated_ns = :now, first_result = :first_result, backlog = :backlog,
+	late_ms = :late_ms, crawl = :crawl
+WHERE id = :run;
 
 -- How long the clients of runs that died may change something.
 -- name: run_late
@@ -79,9 +89,6 @@ SELECT max(late_ms) FROM run WHERE late_ms > 0;
 
 -- name: run_late_over
 UPDATE run SET late_ms = 0 WHERE late_ms > 0 AND id < :run;
-
--- name: run_crawl
-UPDATE run SET crawl = :crawl WHERE id = :run;
 
 -- name: run_count
 UPDATE run SET updated_ns = :now, found = :found, moved = :moved,
@@ -96,7 +103,8 @@ SELECT found, moved, unchanged, failed, excluded, gone, bytes, found_bytes,
 FROM run WHERE id = :run;
 
 -- name: run_end
-UPDATE run SET ended_ns = :now, state = :state, reason = :reason, late_ms = 0
+UPDATE run SET ended_ns = :now, state = :state, reason = :reason,
+	exit_status = :exit_status, late_ms = 0
 WHERE id = :run;
 
 -- name: run_first_result

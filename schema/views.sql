@@ -95,8 +95,8 @@ FROM history h
 	LEFT JOIN target t ON t.id = r.target;
 
 DROP VIEW IF EXISTS runs;
--- Every run.
-CREATE VIEW runs AS -- every run: what it counted, how it ended
+-- Every attempt to run, from the moment it had the catalog.
+CREATE VIEW runs AS -- every attempt to run: who, what it counted, its end
 SELECT
 	r.id AS run,
 	r.op AS operation,
@@ -121,7 +121,14 @@ SELECT
 	r.found_bytes AS found_bytes,
 	r.dirs AS dirs,
 	r.command AS command,
-	r.deleted AS deleted
+	r.deleted AS deleted,
+	r.exit_status AS exit_status,
+	r.begun AS begun,
+	r.user AS user,
+	r.sudo_user AS sudo_user,
+	r.host AS host,
+	r.version AS version,
+	lower(hex(r.settings)) AS settings
 FROM run r LEFT JOIN target t ON t.id = r.target;
 
 DROP VIEW IF EXISTS failures;
@@ -157,10 +164,10 @@ WHERE m.object IS NULL AND CASE
 	    AND o.gone_run IS NULL THEN 1
 	WHEN y.backlog = 0 THEN (r.run IS NULL OR r.run <= f.run) AND
 	    NOT EXISTS (SELECT 1 FROM run z WHERE z.id > f.run AND
-	    z.op = y.op AND z.target = y.target)
+	    z.op = y.op AND z.target = y.target AND z.begun = 1)
 	WHEN f.object IS NULL AND f.dir IS NULL THEN
 	    NOT EXISTS (SELECT 1 FROM run z WHERE z.id > f.run AND
-	    z.op = y.op AND z.target = y.target)
+	    z.op = y.op AND z.target = y.target AND z.begun = 1)
 	WHEN f.object IS NULL THEN d.run = f.run AND d.clean = 0 AND
 	    d.gone_run IS NULL
 	WHEN o.id IS NULL THEN 0

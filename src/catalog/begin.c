@@ -1,8 +1,6 @@
 /*
  * The beginning of a run: afresh, or from the end of a cut run.
  */
-#include <unistd.h>
-
 #include "base/clock.h"
 #include "catalog/catalog_internal.h"
 #include "model/path.h"
@@ -121,19 +119,22 @@ cut_crawl(struct writer *w, const struct run_spec *spec, struct last_run *last)
 	return crawl;
 }
 
+/* The attempt becomes a run. */
 static void
 insert_run(struct writer *w, const struct run_spec *spec)
 {
-	DB_RUN(&w->db, RUN_INSERT, TEXT(op_name(spec->op)), INT(w->target),
-	    TEXT(spec->scope), TEXT(spec->command_line), INT(getpid()),
-	    INT(clock_wall_ns()), INT(w->next_result - 1),
-	    INT(!spec->no_backlog), INT(spec->late_ms));
+	if (w->attempt == 0)
+		catalog_insert_attempt(w, spec);
 	if (w->db.err.kind != ERR_NONE)
 		return;
-	w->run = db_last_id(&w->db);
+	w->run = w->attempt;
+	w->attempt = 0;
 	if (w->crawl == 0)
 		w->crawl = w->run;
-	DB_RUN(&w->db, RUN_CRAWL, INT(w->crawl), INT(w->run));
+	DB_RUN(&w->db, RUN_BEGIN, INT(w->target), TEXT(spec->scope),
+	    INT(clock_wall_ns()), INT(w->next_result - 1),
+	    INT(!spec->no_backlog), INT(spec->late_ms), INT(w->crawl),
+	    INT(w->run));
 }
 
 static void
@@ -481,7 +482,7 @@ begin_run(struct catalog *c, void *arg)
 	w->no_backlog = b->spec->no_backlog;
 	w->ignore = b->spec->ignore;
 	w->clock_skew_ns = b->spec->clock_skew_ns;
-	DB_RUN0(&w->db, RUNS_DIED);
+	DB_RUN(&w->db, RUNS_DIED, INT(w->attempt));
 	b->info->late_ms = late_ms(w);
 	writer_settle_deletes(w);
 	if (w->no_backlog)

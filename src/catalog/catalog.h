@@ -9,6 +9,7 @@
  *
  * Life cycle of a run:
  *	catalog_open            lock, check, migrate, start the thread
+ *	catalog_begin_attempt   the row of the attempt, before any check
  *	catalog_begin_run       new run, or the continuation of a cut one
  *	crawl threads:          want_dirs -> dir_batch, put_page ...
  *	the master:             want_lease -> lease, put_results, put_upload
@@ -71,8 +72,17 @@ struct run_export {
 				   below it (--prefix); catalog path */
 	const struct attrs *root; /* as it is now; NULL: it can't be seen */
 };
+/* Who runs the program, where, and with which settings. */
+struct run_who {
+	const char *user;	/* name, or number */
+	const char *sudo_user;	/* what sudo says, or NULL */
+	const char *host;
+	const char *version;	/* of the program */
+	uint8_t	 settings[32];	/* SHA-256 of the settings in force */
+};
 struct run_spec {
 	enum op	 op;
+	const struct run_who *who; /* or NULL: not recorded */
 	const char *endpoint;	/* with bucket: the target */
 	const char *const *also; /* other endpoints of the same store: a target
 				    known by any of these endpoints is the same
@@ -120,6 +130,12 @@ struct run_info {
 				   later than the last run at this target;
 				   or "" */
 };
+/* Write the row of an attempt to run, before it is known whether the run can
+ * begin. The row changes nothing for later runs: catalog_begin_run makes it the
+ * row of the run, catalog_end_run ends it without that. Of spec only op, who,
+ * target and command line matter. Waits. */
+int	 catalog_begin_attempt(struct catalog *, const struct run_spec *,
+	    int64_t *ret_run, struct err *) MUST_USE;
 /* Begin a run. A cut run (killed, interrupted) with the same operation, target
  * and scope is continued: its frontier and backlog stay; objects of open leases
  * get ITEM_SETTLE; directories read too long ago are read again, after the
@@ -148,12 +164,20 @@ struct run_closing {
 	struct run_failure failures[10];
 	size_t	 failure_count;	/* of those filled */
 };
-/* End the run, after all posted messages are handled. With RUN_COMPLETE
- * vanished directories (their parent was read cleanly and no longer has them)
- * become tombstones together with everything below, and the backlog is
- * emptied. */
-int	 catalog_end_run(struct catalog *, enum run_end, const char *reason,
-	    struct run_closing *, struct err *) MUST_USE;
+#define RUN_REASON_MAX	232
+/* What the run's row says of its end. Called when the closing is filled, in the
+ * catalog's thread, while the caller of catalog_end_run waits: the row is
+ * written in the transaction that ends the run. reason: empty at first, and
+ * stays so if there is nothing to say. Return the exit status. */
+typedef int run_judge_fn(void *arg, const struct run_closing *,
+	    char reason[RUN_REASON_MAX]);
+/* End the run, or the attempt that has not begun one, after all posted messages
+ * are handled. With RUN_COMPLETE vanished directories (their parent was read
+ * cleanly and no longer has them) become tombstones together with everything
+ * below, and the backlog is emptied. judge NULL: neither exit status nor reason
+ * is recorded. */
+int	 catalog_end_run(struct catalog *, enum run_end, run_judge_fn *judge,
+	    void *arg, struct run_closing *, struct err *) MUST_USE;
 
 /* Copy the counters of the run so far; cheap, any thread. */
 void	 catalog_totals(struct catalog *, struct totals *);

@@ -113,6 +113,10 @@ void	 catalog_take_formers(struct writer *, const struct mirror_plan *);
 /* 0 if the catalog does not know it. */
 int64_t	 catalog_find_target(struct db *, const struct run_spec *);
 
+/* attempt.c */
+/* Insert the row of an attempt: w->attempt. */
+void	 catalog_insert_attempt(struct writer *, const struct run_spec *);
+
 /* end.c */
 void	 catalog_reset_run(struct writer *);
 /* Make tombstones for directories no longer listed by their parents. */

@@ -7,7 +7,8 @@
 
 struct end {
 	enum run_end how;
-	const char *reason;
+	run_judge_fn *judge;	/* or NULL */
+	void	*arg;
 	struct run_closing *closing;
 };
 
@@ -273,19 +274,36 @@ empty_backlog(struct writer *w)
 	DB_RUN(db, DELETION_KNOWN, INT(w->target));
 }
 
+/* The last words into the row of the run, or attempt. */
 static void
-end_run(struct catalog *c, void *arg)
+write_end(struct writer *w, const struct end *e, int64_t run)
 {
 	static const char *const state[] = {
 		[RUN_COMPLETE] = "complete",
 		[RUN_INTERRUPTED] = "interrupted",
 		[RUN_FAILED] = "failed",
 	};
+	char reason[RUN_REASON_MAX] = "";
+	int status = 0;
+
+	if (e->judge != NULL)
+		status = e->judge(e->arg, e->closing, reason);
+	DB_RUN(&w->db, RUN_END, INT(clock_wall_ns()), TEXT(state[e->how]),
+	    reason[0] == '\0' ? NOTHING : TEXT(reason),
+	    e->judge == NULL ? NOTHING : INT(status), INT(run));
+}
+
+static void
+end_run(struct catalog *c, void *arg)
+{
 	struct end *e = arg;
 	struct writer *w = &c->writer;
 	struct totals *t = &e->closing->totals;
 	bool complete = e->how == RUN_COMPLETE && !w->no_backlog, sound = true;
 
+	if (w->attempt != 0)
+		write_end(w, e, w->attempt);
+	w->attempt = 0;
 	if (w->run == 0)
 		return;
 	if (complete)
@@ -301,8 +319,7 @@ end_run(struct catalog *c, void *arg)
 	list_failures(w, e->closing);
 	w->totals = *t;
 	writer_count_run(w);
-	DB_RUN(&w->db, RUN_END, INT(clock_wall_ns()), TEXT(state[e->how]),
-	    TEXT(e->reason), INT(w->run));
+	write_end(w, e, w->run);
 	if (complete)
 		empty_backlog(w);
 	catalog_reset_run(w);
@@ -313,10 +330,10 @@ end_run(struct catalog *c, void *arg)
 }
 
 int
-catalog_end_run(struct catalog *c, enum run_end how, const char *reason,
-    struct run_closing *closing, struct err *err)
+catalog_end_run(struct catalog *c, enum run_end how, run_judge_fn *judge,
+    void *arg, struct run_closing *closing, struct err *err)
 {
-	struct end e = { how, reason, closing };
+	struct end e = { how, judge, arg, closing };
 
 	memset(closing, 0, sizeof(*closing));
 	return catalog_call(c, end_run, &e, err);

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -9,6 +10,7 @@
 #include "base/log.h"
 #include "base/signals.h"
 #include "report/summary.h"
+#include "run/who.h"
 #include "target/cluster_map.h"
 #include "team/team.h"
 
@@ -41,6 +43,18 @@ run_fail(struct run *r, const struct err *err)
 	r->failed = true;
 	r->err = *err;
 	stop(r, 0);
+}
+
+void
+run_reason(struct run *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (r->reason[0] != '\0')
+		return;
+	va_start(ap, fmt);
+	vsnprintf(r->reason, sizeof(r->reason), fmt, ap);
+	va_end(ap);
 }
 
 static void
@@ -111,14 +125,31 @@ tell_begin(const struct run *r)
 }
 
 int
+run_attempt(struct run *r, struct err *err)
+{
+	struct run_spec spec = { .op = r->job->op,
+	    .command_line = r->job->command_line };
+	struct who who;
+
+	if (r->job->dryrun || r->tried)
+		return 0;
+	r->tried = true;
+	who_is_it(&who, r->conf);
+	spec.who = &who.row;
+	plan_target(&spec, r->conf);
+	return catalog_open(&r->catalog, r->conf->catalog.path, r->in,
+	    err) == -1 ? -1 :
+	    catalog_begin_attempt(r->catalog, &spec, &r->attempt, err);
+}
+
+int
 run_begin(struct run *r, struct run_spec *spec, struct err *err)
 {
 	spec->op = r->job->op;
 	spec->command_line = r->job->command_line;
 	spec->late_ms = crew_late_ms(r->conf, r->job);
 	plan_target(spec, r->conf);
-	if ((r->catalog == NULL && catalog_open(&r->catalog,
-	    r->conf->catalog.path, r->in, err) == -1) ||
+	if (run_attempt(r, err) == -1 ||
 	    catalog_begin_run(r->catalog, spec, &r->info, err) == -1)
 		return -1;
 	tell_begin(r);
@@ -350,10 +381,54 @@ status_of(const struct run *r)
 	    c->totals.not_compacted > 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* Why the run's exit status is not EXIT_DONE. */
+static void
+explain(const struct run *r, int status, char out[RUN_REASON_MAX])
+{
+	const struct totals *t = &r->closing.totals;
+
+	if (status == EXIT_DONE)
+		return;
+	if (r->failed)
+		snprintf(out, RUN_REASON_MAX, "%s", r->err.msg);
+	else if (r->stop_signal != 0)
+		snprintf(out, RUN_REASON_MAX, "interrupted");
+	else if (r->reason[0] != '\0')
+		snprintf(out, RUN_REASON_MAX, "%s", r->reason);
+	else if (t->failed > 0)
+		snprintf(out, RUN_REASON_MAX, "%" PRIu64 " failed%s",
+		    t->failed, t->lost > 0 ? ", and an export went out of "
+		    "reach: the rest of it is left" : "");
+	else if (!r->closing.closes)
+		snprintf(out, RUN_REASON_MAX, "the totals do not close");
+	else if (t->not_compacted > 0)
+		snprintf(out, RUN_REASON_MAX, "%" PRIu64 " subsystems could "
+		    "not be compacted", t->not_compacted);
+}
+
+/* The catalog has closed the totals: the exit status, and its reason. */
+static int
+judge(void *arg, const struct run_closing *c UNUSED,
+    char reason[RUN_REASON_MAX])
+{
+	struct run *r = arg;
+	int status;
+
+	r->judged = true;
+	r->closing.totals.compacted = r->compacted.done;
+	r->closing.totals.not_compacted = r->compacted.failed;
+	if (r->ops->closing != NULL)
+		r->ops->closing(r);
+	status = status_of(r);
+	explain(r, status, reason);
+	return status;
+}
+
 /* Close the totals, say how it went. */
 static int
 finish(struct run *r, uint64_t start_ms)
 {
+	char reason[RUN_REASON_MAX] = "";
 	struct summary s = { .op = r->job->op, .dryrun = r->job->dryrun,
 	    .run = r->info.run, .crawl = r->info.crawl,
 	    .since_ns = r->info.since_ns, .dirs_kept = r->info.dirs_kept };
@@ -364,13 +439,11 @@ finish(struct run *r, uint64_t start_ms)
 	read_signals(r);
 	end = r->failed ? RUN_FAILED : r->stop_signal != 0 || r->lost ?
 	    RUN_INTERRUPTED : RUN_COMPLETE;
-	if (r->catalog != NULL && catalog_end_run(r->catalog, end, r->failed ?
-	    r->err.msg : "", &r->closing, &err) == -1)
+	if (r->catalog != NULL && catalog_end_run(r->catalog, end, judge, r,
+	    &r->closing, &err) == -1)
 		run_fail(r, &err);
-	r->closing.totals.compacted = r->compacted.done;
-	r->closing.totals.not_compacted = r->compacted.failed;
-	if (r->ops->closing != NULL)
-		r->ops->closing(r);
+	if (!r->judged)
+		judge(r, &r->closing, reason);
 	s.interrupted = r->stop_signal != 0;
 	s.broken = r->failed;
 	s.seconds = (double)(clock_mono_ms() - start_ms) / 1000;
@@ -382,8 +455,26 @@ finish(struct run *r, uint64_t start_ms)
 	return status;
 }
 
+static int
+given_up_status(const struct run *r)
+{
+	return r->stop_signal != 0 ? exit_status_signal(r->stop_signal) :
+	    r->status != EXIT_DONE ? r->status : exit_status_of(&r->err);
+}
+
+static int
+judge_given_up(void *arg, const struct run_closing *c UNUSED,
+    char reason[RUN_REASON_MAX])
+{
+	const struct run *r = arg;
+
+	snprintf(reason, RUN_REASON_MAX, "%s", r->err.msg);
+	return given_up_status(r);
+}
+
 /* The run has ended before any work was begun: write the reason into the row
- * of the run, if the run has a row. */
+ * of the run, or of the attempt. A DEL that asks somebody has no row until it
+ * is told to delete. */
 static int
 give_up(struct run *r, const struct err *err)
 {
@@ -391,15 +482,17 @@ give_up(struct run *r, const struct err *err)
 
 	run_fail(r, err);
 	crew_free(&r->crew);
-	if (r->info.run != 0 && catalog_end_run(r->catalog, RUN_FAILED,
-	    err->msg, &r->closing, NULL) == -1)
+	read_signals(r);
+	status = given_up_status(r);
+	if ((!r->tried && status != EXIT_CONFIG &&
+	    run_attempt(r, NULL) == -1) || (r->attempt != 0 &&
+	    catalog_end_run(r->catalog, r->stop_signal != 0 ?
+	    RUN_INTERRUPTED : RUN_FAILED, judge_given_up, r, &r->closing,
+	    NULL) == -1))
 		log_event(LOG_WARN, "catalog", "the run's end could not be "
 		    "recorded");
-	status = summary_error(r->job, err);
-	read_signals(r);
-	if (r->stop_signal != 0)
-		return exit_status_signal(r->stop_signal);
-	return r->status != EXIT_DONE ? r->status : status;
+	summary_error(r->job, err);
+	return status;
 }
 
 static void

@@ -56,6 +56,8 @@ struct run {
 	struct monitor *monitor;	/* or NULL */
 	struct catalog *catalog;	/* NULL: a dry run, or not yet begun */
 	struct catalog_reader *reader;	/* or NULL */
+	int64_t	 attempt;	/* its row; 0: it has none */
+	bool	 tried;		/* to get the catalog */
 	struct run_info info;
 	struct crew *crew;		/* or NULL */
 	uint64_t out;			/* items that crew or deleter has */
@@ -75,6 +77,8 @@ struct run {
 	struct run_closing closing;
 	int	 status;		/* the verb's; EXIT_DONE: the closing
 					   tells the status */
+	char	 reason[RUN_REASON_MAX]; /* of the verb's status; or "" */
+	bool	 judged;		/* ops->closing was called */
 };
 
 /* Run the verb from its checks to the last line of output; return the exit
@@ -83,8 +87,12 @@ int	 run_verb(struct run *);
 
 /* --- to prepare --- */
 
-/* Open the catalog, unless the verb has opened one, and begin the run as spec
- * says, where the frame fills in what every verb has. The master of an earlier
+/* Open the catalog and write the row of the attempt, before anything out of
+ * reach can end the attempt. Nothing happens in a dry run, or if the attempt
+ * has its row. */
+int	 run_attempt(struct run *, struct err *) MUST_USE;
+/* Begin the run as spec says, where the frame fills in what every verb has.
+ * The master of an earlier
  * run may have died while requests of its clients could arrive after the
  * requests of this run: wait until no such request can arrive (crew/fence.h).
  * STOPPED: a signal came. */
@@ -104,6 +112,8 @@ int	 run_list_bucket(struct run *, bool ordered, struct err *) MUST_USE;
 bool	 run_stopped(const struct run *);
 /* End the run with this error; only the first error counts. */
 void	 run_fail(struct run *, const struct err *);
+/* Say why the verb's status is not EXIT_DONE; only the first reason counts. */
+void	 run_reason(struct run *, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Wait for mail, a signal, or an answer to the requests of run->s3, for
  * timeout_ms at most; handle what came, and show the progress. */
 void	 run_turn(struct run *, int timeout_ms);

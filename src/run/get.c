@@ -127,8 +127,10 @@ fetched(struct get *g, struct fetch_item *it)
 	if (r.outcome == OUTCOME_FAILED) {
 		log_event(LOG_DEBUG, "get_failed", "key=%s kind=%s %s",
 		    r.path, err_kind_name(r.err.kind), r.err.msg);
-		if (r.err.kind == ERR_CORRUPT)
+		if (r.err.kind == ERR_CORRUPT) {
 			g->r.status = EXIT_CORRUPT;
+			run_reason(&g->r, "%s: %s", r.path, r.err.msg);
+		}
 	}
 	note_room(g, it->result.outcome, &it->result.err);
 	fetch_item_free(&it);
@@ -317,6 +319,7 @@ prepare(struct run *r, struct err *err)
 
 	if (setup_make(&setup, r->conf, r->job, NULL, err) == -1 ||
 	    check_dest(r, &setup, err) == -1 ||
+	    run_attempt(r, err) == -1 ||
 	    plan_check_s3(r->conf, NULL, err) == -1 ||
 	    open_catalog(r, err) == -1 ||
 	    run_crew(r, r->job, &setup, err) == -1)

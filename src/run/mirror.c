@@ -78,7 +78,7 @@ static bool
 tell_guarded(struct mirror *x)
 {
 	const struct mirror_plan *p = &x->plan;
-	const struct run *r = x->r;
+	struct run *r = x->r;
 	bool others = false;
 
 	if (p->unproved > 0)
@@ -92,6 +92,9 @@ tell_guarded(struct mirror *x)
 	for (size_t i = 0; i < p->export_count; i++)
 		if (p->exports[i] == MIRROR_OTHER_FS) {
 			others = true;
+			run_reason(r, "nothing of export %s is deleted: %s",
+			    r->plan.roots[i],
+			    mirror_guard_text(p->exports[i]));
 			if (p->guarded == 0 || p->first_guarded != i)
 				log_event(LOG_ERROR, "mirror", "nothing of "
 				    "export %s is deleted: %s",
@@ -100,6 +103,9 @@ tell_guarded(struct mirror *x)
 		}
 	if (p->guarded == 0)
 		return others;
+	run_reason(r, "%" PRIu64 " objects of files that are gone are kept: "
+	    "export %s: %s", p->guarded, r->plan.roots[p->first_guarded],
+	    mirror_guard_text(p->exports[p->first_guarded]));
 	log_event(LOG_ERROR, "mirror", "%" PRIu64 " objects of files that are "
 	    "gone are kept: export %s: %s", p->guarded,
 	    r->plan.roots[p->first_guarded],
@@ -609,6 +615,7 @@ go(struct mirror *x, struct mirror_end *end)
 			return;
 		}
 		end->guarded = true;
+		run_reason(r, "%s", err.msg);
 		log_event(LOG_ERROR, "mirror", "%s", err.msg);
 		return;
 	}
@@ -622,6 +629,7 @@ go(struct mirror *x, struct mirror_end *end)
 	if (!x->beyond)
 		return;
 	end->guarded = true;
+	run_reason(r, "more files are gone than were counted for --max-delete");
 	log_event(LOG_ERROR, "mirror", "more files are gone than were counted "
 	    "for --max-delete: what is left stays for the next run");
 }

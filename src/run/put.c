@@ -69,7 +69,7 @@ open_catalog(struct put *p, struct err *err)
 		.resume_within_ns = (int64_t)c->resume_within * 1000000000,
 		.accept_filesystem = job->accept_filesystem,
 	};
-	int rc;
+	int rc = 0;
 
 	plan_target(&spec, c);
 	/* A dry run leaves the catalog alone and has a catalog of its own;
@@ -78,9 +78,8 @@ open_catalog(struct put *p, struct err *err)
 	if (job->dryrun && job->mirror)
 		rc = catalog_open_copy(&p->r.catalog, c->catalog.path,
 		    p->r.in, err);
-	else
-		rc = catalog_open(&p->r.catalog, job->dryrun ? NULL :
-		    c->catalog.path, p->r.in, err);
+	else if (job->dryrun)
+		rc = catalog_open(&p->r.catalog, NULL, p->r.in, err);
 	if (rc == -1 || compare_exports(p, &spec, err) == -1 ||
 	    run_begin(&p->r, &spec, err) == -1)
 		return -1;
@@ -140,6 +139,8 @@ prepare(struct run *r, struct err *err)
 	/* Open the list before the catalog forgets the rest of a cut run. */
 	if (r->job->files_from != NULL && crawl_open_list(r->job->files_from,
 	    &p->list_fd, err) == -1)
+		return -1;
+	if (run_attempt(r, err) == -1)
 		return -1;
 	/* A dry run sends nothing, but a DSS store has no bucket without its
 	 * map. */

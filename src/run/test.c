@@ -53,6 +53,7 @@ prepare(struct run *r, struct err *err)
 	struct run_spec spec;
 
 	if (plan_make(&r->plan, r->conf, r->job, err) == -1 ||
+	    run_attempt(r, err) == -1 ||
 	    plan_check_s3(r->conf, NULL, err) == -1)
 		return -1;
 	integrity_of(r)->verified = xcalloc(r->plan.count + 1,
@@ -134,29 +135,38 @@ print_unverified(const struct integrity *t)
 
 /* "PASSED: ..." or "FAILED: 2 missing, 1 corrupt". */
 static void
-print_verdict(const struct integrity *t, bool passed)
+add_verdict(const struct integrity *t, bool passed, struct buf *b)
 {
 	const struct totals *totals = &t->r.closing.totals;
 	const char *between = ": ";
 
-	fputs(passed ? "PASSED" : "FAILED", stderr);
+	buf_addstr(b, passed ? "PASSED" : "FAILED");
 	for (enum verdict v = VERDICT_MISSING; v < VERDICT__MAX; v++) {
 		if (t->verdicts[v] == 0)
 			continue;
-		fprintf(stderr, "%s%ju %s", between,
-		    (uintmax_t)t->verdicts[v], verdict_name(v));
+		buf_addf(b, "%s%ju %s", between, (uintmax_t)t->verdicts[v],
+		    verdict_name(v));
 		between = ", ";
 	}
 	if (t->put_failed) {
-		fprintf(stderr, "%snot all files could be put", between);
+		buf_addf(b, "%snot all files could be put", between);
 		between = ", ";
 	}
 	if (totals->verified == 0)
-		fprintf(stderr, "%snothing was verified", between);
+		buf_addf(b, "%snothing was verified", between);
 	else if (passed)
-		fprintf(stderr, "%s%ju objects are what was put", between,
+		buf_addf(b, "%s%ju objects are what was put", between,
 		    (uintmax_t)totals->moved);
-	fputc('\n', stderr);
+}
+
+static void
+print_verdict(const struct integrity *t, bool passed)
+{
+	CLEANUP(buf_release) struct buf b;
+
+	buf_init(&b, KIB);
+	add_verdict(t, passed, &b);
+	fprintf(stderr, "%s\n", b.data);
 	print_unverified(t);
 }
 
@@ -165,13 +175,19 @@ closing(struct run *r)
 {
 	struct integrity *t = integrity_of(r);
 	struct run_closing *c = &r->closing;
+	CLEANUP(buf_release) struct buf b;
 
+	buf_init(&b, KIB);
 	c->totals.verified = verified(t);
 	if (c->totals.failed > 0)
 		r->status = EXIT_CORRUPT;
 	/* Nothing compared is nothing proved. */
 	else if (t->put_failed || c->totals.verified == 0)
 		r->status = EXIT_FAILED;
+	if (r->status == EXIT_DONE)
+		return;
+	add_verdict(t, false, &b);
+	run_reason(r, "%s", b.data);
 }
 
 static int

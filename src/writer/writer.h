@@ -153,6 +153,8 @@ struct writer {
 	size_t	 results;	/* in the open transaction */
 	struct intent *intents;	/* wait for the commit */
 
+	/* The row of an attempt that has not begun its run; or 0. */
+	int64_t	 attempt;
 	/* the run; run 0: none is going on */
 	int64_t	 run;
 	int64_t	 crawl;

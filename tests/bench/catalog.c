@@ -171,7 +171,8 @@ main(int argc, char **argv)
 	cpu = cpu_s();
 	wall = (double)clock_mono_ns();
 	lease_some(c, in, some - MIN(some, (uint64_t)PAGE));
-	need(catalog_end_run(c, RUN_INTERRUPTED, "", &closing, &err), &err);
+	need(catalog_end_run(c, RUN_INTERRUPTED, NULL, NULL, &closing,
+	    &err), &err);
 	wall = (double)clock_mono_ns() - wall;
 	some -= MIN(some, (uint64_t)PAGE);
 	printf("%ju objects: %.2f us of processor (%.2f us in all) each for "

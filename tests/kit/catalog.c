@@ -91,7 +91,7 @@ kit_end(struct kit *k, enum run_end how)
 {
 	struct err err = ERR_INIT;
 
-	if (catalog_end_run(k->c, how, NULL, &k->closing, &err) == -1)
+	if (catalog_end_run(k->c, how, NULL, NULL, &k->closing, &err) == -1)
 		fail_msg("%s", err.msg);
 	return &k->closing.totals;
 }

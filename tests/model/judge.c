@@ -54,6 +54,7 @@ static struct {
 	struct covered *covered;
 	size_t	 covered_count;
 	long	 at_s;
+	long	 last_run;	/* in the catalog, when it began */
 	pthread_mutex_t lock;	/* of what the store's threads ask too */
 	struct {
 		struct content *contents;
@@ -312,6 +313,8 @@ judge_begin(const struct run *r)
 	j.unsent = j.away && knows_unsent();
 	clock_gettime(CLOCK_REALTIME, &t);
 	j.at_s = t.tv_sec + w.clock_s;
+	j.last_run = catalog_exists() ? catalog_number("SELECT "
+	    "coalesce(max(run), 0) FROM runs") : 0;
 	judge_count(r);
 }
 
@@ -463,6 +466,29 @@ judge_reasons(const struct run *r)
 		    r->totals.failed, catalog_number(sql));
 }
 
+/* Each attempt that got the catalog has one row, a TEST one more for its PUT;
+ * the last row says what the process said. */
+static void
+judge_attempt(const struct run *r)
+{
+	AUTOFREE char *count = xasprintf("SELECT count(*) FROM runs WHERE "
+	    "run > %ld", j.last_run);
+	AUTOFREE char *last = xasprintf("SELECT coalesce(exit_status, -1) "
+	    "FROM runs WHERE run > %ld ORDER BY run DESC LIMIT 1", j.last_run);
+	long rows = catalog_number(count), status;
+	long most = r->dry || r->op == OP_LIST ? 0 : r->op == OP_TEST ? 2 : 1;
+
+	if (rows > most || (rows == 0 && most > 0 && !r->full &&
+	    r->status != 2 && r->status < 256))
+		breach(5, "%ld rows of a run", rows);
+	if (rows <= 0 || r->full || r->status >= 256)
+		return;
+	status = catalog_number(last);
+	if (status != r->status)
+		breach(5, "exit status %d, and %ld in its row", r->status,
+		    status);
+}
+
 static void
 judge_row(void *arg UNUSED, const struct row *row)
 {
@@ -605,6 +631,7 @@ judge_end(struct run *r)
 	if (!breached() && catalog_exists()) {
 		catalog_check();
 		judge_reasons(r);
+		judge_attempt(r);
 		catalog_rows(judge_row, NULL);
 	}
 	if (!breached() && may_store(r) && !r->retry && !r->lied_to &&

@@ -235,6 +235,7 @@ struct run {
 	bool	 lied_to;	/* a listing wasn't whole and didn't say so */
 	int	 status;	/* exit status, or 256 + the signal */
 	bool	 killed;	/* by us */
+	bool	 full;		/* the disk of the catalog */
 	struct totals totals;
 	struct buf out, err;
 };

@@ -473,6 +473,7 @@ run_go(struct run *r)
 	child_env(env);
 	r->bent = bend.any;
 	r->lied_to = bend.lie;
+	r->full = bend.full[0] != '\0';
 	judge_begin(r);
 	store_begin_run();
 	catalog_close();

@@ -76,8 +76,8 @@ def test_nothing_configured(t):
 
 def test_no_bucket(t):
     t.conf(s3_storage={"bucket": "not-there-at-all"})
-    t.run("PUT", expect=3).says("not-there-at-all", "no such bucket")
     t.run("status", expect=2).says("there is none yet")
+    t.run("PUT", expect=3).says("not-there-at-all", "no such bucket")
 
 
 def test_wrong_secret(t):
