@@ -31,7 +31,8 @@ static const struct {
 	    "nothing is written to disk." },
 	{ VERB_STATUS, "status", "status [options]",
 	    "Show the last run: its state, what it counted, and whether it "
-	    "is going on." },
+	    "is going on;\nand how the last attempts succeeded and failed. For "
+	    "monitoring: --max-age." },
 	{ VERB_STOP, "stop", "stop [options]",
 	    "End the run that is going on, as Ctrl-C does, and wait until it "
 	    "has ended.\nThe next run goes on where it was." },

@@ -221,6 +221,7 @@ options_release(struct options *o)
 	free(o->output);
 	free(o->join);
 	free(o->key_file);
+	free(o->operation);
 	free(o->nfs_server);
 	free(o->nfs_share);
 	for (size_t i = 0; i < o->override_count; i++) {

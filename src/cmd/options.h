@@ -52,6 +52,8 @@ struct options {
 	char	*key_file;	/* client; or NULL */
 	uint64_t run;		/* report; 0: the last one */
 	bool	 now;		/* stop */
+	uint64_t max_age;	/* status: seconds; 0: not given */
+	char	*operation;	/* status; or NULL: all */
 	bool	 max_delete_given;
 	char	*nfs_server;
 	char	*nfs_share;

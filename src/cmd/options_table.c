@@ -1,4 +1,5 @@
 #include <stddef.h>
+#include <strings.h>
 
 #include "base/units.h"
 #include "cmd/options.h"
@@ -58,6 +59,34 @@ set_size(struct options *o, const struct option *opt, const char *value,
 	if (units_parse(value, size, err) == -1)
 		return err_wrap(err, "--%s", opt->name);
 	return 0;
+}
+
+static int
+set_time(struct options *o, const struct option *opt, const char *value,
+    struct err *err)
+{
+	uint64_t *seconds = field(o, opt);
+
+	if (units_parse_time(value, seconds, err) == -1)
+		return err_wrap(err, "--%s", opt->name);
+	if (*seconds == 0)
+		return err_set(err, ERR_USAGE, 0, "--%s is a time such as "
+		    "26h, not \"%s\"", opt->name, value);
+	return 0;
+}
+
+/* An operation that the catalog has rows of, in any case. */
+static int
+set_operation(struct options *o, const struct option *opt, const char *value,
+    struct err *err)
+{
+	static const enum op ops[] = { OP_PUT, OP_GET, OP_DEL, OP_TEST };
+
+	for (size_t i = 0; i < ARRAY_LEN(ops); i++)
+		if (strcasecmp(value, op_name(ops[i])) == 0)
+			return set_text(o, opt, op_name(ops[i]), err);
+	return err_set(err, ERR_USAGE, 0, "--%s is PUT, GET, DEL or TEST, "
+	    "not \"%s\"", opt->name, value);
 }
 
 static int
@@ -352,6 +381,11 @@ const struct option options_table[] = {
 	    .section = "general", .key = "metrics", .help =
 	    "figures for Prometheus, at http://HOST:PORT/metrics while it "
 	    "goes on; HOST is 127.0.0.1 unless given, * is everybody" },
+	{ "max-age", NULL, "TIME", VERB_STATUS, set_time, AT(max_age),
+	    .help = "for monitoring: exit status 1 if the last success is "
+	    "older than TIME (26h), 2 if the last attempt failed" },
+	{ "operation", NULL, "OP", VERB_STATUS, set_operation, AT(operation),
+	    .help = "look at PUT, GET, DEL or TEST alone [all]" },
 	{ "now", NULL, NULL, VERB_STOP, set_flag, AT(now), .help =
 	    "don't let end what is on the way: break it off" },
 	{ "json", NULL, NULL, RUNS | VERB_STATUS | VERB_STOP | VERB_CHECK,

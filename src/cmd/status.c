@@ -1,16 +1,18 @@
+#include "base/clock.h"
 #include "base/jsontext.h"
 #include "cmd/cmd.h"
+#include "cmd/outlook.h"
 #include "db/holder.h"
 #include "db/view.h"
 #include "report/text.h"
 
 static const char last_run[] =
-    "SELECT * FROM runs ORDER BY run DESC LIMIT 1";
+    "SELECT * FROM runs%s%s%s ORDER BY run DESC LIMIT 1";
 
 static const char its_clients[] =
     "SELECT number, host, state, leases, items, moved, failed, bytes, "
     "items_per_s, bytes_per_s, heard, reason FROM clients "
-    "WHERE run = (SELECT max(run) FROM runs) ORDER BY number";
+    "WHERE run = %jd ORDER BY number";
 
 /* The columns of the last run, as text and for JSON; and the columns from
  * which the rates are computed. */
@@ -18,7 +20,9 @@ struct status {
 	bool	 json;
 	bool	 in_use;	/* a master holds the catalog */
 	int64_t	 pid;		/* its process, or 0 */
-	size_t	 runs;
+	int64_t	 run;		/* 0: there was none */
+	struct outlook outlook;
+	const char *verdict;	/* --max-age; or NULL */
 	struct buf text;
 	struct buf clients;	/* likewise */
 	double	 moved;
@@ -79,7 +83,7 @@ take(void *arg, size_t columns, const char *const *names,
 
 	if (row == NULL)
 		return true;
-	s->runs++;
+	s->run = row[0].integer;
 	for (size_t i = 0; i < columns; i++) {
 		struct value v = row[i];
 		double x = number(&v);
@@ -171,7 +175,12 @@ print_json(const struct status *s, const char *path)
 	buf_add(&b, s->text.data, s->text.len);
 	buf_addstr(&b, ",\"clients\":[");
 	buf_add(&b, s->clients.data, s->clients.len);
-	buf_addstr(&b, "]}\n");
+	buf_addf(&b, "],\"last_success\":%s,\"last_failure\":%s",
+	    s->outlook.success.run > 0 ? s->outlook.success.json : "null",
+	    s->outlook.failure.run > 0 ? s->outlook.failure.json : "null");
+	if (s->verdict != NULL)
+		buf_addf(&b, ",\"verdict\":\"%s\"", s->verdict);
+	buf_addstr(&b, "}\n");
 	fputs(b.data, stdout);
 	buf_release(&b);
 }
@@ -188,7 +197,15 @@ print_text(const struct status *s, const char *path)
 		    (intmax_t)s->pid);
 	else
 		printf("%-12s no\n", "running");
-	if (s->runs == 0) {
+	if (s->verdict != NULL)
+		printf("%-12s %s\n", "verdict", s->verdict);
+	if (s->outlook.success.run > 0)
+		printf("%-12s %s\n", "last success",
+		    s->outlook.success.text);
+	if (s->outlook.failure.run > 0)
+		printf("%-12s %s\n", "last failure",
+		    s->outlook.failure.text);
+	if (s->run == 0) {
 		puts("there was no run yet");
 		return;
 	}
@@ -201,11 +218,29 @@ print_text(const struct status *s, const char *path)
 }
 
 static int
-show(const struct options *o, struct err *err)
+ask(struct status *s, struct catalog_view *view, const char *operation,
+    struct err *err)
+{
+	bool all = operation == NULL;
+	AUTOFREE char *run = xasprintf(last_run,
+	    all ? "" : " WHERE operation = '", all ? "" : operation,
+	    all ? "" : "'");
+	AUTOFREE char *clients = NULL;
+
+	if (catalog_query(view, run, take, s, err) == -1)
+		return -1;
+	clients = xasprintf(its_clients, (intmax_t)s->run);
+	return catalog_query(view, clients, take_client, s, err) == -1 ? -1 :
+	    outlook_read(&s->outlook, view, operation, s->in_use, err);
+}
+
+static int
+show(const struct options *o, int *ret_status, struct err *err)
 {
 	struct status s = { .json = o->job.json };
 	struct catalog_view *view = NULL;
 	AUTOFREE char *path = NULL;
+	enum outlook_verdict verdict;
 	int rc;
 
 	if (cmd_find_catalog(o, &path, err) == -1 ||
@@ -216,13 +251,18 @@ show(const struct options *o, struct err *err)
 	buf_init(&s.clients, SIZE_MAX >> 1);
 	buf_addstr(&s.clients, "");
 	s.in_use = catalog_in_use(path, &s.pid);
-	rc = catalog_query(view, last_run, take, &s, err);
-	if (rc == 0)
-		rc = catalog_query(view, its_clients, take_client, &s, err);
+	rc = ask(&s, view, o->operation, err);
+	verdict = outlook_judge(&s.outlook, clock_wall_ns() / 1000000000,
+	    o->max_age);
+	if (o->max_age > 0) {
+		s.verdict = outlook_word(verdict);
+		*ret_status = (int)verdict;
+	}
 	if (rc == 0 && s.json)
 		print_json(&s, path);
 	else if (rc == 0)
 		print_text(&s, path);
+	outlook_release(&s.outlook);
 	buf_release(&s.text);
 	buf_release(&s.clients);
 	catalog_view_close(&view);
@@ -232,5 +272,13 @@ show(const struct options *o, struct err *err)
 int
 cmd_status(int argc, char **argv)
 {
-	return cmd_look(VERB_STATUS, show, argc, argv);
+	struct err err = ERR_INIT;
+	struct options o;
+	int status;
+
+	if (cmd_begin(&o, VERB_STATUS, argc, argv, &status) &&
+	    show(&o, &status, &err) == -1)
+		status = cmd_error("status", &err);
+	options_release(&o);
+	return status;
 }

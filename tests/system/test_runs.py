@@ -4,6 +4,7 @@ import os
 import pwd
 import signal
 import socket
+import sqlite3
 import subprocess
 
 from case import limit
@@ -153,6 +154,82 @@ def test_guard_row(t):
     verify = ("TEST", "--data_integrity", "--skip_upload")
     t.run(*verify, expect=4).says("FAILED: 1 ")
     last(t, "TEST", "complete", 1, 4, "FAILED: 1 ")
+
+
+def status(t, expect, *options):
+    """What status --max-age 26h says."""
+    result = t.run(
+        "status", "--json", "--max-age", "26h", *options, expect=expect
+    )
+    assert result.json["verdict"] == ("fine", "old", "failed")[expect]
+    return result.json
+
+
+def grow_old(t, hours):
+    """All runs ended so many hours earlier."""
+    db = sqlite3.connect(t.catalog)
+    db.execute("UPDATE run SET ended_ns = ended_ns - ?", (hours * 3600e9,))
+    db.commit()
+    db.close()
+
+
+def test_status_max_age(t):
+    """0 after a success, 1 when that is old, 2 when the last attempt failed,
+    whatever succeeded before."""
+    t.small_files(5)
+    t.put(moved=5)
+    j = status(t, 0)
+    assert j["last_success"]["run"] == 1 and j["last_failure"] is None, j
+    t.conf(s3_storage={"secret_key": "wrong"})
+    t.run("PUT", expect=3)
+    j = status(t, 2)
+    assert j["last_success"]["run"] == 1, j
+    failure = j["last_failure"]
+    assert failure["run"] == 2 and failure["exit_status"] == 3, j
+    assert failure["operation"] == "PUT", j
+    assert "credentials" in failure["reason"], j
+    t.run("status").says("last failure", "exit status 3: S3 http", "run 1")
+    t.conf()
+    t.put(unchanged=5)
+    status(t, 0)
+    grow_old(t, 25)
+    status(t, 0)
+    grow_old(t, 2)
+    status(t, 1)
+    t.run("status", "--max-age", "28h").says("fine")
+    t.run("status")
+    # A GET of now is no PUT of last night.
+    t.run("GET", "--dest_path", t.dir)
+    status(t, 0)
+    status(t, 1, "--operation", "put")
+    status(t, 1, "--operation", "TEST")
+    for wrong in (("--max-age", "soon"), ("--max-age", "0"),
+                  ("--operation", "LIST")):
+        t.run("status", *wrong, expect=2).says(wrong[0])
+
+
+def test_status_killed(t):
+    """A run that goes on doesn't count; one that was killed has failed."""
+    t.small_files(30)
+    proxy = t.proxy()
+    t.put(moved=30)
+    t.write("more", "1")
+    proxy.order("match PUT,/more delay 60000")
+    process = t.start("PUT")
+    t.eventually(
+        lambda: t.query("SELECT max(run), min(begun) FROM runs") == [(2, 1)]
+    )
+    j = status(t, 0)
+    assert j["running"] and j["run"] == 2, j
+    process.kill()
+    process.wait()
+    j = status(t, 2)
+    assert j["last_failure"]["run"] == 2, j
+    assert "exit_status" not in j["last_failure"], j
+    t.run("status").says("killed")
+    proxy.release()
+    t.put()
+    status(t, 0)
 
 
 @limit(120)
