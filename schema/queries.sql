@@ -24,7 +24,8 @@ SELECT (SELECT coalesce(max(id), 0) FROM dir),
 	(SELECT coalesce(max(id), 0) FROM result),
 	(SELECT coalesce(max(last), 0) FROM lease),
 	EXISTS (SELECT 1 FROM history), EXISTS (SELECT 1 FROM verified),
-	EXISTS (SELECT 1 FROM settle), EXISTS (SELECT 1 FROM deletion);
+	EXISTS (SELECT 1 FROM settle), EXISTS (SELECT 1 FROM deletion),
+	(SELECT coalesce(max(id), 0) FROM event);
 
 -- name: target_insert
 INSERT INTO target (endpoint, bucket, server_as_prefix)
@@ -79,8 +80,9 @@ VALUES (:op, :target, '', :command, :pid, :now, :now, 'running', 0, 0, 0,
 -- The attempt has begun its run.
 -- name: run_begin
 UPDATE run SET begun = 1, target = :target, scope = :scope,
-	updated_ns = :now, first_result = :first_result, backlog = :backlog,
-	late_ms = :late_ms, crawl = :crawl
+	updated_ns = :now, first_result = :first_result,
+	first_event = :first_event, backlog = :backlog, late_ms = :late_ms,
+	crawl = :crawl
 WHERE id = :run;
 
 -- How long the clients of runs that died may change something.
@@ -301,7 +303,7 @@ WHERE target = :target AND run < :run AND outcome <> 3 AND held = 1 AND
 
 -- After doubt_absent or doubt_foreign.
 -- name: doubt_not_held
-UPDATE result SET held = 0, version_id = NULL
+UPDATE result SET held = 0
 WHERE target = :target AND held = 1 AND object IN (
 	SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path);
@@ -754,16 +756,18 @@ UPDATE todo SET object = :object WHERE id = :id;
 -- name: result_insert
 INSERT INTO result (id, object, target, run, outcome, held, size, time_ns,
 	md5, etag, part_size, part_md5s, took_ms, attempts, version_id,
-	reason, fresh)
+	reason, fresh, event)
 VALUES (:id, :object, :target, :run, :outcome, :held, :size, :time,
 	:md5, :etag, :part_size, :part_md5s, :took, :attempts, :version,
-	:reason, :fresh)
+	:reason, :fresh, :event)
 ON CONFLICT (object, target) DO UPDATE SET
 	fresh = CASE WHEN NOT excluded.held THEN fresh
 	    WHEN held AND excluded.outcome = 1 AND excluded.fresh < 2 THEN 0
 	    ELSE excluded.fresh END,
 	id = excluded.id, run = excluded.run, outcome = excluded.outcome,
-	time_ns = excluded.time_ns, took_ms = excluded.took_ms,
+	time_ns = excluded.time_ns,
+	took_ms = iif(excluded.event IS NULL AND event IS NOT NULL, took_ms,
+	    excluded.took_ms),
 	attempts = excluded.attempts, reason = excluded.reason,
 	held = max(held, excluded.held),
 	size = iif(excluded.held OR NOT held, excluded.size, size),
@@ -771,7 +775,11 @@ ON CONFLICT (object, target) DO UPDATE SET
 	etag = iif(excluded.held, excluded.etag, etag),
 	part_size = iif(excluded.held, excluded.part_size, part_size),
 	part_md5s = iif(excluded.held, excluded.part_md5s, part_md5s),
-	version_id = iif(excluded.held, excluded.version_id, version_id);
+	version_id = CASE WHEN NOT excluded.held THEN version_id
+	    WHEN excluded.event IS NULL THEN
+	    coalesce(excluded.version_id, version_id)
+	    ELSE excluded.version_id END,
+	event = coalesce(excluded.event, event);
 
 -- A failure in the crawl leaves the result of a stored version alone: the next
 -- reading of the directory ends it. A list reads no directory: the version has
@@ -785,6 +793,31 @@ ON CONFLICT (object, target) DO UPDATE SET
 	id = excluded.id, run = excluded.run, outcome = 4,
 	time_ns = excluded.time_ns, reason = excluded.reason
 WHERE outcome > 1 OR :listed;
+
+-- The journal: rows are inserted, and never changed.
+
+-- name: event_insert
+INSERT INTO event (id, object, target, run, kind, ms, version)
+VALUES (:id, :object, :target, :run, :kind, :ms, :version);
+
+-- The newest event that tells whether the target has the version.
+-- name: event_last
+SELECT kind FROM event
+WHERE object = :object AND target = :target AND kind < 20
+ORDER BY id DESC LIMIT 1;
+
+-- name: version_id
+SELECT version_id FROM result WHERE object = :object AND target = :target;
+
+-- name: result_event
+UPDATE result SET event = :event WHERE object = :object AND target = :target;
+
+-- name: result_replaced
+UPDATE result SET held = 0
+WHERE target = :target AND held = 1 AND object IN (SELECT h.id
+	FROM object o CROSS JOIN history h ON h.path = o.path
+	WHERE o.id = :object)
+RETURNING object;
 
 -- name: failure_insert
 INSERT INTO failure (run, target, object, dir, path, kind, code, reason,
@@ -962,7 +995,7 @@ DELETE FROM verified WHERE object = :object;
 
 -- name: result_deleted
 UPDATE result SET outcome = 5, held = 0, run = :run, time_ns = :time,
-	version_id = :version, reason = NULL
+	reason = NULL
 WHERE target = :target AND object = :object AND (held = 1 OR EXISTS (SELECT 1
 	FROM deletion d
 	WHERE d.target = result.target AND d.object = result.object));
@@ -991,6 +1024,9 @@ DELETE FROM deletion WHERE target = :target AND object = :object AND run = :run;
 -- name: deletion_done
 DELETE FROM deletion WHERE target = :target AND object = :object;
 
+-- name: deletion_find
+SELECT 1 FROM deletion WHERE target = :target AND object = :object;
+
 -- name: deletion_any
 SELECT 1 FROM deletion LIMIT 1;
 
@@ -1007,7 +1043,7 @@ WHERE target = :target AND object = :object;
 
 -- The same for all deletions that a killed run has left.
 -- name: deletion_results
-UPDATE result SET outcome = 2, held = 0, time_ns = :time, version_id = NULL,
+UPDATE result SET outcome = 2, held = 0, time_ns = :time,
 	run = (SELECT d.run FROM deletion d WHERE d.object = result.object AND
 	    d.target = result.target),
 	reason = 'the run that deleted it ended before the answer came'

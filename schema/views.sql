@@ -45,8 +45,10 @@ SELECT
 	coalesce(m.run, r.run, o.run) AS run,
 	o.run AS first_run,
 	o.gone_run AS gone_run,
-	iif(r.outcome IN (0, 1), strftime('%Y-%m-%dT%H:%M:%SZ',
-	    r.time_ns / 1000000000, 'unixepoch'), NULL) AS stored_at,
+	(SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (y.started_ns / 1000000 +
+	    e.ms) / 1000, 'unixepoch')
+	    FROM event e JOIN run y ON y.id = e.run WHERE e.id = r.event)
+	    AS stored_at,
 	r.attempts AS attempts,
 	r.part_size AS part_size,
 	r.part_md5s AS part_md5s,
@@ -56,7 +58,13 @@ SELECT
 	    r.time_ns / 1000000000, 'unixepoch'), NULL) AS deleted_at,
 	strftime('%Y-%m-%dT%H:%M:%SZ', v.time_ns / 1000000000,
 	    'unixepoch') AS verified_at,
-	v.outcome AS verdict
+	v.outcome AS verdict,
+	(SELECT e.run FROM event e WHERE e.id = r.event) AS stored_run,
+	iif(r.outcome = 1, strftime('%Y-%m-%dT%H:%M:%SZ',
+	    r.time_ns / 1000000000, 'unixepoch'), NULL) AS checked_at,
+	iif(r.outcome = 5, (SELECT e.version FROM event e
+	    WHERE e.object = r.object AND e.target = r.target AND e.kind = 10
+	    ORDER BY e.id DESC LIMIT 1), NULL) AS marker_id
 FROM object o
 	LEFT JOIN result r ON r.object = o.id
 	LEFT JOIN target t ON t.id = coalesce(r.target,
@@ -89,7 +97,17 @@ SELECT
 	h.run AS first_run,
 	h.until_run AS until_run,
 	h.fate AS fate,
-	r.version_id AS version_id
+	r.version_id AS version_id,
+	(SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (y.started_ns / 1000000 +
+	    e.ms) / 1000, 'unixepoch')
+	    FROM event e JOIN run y ON y.id = e.run WHERE e.id = r.event)
+	    AS stored_at,
+	(SELECT e.run FROM event e WHERE e.id = r.event) AS stored_run,
+	iif(r.outcome = 5, strftime('%Y-%m-%dT%H:%M:%SZ',
+	    r.time_ns / 1000000000, 'unixepoch'), NULL) AS deleted_at,
+	iif(r.outcome = 5, (SELECT e.version FROM event e
+	    WHERE e.object = r.object AND e.target = r.target AND e.kind = 10
+	    ORDER BY e.id DESC LIMIT 1), NULL) AS marker_id
 FROM history h
 	LEFT JOIN result r ON r.object = h.id
 	LEFT JOIN target t ON t.id = r.target;
@@ -130,6 +148,36 @@ SELECT
 	r.version AS version,
 	lower(hex(r.settings)) AS settings
 FROM run r LEFT JOIN target t ON t.id = r.target;
+
+DROP VIEW IF EXISTS events;
+-- The journal. Each arm finds the events of a run by their ids, and those of a
+-- path by the index of its table.
+CREATE VIEW events AS
+SELECT
+	e.id AS event,
+	e.run AS run,
+	strftime('%Y-%m-%dT%H:%M:%SZ', (y.started_ns / 1000000 + e.ms) / 1000,
+	    'unixepoch') AS time,
+	CASE e.kind WHEN 1 THEN 'known' WHEN 2 THEN 'stored'
+	    WHEN 3 THEN 'adopted' WHEN 4 THEN 'copied' WHEN 5 THEN 'refreshed'
+	    WHEN 6 THEN 'restored' WHEN 7 THEN 'repaired'
+	    WHEN 10 THEN 'deleted' WHEN 11 THEN 'lost' WHEN 12 THEN 'differed'
+	    WHEN 13 THEN 'replaced' WHEN 20 THEN 'verified'
+	    WHEN 21 THEN 'metadata' WHEN 22 THEN 'accepted'
+	    WHEN 23 THEN 'pruned' WHEN 24 THEN 'catalog-restored'
+	    WHEN 25 THEN 'key' END AS kind,
+	CASE WHEN e.kind < 10 THEN 1 WHEN e.kind < 20 THEN 0 END AS present,
+	v.path AS path,
+	v.size AS size,
+	t.endpoint || '/' || t.bucket AS target,
+	e.version AS version_id,
+	e.object AS version
+FROM event e JOIN run y ON y.id = e.run AND
+		e.id > coalesce(y.first_event, 0)
+	JOIN (SELECT id, path, size FROM object
+	    UNION ALL SELECT id, path, size FROM history) v
+	    ON v.id = e.object
+	LEFT JOIN target t ON t.id = e.target;
 
 DROP VIEW IF EXISTS failures;
 -- What is failed now: files without a later success, directories that could

@@ -142,19 +142,38 @@ note_there(struct writer *w, const struct found *f, size_t *foreign)
 		DB_RUN(&w->db, DOUBT_HELD, INT(w->next_result++),
 		    INT(w->target), INT(f->answer.size), INT(clock_wall_ns()),
 		    TEXT(f->answer.etag), INT(id));
+		writer_adopted(w, id);
+		writer_replaced(w, id);
 		return;
 	}
 	++*foreign;
 	DB_RUN(&w->db, DOUBT_FOREIGN, INT(clock_wall_ns()), INT(w->target),
 	    INT(w->run), TEXT(f->doubt->path));
 	DB_RUN(&w->db, DOUBT_NOT_HELD, INT(w->target), TEXT(f->doubt->path));
+	writer_path_ends(w, str_of(f->doubt->path), EVENT_DIFFERED);
+}
+
+/* A run that ended before the answer came has deleted the version, or else
+ * nobody knows who did. */
+static void
+version_absent(void *arg, int64_t version)
+{
+	struct writer *w = arg;
+	bool was_to_go = DB_ROW(&w->db, DELETION_FIND, INT(w->target),
+	    INT(version));
+
+	if (was_to_go)
+		db_done(&w->db, STMT_DELETION_FIND);
+	writer_version_ends(w, version, was_to_go ? EVENT_DELETED : EVENT_LOST,
+	    NULL);
 }
 
 static void
 settle(struct writer *w, const struct found *f, size_t *foreign)
 {
 	const char *path = f->doubt->path;
-	struct there there = { .reason = "S3 does not hold it any more" };
+	struct there there = { .reason = "S3 does not hold it any more",
+	    .event = EVENT_LOST };
 
 	/* Another version of the path may have settled the doubt just now. */
 	if (!DB_ROW(&w->db, SETTLE_FIND, INT(w->target),
@@ -163,11 +182,13 @@ settle(struct writer *w, const struct found *f, size_t *foreign)
 	db_done(&w->db, STMT_SETTLE_FIND);
 	if (f->answer.err.kind == ERR_NONE) {
 		there.etag = f->answer.etag;
+		there.event = EVENT_REPLACED;
 		note_there(w, f, foreign);
 	} else if (f->answer.err.kind == ERR_GONE) {
 		DB_RUN(&w->db, DOUBT_ABSENT, INT(clock_wall_ns()),
 		    INT(w->target), INT(w->run), TEXT(path));
 		DB_RUN(&w->db, DOUBT_NOT_HELD, INT(w->target), TEXT(path));
+		writer_each_version(w, str_of(path), version_absent, w);
 	} else {
 		note_failure(w, f);
 		return;

@@ -230,6 +230,7 @@ inherit(struct former *f, const struct row *r)
 	if (r->result != 0) {
 		DB_RUN(&w->db, NAME_RESULT, INT(w->next_result++), INT(id),
 		    INT(r->result));
+		writer_adopted(w, id);
 		return;
 	}
 	DB_RUN(&w->db, SETTLE_ADD, INT(w->target), INT(id));

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/mailbox.h"
 #include "model/attrs.h"
+#include "model/event.h"
 #include "model/mail.h"
 #include "model/outcome.h"
 
@@ -95,6 +96,8 @@ void	 lease_free(struct lease **);
 struct result {
 	int64_t	 object;
 	enum outcome outcome;
+	enum event_kind event;	/* MOVED, UNCHANGED: what became true. NONE of
+				   UNCHANGED: the target holds what it held */
 	struct attrs attrs;	/* as read: may be newer than the item's.
 				   CHANGED: as found */
 	bool	 has_md5;

@@ -362,6 +362,7 @@ complete_looked(void *arg, const struct s3_reply *r, const struct err *err)
 		    "S3 does not hold what it makes");
 		upload_lost(t, &lost);
 	} else {
+		transfer_holds(t, EVENT_STORED, r);
 		complete_proved(t, r->etag);
 	}
 }
@@ -374,9 +375,8 @@ complete_done(void *arg, const struct s3_reply *r, const struct err *err)
 	t->attempts += r->attempts;
 	if (!transfer_answered(t, err))
 		return;
-	if (r->version_id.len > 0 && t->version_id == NULL)
-		t->version_id = xstrndup(r->version_id.p, r->version_id.len);
 	if (err == NULL && r->etag[0] != '\0') {
+		transfer_holds(t, EVENT_STORED, r);
 		complete_proved(t, r->etag);
 		return;
 	}

@@ -37,6 +37,7 @@ head_done(void *arg, const struct s3_reply *r, const struct err *err)
 	t->settled = true;
 	if (err == NULL && transfer_looks_same(t, r)) {
 		memcpy(t->found_etag, r->etag, sizeof(t->found_etag));
+		transfer_holds(t, EVENT_ADOPTED, r);
 		if (transfer_is_multipart(t))
 			t->mode = MODE_COMPARE;
 	}
@@ -93,6 +94,23 @@ keep_unknown(struct s3_meta *meta, const struct transfer *t,
 		meta->gid = told ? r->meta.gid : prev->gid;
 }
 
+/* The object was copied onto itself: its version is the copy, unless somebody
+ * else has put another object meanwhile. */
+static void
+version_done(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct transfer *t = arg;
+
+	if (!transfer_answered(t, err))
+		return;
+	if (err != NULL || strcmp(r->etag, t->etag) != 0) {
+		transfer_again(t, MODE_SEND);
+		return;
+	}
+	transfer_holds(t, EVENT_REFRESHED, r);
+	transfer_end(t, OUTCOME_UNCHANGED);
+}
+
 static void
 copy_done(void *arg, const struct s3_reply *r, const struct err *err)
 {
@@ -120,6 +138,14 @@ copy_done(void *arg, const struct s3_reply *r, const struct err *err)
 		return;
 	}
 	memcpy(t->etag, r->etag, sizeof(t->etag));
+	/* radosgw keeps versions, and does not name the one that a copy
+	 * makes. */
+	if (r->version_id.len == 0 && t->version_id != NULL) {
+		t->calls++;
+		s3_head(t->w->p.s3, t->key, version_done, t);
+		return;
+	}
+	transfer_holds(t, EVENT_REFRESHED, r);
 	transfer_end(t, OUTCOME_UNCHANGED);
 }
 
@@ -130,6 +156,7 @@ refresh(struct transfer *t, const struct s3_reply *r)
 	struct s3_meta meta = transfer_meta(t);
 
 	keep_unknown(&meta, t, r);
+	transfer_holds(t, EVENT_NONE, r);
 	if (same_metadata(t, r)) {
 		transfer_end(t, OUTCOME_UNCHANGED);
 	} else if (t->before.size > COPY_MAX) {
@@ -162,6 +189,7 @@ static void
 same_bytes(struct transfer *t)
 {
 	memcpy(t->etag, t->item->prev_etag, sizeof(t->etag));
+	t->event = EVENT_NONE;
 	t->phase = PHASE_CLOSING;
 	/* The object was a single PUT, whatever the part size is now. */
 	if (t->item->prev_part_size == 0)
@@ -253,8 +281,7 @@ put_done(void *arg, const struct s3_reply *r, const struct err *err)
 	if (!transfer_proved(t, etag, r->etag))
 		return;
 	memcpy(t->etag, r->etag, sizeof(t->etag));
-	if (r->version_id.len > 0)
-		t->version_id = xstrndup(r->version_id.p, r->version_id.len);
+	transfer_holds(t, EVENT_STORED, r);
 	t->bytes_sent += s->len;
 	transfer_end(t, OUTCOME_MOVED);
 }

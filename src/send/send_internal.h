@@ -99,6 +99,8 @@ struct transfer {
 	bool	 ending;	/* with broken: end with outcome */
 	bool	 settled;	/* S3 was asked for the object */
 	enum outcome outcome;
+	enum event_kind event;	/* what the last answer about the object made
+				   true, should the transfer end well */
 	unsigned changes;	/* times the file changed during the transfer */
 	unsigned tries;		/* after passing faults */
 	unsigned resent;	/* sendings with wrong bytes at S3, or into an
@@ -238,6 +240,10 @@ void	 transfer_s3_fault(struct transfer *, const struct err *);
 bool	 transfer_answered(struct transfer *, const struct err *);
 /* End with this outcome when every call has come back. */
 void	 transfer_end(struct transfer *, enum outcome);
+/* If the transfer ends well now, then by this event: the reply, to a request
+ * that made the object or to a HEAD, names the version of the bucket. */
+void	 transfer_holds(struct transfer *, enum event_kind,
+	    const struct s3_reply *);
 /* The file has changed: begin again with the present file. */
 void	 transfer_changed(struct transfer *);
 /* The answer to a tree_file_stat: true if the file is unchanged. False: the

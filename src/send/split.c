@@ -133,5 +133,6 @@ send_split_result(struct transfer *t, struct result *r)
 		memcpy(r->etag, t->etag, sizeof(r->etag));
 		r->part_md5s = STEAL(t->part_md5s);
 		r->version_id = STEAL(t->version_id);
+		r->event = t->event;
 	}
 }

@@ -135,8 +135,6 @@ reset(struct transfer *t)
 {
 	for (size_t i = 0; i < SEGMENTS_MAX; i++)
 		segment_free(&t->seg[i]);
-	free(t->version_id);
-	t->version_id = NULL;
 	t->next_index = 0;
 	t->done_count = 0;
 	t->whole_done = 0;
@@ -251,6 +249,7 @@ make_result(struct transfer *t)
 		send_split_result(t, &r);
 		return r;
 	}
+	r.event = t->event;
 	r.has_md5 = t->mode != MODE_READ;
 	memcpy(r.md5, t->whole_md5, MD5_LEN);
 	memcpy(r.etag, t->etag, sizeof(r.etag));
@@ -339,6 +338,16 @@ transfer_end(struct transfer *t, enum outcome outcome)
 	t->ending = true;
 	t->broken = true;
 	t->resume_at_ms = 0;
+}
+
+void
+transfer_holds(struct transfer *t, enum event_kind event,
+    const struct s3_reply *r)
+{
+	t->event = event;
+	free(t->version_id);
+	t->version_id = r->version_id.len == 0 ? NULL :
+	    xstrndup(r->version_id.p, r->version_id.len);
 }
 
 void

@@ -284,6 +284,7 @@ writer_take_lease(struct writer *w, size_t max_count, uint64_t max_bytes)
 			.object = it->object, .attrs = it->attrs,
 			.todo = db_int(&w->db, s, 0), .export = it->export,
 			.newest_ns = met(w, it, db_int(&w->db, s, 0)),
+			.prev = db_int(&w->db, s, 4),
 		};
 		l->bytes += size;
 		rows++;

@@ -195,7 +195,10 @@ version_deleted(void *arg, int64_t version)
 	struct writer *w = r->writer;
 
 	DB_RUN(&w->db, RESULT_DELETED, INT(w->run), INT(clock_wall_ns()),
-	    TEXT(r->in->version_id), INT(w->target), INT(version));
+	    INT(w->target), INT(version));
+	if (db_changes(&w->db) > 0)
+		writer_version_ends(w, version, EVENT_DELETED,
+		    r->in->version_id);
 	if (w->has_verified)
 		DB_RUN(&w->db, VERIFIED_CLEAR, INT(version), INT(w->target));
 	writer_version_settled(w, version);
@@ -234,6 +237,13 @@ mark_lost(void *arg, struct str path)
 	DB_RUN(&w->db, RESULT_LOST, INT(w->run), INT(clock_wall_ns()),
 	    TEXT(r->reason), INT(w->target), BYTES(path));
 	DB_RUN(&w->db, HISTORY_LOST, INT(w->target), BYTES(path));
+	/* Without a verdict the answer to a deletion was lost: nothing is
+	 * known. */
+	if (r->in->verdict == VERDICT_MISSING)
+		writer_path_ends(w, path, EVENT_LOST);
+	else if (r->in->verdict != VERDICT_NONE ||
+	    r->in->outcome == OUTCOME_EXCLUDED)
+		writer_path_ends(w, path, EVENT_DIFFERED);
 }
 
 /* The result of the deletion is unknown: leave the object to be deleted. */

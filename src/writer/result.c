@@ -94,7 +94,7 @@ tell_names(struct writer *w, const struct result *r, int64_t object,
     const struct attrs *a)
 {
 	const struct there e = { r->etag[0] == '\0' ? NULL : r->etag, a,
-	    "another file with the same key was stored" };
+	    "another file with the same key was stored", EVENT_REPLACED };
 	AUTOFREE char *path = NULL;
 
 	if ((!w->has_names && w->other_target == 0) || !is_held(r) ||
@@ -105,11 +105,34 @@ tell_names(struct writer *w, const struct result *r, int64_t object,
 	writer_names_end(w, path, &e);
 }
 
+/* A client may say nothing else of an upload. */
+static enum event_kind
+event_of(struct writer *w, const struct result *r, int64_t object)
+{
+	bool held;
+
+	if (!is_held(r) || (r->outcome == OUTCOME_UNCHANGED &&
+	    r->event == EVENT_REFRESHED))
+		return is_held(r) ? EVENT_REFRESHED : EVENT_NONE;
+	if (r->outcome == OUTCOME_MOVED)
+		return r->event == EVENT_ADOPTED ? EVENT_ADOPTED :
+		    EVENT_STORED;
+	held = DB_ROW(&w->db, HELD_FIND, INT(object), INT(w->target));
+	if (held)
+		db_done(&w->db, STMT_HELD_FIND);
+	return held ? EVENT_NONE : EVENT_ADOPTED;
+}
+
 static void
 store(struct writer *w, const struct result *r, int64_t object, uint64_t size,
     int fresh)
 {
+	enum event_kind kind = event_of(w, r, object);
+	int64_t event = 0;
 	bool in_doubt;
+
+	if (kind != EVENT_NONE)
+		event = writer_event(w, kind, object, r->version_id);
 
 	DB_RUN(&w->db, RESULT_INSERT, INT(w->next_result++), INT(object),
 	    INT(w->target), INT(w->run), INT(r->outcome), INT(is_held(r)),
@@ -120,7 +143,8 @@ store(struct writer *w, const struct result *r, int64_t object, uint64_t size,
 	    BLOB(r->part_md5s, r->part_md5s == NULL ? 0 :
 	    (size_t)r->part_count * 16), INT(r->took_ms), INT(r->attempts),
 	    TEXT(r->version_id),
-	    TEXT(r->err.kind == ERR_NONE ? NULL : r->err.msg), INT(fresh));
+	    TEXT(r->err.kind == ERR_NONE ? NULL : r->err.msg), INT(fresh),
+	    event == 0 ? NOTHING : INT(event));
 	in_doubt = note_doubt(w, r, object);
 	/* A verdict was on the bytes before. */
 	if (w->has_verified && (r->outcome == OUTCOME_MOVED || in_doubt) &&
@@ -212,6 +236,9 @@ settle_item(struct writer *w, const struct open_lease *l, struct open_item *it,
 	if (read && !writer_same(&r->attrs, &it->attrs))
 		object = as_read(w, it, &r->attrs);
 	store(w, r, object, size, read ? writer_fresh(w, l, it, &r->attrs) : 0);
+	if (is_held(r) && (object != it->object ||
+	    (it->prev != 0 && it->prev != object)))
+		writer_replaced(w, object);
 	tell_names(w, r, object, read ? &r->attrs : &it->attrs);
 	count(w, it, r, size);
 	it->done = true;

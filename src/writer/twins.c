@@ -118,6 +118,7 @@ end_name(void *arg, struct str path)
 	if (!ended)
 		return;
 	settle_name(w, path, false);
+	writer_path_ends(w, path, e->event);
 	if (w->has_deletions)
 		writer_each_version(w, path, deletion_done, w);
 }

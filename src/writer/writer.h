@@ -16,6 +16,7 @@
 #include "db/db.h"
 #include "model/client.h"
 #include "model/compaction.h"
+#include "model/event.h"
 #include "model/item.h"
 #include "model/job.h"
 #include "model/upload_note.h"
@@ -60,6 +61,7 @@ struct open_dir {
 struct open_item {
 	int64_t	 object;
 	int64_t	 todo;		/* its backlog row */
+	int64_t	 prev;		/* version that the target may hold, or 0 */
 	unsigned export;	/* index */
 	int64_t	 newest_ns;	/* newest time of the server met by the crawl
 				   when the item was leased; 0: none */
@@ -157,6 +159,7 @@ struct writer {
 	int64_t	 attempt;
 	/* the run; run 0: none is going on */
 	int64_t	 run;
+	int64_t	 began_ns;
 	int64_t	 crawl;
 	int64_t	 target;
 	int64_t	 other_target;	/* the same bucket, with the server in the keys
@@ -189,6 +192,7 @@ struct writer {
 	int64_t	 next_object;
 	int64_t	 next_todo;
 	int64_t	 next_result;
+	int64_t	 next_event;
 	int64_t	 next_dir;
 	int64_t	 next_frontier;
 	int64_t	 first_object;	/* objects from this id on were made by this
@@ -255,6 +259,23 @@ bool	 writer_held(struct writer *, int64_t object);
 bool	 writer_same(const struct attrs *, const struct attrs *);
 /* The counters into the run's row. */
 void	 writer_count_run(struct writer *);
+
+/* event.c */
+/* Add an event to the journal, at the run's target; version_id may be NULL.
+ * Return the number of the event. */
+int64_t	 writer_event(struct writer *, enum event_kind, int64_t object,
+	    const char *version_id);
+/* The target holds the version no longer, by its result: add the event of this
+ * kind, unless the journal says so already. */
+void	 writer_version_ends(struct writer *, int64_t object, enum event_kind,
+	    const char *version_id);
+/* The same for each version of the path. */
+void	 writer_path_ends(struct writer *, struct str path, enum event_kind);
+/* The version was found at the target, by its result. */
+void	 writer_adopted(struct writer *, int64_t object);
+/* The key has the bytes of this version, the newest of its path: the target
+ * holds no earlier version any more. */
+void	 writer_replaced(struct writer *, int64_t object);
 
 /* page.c */
 void	 writer_page(struct writer *, struct dir_page *);
@@ -356,6 +377,7 @@ struct there {
 	const struct attrs *attrs; /* attributes of the file last put; NULL: any
 				      attributes */
 	const char *reason;	/* for the rows that end */
+	enum event_kind event;	/* likewise */
 };
 /* The rows of the key's remaining names no longer hold the object, except rows
  * with the same content. A run asks S3 when coming to the files of such

@@ -82,11 +82,14 @@ catalog_check(void)
 	sqlite3_finalize(st);
 }
 
+const char catalog_objects[] = "SELECT bucket, key, state, etag, reason, size "
+    "FROM objects";
+
 void
-catalog_rows(void (*fn)(void *, const struct row *), void *arg)
+catalog_rows(const char *sql, void (*fn)(void *, const struct row *),
+    void *arg)
 {
-	sqlite3_stmt *st = ask("SELECT bucket, key, state, etag, reason, "
-	    "size FROM objects");
+	sqlite3_stmt *st = ask(sql);
 
 	while (st != NULL && sqlite3_step(st) == SQLITE_ROW) {
 		struct row r = { text(st, 0), text(st, 1), text(st, 2),
@@ -109,15 +112,11 @@ catalog_number(const char *sql)
 	return n;
 }
 
-/* Of a directory the number of its last reading is the run's too. */
-static uint64_t
-hash_table(const char *name)
+uint64_t
+catalog_hash_of(const char *sql)
 {
-	bool dir = strcmp(name, "dir") == 0;
-	AUTOFREE char *sql = xasprintf("SELECT %s FROM \"%s\"",
-	    dir ? "id, path, gone_run, found, failed" : "*", name);
 	sqlite3_stmt *st = ask(sql);
-	uint64_t h = bytes_hash(name, strlen(name));
+	uint64_t h = 0;
 
 	while (st != NULL && sqlite3_step(st) == SQLITE_ROW) {
 		for (int i = 0; i < sqlite3_column_count(st); i++) {
@@ -129,6 +128,17 @@ hash_table(const char *name)
 	}
 	sqlite3_finalize(st);
 	return h;
+}
+
+/* Of a directory the number of its last reading is the run's too. */
+static uint64_t
+hash_table(const char *name)
+{
+	bool dir = strcmp(name, "dir") == 0;
+	AUTOFREE char *sql = xasprintf("SELECT %s FROM \"%s\"",
+	    dir ? "id, path, gone_run, found, failed" : "*", name);
+
+	return bytes_hash(name, strlen(name)) * 31 + catalog_hash_of(sql);
 }
 
 /* But for what each run writes: its row, the number that it took, and which

@@ -14,6 +14,7 @@
  *	4	totals close; each row agrees with the bucket; each failure
  *		has its reason; TEST says what is
  *	5	the catalog is whole
+ *	6	the journal: journal.c
  */
 #include <pthread.h>
 
@@ -88,6 +89,7 @@ judge_reset(void)
 	for (size_t i = 0; i < j.past_count; i++)
 		free(j.past[i].files);
 	forget_covered();
+	journal_forget();
 	j.locked.content_count = j.locked.touched_count = 0;
 	j.locked.change_count = j.past_count = 0;
 	if (j.before == NULL)
@@ -632,7 +634,8 @@ judge_end(struct run *r)
 		catalog_check();
 		judge_reasons(r);
 		judge_attempt(r);
-		catalog_rows(judge_row, NULL);
+		catalog_rows(catalog_objects, judge_row, NULL);
+		judge_journal(r);
 	}
 	if (!breached() && may_store(r) && !r->retry && !r->lied_to &&
 	    r->status == 0)

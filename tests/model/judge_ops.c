@@ -263,7 +263,7 @@ judge_count(const struct run *r)
 	seen.matching = seen.differing = seen.doubtful = 0;
 	if (r->op != OP_VERIFY || !catalog_exists())
 		return;
-	catalog_rows(count_row, (void *)(uintptr_t)r);
+	catalog_rows(catalog_objects, count_row, (void *)(uintptr_t)r);
 	seen.doubtful = catalog_number("SELECT count(*) FROM settle");
 }
 

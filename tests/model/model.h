@@ -362,6 +362,14 @@ void	 judge_meta(const struct file *, const struct held *);
 void	 judge_count(const struct run *);
 bool	 in_prefix(const struct run *, const char *key);
 
+/* --- the journal (journal.c) --- */
+
+/* At the end of each run: its events are those of before and more, they agree
+ * with the bucket, and say of each earlier run what they said then. */
+void	 judge_journal(const struct run *);
+/* The catalog is another one. */
+void	 journal_forget(void);
+
 /* --- the catalog (catalog.c) --- */
 
 struct row {
@@ -379,9 +387,14 @@ void	 catalog_close(void);
 bool	 catalog_exists(void);
 /* A breach if it isn't whole. */
 void	 catalog_check(void);
-void	 catalog_rows(void (*)(void *, const struct row *), void *);
+/* Rows of a query with the columns of struct row, in that order. */
+extern const char catalog_objects[];	/* such a query, of the view */
+void	 catalog_rows(const char *sql, void (*)(void *, const struct row *),
+	    void *);
 /* The first column of the first row; -1: there is none. */
 long	 catalog_number(const char *sql);
+/* A hash of the rows of a query. */
+uint64_t catalog_hash_of(const char *sql);
 /* A hash of all it says but of its runs. */
 uint64_t catalog_hash(void);
 

@@ -115,6 +115,7 @@ play_restore(const int *v UNUSED)
 		return;
 	copy_catalog("saved", "cat");
 	judge_touched_since(saved_at);
+	journal_forget();
 	w.restored = true;
 }
 

@@ -218,16 +218,17 @@ def test_del_many(t):
 
 
 def test_del_versioned(t):
-    """The delete marker's version id is recorded."""
+    """Both version ids are recorded, the object's and the marker's."""
     t.s3.put_bucket_versioning(
         Bucket=t.bucket, VersioningConfiguration={"Status": "Enabled"}
     )
     t.write("f", "1")
     t.put(moved=1)
     delete(t, found=1, moved=1)
-    marker = t.s3.list_object_versions(Bucket=t.bucket)["DeleteMarkers"][0]
-    rows = t.query("SELECT state, version_id FROM objects")
-    assert rows == [("deleted", marker["VersionId"])], (rows, marker)
+    found = t.s3.list_object_versions(Bucket=t.bucket)
+    data, marker = found["Versions"][0], found["DeleteMarkers"][0]
+    rows = t.query("SELECT state, version_id, marker_id FROM objects")
+    assert rows == [("deleted", data["VersionId"], marker["VersionId"])], rows
     t.put(moved=1)
     t.same()
 

@@ -269,7 +269,7 @@ def test_mirror_versioned(t):
     mirror(t, deleted=1)
     marker = t.s3.list_object_versions(Bucket=t.bucket)["DeleteMarkers"][0]
     rows = t.query(
-        "SELECT version_id FROM objects WHERE path = ?", key(t, "d0/f0")
+        "SELECT marker_id FROM objects WHERE path = ?", key(t, "d0/f0")
     )
     assert rows == [(marker["VersionId"],)], rows
 

@@ -131,10 +131,10 @@ deleted_is_not_stored(void **state)
 	assert_int_equal(kit_end(k, RUN_COMPLETE)->deleted, 2);
 	assert_true(k->closing.closes);
 	assert_int_equal(k->closing.totals.moved, 2);
-	check_answer(k, "SELECT state, run, version_id, stored_at, "
-	    "deleted_at IS NULL, verdict FROM objects "
-	    "WHERE path = 'srv/vol/b'",
-	    "deleted|3|marker-1|NULL|0|NULL");
+	check_answer(k, "SELECT state, run, version_id, marker_id, "
+	    "stored_at IS NULL, stored_run, deleted_at IS NULL, verdict "
+	    "FROM objects WHERE path = 'srv/vol/b'",
+	    "deleted|3|NULL|marker-1|0|1|0|NULL");
 	check_answer(k, "SELECT deleted FROM runs WHERE run = 3", "2");
 }
 

@@ -134,6 +134,43 @@ what_was_taken_for_done(void **state)
 	kit_end(k, RUN_INTERRUPTED);
 }
 
+/* What the targets hold begins the journal, and what was deleted; of several
+ * versions that a target is said to hold, it holds the newest. */
+static void
+journal_begins(void **state)
+{
+	struct kit *k = *state;
+	sqlite3 *db;
+
+	old_catalog(k);
+	assert_int_equal(sqlite3_open(k->path, &db), SQLITE_OK);
+	run_sql(db, "INSERT INTO history (id, dir, path, kind, size, mtime_ns,"
+	    " ctime_ns, ino, mode, uid, gid, run, until_run, fate) VALUES"
+	    " (5, 1, 'srv/vol/d', 1, 1, 1, 1, 4, 420, 0, 0, 1, 1, 'changed'),"
+	    " (6, 1, 'srv/vol/e', 1, 1, 1, 1, 4, 420, 0, 0, 1, 1, 'changed'),"
+	    " (7, 1, 'srv/vol/e', 1, 1, 1, 1, 4, 420, 0, 0, 1, 1, 'changed');"
+	    "INSERT INTO result (id, object, target, run, outcome, held, size,"
+	    " time_ns, attempts, version_id) VALUES"
+	    " (5, 5, 1, 1, 0, 1, 1, 1, 1, 'v5'),"
+	    " (6, 6, 1, 1, 0, 1, 1, 1, 1, 'v6'),"
+	    " (7, 7, 1, 1, 0, 1, 1, 60000000001, 1, 'v7');"
+	    "UPDATE result SET version_id = 'm3' WHERE id = 3");
+	sqlite3_close(db);
+	kit_open(k);
+	kit_close(k);
+	check_answer(k, "SELECT kind || run || path || coalesce(version_id, "
+	    "'-') FROM events ORDER BY event", " deleted2srv/vol/cm3"
+	    " known1srv/vol/d- known1srv/vol/ev7");
+	check_answer(k, "SELECT version || coalesce(version_id, '-') || "
+	    "coalesce(stored_at, '-') FROM versions ORDER BY version",
+	    " 5v5- 6v6- 7v71970-01-01T00:01:00Z");
+	check_answer(k, "SELECT version || coalesce(version_id, '-') || "
+	    "coalesce(marker_id, '-') || coalesce(stored_run, '-') "
+	    "FROM objects ORDER BY version", " 1--- 2--- 3-m3- 4--1");
+	check_answer(k, "SELECT count(*) || '' FROM run "
+	    "WHERE first_event IS NOT NULL", " 0");
+}
+
 /* The caller frees it. */
 static char *
 schema_of(struct kit *k)
@@ -268,6 +305,7 @@ main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
 	const struct CMUnitTest tests[] = {
 		T(what_was_taken_for_done),
+		T(journal_begins),
 		T(new_is_as_climbed),
 		T(rows_stay),
 		T(views_anew),

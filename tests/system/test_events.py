@@ -1,0 +1,84 @@
+"""The journal: what became true stays written."""
+import os
+
+from case import MIB
+
+
+def events(t, name):
+    """(run, kind, version id) of a file, in their order."""
+    return t.query(
+        "SELECT run, kind, version_id FROM events WHERE path = ? "
+        "ORDER BY event",
+        t.server + t.share + "/" + name,
+    )
+
+
+def in_store(t, what):
+    """{key: version ids in the store, the oldest first}"""
+    found = {}
+    pages = t.s3.get_paginator("list_object_versions").paginate(
+        Bucket=t.bucket
+    )
+    for page in pages:
+        for v in reversed(page.get(what, ())):
+            found.setdefault(v["Key"], []).append(v["VersionId"])
+    return found
+
+
+def test_version_ids(t):
+    """Each version id that the store gave is in the journal: of data that was
+    replaced, refreshed in place or deleted, and of markers."""
+    t.s3.put_bucket_versioning(
+        Bucket=t.bucket, VersioningConfiguration={"Status": "Enabled"}
+    )
+    t.conf(s3_storage={"part_size": "5M"})
+    t.write("f", "1")
+    t.write("big", os.urandom(6 * MIB))
+    t.put(moved=2)
+    t.write("f", "22")
+    t.put(moved=1, unchanged=1)
+    os.chmod(t.path("f"), 0o640)
+    t.put(moved=0, unchanged=2)
+    t.put("--checksum", moved=0, unchanged=2)
+    t.run("DEL", "--yes")
+    t.put(moved=2)
+    root = t.server + t.share + "/"
+    data = in_store(t, "Versions")
+    markers = in_store(t, "DeleteMarkers")
+    one, two, three, four = data[root + "f"]
+    assert events(t, "f") == [
+        (1, "stored", one),
+        (2, "stored", two),
+        (2, "replaced", None),
+        (3, "refreshed", three),
+        (3, "replaced", None),
+        (5, "deleted", markers[root + "f"][0]),
+        (6, "stored", four),
+    ], events(t, "f")
+    assert events(t, "big") == [
+        (1, "stored", data[root + "big"][0]),
+        (5, "deleted", markers[root + "big"][0]),
+        (6, "stored", data[root + "big"][1]),
+    ], events(t, "big")
+    rows = t.query(
+        "SELECT version_id, stored_run FROM versions ORDER BY version"
+    )
+    assert rows == [(one, 1), (two, 2)], rows
+
+
+def test_adopted(t):
+    """What the bucket had already is taken over, with its version id."""
+    t.s3.put_bucket_versioning(
+        Bucket=t.bucket, VersioningConfiguration={"Status": "Enabled"}
+    )
+    t.write("f", "1")
+    t.s3.put_object(
+        Bucket=t.bucket, Key=t.server + t.share + "/f", Body=b"1"
+    )
+    t.put("--adopt", moved=0, unchanged=1)
+    data = in_store(t, "Versions")
+    assert events(t, "f") == [
+        (1, "adopted", data[t.server + t.share + "/f"][0])
+    ], events(t, "f")
+    t.put("--checksum", moved=0, unchanged=1)
+    assert len(events(t, "f")) == 1, events(t, "f")
