@@ -26,7 +26,8 @@ enum verb {
 	VERB_DEL = 128,
 	VERB_TEST = 256,
 	VERB_CLIENT = 512,
-	VERB_STOP = 1024
+	VERB_STOP = 1024,
+	VERB_CATALOG = 2048
 };
 
 /* A setting that an option overrides. */
@@ -43,7 +44,8 @@ struct options {
 	bool	 help;
 	bool	 version;
 	char	*config;	/* or NULL: the default places */
-	char	*catalog;	/* status, sql, report, stop; or NULL */
+	char	*catalog;	/* status, sql, report, stop, catalog; or
+				   NULL */
 	char	*format;	/* sql, report; or NULL */
 	char	*file;		/* sql: of the query; or NULL */
 	char	*attach;	/* sql: another catalog; or NULL */
@@ -54,6 +56,7 @@ struct options {
 	bool	 now;		/* stop */
 	uint64_t max_age;	/* status: seconds; 0: not given */
 	char	*operation;	/* status; or NULL: all */
+	bool	 replace;	/* catalog */
 	bool	 max_delete_given;
 	char	*nfs_server;
 	char	*nfs_share;
