@@ -15,11 +15,6 @@ COMMIT;
 -- name: rollback
 ROLLBACK;
 
--- Last in each transaction: see src/db/pair.h.
--- name: stamp_write
-INSERT INTO stamp (id, mark) VALUES (1, :mark)
-ON CONFLICT (id) DO UPDATE SET mark = excluded.mark;
-
 -- name: marks
 SELECT (SELECT coalesce(max(id), 0) FROM dir),
 	max((SELECT coalesce(max(id), 0) FROM object),
@@ -908,6 +903,87 @@ FROM object o CROSS JOIN result s ON s.id = coalesce(
 WHERE o.path >= :from AND o.path < :end
 ORDER BY o.path;
 
+-- The last run that was before the journal.
+-- name: moment_first
+SELECT max(id) FROM run WHERE first_event IS NULL;
+
+-- name: moment_next
+SELECT coalesce((SELECT first_event FROM run
+	WHERE id > :run AND first_event IS NOT NULL ORDER BY id LIMIT 1),
+	(SELECT max(id) FROM event));
+
+-- The run that was the last to begin before a moment.
+-- name: moment_at
+SELECT id, first_event, (:time - started_ns) / 1000000,
+	coalesce(ended_ns, updated_ns)
+FROM run WHERE started_ns <= :time ORDER BY id DESC LIMIT 1;
+
+-- What the target held at a moment, of the newest versions of files.
+-- name: past_newest
+SELECT o.id, o.path, r.md5, iif(r.event = e.id, r.etag, NULL),
+	iif(r.event = e.id, r.part_size, NULL),
+	iif(r.event = e.id, r.part_md5s, NULL), e.version,
+	y.started_ns + e.ms * 1000000, 1, o.gone_run IS NOT NULL,
+	NULL, NULL, o.kind, o.size, o.mtime_ns, o.ctime_ns, o.ino, o.mode,
+	o.uid, o.gid, 0, r.held,
+	(SELECT z.run FROM event z
+	WHERE z.object = o.id AND z.target = :target AND z.id > e.id AND
+	    z.kind >= 10 AND z.kind < 20 ORDER BY z.id LIMIT 1)
+FROM object o CROSS JOIN event e ON e.id = (SELECT x.id FROM event x
+	WHERE x.object = o.id AND x.target = :target AND x.kind < 20 AND
+	    (x.id <= :event OR (x.run = :run AND x.ms <= :ms))
+	ORDER BY x.id DESC LIMIT 1) AND e.kind < 10
+	LEFT JOIN run y ON y.id = e.run
+	LEFT JOIN result r ON r.object = o.id AND r.target = :target
+WHERE o.path >= :from AND o.path < :end
+ORDER BY o.path;
+
+-- The same of earlier versions.
+-- name: past_earlier
+SELECT o.id, o.path, r.md5, iif(r.event = e.id, r.etag, NULL),
+	iif(r.event = e.id, r.part_size, NULL),
+	iif(r.event = e.id, r.part_md5s, NULL), e.version,
+	y.started_ns + e.ms * 1000000, 0, o.gone_run IS NOT NULL,
+	NULL, NULL, o.kind, o.size, o.mtime_ns, o.ctime_ns, o.ino, o.mode,
+	o.uid, o.gid, 0, r.held,
+	(SELECT z.run FROM event z
+	WHERE z.object = o.id AND z.target = :target AND z.id > e.id AND
+	    z.kind >= 10 AND z.kind < 20 ORDER BY z.id LIMIT 1)
+FROM history o CROSS JOIN event e ON e.id = (SELECT x.id FROM event x
+	WHERE x.object = o.id AND x.target = :target AND x.kind < 20 AND
+	    (x.id <= :event OR (x.run = :run AND x.ms <= :ms))
+	ORDER BY x.id DESC LIMIT 1) AND e.kind < 10
+	LEFT JOIN run y ON y.id = e.run
+	LEFT JOIN result r ON r.object = o.id AND r.target = :target
+WHERE o.path >= :from AND o.path < :end
+ORDER BY o.path;
+
+-- The deletions of a run that are the newest state of their versions; p is the
+-- event by which the target had got the version.
+-- name: past_deleted
+SELECT e.object, coalesce(o.path, h.path), r.md5,
+	iif(r.event = p.id, r.etag, NULL),
+	iif(r.event = p.id, r.part_size, NULL),
+	iif(r.event = p.id, r.part_md5s, NULL), p.version, 0,
+	o.id IS NOT NULL, o.gone_run IS NOT NULL, NULL, NULL,
+	coalesce(o.kind, h.kind), coalesce(o.size, h.size),
+	coalesce(o.mtime_ns, h.mtime_ns), coalesce(o.ctime_ns, h.ctime_ns),
+	coalesce(o.ino, h.ino), coalesce(o.mode, h.mode),
+	coalesce(o.uid, h.uid), coalesce(o.gid, h.gid), 0, e.id, e.version
+FROM event e
+	LEFT JOIN event p ON p.id = (SELECT x.id FROM event x
+	    WHERE x.object = e.object AND x.target = e.target AND
+		x.kind < 10 AND x.id < e.id ORDER BY x.id DESC LIMIT 1)
+	LEFT JOIN object o ON o.id = e.object
+	LEFT JOIN history h ON h.id = e.object
+	LEFT JOIN result r ON r.object = e.object AND r.target = e.target
+WHERE e.id > coalesce((SELECT first_event FROM run WHERE id = :run), 0) AND
+	e.target = :target AND e.id > :after AND e.id <= :last AND
+	e.kind = 10 AND NOT EXISTS (SELECT 1 FROM event x
+	    WHERE x.object = e.object AND x.target = e.target AND
+		x.kind < 20 AND x.id > e.id)
+ORDER BY e.id;
+
 -- What the target was found to have lost and was not put again. What is gone
 -- at the source too is nobody's any more, once the target has nothing of it.
 -- name: lost_page
@@ -1004,6 +1080,11 @@ UPDATE result SET outcome = 5, held = 0, run = :run, time_ns = :time,
 WHERE target = :target AND object = :object AND (held = 1 OR EXISTS (SELECT 1
 	FROM deletion d
 	WHERE d.target = result.target AND d.object = result.object));
+
+-- name: result_restored
+UPDATE result SET outcome = 0, held = 1, run = :run, time_ns = :time,
+	reason = NULL, version_id = :version, event = :event
+WHERE target = :target AND object = :object;
 
 -- name: result_lost
 UPDATE result SET outcome = 2, held = 0, run = :run, time_ns = :time,
@@ -1313,34 +1394,3 @@ WHERE o.path >= :from AND o.path < :end AND o.gone_run IS NULL AND
 	    EXISTS (SELECT 1 FROM settle s WHERE s.object = v.id AND
 	    s.target = :target)))
 ORDER BY o.path;
-
--- datamover catalog check: rows that speak of a row that isn't there.
-
--- name: verify_twice
-SELECT count(*) FROM history h CROSS JOIN object o ON o.id = h.id;
-
--- name: verify_dir
-SELECT count(*) FROM object o
-WHERE NOT EXISTS (SELECT 1 FROM dir d WHERE d.id = o.dir);
-
--- name: verify_result
-SELECT count(*) FROM result r
-WHERE NOT EXISTS (SELECT 1 FROM object o WHERE o.id = r.object) AND
-	NOT EXISTS (SELECT 1 FROM history h WHERE h.id = r.object);
-
--- name: verify_target
-SELECT count(*) FROM result r
-WHERE NOT EXISTS (SELECT 1 FROM target t WHERE t.id = r.target);
-
--- name: verify_run
-SELECT count(*) FROM result r
-WHERE NOT EXISTS (SELECT 1 FROM run y WHERE y.id = r.run);
-
--- name: verify_verdict
-SELECT count(*) FROM verified v
-WHERE NOT EXISTS (SELECT 1 FROM result r
-	WHERE r.object = v.object AND r.target = v.target);
-
--- name: verify_todo
-SELECT count(*) FROM todo t
-WHERE NOT EXISTS (SELECT 1 FROM object o WHERE o.id = t.object);

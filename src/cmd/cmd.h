@@ -13,12 +13,12 @@ int	 cmd_list(int argc, char **argv);
 int	 cmd_del(int argc, char **argv);
 int	 cmd_get(int argc, char **argv);
 int	 cmd_test(int argc, char **argv);
+int	 cmd_undo(int argc, char **argv);
 int	 cmd_status(int argc, char **argv);
 int	 cmd_sql(int argc, char **argv);
 int	 cmd_check(int argc, char **argv);
 int	 cmd_report(int argc, char **argv);
 int	 cmd_stop(int argc, char **argv);
-int	 cmd_catalog(int argc, char **argv);
 int	 cmd_client(int argc, char **argv);
 
 /* --- for the verbs --- */
@@ -34,7 +34,7 @@ int	 cmd_look(enum verb, int (*)(const struct options *, struct err *),
  * writable: then there is a warning and no log file. */
 int	 cmd_open_log(const struct conf *, const struct job *, struct err *)
 	    MUST_USE;
-/* Find the catalog for the verbs that look at it, and catalog. */
+/* Find the catalog for the verbs status, sql, report and stop. */
 int	 cmd_find_catalog(const struct options *, char **ret_path,
 	    struct err *) MUST_USE;
 /* Print "datamover: sql: what" to standard error; return the exit status. */

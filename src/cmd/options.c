@@ -103,13 +103,19 @@ command_line(int argc, char **argv)
 }
 
 static int
+take_run(struct options *o, struct err *err)
+{
+	if (o->verb != VERB_UNDO || (o->word_count == 1 &&
+	    options_parse_run(o->words[0], &o->job.run) == 0))
+		return 0;
+	return err_set(err, ERR_USAGE, 0, "the number of one run is needed: "
+	    "datamover undo RUN");
+}
+
+static int
 check_words(const struct options *o, struct err *err)
 {
-	if (o->verb == VERB_CATALOG && o->word_count == 0)
-		return err_set(err, ERR_USAGE, 0,
-		    "backup, check, restore or move?");
-	if (o->verb != VERB_SQL && o->verb != VERB_CATALOG &&
-	    o->word_count > 0)
+	if (o->verb != VERB_SQL && o->verb != VERB_UNDO && o->word_count > 0)
 		return err_set(err, ERR_USAGE, 0,
 		    "\"%s\" is no option and has no place here", o->words[0]);
 	if (o->verb == VERB_SQL && o->word_count + (o->file != NULL) > 1)
@@ -182,7 +188,8 @@ options_parse(struct options *o, enum verb verb, int argc, char **argv,
 	    verb == VERB_LIST ? OP_LIST :
 	    verb == VERB_GET ? OP_GET :
 	    verb == VERB_DEL ? OP_DEL :
-	    verb == VERB_TEST ? OP_TEST : OP_NONE;
+	    verb == VERB_TEST ? OP_TEST :
+	    verb == VERB_UNDO ? OP_UNDO : OP_NONE;
 	o->job.max_size = UINT64_MAX;
 	o->job.max_delete = MAX_DELETE_PERCENT;
 	o->job.max_delete_percent = true;
@@ -206,7 +213,8 @@ options_parse(struct options *o, enum verb verb, int argc, char **argv,
 	}
 	if (o->help || o->version)
 		return 0;
-	return check_words(o, err) == -1 ? -1 : check_pairs(&o->job, err);
+	return take_run(o, err) == -1 || check_words(o, err) == -1 ? -1 :
+	    check_pairs(&o->job, err);
 }
 
 void
@@ -214,6 +222,7 @@ options_release(struct options *o)
 {
 	free(o->job.prefix);
 	free(o->job.dest_path);
+	free(o->job.as_of);
 	free(o->job.files_from);
 	free(o->job.command_line);
 	filter_free(&o->job.filter);

@@ -27,7 +27,7 @@ enum verb {
 	VERB_TEST = 256,
 	VERB_CLIENT = 512,
 	VERB_STOP = 1024,
-	VERB_CATALOG = 2048
+	VERB_UNDO = 2048
 };
 
 /* A setting that an option overrides. */
@@ -44,8 +44,7 @@ struct options {
 	bool	 help;
 	bool	 version;
 	char	*config;	/* or NULL: the default places */
-	char	*catalog;	/* status, sql, report, stop, catalog; or
-				   NULL */
+	char	*catalog;	/* status, sql, report, stop; or NULL */
 	char	*format;	/* sql, report; or NULL */
 	char	*file;		/* sql: of the query; or NULL */
 	char	*attach;	/* sql: another catalog; or NULL */
@@ -56,7 +55,6 @@ struct options {
 	bool	 now;		/* stop */
 	uint64_t max_age;	/* status: seconds; 0: not given */
 	char	*operation;	/* status; or NULL: all */
-	bool	 replace;	/* catalog */
 	bool	 max_delete_given;
 	char	*nfs_server;
 	char	*nfs_share;
@@ -81,6 +79,8 @@ struct option {
 extern const struct option options_table[];
 extern const size_t options_count;
 
+/* The number of a run; -1: it is none. */
+int	 options_parse_run(const char *text, uint64_t *ret);
 /* argv[0] is the verb. Errors are ERR_USAGE; options_release is due after
  * them too. */
 int	 options_parse(struct options *, enum verb, int argc, char **argv,

@@ -167,23 +167,29 @@ set_max_delete(struct options *o, const struct option *opt, const char *value,
 	return 0;
 }
 
+int
+options_parse_run(const char *text, uint64_t *ret)
+{
+	uint64_t n = 0;
+
+	for (const char *p = text; *p != '\0'; p++) {
+		if (*p < '0' || *p > '9' || n > INT64_MAX / 10 - 1)
+			return -1;
+		n = n * 10 + (uint64_t)(*p - '0');
+	}
+	if (n == 0)
+		return -1;
+	*ret = n;
+	return 0;
+}
+
 static int
 set_run(struct options *o, const struct option *opt, const char *value,
     struct err *err)
 {
-	uint64_t *run = field(o, opt), n = 0;
-
-	for (const char *p = value; *p != '\0'; p++) {
-		if (*p < '0' || *p > '9' || n > INT64_MAX / 10 - 1) {
-			n = 0;
-			break;
-		}
-		n = n * 10 + (uint64_t)(*p - '0');
-	}
-	if (n == 0)
+	if (options_parse_run(value, field(o, opt)) == -1)
 		return err_set(err, ERR_USAGE, 0, "--%s is the number of a "
 		    "run, not \"%s\"", opt->name, value);
-	*run = n;
 	return 0;
 }
 
@@ -237,16 +243,16 @@ pass_over(struct options *o, const struct option *opt, const char *value,
 #define CARRIES		(VERB_PUT | VERB_GET)
 #define WORKS		(CARRIES | VERB_TEST)
 #define RUNS		(WORKS | VERB_LIST | VERB_DEL)
-#define LOOKS		(VERB_STATUS | VERB_SQL | VERB_REPORT | VERB_STOP | \
-			    VERB_CATALOG)
-#define ALL		(RUNS | LOOKS | VERB_CHECK)
+#define ASKS_S3		(RUNS | VERB_UNDO)
+#define LOOKS		(VERB_STATUS | VERB_SQL | VERB_REPORT | VERB_STOP)
+#define ALL		(ASKS_S3 | LOOKS | VERB_CHECK)
 
 const struct option options_table[] = {
 	{ "config", "cfg", "FILE", ALL, set_text, AT(config), .help =
 	    "the settings; *.json is the original's format [/etc/dss/"
 	    "datamover/datamover.conf, else config.json there]" },
 	{ "catalog", NULL, "FILE", LOOKS, set_text, AT(catalog), .help =
-	    "this catalog; no settings are read then" },
+	    "the catalog to look at; no settings are read then" },
 	{ "format", NULL, "FORMAT", VERB_SQL | VERB_REPORT, set_text,
 	    AT(format), .help = "sql: table, csv, tsv or json [table]; "
 	    "report: text, json, csv or html [text]" },
@@ -293,9 +299,9 @@ const struct option options_table[] = {
 	{ "nfs-port", "np", "PORT", MOVES | VERB_DEL, set_setting,
 	    .section = "fs_config", .key = "nfsport", .help =
 	    "the NFS servers' port" },
-	{ "bucket", "b", "NAME", RUNS, set_setting, .section = "s3_storage",
+	{ "bucket", "b", "NAME", ASKS_S3, set_setting, .section = "s3_storage",
 	    .key = "bucket", .help = "instead of the configured bucket" },
-	{ "server-as-prefix", "sp", "yes|no", RUNS, set_yes_no,
+	{ "server-as-prefix", "sp", "yes|no", ASKS_S3, set_yes_no,
 	    .section = "fs_config", .key = "server_as_prefix", .help =
 	    "keys begin with the NFS server's name [yes]" },
 	{ "storage-class", NULL, "CLASS", MOVES, set_setting,
@@ -316,6 +322,10 @@ const struct option options_table[] = {
 	    .section = "client", .key = "dest_shared", .help = "the directory "
 	    "is the same on all clients: they fetch large objects together "
 	    "[no]" },
+	{ "as-of", NULL, "RUN|TIME", VERB_LIST | VERB_GET | VERB_SQL,
+	    set_text, AT(job.as_of), .help = "what the bucket held when that "
+	    "run had ended, or at that time (2026-11-30T12:00:00Z; a day "
+	    "alone is its end), by the catalog; sql: the view as_of" },
 	{ "print0", NULL, NULL, VERB_LIST, set_flag, AT(job.print0), .help =
 	    "end each key with NUL and don't escape it" },
 	{ "data_integrity", "di", NULL, VERB_TEST, set_flag,
@@ -345,16 +355,13 @@ const struct option options_table[] = {
 	{ "accept-filesystem", NULL, NULL, MOVES, set_flag,
 	    AT(job.accept_filesystem), .help = "an export that is another "
 	    "file system than before is right so, from now on" },
-	{ "yes", "y", NULL, VERB_DEL | VERB_CATALOG, set_flag, AT(job.yes),
-	    .help = "don't ask: DEL deletes, catalog restore puts the copy "
-	    "in place" },
-	{ "replace", NULL, NULL, VERB_CATALOG, set_flag, AT(replace), .help =
-	    "backup: FILE may exist; the new copy takes its place when it is "
-	    "whole" },
-	{ "dryrun", "dr", NULL, CARRIES | VERB_LIST | VERB_DEL, set_flag,
-	    AT(job.dryrun), .help = "PUT: crawl and read every file, upload "
-	    "nothing, show how fast; GET: say what would be fetched; print "
-	    "what would be deleted; LIST: changes nothing anyway" },
+	{ "yes", "y", NULL, VERB_DEL | VERB_UNDO, set_flag, AT(job.yes),
+	    .help = "don't ask first" },
+	{ "dryrun", "dr", NULL, CARRIES | VERB_LIST | VERB_DEL | VERB_UNDO,
+	    set_flag, AT(job.dryrun), .help = "PUT: crawl and read every "
+	    "file, upload nothing, show how fast; GET: say what would be "
+	    "fetched; DEL, undo: print the keys; LIST: changes nothing "
+	    "anyway" },
 	{ "standalone", "sa", NULL, WORKS | VERB_DEL, set_flag,
 	    AT(job.standalone), .help =
 	    "this machine alone, whatever hosts are configured" },
@@ -367,7 +374,7 @@ const struct option options_table[] = {
 	    .help = "changes nothing, as ever; see profile in [s3_storage]" },
 	{ "bwlimit", NULL, "SIZE", WORKS, set_setting, .section = "general",
 	    .key = "bwlimit", .help = "bytes a second, such as 10M" },
-	{ "tpslimit", NULL, "N", RUNS, set_setting,
+	{ "tpslimit", NULL, "N", ASKS_S3, set_setting,
 	    .section = "general", .key = "tpslimit", .help =
 	    "S3 requests a second" },
 	{ "limit-memory", NULL, "SIZE", WORKS, set_setting,
@@ -393,13 +400,12 @@ const struct option options_table[] = {
 	    .help = "look at PUT, GET, DEL or TEST alone [all]" },
 	{ "now", NULL, NULL, VERB_STOP, set_flag, AT(now), .help =
 	    "don't let end what is on the way: break it off" },
-	{ "json", NULL, NULL, RUNS | VERB_STATUS | VERB_STOP | VERB_CHECK,
-	    set_flag,
-	    AT(job.json), .help =
+	{ "json", NULL, NULL, ASKS_S3 | VERB_STATUS | VERB_STOP | VERB_CHECK,
+	    set_flag, AT(job.json), .help =
 	    "one JSON object as the last line of standard output" },
-	{ "quiet", NULL, NULL, RUNS, set_flag, AT(job.quiet), .help =
+	{ "quiet", NULL, NULL, ASKS_S3, set_flag, AT(job.quiet), .help =
 	    "no progress, and a summary only if something failed" },
-	{ "debug", "d", NULL, RUNS | VERB_CLIENT, set_flag, AT(job.debug),
+	{ "debug", "d", NULL, ASKS_S3 | VERB_CLIENT, set_flag, AT(job.debug),
 	    .help = "log everything" },
 	{ "help", "h", NULL, ALL | VERB_CLIENT, set_flag, AT(help), .help =
 	    "show this help" },

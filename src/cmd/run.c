@@ -56,6 +56,12 @@ cmd_put(int argc, char **argv)
 }
 
 int
+cmd_undo(int argc, char **argv)
+{
+	return cmd_run(VERB_UNDO, run_undo, argc, argv);
+}
+
+int
 cmd_list(int argc, char **argv)
 {
 	return cmd_run(VERB_LIST, run_list, argc, argv);

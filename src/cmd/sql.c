@@ -3,6 +3,7 @@
 
 #include "cmd/cmd.h"
 #include "db/view.h"
+#include "reader/past.h"
 #include "report/rows.h"
 #include "report/spool.h"
 
@@ -49,8 +50,11 @@ open_view(const struct options *o, struct catalog_view **ret, struct err *err)
 	if (cmd_find_catalog(o, &path, err) == -1 ||
 	    catalog_view_open(ret, path, err) == -1)
 		return -1;
-	return o->attach == NULL ? 0 :
-	    catalog_view_attach(*ret, o->attach, err);
+	if (o->attach != NULL &&
+	    catalog_view_attach(*ret, o->attach, err) == -1)
+		return -1;
+	return o->job.as_of == NULL ? 0 :
+	    past_view(*ret, o->job.as_of, err);
 }
 
 static int

@@ -218,8 +218,9 @@ conf_allows(const struct conf *c, const char *operation)
 
 	for (size_t i = 0; i < l->n; i++)
 		if (strcmp(l->v[i], operation) == 0 ||
-		    (strcmp(operation, "TEST") == 0 &&
-		    strcmp(l->v[i], "PUT") == 0))
+		    (strcmp(l->v[i], "PUT") == 0 &&
+		    (strcmp(operation, "TEST") == 0 ||
+		    strcmp(operation, "undo") == 0)))
 			return true;
 	return l->n == 0;
 }

@@ -151,7 +151,7 @@ int	 conf_finish(struct conf *, bool needs_s3, bool needs_nfs,
 void	 conf_advise(const struct conf *, struct strlist *);
 
 /* Return true if [general] operation allows the operation ("PUT"): without
- * that setting every operation is allowed; TEST is allowed where PUT is. */
+ * that setting every operation is allowed; TEST and undo are where PUT is. */
 bool	 conf_allows(const struct conf *, const char *operation);
 
 /* What does not show a change of a file (inode = ignore, ctime = ignore), as

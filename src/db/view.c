@@ -59,6 +59,24 @@ catalog_view_attach(struct catalog_view *v, const char *path,
 	return rc;
 }
 
+int
+catalog_view_define(struct catalog_view *v, const char *sql, struct err *err)
+{
+	int rc;
+
+	sqlite3_set_authorizer(v->db.conn, NULL, NULL);
+	rc = sqlite3_exec(v->db.conn, sql, NULL, NULL, NULL);
+	sqlite3_set_authorizer(v->db.conn, authorize, NULL);
+	return rc == SQLITE_OK ? 0 :
+	    db_fault(err, rc, v->db.path, sqlite3_errmsg(v->db.conn));
+}
+
+struct db *
+catalog_view_db(struct catalog_view *v)
+{
+	return &v->db;
+}
+
 void
 catalog_view_close(struct catalog_view **vp)
 {

@@ -18,6 +18,12 @@ int	 catalog_view_open(struct catalog_view **, const char *path,
 /* Make a second catalog readable in the same statements, as "other". */
 int	 catalog_view_attach(struct catalog_view *, const char *path,
 	    struct err *) MUST_USE;
+/* Define a temporary view, for statements of this connection. */
+int	 catalog_view_define(struct catalog_view *, const char *sql,
+	    struct err *) MUST_USE;
+struct db;
+/* The connection, for statements of the program. */
+struct db *catalog_view_db(struct catalog_view *);
 void	 catalog_view_close(struct catalog_view **);
 /* Called once before the first row with row NULL and the column names, then
  * for each row; return false to stop. */

@@ -82,6 +82,8 @@ struct fetching {
 	bool	 broken;	/* the bytes don't count any more */
 	enum fetch_then then;	/* if broken */
 	bool	 no_keep;	/* the written bytes are of no use */
+	bool	 headed;	/* S3 was asked for the ETag: the item had
+				   none */
 	bool	 skip_check;	/* do not check the existing file again */
 	unsigned changes;	/* times the object had changed */
 	unsigned tries;		/* times the proof failed */

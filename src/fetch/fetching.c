@@ -288,6 +288,10 @@ on_head(void *arg, const struct s3_reply *r, const struct err *err)
 	}
 	t->item->size = r->object_size;
 	memcpy(t->item->etag, r->etag, sizeof(t->item->etag));
+	/* Of a version of the past the catalog may know the MD5 alone. */
+	if (t->item->of_version && t->item->stored.etag[0] == '\0')
+		memcpy(t->item->stored.etag, r->etag,
+		    sizeof(t->item->stored.etag));
 	t->skip_check = false;
 	t->phase = FETCH_NEW;
 }
@@ -330,7 +334,8 @@ head(struct fetching *t, s3_done_fn *fn)
 {
 	t->phase = FETCH_ASKING;
 	t->calls++;
-	s3_head(t->w->p.s3, str_of(t->item->key), fn, t);
+	s3_head_of(t->w->p.s3, str_of(t->item->key),
+	    fetch_item_version(t->item), 0, fn, t);
 }
 
 /* --- the end --- */
@@ -483,6 +488,11 @@ begin(struct fetching *t)
 		fetch_split_range(t);
 		return;
 	}
+	if (t->item->etag[0] == '\0' && !t->headed) {
+		t->headed = true;
+		head(t, on_head);
+		return;
+	}
 	if (t->w->f->c.only_read) {
 		claim_open(&t->claim, t->item, t->w->f->c.s3.store.sse);
 		move(t);
@@ -498,7 +508,8 @@ begin(struct fetching *t)
 	} else if (t->claim.ask) {
 		t->phase = FETCH_ASKING;
 		t->calls++;
-		s3_head_part(t->w->p.s3, str_of(t->item->key), 1, on_part, t);
+		s3_head_of(t->w->p.s3, str_of(t->item->key),
+		    fetch_item_version(t->item), 1, on_part, t);
 	} else {
 		start_passes(t);
 	}

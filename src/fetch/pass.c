@@ -153,7 +153,8 @@ ask(struct stream *s)
 	t->w->net_streams++;
 	s->paid = MIN(s->end - s->at, (uint64_t)S3_DATA_SLACK);
 	rate_charge(&t->w->f->pool.rate, s->paid, clock_mono_ns());
-	s3_get_match(t->w->p.s3, str_of(t->item->key), t->item->etag, s->at,
+	s3_get_match(t->w->p.s3, str_of(t->item->key),
+	    fetch_item_version(t->item), t->item->etag, s->at,
 	    all ? 0 : s->end - s->at, on_data, on_done, s);
 }
 

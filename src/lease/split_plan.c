@@ -182,7 +182,7 @@ bool
 split_get_fits(const struct fetch_item *it)
 {
 	return it->path != NULL && it->raw == NULL && !it->only_check &&
-	    it->etag[0] != '\0' && it->size >= SPLIT_BYTES;
+	    !it->of_version && it->etag[0] != '\0' && it->size >= SPLIT_BYTES;
 }
 
 void

@@ -17,6 +17,13 @@ fetch_item_free(struct fetch_item **ip)
 	*ip = NULL;
 }
 
+struct str
+fetch_item_version(const struct fetch_item *it)
+{
+	return it->of_version && it->stored.version_id != NULL ?
+	    str_of(it->stored.version_id) : STR("");
+}
+
 uint64_t
 fetch_item_bytes(const struct fetch_item *it)
 {

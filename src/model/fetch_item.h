@@ -5,6 +5,7 @@
 #ifndef MODEL_FETCH_ITEM_H
 #define MODEL_FETCH_ITEM_H
 
+#include "base/buf.h"
 #include "model/item.h"
 #include "model/mail.h"
 #include "model/outcome.h"
@@ -56,6 +57,8 @@ struct fetch_item {
 	char	 etag[72];	/* likewise */
 	bool	 has_stored;	/* the catalog knows the key */
 	struct stored stored;	/* owned */
+	bool	 of_version;	/* the object is the version of the bucket that
+				   stored names, which may not be the newest */
 	bool	 only_check;	/* say what would be done: MOVED means that a
 				   run would fetch the object; fetch nothing */
 	/* The file too, where raw is not NULL (TEST): it is read and hashed
@@ -80,6 +83,9 @@ struct fetch_item {
 	struct fetch_result result;
 };
 void	 fetch_item_free(struct fetch_item **);
+
+/* The version id to ask S3 for; "": the newest version. */
+struct str fetch_item_version(const struct fetch_item *);
 
 /* Bytes that are to be moved. */
 uint64_t fetch_item_bytes(const struct fetch_item *);

@@ -54,6 +54,7 @@ op_name(enum op op)
 	static const char *const names[] = {
 		[OP_NONE] = "?", [OP_PUT] = "PUT", [OP_LIST] = "LIST",
 		[OP_GET] = "GET", [OP_DEL] = "DEL", [OP_TEST] = "TEST",
+		[OP_UNDO] = "undo",
 	};
 
 	return names[op];

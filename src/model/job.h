@@ -13,7 +13,8 @@ enum op {
 	OP_LIST,
 	OP_GET,
 	OP_DEL,
-	OP_TEST
+	OP_TEST,
+	OP_UNDO
 };
 const char *op_name(enum op);		/* "PUT" */
 
@@ -21,6 +22,10 @@ struct job {
 	enum op	 op;
 	char	*prefix;		/* of keys, ends in '/'; or NULL */
 	char	*dest_path;		/* or NULL */
+	uint64_t run;			/* undo: the run whose deletions are
+					   undone */
+	char	*as_of;			/* GET, LIST, sql: what was there then;
+					   or NULL: now */
 	char	*files_from;		/* or NULL; "-": standard input */
 	bool	 dryrun;
 	bool	 debug;

@@ -76,7 +76,9 @@ struct outcome_row {
 	bool	 lost;		/* the target does not hold the object as
 				   recorded: a later PUT uploads the file
 				   again */
-	char	*version_id;	/* DELETED: of the delete marker; owned */
+	bool	 restored;	/* MOVED: the target has this version again */
+	char	*version_id;	/* DELETED: of the delete marker; restored: of
+				   the object; owned */
 };
 void	 outcome_row_release(struct outcome_row *);
 

@@ -11,7 +11,7 @@
 /* Read attrs from eight columns, starting at column: kind, size, mtime, ctime,
  * ino, mode, uid, gid. */
 void	 row_attrs(const struct db *, enum stmt, int column, struct attrs *);
-/* The columns of stored_find, stored_page and gone_page. */
+/* The columns of stored_find, stored_page, gone_page and past_newest. */
 void	 row_stored(const struct db *, enum stmt, struct stored *);
 
 /* The range of paths under a prefix, from the prefix itself or after a path. */

@@ -3,14 +3,11 @@
  * keys are listed twice if somebody is asked: to count them, and to delete the
  * objects.
  */
-#include <errno.h>
-#include <poll.h>
-#include <unistd.h>
-
 #include "base/exit_status.h"
 #include "base/signals.h"
 #include "base/units.h"
 #include "report/text.h"
+#include "frame/confirm.h"
 #include "run/deleter.h"
 #include "run/doubts.h"
 #include "run/leftovers.h"
@@ -123,13 +120,6 @@ progress(struct run *r, struct totals *t)
 
 /* --- the question --- */
 
-/* Somebody is there to be asked: input and messages are a terminal. */
-static bool
-can_ask(void)
-{
-	return isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1;
-}
-
 static void
 print_question(const struct del *d)
 {
@@ -154,30 +144,6 @@ print_question(const struct del *d)
 	fflush(stderr);
 }
 
-/* Read a line: true if the line is "yes". A signal ends the waiting and stays
- * unread. */
-static bool
-says_yes(int signals)
-{
-	struct pollfd fds[2] = {
-		{ .fd = STDIN_FILENO, .events = POLLIN },
-		{ .fd = signals, .events = POLLIN },
-	};
-	char line[80];
-	ssize_t n;
-
-	while (poll(fds, ARRAY_LEN(fds), -1) == -1)
-		if (errno != EINTR)
-			return false;
-	if (fds[1].revents != 0) {
-		fputc('\n', stderr);
-		return false;
-	}
-	/* A terminal gives a whole line at once. */
-	n = read(STDIN_FILENO, line, sizeof(line));
-	return n == 4 && memcmp(line, "yes\n", 4) == 0;
-}
-
 /* Count, show, ask. The question needs the terminal: no progress is shown
  * meanwhile. */
 static int
@@ -195,7 +161,7 @@ ask(struct del *d, struct err *err)
 	}
 	if (r->stop_signal == 0 && d->count > 0) {
 		print_question(d);
-		if (!says_yes(r->signals) && !signals_waiting()) {
+		if (!confirm_yes(r->signals) && !signals_waiting()) {
 			r->status = EXIT_GUARD;
 			return err_set(err, ERR_STOPPED, 0, "not confirmed: "
 			    "nothing was deleted");
@@ -212,16 +178,12 @@ static int
 prepare(struct run *r, struct err *err)
 {
 	struct run_spec spec = { .scope = "", .no_backlog = true };
-	bool asks = !r->job->yes && !r->job->dryrun;
 	struct del *d = del_of(r);
 
-	if (asks && !can_ask())
-		return err_set(err, ERR_USAGE, 0, "nothing is deleted without "
-		    "--yes where nobody can be asked: standard input is no "
-		    "terminal");
-	if (check_prefixes(d, err) == -1 ||
+	if (confirm_possible(r->job, "nothing is deleted", err) == -1 ||
+	    check_prefixes(d, err) == -1 ||
 	    plan_check_s3(r->conf, NULL, err) == -1 ||
-	    (asks && ask(d, err) == -1))
+	    (confirm_needed(r->job) && ask(d, err) == -1))
 		return -1;
 	if (r->job->dryrun) {
 		/* The keys go to the terminal. */

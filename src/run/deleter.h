@@ -12,7 +12,7 @@
 #ifndef RUN_DELETER_H
 #define RUN_DELETER_H
 
-#include "run/frame.h"
+#include "frame/frame.h"
 
 #define DELETER_KEYS	1000	/* that a batch may have */
 

@@ -8,7 +8,7 @@
 #ifndef RUN_DOUBTS_H
 #define RUN_DOUBTS_H
 
-#include "run/frame.h"
+#include "frame/frame.h"
 
 /* Asks for all of them; those that S3 gives no answer for are failures of the
  * run, and stay to be asked. Returns early when the run is stopped. -1: the

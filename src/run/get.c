@@ -10,8 +10,9 @@
 #include "base/log.h"
 #include "dest/dest.h"
 #include "model/key.h"
-#include "run/frame.h"
+#include "frame/frame.h"
 #include "run/run.h"
+#include "source/as_of.h"
 
 #define NFSERR_DQUOT	69
 
@@ -21,6 +22,7 @@ struct get {
 	size_t	 no_room;		/* files that found no room since a
 					   file was written last */
 	size_t	 given;			/* keys of the page at hand */
+	struct as_of *past;		/* --as-of: in place of a listing */
 };
 
 static struct get *
@@ -80,11 +82,11 @@ settle(struct get *g, struct outcome_row *r)
 }
 
 static void
-refuse(struct get *g, const struct source_key *k, const struct err *err)
+refuse(struct get *g, const char *key, uint64_t size, const struct err *err)
 {
-	struct outcome_row r = { .path = xstrdup(k->key), .is_key = true,
+	struct outcome_row r = { .path = xstrdup(key), .is_key = true,
 	    .outcome = err == NULL ? OUTCOME_EXCLUDED : OUTCOME_FAILED,
-	    .size = k->size };
+	    .size = size };
 
 	if (err != NULL)
 		r.err = *err;
@@ -124,6 +126,11 @@ fetched(struct get *g, struct fetch_item *it)
 	g->r.out--;
 	if (it->has_stored)
 		r.object = it->stored.object;
+	if (r.outcome == OUTCOME_GONE && g->past != NULL) {
+		r.outcome = OUTCOME_FAILED;
+		err_set(&r.err, ERR_GONE, 0, "the bucket does not have it any "
+		    "more%s", it->of_version ? " in the version of then" : "");
+	}
 	if (r.outcome == OUTCOME_FAILED) {
 		log_event(LOG_DEBUG, "get_failed", "key=%s kind=%s %s",
 		    r.path, err_kind_name(r.err.kind), r.err.msg);
@@ -186,6 +193,16 @@ check_own_key(struct get *g, struct str name, struct err *err)
 }
 
 static void
+fetch(struct get *g, struct fetch_item *it)
+{
+	it->only_check = g->r.job->dryrun;
+	g->r.out++;
+	g->totals.queued++;
+	g->totals.queued_bytes = add_capped(g->totals.queued_bytes, it->size);
+	crew_fetch(g->r.crew, it);
+}
+
+static void
 give(struct get *g, const struct source_key *k)
 {
 	struct buf path CLEANUP(buf_release);
@@ -194,7 +211,7 @@ give(struct get *g, const struct source_key *k)
 	int known = 0;
 
 	if (is_directory(k)) {
-		refuse(g, k, NULL);
+		refuse(g, k->key, k->size, NULL);
 		return;
 	}
 	buf_init(&path, 64 * KIB);
@@ -202,7 +219,7 @@ give(struct get *g, const struct source_key *k)
 	    (!key_is_of_path((struct str){ k->key, k->len },
 	    buf_str(&path)) && check_own_key(g, buf_str(&path), &err) == -1)) {
 		if (!run_stopped(&g->r))
-			refuse(g, k, &err);
+			refuse(g, k->key, k->size, &err);
 		return;
 	}
 	if (run_stopped(&g->r))
@@ -221,11 +238,90 @@ give(struct get *g, const struct source_key *k)
 	it->path = xstrdup(path.data);
 	it->size = k->size;
 	memcpy(it->etag, k->etag, sizeof(it->etag));
-	it->only_check = g->r.job->dryrun;
-	g->r.out++;
-	g->totals.queued++;
-	g->totals.queued_bytes = add_capped(g->totals.queued_bytes, k->size);
-	crew_fetch(g->r.crew, it);
+	fetch(g, it);
+}
+
+/* --- items of the past --- */
+
+/* Find out where the bytes of then are: in a version of the bucket, or they are
+ * what the bucket holds now. */
+static int
+find_bytes(struct get *g, struct past_row *p, struct fetch_item *it,
+    struct err *err)
+{
+	struct stored *then = &p->stored, now;
+	int known;
+
+	it->has_stored = true;
+	/* A bucket without versions calls all its objects null. */
+	it->of_version = then->version_id != NULL &&
+	    strcmp(then->version_id, "null") != 0;
+	if (it->of_version || p->held) {
+		it->stored = *then;
+		memset(then, 0, sizeof(*then));
+		return 0;
+	}
+	known = catalog_find_stored(g->r.reader, str_of(then->path), &now,
+	    err);
+	if (known == -1)
+		return -1;
+	if (known == 1 && now.has_md5 && then->has_md5 &&
+	    now.attrs.size == then->attrs.size &&
+	    memcmp(now.md5, then->md5, sizeof(now.md5)) == 0) {
+		it->stored = now;
+		return 0;
+	}
+	if (known == 1)
+		stored_release(&now);
+	return err_set(err, ERR_GONE, 0, "run %jd has replaced or deleted it, "
+	    "and no version of it is known in the bucket",
+	    (intmax_t)p->ended_run);
+}
+
+static void
+give_past(struct get *g, struct past_row *p)
+{
+	AUTOFREE char *key = xstrdup(key_of_path(p->stored.path,
+	    g->r.conf->fs_config.server_as_prefix));
+	uint64_t size = p->stored.attrs.size;
+	struct buf path CLEANUP(buf_release);
+	struct err err = ERR_INIT;
+	struct fetch_item *it = xcalloc(1, sizeof(*it));
+
+	buf_init(&path, 64 * KIB);
+	if (dest_path(&path, str_of(key), &err) == -1 ||
+	    find_bytes(g, p, it, &err) == -1) {
+		fetch_item_free(&it);
+		refuse(g, key, size, &err);
+		return;
+	}
+	it->key = STEAL(key);
+	it->path = xstrdup(path.data);
+	it->size = size;
+	memcpy(it->etag, it->stored.etag, sizeof(it->etag));
+	fetch(g, it);
+}
+
+static bool
+give_more_past(void *arg)
+{
+	struct get *g = arg;
+	struct run *r = &g->r;
+	struct err err = ERR_INIT;
+
+	for (size_t room = run_room(r); room > 0 && !r->listed; room--) {
+		struct past_row *p = as_of_next(g->past, &err);
+
+		if (p != NULL) {
+			give_past(g, p);
+			continue;
+		}
+		if (err.kind != ERR_NONE)
+			run_fail(r, &err);
+		r->listed = true;
+		crew_no_more(r->crew);
+	}
+	return r->listed;
 }
 
 /* Keep enough items at hand that no worker has to wait. */
@@ -276,7 +372,8 @@ progress(struct run *r, struct totals *t)
 static void
 go(struct run *r)
 {
-	run_loop(r, give_more, get_of(r));
+	run_loop(r, r->job->as_of != NULL ? give_more_past : give_more,
+	    get_of(r));
 }
 
 /* --- begin and end --- */
@@ -324,7 +421,12 @@ prepare(struct run *r, struct err *err)
 	    open_catalog(r, err) == -1 ||
 	    run_crew(r, r->job, &setup, err) == -1)
 		return -1;
-	return run_list_bucket(r, false, err);
+	if (r->job->as_of == NULL)
+		return run_list_bucket(r, false, err);
+	if (r->reader == NULL)
+		return err_set(err, ERR_CONFIG, 0, "--as-of needs a catalog, "
+		    "and %s is none yet", r->conf->catalog.path);
+	return as_of_open(&get_of(r)->past, r->conf, r->job, r->reader, err);
 }
 
 /* The closing of a dry run is made of the counts of this file. */
@@ -352,6 +454,8 @@ run_get(const struct conf *conf, const struct job *job)
 		.closing = closing,
 	};
 	struct get g = { .r = { .conf = conf, .job = job, .ops = &ops } };
+	int status = run_verb(&g.r);
 
-	return run_verb(&g.r);
+	as_of_free(&g.past);
+	return status;
 }

@@ -7,7 +7,7 @@
 #ifndef RUN_INTEGRITY_H
 #define RUN_INTEGRITY_H
 
-#include "run/frame.h"
+#include "frame/frame.h"
 
 struct integrity {
 	struct run r;			/* crew NULL: --mode head; s3 has the

@@ -5,7 +5,7 @@
 #ifndef RUN_LEFTOVERS_H
 #define RUN_LEFTOVERS_H
 
-#include "run/frame.h"
+#include "frame/frame.h"
 
 /* Abort the uploads that the catalog remembers and that no later run
  * continues: no run with these settings comes to the file, or not to this

@@ -11,7 +11,9 @@
 #include "base/units.h"
 #include "lister/lister.h"
 #include "report/summary.h"
+#include "model/key.h"
 #include "run/run.h"
+#include "source/as_of.h"
 #include "source/list_cuts.h"
 #include "source/source.h"
 #include "target/plan.h"
@@ -121,20 +123,56 @@ open_out(struct lister *l, struct err *err)
 	return 0;
 }
 
+/* --as-of: the catalog tells the keys. */
+static int
+list_past(struct lister *l, struct err *err)
+{
+	struct run_spec spec = { .op = OP_LIST };
+	struct catalog_reader *reader = NULL;
+	struct as_of *past = NULL;
+	struct past_row *p;
+
+	plan_target(&spec, l->conf);
+	if (catalog_look(&reader, l->conf->catalog.path, &spec, err) == -1)
+		return -1;
+	if (as_of_open(&past, l->conf, l->job, reader, err) == 0 &&
+	    open_out(l, err) == 0)
+		while (!l->failed && (p = as_of_next(past, err)) != NULL) {
+			struct s3_listed k = { .key = str_of(key_of_path(
+			    p->stored.path,
+			    l->conf->fs_config.server_as_prefix)),
+			    .size = p->stored.attrs.size };
+
+			memcpy(k.etag, p->stored.etag, sizeof(k.etag));
+			on_page(l, &k, 1);
+		}
+	as_of_free(&past);
+	catalog_reader_close(&reader);
+	return err->kind == ERR_NONE ? 0 : -1;
+}
+
+static int
+list_bucket(struct lister *l, struct err *err)
+{
+	struct s3_config sc;
+
+	if (plan_check_s3(l->conf, NULL, err) == -1)
+		return -1;
+	sc = plan_s3(l->conf);
+	return s3_new(&l->s3, &sc, err) == -1 || open_out(l, err) == -1 ? -1 :
+	    list_shares(l, err);
+}
+
 static int
 run(struct lister *l, struct err *err)
 {
-	struct s3_config sc;
+	int rc;
 
 	if (l->job->prefix != NULL && !l->job->all &&
 	    conf_check_prefix(l->conf, l->job->prefix, err) == -1)
 		return -1;
-	if (plan_check_s3(l->conf, NULL, err) == -1)
-		return -1;
-	sc = plan_s3(l->conf);
-	if (s3_new(&l->s3, &sc, err) == -1 || open_out(l, err) == -1)
-		return -1;
-	if (list_shares(l, err) == -1)
+	rc = l->job->as_of != NULL ? list_past(l, err) : list_bucket(l, err);
+	if (rc == -1)
 		return -1;
 	if (l->out != stdout && fclose(STEAL(l->out)) != 0 && !l->failed) {
 		l->failed = true;

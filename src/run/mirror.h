@@ -6,7 +6,7 @@
 #ifndef RUN_MIRROR_H
 #define RUN_MIRROR_H
 
-#include "run/frame.h"
+#include "frame/frame.h"
 
 /* After the loop of the PUT, with deleter_mail as a part of the run's mail. A
  * dry run prints its plan. Ctrl-C and errors are left in the run. */

@@ -14,7 +14,7 @@
 #ifndef RUN_OURS_H
 #define RUN_OURS_H
 
-#include "run/frame.h"
+#include "frame/frame.h"
 #include "verify/held.h"
 
 struct ours_question {

@@ -14,5 +14,6 @@ int	 run_test(const struct conf *, const struct job *);
 int	 run_list(const struct conf *, const struct job *);
 int	 run_del(const struct conf *, const struct job *);
 int	 run_get(const struct conf *, const struct job *);
+int	 run_undo(const struct conf *, const struct job *);
 
 #endif

@@ -123,6 +123,7 @@ request_free(struct s3_request *r)
 	buf_release(&r->key);
 	buf_release(&r->path);
 	buf_release(&r->query);
+	buf_release(&r->copy_query);
 	buf_release(&r->own_body);
 	free(r);
 }

@@ -64,20 +64,24 @@ s3_put(struct s3 *s, struct str key, const struct s3_body *body,
 void
 s3_head(struct s3 *s, struct str key, s3_done_fn *done, void *arg)
 {
-	s3_request_submit(s, s3_request_new(s, &op_head, key, done, arg));
+	s3_head_of(s, key, STR(""), 0, done, arg);
 }
 
 void
-s3_head_part(struct s3 *s, struct str key, unsigned part, s3_done_fn *done,
-    void *arg)
+s3_head_of(struct s3 *s, struct str key, struct str version, unsigned part,
+    s3_done_fn *done, void *arg)
 {
 	struct s3_request *r = s3_request_new(s, &op_head, key, done, arg);
+	struct s3_param p[2];
 	char text[16];
-	struct s3_param p[] = { { "partNumber", STR("") } };
+	size_t n = 0;
 
 	snprintf(text, sizeof(text), "%u", part);
-	p[0].value = str_of(text);
-	s3_query(&r->query, p, ARRAY_LEN(p));
+	if (part > 0)
+		p[n++] = (struct s3_param){ "partNumber", str_of(text) };
+	if (version.len > 0)
+		p[n++] = (struct s3_param){ "versionId", version };
+	s3_query(&r->query, p, n);
 	s3_request_submit(s, r);
 }
 
@@ -89,6 +93,30 @@ s3_copy_self(struct s3 *s, struct str key, const struct s3_meta *meta,
 
 	r->copy_self = true;
 	set_meta(r, meta);
+	s3_request_submit(s, r);
+}
+
+void
+s3_copy_version(struct s3 *s, struct str key, struct str version,
+    s3_done_fn *done, void *arg)
+{
+	struct s3_request *r = s3_request_new(s, &op_copy, key, done, arg);
+	struct s3_param p[] = { { "versionId", version } };
+
+	r->copy_self = true;
+	buf_init(&r->copy_query, 64 * KIB);
+	s3_query(&r->copy_query, p, ARRAY_LEN(p));
+	s3_request_submit(s, r);
+}
+
+void
+s3_delete_version(struct s3 *s, struct str key, struct str version,
+    s3_done_fn *done, void *arg)
+{
+	struct s3_request *r = s3_request_new(s, &op_delete, key, done, arg);
+	struct s3_param p[] = { { "versionId", version } };
+
+	s3_query(&r->query, p, ARRAY_LEN(p));
 	s3_request_submit(s, r);
 }
 
@@ -116,15 +144,18 @@ void
 s3_get(struct s3 *s, struct str key, uint64_t offset, uint64_t len,
     s3_data_fn *data, s3_done_fn *done, void *arg)
 {
-	s3_get_match(s, key, "", offset, len, data, done, arg);
+	s3_get_match(s, key, STR(""), "", offset, len, data, done, arg);
 }
 
 void
-s3_get_match(struct s3 *s, struct str key, const char *etag, uint64_t offset,
-    uint64_t len, s3_data_fn *data, s3_done_fn *done, void *arg)
+s3_get_match(struct s3 *s, struct str key, struct str version,
+    const char *etag, uint64_t offset, uint64_t len, s3_data_fn *data,
+    s3_done_fn *done, void *arg)
 {
 	struct s3_request *r = s3_request_new(s, &op_get, key, done, arg);
+	struct s3_param p[] = { { "versionId", version } };
 
+	s3_query(&r->query, p, version.len > 0);
 	r->data = data;
 	r->offset = offset;
 	r->len = len;

@@ -97,9 +97,14 @@ add_copy(struct s3_slot *t, const struct s3_request *r)
 	buf_addch(&source, '/');
 	buf_addstr(&source, t->s3->clusters[r->cluster].bucket);
 	buf_add(&source, r->path.data, r->path.len);
+	if (r->copy_query.len > 0) {
+		buf_addch(&source, '?');
+		buf_add(&source, r->copy_query.data, r->copy_query.len);
+	}
 	add_line(t, "x-amz-copy-source", buf_str(&source), true);
 	buf_release(&source);
-	add_text(t, "x-amz-metadata-directive", "REPLACE");
+	add_text(t, "x-amz-metadata-directive", r->has_meta ? "REPLACE" :
+	    "COPY");
 }
 
 static const char *

@@ -154,16 +154,23 @@ void	 s3_head(struct s3 *, struct str key, s3_done_fn *, void *arg);
 void	 s3_head_answer(const struct s3_reply *, const struct err *,
 	    struct held_answer *);
 /*
- * HEAD of one part (from 1) of an object put in parts: size is the part's,
- * object_size and etag the object's. A server without support for partNumber
- * answers for the whole object, with parts_count 0.
+ * HEAD of the version with this id ("": the newest), or of one part (from 1) of
+ * an object put in parts: size is the part's then, object_size and etag the
+ * object's. A server without support for partNumber answers for the whole
+ * object, with parts_count 0. part 0: the whole object.
  */
-void	 s3_head_part(struct s3 *, struct str key, unsigned number,
-	    s3_done_fn *, void *arg);
+void	 s3_head_of(struct s3 *, struct str key, struct str version,
+	    unsigned part, s3_done_fn *, void *arg);
 /* CopyObject onto itself with new metadata (MetadataDirective REPLACE). */
 void	 s3_copy_self(struct s3 *, struct str key, const struct s3_meta *,
 	    s3_done_fn *, void *arg);
+/* CopyObject of an earlier version onto the key, metadata included. */
+void	 s3_copy_version(struct s3 *, struct str key, struct str version,
+	    s3_done_fn *, void *arg);
 void	 s3_delete(struct s3 *, struct str key, s3_done_fn *, void *arg);
+/* Delete a version, or take a delete marker off; no cluster map. */
+void	 s3_delete_version(struct s3 *, struct str key, struct str version,
+	    s3_done_fn *, void *arg);
 /*
  * DeleteObjects: many keys in one request (1,000, fewer if they are very
  * long; more keys than that make several requests). The callback comes once,
@@ -201,11 +208,12 @@ typedef enum s3_data s3_data_fn(void *arg, const void *, size_t);
 /* GET of bytes [offset, offset + len) (len 0: to the end). */
 void	 s3_get(struct s3 *, struct str key, uint64_t offset, uint64_t len,
 	    s3_data_fn *, s3_done_fn *, void *arg);
-/* As s3_get, of the object with this ETag (without quotes; "": any); for a
- * different ETag fail with ERR_GONE before the first byte. */
-void	 s3_get_match(struct s3 *, struct str key, const char *etag,
-	    uint64_t offset, uint64_t len, s3_data_fn *, s3_done_fn *,
-	    void *arg);
+/* As s3_get, of the version with this id ("": the newest) and with this ETag
+ * (without quotes; "": any); for a different ETag fail with ERR_GONE before the
+ * first byte. */
+void	 s3_get_match(struct s3 *, struct str key, struct str version,
+	    const char *etag, uint64_t offset, uint64_t len, s3_data_fn *,
+	    s3_done_fn *, void *arg);
 
 void	 s3_mpu_create(struct s3 *, struct str key, const struct s3_meta *,
 	    s3_done_fn *, void *arg);

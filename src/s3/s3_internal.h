@@ -67,6 +67,7 @@ struct s3_request {
 	char	 payload[65];	/* hex, or UNSIGNED-PAYLOAD, or "" */
 	bool	 has_meta;
 	bool	 copy_self;
+	struct buf copy_query;	/* of the source: its version; or empty */
 	struct s3_meta meta;
 	uint64_t offset;	/* of a GET */
 	uint64_t len;		/* 0: to the end */

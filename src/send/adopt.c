@@ -97,7 +97,7 @@ head_done(void *arg, const struct s3_reply *r, const struct err *err)
 		nothing_found(t);
 	} else if (t->claim.ask) {
 		t->calls++;
-		s3_head_part(t->w->p.s3, t->key, 1, part_done, t);
+		s3_head_of(t->w->p.s3, t->key, STR(""), 1, part_done, t);
 	} else {
 		compare(t);
 	}

@@ -227,6 +227,18 @@ verdict_on_name(struct row *r, struct str path)
 	free(other.path);
 }
 
+/* The target has this version again. */
+static void
+mark_restored(struct writer *w, const struct outcome_row *in)
+{
+	int64_t event = writer_event(w, EVENT_RESTORED, in->object,
+	    in->version_id);
+
+	DB_RUN(&w->db, RESULT_RESTORED, INT(w->run), INT(clock_wall_ns()),
+	    TEXT(in->version_id), INT(event), INT(w->target),
+	    INT(in->object));
+}
+
 static void
 mark_lost(void *arg, struct str path)
 {
@@ -368,6 +380,8 @@ outcome(struct writer *w, const struct outcome_row *in)
 		note_verdict(&r);
 	if (in->outcome == OUTCOME_FAILED)
 		note_failure(&r);
+	if (in->restored)
+		mark_restored(w, in);
 	if (in->outcome == OUTCOME_DELETED)
 		each_name(w, in, mark_deleted, &r);
 	else if (in->lost)

@@ -181,20 +181,20 @@ test_get_match(struct s3 *s)
 
 	check(put(s, STR("match"), "old one", 7, NULL, &g), "put", "");
 	memcpy(old, g.etag, sizeof(old));
-	s3_get_match(s, STR("match"), old, 4, 3, on_data, on_done, &h);
+	s3_get_match(s, STR("match"), STR(""), old, 4, 3, on_data, on_done, &h);
 	check(run(s, &h) && h.body.len == 3 && h.object_size == 7 &&
 	    memcmp(h.body.data, "one", 3) == 0, "get if it is that one",
 	    h.err.msg);
 	g.calls = 0;
 	check(put(s, STR("match"), "new one", 7, NULL, &g), "put another",
 	    "");
-	s3_get_match(s, STR("match"), old, 4, 3, on_data, on_done, &w);
+	s3_get_match(s, STR("match"), STR(""), old, 4, 3, on_data, on_done, &w);
 	check(!run(s, &w) && w.err.kind == ERR_GONE && w.body.len == 0,
 	    "no range of another object", w.err.msg);
-	s3_get_match(s, STR("match"), old, 0, 0, on_data, on_done, &b);
+	s3_get_match(s, STR("match"), STR(""), old, 0, 0, on_data, on_done, &b);
 	check(!run(s, &b) && b.err.kind == ERR_GONE && b.body.len == 0,
 	    "nor another object", b.err.msg);
-	s3_head_part(s, STR("match"), 1, on_done, &p);
+	s3_head_of(s, STR("match"), STR(""), 1, on_done, &p);
 	check(run(s, &p) && p.size == 7 && p.object_size == 7 &&
 	    p.parts_count <= 1, "head of the one part", p.err.msg);
 	check(delete(s, STR("match")), "delete it", "");

@@ -44,8 +44,9 @@ layers='
 7 check    :
 8 client   :
 8 team     :
-9 run      :
-10 cmd      :
+9 frame    :
+10 run     :
+11 cmd     :
 '
 folder_max=4500	# of src
 file_max=800

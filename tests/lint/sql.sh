@@ -13,6 +13,7 @@ marks settle: EXISTS stops at the first row
 marks deletion: EXISTS stops at the first row
 run_last run: stops at the first row
 target_keyless target: targets are few, once a run
+moment_at run: stops at the run that was the last to begin then
 runs_died run: runs are few, once a run
 export_clear export: exports are few, once a run
 settle_doubt l: leases that are out are few
@@ -41,13 +42,6 @@ unread_page v: the versions of one path
 export_paths export: exports are few
 export_newer export: exports are few
 former_seen f: at most 1,000 files, once a mirror run for each former name
-verify_twice h: all of the catalog, by a verb of its own
-verify_dir o: likewise
-verify_result r: likewise
-verify_target r: likewise
-verify_run r: likewise
-verify_verdict v: likewise
-verify_todo t: likewise
 export_copy k: all of an export that is another file system, once a run
 '
 

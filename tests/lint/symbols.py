@@ -16,7 +16,6 @@ import sys
 
 # Names that only their own file and tests use, with the reason.
 FOR_TESTS = {
-    "catalog_find_stored": "what the target holds of a path, by its path",
     "client_parse_join": "the forms of an address, without a connection",
     "compact_answer": "what a target says, without a target",
     "compact_find": "likewise",

@@ -282,7 +282,10 @@ sql_takes_one_query(void **state)
 	good(&o, VERB_SQL, "sql -- --SELECT");
 	assert_string_equal(o.words[0], "--SELECT");
 	options_release(&o);
-	bad(VERB_SQL, "sql", "one query");
+	good(&o, VERB_SQL, "sql");
+	assert_int_equal(o.word_count, 0);
+	options_release(&o);
+	bad(VERB_SQL, "sql --file f SELECT", "one query");
 	bad(VERB_SQL, "sql SELECT 1", "one query");
 	good(&o, VERB_STATUS, "status --json --catalog c");
 	assert_true(o.job.json);
@@ -290,18 +293,21 @@ sql_takes_one_query(void **state)
 }
 
 static void
-catalog_takes_an_action(void **state)
+undo_takes_one_run(void **state)
 {
 	struct options o;
 
 	(void)state;
-	good(&o, VERB_CATALOG, "catalog backup --replace /b.db -y");
-	assert_int_equal(o.word_count, 2);
-	assert_string_equal(o.words[1], "/b.db");
-	assert_true(o.replace && o.job.yes);
+	good(&o, VERB_UNDO, "undo --yes 12");
+	assert_int_equal(o.job.op, OP_UNDO);
+	assert_int_equal(o.job.run, 12);
 	options_release(&o);
-	bad(VERB_CATALOG, "catalog", "backup, check");
-	bad(VERB_STATUS, "status --replace", "--replace");
+	bad(VERB_UNDO, "undo", "one run");
+	bad(VERB_UNDO, "undo 1 2", "one run");
+	bad(VERB_UNDO, "undo 0", "one run");
+	bad(VERB_UNDO, "undo 1x", "one run");
+	bad(VERB_UNDO, "undo 99999999999999999999", "one run");
+	bad(VERB_PUT, "PUT 12", "has no place here");
 }
 
 static void
@@ -483,7 +489,7 @@ help_fits(void **state)
 {
 	static const enum verb verbs[] = { VERB_PUT, VERB_LIST, VERB_STATUS,
 		VERB_SQL, VERB_REPORT, VERB_CHECK, VERB_TEST, VERB_GET,
-		VERB_DEL, VERB_CLIENT, VERB_STOP, VERB_CATALOG };
+		VERB_DEL, VERB_CLIENT, VERB_STOP };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
@@ -542,7 +548,7 @@ main(void)
 		cmocka_unit_test(test_has_its_options),
 		cmocka_unit_test(list_has_its_options),
 		cmocka_unit_test(sql_takes_one_query),
-		cmocka_unit_test(catalog_takes_an_action),
+		cmocka_unit_test(undo_takes_one_run),
 		cmocka_unit_test(mistakes_are_named),
 		cmocka_unit_test(what_excludes_each_other_is_refused),
 		cmocka_unit_test(options_override_settings),

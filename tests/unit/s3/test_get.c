@@ -92,7 +92,8 @@ test_get_match(void **state)
 	    "Content-Range: bytes 2-3/10\r\n", "2", "23"));
 
 	(void)state;
-	s3_get_match(f.s, STR("k"), "v1", 0, 0, on_data, on_done, &f.g);
+	s3_get_match(f.s, STR("k"), STR(""), "v1", 0, 0, on_data, on_done,
+	    &f.g);
 	good(&f, 2);
 	assert_string_equal(f.g.body.data, "0123456789");
 	assert_int_equal(f.g.object_size, 10);
@@ -101,13 +102,53 @@ test_get_match(void **state)
 	/* The first request has it. */
 	assert_true(strstr(asked(&f.v), "if-match") <
 	    strstr(asked(&f.v), "\r\n\r\n"));
-	s3_get_match(f.s, STR("k"), "v1", 2, 2, on_data, on_done, &f.g);
+	s3_get_match(f.s, STR("k"), STR(""), "v1", 2, 2, on_data, on_done,
+	    &f.g);
 	bad(&f, ERR_GONE, "another now");
 	f.g.calls = 0;
 	/* A server that takes no notice. */
-	s3_get_match(f.s, STR("k"), "v1", 2, 2, on_data, on_done, &f.g);
+	s3_get_match(f.s, STR("k"), STR(""), "v1", 2, 2, on_data, on_done,
+	    &f.g);
 	bad(&f, ERR_GONE, "another now");
 	assert_int_equal(f.g.body.len, 10);
+	script_finish(&f);
+}
+
+/* A version of the past is asked for, copied over the key, and deleted. */
+static void
+test_versions(void **state)
+{
+	FIXTURE(f, "HTTP/1.1 200 OK\r\nETag: \"v1\"\r\n"
+	    "Content-Length: 3\r\n\r\n",
+	    "HTTP/1.1 200 OK\r\nETag: \"v1\"\r\n"
+	    "Content-Length: 3\r\n\r\nabc",
+	    "HTTP/1.1 200 OK\r\nContent-Length: 64\r\n\r\n"
+	    "<CopyObjectResult><ETag>&quot;v1&quot;</ETag></CopyObjectResult>",
+	    "HTTP/1.1 204 No Content\r\n\r\n");
+
+	(void)state;
+	s3_head_of(f.s, STR("k"), STR("a/b+c"), 0, on_done, &f.g);
+	good(&f, 1);
+	f.g.calls = 0;
+	s3_get_match(f.s, STR("k"), STR("a/b+c"), "", 0, 0, on_data, on_done,
+	    &f.g);
+	good(&f, 1);
+	f.g.calls = 0;
+	s3_copy_version(f.s, STR("k"), STR("a/b+c"), on_done, &f.g);
+	good(&f, 1);
+	f.g.calls = 0;
+	s3_delete_version(f.s, STR("k"), STR("a/b+c"), on_done, &f.g);
+	good(&f, 1);
+	assert_non_null(strstr(asked(&f.v),
+	    "HEAD /bkt/k?versionId=a%2Fb%2Bc HTTP"));
+	assert_non_null(strstr(asked(&f.v),
+	    "GET /bkt/k?versionId=a%2Fb%2Bc HTTP"));
+	assert_non_null(strstr(asked(&f.v),
+	    "x-amz-copy-source: /bkt/k?versionId=a%2Fb%2Bc\r\n"));
+	assert_non_null(strstr(asked(&f.v),
+	    "x-amz-metadata-directive: COPY\r\n"));
+	assert_non_null(strstr(asked(&f.v),
+	    "DELETE /bkt/k?versionId=a%2Fb%2Bc HTTP"));
 	script_finish(&f);
 }
 
@@ -121,14 +162,14 @@ test_head_part(void **state)
 	    "Content-Length: 250\r\n\r\n");
 
 	(void)state;
-	s3_head_part(f.s, STR("k"), 1, on_done, &f.g);
+	s3_head_of(f.s, STR("k"), STR(""), 1, on_done, &f.g);
 	good(&f, 1);
 	assert_int_equal(f.g.size, 100);
 	assert_int_equal(f.g.object_size, 250);
 	assert_int_equal(f.g.parts_count, 3);
 	assert_non_null(strstr(asked(&f.v), "HEAD /bkt/k?partNumber=1 "));
 	f.g.calls = 0;
-	s3_head_part(f.s, STR("k"), 1, on_done, &f.g);
+	s3_head_of(f.s, STR("k"), STR(""), 1, on_done, &f.g);
 	good(&f, 1);
 	assert_int_equal(f.g.size, 250);
 	assert_int_equal(f.g.object_size, 250);
@@ -210,6 +251,7 @@ main(void)
 		cmocka_unit_test(test_wrong_ranges),
 		cmocka_unit_test(test_data_refused),
 		cmocka_unit_test(test_get_match),
+		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_head_part),
 		cmocka_unit_test(test_full),
 	};

@@ -1,4 +1,4 @@
-#include "run/monitor.h"
+#include "frame/monitor.h"
 
 #include <unistd.h>
 

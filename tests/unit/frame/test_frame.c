@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/signals.h"
-#include "run/frame.h"
+#include "frame/frame.h"
 
 #include <cmocka.h>
 

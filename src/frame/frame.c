@@ -1,4 +1,4 @@
-#include "run/frame.h"
+#include "frame/frame.h"
 
 #include <inttypes.h>
 #include <poll.h>
@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/signals.h"
 #include "report/summary.h"
-#include "run/who.h"
+#include "frame/who.h"
 #include "target/cluster_map.h"
 #include "team/team.h"
 

@@ -1,4 +1,4 @@
-#include "run/who.h"
+#include "frame/who.h"
 
 #include <pwd.h>
 #include <unistd.h>

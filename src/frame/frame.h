@@ -11,8 +11,8 @@
  * may end within 5 s. A second signal, or an error, stops the
  * work under way at once.
  */
-#ifndef RUN_FRAME_H
-#define RUN_FRAME_H
+#ifndef FRAME_FRAME_H
+#define FRAME_FRAME_H
 
 #include "catalog/catalog.h"
 #include "catalog/outcome.h"
@@ -20,7 +20,7 @@
 #include "compact/compact.h"
 #include "crew/crew.h"
 #include "crew/setup.h"
-#include "run/monitor.h"
+#include "frame/monitor.h"
 #include "source/source.h"
 #include "target/plan.h"
 

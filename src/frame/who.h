@@ -2,8 +2,8 @@
  * who.h: who runs the program, where and with which settings, for the row of
  * the run.
  */
-#ifndef RUN_WHO_H
-#define RUN_WHO_H
+#ifndef FRAME_WHO_H
+#define FRAME_WHO_H
 
 #include "catalog/catalog.h"
 #include "conf/conf.h"

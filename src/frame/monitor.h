@@ -7,8 +7,8 @@
  * the crew has stopped and is not yet freed, monitor_end. All functions but
  * monitor_open take NULL. Thread: one.
  */
-#ifndef RUN_MONITOR_H
-#define RUN_MONITOR_H
+#ifndef FRAME_MONITOR_H
+#define FRAME_MONITOR_H
 
 #include "catalog/catalog.h"
 #include "conf/conf.h"

@@ -1,0 +1,287 @@
+#include "reader/past.h"
+
+#include <time.h>
+
+#include "db/view.h"
+#include "reader/reader_internal.h"
+#include "reader/rows.h"
+
+#define NS		INT64_C(1000000000)
+#define NS_A_MS		1000000
+#define HELD_COLUMN	21
+
+/* --- moments --- */
+
+/* A time in UTC, as seconds since 1970. */
+static bool
+parse_time(const char *text, int64_t *ret)
+{
+	static const char *const forms[] = { "%Y-%m-%d", "%Y-%m-%dT%H:%M",
+	    "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S" };
+
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+		struct tm tm = { .tm_sec = 0 };
+		const char *end = strptime(text, forms[i], &tm);
+
+		if (end == NULL || (strcmp(end, "") != 0 &&
+		    (i == 0 || strcmp(end, "Z") != 0)))
+			continue;
+		*ret = timegm(&tm) + (i == 0 ? 24 * 60 * 60 - 1 : 0);
+		return true;
+	}
+	return false;
+}
+
+/* Events of the run, and of no later one, have ids up to this. */
+static int64_t
+last_event(struct db *db, int64_t run)
+{
+	int64_t id = 0;
+
+	if (DB_ROW(db, MOMENT_NEXT, INT(run))) {
+		id = db_int(db, STMT_MOMENT_NEXT, 0);
+		db_done(db, STMT_MOMENT_NEXT);
+	}
+	return id;
+}
+
+/* The last run of before the journal; 0: none. What it left is known, and
+ * nothing that was before. */
+static int64_t
+last_unrecorded(struct db *db)
+{
+	int64_t run = 0;
+
+	if (DB_ROW0(db, MOMENT_FIRST)) {
+		run = db_int(db, STMT_MOMENT_FIRST, 0);
+		db_done(db, STMT_MOMENT_FIRST);
+	}
+	return run;
+}
+
+static int
+not_recorded(const char *text, int64_t run, struct err *err)
+{
+	return err_set(err, ERR_USAGE, 0, "what targets held as of %s is not "
+	    "recorded: the journal begins after run %jd", text,
+	    (intmax_t)run);
+}
+
+static int
+moment_of_run(struct db *db, const char *text, struct moment *m,
+    struct err *err)
+{
+	int64_t run = strlen(text) > 18 ? -1 : strtoll(text, NULL, 10);
+	int64_t first = last_unrecorded(db);
+
+	if (!DB_ROW(db, RUN_STARTED, INT(run)))
+		return err_set(err, ERR_USAGE, 0, "there is no run %s", text);
+	db_done(db, STMT_RUN_STARTED);
+	if (run < first)
+		return not_recorded(text, first, err);
+	*m = (struct moment){ .event = last_event(db, run) };
+	return 0;
+}
+
+static int
+moment_of_time(struct db *db, const char *text, int64_t seconds,
+    struct moment *m, struct err *err)
+{
+	int64_t first = last_unrecorded(db), run, ended;
+	const enum stmt s = STMT_MOMENT_AT;
+
+	if (!DB_ROW(db, MOMENT_AT, INT(seconds * NS + NS - 1)))
+		return first != 0 ? not_recorded(text, first, err) :
+		    err_set(err, ERR_USAGE, 0, "no run began before %s", text);
+	run = db_int(db, s, 0);
+	ended = db_int(db, s, 3);
+	*m = (struct moment){ .event = db_int(db, s, 1), .run = run,
+	    .ms = db_int(db, s, 2) };
+	db_done(db, s);
+	if (run < first || (run == first && ended > seconds * NS + NS - 1))
+		return not_recorded(text, first, err);
+	if (run == first)
+		*m = (struct moment){ .event = last_event(db, run) };
+	return 0;
+}
+
+int
+past_moment(struct db *db, const char *text, struct moment *m,
+    struct err *err)
+{
+	int64_t seconds;
+	int rc;
+
+	if (text[0] != '\0' && text[strspn(text, "0123456789")] == '\0')
+		rc = moment_of_run(db, text, m, err);
+	else if (parse_time(text, &seconds))
+		rc = moment_of_time(db, text, seconds, m, err);
+	else
+		return err_set(err, ERR_USAGE, 0, "\"%s\" is neither the "
+		    "number of a run nor a time such as 2026-11-30 or "
+		    "2026-11-30T12:00:00Z", text);
+	if (db->err.kind == ERR_NONE)
+		return rc;
+	*err = db->err;
+	return -1;
+}
+
+/* --- objects --- */
+
+void
+past_row_release(struct past_row *r)
+{
+	stored_release(&r->stored);
+}
+
+/* Versions of one table, by path: newest versions or earlier ones. */
+struct versions {
+	enum stmt s;
+	bool	 more;
+};
+
+static void
+take(struct db *db, struct versions *v, struct past_row *out)
+{
+	row_stored(db, v->s, &out->stored);
+	out->held = db_int(db, v->s, HELD_COLUMN) != 0;
+	out->ended_run = db_int(db, v->s, HELD_COLUMN + 1);
+	v->more = db_next(db, v->s);
+}
+
+static int
+by_path(const struct db *db, const struct versions *a,
+    const struct versions *b)
+{
+	struct str x = db_bytes(db, a->s, 1), y = db_bytes(db, b->s, 1);
+	int order = memcmp(x.p, y.p, MIN(x.len, y.len));
+
+	return order != 0 ? order : x.len < y.len ? -1 : x.len > y.len;
+}
+
+int
+past_page(struct catalog_reader *r, const struct moment *m, struct str prefix,
+    struct str after, struct past_row *v, size_t n, size_t *ret_count,
+    struct err *err)
+{
+	CLEANUP(range_release) struct range range;
+	struct versions newest = { .s = STMT_PAST_NEWEST };
+	struct versions earlier = { .s = STMT_PAST_EARLIER };
+	struct db *db = &r->db;
+	bool server_as_prefix;
+	int64_t target = reader_target(r, &server_as_prefix);
+
+	*ret_count = 0;
+	range_init(&range, prefix, after);
+	newest.more = DB_ROW(db, PAST_NEWEST, INT(target), INT(m->event),
+	    INT(m->run), INT(m->ms), range.bind_from, range.bind_end);
+	earlier.more = DB_ROW(db, PAST_EARLIER, INT(target), INT(m->event),
+	    INT(m->run), INT(m->ms), range.bind_from, range.bind_end);
+	while (*ret_count < n && (newest.more || earlier.more)) {
+		bool first = !earlier.more || (newest.more &&
+		    by_path(db, &newest, &earlier) < 0);
+
+		take(db, first ? &newest : &earlier, &v[(*ret_count)++]);
+	}
+	if (newest.more)
+		db_done(db, newest.s);
+	if (earlier.more)
+		db_done(db, earlier.s);
+	return reader_fault(r, err);
+}
+
+/* --- what a run has deleted --- */
+
+void
+deleted_row_release(struct deleted_row *r)
+{
+	stored_release(&r->stored);
+	free(STEAL(r->marker));
+}
+
+int
+past_recorded(struct catalog_reader *r, int64_t run, struct err *err)
+{
+	int64_t first = last_unrecorded(&r->db);
+	bool known = DB_ROW(&r->db, RUN_STARTED, INT(run));
+
+	if (known)
+		db_done(&r->db, STMT_RUN_STARTED);
+	else
+		return reader_fault(r, err) == -1 ? -1 : err_set(err,
+		    ERR_USAGE, 0, "there is no run %jd", (intmax_t)run);
+	return run > first ? reader_fault(r, err) : err_set(err, ERR_USAGE, 0,
+	    "what run %jd has deleted is not recorded: the journal begins "
+	    "after run %jd", (intmax_t)run, (intmax_t)first);
+}
+
+int
+past_deleted_page(struct catalog_reader *r, int64_t run, int64_t after,
+    struct deleted_row *v, size_t n, size_t *ret_count, struct err *err)
+{
+	const enum stmt s = STMT_PAST_DELETED;
+	int64_t last = last_event(&r->db, run);
+	bool server_as_prefix, more;
+	int64_t target = reader_target(r, &server_as_prefix);
+
+	*ret_count = 0;
+	more = DB_ROW(&r->db, PAST_DELETED, INT(run), INT(target), INT(after),
+	    INT(last));
+	while (more && *ret_count < n) {
+		struct deleted_row *d = &v[(*ret_count)++];
+
+		row_stored(&r->db, s, &d->stored);
+		d->event = db_int(&r->db, s, HELD_COLUMN);
+		d->marker = db_strdup(&r->db, s, HELD_COLUMN + 1);
+		more = db_next(&r->db, s);
+	}
+	if (more)
+		db_done(&r->db, s);
+	return reader_fault(r, err);
+}
+
+/* --- for people --- */
+
+/* The versions of one table, which is called o. */
+#define VERSIONS(table) \
+    "SELECT o.path AS path, coalesce(o.raw, CAST(o.path AS BLOB)) AS " \
+    "path_raw, iif(t.server_as_prefix = 0, substr(o.path, instr(o.path, '/') " \
+    "+ 1), o.path) AS key, o.size AS size, nullif(o.mtime_ns, " \
+    "-9223372036854775808) AS mtime_ns, strftime('%%Y-%%m-%%dT%%H:%%M:%%SZ', " \
+    "nullif(o.mtime_ns, -9223372036854775808) / 1000000000, 'unixepoch') AS " \
+    "mtime, printf('%%04o', o.mode) AS mode, nullif(o.uid, 4294967295) AS " \
+    "uid, nullif(o.gid, 4294967295) AS gid, lower(hex(r.md5)) AS md5, " \
+    "iif(r.event = e.id, r.etag, NULL) AS etag, t.endpoint || '/' || " \
+    "t.bucket AS target, strftime('%%Y-%%m-%%dT%%H:%%M:%%SZ', " \
+    "(y.started_ns / 1000000 + e.ms) / 1000, 'unixepoch') AS stored_at, " \
+    "e.run AS stored_run, e.version AS version_id, o.id AS version " \
+    "FROM " table " o JOIN event e ON e.object = o.id AND e.kind < 10 AND " \
+    "%s AND NOT EXISTS (SELECT 1 FROM event x WHERE x.object = " \
+    "e.object AND x.target = e.target AND x.kind < 20 AND x.id > e.id AND " \
+    "%s) LEFT JOIN target t ON t.id = e.target LEFT JOIN run y ON " \
+    "y.id = e.run LEFT JOIN result r ON r.object = e.object AND r.target = " \
+    "e.target"
+
+/* The events until the moment, of a table with this name. */
+static char *
+until(const char *name, const struct moment *m)
+{
+	return xasprintf("(%s.id <= %jd OR (%s.run = %jd AND %s.ms <= %jd))",
+	    name, (intmax_t)m->event, name, (intmax_t)m->run, name,
+	    (intmax_t)m->ms);
+}
+
+int
+past_view(struct catalog_view *view, const char *text, struct err *err)
+{
+	AUTOFREE char *sql = NULL, *e = NULL, *x = NULL;
+	struct moment m;
+
+	if (past_moment(catalog_view_db(view), text, &m, err) == -1)
+		return -1;
+	e = until("e", &m);
+	x = until("x", &m);
+	sql = xasprintf("CREATE TEMP VIEW as_of AS " VERSIONS("object")
+	    " UNION ALL " VERSIONS("history"), e, x, e, x);
+	return catalog_view_define(view, sql, err);
+}

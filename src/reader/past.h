@@ -1,0 +1,69 @@
+/*
+ * past.h: what a target held at a moment of the past, by the journal of events
+ * (schema: event). A question for a moment before the journal began has no
+ * answer.
+ *
+ * A version of a file was there at a moment if the newest of its events until
+ * then that tells whether the target has it says so.
+ */
+#ifndef READER_PAST_H
+#define READER_PAST_H
+
+#include "reader/reader.h"
+#include "model/outcome.h"
+
+/* The events until a moment: those with an id up to event, and of one run those
+ * of its first ms. */
+struct moment {
+	int64_t	 event;
+	int64_t	 run;		/* 0: none */
+	int64_t	 ms;
+};
+
+/* Find the moment that a text names: the number of a run (when it had ended),
+ * or a time in UTC, such as 2026-11-30T12:00:00Z; a day alone is its end.
+ * USAGE: it is neither, there was no such run, or the journal began later. */
+int	 past_moment(struct db *, const char *text, struct moment *,
+	    struct err *) MUST_USE;
+
+struct past_row {
+	/* The version as it was put; of etag and parts only what is known of
+	 * the object of that moment. version_id: the store's, or NULL. */
+	struct stored stored;
+	bool	 held;		/* the target has these bytes still */
+	int64_t	 ended_run;	/* the run in which the target lost them; or
+				   0 */
+};
+void	 past_row_release(struct past_row *);
+
+/* Read the next n objects at most of that moment under the prefix, after the
+ * path given ("": from the beginning), in the order of their paths. *ret_count
+ * less than n means the end. The caller releases the rows. */
+int	 past_page(struct catalog_reader *, const struct moment *,
+	    struct str prefix, struct str after, struct past_row *, size_t n,
+	    size_t *ret_count, struct err *) MUST_USE;
+
+/* An object that a run has deleted, if nothing else became of the version
+ * since. */
+struct deleted_row {
+	int64_t	 event;
+	struct stored stored;	/* as in past_row, just before the deletion */
+	char	*marker;	/* version id of the delete marker; or NULL */
+};
+void	 deleted_row_release(struct deleted_row *);
+
+/* The deletions of a run are recorded; else USAGE. */
+int	 past_recorded(struct catalog_reader *, int64_t run, struct err *)
+	    MUST_USE;
+/* Read the next n of them at most, after an event (0: from the first). */
+int	 past_deleted_page(struct catalog_reader *, int64_t run,
+	    int64_t after, struct deleted_row *, size_t n, size_t *ret_count,
+	    struct err *) MUST_USE;
+
+/* Make the view as_of for the statements of users: the objects of all targets
+ * at that moment. */
+struct catalog_view;
+int	 past_view(struct catalog_view *, const char *text, struct err *)
+	    MUST_USE;
+
+#endif

@@ -1,0 +1,261 @@
+"""What the bucket held at a moment of the past: --as-of, by the journal."""
+import json
+import os
+
+
+
+def versions(t):
+    t.s3.put_bucket_versioning(
+        Bucket=t.bucket, VersioningConfiguration={"Status": "Enabled"}
+    )
+
+
+def key(t, name):
+    return (t.server + t.share + "/" + name).lstrip("/")
+
+
+def story(t):
+    """Six runs. Returns, for each, {name: bytes} of the bucket after it."""
+    told = []
+
+    def tell(**files):
+        told.append({k.replace("__", "/"): v for k, v in files.items()})
+
+    t.write("a", "one")
+    t.write("d/b", "b")
+    t.put(moved=2)
+    tell(a=b"one", d__b=b"b")
+    t.write("a", "two!")
+    t.write("c", "new")
+    t.put(moved=2, unchanged=1)
+    tell(a=b"two!", d__b=b"b", c=b"new")
+    os.unlink(t.path("d/b"))
+    t.put("--delete", "--max-delete", "100%", unchanged=2, deleted=1)
+    tell(a=b"two!", c=b"new")
+    t.put("--checksum", unchanged=2)
+    tell(a=b"two!", c=b"new")
+    t.run("DEL", "--yes", "--json").counted(moved=2)
+    tell()
+    t.write("d/b", "again")
+    t.put(moved=3)
+    tell(a=b"two!", c=b"new", d__b=b"again")
+    return told
+
+
+def fetched(t, run, expect=0):
+    """{name: bytes} of what GET --as-of brings."""
+    into = os.path.join(t.dir, "back-%s" % run)
+    os.makedirs(into)
+    result = t.run(
+        "GET", "--json", "--as-of", str(run), "--dest_path", into,
+        expect=expect,
+    )
+    found = {}
+    top = os.path.join(into, key(t, ""))
+    for here, _, names in os.walk(top):
+        for name in names:
+            path = os.path.join(here, name)
+            with open(path, "rb") as f:
+                found[os.path.relpath(path, top)] = f.read()
+    return found, result
+
+
+def listed(t, moment):
+    lines = t.run("LIST", "--as-of", moment).out.decode().split()
+    return sorted(lines)
+
+
+def asked(t, moment):
+    rows = t.run(
+        "sql", "--format", "json", "--as-of", moment,
+        "SELECT path FROM as_of ORDER BY path",
+    ).out
+    return [row["path"] for row in json.loads(rows)]
+
+
+def test_past_versioned(t):
+    """Every moment comes back from a bucket with versions."""
+    versions(t)
+    told = story(t)
+    for run, files in enumerate(told, 1):
+        keys = sorted(key(t, name) for name in files)
+        assert listed(t, str(run)) == keys, run
+        assert asked(t, str(run)) == keys, run
+    for run, files in enumerate(told, 1):
+        found, result = fetched(t, run)
+        assert found == files, (run, found)
+        result.counted(moved=len(files), failed=0)
+
+
+def test_past_unversioned(t):
+    """Without versions comes back what is there still; the rest is named."""
+    told = story(t)
+    found, result = fetched(t, 1, expect=1)
+    assert found == {}, found
+    result.counted(found=2, failed=2)
+    reasons = dict(t.query("SELECT path, reason FROM failures"))
+    assert "run 2 has replaced or deleted it" in reasons[key(t, "a")], reasons
+    assert "run 3 has replaced or deleted it" in reasons[key(t, "d/b")], reasons
+    # After run 4 the same bytes were there as now: DEL, then PUT again.
+    found, result = fetched(t, 4)
+    assert found == told[3], found
+    found, result = fetched(t, 6)
+    assert found == told[5], found
+    # A dry run counts them.
+    into = os.path.join(t.dir, "none")
+    os.makedirs(into)
+    t.run(
+        "GET", "--json", "--dryrun", "--as-of", "2", "--dest_path", into,
+        expect=1,
+    ).counted(found=3, moved=2, failed=1)
+    assert os.listdir(into) == []
+
+
+def test_past_prefix(t):
+    story(t)
+    prefix = key(t, "d/")
+    lines = t.run("LIST", "--as-of", "2", "--prefix", prefix).out.split()
+    assert lines == [key(t, "d/b").encode()], lines
+    lines = t.run("LIST", "--as-of", "3", "--prefix", prefix).out.split()
+    assert lines == [], lines
+
+
+def test_past_without_server(t):
+    """Keys without the server: paths of the catalog are found by them."""
+    t.conf(fs_config={"server_as_prefix": "no"})
+    told = story(t)
+    share = t.share.lstrip("/")
+    for run, files in enumerate(told, 1):
+        keys = sorted("%s/%s" % (share, name) for name in files)
+        assert listed(t, str(run)) == keys, run
+
+
+def test_past_times(t):
+    """By a time: what was there then; a day alone is its end."""
+    story(t)
+    rows = t.query(
+        "SELECT started_ns / 1000000000, ended_ns / 1000000000 FROM run"
+    )
+    text = t.query("SELECT max(ended) FROM runs")[0][0]
+    assert asked(t, text) == asked(t, "6"), text
+    assert asked(t, text[:10]) == asked(t, "6"), text
+    for moment in ("1999-01-01", "99", "yesterday", "2026-13-01", "-1"):
+        t.run("sql", "--as-of", moment, "SELECT 1 FROM as_of", expect=2)
+        t.run("LIST", "--as-of", moment, expect=2)
+    assert len(rows) == 6, rows
+
+
+def test_past_lost_version(t):
+    """A version that somebody has removed is a failed row."""
+    versions(t)
+    t.write("a", "one")
+    t.put(moved=1)
+    first = t.s3.list_object_versions(Bucket=t.bucket)["Versions"][0]
+    t.write("a", "two!")
+    t.put(moved=1)
+    t.s3.delete_object(
+        Bucket=t.bucket, Key=first["Key"], VersionId=first["VersionId"]
+    )
+    found, result = fetched(t, 1, expect=1)
+    assert found == {}, found
+    result.counted(found=1, failed=1)
+    ((reason,),) = t.query("SELECT reason FROM failures")
+    assert "does not have it any more in the version of then" in reason
+
+
+# --- undo ---
+
+
+def undo(t, run, *arguments, expect=0, **counts):
+    result = t.run(
+        "undo", str(run), "--yes", "--json", *arguments, expect=expect
+    )
+    return result.counted(**counts)
+
+
+def test_undo(t):
+    """What DEL deleted comes back; the catalog knows it, PUT sends nothing,
+    and a second undo has nothing to do."""
+    versions(t)
+    t.small_files(30)
+    t.put(moved=30)
+    t.run("DEL", "--yes", "--json").counted(moved=30)
+    t.run("undo", "2", expect=2).says("--yes")
+    t.run("undo", "2", "--dryrun", "--json").counted(found=30, moved=30)
+    assert t.objects() == {}
+    undo(t, 2, found=30, moved=30)
+    t.same()
+    assert set(t.states().values()) == {"stored"}, t.states()
+    undo(t, 2, found=0)
+    t.put(moved=0, unchanged=30)
+    ids = {
+        v["Key"]: v["VersionId"]
+        for v in t.s3.list_object_versions(Bucket=t.bucket)["Versions"]
+    }
+    rows = dict(t.query("SELECT path, version_id FROM objects"))
+    assert rows == ids, (rows, ids)
+    kinds = t.query(
+        "SELECT kind, count(*) FROM events GROUP BY kind ORDER BY kind"
+    )
+    assert dict(kinds) == {"stored": 30, "deleted": 30, "restored": 30}, kinds
+
+
+def test_undo_mirror(t):
+    """What PUT --delete deleted comes back, though the files are gone."""
+    versions(t)
+    t.small_files(20)
+    t.put(moved=20)
+    gone = [n for n in os.listdir(t.path("d1"))]
+    for name in gone:
+        os.unlink(os.path.join(t.path("d1"), name))
+    t.put("--delete", "--max-delete", "100%", deleted=len(gone))
+    undo(t, 2, found=len(gone), moved=len(gone))
+    assert len(t.objects()) == 20
+    assert asked(t, "1") == asked(t, "3")
+
+
+def test_undo_unversioned(t):
+    t.small_files(3)
+    t.put(moved=3)
+    t.run("DEL", "--yes", "--json").counted(moved=3)
+    undo(t, 2, expect=1, found=3, failed=3)
+    for (reason,) in t.query("SELECT reason FROM failures"):
+        assert reason == "the bucket has kept no version of it", reason
+    t.put(moved=3)
+    t.same()
+
+
+def test_undo_left_alone(t):
+    """What was put or deleted since, by us or by others, stays as it is."""
+    versions(t)
+    for name in ("same", "put", "foreign", "again", "back"):
+        t.write(name, name)
+    t.put(moved=5)
+    t.run("DEL", "--yes", "--json").counted(moved=5)
+    t.s3.put_object(Bucket=t.bucket, Key=key(t, "foreign"), Body=b"theirs")
+    t.s3.put_object(Bucket=t.bucket, Key=key(t, "again"), Body=b"theirs")
+    t.s3.delete_object(Bucket=t.bucket, Key=key(t, "again"))
+    marker = [
+        m
+        for m in t.s3.list_object_versions(Bucket=t.bucket)["DeleteMarkers"]
+        if m["Key"] == key(t, "back")
+    ]
+    t.s3.delete_object(
+        Bucket=t.bucket,
+        Key=key(t, "back"),
+        VersionId=marker[0]["VersionId"],
+    )
+    for name in ("same", "foreign", "again", "back"):
+        os.unlink(t.path(name))
+    t.write("put", "newer")
+    t.put(moved=1)
+    undo(t, 2, expect=1, found=5, moved=2, failed=3)
+    reasons = dict(t.query("SELECT path, reason FROM failures"))
+    assert "another object" in reasons[key(t, "foreign")], reasons
+    assert "deleted it again" in reasons[key(t, "again")], reasons
+    assert "put the file again" in reasons[key(t, "put")], reasons
+    objects = t.s3.get_object(Bucket=t.bucket, Key=key(t, "put"))
+    assert objects["Body"].read() == b"newer"
+    for name in ("same", "back"):
+        body = t.s3.get_object(Bucket=t.bucket, Key=key(t, name))["Body"]
+        assert body.read() == name.encode()
