@@ -12,6 +12,12 @@
 
 #define LINE_MAX_BYTES	(64 * KIB)
 
+static const char *const event_names[EVENT__MAX] = {
+#define EVENT(id, name, fields) [id] = name,
+#include "base/log_events.def"
+#undef EVENT
+};
+
 static struct {
 	pthread_mutex_t lock;
 	/* The highest level wanted by either target; read without the lock. */
@@ -20,6 +26,8 @@ static struct {
 		int	 fd;		/* -1: no file */
 		int	 file_level;
 		int	 stderr_level;
+		int64_t run;
+		char host[256];
 		char	*path;
 		uint64_t size;
 		uint64_t max_bytes;
@@ -74,6 +82,8 @@ log_open(const struct log_config *c, struct err *err)
 	}
 	pthread_mutex_lock(&l.lock);
 	close_locked();
+	if (gethostname(l.locked.host, sizeof(l.locked.host) - 1) == -1)
+		l.locked.host[0] = '\0';
 	l.locked.stderr_level = (int)c->stderr_level;
 	l.level = l.locked.stderr_level;
 	l.locked.max_bytes = c->max_bytes;
@@ -95,6 +105,14 @@ log_close(void)
 	pthread_mutex_lock(&l.lock);
 	close_locked();
 	l.level = l.locked.stderr_level;
+	pthread_mutex_unlock(&l.lock);
+}
+
+void
+log_set_run(int64_t run)
+{
+	pthread_mutex_lock(&l.lock);
+	l.locked.run = run;
 	pthread_mutex_unlock(&l.lock);
 }
 
@@ -135,20 +153,74 @@ rotate_locked(void)
 		write_all(STDERR_FILENO, lost, sizeof(lost) - 1);
 }
 
+/* The name; a star at its end in the table does not belong to it. */
+static struct str
+name_of(enum log_event_id event)
+{
+	struct str name = str_of(event_names[event]);
+
+	if (str_ends(name, STR("*")))
+		name.len--;
+	return name;
+}
+
+static bool
+is_for_file(enum log_event_id event)
+{
+	return str_ends(str_of(event_names[event]), STR("*"));
+}
+
+/* Texts are escaped as for people: a name of a file may be any bytes. */
 static void
-write_file_locked(enum log_level level, const char *event, struct str text)
+add_json_text(struct buf *b, const char *text)
+{
+	struct buf shown CLEANUP(buf_release);
+
+	buf_init(&shown, LINE_MAX_BYTES);
+	buf_add_escaped(&shown, str_of(text));
+	buf_add_json(b, buf_str(&shown));
+}
+
+static void
+add_fields(struct buf *b, const struct log_field *f)
+{
+	for (; f != NULL && f->name != NULL; f++) {
+		if (f->is_text && f->text == NULL)
+			continue;
+		buf_addf(b, ",\"%s\":", f->name);
+		if (f->is_text)
+			add_json_text(b, f->text);
+		else
+			buf_addf(b, "%jd", (intmax_t)f->number);
+	}
+}
+
+static void
+write_file_locked(enum log_level level, enum log_event_id event,
+    const struct log_field *fields, struct str text)
 {
 	int64_t now = clock_wall_ns();
+	struct str name = name_of(event);
 	char when[32];
 	struct buf b;
 
 	clock_iso8601(now / 1000000000, when);
 	when[strcspn(when, "Z")] = '\0';
-	buf_init(&b, 4 * LINE_MAX_BYTES);
-	buf_addf(&b, "{\"time\":\"%s.%03dZ\",\"level\":\"%s\","
-	    "\"event\":\"%s\",\"msg\":", when,
-	    (int)(now / 1000000 % 1000), level_names[level], event);
-	buf_add_json(&b, text);
+	buf_init(&b, 8 * LINE_MAX_BYTES);
+	buf_addf(&b,
+	    "{\"time\":\"%s.%03dZ\",\"level\":\"%s\","
+	    "\"event\":\"%.*s\"",
+	    when, (int)(now / 1000000 % 1000), level_names[level],
+	    (int)name.len, name.p);
+	if (l.locked.run > 0)
+		buf_addf(&b, ",\"run\":%jd", (intmax_t)l.locked.run);
+	buf_addf(&b, ",\"pid\":%jd,\"host\":", (intmax_t)getpid());
+	add_json_text(&b, l.locked.host);
+	add_fields(&b, fields);
+	if (text.len > 0) {
+		buf_addstr(&b, ",\"msg\":");
+		buf_add_json(&b, text);
+	}
 	buf_addstr(&b, "}\n");
 	if (l.locked.max_bytes > 0 && l.locked.size > 0 &&
 	    l.locked.size + b.len > l.locked.max_bytes)
@@ -161,13 +233,32 @@ write_file_locked(enum log_level level, const char *event, struct str text)
 }
 
 static void
-write_stderr_locked(enum log_level level, const char *event, struct str text)
+add_shown(struct buf *b, const struct log_field *f)
 {
+	for (; f != NULL && f->name != NULL; f++) {
+		if (!f->shown || (f->is_text && f->text == NULL))
+			continue;
+		buf_addf(b, " %s=", f->name);
+		if (f->is_text)
+			buf_add_escaped(b, str_of(f->text));
+		else
+			buf_addf(b, "%jd", (intmax_t)f->number);
+	}
+}
+
+static void
+write_stderr_locked(enum log_level level, enum log_event_id event,
+    const struct log_field *fields, struct str text)
+{
+	struct str name = name_of(event);
 	struct buf b;
 
-	buf_init(&b, 4 * LINE_MAX_BYTES);
-	buf_addf(&b, "datamover: %s %s%s", level_names[level], event,
-	    text.len > 0 ? " " : "");
+	buf_init(&b, 8 * LINE_MAX_BYTES);
+	buf_addf(&b, "datamover: %s %.*s", level_names[level], (int)name.len,
+	    name.p);
+	add_shown(&b, fields);
+	if (text.len > 0)
+		buf_addch(&b, ' ');
 	buf_add(&b, text.p, text.len);
 	buf_addch(&b, '\n');
 	if (l.locked.before != NULL)
@@ -179,13 +270,15 @@ write_stderr_locked(enum log_level level, const char *event, struct str text)
 }
 
 void
-log_event(enum log_level level, const char *event, const char *fmt, ...)
+log_event(enum log_level level, enum log_event_id event,
+    const struct log_field *fields, const char *fmt, ...)
 {
 	AUTOFREE char *raw = NULL;
-	struct buf text;
+	struct buf text CLEANUP(buf_release);
 	va_list ap;
 	int n;
 
+	buf_init(&text, LINE_MAX_BYTES);
 	if (!log_enabled(level))
 		return;
 	va_start(ap, fmt);
@@ -195,13 +288,25 @@ log_event(enum log_level level, const char *event, const char *fmt, ...)
 		raw = NULL;
 		return;
 	}
-	buf_init(&text, LINE_MAX_BYTES);
 	buf_add_escaped(&text, (struct str){ raw, (size_t)n });
 	pthread_mutex_lock(&l.lock);
 	if (l.locked.fd != -1 && (int)level <= l.locked.file_level)
-		write_file_locked(level, event, buf_str(&text));
-	if ((int)level <= l.locked.stderr_level)
-		write_stderr_locked(level, event, buf_str(&text));
+		write_file_locked(level, event, fields, buf_str(&text));
+	if ((int)level <= l.locked.stderr_level &&
+	    (!is_for_file(event) || l.locked.stderr_level >= (int)LOG_DEBUG))
+		write_stderr_locked(level, event, fields, buf_str(&text));
 	pthread_mutex_unlock(&l.lock);
-	buf_release(&text);
+}
+
+void
+log_failed(const char *path, unsigned attempts, const struct err *err)
+{
+	char shown[400];
+
+	log_event(LOG_WARN, EVENT_FAILED,
+	    LOG_WITH(LOG_TEXT("path", path),
+		LOG_TEXT("kind", err_kind_name(err->kind)),
+		LOG_TEXT("reason", err->msg), LOG_NUMBER("attempts", attempts)),
+	    "%s: %s", str_escape(str_of(path), shown, sizeof(shown)),
+	    err->msg);
 }

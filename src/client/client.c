@@ -189,8 +189,9 @@ go(struct client *c, const struct client_options *o, struct err *err)
 		if (clock_mono_ms() - since_ms >= give_up_s * UINT64_C(1000))
 			return end;
 		if (!told)
-			log_event(LOG_WARN, "client", "%s; trying for %u s",
-			    err->msg, give_up_s);
+			log_event(LOG_WARN, EVENT_CLIENT,
+			    LOG_WITH(LOG_TEXT("reason", err->msg)),
+			    "%s; trying for %u s", err->msg, give_up_s);
 		told = true;
 		pause_ms(c, delay_s * UINT64_C(1000));
 		if (c->stop_signal != 0)
@@ -223,7 +224,8 @@ run_client(const struct client_options *o)
 	else
 		status = exit_status_of(&err);
 	if (end != SESSION_DONE && c.stop_signal == 0)
-		log_event(LOG_ERROR, "client", "%s", err.msg);
+		log_event(LOG_ERROR, EVENT_CLIENT,
+		    LOG_WITH(LOG_TEXT("reason", err.msg)), "%s", err.msg);
 	close_fd(&c.signals);
 	return status;
 }

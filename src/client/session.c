@@ -166,7 +166,7 @@ take_setup(struct session *s, struct setup *setup)
 	    workers * MAX(s->conf.s3_storage.max_inflight, 1U) };
 	wire_send(s->peer[CHANNEL_INDEX], &m);
 	session_want(s, true);
-	log_event(LOG_INFO, "client", "%s: works for %s, %u workers",
+	log_event(LOG_INFO, EVENT_CLIENT, NULL, "%s: works for %s, %u workers",
 	    op_name(s->op), wire_name(s->peer[CHANNEL_INDEX]), workers);
 	return true;
 }
@@ -475,7 +475,8 @@ crew_ends(struct session *s)
 static void
 leave_behind(const struct session *s)
 {
-	log_event(LOG_ERROR, "client", "a thread hangs, in a file system "
+	log_event(LOG_ERROR, EVENT_CLIENT, NULL,
+	    "a thread hangs, in a file system "
 	    "perhaps: the program ends without it");
 	_exit(s->end == SESSION_DONE ? EXIT_DONE : EXIT_UNREACHABLE);
 }

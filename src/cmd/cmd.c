@@ -187,12 +187,13 @@ cmd_open_log(const struct conf *c, const struct job *j, struct err *err)
 		lc.path = NULL;
 		if (log_open(&lc, NULL) == -1)
 			return -1;
-		log_event(LOG_WARN, "no-log-file", "%s (set path in [logging])",
-		    err->msg);
+		log_event(LOG_WARN, EVENT_NO_LOG_FILE,
+		    LOG_WITH(LOG_TEXT("reason", err->msg)),
+		    "%s (set path in [logging])", err->msg);
 		err_clear(err);
 	}
 	for (size_t i = 0; i < c->notices.n; i++)
-		log_event(LOG_WARN, "config", "%s", c->notices.v[i]);
+		log_event(LOG_WARN, EVENT_CONFIG, NULL, "%s", c->notices.v[i]);
 	return 0;
 }
 

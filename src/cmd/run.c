@@ -35,13 +35,18 @@ cmd_run(enum verb verb, run_fn *run, int argc, char **argv)
 		if (prepare(&o, &c, &err) == -1) {
 			status = summary_error(&o.job, &err);
 		} else {
-			log_event(LOG_INFO, "begin", "version=%s command=%s",
-			    DATAMOVER_VERSION, o.job.command_line);
+			log_event(LOG_INFO, EVENT_BEGIN,
+			    LOG_WITH(LOG_TEXT("operation", op_name(o.job.op)),
+				LOG_SHOW_TEXT("version", DATAMOVER_VERSION),
+				LOG_TEXT("command", o.job.command_line)),
+			    "%s", o.job.command_line);
 			status = run(&c, &o.job);
 			cluster_map_end();
 		}
-		log_event(LOG_INFO, "end", "operation=%s status=%d",
-		    op_name(o.job.op), status);
+		log_event(LOG_INFO, EVENT_END,
+		    LOG_WITH(LOG_SHOW_TEXT("operation", op_name(o.job.op)),
+			LOG_SHOW_NUMBER("status", status)),
+		    "the command has ended");
 		conf_release(&c);
 		log_close();
 	}

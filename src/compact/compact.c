@@ -32,9 +32,12 @@ tell(const struct all *a, const struct compaction *c)
 	str_escape(str_of(c->target), target, sizeof(target));
 	str_escape(str_of(c->nqn), nqn, sizeof(nqn));
 	log_event(c->state == COMPACTION_FAILED ? LOG_ERROR : LOG_INFO,
-	    "compaction", "target=%s nqn=%s state=%s%s%s", c->target, c->nqn,
-	    names[c->state], c->reason[0] == '\0' ? "" : " reason=",
-	    c->reason);
+	    EVENT_COMPACTION,
+	    LOG_WITH(LOG_SHOW_TEXT("target", c->target),
+		LOG_SHOW_TEXT("nqn", c->nqn),
+		LOG_SHOW_TEXT("state", names[c->state]),
+		LOG_TEXT("reason", c->reason[0] == '\0' ? NULL : c->reason)),
+	    "%s", c->reason);
 	if (a->job->quiet || c->state == COMPACTION_FAILED)
 		return;		/* the log has the failure already; --quiet
 				   prints nothing */
@@ -119,10 +122,12 @@ compact_run(const struct conf *conf, const struct job *job,
 	*ret = (struct compact_end){ .done = 0 };
 	if (!conf->general.compaction || conf->dss_target_count == 0 ||
 	    job->dryrun) {
-		log_event(LOG_DEBUG, "compaction", "targets=%zu wanted=%s "
-		    "dryrun=%s", conf->dss_target_count,
-		    conf->general.compaction ? "yes" : "no",
-		    job->dryrun ? "yes" : "no");
+		log_event(LOG_DEBUG, EVENT_COMPACTION_PLAN,
+		    LOG_WITH(LOG_SHOW_NUMBER("targets", conf->dss_target_count),
+			LOG_SHOW_TEXT(
+			    "wanted", conf->general.compaction ? "yes" : "no"),
+			LOG_SHOW_TEXT("dryrun", job->dryrun ? "yes" : "no")),
+		    "compaction of DSS targets");
 		return;
 	}
 	a.told_ms = a.start_ms;

@@ -268,15 +268,19 @@ tell_unknown(struct reading *r, const struct attrs *a)
 
 	if ((a->uid == OWNER_NONE || a->gid == OWNER_NONE) &&
 	    !atomic_exchange(&c->told_owner, true))
-		log_event(LOG_WARN, "owner", "%s: the server gives its owner "
+		log_event(LOG_WARN, EVENT_OWNER,
+		    LOG_WITH(LOG_TEXT("path", r->path.data)),
+		    "%s: the server gives its owner "
 		    "or group by a name that this host does not know: this "
 		    "file, and any other such, is stored without file-owner "
 		    "or file-group; an object that has its bytes already "
-		    "keeps those that it has", str_escape(buf_str(&r->path),
-		    path, sizeof(path)));
+		    "keeps those that it has",
+		    str_escape(buf_str(&r->path), path, sizeof(path)));
 	if (a->mtime_ns == MTIME_NONE &&
 	    !atomic_exchange(&c->told_mtime, true))
-		log_event(LOG_WARN, "mtime", "%s: its mtime can't be told "
+		log_event(LOG_WARN, EVENT_MTIME,
+		    LOG_WITH(LOG_TEXT("path", r->path.data)),
+		    "%s: its mtime can't be told "
 		    "(over NFS 3 one that isn't between 1970 and 2037, else "
 		    "one that isn't between 1678 and 2261): this file, and "
 		    "any other such, is stored without file-mtime; an object "

@@ -15,7 +15,9 @@ tell_future(struct reading *r, struct str name, const struct attrs *a)
 	if (a->ctime_ns <= r->limit_ns + FUTURE_NS ||
 	    atomic_exchange(&r->w->c->told_future, true))
 		return;
-	log_event(LOG_WARN, "ctime", "%s/%s: its ctime lies in the future: "
+	log_event(LOG_WARN, EVENT_CTIME,
+	    LOG_WITH(LOG_TEXT("path", r->job.path)),
+	    "%s/%s: its ctime lies in the future: "
 	    "the clock of the server or of this host is wrong, or was; this "
 	    "file, and any other such, is read once more by the next run",
 	    str_escape(str_of(r->job.path), dir, sizeof(dir)),

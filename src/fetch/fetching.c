@@ -350,13 +350,16 @@ give_back_as(struct fetching *t, bool as_root, struct err *err)
 
 /* Warn that files lose their owner or mtime; name only the first such file. */
 static void
-tell(struct fetching *t, _Atomic bool *told, const char *event,
+tell(struct fetching *t, _Atomic bool *told, enum log_event_id event,
     const char *what, const char *why)
 {
 	char key[400];
 
 	if (!atomic_exchange(told, true))
-		log_event(LOG_WARN, event, "%s: %s: this file, and any other "
+		log_event(LOG_WARN, event,
+		    LOG_WITH(LOG_TEXT("path", t->item->key),
+			LOG_TEXT("reason", why)),
+		    "%s: %s: this file, and any other "
 		    "such, is given back without it: %s",
 		    str_escape(str_of(t->item->key), key, sizeof(key)), what,
 		    why);
@@ -376,13 +379,15 @@ give_back(struct fetching *t, struct err *err)
 
 		rc = give_back_as(t, false, err);
 		if (rc == 0)
-			tell(t, &t->w->f->told_owner, "owner",
+			tell(t, &t->w->f->told_owner, EVENT_OWNER,
 			    "its owner can't be set", why.msg);
 	}
 	if (rc == 0 && dest_refused_mtime(t->existing != NULL ? t->existing :
 	    t->file))
-		tell(t, &t->w->f->told_mtime, "mtime", "its mtime can't be "
-		    "set", "the destination can't hold such a date");
+		tell(t, &t->w->f->told_mtime, EVENT_MTIME,
+		    "its mtime can't be "
+		    "set",
+		    "the destination can't hold such a date");
 	return rc;
 }
 

@@ -65,8 +65,9 @@ read_signals(struct run *r)
 		bool again = r->stop_signal != 0;
 
 		r->stop_signal = no;
-		log_event(LOG_WARN, "stopping", "%s", again ? "at once" :
-		    "what is on the way may end within 5 s");
+		log_event(LOG_WARN, EVENT_STOPPING, NULL, "%s",
+		    again ? "at once" :
+			    "what is on the way may end within 5 s");
 		stop(r, again ? 0 : STOP_LIMIT_MS);
 	}
 }
@@ -92,7 +93,9 @@ wait_late(const struct run *r, struct err *err)
 
 	if (r->info.late_ms == 0)
 		return 0;
-	log_event(LOG_WARN, "late_clients", "the master of an earlier run has "
+	log_event(LOG_WARN, EVENT_LATE_CLIENTS,
+	    LOG_WITH(LOG_NUMBER("seconds", r->info.late_ms / 1000)),
+	    "the master of an earlier run has "
 	    "died: this run begins in %ju s, when nothing that its clients "
 	    "have sent can arrive any more",
 	    (uintmax_t)r->info.late_ms / 1000);
@@ -111,8 +114,10 @@ tell_begin(const struct run *r)
 	const char *command = r->job->command_line;
 	char since[32], text[160];
 
-	log_event(LOG_INFO, "run", "%" PRId64 " begins: %s", run->run,
-	    command == NULL ? "" : command);
+	log_event(LOG_INFO, EVENT_RUN_BEGIN,
+	    LOG_WITH(LOG_TEXT("operation", op_name(r->job->op)),
+		LOG_TEXT("command", command)),
+	    "%" PRId64 " begins: %s", run->run, command == NULL ? "" : command);
 	if (!run->continued)
 		return;
 	clock_iso8601(run->since_ns / 1000000000, since);
@@ -121,7 +126,10 @@ tell_begin(const struct run *r)
 	    "(--fresh reads all)", run->crawl, since, run->dirs_kept);
 	if (!r->job->quiet)
 		fprintf(stderr, "%s\n", text);
-	log_event(LOG_INFO, "run", "%" PRId64 " %s", run->run, text);
+	log_event(LOG_INFO, EVENT_RUN_CONTINUES,
+	    LOG_WITH(LOG_NUMBER("crawl", run->crawl), LOG_TEXT("since", since),
+		LOG_NUMBER("dirs", run->dirs_kept)),
+	    "%" PRId64 " %s", run->run, text);
 }
 
 int
@@ -137,9 +145,12 @@ run_attempt(struct run *r, struct err *err)
 	who_is_it(&who, r->conf);
 	spec.who = &who.row;
 	plan_target(&spec, r->conf);
-	return catalog_open(&r->catalog, r->conf->catalog.path, r->in,
-	    err) == -1 ? -1 :
-	    catalog_begin_attempt(r->catalog, &spec, &r->attempt, err);
+	if (catalog_open(&r->catalog, r->conf->catalog.path, r->in,
+	    err) == -1 || catalog_begin_attempt(r->catalog, &spec,
+	    &r->attempt, err) == -1)
+		return -1;
+	log_set_run(r->attempt);
+	return 0;
 }
 
 int
@@ -449,6 +460,8 @@ finish(struct run *r, uint64_t start_ms)
 	s.seconds = (double)(clock_mono_ms() - start_ms) / 1000;
 	summary_take(&s, &r->closing, end != RUN_COMPLETE);
 	status = status_of(r);
+	explain(r, status, reason);
+	summary_log(&s, status, reason);
 	if (!r->job->quiet || status != EXIT_DONE)
 		summary_print(stderr, &s);
 	summary_end(r->job, &s, r->failed ? r->err.msg : NULL);
@@ -489,8 +502,10 @@ give_up(struct run *r, const struct err *err)
 	    catalog_end_run(r->catalog, r->stop_signal != 0 ?
 	    RUN_INTERRUPTED : RUN_FAILED, judge_given_up, r, &r->closing,
 	    NULL) == -1))
-		log_event(LOG_WARN, "catalog", "the run's end could not be "
+		log_event(LOG_WARN, EVENT_CATALOG, NULL,
+		    "the run's end could not be "
 		    "recorded");
+	summary_log(&(struct summary){ .op = r->job->op }, status, err->msg);
 	summary_error(r->job, err);
 	return status;
 }
@@ -537,5 +552,6 @@ run_verb(struct run *r)
 		status = give_up(r, &err);
 	}
 	release(r);
+	log_set_run(0);
 	return status;
 }

@@ -34,8 +34,9 @@ monitor_open(struct monitor **ret, const struct conf *c, const struct job *job,
 		return -1;
 	}
 	if (m->metrics != NULL)
-		log_event(LOG_INFO, "metrics", "port=%u",
-		    metrics_port(m->metrics));
+		log_event(LOG_INFO, EVENT_METRICS,
+		    LOG_WITH(LOG_SHOW_NUMBER("port", metrics_port(m->metrics))),
+		    "figures for Prometheus");
 	if (!job->quiet)
 		m->progress = progress_new(isatty(STDERR_FILENO) == 1);
 	*ret = m;

@@ -223,8 +223,10 @@ log_in(struct launch_client *c, struct err *err)
 		if (err->kind != ERR_RETRY ||
 		    clock_mono_ms() - start >= AGAIN_MS)
 			return NULL;
-		log_event(LOG_DEBUG, "launch_again", "host=%s reason=%s",
-		    c->name, err->msg);
+		log_event(LOG_DEBUG, EVENT_LAUNCH_AGAIN,
+		    LOG_WITH(LOG_SHOW_TEXT("client_host", c->name),
+			LOG_TEXT("reason", err->msg)),
+		    "%s", err->msg);
 		pause_ms(l, backoff_ms(attempt, BACKOFF_BASE_MS,
 		    BACKOFF_CAP_MS, rng_next(&rng)));
 	}
@@ -274,15 +276,19 @@ may_log(struct launch_client *c)
 	uint64_t minute = clock_mono_ms() / 60000;
 
 	if (minute != c->minute && c->lines > LINES_A_MINUTE)
-		log_event(LOG_WARN, "client", "number=%u host=%s dropped=%zu "
-		    "lines", c->client, c->name, c->lines - LINES_A_MINUTE);
+		log_event(LOG_WARN, EVENT_CLIENT_SAYS,
+		    LOG_WITH(LOG_SHOW_NUMBER("client", c->client),
+			LOG_SHOW_TEXT("client_host", c->name)),
+		    "%zu of its lines were dropped", c->lines - LINES_A_MINUTE);
 	if (minute != c->minute)
 		c->lines = 0;
 	c->minute = minute;
 	if (++c->lines == LINES_A_MINUTE + 1)
-		log_event(LOG_WARN, "client", "number=%u host=%s says more "
-		    "than %u lines in a minute: the others are dropped",
-		    c->client, c->name, LINES_A_MINUTE);
+		log_event(LOG_WARN, EVENT_CLIENT_SAYS,
+		    LOG_WITH(LOG_SHOW_NUMBER("client", c->client),
+			LOG_SHOW_TEXT("client_host", c->name)),
+		    "more than %u lines in a minute: the others are dropped",
+		    LINES_A_MINUTE);
 	return c->lines <= LINES_A_MINUTE;
 }
 
@@ -298,8 +304,10 @@ log_line(struct launch_client *c, char *line)
 		return;
 	str_escape(str_of(line), c->last, sizeof(c->last));
 	if (may_log(c))
-		log_event(level_of(line), "client",
-		    "number=%u host=%s says=%s", c->client, c->name, line);
+		log_event(level_of(line), EVENT_CLIENT_SAYS,
+		    LOG_WITH(LOG_SHOW_NUMBER("client", c->client),
+			LOG_SHOW_TEXT("client_host", c->name)),
+		    "%s", line);
 }
 
 /* Log the whole lines; with all set, also log the rest. */
@@ -554,7 +562,11 @@ part_with_threads(struct launch *l)
 		if (l->clients[i].has_thread)
 			pthread_join(l->clients[i].thread, NULL);
 	if (stuck > 0)
-		log_event(LOG_WARN, "launch_stuck", "threads=%zu", stuck);
+		log_event(LOG_WARN, EVENT_LAUNCH_STUCK,
+		    LOG_WITH(LOG_NUMBER("threads", stuck)),
+		    "%zu threads that connect to clients hang: the program "
+		    "ends without them",
+		    stuck);
 	return stuck;
 }
 

@@ -189,9 +189,34 @@ void
 summary_end(const struct job *job, const struct summary *s, const char *error)
 {
 	if (s->broken)
-		log_event(LOG_ERROR, "run_failed", "%s", error);
+		log_event(LOG_ERROR, EVENT_RUN_FAILED,
+		    LOG_WITH(LOG_TEXT("reason", error)), "%s", error);
 	if (job->json)
 		summary_json(stdout, s, error);
+}
+
+void
+summary_log(const struct summary *s, int status, const char *reason)
+{
+	const struct totals *t = &s->totals;
+
+	log_event(LOG_INFO, EVENT_RUN_END,
+	    LOG_WITH(LOG_TEXT("operation", op_name(s->op)),
+		LOG_NUMBER("status", status),
+		LOG_TEXT("reason", reason[0] == '\0' ? NULL : reason),
+		LOG_NUMBER("found", t->found), LOG_NUMBER("moved", t->moved),
+		LOG_NUMBER("unchanged", t->unchanged),
+		LOG_NUMBER("failed", t->failed),
+		LOG_NUMBER("excluded", t->excluded),
+		LOG_NUMBER("gone", t->gone),
+		LOG_NUMBER("deleted", t->deleted),
+		LOG_NUMBER("pending", t->pending),
+		LOG_NUMBER("bytes", t->bytes),
+		LOG_NUMBER("found_bytes", t->found_bytes),
+		LOG_NUMBER("dirs", t->dirs),
+		LOG_NUMBER("ms", s->seconds * 1000)),
+	    "%s ends with status %d%s%s", op_name(s->op), status,
+	    reason[0] == '\0' ? "" : ": ", reason);
 }
 
 int
@@ -205,7 +230,8 @@ summary_error(const struct job *job, const struct err *err)
 	if (err->kind == ERR_USAGE)
 		fprintf(stderr, "see datamover %s --help\n",
 		    op_name(job->op));
-	log_event(LOG_INFO, "not_begun", "%s", err->msg);
+	log_event(LOG_INFO, EVENT_NOT_BEGUN,
+	    LOG_WITH(LOG_TEXT("reason", err->msg)), "%s", err->msg);
 	if (job->json)
 		summary_json(stdout, &(struct summary){ .op = job->op },
 		    err->msg);

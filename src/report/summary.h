@@ -41,6 +41,10 @@ void	 summary_end(const struct job *, const struct summary *,
 /* The last line of --json. error: what ended the run, or NULL. */
 void	 summary_json(FILE *, const struct summary *, const char *error);
 
+/* The end of a run, with its totals, as a line of the log. reason: why the exit
+ * status is not EXIT_DONE, or "". */
+void	 summary_log(const struct summary *, int status, const char *reason);
+
 /* Report a run that ended before any work was begun: write the reason to
  * standard error (and to the log) and the last line of --json. Return the exit
  * status. */

@@ -79,8 +79,11 @@ doubts_settle(struct run *r, struct err *err)
 	err_clear(err);
 	settle_all(p, &foreign, err);
 	if (foreign > 0)
-		log_event(LOG_WARN, "foreign", "%zu objects under the keys of "
+		log_event(LOG_WARN, EVENT_FOREIGN,
+		    LOG_WITH(LOG_NUMBER("count", foreign)),
+		    "%zu objects under the keys of "
 		    "files that are gone are none that this catalog put: they "
-		    "stay", foreign);
+		    "stay",
+		    foreign);
 	return err->kind == ERR_NONE ? 0 : -1;
 }

@@ -68,8 +68,10 @@ count(struct get *g, const struct outcome_row *r)
 		t->excluded++;
 	} else {
 		t->failed++;
-		if (g->r.catalog == NULL)
+		if (g->r.catalog == NULL) {
 			keep_failure(g, r);
+			log_failed(r->path, r->attempts, &r->err);
+		}
 	}
 }
 
@@ -132,8 +134,6 @@ fetched(struct get *g, struct fetch_item *it)
 		    "more%s", it->of_version ? " in the version of then" : "");
 	}
 	if (r.outcome == OUTCOME_FAILED) {
-		log_event(LOG_DEBUG, "get_failed", "key=%s kind=%s %s",
-		    r.path, err_kind_name(r.err.kind), r.err.msg);
 		if (r.err.kind == ERR_CORRUPT) {
 			g->r.status = EXIT_CORRUPT;
 			run_reason(&g->r, "%s: %s", r.path, r.err.msg);

@@ -106,10 +106,12 @@ say_verdict(struct integrity *t, unsigned export, const char *path,
 	if (j->verdict != VERDICT_NONE && j->verdict != VERDICT_OK) {
 		char shown[400];
 
-		log_event(LOG_DEBUG,
-		    "verdict", "%s: %s: %s", verdict_name(j->verdict),
-		    str_escape(str_of(path), shown, sizeof(shown)),
-		    j->err.msg);
+		log_event(LOG_DEBUG, EVENT_VERDICT,
+		    LOG_WITH(LOG_TEXT("path", path),
+			LOG_TEXT("verdict", verdict_name(j->verdict)),
+			LOG_TEXT("reason", j->err.msg)),
+		    "%s: %s: %s", verdict_name(j->verdict),
+		    str_escape(str_of(path), shown, sizeof(shown)), j->err.msg);
 	}
 	run_outcome(&t->r, &(struct outcome_row){
 		.path = xstrdup(path),
@@ -207,8 +209,12 @@ tell_unread(struct integrity *t, const struct fetch_item *it)
 	    it->result.file_err.kind == ERR_GONE)
 		return;
 	t->told[it->export] = true;
-	log_event(LOG_WARN, "export", "%s: not all its files can be compared: "
-	    "%s", t->r.plan.roots[it->export], it->result.file_err.msg);
+	log_event(LOG_WARN, EVENT_EXPORT,
+	    LOG_WITH(LOG_TEXT("path", t->r.plan.roots[it->export]),
+		LOG_TEXT("reason", it->result.file_err.msg)),
+	    "%s: not all its files can be compared: "
+	    "%s",
+	    t->r.plan.roots[it->export], it->result.file_err.msg);
 }
 
 void

@@ -83,8 +83,10 @@ aborted(void *arg, const struct s3_reply *r UNUSED, const struct err *err)
 		return;
 	a->failed = true;
 	if (err->kind != ERR_STOPPED)
-		log_event(LOG_WARN, "upload_left", "%s: %s", a->u->path,
-		    err->msg);
+		log_event(LOG_WARN, EVENT_UPLOAD_LEFT,
+		    LOG_WITH(LOG_TEXT("path", a->u->path),
+			LOG_TEXT("reason", err->msg)),
+		    "%s: %s", a->u->path, err->msg);
 }
 
 static void
@@ -154,9 +156,12 @@ abort_all(const struct uploads *x)
 	 * them. */
 	s3_free(&r->s3);
 	if (catalog_uploads_ended(r->catalog, x->v, x->n, &err) == -1)
-		log_event(LOG_WARN, "upload_left", "%s", err.msg);
+		log_event(LOG_WARN, EVENT_UPLOAD_LEFT,
+		    LOG_WITH(LOG_TEXT("reason", err.msg)), "%s", err.msg);
 	if (left > 0)
-		log_event(LOG_WARN, "upload_left", "%zu of %zu unfinished "
+		log_event(LOG_WARN, EVENT_UPLOAD_LEFT,
+		    LOG_WITH(LOG_NUMBER("count", left)),
+		    "%zu of %zu unfinished "
 		    "uploads could not be aborted: the next run tries again",
 		    left, count);
 }
@@ -180,7 +185,8 @@ leftovers_abort(struct run *r, const struct strlist *prefixes)
 	find_shares(&x);
 	if (catalog_open_uploads(r->catalog, &x.v, &x.n, &err) == -1 ||
 	    (any_left(&x) && run_s3(r, &err) == -1))
-		log_event(LOG_WARN, "upload_left", "%s", err.msg);
+		log_event(LOG_WARN, EVENT_UPLOAD_LEFT,
+		    LOG_WITH(LOG_TEXT("reason", err.msg)), "%s", err.msg);
 	else if (any_left(&x))
 		abort_all(&x);
 	for (size_t i = 0; i < x.n; i++) {

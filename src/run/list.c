@@ -200,9 +200,15 @@ run_list(const struct conf *conf, const struct job *job)
 	char size[16];
 
 	buf_init(&l.line, 64 * KIB);
+	log_event(LOG_INFO, EVENT_RUN_BEGIN,
+	    LOG_WITH(LOG_TEXT("operation", op_name(OP_LIST)),
+		LOG_TEXT("command", job->command_line)),
+	    "%s", job->command_line == NULL ? "" : job->command_line);
 	if (run(&l, &err) == -1)
 		status = summary_error(job, &err);
 	seconds = (double)(clock_mono_ms() - start_ms) / 1000;
+	summary_log(&(struct summary){ .op = OP_LIST, .totals = l.totals,
+	    .seconds = seconds }, status, err.msg);
 	if (status == EXIT_DONE && !job->quiet)
 		fprintf(stderr, "LIST: %ju keys, %s, %.1f s\n",
 		    (uintmax_t)l.totals.found,

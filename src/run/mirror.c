@@ -43,7 +43,7 @@ say(const struct run *r, const char *text)
 {
 	if (!r->job->quiet)
 		fprintf(stderr, "%s\n", text);
-	log_event(LOG_INFO, "mirror", "%s", text);
+	log_event(LOG_INFO, EVENT_MIRROR, NULL, "%s", text);
 }
 
 /* --- what is left out --- */
@@ -82,13 +82,19 @@ tell_guarded(struct mirror *x)
 	bool others = false;
 
 	if (p->unproved > 0)
-		log_event(LOG_WARN, "mirror", "%" PRIu64 " objects are kept: "
+		log_event(LOG_WARN, EVENT_MIRROR,
+		    LOG_WITH(LOG_NUMBER("count", p->unproved)),
+		    "%" PRIu64 " objects are kept: "
 		    "not all directories could be read, or another export has "
-		    "a file with the same key", p->unproved);
+		    "a file with the same key",
+		    p->unproved);
 	if (p->left_out > 0)
-		log_event(LOG_INFO, "mirror", "%" PRIu64 " objects of files "
+		log_event(LOG_INFO, EVENT_MIRROR,
+		    LOG_WITH(LOG_NUMBER("count", p->left_out)),
+		    "%" PRIu64 " objects of files "
 		    "that are gone are kept, as this run leaves them out "
-		    "(filters, limits)", p->left_out);
+		    "(filters, limits)",
+		    p->left_out);
 	for (size_t i = 0; i < p->export_count; i++)
 		if (p->exports[i] == MIRROR_OTHER_FS) {
 			others = true;
@@ -96,7 +102,11 @@ tell_guarded(struct mirror *x)
 			    r->plan.roots[i],
 			    mirror_guard_text(p->exports[i]));
 			if (p->guarded == 0 || p->first_guarded != i)
-				log_event(LOG_ERROR, "mirror", "nothing of "
+				log_event(LOG_ERROR, EVENT_GUARD,
+				    LOG_WITH(LOG_TEXT("path", r->plan.roots[i]),
+					LOG_TEXT("reason",
+					    mirror_guard_text(p->exports[i]))),
+				    "nothing of "
 				    "export %s is deleted: %s",
 				    r->plan.roots[i],
 				    mirror_guard_text(p->exports[i]));
@@ -106,9 +116,14 @@ tell_guarded(struct mirror *x)
 	run_reason(r, "%" PRIu64 " objects of files that are gone are kept: "
 	    "export %s: %s", p->guarded, r->plan.roots[p->first_guarded],
 	    mirror_guard_text(p->exports[p->first_guarded]));
-	log_event(LOG_ERROR, "mirror", "%" PRIu64 " objects of files that are "
-	    "gone are kept: export %s: %s", p->guarded,
-	    r->plan.roots[p->first_guarded],
+	log_event(LOG_ERROR, EVENT_GUARD,
+	    LOG_WITH(LOG_TEXT("path", r->plan.roots[p->first_guarded]),
+		LOG_NUMBER("count", p->guarded),
+		LOG_TEXT(
+		    "reason", mirror_guard_text(p->exports[p->first_guarded]))),
+	    "%" PRIu64 " objects of files that are "
+	    "gone are kept: export %s: %s",
+	    p->guarded, r->plan.roots[p->first_guarded],
 	    mirror_guard_text(p->exports[p->first_guarded]));
 	return true;
 }
@@ -429,7 +444,9 @@ static void
 tell_unknown(const struct mirror *x)
 {
 	if (x->unknown > 0)
-		log_event(LOG_ERROR, "mirror", "%" PRIu64 " objects are kept: "
+		log_event(LOG_ERROR, EVENT_MIRROR,
+		    LOG_WITH(LOG_NUMBER("count", x->unknown)),
+		    "%" PRIu64 " objects are kept: "
 		    "the source could not say whether their files are gone",
 		    x->unknown);
 }
@@ -439,14 +456,19 @@ static void
 tell_answers(const struct mirror *x)
 {
 	if (x->present > 0)
-		log_event(LOG_WARN, "mirror", "%" PRIu64 " objects are kept: "
+		log_event(LOG_WARN, EVENT_MIRROR,
+		    LOG_WITH(LOG_NUMBER("count", x->present)),
+		    "%" PRIu64 " objects are kept: "
 		    "their files are there again, or something that is not "
 		    "moved, such as a symlink, is in their place",
 		    x->present);
 	if (x->foreign > 0)
-		log_event(LOG_WARN, "foreign", "%" PRIu64 " objects under the "
+		log_event(LOG_WARN, EVENT_FOREIGN,
+		    LOG_WITH(LOG_NUMBER("count", x->foreign)),
+		    "%" PRIu64 " objects under the "
 		    "keys of files that are gone are none that this catalog "
-		    "put: they stay", x->foreign);
+		    "put: they stay",
+		    x->foreign);
 	tell_unknown(x);
 }
 
@@ -616,7 +638,8 @@ go(struct mirror *x, struct mirror_end *end)
 		}
 		end->guarded = true;
 		run_reason(r, "%s", err.msg);
-		log_event(LOG_ERROR, "mirror", "%s", err.msg);
+		log_event(LOG_ERROR, EVENT_GUARD,
+		    LOG_WITH(LOG_TEXT("reason", err.msg)), "%s", err.msg);
 		return;
 	}
 	if (r->job->dryrun)
@@ -630,7 +653,8 @@ go(struct mirror *x, struct mirror_end *end)
 		return;
 	end->guarded = true;
 	run_reason(r, "more files are gone than were counted for --max-delete");
-	log_event(LOG_ERROR, "mirror", "more files are gone than were counted "
+	log_event(LOG_ERROR, EVENT_GUARD, NULL,
+	    "more files are gone than were counted "
 	    "for --max-delete: what is left stays for the next run");
 }
 

@@ -53,10 +53,13 @@ s3_cluster_found(struct s3 *s, const struct s3_request *r)
 		return;
 	atomic_fetch_add(&s->map->found_astray, 1);
 	if (log_enabled(LOG_DEBUG))
-		log_event(LOG_DEBUG, "astray", "%s: found in cluster %zu; "
-		    "it belongs to cluster %zu", str_escape(buf_str(&r->key),
-		    shown, sizeof(shown)), r->cluster,
-		    s3_place(buf_str(&r->key), s->cluster_count));
+		log_event(LOG_DEBUG, EVENT_ASTRAY,
+		    LOG_WITH(LOG_TEXT("key", r->key.data),
+			LOG_NUMBER("cluster", r->cluster)),
+		    "%s: found in cluster %zu; "
+		    "it belongs to cluster %zu",
+		    str_escape(buf_str(&r->key), shown, sizeof(shown)),
+		    r->cluster, s3_place(buf_str(&r->key), s->cluster_count));
 }
 
 void

@@ -53,9 +53,12 @@ cluster_map_end(void)
 	n = MAX(atomic_load(&map->listed_astray),
 	    atomic_load(&map->found_astray));
 	if (n > 0)
-		log_event(LOG_WARN, "astray", "%ju keys are in another "
+		log_event(LOG_WARN, EVENT_ASTRAY,
+		    LOG_WITH(LOG_NUMBER("count", n)),
+		    "%ju keys are in another "
 		    "cluster than the one that the cluster map gives them, or "
 		    "in more than one, as after a cluster was added: they "
-		    "were found there", (uintmax_t)n);
+		    "were found there",
+		    (uintmax_t)n);
 	s3_map_free(&map);
 }

@@ -52,17 +52,26 @@ compare(struct run_plan *p, size_t i, const struct conf *conf,
 		    "the catalog knows files there: is it mounted, at the "
 		    "server too? If it is empty for good: --accept-empty, or "
 		    "may_be_empty = yes");
-		log_event(LOG_ERROR, "export", "%s: %s", p->roots[i],
-		    p->errs[i].msg);
+		log_event(LOG_ERROR, EVENT_EXPORT,
+		    LOG_WITH(LOG_TEXT("path", p->roots[i]),
+			LOG_TEXT("reason", p->errs[i].msg)),
+		    "%s: %s", p->roots[i], p->errs[i].msg);
 	}
 	if (other == 1)
-		log_event(LOG_WARN, "export", "%s: another file system than "
+		log_event(LOG_WARN, EVENT_EXPORT_OTHER,
+		    LOG_WITH(LOG_TEXT("path", p->roots[i])),
+		    "%s: another file system than "
 		    "before: its files are moved, and nothing of it is taken "
 		    "for gone. If that is right: --accept-filesystem%s",
-		    p->roots[i], p->specs[i].type != TREE_NFS ? "" : ". A "
-		    "server may give one file system another number over NFS 3 "
-		    "than over NFS 4: if nfs_version was changed, that is the "
-		    "reason, and it is right, or can be set back");
+		    p->roots[i],
+		    p->specs[i].type != TREE_NFS ?
+			"" :
+			". A "
+			"server may give one file system another number over "
+			"NFS 3 "
+			"than over NFS 4: if nfs_version was changed, that is "
+			"the "
+			"reason, and it is right, or can be set back");
 	return 0;
 }
 

@@ -208,12 +208,16 @@ void
 plan_warn_target(const struct run_spec *spec, const struct run_info *info)
 {
 	if (info->other[0] != '\0')
-		log_event(LOG_WARN, "other_target", "a run has written to "
+		log_event(LOG_WARN, EVENT_OTHER_TARGET,
+		    LOG_WITH(LOG_TEXT("bucket", spec->bucket),
+			LOG_TEXT("endpoint", spec->endpoint),
+			LOG_TEXT("other", info->other)),
+		    "a run has written to "
 		    "bucket %s at %s since the last run at %s. If they are one "
 		    "store, the catalog doesn't know what that run has "
 		    "replaced or deleted here: configure both as endpoint of "
-		    "one store, and run TEST --mode head", spec->bucket,
-		    info->other, spec->endpoint);
+		    "one store, and run TEST --mode head",
+		    spec->bucket, info->other, spec->endpoint);
 }
 
 uint64_t
@@ -418,8 +422,10 @@ plan_check_exports(struct run_plan *p, const struct conf *c, struct err *err)
 		if (p->errs[i].kind == ERR_STOPPED)
 			err_set(&p->errs[i], ERR_UNREACHABLE, 0,
 			    "no answer for %d s", START_LIMIT_MS / 1000);
-		log_event(LOG_ERROR, "export", "%s: %s", p->roots[i],
-		    p->errs[i].msg);
+		log_event(LOG_ERROR, EVENT_EXPORT,
+		    LOG_WITH(LOG_TEXT("path", p->roots[i]),
+			LOG_TEXT("reason", p->errs[i].msg)),
+		    "%s: %s", p->roots[i], p->errs[i].msg);
 	}
 	return plan_any_export(p, err);
 }

@@ -51,9 +51,12 @@ wait_answer(struct s3 **s3, struct answer *a, const char *endpoint)
 			break;
 		if (waited > 2000 && !told) {
 			told = true;
-			log_event(LOG_WARN, "s3_slow", "%s does not answer; "
-			    "waiting up to %d s", endpoint,
-			    START_LIMIT_MS / 1000);
+			log_event(LOG_WARN, EVENT_S3_SLOW,
+			    LOG_WITH(LOG_TEXT("endpoint", endpoint),
+				LOG_NUMBER("seconds", waited / 1000)),
+			    "%s does not answer; "
+			    "waiting up to %d s",
+			    endpoint, START_LIMIT_MS / 1000);
 		}
 		s3_wait(*s3, NULL, 0, TURN_MS);
 	}
@@ -139,8 +142,9 @@ plan_fetch_map(const struct conf *c, struct err *err)
 	buf_release(&f.text);
 	if (rc == -1)
 		return -1;
-	log_event(LOG_INFO, "cluster_map", "%zu clusters",
-	    cluster_map()->count);
+	log_event(LOG_INFO, EVENT_CLUSTER_MAP,
+	    LOG_WITH(LOG_NUMBER("clusters", cluster_map()->count)),
+	    "%zu clusters", cluster_map()->count);
 	return 0;
 }
 

@@ -26,8 +26,10 @@ refuse(struct wire_peer *peer, const char *reason)
 	struct wire_msg msg = { .type = WIRE_REFUSED };
 	AUTOFREE char *text = xstrdup(reason);
 
-	log_event(LOG_WARN, "client_refused", "address=%s %s",
-	    wire_name(peer), reason);
+	log_event(LOG_WARN, EVENT_CLIENT_REFUSED,
+	    LOG_WITH(LOG_SHOW_TEXT("address", wire_name(peer)),
+		LOG_TEXT("reason", reason)),
+	    "%s", reason);
 	msg.u.refused.reason = text;
 	wire_send(peer, &msg);
 	wire_close(&peer);
@@ -160,8 +162,11 @@ join(struct team *t, struct wire_peer *peer, const struct wire_hello *h)
 	team_stall_begin(c);
 	if (t->first_ms == 0)
 		t->first_ms = t->now_ms;
-	log_event(LOG_INFO, "client_joined", "client=%u host=%s address=%s",
-	    c->number, c->host, wire_name(peer));
+	log_event(LOG_INFO, EVENT_CLIENT_JOINED,
+	    LOG_WITH(LOG_SHOW_NUMBER("client", c->number),
+		LOG_SHOW_TEXT("client_host", c->host),
+		LOG_SHOW_TEXT("address", wire_name(peer))),
+	    "it works for this run now");
 	welcome(t, peer, c);
 	team_divide_limits(t, false);
 }

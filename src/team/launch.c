@@ -59,8 +59,11 @@ failed(struct team *t, struct team_client *c, const struct err *err)
 	c->state = CLIENT_FAILED;
 	c->since_ms = t->now_ms;
 	c->err = *err;
-	log_event(LOG_ERROR, "client_failed", "client=%u host=%s %s",
-	    c->number, c->host, err->msg);
+	log_event(LOG_ERROR, EVENT_CLIENT_FAILED,
+	    LOG_WITH(LOG_SHOW_NUMBER("client", c->number),
+		LOG_SHOW_TEXT("client_host", c->host),
+		LOG_TEXT("reason", err->msg)),
+	    "%s", err->msg);
 }
 
 static void
@@ -83,8 +86,12 @@ ended(struct team *t, struct team_client *c, const struct launch_mail *l)
 		/* The last words of the process say more than the error of a
 		 * closed connection. */
 		c->err = err;
-		log_event(LOG_WARN, "client_ended", "client=%u host=%s "
-		    "status=%d %s", c->number, c->host, l->status, err.msg);
+		log_event(LOG_WARN, EVENT_CLIENT_ENDED,
+		    LOG_WITH(LOG_SHOW_NUMBER("client", c->number),
+			LOG_SHOW_TEXT("client_host", c->host),
+			LOG_SHOW_NUMBER("status", l->status),
+			LOG_TEXT("reason", err.msg)),
+		    "%s", err.msg);
 	}
 }
 
@@ -219,8 +226,11 @@ team_watch(struct team *t)
 			return;
 	if (t->open && t->now_ms - t->alone_ms < limit_ms) {
 		if (!t->waiting_said)
-			log_event(LOG_WARN, "waiting", "for a client to join "
-			    "within %ju s", (uintmax_t)limit_ms / 1000);
+			log_event(LOG_WARN, EVENT_WAITING_CLIENT,
+			    LOG_WITH(LOG_NUMBER("seconds", limit_ms / 1000)),
+			    "for a client to join "
+			    "within %ju s",
+			    (uintmax_t)limit_ms / 1000);
 		t->waiting_said = true;
 		return;
 	}

@@ -70,11 +70,16 @@ team_lost(struct team *t, struct team_client *c, const struct err *err)
 	if (err != NULL)
 		c->err = *err;
 	if (err != NULL)
-		log_event(LOG_WARN, "client_lost", "client=%u host=%s "
-		    "given_to_others=%zu %s", c->number, c->host, tasks,
-		    err->msg);
+		log_event(LOG_WARN, EVENT_CLIENT_LOST,
+		    LOG_WITH(LOG_SHOW_NUMBER("client", c->number),
+			LOG_SHOW_TEXT("client_host", c->host),
+			LOG_SHOW_NUMBER("tasks", tasks),
+			LOG_TEXT("reason", err->msg)),
+		    "its tasks go to others: %s", err->msg);
 	else
-		log_event(LOG_INFO, "client_ended", "client=%u host=%s",
-		    c->number, c->host);
+		log_event(LOG_INFO, EVENT_CLIENT_ENDED,
+		    LOG_WITH(LOG_SHOW_NUMBER("client", c->number),
+			LOG_SHOW_TEXT("client_host", c->host)),
+		    "its work is done");
 	team_divide_limits(t, false);
 }

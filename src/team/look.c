@@ -332,10 +332,13 @@ team_other_tree(const struct team_client *c, const char *path, const char *what)
 {
 	char shown[400];
 
-	log_event(LOG_ERROR, "client_other_tree", "client=%u host=%s sees "
-	    "another tree: for this client %s %s", c->number, c->host,
-	    str_escape(str_of(path == NULL ? "" : path), shown,
-	    sizeof(shown)), what);
+	log_event(LOG_ERROR, EVENT_CLIENT_OTHER_TREE,
+	    LOG_WITH(LOG_SHOW_NUMBER("client", c->number),
+		LOG_SHOW_TEXT("client_host", c->host), LOG_TEXT("path", path),
+		LOG_TEXT("reason", what)),
+	    "sees another tree: for this client %s %s",
+	    str_escape(str_of(path == NULL ? "" : path), shown, sizeof(shown)),
+	    what);
 }
 
 /* The client sees a different tree: give the client no more work in this
@@ -443,10 +446,13 @@ doubt(struct team_client *c, const struct look *l)
 	if (c->elsewhere)
 		return;
 	c->elsewhere = true;
-	log_event(LOG_WARN, "client_other_tree", "client=%u host=%s finds "
-	    "another version of %s than the master: it may see another tree, "
-	    "and gets less work", c->number, c->host, str_escape(str_of(
-	    l->task->item.path), path, sizeof(path)));
+	log_event(LOG_WARN, EVENT_CLIENT_OTHER_TREE,
+	    LOG_WITH(LOG_SHOW_NUMBER("client", c->number),
+		LOG_SHOW_TEXT("client_host", c->host),
+		LOG_TEXT("path", l->task->item.path)),
+	    "finds another version of %s than the master: it may see another "
+	    "tree, and gets less work",
+	    str_escape(str_of(l->task->item.path), path, sizeof(path)));
 }
 
 /* The task is to move the version that the master has just seen. */

@@ -69,5 +69,8 @@ team_returned(struct team_client *c, const struct wire_returned *in)
 	 * client. */
 	if (n > 0)
 		team_distrust(c);
-	log_event(LOG_DEBUG, "returned", "client=%u tasks=%zu", c->number, n);
+	log_event(LOG_DEBUG, EVENT_RETURNED,
+	    LOG_WITH(LOG_SHOW_NUMBER("client", c->number),
+		LOG_SHOW_NUMBER("tasks", n)),
+	    "tasks came back");
 }

@@ -136,7 +136,8 @@ distrust(struct team *t, const struct err *err)
 	    t->setup.dest_export.type == TREE_NFS)
 		return;
 	t->dest_shared = false;
-	log_event(LOG_WARN, "not_shared", "dest_path is not one directory for "
+	log_event(LOG_WARN, EVENT_NOT_SHARED, NULL,
+	    "dest_path is not one directory for "
 	    "all clients, or another run writes to it: from now on one client "
 	    "fetches each large object alone");
 }
@@ -171,9 +172,14 @@ fail(struct team *t, struct team_task *k, const struct err *err)
 
 	if (is_worth_another(k, err)) {
 		if (k->kind == TASK_FETCH)
-			log_event(LOG_WARN, "get_alone", "%s: %s; one client "
-			    "fetches it alone", str_escape(str_of(
-			    k->fetch->path), name, sizeof(name)), err->msg);
+			log_event(LOG_WARN, EVENT_GET_ALONE,
+			    LOG_WITH(LOG_TEXT("path", k->fetch->path),
+				LOG_TEXT("reason", err->msg)),
+			    "%s: %s; one client "
+			    "fetches it alone",
+			    str_escape(
+				str_of(k->fetch->path), name, sizeof(name)),
+			    err->msg);
 		make_whole(t, k);
 	} else if (k->kind == TASK_FETCH) {
 		k->fetch->result.outcome = OUTCOME_FAILED;

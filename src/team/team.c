@@ -380,9 +380,11 @@ listen_both(struct team *t, struct err *err)
 	    err) == -1 || wire_listen(&t->listen_status, host,
 	    c->message.port_status, t->key, err) == -1)
 		return err_wrap(err, "port_index, port_status in [message]");
-	log_event(LOG_INFO, "listening", "address=%s port_index=%u "
-	    "port_status=%u", host == NULL ? "all" : host,
-	    wire_port(t->listen_index), wire_port(t->listen_status));
+	log_event(LOG_INFO, EVENT_LISTENING,
+	    LOG_WITH(LOG_SHOW_TEXT("address", host == NULL ? "all" : host),
+		LOG_SHOW_NUMBER("port_index", wire_port(t->listen_index)),
+		LOG_SHOW_NUMBER("port_status", wire_port(t->listen_status))),
+	    "for clients");
 	return 0;
 }
 

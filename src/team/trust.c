@@ -123,10 +123,14 @@ team_believe(struct team_client *c, const struct team_task *k, struct result *r)
 
 	if (what == NULL)
 		return;
-	log_event(LOG_ERROR, "client_nonsense", "client=%u host=%s tells of "
-	    "%s: %s: its result does not count", c->number, c->host,
+	log_event(LOG_ERROR, EVENT_CLIENT_NONSENSE,
+	    LOG_WITH(LOG_SHOW_NUMBER("client", c->number),
+		LOG_SHOW_TEXT("client_host", c->host),
+		LOG_TEXT("path", k->item.path), LOG_TEXT("reason", what)),
+	    "tells of %s: %s: its result does not count",
 	    str_escape(str_of(k->item.path == NULL ? "" : k->item.path), path,
-	    sizeof(path)), what);
+		sizeof(path)),
+	    what);
 	r->outcome = OUTCOME_FAILED;
 	r->attrs = k->item.attrs;
 	r->bytes_sent = 0;

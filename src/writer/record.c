@@ -2,6 +2,7 @@
  * record.c: single rows: a version of a file, a directory, a failure, the run.
  */
 #include "base/clock.h"
+#include "base/log.h"
 #include "model/key.h"
 #include "model/path.h"
 #include "writer/writer.h"
@@ -22,10 +23,13 @@ void
 writer_failure(struct writer *w, int64_t object, int64_t dir, struct str path,
     const struct err *err, unsigned attempts)
 {
+	AUTOFREE char *name = xstrndup(path.p, path.len);
+
 	DB_RUN(&w->db, FAILURE_INSERT, INT(w->run), INT(w->target),
 	    object == 0 ? NOTHING : INT(object), dir == 0 ? NOTHING : INT(dir),
 	    BYTES(path), TEXT(err_kind_name(err->kind)), INT(err->code),
 	    TEXT(err->msg), INT(attempts), INT(clock_wall_ns()));
+	log_failed(name, attempts, err);
 }
 
 bool

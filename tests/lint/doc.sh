@@ -79,6 +79,7 @@ grep -hoE '^\.Xr datamover[a-z.-]* [0-9]' man/* | sort -u |
 mandoc -Tlint -Wwarning man/*.[1-9] >"$t/mandoc" 2>&1 ||
 	while read -r line; do complain "$line"; done <"$t/mandoc"
 
+tests/lint/events.py >"$t/events" || complain "$(cat "$t/events")"
 if [ -e tests/lint/doc_conf.sh ]; then
 	bash tests/lint/doc_conf.sh "$b" || complain "doc_conf.sh: see above"
 fi

@@ -2,7 +2,9 @@
 signal."""
 import json
 import os
+import re
 import signal
+import socket
 
 from case import limit
 
@@ -33,12 +35,52 @@ def test_verbs_log(t):
     for number, command in enumerate(commands(t), 1):
         t.run(*command)
         t.run(*command, "--bucket", "no-such-bucket", expect=3)
-        expected += ["begin", "run", "end", "begin", "end"]
-        runs = log_of(t, "run")
+        expected += ["begin", "run_begin", "run_end", "end"]
+        expected += ["begin", "run_end", "end"]
+        runs = log_of(t, "run_begin")
         assert len(runs) == number, runs
-        assert runs[-1]["msg"].startswith("%d begins: " % number), runs
-    seen = [line["event"] for line in log_of(t, "begin", "run", "end")]
+        assert runs[-1]["run"] == 2 * number - 1, runs
+        assert runs[-1]["operation"] == command[0], runs
+        good, bad = log_of(t, "run_end")[-2:]
+        assert good["status"] == 0 and "reason" not in good, good
+        assert good["found"] == good["moved"] + good["unchanged"] == 5, good
+        assert bad["run"] == 2 * number and bad["status"] == 3, bad
+        assert "no such bucket" in bad["reason"], bad
+        end = log_of(t, "end")[-1]
+        assert end["status"] == 3 and end["pid"] == bad["pid"], end
+        assert end["host"] == socket.gethostname(), end
+    seen = [
+        line["event"]
+        for line in log_of(t, "begin", "run_begin", "run_end", "end")
+    ]
     assert seen == expected, seen
+    t.run("LIST")
+    begin, end = log_of(t, "run_begin", "run_end")[-2:]
+    assert begin["operation"] == end["operation"] == "LIST"
+    assert "run" not in end and end["found"] == 0, end
+
+
+def test_verbs_log_names_failures(t):
+    """Each failed object has a line with path and reason, in the file alone;
+    no field is k=v text in another one."""
+    t.small_files(6)
+    proxy = t.proxy(s3_storage={"retry_for": 1})
+    proxy.order("match PUT,/f1 503")
+    proxy.order("match PUT,/f2 503")
+    result = t.run("PUT", expect=1)
+    failed = log_of(t, "failed")
+    rows = t.query("SELECT path, kind, reason, attempts FROM failures")
+    assert len(rows) == 2, rows
+    assert sorted(rows) == sorted(
+        (f["path"], f["kind"], f["reason"], f["attempts"]) for f in failed
+    ), failed
+    assert all(f["level"] == "warn" and f["run"] == 1 for f in failed)
+    assert b"warn failed" not in result.err, result
+    assert log_of(t, "run_end")[0]["failed"] == 2
+    with open(os.path.join(t.logs, "datamover.log")) as f:
+        lines = [json.loads(line) for line in f]
+    for line in lines:
+        assert not re.search(r"\b(client|path|status|port)=", line["msg"])
 
 
 @limit(120)

@@ -88,17 +88,24 @@ both_targets_get_their_levels(void **state)
 	open_log(LOG_INFO, LOG_WARN, 0, 0);
 	assert_true(log_enabled(LOG_INFO));
 	assert_false(log_enabled(LOG_DEBUG));
-	log_event(LOG_WARN, "retry", "key=%s after_ms=%d", "a/b", 12);
-	log_event(LOG_INFO, "stage", "name=%s", "crawl");
-	log_event(LOG_DEBUG, "object", "key=%s", "x");
+	log_event(LOG_WARN, EVENT_EXPORT, LOG_WITH(LOG_TEXT("path", "a/b"),
+	    LOG_SHOW_NUMBER("seconds", -12), LOG_SHOW_TEXT("host", "h"),
+	    LOG_TEXT("reason", NULL), LOG_SHOW_TEXT("none", NULL)),
+	    "%s is away", "a/b");
+	log_set_run(7);
+	log_event(LOG_INFO, EVENT_STOPPING, NULL, "%s", "soon");
+	log_event(LOG_DEBUG, EVENT_VERDICT, NULL, "key=%s", "x");
+	log_set_run(0);
 	slurp(err_path, text, sizeof(text));
 	assert_string_equal(text,
-	    "datamover: warn retry key=a/b after_ms=12\n");
+	    "datamover: warn export seconds=-12 host=h a/b is away\n");
 	slurp(path, text, sizeof(text));
-	assert_non_null(strstr(text, "\"level\":\"warn\",\"event\":\"retry\","
-	    "\"msg\":\"key=a/b after_ms=12\"}\n"));
-	assert_non_null(strstr(text, "\"event\":\"stage\""));
-	assert_null(strstr(text, "object"));
+	assert_non_null(strstr(text, "\"level\":\"warn\",\"event\":\"export\","
+	    "\"pid\":"));
+	assert_non_null(strstr(text, "\",\"path\":\"a/b\",\"seconds\":-12,"
+	    "\"host\":\"h\",\"msg\":\"a/b is away\"}\n"));
+	assert_non_null(strstr(text, "\"event\":\"stopping\",\"run\":7,"));
+	assert_null(strstr(text, "verdict"));
 	/* {"time":"2026-11-22T12:00:00.123Z", */
 	assert_memory_equal(text, "{\"time\":\"20", 11);
 	assert_memory_equal(text + 32, "Z\",", 3);
@@ -111,11 +118,14 @@ bytes_are_escaped_in_both(void **state)
 
 	(void)state;
 	open_log(LOG_INFO, LOG_INFO, 0, 0);
-	log_event(LOG_INFO, "x", "key=%s", "a\n\"\x1b[2J\xff\\\xc3\xa9");
+	log_event(LOG_INFO, EVENT_CONFIG, LOG_WITH(LOG_TEXT("path",
+	    "b\n\"\x1b\xff")), "key=%s", "a\n\"\x1b[2J\xff\\\xc3\xa9");
 	slurp(err_path, text, sizeof(text));
-	assert_string_equal(text, "datamover: info x key=a\\x0a\"\\x1b[2J"
+	assert_string_equal(text, "datamover: info config key=a\\x0a\"\\x1b[2J"
 	    "\\xff\\\\\xc3\xa9\n");
 	slurp(path, text, sizeof(text));
+	assert_non_null(strstr(text,
+	    "\"path\":\"b\\\\x0a\\\"\\\\x1b\\\\xff\""));
 	assert_non_null(strstr(text, "\"msg\":\"key=a\\\\x0a\\\"\\\\x1b[2J"
 	    "\\\\xff\\\\\\\\\xc3\xa9\"}\n"));
 }
@@ -127,10 +137,10 @@ file_is_rotated(void **state)
 	struct stat st;
 
 	(void)state;
-	open_log(LOG_INFO, LOG_ERROR, 100, 2);
-	/* Each line is between 51 and 100 bytes: one a file. */
+	open_log(LOG_INFO, LOG_ERROR, 170, 2);
+	/* Each line is between 86 and 170 bytes: one a file. */
 	for (int i = 0; i < 5; i++)
-		log_event(LOG_INFO, "line", "%d", i);
+		log_event(LOG_INFO, EVENT_CONFIG, NULL, "%d", i);
 	slurp(path, text, sizeof(text));
 	assert_non_null(strstr(text, "\"msg\":\"4\""));
 	snprintf(name, sizeof(name), "%s.1", path);
@@ -149,12 +159,12 @@ file_is_continued_and_its_size_counts(void **state)
 	char text[4096], name[80];
 
 	(void)state;
-	open_log(LOG_INFO, LOG_ERROR, 100, 1);
-	log_event(LOG_INFO, "line", "one");
+	open_log(LOG_INFO, LOG_ERROR, 170, 1);
+	log_event(LOG_INFO, EVENT_CONFIG, NULL, "one");
 	log_close();
-	log_event(LOG_INFO, "line", "lost");
-	open_log(LOG_INFO, LOG_ERROR, 100, 1);
-	log_event(LOG_INFO, "line", "two");
+	log_event(LOG_INFO, EVENT_CONFIG, NULL, "lost");
+	open_log(LOG_INFO, LOG_ERROR, 170, 1);
+	log_event(LOG_INFO, EVENT_CONFIG, NULL, "two");
 	slurp(path, text, sizeof(text));
 	assert_non_null(strstr(text, "\"two\""));
 	assert_null(strstr(text, "\"one\""));
@@ -170,9 +180,9 @@ no_backups_means_the_file_begins_again(void **state)
 	char text[4096];
 
 	(void)state;
-	open_log(LOG_INFO, LOG_ERROR, 100, 0);
-	log_event(LOG_INFO, "line", "one");
-	log_event(LOG_INFO, "line", "two");
+	open_log(LOG_INFO, LOG_ERROR, 170, 0);
+	log_event(LOG_INFO, EVENT_CONFIG, NULL, "one");
+	log_event(LOG_INFO, EVENT_CONFIG, NULL, "two");
 	slurp(path, text, sizeof(text));
 	assert_null(strstr(text, "\"one\""));
 	assert_non_null(strstr(text, "\"two\""));
@@ -204,17 +214,42 @@ hook_is_told_of_lines_on_stderr(void **state)
 	(void)state;
 	open_log(LOG_DEBUG, LOG_WARN, 0, 0);
 	log_set_hook(note, note, &told);
-	log_event(LOG_INFO, "file-only", "%s", "");
+	log_event(LOG_INFO, EVENT_CONFIG, NULL, "%s", "");
 	assert_int_equal(told, 0);
-	log_event(LOG_WARN, "seen", "%s", "");
+	log_event(LOG_WARN, EVENT_CONFIG, NULL, "%s", "");
 	assert_int_equal(told, 2);
+}
+
+/* A line for each object would bury everything else on a terminal. */
+static void
+failures_are_for_the_file(void **state)
+{
+	struct err err = ERR_INIT;
+	char text[4096];
+
+	(void)state;
+	err_set(&err, ERR_DENIED, 13, "Permission denied");
+	open_log(LOG_WARN, LOG_WARN, 0, 0);
+	log_failed("s/v/f", 3, &err);
+	slurp(err_path, text, sizeof(text));
+	assert_string_equal(text, "");
+	slurp(path, text, sizeof(text));
+	assert_non_null(strstr(text, "\"event\":\"failed\",\"pid\""));
+	assert_non_null(strstr(text, "\"path\":\"s/v/f\",\"kind\":\"denied\","
+	    "\"reason\":\"Permission denied\",\"attempts\":3,"));
+	open_log(LOG_WARN, LOG_DEBUG, 0, 0);
+	log_failed("s/v/f", 3, &err);
+	slurp(err_path, text, sizeof(text));
+	assert_string_equal(text,
+	    "datamover: warn failed s/v/f: Permission denied\n");
 }
 
 static void *
 write_many(void *arg)
 {
 	for (int i = 0; i < 200; i++)
-		log_event(LOG_INFO, "many", "%s %d", (const char *)arg, i);
+		log_event(LOG_INFO, EVENT_CONFIG, NULL, "%s %d",
+		    (const char *)arg, i);
 	return NULL;
 }
 
@@ -256,6 +291,7 @@ main(void)
 		TEST(no_backups_means_the_file_begins_again),
 		TEST(unwritable_file_is_an_error),
 		TEST(hook_is_told_of_lines_on_stderr),
+		TEST(failures_are_for_the_file),
 		TEST(threads_do_not_mix_lines),
 	};
 

@@ -318,13 +318,13 @@ on_a_terminal_an_area_that_makes_way(void **state)
 	assert_string_equal(written(), "");
 	progress_update(p, &t, false, 1400);
 	begins(written(), "\r\033[1A\033[Kcrawled");
-	log_event(LOG_WARN, "retry", "n=%d", 1);
+	log_event(LOG_WARN, EVENT_CONFIG, NULL, "n=%d", 1);
 	begins(written(), "\r\033[K\033[1A\033[Kdatamover: warn "
-	    "retry n=1\n\033[Kcrawled");
+	    "config n=1\n\033[Kcrawled");
 	progress_end(&p);
 	assert_string_equal(written(), "\r\033[K\033[1A\033[K");
-	log_event(LOG_WARN, "retry", "n=%d", 2);
-	assert_string_equal(written(), "datamover: warn retry n=2\n");
+	log_event(LOG_WARN, EVENT_CONFIG, NULL, "n=%d", 2);
+	assert_string_equal(written(), "datamover: warn config n=2\n");
 }
 
 static const struct client_line clients[] = {
