@@ -141,14 +141,14 @@ hash_table(const char *name)
 	return bytes_hash(name, strlen(name)) * 31 + catalog_hash_of(sql);
 }
 
-/* But for what each run writes: its row, the number that it took, and which
- * exports it saw. */
+/* But for what each run writes: its row, the number that it took, which exports
+ * it saw, and the mark of each transaction. */
 uint64_t
 catalog_hash(void)
 {
 	sqlite3_stmt *st = ask("SELECT name FROM sqlite_schema "
 	    "WHERE type = 'table' AND name NOT IN "
-	    "('run', 'export', 'sqlite_sequence') ORDER BY name");
+	    "('run', 'export', 'stamp', 'sqlite_sequence') ORDER BY name");
 	uint64_t h = 0;
 
 	while (st != NULL && sqlite3_step(st) == SQLITE_ROW)
