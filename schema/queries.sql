@@ -15,6 +15,11 @@ COMMIT;
 -- name: rollback
 ROLLBACK;
 
+-- Last in each transaction: see src/db/pair.h.
+-- name: stamp_write
+INSERT INTO stamp (id, mark) VALUES (1, :mark)
+ON CONFLICT (id) DO UPDATE SET mark = excluded.mark;
+
 -- name: marks
 SELECT (SELECT coalesce(max(id), 0) FROM dir),
 	max((SELECT coalesce(max(id), 0) FROM object),
@@ -1394,3 +1399,34 @@ WHERE o.path >= :from AND o.path < :end AND o.gone_run IS NULL AND
 	    EXISTS (SELECT 1 FROM settle s WHERE s.object = v.id AND
 	    s.target = :target)))
 ORDER BY o.path;
+
+-- datamover catalog check: rows that speak of a row that isn't there.
+
+-- name: verify_twice
+SELECT count(*) FROM history h CROSS JOIN object o ON o.id = h.id;
+
+-- name: verify_dir
+SELECT count(*) FROM object o
+WHERE NOT EXISTS (SELECT 1 FROM dir d WHERE d.id = o.dir);
+
+-- name: verify_result
+SELECT count(*) FROM result r
+WHERE NOT EXISTS (SELECT 1 FROM object o WHERE o.id = r.object) AND
+	NOT EXISTS (SELECT 1 FROM history h WHERE h.id = r.object);
+
+-- name: verify_target
+SELECT count(*) FROM result r
+WHERE NOT EXISTS (SELECT 1 FROM target t WHERE t.id = r.target);
+
+-- name: verify_run
+SELECT count(*) FROM result r
+WHERE NOT EXISTS (SELECT 1 FROM run y WHERE y.id = r.run);
+
+-- name: verify_verdict
+SELECT count(*) FROM verified v
+WHERE NOT EXISTS (SELECT 1 FROM result r
+	WHERE r.object = v.object AND r.target = v.target);
+
+-- name: verify_todo
+SELECT count(*) FROM todo t
+WHERE NOT EXISTS (SELECT 1 FROM object o WHERE o.id = t.object);

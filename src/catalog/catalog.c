@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "catalog/catalog_internal.h"
 #include "db/guard.h"
+#include "db/pair.h"
 
 /* A page of a thousand entries is large: let only a few wait. */
 #define MAILBOX_LIMIT 32
@@ -68,7 +69,8 @@ open_file(struct catalog *c, struct err *err)
 	if (guard_place(c->path, err) == -1 ||
 	    guard_lock(c->path, &c->lock_fd, err) == -1 ||
 	    db_file(c->path, err) == -1 ||
-	    guard_own(c->path, &c->own_fd, err) == -1)
+	    guard_own(c->path, &c->own_fd, err) == -1 ||
+	    pair_check_locked(c->path, err) == -1)
 		return -1;
 	return db_open_writer(&c->writer.db, c->path, err);
 }
@@ -100,7 +102,7 @@ open_at(struct catalog **ret, const char *path, const char *copy,
 			c->path = xasprintf("%s/catalog.db", c->temporary);
 	}
 	if (rc == 0 && copy != NULL && access(copy, F_OK) == 0)
-		rc = db_copy(copy, c->path, err);
+		rc = db_copy(copy, c->path, false, err);
 	if (rc == 0)
 		rc = open_file(c, err);
 	if (rc == 0)

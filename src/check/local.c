@@ -53,7 +53,8 @@ catalog_todo(const struct err *err, const char *path, const char *dir)
 	if (err->kind == ERR_DENIED)
 		return "give this user the right, or set path in [catalog]";
 	if (access(path, F_OK) == 0)
-		return "restore a copy, or set path in [catalog]";
+		return "datamover catalog restore COPY, or set path in "
+		    "[catalog]";
 	return "set path in [catalog]";
 }
 

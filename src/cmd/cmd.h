@@ -19,6 +19,7 @@ int	 cmd_sql(int argc, char **argv);
 int	 cmd_check(int argc, char **argv);
 int	 cmd_report(int argc, char **argv);
 int	 cmd_stop(int argc, char **argv);
+int	 cmd_catalog(int argc, char **argv);
 int	 cmd_client(int argc, char **argv);
 
 /* --- for the verbs --- */
@@ -34,7 +35,7 @@ int	 cmd_look(enum verb, int (*)(const struct options *, struct err *),
  * writable: then there is a warning and no log file. */
 int	 cmd_open_log(const struct conf *, const struct job *, struct err *)
 	    MUST_USE;
-/* Find the catalog for the verbs status, sql, report and stop. */
+/* Find the catalog for the verbs that look at it, and catalog. */
 int	 cmd_find_catalog(const struct options *, char **ret_path,
 	    struct err *) MUST_USE;
 /* Print "datamover: sql: what" to standard error; return the exit status. */

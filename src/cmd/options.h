@@ -27,7 +27,8 @@ enum verb {
 	VERB_TEST = 256,
 	VERB_CLIENT = 512,
 	VERB_STOP = 1024,
-	VERB_UNDO = 2048
+	VERB_UNDO = 2048,
+	VERB_CATALOG = 4096
 };
 
 /* A setting that an option overrides. */
@@ -44,7 +45,8 @@ struct options {
 	bool	 help;
 	bool	 version;
 	char	*config;	/* or NULL: the default places */
-	char	*catalog;	/* status, sql, report, stop; or NULL */
+	char	*catalog;	/* status, sql, report, stop, catalog; or
+				   NULL */
 	char	*format;	/* sql, report; or NULL */
 	char	*file;		/* sql: of the query; or NULL */
 	char	*attach;	/* sql: another catalog; or NULL */
@@ -55,6 +57,7 @@ struct options {
 	bool	 now;		/* stop */
 	uint64_t max_age;	/* status: seconds; 0: not given */
 	char	*operation;	/* status; or NULL: all */
+	bool	 replace;	/* catalog */
 	bool	 max_delete_given;
 	char	*nfs_server;
 	char	*nfs_share;

@@ -244,7 +244,8 @@ pass_over(struct options *o, const struct option *opt, const char *value,
 #define WORKS		(CARRIES | VERB_TEST)
 #define RUNS		(WORKS | VERB_LIST | VERB_DEL)
 #define ASKS_S3		(RUNS | VERB_UNDO)
-#define LOOKS		(VERB_STATUS | VERB_SQL | VERB_REPORT | VERB_STOP)
+#define LOOKS		(VERB_STATUS | VERB_SQL | VERB_REPORT | VERB_STOP | \
+			    VERB_CATALOG)
 #define ALL		(ASKS_S3 | LOOKS | VERB_CHECK)
 
 const struct option options_table[] = {
@@ -252,7 +253,7 @@ const struct option options_table[] = {
 	    "the settings; *.json is the original's format [/etc/dss/"
 	    "datamover/datamover.conf, else config.json there]" },
 	{ "catalog", NULL, "FILE", LOOKS, set_text, AT(catalog), .help =
-	    "the catalog to look at; no settings are read then" },
+	    "this catalog; no settings are read then" },
 	{ "format", NULL, "FORMAT", VERB_SQL | VERB_REPORT, set_text,
 	    AT(format), .help = "sql: table, csv, tsv or json [table]; "
 	    "report: text, json, csv or html [text]" },
@@ -355,8 +356,11 @@ const struct option options_table[] = {
 	{ "accept-filesystem", NULL, NULL, MOVES, set_flag,
 	    AT(job.accept_filesystem), .help = "an export that is another "
 	    "file system than before is right so, from now on" },
-	{ "yes", "y", NULL, VERB_DEL | VERB_UNDO, set_flag, AT(job.yes),
-	    .help = "don't ask first" },
+	{ "yes", "y", NULL, VERB_DEL | VERB_UNDO | VERB_CATALOG, set_flag,
+	    AT(job.yes), .help = "don't ask first" },
+	{ "replace", NULL, NULL, VERB_CATALOG, set_flag, AT(replace), .help =
+	    "backup: FILE may exist; the new copy takes its place when it is "
+	    "whole" },
 	{ "dryrun", "dr", NULL, CARRIES | VERB_LIST | VERB_DEL | VERB_UNDO,
 	    set_flag, AT(job.dryrun), .help = "PUT: crawl and read every "
 	    "file, upload nothing, show how fast; GET: say what would be "

@@ -17,8 +17,8 @@ db_fault(struct err *err, int code, const char *path, const char *message)
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		return err_set(err, ERR_CONFIG, code, "catalog %s is damaged "
-		    "(%s); nothing more is written to it: restore a copy or "
-		    "move it away", path, message);
+		    "(%s); nothing more is written to it: put a copy in its "
+		    "place with datamover catalog restore", path, message);
 	case SQLITE_FULL:
 	case SQLITE_IOERR:
 	case SQLITE_NOMEM:
@@ -223,26 +223,6 @@ db_text(const char *s)
 }
 
 /* --- transactions --- */
-
-void
-db_begin(struct db *db)
-{
-	if (db->in_transaction || db_failed(db))
-		return;
-	DB_RUN0(db, BEGIN);
-	db->in_transaction = !db_failed(db);
-	db->rows = 0;
-}
-
-void
-db_commit(struct db *db)
-{
-	if (!db->in_transaction)
-		return;
-	DB_RUN0(db, COMMIT);
-	if (!db_failed(db))
-		db->in_transaction = false;
-}
 
 /* synchronous = NORMAL leaves the sync of the -wal to the next checkpoint. */
 void

@@ -31,6 +31,8 @@ struct db {
 	char	*path;
 	struct err err;		/* kind NONE: all is well */
 	uint64_t rows;		/* written since db_begin */
+	int64_t	 changes;	/* SQLite's count of changed rows then */
+	int64_t	 mark_page;	/* see pair.h; 0: not yet known */
 	bool	 in_transaction;
 };
 
@@ -47,9 +49,13 @@ int	 db_open_look(struct db *, const char *path, struct err *) MUST_USE;
 /* Attach a catalog to such a connection, as "other", for reading; the catalog
  * is checked in the same way. */
 int	 db_attach_look(struct db *, const char *path, struct err *) MUST_USE;
-/* Write a snapshot of a catalog to another file; the target file must not
- * exist. The catalog may be in use. */
-int	 db_copy(const char *from, const char *to, struct err *) MUST_USE;
+/* As db_open_look; the schema may be an older one. */
+int	 db_open_older(struct db *, const char *path, struct err *) MUST_USE;
+/* Write a snapshot of a catalog to another file, which is missing or empty. The
+ * catalog may be in use, and of an older schema. The copy has a mark of its own
+ * and no -wal, and is on the disk. alone: leave the -wal of the catalog out. */
+int	 db_copy(const char *from, const char *to, bool alone, struct err *)
+	    MUST_USE;
 /* Return a file name as SQLite's URI, with "?name=value" appended, or "". The
  * caller frees the string. */
 char	*db_uri(const char *path, const char *query);

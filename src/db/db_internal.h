@@ -19,6 +19,28 @@ void	 db_exec(struct db *, const char *sql);
 /* The first column of the first row. */
 int64_t	 db_number(struct db *, const char *sql);
 
+/* file.c */
+bool	 file_is_same(const char *, const char *);
+/* Give a file its name, once it is on the disk. Without replace, an existing
+ * file is an error. */
+int	 db_rename(const char *from, const char *to, bool replace,
+	    struct err *) MUST_USE;
+
+/* note.c */
+/* Return the place that the note names, to be freed by the caller; NULL: the
+ * file is no note. */
+char	*note_read(const char *path) MUST_USE;
+int	 note_write(const char *name, const char *to, struct err *) MUST_USE;
+
+/* open.c */
+/* Bring all of the -wal into the file and empty the -wal; a reader may prevent
+ * that, which is no error. */
+int	 db_checkpoint(const char *path, struct err *) MUST_USE;
+
+/* verify.c */
+/* Check the structure of a whole file without a -wal. */
+int	 db_quick_check(const char *path, struct err *) MUST_USE;
+
 /* schema.c */
 /* The number of the last rung. */
 int	 schema_newest(void);

@@ -10,6 +10,7 @@
 
 #include "db/db_internal.h"
 #include "db/guard.h"
+#include "db/keep.h"
 
 #define SQLITE_HEADER 16	/* bytes of its magic string */
 
@@ -43,7 +44,8 @@ look_at(int fd, const char *path, struct err *err)
 
 	if (fstat(fd, &st) == -1)
 		return guard_fault(err, errno, path);
-	if (guard_not_empty(path, &st, err) == -1)
+	if (guard_not_empty(path, &st, err) == -1 ||
+	    catalog_moved(path, err) == -1)
 		return -1;
 	n = pread(fd, head, sizeof(head), 0);
 	if (n == -1)
@@ -51,8 +53,34 @@ look_at(int fd, const char *path, struct err *err)
 	if ((size_t)n < sizeof(head) ||
 	    memcmp(head, "SQLite format 3", sizeof(head)) != 0)
 		return err_set(err, ERR_CONFIG, 0, "catalog %s is damaged "
-		    "(not a database); it was not touched: restore a copy or "
-		    "move it away", path);
+		    "(not a database); it was not touched: put a copy in its "
+		    "place with datamover catalog restore", path);
+	return 0;
+}
+
+bool
+file_is_same(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev &&
+	    x.st_ino == y.st_ino;
+}
+
+int
+db_rename(const char *from, const char *to, bool replace, struct err *err)
+{
+	AUTOFREE char *parent = path_parent(to);
+	CLEANUP(close_fd) int fd = open(from, O_RDONLY | O_CLOEXEC);
+	CLEANUP(close_fd) int dir = open(parent, O_RDONLY | O_DIRECTORY |
+	    O_CLOEXEC);
+
+	if (fd == -1 || fsync(fd) == -1)
+		return guard_fault(err, errno, from);
+	if (dir == -1 || renameat2(AT_FDCWD, from, AT_FDCWD, to,
+	    replace ? 0 : RENAME_NOREPLACE) == -1 ||
+	    (fsync(dir) == -1 && errno != EINVAL))
+		return guard_fault(err, errno, to);
 	return 0;
 }
 

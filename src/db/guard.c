@@ -168,8 +168,8 @@ int
 guard_empty(const char *path, struct err *err)
 {
 	return err_set(err, ERR_CONFIG, 0, "catalog %s is empty: what was in "
-	    "it is lost; restore a copy, or remove the file to begin with a "
-	    "new catalog", path);
+	    "it is lost; put a copy in its place with datamover catalog "
+	    "restore, or remove the file to begin with a new catalog", path);
 }
 
 int

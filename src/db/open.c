@@ -9,6 +9,8 @@
 
 #include "db/db_internal.h"
 #include "db/guard.h"
+#include "db/keep.h"
+#include "db/pair.h"
 
 #define CACHE_KIB 16384
 #define CHECKPOINT_PAGES 8192
@@ -77,14 +79,14 @@ db_open_reader(struct db *db, const char *path, struct err *err)
 
 static int
 open_view(struct db *db, const char *uri, const char *path,
-    struct err *err)
+    bool may_be_older, struct err *err)
 {
 	if (db_connect(db, uri, path, SQLITE_OPEN_READONLY |
 	    SQLITE_OPEN_URI, err) == -1)
 		return -1;
 	/* With this pragma LIKE 'a/%' uses the index, as GLOB does. */
 	db_exec(db, "PRAGMA case_sensitive_like = ON");
-	schema_check(db, false);
+	schema_check(db, may_be_older);
 	return db_opened(db, err);
 }
 
@@ -99,10 +101,10 @@ must_be_immutable(const char *path)
 	return access(wal, F_OK) == -1 && access(dir, W_OK) == -1;
 }
 
-int
-db_open_look(struct db *db, const char *path, struct err *err)
+/* Look at a file before SQLite does. */
+static int
+may_look(const char *path, struct err *err)
 {
-	AUTOFREE char *uri = NULL;
 	struct stat st;
 
 	if (stat(path, &st) == -1 && errno == ENOENT)
@@ -115,8 +117,27 @@ db_open_look(struct db *db, const char *path, struct err *err)
 		return err_errno(err, ERR_DENIED, errno, "catalog %s", path);
 	if (guard_not_empty(path, &st, err) == -1)
 		return -1;
-	uri = db_uri(path, must_be_immutable(path) ? "?immutable=1" : "");
-	return open_view(db, uri, path, err);
+	return catalog_moved(path, err);
+}
+
+static int
+look(struct db *db, const char *path, bool alone, bool may_be_older,
+    struct err *err)
+{
+	AUTOFREE char *uri = NULL;
+
+	if (may_look(path, err) == -1 ||
+	    (!alone && pair_check(path, err) == -1))
+		return -1;
+	uri = db_uri(path, alone || must_be_immutable(path) ?
+	    "?immutable=1" : "");
+	return open_view(db, uri, path, may_be_older, err);
+}
+
+int
+db_open_look(struct db *db, const char *path, struct err *err)
+{
+	return look(db, path, false, false, err);
 }
 
 int
@@ -143,29 +164,81 @@ db_attach_look(struct db *db, const char *path, struct err *err)
 }
 
 int
-db_copy(const char *from, const char *to, struct err *err)
+db_open_older(struct db *db, const char *path, struct err *err)
 {
-	AUTOFREE char *uri = db_uri(from, "?mode=ro");
-	sqlite3_backup *backup;
-	sqlite3 *conn = NULL;
-	struct db db;
+	return look(db, path, false, true, err);
+}
+
+/* A single step: SQLite begins anew with each step that finds changes of
+ * another process. */
+static int
+copy_pages(struct db *from, struct db *to, struct err *err)
+{
+	sqlite3_backup *backup = sqlite3_backup_init(to->conn, "main",
+	    from->conn, "main");
 	int rc;
 
-	if (open_view(&db, uri, from, err) == -1)
+	if (backup == NULL)
+		return db_fault(err, sqlite3_errcode(to->conn), to->path,
+		    sqlite3_errmsg(to->conn));
+	rc = sqlite3_backup_step(backup, -1);
+	sqlite3_backup_finish(backup);
+	return rc == SQLITE_DONE ? 0 :
+	    db_fault(err, rc, to->path, sqlite3_errstr(rc));
+}
+
+/* A copy is one file: no -wal may be left beside it. With a mark of its own it
+ * is told from the state that was copied. */
+static void
+finish_copy(struct db *db)
+{
+	int off = 0;
+
+	sqlite3_file_control(db->conn, "main", SQLITE_FCNTL_PERSIST_WAL, &off);
+	db_exec(db, "PRAGMA journal_mode = DELETE");
+	if (db_number(db, "SELECT count(*) FROM sqlite_schema "
+	    "WHERE name = 'stamp'") == 0)
+		return;
+	db_begin(db);
+	pair_mark(db);
+	db_commit(db);
+}
+
+int
+db_copy(const char *from, const char *to, bool alone, struct err *err)
+{
+	struct db source, copy;
+	int rc;
+
+	if (look(&source, from, alone, true, err) == -1)
 		return -1;
-	rc = sqlite3_open_v2(to, &conn, SQLITE_OPEN_READWRITE |
-	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-	backup = rc != SQLITE_OK ? NULL :
-	    sqlite3_backup_init(conn, "main", db.conn, "main");
-	if (backup != NULL) {
-		rc = sqlite3_backup_step(backup, -1);
-		sqlite3_backup_finish(backup);
-	} else if (rc == SQLITE_OK) {
-		rc = sqlite3_errcode(conn);
+	rc = db_connect(&copy, to, to, SQLITE_OPEN_READWRITE |
+	    SQLITE_OPEN_CREATE, err);
+	if (rc == 0) {
+		rc = copy_pages(&source, &copy, err);
+		if (rc == 0)
+			finish_copy(&copy);
+		if (rc == 0 && copy.err.kind != ERR_NONE) {
+			*err = copy.err;
+			rc = -1;
+		}
+		db_close(&copy);
 	}
-	sqlite3_close(conn);
+	db_close(&source);
+	return rc;
+}
+
+int
+db_checkpoint(const char *path, struct err *err)
+{
+	struct db db;
+
+	if (db_connect(&db, path, path, SQLITE_OPEN_READWRITE, err) == -1)
+		return -1;
+	db_number(&db, "PRAGMA user_version");
+	db_number(&db, "PRAGMA wal_checkpoint(TRUNCATE)");
+	if (db_opened(&db, err) == -1)
+		return -1;
 	db_close(&db);
-	if (rc == SQLITE_DONE)
-		return 0;
-	return db_fault(err, rc, to, sqlite3_errstr(rc));
+	return 0;
 }

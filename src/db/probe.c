@@ -8,6 +8,8 @@
 #include "db/db_internal.h"
 #include "db/guard.h"
 #include "db/holder.h"
+#include "db/keep.h"
+#include "db/pair.h"
 
 static int
 may_write(const char *path, struct err *err)
@@ -108,8 +110,11 @@ catalog_probe(const char *path, struct catalog_probe *p, struct err *err)
 	}
 	p->exists = true;
 	p->bytes = (uint64_t)st.st_size;
-	if (guard_not_empty(path, &st, err) == -1)
+	if (guard_not_empty(path, &st, err) == -1 ||
+	    catalog_moved(path, err) == -1)
 		return -1;
 	p->in_use = catalog_in_use(path, &p->pid);
+	if (pair_check(path, err) == -1)
+		return -1;
 	return read_version(path, p, err);
 }

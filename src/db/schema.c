@@ -6,6 +6,7 @@
  */
 #include "db/db_internal.h"
 #include "db/guard.h"
+#include "db/pair.h"
 
 static const struct rung {
 	int	 number;
@@ -63,6 +64,7 @@ schema_climb(struct db *db, int version)
 	for (size_t i = 0; i < ARRAY_LEN(views); i++)
 		db_exec(db, views[i]);
 	mark_version(db, schema_newest());
+	pair_mark(db);
 	db_exec(db, "COMMIT");
 }
 

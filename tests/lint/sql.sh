@@ -42,6 +42,13 @@ unread_page v: the versions of one path
 export_paths export: exports are few
 export_newer export: exports are few
 former_seen f: at most 1,000 files, once a mirror run for each former name
+verify_twice h: all of the catalog, by a verb of its own
+verify_dir o: likewise
+verify_result r: likewise
+verify_target r: likewise
+verify_run r: likewise
+verify_verdict v: likewise
+verify_todo t: likewise
 export_copy k: all of an export that is another file system, once a run
 '
 

@@ -2,6 +2,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -367,3 +368,82 @@ def test_interrupt_kept_by_catalog(t):
     proxy.order("pass")
     t.put(found=3000)
     t.same(whole=3)
+
+
+# --- kept ---
+
+@limit(150)
+def test_backup_during_a_run(t):
+    """A copy is whole, and does not wait for the end of the run."""
+    t.write("a", "1")
+    t.put(moved=1)
+    process, proxy = slow_put(t)
+    copy = os.path.join(t.dir, "copy.db")
+    t.run("catalog", "backup", copy)
+    t.run("catalog", "check", copy)
+    assert os.listdir(t.dir).count("copy.db") == 1
+    assert not os.path.exists(copy + "-wal")
+    t.run("catalog", "backup", copy, expect=2).says("--replace")
+    t.run("catalog", "backup", "--replace", copy)
+    known = t.run("sql", "--catalog", copy, "--format", "csv",
+                  "SELECT count(*) > 100 FROM objects WHERE state = 'stored'")
+    assert known.out.split()[-1] == b"1", known.out
+    t.run("catalog", "restore", "--yes", copy, expect=3).says("in use")
+    finish(t, process, proxy)
+
+
+@limit(150)
+def test_restore_after_a_kill(t):
+    """The -wal of a killed run never gets into a copy that is put in place,
+    by the verb or by hand."""
+    t.small_files(50)
+    t.put(moved=50)
+    copy = os.path.join(t.dir, "copy.db")
+    t.run("catalog", "backup", copy)
+    process, proxy = slow_put(t)
+    process.kill()
+    process.wait()
+    proxy.release()
+    assert os.path.getsize(t.catalog + "-wal") > 0
+    shutil.copyfile(copy, t.catalog)
+    before = digest(t.catalog), digest(t.catalog + "-wal")
+    for verb in (["PUT"], ["status"], ["sql", "SELECT 1"],
+                 ["PUT", "--delete", "--dryrun"], ["catalog", "check"],
+                 ["catalog", "backup", copy + "2"]):
+        t.run(*verb, expect=2).says("catalog restore")
+    t.run("check", expect=3).says("catalog restore")
+    assert before == (digest(t.catalog), digest(t.catalog + "-wal"))
+    t.run("catalog", "restore", copy, expect=2).says("--yes")
+    t.run("catalog", "restore", "--yes", copy)
+    former = [n for n in os.listdir(t.dir)
+              if n.startswith("catalog.db.2") and not n.endswith("-wal")]
+    assert len(former) == 1, os.listdir(t.dir)
+    t.run("catalog", "check")
+    t.run("PUT")
+    t.same()
+
+
+def test_moved_catalog(t):
+    t.write("a", "1")
+    t.put(moved=1)
+    there = os.path.join(t.dir, "there.db")
+    t.run("catalog", "move", there)
+    t.write("b", "1")
+    t.run("PUT", expect=2).says("moved to " + there)
+    t.run("status", expect=2).says("moved to " + there)
+    t.conf(catalog={"path": there})
+    t.put(moved=1, unchanged=1)
+
+
+def test_damaged_copy(t):
+    t.small_files(500)
+    t.put(moved=500)
+    copy = os.path.join(t.dir, "copy.db")
+    t.run("catalog", "backup", copy)
+    with open(copy, "r+b") as f:
+        for at in range(8192, os.path.getsize(copy) - 4096, 8192):
+            f.seek(at)
+            f.write(b"\xa5" * 3000)
+    t.run("catalog", "check", copy, expect=2).says("damaged")
+    t.run("catalog", "restore", "--yes", copy, expect=2).says("damaged")
+    t.put(unchanged=500)

@@ -293,6 +293,21 @@ sql_takes_one_query(void **state)
 }
 
 static void
+catalog_takes_an_action(void **state)
+{
+	struct options o;
+
+	(void)state;
+	good(&o, VERB_CATALOG, "catalog backup --replace /b.db -y");
+	assert_int_equal(o.word_count, 2);
+	assert_string_equal(o.words[1], "/b.db");
+	assert_true(o.replace && o.job.yes);
+	options_release(&o);
+	bad(VERB_CATALOG, "catalog", "backup, check");
+	bad(VERB_STATUS, "status --replace", "--replace");
+}
+
+static void
 undo_takes_one_run(void **state)
 {
 	struct options o;
@@ -489,7 +504,7 @@ help_fits(void **state)
 {
 	static const enum verb verbs[] = { VERB_PUT, VERB_LIST, VERB_STATUS,
 		VERB_SQL, VERB_REPORT, VERB_CHECK, VERB_TEST, VERB_GET,
-		VERB_DEL, VERB_CLIENT, VERB_STOP };
+		VERB_DEL, VERB_CLIENT, VERB_STOP, VERB_CATALOG };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
@@ -549,6 +564,7 @@ main(void)
 		cmocka_unit_test(list_has_its_options),
 		cmocka_unit_test(sql_takes_one_query),
 		cmocka_unit_test(undo_takes_one_run),
+		cmocka_unit_test(catalog_takes_an_action),
 		cmocka_unit_test(mistakes_are_named),
 		cmocka_unit_test(what_excludes_each_other_is_refused),
 		cmocka_unit_test(options_override_settings),

@@ -1,0 +1,156 @@
+/*
+ * catalog: backs the catalog up, checks it, puts a copy in its place, moves it.
+ */
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/units.h"
+#include "cmd/cmd.h"
+#include "db/keep.h"
+
+static int
+need_file(const struct options *o, struct err *err)
+{
+	if (o->word_count == 2)
+		return 0;
+	return err_set(err, ERR_USAGE, 0, "one file is needed: datamover "
+	    "catalog %s FILE", o->words[0]);
+}
+
+static int
+backup(const struct options *o, const char *path, struct err *err)
+{
+	char shown[16];
+	struct stat st;
+
+	if (need_file(o, err) == -1 ||
+	    catalog_backup(path, o->words[1], o->replace, err) == -1)
+		return -1;
+	if (stat(o->words[1], &st) == -1)
+		return err_set(err, ERR_RESOURCE, 0, "%s is gone again",
+		    o->words[1]);
+	printf("%s: a copy of the catalog (%s)\n", o->words[1],
+	    units_format((uint64_t)st.st_size, shown));
+	return 0;
+}
+
+/* --- check --- */
+
+static void
+print_finding(void *arg UNUSED, const char *finding)
+{
+	char text[4096];
+
+	puts(str_escape(str_of(finding), text, sizeof(text)));
+}
+
+static int
+check(const struct options *o, const char *path, struct err *err)
+{
+	if (o->word_count > 2)
+		return need_file(o, err);
+	if (o->word_count == 2)
+		path = o->words[1];
+	if (catalog_verify(path, print_finding, NULL, err) == -1)
+		return -1;
+	printf("%s: the catalog is whole\n", path);
+	return 0;
+}
+
+/* --- restore, move --- */
+
+static bool
+says_yes(void)
+{
+	char line[80];
+
+	return fgets(line, sizeof(line), stdin) != NULL &&
+	    strcmp(line, "yes\n") == 0;
+}
+
+static int
+ask(const struct options *o, const char *path, struct err *err)
+{
+	char copy[400], text[400];
+
+	if (o->job.yes)
+		return 0;
+	if (isatty(STDIN_FILENO) == 0 || isatty(STDERR_FILENO) == 0)
+		return err_set(err, ERR_USAGE, 0, "there is nobody to be "
+		    "asked: --yes puts the copy in place without asking");
+	fprintf(stderr, "The copy %s takes the place of the catalog %s.\n"
+	    "The catalog of now stays beside it, under another name.\n"
+	    "Type \"yes\" to go on: ",
+	    str_escape(str_of(o->words[1]), copy, sizeof(copy)),
+	    str_escape(str_of(path), text, sizeof(text)));
+	fflush(stderr);
+	if (says_yes())
+		return 0;
+	return err_set(err, ERR_STOPPED, 0, "not confirmed: nothing was "
+	    "changed");
+}
+
+static int
+restore(const struct options *o, const char *path, struct err *err)
+{
+	AUTOFREE char *former = NULL;
+
+	if (need_file(o, err) == -1 || ask(o, path, err) == -1)
+		return -1;
+	if (catalog_restore(path, o->words[1], &former, err) == -1) {
+		if (former != NULL)
+			err_wrap(err, "the former catalog is also %s", former);
+		return -1;
+	}
+	printf("%s: the copy %s is the catalog now\n", path, o->words[1]);
+	if (former != NULL)
+		printf("%s: the former catalog\n", former);
+	return 0;
+}
+
+static int
+move(const struct options *o, const char *path, struct err *err)
+{
+	if (need_file(o, err) == -1 ||
+	    catalog_move(path, o->words[1], err) == -1)
+		return -1;
+	printf("%s: the catalog is here now; set path in [catalog] to this\n",
+	    o->words[1]);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int	 (*run)(const struct options *, const char *path,
+		    struct err *);
+} actions[] = {
+	{ "backup", backup },
+	{ "check", check },
+	{ "restore", restore },
+	{ "move", move },
+};
+
+static int
+keep(const struct options *o, struct err *err)
+{
+	AUTOFREE char *path = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
+		if (strcmp(o->words[0], actions[i].name) != 0)
+			continue;
+		/* A file to be checked needs no settings. */
+		if (actions[i].run == check && o->word_count == 2)
+			return check(o, NULL, err);
+		if (cmd_find_catalog(o, &path, err) == -1)
+			return -1;
+		return actions[i].run(o, path, err);
+	}
+	return err_set(err, ERR_USAGE, 0, "backup, check, restore or move, "
+	    "not \"%s\"", o->words[0]);
+}
+
+int
+cmd_catalog(int argc, char **argv)
+{
+	return cmd_look(VERB_CATALOG, keep, argc, argv);
+}
