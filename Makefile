@@ -52,7 +52,7 @@ help:
 	@echo "                   one: $(B)/model/model --seed K --verbose"
 	@echo "make check-system  real servers: nfs-ganesha, radosgw (root)"
 	@echo "                   TESTS=\"put_ list\": those with such a name;"
-	@echo "                   in three lanes for two processors, or LANES=n"
+	@echo "                   in five lanes for two processors, or LANES=n"
 	@echo "make check-package the Debian package, contrib/install.sh"
 	@echo "                   (root)"
 	@echo "make check-long    10,000 strangers at the master's ports (root)"
@@ -159,18 +159,17 @@ wanted = $(if $(TESTS),$(foreach p,$(1),$(if $(strip $(foreach w,$(TESTS),\
 	$(findstring $(w),$(call name,$(p))))),$(p))),$(1))
 check: all $(call wanted,$(UNIT) $(FUZZ)) \
 	$(if $(TESTS),,$(B)/model/model $(B)/model/preload.so)
-	@tests/unit/run.sh $(B) $(TESTS)
-	@$(if $(TESTS),,$(if $(SAN),echo "model: not under a sanitizer",\
-	    $(PLAY) --seeds $(HISTORIES) --seconds 60 tests/model/saved/*))
+	@MODEL="$(if $(TESTS)$(SAN),,$(PLAY) --seeds $(HISTORIES) --seconds 60 \
+	    $(wildcard tests/model/saved/*))" tests/unit/run.sh $(B) $(TESTS)
 
 # HISTORIES: as many of them as a minute has room for.
 HISTORIES ?= 1000
 # SEEDS: how many histories; FIRST: the first of them.
 SEEDS ?= 10000
 FIRST ?= 1
-PLAY = $(B)/model/model --program $(B)/datamover --preload $(B)/model/preload.so
+PLAY = --program $(B)/datamover --preload $(B)/model/preload.so
 check-model: all $(B)/model/model $(B)/model/preload.so
-	@$(PLAY) --seeds $(SEEDS) --first $(FIRST)
+	@$(B)/model/model $(PLAY) --seeds $(SEEDS) --first $(FIRST)
 
 # TESTS: words; tests with one of them in the name are run.
 # LANES: how many of them at a time, each lane with its own servers.

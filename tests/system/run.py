@@ -6,7 +6,7 @@ its own directory, export, bucket, catalog and time limit, and may be run
 alone. --keep leaves the directories of the tests that fail.
 
 The tests run in lanes side by side, each with servers and a network of its
-own (lane.py). As most tests wait most of the time, there are three lanes for
+own (lane.py). As most tests wait most of the time, there are five lanes for
 two processors, but fewer for a few tests or where memory is short, and one
 where the machine has no network namespaces; or as many as --lanes says.
 
@@ -120,7 +120,7 @@ def network():
 def lanes_for(chosen, switch):
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     processors = len(os.sched_getaffinity(0))
-    most = min(processors * 3 // 2, memory // MEMORY, len(chosen) // FEW)
+    most = min(processors * 5 // 2, memory // MEMORY, len(chosen) // FEW)
     return max(most, 1) if switch else 1
 
 
