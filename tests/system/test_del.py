@@ -29,17 +29,15 @@ def delete(t, *arguments, expect=0, **counts):
 
 def settled(t):
     """The keys, once the server has worked off what it was sent."""
-    seen = [set(t.objects()), 0]
+    seen = [set(t.objects())]
 
     def still():
-        now = set(t.objects())
-        seen[1] = seen[1] + 1 if now == seen[0] else 0
-        seen[0] = now
-        time.sleep(0.1)
-        return seen[1] >= 10
+        time.sleep(1)
+        seen.append(set(t.objects()))
+        return seen[-1] == seen[-2]
 
     t.eventually(still, seconds=60, what="the server is quiet")
-    return seen[0]
+    return seen[-1]
 
 
 def believed(t):
