@@ -908,6 +908,18 @@ FROM object o CROSS JOIN result s ON s.id = coalesce(
 WHERE o.path >= :from AND o.path < :end
 ORDER BY o.path;
 
+-- name: target_last
+SELECT target FROM run WHERE begun = 1 ORDER BY id DESC LIMIT 1;
+
+-- name: target_of_run
+SELECT target FROM run WHERE id = :run AND begun = 1;
+
+-- Of the two ways to make keys for a bucket the one that was used last.
+-- name: target_named
+SELECT t.id FROM target t
+WHERE t.endpoint || '/' || t.bucket = :name
+ORDER BY (SELECT max(r.id) FROM run r WHERE r.target = t.id) DESC LIMIT 1;
+
 -- The last run that was before the journal.
 -- name: moment_first
 SELECT max(id) FROM run WHERE first_event IS NULL;

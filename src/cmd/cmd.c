@@ -32,6 +32,10 @@ static const struct {
 	{ VERB_UNDO, "undo", "undo [options] RUN",
 	    "Bring back the objects that a run has deleted, from a bucket "
 	    "that keeps\nversions. Asks first." },
+	{ VERB_DIFF, "diff", "diff [options] A B",
+	    "Say what differs between two states: A and B are runs, times "
+	    "(2026-11-30),\ntargets (ENDPOINT/BUCKET) or files of catalogs. "
+	    "Exit status 4 if\nanything differs." },
 	{ VERB_STATUS, "status", "status [options]",
 	    "Show the last run: its state, what it counted, and whether it "
 	    "is going on;\nand how the last attempts succeeded and failed. For "

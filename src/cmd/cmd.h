@@ -14,6 +14,7 @@ int	 cmd_del(int argc, char **argv);
 int	 cmd_get(int argc, char **argv);
 int	 cmd_test(int argc, char **argv);
 int	 cmd_undo(int argc, char **argv);
+int	 cmd_diff(int argc, char **argv);
 int	 cmd_status(int argc, char **argv);
 int	 cmd_sql(int argc, char **argv);
 int	 cmd_check(int argc, char **argv);

@@ -20,6 +20,7 @@ static const struct {
 	{ "undo", cmd_undo, "bring back what a run has deleted" },
 	{ "status", cmd_status, "show the last run" },
 	{ "stop", cmd_stop, "end the run that is going on" },
+	{ "diff", cmd_diff, "what differs between two states of a bucket" },
 	{ "sql", cmd_sql, "ask the catalog" },
 	{ "report", cmd_report, "report a run: text, json, csv, html" },
 	{ "catalog", cmd_catalog,

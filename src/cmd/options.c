@@ -115,11 +115,16 @@ take_run(struct options *o, struct err *err)
 static int
 check_words(const struct options *o, struct err *err)
 {
+	bool words = o->verb == VERB_SQL || o->verb == VERB_UNDO ||
+	    o->verb == VERB_DIFF || o->verb == VERB_CATALOG;
+
 	if (o->verb == VERB_CATALOG && o->word_count == 0)
 		return err_set(err, ERR_USAGE, 0,
 		    "backup, check, restore or move?");
-	if (o->verb != VERB_SQL && o->verb != VERB_UNDO &&
-	    o->verb != VERB_CATALOG && o->word_count > 0)
+	if (o->verb == VERB_DIFF && o->word_count != 2)
+		return err_set(err, ERR_USAGE, 0, "two runs, times, targets or "
+		    "catalogs are needed: datamover diff A B");
+	if (!words && o->word_count > 0)
 		return err_set(err, ERR_USAGE, 0,
 		    "\"%s\" is no option and has no place here", o->words[0]);
 	if (o->verb == VERB_SQL && o->word_count + (o->file != NULL) > 1)

@@ -28,7 +28,8 @@ enum verb {
 	VERB_CLIENT = 512,
 	VERB_STOP = 1024,
 	VERB_UNDO = 2048,
-	VERB_CATALOG = 4096
+	VERB_CATALOG = 4096,
+	VERB_DIFF = 8192
 };
 
 /* A setting that an option overrides. */

@@ -245,7 +245,7 @@ pass_over(struct options *o, const struct option *opt, const char *value,
 #define RUNS		(WORKS | VERB_LIST | VERB_DEL)
 #define ASKS_S3		(RUNS | VERB_UNDO)
 #define LOOKS		(VERB_STATUS | VERB_SQL | VERB_REPORT | VERB_STOP | \
-			    VERB_CATALOG)
+			    VERB_CATALOG | VERB_DIFF)
 #define ALL		(ASKS_S3 | LOOKS | VERB_CHECK)
 
 const struct option options_table[] = {
@@ -404,8 +404,8 @@ const struct option options_table[] = {
 	    .help = "look at PUT, GET, DEL or TEST alone [all]" },
 	{ "now", NULL, NULL, VERB_STOP, set_flag, AT(now), .help =
 	    "don't let end what is on the way: break it off" },
-	{ "json", NULL, NULL, ASKS_S3 | VERB_STATUS | VERB_STOP | VERB_CHECK,
-	    set_flag, AT(job.json), .help =
+	{ "json", NULL, NULL, ASKS_S3 | VERB_STATUS | VERB_STOP | VERB_CHECK |
+	    VERB_DIFF, set_flag, AT(job.json), .help =
 	    "one JSON object as the last line of standard output" },
 	{ "quiet", NULL, NULL, ASKS_S3, set_flag, AT(job.quiet), .help =
 	    "no progress, and a summary only if something failed" },

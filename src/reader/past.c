@@ -1,5 +1,6 @@
 #include "reader/past.h"
 
+#include <sys/stat.h>
 #include <time.h>
 
 #include "db/view.h"
@@ -238,6 +239,77 @@ past_deleted_page(struct catalog_reader *r, int64_t run, int64_t after,
 	if (more)
 		db_done(&r->db, s);
 	return reader_fault(r, err);
+}
+
+/* --- what a text names --- */
+
+/* The first column of a row; 0: there is no row. */
+static int64_t
+number(struct db *db, enum stmt s, const struct value *v, size_t n)
+{
+	int64_t value = 0;
+
+	if (db_row(db, s, v, n)) {
+		value = db_int(db, s, 0);
+		db_done(db, s);
+	}
+	return value;
+}
+
+static bool
+is_catalog(const char *text)
+{
+	struct stat st;
+
+	return strchr(text, '/') != NULL && stat(text, &st) == 0 &&
+	    S_ISREG(st.st_mode);
+}
+
+/* Aim the reader at what the text names in its catalog. */
+static int
+aim(struct catalog_reader *r, const char *text, struct moment *m,
+    struct err *err)
+{
+	const struct value name = TEXT(text);
+	const struct value run = INT(strtoll(text, NULL, 10));
+	struct db *db = &r->db;
+	bool is_run = text[strspn(text, "0123456789")] == '\0';
+	int64_t target = is_run ? 0 :
+	    number(db, STMT_TARGET_NAMED, &name, 1);
+
+	*m = (struct moment){ .event = INT64_MAX };
+	if (target == 0 && past_moment(db, text, m, err) == -1)
+		return strchr(text, '/') == NULL ? -1 : err_set(err, ERR_USAGE,
+		    0, "\"%s\" is neither a target of the catalog nor the "
+		    "file of a catalog", text);
+	if (target == 0 && is_run)
+		target = number(db, STMT_TARGET_OF_RUN, &run, 1);
+	if (target == 0)
+		target = number(db, STMT_TARGET_LAST, NULL, 0);
+	reader_aim(r, target, true);
+	return reader_fault(r, err);
+}
+
+int
+past_open(struct catalog_reader **ret, const char *catalog, const char *text,
+    struct moment *m, struct err *err)
+{
+	bool other = is_catalog(text);
+	int rc;
+
+	if (reader_look(ret, other ? text : catalog, err) == -1)
+		return -1;
+	if (!other) {
+		rc = aim(*ret, text, m, err);
+	} else {
+		*m = (struct moment){ .event = INT64_MAX };
+		reader_aim(*ret, number(&(*ret)->db, STMT_TARGET_LAST, NULL,
+		    0), true);
+		rc = reader_fault(*ret, err);
+	}
+	if (rc == -1)
+		catalog_reader_close(ret);
+	return rc;
 }
 
 /* --- for people --- */

@@ -60,6 +60,14 @@ int	 past_deleted_page(struct catalog_reader *, int64_t run,
 	    int64_t after, struct deleted_row *, size_t n, size_t *ret_count,
 	    struct err *) MUST_USE;
 
+/* Open a reader, and find what a text names in the catalog: a run or a time
+ * (the objects of then: of the target of that run, or of the last run's), a
+ * target ("ENDPOINT/BUCKET": its objects of now), or the file of another
+ * catalog (of now, of the target of its last run). USAGE: it is none of
+ * these. */
+int	 past_open(struct catalog_reader **, const char *catalog,
+	    const char *text, struct moment *, struct err *) MUST_USE;
+
 /* Make the view as_of for the statements of users: the objects of all targets
  * at that moment. */
 struct catalog_view;

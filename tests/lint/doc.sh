@@ -16,8 +16,8 @@ complain()
 }
 
 # "VERB SHORT LONG ARG" of each option that --help shows; no short form: "-".
-for verb in PUT LIST GET DEL TEST undo status stop sql report catalog check \
-	client; do
+for verb in PUT LIST GET DEL TEST undo diff status stop sql report catalog \
+	check client; do
 	"$b/datamover" "$verb" --help >"$t/help" ||
 		complain "datamover $verb --help: status $?"
 	awk 'length($0) > 79' "$t/help" | while read -r line; do

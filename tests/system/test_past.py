@@ -259,3 +259,47 @@ def test_undo_left_alone(t):
     for name in ("same", "back"):
         body = t.s3.get_object(Bucket=t.bucket, Key=key(t, name))["Body"]
         assert body.read() == name.encode()
+
+
+# --- diff ---
+
+
+def diff(t, a, b, expect=4):
+    result = t.run("diff", a, b, expect=expect)
+    return result.out.decode().splitlines()
+
+
+def test_diff(t):
+    """Two runs, two times, a target, a catalog; both ways."""
+    story(t)
+    a, b, c = (key(t, name) for name in ("a", "d/b", "c"))
+    assert diff(t, "1", "2") == ["! " + a, "+ " + c]
+    assert diff(t, "2", "1") == ["! " + a, "- " + c]
+    assert diff(t, "2", "3") == ["- " + b]
+    assert diff(t, "3", "4", expect=0) == []
+    assert diff(t, "4", "5") == ["- " + a, "- " + c]
+    assert diff(t, "2", "6") == ["! " + b]
+    target = t.query("SELECT DISTINCT target FROM runs")[0][0]
+    assert diff(t, "6", target, expect=0) == []
+    assert diff(t, "1", target) == ["! " + a, "+ " + c, "! " + b]
+    rows = t.run("diff", "1", "2", "--json", expect=4).out.splitlines()
+    rows = [json.loads(row) for row in rows]
+    assert rows[0] == {"type": "difference", "what": "bytes", "path": a}
+    assert rows[-1]["equal"] == 1 and rows[-1]["new"] == 1, rows
+    for bad in ("0", "7", "nothing", t.dir + "/none.db", "http://x/y"):
+        t.run("diff", "1", bad, expect=2)
+    t.run("diff", "1", expect=2)
+
+
+def test_diff_metadata_and_catalogs(t):
+    t.write("a", "one")
+    t.write("b", "two")
+    t.put(moved=2)
+    copy = os.path.join(t.dir, "copy.db")
+    t.run("catalog", "backup", copy)
+    os.chmod(t.path("a"), 0o600)
+    t.put(unchanged=2)
+    assert diff(t, "1", "2") == ["~ " + key(t, "a")]
+    assert diff(t, copy, "2") == ["~ " + key(t, "a")]
+    assert diff(t, copy, copy, expect=0) == []
+    assert diff(t, t.catalog, copy) == ["~ " + key(t, "a")]
