@@ -87,6 +87,7 @@ new_connection(const struct nfs *of)
 
 	nfs->version = of->version;
 	nfs->server = xstrdup(of->server);
+	nfs->silence = of->silence;
 	nfs->share = xstrdup(of->share);
 	nfs->access = of->access;
 	nfs->timeout_ms = of->timeout_ms;

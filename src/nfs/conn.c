@@ -13,10 +13,13 @@
 #include <nfsc/libnfs-raw-portmap.h>
 
 #include "base/clock.h"
+#include "base/log.h"
+#include "base/silence.h"
 #include "base/sock.h"
 
 #define RETRY_BASE_MS	100
 #define RETRY_CAP_MS	5000
+#define LOOK_MS		1000	/* how often a silence is looked at */
 
 static void start_connect(struct nfs *);
 
@@ -56,8 +59,11 @@ send_now(struct nfs_call *call)
 void
 tnfs_begin(struct nfs *nfs, struct nfs_call *call)
 {
+	uint64_t now = clock_mono_ms();
+
 	call->nfs = nfs;
-	call->deadline_ms = clock_mono_ms() + nfs->timeout_ms;
+	call->deadline_ms = now + nfs->timeout_ms;
+	silence_begin(nfs->silence, now);
 	if (nfs->stopping)
 		put_aside(call, ERR_STOPPED, "the tree is closed");
 	else if (nfs->state == NFS_UP && !nfs->broken)
@@ -72,6 +78,7 @@ tnfs_end(struct nfs_call *call, const struct nfs_reply *reply,
 {
 	TAILQ_REMOVE(&call->nfs->sent, call, link);
 	call->nfs->attempts = 0;
+	silence_end(call->nfs->silence, true, clock_mono_ms());
 	call->done(call, reply, err);
 }
 
@@ -150,6 +157,7 @@ run_failed(struct nfs *nfs)
 		    tnfs_proc_name(call->proc), text);
 		if (!nfs->opening)
 			err_wrap(&err, "%s", nfs->server);
+		silence_end(nfs->silence, false, clock_mono_ms());
 		call->done(call, NULL, &err);
 	}
 }
@@ -182,6 +190,7 @@ fail_connection(struct nfs *nfs)
 	 * mute loses its turn: use the next address. */
 	bool unreachable = nfs->state != NFS_UP ||
 	    nfs->broken_kind == ERR_UNREACHABLE;
+	uint64_t delay;
 
 	drop_connection(nfs);
 	if (nfs->opening) {
@@ -197,8 +206,14 @@ fail_connection(struct nfs *nfs)
 	if (unreachable)
 		tnfs_address_next(&nfs->addresses, true);
 	nfs->attempts++;
-	nfs->retry_ms = clock_mono_ms() + backoff_ms(nfs->attempts,
-	    RETRY_BASE_MS, RETRY_CAP_MS, rng_next(&nfs->rng));
+	delay = backoff_ms(nfs->attempts, RETRY_BASE_MS, RETRY_CAP_MS,
+	    rng_next(&nfs->rng));
+	nfs->retry_ms = clock_mono_ms() + delay;
+	log_event(LOG_DEBUG, EVENT_RECONNECT,
+	    LOG_WITH(LOG_TEXT("server", nfs->server),
+		LOG_TEXT("reason", nfs->broken_text), LOG_NUMBER("ms", delay)),
+	    "%s in %ju ms: %s", nfs->server, (uintmax_t)delay,
+	    nfs->broken_text);
 }
 
 void
@@ -315,6 +330,12 @@ tnfs_fds(struct nfs *nfs, struct pollfd *fds, int max)
 	return 1;
 }
 
+static bool
+is_asking(const struct nfs *nfs)
+{
+	return !TAILQ_EMPTY(&nfs->sent) || !TAILQ_EMPTY(&nfs->waiting);
+}
+
 int
 tnfs_timeout(const struct nfs *nfs)
 {
@@ -333,6 +354,8 @@ tnfs_timeout(const struct nfs *nfs)
 	call = TAILQ_FIRST(&nfs->waiting);
 	if (call != NULL)
 		at = MIN(at, call->deadline_ms);
+	if (is_asking(nfs))
+		at = MIN(at, now + LOOK_MS);
 	if (at == UINT64_MAX)
 		return -1;
 	return at <= now ? 0 : (int)MIN(at - now, 60000);
@@ -418,6 +441,8 @@ check_limits(struct nfs *nfs)
 		put_aside(call, ERR_RETRY, nfs->broken_text[0] == '\0' ?
 		    "no connection" : NULL);
 	}
+	if (is_asking(nfs))
+		silence_look(nfs->silence, now);
 }
 
 void
@@ -488,9 +513,12 @@ int
 tnfs_open(struct nfs **ret_nfs, const struct tree_spec *spec, struct err *err)
 {
 	struct nfs *nfs = xcalloc(1, sizeof(*nfs));
+	AUTOFREE char *named = NULL;
 
 	nfs->brief = spec->brief;
 	nfs->server = xstrdup(spec->server);
+	named = xasprintf("NFS server %s", nfs->server);
+	nfs->silence = silence_of(named);
 	nfs->share = xstrdup(spec->share);
 	nfs->access = spec->access;
 	nfs->timeout_ms = spec->timeout_ms == 0 ? 30000 : spec->timeout_ms;

@@ -236,6 +236,7 @@ struct nfs {
 	uint64_t connect_deadline_ms;
 	uint64_t retry_ms;
 	unsigned attempts;	/* failures since the last answer */
+	struct silence *silence;	/* of the server */
 	struct rng rng;
 	struct nfs_calls waiting;
 	struct nfs_calls sent;

@@ -1,6 +1,9 @@
 /* The client: requests, their attempts, and the turns of the loop. */
-#include "base/clock.h"
 #include "s3/s3_internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/silence.h"
 
 #define BACKOFF_BASE_MS	100
 #define BACKOFF_CAP_MS	10000
@@ -161,9 +164,21 @@ finish_with(struct s3 *s, struct s3_request *r, struct err *err)
 	finish(s, r, &reply, err);
 }
 
+static void
+log_retry(const struct s3_request *r, const struct err *err, uint64_t ms)
+{
+	log_event(LOG_DEBUG, EVENT_RETRY,
+	    LOG_WITH(LOG_TEXT("request", r->op->name),
+		LOG_TEXT("path", r->path.len > 0 ? r->path.data : NULL),
+		LOG_TEXT("reason", err->msg),
+		LOG_NUMBER("attempts", r->attempts), LOG_NUMBER("ms", ms)),
+	    "%s %s in %ju ms: %s", r->op->name,
+	    r->path.len > 0 ? r->path.data : "", (uintmax_t)ms, err->msg);
+}
+
 /* Wait for the next attempt, or false: the time is over. */
 static bool
-schedule(struct s3 *s, struct s3_request *r)
+schedule(struct s3 *s, struct s3_request *r, const struct err *err)
 {
 	uint64_t over, delay;
 
@@ -178,6 +193,7 @@ schedule(struct s3 *s, struct s3_request *r)
 	s->waiting_due_ms = MIN(s->waiting_due_ms, r->due_ms);
 	list_add(&s->waiting, r);
 	s->stats.retries++;
+	log_retry(r, err, r->due_ms - s->now_ms);
 	return true;
 }
 
@@ -231,7 +247,7 @@ try_again(struct s3_slot *t, CURLcode code, unsigned flags, struct err *err)
 		err->kind = ERR_RETRY;
 		return false;
 	}
-	if (schedule(s, r))
+	if (schedule(s, r, err))
 		return true;
 	if (!(flags & S3_FAULT_BRIEF))
 		err->kind = ERR_RETRY;
@@ -267,6 +283,29 @@ count_bytes(struct s3_slot *t)
 	return sent + received;
 }
 
+static struct silence *
+silence_of_slot(const struct s3_slot *t)
+{
+	return t->s3->endpoints[t->endpoint].silence;
+}
+
+static void
+log_attempt(const struct s3_slot *t, CURLcode code)
+{
+	const struct s3_request *r = t->req;
+
+	if (!log_enabled(LOG_DEBUG))
+		return;
+	log_event(LOG_DEBUG, EVENT_REQUEST,
+	    LOG_WITH(LOG_TEXT("endpoint", t->s3->endpoints[t->endpoint].name),
+		LOG_TEXT("request", r->op->name),
+		LOG_TEXT("path", r->path.len > 0 ? r->path.data : NULL),
+		LOG_NUMBER("status", code == CURLE_OK ? t->status : 0),
+		LOG_NUMBER("attempts", r->attempts)),
+	    "%s %s: %d", r->op->name, r->path.len > 0 ? r->path.data : "",
+	    code == CURLE_OK ? t->status : 0);
+}
+
 /* The attempt in a slot is over. Free the slot only after the callback: the
  * callback reads the answer in the slot. */
 static void
@@ -282,6 +321,9 @@ end_attempt(struct s3_slot *t, CURLcode code)
 	count_bytes(t);
 	curl_multi_remove_handle(s->multi, t->easy);
 	s->on_wire--;
+	silence_end(silence_of_slot(t), t->held || code == CURLE_OK,
+	    s->now_ms);
+	log_attempt(t, code);
 	if (t->held) {
 		list_push(&s->queue, STEAL(t->req));
 		t->next = s->free_slots;
@@ -325,6 +367,7 @@ start(struct s3 *s, struct s3_request *r)
 	}
 	s->on_wire++;
 	s->stats.requests++;
+	silence_begin(silence_of_slot(t), s->now_ms);
 }
 
 /* Put waiting requests at their due time before requests never sent. */
@@ -381,6 +424,7 @@ check_stalls(struct s3 *s)
 			continue;
 		if (count_bytes(t) > 0 || t->paused) {
 			t->moved_ms = s->now_ms;
+			silence_heard(silence_of_slot(t), s->now_ms);
 		} else if (s->now_ms - t->moved_ms > s->stall_timeout_ms) {
 			snprintf(t->curl_text, sizeof(t->curl_text),
 			    "nothing moved for %ju ms",
@@ -388,6 +432,9 @@ check_stalls(struct s3 *s)
 			end_attempt(t, CURLE_OPERATION_TIMEDOUT);
 		}
 	}
+	for (size_t i = 0; i < s->endpoint_count && (s->on_wire > 0 ||
+	    s->waiting.count > 0) && !s3_held(s); i++)
+		silence_look(s->endpoints[i].silence, s->now_ms);
 }
 
 /* Reset the connections of requests with an effect on the store: bytes in the
@@ -522,6 +569,7 @@ s3_cut(struct s3 *s)
 			continue;
 		curl_multi_remove_handle(s->multi, t->easy);
 		s->on_wire--;
+		silence_end(silence_of_slot(t), false, s->now_ms);
 		list_add(&s->queue, STEAL(t->req));
 	}
 }

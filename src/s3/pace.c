@@ -2,6 +2,7 @@
 #include <strings.h>
 
 #include "base/buf.h"
+#include "base/silence.h"
 #include "s3/pace.h"
 
 #define CUT_EVERY_MS	1000
@@ -108,7 +109,7 @@ s3_endpoint_init(struct s3_endpoint *e, const char *url, const char *bucket,
     bool path_style, struct err *err)
 {
 	AUTOFREE char *authority = NULL, *host = NULL, *label = NULL;
-	AUTOFREE char *port_text = NULL;
+	AUTOFREE char *port_text = NULL, *named = NULL;
 	unsigned long port = 0;
 	char shown[128];
 	const char *scheme;
@@ -128,6 +129,8 @@ s3_endpoint_init(struct s3_endpoint *e, const char *url, const char *bucket,
 	label = path_style ? xstrdup("") : xasprintf("%s.", bucket);
 	scheme = e->tls ? "https" : "http";
 	e->name = xasprintf("%s://%s%s", scheme, host, port_text);
+	named = xasprintf("S3 %s", e->name);
+	e->silence = silence_of(named);
 	e->host = xasprintf("%s%s%s", label, host, port_text);
 	e->base = path_style ?
 	    xasprintf("%s://%s/%s", scheme, e->host, bucket) :

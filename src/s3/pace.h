@@ -26,6 +26,7 @@ struct s3_endpoint {
 	char	*base;		/* URL in front of each path */
 	char	*host;		/* the Host header as curl sends it */
 	bool	 tls;
+	struct silence *silence;
 	uint64_t rest_until_ms;	/* after a failure: try further
 				   endpoints first */
 };

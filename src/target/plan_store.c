@@ -39,25 +39,13 @@ answered(void *arg, const struct s3_reply *r UNUSED,
 /* Wait for the answer to a request, and free the S3 client. Without an answer
  * within 30 s, or after a signal, a->err says so. */
 static void
-wait_answer(struct s3 **s3, struct answer *a, const char *endpoint)
+wait_answer(struct s3 **s3, struct answer *a)
 {
 	uint64_t start = clock_mono_ms();
-	bool told = false;
 
 	while (!a->done && !signals_waiting()) {
-		uint64_t waited = clock_mono_ms() - start;
-
-		if (waited > START_LIMIT_MS + 1000)
+		if (clock_mono_ms() - start > START_LIMIT_MS + 1000)
 			break;
-		if (waited > 2000 && !told) {
-			told = true;
-			log_event(LOG_WARN, EVENT_S3_SLOW,
-			    LOG_WITH(LOG_TEXT("endpoint", endpoint),
-				LOG_NUMBER("seconds", waited / 1000)),
-			    "%s does not answer; "
-			    "waiting up to %d s",
-			    endpoint, START_LIMIT_MS / 1000);
-		}
 		s3_wait(*s3, NULL, 0, TURN_MS);
 	}
 	if (!a->done && signals_waiting()) {
@@ -134,7 +122,7 @@ plan_fetch_map(const struct conf *c, struct err *err)
 	endpoint = c->s3_storage.endpoints.v[0];
 	buf_init(&f.text, S3_MAP_MAX);
 	s3_get(s3, STR(S3_MAP_KEY), 0, 0, take, taken, &f);
-	wait_answer(&s3, &f.answer, endpoint);
+	wait_answer(&s3, &f.answer);
 	if (f.answer.err.kind != ERR_NONE)
 		rc = explain(&f, endpoint, err);
 	else
@@ -166,7 +154,7 @@ plan_check_s3(const struct conf *c, int64_t *boot_ms, struct err *err)
 		return -1;
 	endpoint = sc.store.endpoints.v[0];
 	s3_bucket(s3, answered, &a);
-	wait_answer(&s3, &a, endpoint);
+	wait_answer(&s3, &a);
 	if (boot_ms != NULL)
 		*boot_ms = a.s3_boot_ms;
 	if (a.err.kind == ERR_NONE)
