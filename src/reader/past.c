@@ -314,25 +314,29 @@ past_open(struct catalog_reader **ret, const char *catalog, const char *text,
 
 /* --- for people --- */
 
-/* The versions of one table, which is called o. */
-#define VERSIONS(table) \
-    "SELECT o.path AS path, coalesce(o.raw, CAST(o.path AS BLOB)) AS " \
-    "path_raw, iif(t.server_as_prefix = 0, substr(o.path, instr(o.path, '/') " \
-    "+ 1), o.path) AS key, o.size AS size, nullif(o.mtime_ns, " \
-    "-9223372036854775808) AS mtime_ns, strftime('%%Y-%%m-%%dT%%H:%%M:%%SZ', " \
-    "nullif(o.mtime_ns, -9223372036854775808) / 1000000000, 'unixepoch') AS " \
-    "mtime, printf('%%04o', o.mode) AS mode, nullif(o.uid, 4294967295) AS " \
-    "uid, nullif(o.gid, 4294967295) AS gid, lower(hex(r.md5)) AS md5, " \
-    "iif(r.event = e.id, r.etag, NULL) AS etag, t.endpoint || '/' || " \
-    "t.bucket AS target, strftime('%%Y-%%m-%%dT%%H:%%M:%%SZ', " \
+/* The paths stand alone in the union: a condition on path goes into it and finds
+ * its rows by an index, and no other column is made of rows that only count. */
+#define AS_OF \
+    "SELECT v.path AS path, coalesce(o.raw, h.raw, CAST(v.path AS BLOB)) AS " \
+    "path_raw, iif(t.server_as_prefix = 0, substr(v.path, instr(v.path, '/') " \
+    "+ 1), v.path) AS key, coalesce(o.size, h.size) AS size, " \
+    "nullif(coalesce(o.mtime_ns, h.mtime_ns), -9223372036854775808) AS " \
+    "mtime_ns, strftime('%%Y-%%m-%%dT%%H:%%M:%%SZ', nullif(coalesce(" \
+    "o.mtime_ns, h.mtime_ns), -9223372036854775808) / 1000000000, " \
+    "'unixepoch') AS mtime, printf('%%04o', coalesce(o.mode, h.mode)) AS " \
+    "mode, nullif(coalesce(o.uid, h.uid), 4294967295) AS uid, " \
+    "nullif(coalesce(o.gid, h.gid), 4294967295) AS gid, lower(hex(r.md5)) " \
+    "AS md5, iif(r.event = e.id, r.etag, NULL) AS etag, t.endpoint || '/' " \
+    "|| t.bucket AS target, strftime('%%Y-%%m-%%dT%%H:%%M:%%SZ', " \
     "(y.started_ns / 1000000 + e.ms) / 1000, 'unixepoch') AS stored_at, " \
-    "e.run AS stored_run, e.version AS version_id, o.id AS version " \
-    "FROM " table " o JOIN event e ON e.object = o.id AND e.kind < 10 AND " \
-    "%s AND NOT EXISTS (SELECT 1 FROM event x WHERE x.object = " \
-    "e.object AND x.target = e.target AND x.kind < 20 AND x.id > e.id AND " \
-    "%s) LEFT JOIN target t ON t.id = e.target LEFT JOIN run y ON " \
-    "y.id = e.run LEFT JOIN result r ON r.object = e.object AND r.target = " \
-    "e.target"
+    "e.run AS stored_run, e.version AS version_id, v.id AS version " \
+    "FROM (SELECT id, path FROM object UNION ALL SELECT id, path FROM " \
+    "history) v CROSS JOIN event e ON e.object = v.id AND e.kind < 10 AND %s " \
+    "AND NOT EXISTS (SELECT 1 FROM event x WHERE x.object = e.object AND " \
+    "x.target = e.target AND x.kind < 20 AND x.id > e.id AND %s) LEFT JOIN " \
+    "object o ON o.id = v.id LEFT JOIN history h ON h.id = v.id LEFT JOIN " \
+    "target t ON t.id = e.target LEFT JOIN run y ON y.id = e.run LEFT JOIN " \
+    "result r ON r.object = e.object AND r.target = e.target"
 
 /* The events until the moment, of a table with this name. */
 static char *
@@ -353,7 +357,6 @@ past_view(struct catalog_view *view, const char *text, struct err *err)
 		return -1;
 	e = until("e", &m);
 	x = until("x", &m);
-	sql = xasprintf("CREATE TEMP VIEW as_of AS " VERSIONS("object")
-	    " UNION ALL " VERSIONS("history"), e, x, e, x);
+	sql = xasprintf("CREATE TEMP VIEW as_of AS " AS_OF, e, x);
 	return catalog_view_define(view, sql, err);
 }
