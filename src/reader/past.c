@@ -314,8 +314,9 @@ past_open(struct catalog_reader **ret, const char *catalog, const char *text,
 
 /* --- for people --- */
 
-/* The paths stand alone in the union: a condition on path goes into it and finds
- * its rows by an index, and no other column is made of rows that only count. */
+/* The paths stand alone in the union: a condition on path goes into it and
+ * finds its rows by an index, and no other column is made of rows that only
+ * count. */
 #define AS_OF \
     "SELECT v.path AS path, coalesce(o.raw, h.raw, CAST(v.path AS BLOB)) AS " \
     "path_raw, iif(t.server_as_prefix = 0, substr(v.path, instr(v.path, '/') " \
