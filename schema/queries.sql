@@ -61,6 +61,26 @@ UPDATE export SET slot = NULL WHERE slot IS NOT NULL;
 -- name: export_find
 SELECT id FROM export WHERE path = :path;
 
+-- A restored catalog: see schema/014_asked.sql.
+-- name: asked_none
+DELETE FROM asked;
+
+-- name: asked_restored
+INSERT INTO asked (target, export) VALUES (0, 0);
+
+-- name: asked_done
+INSERT OR IGNORE INTO asked (target, export)
+SELECT :target, :export
+WHERE EXISTS (SELECT 1 FROM asked WHERE target = 0 AND export = 0);
+
+-- A share inside one that was asked was asked too.
+-- name: unasked
+SELECT 1 FROM asked a
+WHERE a.target = 0 AND a.export = 0 AND NOT EXISTS (SELECT 1
+	FROM export e CROSS JOIN asked b ON b.export = e.id
+	WHERE (e.path = :path OR substr(:path, 1, length(e.path) + 1) =
+	e.path || '/') AND b.target = :target);
+
 -- name: runs_died
 UPDATE run SET state = 'dead', ended_ns = updated_ns
 WHERE state = 'running' AND id <> :attempt;

@@ -215,6 +215,13 @@ int	 catalog_reader_open(struct catalog *, struct catalog_reader **,
 int	 catalog_look(struct catalog_reader **, const char *path,
 	    const struct run_spec *, struct err *) MUST_USE;
 
+/* Find out, before a run, whether the catalog is a restored one that doesn't
+ * know what its target got since: no PUT has asked the target for all objects
+ * of one of the exports of spec, and completed. Of spec the exports and the
+ * target matter. A missing catalog is none. */
+int	 catalog_unasked(const char *path, const struct run_spec *, bool *ret,
+	    struct err *) MUST_USE;
+
 /* --- the master --- */
 
 /* Ask for a lease of up to max_count items and about max_bytes, with at least

@@ -109,6 +109,10 @@ void	 catalog_find_formers(struct writer *, struct mirror_plan *);
 /* Move the knowledge about the objects of former names to paths of today. */
 void	 catalog_take_formers(struct writer *, const struct mirror_plan *);
 
+/* asked.c */
+/* A crawl is complete: nothing of its whole exports is left to be asked. */
+void	 catalog_note_asked(struct writer *);
+
 /* target.c */
 /* 0 if the catalog does not know it. */
 int64_t	 catalog_find_target(struct db *, const struct run_spec *);

@@ -320,8 +320,10 @@ end_run(struct catalog *c, void *arg)
 	w->totals = *t;
 	writer_count_run(w);
 	write_end(w, e, w->run);
-	if (complete)
+	if (complete) {
 		empty_backlog(w);
+		catalog_note_asked(w);
+	}
 	catalog_reset_run(w);
 	catalog_drop_wants(&c->want_dirs, NULL);
 	catalog_drop_wants(&c->want_lease, NULL);

@@ -51,6 +51,9 @@ int	 db_open_look(struct db *, const char *path, struct err *) MUST_USE;
 int	 db_attach_look(struct db *, const char *path, struct err *) MUST_USE;
 /* As db_open_look; the schema may be an older one. */
 int	 db_open_older(struct db *, const char *path, struct err *) MUST_USE;
+/* Is the schema this program's? Has the catalog the table of a restored one? */
+bool	 db_is_newest(struct db *);
+bool	 db_was_restored(struct db *);
 /* Write a snapshot of a catalog to another file, which is missing or empty. The
  * catalog may be in use, and of an older schema. The copy has a mark of its own
  * and no -wal, and is on the disk. alone: leave the -wal of the catalog out. */

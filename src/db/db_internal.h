@@ -44,6 +44,9 @@ int	 db_quick_check(const char *path, struct err *) MUST_USE;
 /* schema.c */
 /* The number of the last rung. */
 int	 schema_newest(void);
+/* Note in a copy that it is put in the place of the catalog: what the target
+ * got since isn't known. */
+void	 schema_restored(struct db *);
 /* The rungs above a version, and all views anew; 0: an empty file. Does nothing
  * for the newest version. */
 void	 schema_climb(struct db *, int version);

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -174,6 +175,22 @@ take_place(const char *name, const char *path, char **ret_former,
 }
 
 static int
+mark_restored(const char *name, struct err *err)
+{
+	struct db db;
+
+	if (db_connect(&db, name, name, SQLITE_OPEN_READWRITE, err) == -1)
+		return -1;
+	db_begin(&db);
+	schema_restored(&db);
+	db_commit(&db);
+	if (db_opened(&db, err) == -1)
+		return -1;
+	db_close(&db);
+	return 0;
+}
+
+static int
 restore(const char *path, const char *from, char **ret_former,
     struct err *err)
 {
@@ -186,6 +203,7 @@ restore(const char *path, const char *from, char **ret_former,
 		return -1;
 	if (db_copy(from, name, alone, err) == 0 &&
 	    db_quick_check(name, err) == 0 &&
+	    mark_restored(name, err) == 0 &&
 	    take_place(name, path, ret_former, err) == 0)
 		return 0;
 	unlink(name);

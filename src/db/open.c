@@ -196,9 +196,6 @@ finish_copy(struct db *db)
 
 	sqlite3_file_control(db->conn, "main", SQLITE_FCNTL_PERSIST_WAL, &off);
 	db_exec(db, "PRAGMA journal_mode = DELETE");
-	if (db_number(db, "SELECT count(*) FROM sqlite_schema "
-	    "WHERE name = 'stamp'") == 0)
-		return;
 	db_begin(db);
 	pair_mark(db);
 	db_commit(db);

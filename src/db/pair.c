@@ -92,8 +92,10 @@ look_at_file(struct db *db, struct mark *m)
 	size_t size;
 
 	if (db->mark_page == 0)
-		db->mark_page = db_number(db, "SELECT rootpage FROM "
-		    "sqlite_schema WHERE name = 'stamp'");
+		db->mark_page = db_number(db, "SELECT coalesce(max("
+		    "rootpage), 0) FROM sqlite_schema WHERE name = 'stamp'");
+	if (db->mark_page == 0)
+		return;
 	if (db_failed(db) || sqlite3_file_control(db->conn, "main",
 	    SQLITE_FCNTL_FILE_POINTER, &f) != SQLITE_OK ||
 	    f == NULL || f->pMethods == NULL ||
@@ -118,7 +120,8 @@ pair_mark(struct db *db)
 	struct mark m = { .head = { 0 } };
 
 	look_at_file(db, &m);
-	write_mark(db, &m);
+	if (db->mark_page != 0)
+		write_mark(db, &m);
 }
 
 /* --- looking --- */

@@ -21,7 +21,8 @@ int	 pair_check(const char *path, struct err *) MUST_USE;
 /* As pair_check, for the master: the caller holds the catalog's lock. */
 int	 pair_check_locked(const char *path, struct err *) MUST_USE;
 
-/* Write the mark, at the end of a transaction that has changed something. */
+/* Write the mark, at the end of a transaction that has changed something. A
+ * copy of an older schema has no place for it. */
 void	 pair_mark(struct db *);
 
 #endif

@@ -8,6 +8,8 @@
 #include "db/guard.h"
 #include "db/pair.h"
 
+#define ASKED_RUNG	14
+
 static const struct rung {
 	int	 number;
 	const char *text;
@@ -97,3 +99,26 @@ schema_check(struct db *db, bool may_be_older)
 		    db->path, (int)version);
 }
 
+
+bool
+db_is_newest(struct db *db)
+{
+	return db_number(db, "PRAGMA user_version") == schema_newest();
+}
+
+bool
+db_was_restored(struct db *db)
+{
+	return db_number(db, "SELECT count(*) FROM sqlite_schema WHERE "
+	    "name = 'asked'") > 0;
+}
+
+void
+schema_restored(struct db *db)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rungs); i++)
+		if (rungs[i].number == ASKED_RUNG)
+			db_exec(db, rungs[i].text);
+	DB_RUN0(db, ASKED_NONE);
+	DB_RUN0(db, ASKED_RESTORED);
+}

@@ -462,7 +462,7 @@ finish(struct run *r, uint64_t start_ms)
 	status = status_of(r);
 	explain(r, status, reason);
 	summary_log(&s, status, reason);
-	if (!r->job->quiet || status != EXIT_DONE)
+	if (!r->job->silent && (!r->job->quiet || status != EXIT_DONE))
 		summary_print(stderr, &s);
 	summary_end(r->job, &s, r->failed ? r->err.msg : NULL);
 	return status;

@@ -43,6 +43,8 @@ struct job {
 	bool	 data_integrity;	/* TEST: what there is to test */
 	bool	 skip_upload;		/* TEST: no PUT before it, no NFS */
 	bool	 test_head;		/* TEST: by size and ETag alone */
+	bool	 silent;		/* a run before the PUT: people see
+					   nothing of its end */
 	bool	 more_follows;		/* the PUT of a TEST */
 	double	 sample_percent;	/* TEST: of the objects; 0: all */
 	bool	 yes;			/* DEL: don't ask */

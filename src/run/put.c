@@ -1,13 +1,12 @@
 /*
- * put.c: the verb PUT, from the parsed options to the last line of output:
- * joins crawl, catalog and crew by messages.
+ * put.c: the run of a PUT, which joins crawl, catalog and crew by messages.
  */
 #include "base/exit_status.h"
 #include "crawl/crawl.h"
 #include "run/deleter.h"
 #include "run/leftovers.h"
 #include "run/mirror.h"
-#include "run/run.h"
+#include "run/parts.h"
 #include "target/exports.h"
 
 struct put {
@@ -284,7 +283,7 @@ closing(struct run *r)
 }
 
 int
-run_put(const struct conf *conf, const struct job *job)
+put_files(const struct conf *conf, const struct job *job)
 {
 	static const struct run_ops ops = {
 		.prepare = prepare,

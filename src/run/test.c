@@ -1,12 +1,10 @@
 /*
- * test.c: the verb TEST --data_integrity, from the parsed options to the last
- * line of output.
+ * test.c: the verification of TEST --data_integrity, a run of its own.
  */
 #include "base/exit_status.h"
 #include "crew/setup.h"
-#include "report/summary.h"
 #include "run/integrity.h"
-#include "run/run.h"
+#include "run/parts.h"
 
 static struct integrity *
 integrity_of(struct run *r)
@@ -190,8 +188,8 @@ closing(struct run *r)
 	run_reason(r, "%s", b.data);
 }
 
-static int
-verify(const struct conf *conf, const struct job *job, bool put_failed)
+int
+verify_objects(const struct conf *conf, const struct job *job, bool put_failed)
 {
 	static const struct run_ops ops = {
 		.prepare = prepare,
@@ -204,34 +202,13 @@ verify(const struct conf *conf, const struct job *job, bool put_failed)
 	    .put_failed = put_failed };
 	int status = run_verb(&t.r);
 
-	if (!run_stopped(&t.r) &&
-	    (!job->quiet || status != EXIT_DONE))
+	if (!run_stopped(&t.r) && job->silent)
+		status = EXIT_DONE;
+	else if (!run_stopped(&t.r) && (!job->quiet || status != EXIT_DONE))
 		print_verdict(&t, status == EXIT_DONE);
 	free(t.verified);
 	free(t.told);
 	free(t.dir.path);
 	plan_release(&t.r.plan);
 	return status;
-}
-
-int
-run_test(const struct conf *conf, const struct job *job)
-{
-	struct job put = *job;
-	int status = EXIT_DONE;
-
-	if (!job->skip_upload) {
-		put.op = OP_PUT;
-		put.json = false;
-		put.more_follows = true;
-		status = run_put(conf, &put);
-		if (status != EXIT_DONE && status != EXIT_FAILED) {
-			if (job->json)
-				summary_json(stdout, &(struct summary){
-				    .op = OP_TEST },
-				    "what was missing could not be put");
-			return status;
-		}
-	}
-	return verify(conf, job, status != EXIT_DONE);
 }

@@ -41,6 +41,7 @@ fs_of_dir up: a directory and those above it
 deletion_results d: of a few batches, once a run
 deletion_settle deletion: likewise
 unread_page v: the versions of one path
+unasked e: exports are few, before a run with a restored catalog
 export_paths export: exports are few
 export_newer export: exports are few
 former_seen f: at most 1,000 files, once a mirror run for each former name

@@ -54,6 +54,8 @@ static struct {
 				   stored */
 	struct covered *covered;
 	size_t	 covered_count;
+	struct content *unasked; /* when the run began; see remember_unasked */
+	size_t	 unasked_count;
 	long	 at_s;
 	long	 last_run;	/* in the catalog, when it began */
 	pthread_mutex_t lock;	/* of what the store's threads ask too */
@@ -293,6 +295,37 @@ touch_unseen(void)
 	}
 }
 
+static void
+remember_asked(void *arg UNUSED, const struct held *h)
+{
+	j.unasked = xreallocarray(j.unasked, j.unasked_count + 1,
+	    sizeof(*j.unasked));
+	j.unasked[j.unasked_count++] = (struct content){ xstrdup(h->key),
+	    h->hash };
+}
+
+/* What the bucket holds when a restored catalog is used first is sent by nobody
+ * again. */
+static void
+remember_unasked(void)
+{
+	for (size_t i = 0; i < j.unasked_count; i++)
+		free(j.unasked[i].rel);
+	j.unasked_count = 0;
+	if (w.unasked)
+		store_each(conf_bucket(w.conf), remember_asked, NULL);
+}
+
+static bool
+is_sent_twice(const char *key, uint64_t hash)
+{
+	for (size_t i = 0; i < j.unasked_count; i++)
+		if (strcmp(j.unasked[i].rel, key) == 0 &&
+		    j.unasked[i].hash == hash)
+			return true;
+	return false;
+}
+
 void
 judge_begin(const struct run *r)
 {
@@ -311,6 +344,7 @@ judge_begin(const struct run *r)
 		touch_unseen();
 	forget_covered();
 	store_each(conf_bucket(w.conf), remember_covered, NULL);
+	remember_unasked();
 	j.away = w.away;
 	j.unsent = j.away && knows_unsent();
 	clock_gettime(CLOCK_REALTIME, &t);
@@ -375,6 +409,9 @@ judge_stored(const char *bucket, const char *key, uint64_t hash)
 		breach(1, "%s/%s was stored, which is no file's", bucket, key);
 	else if (!had_content(rel, hash))
 		breach(1, "%s was stored with bytes that the file hasn't",
+		    rel);
+	else if (!j.run->bent && is_sent_twice(key, hash))
+		breach(3, "%s was sent again after the catalog was restored",
 		    rel);
 }
 
@@ -468,8 +505,9 @@ judge_reasons(const struct run *r)
 		    r->totals.failed, catalog_number(sql));
 }
 
-/* Each attempt that got the catalog has one row, a TEST one more for its PUT;
- * the last row says what the process said. */
+/* Each attempt that got the catalog has one row, a TEST one more for its PUT,
+ * and a PUT one more if it asks the bucket first; the last row says what the
+ * process said. */
 static void
 judge_attempt(const struct run *r)
 {
@@ -480,6 +518,8 @@ judge_attempt(const struct run *r)
 	long rows = catalog_number(count), status;
 	long most = r->dry || r->op == OP_LIST ? 0 : r->op == OP_TEST ? 2 : 1;
 
+	most += r->err.len > 0 &&
+	    strstr(r->err.data, "restored_catalog") != NULL;
 	if (rows > most || (rows == 0 && most > 0 && !r->full &&
 	    r->status != 2 && r->status < 256))
 		breach(5, "%ld rows of a run", rows);
@@ -646,6 +686,7 @@ judge_end(struct run *r)
 		judge_covered(r);
 	if (may_store(r) && catalog_exists())
 		remember_past();
+	w.unasked &= !may_store(r);
 	w.root_counts &= w.root_empty || w.root_fs;
 }
 

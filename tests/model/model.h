@@ -138,6 +138,7 @@ struct world {
 	bool	 adopted;	/* a run was told to adopt */
 	bool	 moved;		/* it had other settings before */
 	bool	 restored;	/* the catalog was one of before */
+	bool	 unasked;	/* and no run has asked the bucket since */
 };
 
 extern struct world w;
@@ -249,6 +250,8 @@ void	 play_quiet(void);
 char	*run_text(const struct run *) MUST_USE;
 void	 run_init(struct run *);
 void	 run_release(struct run *);
+/* Run the program with these words and the settings; the exit status. */
+int	 run_verb(const char *const *words);
 /* Run the program; judge what it does and did. */
 void	 run_go(struct run *);
 

@@ -2,6 +2,7 @@
  * others.c: the steps on settings, clock, catalog and bucket.
  */
 #include <dirent.h>
+#include <glob.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -69,26 +70,33 @@ play_clock(const int *v)
 	w.clock_s += hours[v[0]] * 3600;
 }
 
+/* datamover catalog ACTION FILE must succeed, and so must the check of what
+ * came of it. */
 static void
-copy_catalog(const char *from, const char *to)
+keep(const char *action, const char *option, const char *file)
 {
-	static const char *const ends[] = { "", "-wal", "-shm" };
+	const char *words[] = { "catalog", action, option, file, NULL };
+	const char *check[] = { "catalog", "check",
+	    strcmp(action, "backup") == 0 ? file : NULL, NULL };
 
-	catalog_close();
-	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
-		AUTOFREE char *a = xasprintf("%s/%s/catalog.db%s", w.dir,
-		    from, ends[i]);
-		AUTOFREE char *b = xasprintf("%s/%s/catalog.db%s", w.dir, to,
-		    ends[i]);
-		struct stat st;
+	if (run_verb(words) != 0)
+		breach(5, "catalog %s failed", action);
+	else if (run_verb(check) != 0)
+		breach(5, "after catalog %s it is damaged", action);
+}
 
-		unlink(b);
-		if (stat(a, &st) == -1)
-			continue;
-		copy_file(a, b, 0640);
-		if (chown(b, w.uid, w.uid) == -1)
-			abort();
-	}
+/* The former catalogs are not looked at. */
+static void
+forget_formers(void)
+{
+	AUTOFREE char *pattern = xasprintf("%s/cat/catalog.db.2*", w.dir);
+	glob_t found;
+
+	if (glob(pattern, 0, NULL, &found) != 0)
+		return;
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		unlink(found.gl_pathv[i]);
+	globfree(&found);
 }
 
 void
@@ -100,9 +108,11 @@ others_begin(void)
 void
 play_save(const int *v UNUSED)
 {
+	AUTOFREE char *file = xasprintf("%s/saved/catalog.db", w.dir);
+
 	if (!catalog_exists())
 		return;
-	copy_catalog("cat", "saved");
+	keep("backup", "--replace", file);
 	saved = true;
 	saved_at = store_now();
 }
@@ -111,12 +121,15 @@ play_save(const int *v UNUSED)
 void
 play_restore(const int *v UNUSED)
 {
+	AUTOFREE char *file = xasprintf("%s/saved/catalog.db", w.dir);
+
 	if (!saved)
 		return;
-	copy_catalog("saved", "cat");
+	keep("restore", "--yes", file);
+	forget_formers();
 	judge_touched_since(saved_at);
 	journal_forget();
-	w.restored = true;
+	w.restored = w.unasked = true;
 }
 
 /* Another tool puts an object, with the file's bytes or others. */

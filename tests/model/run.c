@@ -493,6 +493,36 @@ run_go(struct run *r)
 		free(env[i]);
 }
 
+int
+run_verb(const char *const *words)
+{
+	AUTOFREE char *out = xasprintf("%s/stdout", w.dir);
+	AUTOFREE char *err = xasprintf("%s/stderr", w.dir);
+	AUTOFREE char *conf = xasprintf("%s/conf", w.dir);
+	AUTOFREE char *clock = xasprintf("MODEL_CLOCK=%ld", w.clock_s);
+	AUTOFREE char *preload = xasprintf("LD_PRELOAD=%s", w.preload);
+	char *env[] = { preload, clock, NULL };
+	CLEANUP(buf_release) struct buf text;
+	struct args args;
+	int status;
+
+	write_conf();
+	memset(&args, 0, sizeof(args));
+	add(&args, w.program);
+	for (; *words != NULL; words++)
+		add(&args, *words);
+	add(&args, "--config");
+	add(&args, conf);
+	catalog_close();
+	status = wait_for(start(&args, env, out, err));
+	buf_init(&text, MIB);
+	take_file(err, &text);
+	if (w.verbose && text.len > 0)
+		printf("      %s", text.data);
+	free_args(&args);
+	return status;
+}
+
 /* op, prefix, filter, from, checksum, retry, adopt, follow, mode, dry,
  * excluded */
 void

@@ -365,7 +365,7 @@ world_begin(const struct setting *set)
 	w.clock_s = 0;
 	w.serial = 0;
 	w.away = w.set.volume != 0;
-	w.adopted = w.restored = w.moved = false;
+	w.adopted = w.restored = w.unasked = w.moved = false;
 	w.inner = w.version = 0;
 	w.skip = w.ctime = w.versions = w.stubs = w.accepted = false;
 	w.renumbered = false;

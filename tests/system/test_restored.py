@@ -1,0 +1,100 @@
+"""A catalog that was put back: the bucket is asked what it got since."""
+import os
+
+from case import MIB
+
+
+def sent(proxy):
+    return [r for r in proxy.requests() if r[0] in ("PUT", "POST")]
+
+
+def key(t, name):
+    return t.server + t.share + "/" + name
+
+
+def restored(t, copy):
+    """What was there when the copy was made, and what came afterwards."""
+    t.small_files(20)
+    for name in ("same", "changed", "deleted", "lost", "gone"):
+        t.write(name, "one")
+    t.random_file("large", 20 * MIB)
+    t.put(moved=26)
+    t.run("catalog", "backup", copy)
+    t.write("new", "new")
+    t.random_file("large new", 20 * MIB)
+    t.write("changed", "two, longer")
+    os.chmod(t.path("same"), 0o600)
+    os.unlink(t.path("gone"))
+    t.put("--delete", moved=3, deleted=1)
+    t.write("passing", "1")
+    t.put(moved=1)
+    os.unlink(t.path("passing"))
+    t.s3.delete_object(Bucket=t.bucket, Key=key(t, "lost"))
+    t.run("catalog", "restore", "--yes", copy)
+
+
+def test_restored(t):
+    """Nothing is sent twice; what is missing is sent; the catalog knows the
+    bucket again, and the next PUT asks for nothing."""
+    proxy = t.proxy()
+    restored(t, os.path.join(t.dir, "copy.db"))
+    before = len(sent(proxy))
+    r = t.put("--delete", moved=1, failed=0)
+    r.says("catalog was restored")
+    assert [s[1] for s in sent(proxy)[before:]] == [
+        "/%s/%s" % (t.bucket, key(t, "lost"))], sent(proxy)[before:]
+    t.s3.delete_object(Bucket=t.bucket, Key=key(t, "passing"))
+    t.same()
+    before = len(proxy.requests())
+    r = t.put("--delete", moved=0, deleted=0)
+    assert "catalog was restored" not in r.text
+    assert len(proxy.requests()) - before < 10, proxy.requests()[before:]
+    rows = dict(t.query("SELECT path, md5 IS NOT NULL FROM objects "
+                        "WHERE state = 'stored'"))
+    assert len(rows) == 27 and all(rows.values()), rows
+    r = t.run("TEST", "--data_integrity", "--skip_upload", "--json")
+    r.counted(found=27, moved=27)
+
+
+def test_restored_part_by_part(t):
+    """A run of a part asks for that part; the rest is asked for later."""
+    proxy = t.proxy()
+    restored(t, os.path.join(t.dir, "copy.db"))
+    part = os.path.dirname(key(t, "x")) + "/d0/"
+    t.run("PUT", "--prefix", part).says("catalog was restored")
+    t.write("list", "x")
+    with open(os.path.join(t.dir, "names"), "w") as f:
+        f.write("new\n")
+    before = len(sent(proxy))
+    t.run("PUT", "--files-from", os.path.join(t.dir, "names"))
+    assert not sent(proxy)[before:], sent(proxy)[before:]
+    t.put(moved=2).says("catalog was restored")
+    assert "catalog was restored" not in t.put(moved=0).text
+
+
+def test_restored_without_the_store(t):
+    """Nothing is deleted, and nothing sent, while the bucket can't be asked;
+    it is asked when it can."""
+    proxy = t.proxy(s3_storage={"retry_for": "2"})
+    restored(t, os.path.join(t.dir, "copy.db"))
+    proxy.order("match GET,list-type 503")
+    before = len(sent(proxy))
+    r = t.run("PUT", "--delete", "--json", expect=3)
+    assert b'"error"' in r.out, r.out
+    assert not sent(proxy)[before:], sent(proxy)[before:]
+    assert not [q for q in proxy.requests() if q[0] == "DELETE"]
+    proxy.release()
+    t.put("--delete", moved=1).says("catalog was restored")
+    t.put(moved=0)
+
+
+def test_restored_without_a_copy(t):
+    """The first catalog was lost: the copy is of another time, and knows
+    nothing of an export."""
+    t.write("a", "1")
+    copy = os.path.join(t.dir, "copy.db")
+    t.put(moved=1)
+    t.run("catalog", "backup", copy)
+    os.unlink(t.catalog)
+    t.run("catalog", "restore", "--yes", copy)
+    t.put(unchanged=1).says("catalog was restored")
