@@ -80,13 +80,14 @@ static int
 set_operation(struct options *o, const struct option *opt, const char *value,
     struct err *err)
 {
-	static const enum op ops[] = { OP_PUT, OP_GET, OP_DEL, OP_TEST };
+	static const enum op ops[] = { OP_PUT, OP_GET, OP_DEL, OP_TEST,
+	    OP_UNDO };
 
 	for (size_t i = 0; i < ARRAY_LEN(ops); i++)
 		if (strcasecmp(value, op_name(ops[i])) == 0)
 			return set_text(o, opt, op_name(ops[i]), err);
-	return err_set(err, ERR_USAGE, 0, "--%s is PUT, GET, DEL or TEST, "
-	    "not \"%s\"", opt->name, value);
+	return err_set(err, ERR_USAGE, 0, "--%s is PUT, GET, DEL, TEST or "
+	    "undo, not \"%s\"", opt->name, value);
 }
 
 static int
@@ -401,7 +402,7 @@ const struct option options_table[] = {
 	    .help = "for monitoring: exit status 1 if the last success is "
 	    "older than TIME (26h), 2 if the last attempt failed" },
 	{ "operation", NULL, "OP", VERB_STATUS, set_operation, AT(operation),
-	    .help = "look at PUT, GET, DEL or TEST alone [all]" },
+	    .help = "look at PUT, GET, DEL, TEST or undo alone [all]" },
 	{ "now", NULL, NULL, VERB_STOP, set_flag, AT(now), .help =
 	    "don't let end what is on the way: break it off" },
 	{ "json", NULL, NULL, ASKS_S3 | VERB_STATUS | VERB_STOP | VERB_CHECK |

@@ -44,6 +44,9 @@ struct conf {
 		bool	 compaction;
 		struct strlist operations;	/* empty: all */
 		char	*metrics;	/* where they are shown; or NULL */
+		char	*metrics_file;	/* absolute; or NULL */
+		char	*after_run;	/* likewise */
+		unsigned after_run_timeout;	/* s */
 	} general;
 	struct {
 		char	*host_or_ip_address;

@@ -164,6 +164,28 @@ fill_paths(struct conf *c, struct err *err)
 	return 0;
 }
 
+/* A relative path would mean another file in each directory, and collectors
+ * pass over a file with another end of its name. */
+static int
+check_ends(const struct conf *c, struct err *err)
+{
+	const char *metrics = c->general.metrics_file;
+	const char *after = c->general.after_run;
+	char shown[80];
+
+	if (metrics != NULL && (metrics[0] != '/' ||
+	    !str_ends(str_of(metrics), STR(".prom"))))
+		return err_set(err, ERR_CONFIG, 0, "[general] metrics_file = "
+		    "%s: write an absolute path that ends in .prom",
+		    str_escape(str_of(metrics), shown, sizeof(shown)));
+	if (after != NULL && after[0] != '/')
+		return err_set(err, ERR_CONFIG, 0, "[general] after_run = "
+		    "%s: write the absolute path of a program, without "
+		    "arguments",
+		    str_escape(str_of(after), shown, sizeof(shown)));
+	return 0;
+}
+
 static void
 fill_workers(struct conf *c)
 {
@@ -185,6 +207,8 @@ finish(struct conf *c, bool needs_s3, bool needs_nfs, struct err *err)
 	if (c->message.port_index == c->message.port_status)
 		return err_set(err, ERR_CONFIG, 0, "[message] port_index and "
 		    "port_status are the same; choose two ports");
+	if (check_ends(c, err) == -1)
+		return -1;
 	fill_workers(c);
 	return fill_paths(c, err);
 }

@@ -85,6 +85,17 @@ const struct conf_row_info conf_table[] = {
 	    "Figures of the run for Prometheus, at http://HOST:PORT/metrics "
 	    "while the run goes on: PORT (for this host alone), HOST:PORT, "
 	    "or *:PORT (for everybody). Empty: none.", PLAIN),
+	TEXT("general", "metrics_file", AT(general.metrics_file), NULL,
+	    "A file that gets the figures at the end of each run, for the "
+	    "textfile collector of node_exporter: an absolute path that ends "
+	    "in .prom. Empty: none.", PLAIN),
+	TEXT("general", "after_run", AT(general.after_run), NULL,
+	    "A program, by its absolute path and without arguments, that is "
+	    "run at the end of each run, with the line of --json on its "
+	    "standard input. Empty: none.", PLAIN),
+	TIME("general", "after_run_timeout", AT(general.after_run_timeout),
+	    "1m", "after_run is ended when it takes longer.",
+	    RANGE(1, 86400)),
 	NOTHING("general", "ip_address_family"),
 
 	TEXT("master", "host_or_ip_address", AT(master.host_or_ip_address),

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/signals.h"
 #include "report/summary.h"
+#include "frame/ended.h"
 #include "frame/who.h"
 #include "target/cluster_map.h"
 #include "team/team.h"
@@ -348,6 +349,23 @@ run_s3_wait(struct run *r)
 	return !run_stopped(r);
 }
 
+/* A run may have several crews, one after the other. */
+static void
+keep_stats(struct run *r)
+{
+	struct crew_stats s = { .bytes_read = 0 };
+
+	if (r->crew == NULL)
+		return;
+	crew_stats(r->crew, &s);
+	r->stats.s3.requests += s.s3.requests;
+	r->stats.s3.retries += s.s3.retries;
+	r->stats.s3.slowdowns += s.s3.slowdowns;
+	r->stats.s3.bytes_sent += s.s3.bytes_sent;
+	r->stats.s3.bytes_received += s.s3.bytes_received;
+	r->stats.bytes_read += s.bytes_read;
+}
+
 void
 run_loop(struct run *r, bool (*step)(void *arg), void *arg)
 {
@@ -359,6 +377,7 @@ run_loop(struct run *r, bool (*step)(void *arg), void *arg)
 		run_turn(r, RUN_TICK_MS);
 	stop_listing(r);
 	monitor_clients(r->monitor, r->crew, r->catalog);
+	keep_stats(r);
 	crew_free(&r->crew);
 	take_mail(r);
 }
@@ -439,13 +458,14 @@ judge(void *arg, const struct run_closing *c UNUSED,
 static int
 finish(struct run *r, uint64_t start_ms)
 {
+	struct summary *s = &r->summary;
 	char reason[RUN_REASON_MAX] = "";
-	struct summary s = { .op = r->job->op, .dryrun = r->job->dryrun,
-	    .run = r->info.run, .crawl = r->info.crawl,
-	    .since_ns = r->info.since_ns, .dirs_kept = r->info.dirs_kept };
 	struct err err = ERR_INIT;
 	enum run_end end;
-	int status;
+
+	*s = (struct summary){ .op = r->job->op, .dryrun = r->job->dryrun,
+	    .run = r->info.run, .crawl = r->info.crawl,
+	    .since_ns = r->info.since_ns, .dirs_kept = r->info.dirs_kept };
 
 	read_signals(r);
 	end = r->failed ? RUN_FAILED : r->stop_signal != 0 || r->lost ?
@@ -455,17 +475,19 @@ finish(struct run *r, uint64_t start_ms)
 		run_fail(r, &err);
 	if (!r->judged)
 		judge(r, &r->closing, reason);
-	s.interrupted = r->stop_signal != 0;
-	s.broken = r->failed;
-	s.seconds = (double)(clock_mono_ms() - start_ms) / 1000;
-	summary_take(&s, &r->closing, end != RUN_COMPLETE);
-	status = status_of(r);
-	explain(r, status, reason);
-	summary_log(&s, status, reason);
-	if (!r->job->silent && (!r->job->quiet || status != EXIT_DONE))
-		summary_print(stderr, &s);
-	summary_end(r->job, &s, r->failed ? r->err.msg : NULL);
-	return status;
+	s->interrupted = r->stop_signal != 0;
+	s->broken = r->failed;
+	s->seconds = (double)(clock_mono_ms() - start_ms) / 1000;
+	summary_take(s, &r->closing, end != RUN_COMPLETE);
+	s->status = status_of(r);
+	explain(r, s->status, reason);
+	snprintf(r->reason, sizeof(r->reason), "%s", reason);
+	s->reason = reason[0] == '\0' ? NULL : r->reason;
+	summary_log(s);
+	if (!r->job->silent && (!r->job->quiet || s->status != EXIT_DONE))
+		summary_print(stderr, s);
+	summary_end(r->job, s, r->failed ? r->err.msg : NULL);
+	return s->status;
 }
 
 static int
@@ -494,6 +516,7 @@ give_up(struct run *r, const struct err *err)
 	int status;
 
 	run_fail(r, err);
+	keep_stats(r);
 	crew_free(&r->crew);
 	read_signals(r);
 	status = given_up_status(r);
@@ -505,9 +528,28 @@ give_up(struct run *r, const struct err *err)
 		log_event(LOG_WARN, EVENT_CATALOG, NULL,
 		    "the run's end could not be "
 		    "recorded");
-	summary_log(&(struct summary){ .op = r->job->op }, status, err->msg);
-	summary_error(r->job, err);
+	r->summary = (struct summary){ .op = r->job->op, .run = r->attempt,
+	    .status = status, .reason = r->err.msg };
+	summary_log(&r->summary);
+	summary_gave_up(r->job, err, status);
 	return status;
+}
+
+/* Nothing follows a dry run, nor the first of two runs if the second one will
+ * begin. */
+static void
+tell_ended(const struct run *r, int64_t started_sec)
+{
+	const struct ended e = { .summary = &r->summary,
+	    .error = r->failed ? r->err.msg : NULL,
+	    .started_sec = started_sec, .stats = r->stats };
+	int status = r->summary.status;
+	bool first = (r->job->silent && !run_stopped(r)) ||
+	    (r->job->more_follows && (status == EXIT_DONE ||
+	    status == EXIT_FAILED));
+
+	if (!r->job->dryrun && !first)
+		run_ended(r->conf, &e);
 }
 
 static void
@@ -529,12 +571,12 @@ release(struct run *r)
 		drop(mail);
 	}
 	mailbox_free(&r->in);
-	close_fd(&r->signals);
 }
 
 int
 run_verb(struct run *r)
 {
+	int64_t started_sec = clock_wall_ns() / 1000000000;
 	uint64_t start_ms = clock_mono_ms();
 	struct err err = ERR_INIT;
 	int status;
@@ -552,6 +594,8 @@ run_verb(struct run *r)
 		status = give_up(r, &err);
 	}
 	release(r);
+	tell_ended(r, started_sec);
+	close_fd(&r->signals);
 	log_set_run(0);
 	return status;
 }

@@ -21,6 +21,7 @@
 #include "crew/crew.h"
 #include "crew/setup.h"
 #include "frame/monitor.h"
+#include "report/summary.h"
 #include "source/source.h"
 #include "target/plan.h"
 
@@ -79,6 +80,8 @@ struct run {
 					   tells the status */
 	char	 reason[RUN_REASON_MAX]; /* of the verb's status; or "" */
 	bool	 judged;		/* ops->closing was called */
+	struct summary summary;		/* of the end */
+	struct crew_stats stats;	/* of the crews that have ended */
 };
 
 /* Run the verb from its checks to the last line of output; return the exit

@@ -31,6 +31,20 @@ struct metrics_values {
 	size_t	 client_count;
 };
 
+/* The last attempt of an operation that has ended, and its last success. */
+#define METRICS_LAST_MAX 8
+struct metrics_last {
+	char	 operation[16];
+	int64_t	 attempt_sec;	/* since 1970 */
+	int64_t	 success_sec;	/* 0: there is none */
+	int	 status;	/* exit status; -1: it was killed */
+};
+/* Write the page of a run that has ended, and the last attempts, to a file,
+ * which appears whole: under another name first, then renamed. */
+int	 metrics_write(const char *path, const struct metrics_values *,
+	    double seconds, const struct metrics_last *, size_t count,
+	    struct err *) MUST_USE;
+
 /* Appends the page. Pure. */
 void	 metrics_text(struct buf *, const struct metrics_values *);
 

@@ -1,7 +1,11 @@
 /*
- * text.c: the page that Prometheus reads.
+ * text.c: the page that Prometheus reads, and the file for a collector.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/version.h"
 #include "metrics/metrics.h"
@@ -180,4 +184,77 @@ metrics_text(struct buf *b, const struct metrics_values *v)
 	add_run(b, v);
 	add_totals(b, v);
 	add_clients(b, v);
+}
+
+/* --- the file --- */
+
+static void
+add_last(struct buf *b, const struct metrics_last *v, size_t count)
+{
+	static const struct {
+		const char *name;
+		const char *help;
+	} rows[] = {
+		{ "last_attempt_timestamp_seconds",
+		    "When the last attempt ended, since 1970." },
+		{ "last_success_timestamp_seconds",
+		    "When the last attempt with exit status 0 ended." },
+		{ "last_exit_status",
+		    "The exit status of the last attempt; -1: killed." },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		begin(b, rows[i].name, "gauge", rows[i].help);
+		for (size_t k = 0; k < count; k++) {
+			int64_t n = i == 0 ? v[k].attempt_sec :
+			    i == 1 ? v[k].success_sec : v[k].status;
+
+			if (i == 1 && n == 0)
+				continue;
+			buf_addf(b, "datamover_%s{", rows[i].name);
+			add_label(b, "operation", v[k].operation);
+			buf_addf(b, "} %jd\n", (intmax_t)n);
+		}
+	}
+}
+
+static int
+write_file(const char *path, struct str text, struct err *err)
+{
+	AUTOFREE char *new = xasprintf("%s.%jd.new", path,
+	    (intmax_t)getpid());
+	CLEANUP(close_fd) int fd = -1;
+	ssize_t n;
+
+	/* One of a killed run that had our number. */
+	(void)unlink(new);
+	fd = open(new, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+	    0644);
+	if (fd == -1)
+		return err_errno(err, ERR_RESOURCE, errno, "metrics_file %s",
+		    new);
+	/* The collector is another user, whatever our umask is. */
+	n = fchmod(fd, 0644) == -1 ? -1 : write(fd, text.p, text.len);
+	if (n == (ssize_t)text.len && rename(new, path) == 0)
+		return 0;
+	err_errno(err, ERR_RESOURCE, n >= 0 && n < (ssize_t)text.len ?
+	    ENOSPC : errno, "metrics_file %s", path);
+	(void)unlink(new);
+	return -1;
+}
+
+int
+metrics_write(const char *path, const struct metrics_values *v,
+    double seconds, const struct metrics_last *last, size_t count,
+    struct err *err)
+{
+	CLEANUP(buf_release) struct buf b;
+
+	buf_init(&b, MIB);
+	metrics_text(&b, v);
+	begin(&b, "run_duration_seconds", "gauge", "How long it took.");
+	buf_addstr(&b, "datamover_run_duration_seconds ");
+	add_number(&b, seconds);
+	add_last(&b, last, count);
+	return write_file(path, buf_str(&b), err);
 }

@@ -133,19 +133,17 @@ summary_print(FILE *f, const struct summary *s)
 }
 
 void
-summary_json(FILE *f, const struct summary *s, const char *error)
+summary_add_json(struct buf *b, const struct summary *s, const char *error)
 {
 	const struct totals *t = &s->totals;
 	char since[32];
-	struct buf b;
 
-	buf_init(&b, 64 * KIB);
-	buf_addf(&b, "{\"operation\":\"%s\",\"found\":%ju", op_name(s->op),
+	buf_addf(b, "{\"operation\":\"%s\",\"found\":%ju", op_name(s->op),
 	    (uintmax_t)t->found);
 	if (s->op == OP_LIST)
-		buf_addf(&b, ",\"bytes\":%ju", (uintmax_t)t->found_bytes);
+		buf_addf(b, ",\"bytes\":%ju", (uintmax_t)t->found_bytes);
 	else
-		buf_addf(&b, ",\"moved\":%ju,\"unchanged\":%ju,\"failed\":%ju,"
+		buf_addf(b, ",\"moved\":%ju,\"unchanged\":%ju,\"failed\":%ju,"
 		    "\"excluded\":%ju,\"gone\":%ju,\"deleted\":%ju,"
 		    "\"pending\":%ju,\"bytes\":%ju", (uintmax_t)t->moved,
 		    (uintmax_t)t->unchanged, (uintmax_t)t->failed,
@@ -153,27 +151,39 @@ summary_json(FILE *f, const struct summary *s, const char *error)
 		    (uintmax_t)t->deleted, (uintmax_t)t->pending,
 		    (uintmax_t)t->bytes);
 	if (s->op == OP_TEST)
-		buf_addf(&b, ",\"verified\":%ju", (uintmax_t)t->verified);
+		buf_addf(b, ",\"verified\":%ju", (uintmax_t)t->verified);
 	if (t->compacted > 0 || t->not_compacted > 0)
-		buf_addf(&b, ",\"compacted\":%ju,\"not_compacted\":%ju",
+		buf_addf(b, ",\"compacted\":%ju,\"not_compacted\":%ju",
 		    (uintmax_t)t->compacted, (uintmax_t)t->not_compacted);
-	buf_addf(&b, ",\"seconds\":%.3f", s->seconds > 0 ? s->seconds : 0.0);
+	buf_addf(b, ",\"seconds\":%.3f", s->seconds > 0 ? s->seconds : 0.0);
 	if (s->run > 0)
-		buf_addf(&b, ",\"run\":%jd", (intmax_t)s->run);
+		buf_addf(b, ",\"run\":%jd", (intmax_t)s->run);
 	if (s->since_ns > 0) {
 		clock_iso8601(s->since_ns / 1000000000, since);
-		buf_addf(&b, ",\"continues\":%jd,\"continues_since\":\"%s\","
+		buf_addf(b, ",\"continues\":%jd,\"continues_since\":\"%s\","
 		    "\"dirs_taken_over\":%ju", (intmax_t)s->crawl, since,
 		    (uintmax_t)s->dirs_kept);
 	}
+	buf_addf(b, ",\"exit_status\":%d", s->status);
 	if (error != NULL) {
-		buf_addstr(&b, ",\"error\":");
-		buf_add_json(&b, str_of(error));
+		buf_addstr(b, ",\"error\":");
+		buf_add_json(b, str_of(error));
+	} else if (s->reason != NULL) {
+		buf_addstr(b, ",\"reason\":");
+		buf_add_json(b, str_of(s->reason));
 	}
-	buf_addstr(&b, "}\n");
+	buf_addstr(b, "}\n");
+}
+
+void
+summary_json(FILE *f, const struct summary *s, const char *error)
+{
+	CLEANUP(buf_release) struct buf b;
+
+	buf_init(&b, 64 * KIB);
+	summary_add_json(&b, s, error);
 	fwrite(b.data, 1, b.len, f);
 	fflush(f);
-	buf_release(&b);
 }
 
 void
@@ -196,14 +206,14 @@ summary_end(const struct job *job, const struct summary *s, const char *error)
 }
 
 void
-summary_log(const struct summary *s, int status, const char *reason)
+summary_log(const struct summary *s)
 {
 	const struct totals *t = &s->totals;
 
 	log_event(LOG_INFO, EVENT_RUN_END,
 	    LOG_WITH(LOG_TEXT("operation", op_name(s->op)),
-		LOG_NUMBER("status", status),
-		LOG_TEXT("reason", reason[0] == '\0' ? NULL : reason),
+		LOG_NUMBER("status", s->status),
+		LOG_TEXT("reason", s->reason),
 		LOG_NUMBER("found", t->found), LOG_NUMBER("moved", t->moved),
 		LOG_NUMBER("unchanged", t->unchanged),
 		LOG_NUMBER("failed", t->failed),
@@ -215,14 +225,14 @@ summary_log(const struct summary *s, int status, const char *reason)
 		LOG_NUMBER("found_bytes", t->found_bytes),
 		LOG_NUMBER("dirs", t->dirs),
 		LOG_NUMBER("ms", s->seconds * 1000)),
-	    "%s ends with status %d%s%s", op_name(s->op), status,
-	    reason[0] == '\0' ? "" : ": ", reason);
+	    "%s ends with status %d%s%s", op_name(s->op), s->status,
+	    s->reason == NULL ? "" : ": ",
+	    s->reason == NULL ? "" : s->reason);
 }
 
-int
-summary_error(const struct job *job, const struct err *err)
+void
+summary_gave_up(const struct job *job, const struct err *err, int status)
 {
-	int status = exit_status_of(err);
 	char text[4 * sizeof(err->msg)];
 
 	fprintf(stderr, "datamover: %s: %s\n", op_name(job->op),
@@ -233,7 +243,15 @@ summary_error(const struct job *job, const struct err *err)
 	log_event(LOG_INFO, EVENT_NOT_BEGUN,
 	    LOG_WITH(LOG_TEXT("reason", err->msg)), "%s", err->msg);
 	if (job->json)
-		summary_json(stdout, &(struct summary){ .op = job->op },
-		    err->msg);
+		summary_json(stdout, &(struct summary){ .op = job->op,
+		    .status = status }, err->msg);
+}
+
+int
+summary_error(const struct job *job, const struct err *err)
+{
+	int status = exit_status_of(err);
+
+	summary_gave_up(job, err, status);
 	return status;
 }

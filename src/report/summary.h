@@ -6,6 +6,7 @@
 #ifndef REPORT_SUMMARY_H
 #define REPORT_SUMMARY_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "catalog/catalog.h"
 #include "model/job.h"
@@ -25,6 +26,8 @@ struct summary {
 	double	 seconds;
 	struct totals totals;
 	bool	 closes;	/* found is the sum of its parts */
+	int	 status;	/* exit status */
+	const char *reason;	/* why that is not EXIT_DONE; or NULL */
 	const struct run_failure *failures;	/* the first ones */
 	size_t	 failure_count;
 };
@@ -40,14 +43,17 @@ void	 summary_end(const struct job *, const struct summary *,
 
 /* The last line of --json. error: what ended the run, or NULL. */
 void	 summary_json(FILE *, const struct summary *, const char *error);
+/* Append that line. */
+void	 summary_add_json(struct buf *, const struct summary *,
+	    const char *error);
 
-/* The end of a run, with its totals, as a line of the log. reason: why the exit
- * status is not EXIT_DONE, or "". */
-void	 summary_log(const struct summary *, int status, const char *reason);
+/* The end of a run, with its totals, as a line of the log. */
+void	 summary_log(const struct summary *);
 
 /* Report a run that ended before any work was begun: write the reason to
- * standard error (and to the log) and the last line of --json. Return the exit
- * status. */
+ * standard error (and to the log) and the last line of --json. */
+void	 summary_gave_up(const struct job *, const struct err *, int status);
+/* The same with the exit status of the error, which is returned. */
 int	 summary_error(const struct job *, const struct err *);
 
 #endif

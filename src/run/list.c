@@ -208,7 +208,8 @@ run_list(const struct conf *conf, const struct job *job)
 		status = summary_error(job, &err);
 	seconds = (double)(clock_mono_ms() - start_ms) / 1000;
 	summary_log(&(struct summary){ .op = OP_LIST, .totals = l.totals,
-	    .seconds = seconds }, status, err.msg);
+	    .seconds = seconds, .status = status,
+	    .reason = status == EXIT_DONE ? NULL : err.msg });
 	if (status == EXIT_DONE && !job->quiet)
 		fprintf(stderr, "LIST: %ju keys, %s, %.1f s\n",
 		    (uintmax_t)l.totals.found,

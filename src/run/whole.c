@@ -72,7 +72,8 @@ put_restored(const struct conf *conf, const struct job *job)
 	if (status == EXIT_DONE)
 		return put_files(conf, &with);
 	if (job->json)
-		summary_json(stdout, &(struct summary){ .op = job->op },
+		summary_json(stdout, &(struct summary){ .op = job->op,
+		    .status = status },
 		    "the bucket could not be asked");
 	return status;
 }
@@ -101,7 +102,7 @@ run_test(const struct conf *conf, const struct job *job)
 		if (status != EXIT_DONE && status != EXIT_FAILED) {
 			if (job->json)
 				summary_json(stdout, &(struct summary){
-				    .op = OP_TEST },
+				    .op = OP_TEST, .status = status },
 				    "what was missing could not be put");
 			return status;
 		}

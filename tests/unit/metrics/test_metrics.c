@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -265,10 +266,71 @@ places(void **state UNUSED)
 	}
 }
 
+static void
+read_page(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	size_t n;
+
+	assert_non_null(f);
+	n = fread(page, 1, sizeof(page) - 1, f);
+	page[n] = '\0';
+	fclose(f);
+}
+
+/* A collector sees the whole page or the one before, under no umask. */
+static void
+file_for_a_collector(void **state UNUSED)
+{
+	static const struct metrics_last last[] = {
+		{ "GET", 1700000100, 0, 3 },
+		{ "PUT", 1700000200, 1700000200, 0 },
+	};
+	char dir[] = "/tmp/test_metrics.XXXXXX";
+	struct metrics_values v = values();
+	AUTOFREE char *path = NULL;
+	struct err err = ERR_INIT;
+	struct stat st;
+	mode_t mask;
+
+	assert_non_null(mkdtemp(dir));
+	path = xasprintf("%s/d.prom", dir);
+	mask = umask(077);
+	assert_int_equal(metrics_write(path, &v, 1.5, last, 2, &err), 0);
+	umask(mask);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0644);
+	read_page(path);
+	has("datamover_objects_moved_total 4\n");
+	has("datamover_run_duration_seconds 1.5\n");
+	has("# TYPE datamover_last_exit_status gauge\n");
+	has("datamover_last_exit_status{operation=\"GET\"} 3\n");
+	has("datamover_last_exit_status{operation=\"PUT\"} 0\n");
+	has("datamover_last_attempt_timestamp_seconds{operation=\"GET\"} "
+	    "1700000100\n");
+	has("datamover_last_success_timestamp_seconds{operation=\"PUT\"} "
+	    "1700000200\n");
+	assert_null(strstr(page, "last_success_timestamp_seconds{operation="
+	    "\"GET\"}"));
+	v.totals.moved = 5;
+	assert_int_equal(metrics_write(path, &v, 2, last, 0, &err), 0);
+	read_page(path);
+	has("datamover_objects_moved_total 5\n");
+	assert_int_equal(unlink(path), 0);
+	/* A directory in its place: said, and nothing is left behind. */
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(metrics_write(path, &v, 2, last, 0, &err), -1);
+	assert_non_null(strstr(err.msg, path));
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(metrics_write(path, &v, 2, last, 0, &err), -1);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(file_for_a_collector),
 		cmocka_unit_test(figures),
 		cmocka_unit_test(figures_of_clients),
 		cmocka_unit_test(answers),

@@ -165,7 +165,9 @@ static void
 json_line(const char *want, enum op op, const struct totals *t,
     double seconds, const char *error, int64_t run)
 {
-	struct summary s = { .op = op, .seconds = seconds, .run = run };
+	struct summary s = { .op = op, .seconds = seconds, .run = run,
+	    .status = error != NULL ? 3 : t == NULL ? 5 : 0,
+	    .reason = t == NULL ? "--max-delete" : NULL };
 	FILE *f = tmpfile();
 	size_t n;
 
@@ -188,13 +190,20 @@ json_is_one_line(void **state)
 	    "\"moved\":1000000,\"unchanged\":200000,\"failed\":12,"
 	    "\"excluded\":5,\"gone\":3,\"deleted\":0,"
 	    "\"pending\":0,\"bytes\":3650722201,"
-	    "\"seconds\":12.500,\"run\":17}\n", OP_PUT, &some, 12.5, NULL, 17);
+	    "\"seconds\":12.500,\"run\":17,"
+	    "\"exit_status\":0}\n", OP_PUT, &some, 12.5, NULL, 17);
 	json_line("{\"operation\":\"LIST\",\"found\":1200017,"
-	    "\"bytes\":4000000000,\"seconds\":0.000}\n", OP_LIST, &some, 0,
-	    NULL, 0);
+	    "\"bytes\":4000000000,\"seconds\":0.000,\"exit_status\":0}\n",
+	    OP_LIST, &some, 0, NULL, 0);
 	json_line("{\"operation\":\"PUT\",\"found\":0,\"moved\":0,"
 	    "\"unchanged\":0,\"failed\":0,\"excluded\":0,\"gone\":0,"
 	    "\"deleted\":0,\"pending\":0,\"bytes\":0,\"seconds\":0.000,"
+	    "\"exit_status\":5,\"reason\":\"--max-delete\"}\n", OP_PUT, NULL,
+	    0, NULL, 0);
+	json_line("{\"operation\":\"PUT\",\"found\":0,\"moved\":0,"
+	    "\"unchanged\":0,\"failed\":0,\"excluded\":0,\"gone\":0,"
+	    "\"deleted\":0,\"pending\":0,\"bytes\":0,\"seconds\":0.000,"
+	    "\"exit_status\":3,"
 	    "\"error\":\"a\\u001f\\u000a\\\"\\\\\xc3\xa9\xef\xbf\xbd"
 	    "\\u007f\\u009b\xc2\xa0\"}\n", OP_PUT, NULL, 0,
 	    "a\x1f\n\"\\\xc3\xa9\xff\x7f\xc2\x9b\xc2\xa0", 0);
