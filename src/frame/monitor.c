@@ -20,6 +20,16 @@ struct monitor {
 	size_t	 client_cap;
 };
 
+/* A terminal that says what it is, and can move its cursor. */
+static bool
+can_draw(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDERR_FILENO) == 1 && term != NULL &&
+	    term[0] != '\0' && strcmp(term, "dumb") != 0;
+}
+
 int
 monitor_open(struct monitor **ret, const struct conf *c, const struct job *job,
     struct err *err)
@@ -38,7 +48,7 @@ monitor_open(struct monitor **ret, const struct conf *c, const struct job *job,
 		    LOG_WITH(LOG_SHOW_NUMBER("port", metrics_port(m->metrics))),
 		    "figures for Prometheus");
 	if (!job->quiet)
-		m->progress = progress_new(isatty(STDERR_FILENO) == 1);
+		m->progress = progress_new(can_draw());
 	*ret = m;
 	return 0;
 }

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #define LINE_EVERY_MS	30000
 #define SAMPLE_MS	500
 #define SAMPLES		11	/* ten steps between them: five seconds */
+#define STEADY_MS	60000	/* over which the time left is reckoned */
 #define WIDTH_DEFAULT	80
 #define HEIGHT_DEFAULT	24
 #define RUN_LINES	2
@@ -30,6 +32,12 @@ struct progress {
 	bool	 tty;
 	bool	 begun;
 	uint64_t drawn_ms;
+	uint64_t begun_ms;
+	struct sample last;		/* of the update before */
+	struct {			/* a mean of about STEADY_MS */
+		double	 done;
+		double	 bytes;
+	} steady;
 	struct sample ring[SAMPLES];
 	size_t	 next;			/* where the next sample goes */
 	size_t	 count;
@@ -170,11 +178,46 @@ measure(const struct progress *p, const struct totals *t, uint64_t now_ms)
 	};
 }
 
+/* Add the time since the last update to the steady rates: the mean since the
+ * beginning at first, later one in which older times count less and less. The
+ * rates of a few seconds would make the time left jump. */
+static void
+steady(struct progress *p, const struct totals *t, uint64_t now_ms)
+{
+	struct sample now = { .ms = now_ms, .done = t->moved + t->failed,
+	    .bytes = t->bytes };
+	double step = (double)(now_ms - p->last.ms), share;
+
+	if (step > 0) {
+		share = step / (double)MIN(now_ms - p->begun_ms,
+		    (uint64_t)STEADY_MS);
+		share = MIN(share, 1.0);
+		p->steady.done += share * (rate(now.done, p->last.done,
+		    step / 1000) - p->steady.done);
+		p->steady.bytes += share * (rate(now.bytes, p->last.bytes,
+		    step / 1000) - p->steady.bytes);
+	}
+	p->last = now;
+}
+
+/* What is done, of objects or of bytes: of which less is done. */
+static double
+percent_done(const struct totals *t, uint64_t left)
+{
+	double objects = t->found == 0 ? 1 :
+	    1 - (double)left / (double)t->found;
+	double bytes = t->queued_bytes == 0 ? 1 :
+	    (double)t->bytes / (double)t->queued_bytes;
+
+	/* 100 % is for the end. */
+	return MIN(99.0, floor(100 * MIN(objects, bytes)));
+}
+
 /* The remaining work takes as long as the slower of the remaining objects
  * and bytes. */
 static void
-describe_left(const struct totals *t, const struct rates *r, bool crawl_done,
-    char *out, size_t len)
+describe_left(const struct progress *p, const struct totals *t,
+    bool crawl_done, char *out, size_t len)
 {
 	uint64_t settled = t->moved + t->unchanged + t->failed + t->excluded;
 	uint64_t left = t->found > settled ? t->found - settled : 0;
@@ -188,20 +231,22 @@ describe_left(const struct totals *t, const struct rates *r, bool crawl_done,
 		return;
 	}
 	text_count(left, count);
-	if (r->done > 0)
-		seconds = (double)left / r->done;
-	if (r->bytes > 0)
-		seconds = MAX(seconds, (double)bytes / r->bytes);
-	if (left > 0 && seconds > 0)
-		snprintf(out, len, "%s left: %s", count,
-		    text_duration(seconds, duration));
-	else
+	if (left == 0) {
 		snprintf(out, len, "%s left", count);
+		return;
+	}
+	if (p->steady.done > 0)
+		seconds = (double)left / p->steady.done;
+	if (p->steady.bytes > 0)
+		seconds = MAX(seconds, (double)bytes / p->steady.bytes);
+	snprintf(out, len, "%.0f %%  %s left%s%s", percent_done(t, left),
+	    count, seconds > 0 ? ": " : "", seconds > 0 ?
+	    text_duration(seconds, duration) : "");
 }
 
 static void
-format(const struct totals *t, const struct rates *r, bool crawl_done,
-    char lines[RUN_LINES][LINE_LEN])
+format(const struct progress *p, const struct totals *t,
+    const struct rates *r, bool crawl_done, char lines[RUN_LINES][LINE_LEN])
 {
 	char n[4][32], size[16], rates[2][48], left[96], byte_rate[32];
 
@@ -209,7 +254,7 @@ format(const struct totals *t, const struct rates *r, bool crawl_done,
 	    "failed %s", text_count(t->found, n[0]),
 	    text_count(t->dirs, n[1]), text_count(t->moved, n[2]),
 	    text_count(t->failed, n[3]));
-	describe_left(t, r, crawl_done, left, sizeof(left));
+	describe_left(p, t, crawl_done, left, sizeof(left));
 	/* Until the first object is moved, show the rate of the crawl. */
 	if (t->moved + t->failed == 0)
 		snprintf(rates[1], sizeof(rates[1]), "crawl %s",
@@ -338,14 +383,18 @@ progress_update(struct progress *p, const struct totals *t, bool crawl_done,
 	every = p->tty ? REDRAW_MS : LINE_EVERY_MS;
 	if (!p->begun) {
 		p->begun = true;
-		p->drawn_ms = now_ms;
+		p->drawn_ms = p->begun_ms = now_ms;
+		p->last.ms = now_ms;
+		p->last.done = t->moved + t->failed;
+		p->last.bytes = t->bytes;
 	}
+	steady(p, t, now_ms);
 	r = measure(p, t, now_ms);
 	add_sample(p, t, now_ms);
 	if (now_ms < p->drawn_ms + every)
 		return;
 	p->drawn_ms = now_ms;
-	format(t, &r, crawl_done, lines);
+	format(p, t, &r, crawl_done, lines);
 	if (!p->tty) {
 		print_lines(p, lines);
 		return;

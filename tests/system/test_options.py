@@ -360,18 +360,15 @@ def test_conf_escapes(t):
         assert b"\nzz" not in r.out + r.err, r
 
 
-def test_progress_on_terminal(t):
-    """A live line on a terminal, none of its codes elsewhere."""
-    proxy = t.proxy()
-    proxy.order("match PUT delay 100")
-    t.small_files(600)
+def on_terminal(t, term):
+    """What a PUT shows on a terminal of this kind."""
     master, slave = os.openpty()
     process = subprocess.Popen(
         t.command("PUT", "--config", t.config),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=slave,
-        env=dict(t.environment(), TERM="xterm"),
+        env=dict(t.environment(), TERM=term),
     )
     os.close(slave)
     shown = b""
@@ -385,8 +382,22 @@ def test_progress_on_terminal(t):
         shown += data
     os.close(master)
     assert process.wait() == 0, shown
+    return shown.replace(b"\r\n", b"\n")
+
+
+def test_progress_on_terminal(t):
+    """A live line on a terminal that can show it, none of its codes
+    elsewhere."""
+    proxy = t.proxy()
+    proxy.order("match PUT delay 100")
+    t.small_files(600)
+    shown = on_terminal(t, "xterm")
     first = shown.split(b"\n")[0]
     assert b"\r" in first or b"\x1b" in first, shown[:500]
+    t.small_files(600)
+    shown = on_terminal(t, "dumb")
+    assert b"\x1b" not in shown and b"\r" not in shown, shown[:500]
+    assert b"finished" in shown, shown
     t.small_files(100)
     result = t.run("PUT")
     assert b"\x1b" not in result.err and b"\r" not in result.err, result

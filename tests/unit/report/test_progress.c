@@ -283,7 +283,7 @@ off_a_terminal_a_line_each_30_s(void **state)
 	progress_update(p, &t, true, 65000);
 	assert_string_equal(written(), "datamover: crawled 90,300 "
 	    "(0 directories)  moved 30,100  failed 0  30.1 MiB  0 B/s  "
-	    "0.0 objects/s  60,200 left\n");
+	    "0.0 objects/s  33 %  60,200 left: 2:00 min\n");
 	progress_end(&p);
 	assert_null(p);
 	assert_string_equal(written(), "");
@@ -303,8 +303,40 @@ time_left_is_of_what_is_slower(void **state)
 	progress_update(p, &t, true, 30000);
 	assert_non_null(strstr(written(), "1,000 left: "));
 	/* Samples are 29 s apart here, so the window is all of them. */
-	assert_non_null(strstr(text, "1,000 left: 3:30 min\n"));
+	assert_non_null(strstr(text, "  12 %  1,000 left: 3:30 min\n"));
 	progress_end(&p);
+}
+
+/* A rate that comes and goes each few seconds leaves the time left as it is. */
+static void
+time_left_is_steady(void **state UNUSED)
+{
+	struct totals t = { .found = 1000000 };
+	struct progress *p = progress_new(false);
+	double least = 1e9, most = 0;
+
+	for (uint64_t ms = 0; ms < 600000; ms += 200) {
+		const char *left;
+
+		if (ms / 10000 % 2 == 0)
+			t.moved += 200;
+		progress_update(p, &t, true, ms);
+		left = strstr(written(), " left: ");
+		if (left != NULL && ms > 120000) {
+			unsigned h = 0, m = 0;
+			double seconds;
+
+			assert_int_equal(sscanf(left, " left: %u:%u", &h, &m),
+			    2);
+			seconds = h * 60 + m;
+			seconds *= 1000000.0 / (double)(1000000 - t.moved);
+			least = MIN(least, seconds);
+			most = MAX(most, seconds);
+		}
+	}
+	progress_end(&p);
+	/* 500 a second: 2,000 s, when nothing is moved yet. */
+	assert_true(most > 0 && most < 1.25 * least);
 }
 
 static void
@@ -439,6 +471,7 @@ main(void)
 		cmocka_unit_test(json_is_one_line),
 		TEST(off_a_terminal_a_line_each_30_s),
 		TEST(time_left_is_of_what_is_slower),
+		TEST(time_left_is_steady),
 		TEST(on_a_terminal_an_area_that_makes_way),
 		TEST(clients_have_lines_of_their_own),
 		TEST(too_many_clients_are_counted),
