@@ -940,8 +940,8 @@ SELECT t.id FROM target t
 WHERE t.endpoint || '/' || t.bucket = :name
 ORDER BY (SELECT max(r.id) FROM run r WHERE r.target = t.id) DESC LIMIT 1;
 
--- The last run that was before the journal; an attempt that did not begin has no
--- first event either.
+-- The last run that was before the journal; an attempt that did not begin has
+-- no first event either.
 -- name: moment_first
 SELECT max(id) FROM run WHERE first_event IS NULL AND begun = 1;
 
@@ -954,7 +954,8 @@ SELECT coalesce((SELECT first_event FROM run
 -- name: moment_at
 SELECT id, first_event, (:time - started_ns) / 1000000,
 	coalesce(ended_ns, updated_ns)
-FROM run WHERE started_ns <= :time AND begun = 1 ORDER BY id DESC LIMIT 1;
+FROM run WHERE started_ns <= :time AND begun = 1
+ORDER BY id DESC LIMIT 1;
 
 -- What the target held at a moment, of the newest versions of files.
 -- name: past_newest
