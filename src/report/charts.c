@@ -4,19 +4,20 @@
 #include "report/charts.h"
 #include "report/text.h"
 
-/* In the units of the viewBox. */
-#define WIDTH		900.0
-#define COLUMNS_HEIGHT	220.0
-#define LEFT		84.0
-#define RIGHT		10.0
+/* In the units of the viewBox: about a pixel where two charts stand side by
+ * side, and somewhat less on a telephone. */
+#define WIDTH		440.0
+#define COLUMNS_HEIGHT	200.0
+#define LEFT		92.0
+#define RIGHT		8.0
 #define TOP		14.0
 #define BOTTOM		30.0
-#define ROW_HEIGHT	26.0
-#define ROW_LEFT	130.0
-#define ROW_RIGHT	110.0
+#define ROW_HEIGHT	24.0
+#define ROW_LEFT	124.0
+#define ROW_RIGHT	86.0
 #define STACK_HEIGHT	30.0
-#define GAP		2.0
-#define VISIBLE		4.0	/* width of a part that is there */
+#define GAP		1.0
+#define VISIBLE		3.0	/* width of a part that is there */
 #define TICKS		4
 
 /* Not XML: U+FFFE and U+FFFF. */
@@ -127,11 +128,14 @@ nice_step(double most, bool binary)
 }
 
 static void
-begin(struct buf *b, const struct chart *c, double height)
+begin(struct buf *b, const struct chart *c, double height, bool stretch)
 {
 	buf_addf(b, "<div class=\"chart\"><svg viewBox=\"0 0 %.0f %.0f\" "
-	    "role=\"img\" aria-labelledby=\"%s-t %s-d\">\n<title id=\"%s-t\">",
-	    WIDTH, height, c->id, c->id, c->id);
+	    "%srole=\"img\" aria-labelledby=\"%s-t %s-d\">\n"
+	    "<title id=\"%s-t\">",
+	    WIDTH, height,
+	    stretch ? "preserveAspectRatio=\"none\" " : "",
+	    c->id, c->id, c->id);
 	html_text(b, c->title);
 	buf_addf(b, "</title>\n<desc id=\"%s-d\">", c->id);
 }
@@ -186,7 +190,7 @@ add_axes(struct buf *b, const struct chart *c, const struct scale *s,
     const struct chart_column *v, size_t count, double step)
 {
 	double width = (WIDTH - LEFT - RIGHT) / (double)count;
-	size_t every = MAX((count + 5) / 6, (size_t)1);
+	size_t every = MAX((count + 3) / 4, (size_t)1);
 	char out[48];
 
 	for (double at = 0; at <= s->high * 1.001; at += s->step)
@@ -232,7 +236,7 @@ chart_columns(struct buf *b, const struct chart *c,
 		s.most = MAX(s.most, v[i].value + v[i].second);
 	s.step = nice_step(MAX(s.most, 1e-6), c->binary);
 	s.high = MAX(ceil(s.most / s.step), 1.0) * s.step;
-	begin(b, c, COLUMNS_HEIGHT);
+	begin(b, c, COLUMNS_HEIGHT, false);
 	describe_columns(b, c, v, count, s.most);
 	add_axes(b, c, &s, v, count, step);
 	for (size_t i = 0; i < count; i++) {
@@ -270,7 +274,7 @@ chart_rows(struct buf *b, const struct chart *c, const struct chart_row *v,
 			largest = i;
 		}
 	}
-	begin(b, c, (double)count * ROW_HEIGHT + 4);
+	begin(b, c, (double)count * ROW_HEIGHT + 4, false);
 	if (count > 0) {
 		buf_addstr(b, "Most: ");
 		html_text(b, v[largest].name);
@@ -333,7 +337,7 @@ chart_stack(struct buf *b, const struct chart *c, const struct chart_row *v,
 
 	for (size_t i = 0; i < count; i++)
 		sum += v[i].value;
-	begin(b, c, STACK_HEIGHT);
+	begin(b, c, STACK_HEIGHT, true);
 	for (size_t i = 0; i < count; i++) {
 		if (v[i].value <= 0)
 			continue;
@@ -346,7 +350,7 @@ chart_stack(struct buf *b, const struct chart *c, const struct chart_row *v,
 	buf_addstr(b, first ? "Nothing.</desc>\n" : ".</desc>\n");
 	if (sum <= 0)
 		buf_addf(b, "<rect class=\"empty\" x=\"0\" y=\"0\" "
-		    "width=\"%.0f\" height=\"%.0f\" rx=\"3\"/>\n", WIDTH,
+		    "width=\"%.0f\" height=\"%.0f\"/>\n", WIDTH,
 		    STACK_HEIGHT);
 	for (size_t i = 0; i < count && sum > 0; i++) {
 		double w = stack_width(v, count, sum, i);
@@ -354,7 +358,7 @@ chart_stack(struct buf *b, const struct chart *c, const struct chart_row *v,
 		if (w <= 0)
 			continue;
 		buf_addf(b, "<rect class=\"%s\" x=\"%.2f\" y=\"0\" "
-		    "width=\"%.2f\" height=\"%.0f\" rx=\"2\"><title>",
+		    "width=\"%.2f\" height=\"%.0f\"><title>",
 		    v[i].class, x, MAX(w - GAP, VISIBLE / 2), STACK_HEIGHT);
 		html_text(b, v[i].name);
 		buf_addstr(b, ": ");

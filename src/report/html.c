@@ -13,8 +13,11 @@ add_head(const struct report *r, struct buf *b)
 	    "<meta charset=\"utf-8\"/>\n<meta name=\"viewport\" "
 	    "content=\"width=device-width,initial-scale=1\"/>\n<title>");
 	html_text(b, r->run.operation);
-	buf_addf(b, " run %jd - datamover</title>\n<style>\n%s</style>\n"
-	    "</head>\n<body><main>\n", (intmax_t)r->run.run, html_style);
+	buf_addf(b, " run %jd - datamover</title>\n<style>\n",
+	    (intmax_t)r->run.run);
+	for (const char *const *s = html_style; *s != NULL; s++)
+		buf_addstr(b, *s);
+	buf_addstr(b, "</style>\n</head>\n<body><main>\n");
 }
 
 static const char *
@@ -138,11 +141,15 @@ add_totals(const struct report *r, struct buf *b)
 	buf_addstr(b, "<section><h2>What became of the files</h2>\n"
 	    "<p class=\"note\">Found ");
 	html_count(b, t->found);
-	buf_addstr(b, " files, ");
+	buf_addf(b, " file%s, ", t->found == 1 ? "" : "s");
 	html_bytes(b, t->found_bytes);
-	buf_addstr(b, ", in ");
-	html_count(b, t->dirs);
-	buf_addf(b, " director%s.", t->dirs == 1 ? "y" : "ies");
+	/* A run that goes on with another may have read none. */
+	if (t->dirs > 0) {
+		buf_addstr(b, ", in ");
+		html_count(b, t->dirs);
+		buf_addf(b, " director%s", t->dirs == 1 ? "y" : "ies");
+	}
+	buf_addch(b, '.');
 	if (t->gone > 0) {
 		buf_addstr(b, " Gone from the source since the last run: ");
 		html_count(b, t->gone);
@@ -158,26 +165,22 @@ add_totals(const struct report *r, struct buf *b)
 static void
 add_time_table(const struct report *r, struct buf *b)
 {
+	static const char *const names[] = { "After", "#Moved", "#Failed",
+	    "#Bytes" };
+	struct html_table t;
 	char after[48];
 
-	buf_addstr(b, "<details><summary>The figures</summary>"
-	    "<div class=\"scroll\"><table id=\"times\"><thead><tr>"
-	    "<th scope=\"col\">After</th><th scope=\"col\" class=\"n\">Moved"
-	    "</th><th scope=\"col\" class=\"n\">Failed</th>"
-	    "<th scope=\"col\" class=\"n\">Bytes</th></tr></thead><tbody>\n");
+	buf_addstr(b, "<details><summary>The figures</summary>\n");
+	html_table_begin(&t, b, "times", "Each step of time", names,
+	    ARRAY_LEN(names));
 	for (size_t i = 0; i < r->time_count; i++) {
-		const struct report_time *t = &r->times[i];
-
-		buf_addf(b, "<tr><th scope=\"row\">%s</th><td class=\"n\">",
-		    chart_time(t->after, after));
-		html_count(b, t->moved);
-		buf_addstr(b, "</td><td class=\"n\">");
-		html_count(b, t->failed);
-		buf_addstr(b, "</td><td class=\"n\">");
-		html_bytes(b, t->bytes);
-		buf_addstr(b, "</td></tr>\n");
+		html_cell_text(&t, chart_time(r->times[i].after, after));
+		html_cell_count(&t, r->times[i].moved);
+		html_cell_count(&t, r->times[i].failed);
+		html_cell_bytes(&t, r->times[i].bytes);
 	}
-	buf_addstr(b, "</tbody></table></div></details>\n");
+	html_table_end(&t);
+	buf_addstr(b, "</details>\n");
 }
 
 static void
@@ -205,10 +208,13 @@ add_times(const struct report *r, struct buf *b)
 		return;
 	buf_addf(b, "<section><h2>How fast it was</h2>\n<p class=\"note\">"
 	    "A column is %s; a file counts when its transfer ended.</p>\n"
-	    "<h3>Bytes a second</h3>\n", chart_time(r->step, step));
+	    "<div class=\"pair\"><div><h3>Bytes a second</h3>\n",
+	    chart_time(r->step, step));
 	chart_columns(b, &bytes, v, r->time_count, r->step);
-	buf_addstr(b, "<h3>Files a second, those that failed in red</h3>\n");
+	buf_addstr(b, "</div><div><h3>Files a second, those that failed in "
+	    "red</h3>\n");
 	chart_columns(b, &objects, w, r->time_count, r->step);
+	buf_addstr(b, "</div></div>\n");
 	add_time_table(r, b);
 	buf_addstr(b, "</section>\n");
 }
@@ -240,11 +246,11 @@ add_sizes(const struct report *r, struct buf *b)
 	buf_addstr(b, " files, ");
 	html_bytes(b, r->stored_bytes);
 	buf_addstr(b, ", from this run and those before it.</p>\n"
-	    "<h3>Files</h3>\n");
+	    "<div class=\"pair\"><div><h3>Files</h3>\n");
 	chart_rows(b, &files, v, REPORT_SIZES);
-	buf_addstr(b, "<h3>Bytes</h3>\n");
+	buf_addstr(b, "</div><div><h3>Bytes</h3>\n");
 	chart_rows(b, &bytes, w, REPORT_SIZES);
-	buf_addstr(b, "</section>\n");
+	buf_addstr(b, "</div></div></section>\n");
 }
 
 static const char *

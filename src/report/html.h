@@ -7,8 +7,9 @@
 #include "report/charts.h"
 #include "report/report_internal.h"
 
-/* The text of <style>: the text holds no '<' and no '&'. */
-extern const char html_style[];
+/* The text of <style> in pieces, NULL after the last: the text holds no '<' and
+ * no '&'. */
+extern const char *const html_style[];
 
 /* A number with its exact value for machines: <data
  * value="1234">1,234</data>. */
@@ -17,6 +18,32 @@ void	 html_bytes(struct buf *, uint64_t);
 
 /* "2026-11-22T12:00:00Z" as 2026-11-22 12:00:00. */
 void	 html_time(struct buf *, const char *);
+
+/* A file name, set apart from the direction of the text around it. */
+void	 html_path(struct buf *, const char *);
+
+/* A table: after begin the cells of its rows, left to right. Names that begin
+ * with '#' are of columns of numbers, with '/' of long texts. On a narrow page
+ * each row is a paragraph, and the name stands before the cell. */
+struct html_table {
+	struct buf *b;
+	const char *const *names;
+	size_t	 count;
+	size_t	 column;	/* of the next cell */
+	bool	 marked;	/* the next row is the one that matters */
+};
+void	 html_table_begin(struct html_table *, struct buf *, const char *id,
+	    const char *caption, const char *const *names, size_t count);
+void	 html_table_end(struct html_table *);
+/* A cell whose text the caller appends to the buffer, between the two. */
+void	 html_cell(struct html_table *);
+void	 html_cell_end(struct html_table *);
+/* text may be NULL: an empty cell. */
+void	 html_cell_text(struct html_table *, const char *text);
+void	 html_cell_path(struct html_table *, const char *path);
+void	 html_cell_count(struct html_table *, uint64_t);
+void	 html_cell_bytes(struct html_table *, uint64_t);
+void	 html_cell_time(struct html_table *, const char *time);
 
 /* Tables: clients, compactions, slowest, failed, runs. */
 void	 html_clients(const struct report *, struct buf *);

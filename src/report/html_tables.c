@@ -25,9 +25,8 @@ html_bytes(struct buf *b, uint64_t n)
 	    units_format(n, size));
 }
 
-/* Append a file name, set apart from the direction of the text around it. */
-static void
-add_path(struct buf *b, const char *path)
+void
+html_path(struct buf *b, const char *path)
 {
 	buf_addstr(b, "<bdi>");
 	html_text(b, path);
@@ -51,119 +50,185 @@ html_time(struct buf *b, const char *time)
 	buf_addstr(b, "</time>");
 }
 
-/* The head of a table: names that begin with '#' are of columns of numbers. */
-static void
-begin(struct buf *b, const char *id, const char *caption,
-    const char *const *names, size_t count)
+/* --- cells --- */
+
+static const char *
+name_of(const struct html_table *t, size_t column)
 {
-	buf_addf(b, "<div class=\"scroll\"><table id=\"%s\"><caption>", id);
+	const char *name = t->names[column];
+
+	return name + (name[0] == '#' || name[0] == '/');
+}
+
+static const char *
+class_of(const struct html_table *t, size_t column)
+{
+	return t->names[column][0] == '#' ? " class=\"n\"" :
+	    t->names[column][0] == '/' ? " class=\"path\"" : "";
+}
+
+void
+html_table_begin(struct html_table *t, struct buf *b, const char *id,
+    const char *caption, const char *const *names, size_t count)
+{
+	*t = (struct html_table){ .b = b, .names = names, .count = count };
+	buf_addf(b, "<table id=\"%s\"><caption>", id);
 	html_text(b, caption);
 	buf_addstr(b, "</caption>\n<thead><tr>");
 	for (size_t i = 0; i < count; i++)
-		buf_addf(b, "<th scope=\"col\"%s>%s</th>",
-		    names[i][0] == '#' ? " class=\"n\"" : "",
-		    names[i] + (names[i][0] == '#'));
+		buf_addf(b, "<th scope=\"col\"%s>%s</th>", class_of(t, i),
+		    name_of(t, i));
 	buf_addstr(b, "</tr></thead>\n<tbody>\n");
 }
 
-static void
-end(struct buf *b)
+void
+html_table_end(struct html_table *t)
 {
-	buf_addstr(b, "</tbody></table></div>\n");
+	buf_addstr(t->b, "</tbody></table>\n");
 }
+
+void
+html_cell(struct html_table *t)
+{
+	if (t->column == 0)
+		buf_addf(t->b, "<tr%s><th scope=\"row\"%s>",
+		    t->marked ? " class=\"this\"" : "", class_of(t, 0));
+	else
+		buf_addf(t->b, "<td data-n=\"%s\"%s>",
+		    name_of(t, t->column), class_of(t, t->column));
+}
+
+void
+html_cell_end(struct html_table *t)
+{
+	buf_addstr(t->b, t->column == 0 ? "</th>" : "</td>");
+	t->column++;
+	if (t->column < t->count)
+		return;
+	buf_addstr(t->b, "</tr>\n");
+	t->column = 0;
+}
+
+void
+html_cell_text(struct html_table *t, const char *text)
+{
+	html_cell(t);
+	html_text(t->b, text == NULL ? "" : text);
+	html_cell_end(t);
+}
+
+void
+html_cell_path(struct html_table *t, const char *path)
+{
+	html_cell(t);
+	html_path(t->b, path);
+	html_cell_end(t);
+}
+
+void
+html_cell_count(struct html_table *t, uint64_t n)
+{
+	html_cell(t);
+	html_count(t->b, n);
+	html_cell_end(t);
+}
+
+void
+html_cell_bytes(struct html_table *t, uint64_t n)
+{
+	html_cell(t);
+	html_bytes(t->b, n);
+	html_cell_end(t);
+}
+
+void
+html_cell_time(struct html_table *t, const char *time)
+{
+	html_cell(t);
+	html_time(t->b, time);
+	html_cell_end(t);
+}
+
+/* --- lists --- */
 
 void
 html_clients(const struct report *r, struct buf *b)
 {
 	static const char *const names[] = { "Host", "State", "#Moved",
-	    "#Failed", "#Bytes", "Last heard", "Reason" };
+	    "#Failed", "#Bytes", "Last heard", "/Reason" };
+	struct html_table t;
 
 	if (r->client_count == 0)
 		return;
 	buf_addstr(b, "<section><h2>Clients</h2>\n");
-	begin(b, "clients", "The hosts that moved the data of this run",
-	    names, ARRAY_LEN(names));
+	html_table_begin(&t, b, "clients", "The hosts that moved the data of "
+	    "this run", names, ARRAY_LEN(names));
 	for (size_t i = 0; i < r->client_count; i++) {
 		const struct report_client *c = &r->clients[i];
 
-		buf_addstr(b, "<tr><th scope=\"row\">");
-		add_path(b, c->host);
-		buf_addstr(b, "</th><td>");
-		html_text(b, c->state);
-		buf_addstr(b, "</td><td class=\"n\">");
-		html_count(b, c->moved);
-		buf_addstr(b, "</td><td class=\"n\">");
-		html_count(b, c->failed);
-		buf_addstr(b, "</td><td class=\"n\">");
-		html_bytes(b, c->bytes);
-		buf_addstr(b, "</td><td class=\"soft\">");
-		html_time(b, c->heard);
-		buf_addstr(b, "</td><td class=\"path\">");
-		html_text(b, c->reason == NULL ? "" : c->reason);
-		buf_addstr(b, "</td></tr>\n");
+		html_cell_path(&t, c->host);
+		html_cell_text(&t, c->state);
+		html_cell_count(&t, c->moved);
+		html_cell_count(&t, c->failed);
+		html_cell_bytes(&t, c->bytes);
+		html_cell_time(&t, c->heard);
+		html_cell_text(&t, c->reason);
 	}
-	end(b);
+	html_table_end(&t);
 	buf_addstr(b, "</section>\n");
 }
 
 void
 html_compactions(const struct report *r, struct buf *b)
 {
-	static const char *const names[] = { "Target", "Subsystem", "State",
-	    "#Time", "Reason" };
+	static const char *const names[] = { "Target", "/Subsystem", "State",
+	    "#Time", "/Reason" };
+	struct html_table t;
 	char duration[32];
 
 	if (r->compaction_count == 0)
 		return;
 	buf_addstr(b, "<section><h2>Compaction</h2>\n");
-	begin(b, "compactions", "The DSS targets that were compacted after "
-	    "this run", names, ARRAY_LEN(names));
+	html_table_begin(&t, b, "compactions", "The DSS targets that were "
+	    "compacted after this run", names, ARRAY_LEN(names));
 	for (size_t i = 0; i < r->compaction_count; i++) {
 		const struct report_compaction *c = &r->compactions[i];
 
-		buf_addstr(b, "<tr><th scope=\"row\">");
-		add_path(b, c->target);
-		buf_addstr(b, "</th><td class=\"path\">");
-		html_text(b, c->nqn == NULL ? "" : c->nqn);
-		buf_addstr(b, "</td><td>");
-		html_text(b, c->state);
-		buf_addstr(b, "</td><td class=\"n\">");
-		html_text(b, text_duration(c->seconds, duration));
-		buf_addstr(b, "</td><td class=\"path\">");
-		html_text(b, c->reason == NULL ? "" : c->reason);
-		buf_addstr(b, "</td></tr>\n");
+		html_cell_path(&t, c->target);
+		html_cell_text(&t, c->nqn);
+		html_cell_text(&t, c->state);
+		html_cell_text(&t, text_duration(c->seconds, duration));
+		html_cell_text(&t, c->reason);
 	}
-	end(b);
+	html_table_end(&t);
 	buf_addstr(b, "</section>\n");
 }
 
 void
 html_slowest(const struct report *r, struct buf *b)
 {
-	static const char *const names[] = { "File", "#Size", "#Time",
+	static const char *const names[] = { "/File", "#Size", "#Time",
 	    "#Rate", "#Requests" };
-	char duration[32], rate[32];
+	struct html_table t;
+	char text[32];
 
 	if (r->slowest_count == 0)
 		return;
 	buf_addstr(b, "<section><h2>Slowest files</h2>\n");
-	begin(b, "slowest", "Of those that were moved, from the beginning of "
-	    "the transfer to the store's answer", names, ARRAY_LEN(names));
+	html_table_begin(&t, b, "slowest", "Of those that were moved, from "
+	    "the beginning of the transfer to the store's answer", names,
+	    ARRAY_LEN(names));
 	for (size_t i = 0; i < r->slowest_count; i++) {
 		const struct report_object *o = &r->slowest[i];
 
-		buf_addstr(b, "<tr><th scope=\"row\" class=\"path\">");
-		add_path(b, o->path);
-		buf_addstr(b, "</th><td class=\"n\">");
-		html_bytes(b, o->size);
-		buf_addf(b, "</td><td class=\"n\">%s</td><td class=\"n\">%s"
-		    "</td><td class=\"n\">", text_duration(o->seconds,
-		    duration), text_byte_rate(o->seconds > 0 ?
-		    (double)o->size / o->seconds : 0, rate));
-		html_count(b, o->attempts);
-		buf_addstr(b, "</td></tr>\n");
+		html_cell_path(&t, o->path);
+		html_cell_bytes(&t, o->size);
+		html_cell_text(&t, text_took(o->seconds, text));
+		html_cell_text(&t, o->seconds > 0 ?
+		    text_byte_rate((double)o->size / o->seconds, text) : "");
+		html_cell_count(&t, o->attempts);
 	}
-	end(b);
+	html_table_end(&t);
 	buf_addstr(b, "</section>\n");
 }
 
@@ -183,31 +248,28 @@ add_kinds(const struct report *r, struct buf *b)
 static void
 add_failures(const struct report *r, struct buf *b)
 {
-	static const char *const names[] = { "Path", "Kind", "Reason",
+	static const char *const names[] = { "/Path", "Kind", "/Reason",
 	    "#Attempts", "When" };
+	struct html_table t;
 
 	buf_addf(b, "<details%s><summary>Each path, and why</summary>\n",
 	    r->failed_count <= OPEN_MAX_ROWS ? " open=\"open\"" : "");
-	begin(b, "failures", "In the order of the paths", names,
-	    ARRAY_LEN(names));
+	html_table_begin(&t, b, "failures", "In the order of the paths",
+	    names, ARRAY_LEN(names));
 	for (size_t i = 0; i < r->failed_count; i++) {
 		const struct report_failure *f = &r->failed[i];
 
-		buf_addstr(b, "<tr><th scope=\"row\" class=\"path\">");
-		add_path(b, f->path);
+		html_cell(&t);
+		html_path(b, f->path);
 		if (strcmp(f->what, "directory") == 0)
 			buf_addstr(b, " (directory)");
-		buf_addstr(b, "</th><td>");
-		html_text(b, f->kind);
-		buf_addstr(b, "</td><td class=\"path\">");
-		add_path(b, f->reason);
-		buf_addstr(b, "</td><td class=\"n\">");
-		html_count(b, f->attempts);
-		buf_addstr(b, "</td><td class=\"soft\">");
-		html_time(b, f->time);
-		buf_addstr(b, "</td></tr>\n");
+		html_cell_end(&t);
+		html_cell_text(&t, f->kind);
+		html_cell_path(&t, f->reason);
+		html_cell_count(&t, f->attempts);
+		html_cell_time(&t, f->time);
 	}
-	end(b);
+	html_table_end(&t);
 	buf_addstr(b, "</details>\n");
 }
 
@@ -234,29 +296,22 @@ html_failed(const struct report *r, struct buf *b)
 }
 
 static void
-add_run(const struct report_run *u, bool this, struct buf *b)
+add_run(const struct report_run *u, struct html_table *t)
 {
-	const uint64_t counts[] = { u->totals.found, u->totals.moved,
-	    u->totals.unchanged, u->totals.failed };
 	char duration[32];
 
-	buf_addf(b, "<tr%s><th scope=\"row\">%jd</th><td>",
-	    this ? " class=\"this\"" : "", (intmax_t)u->run);
-	html_text(b, u->operation);
-	buf_addstr(b, "</td><td>");
-	html_time(b, u->started);
-	buf_addstr(b, "</td><td>");
-	html_text(b, u->state);
-	buf_addf(b, "</td><td class=\"n\">%s</td>",
-	    text_duration(u->seconds, duration));
-	for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
-		buf_addstr(b, "<td class=\"n\">");
-		html_count(b, counts[i]);
-		buf_addstr(b, "</td>");
-	}
-	buf_addstr(b, "<td class=\"n\">");
-	html_bytes(b, u->totals.bytes);
-	buf_addstr(b, "</td></tr>\n");
+	html_cell(t);
+	buf_addf(t->b, "%jd", (intmax_t)u->run);
+	html_cell_end(t);
+	html_cell_text(t, u->operation);
+	html_cell_time(t, u->started);
+	html_cell_text(t, u->state);
+	html_cell_text(t, text_duration(u->seconds, duration));
+	html_cell_count(t, u->totals.found);
+	html_cell_count(t, u->totals.moved);
+	html_cell_count(t, u->totals.unchanged);
+	html_cell_count(t, u->totals.failed);
+	html_cell_bytes(t, u->totals.bytes);
 }
 
 void
@@ -265,14 +320,17 @@ html_runs(const struct report *r, struct buf *b)
 	static const char *const names[] = { "Run", "Operation", "Started",
 	    "State", "#Time", "#Found", "#Moved", "#Unchanged", "#Failed",
 	    "#Bytes" };
+	struct html_table t;
 
 	if (r->run_count < 2)
 		return;
 	buf_addstr(b, "<section><h2>This run and those before it</h2>\n");
-	begin(b, "runs", "Of the same target, the newest first", names,
-	    ARRAY_LEN(names));
-	for (size_t i = 0; i < r->run_count; i++)
-		add_run(&r->runs[i], i == 0, b);
-	end(b);
+	html_table_begin(&t, b, "runs", "Of the same target, the newest "
+	    "first", names, ARRAY_LEN(names));
+	for (size_t i = 0; i < r->run_count; i++) {
+		t.marked = i == 0;
+		add_run(&r->runs[i], &t);
+	}
+	html_table_end(&t);
 	buf_addstr(b, "</section>\n");
 }

@@ -181,7 +181,7 @@ add_slowest(const struct report *r, struct buf *b)
 		const struct report_object *o = &r->slowest[i];
 
 		buf_addf(b, "  %10s %10s   ",
-		    text_duration(o->seconds, duration),
+		    text_took(o->seconds, duration),
 		    units_format(o->size, size));
 		buf_add_escaped(b, str_of(o->path));
 		buf_addch(b, '\n');

@@ -43,6 +43,20 @@ text_duration(double seconds, char out[32])
 }
 
 const char *
+text_took(double seconds, char out[32])
+{
+	unsigned ms = (unsigned)(MIN(sane(seconds), 1) * 1000 + 0.5);
+
+	if (ms >= 1000)
+		return text_duration(seconds, out);
+	if (ms == 0)
+		snprintf(out, 32, "below 1 ms");
+	else
+		snprintf(out, 32, "%u ms", ms);
+	return out;
+}
+
+const char *
 text_byte_rate(double rate, char out[32])
 {
 	char bytes[16];

@@ -11,6 +11,9 @@
 const char *text_count(uint64_t, char out[32]);
 /* Seconds as "4.2 s", "3:07 min", "2:03:04 h"; returns out. */
 const char *text_duration(double seconds, char out[32]);
+/* How long an object took: as text_duration, below a second "12 ms"; returns
+ * out. */
+const char *text_took(double seconds, char out[32]);
 /* Bytes a second as "12.3 MiB/s"; returns out. */
 const char *text_byte_rate(double bytes_per_second, char out[32]);
 /* "1,234 objects/s", below ten with a tenth; returns out. */

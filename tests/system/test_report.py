@@ -1,10 +1,12 @@
 """report: the figures are those of the catalog, in every format."""
 import csv
 import glob
+import html
 import html.parser
 import io
 import json
 import os
+import re
 import shutil
 import sqlite3
 import stat
@@ -225,33 +227,125 @@ def test_report_coverage(t):
     assert numbers(key) == [2, 1, 1], numbers(key)
 
 
-@limit(120)
-def test_report_render(t):
-    """A browser shows it, light and dark, wide and narrow."""
+WIDTHS = (360, 800, 1400)
+
+# Each frame is as wide as a window would be; a frame made of its text may be
+# looked into. What is folded is opened first.
+MEASURE = """
+<script>
+function wide(frame) {
+	const page = frame.contentDocument, found = [];
+	let count = 0;
+
+	for (const fold of page.querySelectorAll("details"))
+		fold.open = true;
+	for (const e of page.documentElement.querySelectorAll("*")) {
+		const box = (e.closest("svg") || e.parentElement)
+		    .getBoundingClientRect(), own = e.getBoundingClientRect();
+
+		if (e.closest("head") || own.width == 0)
+			continue;
+		count++;
+		if (e.scrollWidth > e.clientWidth && e.clientWidth > 0 ||
+		    own.right > box.right + 1 || own.left < box.left - 1)
+			found.push([e.tagName, e.className.baseVal ||
+			    e.className, e.textContent.slice(0, 40),
+			    e.scrollWidth, e.clientWidth, own.right,
+			    box.right]);
+	}
+	return {width: frame.contentWindow.innerWidth, count: count,
+	    found: found, page: page.documentElement.scrollWidth,
+	    ground: frame.contentWindow.getComputedStyle(page.body)
+	    .backgroundColor};
+}
+onload = () => {
+	document.getElementById("measured").textContent = JSON.stringify(
+	    [...document.querySelectorAll("iframe")].map(wide));
+};
+</script>
+"""
+
+
+def browse(t, dark, *arguments):
     browser = shutil.which("chromium")
     if browser is None:
         raise Skip("chromium is not installed")
+    done = subprocess.run(
+        [browser, "--headless", "--no-sandbox", "--disable-gpu"]
+        + ["--disable-quic", "--no-first-run", "--hide-scrollbars"]
+        + ["--disable-background-networking"]
+        + ["--disable-component-update", "--disable-sync"]
+        + ["--user-data-dir=" + os.path.join(t.dir, "browser")]
+        + ["--blink-settings=preferredColorScheme=%d" % dark]
+        + list(arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=t.environment(),
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def fits(t, text, dark):
+    """Nothing on the page is wider than its box. Return the colour of the
+    page's ground."""
+    frames = os.path.join(t.dir, "frames.html")
+    with open(frames, "w", encoding="utf-8") as f:
+        f.write('<!DOCTYPE html><meta charset="utf-8">' + MEASURE)
+        for width in WIDTHS:
+            f.write(
+                '<iframe width="%d" height="900" style="border:0" '
+                'srcdoc="%s"></iframe>' % (width, html.escape(text))
+            )
+        f.write('<pre id="measured"></pre>')
+    dom = browse(t, dark, "--dump-dom", "file://" + frames)
+    measured = re.search('<pre id="measured">(.+?)</pre>', dom).group(1)
+    pages = json.loads(html.unescape(measured))
+    assert [page["width"] for page in pages] == list(WIDTHS), measured
+    for page in pages:
+        assert page["count"] > 100, page
+        assert not page["found"], page
+        assert page["page"] <= page["width"], page
+    return pages[0]["ground"]
+
+
+def page_of_all(t):
+    """A page with long names, large figures, failures and several runs."""
+    fill(t)
+    t.write("long/" + "a-very-long-name" * 12, "1")
+    t.write("long/" + "n " * 100, "1")
+    t.put(expect=1)
+    db = sqlite3.connect(t.catalog)
+    db.execute("UPDATE run SET moved = 123456789, bytes = 703 << 40")
+    db.execute("UPDATE run SET found = 123456789, found_bytes = 703 << 40")
+    db.commit()
+    db.close()
+    return report(t, "--format", "html")
+
+
+@limit(120)
+def test_report_fits(t):
+    text = page_of_all(t)
+    assert fits(t, text, 0) != fits(t, text, 1), "dark is as light"
+
+
+@limit(120)
+def test_report_render(t):
+    """A browser shows it, light and dark, wide and narrow."""
     fill(t)
     page = os.path.join(t.dir, "report.html")
     report(t, "--format", "html", "--output", page)
     pictures = []
     for width, dark in ((1040, 1), (1040, 0), (420, 1)):
         picture = os.path.join(t.dir, "p%d-%d.png" % (width, dark))
-        done = subprocess.run(
-            [browser, "--headless", "--no-sandbox", "--disable-gpu"]
-            + ["--disable-quic", "--no-first-run", "--hide-scrollbars"]
-            + ["--disable-background-networking"]
-            + ["--disable-component-update", "--disable-sync"]
-            + ["--user-data-dir=" + os.path.join(t.dir, "browser")]
-            + ["--blink-settings=preferredColorScheme=%d" % dark]
-            + ["--window-size=%d,1600" % width, "--screenshot=" + picture]
-            + ["file://" + page],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=t.environment(),
-            text=True,
+        browse(
+            t,
+            dark,
+            "--window-size=%d,1600" % width,
+            "--screenshot=" + picture,
+            "file://" + page,
         )
-        assert done.returncode == 0, done.stdout
         with open(picture, "rb") as f:
             pictures.append(f.read())
         # A blank page of that size has a tenth of it.

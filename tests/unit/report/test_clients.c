@@ -85,7 +85,8 @@ in_each_format(void **state)
 	has("\nclient,2,reason,\"reset, \"\"by\"\" <peer>\"\n");
 	report(k, "html");
 	has("<table id=\"clients\">");
-	has("<bdi>&lt;two&gt;,\\x1b</bdi></th><td>lost</td>");
+	has("<bdi>&lt;two&gt;,\\x1b</bdi></th>"
+	    "<td data-n=\"State\">lost</td>");
 	has("reset, &quot;by&quot; &lt;peer&gt;</td></tr>");
 }
 
