@@ -4,6 +4,7 @@
  * said in the order of the settings.
  */
 #include <errno.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -112,6 +113,8 @@ look_at_all(struct check *c, const char *area, size_t count,
 static const char *
 login_todo(const struct err *err)
 {
+	if (err->code == EAI_AGAIN)
+		return "is its name right, does the name server answer?";
 	switch (err->kind) {
 	case ERR_UNREACHABLE:
 		return "is its name right, is it up, does sshd run there, "

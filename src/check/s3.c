@@ -161,6 +161,9 @@ check_bucket(struct probe *p, const char *bucket)
 		if (went_well(p))
 			p->err = first;
 	}
+	if (p->err.code == 404)
+		err_set(&p->err, ERR_UNREACHABLE, 404,
+		    "there is no such bucket (HTTP 404)");
 	return say(p, p->err.kind == ERR_NONE ? step : not);
 }
 

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/jsontext.h"
+#include "base/units.h"
 #include "cmd/cmd.h"
 #include "cmd/outlook.h"
 #include "db/holder.h"
@@ -33,6 +34,8 @@ struct status {
 static void
 add_text(struct status *s, const char *name, const struct value *v)
 {
+	char size[16];
+
 	if (v->type == VALUE_NULL ||
 	    (v->type == VALUE_TEXT && v->bytes.len == 0))
 		return;
@@ -43,6 +46,10 @@ add_text(struct status *s, const char *name, const struct value *v)
 		buf_addf(&s->text, "%.1f", v->real);
 	else
 		buf_add_escaped(&s->text, v->bytes);
+	if (v->type == VALUE_INTEGER && v->integer >= 1024 &&
+	    str_ends(str_of(name), STR("bytes")))
+		buf_addf(&s->text, "   %s",
+		    units_format((uint64_t)v->integer, size));
 	buf_addch(&s->text, '\n');
 }
 

@@ -123,8 +123,9 @@ tell_begin(const struct run *r)
 		return;
 	clock_iso8601(run->since_ns / 1000000000, since);
 	snprintf(text, sizeof(text), "goes on with run %" PRId64 ", which was "
-	    "cut, begun %s: %" PRIu64 " directories are not read again "
-	    "(--fresh reads all)", run->crawl, since, run->dirs_kept);
+	    "cut, begun %s: %" PRIu64 " director%s not read again "
+	    "(--fresh reads all)", run->crawl, since, run->dirs_kept,
+	    run->dirs_kept == 1 ? "y is" : "ies are");
 	if (!r->job->quiet)
 		fprintf(stderr, "%s\n", text);
 	log_event(LOG_INFO, EVENT_RUN_CONTINUES,

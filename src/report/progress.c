@@ -250,9 +250,10 @@ format(const struct progress *p, const struct totals *t,
 {
 	char n[4][32], size[16], rates[2][48], left[96], byte_rate[32];
 
-	snprintf(lines[0], LINE_LEN, "crawled %s (%s directories)  moved %s  "
+	snprintf(lines[0], LINE_LEN, "crawled %s (%s director%s)  moved %s  "
 	    "failed %s", text_count(t->found, n[0]),
-	    text_count(t->dirs, n[1]), text_count(t->moved, n[2]),
+	    text_count(t->dirs, n[1]), t->dirs == 1 ? "y" : "ies",
+	    text_count(t->moved, n[2]),
 	    text_count(t->failed, n[3]));
 	describe_left(p, t, crawl_done, left, sizeof(left));
 	/* Until the first object is moved, show the rate of the crawl. */

@@ -113,9 +113,10 @@ summary_print(FILE *f, const struct summary *s)
 	fputc('\n', f);
 	if (s->since_ns > 0) {
 		clock_iso8601(s->since_ns / 1000000000, since);
-		fprintf(f, "it went on with run %jd, begun %s: %s directories "
-		    "were not read again\n", (intmax_t)s->crawl, since,
-		    text_count(s->dirs_kept, kept));
+		fprintf(f, "it went on with run %jd, begun %s: %s director"
+		    "%s not read again\n", (intmax_t)s->crawl, since,
+		    text_count(s->dirs_kept, kept),
+		    s->dirs_kept == 1 ? "y was" : "ies were");
 	}
 	if (s->op == OP_LIST) {
 		describe_rate(s, s->totals.found, s->totals.found_bytes, note,

@@ -98,7 +98,7 @@ resolve(const char *host, unsigned port, struct addrinfo **ret,
 		return 0;
 	if (no == EAI_SYSTEM)
 		return err_errno(err, ERR_UNREACHABLE, errno, "name lookup");
-	return err_set(err, no == EAI_AGAIN ? ERR_RETRY : ERR_UNREACHABLE, 0,
+	return err_set(err, no == EAI_AGAIN ? ERR_RETRY : ERR_UNREACHABLE, no,
 	    "name lookup: %s", gai_strerror(no));
 }
 

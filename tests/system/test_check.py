@@ -4,6 +4,7 @@ import http.client
 import http.server
 import json
 import os
+import socket
 import subprocess
 import threading
 import time
@@ -251,7 +252,9 @@ def test_check_odd_name(t):
 def test_check_no_bucket(t):
     t.conf(s3_storage={"bucket": "not-there-at-all"})
     row = failed(check(t, expect=3), "s3")
-    assert "not-there-at-all" in row["message"], row
+    assert row["message"] == (
+        "bucket not-there-at-all: there is no such bucket (HTTP 404)"
+    ), row
     assert "bucket" in row["todo"], row
 
 
@@ -276,6 +279,35 @@ def test_check_no_s3(t):
     assert row["subject"] == "http://127.0.0.1:1", row
     assert any("multipart" in r["message"] for r in rows), rows
     nothing_left(t)
+
+
+def test_check_wrong_scheme(t):
+    """http to a port that speaks TLS, and https to one that doesn't."""
+    alert = b"\x15\x03\x01\x00\x02\x02\x46"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            while True:
+                try:
+                    connection = server.accept()[0]
+                except OSError:
+                    return
+                connection.recv(4096)
+                connection.sendall(alert)
+                connection.close()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        port = server.getsockname()[1]
+        t.conf(s3_storage={"endpoint": "http://127.0.0.1:%d" % port})
+        row = failed(check(t, expect=3), "s3")
+        assert "does the endpoint speak https?" in row["message"], row
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    url = t.endpoint.replace("http:", "https:")
+    t.conf(s3_storage={"endpoint": url})
+    row = failed(check(t, expect=3), "s3")
+    assert "does the endpoint speak http?" in row["message"], row
 
 
 def test_check_clock(t):

@@ -189,8 +189,14 @@ def test_status_max_age(t):
     assert failure["operation"] == "PUT", j
     assert "credentials" in failure["reason"], j
     t.run("status").says("last failure", "exit status 3: S3 http", "run 1")
+    t.write("big", b"x" * 2048)
     t.conf()
-    t.put(unchanged=5)
+    t.put(moved=1, unchanged=5)
+    t.run("status").says("2048   2.0 KiB")
+    t.conf(s3_storage={"secret_key": "wrong"})
+    t.run("PUT", expect=3)
+    t.conf()
+    t.put(unchanged=6)
     status(t, 0)
     grow_old(t, 25)
     status(t, 0)
