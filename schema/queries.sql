@@ -26,11 +26,10 @@ SELECT (SELECT coalesce(max(id), 0) FROM dir),
 	    (SELECT coalesce(max(id), 0) FROM history)),
 	max((SELECT coalesce(max(id), 0) FROM todo),
 	    (SELECT coalesce(max(last), 0) FROM lease)),
-	(SELECT coalesce(max(id), 0) FROM result),
+	(SELECT coalesce(max(id), 0) FROM event),
 	(SELECT coalesce(max(last), 0) FROM lease),
 	EXISTS (SELECT 1 FROM history), EXISTS (SELECT 1 FROM verified),
-	EXISTS (SELECT 1 FROM settle), EXISTS (SELECT 1 FROM deletion),
-	(SELECT coalesce(max(id), 0) FROM event);
+	EXISTS (SELECT 1 FROM settle), EXISTS (SELECT 1 FROM deletion);
 
 -- name: target_insert
 INSERT INTO target (endpoint, bucket, server_as_prefix)
@@ -97,17 +96,16 @@ SELECT started_ns FROM run WHERE id = :run;
 -- The row of an attempt to run. A target that is not known yet is 0.
 -- name: attempt_insert
 INSERT INTO run (op, target, scope, command, pid, started_ns, updated_ns,
-	state, first_result, backlog, begun, user, sudo_user, host, version,
+	state, backlog, begun, user, sudo_user, host, version,
 	settings)
-VALUES (:op, :target, '', :command, :pid, :now, :now, 'running', 0, 0, 0,
+VALUES (:op, :target, '', :command, :pid, :now, :now, 'running', 0, 0,
 	:user, :sudo_user, :host, :version, :settings);
 
 -- The attempt has begun its run.
 -- name: run_begin
 UPDATE run SET begun = 1, target = :target, scope = :scope,
-	updated_ns = :now, first_result = :first_result,
-	first_event = :first_event, backlog = :backlog, late_ms = :late_ms,
-	crawl = :crawl
+	updated_ns = :now, first_event = :first_event, backlog = :backlog,
+	late_ms = :late_ms, crawl = :crawl
 WHERE id = :run;
 
 -- How long the clients of runs that died may change something.
@@ -134,8 +132,8 @@ UPDATE run SET ended_ns = :now, state = :state, reason = :reason,
 	exit_status = :exit_status, late_ms = 0
 WHERE id = :run;
 
--- name: run_first_result
-SELECT first_result FROM run WHERE id = :run;
+-- name: run_first_event
+SELECT coalesce(first_event, 0) FROM run WHERE id = :run;
 
 -- What of a version that was stored before was being sent, or compared, when
 -- the run was cut: its bytes at the target are not known.
@@ -182,7 +180,8 @@ WHERE target = :target AND (held = 1 OR outcome <= 1) AND object IN (
 		FROM object WHERE path = :path
 	    UNION ALL SELECT id, size, mtime_ns, mode, uid, gid
 		FROM history WHERE path = :path) v
-	WHERE v.id = result.object AND result.etag = :etag AND
+	WHERE v.id = result.object AND
+	    coalesce(result.etag, lower(hex(result.md5))) = :etag AND
 	    (:size IS NULL OR (v.size = :size AND v.mtime_ns = :mtime AND
 	    v.mode = :mode AND v.uid = :uid AND v.gid = :gid)));
 
@@ -211,7 +210,8 @@ WHERE path = :path AND (gone_run IS NULL OR :also_gone) AND
 -- with this ETag?
 -- name: name_holds
 SELECT 1 FROM result
-WHERE target = :target AND held = 1 AND etag = :etag AND object IN (
+WHERE target = :target AND held = 1 AND
+	coalesce(etag, lower(hex(md5))) = :etag AND object IN (
 	SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path);
 
@@ -275,7 +275,8 @@ ORDER BY s.object LIMIT :max;
 -- The path's versions that the target may hold, the newest first; the size is
 -- that of the object, where it is known.
 -- name: doubt_versions
-SELECT v.id, r.etag, v.kind, iif(r.held = 1, r.size, v.size), v.mtime_ns,
+SELECT v.id, coalesce(r.etag, lower(hex(r.md5))), v.kind,
+	iif(r.held = 1, coalesce(r.size, v.size), v.size), v.mtime_ns,
 	v.ctime_ns, v.ino, v.mode, v.uid, v.gid
 FROM (SELECT id, kind, size, mtime_ns, ctime_ns, ino, mode, uid, gid
 	FROM object WHERE path = :path
@@ -290,27 +291,34 @@ ORDER BY v.id DESC;
 -- the ETag is the recorded one. A new row belongs to the run that saw the
 -- version first, so that no run counts the version a second time.
 -- name: doubt_held
-INSERT INTO result (id, object, target, run, outcome, held, size, time_ns,
-	etag, attempts, reason)
-SELECT :id, v.id, :target, v.run, 2, 1, :size, :time, :etag, 1,
-	'its answer was lost; the object was found later'
-FROM (SELECT id, run FROM object WHERE id = :object
-	UNION ALL SELECT id, run FROM history WHERE id = :object) v
+INSERT INTO result (object, target, run, outcome, held, size, ms, etag,
+	attempts, reason)
+SELECT v.id, :target, v.run, 2, 1, nullif(:size, v.size),
+	(:now - (SELECT started_ns FROM run WHERE id = v.run)) / 1000000,
+	:etag, 1, 'its answer was lost; the object was found later'
+FROM (SELECT id, run, size FROM object WHERE id = :object
+	UNION ALL SELECT id, run, size FROM history WHERE id = :object) v
 WHERE true
 ON CONFLICT (object, target) DO UPDATE SET
 	held = 1, size = excluded.size,
-	md5 = iif(etag IS excluded.etag, md5, NULL),
-	part_size = iif(etag IS excluded.etag, part_size, NULL),
-	part_md5s = iif(etag IS excluded.etag, part_md5s, NULL),
-	version_id = iif(etag IS excluded.etag, version_id, NULL),
-	etag = excluded.etag;
+	md5 = iif(excluded.etag =
+	    nullif(coalesce(etag, lower(hex(md5))), ''), md5, NULL),
+	part_size = iif(excluded.etag =
+	    nullif(coalesce(etag, lower(hex(md5))), ''), part_size, NULL),
+	part_md5s = iif(excluded.etag =
+	    nullif(coalesce(etag, lower(hex(md5))), ''), part_md5s, NULL),
+	version_id = iif(excluded.etag =
+	    nullif(coalesce(etag, lower(hex(md5))), ''), version_id, NULL),
+	etag = iif(excluded.etag =
+	    nullif(coalesce(etag, lower(hex(md5))), ''), etag, excluded.etag);
 
 -- The target has no object: the objects that a killed run was deleting are
 -- deleted. Outcomes stay that this run has counted, and outcomes of files that
 -- a transfer found gone, as each run of the crawl counts them: otherwise found
 -- would differ from the sum of the totals.
 -- name: doubt_absent
-UPDATE result SET outcome = 5, time_ns = :time,
+UPDATE result SET outcome = 5, ms = (:now - (SELECT y.started_ns FROM run y
+	WHERE y.id = result.run)) / 1000000,
 	reason = 'the run that deleted it ended before the answer came'
 WHERE target = :target AND run < :run AND outcome <> 3 AND
 	EXISTS (SELECT 1 FROM deletion d
@@ -320,7 +328,8 @@ WHERE target = :target AND run < :run AND outcome <> 3 AND
 
 -- The same outcomes stay.
 -- name: doubt_foreign
-UPDATE result SET outcome = 2, time_ns = :time,
+UPDATE result SET outcome = 2, ms = (:now - (SELECT y.started_ns FROM run y
+	WHERE y.id = result.run)) / 1000000,
 	reason = 'the bucket holds another object under this key'
 WHERE target = :target AND run < :run AND outcome <> 3 AND held = 1 AND
 	object IN (SELECT id FROM object WHERE path = :path
@@ -368,7 +377,7 @@ INSERT OR IGNORE INTO frontier (dir, started, again)
 SELECT DISTINCT o.dir, 1, 1
 FROM result r CROSS JOIN object o ON o.id = r.object
 	CROSS JOIN dir d ON d.id = o.dir CROSS JOIN run y ON y.id = r.run
-WHERE r.target = :target AND r.outcome IN (2, 4, 5) AND r.outcome >= 2 AND
+WHERE r.target = :target AND r.outcome IN (2, 4, 5) AND r.outcome <> 0 AND
 	r.run >= :crawl AND (r.outcome = 4 OR y.backlog = 0) AND
 	o.gone_run IS NULL AND o.why IS NULL AND d.run >= :crawl;
 
@@ -407,7 +416,7 @@ WHERE id <= :last AND EXISTS (SELECT 1 FROM result x
 -- name: failed_list
 SELECT o.id, o.path, o.size, r.held
 FROM result r CROSS JOIN object o ON o.id = r.object
-WHERE r.target = :target AND r.outcome = :outcome AND r.outcome >= 2 AND
+WHERE r.target = :target AND r.outcome = :outcome AND r.outcome <> 0 AND
 	r.run >= :since AND r.run <= :until AND o.gone_run IS NULL AND
 	o.why IS NULL AND
 	o.path > :start || '/' AND o.path < :start || '0' AND
@@ -425,7 +434,7 @@ WHERE f.run >= 0 AND f.object IS NULL AND d.clean = 0 AND
 SELECT DISTINCT o.dir, d.path
 FROM result r CROSS JOIN object o ON o.id = r.object
 	CROSS JOIN dir d ON d.id = o.dir
-WHERE r.target = :target AND r.outcome = 4 AND r.outcome >= 2 AND
+WHERE r.target = :target AND r.outcome = 4 AND r.outcome <> 0 AND
 	o.gone_run IS NULL AND
 	o.path > :start || '/' AND o.path < :start || '0';
 
@@ -449,26 +458,46 @@ SELECT count(*) FROM dir WHERE run >= :crawl AND path <> '';
 -- name: count_dirs
 SELECT count(*) FROM dir WHERE run = :run AND path <> '';
 
+-- What was moved is found by its event, all else by its outcome.
 -- name: sum_results
-SELECT outcome, count(*), sum(size >> 32), sum(size & 0xffffffff)
-FROM result
-WHERE id > :first AND run = :run GROUP BY outcome;
+SELECT 0, count(*),
+	coalesce(sum(coalesce(r.size, o.size, h.size) >> 32), 0),
+	coalesce(sum(coalesce(r.size, o.size, h.size) & 0xffffffff), 0)
+FROM event e CROSS JOIN result r ON r.object = e.object AND
+		r.target = e.target AND r.event = e.id AND r.run = e.run AND
+		r.outcome = 0
+	LEFT JOIN object o ON o.id = e.object
+	LEFT JOIN history h ON o.id IS NULL AND h.id = e.object
+WHERE e.id > :first AND e.run = :run
+UNION ALL
+SELECT r.outcome, count(*), 0, 0 FROM result r
+WHERE r.target = :target AND r.outcome IN (1, 2, 3, 4, 5) AND
+	r.outcome <> 0 AND r.run = :run GROUP BY r.outcome;
 
 -- Results of the earlier runs of this crawl, in directories that were not
 -- read again since (a later reading counts them itself).
 -- name: sum_prior
+SELECT 0, count(*)
+FROM event e CROSS JOIN result r ON r.object = e.object AND
+		r.target = e.target AND r.event = e.id AND r.run = e.run AND
+		r.outcome = 0
+	CROSS JOIN object o ON o.id = r.object
+	CROSS JOIN dir d ON d.id = o.dir
+WHERE e.id > :first AND e.target = :target AND r.run >= :crawl AND
+	r.run < :run AND d.run >= :crawl AND d.run <= r.run
+UNION ALL
 SELECT r.outcome, count(*)
 FROM result r CROSS JOIN object o ON o.id = r.object
 	CROSS JOIN dir d ON d.id = o.dir
-WHERE r.id > :first AND r.target = :target AND r.run >= :crawl AND
-	r.run < :run AND d.run >= :crawl AND d.run <= r.run
+WHERE r.target = :target AND r.outcome IN (1, 3) AND r.outcome <> 0 AND
+	r.run >= :crawl AND r.run < :run AND d.run >= :crawl AND d.run <= r.run
 GROUP BY r.outcome;
 
 -- name: prior_gone
 SELECT count(*)
 FROM result r CROSS JOIN object o ON o.id = r.object
 	CROSS JOIN dir d ON d.id = o.dir
-WHERE r.target = :target AND r.outcome = 3 AND r.outcome >= 2 AND
+WHERE r.target = :target AND r.outcome = 3 AND r.outcome <> 0 AND
 	r.run >= :crawl AND r.run < :run AND d.run >= :crawl AND d.run <= r.run;
 
 -- name: failures_count
@@ -760,7 +789,8 @@ WHERE t.id > :cursor ORDER BY t.id LIMIT :max;
 DELETE FROM todo WHERE id <= :last;
 
 -- name: prev_read
-SELECT r.md5, r.etag, r.part_size, h.kind, h.size, h.mtime_ns, h.ctime_ns,
+SELECT r.md5, coalesce(r.etag, lower(hex(r.md5))), r.part_size, h.kind,
+	h.size, h.mtime_ns, h.ctime_ns,
 	h.ino, h.mode, h.uid, h.gid, r.outcome IN (0, 1, 4)
 FROM result r LEFT JOIN history h ON h.id = r.object
 WHERE r.object = :prev AND r.target = :target AND r.held = 1;
@@ -779,23 +809,23 @@ DELETE FROM lease WHERE last <= :last AND closed = 1;
 UPDATE todo SET object = :object WHERE id = :id;
 
 -- name: result_insert
-INSERT INTO result (id, object, target, run, outcome, held, size, time_ns,
+INSERT INTO result (object, target, run, outcome, held, ms,
 	md5, etag, part_size, part_md5s, took_ms, attempts, version_id,
 	reason, fresh, event)
-VALUES (:id, :object, :target, :run, :outcome, :held, :size, :time,
+VALUES (:object, :target, :run, :outcome, :held, :ms,
 	:md5, :etag, :part_size, :part_md5s, :took, :attempts, :version,
 	:reason, :fresh, :event)
 ON CONFLICT (object, target) DO UPDATE SET
 	fresh = CASE WHEN NOT excluded.held THEN fresh
 	    WHEN held AND excluded.outcome = 1 AND excluded.fresh < 2 THEN 0
 	    ELSE excluded.fresh END,
-	id = excluded.id, run = excluded.run, outcome = excluded.outcome,
-	time_ns = excluded.time_ns,
+	run = excluded.run, outcome = excluded.outcome,
+	ms = excluded.ms,
 	took_ms = iif(excluded.event IS NULL AND event IS NOT NULL, took_ms,
 	    excluded.took_ms),
 	attempts = excluded.attempts, reason = excluded.reason,
 	held = max(held, excluded.held),
-	size = iif(excluded.held OR NOT held, excluded.size, size),
+	size = iif(excluded.held OR NOT held, NULL, size),
 	md5 = iif(excluded.held, excluded.md5, md5),
 	etag = iif(excluded.held, excluded.etag, etag),
 	part_size = iif(excluded.held, excluded.part_size, part_size),
@@ -811,12 +841,12 @@ ON CONFLICT (object, target) DO UPDATE SET
 -- failed, with its object held, until a later run knows what became of the
 -- file.
 -- name: result_crawl_failed
-INSERT INTO result (id, object, target, run, outcome, held, size, time_ns,
-	attempts, reason)
-VALUES (:id, :object, :target, :run, 4, 0, :size, :time, 1, :reason)
+INSERT INTO result (object, target, run, outcome, held, ms, attempts,
+	reason)
+VALUES (:object, :target, :run, 4, 0, :ms, 1, :reason)
 ON CONFLICT (object, target) DO UPDATE SET
-	id = excluded.id, run = excluded.run, outcome = 4,
-	time_ns = excluded.time_ns, reason = excluded.reason
+	run = excluded.run, outcome = 4, ms = excluded.ms,
+	reason = excluded.reason
 WHERE outcome > 1 OR :listed;
 
 -- The journal: rows are inserted, and never changed.
@@ -892,17 +922,23 @@ SELECT object FROM upload WHERE target = :target;
 -- newest earlier version that the target holds.
 
 -- name: stored_find
-SELECT s.object, o.path, s.md5, s.etag, s.part_size, s.part_md5s,
-	s.version_id, s.time_ns, h.id IS NULL, o.gone_run IS NOT NULL,
+SELECT s.object, o.path, s.md5, coalesce(s.etag, lower(hex(s.md5))),
+	s.part_size, s.part_md5s,
+	s.version_id, coalesce((SELECT y.started_ns + e.ms * 1000000
+	    FROM event e CROSS JOIN run y ON y.id = e.run
+	    WHERE e.id = s.event), 0), h.id IS NULL,
+	o.gone_run IS NOT NULL,
 	v.time_ns, v.outcome, coalesce(h.kind, o.kind),
-	s.size, coalesce(h.mtime_ns, o.mtime_ns),
+	coalesce(s.size, h.size, o.size),
+	coalesce(h.mtime_ns, o.mtime_ns),
 	coalesce(h.ctime_ns, o.ctime_ns), coalesce(h.ino, o.ino),
 	coalesce(h.mode, o.mode), coalesce(h.uid, o.uid),
 	coalesce(h.gid, o.gid), s.fresh
-FROM object o CROSS JOIN result s ON s.id = coalesce(
-	(SELECT r.id FROM result r WHERE r.object = o.id AND
+FROM object o CROSS JOIN result s ON s.target = :target AND
+	s.object = coalesce(
+	(SELECT r.object FROM result r WHERE r.object = o.id AND
 	    r.target = :target AND r.held = 1),
-	(SELECT r.id FROM history x CROSS JOIN result r ON
+	(SELECT r.object FROM history x CROSS JOIN result r ON
 	    r.object = x.id AND r.target = :target
 	    WHERE x.path = o.path AND r.held = 1 ORDER BY x.id DESC LIMIT 1))
 	LEFT JOIN history h ON h.id = s.object
@@ -910,17 +946,23 @@ FROM object o CROSS JOIN result s ON s.id = coalesce(
 WHERE o.path = :path;
 
 -- name: stored_page
-SELECT s.object, o.path, s.md5, s.etag, s.part_size, s.part_md5s,
-	s.version_id, s.time_ns, h.id IS NULL, o.gone_run IS NOT NULL,
+SELECT s.object, o.path, s.md5, coalesce(s.etag, lower(hex(s.md5))),
+	s.part_size, s.part_md5s,
+	s.version_id, coalesce((SELECT y.started_ns + e.ms * 1000000
+	    FROM event e CROSS JOIN run y ON y.id = e.run
+	    WHERE e.id = s.event), 0), h.id IS NULL,
+	o.gone_run IS NOT NULL,
 	v.time_ns, v.outcome, coalesce(h.kind, o.kind),
-	s.size, coalesce(h.mtime_ns, o.mtime_ns),
+	coalesce(s.size, h.size, o.size),
+	coalesce(h.mtime_ns, o.mtime_ns),
 	coalesce(h.ctime_ns, o.ctime_ns), coalesce(h.ino, o.ino),
 	coalesce(h.mode, o.mode), coalesce(h.uid, o.uid),
 	coalesce(h.gid, o.gid), s.fresh
-FROM object o CROSS JOIN result s ON s.id = coalesce(
-	(SELECT r.id FROM result r WHERE r.object = o.id AND
+FROM object o CROSS JOIN result s ON s.target = :target AND
+	s.object = coalesce(
+	(SELECT r.object FROM result r WHERE r.object = o.id AND
 	    r.target = :target AND r.held = 1),
-	(SELECT r.id FROM history x CROSS JOIN result r ON
+	(SELECT r.object FROM history x CROSS JOIN result r ON
 	    r.object = x.id AND r.target = :target
 	    WHERE x.path = o.path AND r.held = 1 ORDER BY x.id DESC LIMIT 1))
 	LEFT JOIN history h ON h.id = s.object
@@ -959,7 +1001,8 @@ ORDER BY id DESC LIMIT 1;
 
 -- What the target held at a moment, of the newest versions of files.
 -- name: past_newest
-SELECT o.id, o.path, r.md5, iif(r.event = e.id, r.etag, NULL),
+SELECT o.id, o.path, r.md5,
+	iif(r.event = e.id, coalesce(r.etag, lower(hex(r.md5))), NULL),
 	iif(r.event = e.id, r.part_size, NULL),
 	iif(r.event = e.id, r.part_md5s, NULL), e.version,
 	y.started_ns + e.ms * 1000000, 1, o.gone_run IS NOT NULL,
@@ -979,7 +1022,8 @@ ORDER BY o.path;
 
 -- The same of earlier versions.
 -- name: past_earlier
-SELECT o.id, o.path, r.md5, iif(r.event = e.id, r.etag, NULL),
+SELECT o.id, o.path, r.md5,
+	iif(r.event = e.id, coalesce(r.etag, lower(hex(r.md5))), NULL),
 	iif(r.event = e.id, r.part_size, NULL),
 	iif(r.event = e.id, r.part_md5s, NULL), e.version,
 	y.started_ns + e.ms * 1000000, 0, o.gone_run IS NOT NULL,
@@ -1001,7 +1045,7 @@ ORDER BY o.path;
 -- event by which the target had got the version.
 -- name: past_deleted
 SELECT e.object, coalesce(o.path, h.path), r.md5,
-	iif(r.event = p.id, r.etag, NULL),
+	iif(r.event = p.id, coalesce(r.etag, lower(hex(r.md5))), NULL),
 	iif(r.event = p.id, r.part_size, NULL),
 	iif(r.event = p.id, r.part_md5s, NULL), p.version, 0,
 	o.id IS NOT NULL, o.gone_run IS NOT NULL, NULL, NULL,
@@ -1026,8 +1070,11 @@ ORDER BY e.id;
 -- What the target was found to have lost and was not put again. What is gone
 -- at the source too is nobody's any more, once the target has nothing of it.
 -- name: lost_page
-SELECT s.object, o.path, s.md5, s.etag, s.part_size, s.part_md5s,
-	s.version_id, s.time_ns, 1, o.gone_run IS NOT NULL,
+SELECT s.object, o.path, s.md5, coalesce(s.etag, lower(hex(s.md5))),
+	s.part_size, s.part_md5s,
+	s.version_id, coalesce((SELECT y.started_ns + e.ms * 1000000
+	    FROM event e CROSS JOIN run y ON y.id = e.run
+	    WHERE e.id = s.event), 0), 1, o.gone_run IS NOT NULL,
 	v.time_ns, v.outcome, o.kind, o.size, o.mtime_ns, o.ctime_ns, o.ino,
 	o.mode, o.uid, o.gid, s.fresh
 FROM object o CROSS JOIN result s ON s.object = o.id AND
@@ -1039,23 +1086,27 @@ WHERE o.path >= :from AND o.path < :end AND
 ORDER BY o.path;
 
 -- name: stored_sizes
-SELECT s.size
-FROM object o CROSS JOIN result s ON s.id = coalesce(
-	(SELECT r.id FROM result r WHERE r.object = o.id AND
+SELECT coalesce(s.size, (SELECT h.size FROM history h
+	WHERE h.id = s.object), o.size)
+FROM object o CROSS JOIN result s ON s.target = :target AND
+	s.object = coalesce(
+	(SELECT r.object FROM result r WHERE r.object = o.id AND
 	    r.target = :target AND r.held = 1),
-	(SELECT r.id FROM history x CROSS JOIN result r ON
+	(SELECT r.object FROM history x CROSS JOIN result r ON
 	    r.object = x.id AND r.target = :target
 	    WHERE x.path = o.path AND r.held = 1 ORDER BY x.id DESC LIMIT 1))
 WHERE o.path >= :from AND o.path < :end;
 
 -- name: sample_new
-SELECT r.id, r.object, coalesce(o.path, h.path)
-FROM result r LEFT JOIN object o ON o.id = r.object
+SELECT e.id, r.object, coalesce(o.path, h.path)
+FROM event e CROSS JOIN result r ON r.object = e.object AND
+	    r.target = e.target AND r.event = e.id
+	LEFT JOIN object o ON o.id = r.object
 	LEFT JOIN history h ON h.id = r.object
-WHERE r.id > :last AND r.target = :target AND r.held = 1 AND
+WHERE e.id > :last AND e.target = :target AND r.held = 1 AND
 	NOT EXISTS (SELECT 1 FROM verified v
 	WHERE v.object = r.object AND v.target = r.target)
-ORDER BY r.id;
+ORDER BY e.id;
 
 -- name: sample_old
 SELECT v.time_ns, v.object, coalesce(o.path, h.path)
@@ -1114,20 +1165,21 @@ DELETE FROM verified WHERE object = :object AND target = :target;
 DELETE FROM verified WHERE object = :object;
 
 -- name: result_deleted
-UPDATE result SET outcome = 5, held = 0, run = :run, time_ns = :time,
+UPDATE result SET outcome = 5, held = 0, run = :run, ms = :ms,
 	reason = NULL
 WHERE target = :target AND object = :object AND (held = 1 OR EXISTS (SELECT 1
 	FROM deletion d
 	WHERE d.target = result.target AND d.object = result.object));
 
 -- name: result_restored
-UPDATE result SET outcome = 0, held = 1, run = :run, time_ns = :time,
+UPDATE result SET outcome = 0, held = 1, run = :run, ms = NULL,
 	reason = NULL, version_id = :version, event = :event
 WHERE target = :target AND object = :object;
 
+-- Without a run the row stays that of its run.
 -- name: result_lost
-UPDATE result SET outcome = 2, held = 0, run = :run, time_ns = :time,
-	reason = :reason
+UPDATE result SET outcome = 2, held = 0, run = coalesce(:run, run),
+	ms = coalesce(:ms, ms), reason = :reason
 WHERE target = :target AND held = 1 AND
 	object = (SELECT id FROM object WHERE path = :path);
 
@@ -1168,12 +1220,14 @@ WHERE target = :target AND object = :object;
 
 -- The same for all deletions that a killed run has left.
 -- name: deletion_results
-UPDATE result SET outcome = 2, held = 0, time_ns = :time,
+UPDATE result SET outcome = 2, held = 0,
+	ms = (:now - (SELECT y.started_ns FROM deletion d JOIN run y ON
+	    y.id = d.run WHERE d.object = result.object AND
+	    d.target = result.target)) / 1000000,
 	run = (SELECT d.run FROM deletion d WHERE d.object = result.object AND
 	    d.target = result.target),
 	reason = 'the run that deleted it ended before the answer came'
-WHERE held = 1 AND id IN (SELECT r.id FROM deletion d CROSS JOIN result r ON
-	r.object = d.object AND r.target = d.target);
+WHERE held = 1 AND (object, target) IN (SELECT object, target FROM deletion);
 
 -- name: deletion_settle
 INSERT OR IGNORE INTO settle (target, object)
@@ -1320,7 +1374,8 @@ SELECT parent, coalesce(run, 0), clean, gone_run IS NOT NULL, path
 FROM dir WHERE id = :id;
 
 -- name: object_live
-SELECT coalesce(r.time_ns, 0)
+SELECT coalesce((SELECT y.started_ns + e.ms * 1000000
+	FROM event e CROSS JOIN run y ON y.id = e.run WHERE e.id = r.event), 0)
 FROM object o LEFT JOIN result r ON r.object = o.id AND
 	r.target = :target AND r.held = 1
 WHERE o.path = :path AND o.gone_run IS NULL;
@@ -1340,15 +1395,16 @@ LIMIT 1;
 -- Objects that the target holds, or may hold, of paths between :from and :end,
 -- which are in no share of the settings now.
 -- name: former_held
-SELECT s.id, s.object, o.path, coalesce(h.kind, o.kind),
+SELECT 1, s.object, o.path, coalesce(h.kind, o.kind),
 	coalesce(h.size, o.size), coalesce(h.mtime_ns, o.mtime_ns),
 	coalesce(h.ctime_ns, o.ctime_ns), coalesce(h.ino, o.ino),
 	coalesce(h.mode, o.mode), coalesce(h.uid, o.uid),
 	coalesce(h.gid, o.gid)
-FROM object o CROSS JOIN result s ON s.id = coalesce(
-	(SELECT r.id FROM result r WHERE r.object = o.id AND
+FROM object o CROSS JOIN result s ON s.target = :target AND
+	s.object = coalesce(
+	(SELECT r.object FROM result r WHERE r.object = o.id AND
 	    r.target = :target AND r.held = 1),
-	(SELECT r.id FROM history x CROSS JOIN result r ON
+	(SELECT r.object FROM history x CROSS JOIN result r ON
 	    r.object = x.id AND r.target = :target
 	    WHERE x.path = o.path AND r.held = 1 ORDER BY x.id DESC LIMIT 1))
 	LEFT JOIN history h ON h.id = s.object
@@ -1376,12 +1432,13 @@ SELECT o.id, o.gone_run IS NULL OR
 FROM object o WHERE o.path = :path;
 
 -- name: name_result
-INSERT INTO result (id, object, target, run, outcome, held, size, time_ns,
+INSERT INTO result (object, target, run, outcome, held, size, ms,
 	md5, etag, part_size, part_md5s, attempts, version_id, reason)
-SELECT :id, :object, target, run, outcome, 1, size, time_ns, md5, etag,
-	part_size, part_md5s, attempts, version_id,
+SELECT :object, target, run, outcome, 1, coalesce(size, (SELECT size FROM object
+	WHERE id = :from), (SELECT size FROM history WHERE id = :from)), ms,
+	md5, etag, part_size, part_md5s, attempts, version_id,
 	'it was put under another name of its server'
-FROM result WHERE id = :from
+FROM result WHERE object = :from AND target = :target
 ON CONFLICT (object, target) DO UPDATE SET
 	held = 1, size = excluded.size, md5 = excluded.md5,
 	etag = excluded.etag, part_size = excluded.part_size,
@@ -1391,17 +1448,23 @@ ON CONFLICT (object, target) DO UPDATE SET
 UPDATE dir SET gone_run = :run WHERE id >= :first AND gone_run IS NULL;
 
 -- name: gone_page
-SELECT s.object, o.path, s.md5, s.etag, s.part_size, s.part_md5s,
-	s.version_id, s.time_ns, h.id IS NULL, 1,
+SELECT s.object, o.path, s.md5, coalesce(s.etag, lower(hex(s.md5))),
+	s.part_size, s.part_md5s,
+	s.version_id, coalesce((SELECT y.started_ns + e.ms * 1000000
+	    FROM event e CROSS JOIN run y ON y.id = e.run
+	    WHERE e.id = s.event), 0), h.id IS NULL, 1,
 	NULL, NULL, coalesce(h.kind, o.kind),
-	s.size, coalesce(h.mtime_ns, o.mtime_ns),
+	coalesce(s.size, h.size, o.size),
+	coalesce(h.mtime_ns, o.mtime_ns),
 	coalesce(h.ctime_ns, o.ctime_ns), coalesce(h.ino, o.ino),
 	coalesce(h.mode, o.mode), coalesce(h.uid, o.uid),
 	coalesce(h.gid, o.gid), o.dir, o.kind, o.size
-FROM object o INDEXED BY object_gone CROSS JOIN result s ON s.id = coalesce(
-	(SELECT r.id FROM result r WHERE r.object = o.id AND
+FROM object o INDEXED BY object_gone CROSS JOIN result s ON
+	s.target = :target AND
+	s.object = coalesce(
+	(SELECT r.object FROM result r WHERE r.object = o.id AND
 	    r.target = :target AND r.held = 1),
-	(SELECT r.id FROM history x CROSS JOIN result r ON
+	(SELECT r.object FROM history x CROSS JOIN result r ON
 	    r.object = x.id AND r.target = :target
 	    WHERE x.path = o.path AND r.held = 1 ORDER BY x.id DESC LIMIT 1))
 	LEFT JOIN history h ON h.id = s.object

@@ -28,7 +28,7 @@ SELECT
 	nullif(o.uid, 4294967295) AS uid,
 	nullif(o.gid, 4294967295) AS gid,
 	iif(r.md5 IS NULL, NULL, lower(hex(r.md5))) AS md5,
-	r.etag AS etag,
+	nullif(coalesce(r.etag, lower(hex(r.md5))), '') AS etag,
 	CASE WHEN r.outcome = 5 OR m.object IS NOT NULL THEN 'deleted'
 	    WHEN o.gone_run IS NOT NULL OR r.outcome = 3 THEN 'gone'
 	    WHEN o.why IS NOT NULL THEN 'excluded'
@@ -54,14 +54,17 @@ SELECT
 	r.part_md5s AS part_md5s,
 	r.version_id AS version_id,
 	o.id AS version,
-	iif(r.outcome = 5, strftime('%Y-%m-%dT%H:%M:%SZ',
-	    r.time_ns / 1000000000, 'unixepoch'), NULL) AS deleted_at,
+	iif(r.outcome = 5, (SELECT strftime('%Y-%m-%dT%H:%M:%SZ',
+	    (y.started_ns / 1000000 + r.ms) / 1000, 'unixepoch')
+	    FROM run y WHERE y.id = r.run), NULL) AS deleted_at,
 	strftime('%Y-%m-%dT%H:%M:%SZ', v.time_ns / 1000000000,
 	    'unixepoch') AS verified_at,
 	v.outcome AS verdict,
 	(SELECT e.run FROM event e WHERE e.id = r.event) AS stored_run,
-	iif(r.outcome = 1, strftime('%Y-%m-%dT%H:%M:%SZ',
-	    r.time_ns / 1000000000, 'unixepoch'), NULL) AS checked_at,
+	iif(r.outcome = 1, (SELECT strftime('%Y-%m-%dT%H:%M:%SZ',
+	    (y.started_ns / 1000000 + coalesce(r.ms, (SELECT e.ms FROM event e
+	    WHERE e.id = r.event))) / 1000, 'unixepoch')
+	    FROM run y WHERE y.id = r.run), NULL) AS checked_at,
 	iif(r.outcome = 5, (SELECT e.version FROM event e
 	    WHERE e.object = r.object AND e.target = r.target AND e.kind = 10
 	    ORDER BY e.id DESC LIMIT 1), NULL) AS marker_id
@@ -89,7 +92,7 @@ SELECT
 	strftime('%Y-%m-%dT%H:%M:%SZ', nullif(h.mtime_ns,
 	    -9223372036854775808) / 1000000000, 'unixepoch') AS mtime,
 	iif(r.md5 IS NULL, NULL, lower(hex(r.md5))) AS md5,
-	r.etag AS etag,
+	nullif(coalesce(r.etag, lower(hex(r.md5))), '') AS etag,
 	CASE WHEN r.outcome = 5 THEN 'deleted'
 	    WHEN r.held OR r.outcome IN (0, 1) THEN 'stored'
 	    ELSE 'never stored' END AS state,
@@ -103,8 +106,9 @@ SELECT
 	    FROM event e JOIN run y ON y.id = e.run WHERE e.id = r.event)
 	    AS stored_at,
 	(SELECT e.run FROM event e WHERE e.id = r.event) AS stored_run,
-	iif(r.outcome = 5, strftime('%Y-%m-%dT%H:%M:%SZ',
-	    r.time_ns / 1000000000, 'unixepoch'), NULL) AS deleted_at,
+	iif(r.outcome = 5, (SELECT strftime('%Y-%m-%dT%H:%M:%SZ',
+	    (y.started_ns / 1000000 + r.ms) / 1000, 'unixepoch')
+	    FROM run y WHERE y.id = r.run), NULL) AS deleted_at,
 	iif(r.outcome = 5, (SELECT e.version FROM event e
 	    WHERE e.object = r.object AND e.target = r.target AND e.kind = 10
 	    ORDER BY e.id DESC LIMIT 1), NULL) AS marker_id
@@ -327,29 +331,76 @@ FROM verification v
 	LEFT JOIN target t ON t.id = v.target;
 
 DROP VIEW IF EXISTS transfers;
--- The results of each run, but those that a later run replaced: a version of
--- a file has one result at a target, the newest.
-CREATE VIEW transfers AS -- what became of each file in each run
+-- The results of each run: what became true, by the journal; what failed; and,
+-- of the last result of a version, what made nothing true (unchanged, gone).
+-- took_ms is that of the event by which the target got the version.
+CREATE VIEW transfers AS
+SELECT
+	e.run AS run,
+	v.path AS path,
+	CASE e.kind WHEN 10 THEN 'deleted' WHEN 2 THEN 'moved'
+	    WHEN 6 THEN 'moved'
+	    WHEN 1 THEN iif(s.outcome = 1 AND s.run = e.run, 'unchanged',
+	    'moved') ELSE 'unchanged' END AS outcome,
+	iif(s.event = e.id, coalesce(s.size, v.size), v.size) AS size,
+	e.ms / 1000.0 AS after,
+	iif(s.event = e.id, s.took_ms / 1000.0, NULL) AS seconds,
+	iif(s.event = e.id AND s.run = e.run, s.attempts, NULL) AS attempts,
+	NULL AS reason,
+	strftime('%Y-%m-%dT%H:%M:%SZ', (y.started_ns / 1000000 + e.ms) / 1000,
+	    'unixepoch') AS time,
+	t.endpoint || '/' || t.bucket AS target,
+	e.object AS version
+FROM event e JOIN run y ON y.id = e.run AND
+		e.id > coalesce(y.first_event, 0)
+	JOIN (SELECT id, path, size FROM object
+	    UNION ALL SELECT id, path, size FROM history) v
+	    ON v.id = e.object
+	LEFT JOIN result s ON s.object = e.object AND s.target = e.target
+	LEFT JOIN target t ON t.id = e.target
+WHERE e.kind IN (1, 2, 3, 4, 5, 6, 10)
+UNION ALL
+SELECT
+	f.run AS run,
+	f.path AS path,
+	'failed' AS outcome,
+	v.size AS size,
+	round((f.time_ns - y.started_ns) / 1e9, 3) AS after,
+	iif(s.event IS NULL AND s.run = f.run, s.took_ms / 1000.0, NULL)
+	    AS seconds,
+	f.attempts AS attempts,
+	f.reason AS reason,
+	strftime('%Y-%m-%dT%H:%M:%SZ', f.time_ns / 1000000000, 'unixepoch')
+	    AS time,
+	t.endpoint || '/' || t.bucket AS target,
+	f.object AS version
+FROM failure f JOIN run y ON y.id = f.run
+	JOIN (SELECT id, size FROM object
+	    UNION ALL SELECT id, size FROM history) v ON v.id = f.object
+	LEFT JOIN result s ON s.object = f.object AND s.target = f.target
+	LEFT JOIN target t ON t.id = f.target
+UNION ALL
 SELECT
 	s.run AS run,
-	coalesce(o.path, h.path) AS path,
-	CASE s.outcome WHEN 0 THEN 'moved' WHEN 1 THEN 'unchanged'
-	    WHEN 2 THEN 'failed' WHEN 3 THEN 'gone' WHEN 4 THEN 'failed'
-	    WHEN 5 THEN 'deleted' END AS outcome,
-	s.size AS size,
-	round((s.time_ns - r.started_ns) / 1e9, 3) AS after,
-	s.took_ms / 1000.0 AS seconds,
+	v.path AS path,
+	iif(s.outcome = 3, 'gone', 'unchanged') AS outcome,
+	coalesce(s.size, v.size) AS size,
+	s.ms / 1000.0 AS after,
+	iif(s.event IS NULL, s.took_ms / 1000.0, NULL) AS seconds,
 	s.attempts AS attempts,
-	s.reason AS reason,
-	strftime('%Y-%m-%dT%H:%M:%SZ', s.time_ns / 1000000000,
+	NULL AS reason,
+	strftime('%Y-%m-%dT%H:%M:%SZ', (y.started_ns / 1000000 + s.ms) / 1000,
 	    'unixepoch') AS time,
 	t.endpoint || '/' || t.bucket AS target,
 	s.object AS version
-FROM result s
-	JOIN run r ON r.id = s.run AND s.id > r.first_result
-	LEFT JOIN object o ON o.id = s.object
-	LEFT JOIN history h ON h.id = s.object
-	LEFT JOIN target t ON t.id = s.target;
+FROM run y JOIN result s ON s.target = y.target AND s.run = y.id AND
+		s.outcome IN (1, 3) AND s.outcome <> 0
+	JOIN (SELECT id, path, size FROM object
+	    UNION ALL SELECT id, path, size FROM history) v
+	    ON v.id = s.object
+	LEFT JOIN event e ON e.id = s.event
+	LEFT JOIN target t ON t.id = s.target
+WHERE e.run IS NOT s.run;
 
 DROP VIEW IF EXISTS clients;
 -- The hosts that moved the data of a run.

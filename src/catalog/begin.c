@@ -30,13 +30,12 @@ load_marks(struct writer *w, int64_t *last_leased)
 	w->next_dir = db_int(db, s, 0) + 1;
 	w->next_object = db_int(db, s, 1) + 1;
 	w->next_todo = db_int(db, s, 2) + 1;
-	w->next_result = db_int(db, s, 3) + 1;
+	w->next_event = db_int(db, s, 3) + 1;
 	*last_leased = db_int(db, s, 4);
 	w->has_history = db_int(db, s, 5) != 0;
 	w->has_verified = db_int(db, s, 6) != 0;
 	w->has_doubts = db_int(db, s, 7) != 0;
 	w->has_deletions = db_int(db, s, 8) != 0;
-	w->next_event = db_int(db, s, 9) + 1;
 	db_done(db, s);
 	w->first_new_dir = w->next_dir;
 	w->first_object = w->next_object;
@@ -133,9 +132,9 @@ insert_run(struct writer *w, const struct run_spec *spec)
 	if (w->crawl == 0)
 		w->crawl = w->run;
 	DB_RUN(&w->db, RUN_BEGIN, INT(w->target), TEXT(spec->scope),
-	    INT(clock_wall_ns()), INT(w->next_result - 1),
-	    INT(w->next_event - 1), INT(!spec->no_backlog),
-	    INT(spec->late_ms), INT(w->crawl), INT(w->run));
+	    INT(clock_wall_ns()), INT(w->next_event - 1),
+	    INT(!spec->no_backlog), INT(spec->late_ms), INT(w->crawl),
+	    INT(w->run));
 	if (DB_ROW(&w->db, RUN_STARTED, INT(w->run))) {
 		w->began_ns = db_int(&w->db, STMT_RUN_STARTED, 0);
 		db_done(&w->db, STMT_RUN_STARTED);

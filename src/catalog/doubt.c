@@ -139,8 +139,8 @@ note_there(struct writer *w, const struct found *f, size_t *foreign)
 	int64_t id = version_of(w, f);
 
 	if (id != 0) {
-		DB_RUN(&w->db, DOUBT_HELD, INT(w->next_result++),
-		    INT(w->target), INT(f->answer.size), INT(clock_wall_ns()),
+		DB_RUN(&w->db, DOUBT_HELD, INT(w->target),
+		    INT(f->answer.size), INT(clock_wall_ns()),
 		    TEXT(f->answer.etag), INT(id));
 		writer_adopted(w, id);
 		writer_replaced(w, id);

@@ -135,9 +135,10 @@ catalog_bury(struct writer *w)
 static void
 add_outcomes(struct writer *w, struct totals *t)
 {
-	const int64_t first = one_int(&w->db, STMT_RUN_FIRST_RESULT,
+	const int64_t first = one_int(&w->db, STMT_RUN_FIRST_EVENT,
 	    &INT(w->run), 1);
-	bool more = DB_ROW(&w->db, SUM_RESULTS, INT(first), INT(w->run));
+	bool more = DB_ROW(&w->db, SUM_RESULTS, INT(first), INT(w->run),
+	    INT(w->target));
 
 	while (more) {
 		int64_t outcome = db_int(&w->db, STMT_SUM_RESULTS, 0);
@@ -162,7 +163,7 @@ add_outcomes(struct writer *w, struct totals *t)
 static void
 add_prior(struct writer *w, struct totals *t)
 {
-	const int64_t first = one_int(&w->db, STMT_RUN_FIRST_RESULT,
+	const int64_t first = one_int(&w->db, STMT_RUN_FIRST_EVENT,
 	    &INT(w->crawl), 1);
 	bool more;
 

@@ -195,7 +195,7 @@ heir(struct former *f, const char *path, const struct attrs *a)
 }
 
 struct row {
-	int64_t	 result;	/* 0: what the target holds is in doubt */
+	bool	 held;		/* else: what the target holds is in doubt */
 	int64_t	 object;
 	char	*path;
 	struct attrs attrs;
@@ -208,7 +208,7 @@ take_rows(struct db *db, enum stmt s, bool more, struct row *v)
 	size_t n = 0;
 
 	for (; more; more = n < PAGE && db_next(db, s)) {
-		v[n].result = db_int(db, s, 0);
+		v[n].held = db_int(db, s, 0) != 0;
 		v[n].object = db_int(db, s, 1);
 		v[n].path = db_strdup(db, s, 2);
 		row_attrs(db, s, 3, &v[n].attrs);
@@ -227,9 +227,9 @@ inherit(struct former *f, const struct row *r)
 
 	if (id == 0)
 		return;
-	if (r->result != 0) {
-		DB_RUN(&w->db, NAME_RESULT, INT(w->next_result++), INT(id),
-		    INT(r->result));
+	if (r->held) {
+		DB_RUN(&w->db, NAME_RESULT, INT(id), INT(r->object),
+		    INT(w->target));
 		writer_adopted(w, id);
 		return;
 	}

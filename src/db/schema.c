@@ -49,6 +49,15 @@ mark_version(struct db *db, int number)
 	db_exec(db, sql);
 }
 
+/* Views would name tables and columns that a rung replaces. */
+static void
+drop_views(struct db *db)
+{
+	for (size_t i = 0; i < ARRAY_LEN(views); i++)
+		if (strncmp(views[i], "DROP VIEW ", 10) == 0)
+			db_exec(db, views[i]);
+}
+
 /* All in one transaction: the file has the version of its tables and views. */
 void
 schema_climb(struct db *db, int version)
@@ -58,6 +67,8 @@ schema_climb(struct db *db, int version)
 	db_exec(db, "BEGIN IMMEDIATE");
 	for (size_t i = 0; version == 0 && i < ARRAY_LEN(new_tables); i++)
 		db_exec(db, new_tables[i]);
+	if (version > 0)
+		drop_views(db);
 	for (size_t i = 0; version > 0 && i < ARRAY_LEN(rungs); i++)
 		if (rungs[i].number > version)
 			db_exec(db, rungs[i].text);

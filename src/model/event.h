@@ -12,9 +12,10 @@
 enum event_kind {
 	EVENT_NONE = 0,		/* nothing became true */
 	EVENT_KNOWN = 1,	/* the target had it when the journal began */
-	EVENT_STORED,		/* sent, and acknowledged */
+	EVENT_STORED,		/* sent, and acknowledged; or the answer was
+				   lost, and the object was found */
 	EVENT_ADOPTED,		/* found at the target, proven to be its bytes:
-				   nothing was sent */
+				   the run counts it as unchanged */
 	EVENT_COPIED,		/* reserved: copied from another key */
 	EVENT_REFRESHED,	/* copied onto itself, with other metadata */
 	EVENT_RESTORED,		/* reserved: an earlier version came back */

@@ -37,7 +37,7 @@ head_done(void *arg, const struct s3_reply *r, const struct err *err)
 	t->settled = true;
 	if (err == NULL && transfer_looks_same(t, r)) {
 		memcpy(t->found_etag, r->etag, sizeof(t->found_etag));
-		transfer_holds(t, EVENT_ADOPTED, r);
+		transfer_holds(t, EVENT_STORED, r);
 		if (transfer_is_multipart(t))
 			t->mode = MODE_COMPARE;
 	}

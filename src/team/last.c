@@ -149,7 +149,7 @@ team_last_decide(const struct team *t, struct look *l)
 	if (is_stored(t, l, &found)) {
 		*r = found;
 		r->outcome = OUTCOME_MOVED;
-		r->event = EVENT_ADOPTED;
+		r->event = EVENT_STORED;
 		err_clear(&r->err);
 		memcpy(r->etag, l->store.answer.etag, sizeof(r->etag));
 		r->version_id = STEAL(l->store.version_id);

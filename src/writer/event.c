@@ -10,8 +10,8 @@
 
 #define NS_A_MS 1000000
 
-static int64_t
-since_began(const struct writer *w)
+int64_t
+writer_ms(const struct writer *w)
 {
 	return (clock_wall_ns() - w->began_ns) / NS_A_MS;
 }
@@ -21,7 +21,7 @@ writer_event(struct writer *w, enum event_kind kind, int64_t object,
     const char *version_id)
 {
 	DB_RUN(&w->db, EVENT_INSERT, INT(w->next_event), INT(object),
-	    INT(w->target), INT(w->run), INT(kind), INT(since_began(w)),
+	    INT(w->target), INT(w->run), INT(kind), INT(writer_ms(w)),
 	    TEXT(version_id));
 	return w->next_event++;
 }

@@ -194,7 +194,7 @@ version_deleted(void *arg, int64_t version)
 	struct row *r = arg;
 	struct writer *w = r->writer;
 
-	DB_RUN(&w->db, RESULT_DELETED, INT(w->run), INT(clock_wall_ns()),
+	DB_RUN(&w->db, RESULT_DELETED, INT(w->run), INT(writer_ms(w)),
 	    INT(w->target), INT(version));
 	if (db_changes(&w->db) > 0)
 		writer_version_ends(w, version, EVENT_DELETED,
@@ -234,9 +234,8 @@ mark_restored(struct writer *w, const struct outcome_row *in)
 	int64_t event = writer_event(w, EVENT_RESTORED, in->object,
 	    in->version_id);
 
-	DB_RUN(&w->db, RESULT_RESTORED, INT(w->run), INT(clock_wall_ns()),
-	    TEXT(in->version_id), INT(event), INT(w->target),
-	    INT(in->object));
+	DB_RUN(&w->db, RESULT_RESTORED, INT(w->run), TEXT(in->version_id),
+	    INT(event), INT(w->target), INT(in->object));
 }
 
 static void
@@ -246,8 +245,10 @@ mark_lost(void *arg, struct str path)
 	struct writer *w = r->writer;
 
 	verdict_on_name(r, path);
-	DB_RUN(&w->db, RESULT_LOST, INT(w->run), INT(clock_wall_ns()),
-	    TEXT(r->reason), INT(w->target), BYTES(path));
+	/* A PUT counts the failed results of its run: this is none. */
+	DB_RUN(&w->db, RESULT_LOST, w->no_backlog ? INT(w->run) : NOTHING,
+	    w->no_backlog ? INT(writer_ms(w)) : NOTHING, TEXT(r->reason),
+	    INT(w->target), BYTES(path));
 	DB_RUN(&w->db, HISTORY_LOST, INT(w->target), BYTES(path));
 	/* Without a verdict the answer to a deletion was lost: nothing is
 	 * known. */

@@ -218,9 +218,8 @@ entry_failed(struct page *p, const struct page_entry *e)
 	/* The entry may be a directory known to the catalog. */
 	if (e->attrs.kind == ENTRY_UNKNOWN)
 		DB_RUN(&w->db, DIR_UNKNOWN, INT(w->crawl), TEXT(e->path));
-	DB_RUN(&w->db, RESULT_CRAWL_FAILED, INT(w->next_result++),
-	    INT(object), INT(w->target), INT(w->run), INT(e->attrs.size),
-	    INT(clock_wall_ns()), TEXT(e->err.msg), INT(listed));
+	DB_RUN(&w->db, RESULT_CRAWL_FAILED, INT(object), INT(w->target),
+	    INT(w->run), INT(writer_ms(w)), TEXT(e->err.msg), INT(listed));
 	writer_failure(w, object, dir_of_entry(p, str_of(e->path)),
 	    str_of(e->path), &e->err, 1);
 	p->counts.found++;

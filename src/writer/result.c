@@ -2,6 +2,7 @@
  * The results of the items of a lease, and the rows of multipart uploads.
  */
 #include "base/clock.h"
+#include "crypto/crypto.h"
 #include "writer/writer.h"
 
 static void
@@ -115,30 +116,39 @@ event_of(struct writer *w, const struct result *r, int64_t object)
 	    r->event == EVENT_REFRESHED))
 		return is_held(r) ? EVENT_REFRESHED : EVENT_NONE;
 	if (r->outcome == OUTCOME_MOVED)
-		return r->event == EVENT_ADOPTED ? EVENT_ADOPTED :
-		    EVENT_STORED;
+		return EVENT_STORED;
 	held = DB_ROW(&w->db, HELD_FIND, INT(object), INT(w->target));
 	if (held)
 		db_done(&w->db, STMT_HELD_FIND);
 	return held ? EVENT_NONE : EVENT_ADOPTED;
 }
 
+/* What the row has for the ETag: nothing, if the MD5 says it. */
+static const char *
+etag_row(const struct result *r, char hex[33])
+{
+	if (!r->has_md5)
+		return r->etag[0] == '\0' ? NULL : r->etag;
+	hex_encode(r->md5, sizeof(r->md5), hex);
+	return strcmp(r->etag, hex) == 0 ? NULL : r->etag;
+}
+
 static void
-store(struct writer *w, const struct result *r, int64_t object, uint64_t size,
-    int fresh)
+store(struct writer *w, const struct result *r, int64_t object, int fresh)
 {
 	enum event_kind kind = event_of(w, r, object);
+	char hex[33];
 	int64_t event = 0;
 	bool in_doubt;
 
 	if (kind != EVENT_NONE)
 		event = writer_event(w, kind, object, r->version_id);
 
-	DB_RUN(&w->db, RESULT_INSERT, INT(w->next_result++), INT(object),
-	    INT(w->target), INT(w->run), INT(r->outcome), INT(is_held(r)),
-	    INT(size), INT(clock_wall_ns()),
+	DB_RUN(&w->db, RESULT_INSERT, INT(object), INT(w->target),
+	    INT(w->run), INT(r->outcome), INT(is_held(r)),
+	    event == 0 ? INT(writer_ms(w)) : NOTHING,
 	    BLOB(r->md5, r->has_md5 ? sizeof(r->md5) : 0),
-	    TEXT(r->etag[0] == '\0' ? NULL : r->etag),
+	    TEXT(etag_row(r, hex)),
 	    r->part_size == 0 ? NOTHING : INT(r->part_size),
 	    BLOB(r->part_md5s, r->part_md5s == NULL ? 0 :
 	    (size_t)r->part_count * 16), INT(r->took_ms), INT(r->attempts),
@@ -235,7 +245,7 @@ settle_item(struct writer *w, const struct open_lease *l, struct open_item *it,
 
 	if (read && !writer_same(&r->attrs, &it->attrs))
 		object = as_read(w, it, &r->attrs);
-	store(w, r, object, size, read ? writer_fresh(w, l, it, &r->attrs) : 0);
+	store(w, r, object, read ? writer_fresh(w, l, it, &r->attrs) : 0);
 	if (is_held(r) && (object != it->object ||
 	    (it->prev != 0 && it->prev != object)))
 		writer_replaced(w, object);

@@ -191,7 +191,6 @@ struct writer {
 	uint64_t delete_failed;	/* of a run with a backlog */
 	int64_t	 next_object;
 	int64_t	 next_todo;
-	int64_t	 next_result;
 	int64_t	 next_event;
 	int64_t	 next_dir;
 	int64_t	 next_frontier;
@@ -261,6 +260,8 @@ bool	 writer_same(const struct attrs *, const struct attrs *);
 void	 writer_count_run(struct writer *);
 
 /* event.c */
+/* Milliseconds since the run began. */
+int64_t	 writer_ms(const struct writer *);
 /* Add an event to the journal, at the run's target; version_id may be NULL.
  * Return the number of the event. */
 int64_t	 writer_event(struct writer *, enum event_kind, int64_t object,

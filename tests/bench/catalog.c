@@ -124,10 +124,12 @@ lease_some(struct catalog *c, struct mailbox *in, uint64_t count)
 		for (size_t i = 0; i < l->count; i++) {
 			r->v[i].object = l->items[i].object;
 			r->v[i].attrs = l->items[i].attrs;
+			r->v[i].event = EVENT_STORED;
 			r->v[i].has_md5 = true;
+			memset(r->v[i].md5, 0x99, sizeof(r->v[i].md5));
 			r->v[i].attempts = 1;
 			snprintf(r->v[i].etag, sizeof(r->v[i].etag), "%s",
-			    "d41d8cd98f00b204e9800998ecf8427e");
+			    "99999999999999999999999999999999");
 		}
 		done += l->count;
 		lease_free(&l);

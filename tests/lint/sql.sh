@@ -38,8 +38,7 @@ uploads_open u: open uploads are few, once a run
 deletion_any deletion: stops at the first row
 fs_noted dir: a partial index, of file systems
 fs_of_dir up: a directory and those above it
-deletion_results d: of a few batches, once a run
-deletion_settle deletion: likewise
+deletion_settle deletion: of a few batches, once a run
 unread_page v: the versions of one path
 unasked e: exports are few, before a run with a restored catalog
 export_paths export: exports are few

@@ -30,7 +30,8 @@ as_of(long run)
 {
 	return xasprintf("SELECT t.bucket, iif(t.server_as_prefix = 0, "
 	    "substr(v.path, instr(v.path, '/') + 1), v.path) AS key, "
-	    "e.object, iif(%ld = (SELECT max(id) FROM run), r.etag, ''), '', "
+	    "e.object, iif(%ld = (SELECT max(id) FROM run), "
+	    "coalesce(r.etag, lower(hex(r.md5))), ''), '', "
 	    "v.size FROM (SELECT max(id) AS id FROM event WHERE kind < 20 "
 	    "AND run <= %ld GROUP BY object, target) n "
 	    "JOIN event e ON e.id = n.id AND e.kind < 10 "

@@ -187,7 +187,7 @@ what_was_found(void **state)
 	put_all(k);
 	judged(k, "srv/vol/a", VERDICT_MISSING);
 	judged(k, "srv/vol/b", VERDICT_CORRUPT);
-	ends(k, found(k, PAGE_QUEUE, "srv/vol/a", 1), OUTCOME_MOVED,
+	ends(k, found(k, PAGE_QUEUE, "srv/vol/a", 1), OUTCOME_UNCHANGED,
 	    EVENT_ADOPTED, NULL);
 	ends(k, found(k, PAGE_CHANGED, "srv/vol/c", 2), OUTCOME_UNCHANGED,
 	    EVENT_NONE, NULL);
@@ -220,6 +220,36 @@ doubts_are_none(void **state)
 	check_answer(k, "SELECT kind FROM events WHERE run > 1", "deleted");
 }
 
+/* A run's transfers are told as they were, whatever later runs do. */
+static void
+transfers_stay(void **state)
+{
+	static const char *const expected[] = {
+		"srv/vol/a|moved|10|0|NULL|NULL\n"
+		"srv/vol/b|moved|11|0|NULL|NULL",
+		"srv/vol/a|unchanged|10|NULL|1|NULL",
+		"srv/vol/a|moved|10|NULL|NULL|NULL",
+		"srv/vol/a|deleted|10|NULL|NULL|NULL",
+		"srv/vol/a|moved|10|7|1|NULL",
+		"srv/vol/b|failed|11|NULL|1|no access",
+	};
+	struct kit *k = *state;
+
+	all_of_a(k);
+	ends(k, found(k, PAGE_QUEUE, "srv/vol/b", 1), OUTCOME_FAILED,
+	    EVENT_NONE, NULL);
+	for (int i = 0; i < (int)ARRAY_LEN(expected); i++) {
+		AUTOFREE char *sql = xasprintf("SELECT path, outcome, size, "
+		    "CAST(seconds * 1000 AS INTEGER), attempts, reason "
+		    "FROM transfers WHERE run = %d AND path < 'srv/vol/c' "
+		    "ORDER BY 1, 2", i + 1);
+
+		check_answer(k, sql, expected[i]);
+	}
+	check_answer(k, "SELECT count(*) FROM transfers WHERE run = 1 AND "
+	    "outcome = 'moved'", "9");
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, kit_setup, kit_teardown)
 
 int
@@ -232,6 +262,7 @@ main(void)
 		T(version_ids_stay),
 		T(what_was_found),
 		T(doubts_are_none),
+		T(transfers_stay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

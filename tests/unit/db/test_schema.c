@@ -154,7 +154,11 @@ journal_begins(void **state)
 	    " (5, 5, 1, 1, 0, 1, 1, 1, 1, 'v5'),"
 	    " (6, 6, 1, 1, 0, 1, 1, 1, 1, 'v6'),"
 	    " (7, 7, 1, 1, 0, 1, 1, 60000000001, 1, 'v7');"
-	    "UPDATE result SET version_id = 'm3' WHERE id = 3");
+	    "UPDATE result SET version_id = 'm3' WHERE id = 3;"
+	    "UPDATE result SET size = 5, etag = 'other', md5 = x'00ff' "
+	    "WHERE id = 3;"
+	    "UPDATE result SET etag = '00ff', md5 = x'00ff' WHERE id = 4;"
+	    "UPDATE result SET etag = NULL, md5 = x'00ff' WHERE id = 5");
 	sqlite3_close(db);
 	kit_open(k);
 	kit_close(k);
@@ -167,6 +171,15 @@ journal_begins(void **state)
 	check_answer(k, "SELECT version || coalesce(version_id, '-') || "
 	    "coalesce(marker_id, '-') || coalesce(stored_run, '-') "
 	    "FROM objects ORDER BY version", " 1--- 2--- 3-m3- 4--1");
+	check_answer(k, "SELECT version || coalesce(etag, '-') || "
+	    "coalesce(md5, '-') FROM objects ORDER BY version",
+	    " 1-- 2-- 3other00ff 400ff00ff");
+	check_answer(k, "SELECT version || coalesce(etag, '-') || "
+	    "coalesce(md5, '-') FROM versions ORDER BY version",
+	    " 5-00ff 6-- 7--");
+	check_answer(k, "SELECT object || ':' || coalesce(size, '-') || "
+	    "coalesce(etag, '-') FROM result ORDER BY object",
+	    " 1:-- 2:-- 3:5other 4:-- 5:- 6:-- 7:--");
 	check_answer(k, "SELECT count(*) || '' FROM run "
 	    "WHERE first_event IS NOT NULL", " 0");
 }
