@@ -11,6 +11,7 @@
 struct silence {
 	struct silence *next;
 	char	*name;
+	_Atomic bool watched;
 	_Atomic size_t open;		/* requests */
 	_Atomic uint64_t since_ms;	/* the last sign of life, or the first
 					   request after a pause */
@@ -98,4 +99,28 @@ silence_look(struct silence *s, uint64_t now_ms)
 		LOG_NUMBER("seconds", (now_ms - since) / 1000)),
 	    "for %s, which has not answered for %ju s", s->name,
 	    (uintmax_t)(now_ms - since) / 1000);
+}
+
+struct silence *
+silence_of_directory(const char *path)
+{
+	AUTOFREE char *name = xasprintf("directory %s", path);
+	struct silence *s = silence_of(name);
+
+	s->watched = true;
+	return s;
+}
+
+void
+silence_watch(uint64_t now_ms)
+{
+	struct silence *s;
+
+	pthread_mutex_lock(&all.lock);
+	s = all.first;
+	pthread_mutex_unlock(&all.lock);
+	/* Structs are only ever put in front. */
+	for (; s != NULL; s = s->next)
+		if (s->watched)
+			silence_look(s, now_ms);
 }

@@ -27,4 +27,10 @@ void	 silence_heard(struct silence *, uint64_t now_ms);
  * tells of the silence. */
 void	 silence_look(struct silence *, uint64_t now_ms);
 
+/* The directory at this path, whose calls hang while the server behind it does
+ * not answer: the main thread looks. */
+struct silence *silence_of_directory(const char *path);
+/* Look at all directories. */
+void	 silence_watch(uint64_t now_ms);
+
 #endif

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/exit_status.h"
 #include "base/log.h"
+#include "base/silence.h"
 #include "base/signals.h"
 #include "base/version.h"
 #include "client/client_internal.h"
@@ -383,6 +384,7 @@ turn(struct session *s)
 	fds[n++] = (struct pollfd){ .fd = s->c->signals, .events = POLLIN };
 	fds[n++] = (struct pollfd){ .fd = s->c->input, .events = POLLIN };
 	poll(fds, n, TURN_MS);
+	silence_watch(clock_mono_ms());
 	now = clock_mono_ms();
 	check_silence(s, now);
 	if (s->deaf)

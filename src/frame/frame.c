@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/exit_status.h"
 #include "base/log.h"
+#include "base/silence.h"
 #include "base/signals.h"
 #include "report/summary.h"
 #include "frame/ended.h"
@@ -338,6 +339,7 @@ run_turn(struct run *r, int timeout_ms)
 	take_mail(r);
 	read_signals(r);
 	show(r);
+	silence_watch(clock_mono_ms());
 }
 
 bool

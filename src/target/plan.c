@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/signals.h"
+#include "base/silence.h"
 #include "crawl/judge.h"
 #include "model/filter.h"
 #include "model/key.h"
@@ -381,6 +382,7 @@ try_exports(struct run_plan *p, const struct crawl_config *rules)
 	}
 	while (left > 0) {
 		left -= count_mail(mailbox_wait(done, TURN_MS));
+		silence_watch(clock_mono_ms());
 		if (clock_mono_ms() > end_ms + TURN_MS || signals_waiting())
 			atomic_store(&stop, true);
 	}

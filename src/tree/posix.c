@@ -17,6 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/silence.h"
 #include "model/path.h"
 #include "tree/below.h"
 #include "tree/mounts.h"
@@ -74,6 +76,7 @@ struct posix {
 	struct tree tree;
 	struct tree_root root;
 	char	*share;
+	struct silence *silence;
 	struct below below;
 	struct mounts mounts;
 	struct jobs jobs;
@@ -341,9 +344,24 @@ stat_entry(struct posix *p, const struct job *j, const struct dirent *d,
 	posix_attrs(&e->attrs, &st, fsid);
 }
 
-/* List a page; set *ret_end to true at the end of the directory. */
+/* An error is an answer, too. Callbacks take time of their own. */
+static void
+ask(struct posix *p)
+{
+	silence_begin(p->silence, clock_mono_ms());
+}
+
+static void
+answered(struct posix *p)
+{
+	silence_end(p->silence, true, clock_mono_ms());
+}
+
+/* Read the entries of a page; set *ret_end to true at the end of the
+ * directory. */
 static int
-list_page(struct posix *p, struct job *j, bool *ret_end, struct err *err)
+read_page(struct posix *p, struct job *j, size_t *ret_count, bool *ret_end,
+    struct err *err)
 {
 	size_t n = 0, max = p->tree.brief ? BRIEF_ENTRIES : PAGE_ENTRIES;
 
@@ -371,6 +389,21 @@ list_page(struct posix *p, struct job *j, bool *ret_end, struct err *err)
 		stat_entry(p, j, d, e);
 		n++;
 	}
+	*ret_count = n;
+	return 0;
+}
+
+static int
+list_page(struct posix *p, struct job *j, bool *ret_end, struct err *err)
+{
+	size_t n = 0;
+	int rc;
+
+	ask(p);
+	rc = read_page(p, j, &n, ret_end, err);
+	answered(p);
+	if (rc == -1)
+		return -1;
 	p->tree.listed = j->attrs;
 	if (n > 0)
 		j->page(j->arg, p->page, n);
@@ -382,8 +415,12 @@ run_list(struct posix *p, struct job *j)
 {
 	struct err err = ERR_INIT;
 	bool end;
+	int rc;
 
-	if (list_open(p, j, &err) == -1 ||
+	ask(p);
+	rc = list_open(p, j, &err);
+	answered(p);
+	if (rc == -1 ||
 	    list_page(p, j, &end, &err) == -1) {
 		fail_job(j, &err);
 	} else if (end) {
@@ -476,8 +513,12 @@ run_read(struct posix *p, struct job *j)
 	struct err err = ERR_INIT;
 	tree_read_fn *fn = j->read;
 	void *arg = j->arg;
+	int rc;
 
-	if (read_file(p, j, &res, &err) == -1) {
+	ask(p);
+	rc = read_file(p, j, &res, &err);
+	answered(p);
+	if (rc == -1) {
 		fail_job(j, &err);
 		return;
 	}
@@ -512,14 +553,17 @@ run_lookup(struct posix *p, struct job *j)
 	struct attrs attrs;
 	bool follow = j->type == JOB_FOLLOW ||
 	    (j->type == JOB_STAT && p->tree.follow);
-	int r = stat_open(j->file, &attrs, &err);
+	int r;
 
+	ask(p);
+	r = stat_open(j->file, &attrs, &err);
 	if (r == 0 && !path_valid(j->path))
 		r = err_set(&err, ERR_INVALID, 0, "lookup: " PATH_INVALID);
 	else if (r == 0 && j->type == JOB_IN)
 		r = stat_in(p, j->path, &attrs, &err);
 	else if (r == 0)
 		r = stat_below(p, j->path.p, follow, &attrs, &err);
+	answered(p);
 	if (r == -1)
 		fail_job(j, &err);
 	else
@@ -694,13 +738,18 @@ int
 tree_posix_open(struct tree **ret_tree, const struct tree_spec *spec,
     struct err *err)
 {
+	struct silence *silence = silence_of_directory(spec->share);
 	struct posix *p;
 	struct stat st;
-	int fd = root_open(spec->share, &st, err);
+	int fd;
 
+	silence_begin(silence, clock_mono_ms());
+	fd = root_open(spec->share, &st, err);
+	silence_end(silence, true, clock_mono_ms());
 	if (fd == -1)
 		return -1;
 	p = xcalloc(1, sizeof(*p));
+	p->silence = silence;
 	p->tree.ops = &posix_ops;
 	p->tree.protocol = "posix";
 	p->tree.root = &p->root;

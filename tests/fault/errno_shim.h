@@ -4,7 +4,8 @@
  * errno_shim.c, which is preloaded into datamover.
  *
  * A rule names a call, the end of the path that it is made for, the errno and
- * how often (-1: always). With errno 0 the call is made, after the hook.
+ * how often (-1: always). With errno 0 the call is made, after the hook; with
+ * errno -2 when the file FAULT_HANG (an environment variable) is gone.
  * Calls: stat (fstatat, fstat, and statx without AT_STATX_FORCE_SYNC, which is
  * another call's first half), open (openat2), read (pread), readdir; mode:
  * fstatat or statx succeeds, and tells no type of file.
@@ -105,6 +106,8 @@ shim_fails(const char *call, int fd, const char *name)
 	pthread_mutex_unlock(&shim_lock);
 	if (fails == 0)
 		shim_hook();
+	while (fails == -2 && access(getenv("FAULT_HANG"), F_OK) == 0)
+		usleep(10000);
 	if (fails <= 0)
 		return 0;
 	errno = fails;

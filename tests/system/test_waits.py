@@ -1,6 +1,9 @@
 """A store or a filer that does not answer is named after 5 s, on the terminal
 and in the log, and named again when it answers."""
+import os
+
 from case import limit
+from test_absence import shim
 from test_faults import nfs_proxies
 from test_verbs import log_of
 
@@ -71,6 +74,26 @@ def test_waits_for_nfs_v3(t):
 @limit(120)
 def test_waits_for_nfs_v4_down(t):
     waits_for_nfs(t, 4, "refuse")
+
+
+@limit(120)
+def test_waits_for_directory(t):
+    """A mounted directory whose server does not answer: a thread hangs."""
+    t.conf(nfs=[(t.server, [t.tree])], fs_config={"mounted": "yes"})
+    t.small_files(20)
+    hang = os.path.join(t.dir, "hang")
+    open(hang, "w").close()
+    env = dict(shim(t, ("read", "/f7", -2, -1)), FAULT_HANG=hang)
+    process = t.start("PUT", env=env)
+    name = "directory " + t.tree
+    t.eventually(
+        lambda: "warn waiting for " + name in t.started_text(),
+        what=name + " is named",
+    )
+    os.unlink(hang)
+    assert process.wait(timeout=60 * t.world.slowness) == 0, t.started_text()
+    waiting, answers = log_of(t, "waiting", "answers")
+    assert waiting["server"] == answers["server"] == name, waiting
 
 
 def test_waits_in_vain(t):

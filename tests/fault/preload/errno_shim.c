@@ -1,7 +1,8 @@
 /*
  * Preloaded into datamover: FAULT_ERRNO holds the rules of errno_shim.h, as
  * "call path errno times", separated by semicolons. Errno 0 stops the process
- * before the call, until somebody lets it go on.
+ * before the call, until somebody lets it go on; errno -2 lets the call wait
+ * until the file FAULT_HANG is gone.
  */
 #include <signal.h>
 
