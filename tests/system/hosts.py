@@ -25,6 +25,11 @@ def link(path):
         return None
 
 
+def is_sshd(name):
+    """OpenSSH 10 has sshd-session and sshd-auth, too."""
+    return name.split("-")[0] == "sshd"
+
+
 def system(*arguments):
     done = subprocess.run(
         arguments,
@@ -147,7 +152,7 @@ class Host:
         return {
             pid: name
             for pid, (name, parent) in self.all_processes().items()
-            if name != "sshd"
+            if not is_sshd(name)
             and not (name == "sleep" and parent == self.init)
         }
 
@@ -156,7 +161,7 @@ class Host:
         return [
             pid
             for pid, (name, parent) in self.all_processes().items()
-            if name == "sshd" and parent != self.init
+            if is_sshd(name) and parent != self.init
         ]
 
     def datamovers(self):
