@@ -145,9 +145,32 @@ check_log(struct check *c)
 	    (c->conf->logging.log_file_backup_count + 1));
 }
 
+/* What follows the end of a run: a mistake would only be a warning there. */
+static void
+check_ended(struct check *c)
+{
+	const char *program = c->conf->general.after_run;
+	const char *file = c->conf->general.metrics_file;
+	AUTOFREE char *dir = file == NULL ? NULL : path_parent(file);
+
+	if (program != NULL && access(program, X_OK) == -1)
+		check_say(c, CHECK_FAIL, "end", program, "see after_run in "
+		    "[general]", "%s", strerror(errno));
+	else if (program != NULL)
+		check_say(c, CHECK_OK, "end", program, NULL,
+		    "can be run");
+	if (file != NULL && access(dir, W_OK | X_OK) == -1)
+		check_say(c, CHECK_FAIL, "end", file, "give this user the "
+		    "right to write in its directory, or set metrics_file in "
+		    "[general]", "%s", strerror(errno));
+	else if (file != NULL)
+		check_say(c, CHECK_OK, "end", file, NULL, "can be written");
+}
+
 void
 check_local(struct check *c)
 {
 	check_catalog(c);
 	check_log(c);
+	check_ended(c);
 }

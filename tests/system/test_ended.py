@@ -86,6 +86,17 @@ def test_after_run_fails(t):
     assert "a signal came" in t.started_text()
 
 
+def test_ended_checked(t):
+    """check looks at both."""
+    after = program(t, "exit 0\n")
+    t.conf(general={"after_run": after, "metrics_file": t.dir + "/d.prom"})
+    t.run("check").says(after + ": can be run", "d.prom: can be written")
+    os.chmod(after, 0o644)
+    t.run("check", expect=3).says("after_run in [general]")
+    t.conf(general={"metrics_file": "/no/such/d.prom"})
+    t.run("check", expect=3).says("metrics_file in [general]")
+
+
 def alive(pid):
     try:
         with open("/proc/%d/stat" % pid) as f:
