@@ -212,6 +212,14 @@ def test_undo_mirror(t):
     undo(t, 2, found=len(gone), moved=len(gone))
     assert len(t.objects()) == 20
     assert asked(t, "1") == asked(t, "3")
+    # The files are gone as before: a mirror deletes their objects once more.
+    t.put("--delete", "--max-delete", "100%", deleted=len(gone))
+    t.same()
+    undo(t, 4, found=len(gone), moved=len(gone))
+    t.run(
+        "TEST", "--data_integrity", "--skip_upload", "--json"
+    ).counted(found=20, moved=20)
+    undo(t, 2, found=0)
 
 
 def test_undo_unversioned(t):
