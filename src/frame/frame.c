@@ -517,7 +517,7 @@ judge_given_up(void *arg, const struct run_closing *c UNUSED,
  * of the run, or of the attempt. A DEL that asks somebody has no row until it
  * is told to delete. */
 static int
-give_up(struct run *r, const struct err *err)
+give_up(struct run *r, const struct err *err, uint64_t start_ms)
 {
 	int status;
 
@@ -535,7 +535,8 @@ give_up(struct run *r, const struct err *err)
 		    "the run's end could not be "
 		    "recorded");
 	r->summary = (struct summary){ .op = r->job->op, .run = r->attempt,
-	    .status = status, .reason = r->err.msg };
+	    .status = status, .reason = r->err.msg,
+	    .seconds = (double)(clock_mono_ms() - start_ms) / 1000 };
 	summary_log(&r->summary);
 	summary_gave_up(r->job, err, status);
 	return status;
@@ -597,7 +598,7 @@ run_verb(struct run *r)
 		status = finish(r, start_ms);
 	} else {
 		monitor_end(&r->monitor);
-		status = give_up(r, &err);
+		status = give_up(r, &err, start_ms);
 	}
 	release(r);
 	tell_ended(r, started_sec);

@@ -262,7 +262,7 @@ collect_runs(struct report *r, struct catalog_view *view, int64_t run,
 	AUTOFREE char *sql = xasprintf("SELECT run, coalesce(crawl, run), "
 	    "operation, state, reason, target, command, started, ended, "
 	    "seconds, found, moved, unchanged, failed, excluded, gone, "
-	    "pending, bytes, found_bytes, dirs FROM runs WHERE target = "
+	    "pending, bytes, found_bytes, dirs FROM runs WHERE target IS "
 	    "(SELECT target FROM runs WHERE run = %jd) AND run <= %jd "
 	    "ORDER BY run DESC", (intmax_t)run, (intmax_t)run);
 

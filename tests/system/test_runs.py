@@ -85,6 +85,8 @@ def test_new_target_attempt(t):
     last(t, "PUT", "failed", 0, 3, "not-there-at-all")
     assert t.query("SELECT target FROM runs") == [(None,)]
     assert t.query("SELECT count(*) FROM target") == [(0,)]
+    for form in ("text", "json", "csv", "html"):
+        t.run("report", "--format", form).says("failed")
 
 
 def test_attempt_locked(t):
