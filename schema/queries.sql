@@ -40,14 +40,22 @@ SELECT id FROM target
 WHERE endpoint = :endpoint AND bucket = :bucket AND
 	server_as_prefix = :prefix;
 
--- Another target with this bucket, if a run since the last run of the target
--- has written there.
--- name: target_other
-SELECT t.endpoint FROM run r CROSS JOIN target t ON t.id = r.target
-WHERE r.id > coalesce((SELECT max(id) FROM run WHERE target = :target AND
-	begun = 1), 0) AND r.begun = 1 AND r.op IN ('PUT', 'DEL') AND
-	t.bucket = :bucket AND t.id NOT IN (:target, :mode)
-ORDER BY r.id DESC LIMIT 1;
+-- name: target_by_name
+SELECT id FROM target
+WHERE name = :name AND bucket = :bucket AND server_as_prefix = :prefix;
+
+-- name: target_name
+SELECT name FROM target WHERE id = :target AND name IS NOT NULL;
+
+-- name: target_set_name
+UPDATE target SET name = :name WHERE id = :target AND name IS NOT :name;
+
+-- The target with a bucket of this name to which a run went last.
+-- name: target_same_bucket
+SELECT coalesce(t.name, t.endpoint) FROM target t
+WHERE t.bucket = :bucket AND EXISTS (SELECT 1 FROM run r
+	WHERE r.target = t.id AND r.begun = 1)
+ORDER BY (SELECT max(r.id) FROM run r WHERE r.target = t.id) DESC LIMIT 1;
 
 -- name: export_insert
 INSERT INTO export (server, share, path, slot)
@@ -979,7 +987,7 @@ SELECT target FROM run WHERE id = :run AND begun = 1;
 -- Of the two ways to make keys for a bucket the one that was used last.
 -- name: target_named
 SELECT t.id FROM target t
-WHERE t.endpoint || '/' || t.bucket = :name
+WHERE coalesce(t.name, t.endpoint) || '/' || t.bucket = :name
 ORDER BY (SELECT max(r.id) FROM run r WHERE r.target = t.id) DESC LIMIT 1;
 
 -- The last run that was before the journal; an attempt that did not begin has

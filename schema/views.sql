@@ -39,7 +39,7 @@ SELECT
 	coalesce(o.why, iif(m.object IS NOT NULL,
 	    'it is being deleted, or was when its run was killed', r.reason))
 	    AS reason,
-	t.endpoint || '/' || t.bucket AS target,
+	coalesce(t.name, t.endpoint) || '/' || t.bucket AS target,
 	t.endpoint AS endpoint,
 	t.bucket AS bucket,
 	coalesce(m.run, r.run, o.run) AS run,
@@ -96,7 +96,7 @@ SELECT
 	CASE WHEN r.outcome = 5 THEN 'deleted'
 	    WHEN r.held OR r.outcome IN (0, 1) THEN 'stored'
 	    ELSE 'never stored' END AS state,
-	t.endpoint || '/' || t.bucket AS target,
+	coalesce(t.name, t.endpoint) || '/' || t.bucket AS target,
 	h.run AS first_run,
 	h.until_run AS until_run,
 	h.fate AS fate,
@@ -124,7 +124,7 @@ SELECT
 	r.op AS operation,
 	r.state AS state,
 	r.reason AS reason,
-	t.endpoint || '/' || t.bucket AS target,
+	coalesce(t.name, t.endpoint) || '/' || t.bucket AS target,
 	r.crawl AS crawl,
 	strftime('%Y-%m-%dT%H:%M:%SZ', r.started_ns / 1000000000,
 	    'unixepoch') AS started,
@@ -173,7 +173,7 @@ SELECT
 	CASE WHEN e.kind < 10 THEN 1 WHEN e.kind < 20 THEN 0 END AS present,
 	v.path AS path,
 	v.size AS size,
-	t.endpoint || '/' || t.bucket AS target,
+	coalesce(t.name, t.endpoint) || '/' || t.bucket AS target,
 	e.version AS version_id,
 	e.object AS version
 FROM event e JOIN run y ON y.id = e.run AND
@@ -202,7 +202,7 @@ SELECT
 	f.attempts AS attempts,
 	strftime('%Y-%m-%dT%H:%M:%SZ', f.time_ns / 1000000000,
 	    'unixepoch') AS time,
-	t.endpoint || '/' || t.bucket AS target,
+	coalesce(t.name, t.endpoint) || '/' || t.bucket AS target,
 	f.object AS version
 FROM failure f
 	LEFT JOIN run y ON y.id = f.run
@@ -241,7 +241,7 @@ SELECT
 	1 AS attempts,
 	strftime('%Y-%m-%dT%H:%M:%SZ', y.updated_ns / 1000000000,
 	    'unixepoch') AS time,
-	t.endpoint || '/' || t.bucket AS target,
+	coalesce(t.name, t.endpoint) || '/' || t.bucket AS target,
 	m.object AS version
 FROM deletion m
 	JOIN run y ON y.id = m.run AND (y.state <> 'running' OR
@@ -264,7 +264,7 @@ SELECT
 	f.attempts AS attempts,
 	strftime('%Y-%m-%dT%H:%M:%SZ', f.time_ns / 1000000000,
 	    'unixepoch') AS time,
-	t.endpoint || '/' || t.bucket AS target,
+	coalesce(t.name, t.endpoint) || '/' || t.bucket AS target,
 	f.object AS version
 FROM failure f LEFT JOIN target t ON t.id = f.target;
 
@@ -302,7 +302,7 @@ DROP VIEW IF EXISTS uploads;
 CREATE VIEW uploads AS -- multipart uploads that are not finished
 SELECT
 	coalesce(o.path, h.path) AS path,
-	t.endpoint || '/' || t.bucket AS target,
+	coalesce(t.name, t.endpoint) || '/' || t.bucket AS target,
 	u.upload_id AS upload_id,
 	strftime('%Y-%m-%dT%H:%M:%SZ', u.intent_sec, 'unixepoch') AS begun,
 	u.part_size AS part_size,
@@ -323,7 +323,7 @@ SELECT
 	v.reason AS reason,
 	strftime('%Y-%m-%dT%H:%M:%SZ', v.time_ns / 1000000000,
 	    'unixepoch') AS time,
-	t.endpoint || '/' || t.bucket AS target,
+	coalesce(t.name, t.endpoint) || '/' || t.bucket AS target,
 	nullif(v.object, 0) AS version
 FROM verification v
 	LEFT JOIN object o ON o.id = v.object
@@ -349,7 +349,7 @@ SELECT
 	NULL AS reason,
 	strftime('%Y-%m-%dT%H:%M:%SZ', (y.started_ns / 1000000 + e.ms) / 1000,
 	    'unixepoch') AS time,
-	t.endpoint || '/' || t.bucket AS target,
+	coalesce(t.name, t.endpoint) || '/' || t.bucket AS target,
 	e.object AS version
 FROM event e JOIN run y ON y.id = e.run AND
 		e.id > coalesce(y.first_event, 0)
@@ -372,7 +372,7 @@ SELECT
 	f.reason AS reason,
 	strftime('%Y-%m-%dT%H:%M:%SZ', f.time_ns / 1000000000, 'unixepoch')
 	    AS time,
-	t.endpoint || '/' || t.bucket AS target,
+	coalesce(t.name, t.endpoint) || '/' || t.bucket AS target,
 	f.object AS version
 FROM failure f JOIN run y ON y.id = f.run
 	JOIN (SELECT id, size FROM object
@@ -391,7 +391,7 @@ SELECT
 	NULL AS reason,
 	strftime('%Y-%m-%dT%H:%M:%SZ', (y.started_ns / 1000000 + s.ms) / 1000,
 	    'unixepoch') AS time,
-	t.endpoint || '/' || t.bucket AS target,
+	coalesce(t.name, t.endpoint) || '/' || t.bucket AS target,
 	s.object AS version
 FROM run y JOIN result s ON s.target = y.target AND s.run = y.id AND
 		s.outcome IN (1, 3) AND s.outcome <> 0

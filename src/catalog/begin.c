@@ -8,6 +8,7 @@
 struct begin {
 	const struct run_spec *spec;
 	struct run_info *info;
+	struct err refused;	/* kind NONE: the run has begun */
 };
 
 /* The last run that had a backlog. */
@@ -39,32 +40,6 @@ load_marks(struct writer *w, int64_t *last_leased)
 	db_done(db, s);
 	w->first_new_dir = w->next_dir;
 	w->first_object = w->next_object;
-}
-
-/* Another endpoint may lead to the same bucket. */
-static void
-look_for_others(struct writer *w, const struct run_spec *spec,
-    struct run_info *info)
-{
-	const enum stmt s = STMT_TARGET_OTHER;
-
-	if (!DB_ROW(&w->db, TARGET_OTHER, INT(w->target), TEXT(spec->bucket),
-	    INT(w->other_target)))
-		return;
-	str_escape(db_bytes(&w->db, s, 0), info->other, sizeof(info->other));
-	db_done(&w->db, s);
-}
-
-static int64_t
-find_target(struct db *db, const struct run_spec *spec)
-{
-	int64_t id = catalog_find_target(db, spec);
-
-	if (id != 0)
-		return id;
-	DB_RUN(db, TARGET_INSERT, TEXT(spec->endpoint), TEXT(spec->bucket),
-	    INT(spec->server_as_prefix));
-	return db_last_id(db);
 }
 
 static void
@@ -474,14 +449,11 @@ begin_run(struct catalog *c, void *arg)
 {
 	struct begin *b = arg;
 	struct writer *w = &c->writer;
-	struct run_spec other = *b->spec;
 
 	catalog_reset_run(w);
+	if (catalog_take_target(w, b->spec, &b->refused) == -1)
+		return;
 	w->over = false;
-	w->target = find_target(&w->db, b->spec);
-	other.server_as_prefix = !other.server_as_prefix;
-	w->other_target = catalog_find_target(&w->db, &other);
-	look_for_others(w, b->spec, b->info);
 	w->server_as_prefix = b->spec->server_as_prefix;
 	w->no_backlog = b->spec->no_backlog;
 	w->ignore = b->spec->ignore;
@@ -502,8 +474,13 @@ int
 catalog_begin_run(struct catalog *c, const struct run_spec *spec,
     struct run_info *info, struct err *err)
 {
-	struct begin b = { spec, info };
+	struct begin b = { .spec = spec, .info = info };
 
 	memset(info, 0, sizeof(*info));
-	return catalog_call(c, begin_run, &b, err);
+	if (catalog_call(c, begin_run, &b, err) == -1)
+		return -1;
+	if (b.refused.kind == ERR_NONE)
+		return 0;
+	*err = b.refused;
+	return -1;
 }

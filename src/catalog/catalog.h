@@ -89,6 +89,9 @@ struct run_spec {
 				    target */
 	size_t	 also_count;
 	const char *bucket;
+	const char *name;	/* of the store; NULL: known by its endpoints */
+	bool	 new_target;	/* --new-target: a bucket of the same name at
+				   another endpoint is another bucket */
 	bool	 server_as_prefix; /* key = path, or path without server */
 	const char *scope;	/* text of exports, prefix and filters: a cut
 				   crawl is continued only if the text is
@@ -125,10 +128,6 @@ struct run_info {
 	uint64_t late_ms;	/* the master of an earlier run has died: the
 				   clients of the dead master may change
 				   something for this long; 0: no */
-	char	 other[128];	/* the endpoint of another target with a bucket
-				   of the same name, if a PUT or DEL there was
-				   later than the last run at this target;
-				   or "" */
 };
 /* Write the row of an attempt to run, before it is known whether the run can
  * begin. The row changes nothing for later runs: catalog_begin_run makes it the
@@ -220,6 +219,13 @@ int	 catalog_look(struct catalog_reader **, const char *path,
  * of one of the exports of spec, and completed. Of spec the exports and the
  * target matter. A missing catalog is none. */
 int	 catalog_unasked(const char *path, const struct run_spec *, bool *ret,
+	    struct err *) MUST_USE;
+
+/* CONFIG: a run would not begin, because it isn't certain which target is
+ * meant. The endpoint is new, and the catalog knows a bucket of that name at
+ * another one; or the store has another name in the catalog. A missing catalog
+ * knows no target. */
+int	 catalog_check_target(const char *path, const struct run_spec *,
 	    struct err *) MUST_USE;
 
 /* --- the master --- */

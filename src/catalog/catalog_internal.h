@@ -116,6 +116,10 @@ void	 catalog_note_asked(struct writer *);
 /* target.c */
 /* 0 if the catalog does not know it. */
 int64_t	 catalog_find_target(struct db *, const struct run_spec *);
+/* Set the writer's targets for a run; make a new one known, and its name. An
+ * error (catalog_check_target) changes nothing. */
+int	 catalog_take_target(struct writer *, const struct run_spec *,
+	    struct err *) MUST_USE;
 
 /* attempt.c */
 /* Insert the row of an attempt: w->attempt. */

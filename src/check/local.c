@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "db/probe.h"
 #include "check/check_internal.h"
+#include "target/plan.h"
 
 /* Below the first a run ends soon, below the second it may: a catalog takes
  * about half a KiB for each file. */
@@ -58,6 +59,20 @@ catalog_todo(const struct err *err, const char *path, const char *dir)
 	return "set path in [catalog]";
 }
 
+/* Would a run be asked which target is meant? */
+static void
+check_target(struct check *c)
+{
+	struct run_spec spec = { .op = OP_PUT };
+	struct err err = ERR_INIT;
+
+	plan_target(&spec, c->conf);
+	if (spec.bucket != NULL && catalog_check_target(c->conf->catalog.path,
+	    &spec, &err) == -1)
+		check_say(c, CHECK_FAIL, "catalog", c->conf->catalog.path,
+		    "nothing is sent until that is said", "%s", err.msg);
+}
+
 static void
 check_catalog(struct check *c)
 {
@@ -84,6 +99,8 @@ check_catalog(struct check *c)
 	else
 		check_say(c, CHECK_OK, "catalog", path, NULL,
 		    "%s, schema %d", units_format(p.bytes, size), p.version);
+	if (err.kind == ERR_NONE && p.exists)
+		check_target(c);
 	if (access(dir, F_OK) == 0)
 		check_space(c, "catalog", dir, SPACE_FAIL, SPACE_WARN);
 }

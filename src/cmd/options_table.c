@@ -303,6 +303,9 @@ const struct option options_table[] = {
 	    "the NFS servers' port" },
 	{ "bucket", "b", "NAME", ASKS_S3, set_setting, .section = "s3_storage",
 	    .key = "bucket", .help = "instead of the configured bucket" },
+	{ "new-target", NULL, NULL, WORKS | VERB_DEL, set_flag,
+	    AT(job.new_target), .help = "the endpoint is another store than "
+	    "the one where the catalog knows a bucket of this name" },
 	{ "server-as-prefix", "sp", "yes|no", ASKS_S3, set_yes_no,
 	    .section = "fs_config", .key = "server_as_prefix", .help =
 	    "keys begin with the NFS server's name [yes]" },

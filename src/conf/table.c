@@ -249,6 +249,12 @@ const struct conf_row_info conf_table[] = {
 	TEXT("s3_storage", "bucket", AT(s3_storage.bucket), NULL,
 	    "The bucket. It must exist. With dss_client this setting is "
 	    "ignored: the buckets are dss0, dss1 and so on.", PLAIN),
+	TEXT("s3_storage", "name", AT(s3_storage.name), NULL,
+	    "The name of the store in the catalog, whatever the endpoint is. "
+	    "The first run with a name gives the name to the store of "
+	    "endpoint and bucket; by another endpoint with the same name "
+	    "nothing is sent again. Empty: the store is known by its "
+	    "endpoint.", PLAIN),
 	TEXT("s3_storage", "access_key", AT(s3_storage.access_key), NULL,
 	    "The access key. Empty: AWS_ACCESS_KEY_ID, then the profile.",
 	    HERE, NOTE("from the environment")),

@@ -163,11 +163,11 @@ run_begin(struct run *r, struct run_spec *spec, struct err *err)
 	spec->command_line = r->job->command_line;
 	spec->late_ms = crew_late_ms(r->conf, r->job);
 	plan_target(spec, r->conf);
+	spec->new_target = r->job->new_target;
 	if (run_attempt(r, err) == -1 ||
 	    catalog_begin_run(r->catalog, spec, &r->info, err) == -1)
 		return -1;
 	tell_begin(r);
-	plan_warn_target(spec, &r->info);
 	return r->job->dryrun ? 0 : wait_late(r, err);
 }
 

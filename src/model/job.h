@@ -43,6 +43,7 @@ struct job {
 	bool	 data_integrity;	/* TEST: what there is to test */
 	bool	 skip_upload;		/* TEST: no PUT before it, no NFS */
 	bool	 test_head;		/* TEST: by size and ETag alone */
+	bool	 new_target;		/* see --new-target */
 	bool	 silent;		/* a run before the PUT: people see
 					   nothing of its end */
 	bool	 more_follows;		/* the PUT of a TEST */

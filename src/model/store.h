@@ -19,6 +19,7 @@ struct store {
 	enum client_lib client_lib;
 	struct strlist endpoints;	/* "http://host:port", used in turn */
 	char	*bucket;
+	char	*name;			/* in the catalog; NULL: none */
 	char	*access_key;
 	char	*secret_key;
 	char	*secret_key_file;

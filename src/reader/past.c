@@ -328,8 +328,9 @@ past_open(struct catalog_reader **ret, const char *catalog, const char *text,
     "mode, nullif(coalesce(o.uid, h.uid), 4294967295) AS uid, " \
     "nullif(coalesce(o.gid, h.gid), 4294967295) AS gid, lower(hex(r.md5)) " \
     "AS md5, iif(r.event = e.id, nullif(coalesce(r.etag, " \
-    "lower(hex(r.md5))), ''), NULL) AS etag, t.endpoint || '/' " \
-    "|| t.bucket AS target, strftime('%%Y-%%m-%%dT%%H:%%M:%%SZ', " \
+    "lower(hex(r.md5))), ''), NULL) AS etag, " \
+    "coalesce(t.name, t.endpoint) || '/' || t.bucket AS target, " \
+    "strftime('%%Y-%%m-%%dT%%H:%%M:%%SZ', " \
     "(y.started_ns / 1000000 + e.ms) / 1000, 'unixepoch') AS stored_at, " \
     "e.run AS stored_run, e.version AS version_id, v.id AS version " \
     "FROM (SELECT id, path FROM object UNION ALL SELECT id, path FROM " \

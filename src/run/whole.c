@@ -20,6 +20,7 @@ compare(const struct conf *conf, const struct job *job)
 		.prefix = job->prefix,
 		.command_line = job->command_line,
 		.debug = job->debug,
+		.new_target = job->new_target,
 		.data_integrity = true,
 		.test_head = true,
 		.skip_upload = true,

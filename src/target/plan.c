@@ -202,23 +202,8 @@ plan_target(struct run_spec *spec, const struct conf *c)
 	spec->also = (const char *const *)e->v;
 	spec->also_count = e->n;
 	spec->bucket = plan_bucket(c);
+	spec->name = c->s3_storage.name;
 	spec->server_as_prefix = c->fs_config.server_as_prefix;
-}
-
-void
-plan_warn_target(const struct run_spec *spec, const struct run_info *info)
-{
-	if (info->other[0] != '\0')
-		log_event(LOG_WARN, EVENT_OTHER_TARGET,
-		    LOG_WITH(LOG_TEXT("bucket", spec->bucket),
-			LOG_TEXT("endpoint", spec->endpoint),
-			LOG_TEXT("other", info->other)),
-		    "a run has written to "
-		    "bucket %s at %s since the last run at %s. If they are one "
-		    "store, the catalog doesn't know what that run has "
-		    "replaced or deleted here: configure both as endpoint of "
-		    "one store, and run TEST --mode head",
-		    spec->bucket, info->other, spec->endpoint);
 }
 
 uint64_t

@@ -38,11 +38,8 @@ void	 plan_release(struct run_plan *);
  * for the buckets of every cluster, because the discovery endpoint stays while
  * clusters come. */
 const char *plan_bucket(const struct conf *);
-/* The target of a run: endpoints, bucket, server_as_prefix. */
+/* The target of a run: endpoints, bucket, name, server_as_prefix. */
 void	 plan_target(struct run_spec *, const struct conf *);
-/* Warn if the catalog knows the bucket by a different endpoint: the run will
- * send everything again, perhaps against the user's will. */
-void	 plan_warn_target(const struct run_spec *, const struct run_info *);
 
 /* How an export, or a destination, is opened; borrows the texts. */
 struct tree_spec plan_spec(const struct conf *, enum tree_type,

@@ -40,6 +40,9 @@ fs_noted dir: a partial index, of file systems
 fs_of_dir up: a directory and those above it
 deletion_settle deletion: of a few batches, once a run
 unread_page v: the versions of one path
+target_by_name target: targets are few, once a run
+target_same_bucket t: likewise, of a new target
+target_same_bucket r: runs are few, likewise
 unasked e: exports are few, before a run with a restored catalog
 export_paths export: exports are few
 export_newer export: exports are few

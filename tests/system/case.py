@@ -256,6 +256,7 @@ class Case:
                 "client_lib": "minio",
                 "endpoint": self.endpoint,
                 "bucket": self.bucket,
+                "name": "store",
                 "access_key": self.key,
                 "secret_key": self.secret,
                 "region": "us-east-1",

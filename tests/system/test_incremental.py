@@ -233,12 +233,27 @@ def test_nightly_runs(t):
 
 def test_endpoints_of_a_store(t):
     """Another order of the endpoints is the same target; an endpoint that
-    nobody knows is another one, and that is said."""
+    nobody knows is asked about, until the store has a name."""
+    t.settings["s3_storage"] = {"name": None}
+    t.conf()
     t.small_files(20)
     t.put(found=20, moved=20)
     other = t.endpoint.replace("127.0.0.1", "localhost")
     t.conf(s3_storage={"endpoint": [other, t.endpoint]})
     t.put(found=20, unchanged=20)
     t.conf(s3_storage={"endpoint": other})
-    t.put(found=20).says(t.endpoint, "configure both")
-    assert "configure both" not in t.put(found=20, unchanged=20).text
+    for verb in (["PUT"], ["PUT", "--delete"], ["DEL", "--yes"],
+                 ["TEST", "--data_integrity", "--skip_upload"]):
+        t.run(*verb, expect=2).says(t.endpoint, "--new-target")
+    t.run("check", expect=3).says(t.endpoint, "--new-target")
+    assert t.query("SELECT count(*) FROM objects")[0][0] == 20
+    t.conf(s3_storage={"endpoint": [other, t.endpoint], "name": "store"})
+    t.run("check").says("ok")
+    t.put(found=20, unchanged=20)
+    t.conf(s3_storage={"endpoint": other, "name": "store"})
+    t.put(found=20, unchanged=20)
+    targets = t.query("SELECT DISTINCT target FROM objects")
+    assert targets == [("store/" + t.bucket,)], targets
+    t.conf(s3_storage={"endpoint": other})
+    t.put("--new-target", moved=20)
+    t.put(unchanged=20)

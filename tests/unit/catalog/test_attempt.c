@@ -111,31 +111,6 @@ failures_stay(void **state)
 	check_answer(k, "SELECT count(*) FROM failures", "0");
 }
 
-/* A warning of another endpoint is given to the run, not to the attempt. */
-static void
-others_are_told(void **state)
-{
-	struct kit *k = *state;
-	struct run_spec here = kit_spec("bucket", "all");
-	struct run_spec there = here;
-
-	kit_open(k);
-	there.endpoint = "http://other";
-	kit_begin_spec(k, &here);
-	kit_end(k, RUN_COMPLETE);
-	failed_attempt(k, &there);
-	kit_begin_spec(k, &here);
-	assert_string_equal(k->info.other, "");
-	kit_end(k, RUN_COMPLETE);
-	kit_begin_spec(k, &there);
-	kit_end(k, RUN_COMPLETE);
-	failed_attempt(k, &here);
-	attempt(k, &here);
-	kit_begin_spec(k, &here);
-	assert_string_equal(k->info.other, "http://other");
-	kit_end(k, RUN_COMPLETE);
-}
-
 static int
 guard(void *arg, const struct run_closing *c, char reason[RUN_REASON_MAX])
 {
@@ -173,7 +148,6 @@ main(void)
 		T(row_of_attempt),
 		T(cut_run_goes_on),
 		T(failures_stay),
-		T(others_are_told),
 		T(judged),
 	};
 

@@ -266,7 +266,6 @@ endpoints_of_a_store(void **state)
 	kit_open(k);
 	kit_begin(k);
 	target = k->info.target;
-	assert_string_equal(k->info.other, "");
 	kit_end(k, RUN_COMPLETE);
 
 	spec.endpoint = also[0];
@@ -274,23 +273,7 @@ endpoints_of_a_store(void **state)
 	spec.also_count = ARRAY_LEN(also);
 	kit_begin_spec(k, &spec);
 	assert_int_equal(k->info.target, target);
-	assert_string_equal(k->info.other, "");
 	kit_end(k, RUN_COMPLETE);
-
-	spec.also_count = 1;
-	kit_begin_spec(k, &spec);
-	assert_int_not_equal(k->info.target, target);
-	assert_string_equal(k->info.other, "http://s3");
-	kit_end(k, RUN_COMPLETE);
-
-	kit_begin_spec(k, &spec);	/* it is said once */
-	assert_string_equal(k->info.other, "");
-	kit_end(k, RUN_COMPLETE);
-
-	spec.bucket = "another";
-	spec.endpoint = "http://third";
-	kit_begin_spec(k, &spec);
-	assert_string_equal(k->info.other, "");
 }
 
 int
