@@ -466,19 +466,18 @@ SELECT count(*) FROM dir WHERE run >= :crawl AND path <> '';
 -- name: count_dirs
 SELECT count(*) FROM dir WHERE run = :run AND path <> '';
 
--- What was moved is found by its event, all else by its outcome.
+-- What was moved has an event, and is found by that alone, as looking at each
+-- result would cost as much as its writing; but for the few that something
+-- else has become of since. All else is found by its outcome.
 -- name: sum_results
-SELECT 0, count(*),
-	coalesce(sum(coalesce(r.size, o.size, h.size) >> 32), 0),
-	coalesce(sum(coalesce(r.size, o.size, h.size) & 0xffffffff), 0)
-FROM event e CROSS JOIN result r ON r.object = e.object AND
-		r.target = e.target AND r.event = e.id AND r.run = e.run AND
-		r.outcome = 0
-	LEFT JOIN object o ON o.id = e.object
-	LEFT JOIN history h ON o.id IS NULL AND h.id = e.object
-WHERE e.id > :first AND e.run = :run
+SELECT 0, count(*) FROM event
+WHERE id > :first AND run = :run AND kind = 2 AND target = :target
 UNION ALL
-SELECT r.outcome, count(*), 0, 0 FROM result r
+SELECT 0, -count(*) FROM result r CROSS JOIN event e ON e.id = r.event
+WHERE r.target = :target AND r.outcome IN (1, 2, 3, 4, 5) AND
+	r.outcome <> 0 AND r.run = :run AND e.run = :run AND e.kind = 2
+UNION ALL
+SELECT r.outcome, count(*) FROM result r
 WHERE r.target = :target AND r.outcome IN (1, 2, 3, 4, 5) AND
 	r.outcome <> 0 AND r.run = :run GROUP BY r.outcome;
 

@@ -146,8 +146,6 @@ add_outcomes(struct writer *w, struct totals *t)
 
 		if (outcome == OUTCOME_MOVED) {
 			t->moved += n;
-			t->bytes = add_capped(t->bytes, bytes_of(&w->db,
-			    STMT_SUM_RESULTS, 2));
 		} else if (outcome == OUTCOME_UNCHANGED) {
 			t->unchanged += n;
 		} else if (outcome == OUTCOME_FAILED) {
@@ -206,6 +204,7 @@ count_again(struct writer *w, struct totals *t)
 	t->lost = w->totals.lost;
 	t->found += w->delete_failed + t->lost;
 	t->failed += w->delete_failed + t->lost;
+	t->bytes = w->totals.bytes;
 	t->deleted = w->totals.deleted;
 	t->gone = w->totals.gone;
 	t->queued = w->totals.queued;

@@ -81,6 +81,34 @@ catalog_backup(const char *path, const char *to, bool replace,
 	return 0;
 }
 
+int
+catalog_keep_former(const char *path, char **ret_name, struct err *err)
+{
+	AUTOFREE char *name = NULL;
+	int64_t version;
+	struct db db;
+
+	*ret_name = NULL;
+	if (db_open_older(&db, path, err) == -1) {
+		err_clear(err);
+		return 0;
+	}
+	version = db_number(&db, "PRAGMA user_version");
+	db_close(&db);
+	if (version >= schema_newest())
+		return 0;
+	name = xasprintf("%s.v%d", path, (int)version);
+	if (is_there(name, ""))
+		return 0;
+	if (catalog_backup(path, name, false, err) == -1) {
+		err_wrap(err, "the catalog before it is brought up to date "
+		    "(--no-keep keeps no copy)");
+		return -1;
+	}
+	*ret_name = STEAL(name);
+	return 0;
+}
+
 /* --- restore --- */
 
 /* Bring the -wal into the file, so that the former catalog is one file. The

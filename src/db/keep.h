@@ -16,6 +16,13 @@
  * an error. */
 int	 catalog_backup(const char *path, const char *to, bool replace,
 	    struct err *) MUST_USE;
+/* The next master brings a catalog of an earlier version up to date: write a
+ * copy of such a catalog beside it, under its name with .vN, N being the number
+ * of its schema; a copy that is there already stays. ret_name is the name of
+ * the new copy, for the caller to free, or NULL. A catalog that can't be read
+ * is none of these. */
+int	 catalog_keep_former(const char *path, char **ret_name,
+	    struct err *) MUST_USE;
 /* Put a copy of a copy in the place of the catalog, which no master may hold
  * meanwhile. ret_former is the name that the former catalog has now, or NULL if
  * there was none; the caller frees it. A copy without what a restored catalog

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/silence.h"
 #include "base/signals.h"
+#include "db/keep.h"
 #include "report/summary.h"
 #include "frame/ended.h"
 #include "frame/who.h"
@@ -135,6 +136,26 @@ tell_begin(const struct run *r)
 	    "%" PRId64 " %s", run->run, text);
 }
 
+static int
+keep_former(const struct run *r, struct err *err)
+{
+	AUTOFREE char *name = NULL;
+
+	if (r->job->no_keep)
+		return 0;
+	if (catalog_keep_former(r->conf->catalog.path, &name, err) == -1)
+		return -1;
+	if (name == NULL)
+		return 0;
+	if (!r->job->quiet)
+		fprintf(stderr, "the catalog is of an earlier version: it is "
+		    "brought up to date, and kept as %s\n", name);
+	log_event(LOG_INFO, EVENT_FORMER_CATALOG,
+	    LOG_WITH(LOG_TEXT("path", name)), "the catalog of before is kept "
+	    "as %s", name);
+	return 0;
+}
+
 int
 run_attempt(struct run *r, struct err *err)
 {
@@ -148,7 +169,8 @@ run_attempt(struct run *r, struct err *err)
 	who_is_it(&who, r->conf);
 	spec.who = &who.row;
 	plan_target(&spec, r->conf);
-	if (catalog_open(&r->catalog, r->conf->catalog.path, r->in,
+	if (keep_former(r, err) == -1 ||
+	    catalog_open(&r->catalog, r->conf->catalog.path, r->in,
 	    err) == -1 || catalog_begin_attempt(r->catalog, &spec,
 	    &r->attempt, err) == -1)
 		return -1;

@@ -58,6 +58,7 @@ struct job {
 					   leaves out */
 	bool	 accept_empty;		/* exports may be empty */
 	bool	 accept_filesystem;	/* another file system is right */
+	bool	 no_keep;	/* no copy of a catalog of before */
 	uint64_t min_size;		/* bytes */
 	uint64_t max_size;		/* UINT64_MAX: none */
 	unsigned threads;		/* workers of the run; 0: settings */

@@ -1,5 +1,7 @@
 """The journal: what became true stays written."""
+import glob
 import os
+import sqlite3
 
 from case import MIB
 
@@ -82,3 +84,34 @@ def test_adopted(t):
     ], events(t, "f")
     t.put("--checksum", moved=0, unchanged=1)
     assert len(events(t, "f")) == 1, events(t, "f")
+
+
+def catalog_of_before(t):
+    """As the first nine rungs make one, without rows."""
+    root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+    for name in glob.glob(t.catalog + "*"):
+        os.unlink(name)
+    db = sqlite3.connect(t.catalog)
+    for rung in sorted(glob.glob(os.path.join(root, "schema/00?_*.sql"))):
+        with open(rung, encoding="utf-8") as f:
+            db.executescript(f.read())
+    db.execute("PRAGMA application_id = 0x444d4341")
+    db.execute("PRAGMA user_version = 9")
+    db.close()
+
+
+def test_former_catalog(t):
+    """A catalog of an earlier version is kept beside the one of now."""
+    t.write("f", "1")
+    catalog_of_before(t)
+    kept = t.catalog + ".v9"
+    done = t.run("PUT")
+    assert kept in done.stderr, done.stderr
+    assert t.query("SELECT kind FROM events") == [("stored",)]
+    db = sqlite3.connect(kept)
+    assert db.execute("PRAGMA user_version").fetchone() == (9,)
+    db.close()
+    assert kept not in t.run("PUT").stderr
+    catalog_of_before(t)
+    t.run("PUT", "--no-keep")
+    assert not os.path.exists(kept)

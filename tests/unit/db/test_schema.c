@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include "catalog/doubt.h"
+#include "db/keep.h"
 
 #define LAST_BEFORE	6	/* the newest rung of the version before */
 
@@ -312,6 +313,38 @@ not_anew(void **state)
 	assert_int_equal(number(k, "PRAGMA schema_version"), before);
 }
 
+/* The catalog of before is kept once, and only if it is of an earlier
+ * version. */
+static void
+former_is_kept(void **state)
+{
+	struct kit *k = *state;
+	AUTOFREE char *name = xasprintf("%s.v6", k->path), *got = NULL;
+	struct err err = ERR_INIT;
+	sqlite3 *db;
+
+	assert_int_equal(catalog_keep_former(k->path, &got, &err), 0);
+	assert_null(got);
+	old_catalog(k);
+	assert_int_equal(catalog_keep_former(k->path, &got, &err), 0);
+	assert_string_equal(got, name);
+	open_and_close(k);
+	assert_int_equal(number(k, "SELECT count(*) FROM event"), 2);
+	assert_int_equal(sqlite3_open(name, &db), SQLITE_OK);
+	run_sql(db, "INSERT INTO result (id, object, target, run, outcome, "
+	    "held, size, time_ns, attempts) VALUES (9, 9, 1, 1, 0, 1, 1, 1, "
+	    "1)");
+	sqlite3_close(db);
+	free(STEAL(got));
+	assert_int_equal(catalog_keep_former(k->path, &got, &err), 0);
+	assert_null(got);
+	assert_int_equal(unlink(k->path), 0);
+	old_catalog(k);
+	assert_int_equal(catalog_keep_former(k->path, &got, &err), 0);
+	assert_null(got);
+	assert_int_equal(unlink(name), 0);
+}
+
 int
 main(void)
 {
@@ -323,6 +356,7 @@ main(void)
 		T(rows_stay),
 		T(views_anew),
 		T(not_anew),
+		T(former_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
