@@ -106,12 +106,12 @@ def test_former_catalog(t):
     catalog_of_before(t)
     kept = t.catalog + ".v9"
     done = t.run("PUT")
-    assert kept in done.stderr, done.stderr
+    assert kept.encode() in done.err, done.err
     assert t.query("SELECT kind FROM events") == [("stored",)]
     db = sqlite3.connect(kept)
     assert db.execute("PRAGMA user_version").fetchone() == (9,)
     db.close()
-    assert kept not in t.run("PUT").stderr
+    assert kept.encode() not in t.run("PUT").err
     catalog_of_before(t)
     t.run("PUT", "--no-keep")
     assert not os.path.exists(kept)
