@@ -488,8 +488,8 @@ def test_launch_and_stop(t):
             assert mine[0].startswith("datamover-invite 1\n"), mine
             assert "address 127.0.0.1\n" in mine[0], mine
         log = launch.log()
-        assert "warn client number=1 " in log, log
-        assert "info client number=2 " in log, log
+        assert "warn client_says client=1 " in log, log
+        assert "info client_says client=2 " in log, log
         assert "two lines" not in log, log
 
 
@@ -539,17 +539,24 @@ def test_launch_reasons(t):
         assert not any(line.startswith("started") for line in launch.lines)
 
 
+def sessions_of(pid):
+    """The sshds below an sshd: one for each session, or two."""
+    found = subprocess.run(
+        ["pgrep", "-P", str(pid), "^sshd"], stdout=subprocess.PIPE, text=True
+    ).stdout.split()
+    return [
+        one for child in found for one in (int(child), *sessions_of(child))
+    ]
+
+
 def test_launch_connection_is_lost(t):
     with Sshd(t) as sshd:
         program = sshd.program("datamover", LISTENER)
         launch = Launch(sshd, program, [sshd.host])
         launch.expect("started 1")
         t.eventually(lambda: "has its invitation" in launch.log())
-        sessions = subprocess.run(
-            ["pgrep", "-P", str(sshd.pid)], stdout=subprocess.PIPE, text=True
-        ).stdout.split()
-        for pid in sessions:
-            os.kill(int(pid), signal.SIGKILL)
+        for pid in sessions_of(sshd.pid):
+            os.kill(pid, signal.SIGKILL)
         launch.expect("ended 1 -1 retry connection lost")
         launch.end()
         t.eventually(lambda: lines_of(program + ".ended"))
