@@ -1074,6 +1074,46 @@ WHERE e.id > coalesce((SELECT first_event FROM run WHERE id = :run), 0) AND
 		x.kind < 20 AND x.id > e.id)
 ORDER BY e.id;
 
+-- name: run_events
+SELECT target, first_event FROM run WHERE id = :run;
+
+-- All that became true of each version at a target, version by version.
+-- name: span_events
+SELECT e.object, e.id, e.run, e.kind, coalesce(o.size, h.size)
+FROM event e INDEXED BY event_object
+	LEFT JOIN object o ON o.id = e.object
+	LEFT JOIN history h ON h.id = e.object
+WHERE e.target = :target AND e.kind < 20
+ORDER BY e.object, e.id;
+
+-- name: span_verdicts
+SELECT v.object, v.run, v.outcome FROM verification v
+WHERE v.target = :target AND v.object > 0
+ORDER BY v.object, v.id;
+
+-- What became true in a run. How long a transfer took is known of the last one
+-- of a version.
+-- name: span_deeds
+SELECT e.object, e.kind, e.ms, coalesce(o.size, h.size), r.took_ms, r.attempts
+FROM event e
+	LEFT JOIN object o ON o.id = e.object
+	LEFT JOIN history h ON h.id = e.object
+	LEFT JOIN result r ON r.object = e.object AND r.target = e.target AND
+		r.event = e.id
+WHERE e.id > :first AND e.id <= :last AND e.run = :run
+ORDER BY e.id;
+
+-- name: span_failures
+SELECT (f.time_ns - y.started_ns) / 1000000
+FROM failure f CROSS JOIN run y ON y.id = f.run
+WHERE f.run = :run AND f.object IS NOT NULL;
+
+-- name: run_verdicts
+SELECT v.outcome, count(*), CAST(total(coalesce(o.size, h.size)) AS INTEGER)
+FROM verification v LEFT JOIN object o ON o.id = v.object
+	LEFT JOIN history h ON h.id = v.object
+WHERE v.run = :run GROUP BY v.outcome;
+
 -- What the target was found to have lost and was not put again. What is gone
 -- at the source too is nobody's any more, once the target has nothing of it.
 -- name: lost_page

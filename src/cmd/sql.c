@@ -3,9 +3,9 @@
 
 #include "cmd/cmd.h"
 #include "db/view.h"
+#include "print/rows.h"
+#include "print/spool.h"
 #include "reader/past.h"
-#include "report/rows.h"
-#include "report/spool.h"
 
 /* How long the catalog stays open for a reader who takes nothing. */
 #define PATIENCE_MS	10000

@@ -199,7 +199,13 @@ add_axes(struct buf *b, const struct chart *c, const struct scale *s,
 		    "y=\"%.1f\">%s</text>\n", LEFT, y_of(s, at),
 		    WIDTH - RIGHT, y_of(s, at), LEFT - 8, y_of(s, at) + 4,
 		    c->number(at, out));
-	for (size_t i = 0; i <= count; i += every) {
+	for (size_t i = 0; i < count && v[i].label != NULL; i += every) {
+		buf_addf(b, "<text class=\"x\" x=\"%.1f\" y=\"%.1f\">",
+		    LEFT + ((double)i + 0.5) * width, COLUMNS_HEIGHT - 10);
+		html_text(b, v[i].label);
+		buf_addstr(b, "</text>\n");
+	}
+	for (size_t i = 0; i <= count && v[0].label == NULL; i += every) {
 		double after = i < count ? v[i].after :
 		    v[count - 1].after + step;
 
@@ -209,6 +215,20 @@ add_axes(struct buf *b, const struct chart *c, const struct scale *s,
 		    i == count ? " style=\"text-anchor:end\"" : "",
 		    i == 0 ? "0" : chart_time(after, out));
 	}
+}
+
+static void
+name_column(struct buf *b, const struct chart_column *v, double step)
+{
+	char from[48], to[48];
+
+	buf_addstr(b, "<g><title>");
+	if (v->label != NULL)
+		html_text(b, v->label);
+	else
+		buf_addf(b, "%s to %s", chart_time(v->after, from),
+		    chart_time(v->after + step, to));
+	buf_addstr(b, ": ");
 }
 
 static void
@@ -230,7 +250,6 @@ chart_columns(struct buf *b, const struct chart *c,
 	struct scale s = { .most = 0 };
 	double width = (WIDTH - LEFT - RIGHT) / (double)MAX(count, (size_t)1);
 	double gap = MIN(GAP, width / 4);
-	char from[48], to[48];
 
 	for (size_t i = 0; i < count; i++)
 		s.most = MAX(s.most, v[i].value + v[i].second);
@@ -242,9 +261,7 @@ chart_columns(struct buf *b, const struct chart *c,
 	for (size_t i = 0; i < count; i++) {
 		double x = LEFT + (double)i * width + gap / 2;
 
-		buf_addf(b, "<g><title>%s to %s: ",
-		    chart_time(v[i].after, from),
-		    chart_time(v[i].after + step, to));
+		name_column(b, &v[i], step);
 		add_number(b, c, v[i].value);
 		if (v[i].second > 0) {
 			buf_addstr(b, ", failed ");

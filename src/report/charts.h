@@ -33,6 +33,7 @@ struct chart {
 
 /* Columns over time, the second value upon the first. */
 struct chart_column {
+	const char *label;	/* below the column; NULL: the time */
 	double	 after;		/* seconds */
 	double	 value;
 	double	 second;	/* what failed; 0: none */

@@ -7,23 +7,6 @@
 #include "db/holder.h"
 #include "report/report_internal.h"
 
-/* The classes of object size: each holds up to most bytes. */
-static const struct {
-	uint64_t most;
-	const char *name;
-} size_classes[REPORT_SIZES] = {
-	{ 0, "empty" },
-	{ KIB, "up to 1 KiB" },
-	{ 4 * KIB, "1 - 4 KiB" },
-	{ 16 * KIB, "4 - 16 KiB" },
-	{ 128 * KIB, "16 - 128 KiB" },
-	{ MIB, "128 KiB - 1 MiB" },
-	{ 16 * MIB, "1 - 16 MiB" },
-	{ 256 * MIB, "16 - 256 MiB" },
-	{ 4 * GIB, "256 MiB - 4 GiB" },
-	{ INT64_MAX, "over 4 GiB" },
-};
-
 static uint64_t
 number(const struct value *v)
 {
@@ -55,23 +38,6 @@ text_or(const struct value *v, const char *otherwise)
 	return s == NULL ? xstrdup(otherwise) : s;
 }
 
-/* A text as SQL writes it. */
-static char *
-quote(const char *s)
-{
-	struct buf b;
-
-	buf_init(&b, SIZE_MAX >> 1);
-	buf_addch(&b, '\'');
-	for (; *s != '\0'; s++) {
-		if (*s == '\'')
-			buf_addch(&b, '\'');
-		buf_addch(&b, *s);
-	}
-	buf_addch(&b, '\'');
-	return b.data;
-}
-
 /* --- rows --- */
 
 static bool
@@ -99,70 +65,13 @@ take_run(void *arg, size_t columns UNUSED, const char *const *names UNUSED,
 	    .failed = number(&v[13]), .excluded = number(&v[14]),
 	    .gone = number(&v[15]), .pending = number(&v[16]),
 	    .bytes = number(&v[17]), .found_bytes = number(&v[18]),
-	    .dirs = number(&v[19]) };
+	    .dirs = number(&v[19]), .deleted = number(&v[20]) };
+	u->exit_status = v[21].type == VALUE_INTEGER ? v[21].integer : -1;
+	u->user = text(&v[22]);
+	u->sudo_user = text(&v[23]);
+	u->host = text(&v[24]);
+	u->version = text(&v[25]);
 	return ++r->run_count < REPORT_RUNS;
-}
-
-static bool
-take_time(void *arg, size_t columns UNUSED, const char *const *names UNUSED,
-    const struct value *v)
-{
-	struct report *r = arg;
-	struct report_time *t;
-
-	if (v == NULL)
-		return true;
-	t = &r->times[MIN(number(&v[0]), r->time_count - 1)];
-	t->moved += number(&v[1]);
-	t->failed += number(&v[2]);
-	t->bytes = add_capped(t->bytes, number(&v[3]));
-	return true;
-}
-
-static bool
-take_moved(void *arg, size_t columns UNUSED, const char *const *names UNUSED,
-    const struct value *v)
-{
-	struct report *r = arg;
-	struct report_size *s;
-
-	if (v == NULL)
-		return true;
-	s = &r->sizes[MIN(number(&v[0]), (uint64_t)REPORT_SIZES - 1)];
-	s->moved = number(&v[1]);
-	s->moved_bytes = number(&v[2]);
-	return true;
-}
-
-static bool
-take_stored(void *arg, size_t columns UNUSED, const char *const *names UNUSED,
-    const struct value *v)
-{
-	struct report *r = arg;
-	struct report_size *s;
-
-	if (v == NULL)
-		return true;
-	s = &r->sizes[MIN(number(&v[0]), (uint64_t)REPORT_SIZES - 1)];
-	s->stored = number(&v[1]);
-	s->stored_bytes = number(&v[2]);
-	r->stored += s->stored;
-	r->stored_bytes = add_capped(r->stored_bytes, s->stored_bytes);
-	return true;
-}
-
-static bool
-take_slowest(void *arg, size_t columns UNUSED,
-    const char *const *names UNUSED, const struct value *v)
-{
-	struct report *r = arg;
-
-	if (v == NULL)
-		return true;
-	r->slowest[r->slowest_count++] = (struct report_object){
-		.path = text_or(&v[0], ""), .size = number(&v[1]),
-		.seconds = real(&v[2]), .attempts = number(&v[3]) };
-	return r->slowest_count < REPORT_SLOWEST;
 }
 
 static bool
@@ -196,29 +105,6 @@ take_failure(void *arg, size_t columns UNUSED,
 		.kind = text_or(&v[2], ""), .reason = text_or(&v[3], ""),
 		.attempts = number(&v[4]), .time = text_or(&v[5], "") };
 	return r->failed_count < REPORT_FAILED;
-}
-
-static bool
-take_verdict(void *arg, size_t columns UNUSED,
-    const char *const *names UNUSED, const struct value *v)
-{
-	struct report *r = arg;
-	struct report_count *k;
-
-	if (v == NULL)
-		return true;
-	r->judged += number(&v[1]);
-	if (v[0].type == VALUE_TEXT && str_eq(v[0].bytes, STR("ok"))) {
-		r->verified = number(&v[1]);
-		r->verified_bytes = number(&v[2]);
-	}
-	if (r->verdict_count == REPORT_VERDICTS)
-		return true;
-	k = &r->verdicts[r->verdict_count++];
-	k->name = text_or(&v[0], "?");
-	k->count = number(&v[1]);
-	k->bytes = number(&v[2]);
-	return true;
 }
 
 static bool
@@ -262,7 +148,8 @@ collect_runs(struct report *r, struct catalog_view *view, int64_t run,
 	AUTOFREE char *sql = xasprintf("SELECT run, coalesce(crawl, run), "
 	    "operation, state, reason, target, command, started, ended, "
 	    "seconds, found, moved, unchanged, failed, excluded, gone, "
-	    "pending, bytes, found_bytes, dirs FROM runs WHERE target IS "
+	    "pending, bytes, found_bytes, dirs, deleted, exit_status, user, "
+	    "sudo_user, host, version FROM runs WHERE target IS "
 	    "(SELECT target FROM runs WHERE run = %jd) AND run <= %jd "
 	    "ORDER BY run DESC", (intmax_t)run, (intmax_t)run);
 
@@ -291,60 +178,6 @@ choose_step(struct report *r)
 		r->times[k].after = (double)k * r->step;
 }
 
-static int
-collect_times(struct report *r, struct catalog_view *view, struct err *err)
-{
-	AUTOFREE char *sql = xasprintf("SELECT CAST(after / %.1f AS INTEGER), "
-	    "sum(outcome = 'moved'), sum(outcome = 'failed'), "
-	    "CAST(total(iif(outcome = 'moved', size, 0)) AS INTEGER) "
-	    "FROM transfers "
-	    "WHERE run = %jd GROUP BY 1", r->step, (intmax_t)r->run.run);
-
-	return catalog_query(view, sql, take_time, r, err);
-}
-
-static void
-add_size_class(struct buf *sql)
-{
-	buf_addstr(sql, "SELECT CASE");
-	for (size_t i = 0; i + 1 < REPORT_SIZES; i++)
-		buf_addf(sql, " WHEN size <= %ju THEN %zu",
-		    (uintmax_t)size_classes[i].most, i);
-	buf_addf(sql, " ELSE %d END, count(*), "
-	    "CAST(total(size) AS INTEGER) FROM ",
-	    REPORT_SIZES - 1);
-}
-
-static int
-collect_sizes(struct report *r, struct catalog_view *view, struct err *err)
-{
-	AUTOFREE char *target = quote(r->run.target);
-	struct buf sql CLEANUP(buf_release);
-
-	buf_init(&sql, SIZE_MAX >> 1);
-	add_size_class(&sql);
-	buf_addf(&sql, "transfers WHERE run = %jd AND outcome = 'moved' "
-	    "GROUP BY 1", (intmax_t)r->run.run);
-	if (catalog_query(view, sql.data, take_moved, r, err) == -1)
-		return -1;
-	buf_clear(&sql);
-	add_size_class(&sql);
-	buf_addf(&sql, "objects WHERE state = 'stored' AND target = %s "
-	    "GROUP BY 1", target);
-	return catalog_query(view, sql.data, take_stored, r, err);
-}
-
-static int
-collect_slowest(struct report *r, struct catalog_view *view, struct err *err)
-{
-	AUTOFREE char *sql = xasprintf("SELECT path, size, seconds, attempts "
-	    "FROM transfers WHERE run = %jd AND outcome = 'moved' AND "
-	    "seconds IS NOT NULL ORDER BY seconds DESC, path LIMIT %d",
-	    (intmax_t)r->run.run, REPORT_SLOWEST);
-
-	return catalog_query(view, sql, take_slowest, r, err);
-}
-
 /* Collect the failures of the run and of the cut runs that this run
  * continues: the totals of the run count these failures too. A path that failed
  * several times counts once. */
@@ -365,19 +198,6 @@ collect_failed(struct report *r, struct catalog_view *view, struct err *err)
 	if (catalog_query(view, kinds, take_kind, r, err) == -1)
 		return -1;
 	return catalog_query(view, list, take_failure, r, err);
-}
-
-static int
-collect_verdicts(struct report *r, struct catalog_view *view,
-    struct err *err)
-{
-	AUTOFREE char *target = quote(r->run.target);
-	AUTOFREE char *sql = xasprintf("SELECT verdict, count(*), "
-	    "CAST(total(size) AS INTEGER) FROM objects "
-	    "WHERE state = 'stored' AND target = %s "
-	    "AND verdict IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1", target);
-
-	return catalog_query(view, sql, take_verdict, r, err);
 }
 
 static int
@@ -412,6 +232,18 @@ take_id(void *arg, size_t columns UNUSED, const char *const *names UNUSED,
 	if (v != NULL)
 		*id = (int64_t)number(&v[0]);
 	return true;
+}
+
+/* Find the last run of the target, if another run than this one. */
+static int
+collect_now(struct report *r, struct catalog_view *view, struct err *err)
+{
+	AUTOFREE char *sql = xasprintf("SELECT coalesce(max(run), 0) FROM runs "
+	    "WHERE begun = 1 AND run > %jd AND target = (SELECT target FROM "
+	    "runs WHERE run = %jd)", (intmax_t)r->run.run,
+	    (intmax_t)r->run.run);
+
+	return catalog_query(view, sql, take_id, &r->now.run, err);
 }
 
 static int
@@ -467,8 +299,6 @@ report_collect(struct report *r, struct catalog_view *view, const char *path,
 	memset(r, 0, sizeof(*r));
 	r->catalog = xstrdup(path);
 	clock_iso8601(clock_wall_ns() / 1000000000, r->made);
-	for (size_t i = 0; i < REPORT_SIZES; i++)
-		r->sizes[i].name = size_classes[i].name;
 	if (find_run(view, path, &run, err) == -1 ||
 	    collect_runs(r, view, run, err) == -1)
 		return -1;
@@ -479,15 +309,15 @@ report_collect(struct report *r, struct catalog_view *view, const char *path,
 		correct_state(&r->runs[i].state, in_use, "running", "dead");
 	r->run = r->runs[0];	/* its strings are that one's */
 	choose_step(r);
-	if (collect_times(r, view, err) == -1 ||
-	    collect_sizes(r, view, err) == -1 ||
-	    collect_slowest(r, view, err) == -1 ||
+	if (report_state(r, catalog_view_db(view), err) == -1 ||
+	    collect_now(r, view, err) == -1 ||
 	    collect_clients(r, view, err) == -1 ||
 	    collect_compactions(r, view, err) == -1 ||
 	    collect_failed(r, view, err) == -1)
 		return -1;
 	end_parts(r, in_use);
-	return collect_verdicts(r, view, err);
+	r->run = r->runs[0];
+	return 0;
 }
 
 void
@@ -502,6 +332,10 @@ report_release(struct report *r)
 		free(r->runs[i].command);
 		free(r->runs[i].started);
 		free(r->runs[i].ended);
+		free(r->runs[i].user);
+		free(r->runs[i].sudo_user);
+		free(r->runs[i].host);
+		free(r->runs[i].version);
 	}
 	for (size_t i = 0; i < r->client_count; i++) {
 		free(r->clients[i].host);
@@ -526,8 +360,8 @@ report_release(struct report *r)
 		free(r->failed[i].reason);
 		free(r->failed[i].time);
 	}
-	for (size_t i = 0; i < r->verdict_count; i++)
-		free(r->verdicts[i].name);
+	for (size_t i = 0; i < r->deleted_count; i++)
+		free(r->deleted[i]);
 	memset(r, 0, sizeof(*r));
 }
 

@@ -43,6 +43,16 @@ add_count(struct buf *b, const char *section, const char *item,
 }
 
 static void
+add_known(struct buf *b, const char *section, const char *item,
+    const char *measure, bool known, uint64_t n)
+{
+	if (known)
+		add_count(b, section, item, measure, n);
+	else
+		add_text(b, section, item, measure, "not recorded");
+}
+
+static void
 add_real(struct buf *b, const char *section, const char *item,
     const char *measure, double x)
 {
@@ -76,6 +86,17 @@ add_run(const struct report_run *u, struct buf *b, const char *section)
 	add_count(b, section, item, "bytes", t->bytes);
 	add_count(b, section, item, "found_bytes", t->found_bytes);
 	add_count(b, section, item, "dirs", t->dirs);
+	add_count(b, section, item, "deleted", report_deleted(u));
+	add_text(b, section, item, "verdict", report_verdict(u, NULL));
+	if (u->exit_status != -1)
+		add_count(b, section, item, "exit_status",
+		    (uint64_t)u->exit_status);
+	add_text(b, section, item, "user", u->user);
+	add_text(b, section, item, "sudo_user", u->sudo_user);
+	add_text(b, section, item, "host", u->host);
+	add_text(b, section, item, "version", u->version);
+	add_known(b, section, item, "stored", u->held, u->stored);
+	add_known(b, section, item, "stored_bytes", u->held, u->stored_bytes);
 }
 
 static void
@@ -160,6 +181,62 @@ add_objects(const struct report *r, struct buf *b)
 	}
 }
 
+static void
+add_verdicts(struct buf *b, const char *section,
+    const struct span_verdicts *verdicts)
+{
+	for (enum verdict v = VERDICT_OK; v < VERDICT__MAX; v++) {
+		if (verdicts->count[v] == 0)
+			continue;
+		add_count(b, section, verdict_name(v), "count",
+		    verdicts->count[v]);
+		add_count(b, section, verdict_name(v), "bytes",
+		    verdicts->bytes[v]);
+	}
+}
+
+static void
+add_verified(const struct report *r, struct buf *b)
+{
+	const struct report_run *u = &r->run;
+
+	add_known(b, "verification", "stored", "count", u->held, u->stored);
+	add_known(b, "verification", "stored", "bytes", u->held,
+	    u->stored_bytes);
+	add_known(b, "verification", "verified", "count", u->held,
+	    r->verdicts.count[VERDICT_OK]);
+	add_known(b, "verification", "verified", "bytes", u->held,
+	    r->verdicts.bytes[VERDICT_OK]);
+	add_verdicts(b, "verdict", &r->verdicts);
+	add_verdicts(b, "found", &r->found);
+}
+
+static void
+add_deletions(const struct report *r, struct buf *b)
+{
+	char item[24];
+
+	for (size_t i = 0; i < r->deleted_count; i++) {
+		snprintf(item, sizeof(item), "%zu", i + 1);
+		add_text(b, "deleted", item, "path", r->deleted[i]);
+	}
+}
+
+static void
+add_now(const struct report *r, struct buf *b)
+{
+	const struct report_now *now = &r->now;
+
+	if (now->run == 0)
+		return;
+	add_count(b, "now", "run", "number", (uint64_t)now->run);
+	add_count(b, "now", "stored", "count", now->stored);
+	add_count(b, "now", "stored", "bytes", now->stored_bytes);
+	add_count(b, "now", "verified", "count", now->verified);
+	add_count(b, "now", "kept", "count", now->kept);
+	add_count(b, "now", "untimed", "count", now->untimed);
+}
+
 void
 report_csv(const struct report *r, struct buf *b)
 {
@@ -173,16 +250,9 @@ report_csv(const struct report *r, struct buf *b)
 	add_clients(r, b);
 	add_compactions(r, b);
 	add_objects(r, b);
-	add_count(b, "verification", "stored", "count", r->stored);
-	add_count(b, "verification", "stored", "bytes", r->stored_bytes);
-	add_count(b, "verification", "verified", "count", r->verified);
-	add_count(b, "verification", "verified", "bytes", r->verified_bytes);
-	for (size_t i = 0; i < r->verdict_count; i++) {
-		add_count(b, "verdict", r->verdicts[i].name, "count",
-		    r->verdicts[i].count);
-		add_count(b, "verdict", r->verdicts[i].name, "bytes",
-		    r->verdicts[i].bytes);
-	}
+	add_verified(r, b);
+	add_deletions(r, b);
+	add_now(r, b);
 	for (size_t i = 1; i < r->run_count; i++)
 		add_run(&r->runs[i], b, "earlier run");
 }

@@ -20,42 +20,66 @@ add_head(const struct report *r, struct buf *b)
 	buf_addstr(b, "</style>\n</head>\n<body><main>\n");
 }
 
-static const char *
-badge_of(const struct report_run *u)
+/* Who gave the command, and where. */
+static void
+add_who(const struct report_run *u, struct buf *b)
 {
-	if (strcmp(u->state, "complete") == 0)
-		return u->totals.failed > 0 ? "warn" : "good";
-	return strcmp(u->state, "failed") == 0 ? "bad" : "warn";
+	if (u->user == NULL && u->host == NULL)
+		return;
+	buf_addstr(b, "<p class=\"soft\">By <b>");
+	html_text(b, u->user == NULL ? "?" : u->user);
+	buf_addstr(b, "</b>");
+	if (u->sudo_user != NULL) {
+		buf_addstr(b, " (sudo by <b>");
+		html_text(b, u->sudo_user);
+		buf_addstr(b, "</b>)");
+	}
+	buf_addstr(b, " on <b>");
+	html_text(b, u->host == NULL ? "?" : u->host);
+	buf_addstr(b, "</b>");
+	if (u->version != NULL) {
+		buf_addstr(b, ", datamover ");
+		html_text(b, u->version);
+	}
+	if (u->command != NULL) {
+		buf_addstr(b, ": <code>");
+		html_text(b, u->command);
+		buf_addstr(b, "</code>");
+	}
+	buf_addstr(b, "</p>\n");
 }
 
 static void
 add_title(const struct report *r, struct buf *b)
 {
 	const struct report_run *u = &r->run;
-	bool but = strcmp(u->state, "complete") == 0 && u->totals.failed > 0;
+	const char *class, *verdict = report_verdict(u, &class);
 
-	buf_addstr(b, "<header><h1>");
+	buf_addf(b, "<header><p id=\"verdict\" class=\"badge %s\">", class);
+	html_text(b, verdict);
+	buf_addstr(b, "</p>\n<h1>");
 	html_text(b, u->operation);
-	buf_addf(b, " run %jd <span class=\"badge %s\">",
-	    (intmax_t)u->run, badge_of(u));
-	html_text(b, u->state);
-	buf_addf(b, "%s</span></h1>\n<p>Into <b>", but ? ", with failures" :
-	    "");
+	buf_addf(b, " run %jd</h1>\n", (intmax_t)u->run);
+	if (u->reason != NULL && u->reason[0] != '\0') {
+		buf_addf(b, "<p class=\"%s\" id=\"reason\">", class);
+		html_text(b, u->reason);
+		buf_addstr(b, "</p>\n");
+	}
+	buf_addstr(b, "<p>Target <b>");
 	html_text(b, u->target);
 	buf_addstr(b, "</b></p>\n<p class=\"soft\">");
 	html_time(b, u->started);
 	buf_addstr(b, " to ");
-	html_time(b, u->ended == NULL ? "now" : u->ended);
+	if (u->ended == NULL)
+		buf_addstr(b, "now");
+	else
+		html_time(b, u->ended);
 	buf_addstr(b, " UTC");
 	if (u->crawl < u->run)
 		buf_addf(b, ". Continues run %jd, which was cut.",
 		    (intmax_t)u->crawl);
 	buf_addstr(b, "</p>\n");
-	if (u->reason != NULL && u->reason[0] != '\0') {
-		buf_addstr(b, "<p>Ended by: ");
-		html_text(b, u->reason);
-		buf_addstr(b, "</p>\n");
-	}
+	add_who(u, b);
 	buf_addstr(b, "</header>\n");
 }
 
@@ -87,7 +111,7 @@ static void
 add_tiles(const struct report *r, struct buf *b)
 {
 	const struct totals *t = &r->run.totals;
-	char text[48], count[32], percent[16];
+	char text[48], count[32];
 
 	buf_addstr(b, "<ul class=\"tiles\">\n");
 	add_tile(b, "", text_count(t->moved, count),
@@ -98,27 +122,8 @@ add_tiles(const struct report *r, struct buf *b)
 	    "on average");
 	add_tile(b, t->failed > 0 ? "bad" : "", text_count(t->failed, count),
 	    "failed");
-	add_tile(b, "", text_percent(r->verified, r->stored, percent),
-	    "verified");
-	buf_addstr(b, "</ul>\n");
-}
-
-/* The meaning of each colour of a chart, with its number. */
-static void
-add_key(struct buf *b, const char *id, const struct chart_row *v,
-    const uint64_t *numbers, size_t count, uint64_t whole)
-{
-	char percent[16];
-
-	buf_addf(b, "<ul class=\"key\" id=\"%s\">\n", id);
-	for (size_t i = 0; i < count; i++) {
-		buf_addf(b, "<li><i class=\"%s\"></i>", v[i].class);
-		html_text(b, v[i].name);
-		buf_addch(b, ' ');
-		html_count(b, numbers[i]);
-		buf_addf(b, " <span>%s</span></li>\n",
-		    text_percent(numbers[i], whole, percent));
-	}
+	add_tile(b, "", !r->run.held ? "not recorded" :
+	    units_format(r->run.stored_bytes, text), "at the target then");
 	buf_addstr(b, "</ul>\n");
 }
 
@@ -158,7 +163,7 @@ add_totals(const struct report *r, struct buf *b)
 	buf_addstr(b, "</p>\n<div class=\"stack\">");
 	chart_stack(b, &c, v, count);
 	buf_addstr(b, "</div>");
-	add_key(b, "parts", v, n, count, t->found);
+	html_key(b, "parts", v, n, count, t->found);
 	buf_addstr(b, "</section>\n");
 }
 
@@ -220,85 +225,6 @@ add_times(const struct report *r, struct buf *b)
 }
 
 static void
-add_sizes(const struct report *r, struct buf *b)
-{
-	struct chart files = { .id = "files-by-size",
-	    .title = "Stored files by size", .unit = "",
-	    .number = chart_count };
-	struct chart bytes = { .id = "bytes-by-size",
-	    .title = "Stored bytes by size of file", .unit = "",
-	    .number = chart_bytes };
-	struct chart_row v[REPORT_SIZES], w[REPORT_SIZES];
-
-	if (r->stored == 0)
-		return;
-	for (size_t i = 0; i < REPORT_SIZES; i++) {
-		const struct report_size *s = &r->sizes[i];
-
-		v[i] = (struct chart_row){ .name = s->name,
-		    .value = (double)s->stored, .class = "c1" };
-		w[i] = (struct chart_row){ .name = s->name,
-		    .value = (double)s->stored_bytes, .class = "c3" };
-	}
-	buf_addstr(b, "<section><h2>Sizes</h2>\n<p class=\"note\">The target "
-	    "holds ");
-	html_count(b, r->stored);
-	buf_addstr(b, " files, ");
-	html_bytes(b, r->stored_bytes);
-	buf_addstr(b, ", from this run and those before it.</p>\n"
-	    "<div class=\"pair\"><div><h3>Files</h3>\n");
-	chart_rows(b, &files, v, REPORT_SIZES);
-	buf_addstr(b, "</div><div><h3>Bytes</h3>\n");
-	chart_rows(b, &bytes, w, REPORT_SIZES);
-	buf_addstr(b, "</div></div></section>\n");
-}
-
-static const char *
-verdict_class(const char *verdict)
-{
-	if (strcmp(verdict, "ok") == 0)
-		return "good";
-	/* Of these the store is not to blame. */
-	if (strcmp(verdict, "changed") == 0 ||
-	    strcmp(verdict, "unreadable") == 0)
-		return "warn";
-	return "bad";
-}
-
-static void
-add_verified(const struct report *r, struct buf *b)
-{
-	struct chart_row v[REPORT_VERDICTS + 1];
-	uint64_t n[REPORT_VERDICTS + 1];
-	size_t count = 0;
-	struct chart c = { .id = "verified", .title = "Verification of what "
-	    "the target holds", .unit = "", .number = chart_count };
-
-	for (; count < r->verdict_count; count++) {
-		n[count] = r->verdicts[count].count;
-		v[count] = (struct chart_row){ .name =
-		    r->verdicts[count].name, .value = (double)n[count],
-		    .class = verdict_class(r->verdicts[count].name) };
-	}
-	n[count] = r->stored > r->judged ? r->stored - r->judged : 0;
-	v[count] = (struct chart_row){ .name = "not verified yet",
-	    .value = (double)n[count], .class = "empty" };
-	count++;
-	buf_addstr(b, "<section><h2>Verification</h2>\n<p class=\"note\">"
-	    "Every stored file was acknowledged by the store with the digest "
-	    "of the bytes that were read. Verified are those that TEST "
-	    "compared since with what the store holds, and found equal: ");
-	html_count(b, r->verified);
-	buf_addstr(b, " of ");
-	html_count(b, r->stored);
-	buf_addstr(b, ".</p>\n<div class=\"stack\">");
-	chart_stack(b, &c, v, count);
-	buf_addstr(b, "</div>");
-	add_key(b, "verdicts", v, n, count, r->stored);
-	buf_addstr(b, "</section>\n");
-}
-
-static void
 add_foot(const struct report *r, struct buf *b)
 {
 	buf_addstr(b, "<footer><p>Made by datamover at ");
@@ -307,11 +233,6 @@ add_foot(const struct report *r, struct buf *b)
 	html_text(b, r->catalog);
 	buf_addstr(b, "</code>. Times are UTC; KiB, MiB and GiB are powers "
 	    "of 1024.");
-	if (r->run.command != NULL) {
-		buf_addstr(b, " The command was <code>");
-		html_text(b, r->run.command);
-		buf_addstr(b, "</code>.");
-	}
 	buf_addf(b, " The same figures: <code>datamover sql &quot;SELECT * "
 	    "FROM runs WHERE run = %jd&quot;</code>; the other views are in "
 	    "datamover-catalog(5).</p></footer>\n</main></body>\n</html>\n",
@@ -324,14 +245,17 @@ report_html(const struct report *r, struct buf *b)
 	add_head(r, b);
 	add_title(r, b);
 	add_tiles(r, b);
+	html_found(r, b);
 	add_totals(r, b);
 	html_failed(r, b);
+	html_deleted(r, b);
 	add_times(r, b);
-	add_sizes(r, b);
+	html_held(r, b);
+	html_growth(r, b);
 	html_clients(r, b);
 	html_compactions(r, b);
 	html_slowest(r, b);
-	add_verified(r, b);
 	html_runs(r, b);
+	html_now(r, b);
 	add_foot(r, b);
 }

@@ -35,15 +35,23 @@ struct html_table {
 void	 html_table_begin(struct html_table *, struct buf *, const char *id,
 	    const char *caption, const char *const *names, size_t count);
 void	 html_table_end(struct html_table *);
-/* A cell whose text the caller appends to the buffer, between the two. */
-void	 html_cell(struct html_table *);
-void	 html_cell_end(struct html_table *);
 /* text may be NULL: an empty cell. */
 void	 html_cell_text(struct html_table *, const char *text);
-void	 html_cell_path(struct html_table *, const char *path);
 void	 html_cell_count(struct html_table *, uint64_t);
 void	 html_cell_bytes(struct html_table *, uint64_t);
-void	 html_cell_time(struct html_table *, const char *time);
+
+/* The meaning of each colour of a chart, with its number. */
+void	 html_key(struct buf *, const char *id, const struct chart_row *,
+	    const uint64_t *numbers, size_t count, uint64_t whole);
+
+/* What the journal tells (html_past.c): the verdicts that the run gave, what it
+ * has deleted, what the target held then, after each of the last runs, and
+ * now. */
+void	 html_found(const struct report *, struct buf *);
+void	 html_deleted(const struct report *, struct buf *);
+void	 html_held(const struct report *, struct buf *);
+void	 html_growth(const struct report *, struct buf *);
+void	 html_now(const struct report *, struct buf *);
 
 /* Tables: clients, compactions, slowest, failed, runs. */
 void	 html_clients(const struct report *, struct buf *);

@@ -50,6 +50,24 @@ html_time(struct buf *b, const char *time)
 	buf_addstr(b, "</time>");
 }
 
+void
+html_key(struct buf *b, const char *id, const struct chart_row *v,
+    const uint64_t *numbers, size_t count, uint64_t whole)
+{
+	char percent[16];
+
+	buf_addf(b, "<ul class=\"key\" id=\"%s\">\n", id);
+	for (size_t i = 0; i < count; i++) {
+		buf_addf(b, "<li><i class=\"%s\"></i>", v[i].class);
+		html_text(b, v[i].name);
+		buf_addch(b, ' ');
+		html_count(b, numbers[i]);
+		buf_addf(b, " <span>%s</span></li>\n",
+		    text_percent(numbers[i], whole, percent));
+	}
+	buf_addstr(b, "</ul>\n");
+}
+
 /* --- cells --- */
 
 static const char *
@@ -87,8 +105,8 @@ html_table_end(struct html_table *t)
 	buf_addstr(t->b, "</tbody></table>\n");
 }
 
-void
-html_cell(struct html_table *t)
+static void
+cell(struct html_table *t)
 {
 	if (t->column == 0)
 		buf_addf(t->b, "<tr%s><th scope=\"row\"%s>",
@@ -98,8 +116,8 @@ html_cell(struct html_table *t)
 		    name_of(t, t->column), class_of(t, t->column));
 }
 
-void
-html_cell_end(struct html_table *t)
+static void
+cell_end(struct html_table *t)
 {
 	buf_addstr(t->b, t->column == 0 ? "</th>" : "</td>");
 	t->column++;
@@ -112,41 +130,41 @@ html_cell_end(struct html_table *t)
 void
 html_cell_text(struct html_table *t, const char *text)
 {
-	html_cell(t);
+	cell(t);
 	html_text(t->b, text == NULL ? "" : text);
-	html_cell_end(t);
+	cell_end(t);
 }
 
-void
-html_cell_path(struct html_table *t, const char *path)
+static void
+cell_path(struct html_table *t, const char *path)
 {
-	html_cell(t);
+	cell(t);
 	html_path(t->b, path);
-	html_cell_end(t);
+	cell_end(t);
 }
 
 void
 html_cell_count(struct html_table *t, uint64_t n)
 {
-	html_cell(t);
+	cell(t);
 	html_count(t->b, n);
-	html_cell_end(t);
+	cell_end(t);
 }
 
 void
 html_cell_bytes(struct html_table *t, uint64_t n)
 {
-	html_cell(t);
+	cell(t);
 	html_bytes(t->b, n);
-	html_cell_end(t);
+	cell_end(t);
 }
 
-void
-html_cell_time(struct html_table *t, const char *time)
+static void
+cell_time(struct html_table *t, const char *time)
 {
-	html_cell(t);
+	cell(t);
 	html_time(t->b, time);
-	html_cell_end(t);
+	cell_end(t);
 }
 
 /* --- lists --- */
@@ -166,12 +184,12 @@ html_clients(const struct report *r, struct buf *b)
 	for (size_t i = 0; i < r->client_count; i++) {
 		const struct report_client *c = &r->clients[i];
 
-		html_cell_path(&t, c->host);
+		cell_path(&t, c->host);
 		html_cell_text(&t, c->state);
 		html_cell_count(&t, c->moved);
 		html_cell_count(&t, c->failed);
 		html_cell_bytes(&t, c->bytes);
-		html_cell_time(&t, c->heard);
+		cell_time(&t, c->heard);
 		html_cell_text(&t, c->reason);
 	}
 	html_table_end(&t);
@@ -194,7 +212,7 @@ html_compactions(const struct report *r, struct buf *b)
 	for (size_t i = 0; i < r->compaction_count; i++) {
 		const struct report_compaction *c = &r->compactions[i];
 
-		html_cell_path(&t, c->target);
+		cell_path(&t, c->target);
 		html_cell_text(&t, c->nqn);
 		html_cell_text(&t, c->state);
 		html_cell_text(&t, text_duration(c->seconds, duration));
@@ -221,7 +239,7 @@ html_slowest(const struct report *r, struct buf *b)
 	for (size_t i = 0; i < r->slowest_count; i++) {
 		const struct report_object *o = &r->slowest[i];
 
-		html_cell_path(&t, o->path);
+		cell_path(&t, o->path);
 		html_cell_bytes(&t, o->size);
 		html_cell_text(&t, text_took(o->seconds, text));
 		html_cell_text(&t, o->seconds > 0 ?
@@ -259,15 +277,15 @@ add_failures(const struct report *r, struct buf *b)
 	for (size_t i = 0; i < r->failed_count; i++) {
 		const struct report_failure *f = &r->failed[i];
 
-		html_cell(&t);
+		cell(&t);
 		html_path(b, f->path);
 		if (strcmp(f->what, "directory") == 0)
 			buf_addstr(b, " (directory)");
-		html_cell_end(&t);
+		cell_end(&t);
 		html_cell_text(&t, f->kind);
-		html_cell_path(&t, f->reason);
+		cell_path(&t, f->reason);
 		html_cell_count(&t, f->attempts);
-		html_cell_time(&t, f->time);
+		cell_time(&t, f->time);
 	}
 	html_table_end(&t);
 	buf_addstr(b, "</details>\n");
@@ -300,26 +318,30 @@ add_run(const struct report_run *u, struct html_table *t)
 {
 	char duration[32];
 
-	html_cell(t);
+	cell(t);
 	buf_addf(t->b, "%jd", (intmax_t)u->run);
-	html_cell_end(t);
+	cell_end(t);
 	html_cell_text(t, u->operation);
-	html_cell_time(t, u->started);
-	html_cell_text(t, u->state);
+	cell_time(t, u->started);
+	html_cell_text(t, report_verdict(u, NULL));
 	html_cell_text(t, text_duration(u->seconds, duration));
 	html_cell_count(t, u->totals.found);
 	html_cell_count(t, u->totals.moved);
 	html_cell_count(t, u->totals.unchanged);
 	html_cell_count(t, u->totals.failed);
 	html_cell_bytes(t, u->totals.bytes);
+	if (u->held)
+		html_cell_bytes(t, u->stored_bytes);
+	else
+		html_cell_text(t, "not recorded");
 }
 
 void
 html_runs(const struct report *r, struct buf *b)
 {
 	static const char *const names[] = { "Run", "Operation", "Started",
-	    "State", "#Time", "#Found", "#Moved", "#Unchanged", "#Failed",
-	    "#Bytes" };
+	    "Verdict", "#Time", "#Found", "#Moved", "#Unchanged",
+	    "#Failed", "#Bytes", "#Held" };
 	struct html_table t;
 
 	if (r->run_count < 2)

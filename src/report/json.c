@@ -4,6 +4,16 @@
 #include "json/jwrite.h"
 #include "report/report_internal.h"
 
+/* null: it is not recorded. */
+static void
+write_count(struct jwrite *w, const char *key, bool recorded, uint64_t n)
+{
+	if (recorded)
+		jwrite_uint(w, key, n);
+	else
+		jwrite_null(w, key);
+}
+
 static void
 write_run(struct jwrite *w, const struct report_run *u)
 {
@@ -32,6 +42,20 @@ write_run(struct jwrite *w, const struct report_run *u)
 	jwrite_uint(w, "bytes", t->bytes);
 	jwrite_uint(w, "found_bytes", t->found_bytes);
 	jwrite_uint(w, "dirs", t->dirs);
+	jwrite_uint(w, "deleted", report_deleted(u));
+	jwrite_cstr(w, "verdict", report_verdict(u, NULL));
+	if (u->exit_status != -1)
+		jwrite_int(w, "exit_status", u->exit_status);
+	if (u->user != NULL)
+		jwrite_cstr(w, "user", u->user);
+	if (u->sudo_user != NULL)
+		jwrite_cstr(w, "sudo_user", u->sudo_user);
+	if (u->host != NULL)
+		jwrite_cstr(w, "host", u->host);
+	if (u->version != NULL)
+		jwrite_cstr(w, "version", u->version);
+	write_count(w, "stored", u->held, u->stored);
+	write_count(w, "stored_bytes", u->held, u->stored_bytes);
 }
 
 static void
@@ -151,17 +175,56 @@ write_compactions(struct jwrite *w, const struct report *r)
 }
 
 static void
+write_verdicts(struct jwrite *w, const char *key,
+    const struct span_verdicts *verdicts)
+{
+	jwrite_object(w, key);
+	for (enum verdict v = VERDICT_OK; v < VERDICT__MAX; v++)
+		if (verdicts->count[v] > 0)
+			jwrite_uint(w, verdict_name(v), verdicts->count[v]);
+	jwrite_end(w);
+}
+
+static void
 write_verified(struct jwrite *w, const struct report *r)
 {
+	const struct report_run *u = &r->run;
+
 	jwrite_object(w, "verification");
-	jwrite_uint(w, "stored", r->stored);
-	jwrite_uint(w, "stored_bytes", r->stored_bytes);
-	jwrite_uint(w, "verified", r->verified);
-	jwrite_uint(w, "verified_bytes", r->verified_bytes);
-	jwrite_object(w, "verdicts");
-	for (size_t i = 0; i < r->verdict_count; i++)
-		jwrite_uint(w, r->verdicts[i].name, r->verdicts[i].count);
+	write_count(w, "stored", u->held, u->stored);
+	write_count(w, "stored_bytes", u->held, u->stored_bytes);
+	write_count(w, "verified", u->held, r->verdicts.count[VERDICT_OK]);
+	write_count(w, "verified_bytes", u->held,
+	    r->verdicts.bytes[VERDICT_OK]);
+	write_verdicts(w, "verdicts", &r->verdicts);
+	write_verdicts(w, "found", &r->found);
 	jwrite_end(w);
+}
+
+static void
+write_deletions(struct jwrite *w, const struct report *r)
+{
+	jwrite_array(w, "deletions");
+	for (size_t i = 0; i < r->deleted_count; i++)
+		jwrite_cstr(w, NULL, r->deleted[i]);
+	jwrite_end(w);
+	jwrite_uint(w, "deletions_known", r->deleted_known);
+}
+
+static void
+write_now(struct jwrite *w, const struct report *r)
+{
+	const struct report_now *now = &r->now;
+
+	if (now->run == 0)
+		return;
+	jwrite_object(w, "now");
+	jwrite_int(w, "run", now->run);
+	jwrite_uint(w, "stored", now->stored);
+	jwrite_uint(w, "stored_bytes", now->stored_bytes);
+	jwrite_uint(w, "verified", now->verified);
+	jwrite_uint(w, "kept", now->kept);
+	jwrite_uint(w, "untimed", now->untimed);
 	jwrite_end(w);
 }
 
@@ -180,6 +243,8 @@ report_json(const struct report *r, struct buf *b)
 	write_compactions(&w, r);
 	write_objects(&w, r);
 	write_verified(&w, r);
+	write_deletions(&w, r);
+	write_now(&w, r);
 	jwrite_array(&w, "runs");
 	for (size_t i = 0; i < r->run_count; i++) {
 		jwrite_object(&w, NULL);

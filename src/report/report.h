@@ -1,7 +1,10 @@
 /*
- * report.h: a run as a report: counts, speed over time, sizes, the slowest
- * objects, failures, and verdicts. Collected only from the views of the
- * catalog, and written in a format of the table in outputs.c.
+ * report.h: a run as a report: its verdict, counts, speed over time, what the
+ * target held when the run had ended, the slowest objects, failures,
+ * deletions. Collected from the views of the catalog and from the journal, so
+ * that the report of an earlier run says the same whenever it is made; what is
+ * of the moment of the report stands in struct report_now. Written in a format
+ * of the table in outputs.c.
  *
  * Life cycle: report_collect, report_write any number of times, report_release.
  * One thread.
@@ -12,6 +15,7 @@
 #include "base/buf.h"
 #include "db/view.h"
 #include "model/job.h"
+#include "reader/span.h"
 
 #define REPORT_TIMES	60	/* steps of time at most */
 #define REPORT_SIZES	10	/* classes of size */
@@ -19,7 +23,7 @@
 #define REPORT_FAILED	200
 #define REPORT_KINDS	20
 #define REPORT_RUNS	20
-#define REPORT_VERDICTS	8
+#define REPORT_DELETED	20
 #define REPORT_CLIENTS	200
 #define REPORT_COMPACTIONS 1000
 
@@ -36,6 +40,15 @@ struct report_run {
 	char	*ended;		/* or NULL */
 	double	 seconds;
 	struct totals totals;
+	int64_t	 exit_status;	/* -1: not recorded */
+	char	*user;		/* these may be NULL */
+	char	*sudo_user;
+	char	*host;
+	char	*version;	/* of datamover */
+	bool	 held;		/* what the target held when the run had ended
+				   is recorded: */
+	uint64_t stored;
+	uint64_t stored_bytes;
 };
 
 /* A step of time, from after on. */
@@ -50,7 +63,7 @@ struct report_size {
 	const char *name;	/* "1 - 16 KiB" */
 	uint64_t moved;
 	uint64_t moved_bytes;
-	uint64_t stored;	/* held by the target now */
+	uint64_t stored;	/* held by the target after the run */
 	uint64_t stored_bytes;
 };
 
@@ -97,6 +110,20 @@ struct report_compaction {
 	double	 seconds;
 };
 
+/* How things are when the report is made, if a later run may have changed
+ * them. */
+struct report_now {
+	int64_t	 run;		/* the last run of the target; 0: it is the
+				   run of the report */
+	uint64_t stored;
+	uint64_t stored_bytes;
+	uint64_t verified;	/* with the last verdict "ok" */
+	uint64_t kept;		/* of what the run has stored, the target has
+				   still */
+	uint64_t untimed;	/* of what the run has moved: how long it took
+				   is no longer known */
+};
+
 struct report {
 	char	*catalog;	/* its path */
 	char	 made[32];	/* when the report was */
@@ -105,8 +132,9 @@ struct report {
 	struct report_time times[REPORT_TIMES];
 	size_t	 time_count;
 	struct report_size sizes[REPORT_SIZES];
-	uint64_t stored;	/* at the target now */
-	uint64_t stored_bytes;
+	/* The journal tells what the run has done; else times, slowest and
+	 * deleted are empty, and so is moved of sizes. */
+	bool	 recorded;
 	struct report_object slowest[REPORT_SLOWEST];
 	size_t	 slowest_count;
 	struct report_count kinds[REPORT_KINDS];
@@ -114,12 +142,16 @@ struct report {
 	struct report_failure failed[REPORT_FAILED];
 	size_t	 failed_count;	/* of those here */
 	uint64_t failed_all;
-	/* The last verdict on each object stored at the target. */
-	struct report_count verdicts[REPORT_VERDICTS];
-	size_t	 verdict_count;
-	uint64_t verified;	/* with the verdict "ok" */
-	uint64_t verified_bytes;
-	uint64_t judged;	/* with any */
+	/* The last verdict until this run on each object held after it. */
+	struct span_verdicts verdicts;
+	uint64_t judged;	/* with any verdict */
+	struct span_verdicts found;	/* the verdicts that the run gave */
+	bool	 tested;	/* the run gave any */
+	char	*deleted[REPORT_DELETED];	/* paths, in the order of the
+						   deletions */
+	size_t	 deleted_count;		/* of those here */
+	uint64_t deleted_known;		/* those that the catalog knows */
+	struct report_now now;
 	struct report_client clients[REPORT_CLIENTS];	/* of the run */
 	size_t	 client_count;
 	struct report_compaction compactions[REPORT_COMPACTIONS];

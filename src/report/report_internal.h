@@ -12,6 +12,16 @@ void	 report_json(const struct report *, struct buf *);
 void	 report_csv(const struct report *, struct buf *);
 void	 report_html(const struct report *, struct buf *);
 
+/* How the run has ended, in a word or some: "PASSED", "complete, with
+ * failures". *ret_class: "good", "warn" or "bad"; ret_class may be NULL. */
+const char *report_verdict(const struct report_run *,
+	    const char **ret_class);
+/* How many objects the run has deleted at the target. */
+uint64_t report_deleted(const struct report_run *);
+/* Collect what the journal tells; the run and those before it, and the steps of
+ * time, are there. */
+int	 report_state(struct report *, struct db *, struct err *) MUST_USE;
+
 /* Per second of the run; 0 for a run that took no time. */
 double	 report_rate(const struct report_run *, uint64_t);
 

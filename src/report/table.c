@@ -30,13 +30,34 @@ add_count(struct buf *b, const char *name, uint64_t n, const char *note)
 }
 
 static void
+add_who(const struct report_run *u, struct buf *b)
+{
+	if (u->user == NULL && u->host == NULL)
+		return;
+	buf_addstr(b, "  by ");
+	buf_add_escaped(b, str_of(u->user == NULL ? "?" : u->user));
+	if (u->sudo_user != NULL) {
+		buf_addstr(b, " (sudo by ");
+		buf_add_escaped(b, str_of(u->sudo_user));
+		buf_addstr(b, ")");
+	}
+	buf_addstr(b, " on ");
+	buf_add_escaped(b, str_of(u->host == NULL ? "?" : u->host));
+	if (u->command != NULL) {
+		buf_addstr(b, ": ");
+		buf_add_escaped(b, str_of(u->command));
+	}
+	buf_addch(b, '\n');
+}
+
+static void
 add_head(const struct report *r, struct buf *b)
 {
 	const struct report_run *u = &r->run;
 	char duration[32];
 
 	buf_addf(b, "%s run %jd: %s, %s\n", u->operation, (intmax_t)u->run,
-	    u->state, text_duration(u->seconds, duration));
+	    report_verdict(u, NULL), text_duration(u->seconds, duration));
 	if (u->crawl < u->run)
 		buf_addf(b, "  continues run %jd\n", (intmax_t)u->crawl);
 	buf_addf(b, "  from %s to %s\n  into ", u->started,
@@ -48,6 +69,7 @@ add_head(const struct report *r, struct buf *b)
 		buf_add_escaped(b, str_of(u->reason));
 	}
 	buf_addch(b, '\n');
+	add_who(u, b);
 }
 
 static void
@@ -99,11 +121,16 @@ add_sizes(const struct report *r, struct buf *b)
 	uint64_t most = 0;
 	char moved[32], stored[32], size[16];
 
+	if (!r->run.held) {
+		buf_addstr(b, "\nwhat the target held then is not recorded: "
+		    "the journal began later\n");
+		return;
+	}
 	for (size_t i = 0; i < REPORT_SIZES; i++)
 		most = MAX(most, r->sizes[i].stored);
 	if (most == 0)
 		return;
-	buf_addf(b, "\nsizes            %12s %12s %12s\n", "moved", "stored",
+	buf_addf(b, "\nsizes            %12s %12s %12s\n", "moved", "held then",
 	    "bytes");
 	for (size_t i = 0; i < REPORT_SIZES; i++) {
 		const struct report_size *s = &r->sizes[i];
@@ -214,17 +241,97 @@ add_failed(const struct report *r, struct buf *b)
 }
 
 static void
+add_deleted(const struct report *r, struct buf *b)
+{
+	size_t shown = MIN(r->deleted_count, (size_t)LIST_MAX);
+	char count[32];
+
+	if (report_deleted(&r->run) == 0)
+		return;
+	buf_addf(b, "\ndeleted at the target: %s\n",
+	    text_count(report_deleted(&r->run), count));
+	for (size_t i = 0; i < shown; i++) {
+		buf_addstr(b, "  ");
+		buf_add_escaped(b, str_of(r->deleted[i]));
+		buf_addch(b, '\n');
+	}
+	if (r->deleted_known > shown)
+		buf_addf(b, "  all: datamover sql \"SELECT path FROM events "
+		    "WHERE run = %jd AND kind = 'deleted'\"\n",
+		    (intmax_t)r->run.run);
+}
+
+static void
+add_verdicts(struct buf *b, const struct span_verdicts *verdicts,
+    enum verdict from)
+{
+	for (enum verdict v = from; v < VERDICT__MAX; v++)
+		if (verdicts->count[v] > 0)
+			add_count(b, verdict_name(v), verdicts->count[v], "");
+}
+
+static void
 add_verified(const struct report *r, struct buf *b)
 {
+	const struct report_run *u = &r->run;
+	uint64_t ok = r->verdicts.count[VERDICT_OK];
 	char percent[16], size[16];
 
-	buf_addstr(b, "\nverification of what the target holds\n");
-	add_count(b, "stored", r->stored,
-	    units_format(r->stored_bytes, size));
-	add_count(b, "verified", r->verified,
-	    text_percent(r->verified, r->stored, percent));
-	for (size_t i = 0; i < r->verdict_count; i++)
-		add_count(b, r->verdicts[i].name, r->verdicts[i].count, "");
+	if (r->tested) {
+		buf_addstr(b, "\nverdicts of this run\n");
+		add_verdicts(b, &r->found, VERDICT_OK);
+	}
+	if (!u->held)
+		return;
+	buf_addstr(b, "\nverification of what the target held then\n");
+	add_count(b, "stored", u->stored,
+	    units_format(u->stored_bytes, size));
+	add_count(b, "verified", ok, text_percent(ok, u->stored, percent));
+	add_verdicts(b, &r->verdicts, VERDICT_MISSING);
+}
+
+static void
+add_growth(const struct report *r, struct buf *b)
+{
+	uint64_t most = 0;
+	char stored[32], size[16];
+
+	for (size_t i = 0; i < r->run_count; i++)
+		most = MAX(most, r->runs[i].stored_bytes);
+	if (r->run_count < 2)
+		return;
+	buf_addf(b, "\nheld after run    %12s %12s\n", "files", "bytes");
+	for (size_t i = r->run_count; i-- > 0; ) {
+		const struct report_run *u = &r->runs[i];
+
+		buf_addf(b, "  %-15jd ", (intmax_t)u->run);
+		if (!u->held) {
+			buf_addstr(b, "not recorded\n");
+			continue;
+		}
+		buf_addf(b, "%12s %12s   ", text_count(u->stored, stored),
+		    units_format(u->stored_bytes, size));
+		add_bar(b, u->stored_bytes, most);
+	}
+}
+
+static void
+add_now(const struct report *r, struct buf *b)
+{
+	const struct report_now *now = &r->now;
+	char percent[16], size[16];
+
+	if (now->run == 0)
+		return;
+	buf_addf(b, "\nnow, after run %jd\n", (intmax_t)now->run);
+	add_count(b, "stored", now->stored,
+	    units_format(now->stored_bytes, size));
+	add_count(b, "verified", now->verified,
+	    text_percent(now->verified, now->stored, percent));
+	add_count(b, "kept", now->kept, "as this run has stored them");
+	if (now->untimed > 0)
+		add_count(b, "untimed", now->untimed, "stored again by later "
+		    "runs: how long they took is no longer known");
 }
 
 void
@@ -238,5 +345,8 @@ report_text(const struct report *r, struct buf *b)
 	add_compactions(r, b);
 	add_slowest(r, b);
 	add_failed(r, b);
+	add_deleted(r, b);
 	add_verified(r, b);
+	add_growth(r, b);
+	add_now(r, b);
 }

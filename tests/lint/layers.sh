@@ -39,6 +39,7 @@ layers='
 6 target   :
 6 absence  :
 6 compact  :
+6 print    :
 7 crew     :
 7 source   :
 7 check    :

@@ -54,6 +54,9 @@ verify_target r: likewise
 verify_run r: likewise
 verify_verdict v: likewise
 verify_todo t: likewise
+span_events e: all of the journal, by a verb of its own
+span_verdicts v: likewise
+run_verdicts v: likewise
 export_copy k: all of an export that is another file system, once a run
 '
 

@@ -1,5 +1,6 @@
 """report: the figures are those of the catalog, in every format."""
 import csv
+import difflib
 import glob
 import html
 import html.parser
@@ -213,7 +214,7 @@ def test_report_coverage(t):
     db = sqlite3.connect(t.catalog)
     for which, outcome in enumerate(("ok", "ok", "corrupt")):
         db.execute(
-            "INSERT INTO verified (run, object, target, method, outcome,"
+            "INSERT INTO verification (run, object, target, method, outcome,"
             " time_ns) VALUES (1, ?, 1, 'full', ?, 0)",
             (versions[which][0], outcome),
         )
@@ -287,22 +288,24 @@ def browse(t, dark, *arguments):
     return done.stdout
 
 
-def fits(t, text, dark):
-    """Nothing on the page is wider than its box. Return the colour of the
-    page's ground."""
+def fits(t, texts, dark):
+    """Nothing on the pages is wider than its box. Return the colour of their
+    ground."""
     frames = os.path.join(t.dir, "frames.html")
     with open(frames, "w", encoding="utf-8") as f:
         f.write('<!DOCTYPE html><meta charset="utf-8">' + MEASURE)
-        for width in WIDTHS:
-            f.write(
-                '<iframe width="%d" height="900" style="border:0" '
-                'srcdoc="%s"></iframe>' % (width, html.escape(text))
-            )
+        for text in texts:
+            for width in WIDTHS:
+                f.write(
+                    '<iframe width="%d" height="900" style="border:0" '
+                    'srcdoc="%s"></iframe>' % (width, html.escape(text))
+                )
         f.write('<pre id="measured"></pre>')
     dom = browse(t, dark, "--dump-dom", "file://" + frames)
     measured = re.search('<pre id="measured">(.+?)</pre>', dom).group(1)
     pages = json.loads(html.unescape(measured))
-    assert [page["width"] for page in pages] == list(WIDTHS), measured
+    widths = [page["width"] for page in pages]
+    assert widths == list(WIDTHS) * len(texts), measured
     for page in pages:
         assert page["count"] > 100, page
         assert not page["found"], page
@@ -310,24 +313,125 @@ def fits(t, text, dark):
     return pages[0]["ground"]
 
 
-def page_of_all(t):
-    """A page with long names, large figures, failures and several runs."""
-    fill(t)
-    t.write("long/" + "a-very-long-name" * 12, "1")
-    t.write("long/" + "n " * 100, "1")
-    t.put(expect=1)
-    db = sqlite3.connect(t.catalog)
-    db.execute("UPDATE run SET moved = 123456789, bytes = 703 << 40")
-    db.execute("UPDATE run SET found = 123456789, found_bytes = 703 << 40")
-    db.commit()
-    db.close()
-    return report(t, "--format", "html")
+def verify(t, **options):
+    return t.run("TEST", "--data_integrity", "--skip_upload", **options)
+
+
+def damage(t, name):
+    key = t.server + t.share + "/" + name
+    t.s3.put_object(Bucket=t.bucket, Key=key, Body=b"other bytes")
 
 
 @limit(120)
 def test_report_fits(t):
-    text = page_of_all(t)
-    assert fits(t, text, 0) != fits(t, text, 1), "dark is as light"
+    """Pages with long names, large figures, failures, deletions, damage and
+    later runs."""
+    fill(t)
+    t.write("long/" + "a-very-long-name" * 12, "1")
+    t.write("long/" + "n " * 100, "1")
+    t.put(expect=1)
+    damage(t, "old")
+    verify(t, expect=4)
+    t.run("DEL", "--yes", "--prefix", t.server + t.share + "/long/")
+    db = sqlite3.connect(t.catalog)
+    db.execute("UPDATE run SET moved = 123456789, bytes = 703 << 40")
+    db.execute("UPDATE run SET found = 123456789, found_bytes = 703 << 40")
+    db.execute("UPDATE run SET sudo_user = 'a.rather.long.name.of.a.user'")
+    db.commit()
+    db.close()
+    texts = [
+        report(t, "--format", "html", "--run", str(run)) for run in range(2, 6)
+    ]
+    assert 'id="now"' in texts[0] and 'id="now"' not in texts[3]
+    assert 'id="found"' in texts[2] and 'id="deleted"' in texts[3]
+    assert fits(t, texts, 0) != fits(t, texts, 1), "dark is as light"
+
+
+def pages(t, runs):
+    """All formats of the reports of runs, without the time when they were
+    made and what is of now."""
+    made = {}
+    for run in runs:
+        for form in ("html", "json", "csv", "text"):
+            text = report(t, "--run", str(run), "--format", form)
+            text = re.sub("Made by datamover at <time.+?</time>", "", text)
+            text = re.sub('"made":"[^"]+",', "", text)
+            text = re.sub('"now":{[^}]+},', "", text)
+            text = re.sub('(?s)<section id="now">.+?</section>\n', "", text)
+            text = re.sub("(?m)^now,(?! after).+\n", "", text)
+            text = re.sub("(?s)\nnow, after run .+", "", text)
+            made[run, form] = text
+    return made
+
+
+def element(text, identity):
+    root = xml.etree.ElementTree.fromstring(text)
+    found = [e for e in root.iter() if e.get("id") == identity]
+    return "".join(found[0].itertext()) if found else None
+
+
+@limit(200)
+def test_report_stays(t):
+    """Of an earlier run the same is told after other runs: what it found, what
+    it has deleted, what the target held then."""
+    place = t.server + t.share
+    t.conf(fs_config={"ctime": "ignore"})
+    for name in ("a", "b", "c", "d", "e/1", "e/2"):
+        t.write(name, name * 10, mtime=10**18)
+    t.put(moved=6)
+    verify(t)
+    os.unlink(t.path("a"))
+    t.run("PUT", "--delete", "--max-delete", "5")
+    damage(t, "b")
+    verify(t, expect=4)
+    old = pages(t, range(1, 5))
+    t.run("PUT", "--checksum")
+    t.run("DEL", "--yes", "--prefix", place + "/e/")
+    t.run("PUT", "--checksum")
+    t.write("c", "another", mtime=2 * 10**18)
+    t.put()
+    damage(t, "d")
+    verify(t, expect=4)
+    new = pages(t, range(1, 5))
+    for which, text in old.items():
+        if which[0] == 1:  # its slowest files were stored again
+            continue
+        assert new[which] == text, "\n".join(
+            difflib.unified_diff(text.splitlines(), new[which].splitlines())
+        )
+    for run, verdict in enumerate(("complete", "PASSED", "complete", "FAILED")):
+        assert element(new[run + 1, "html"], "verdict") == verdict, run
+    got = [json.loads(new[run, "json"]) for run in range(1, 5)]
+    assert [r["verification"]["stored"] for r in got] == [6, 6, 5, 4], got
+    assert [r["verification"]["verified"] for r in got] == [0, 6, 5, 4], got
+    assert got[1]["verification"]["found"] == {"ok": 6}, got[1]
+    assert got[3]["verification"]["found"] == {"ok": 4, "corrupt": 1}, got[3]
+    assert got[2]["deletions"] == [place + "/a"], got[2]
+    assert "by root on" in element(new[3, "html"], "deleted"), new[3, "html"]
+    assert [r["stored"] for r in got[3]["runs"]] == [4, 5, 6, 6], got[3]
+    now = json.loads(report(t, "--format", "json", "--run", "4"))["now"]
+    assert (now["run"], now["stored"], now["verified"]) == (9, 4, 4), now
+    text = report(t, "--format", "html", "--run", "9")
+    assert 'id="now"' not in text and element(text, "growth") is not None
+
+
+def test_report_before_journal(t):
+    """What a run of before the journal did is not known; what it left is."""
+    t.small_files(3)
+    t.put(moved=3)
+    t.write("more", "1")
+    t.put()
+    db = sqlite3.connect(t.catalog)
+    db.execute("UPDATE run SET first_event = NULL")
+    db.commit()
+    db.close()
+    for run, stored in ((1, None), (2, 4)):
+        got = json.loads(report(t, "--format", "json", "--run", str(run)))
+        assert got["verification"]["stored"] == stored, got
+        assert sum(s["moved"] for s in got["rates"]["steps"]) == 0, got
+    for form in ("html", "text", "csv"):
+        text = report(t, "--format", form, "--run", "1")
+        assert "ot recorded" in text, text
 
 
 @limit(120)

@@ -119,8 +119,8 @@ columns_fit_their_axis(void **state)
 		struct chart c = { .id = "x", .title = "t", .unit = "/s",
 		    .number = rows[i].binary ? chart_bytes : chart_count,
 		    .binary = rows[i].binary };
-		struct chart_column v[] = { { 0, rows[i].value, 0 },
-		    { 10, 0, 0 } };
+		struct chart_column v[] = { { .value = rows[i].value },
+		    { .after = 10 } };
 
 		buf_clear(&out);
 		chart_columns(&out, &c, v, 2, 10);

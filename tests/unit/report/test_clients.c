@@ -99,7 +99,7 @@ of_a_killed_run(void **state)
 	begin(k);
 	kit_close(k);
 	report(k, "text");
-	has("run 1: dead,");
+	has("run 1: killed,");
 	has("to an end that nobody saw");
 	has(" one                  ended ");
 	has("lost ");

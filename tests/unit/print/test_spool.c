@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "report/spool.h"
+#include "print/spool.h"
 
 #define LINES	100000
 

@@ -1,4 +1,4 @@
-#include "report/spool.h"
+#include "print/spool.h"
 
 #include <fcntl.h>
 #include <limits.h>

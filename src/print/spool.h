@@ -4,8 +4,8 @@
  * only grow. What the reader does not take in time goes into a temporary
  * file without a name, and from there to the reader when the query is over.
  */
-#ifndef REPORT_SPOOL_H
-#define REPORT_SPOOL_H
+#ifndef PRINT_SPOOL_H
+#define PRINT_SPOOL_H
 
 #include <stdio.h>
 

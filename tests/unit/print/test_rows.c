@@ -4,7 +4,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "report/rows.h"
+#include "print/rows.h"
 #include "report/text.h"
 
 static char text[1 << 20];

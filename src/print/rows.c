@@ -2,7 +2,7 @@
 
 #include "base/buf.h"
 #include "base/jsontext.h"
-#include "report/rows.h"
+#include "print/rows.h"
 #include "report/text.h"
 
 /* Of a table, so many rows or bytes are kept to find the widths. */

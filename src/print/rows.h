@@ -10,8 +10,8 @@
  *
  * Life cycle: rows_new, rows_take for each call of catalog_query, rows_end.
  */
-#ifndef REPORT_ROWS_H
-#define REPORT_ROWS_H
+#ifndef PRINT_ROWS_H
+#define PRINT_ROWS_H
 
 #include "db/view.h"
 

@@ -1,0 +1,71 @@
+/*
+ * span.h: all of the journal at one target, for reports: for how long the
+ * target had each version of each file, and what a run has done. Memory does
+ * not grow with the catalog. The functions read each event once.
+ */
+#ifndef READER_SPAN_H
+#define READER_SPAN_H
+
+#include "base/err.h"
+#include "db/db.h"
+#include "model/event.h"
+#include "model/outcome.h"
+
+/* The events of a run: their ids are above first, and not above last. */
+struct span_run {
+	int64_t	 target;	/* 0: the run ended before it was known */
+	int64_t	 first;
+	int64_t	 last;
+	bool	 recorded;	/* the journal tells what the run has done */
+	bool	 held;		/* and what the target held when it ended: so
+				   too for the last run before the journal */
+};
+void	 span_run(struct db *, int64_t run, struct span_run *);
+
+/* A time for which the target had a version with the same bytes. */
+struct span {
+	int64_t	 first;		/* event by which it began */
+	int64_t	 end;		/* by which it ended; INT64_MAX: it goes on */
+	int64_t	 run;		/* in which it began */
+	uint64_t size;
+	enum verdict then;	/* the last of it by the run asked for */
+	enum verdict now;	/* the last of it */
+};
+/* Call fn for each span at the target. */
+int	 span_each(struct db *, int64_t target, int64_t run,
+	    void (*fn)(void *, const struct span *), void *arg, struct err *)
+	    MUST_USE;
+/* True if the target had the version when the events up to this one were
+ * written. */
+bool	 span_covers(const struct span *, int64_t event);
+
+/* What became true in a run. */
+struct deed {
+	enum event_kind kind;
+	int64_t	 object;
+	uint64_t size;
+	int64_t	 ms;		/* after the run began */
+	bool	 timed;		/* took_ms and attempts are known: no later
+				   run has stored the version again */
+	int64_t	 took_ms;
+	uint64_t attempts;
+};
+int	 span_deeds(struct db *, int64_t run,
+	    void (*fn)(void *, const struct deed *), void *arg, struct err *)
+	    MUST_USE;
+/* Call fn for each object that failed in a run, ms after the run began. */
+int	 span_failures(struct db *, int64_t run, void (*fn)(void *, int64_t ms),
+	    void *arg, struct err *) MUST_USE;
+/* The path of a version; "" if the catalog no longer has it. The caller frees
+ * it. */
+char	*span_path(struct db *, int64_t object) MUST_USE;
+
+/* Count the verdicts that a run has given, and the bytes judged. */
+struct span_verdicts {
+	uint64_t count[VERDICT__MAX];
+	uint64_t bytes[VERDICT__MAX];
+};
+int	 span_verdicts(struct db *, int64_t run, struct span_verdicts *,
+	    struct err *) MUST_USE;
+
+#endif
