@@ -1574,3 +1574,68 @@ WHERE NOT EXISTS (SELECT 1 FROM result r
 -- name: verify_todo
 SELECT count(*) FROM todo t
 WHERE NOT EXISTS (SELECT 1 FROM object o WHERE o.id = t.object);
+
+-- datamover catalog prune: see src/db/prune.h.
+
+-- name: pruned_insert
+INSERT INTO pruned (time_ns, horizon_ns, run, event, user, sudo_user, host,
+	events, versions, failures, verdicts)
+VALUES (:time, :horizon, :run, :event, :user, :sudo_user, :host, 0, 0, 0, 0);
+
+-- name: pruned_counts
+UPDATE pruned SET events = :events, versions = :versions,
+	failures = :failures, verdicts = :verdicts
+WHERE id = (SELECT max(id) FROM pruned);
+
+-- name: pruned_until
+SELECT coalesce(max(event), 0), coalesce(max(run), 0),
+	strftime('%Y-%m-%dT%H:%M:%SZ', max(horizon_ns) / 1000000000,
+	    'unixepoch')
+FROM pruned;
+
+-- Events that a later one had superseded by the horizon, or that say of a
+-- version that it was over by then. The event to which the result of a file's
+-- newest version points stays.
+-- name: prune_events
+DELETE FROM event
+WHERE id > :after AND id <= :last AND kind < 20 AND
+	(kind >= 10 OR EXISTS (SELECT 1 FROM event n
+	    WHERE n.object = event.object AND n.target = event.target AND
+	    n.id > event.id AND n.id <= :horizon AND n.kind < 20)) AND
+	NOT EXISTS (SELECT 1 FROM result r CROSS JOIN object o ON
+	    o.id = r.object
+	    WHERE r.object = event.object AND r.target = event.target AND
+	    r.event = event.id);
+
+-- name: prune_versions
+SELECT h.id FROM history h
+WHERE h.id > :after AND h.until_run < :run AND NOT EXISTS (SELECT 1
+	FROM event e WHERE e.object = h.id) AND NOT EXISTS (SELECT 1
+	FROM result r WHERE r.object = h.id AND r.held = 1) AND NOT EXISTS
+	(SELECT 1 FROM target t CROSS JOIN settle s ON s.target = t.id AND
+	s.object = h.id) AND NOT EXISTS (SELECT 1
+	FROM target t CROSS JOIN deletion d ON d.target = t.id AND
+	d.object = h.id) AND NOT EXISTS (SELECT 1
+	FROM upload u WHERE u.object = h.id) AND
+	h.id NOT IN (SELECT prev FROM todo WHERE prev IS NOT NULL)
+ORDER BY h.id LIMIT :max;
+
+-- name: prune_verdict
+DELETE FROM verified WHERE object = :id;
+
+-- name: prune_result
+DELETE FROM result WHERE object = :id;
+
+-- name: prune_version
+DELETE FROM history WHERE id = :id;
+
+-- What is failed still is not over.
+-- name: prune_failures
+DELETE FROM failure
+WHERE run < :run AND (run, path) NOT IN (SELECT run, path FROM failures);
+
+-- name: prune_verifications
+DELETE FROM verification
+WHERE run < :run AND NOT EXISTS (SELECT 1 FROM verified d
+	WHERE d.object = verification.object AND
+	d.target = verification.target AND d.run = verification.run);

@@ -438,3 +438,20 @@ SELECT
 	strftime('%Y-%m-%dT%H:%M:%SZ', c.time_ns / 1000000000,
 	    'unixepoch') AS time
 FROM compaction c JOIN run r ON r.id = c.run;
+
+DROP VIEW IF EXISTS prunes;
+CREATE VIEW prunes AS -- what was dropped of the past, and by whom
+SELECT
+	strftime('%Y-%m-%dT%H:%M:%SZ', p.time_ns / 1000000000, 'unixepoch')
+	    AS time,
+	strftime('%Y-%m-%dT%H:%M:%SZ', p.horizon_ns / 1000000000,
+	    'unixepoch') AS horizon,
+	p.run AS run,
+	p.user AS user,
+	p.sudo_user AS sudo_user,
+	p.host AS host,
+	p.events AS events,
+	p.versions AS versions,
+	p.failures AS failures,
+	p.verdicts AS verdicts
+FROM pruned p;

@@ -1,12 +1,17 @@
 /*
- * catalog: backs the catalog up, checks it, puts a copy in its place, moves it.
+ * catalog: backs the catalog up, checks it, puts a copy in its place, moves it,
+ * drops what is long over.
  */
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/units.h"
 #include "cmd/cmd.h"
 #include "db/keep.h"
+#include "db/prune.h"
+#include "frame/who.h"
 
 static int
 need_file(const struct options *o, struct err *err)
@@ -119,6 +124,77 @@ move(const struct options *o, const char *path, struct err *err)
 	return 0;
 }
 
+/* --- prune --- */
+
+/* "13M": so many months before now; y, M, w and d. */
+static int
+parse_keep(const char *text, int64_t now, int64_t *ret, struct err *err)
+{
+	size_t digits = strspn(text, "0123456789");
+	const char *unit = text + digits;
+	time_t seconds = (time_t)now;
+	struct tm tm;
+	int n;
+
+	if (digits == 0 || digits > 5 || unit[0] == '\0' || unit[1] != '\0' ||
+	    strchr("yMwd", unit[0]) == NULL || gmtime_r(&seconds, &tm) == NULL)
+		return err_set(err, ERR_USAGE, 0, "--keep is a number of "
+		    "years, months, weeks or days, such as 2y, 13M, 8w, 90d, "
+		    "not \"%s\"", text);
+	n = (int)strtol(text, NULL, 10);
+	tm.tm_year -= unit[0] == 'y' ? n : 0;
+	tm.tm_mon -= unit[0] == 'M' ? n : 0;
+	tm.tm_mday -= unit[0] == 'w' ? 7 * n : unit[0] == 'd' ? n : 0;
+	*ret = timegm(&tm);
+	return 0;
+}
+
+static void
+print_pruned(const struct prune *p, const char *date, const char *path)
+{
+	if (p->nothing) {
+		printf("%s: no run began before %s; nothing is over\n", path,
+		    date);
+		return;
+	}
+	printf("%s: dropped of before %s: %ju events, %ju versions, "
+	    "%ju failures, %ju verdicts\n", path, date,
+	    (uintmax_t)p->events, (uintmax_t)p->versions,
+	    (uintmax_t)p->failures, (uintmax_t)p->verdicts);
+	if (p->kept_space)
+		puts("somebody reads the catalog: the next prune makes the "
+		    "file smaller");
+}
+
+static int
+prune(const struct options *o, const char *path, struct err *err)
+{
+	struct prune p = { .horizon_ns = 0 };
+	int64_t now, seconds = 0;
+	struct who who;
+	char date[32];
+
+	if (o->word_count > 1)
+		return err_set(err, ERR_USAGE, 0, "\"%s\" has no place here",
+		    o->words[1]);
+	if (o->keep == NULL)
+		return err_set(err, ERR_USAGE, 0, "--keep is needed: how much "
+		    "of the past stays, such as 13M");
+	now = clock_wall_ns();
+	if (parse_keep(o->keep, now / 1000000000, &seconds, err) == -1)
+		return -1;
+	who_is_it(&who, NULL);
+	p.horizon_ns = seconds * 1000000000 + now % 1000000000;
+	p.user = who.row.user;
+	p.sudo_user = who.row.sudo_user;
+	p.host = who.row.host;
+	if (catalog_prune(path, &p, err) == -1)
+		return -1;
+	clock_iso8601(seconds, date);
+	print_pruned(&p, date, path);
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int	 (*run)(const struct options *, const char *path,
@@ -128,6 +204,7 @@ static const struct {
 	{ "check", check },
 	{ "restore", restore },
 	{ "move", move },
+	{ "prune", prune },
 };
 
 static int
@@ -145,8 +222,8 @@ keep(const struct options *o, struct err *err)
 			return -1;
 		return actions[i].run(o, path, err);
 	}
-	return err_set(err, ERR_USAGE, 0, "backup, check, restore or move, "
-	    "not \"%s\"", o->words[0]);
+	return err_set(err, ERR_USAGE, 0, "backup, check, restore, move or "
+	    "prune, not \"%s\"", o->words[0]);
 }
 
 int

@@ -49,14 +49,15 @@ static const struct {
 	{ VERB_REPORT, "report", "report [options]",
 	    "Report a run: its totals, how fast it was when, sizes, what was "
 	    "slowest,\nwhat failed, and what has been verified." },
-	{ VERB_CATALOG, "catalog", "catalog backup|check|restore|move "
+	{ VERB_CATALOG, "catalog", "catalog backup|check|restore|move|prune "
 	    "[options] [FILE]",
 	    "backup FILE: write a copy, also while a run is going on.\n"
 	    "check [FILE]: read all of the catalog, or of a copy, for "
 	    "damage.\n"
 	    "restore FILE: put a copy in the place of the catalog, which "
 	    "stays beside it.\n"
-	    "move FILE: give the catalog another place." },
+	    "move FILE: give the catalog another place.\n"
+	    "prune --keep AGE: drop what was over before that time." },
 	{ VERB_CHECK, "check", "check [options]",
 	    "Try all that a run needs - settings, catalog, exports, S3, "
 	    "free space - and\nsay each in a line." },

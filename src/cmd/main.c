@@ -24,7 +24,7 @@ static const struct {
 	{ "sql", cmd_sql, "ask the catalog" },
 	{ "report", cmd_report, "report a run: text, json, csv, html" },
 	{ "catalog", cmd_catalog,
-	    "back up, check, restore or move the catalog" },
+	    "back up, check, restore, move or prune the catalog" },
 	{ "check", cmd_check, "try all that a run needs" },
 	{ "client", cmd_client, "work for a master on another host" },
 	{ "conf", cmd_conf, "print, validate or convert the settings" },

@@ -120,7 +120,7 @@ check_words(const struct options *o, struct err *err)
 
 	if (o->verb == VERB_CATALOG && o->word_count == 0)
 		return err_set(err, ERR_USAGE, 0,
-		    "backup, check, restore or move?");
+		    "backup, check, restore, move or prune?");
 	if (o->verb == VERB_DIFF && o->word_count != 2)
 		return err_set(err, ERR_USAGE, 0, "two runs, times, targets or "
 		    "catalogs are needed: datamover diff A B");
@@ -238,6 +238,7 @@ options_release(struct options *o)
 	free(o->config);
 	free(o->catalog);
 	free(o->format);
+	free(o->keep);
 	free(o->file);
 	free(o->attach);
 	free(o->output);

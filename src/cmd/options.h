@@ -59,6 +59,7 @@ struct options {
 	uint64_t max_age;	/* status: seconds; 0: not given */
 	char	*operation;	/* status; or NULL: all */
 	bool	 replace;	/* catalog */
+	char	*keep;		/* catalog; or NULL */
 	bool	 max_delete_given;
 	char	*nfs_server;
 	char	*nfs_share;

@@ -368,6 +368,8 @@ const struct option options_table[] = {
 	{ "replace", NULL, NULL, VERB_CATALOG, set_flag, AT(replace), .help =
 	    "backup: FILE may exist; the new copy takes its place when it is "
 	    "whole" },
+	{ "keep", NULL, "AGE", VERB_CATALOG, set_text, AT(keep), .help =
+	    "prune: how much of the past stays, such as 13M; y, M, w, d" },
 	{ "dryrun", "dr", NULL, CARRIES | VERB_LIST | VERB_DEL | VERB_UNDO,
 	    set_flag, AT(job.dryrun), .help = "PUT: crawl and read every "
 	    "file, upload nothing, show how fast; GET: say what would be "

@@ -7,6 +7,8 @@
 
 #include "db/db.h"
 
+struct stat;
+
 bool	 db_failed(const struct db *);
 /* Connect to the file; name is a path or a URI, path is for people. flags are
  * SQLite's. After an error the connection is closed. */
@@ -21,6 +23,9 @@ int64_t	 db_number(struct db *, const char *sql);
 
 /* file.c */
 bool	 file_is_same(const char *, const char *);
+/* Give a file owner and mode of another one. */
+int	 file_give(const char *name, const struct stat *, struct err *)
+	    MUST_USE;
 /* Give a file its name, once it is on the disk. Without replace, an existing
  * file is an error. */
 int	 db_rename(const char *from, const char *to, bool replace,
@@ -36,6 +41,9 @@ int	 note_write(const char *name, const char *to, struct err *) MUST_USE;
 /* Bring all of the -wal into the file and empty the -wal; a reader may prevent
  * that, which is no error. */
 int	 db_checkpoint(const char *path, struct err *) MUST_USE;
+
+/* As db_copy, without free space: in new pages. */
+int	 db_vacuum(const char *from, const char *to, struct err *) MUST_USE;
 
 /* verify.c */
 /* Check the structure of a whole file without a -wal. */

@@ -68,6 +68,16 @@ file_is_same(const char *a, const char *b)
 }
 
 int
+file_give(const char *name, const struct stat *st, struct err *err)
+{
+	if ((st->st_uid != geteuid() &&
+	    chown(name, st->st_uid, st->st_gid) == -1) ||
+	    chmod(name, st->st_mode & 0777) == -1)
+		return guard_fault(err, errno, name);
+	return 0;
+}
+
+int
 db_rename(const char *from, const char *to, bool replace, struct err *err)
 {
 	AUTOFREE char *parent = path_parent(to);

@@ -131,11 +131,7 @@ give_to_owner(const char *name, const char *path, struct err *err)
 
 	if (stat(path, &st) == -1)
 		return errno == ENOENT ? 0 : guard_fault(err, errno, path);
-	if ((st.st_uid != geteuid() &&
-	    chown(name, st.st_uid, st.st_gid) == -1) ||
-	    chmod(name, st.st_mode & 0777) == -1)
-		return guard_fault(err, errno, name);
-	return 0;
+	return file_give(name, &st, err);
 }
 
 /* Give the former catalog a name of its own, by a second link: until the copy

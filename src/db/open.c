@@ -226,6 +226,31 @@ db_copy(const char *from, const char *to, bool alone, struct err *err)
 }
 
 int
+db_vacuum(const char *from, const char *to, struct err *err)
+{
+	AUTOFREE char *sql = NULL;
+	struct db db;
+	char *quoted;
+
+	if (db_connect(&db, from, from, SQLITE_OPEN_READWRITE, err) == -1)
+		return -1;
+	quoted = sqlite3_mprintf("VACUUM INTO %Q", to);
+	sql = xstrdup(quoted);
+	sqlite3_free(quoted);
+	db_exec(&db, sql);
+	if (db_opened(&db, err) == -1)
+		return -1;
+	db_close(&db);
+	if (db_connect(&db, to, to, SQLITE_OPEN_READWRITE, err) == -1)
+		return -1;
+	finish_copy(&db);
+	if (db_opened(&db, err) == -1)
+		return -1;
+	db_close(&db);
+	return 0;
+}
+
+int
 db_checkpoint(const char *path, struct err *err)
 {
 	struct db db;

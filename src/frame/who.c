@@ -51,5 +51,6 @@ who_is_it(struct who *w, const struct conf *c)
 		w->row.host = w->host;
 	w->row.user = w->user;
 	w->row.version = DATAMOVER_VERSION;
-	hash_settings(c, w->row.settings);
+	if (c != NULL)
+		hash_settings(c, w->row.settings);
 }

@@ -16,7 +16,7 @@ struct who {
 };
 
 /* The settings become the SHA-256 of what "datamover conf" prints of them,
- * where the secrets are not. */
+ * where the secrets are not; NULL: they aren't known. */
 void	 who_is_it(struct who *, const struct conf *);
 
 #endif

@@ -106,6 +106,24 @@ moment_of_time(struct db *db, const char *text, int64_t seconds,
 	return 0;
 }
 
+/* Is the answer left? */
+static int
+check_pruned(struct db *db, const char *text, int64_t event, struct err *err)
+{
+	const enum stmt s = STMT_PRUNED_UNTIL;
+	char horizon[32];
+	bool pruned;
+
+	if (!DB_ROW0(db, PRUNED_UNTIL))
+		return 0;
+	pruned = event < db_int(db, s, 0);
+	str_escape(db_bytes(db, s, 2), horizon, sizeof(horizon));
+	db_done(db, s);
+	return !pruned ? 0 : err_set(err, ERR_USAGE, 0, "what was before %s "
+	    "has been pruned from the catalog: there is no answer for %s",
+	    horizon, text);
+}
+
 int
 past_moment(struct db *db, const char *text, struct moment *m,
     struct err *err)
@@ -121,6 +139,8 @@ past_moment(struct db *db, const char *text, struct moment *m,
 		return err_set(err, ERR_USAGE, 0, "\"%s\" is neither the "
 		    "number of a run nor a time such as 2026-11-30 or "
 		    "2026-11-30T12:00:00Z", text);
+	if (rc == 0)
+		rc = check_pruned(db, text, m->event, err);
 	if (db->err.kind == ERR_NONE)
 		return rc;
 	*err = db->err;
@@ -205,12 +225,20 @@ past_recorded(struct catalog_reader *r, int64_t run, struct err *err)
 {
 	int64_t first = last_unrecorded(&r->db);
 	bool known = DB_ROW(&r->db, RUN_STARTED, INT(run));
+	bool pruned = false;
 
 	if (known)
 		db_done(&r->db, STMT_RUN_STARTED);
 	else
 		return reader_fault(r, err) == -1 ? -1 : err_set(err,
 		    ERR_USAGE, 0, "there is no run %jd", (intmax_t)run);
+	if (DB_ROW0(&r->db, PRUNED_UNTIL)) {
+		pruned = run < db_int(&r->db, STMT_PRUNED_UNTIL, 1);
+		db_done(&r->db, STMT_PRUNED_UNTIL);
+	}
+	if (pruned)
+		return err_set(err, ERR_USAGE, 0, "what run %jd has deleted "
+		    "has been pruned from the catalog", (intmax_t)run);
 	return run > first ? reader_fault(r, err) : err_set(err, ERR_USAGE, 0,
 	    "what run %jd has deleted is not recorded: the journal begins "
 	    "after run %jd", (intmax_t)run, (intmax_t)first);

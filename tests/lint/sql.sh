@@ -43,6 +43,13 @@ unread_page v: the versions of one path
 target_by_name target: targets are few, once a run
 target_same_bucket t: likewise, of a new target
 target_same_bucket r: runs are few, likewise
+pruned_until pruned: prunes are few
+prune_versions t: targets are few
+prune_versions todo: once a thousand versions that are dropped
+prune_failures f: all of the past, by a verb of its own
+prune_failures m: deletions that are open are few
+prune_failures failures: what is failed now
+prune_verifications verification: all of the past, by a verb of its own
 unasked e: exports are few, before a run with a restored catalog
 export_paths export: exports are few
 export_newer export: exports are few

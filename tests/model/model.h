@@ -278,6 +278,7 @@ void	 play_inner(const int *v);
 void	 play_clock(const int *v);
 void	 play_save(const int *v);
 void	 play_restore(const int *v);
+void	 play_prune(const int *v);
 void	 play_foreign(const int *v);
 void	 play_tamper(const int *v);
 void	 others_begin(void);

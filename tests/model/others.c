@@ -132,6 +132,17 @@ play_restore(const int *v UNUSED)
 	w.restored = w.unasked = true;
 }
 
+/* What was over until now is dropped: no question for the past has an answer,
+ * and every run goes on as if nothing had happened. */
+void
+play_prune(const int *v UNUSED)
+{
+	if (!catalog_exists())
+		return;
+	keep("prune", "--keep=0d", NULL);
+	journal_forget();
+}
+
 /* Another tool puts an object, with the file's bytes or others. */
 void
 play_foreign(const int *v)

@@ -126,6 +126,7 @@ static const struct step_kind kinds[] = {
 	    NULL },
 	{ "save", 6, play_save, NONE, STEP_OTHER, NULL },
 	{ "restore", 6, play_restore, NONE, STEP_OTHER, NULL },
+	{ "prune", 5, play_prune, NONE, STEP_OTHER, NULL },
 	{ "foreign", 3, play_foreign, { DIR("dir"), NAME("name"),
 	    { "equal", 2, 50, NULL } }, STEP_OTHER, NULL },
 	{ "tamper", 2, play_tamper, { DIR("dir"), NAME("name") }, STEP_OTHER,
