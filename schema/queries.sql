@@ -1109,10 +1109,12 @@ FROM failure f CROSS JOIN run y ON y.id = f.run
 WHERE f.run = :run AND f.object IS NOT NULL;
 
 -- name: run_verdicts
-SELECT v.outcome, count(*), CAST(total(coalesce(o.size, h.size)) AS INTEGER)
-FROM verification v LEFT JOIN object o ON o.id = v.object
+SELECT v.outcome, (v.time_ns - y.started_ns) / 1000000,
+	coalesce(o.size, h.size)
+FROM verification v CROSS JOIN run y ON y.id = v.run
+	LEFT JOIN object o ON o.id = v.object
 	LEFT JOIN history h ON h.id = v.object
-WHERE v.run = :run GROUP BY v.outcome;
+WHERE v.run = :run;
 
 -- What the target was found to have lost and was not put again. What is gone
 -- at the source too is nobody's any more, once the target has nothing of it.

@@ -193,20 +193,20 @@ span_path(struct db *db, int64_t object)
 }
 
 int
-span_verdicts(struct db *db, int64_t run, struct span_verdicts *v,
-    struct err *err)
+span_judgements(struct db *db, int64_t run,
+    void (*fn)(void *, const struct judgement *), void *arg, struct err *err)
 {
 	const enum stmt s = STMT_RUN_VERDICTS;
 	bool more = DB_ROW(db, RUN_VERDICTS, INT(run));
 
-	memset(v, 0, sizeof(*v));
 	while (more) {
 		struct str name = db_bytes(db, s, 0);
-		enum verdict k = verdict_of(name.p, name.len);
+		const struct judgement j = {
+		    .verdict = verdict_of(name.p, name.len),
+		    .ms = db_int(db, s, 1),
+		    .size = (uint64_t)db_int(db, s, 2) };
 
-		v->count[k] += (uint64_t)db_int(db, s, 1);
-		v->bytes[k] = add_capped(v->bytes[k],
-		    (uint64_t)db_int(db, s, 2));
+		fn(arg, &j);
 		more = db_next(db, s);
 	}
 	return fault_of(db, err);

@@ -60,12 +60,15 @@ int	 span_failures(struct db *, int64_t run, void (*fn)(void *, int64_t ms),
  * it. */
 char	*span_path(struct db *, int64_t object) MUST_USE;
 
-/* Count the verdicts that a run has given, and the bytes judged. */
-struct span_verdicts {
-	uint64_t count[VERDICT__MAX];
-	uint64_t bytes[VERDICT__MAX];
+/* A verdict that a run has given, ms after it began. size is 0 if the catalog
+ * does not know the object. */
+struct judgement {
+	enum verdict verdict;
+	int64_t	 ms;
+	uint64_t size;
 };
-int	 span_verdicts(struct db *, int64_t run, struct span_verdicts *,
+int	 span_judgements(struct db *, int64_t run,
+	    void (*fn)(void *, const struct judgement *), void *arg,
 	    struct err *) MUST_USE;
 
 #endif

@@ -183,7 +183,7 @@ add_objects(const struct report *r, struct buf *b)
 
 static void
 add_verdicts(struct buf *b, const char *section,
-    const struct span_verdicts *verdicts)
+    const struct report_verdicts *verdicts)
 {
 	for (enum verdict v = VERDICT_OK; v < VERDICT__MAX; v++) {
 		if (verdicts->count[v] == 0)

@@ -97,14 +97,14 @@ static const char *
 done_word(const char *operation)
 {
 	static const char *const words[][2] = {
-		{ "GET", "files fetched" }, { "DEL", "objects deleted" },
-		{ "TEST", "files found equal" },
+		{ "GET", "fetched" }, { "DEL", "deleted" },
+		{ "TEST", "found equal" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (strcmp(operation, words[i][0]) == 0)
 			return words[i][1];
-	return "files moved";
+	return "moved";
 }
 
 static void
@@ -133,9 +133,9 @@ add_totals(const struct report *r, struct buf *b)
 	const struct totals *t = &r->run.totals;
 	const uint64_t n[] = { t->moved, t->unchanged, t->excluded, t->failed,
 	    t->pending };
-	struct chart_row v[] = { { "moved", 0, "c1" }, { "unchanged", 0, "c2" },
-	    { "excluded", 0, "idle" }, { "failed", 0, "bad" },
-	    { "pending", 0, "warn" } };
+	struct chart_row v[] = { { done_word(r->run.operation), 0, "c1" },
+	    { "unchanged", 0, "c2" }, { "excluded", 0, "idle" },
+	    { "failed", 0, "bad" }, { "pending", 0, "warn" } };
 	/* Only a cut run has pending objects: leave out an empty row. */
 	size_t count = ARRAY_LEN(v) - (t->pending == 0);
 	struct chart c = { .id = "totals", .title = "What became of the files",

@@ -16,7 +16,7 @@ class_of(enum verdict v)
  * what has none. */
 static void
 add_verdicts(struct buf *b, const char *id, const char *title,
-    const struct span_verdicts *verdicts, const char *rest, uint64_t whole)
+    const struct report_verdicts *verdicts, const char *rest, uint64_t whole)
 {
 	struct chart c = { .id = title, .title = "Verdicts", .unit = "",
 	    .number = chart_count };
@@ -228,9 +228,10 @@ html_now(const struct report *r, struct buf *b)
 	buf_addf(b, " (%s) are verified.", text_percent(now->verified,
 	    now->stored, percent));
 	if (now->kept > 0) {
-		buf_addstr(b, " What this run has stored is there still for ");
+		buf_addstr(b, " Of what this run has stored, ");
 		html_count(b, now->kept);
-		buf_addstr(b, " of them.");
+		buf_addf(b, " file%s there still.", now->kept == 1 ? " is" :
+		    "s are");
 	}
 	if (now->untimed > 0) {
 		buf_addstr(b, " Later runs have stored again ");

@@ -109,11 +109,11 @@ static void
 cell(struct html_table *t)
 {
 	if (t->column == 0)
-		buf_addf(t->b, "<tr%s><th scope=\"row\"%s>",
-		    t->marked ? " class=\"this\"" : "", class_of(t, 0));
-	else
-		buf_addf(t->b, "<td data-n=\"%s\"%s>",
-		    name_of(t, t->column), class_of(t, t->column));
+		buf_addf(t->b, "<tr%s>",
+		    t->marked ? " class=\"this\"" : "");
+	buf_addf(t->b, "<%s data-n=\"%s\"%s>",
+	    t->column == 0 ? "th scope=\"row\"" : "td",
+	    name_of(t, t->column), class_of(t, t->column));
 }
 
 static void

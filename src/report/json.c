@@ -176,7 +176,7 @@ write_compactions(struct jwrite *w, const struct report *r)
 
 static void
 write_verdicts(struct jwrite *w, const char *key,
-    const struct span_verdicts *verdicts)
+    const struct report_verdicts *verdicts)
 {
 	jwrite_object(w, key);
 	for (enum verdict v = VERDICT_OK; v < VERDICT__MAX; v++)

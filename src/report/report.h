@@ -110,6 +110,12 @@ struct report_compaction {
 	double	 seconds;
 };
 
+/* Numbers of verdicts, and the bytes judged. */
+struct report_verdicts {
+	uint64_t count[VERDICT__MAX];
+	uint64_t bytes[VERDICT__MAX];
+};
+
 /* How things are when the report is made, if a later run may have changed
  * them. */
 struct report_now {
@@ -143,9 +149,9 @@ struct report {
 	size_t	 failed_count;	/* of those here */
 	uint64_t failed_all;
 	/* The last verdict until this run on each object held after it. */
-	struct span_verdicts verdicts;
+	struct report_verdicts verdicts;
 	uint64_t judged;	/* with any verdict */
-	struct span_verdicts found;	/* the verdicts that the run gave */
+	struct report_verdicts found;	/* the verdicts that the run gave */
 	bool	 tested;	/* the run gave any */
 	char	*deleted[REPORT_DELETED];	/* paths, in the order of the
 						   deletions */

@@ -44,6 +44,13 @@ size_of(struct report *r, uint64_t size)
 }
 
 static void
+add_verdict(struct report_verdicts *v, enum verdict verdict, uint64_t size)
+{
+	v->count[verdict]++;
+	v->bytes[verdict] = add_capped(v->bytes[verdict], size);
+}
+
+static void
 take_span(void *arg, const struct span *p)
 {
 	struct state *s = arg;
@@ -62,9 +69,7 @@ take_span(void *arg, const struct span *p)
 		size = size_of(r, p->size);
 		size->stored++;
 		size->stored_bytes = add_capped(size->stored_bytes, p->size);
-		r->verdicts.count[p->then]++;
-		r->verdicts.bytes[p->then] =
-		    add_capped(r->verdicts.bytes[p->then], p->size);
+		add_verdict(&r->verdicts, p->then, p->size);
 	}
 	if (p->end != INT64_MAX)
 		return;
@@ -126,6 +131,19 @@ take_deed(void *arg, const struct deed *d)
 		take_time(s, d);
 	else
 		r->now.untimed++;
+}
+
+static void
+take_judgement(void *arg, const struct judgement *j)
+{
+	struct report *r = arg;
+	struct report_time *t = time_of(r, j->ms);
+
+	add_verdict(&r->found, j->verdict, j->size);
+	if (j->verdict != VERDICT_OK || strcmp(r->run.operation, "TEST") != 0)
+		return;
+	t->moved++;
+	t->bytes = add_capped(t->bytes, j->size);
 }
 
 struct deletions {
@@ -196,7 +214,7 @@ report_state(struct report *r, struct db *db, struct err *err)
 	}
 	r->recorded = this.recorded;
 	if (span_each(db, this.target, r->run.run, take_span, &s, err) == -1 ||
-	    span_verdicts(db, r->run.run, &r->found, err) == -1 ||
+	    span_judgements(db, r->run.run, take_judgement, r, err) == -1 ||
 	    (r->recorded && collect_deeds(&s, db, err) == -1))
 		return -1;
 	for (enum verdict v = VERDICT_OK; v < VERDICT__MAX; v++) {

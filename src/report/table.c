@@ -262,7 +262,7 @@ add_deleted(const struct report *r, struct buf *b)
 }
 
 static void
-add_verdicts(struct buf *b, const struct span_verdicts *verdicts,
+add_verdicts(struct buf *b, const struct report_verdicts *verdicts,
     enum verdict from)
 {
 	for (enum verdict v = from; v < VERDICT__MAX; v++)
