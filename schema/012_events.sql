@@ -24,28 +24,15 @@ ALTER TABLE result ADD COLUMN event INTEGER;
 -- held: the target has this version now, as far as is known. Until here it
 -- stayed with a version when a later one of the same file took its place.
 UPDATE result SET held = 0
-WHERE held = 1 AND EXISTS (SELECT 1
+WHERE object IN (SELECT id FROM history) AND held = 1 AND EXISTS (SELECT 1
 	FROM history h CROSS JOIN object o ON o.path = h.path
 		CROSS JOIN result n ON n.object = o.id AND
 			n.target = result.target AND n.held = 1
 	WHERE h.id = result.object);
 UPDATE result SET held = 0
-WHERE held = 1 AND EXISTS (SELECT 1
+WHERE object IN (SELECT id FROM history) AND held = 1 AND EXISTS (SELECT 1
 	FROM history h CROSS JOIN history o ON o.path = h.path AND o.id > h.id
 		CROSS JOIN result n ON n.object = o.id AND
 			n.target = result.target AND n.held = 1
 	WHERE h.id = result.object);
-
--- What is known: what each target holds (kind 1), and what was deleted (10),
--- in the order in which it was recorded. Whoever checked an object after it was
--- stored is taken for who stored it: no more is known.
-INSERT INTO event (object, target, run, kind, ms, version)
-SELECT r.object, r.target, r.run, iif(r.held = 1, 1, 10),
-	(r.time_ns - coalesce((SELECT y.started_ns FROM run y
-	    WHERE y.id = r.run), 0)) / 1000000, r.version_id
-FROM result r WHERE r.held = 1 OR r.outcome = 5 ORDER BY r.id;
-UPDATE result SET event = (SELECT e.id FROM event e
-	WHERE e.object = result.object AND e.target = result.target)
-WHERE held = 1;
--- That was the delete marker's.
-UPDATE result SET version_id = NULL WHERE held = 0 AND outcome = 5;
+-- The events of what is known come with rung 15.

@@ -1,6 +1,7 @@
 # Turns the ladder, the tables, the views and the named statements into C for an
 # X-macro:
 #	RUNG(number, "one SQL statement")	from NNN_*.sql, in order
+#	STEP(number, "one SQL statement")	those from "-- step" to "-- end"
 #	TABLE("one SQL statement")		from tables.sql, in order
 #	VIEW("one SQL statement")		from views.sql, in order
 #	STMT(NAME, "statement")			from queries.sql
@@ -19,7 +20,7 @@ function flush_statement()
 	if (text == "")
 		return
 	if (rung > 0)
-		rungs = rungs "RUNG(" rung ",\n" text ")\n"
+		rungs = rungs (step ? "STEP(" : "RUNG(") rung ",\n" text ")\n"
 	else if (file == "tables.sql")
 		tables = tables "TABLE(\n" text ")\n"
 	else if (file == "views.sql")
@@ -35,6 +36,7 @@ FNR == 1 {
 	file = part[n]
 	rung = file ~ /^[0-9]/ ? file + 0 : 0
 	name = ""
+	step = 0
 	# A rung may have no statement: only the views change.
 	if (rung > 0)
 		rungs = rungs "RUNG(" rung ", \"\")\n"
@@ -45,6 +47,9 @@ FNR == 1 {
 	name = $3
 	next
 }
+
+rung > 0 && /^-- step/ { step = 1 }
+rung > 0 && /^-- end/ { step = 0 }
 
 text == "" && (/^--/ || /^[ \t]*$/) { next }
 

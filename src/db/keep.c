@@ -94,6 +94,10 @@ catalog_keep_former(const char *path, char **ret_name, struct err *err)
 		return 0;
 	}
 	version = db_number(&db, "PRAGMA user_version");
+	/* A climb that was cut has kept its copy. */
+	if (db_number(&db, "SELECT count(*) FROM sqlite_schema "
+	    "WHERE name = 'result_new'") > 0)
+		version = schema_newest();
 	db_close(&db);
 	if (version >= schema_newest())
 		return 0;

@@ -4,18 +4,25 @@
  * ladder leads (db/tables.sql, made with the program). Then schema/views.sql
  * makes the views.
  */
+#include "base/clock.h"
+#include "base/log.h"
 #include "db/db_internal.h"
 #include "db/guard.h"
 #include "db/pair.h"
 
 #define ASKED_RUNG	14
 
+#define TELL_MS	5000
+
 static const struct rung {
 	int	 number;
+	bool	 step;		/* again and again */
 	const char *text;
 } rungs[] = {
-#define RUNG(number, text) { number, text },
+#define RUNG(number, text) { number, false, text },
+#define STEP(number, text) { number, true, text },
 #include "db/schema.inc"
+#undef STEP
 #undef RUNG
 };
 
@@ -58,7 +65,55 @@ drop_views(struct db *db)
 			db_exec(db, views[i]);
 }
 
-/* All in one transaction: the file has the version of its tables and views. */
+/* How much is done, for people: the ids of the rows that are still to go begin
+ * later each time. */
+static void
+tell_step(struct db *db, uint64_t *told_ms)
+{
+	uint64_t now = clock_mono_ms();
+	int64_t first, last;
+
+	if (*told_ms == 0)
+		*told_ms = now;
+	if (now - *told_ms < TELL_MS)
+		return;
+	*told_ms = now;
+	first = db_number(db, "SELECT coalesce(min(id), 0) FROM result");
+	last = db_number(db, "SELECT coalesce(max(id), 1) FROM result");
+	log_event(LOG_WARN, EVENT_CLIMB, LOG_WITH(LOG_TEXT("path", db->path),
+	    LOG_NUMBER("percent", first * 100 / last)), "the catalog is "
+	    "brought up to date: %d %% are done; a run that is cut now goes "
+	    "on there", (int)(first * 100 / last));
+}
+
+/* Run the statements from the one with this index on that are steps, with a
+ * commit after each time. A catalog between two steps has the version of the
+ * rung before: older programs refuse it, and this one goes on. Return the index
+ * of the last. */
+static size_t
+take_steps(struct db *db, size_t first)
+{
+	uint64_t told_ms = 0;
+	size_t last = first;
+	bool more = true;
+
+	while (last + 1 < ARRAY_LEN(rungs) && rungs[last + 1].step)
+		last++;
+	while (more && !db_failed(db)) {
+		for (size_t i = first; i <= last; i++)
+			db_exec(db, rungs[i].text);
+		more = db_changes(db) > 0;
+		mark_version(db, rungs[first].number - 1);
+		pair_mark(db);
+		db_exec(db, "COMMIT");
+		tell_step(db, &told_ms);
+		db_exec(db, "BEGIN IMMEDIATE");
+	}
+	return last;
+}
+
+/* But for steps, all in one transaction: the file has the version of its tables
+ * and views. */
 void
 schema_climb(struct db *db, int version)
 {
@@ -69,9 +124,14 @@ schema_climb(struct db *db, int version)
 		db_exec(db, new_tables[i]);
 	if (version > 0)
 		drop_views(db);
-	for (size_t i = 0; version > 0 && i < ARRAY_LEN(rungs); i++)
-		if (rungs[i].number > version)
+	for (size_t i = 0; version > 0 && i < ARRAY_LEN(rungs); i++) {
+		if (rungs[i].number <= version)
+			continue;
+		if (rungs[i].step)
+			i = take_steps(db, i);
+		else
 			db_exec(db, rungs[i].text);
+	}
 	/* Last: SQLite reads the complete schema again after each change of a
 	 * table, and half of that time would go to views. */
 	for (size_t i = 0; i < ARRAY_LEN(views); i++)
