@@ -472,17 +472,23 @@ def test_same_keys_modes_deleted(t):
 
 
 def test_same_keys_two_endpoints(t):
-    """One store by two names: nobody knows that they are one."""
+    """One store by two endpoints: with a name it is one target. Without, who
+    says that they are two stores is believed, and TEST finds what is not
+    there."""
     other = t.endpoint.replace("127.0.0.1", "localhost")
-    warning = b"configure both as endpoint"
     t.small_files(2)
-    assert warning not in t.put(moved=2).err
+    t.put(moved=2)
     t.conf(s3_storage={"endpoint": other})
-    assert warning in t.put(found=2).err
-    assert warning not in t.put(found=2).err
+    t.put(unchanged=2)
     t.run("DEL", "--yes")
     t.conf()
-    assert warning in t.put(found=2).err
+    t.put(moved=2)
+    t.conf(s3_storage={"endpoint": other, "name": None})
+    t.put(expect=2)
+    t.put("--new-target", moved=2)
+    t.run("DEL", "--yes")
+    t.conf()
+    t.put(unchanged=2)
     t.run("TEST", "--data_integrity", "--mode", "head", expect=4)
     t.put(moved=2)
     t.same()
