@@ -203,7 +203,8 @@ SELECT
 	strftime('%Y-%m-%dT%H:%M:%SZ', f.time_ns / 1000000000,
 	    'unixepoch') AS time,
 	coalesce(t.name, t.endpoint) || '/' || t.bucket AS target,
-	f.object AS version
+	f.object AS version,
+	coalesce(f.first_run, f.run) AS since_run
 FROM failure f
 	LEFT JOIN run y ON y.id = f.run
 	LEFT JOIN target t ON t.id = f.target
@@ -242,7 +243,8 @@ SELECT
 	strftime('%Y-%m-%dT%H:%M:%SZ', y.updated_ns / 1000000000,
 	    'unixepoch') AS time,
 	coalesce(t.name, t.endpoint) || '/' || t.bucket AS target,
-	m.object AS version
+	m.object AS version,
+	m.run AS since_run
 FROM deletion m
 	JOIN run y ON y.id = m.run AND (y.state <> 'running' OR
 	    m.reason IS NOT NULL)
@@ -254,7 +256,7 @@ DROP VIEW IF EXISTS failure_log;
 -- Every failure that ever was.
 CREATE VIEW failure_log AS -- every failure of every run
 SELECT
-	f.run AS run,
+	y.id AS run,
 	f.path AS path,
 	iif(f.object IS NULL AND f.dir IS NOT NULL, 'directory', 'object')
 	    AS what,
@@ -262,11 +264,16 @@ SELECT
 	f.code AS code,
 	f.reason AS reason,
 	f.attempts AS attempts,
-	strftime('%Y-%m-%dT%H:%M:%SZ', f.time_ns / 1000000000,
-	    'unixepoch') AS time,
+	iif(y.id = f.run, strftime('%Y-%m-%dT%H:%M:%SZ',
+	    f.time_ns / 1000000000, 'unixepoch'), NULL) AS time,
 	coalesce(t.name, t.endpoint) || '/' || t.bucket AS target,
 	f.object AS version
-FROM failure f LEFT JOIN target t ON t.id = f.target;
+FROM failure f
+	JOIN run l ON l.id = f.run
+	JOIN run y ON y.id BETWEEN coalesce(f.first_run, f.run) AND f.run AND
+	    (y.id = f.run OR (y.op = l.op AND y.target = l.target AND
+	    y.scope = l.scope AND y.begun = 1))
+	LEFT JOIN target t ON t.id = f.target;
 
 DROP VIEW IF EXISTS dirs;
 -- Every directory, with the numbers of its last reading.

@@ -293,6 +293,24 @@ write_end(struct writer *w, const struct end *e, int64_t run)
 	    e->judge == NULL ? NOTHING : INT(status), INT(run));
 }
 
+/* What failed in the run before too, for the same reason, becomes one row. */
+static void
+fold_failures(struct writer *w)
+{
+	const enum stmt s = STMT_RUN_BEFORE;
+	struct db *db = &w->db;
+	int64_t before = 0;
+
+	if (DB_ROW(db, RUN_BEFORE, INT(w->run))) {
+		before = db_int(db, s, 0);
+		db_done(db, s);
+	}
+	if (before == 0)
+		return;
+	DB_RUN(db, FAILURE_REPEATS, INT(before), INT(w->run));
+	DB_RUN(db, FAILURE_FOLDED, INT(before), INT(w->run));
+}
+
 static void
 end_run(struct catalog *c, void *arg)
 {
@@ -317,6 +335,8 @@ end_run(struct catalog *c, void *arg)
 	if (complete && t->pending > 0)
 		e->closing->closes = false;
 	list_failures(w, e->closing);
+	if (e->closing->failure_count > 0)
+		fold_failures(w);
 	w->totals = *t;
 	writer_count_run(w);
 	write_end(w, e, w->run);

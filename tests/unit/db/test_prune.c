@@ -106,8 +106,15 @@ as_of(const struct kit *k, int run, char all[4000])
 	return true;
 }
 
-/* Run n, on day n: a changes each time, b and c stay, d fails always, and e has
- * failed in the first run. */
+static bool
+fails(const char *path, int n)
+{
+	return strcmp(path, "srv/vol/d") == 0 ||
+	    (n == 1 && strcmp(path, "srv/vol/d") > 0);
+}
+
+/* Run n, on day n: a changes each time, b and c stay, d fails always, e has
+ * failed in the first run, and f only then. */
 static void
 one_run(struct kit *k, int n)
 {
@@ -125,10 +132,16 @@ one_run(struct kit *k, int n)
 		kit_entry(p, PAGE_NEW, 0, "srv/vol/c", kit_attrs(1, 1));
 		kit_entry(p, PAGE_NEW, 0, "srv/vol/d", kit_attrs(1, 1));
 		kit_entry(p, PAGE_NEW, 0, "srv/vol/e", kit_attrs(1, 1));
+		kit_entry(p, PAGE_NEW, 0, "srv/vol/f", kit_attrs(1, 1));
 	} else {
 		assert_int_equal(kit_find(k, "srv/vol/a", &known), 1);
 		kit_entry(p, PAGE_CHANGED, known.object, "srv/vol/a",
 		    kit_attrs((uint64_t)n, n));
+		if (n == 2) {
+			assert_int_equal(kit_find(k, "srv/vol/f", &known), 1);
+			kit_entry(p, PAGE_QUEUE, known.object, "srv/vol/f",
+			    kit_attrs(1, 1));
+		}
 		assert_int_equal(kit_find(k, "srv/vol/d", &known), 1);
 		kit_entry(p, PAGE_QUEUE, known.object, "srv/vol/d",
 		    kit_attrs(1, 1));
@@ -137,8 +150,8 @@ one_run(struct kit *k, int n)
 	l = kit_lease(k, 10);
 	r = kit_results(l);
 	for (size_t i = 0; i < l->count; i++)
-		kit_result(r, &l->items[i], strcmp(l->items[i].path,
-		    "srv/vol/d") >= 0 ? OUTCOME_FAILED : OUTCOME_MOVED);
+		kit_result(r, &l->items[i], fails(l->items[i].path, n) ?
+		    OUTCOME_FAILED : OUTCOME_MOVED);
 	catalog_put_results(k->c, r);
 	lease_free(&l);
 	kit_end(k, RUN_COMPLETE);
@@ -180,6 +193,21 @@ runs_by_day(struct kit *k)
 }
 
 static void
+rows_of_failures(const struct kit *k, int expected)
+{
+	sqlite3_stmt *st = NULL;
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(k->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM failure",
+	    -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_int(st, 0), expected);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+}
+
+static void
 what_goes_and_what_stays(void **state)
 {
 	static const char now[] = "SELECT path, state, size, md5, stored_at, "
@@ -192,6 +220,11 @@ what_goes_and_what_stays(void **state)
 	runs_by_day(k);
 	for (int n = 1; n <= RUNS; n++)
 		assert_true(as_of(k, n, before[n]));
+	/* What repeats is one row, and was a failure of each of the runs. */
+	check_answer(k, "SELECT path, count(*), min(run), max(run) FROM "
+	    "failure_log GROUP BY path ORDER BY path",
+	    " srv/vol/d 6 1 6 srv/vol/e 1 1 1 srv/vol/f 1 1 1");
+	rows_of_failures(k, 3);
 	answer(k, now, objects);
 	pruned(k, &p);
 	assert_false(p.nothing);
@@ -199,7 +232,7 @@ what_goes_and_what_stays(void **state)
 	 * when run 4 began. */
 	assert_int_equal(p.versions, 2);
 	assert_true(p.events >= 2);
-	assert_int_equal(p.failures, 3);
+	assert_int_equal(p.failures, 1);
 	for (int n = 1; n <= RUNS; n++) {
 		assert_int_equal(as_of(k, n, after), n >= 3);
 		if (n >= 3)
@@ -207,10 +240,10 @@ what_goes_and_what_stays(void **state)
 	}
 	answer(k, now, after);
 	assert_string_equal(after, objects);
-	check_answer(k, "SELECT path, run FROM failures ORDER BY path",
-	    " srv/vol/d 6 srv/vol/e 1");
+	check_answer(k, "SELECT path, run, since_run FROM failures ORDER BY "
+	    "path", " srv/vol/d 6 1 srv/vol/e 1 1");
 	check_answer(k, "SELECT run, user, host, versions, failures FROM "
-	    "prunes", " 4 me here 2 3");
+	    "prunes", " 4 me here 2 1");
 	one_run(k, RUNS + 1);
 	pruned(k, &p);
 	assert_int_equal(p.versions + p.events + p.failures, 0);
