@@ -1114,17 +1114,29 @@ SELECT v.object, v.run, v.outcome FROM verification v
 WHERE v.target = :target AND v.object > 0
 ORDER BY v.object, v.id;
 
--- What became true in a run. How long a transfer took is known of the last one
--- of a version.
+-- What became true in a run.
 -- name: span_deeds
-SELECT e.object, e.kind, e.ms, coalesce(o.size, h.size), r.took_ms, r.attempts
+SELECT e.object, e.kind, e.ms, coalesce(o.size, h.size)
 FROM event e
 	LEFT JOIN object o ON o.id = e.object
 	LEFT JOIN history h ON h.id = e.object
-	LEFT JOIN result r ON r.object = e.object AND r.target = e.target AND
-		r.event = e.id
 WHERE e.id > :first AND e.id <= :last AND e.run = :run
 ORDER BY e.id;
+
+-- name: slowest_clear
+DELETE FROM slowest WHERE run = :run;
+
+-- name: slowest_insert
+INSERT INTO slowest (run, object, took_ms, attempts)
+VALUES (:run, :object, :took_ms, :attempts);
+
+-- name: slowest_of_run
+SELECT coalesce(o.path, h.path), coalesce(o.size, h.size), s.took_ms,
+	s.attempts
+FROM slowest s
+	LEFT JOIN object o ON o.id = s.object
+	LEFT JOIN history h ON h.id = s.object
+WHERE s.run = :run ORDER BY s.took_ms DESC, s.object;
 
 -- name: span_failures
 SELECT (f.time_ns - y.started_ns) / 1000000
@@ -1658,6 +1670,9 @@ DELETE FROM history WHERE id = :id;
 -- name: prune_failures
 DELETE FROM failure
 WHERE run < :run AND (run, path) NOT IN (SELECT run, path FROM failures);
+
+-- name: prune_slowest
+DELETE FROM slowest WHERE run < :run;
 
 -- name: prune_verifications
 DELETE FROM verification

@@ -45,6 +45,7 @@ catalog_reset_run(struct writer *w)
 	w->dirs_out = 0;
 	w->again_out = 0;
 	memset(&w->totals, 0, sizeof(w->totals));
+	memset(&w->slowest, 0, sizeof(w->slowest));
 }
 
 /* A sum of bytes in two columns: above 32 bits, and the rest. */

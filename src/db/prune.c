@@ -109,6 +109,7 @@ drop(struct horizon *h)
 	count(db, &p->failures);
 	DB_RUN(db, PRUNE_VERIFICATIONS, INT(h->run));
 	count(db, &p->verdicts);
+	DB_RUN(db, PRUNE_SLOWEST, INT(h->run));
 	DB_RUN(db, PRUNED_COUNTS, INT(p->events), INT(p->versions),
 	    INT(p->failures), INT(p->verdicts));
 	db_commit(db);

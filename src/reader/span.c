@@ -31,6 +31,11 @@ span_run(struct db *db, int64_t run, struct span_run *r)
 	*r = (struct span_run){ .recorded = run > unrecorded,
 	    .held = run >= unrecorded,
 	    .last = first_column(db, STMT_MOMENT_NEXT, &v, 1) };
+	if (DB_ROW0(db, PRUNED_UNTIL)) {
+		r->held &= r->last >= db_int(db, STMT_PRUNED_UNTIL, 0);
+		r->recorded &= run >= db_int(db, STMT_PRUNED_UNTIL, 1);
+		db_done(db, STMT_PRUNED_UNTIL);
+	}
 	if (!DB_ROW(db, RUN_EVENTS, v))
 		return;
 	r->target = db_int(db, STMT_RUN_EVENTS, 0);
@@ -156,12 +161,29 @@ span_deeds(struct db *db, int64_t run, void (*fn)(void *, const struct deed *),
 		const struct deed d = { .object = db_int(db, s, 0),
 		    .kind = (enum event_kind)db_int(db, s, 1),
 		    .ms = db_int(db, s, 2),
-		    .size = (uint64_t)db_int(db, s, 3),
-		    .timed = !db_null(db, s, 4),
-		    .took_ms = db_int(db, s, 4),
-		    .attempts = (uint64_t)db_int(db, s, 5) };
+		    .size = (uint64_t)db_int(db, s, 3) };
 
 		fn(arg, &d);
+		more = db_next(db, s);
+	}
+	return fault_of(db, err);
+}
+
+int
+span_slowest(struct db *db, int64_t run,
+    void (*fn)(void *, const struct slow_file *), void *arg, struct err *err)
+{
+	const enum stmt s = STMT_SLOWEST_OF_RUN;
+	bool more = DB_ROW(db, SLOWEST_OF_RUN, INT(run));
+
+	while (more) {
+		AUTOFREE char *path = db_strdup(db, s, 0);
+		const struct slow_file f = { .path = path == NULL ? "" : path,
+		    .size = (uint64_t)db_int(db, s, 1),
+		    .took_ms = db_int(db, s, 2),
+		    .attempts = (uint64_t)db_int(db, s, 3) };
+
+		fn(arg, &f);
 		more = db_next(db, s);
 	}
 	return fault_of(db, err);

@@ -16,7 +16,8 @@ struct span_run {
 	int64_t	 target;	/* 0: the run ended before it was known */
 	int64_t	 first;
 	int64_t	 last;
-	bool	 recorded;	/* the journal tells what the run has done */
+	bool	 recorded;	/* the journal tells what the run has done: it
+				   had begun, and this has not been pruned */
 	bool	 held;		/* and what the target held when it ended: so
 				   too for the last run before the journal */
 };
@@ -45,14 +46,20 @@ struct deed {
 	int64_t	 object;
 	uint64_t size;
 	int64_t	 ms;		/* after the run began */
-	bool	 timed;		/* took_ms and attempts are known: no later
-				   run has stored the version again */
-	int64_t	 took_ms;
-	uint64_t attempts;
 };
 int	 span_deeds(struct db *, int64_t run,
 	    void (*fn)(void *, const struct deed *), void *arg, struct err *)
 	    MUST_USE;
+/* Call fn for the slowest transfers of a run, the slowest first. */
+struct slow_file {
+	const char *path;	/* "": the catalog no longer has it */
+	uint64_t size;
+	int64_t	 took_ms;
+	uint64_t attempts;
+};
+int	 span_slowest(struct db *, int64_t run,
+	    void (*fn)(void *, const struct slow_file *), void *arg,
+	    struct err *) MUST_USE;
 /* Call fn for each object that failed in a run, ms after the run began. */
 int	 span_failures(struct db *, int64_t run, void (*fn)(void *, int64_t ms),
 	    void *arg, struct err *) MUST_USE;

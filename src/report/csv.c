@@ -234,7 +234,6 @@ add_now(const struct report *r, struct buf *b)
 	add_count(b, "now", "stored", "bytes", now->stored_bytes);
 	add_count(b, "now", "verified", "count", now->verified);
 	add_count(b, "now", "kept", "count", now->kept);
-	add_count(b, "now", "untimed", "count", now->untimed);
 }
 
 void

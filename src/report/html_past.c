@@ -145,7 +145,7 @@ html_held(const struct report *r, struct buf *b)
 	    "</h2>\n<p class=\"note\">");
 	if (!u->held) {
 		buf_addstr(b, "Not recorded: the journal of the catalog "
-		    "began later.</p></section>\n");
+		    "began later, or has been pruned.</p></section>\n");
 		return;
 	}
 	buf_addstr(b, u->ended == NULL ? "So far: " :
@@ -232,13 +232,6 @@ html_now(const struct report *r, struct buf *b)
 		html_count(b, now->kept);
 		buf_addf(b, " file%s there still.", now->kept == 1 ? " is" :
 		    "s are");
-	}
-	if (now->untimed > 0) {
-		buf_addstr(b, " Later runs have stored again ");
-		html_count(b, now->untimed);
-		buf_addstr(b, " files of this run: how long those took in this "
-		    "run is no longer known, and they are not among the "
-		    "slowest files.");
 	}
 	buf_addstr(b, "</p></section>\n");
 }

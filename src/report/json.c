@@ -224,7 +224,6 @@ write_now(struct jwrite *w, const struct report *r)
 	jwrite_uint(w, "stored_bytes", now->stored_bytes);
 	jwrite_uint(w, "verified", now->verified);
 	jwrite_uint(w, "kept", now->kept);
-	jwrite_uint(w, "untimed", now->untimed);
 	jwrite_end(w);
 }
 

@@ -126,8 +126,6 @@ struct report_now {
 	uint64_t verified;	/* with the last verdict "ok" */
 	uint64_t kept;		/* of what the run has stored, the target has
 				   still */
-	uint64_t untimed;	/* of what the run has moved: how long it took
-				   is no longer known */
 };
 
 struct report {

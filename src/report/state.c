@@ -26,11 +26,6 @@ static const struct {
 struct state {
 	struct report *report;
 	int64_t	 last[REPORT_RUNS];	/* event, of each run */
-	struct {
-		int64_t	 object;
-		int64_t	 took_ms;
-		struct report_object row;	/* without its path */
-	} slowest[REPORT_SLOWEST];
 };
 
 static struct report_size *
@@ -79,26 +74,16 @@ take_span(void *arg, const struct span *p)
 	r->now.kept += p->run == r->run.run;
 }
 
-/* Keep the slowest, sorted; of equals the earlier ones. */
 static void
-take_time(struct state *s, const struct deed *d)
+take_slow(void *arg, const struct slow_file *f)
 {
-	struct report *r = s->report;
-	size_t i = r->slowest_count;
+	struct report *r = arg;
 
-	if (i == REPORT_SLOWEST) {
-		if (d->took_ms <= s->slowest[i - 1].took_ms)
-			return;
-		i--;
-	} else {
-		r->slowest_count++;
-	}
-	for (; i > 0 && s->slowest[i - 1].took_ms < d->took_ms; i--)
-		s->slowest[i] = s->slowest[i - 1];
-	s->slowest[i].object = d->object;
-	s->slowest[i].took_ms = d->took_ms;
-	s->slowest[i].row = (struct report_object){ .size = d->size,
-	    .seconds = (double)d->took_ms / 1000, .attempts = d->attempts };
+	if (r->slowest_count < REPORT_SLOWEST)
+		r->slowest[r->slowest_count++] = (struct report_object){
+		    .path = xstrdup(f->path), .size = f->size,
+		    .seconds = (double)f->took_ms / 1000,
+		    .attempts = f->attempts };
 }
 
 static struct report_time *
@@ -125,12 +110,6 @@ take_deed(void *arg, const struct deed *d)
 	t->bytes = add_capped(t->bytes, d->size);
 	size->moved++;
 	size->moved_bytes = add_capped(size->moved_bytes, d->size);
-	if (d->kind != EVENT_STORED)
-		return;
-	if (d->timed)
-		take_time(s, d);
-	else
-		r->now.untimed++;
 }
 
 static void
@@ -187,12 +166,9 @@ collect_deeds(struct state *s, struct db *db, struct err *err)
 	void *both[] = { s, &deletions };
 
 	if (span_deeds(db, r->run.run, take_any, both, err) == -1 ||
-	    span_failures(db, r->run.run, take_failure, r, err) == -1)
+	    span_failures(db, r->run.run, take_failure, r, err) == -1 ||
+	    span_slowest(db, r->run.run, take_slow, r, err) == -1)
 		return -1;
-	for (size_t i = 0; i < r->slowest_count; i++) {
-		r->slowest[i] = s->slowest[i].row;
-		r->slowest[i].path = span_path(db, s->slowest[i].object);
-	}
 	for (size_t i = 0; i < r->deleted_count; i++)
 		r->deleted[i] = span_path(db, deletions.objects[i]);
 	return 0;

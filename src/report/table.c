@@ -123,7 +123,7 @@ add_sizes(const struct report *r, struct buf *b)
 
 	if (!r->run.held) {
 		buf_addstr(b, "\nwhat the target held then is not recorded: "
-		    "the journal began later\n");
+		    "the journal began later, or has been pruned\n");
 		return;
 	}
 	for (size_t i = 0; i < REPORT_SIZES; i++)
@@ -329,9 +329,6 @@ add_now(const struct report *r, struct buf *b)
 	add_count(b, "verified", now->verified,
 	    text_percent(now->verified, now->stored, percent));
 	add_count(b, "kept", now->kept, "as this run has stored them");
-	if (now->untimed > 0)
-		add_count(b, "untimed", now->untimed, "stored again by later "
-		    "runs: how long they took is no longer known");
 }
 
 void

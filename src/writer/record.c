@@ -210,4 +210,5 @@ writer_count_run(struct writer *w)
 	    INT(t->moved), INT(t->unchanged), INT(t->failed),
 	    INT(t->excluded), INT(t->gone), INT(t->pending), INT(t->bytes),
 	    INT(t->found_bytes), INT(t->dirs), INT(t->deleted), INT(w->run));
+	writer_note_slowest(w);
 }

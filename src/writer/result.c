@@ -143,6 +143,8 @@ store(struct writer *w, const struct result *r, int64_t object, int fresh)
 
 	if (kind != EVENT_NONE)
 		event = writer_event(w, kind, object, r->version_id);
+	if (kind == EVENT_STORED)
+		slowest_add(&w->slowest, object, r->took_ms, r->attempts);
 
 	DB_RUN(&w->db, RESULT_INSERT, INT(object), INT(w->target),
 	    INT(w->run), INT(r->outcome), INT(is_held(r)),

@@ -23,6 +23,7 @@
 #include "reader/rows.h"
 #include "writer/page.h"
 #include "writer/sight.h"
+#include "writer/slowest.h"
 
 /* The file system noted for a directory, while a run goes on. */
 struct fs_note {
@@ -216,6 +217,7 @@ struct writer {
 	struct open_dir *dirs;
 	struct open_lease *leases;
 	struct totals totals;
+	struct slowest slowest;
 };
 
 /* record.c */
@@ -277,6 +279,10 @@ void	 writer_adopted(struct writer *, int64_t object);
 /* The key has the bytes of this version, the newest of its path: the target
  * holds no earlier version any more. */
 void	 writer_replaced(struct writer *, int64_t object);
+
+/* slowest.c */
+/* The list into its rows, before a commit. */
+void	 writer_note_slowest(struct writer *);
 
 /* page.c */
 void	 writer_page(struct writer *, struct dir_page *);
