@@ -862,6 +862,18 @@ WHERE outcome > 1 OR :listed;
 INSERT INTO event (id, object, target, run, kind, ms, version)
 VALUES (:id, :object, :target, :run, :kind, :ms, :version);
 
+-- name: span_insert
+INSERT INTO span (event, last) VALUES (:event, :last);
+
+-- Objects that the run has found to be what was put, in ranges without gaps.
+-- name: verified_ranges
+SELECT min(object), max(object)
+FROM (SELECT object, object - row_number() OVER (ORDER BY object) AS gap
+	FROM verified
+	WHERE target = :target AND time_ns >= :since AND run = :run AND
+	outcome IN ('ok', 'changed'))
+GROUP BY gap ORDER BY 1;
+
 -- The newest event that tells whether the target has the version.
 -- name: event_last
 SELECT kind FROM event
@@ -1631,11 +1643,11 @@ SELECT coalesce(max(event), 0), coalesce(max(run), 0),
 FROM pruned;
 
 -- Events that a later one had superseded by the horizon, or that say of a
--- version that it was over by then. The event to which the result of a file's
--- newest version points stays.
+-- version that it was over by then, or was verified. The event to which the
+-- result of a file's newest version points stays.
 -- name: prune_events
 DELETE FROM event
-WHERE id > :after AND id <= :last AND kind < 20 AND
+WHERE id > :after AND id <= :last AND kind <= 20 AND
 	(kind >= 10 OR EXISTS (SELECT 1 FROM event n
 	    WHERE n.object = event.object AND n.target = event.target AND
 	    n.id > event.id AND n.id <= :horizon AND n.kind < 20)) AND
@@ -1643,6 +1655,9 @@ WHERE id > :after AND id <= :last AND kind < 20 AND
 	    o.id = r.object
 	    WHERE r.object = event.object AND r.target = event.target AND
 	    r.event = event.id);
+
+-- name: prune_spans
+DELETE FROM span WHERE event > :after AND event <= :last;
 
 -- name: prune_versions
 SELECT h.id FROM history h

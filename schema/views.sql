@@ -175,7 +175,9 @@ SELECT
 	v.size AS size,
 	coalesce(t.name, t.endpoint) || '/' || t.bucket AS target,
 	e.version AS version_id,
-	e.object AS version
+	e.object AS version,
+	iif(e.kind = 20, coalesce((SELECT s.last FROM span s
+	    WHERE s.event = e.id), e.object), NULL) AS last_version
 FROM event e JOIN run y ON y.id = e.run AND
 		e.id > coalesce(y.first_event, 0)
 	JOIN (SELECT id, path, size FROM object

@@ -51,6 +51,8 @@ drop_events(struct horizon *h)
 		DB_RUN(db, PRUNE_EVENTS, INT(id), INT(MIN(id + CHUNK,
 		    h->event)), INT(h->event));
 		count(db, &h->p->events);
+		DB_RUN(db, PRUNE_SPANS, INT(id), INT(MIN(id + CHUNK,
+		    h->event)));
 		db_commit(db);
 	}
 }

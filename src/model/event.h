@@ -27,8 +27,9 @@ enum event_kind {
 	EVENT_REPLACED,		/* the key has got the bytes of another
 				   version, or of another file */
 	EVENT_OTHER = 20,
-	EVENT_VERIFIED = 20,	/* reserved, as all that follow */
-	EVENT_METADATA,
+	EVENT_VERIFIED = 20,	/* a range of objects was found to be what was
+				   put */
+	EVENT_METADATA,		/* reserved, as all that follow */
 	EVENT_ACCEPTED,
 	EVENT_PRUNED,
 	EVENT_CATALOG_RESTORED,

@@ -105,3 +105,21 @@ writer_replaced(struct writer *w, int64_t object)
 		more = db_next(&w->db, STMT_RESULT_REPLACED);
 	}
 }
+
+void
+writer_verified(struct writer *w)
+{
+	const enum stmt s = STMT_VERIFIED_RANGES;
+	bool more = DB_ROW(&w->db, VERIFIED_RANGES, INT(w->target),
+	    INT(w->began_ns), INT(w->run));
+
+	while (more) {
+		int64_t first = db_int(&w->db, s, 0);
+		int64_t last = db_int(&w->db, s, 1);
+		int64_t id = writer_event(w, EVENT_VERIFIED, first, NULL);
+
+		if (last > first)
+			DB_RUN(&w->db, SPAN_INSERT, INT(id), INT(last));
+		more = db_next(&w->db, s);
+	}
+}

@@ -274,6 +274,9 @@ void	 writer_version_ends(struct writer *, int64_t object, enum event_kind,
 	    const char *version_id);
 /* The same for each version of the path. */
 void	 writer_path_ends(struct writer *, struct str path, enum event_kind);
+/* The run has ended: add an event for each range of objects that it found to
+ * be what was put. What it found otherwise has events of its own. */
+void	 writer_verified(struct writer *);
 /* The version was found at the target, by its result. */
 void	 writer_adopted(struct writer *, int64_t object);
 /* The key has the bytes of this version, the newest of its path: the target

@@ -220,6 +220,37 @@ doubts_are_none(void **state)
 	check_answer(k, "SELECT kind FROM events WHERE run > 1", "deleted");
 }
 
+/* A range of objects is one event, and what a TEST finds otherwise ends it. */
+static void
+ranges_are_verified(void **state)
+{
+	struct kit *k = *state;
+	struct outcomes *v = xcalloc(1, sizeof(*v));
+	struct outcome_row *r;
+
+	put_all(k);
+	begin_op(k, OP_TEST);
+	verdict(k, "srv/vol/c", VERDICT_OK);
+	verdict(k, "srv/vol/a", VERDICT_OK);
+	verdict(k, "srv/vol/b", VERDICT_CHANGED);
+	r = row(v, "srv/vol/d", OUTCOME_FAILED);
+	r->verdict = VERDICT_MISSING;
+	r->lost = true;
+	give_outcomes(k, v);
+	verdict(k, "srv/vol/e", VERDICT_OK);
+	verdict(k, "srv/vol/g", VERDICT_BITROT);
+	kit_end(k, RUN_COMPLETE);
+	check_answer(k, "SELECT kind, path, version, last_version, present "
+	    "FROM events WHERE run = 2 ORDER BY event",
+	    "lost|srv/vol/d|4|NULL|0\n"
+	    "verified|srv/vol/a|1|3|NULL\n"
+	    "verified|srv/vol/e|5|5|NULL");
+	check_agreement(k);
+	begin_op(k, OP_TEST);
+	kit_end(k, RUN_COMPLETE);
+	check_answer(k, "SELECT count(*) FROM events WHERE run = 3", "0");
+}
+
 /* A run's transfers are told as they were, whatever later runs do. */
 static void
 transfers_stay(void **state)
@@ -263,6 +294,7 @@ main(void)
 		T(what_was_found),
 		T(doubts_are_none),
 		T(transfers_stay),
+		T(ranges_are_verified),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -261,6 +261,25 @@ nothing_before(void **state)
 	check_answer(k, "SELECT count(*) FROM prunes", " 0");
 }
 
+/* Of the verdicts only the last on each object is kept, which is a state. */
+static void
+ranges_go(void **state)
+{
+	struct kit *k = *state;
+	struct prune p = { .horizon_ns = (RUNS + 1) * DAY_NS };
+
+	runs_by_day(k);
+	run_sql(k, "INSERT INTO event (object, target, run, kind, ms) "
+	    "VALUES (1, 1, 6, 20, 1), (3, 1, 6, 20, 1);"
+	    "INSERT INTO span SELECT max(id), 4 FROM event");
+	one_run(k, RUNS + 1);
+	run_sql(k, "UPDATE run SET started_ns = 604800000000000 - 1, ended_ns "
+	    "= started_ns WHERE id = 7");
+	pruned(k, &p);
+	check_answer(k, "SELECT (SELECT count(*) FROM event WHERE kind = 20), "
+	    "(SELECT count(*) FROM span)", " 0 0");
+}
+
 static void
 space_is_given_back(void **state)
 {
@@ -287,6 +306,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(what_goes_and_what_stays),
 		T(nothing_before),
+		T(ranges_go),
 		T(space_is_given_back),
 	};
 
