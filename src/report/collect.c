@@ -84,6 +84,7 @@ take_kind(void *arg, size_t columns UNUSED, const char *const *names UNUSED,
 	if (v == NULL)
 		return true;
 	r->failed_all += number(&v[1]);
+	r->failed_again += number(&v[2]);
 	if (r->kind_count == REPORT_KINDS)
 		return true;
 	k = &r->kinds[r->kind_count++];
@@ -103,7 +104,7 @@ take_failure(void *arg, size_t columns UNUSED,
 	r->failed[r->failed_count++] = (struct report_failure){
 		.path = text_or(&v[0], ""), .what = text_or(&v[1], ""),
 		.kind = text_or(&v[2], ""), .reason = text_or(&v[3], ""),
-		.attempts = number(&v[4]), .time = text_or(&v[5], "") };
+		.attempts = number(&v[4]), .time = text(&v[5]) };
 	return r->failed_count < REPORT_FAILED;
 }
 
@@ -189,8 +190,8 @@ collect_failed(struct report *r, struct catalog_view *view, struct err *err)
 	    "%jd AND %jd AND target = (SELECT target FROM runs WHERE "
 	    "run = %jd) GROUP BY path, what)", (intmax_t)r->run.crawl,
 	    (intmax_t)r->run.run, (intmax_t)r->run.run);
-	AUTOFREE char *kinds = xasprintf("SELECT kind, count(*) FROM %s "
-	    "GROUP BY 1 ORDER BY 2 DESC, 1", from);
+	AUTOFREE char *kinds = xasprintf("SELECT kind, count(*), "
+	    "sum(time IS NULL) FROM %s GROUP BY 1 ORDER BY 2 DESC, 1", from);
 	AUTOFREE char *list = xasprintf("SELECT path, what, kind, reason, "
 	    "attempts, time FROM %s ORDER BY path LIMIT %d", from,
 	    REPORT_FAILED);

@@ -176,8 +176,10 @@ add_objects(const struct report *r, struct buf *b)
 		add_text(b, "failed", f->path, "what", f->what);
 		add_text(b, "failed", f->path, "kind", f->kind);
 		add_text(b, "failed", f->path, "reason", f->reason);
-		add_count(b, "failed", f->path, "attempts", f->attempts);
-		add_text(b, "failed", f->path, "time", f->time);
+		add_known(b, "failed", f->path, "attempts", f->time != NULL,
+		    f->attempts);
+		add_text(b, "failed", f->path, "time", f->time == NULL ?
+		    "not recorded" : f->time);
 	}
 }
 

@@ -284,6 +284,11 @@ add_failures(const struct report *r, struct buf *b)
 		cell_end(&t);
 		html_cell_text(&t, f->kind);
 		cell_path(&t, f->reason);
+		if (f->time == NULL) {
+			html_cell_text(&t, NULL);
+			html_cell_text(&t, "not recorded");
+			continue;
+		}
 		html_cell_count(&t, f->attempts);
 		cell_time(&t, f->time);
 	}
@@ -302,6 +307,12 @@ html_failed(const struct report *r, struct buf *b)
 	html_count(b, r->failed_all);
 	buf_addf(b, " path%s. The next run tries again what is still failed."
 	    "</p>\n", r->failed_all == 1 ? "" : "s");
+	if (r->failed_again > 0) {
+		buf_addstr(b, "<p class=\"note\">Of ");
+		html_count(b, r->failed_again);
+		buf_addstr(b, " it is not recorded when they failed in this "
+		    "run: the next run met the same.</p>\n");
+	}
 	add_kinds(r, b);
 	add_failures(r, b);
 	if (r->failed_all > r->failed_count)

@@ -118,8 +118,12 @@ write_objects(struct jwrite *w, const struct report *r)
 		jwrite_cstr(w, "what", r->failed[i].what);
 		jwrite_cstr(w, "kind", r->failed[i].kind);
 		jwrite_cstr(w, "reason", r->failed[i].reason);
-		jwrite_uint(w, "attempts", r->failed[i].attempts);
-		jwrite_cstr(w, "time", r->failed[i].time);
+		write_count(w, "attempts", r->failed[i].time != NULL,
+		    r->failed[i].attempts);
+		if (r->failed[i].time == NULL)
+			jwrite_null(w, "time");
+		else
+			jwrite_cstr(w, "time", r->failed[i].time);
 		jwrite_end(w);
 	}
 	jwrite_end(w);

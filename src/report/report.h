@@ -80,7 +80,7 @@ struct report_failure {
 	char	*kind;
 	char	*reason;
 	uint64_t attempts;
-	char	*time;
+	char	*time;		/* NULL: not recorded */
 };
 
 struct report_count {
@@ -146,6 +146,9 @@ struct report {
 	struct report_failure failed[REPORT_FAILED];
 	size_t	 failed_count;	/* of those here */
 	uint64_t failed_all;
+	uint64_t failed_again;	/* of those: later runs in a row met the same;
+				   when this run did is not recorded, nor with
+				   how many attempts */
 	/* The last verdict until this run on each object held after it. */
 	struct report_verdicts verdicts;
 	uint64_t judged;	/* with any verdict */

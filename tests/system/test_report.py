@@ -415,6 +415,23 @@ def test_report_stays(t):
     assert 'id="now"' not in text and element(text, "growth") is not None
 
 
+def test_report_failed_again(t):
+    """A failure that the next run met too is told of both; when, of the
+    last."""
+    fill(t)
+    t.put(expect=1)
+    for run, known in ((2, False), (3, True)):
+        got = json.loads(report(t, "--format", "json", "--run", str(run)))
+        (failure,) = got["failures"]
+        assert failure["path"].endswith("/secret/<b>"), got
+        assert (failure["time"] is not None) == known, got
+        assert (failure["attempts"] is not None) == known, got
+        text = report(t, "--format", "html", "--run", str(run))
+        Page(text)
+        xml.etree.ElementTree.fromstring(text)
+        assert ("not recorded" in text) != known, text
+
+
 def test_report_before_journal(t):
     """What a run of before the journal did is not known; what it left is."""
     t.small_files(3)
