@@ -69,6 +69,16 @@ export_copy k: all of an export that is another file system, once a run
 
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
+
+# A catalog climbs from rung to rung by their numbers: each stands once.
+expected=0
+for rung in schema/[0-9]*.sql; do
+	expected=$((expected + 1))
+	case $rung in
+	"schema/$(printf %03d "$expected")_"*) ;;
+	*) echo "$rung: the number of rung $expected is to come" >&2; exit 1 ;;
+	esac
+done
 cat schema/[0-9]*.sql schema/views.sql > "$dir/ladder.sql"
 sqlite3 -bail "$dir/db" < "$dir/ladder.sql"
 
