@@ -1,8 +1,6 @@
 /*
  * A restored catalog: of which exports the target was asked since.
  */
-#include <unistd.h>
-
 #include "catalog/catalog_internal.h"
 
 /* Is the export one of those whose objects at the target aren't known? */
@@ -25,7 +23,7 @@ catalog_unasked(const char *path, const struct run_spec *spec, bool *ret,
 	bool newest;
 
 	*ret = false;
-	if (access(path, F_OK) == -1)
+	if (!db_is_restored(path))
 		return 0;
 	if (db_open_older(&db, path, err) == -1)
 		return -1;

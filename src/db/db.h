@@ -24,6 +24,7 @@ enum stmt {
 };
 
 #define DB_APPLICATION_ID 0x444d4341	/* "DMCA" */
+#define DB_RESTORED_ID	0x444d4352	/* "DMCR": it was restored once */
 
 struct db {
 	struct sqlite3 *conn;
@@ -51,6 +52,9 @@ int	 db_open_look(struct db *, const char *path, struct err *) MUST_USE;
 int	 db_attach_look(struct db *, const char *path, struct err *) MUST_USE;
 /* As db_open_look; the schema may be an older one. */
 int	 db_open_older(struct db *, const char *path, struct err *) MUST_USE;
+/* Was the catalog ever restored? Only the head of the file is read, as every
+ * PUT asks. Not while this process has the catalog open. */
+bool	 db_is_restored(const char *path) MUST_USE;
 /* Is the schema this program's? Has the catalog the table of a restored one? */
 bool	 db_is_newest(struct db *);
 bool	 db_was_restored(struct db *);

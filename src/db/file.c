@@ -13,6 +13,7 @@
 #include "db/keep.h"
 
 #define SQLITE_HEADER 16	/* bytes of its magic string */
+#define APPLICATION_ID_AT 68	/* in SQLite's header */
 
 /* A catalog without rows, of an empty file. */
 static int
@@ -65,6 +66,17 @@ file_is_same(const char *a, const char *b)
 
 	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev &&
 	    x.st_ino == y.st_ino;
+}
+
+bool
+db_is_restored(const char *path)
+{
+	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	uint8_t id[4] = { 0 };
+
+	return fd != -1 && pread(fd, id, sizeof(id), APPLICATION_ID_AT) ==
+	    sizeof(id) && ((uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 |
+	    (uint32_t)id[2] << 8 | id[3]) == DB_RESTORED_ID;
 }
 
 int

@@ -84,7 +84,7 @@ read_version(const char *path, struct catalog_probe *p, struct err *err)
 	p->version = (int)v[1];
 	if (v[0] == 0 && v[1] == 0 && v[2] == 0)
 		return guard_empty(path, err);
-	if (v[0] != DB_APPLICATION_ID)
+	if (v[0] != DB_APPLICATION_ID && v[0] != DB_RESTORED_ID)
 		return err_set(err, ERR_CONFIG, 0, "%s is a database, but "
 		    "not a catalog of datamover", path);
 	if (p->version > p->newest)

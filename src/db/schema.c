@@ -49,9 +49,11 @@ mark_version(struct db *db, int number)
 {
 	char sql[80];
 
-	snprintf(sql, sizeof(sql), "PRAGMA application_id = %d",
-	    DB_APPLICATION_ID);
-	db_exec(db, sql);
+	if (db_number(db, "PRAGMA application_id") != DB_RESTORED_ID) {
+		snprintf(sql, sizeof(sql), "PRAGMA application_id = %d",
+		    DB_APPLICATION_ID);
+		db_exec(db, sql);
+	}
 	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", number);
 	db_exec(db, sql);
 }
@@ -155,7 +157,7 @@ schema_check(struct db *db, bool may_be_older)
 		return;
 	if (id == 0 && version == 0 && tables == 0)
 		guard_empty(db->path, &db->err);
-	else if (id != DB_APPLICATION_ID)
+	else if (id != DB_APPLICATION_ID && id != DB_RESTORED_ID)
 		err_set(&db->err, ERR_CONFIG, 0,
 		    "%s is a database, but not a catalog of datamover",
 		    db->path);
@@ -187,9 +189,14 @@ db_was_restored(struct db *db)
 void
 schema_restored(struct db *db)
 {
+	char sql[80];
+
 	for (size_t i = 0; i < ARRAY_LEN(rungs); i++)
 		if (rungs[i].number == ASKED_RUNG)
 			db_exec(db, rungs[i].text);
 	DB_RUN0(db, ASKED_NONE);
 	DB_RUN0(db, ASKED_RESTORED);
+	snprintf(sql, sizeof(sql), "PRAGMA application_id = %d",
+	    DB_RESTORED_ID);
+	db_exec(db, sql);
 }
