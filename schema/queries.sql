@@ -1543,12 +1543,15 @@ ON CONFLICT (object, target) DO UPDATE SET
 -- name: dirs_unseen
 UPDATE dir SET gone_run = :run WHERE id >= :first AND gone_run IS NULL;
 
+-- The time is when the bytes were put for this file: what was found later under
+-- its key may have been put for another file.
 -- name: gone_page
 SELECT s.object, o.path, s.md5, coalesce(s.etag, lower(hex(s.md5))),
 	s.part_size, s.part_md5s,
 	s.version_id, coalesce((SELECT y.started_ns + e.ms * 1000000
 	    FROM event e CROSS JOIN run y ON y.id = e.run
-	    WHERE e.id = s.event), 0), h.id IS NULL, 1,
+	    WHERE e.object = s.object AND e.target = s.target AND e.kind < 10
+	    ORDER BY e.kind = 3, e.id DESC LIMIT 1), 0), h.id IS NULL, 1,
 	NULL, NULL, coalesce(h.kind, o.kind),
 	coalesce(s.size, h.size, o.size),
 	coalesce(h.mtime_ns, o.mtime_ns),
