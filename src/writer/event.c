@@ -104,6 +104,12 @@ writer_replaced(struct writer *w, int64_t object)
 		    db_int(&w->db, STMT_RESULT_REPLACED, 0), NULL);
 		more = db_next(&w->db, STMT_RESULT_REPLACED);
 	}
+	if (w->has_doubts && DB_ROW(&w->db, VERSION_PATH, INT(object))) {
+		AUTOFREE char *path = db_strdup(&w->db, STMT_VERSION_PATH, 0);
+
+		db_done(&w->db, STMT_VERSION_PATH);
+		writer_path_ends(w, str_of(path), EVENT_REPLACED);
+	}
 }
 
 void

@@ -248,7 +248,8 @@ settle_item(struct writer *w, const struct open_lease *l, struct open_item *it,
 	if (read && !writer_same(&r->attrs, &it->attrs))
 		object = as_read(w, it, &r->attrs);
 	store(w, r, object, read ? writer_fresh(w, l, it, &r->attrs) : 0);
-	if (is_held(r) && (object != it->object ||
+	/* A version of before that is in doubt is no prev. */
+	if (is_held(r) && (object != it->object || w->has_doubts ||
 	    (it->prev != 0 && it->prev != object)))
 		writer_replaced(w, object);
 	tell_names(w, r, object, read ? &r->attrs : &it->attrs);
