@@ -1647,7 +1647,7 @@ FROM pruned;
 
 -- Events that a later one had superseded by the horizon, or that say of a
 -- version that it was over by then, or was verified. The event to which the
--- result of a file's newest version points stays.
+-- result of a file's newest version points stays, and the one that ended it.
 -- name: prune_events
 DELETE FROM event
 WHERE id > :after AND id <= :last AND kind <= 20 AND
@@ -1657,7 +1657,8 @@ WHERE id > :after AND id <= :last AND kind <= 20 AND
 	NOT EXISTS (SELECT 1 FROM result r CROSS JOIN object o ON
 	    o.id = r.object
 	    WHERE r.object = event.object AND r.target = event.target AND
-	    r.event = event.id);
+	    (r.event = event.id OR (r.event < event.id AND
+	    event.kind >= 10)));
 
 -- name: prune_spans
 DELETE FROM span WHERE event > :after AND event <= :last;
