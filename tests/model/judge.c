@@ -692,6 +692,25 @@ judge_end(struct run *r)
 
 /* --- after quiet --- */
 
+/* With other settings the key is a file's that the last run with those settings
+ * has seen: its object is kept. */
+static bool
+is_of_other_settings(const char *key)
+{
+	struct buf hex CLEANUP(buf_release);
+	AUTOFREE char *sql = NULL;
+
+	if (!w.moved || !catalog_exists())
+		return false;
+	buf_init(&hex, 8 * KIB);
+	for (const char *p = key; *p != '\0'; p++)
+		buf_addf(&hex, "%02X", (unsigned char)*p);
+	sql = xasprintf("SELECT count(*) FROM object WHERE gone_run IS NULL "
+	    "AND '%s' IN (hex(CAST(path AS BLOB)), hex(CAST(substr(path, "
+	    "instr(path, '/') + 1) AS BLOB)))", hex.data);
+	return catalog_number(sql) > 0;
+}
+
 static void
 judge_object(void *arg, const struct held *h)
 {
@@ -704,7 +723,8 @@ judge_object(void *arg, const struct held *h)
 	f = files_find(now, rel);
 	if (f == NULL && !h->foreign &&
 	    !is_touched(conf_bucket(w.conf), h->key) &&
-	    !file_exists(rel, h->size) && !below_link(rel))
+	    !file_exists(rel, h->size) && !below_link(rel) &&
+	    !is_of_other_settings(h->key))
 		breach(3, "after quiet: the object of %s is there, the file "
 		    "isn't", rel);
 }
