@@ -231,8 +231,7 @@ def test_client_without_servers(t):
     hosts = Hosts(t)
     count = fill(t, small=300, large=4)
     t.put("--standalone", moved=count)
-    for i in range(0, 300, 2):
-        t.write("d%d/f%d" % (i % 20, i), "changed %d" % i)
+    fill(t, small=300, large=4)
     proxy = paced(t, rate=40000000)
     proxy.order("match PUT delay 200")
     hosts.clients[1].drop(t.server)
@@ -350,7 +349,7 @@ def test_get_client_killed(t):
     hosts.quiet()
 
 
-@limit(60)
+@limit(120)
 def test_del_client_killed(t):
     hosts = Hosts(t)
     t.small_files(6000, directories=40)
@@ -366,7 +365,7 @@ def test_del_client_killed(t):
     hosts.quiet()
 
 
-@limit(60)
+@limit(120)
 def test_del_clients_ctrl_c(t):
     """What a client has in hand may end; the same command does the rest."""
     hosts = Hosts(t)
