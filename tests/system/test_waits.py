@@ -32,6 +32,7 @@ def test_waits_for_s3(t):
     t.small_files(200)
     proxy = t.proxy(logging={"level": "DEBUG"})
     proxy.order("match PUT,/f1 delay 20")
+    proxy.order("match PUT,/f7 503 1")
     process = t.start("PUT", "--bwlimit", "10K")
     t.eventually(lambda: proxy.stats()["PUT"] > 20, what="PUT began")
     proxy.order("drop")
