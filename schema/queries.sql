@@ -1658,7 +1658,7 @@ WHERE id > :after AND id <= :last AND kind <= 20 AND
 	    o.id = r.object
 	    WHERE r.object = event.object AND r.target = event.target AND
 	    (r.event = event.id OR (r.event < event.id AND
-	    event.kind >= 10)));
+	    event.kind >= 10 AND event.kind < 20)));
 
 -- name: prune_spans
 DELETE FROM span WHERE event > :after AND event <= :last;
