@@ -77,18 +77,6 @@ catalog_sum_dirs(struct writer *w, struct totals *n)
 	db_done(&w->db, s);
 }
 
-static int64_t
-one_int(struct db *db, enum stmt s, const struct value *v, size_t n)
-{
-	int64_t number = 0;
-
-	if (db_row(db, s, v, n)) {
-		number = db_int(db, s, 0);
-		db_done(db, s);
-	}
-	return number;
-}
-
 static void
 bury_one(struct writer *w, int64_t id, const char *path)
 {
@@ -104,7 +92,7 @@ bury_one(struct writer *w, int64_t id, const char *path)
 		return;
 	DB_RUN(db, DIR_TOMBSTONE, INT(w->run), INT(id), TEXT(path));
 	/* A row of an excluded entry, or of unknown kind, was no object. */
-	w->totals.gone += (uint64_t)one_int(db, STMT_SUBTREE_COUNT, &below,
+	w->totals.gone += (uint64_t)db_first(db, STMT_SUBTREE_COUNT, &below,
 	    1);
 	DB_RUN(db, SUBTREE_TOMBSTONE, INT(w->run), TEXT(path));
 }
@@ -136,7 +124,7 @@ catalog_bury(struct writer *w)
 static void
 add_outcomes(struct writer *w, struct totals *t)
 {
-	const int64_t first = one_int(&w->db, STMT_RUN_FIRST_EVENT,
+	const int64_t first = db_first(&w->db, STMT_RUN_FIRST_EVENT,
 	    &INT(w->run), 1);
 	bool more = DB_ROW(&w->db, SUM_RESULTS, INT(first), INT(w->run),
 	    INT(w->target));
@@ -162,7 +150,7 @@ add_outcomes(struct writer *w, struct totals *t)
 static void
 add_prior(struct writer *w, struct totals *t)
 {
-	const int64_t first = one_int(&w->db, STMT_RUN_FIRST_EVENT,
+	const int64_t first = db_first(&w->db, STMT_RUN_FIRST_EVENT,
 	    &INT(w->crawl), 1);
 	bool more;
 
@@ -198,9 +186,9 @@ count_again(struct writer *w, struct totals *t)
 		writer_add_counts(t, &d->counts);
 	add_outcomes(w, t);
 	add_prior(w, t);
-	t->pending = (uint64_t)(one_int(&w->db, STMT_TODO_COUNT, left, 1) +
-	    one_int(&w->db, STMT_TODO_UNSETTLED, open, ARRAY_LEN(open)));
-	t->dirs = (uint64_t)one_int(&w->db, STMT_COUNT_DIRS,
+	t->pending = (uint64_t)(db_first(&w->db, STMT_TODO_COUNT, left, 1) +
+	    db_first(&w->db, STMT_TODO_UNSETTLED, open, ARRAY_LEN(open)));
+	t->dirs = (uint64_t)db_first(&w->db, STMT_COUNT_DIRS,
 	    &INT(w->run), 1);
 	t->lost = w->totals.lost;
 	t->found += w->delete_failed + t->lost;
@@ -233,7 +221,7 @@ count_plain(struct writer *w, struct totals *t)
 		t->deleted = (uint64_t)db_int(db, s, 8);
 		db_done(db, s);
 	}
-	return (uint64_t)one_int(db, STMT_FAILURES_COUNT, &INT(w->run), 1) ==
+	return (uint64_t)db_first(db, STMT_FAILURES_COUNT, &INT(w->run), 1) ==
 	    t->failed;
 }
 

@@ -148,6 +148,18 @@ db_row(struct db *db, enum stmt s, const struct value *v, size_t n)
 	return start(db, s, v, n) && step(db, s);
 }
 
+int64_t
+db_first(struct db *db, enum stmt s, const struct value *v, size_t n)
+{
+	int64_t value = 0;
+
+	if (db_row(db, s, v, n)) {
+		value = db_int(db, s, 0);
+		db_done(db, s);
+	}
+	return value;
+}
+
 bool
 db_next(struct db *db, enum stmt s)
 {

@@ -103,6 +103,8 @@ void	 db_run(struct db *, enum stmt, const struct value *, size_t);
 	    sizeof(struct value))
 #define DB_ROW0(db, name) db_row((db), STMT_##name, NULL, 0)
 bool	 db_row(struct db *, enum stmt, const struct value *, size_t);
+/* The first column of the first row; 0: there is no row, or it is NULL. */
+int64_t	 db_first(struct db *, enum stmt, const struct value *, size_t);
 bool	 db_next(struct db *, enum stmt);
 void	 db_done(struct db *, enum stmt);
 /* As db_done, for every statement: afterwards no read transaction is open. */

@@ -37,13 +37,7 @@ parse_time(const char *text, int64_t *ret)
 static int64_t
 last_event(struct db *db, int64_t run)
 {
-	int64_t id = 0;
-
-	if (DB_ROW(db, MOMENT_NEXT, INT(run))) {
-		id = db_int(db, STMT_MOMENT_NEXT, 0);
-		db_done(db, STMT_MOMENT_NEXT);
-	}
-	return id;
+	return db_first(db, STMT_MOMENT_NEXT, &INT(run), 1);
 }
 
 /* The last run of before the journal; 0: none. What it left is known, and
@@ -51,13 +45,7 @@ last_event(struct db *db, int64_t run)
 static int64_t
 last_unrecorded(struct db *db)
 {
-	int64_t run = 0;
-
-	if (DB_ROW0(db, MOMENT_FIRST)) {
-		run = db_int(db, STMT_MOMENT_FIRST, 0);
-		db_done(db, STMT_MOMENT_FIRST);
-	}
-	return run;
+	return db_first(db, STMT_MOMENT_FIRST, NULL, 0);
 }
 
 static int
@@ -271,19 +259,6 @@ past_deleted_page(struct catalog_reader *r, int64_t run, int64_t after,
 
 /* --- what a text names --- */
 
-/* The first column of a row; 0: there is no row. */
-static int64_t
-number(struct db *db, enum stmt s, const struct value *v, size_t n)
-{
-	int64_t value = 0;
-
-	if (db_row(db, s, v, n)) {
-		value = db_int(db, s, 0);
-		db_done(db, s);
-	}
-	return value;
-}
-
 static bool
 is_catalog(const char *text)
 {
@@ -303,7 +278,7 @@ aim(struct catalog_reader *r, const char *text, struct moment *m,
 	struct db *db = &r->db;
 	bool is_run = text[strspn(text, "0123456789")] == '\0';
 	int64_t target = is_run ? 0 :
-	    number(db, STMT_TARGET_NAMED, &name, 1);
+	    db_first(db, STMT_TARGET_NAMED, &name, 1);
 
 	*m = (struct moment){ .event = INT64_MAX };
 	if (target == 0 && past_moment(db, text, m, err) == -1)
@@ -311,9 +286,9 @@ aim(struct catalog_reader *r, const char *text, struct moment *m,
 		    0, "\"%s\" is neither a target of the catalog nor the "
 		    "file of a catalog", text);
 	if (target == 0 && is_run)
-		target = number(db, STMT_TARGET_OF_RUN, &run, 1);
+		target = db_first(db, STMT_TARGET_OF_RUN, &run, 1);
 	if (target == 0)
-		target = number(db, STMT_TARGET_LAST, NULL, 0);
+		target = db_first(db, STMT_TARGET_LAST, NULL, 0);
 	reader_aim(r, target, true);
 	return reader_fault(r, err);
 }
@@ -331,7 +306,7 @@ past_open(struct catalog_reader **ret, const char *catalog, const char *text,
 		rc = aim(*ret, text, m, err);
 	} else {
 		*m = (struct moment){ .event = INT64_MAX };
-		reader_aim(*ret, number(&(*ret)->db, STMT_TARGET_LAST, NULL,
+		reader_aim(*ret, db_first(&(*ret)->db, STMT_TARGET_LAST, NULL,
 		    0), true);
 		rc = reader_fault(*ret, err);
 	}

@@ -1,17 +1,5 @@
 #include "reader/span.h"
 
-static int64_t
-first_column(struct db *db, enum stmt s, const struct value *v, size_t n)
-{
-	int64_t value = 0;
-
-	if (db_row(db, s, v, n)) {
-		value = db_int(db, s, 0);
-		db_done(db, s);
-	}
-	return value;
-}
-
 static int
 fault_of(const struct db *db, struct err *err)
 {
@@ -26,11 +14,11 @@ span_run(struct db *db, int64_t run, struct span_run *r)
 {
 	const struct value v = INT(run);
 	/* The last run before the journal. */
-	int64_t unrecorded = first_column(db, STMT_MOMENT_FIRST, NULL, 0);
+	int64_t unrecorded = db_first(db, STMT_MOMENT_FIRST, NULL, 0);
 
 	*r = (struct span_run){ .recorded = run > unrecorded,
 	    .held = run >= unrecorded,
-	    .last = first_column(db, STMT_MOMENT_NEXT, &v, 1) };
+	    .last = db_first(db, STMT_MOMENT_NEXT, &v, 1) };
 	if (DB_ROW0(db, PRUNED_UNTIL)) {
 		r->held &= r->last >= db_int(db, STMT_PRUNED_UNTIL, 0);
 		r->recorded &= run >= db_int(db, STMT_PRUNED_UNTIL, 1);

@@ -89,7 +89,7 @@ take_off(struct comeback *i, struct str marker)
 	s3_delete_version(i->u->r.s3, key_of(i), marker, changed, i);
 }
 
-/* The version that holds its bytes; or NULL. */
+/* The version of the bucket that holds the bytes of the object; or NULL. */
 static const char *
 data_version(const struct comeback *i)
 {
