@@ -67,7 +67,8 @@ SELECT
 	    FROM run y WHERE y.id = r.run), NULL) AS checked_at,
 	iif(r.outcome = 5, (SELECT e.version FROM event e
 	    WHERE e.object = r.object AND e.target = r.target AND e.kind = 10
-	    ORDER BY e.id DESC LIMIT 1), NULL) AS marker_id
+	    ORDER BY e.id DESC LIMIT 1), NULL) AS marker_id,
+	o.dir AS dir
 FROM object o
 	LEFT JOIN result r ON r.object = o.id
 	LEFT JOIN target t ON t.id = coalesce(r.target,
@@ -300,11 +301,27 @@ SELECT
 	d.queued_bytes AS queued_bytes,
 	d.gone_run AS gone_run,
 	e.server AS server,
-	e.share AS share
+	e.share AS share,
+	d.id AS dir
 FROM dir d
 	LEFT JOIN frontier f ON f.dir = d.id
 	LEFT JOIN export e ON e.id = d.export
 WHERE d.path <> '';
+
+DROP VIEW IF EXISTS duplicates;
+-- Grouped before anything is made text: every object is looked at.
+CREATE VIEW duplicates AS -- bytes that a target holds more than once
+SELECT
+	lower(hex(d.md5)) AS md5,
+	coalesce(o.size, h.size) AS size,
+	d.objects AS objects,
+	coalesce(t.name, t.endpoint) || '/' || t.bucket AS target
+FROM (SELECT md5, target, count(*) AS objects, max(object) AS last
+	FROM result WHERE held = 1 AND md5 IS NOT NULL
+	GROUP BY md5, target HAVING count(*) > 1) d
+	LEFT JOIN object o ON o.id = d.last
+	LEFT JOIN history h ON h.id = d.last
+	LEFT JOIN target t ON t.id = d.target;
 
 DROP VIEW IF EXISTS uploads;
 -- Multipart uploads that were begun and not ended.

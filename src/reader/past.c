@@ -317,32 +317,31 @@ past_open(struct catalog_reader **ret, const char *catalog, const char *text,
 
 /* --- for people --- */
 
-/* The paths stand alone in the union: a condition on path goes into it and
- * finds its rows by an index, and no other column is made of rows that only
- * count. */
+/* A condition on path goes into the union and finds its rows by an index. The
+ * rest is joined, or asked where the column is asked for: SQLite opens a table
+ * anew for each row of a subquery, and omits no join of an aggregate. */
 #define AS_OF \
-    "SELECT v.path AS path, coalesce(o.raw, h.raw, CAST(v.path AS BLOB)) AS " \
-    "path_raw, iif(t.server_as_prefix = 0, substr(v.path, instr(v.path, '/') " \
-    "+ 1), v.path) AS key, coalesce(o.size, h.size) AS size, " \
-    "nullif(coalesce(o.mtime_ns, h.mtime_ns), -9223372036854775808) AS " \
-    "mtime_ns, strftime('%%Y-%%m-%%dT%%H:%%M:%%SZ', nullif(coalesce(" \
-    "o.mtime_ns, h.mtime_ns), -9223372036854775808) / 1000000000, " \
-    "'unixepoch') AS mtime, printf('%%04o', coalesce(o.mode, h.mode)) AS " \
-    "mode, nullif(coalesce(o.uid, h.uid), 4294967295) AS uid, " \
-    "nullif(coalesce(o.gid, h.gid), 4294967295) AS gid, lower(hex(r.md5)) " \
-    "AS md5, iif(r.event = e.id, nullif(coalesce(r.etag, " \
-    "lower(hex(r.md5))), ''), NULL) AS etag, " \
-    "coalesce(t.name, t.endpoint) || '/' || t.bucket AS target, " \
-    "strftime('%%Y-%%m-%%dT%%H:%%M:%%SZ', " \
-    "(y.started_ns / 1000000 + e.ms) / 1000, 'unixepoch') AS stored_at, " \
-    "e.run AS stored_run, e.version AS version_id, v.id AS version " \
-    "FROM (SELECT id, path FROM object UNION ALL SELECT id, path FROM " \
-    "history) v CROSS JOIN event e ON e.object = v.id AND e.kind < 10 AND %s " \
-    "AND NOT EXISTS (SELECT 1 FROM event x WHERE x.object = e.object AND " \
-    "x.target = e.target AND x.kind < 20 AND x.id > e.id AND %s) LEFT JOIN " \
-    "object o ON o.id = v.id LEFT JOIN history h ON h.id = v.id LEFT JOIN " \
-    "target t ON t.id = e.target LEFT JOIN run y ON y.id = e.run LEFT JOIN " \
-    "result r ON r.object = e.object AND r.target = e.target"
+    "SELECT v.path AS path, coalesce(v.raw, CAST(v.path AS BLOB)) AS " \
+    "path_raw, iif((SELECT server_as_prefix FROM target WHERE id = " \
+    "e.target) = 0, substr(v.path, instr(v.path, '/') + 1), v.path) AS key, " \
+    "v.size AS size, nullif(v.mtime_ns, -9223372036854775808) AS mtime_ns, " \
+    "strftime('%%Y-%%m-%%dT%%H:%%M:%%SZ', nullif(v.mtime_ns, " \
+    "-9223372036854775808) / 1000000000, 'unixepoch') AS mtime, " \
+    "printf('%%04o', v.mode) AS mode, nullif(v.uid, 4294967295) AS uid, " \
+    "nullif(v.gid, 4294967295) AS gid, lower(hex(r.md5)) AS md5, " \
+    "iif(r.event = e.id, nullif(coalesce(r.etag, lower(hex(r.md5))), ''), " \
+    "NULL) AS etag, (SELECT coalesce(t.name, t.endpoint) || '/' || " \
+    "t.bucket FROM target t WHERE t.id = e.target) AS target, " \
+    "(SELECT strftime('%%Y-%%m-%%dT%%H:%%M:%%SZ', (y.started_ns / 1000000 " \
+    "+ e.ms) / 1000, 'unixepoch') FROM run y WHERE y.id = e.run) AS " \
+    "stored_at, e.run AS stored_run, e.version AS version_id, v.id AS " \
+    "version, v.dir AS dir FROM (SELECT " COLUMNS " FROM object UNION ALL " \
+    "SELECT " COLUMNS " FROM history) v CROSS JOIN event e ON e.object = " \
+    "v.id AND e.kind < 10 AND %s LEFT JOIN event x ON x.object = v.id AND " \
+    "x.target = e.target AND x.kind < 20 AND x.id > e.id AND %s LEFT JOIN " \
+    "result r ON r.object = v.id AND r.target = e.target WHERE x.id IS NULL"
+
+#define COLUMNS "id, dir, path, raw, size, mtime_ns, mode, uid, gid"
 
 /* The events until the moment, of a table with this name. */
 static char *

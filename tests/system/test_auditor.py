@@ -1,13 +1,17 @@
-"""Ten questions of auditors, by documented views and options alone, against a
-truth that the test keeps by itself over thirty nights."""
+"""Ten questions of auditors, as the manual words them, against a truth that
+the test keeps by itself over thirty nights."""
 import hashlib
 import json
 import os
 import random
+import re
 
 from case import limit
 
 NIGHTS = 30
+PAGE = os.path.join(
+    os.path.dirname(__file__), "../../man/datamover-catalog.5"
+)
 DIRS = ["a", "a/deep", "b", "c"]
 
 
@@ -171,6 +175,14 @@ class Nights:
         self.put("--checksum")
 
 
+def questions():
+    """The queries of datamover-catalog(5), Questions of auditors."""
+    with open(PAGE, encoding="utf-8") as page:
+        text = page.read().partition(".Ss Questions of auditors")[2]
+    blocks = re.findall(r"\n\.Bd -literal.*\n((?:[^.].*\n)+)\.Ed", text)
+    return [b.replace(r"\(aq", "'") for b in blocks]
+
+
 def ask(t, query, *arguments):
     out = t.run("sql", "--format", "json", *arguments, query).out
     return [tuple(row.values()) for row in json.loads(out)]
@@ -200,12 +212,11 @@ def test_auditor(t):
     }
     assert have == {path(n): d for n, d in truth.bucket.items()}
 
+    (unverified, held, kept_mtime, excluded, runs, sizes, duplicates, failing,
+        deleted) = questions()
+
     # 1. What has never been verified?
-    rows = ask(
-        t,
-        "SELECT path FROM objects WHERE state IN ('stored', 'gone',"
-        " 'excluded') AND verified_at IS NULL",
-    )
+    rows = ask(t, unverified)
     missing = {
         path(n) for n in truth.bucket if n not in truth.verified
     }
@@ -217,73 +228,51 @@ def test_auditor(t):
 
     # 2. What was in the bucket as of run N, and as of a moment?
     for run, files in truth.after.items():
-        rows = ask(
-            t, "SELECT path, md5 FROM as_of ORDER BY path",
-            "--as-of", str(run),
+        rows = ask(t, held, "--as-of", str(run))
+        want = sorted(
+            (path(n), len(d), md5(d)) for n, d in files.items()
         )
-        want = sorted((path(n), md5(d)) for n, d in files.items())
         assert rows == want, (run, set(rows) ^ set(want))
     last = truth.runs[-1][0]
     ((ended,),) = ask(t, "SELECT ended FROM runs WHERE run = %d" % last)
-    rows = ask(t, "SELECT path FROM as_of ORDER BY path", "--as-of", ended)
-    assert rows == [(path(n),) for n in sorted(truth.bucket, key=path)]
+    rows = ask(t, held, "--as-of", ended)
+    assert [r[0] for r in rows] == sorted(map(path, truth.bucket)), rows
 
     # 3. Whose content changed without a new mtime?
-    rows = ask(
-        t,
-        "SELECT DISTINCT path FROM (SELECT path, mtime_ns, md5 FROM versions"
-        " UNION ALL SELECT path, mtime_ns, md5 FROM objects)"
-        " WHERE md5 IS NOT NULL GROUP BY path, mtime_ns"
-        " HAVING count(DISTINCT md5) > 1",
-    )
+    rows = ask(t, kept_mtime)
     want = {path(n) for (n, _), sums in truth.sums.items() if len(sums) > 1}
     assert {r[0] for r in rows} == want and want, (rows, want)
 
     # 4. What is excluded, and why?
-    rows = ask(t, "SELECT path, reason FROM objects WHERE state = 'excluded'")
+    rows = ask(t, excluded)
     assert {r[0] for r in rows} == {path(n) for n in truth.excluded}, rows
     assert all("*3" in r[1] for r in rows), rows
 
     # 5. Who ran what when, with which result?
-    rows = ask(
-        t,
-        "SELECT run, operation, exit_status, user, host, version, started"
-        " FROM runs ORDER BY run",
-    )
+    rows = ask(t, runs)
     assert [r[:3] for r in rows] == truth.runs, (rows, truth.runs)
-    assert all(all(r[3:]) for r in rows), rows
+    assert all(all(r[3:7]) for r in rows), rows
 
     # 6. How many bytes has each directory?
-    rows = ask(
-        t,
-        "SELECT rtrim(path, replace(path, '/', '')), sum(size) FROM as_of"
-        " GROUP BY 1 ORDER BY 1",
-        "--as-of", str(last),
-    )
+    rows = ask(t, sizes, "--as-of", str(last))
     want = {}
     for name, data in truth.bucket.items():
-        directory = path(os.path.dirname(name)) + "/"
-        want[directory] = want.get(directory, 0) + len(data)
-    assert rows == sorted(want.items()), (rows, want)
+        directory = path(os.path.dirname(name))
+        objects, size = want.get(directory, (0, 0))
+        want[directory] = (objects + 1, size + len(data))
+    want = sorted((d, n, size) for d, (n, size) in want.items())
+    assert rows == want, (rows, want)
 
-    # 7. Which objects have the same bytes?
-    rows = ask(
-        t,
-        "SELECT md5, count(*) FROM as_of GROUP BY md5 HAVING count(*) > 1",
-        "--as-of", str(last),
-    )
-    sums = [md5(d) for d in truth.bucket.values()]
-    want = {(m, sums.count(m)) for m in sums if sums.count(m) > 1}
+    # 7. Which bytes are stored more than once?
+    rows = ask(t, duplicates)
+    have = list(truth.bucket.values())
+    want = {
+        (md5(d), have.count(d), len(d)) for d in have if have.count(d) > 1
+    }
     assert set(rows) == want, (rows, want)
 
     # 8. When did three attempts in a row fail?
-    rows = ask(
-        t,
-        "SELECT run FROM (SELECT run, min(exit_status <> 0) OVER (ORDER BY"
-        " run ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS bad, count(*) OVER"
-        " (ORDER BY run ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS n FROM"
-        " runs) WHERE bad AND n = 3",
-    )
+    rows = ask(t, failing)
     want = [
         (truth.runs[i][0],)
         for i in range(2, len(truth.runs))
@@ -292,12 +281,7 @@ def test_auditor(t):
     assert rows == want and want, (rows, want)
 
     # 9. What was deleted by whom, when, and by which command?
-    rows = ask(
-        t,
-        "SELECT e.run, e.path, e.time, r.user, r.command FROM events e JOIN"
-        " runs r ON r.run = e.run WHERE e.kind = 'deleted'"
-        " ORDER BY e.run, e.path",
-    )
+    rows = ask(t, deleted)
     want = sorted((run, path(n)) for run, n in truth.deleted)
     assert [r[:2] for r in rows] == want, (rows, want)
     assert all(all(r[2:]) for r in rows), rows

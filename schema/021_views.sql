@@ -1,0 +1,1 @@
+-- The views have more columns, and there is one more of them.
