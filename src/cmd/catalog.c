@@ -145,7 +145,9 @@ parse_keep(const char *text, int64_t now, int64_t *ret, struct err *err)
 	tm.tm_year -= unit[0] == 'y' ? n : 0;
 	tm.tm_mon -= unit[0] == 'M' ? n : 0;
 	tm.tm_mday -= unit[0] == 'w' ? 7 * n : unit[0] == 'd' ? n : 0;
-	*ret = timegm(&tm);
+	/* No run began before 1970; nanoseconds have no place for a time long
+	 * before. */
+	*ret = MAX(timegm(&tm), 0);
 	return 0;
 }
 

@@ -366,8 +366,8 @@ const struct option options_table[] = {
 	{ "yes", "y", NULL, VERB_DEL | VERB_UNDO | VERB_CATALOG, set_flag,
 	    AT(job.yes), .help = "don't ask first" },
 	{ "replace", NULL, NULL, VERB_CATALOG, set_flag, AT(replace), .help =
-	    "backup: FILE may exist; the new copy takes its place when it is "
-	    "whole" },
+	    "backup: FILE may be a former copy; the new copy takes its place "
+	    "when it is whole" },
 	{ "keep", NULL, "AGE", VERB_CATALOG, set_text, AT(keep), .help =
 	    "prune: how much of the past stays, such as 13M; y, M, w, d" },
 	{ "dryrun", "dr", NULL, CARRIES | VERB_LIST | VERB_DEL | VERB_UNDO,

@@ -23,6 +23,8 @@ int64_t	 db_number(struct db *, const char *sql);
 
 /* file.c */
 bool	 file_is_same(const char *, const char *);
+/* Does the head of the file say that the file is a catalog? */
+bool	 file_is_catalog(const char *);
 /* Give a file owner and mode of another one. */
 int	 file_give(const char *name, const struct stat *, struct err *)
 	    MUST_USE;

@@ -68,15 +68,32 @@ file_is_same(const char *a, const char *b)
 	    x.st_ino == y.st_ino;
 }
 
-bool
-db_is_restored(const char *path)
+/* The application id in the head of the file; 0: there is none. */
+static uint32_t
+application_id(const char *path)
 {
 	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	uint8_t id[4] = { 0 };
 
-	return fd != -1 && pread(fd, id, sizeof(id), APPLICATION_ID_AT) ==
-	    sizeof(id) && ((uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 |
-	    (uint32_t)id[2] << 8 | id[3]) == DB_RESTORED_ID;
+	if (fd == -1 || pread(fd, id, sizeof(id), APPLICATION_ID_AT) !=
+	    sizeof(id))
+		return 0;
+	return (uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 |
+	    (uint32_t)id[2] << 8 | id[3];
+}
+
+bool
+db_is_restored(const char *path)
+{
+	return application_id(path) == DB_RESTORED_ID;
+}
+
+bool
+file_is_catalog(const char *path)
+{
+	uint32_t id = application_id(path);
+
+	return id == DB_APPLICATION_ID || id == DB_RESTORED_ID;
 }
 
 int

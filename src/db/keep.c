@@ -48,6 +48,20 @@ new_file(const char *name, struct err *err)
 
 /* --- backup --- */
 
+/* Only a copy of a catalog is ever replaced: not a device, nor a file of
+ * anything else whose name was given by mistake. */
+static int
+may_be_replaced(const char *to, struct err *err)
+{
+	struct stat st;
+
+	if (lstat(to, &st) == 0 && S_ISREG(st.st_mode) && file_is_catalog(to))
+		return 0;
+	return err_set(err, ERR_USAGE, 0, "%s is no copy of a catalog: "
+	    "--replace puts a copy in the place of a former copy only; choose "
+	    "another name", to);
+}
+
 static int
 may_be_written(const char *path, const char *to, bool replace,
     struct err *err)
@@ -58,6 +72,8 @@ may_be_written(const char *path, const char *to, bool replace,
 	if (is_there(to, "") && !replace)
 		return err_set(err, ERR_USAGE, 0, "%s exists: choose another "
 		    "name, or replace it with --replace", to);
+	if (is_there(to, "") && may_be_replaced(to, err) == -1)
+		return -1;
 	if (has_wal(to) || is_there(to, "-journal"))
 		return err_set(err, ERR_USAGE, 0, "%s has a -wal or -journal "
 		    "beside it, of another database: choose another name", to);

@@ -13,7 +13,7 @@
 
 /* Write a copy of the state of now; a run may be going on. The copy has its
  * name when it is whole and on the disk. Without replace, an existing file is
- * an error. */
+ * an error; with it, one that is not a copy of a catalog. */
 int	 catalog_backup(const char *path, const char *to, bool replace,
 	    struct err *) MUST_USE;
 /* The next master brings a catalog of an earlier version up to date: write a

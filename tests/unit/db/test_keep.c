@@ -223,6 +223,48 @@ while_a_run_goes_on(void **state)
 	check_files(k->path, " a b c");
 }
 
+static void
+refused(const struct kit *k, const char *to)
+{
+	struct err err = ERR_INIT;
+
+	assert_int_equal(catalog_backup(k->path, to, true, &err), -1);
+	assert_int_equal(err.kind, ERR_USAGE);
+	assert_non_null(strstr(err.msg, "no copy of a catalog"));
+	assert_false(there(to, ".part"));
+}
+
+/* Only a former copy is replaced: nothing else that has the name. */
+static void
+replaces_copies_alone(void **state)
+{
+	struct kit *k = *state;
+	AUTOFREE char *fifo = name_in(k, "fifo");
+	AUTOFREE char *text = name_in(k, "text");
+	AUTOFREE char *copy = name_in(k, "copy.db");
+	AUTOFREE char *name = name_in(k, "link");
+	struct stat st;
+	int fd;
+
+	one_run(k, "srv/vol/a");
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	fd = open(text, O_WRONLY | O_CREAT, 0600);
+	for (int i = 0; i < 40; i++)
+		assert_int_equal(write(fd, "[master]\n", 9), 9);
+	close(fd);
+	good_backup(k->path, copy, false);
+	assert_int_equal(symlink(copy, name), 0);
+	refused(k, fifo);
+	refused(k, text);
+	refused(k, name);
+	assert_int_equal(lstat(fifo, &st), 0);
+	assert_true(S_ISFIFO(st.st_mode));
+	assert_int_equal(lstat(text, &st), 0);
+	assert_int_equal(st.st_size, 360);
+	assert_int_equal(lstat(name, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+}
+
 /* An existing file stays when the copy can't be made. */
 static void
 no_backup(void **state)
@@ -509,6 +551,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(while_a_run_goes_on),
+		TEST(replaces_copies_alone),
 		TEST(no_backup),
 		TEST(after_a_kill),
 		TEST(copied_by_hand),
