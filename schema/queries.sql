@@ -411,9 +411,10 @@ UPDATE dir SET run = NULL
 WHERE run >= :crawl AND id IN (SELECT dir FROM frontier WHERE started = 1);
 
 -- name: todo_reread
-DELETE FROM todo WHERE object IN (SELECT o.id
-	FROM frontier f CROSS JOIN object o ON o.dir = f.dir
-	WHERE f.started = 1 AND o.gone_run IS NULL);
+DELETE FROM todo
+WHERE EXISTS (SELECT 1 FROM frontier WHERE started = 1) AND
+	(SELECT dir FROM object WHERE id = todo.object AND gone_run IS NULL) IN
+		(SELECT dir FROM frontier WHERE started = 1);
 
 -- name: todo_done
 DELETE FROM todo
@@ -777,8 +778,11 @@ WHERE o.path = :path;
 SELECT object FROM result WHERE target = :target AND fresh > 0;
 
 -- name: dir_objects
-SELECT id FROM object
-WHERE dir = :dir AND gone_run IS NULL AND id < :first_object;
+SELECT path, id FROM object
+WHERE path >= :from AND path < :end ORDER BY path;
+
+-- name: object_there
+SELECT 1 FROM object WHERE id = :id AND gone_run IS NULL;
 
 -- Backlog and leases.
 

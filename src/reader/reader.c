@@ -127,9 +127,8 @@ reader_db(struct catalog_reader *r)
 	return &r->db;
 }
 
-/* Copy what is known of the run. */
-static struct reader_run
-run_of(const struct catalog_reader *r)
+struct reader_run
+reader_run(const struct catalog_reader *r)
 {
 	struct reader_run run = r->run;
 
@@ -144,7 +143,7 @@ run_of(const struct catalog_reader *r)
 int64_t
 reader_target(const struct catalog_reader *r, bool *ret_server_as_prefix)
 {
-	struct reader_run run = run_of(r);
+	struct reader_run run = reader_run(r);
 
 	*ret_server_as_prefix = run.server_as_prefix;
 	return run.target;
@@ -195,7 +194,7 @@ catalog_find(struct catalog_reader *r, struct str path, struct known *k,
     struct err *err)
 {
 	const enum stmt s = STMT_KNOWN;
-	struct reader_run run = run_of(r);
+	struct reader_run run = reader_run(r);
 	struct str why;
 	bool found;
 
@@ -222,23 +221,4 @@ catalog_find(struct catalog_reader *r, struct str path, struct known *k,
 	    db_int(&r->db, s, 12) == run.run);
 	db_done(&r->db, s);
 	return 1;
-}
-
-/* Skip rows made by this run: their files exist, but the rows are newer than
- * the crawl's look-ups and so missing in seen. */
-int
-catalog_unseen(struct catalog_reader *r, int64_t dir, const struct idset *seen,
-    void (*fn)(void *, int64_t object), void *arg, struct err *err)
-{
-	bool more = DB_ROW(&r->db, DIR_OBJECTS, INT(dir),
-	    INT(run_of(r).first_object));
-	int64_t object;
-
-	while (more) {
-		object = db_int(&r->db, STMT_DIR_OBJECTS, 0);
-		if (!idset_has(seen, object))
-			fn(arg, object);
-		more = db_next(&r->db, STMT_DIR_OBJECTS);
-	}
-	return reader_fault(r, err);
 }

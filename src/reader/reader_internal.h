@@ -29,7 +29,7 @@ struct catalog_reader {
 	struct idset fresh;	/* objects whose result is fresh: few */
 };
 
-
-
+/* Copy what is known of the run. */
+struct reader_run reader_run(const struct catalog_reader *);
 
 #endif

@@ -31,7 +31,7 @@ again_export dir: once a continued run, of an export with another root
 again_left frontier: once a continued run
 kept_dirs dir: once a continued run
 again_reset frontier: a partial index, of directories that were cut
-todo_reread f: a partial index, of directories that were cut
+todo_reread frontier: a partial index, of directories that were cut
 todo_reread todo: once a continued run
 upload_list upload: open uploads are few, once a run
 uploads_open u: open uploads are few, once a run
