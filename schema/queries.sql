@@ -1016,11 +1016,14 @@ FROM object o CROSS JOIN result s ON s.target = :target AND
 WHERE o.path >= :from AND o.path < :end
 ORDER BY o.path;
 
--- name: target_last
-SELECT target FROM run WHERE begun = 1 ORDER BY id DESC LIMIT 1;
+-- Two names at most: whether there are several.
+-- name: target_names
+SELECT DISTINCT coalesce(name, endpoint) || '/' || bucket FROM target
+ORDER BY 1 LIMIT 2;
 
--- name: target_of_run
-SELECT target FROM run WHERE id = :run AND begun = 1;
+-- name: target_title
+SELECT coalesce(name, endpoint) || '/' || bucket FROM target
+WHERE id = :target;
 
 -- Of the two ways to make keys for a bucket the one that was used last.
 -- name: target_named

@@ -221,6 +221,13 @@ int	 catalog_look(struct catalog_reader **, const char *path,
 int	 catalog_unasked(const char *path, const struct run_spec *, bool *ret,
 	    struct err *) MUST_USE;
 
+/* CONFIG: the reader's catalog doesn't know the target of spec, or a run with
+ * spec would not begin. For questions to the past of the target: of a target
+ * that nothing is known of "nothing" would be a wrong answer. */
+int	 catalog_know_target(struct catalog_reader *, const struct run_spec *,
+	    struct err *) MUST_USE;
+/* The id of the target of spec in the reader's catalog; 0: it isn't known. */
+int64_t	 catalog_target_id(struct catalog_reader *, const struct run_spec *);
 /* CONFIG: a run would not begin, because it isn't certain which target is
  * meant. The endpoint is new, and the catalog knows a bucket of that name at
  * another one; or the store has another name in the catalog. A missing catalog

@@ -142,6 +142,30 @@ catalog_take_target(struct writer *w, const struct run_spec *spec,
 
 /* --- a reader --- */
 
+int64_t
+catalog_target_id(struct catalog_reader *r, const struct run_spec *spec)
+{
+	return catalog_find_target(reader_db(r), spec);
+}
+
+int
+catalog_know_target(struct catalog_reader *r, const struct run_spec *spec,
+    struct err *err)
+{
+	struct db *db = reader_db(r);
+	int64_t target = catalog_find_target(db, spec);
+
+	if (check_target(db, spec, target, find_other(db, spec), err) == -1 ||
+	    reader_fault(r, err) == -1)
+		return -1;
+	return target != 0 ? 0 : err_set(err, ERR_CONFIG, 0, "the catalog "
+	    "knows nothing of bucket %.64s at %.64s%s: are the settings those "
+	    "of the runs in it?", spec->bucket, spec->endpoint,
+	    find_other(db, spec) == 0 ? "" : spec->server_as_prefix ?
+	    " with the server in the keys" :
+	    " without the server in the keys");
+}
+
 int
 catalog_look(struct catalog_reader **ret, const char *path,
     const struct run_spec *spec, struct err *err)

@@ -6,13 +6,18 @@
 
 #include "base/exit_status.h"
 #include "base/jsontext.h"
+#include "catalog/catalog.h"
 #include "cmd/cmd.h"
 #include "reader/past.h"
+#include "target/plan.h"
 
 #define PAGE	1000
 
 /* One of the two states: a stream of objects by path. */
 struct side {
+	const char *word;	/* of the command line */
+	char	*target;	/* its name; or NULL: the catalog has none */
+	bool	 is_file;	/* the word is the file of a catalog */
 	struct catalog_reader *reader;
 	struct moment moment;
 	struct past_row v[PAGE];
@@ -44,6 +49,10 @@ static const struct {
 
 struct diff {
 	const struct options *o;
+	struct conf conf;
+	char	*catalog;	/* of the words that are no files; or NULL */
+	struct run_spec spec;	/* the target of the settings; bucket NULL:
+				   none is known */
 	struct side a;
 	struct side b;
 	struct buf line;
@@ -51,7 +60,82 @@ struct diff {
 	uint64_t count[DIFFERS__MAX];
 };
 
+/* --- the settings --- */
+
+/* --catalog is one without settings, and the files of two catalogs need
+ * none. */
+static int
+read_settings(struct diff *d, struct err *err)
+{
+	bool needed = !d->a.is_file || !d->b.is_file || d->o->config != NULL;
+
+	if (d->o->catalog != NULL) {
+		d->catalog = xstrdup(d->o->catalog);
+		return 0;
+	}
+	if (conf_load(&d->conf, d->o->config, err) == -1 ||
+	    conf_finish(&d->conf, false, false, err) == -1) {
+		if (needed)
+			return err_wrap(err, "no --catalog is given");
+		err_clear(err);
+		return 0;
+	}
+	d->catalog = xstrdup(d->conf.catalog.path);
+	if (plan_bucket(&d->conf) != NULL)
+		plan_target(&d->spec, &d->conf);
+	return 0;
+}
+
 /* --- the sides --- */
+
+/* The target of a run, a time or a catalog: that of --target or of the
+ * settings, else the only one. A file may be of other settings. */
+static int
+choose_target(const struct diff *d, struct side *s, int64_t *ret,
+    struct err *err)
+{
+	if (d->o->target != NULL)
+		return past_target(s->reader, d->o->target, ret, err);
+	if (d->spec.bucket != NULL && !s->is_file) {
+		*ret = catalog_target_id(s->reader, &d->spec);
+		return catalog_know_target(s->reader, &d->spec, err);
+	}
+	*ret = d->spec.bucket == NULL ? 0 :
+	    catalog_target_id(s->reader, &d->spec);
+	return *ret != 0 ? 0 : past_target(s->reader, NULL, ret, err);
+}
+
+static int
+open_side(const struct diff *d, struct side *s, struct err *err)
+{
+	int64_t target = 0;
+
+	s->moment = (struct moment){ .event = INT64_MAX };
+	if (reader_look(&s->reader, s->is_file ? s->word : d->catalog,
+	    err) == -1 || (!s->is_file && past_find(s->reader, s->word,
+	    &s->moment, &target, err) == -1) ||
+	    (target == 0 && choose_target(d, s, &target, err) == -1))
+		return -1;
+	reader_aim(s->reader, target, true);
+	s->target = past_target_name(s->reader, target);
+	return reader_fault(s->reader, err);
+}
+
+/* Say what is compared, as diff(1) does. */
+static void
+tell_side(const char *sign, const struct side *s)
+{
+	struct buf b CLEANUP(buf_release);
+
+	buf_init(&b, 64 * KIB);
+	buf_addf(&b, "%s %s", sign, s->target == NULL ? "no target" :
+	    s->target);
+	if (s->target == NULL || strcmp(s->target, s->word) != 0) {
+		buf_addstr(&b, s->is_file ? " in " : " as of ");
+		buf_add_escaped(&b, str_of(s->word));
+	}
+	fprintf(stderr, "%s\n", b.data);
+}
 
 static void
 clear(struct side *s)
@@ -158,17 +242,31 @@ merge(struct diff *d, struct err *err)
 /* --- the verb --- */
 
 static void
-tell(const struct diff *d)
+tell_json(struct diff *d)
+{
+	const uint64_t *n = d->count;
+
+	buf_clear(&d->line);
+	buf_addstr(&d->line, "{\"operation\":\"diff\",\"a_target\":");
+	buf_add_json(&d->line, str_of(d->a.target == NULL ? "" :
+	    d->a.target));
+	buf_addstr(&d->line, ",\"b_target\":");
+	buf_add_json(&d->line, str_of(d->b.target == NULL ? "" :
+	    d->b.target));
+	printf("%s,\"equal\":%" PRIu64 ",\"missing\":%" PRIu64
+	    ",\"new\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"unknown\":%"
+	    PRIu64 ",\"metadata\":%" PRIu64 "}\n", d->line.data, d->equal,
+	    n[DIFFERS_MISSING], n[DIFFERS_NEW], n[DIFFERS_BYTES],
+	    n[DIFFERS_UNKNOWN], n[DIFFERS_METADATA]);
+}
+
+static void
+tell(struct diff *d)
 {
 	const uint64_t *n = d->count;
 
 	if (d->o->job.json)
-		printf("{\"operation\":\"diff\",\"equal\":%" PRIu64
-		    ",\"missing\":%" PRIu64 ",\"new\":%" PRIu64
-		    ",\"bytes\":%" PRIu64 ",\"unknown\":%" PRIu64
-		    ",\"metadata\":%" PRIu64 "}\n", d->equal,
-		    n[DIFFERS_MISSING], n[DIFFERS_NEW], n[DIFFERS_BYTES],
-		    n[DIFFERS_UNKNOWN], n[DIFFERS_METADATA]);
+		tell_json(d);
 	else
 		fprintf(stderr, "%" PRIu64 " equal, %" PRIu64 " missing (-), %"
 		    PRIu64 " new (+), %" PRIu64 " with other bytes (!), %"
@@ -181,13 +279,18 @@ tell(const struct diff *d)
 static int
 run(struct diff *d, struct err *err)
 {
-	AUTOFREE char *path = NULL;
-
-	if (cmd_find_catalog(d->o, &path, err) == -1 ||
-	    past_open(&d->a.reader, path, d->o->words[0], &d->a.moment,
-	    err) == -1 ||
-	    past_open(&d->b.reader, path, d->o->words[1], &d->b.moment,
-	    err) == -1 || merge(d, err) == -1)
+	d->a.word = d->o->words[0];
+	d->b.word = d->o->words[1];
+	d->a.is_file = past_is_file(d->a.word);
+	d->b.is_file = past_is_file(d->b.word);
+	if (read_settings(d, err) == -1 || open_side(d, &d->a, err) == -1 ||
+	    open_side(d, &d->b, err) == -1)
+		return -1;
+	if (!d->o->job.json) {
+		tell_side("---", &d->a);
+		tell_side("+++", &d->b);
+	}
+	if (merge(d, err) == -1)
 		return -1;
 	tell(d);
 	return 0;
@@ -203,6 +306,10 @@ release(struct diff *d)
 	buf_release(&d->a.after);
 	buf_release(&d->b.after);
 	buf_release(&d->line);
+	free(d->a.target);
+	free(d->b.target);
+	free(d->catalog);
+	conf_release(&d->conf);
 }
 
 int

@@ -239,6 +239,7 @@ options_release(struct options *o)
 	free(o->catalog);
 	free(o->format);
 	free(o->keep);
+	free(o->target);
 	free(o->file);
 	free(o->attach);
 	free(o->output);

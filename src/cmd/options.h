@@ -51,6 +51,7 @@ struct options {
 	char	*format;	/* sql, report; or NULL */
 	char	*file;		/* sql: of the query; or NULL */
 	char	*attach;	/* sql: another catalog; or NULL */
+	char	*target;	/* diff; or NULL */
 	char	*output;	/* report; or NULL */
 	char	*join;		/* client; or NULL */
 	char	*key_file;	/* client; or NULL */

@@ -262,6 +262,9 @@ const struct option options_table[] = {
 	    "the query stands in FILE; - is standard input" },
 	{ "attach", NULL, "FILE", VERB_SQL, set_text, AT(attach), .help =
 	    "another catalog: its views are other.objects, other.runs ..." },
+	{ "target", NULL, "NAME", VERB_DIFF, set_text, AT(target),
+	    .help = "the target that is compared, STORE/BUCKET [that of the "
+	    "settings, else the only one]" },
 	{ "run", NULL, "N", VERB_REPORT, set_run, AT(run), .help =
 	    "the run to report, by its number [the last one]" },
 	{ "output", "o", "FILE", VERB_REPORT, set_text, AT(output), .help =

@@ -13,10 +13,13 @@
 
 /* --- moments --- */
 
-/* A time in UTC, as seconds since 1970. */
+/* A time in UTC, as seconds since 1970, as far as nanoseconds can tell it. */
 static bool
 parse_time(const char *text, int64_t *ret)
 {
+	int64_t t;
+	int day;
+
 	static const char *const forms[] = { "%Y-%m-%d", "%Y-%m-%dT%H:%M",
 	    "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S" };
 
@@ -27,8 +30,11 @@ parse_time(const char *text, int64_t *ret)
 		if (end == NULL || (strcmp(end, "") != 0 &&
 		    (i == 0 || strcmp(end, "Z") != 0)))
 			continue;
-		*ret = timegm(&tm) + (i == 0 ? 24 * 60 * 60 - 1 : 0);
-		return true;
+		day = tm.tm_mday;
+		t = timegm(&tm) + (i == 0 ? 24 * 60 * 60 - 1 : 0);
+		*ret = MIN(MAX(t, 0), INT64_MAX / NS - 1);
+		/* The 30th of February would be the 2nd of March. */
+		return tm.tm_mday == day;
 	}
 	return false;
 }
@@ -259,8 +265,8 @@ past_deleted_page(struct catalog_reader *r, int64_t run, int64_t after,
 
 /* --- what a text names --- */
 
-static bool
-is_catalog(const char *text)
+bool
+past_is_file(const char *text)
 {
 	struct stat st;
 
@@ -268,51 +274,65 @@ is_catalog(const char *text)
 	    S_ISREG(st.st_mode);
 }
 
-/* Aim the reader at what the text names in its catalog. */
-static int
-aim(struct catalog_reader *r, const char *text, struct moment *m,
-    struct err *err)
+int
+past_find(struct catalog_reader *r, const char *text, struct moment *m,
+    int64_t *ret_target, struct err *err)
 {
 	const struct value name = TEXT(text);
-	const struct value run = INT(strtoll(text, NULL, 10));
-	struct db *db = &r->db;
-	bool is_run = text[strspn(text, "0123456789")] == '\0';
-	int64_t target = is_run ? 0 :
-	    db_first(db, STMT_TARGET_NAMED, &name, 1);
 
 	*m = (struct moment){ .event = INT64_MAX };
-	if (target == 0 && past_moment(db, text, m, err) == -1)
+	*ret_target = text[strspn(text, "0123456789")] == '\0' ? 0 :
+	    db_first(&r->db, STMT_TARGET_NAMED, &name, 1);
+	if (*ret_target == 0 && past_moment(&r->db, text, m, err) == -1)
 		return strchr(text, '/') == NULL ? -1 : err_set(err, ERR_USAGE,
 		    0, "\"%s\" is neither a target of the catalog nor the "
 		    "file of a catalog", text);
-	if (target == 0 && is_run)
-		target = db_first(db, STMT_TARGET_OF_RUN, &run, 1);
-	if (target == 0)
-		target = db_first(db, STMT_TARGET_LAST, NULL, 0);
-	reader_aim(r, target, true);
 	return reader_fault(r, err);
 }
 
 int
-past_open(struct catalog_reader **ret, const char *catalog, const char *text,
-    struct moment *m, struct err *err)
+past_target(struct catalog_reader *r, const char *name, int64_t *ret_target,
+    struct err *err)
 {
-	bool other = is_catalog(text);
-	int rc;
+	const enum stmt s = STMT_TARGET_NAMES;
+	AUTOFREE char *first = NULL;
+	AUTOFREE char *second = NULL;
+	bool more = name == NULL && DB_ROW0(&r->db, TARGET_NAMES);
+	struct value v;
 
-	if (reader_look(ret, other ? text : catalog, err) == -1)
-		return -1;
-	if (!other) {
-		rc = aim(*ret, text, m, err);
-	} else {
-		*m = (struct moment){ .event = INT64_MAX };
-		reader_aim(*ret, db_first(&(*ret)->db, STMT_TARGET_LAST, NULL,
-		    0), true);
-		rc = reader_fault(*ret, err);
+	if (more) {
+		first = db_strdup(&r->db, s, 0);
+		more = db_next(&r->db, s);
 	}
-	if (rc == -1)
-		catalog_reader_close(ret);
-	return rc;
+	if (more) {
+		second = db_strdup(&r->db, s, 0);
+		db_done(&r->db, s);
+	}
+	*ret_target = 0;
+	if (second != NULL)
+		return err_set(err, ERR_USAGE, 0, "catalog %s has several "
+		    "targets: name one with --target, such as %s or %s",
+		    r->db.path, first, second);
+	if (name == NULL && first == NULL)
+		return reader_fault(r, err);
+	v = TEXT(name == NULL ? first : name);
+	*ret_target = db_first(&r->db, STMT_TARGET_NAMED, &v, 1);
+	if (reader_fault(r, err) == -1)
+		return -1;
+	return *ret_target != 0 ? 0 : err_set(err, ERR_USAGE, 0, "catalog %s "
+	    "has no target %s", r->db.path, v.bytes.p);
+}
+
+char *
+past_target_name(struct catalog_reader *r, int64_t target)
+{
+	char *name = NULL;
+
+	if (DB_ROW(&r->db, TARGET_TITLE, INT(target))) {
+		name = db_strdup(&r->db, STMT_TARGET_TITLE, 0);
+		db_done(&r->db, STMT_TARGET_TITLE);
+	}
+	return name;
 }
 
 /* --- for people --- */

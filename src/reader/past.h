@@ -60,13 +60,21 @@ int	 past_deleted_page(struct catalog_reader *, int64_t run,
 	    int64_t after, struct deleted_row *, size_t n, size_t *ret_count,
 	    struct err *) MUST_USE;
 
-/* Open a reader, and find what a text names in the catalog: a run or a time
- * (the objects of then: of the target of that run, or of the last run's), a
- * target ("ENDPOINT/BUCKET": its objects of now), or the file of another
- * catalog (of now, of the target of its last run). USAGE: it is none of
+/* Is the text the file of a catalog, and not the name of anything else? */
+bool	 past_is_file(const char *text);
+/* Find what a text names in the catalog of the reader: a run or a time (the
+ * objects of then), or a target ("ENDPOINT/BUCKET": its objects of now). Return
+ * the target in ret_target, 0 if the text names none. USAGE: it is none of
  * these. */
-int	 past_open(struct catalog_reader **, const char *catalog,
-	    const char *text, struct moment *, struct err *) MUST_USE;
+int	 past_find(struct catalog_reader *, const char *text, struct moment *,
+	    int64_t *ret_target, struct err *) MUST_USE;
+/* Find the target with this name, or the only one of the catalog if name is
+ * NULL; 0: the catalog has none at all. USAGE: there is none of this name, or
+ * there are several. */
+int	 past_target(struct catalog_reader *, const char *name,
+	    int64_t *ret_target, struct err *) MUST_USE;
+/* The target's name, for the caller to free; NULL: there is no target. */
+char	*past_target_name(struct catalog_reader *, int64_t target);
 
 /* Make the view as_of for the statements of users: the objects of all targets
  * at that moment. */

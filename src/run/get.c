@@ -385,13 +385,22 @@ open_catalog(struct run *r, struct err *err)
 	struct run_spec spec = { .op = OP_GET, .scope = "",
 	    .no_backlog = true };
 
-	if (!r->job->dryrun)
-		return run_begin(r, &spec, err) == -1 ? -1 :
-		    catalog_reader_open(r->catalog, &r->reader, err);
-	/* A dry run writes nothing, not even a catalog. */
 	plan_target(&spec, r->conf);
-	return access(path, F_OK) == -1 && errno == ENOENT ? 0 :
-	    catalog_look(&r->reader, path, &spec, err);
+	/* A dry run writes nothing, not even a catalog. */
+	if (!r->job->dryrun) {
+		if (catalog_reader_open(r->catalog, &r->reader, err) == -1)
+			return -1;
+	} else if (access(path, F_OK) == 0 || errno != ENOENT) {
+		if (catalog_look(&r->reader, path, &spec, err) == -1)
+			return -1;
+	}
+	if (r->job->as_of != NULL && r->reader == NULL)
+		return err_set(err, ERR_CONFIG, 0, "--as-of needs a catalog, "
+		    "and %s is none yet", path);
+	if (r->job->as_of != NULL &&
+	    catalog_know_target(r->reader, &spec, err) == -1)
+		return -1;
+	return r->job->dryrun ? 0 : run_begin(r, &spec, err);
 }
 
 /* Before anything else is asked: a wrong path is the likelier mistake. Where
@@ -423,9 +432,6 @@ prepare(struct run *r, struct err *err)
 		return -1;
 	if (r->job->as_of == NULL)
 		return run_list_bucket(r, false, err);
-	if (r->reader == NULL)
-		return err_set(err, ERR_CONFIG, 0, "--as-of needs a catalog, "
-		    "and %s is none yet", r->conf->catalog.path);
 	return as_of_open(&get_of(r)->past, r->conf, r->job, r->reader, err);
 }
 

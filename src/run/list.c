@@ -135,7 +135,8 @@ list_past(struct lister *l, struct err *err)
 	plan_target(&spec, l->conf);
 	if (catalog_look(&reader, l->conf->catalog.path, &spec, err) == -1)
 		return -1;
-	if (as_of_open(&past, l->conf, l->job, reader, err) == 0 &&
+	if (catalog_know_target(reader, &spec, err) == 0 &&
+	    as_of_open(&past, l->conf, l->job, reader, err) == 0 &&
 	    open_out(l, err) == 0)
 		while (!l->failed && (p = as_of_next(past, err)) != NULL) {
 			struct s3_listed k = { .key = str_of(key_of_path(

@@ -1,6 +1,8 @@
 /*
  * put.c: the run of a PUT, which joins crawl, catalog and crew by messages.
  */
+#include <unistd.h>
+
 #include "base/exit_status.h"
 #include "crawl/crawl.h"
 #include "run/deleter.h"
@@ -71,6 +73,10 @@ open_catalog(struct put *p, struct err *err)
 	int rc = 0;
 
 	plan_target(&spec, c);
+	spec.new_target = job->new_target;
+	if (job->dryrun && access(c->catalog.path, R_OK) == 0 &&
+	    catalog_check_target(c->catalog.path, &spec, err) == -1)
+		return -1;
 	/* A dry run leaves the catalog alone and has a catalog of its own;
 	 * with --delete a copy of the real catalog, since deletions depend on
 	 * the record of earlier uploads. */

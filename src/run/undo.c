@@ -299,6 +299,7 @@ prepare(struct run *r, struct err *err)
 	if (confirm_possible(r->job, "nothing is brought back", err) == -1 ||
 	    catalog_look(&r->reader, r->conf->catalog.path, &spec,
 	    err) == -1 ||
+	    catalog_know_target(r->reader, &spec, err) == -1 ||
 	    past_recorded(r->reader, (int64_t)r->job->run, err) == -1 ||
 	    (confirm_needed(r->job) && ask(u, err) == -1))
 		return -1;

@@ -13,7 +13,7 @@ marks settle: EXISTS stops at the first row
 marks deletion: EXISTS stops at the first row
 run_last run: stops at the first row
 target_keyless target: targets are few, once a run
-target_last run: stops at the first that had begun
+target_names target: a row for each target
 target_named t: targets are few, once a look
 moment_at run: stops at the run that was the last to begin then
 runs_died run: runs are few, once a run

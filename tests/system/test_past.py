@@ -139,10 +139,47 @@ def test_past_times(t):
     text = t.query("SELECT max(ended) FROM runs")[0][0]
     assert asked(t, text) == asked(t, "6"), text
     assert asked(t, text[:10]) == asked(t, "6"), text
-    for moment in ("1999-01-01", "99", "yesterday", "2026-13-01", "-1"):
+    # The end of time, as far as it is told.
+    for late in ("2263-01-01", "9999-12-31"):
+        assert asked(t, late) == asked(t, "6"), late
+    for moment in ("1999-01-01", "0001-01-01", "99", "yesterday",
+                   "2026-13-01", "2026-02-30", "2027-02-29", "-1"):
         t.run("sql", "--as-of", moment, "SELECT 1 FROM as_of", expect=2)
         t.run("LIST", "--as-of", moment, expect=2)
     assert len(rows) == 6, rows
+
+
+def test_past_unknown_target(t):
+    """Nothing is known of a bucket that the catalog doesn't know: that it was
+    empty is no answer."""
+    t.write("a", "one")
+    t.conf(s3_storage={"name": None})
+    t.put(moved=1)
+    store = {"name": None, "endpoint": t.endpoint.replace("127.0.0.1",
+                                                          "127.0.0.2")}
+    into = os.path.join(t.dir, "into")
+    os.makedirs(into)
+    verbs = (
+        ["LIST", "--as-of", "1"],
+        ["GET", "--as-of", "1", "--dest_path", into],
+        ["GET", "--as-of", "1", "--dest_path", into, "--dryrun"],
+        ["undo", "1", "--yes"], ["undo", "1", "--dryrun"],
+    )
+    t.conf(s3_storage=store)
+    for verb in verbs + (["PUT", "--dryrun"], ["diff", "1", "1"]):
+        t.run(*verb, expect=2).says("the catalog knows bucket")
+    t.run("PUT", "--dryrun", "--new-target")
+    # Of another name, or with other keys, it isn't asked about.
+    other = dict(store, bucket="another-bucket", endpoint=t.endpoint)
+    t.s3.create_bucket(Bucket=other["bucket"])
+    t.conf(s3_storage=other)
+    for verb in verbs + (["diff", "1", "1"],):
+        t.run(*verb, expect=2).says("the catalog knows nothing of bucket")
+    t.conf(s3_storage={"name": None}, fs_config={"server_as_prefix": "no"})
+    for verb in verbs:
+        t.run(*verb, expect=2).says("without the server in the keys")
+    t.conf(s3_storage={"name": None})
+    assert len(listed(t, "1")) == 1
 
 
 def test_past_lost_version(t):
@@ -311,3 +348,42 @@ def test_diff_metadata_and_catalogs(t):
     assert diff(t, copy, "2") == ["~ " + key(t, "a")]
     assert diff(t, copy, copy, expect=0) == []
     assert diff(t, t.catalog, copy) == ["~ " + key(t, "a")]
+
+
+def test_diff_targets(t):
+    """The target that is compared is that of the settings or --target, never
+    that to which a run happened to go last; and it is said."""
+    for name in "abc":
+        t.write(name, name)
+    t.put(moved=3)
+    one = t.query("SELECT DISTINCT target FROM runs")[0][0]
+    t.s3.create_bucket(Bucket=t.bucket + "-2")
+    second = {"bucket": t.bucket + "-2"}
+    t.conf(s3_storage=second)
+    t.put("--exclude", "a", excluded=1, moved=2)
+    two = one + "-2"
+    copies = [os.path.join(t.dir, name) for name in ("mon.db", "tue.db")]
+    t.run("catalog", "backup", copies[0])
+    t.conf()
+    t.put(unchanged=3)
+    t.run("catalog", "backup", copies[1])
+    said = t.run("diff", *copies, expect=0)
+    said.says("--- %s in %s" % (one, copies[0]))
+    said.says("+++ %s in %s" % (one, copies[1]))
+    assert diff(t, "1", "2100-01-01", expect=0) == []
+    assert diff(t, "1", two) == ["- " + key(t, "a")]
+    for a in (copies[0], "2"):
+        rows = t.run("diff", "--json", "--target", two, "2", a).out
+        rows = json.loads(rows)
+        assert rows["a_target"] == rows["b_target"] == two, rows
+    t.run("diff", "--target", "none/such", *copies, expect=2).says("none/such")
+    # The settings of another bucket; after a run to it; and none at all.
+    t.conf(s3_storage=second)
+    t.put("--exclude", "a", excluded=1, unchanged=2)
+    assert diff(t, *copies, expect=0) == []
+    t.conf()
+    assert diff(t, "1", "2100-01-01", expect=0) == []
+    t.run("diff", *copies, config=False, expect=2).says("--target", one, two)
+    t.run("diff", "--target", one, *copies, config=False)
+    t.run("diff", "1", "2", "--catalog", t.catalog, config=False,
+          expect=2).says("--target")
