@@ -504,7 +504,8 @@ help_fits(void **state)
 {
 	static const enum verb verbs[] = { VERB_PUT, VERB_LIST, VERB_STATUS,
 		VERB_SQL, VERB_REPORT, VERB_CHECK, VERB_TEST, VERB_GET,
-		VERB_DEL, VERB_CLIENT, VERB_STOP, VERB_CATALOG };
+		VERB_DEL, VERB_CLIENT, VERB_STOP, VERB_CATALOG, VERB_UNDO,
+		VERB_DIFF };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
