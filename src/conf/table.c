@@ -285,8 +285,17 @@ const struct conf_row_info conf_table[] = {
 	SIZE("s3_storage", "part_size", AT(s3_storage.part_size), "8MiB",
 	    "",
 	    "Larger files are uploaded in parts of this size; a file of more "
-	    "than 10,000 such parts gets larger parts.",
+	    "than max_parts such parts gets larger parts.",
 	    RANGE(5 * MIB, 5 * GIB)),
+	NUMBER("s3_storage", "max_parts", AT(s3_storage.max_parts), "10000",
+	    "parts",
+	    "The most parts that the store takes for one object.",
+	    RANGE(1, 10000)),
+	SIZE("s3_storage", "max_object_size", AT(s3_storage.max_object_size),
+	    "50000GiB", "",
+	    "The largest object that the store takes: 10,000 parts of 5 GiB "
+	    "at AWS, 5TiB at many other stores. A larger file is not sent: it "
+	    "counts as failed.", RANGE(5 * MIB, 50000 * GIB)),
 	NUMBER("s3_storage", "max_inflight", AT(s3_storage.max_inflight),
 	    "32", "requests",
 	    "The most requests of one worker at a time.", RANGE(1, 1024)),

@@ -32,6 +32,8 @@ struct store {
 	bool	 path_style;
 	bool	 sign_payload;		/* with the SHA-256 of the body */
 	uint64_t part_size;		/* bytes, at least 5 MiB */
+	unsigned max_parts;		/* of an upload; 0: 10,000 */
+	uint64_t max_object_size;	/* bytes; 0: 10,000 parts of 5 GiB */
 	unsigned max_inflight;		/* requests of one worker; 0: 32 */
 	unsigned retry_for;		/* s */
 	char	*storage_class;

@@ -206,7 +206,8 @@ begin(struct transfer *t)
 		open_file(t);
 	if (t->file == NULL)
 		return;
-	if (part_plan(t->before.size, part_size_of(t), &plan, &err) == -1) {
+	if (part_plan(t->before.size, part_size_of(t),
+	    &t->w->sender->c.s3.store, &plan, &err) == -1) {
 		t->err = err;
 		transfer_end(t, OUTCOME_FAILED);
 		return;

@@ -116,8 +116,8 @@ take_etag(const struct team *t, const struct item *it, const char *etag,
 
 	if (it->step == SPLIT_END)
 		return take_digests(t, it, etag, r);
-	if (part_plan(it->attrs.size, t->conf->s3_storage.part_size, &plan,
-	    &err) == -1)
+	if (part_plan(it->attrs.size, t->conf->s3_storage.part_size,
+	    &t->conf->s3_storage, &plan, &err) == -1)
 		return false;
 	r->part_size = plan.part_size;
 	if (plan.part_size > 0)

@@ -1,14 +1,22 @@
 #include "verify/part_plan.h"
 
-int
-part_plan(uint64_t size, uint64_t part_size, struct part_plan *p,
-    struct err *err)
-{
-	uint64_t least = (size + PART_COUNT_MAX - 1) / PART_COUNT_MAX;
+#include "base/units.h"
 
-	if (size > OBJECT_SIZE_MAX)
-		return err_set(err, ERR_INVALID, 0,
-		    "larger than 5 TiB, the most that S3 holds in one object");
+int
+part_plan(uint64_t size, uint64_t part_size, const struct store *store,
+    struct part_plan *p, struct err *err)
+{
+	uint64_t parts = store->max_parts == 0 ? PART_COUNT_MAX :
+	    store->max_parts;
+	uint64_t most = MIN(store->max_object_size == 0 ? OBJECT_SIZE_MAX :
+	    store->max_object_size, parts * PART_SIZE_MAX);
+	uint64_t least = size / parts + (size % parts > 0);
+	char text[16];
+
+	if (size > most)
+		return err_set(err, ERR_INVALID, 0, "larger than %s, the most "
+		    "that the store takes in one object (max_object_size, "
+		    "max_parts)", units_format(most, text));
 	p->part_size = 0;
 	p->count = 1;
 	if (size <= part_size)

@@ -17,6 +17,26 @@ def test_part_size_lowered(t):
     assert t.query("SELECT etag, part_size FROM objects") == before
 
 
+@limit(60)
+def test_limits_of_a_store(t):
+    """Three parts for one object, and objects of 20 MiB at most."""
+    t.random_file("a", 18 * MIB + 1)
+    t.random_file("b", 20 * MIB + 1)
+    t.conf(
+        s3_storage={
+            "part_size": "5MiB",
+            "max_parts": "3",
+            "max_object_size": "20MiB",
+        }
+    )
+    t.put(expect=1, moved=1, failed=1)
+    ((part_size,),) = t.query("SELECT part_size FROM objects WHERE etag"
+                              " LIKE '%-3'")
+    assert part_size == 6 * MIB + 1
+    ((reason,),) = t.query("SELECT reason FROM failures")
+    assert "larger than 20.0 MiB" in reason, reason
+
+
 @limit(120)
 def test_abort_refused(t):
     """A file changes during its upload, and the abort is refused for longer
