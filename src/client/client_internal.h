@@ -66,6 +66,7 @@ struct session {
 	struct conf conf;	/* settings of the master; zeros before SETUP */
 	enum op	 op;
 	size_t	 export_count;
+	uint64_t keys_asked;	/* number of the keys in the last EXPIRED */
 	bool	 more_follows;	/* flag of the setup */
 	unsigned capacity;	/* number of items to have in hand, at least */
 	struct held *held;

@@ -58,7 +58,6 @@ send_hello(struct session *s, unsigned channel)
 		.pid = s->c->pid,
 		.client = s->c->number,
 		.channel = (uint8_t)channel,
-		.has_credentials = s->c->invite.access_key != NULL,
 	};
 	s->hello_ms[channel] = clock_mono_ms();
 	wire_send(s->peer[channel], &m);
@@ -95,31 +94,52 @@ take_welcome(struct session *s, unsigned channel,
 	return dial(s, CHANNEL_STATUS, &s->err) == 0;
 }
 
-/* Take the settings of the master. The credentials may have come by SSH
- * instead, in the invitation. */
+/* Take the settings of the master, and the keys of S3. */
 static int
 take_settings(struct session *s, struct setup *setup)
 {
-	const struct invite *v = &s->c->invite;
 	struct store *store = &s->conf.s3_storage;
 
-	if (conf_from_master(&s->conf, setup->settings, &s->err) == -1)
+	if (conf_from_master(&s->conf, setup->settings, &s->err) == -1 ||
+	    keys_check(&setup->keys, &s->err) == -1)
 		return -1;
 	setup->conf = &s->conf;
 	store->ca_pem = STEAL(setup->ca_pem);
-	if (v->access_key == NULL || (setup->access_key != NULL &&
-	    setup->access_key[0] != '\0')) {
-		store->access_key = STEAL(setup->access_key);
-		store->secret_key = STEAL(setup->secret_key);
-		store->session_token = STEAL(setup->session_token);
-		return 0;
-	}
-	store->access_key = xstrdup(v->access_key);
-	store->secret_key = xstrdup(v->secret_key == NULL ? "" :
-	    v->secret_key);
-	if (v->session_token != NULL)
-		store->session_token = xstrdup(v->session_token);
+	store->keyring = keyring_new();
+	keyring_set(store->keyring, &setup->keys, setup->keys_number);
+	keyring_has_renewer(store->keyring);
 	return 0;
+}
+
+/* Take other keys of S3, or learn that no other keys will come. */
+static bool
+take_keys(struct session *s, const struct wire_keys *k)
+{
+	struct keyring *ring = s->conf.s3_storage.keyring;
+
+	if (ring == NULL)
+		return true;
+	if (k->err.kind != ERR_NONE)
+		keyring_give_up(ring, k->number, &k->err);
+	else if (keys_check(&k->keys, &s->err) == 0)
+		keyring_set(ring, &k->keys, k->number);
+	else
+		return false;
+	return true;
+}
+
+/* Tell the master, once, that the store calls the keys in force expired. */
+static void
+ask_for_keys(struct session *s)
+{
+	const struct keyring *ring = s->conf.s3_storage.keyring;
+	struct wire_msg m = { .type = WIRE_EXPIRED };
+
+	if (ring == NULL || !keyring_awaits(ring) ||
+	    keyring_number(ring) == s->keys_asked)
+		return;
+	s->keys_asked = m.u.expired.number = keyring_number(ring);
+	wire_send(s->peer[CHANNEL_STATUS], &m);
 }
 
 /* Extend the fence: see crew/fence.h. The fence also holds if this process is
@@ -232,6 +252,8 @@ take_message(struct session *s, unsigned channel, struct wire_msg *m)
 			crew_limits(s->crew, m->u.limits.bwlimit,
 			    m->u.limits.tpslimit);
 		return true;
+	case WIRE_KEYS:
+		return take_keys(s, &m->u.keys);
 	case WIRE_BEAT:
 		return take_beat(s, m->u.beat.heard_ms);
 	case WIRE_STOP:
@@ -402,6 +424,7 @@ turn(struct session *s)
 	session_flush(s, false);
 	if (s->crew != NULL)
 		session_want(s, false);
+	ask_for_keys(s);
 	heartbeat(s, now);
 }
 

@@ -1,15 +1,18 @@
 #include "check/check.h"
 #include "cmd/cmd.h"
+#include "creds/creds.h"
 
 static int
 check(const struct options *o)
 {
 	CLEANUP(conf_release) struct conf c;
+	CLEANUP(creds_stop) struct creds *creds = NULL;
 	struct err err = ERR_INIT;
 
 	if (conf_load(&c, o->config, &err) == -1 ||
 	    options_apply(o, &c, &err) == -1 ||
-	    conf_finish(&c, true, true, &err) == -1)
+	    conf_finish(&c, true, true, &err) == -1 ||
+	    creds_start(&creds, &c, &err) == -1)
 		return check_no_conf(&err, o->job.json);
 	/* The reader of a JSON file has advised already. */
 	if (!str_ends(str_of(c.file), STR(".json")))

@@ -4,6 +4,7 @@
  */
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "creds/creds.h"
 #include "report/summary.h"
 #include "run/run.h"
 #include "target/cluster_map.h"
@@ -11,28 +12,31 @@
 typedef int run_fn(const struct conf *, const struct job *);
 
 static int
-prepare(const struct options *o, struct conf *c, struct err *err)
+prepare(const struct options *o, struct conf *c, struct creds **creds,
+    struct err *err)
 {
 	bool needs_nfs = !o->job.all;
 
 	if (conf_load(c, o->config, err) == -1 ||
 	    options_apply(o, c, err) == -1 ||
 	    conf_finish(c, true, needs_nfs, err) == -1 ||
-	    options_check(o, c, err) == -1)
+	    options_check(o, c, err) == -1 ||
+	    cmd_open_log(c, &o->job, err) == -1)
 		return -1;
-	return cmd_open_log(c, &o->job, err);
+	return creds_start(creds, c, err);
 }
 
 static int
 cmd_run(enum verb verb, run_fn *run, int argc, char **argv)
 {
+	struct creds *creds = NULL;
 	struct err err = ERR_INIT;
 	struct options o;
 	struct conf c;
 	int status;
 
 	if (cmd_begin(&o, verb, argc, argv, &status)) {
-		if (prepare(&o, &c, &err) == -1) {
+		if (prepare(&o, &c, &creds, &err) == -1) {
 			status = summary_error(&o.job, &err);
 		} else {
 			log_event(LOG_INFO, EVENT_BEGIN,
@@ -47,6 +51,7 @@ cmd_run(enum verb verb, run_fn *run, int argc, char **argv)
 		    LOG_WITH(LOG_SHOW_TEXT("operation", op_name(o.job.op)),
 			LOG_SHOW_NUMBER("status", status)),
 		    "the command has ended");
+		creds_stop(&creds);
 		conf_release(&c);
 		log_close();
 	}

@@ -77,6 +77,7 @@ conf_release(struct conf *c)
 	}
 	free(c->dss_targets);
 	free(c->s3_storage.ca_pem);
+	keyring_free(&c->s3_storage.keyring);
 	free(c->file);
 	strlist_clear(&c->notices);
 	memset(c, 0, sizeof(*c));

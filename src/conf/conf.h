@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/strlist.h"
+#include "model/keyring.h"
 #include "model/store.h"
 #include "model/tree_spec.h"
 

@@ -14,10 +14,16 @@
 #define NAME_MAX_BYTES	49
 #define LINE_MAX_BYTES	(8 * 1024)
 
+struct ini_line {
+	const char *section;
+	const char *key;
+	const char *value;
+	const char *where;	/* "NAME:LINE" */
+};
+
 struct reader {
 	struct str text;	/* what is left */
 	const char *name;
-	bool	 lenient;
 	unsigned line;
 	int	 (*handler)(void *, const struct ini_line *, struct err *);
 	void	*arg;
@@ -98,28 +104,7 @@ check_key(struct reader *r, struct str line)
 }
 
 /* The form in which inih gets to see a line. */
-enum meaning { LINE_REFUSED = 0, LINE_EMPTY, LINE_AS_IS, LINE_ODD_SECTION };
-
-/* The dialect of ~/.aws/credentials, with sections of other programs: pass
- * over lines that this program cannot read. */
-static enum meaning
-check_foreign_line(struct str line, struct str inner)
-{
-	const char *end;
-	size_t len = 0;
-
-	if (is_blank(line.p[0]))
-		return LINE_EMPTY;
-	if (inner.p[0] == '[') {
-		end = memchr(inner.p, ']', inner.len);
-		return end == NULL || end - inner.p - 1 > NAME_MAX_BYTES ?
-		    LINE_ODD_SECTION : LINE_AS_IS;
-	}
-	while (len < inner.len && inner.p[len] != '=' && inner.p[len] != ':')
-		len++;
-	return len == 0 || len == inner.len || len > NAME_MAX_BYTES ?
-	    LINE_EMPTY : LINE_AS_IS;
-}
+enum meaning { LINE_REFUSED = 0, LINE_EMPTY, LINE_AS_IS };
 
 static int
 check_own_line(struct reader *r, struct str line, struct str inner)
@@ -153,8 +138,6 @@ check_line(struct reader *r, struct str line)
 		refuse(r, "a line of more than 8192 bytes; shorten it");
 		return LINE_REFUSED;
 	}
-	if (r->lenient)
-		return check_foreign_line(line, inner);
 	return check_own_line(r, line, inner) == -1 ? LINE_REFUSED :
 	    LINE_AS_IS;
 }
@@ -184,8 +167,6 @@ read_line(char *out, int size, void *arg)
 		return NULL;
 	if (meaning == LINE_EMPTY)
 		line.len = 0;
-	if (meaning == LINE_ODD_SECTION)
-		line = STR("[\x01]");	/* no profile is called so */
 	if (line.len + 2 > (size_t)size) {
 		refuse(r, "a line longer than libinih takes; shorten it");
 		return NULL;
@@ -211,12 +192,12 @@ on_value(void *arg, const char *section, const char *key, const char *value)
 	return r->failed ? 0 : 1;
 }
 
-int
-conf_ini_parse(struct str text, const char *name, bool lenient,
+static int
+parse(struct str text, const char *name,
     int (*handler)(void *, const struct ini_line *, struct err *), void *arg,
     struct err *err)
 {
-	struct reader r = { .text = text, .name = name, .lenient = lenient,
+	struct reader r = { .text = text, .name = name,
 	    .handler = handler, .arg = arg, .err = err };
 	int rc;
 
@@ -253,5 +234,5 @@ int
 conf_read_ini(struct conf *c, struct str text, const char *name,
     struct err *err)
 {
-	return conf_ini_parse(text, name, false, on_setting, c, err);
+	return parse(text, name, on_setting, c, err);
 }

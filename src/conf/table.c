@@ -256,8 +256,8 @@ const struct conf_row_info conf_table[] = {
 	    "nothing is sent again. Empty: the store is known by its "
 	    "endpoint.", PLAIN),
 	TEXT("s3_storage", "access_key", AT(s3_storage.access_key), NULL,
-	    "The access key. Empty: AWS_ACCESS_KEY_ID, then the profile.",
-	    HERE, NOTE("from the environment")),
+	    "The access key. Empty: AWS_ACCESS_KEY_ID, a profile, or another "
+	    "source.", HERE, NOTE("from the environment")),
 	TEXT("s3_storage", "secret_key", AT(s3_storage.secret_key), NULL,
 	    "The secret key. Better: secret_key_file.", SECRET, HERE,
 	    NOTE("from the environment")),
@@ -269,13 +269,15 @@ const struct conf_row_info conf_table[] = {
 	    NULL, "The token of temporary credentials.", SECRET, HERE,
 	    NOTE("from the environment")),
 	TEXT("s3_storage", "profile", AT(s3_storage.profile), NULL,
-	    "Take the credentials from this section of ~/.aws/credentials.",
+	    "Take the credentials from this profile of ~/.aws/config and "
+	    "~/.aws/credentials.",
 	    HERE, NOTE("from the environment")),
 	TEXT("s3_storage", "region", AT(s3_storage.region), "us-east-1",
 	    "The region for which requests are signed.", PLAIN),
 	TEXT("s3_storage", "ca_file", AT(s3_storage.ca_file), NULL,
 	    "The certificates (PEM) with which https endpoints are checked. "
-	    "Empty: those of the system.", HERE),
+	    "Empty: those of AWS_CA_BUNDLE, else those of the system.",
+	    HERE),
 	YESNO("s3_storage", "path_style", AT(s3_storage.path_style), "yes",
 	    "Name the bucket in the path of URLs. no: in the host name.",
 	    PLAIN),

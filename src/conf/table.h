@@ -54,19 +54,6 @@ int	 conf_read_ini(struct conf *, struct str text, const char *name,
 int	 conf_read_json(struct conf *, struct str text, const char *name,
 	    struct err *) MUST_USE;
 
-/* Any INI text through inih, line by line; the handler returns -1 to stop.
- * lenient: indented lines are skipped instead of refused (the dialect of
- * ~/.aws/credentials nests that way). */
-struct ini_line {
-	const char *section;
-	const char *key;
-	const char *value;
-	const char *where;	/* "NAME:LINE" */
-};
-int	 conf_ini_parse(struct str text, const char *name, bool lenient,
-	    int (*handler)(void *, const struct ini_line *, struct err *),
-	    void *arg, struct err *) MUST_USE;
-
 /* Read the whole file, at most CONF_FILE_MAX bytes. ret_open_to_all (may be
  * NULL): set to true if other users may read or write the file. */
 int	 conf_read_file(const char *path, struct buf *, bool *ret_open_to_all,

@@ -10,6 +10,7 @@
 #include "base/base.h"
 
 #define MD5_LEN		16
+#define SHA1_LEN	20
 #define SHA256_LEN	32
 
 /* A running MD5 (RFC 1321). Plain data: callers may copy the struct to fork a
@@ -36,6 +37,8 @@ void	 md5_final(const struct md5 *, uint8_t out[MD5_LEN]);
 size_t	 md5_lanes(void);
 
 void	 sha256(const void *, size_t, uint8_t out[SHA256_LEN]);
+/* For names of files of other programs; proves nothing. */
+void	 sha1(const void *, size_t, uint8_t out[SHA1_LEN]);
 void	 hmac_sha256(const void *key, size_t keylen, const void *, size_t,
 	    uint8_t out[SHA256_LEN]);
 

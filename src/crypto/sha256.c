@@ -63,6 +63,12 @@ sha256(const void *p, size_t len, uint8_t out[SHA256_LEN])
 }
 
 void
+sha1(const void *p, size_t len, uint8_t out[SHA1_LEN])
+{
+	check(EVP_Digest(p, len, out, NULL, EVP_sha1(), NULL) == 1);
+}
+
+void
 hmac_sha256(const void *key, size_t keylen, const void *p, size_t len,
     uint8_t out[SHA256_LEN])
 {

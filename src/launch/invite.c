@@ -17,15 +17,12 @@ enum field {
 	F_KEY,			/* up to here each is a must */
 	F_RETRY_DELAY,
 	F_GIVE_UP,
-	F_ACCESS_KEY,
-	F_SECRET_KEY,
-	F_SESSION_TOKEN,
 	F__MAX
 };
 
 static const char *const names[F__MAX] = {
 	"address", "port_index", "port_status", "client", "key", "retry_delay",
-	"give_up", "access_key", "secret_key", "session_token"
+	"give_up"
 };
 
 /* Exactly 64 characters. */
@@ -85,9 +82,6 @@ invite_write(struct buf *b, const struct invite *v)
 	(void)buf_addf(b, "%s %s\n", names[F_KEY], key);
 	add_number(b, F_RETRY_DELAY, v->retry_delay_s);
 	add_number(b, F_GIVE_UP, v->give_up_s);
-	add_text(b, F_ACCESS_KEY, v->access_key);
-	add_text(b, F_SECRET_KEY, v->secret_key);
-	add_text(b, F_SESSION_TOKEN, v->session_token);
 	(void)buf_addch(b, '\n');
 	explicit_bzero(key, sizeof(key));
 }
@@ -175,12 +169,6 @@ read_field(struct invite *v, enum field f, struct str s)
 		return read_number(s, INT32_MAX, &v->retry_delay_s);
 	case F_GIVE_UP:
 		return read_number(s, INT32_MAX, &v->give_up_s);
-	case F_ACCESS_KEY:
-		return read_text(s, &v->access_key);
-	case F_SECRET_KEY:
-		return read_text(s, &v->secret_key);
-	case F_SESSION_TOKEN:
-		return read_text(s, &v->session_token);
 	case F__MAX:
 	default:
 		return false;
@@ -250,9 +238,6 @@ read_lines(struct invite *v, struct str rest, struct err *err)
 		if (!seen[f])
 			return err_set(err, ERR_CONFIG, 0,
 			    "the invitation has no %s", names[f]);
-	if (seen[F_ACCESS_KEY] != seen[F_SECRET_KEY])
-		return err_set(err, ERR_CONFIG, 0,
-		    "the invitation has half of the credentials");
 	if (rest.len > 0)
 		return err_set(err, ERR_CONFIG, 0,
 		    "something follows the invitation");
@@ -273,9 +258,6 @@ void
 invite_release(struct invite *v)
 {
 	free_secret(&v->address);
-	free_secret(&v->access_key);
-	free_secret(&v->secret_key);
-	free_secret(&v->session_token);
 	explicit_bzero(v, sizeof(*v));
 }
 

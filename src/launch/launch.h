@@ -76,7 +76,6 @@ void	 launch_free(struct launch **, uint64_t limit_ms);
  *	key BASE64
  *	retry_delay 2
  *	give_up 300
- *	access_key TEXT, secret_key TEXT, session_token TEXT (the last if any)
  * Values are escaped as paths are in listings (buf_add_escaped).
  */
 struct invite {
@@ -87,9 +86,6 @@ struct invite {
 	uint8_t	 key[TLS_KEY_LEN];
 	unsigned retry_delay_s;	/* of connecting; 0: no line for it */
 	unsigned give_up_s;
-	char	*access_key;	/* or NULL */
-	char	*secret_key;
-	char	*session_token;
 };
 void	 invite_write(struct buf *, const struct invite *);
 /* text: the whole invitation, with the empty line. CONFIG: the message names

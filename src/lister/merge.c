@@ -6,7 +6,7 @@
  */
 #include "lister/lister_internal.h"
 #include "s3/cluster.h"
-#include "s3/place.h"
+#include "rest/place.h"
 
 #define PAGE_KEYS	1000
 #define WAITING_MAX	2	/* pages of a cluster */

@@ -11,9 +11,7 @@ setup_release(struct setup *s)
 	free(s->exports);
 	free(s->settings);
 	free(s->cluster_map);
-	free_secret(&s->access_key);
-	free_secret(&s->secret_key);
-	free_secret(&s->session_token);
+	keys_release(&s->keys);
 	free(s->ca_pem);
 	free(s->dest_path);
 	free(s->dest_export.server);

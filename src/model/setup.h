@@ -9,6 +9,7 @@
 
 #include "model/attrs.h"
 #include "model/job.h"
+#include "model/keyring.h"
 
 struct setup_export {
 	uint8_t	 type;		/* enum tree_type */
@@ -36,9 +37,8 @@ struct setup {
 	/* The same on the wire, elsewhere NULL: the text of conf_for_clients,
 	 * and what of struct store is not in the text. */
 	char	*settings;
-	char	*access_key;
-	char	*secret_key;
-	char	*session_token;	/* or NULL */
+	struct keys keys;
+	uint64_t keys_number;	/* see model/keyring.h */
 	char	*ca_pem;	/* or NULL */
 	/* the store */
 	char	*cluster_map;	/* JSON, of a DSS store; or NULL */

@@ -14,6 +14,8 @@
 
 enum client_lib { CLIENT_LIB_MINIO = 0, CLIENT_LIB_BOTO3, CLIENT_LIB_DSS };
 
+struct keyring;
+
 /* A text that is not set is NULL. */
 struct store {
 	enum client_lib client_lib;
@@ -24,6 +26,8 @@ struct store {
 	char	*secret_key;
 	char	*secret_key_file;
 	char	*session_token;
+	struct keyring *keyring;	/* the keys in force; NULL, or without
+					   keys: the three above */
 	char	*profile;
 	char	*region;		/* NULL: us-east-1 */
 	char	*ca_file;

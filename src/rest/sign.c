@@ -8,22 +8,30 @@
 #define CANONICAL_MAX	(256 * 1024)
 
 void
-s3_signer_init(struct s3_signer *s, const char *access_key,
-    const char *secret_key, const char *region)
+s3_signer_init(struct s3_signer *s, const struct keys *keys,
+    const char *region, const char *service)
 {
 	memset(s, 0, sizeof(*s));
-	s->access_key = xstrdup(access_key);
-	s->secret_key = xstrdup(secret_key);
+	keys_copy(&s->keys, keys);
 	s->region = xstrdup(region);
+	s->service = service;
 	s->second = -1;
 	buf_init(&s->canonical, CANONICAL_MAX);
 }
 
 void
+s3_signer_renew(struct s3_signer *s, const struct keys *keys)
+{
+	keys_release(&s->keys);
+	keys_copy(&s->keys, keys);
+	explicit_bzero(s->key, sizeof(s->key));
+	s->day[0] = '\0';
+}
+
+void
 s3_signer_release(struct s3_signer *s)
 {
-	free(s->access_key);
-	free_secret(&s->secret_key);
+	keys_release(&s->keys);
 	free(s->region);
 	buf_release(&s->canonical);
 	explicit_bzero(s, sizeof(*s));
@@ -48,8 +56,8 @@ s3_sign_date(struct s3_signer *s, int64_t sec)
 static void
 make_key(struct s3_signer *s, const char *day)
 {
-	const char *steps[] = { s->region, "s3", "aws4_request" };
-	char *first = xasprintf("AWS4%s", s->secret_key);
+	const char *steps[] = { s->region, s->service, "aws4_request" };
+	char *first = xasprintf("AWS4%s", s->keys.secret_key);
 	uint8_t next[32];
 
 	hmac_sha256(first, strlen(first), day, 8, s->key);
@@ -171,7 +179,9 @@ s3_sign(struct s3_signer *s, struct s3_to_sign *r, struct buf *out)
 	buf_add(b, date, 8);
 	buf_addch(b, '/');
 	buf_addstr(b, s->region);
-	buf_addstr(b, "/s3/aws4_request");
+	buf_addch(b, '/');
+	buf_addstr(b, s->service);
+	buf_addstr(b, "/aws4_request");
 	scope_len = b->len - scope;
 	buf_addch(b, '\n');
 	buf_add(b, hex, 64);
@@ -179,7 +189,7 @@ s3_sign(struct s3_signer *s, struct s3_to_sign *r, struct buf *out)
 	hex_encode(mac, sizeof(mac), hex);
 
 	buf_addstr(out, "AWS4-HMAC-SHA256 Credential=");
-	buf_addstr(out, s->access_key);
+	buf_addstr(out, s->keys.access_key);
 	buf_addch(out, '/');
 	buf_add(out, b->data + scope, scope_len);
 	buf_addstr(out, ",SignedHeaders=");

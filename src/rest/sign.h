@@ -10,6 +10,7 @@
 #define REST_SIGN_H
 
 #include "base/buf.h"
+#include "model/keyring.h"
 
 #define S3_UNSIGNED	"UNSIGNED-PAYLOAD"
 /* SHA-256 of nothing. */
@@ -17,9 +18,9 @@
 	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 struct s3_signer {
-	char	*access_key;
-	char	*secret_key;
+	struct keys keys;
 	char	*region;
+	const char *service;	/* "s3"; lent */
 	int64_t	 second;	/* second formatted in date */
 	char	 date[17];	/* 20130524T000000Z */
 	char	 day[9];	/* day of the signing key */
@@ -47,8 +48,11 @@ struct s3_param {
 	struct str value;	/* will be encoded */
 };
 
-void	 s3_signer_init(struct s3_signer *, const char *access_key,
-	    const char *secret_key, const char *region);
+/* Copies the keys and the region. */
+void	 s3_signer_init(struct s3_signer *, const struct keys *,
+	    const char *region, const char *service);
+/* Sign with these keys from now on. */
+void	 s3_signer_renew(struct s3_signer *, const struct keys *);
 void	 s3_signer_release(struct s3_signer *);
 
 /* The x-amz-date of a moment; valid until the next call. */

@@ -314,6 +314,7 @@ judge_error(struct s3_slot *t, const struct s3_xml *x, unsigned *flags,
 	if (t->status == 403 && x->code[0] == '\0' && t->has_date &&
 	    (off > SKEW_SEC || off < -SKEW_SEC))
 		*flags |= S3_FAULT_SKEW;
+	*flags |= s3_keys_failed(t, x->code);
 	str_escape(str_of(x->code), code, sizeof(code));
 	str_escape(x->message, message, sizeof(message));
 	if (f.flags & S3_FAULT_REGION)
@@ -335,6 +336,8 @@ judge_success(struct s3_slot *t, struct s3_xml *x, unsigned *flags,
 	struct s3_request *r = t->req;
 	const char *lacks = NULL;
 
+	if (r->ask_why)
+		return s3_keys_refused_head_alone(t, flags, err);
 	if (r->op->xml != S3_NO_XML) {
 		/* Retry: a body spoiled on the wire arrives intact the next
 		 * time. */

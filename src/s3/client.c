@@ -12,6 +12,7 @@
 #define STALL_CHECK_MS	1000
 #define BRIEF_ATTEMPTS	8	/* within about ten seconds */
 #define SPARE_MAX	1024
+#define KEYS_MS		20	/* how often to look for other keys */
 #define NEVER		UINT64_MAX
 
 static void
@@ -237,8 +238,18 @@ try_again(struct s3_slot *t, CURLcode code, unsigned flags, struct err *err)
 	}
 	if (flags & S3_FAULT_ENDPOINT)
 		s->endpoints[t->endpoint].rest_until_ms = s->now_ms + REST_MS;
+	if ((flags & S3_FAULT_EXPIRED) && s3_keys_expired(t, err)) {
+		list_push(&s->queue, r);
+		s->stats.retries++;
+		return true;
+	}
 	if ((flags & S3_FAULT_SKEW) && adopt_clock(t))
 		return true;
+	if (flags & S3_FAULT_WHY) {
+		r->ask_why = r->asked_why = true;
+		list_push(&s->queue, r);
+		return true;
+	}
 	if (!(flags & S3_FAULT_RETRY))
 		return false;
 	if ((flags & S3_FAULT_BRIEF) && r->attempts >= BRIEF_ATTEMPTS)
@@ -403,6 +414,8 @@ static void
 start_queued(struct s3 *s)
 {
 	take_due(s);
+	if (s3_keys_awaited(s))
+		return;
 	while (has_next(s) && (s->gate == NULL ||
 	    s3_gate_pass(s->gate, clock_mono_ns())))
 		start(s, list_pop(&s->queue));
@@ -525,6 +538,8 @@ wait_ms(const struct s3 *s, int timeout_ms)
 
 		ms = MIN(ms, next <= s->now_ms ? 0 : next - s->now_ms);
 	}
+	if (s->queue.count > 0 && s3_keys_awaited(s))
+		return (int)MIN(ms, (uint64_t)KEYS_MS);
 	if (s->gate != NULL && s->on_wire > 0 && !s3_held(s))
 		ms = MIN(ms, s3_gate_left_ms(s->gate, s->now_ms));
 	if (s->on_wire > 0)

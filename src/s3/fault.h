@@ -14,8 +14,11 @@ enum {
 	S3_FAULT_SKEW = 4,	/* the clocks differ */
 	S3_FAULT_ENDPOINT = 8,	/* this endpoint should rest */
 	S3_FAULT_REGION = 16,	/* the answer names another region */
-	S3_FAULT_BRIEF = 32	/* give up after a few tries, with the fault's
+	S3_FAULT_BRIEF = 32,	/* give up after a few tries, with the fault's
 				   kind */
+	/* never in the table: */
+	S3_FAULT_EXPIRED = 64,	/* the keys have ended */
+	S3_FAULT_WHY = 128	/* a HEAD was refused: ask why */
 };
 
 struct s3_fault {

@@ -44,14 +44,7 @@ check(const struct store *c, bool has_map, struct err *err)
 		return -1;
 	if (!has_map && c->endpoints.n == 0)
 		return err_set(err, ERR_CONFIG, 0, "endpoint: not set");
-	if (c->access_key == NULL || c->access_key[0] == '\0')
-		return err_set(err, ERR_CONFIG, 0, "access_key: not set");
-	if (c->secret_key == NULL || c->secret_key[0] == '\0')
-		return err_set(err, ERR_CONFIG, 0, "secret_key: not set");
 	if (check_text("region", c->region, err) == -1 ||
-	    check_text("access_key", c->access_key, err) == -1 ||
-	    check_text("secret_key", c->secret_key, err) == -1 ||
-	    check_text("session_token", c->session_token, err) == -1 ||
 	    check_text("storage_class", c->storage_class, err) == -1 ||
 	    check_text("sse", c->sse, err) == -1)
 		return -1;
@@ -79,8 +72,26 @@ copy_settings(struct s3 *s, const struct s3_config *c)
 	s->unacked_ms = c->unacked_ms != 0 ? c->unacked_ms :
 	    s->stall_timeout_ms;
 	rng_seed(&s->rng, c->seed);
-	s3_signer_init(&s->signer, c->store.access_key, c->store.secret_key,
-	    c->store.region != NULL ? c->store.region : "us-east-1");
+}
+
+/* Keys in force for several clients, or those of the settings alone. */
+static int
+take_keys(struct s3 *s, const struct store *c, struct err *err)
+{
+	const struct keys own = { .access_key = c->access_key,
+	    .secret_key = c->secret_key,
+	    .session_token = c->session_token };
+	CLEANUP(keys_release) struct keys k = { .access_key = NULL };
+
+	if (c->keyring != NULL && keyring_number(c->keyring) > 0)
+		s->keys_number = keyring_get(c->keyring, &k);
+	else
+		keys_copy(&k, &own);
+	if (keys_check(&k, err) == -1)
+		return -1;
+	s3_signer_init(&s->signer, &k, c->region != NULL ? c->region :
+	    "us-east-1", "s3");
+	return 0;
 }
 
 static void
@@ -176,7 +187,8 @@ s3_new(struct s3 **ret, const struct s3_config *c, struct err *err)
 	s->now_ms = clock_mono_ms();
 	make_slots(s, inflight);
 	buf_init(&s->upload_id, 4096);
-	if (add_clusters(s, c, err) == -1 || make_multi(s, err) == -1)
+	if (take_keys(s, &c->store, err) == -1 ||
+	    add_clusters(s, c, err) == -1 || make_multi(s, err) == -1)
 		return -1;
 	*ret = STEAL(s);
 	return 0;

@@ -126,6 +126,12 @@ payload(const struct s3 *s, struct s3_request *r)
 	return r->payload;
 }
 
+static const char *
+method_of(const struct s3_request *r)
+{
+	return r->ask_why ? "GET" : r->op->method;
+}
+
 static bool
 sends_body(const struct s3_request *r)
 {
@@ -146,14 +152,17 @@ add_headers(struct s3_slot *t, struct s3_request *r)
 		    STR("application/octet-stream"), false);
 	if (r->data != NULL)
 		add_range(t, r);
+	if (r->ask_why)
+		add_line(t, "range", STR("bytes=0-0"), false);
 	add_text(t, "x-amz-content-sha256", payload(s, r));
 	if (r->copy_self)
 		add_copy(t, r);
 	add_text(t, "x-amz-date", s3_sign_date(&s->signer, t->signed_sec));
 	if (r->has_meta)
 		add_meta(t, &r->meta);
-	if (s->store.session_token != NULL)
-		add_text(t, "x-amz-security-token", s->store.session_token);
+	if (s->signer.keys.session_token != NULL)
+		add_text(t, "x-amz-security-token",
+		    s->signer.keys.session_token);
 	if (r->op->whole_object)
 		add_object(t, s);
 }
@@ -163,7 +172,7 @@ sign(struct s3_slot *t, const struct s3_request *r, struct str path)
 {
 	struct s3 *s = t->s3;
 	struct s3_header headers[S3_HEADERS_MAX + 1];
-	struct s3_to_sign to_sign = { .method = r->op->method, .path = path,
+	struct s3_to_sign to_sign = { .method = method_of(r), .path = path,
 	    .query = buf_str(&r->query), .headers = headers,
 	    .payload = r->payload, .time = t->signed_sec };
 	struct s3_line *l = &t->lines[t->line_count];
@@ -219,6 +228,8 @@ prepare(struct s3_slot *t, struct s3_request *r, struct err *err)
 	    strlen(e->host);
 	struct str signed_path;
 
+	s3_keys_take(s);
+	t->keys_number = s->keys_number;
 	t->signed_sec = clock_wall_ns() / 1000000000 + s->skew_sec;
 	t->line_count = 0;
 	buf_clear(&t->head);
@@ -322,7 +333,7 @@ mode_of(const struct s3_request *r)
 		return S3_MODE_STREAM;
 	if (sends_body(r))
 		return S3_MODE_MEMORY;
-	return strcmp(r->op->method, "HEAD") == 0 ? S3_MODE_HEAD :
+	return strcmp(method_of(r), "HEAD") == 0 ? S3_MODE_HEAD :
 	    S3_MODE_READ;
 }
 
@@ -347,9 +358,9 @@ set_mode(struct s3_slot *t, const struct s3_request *r)
 		    mode == S3_MODE_READ ? GET_SIZE : ANSWER_SIZE);
 		t->mode = mode;
 	}
-	if (t->method != r->op->method) {
-		curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, r->op->method);
-		t->method = r->op->method;
+	if (t->method != method_of(r)) {
+		t->method = method_of(r);
+		curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, t->method);
 	}
 	if (mode == S3_MODE_STREAM) {
 		curl_easy_setopt(c, CURLOPT_INFILESIZE_LARGE,

@@ -13,16 +13,17 @@
  * The client retries 5xx, SlowDown, RequestTimeout, time-outs and broken
  * connections, with full jitter, on the next endpoint, until retry_for_ms is
  * over (ERR_RETRY then). RequestTimeTooSkewed adopts the server's Date once.
+ * A request whose keys have expired waits for other keys (model/keyring.h).
  * 403 is ERR_DENIED, a missing key ERR_GONE, a missing bucket ERR_UNREACHABLE,
  * an unknown upload ERR_GONE. The caller must compare ETags.
  *
- * With a cluster map (map.h) each key's requests go to the key's cluster. HEAD,
- * GET and s3_copy_self of a missing object look for the object in the remaining
- * clusters. A deletion goes to every cluster, unless the map says the keys were
- * listed before and every key was in the right cluster. An upload stays in its
- * cluster; the upload's id names the cluster. s3_bucket asks for the buckets of
- * every cluster, s3_mpu_list lists the uploads of every cluster, s3_lister the
- * keys of every cluster. s3_list lists the first cluster only.
+ * With a cluster map (rest/map.h) each key's requests go to the key's cluster.
+ * HEAD, GET and s3_copy_self of a missing object look for the object in the
+ * remaining clusters. A deletion goes to every cluster, unless the map says the
+ * keys were listed before and every key was in the right cluster. An upload
+ * stays in its cluster; the upload's id names the cluster. s3_bucket asks for
+ * the buckets of every cluster, s3_mpu_list lists the uploads of every cluster,
+ * s3_lister the keys of every cluster. s3_list lists the first cluster only.
  */
 #ifndef S3_S3_H
 #define S3_S3_H

@@ -20,9 +20,9 @@
 #include "rest/xml.h"
 #include "s3/cluster.h"
 #include "s3/fault.h"
-#include "s3/map.h"
+#include "rest/map.h"
 #include "s3/pace.h"
-#include "s3/place.h"
+#include "rest/place.h"
 #include "s3/s3.h"
 
 #define S3_KEY_MAX	1024	/* bytes, S3's own limit */
@@ -76,6 +76,11 @@ struct s3_request {
 	uint64_t first_failure_ms;
 	uint64_t due_ms;
 	bool	 skew_adopted;
+	uint64_t first_expired_ms; /* its keys had expired; 0: not yet */
+	bool	 ask_why;	/* a HEAD that was refused without a reason: the
+				   next attempt is a GET, whose answer has the
+				   reason */
+	bool	 asked_why;
 	uint64_t got;		/* bytes given to data */
 	char	 got_etag[72];	/* ETag of the object the bytes came from or
 				   must come from */
@@ -107,6 +112,7 @@ struct s3_slot {
 	const char *method;	/* likewise */
 	size_t	 endpoint;	/* of all */
 	int64_t	 signed_sec;
+	uint64_t keys_number;	/* of the keys that signed */
 	struct buf head;	/* URL and header lines */
 	struct s3_line lines[S3_HEADERS_MAX];
 	size_t	 line_count;
@@ -156,6 +162,8 @@ struct s3_cluster {
 struct s3 {
 	CURLM	*multi;
 	struct s3_signer signer;
+	uint64_t keys_number;	/* of the signer's keys in store.keyring; 0:
+				   not from there */
 	struct s3_endpoint *endpoints;	/* cluster by cluster */
 	size_t	 endpoint_count;
 	struct s3_cluster *clusters;
@@ -201,6 +209,21 @@ struct s3 {
 	} loop;
 	struct s3_stats stats;
 };
+
+/* keys.c: keys that end. */
+/* Sign with the keys in force. */
+void	 s3_keys_take(struct s3 *);
+/* Return true if requests wait for other keys. */
+bool	 s3_keys_awaited(const struct s3 *);
+/* The attempt has failed, with this code or "": return the flags of a fault
+ * that lies with keys that end, or may lie there. */
+unsigned s3_keys_failed(const struct s3_slot *, const char *code);
+/* An attempt to learn why a HEAD was refused was not refused. */
+int	 s3_keys_refused_head_alone(struct s3_slot *, unsigned *ret_flags,
+	    struct err *) MUST_USE;
+/* The keys of the attempt had expired. Return true if the request may go on
+ * with other keys; else err gets the reason. */
+bool	 s3_keys_expired(struct s3_slot *, struct err *);
 
 /* request.c: one attempt. */
 int	 s3_slot_start(struct s3_slot *, struct s3_request *, struct err *)

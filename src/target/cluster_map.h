@@ -9,7 +9,7 @@
 
 #include "conf/conf.h"
 #include "model/setup.h"
-#include "s3/map.h"
+#include "rest/map.h"
 
 /* Take the map as fetched from this endpoint, unless there is a map already. */
 int	 cluster_map_parse(struct str text, const char *endpoint,
@@ -17,7 +17,7 @@ int	 cluster_map_parse(struct str text, const char *endpoint,
 /* Take the map from the setup, in a process that fetches none. */
 int	 cluster_map_set(const struct setup *, struct err *) MUST_USE;
 /* This run deletes only objects listed before by the run itself: see
- * s3/map.h. */
+ * rest/map.h. */
 void	 cluster_map_deletes_listed(void);
 /* NULL: no map. */
 struct s3_map *cluster_map(void);

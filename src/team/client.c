@@ -63,12 +63,10 @@ send_setup(struct team *t, struct team_client *c)
 	team_limits_first(t, s);
 	if (s->s3_clock_ms != 0)
 		s->s3_clock_ms += (int64_t)clock_boot_ms();
-	if (!c->has_credentials) {
-		s->access_key = store->access_key;
-		s->secret_key = store->secret_key;
-		s->session_token = store->session_token;
-	}
+	s->keys_number = c->keys_number = keyring_get(store->keyring, &s->keys);
+	c->keys_given_up = 0;
 	wire_send(c->index, &msg);
+	keys_release(&s->keys);
 }
 
 /* Find the client of a HELLO. An invited client has a number; a client that
@@ -148,7 +146,6 @@ join(struct team *t, struct wire_peer *peer, const struct wire_hello *h)
 	inherit(t, c);
 	c->index = peer;
 	c->pid = h->pid;
-	c->has_credentials = h->has_credentials;
 	c->session = ++t->sessions;
 	c->state = CLIENT_JOINED;
 	c->since_ms = t->now_ms;
@@ -316,6 +313,9 @@ on_status(struct team_client *c, struct wire_msg *msg)
 		break;
 	case WIRE_HEARTBEAT:
 		take_heartbeat(c, &msg->u.heartbeat);
+		break;
+	case WIRE_EXPIRED:
+		team_expired(c, msg->u.expired.number);
 		break;
 	case WIRE_BYE:
 		return on_bye(c, &msg->u.bye);

@@ -18,9 +18,6 @@ invite(void *arg, unsigned client, const char *local_address, struct buf *out)
 		.client = client,
 		.retry_delay_s = c->socket_options.connection_retry_delay,
 		.give_up_s = c->socket_options.max_connection_time_threshold,
-		.access_key = t->conf->s3_storage.access_key,
-		.secret_key = t->conf->s3_storage.secret_key,
-		.session_token = t->conf->s3_storage.session_token,
 	};
 	AUTOFREE char *own = xstrdup(address != NULL ? address :
 	    local_address);

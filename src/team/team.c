@@ -300,6 +300,7 @@ team_main(void *arg)
 		team_serve(t);
 		team_recall(t);
 		team_divide_limits(t, false);
+		team_keys_turn(t);
 		team_watch(t);
 		publish(t);
 		if (t->ending && t->launch_stopped && !team_lapsing(t))

@@ -140,7 +140,9 @@ struct team_client {
 				   result */
 	struct err err;		/* reason of LOST or FAILED */
 	bool	 said_why;	/* err is the best reason known: keep err */
-	bool	 has_credentials;
+	uint64_t keys_number;	/* of the keys that the client has */
+	uint64_t keys_given_up;	/* number of the keys that, as the client
+				   knows, can't be renewed; 0: none */
 	uint32_t want_items;
 	uint64_t want_bytes;
 	unsigned misses;	/* failures in a row that the client may
@@ -326,6 +328,13 @@ void	 team_lapse(struct team *, struct team_client *);
 /* Publish sums and lines for crew_stats and crew_clients: now, or only when
  * PUBLISH_MS is over. */
 void	 team_publish(struct team *, bool now);
+
+/* --- keys.c --- */
+
+/* The store calls the keys of this number expired, which the client has. */
+void	 team_expired(struct team_client *, uint64_t number);
+/* Send the keys in force to clients that have others. */
+void	 team_keys_turn(struct team *);
 
 /* --- stall.c --- */
 

@@ -140,8 +140,11 @@ wire_msg_release(struct wire_msg *m)
 
 	if ((unsigned)m->type < WIRE__MAX)
 		r = wire_messages[m->type].record;
+	/* These wipe secrets. */
 	if (m->type == WIRE_SETUP)
-		setup_release(&m->u.setup);	/* wipes its secrets */
+		setup_release(&m->u.setup);
+	else if (m->type == WIRE_KEYS)
+		keys_release(&m->u.keys.keys);
 	else if (r != NULL)
 		release_record(r, wire_content(m));
 	memset(m, 0, sizeof(*m));

@@ -25,10 +25,11 @@
 #include "crypto/tls.h"
 #include "model/delete.h"
 #include "model/fetch_item.h"
+#include "model/keyring.h"
 #include "model/upload_note.h"
 #include "model/setup.h"
 
-#define WIRE_PROTOCOL	6
+#define WIRE_PROTOCOL	7
 #define WIRE_FRAME_MAX	(8U << 20)
 #define WIRE_HELLO_MAX	(4U << 10)
 #define WIRE_HELLO_MS	10000
@@ -56,6 +57,8 @@ enum wire_type {
 	WIRE_BYE,
 	WIRE_RECALL,
 	WIRE_RETURNED,
+	WIRE_KEYS,
+	WIRE_EXPIRED,
 	WIRE__MAX
 };
 
@@ -67,7 +70,6 @@ struct wire_hello {
 	uint32_t client;	/* number from the invitation; 0: joins by
 				   itself */
 	uint8_t	 channel;	/* 0: index, 1: status */
-	bool	 has_credentials;
 };
 struct wire_welcome {
 	uint32_t client;
@@ -165,6 +167,16 @@ struct wire_returned {		/* items returned without any work done */
 	size_t	 count;
 };
 
+struct wire_keys {
+	uint64_t number;	/* of the keys; see model/keyring.h */
+	struct err err;		/* NONE: the keys follow; else the keys of this
+				   number can't be renewed */
+	struct keys keys;
+};
+struct wire_expired {
+	uint64_t number;	/* of keys that the store calls expired */
+};
+
 /* A message; its type selects the member of the union. */
 struct wire_msg {
 	enum wire_type type;
@@ -190,6 +202,8 @@ struct wire_msg {
 		struct wire_bye bye;
 		struct wire_recall recall;
 		struct wire_returned returned;
+		struct wire_keys keys;
+		struct wire_expired expired;
 	} u;
 };
 /* Free everything that the message owns. A decoded message owns all its

@@ -131,8 +131,7 @@ static void
 invite(void *arg UNUSED, unsigned client, const char *local, struct buf *b)
 {
 	struct invite v = { .port_index = 6000, .port_status = 6001,
-	    .client = client, .access_key = (char *)"AK",
-	    .secret_key = (char *)"a secret\nof two lines" };
+	    .client = client };
 
 	v.address = xstrdup(local);
 	memset(v.key, 0x5a, sizeof(v.key));

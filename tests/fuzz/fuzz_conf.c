@@ -1,20 +1,10 @@
 /*
- * The first byte says what the rest is: 'i' an INI file, 'j' a config.json,
- * 'a' a file like ~/.aws/credentials. What is accepted can be printed, and
- * read again with the same meaning.
+ * The first byte says what the rest is: 'i' an INI file, 'j' a config.json.
+ * What is accepted can be printed, and read again with the same meaning.
  */
 #include "conf/table.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-static int
-ignore_line(void *arg, const struct ini_line *line, struct err *err)
-{
-	(void)arg;
-	(void)err;
-	return line->section != NULL && line->key != NULL &&
-	    line->value != NULL ? 0 : -1;
-}
 
 static char *
 printed(const struct conf *c, bool comments, size_t *ret_len)
@@ -64,12 +54,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (len == 0)
 		return 0;
 	text = (struct str){ (const char *)data + 1, len - 1 };
-	if (data[0] == 'a') {
-		if (conf_ini_parse(text, "fuzz", true, ignore_line, NULL,
-		    &err) == -1 && err.msg[0] == '\0')
-			abort();
-		return 0;
-	}
 	if (conf_parse(&c, text, "fuzz", data[0] == 'j', &err) == -1) {
 		if (err.kind != ERR_CONFIG || err.msg[0] == '\0')
 			abort();

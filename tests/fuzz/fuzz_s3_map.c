@@ -1,6 +1,6 @@
 /* Any bytes as a cluster map. */
-#include "s3/map.h"
-#include "s3/place.h"
+#include "rest/map.h"
+#include "rest/place.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

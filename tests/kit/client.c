@@ -73,8 +73,7 @@ send_invitation(struct kit *k)
 {
 	struct invite v = { .address = xstrdup("127.0.0.1"),
 	    .port_index = wire_port(k->listener[0]),
-	    .port_status = wire_port(k->listener[1]), .client = CLIENT,
-	    .access_key = xstrdup("a"), .secret_key = xstrdup("s") };
+	    .port_status = wire_port(k->listener[1]), .client = CLIENT };
 	struct buf b;
 
 	memcpy(v.key, k->key, sizeof(v.key));
@@ -99,6 +98,8 @@ send_setup(struct kit *k)
 
 	m.u.setup = (struct setup){ .op = k->op, .exports = &export,
 	    .export_count = 1, .settings = settings, .workers = 2,
+	    .keys = { .access_key = (char *)"a",
+	    .secret_key = (char *)"s" }, .keys_number = 1,
 	    .memory_bytes = 64 * MIB, .dest_path = k->dest,
 	    .s3_clock_ms = S3_CLOCK_S * INT64_C(1000) };
 	k->setup_ms = clock_boot_ms();
@@ -117,7 +118,6 @@ on_hello(void *arg, struct wire_peer *p, struct wire_hello *h)
 	k->hellos++;
 	k->hello_client[h->channel] = h->client;
 	k->hello_pid[h->channel] = h->pid;
-	k->had_credentials = h->has_credentials;
 	wire_close(&k->peer[h->channel]);
 	k->peer[h->channel] = p;
 	if (k->mute)

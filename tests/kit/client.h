@@ -45,7 +45,6 @@ struct kit {
 	unsigned hellos;
 	uint32_t hello_client[2];
 	uint64_t hello_pid[2];
-	bool	 had_credentials;
 	unsigned ready, wants, notes, heartbeats, byes;
 	struct wire_want want;
 	struct wire_heartbeat heartbeat;

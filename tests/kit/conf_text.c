@@ -1,5 +1,7 @@
 #include "kit/conf_text.h"
 
+#include <ftw.h>
+
 static char text_dir[64];
 
 int
@@ -27,19 +29,18 @@ text_path(const char *name)
 	return xasprintf("%s/%s", text_dir, name);
 }
 
+static int
+remove_one(const char *path, const struct stat *st UNUSED, int type UNUSED,
+    struct FTW *at UNUSED)
+{
+	return remove(path);
+}
+
 int
 text_teardown(void **state)
 {
-	static const char *const names[] = { "t.conf", "t.json", "secret",
-		".aws/credentials", ".aws" };
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		AUTOFREE char *path = text_path(names[i]);
-
-		(void)remove(path);
-	}
-	return rmdir(text_dir);
+	return nftw(text_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 void

@@ -33,8 +33,10 @@ team_setup(void)
 	struct err err = ERR_INIT;
 
 	conf_init(&x->conf);
-	x->conf.s3_storage.access_key = text("AK");
-	x->conf.s3_storage.secret_key = text("SK");
+	x->conf.s3_storage.keyring = keyring_new();
+	keyring_set(x->conf.s3_storage.keyring, &(struct keys){
+	    .access_key = (char *)(uintptr_t)"AK",
+	    .secret_key = (char *)(uintptr_t)"SK" }, 0);
 	x->conf.s3_storage.retry_for = 0;
 	strncat(x->key_file, "/tmp/test-team-XXXXXX", sizeof(x->key_file) - 1);
 	close(mkstemp(x->key_file));
@@ -296,7 +298,7 @@ join_ready(struct fake *f)
 	    .workers = 2, .slots = 16 } };
 	struct wire_msg m = call(f);
 
-	assert_string_equal(m.u.setup.secret_key, "SK");
+	assert_string_equal(m.u.setup.keys.secret_key, "SK");
 	f->s3_clock_ms = m.u.setup.s3_clock_ms;
 	wire_msg_release(&m);
 	send_msg(f, f->index, &ready);

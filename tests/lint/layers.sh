@@ -30,6 +30,7 @@ layers='
 4 lister   :
 4 dest     :
 4 work     :
+4 creds    :
 5 crawl    :
 5 report   :
 5 metrics  :

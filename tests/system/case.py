@@ -305,6 +305,8 @@ class Case:
                 "HOME": self.home,
                 "TERM": "dumb",
                 "LANG": "C.UTF-8",
+                # No test asks the machine that it runs on.
+                "AWS_EC2_METADATA_DISABLED": "true",
             },
             **sanitizer.options(self.reports),
             **(more or {})

@@ -123,13 +123,13 @@ def frame(kind, payload=b"", length=None):
     return struct.pack(">IB", length, kind) + payload
 
 
-def hello(client=0, channel=0, version=VERSION, protocol=6, pid=4711):
+def hello(client=0, channel=0, version=VERSION, protocol=7, pid=4711):
     return frame(
         1,
         struct.pack(">I", protocol)
         + text(version)
         + text("stranger")
-        + struct.pack(">QIBB", pid, client, channel, 0),
+        + struct.pack(">QIB", pid, client, channel),
     )
 
 

@@ -2,8 +2,8 @@
  * are and wherever the keys are. */
 #include "base/backoff.h"
 #include "lister/lister.h"
-#include "s3/map.h"
-#include "s3/place.h"
+#include "rest/map.h"
+#include "rest/place.h"
 #include "kit/s3_bucket.h"
 
 #define KEYS	3000

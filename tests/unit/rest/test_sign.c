@@ -10,6 +10,8 @@
 
 #define KEY_ID	"AKIAIOSFODNN7EXAMPLE"
 #define SECRET	"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+static const struct keys keys = { .access_key = (char *)KEY_ID,
+    .secret_key = (char *)SECRET };
 #define TIME	1369353600	/* 2013-05-24T00:00:00Z */
 #define HOST	{ STR("host"), STR("examplebucket.s3.amazonaws.com") }
 #define DATE	{ STR("x-amz-date"), STR("20130524T000000Z") }
@@ -27,7 +29,7 @@ check(const char *method, const char *path, const char *query,
 	struct buf out;
 	char want[512];
 
-	s3_signer_init(&s, KEY_ID, SECRET, "us-east-1");
+	s3_signer_init(&s, &keys, "us-east-1", "s3");
 	buf_init(&out, 4096);
 	s3_sign(&s, &r, &out);
 	snprintf(want, sizeof(want), "AWS4-HMAC-SHA256 Credential=" KEY_ID
@@ -123,8 +125,8 @@ test_days(void **state)
 	(void)state;
 	buf_init(&a, 4096);
 	buf_init(&b, 4096);
-	s3_signer_init(&s, KEY_ID, SECRET, "eu-west-1");
-	s3_signer_init(&fresh, KEY_ID, SECRET, "eu-west-1");
+	s3_signer_init(&s, &keys, "eu-west-1", "s3");
+	s3_signer_init(&fresh, &keys, "eu-west-1", "s3");
 	s3_sign(&s, &r, &a);
 	r.time += 86400;
 	buf_clear(&a);

@@ -1,7 +1,7 @@
 /* A client of several clusters, each a server that follows a script: where
  * requests go, and what is found elsewhere. */
-#include "s3/map.h"
-#include "s3/place.h"
+#include "rest/map.h"
+#include "rest/place.h"
 #include "kit/s3_script.h"
 
 #define CLUSTERS 3

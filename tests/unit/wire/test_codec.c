@@ -373,10 +373,9 @@ test_refused(void **state)
 	    "0123456789012345678901234567890123456789"
 	    "0123456789012345678901234567890123456789", "cut short");
 	/* A boolean is 0 or 1. */
-	REFUSED(WIRE_HELLO, "\0\0\0\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
-	    "\0\0\0\0\0\2", "has_credentials: no such value");
-	REFUSED(WIRE_HELLO, "\0\0\0\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
-	    "\0\0\0\0\2\0", "channel: no such value");
+	REFUSED(WIRE_BYE, "\0\0\0\0\0\0\0\0\0\2", "idle: no such value");
+	REFUSED(WIRE_HELLO, "\0\0\0\7\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+	    "\0\0\0\0\2", "channel: no such value");
 }
 
 /* No more keys than S3 takes in one request. */
@@ -412,16 +411,16 @@ test_delete_most(void **state)
 static void
 test_golden(void **state)
 {
-	static const char hello[] = "\0\0\0\x23\1" "\0\0\0\6"
+	static const char hello[] = "\0\0\0\x22\1" "\0\0\0\7"
 	    "\0\0\0\3" "1.0" "\0\0\0\5" "host1" "\0\0\0\0\0\0\1\2"
-	    "\0\0\0\7" "\1" "\0" "";
+	    "\0\0\0\7" "\1" "";
 	static const char limits[] = "\0\0\0\x11\xb"
 	    "\0\0\0\0\0\1\0\0" "\0\0\0\0\0\0\x3\xe8";
 	static const char beat[] = "\0\0\0\x9\xc" "\0\0\0\0\0\0\1\2";
 	static const char bye[] = "\0\0\0\xe\x13" "\7" "\xff\xff\xff\xfe"
 	    "\0\0\0\3" "not" "\1";
 	struct wire_msg m = { .type = WIRE_HELLO, .u.hello = {
-	    .protocol = 6, .version = (char *)(uintptr_t)"1.0",
+	    .protocol = 7, .version = (char *)(uintptr_t)"1.0",
 	    .host = (char *)(uintptr_t)"host1", .pid = 258, .client = 7,
 	    .channel = 1 } };
 	struct buf out;
@@ -488,7 +487,7 @@ test_stolen(void **state)
 static void
 test_foreign_hello(void **state)
 {
-	static const char hello[] = "\0\0\0\7" "whatever there is";
+	static const char hello[] = "\0\0\0\x8" "whatever there is";
 	struct err err = ERR_INIT;
 	struct wire_msg m;
 
@@ -496,13 +495,13 @@ test_foreign_hello(void **state)
 	for (size_t len = 4; len < sizeof(hello); len++) {
 		assert_int_equal(wire_decode(&m, WIRE_HELLO,
 		    (struct str){ hello, len }, &err), 0);
-		assert_int_equal(m.u.hello.protocol, 7);
+		assert_int_equal(m.u.hello.protocol, 8);
 		assert_string_equal(m.u.hello.version, "");
 		assert_string_equal(m.u.hello.host, "");
 		wire_msg_release(&m);
 	}
 	REFUSED(WIRE_HELLO, "\0\0\0", "cut short");
-	REFUSED(WIRE_HELLO, "\0\0\0\6" "whatever there is", "cut short");
+	REFUSED(WIRE_HELLO, "\0\0\0\7" "whatever there is", "cut short");
 }
 
 /* The saved input of this type for the fuzz target; or write one anew. */

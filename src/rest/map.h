@@ -6,8 +6,8 @@
  * Life cycle: s3_map_parse, then a struct s3_config holds the map, read-only
  * but for the counters; s3_map_free after the last s3_free. Any thread.
  */
-#ifndef S3_MAP_H
-#define S3_MAP_H
+#ifndef REST_MAP_H
+#define REST_MAP_H
 
 #include <stdatomic.h>
 

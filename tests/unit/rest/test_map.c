@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "s3/map.h"
+#include "rest/map.h"
 
 static void
 test_sample(void **state)

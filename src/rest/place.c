@@ -1,4 +1,4 @@
-#include "s3/place.h"
+#include "rest/place.h"
 
 #define SEED	0xc70f6907u
 #define MUL	0xc6a4a7935bd1e995u

@@ -1,7 +1,7 @@
-#include "s3/map.h"
+#include "rest/map.h"
 
 #include "json/jval.h"
-#include "s3/place.h"
+#include "rest/place.h"
 
 #define NAME	"cluster map " S3_MAP_BUCKET "/" S3_MAP_KEY
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "s3/place.h"
+#include "rest/place.h"
 
 static void
 test_hash(void **state)

@@ -5,8 +5,8 @@
  * 32 bits of the hash of the cluster's number followed by the key; the highest
  * weight wins, of equal weights the first cluster. Pure.
  */
-#ifndef S3_PLACE_H
-#define S3_PLACE_H
+#ifndef REST_PLACE_H
+#define REST_PLACE_H
 
 #include "base/buf.h"
 

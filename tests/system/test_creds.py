@@ -1,0 +1,194 @@
+"""Keys of the store that end while a run goes on."""
+import json
+import os
+import subprocess
+import threading
+import time
+
+import cloud
+from case import limit
+from test_join import Clients
+
+SOURCES = ("instance", "container", "web", "role", "process", "sso")
+
+
+class Run:
+    """A PUT with keys of one source, in a home and a catalog of its own."""
+
+    def __init__(self, t, c, source, variables, files, rate):
+        self.t = t
+        self.source = source
+        home = os.path.join(t.dir, "home-" + source)
+        for name, text in files.items():
+            path = os.path.join(home, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w") as f:
+                f.write(text)
+        t.config = os.path.join(t.dir, source + ".conf")
+        t.catalog = os.path.join(t.dir, source + ".db")
+        t.conf(
+            s3_storage={
+                "endpoint": c.url,
+                "bucket": "bkt-" + source,
+                "access_key": None,
+                "secret_key": None,
+                "retry_for": 30,
+            }
+        )
+        env = dict(t.environment(variables), HOME=home)
+        self.process = subprocess.Popen(
+            t.command(
+                "PUT", "--json", "--tpslimit", str(rate), "--config", t.config
+            ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=env,
+            cwd=t.dir,
+        )
+
+    def end(self, moved):
+        out, err = self.process.communicate()
+        assert self.process.returncode == 0, (self.source, out, err)
+        j = json.loads(out.splitlines()[-1])
+        assert (j["moved"], j["failed"]) == (moved, 0), (self.source, j)
+        for secret in (b"secret", b"bearer", b"jwt"):
+            assert secret not in out + err, (self.source, err)
+
+
+def each_source(t, life, lie, files, rate):
+    """Runs with each source, at the same time; {service: keys given}."""
+    t.small_files(files)
+    c = cloud.Cloud(life, lie)
+    try:
+        runs = [
+            Run(t, c, source, *v, rate)
+            for source, v in cloud.settings(c, t.dir).items()
+        ]
+        for run in runs:
+            run.end(files)
+        assert len(c.objects) == files * len(runs), len(c.objects)
+        return c
+    finally:
+        c.close()
+
+
+def log_has_no_secret(t):
+    for name in os.listdir(t.logs):
+        with open(os.path.join(t.logs, name)) as f:
+            text = f.read()
+        assert "secret" not in text.replace("secret_key", ""), text
+
+
+@limit(120)
+def test_each_source_of_keys(t):
+    """Keys that are renewed ahead of their end: nothing waits, and the store
+    never sees keys that have ended, or hardly ever on a busy machine."""
+    c = each_source(t, life=4, lie=0, files=60, rate=8)
+    for service in ("instance", "container", "AssumeRole", "sso"):
+        assert c.asked[service] >= 2, c.asked
+    log_has_no_secret(t)
+
+
+@limit(120)
+def test_keys_that_end_early(t):
+    """The sources say that their keys live for an hour, and the store calls
+    them expired after two seconds."""
+    c = each_source(t, life=2, lie=3600, files=40, rate=8)
+    assert c.expired >= len(SOURCES), c.expired
+    assert all(n >= 2 for n in c.asked.values()), c.asked
+    assert len(c.asked) == 5, c.asked
+
+
+def three_clients(t, seconds, life, lie=0):
+    files = seconds * 20
+    t.small_files(files)
+    c = cloud.Cloud(life, lie)
+    try:
+        clients = Clients(
+            t,
+            3,
+            endpoint=c.url,
+            access_key=None,
+            secret_key=None,
+            retry_for=30,
+        )
+        variables, _ = cloud.settings(c, t.dir)["instance"]
+        begun = time.monotonic()
+        done = t.run("PUT", "--json", "--tpslimit", "34", env=variables)
+        assert time.monotonic() - begun >= seconds * 0.8
+        done.counted(moved=files, failed=0)
+        assert len(c.objects) == files, len(c.objects)
+        clients.end()
+        assert "T1-" not in clients.text(), clients.text()
+        log_has_no_secret(t)
+        return c
+    finally:
+        c.close()
+
+
+@limit(180)
+def test_keys_of_4_s_for_three_clients(t):
+    c = three_clients(t, seconds=20, life=4)
+    assert c.given >= 5, c.given
+
+
+@limit(120)
+def test_keys_that_end_early_for_three_clients(t):
+    c = three_clients(t, seconds=6, life=2, lie=3600)
+    assert c.expired >= 3 and c.given >= 3, (c.expired, c.given)
+
+
+@limit(60)
+def test_a_file_with_keys_that_changes(t):
+    """Somebody else writes new keys into ~/.aws/credentials now and then."""
+    t.small_files(60)
+    c = cloud.Cloud(2)
+    path = os.path.join(t.dir, "home-file", ".aws", "credentials")
+    over = threading.Event()
+
+    def write():
+        keys = c.keys("file")
+        text = (
+            "[default]\naws_access_key_id = %(key)s\n"
+            "aws_secret_access_key = secret\naws_session_token = %(token)s\n"
+        ) % keys
+        with open(path + ".new", "w") as f:
+            f.write(text)
+        os.rename(path + ".new", path)
+
+    def go_on():
+        while not over.wait(1.5):
+            write()
+
+    os.makedirs(os.path.dirname(path))
+    write()
+    writer = threading.Thread(target=go_on)
+    writer.start()
+    try:
+        Run(t, c, "file", {}, {}, 10).end(60)
+        assert c.given >= 3, c.given
+    finally:
+        over.set()
+        writer.join()
+        c.close()
+
+
+def test_keys_that_nobody_renews(t):
+    """A token in the settings that ends: the run says what to do."""
+    t.small_files(40)
+    c = cloud.Cloud(1)
+    try:
+        keys = c.keys("settings")
+        t.conf(
+            s3_storage={
+                "endpoint": c.url,
+                "access_key": keys["key"],
+                "secret_key": "secret",
+                "session_token": keys["token"],
+            }
+        )
+        done = t.run("PUT", "--json", "--tpslimit", "10", expect={1, 3})
+        done.says("ExpiredToken", "never renewed")
+    finally:
+        c.close()
