@@ -75,6 +75,12 @@ DELETE FROM asked;
 -- name: asked_restored
 INSERT INTO asked (target, export) VALUES (0, 0);
 
+-- Who put the catalog back; see schema/023_restored.sql.
+-- name: restored_insert
+INSERT INTO restored (time_ns, user, sudo_user, host, file, run, event)
+VALUES (:time, :user, :sudo_user, :host, :file,
+	(SELECT coalesce(max(id), 0) FROM run), :event);
+
 -- name: asked_done
 INSERT OR IGNORE INTO asked (target, export)
 SELECT :target, :export
@@ -108,6 +114,9 @@ INSERT INTO run (op, target, scope, command, pid, started_ns, updated_ns,
 	settings)
 VALUES (:op, :target, '', :command, :pid, :now, :now, 'running', 0, 0,
 	:user, :sudo_user, :host, :version, :settings);
+
+-- name: run_newest
+SELECT id, started_ns, ended_ns IS NOT NULL FROM run ORDER BY id DESC LIMIT 1;
 
 -- The attempt has begun its run.
 -- name: run_begin
@@ -865,6 +874,21 @@ WHERE outcome > 1 OR :listed;
 -- name: event_insert
 INSERT INTO event (id, object, target, run, kind, ms, version)
 VALUES (:id, :object, :target, :run, :kind, :ms, :version);
+
+-- Events of the catalog as a whole, between two runs: they are told with the
+-- last run. A prune's is above all events that the prune drops, so the highest
+-- id stays.
+-- name: event_pruned
+INSERT INTO event (id, object, target, run, kind, ms)
+SELECT (SELECT coalesce(max(id), 0) + 1 FROM event), 0, 0, id, 23,
+	(:now - started_ns) / 1000000
+FROM run ORDER BY id DESC LIMIT 1;
+
+-- name: event_restored
+INSERT INTO event (id, object, target, run, kind, ms)
+SELECT (SELECT coalesce(max(id), 0) + 1 FROM event), 0, 0, id, 24,
+	(:now - started_ns) / 1000000
+FROM run ORDER BY id DESC LIMIT 1;
 
 -- name: span_insert
 INSERT INTO span (event, last) VALUES (:event, :last);
@@ -1638,8 +1662,9 @@ WHERE NOT EXISTS (SELECT 1 FROM object o WHERE o.id = t.object);
 
 -- name: pruned_insert
 INSERT INTO pruned (time_ns, horizon_ns, run, event, user, sudo_user, host,
-	events, versions, failures, verdicts)
-VALUES (:time, :horizon, :run, :event, :user, :sudo_user, :host, 0, 0, 0, 0);
+	events, versions, failures, verdicts, entry)
+VALUES (:time, :horizon, :run, :event, :user, :sudo_user, :host, 0, 0, 0, 0,
+	:entry);
 
 -- name: pruned_counts
 UPDATE pruned SET events = :events, versions = :versions,

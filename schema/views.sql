@@ -156,7 +156,9 @@ FROM run r LEFT JOIN target t ON t.id = r.target;
 
 DROP VIEW IF EXISTS events;
 -- The journal. Each arm finds the events of a run by their ids, and those of a
--- path by the index of its table.
+-- path by the index of its table. Version 0 is the catalog as a whole: stamp
+-- has one row, and with CAST the arms have columns of the same types, or else
+-- SQLite would first make a table of all arms.
 CREATE VIEW events AS
 SELECT
 	e.id AS event,
@@ -182,7 +184,9 @@ SELECT
 FROM event e JOIN run y ON y.id = e.run AND
 		e.id > coalesce(y.first_event, 0)
 	JOIN (SELECT id, path, size FROM object
-	    UNION ALL SELECT id, path, size FROM history) v
+	    UNION ALL SELECT id, path, size FROM history
+	    UNION ALL SELECT CAST(0 AS INTEGER), CAST(NULL AS TEXT),
+	    CAST(NULL AS INTEGER) FROM stamp) v
 	    ON v.id = e.object
 	LEFT JOIN target t ON t.id = e.target;
 
@@ -464,6 +468,19 @@ SELECT
 	strftime('%Y-%m-%dT%H:%M:%SZ', c.time_ns / 1000000000,
 	    'unixepoch') AS time
 FROM compaction c JOIN run r ON r.id = c.run;
+
+DROP VIEW IF EXISTS restores;
+CREATE VIEW restores AS -- which copy took the place of the catalog, when
+SELECT
+	strftime('%Y-%m-%dT%H:%M:%SZ', s.time_ns / 1000000000, 'unixepoch')
+	    AS time,
+	s.run AS run,
+	s.file AS file,
+	s.user AS user,
+	s.sudo_user AS sudo_user,
+	s.host AS host,
+	s.event AS event
+FROM restored s;
 
 DROP VIEW IF EXISTS prunes;
 CREATE VIEW prunes AS -- what was dropped of the past, and by whom

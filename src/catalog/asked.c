@@ -2,6 +2,7 @@
  * A restored catalog: of which exports the target was asked since.
  */
 #include "catalog/catalog_internal.h"
+#include "db/stand.h"
 
 /* Is the export one of those whose objects at the target aren't known? */
 static bool
@@ -23,13 +24,13 @@ catalog_unasked(const char *path, const struct run_spec *spec, bool *ret,
 	bool newest;
 
 	*ret = false;
-	if (!db_is_restored(path))
+	if (!db_is_restored(path) && !stand_may_be_older(path))
 		return 0;
 	if (db_open_older(&db, path, err) == -1)
 		return -1;
 	/* An older schema has the table only if the catalog was restored. */
 	newest = db_is_newest(&db);
-	*ret = !newest && db_was_restored(&db);
+	*ret = (!newest && db_was_restored(&db)) || stand_is_older(&db);
 	target = newest ? catalog_find_target(&db, spec) : 0;
 	for (size_t i = 0; newest && i < spec->export_count && !*ret; i++)
 		*ret = is_unasked(&db, target, spec->exports[i].path);

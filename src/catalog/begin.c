@@ -450,6 +450,7 @@ begin_run(struct catalog *c, void *arg)
 	struct begin *b = arg;
 	struct writer *w = &c->writer;
 
+	c->remember = true;
 	catalog_reset_run(w);
 	if (catalog_take_target(w, b->spec, &b->refused) == -1)
 		return;

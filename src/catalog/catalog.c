@@ -8,6 +8,7 @@
 #include "catalog/catalog_internal.h"
 #include "db/guard.h"
 #include "db/pair.h"
+#include "db/stand.h"
 
 /* A page of a thousand entries is large: let only a few wait. */
 #define MAILBOX_LIMIT 32
@@ -48,10 +49,12 @@ remove_temporary(struct catalog *c)
 }
 
 static void
-release(struct catalog *c)
+release(struct catalog *c, bool sign)
 {
 	readers_free(&c->readers);
 	db_close(&c->writer.db);
+	if (sign)
+		stand_sign(c->lock_fd, c->own_fd);
 	remove_temporary(c);
 	close_fd(&c->own_fd);
 	close_fd(&c->lock_fd);
@@ -72,7 +75,8 @@ open_file(struct catalog *c, struct err *err)
 	    guard_own(c->path, &c->own_fd, err) == -1 ||
 	    pair_check_locked(c->path, err) == -1)
 		return -1;
-	return db_open_writer(&c->writer.db, c->path, err);
+	return db_open_writer(&c->writer.db, c->path, err) == -1 ? -1 :
+	    stand_check(&c->writer.db, c->lock_fd, &c->older_than, err);
 }
 
 static void *thread_main(void *);
@@ -87,6 +91,7 @@ open_at(struct catalog **ret, const char *path, const char *copy,
 
 	c->lock_fd = c->own_fd = -1;
 	c->events = events;
+	c->remembered_ms = clock_mono_ms();
 	c->in = mailbox_new(MAILBOX_LIMIT);
 	pthread_mutex_init(&c->shared.lock, NULL);
 	pthread_cond_init(&c->shared.changed, NULL);
@@ -111,7 +116,7 @@ open_at(struct catalog **ret, const char *path, const char *copy,
 	    pthread_create(&c->thread, NULL, thread_main, c) != 0)
 		rc = err_set(err, ERR_RESOURCE, 0, "no thread for the catalog");
 	if (rc == -1) {
-		release(c);
+		release(c, false);
 		return -1;
 	}
 	*ret = c;
@@ -132,6 +137,12 @@ catalog_open_copy(struct catalog **ret, const char *path,
 	return open_at(ret, NULL, path, events, err);
 }
 
+int64_t
+catalog_older_than(const struct catalog *c)
+{
+	return c->older_than;
+}
+
 int
 catalog_reader_open(struct catalog *c, struct catalog_reader **ret,
     struct err *err)
@@ -149,7 +160,8 @@ catalog_close(struct catalog **cp)
 		return;
 	catalog_post(c, &stop, MSG_STOP);
 	pthread_join(c->thread, NULL);
-	release(c);
+	/* A catalog that was restored once is looked at each time. */
+	release(c, db_is_unrestored(&c->writer.db));
 	*cp = NULL;
 }
 

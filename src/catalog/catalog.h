@@ -59,6 +59,9 @@ int	 catalog_open(struct catalog **, const char *path,
  * The changes of a dry run stay in the copy. The original may be in use. */
 int	 catalog_open_copy(struct catalog **, const char *path,
 	    struct mailbox *events, struct err *) MUST_USE;
+/* 0, or the last run of the catalog that was here before: the catalog is an
+ * older copy of that one, and counts as restored from now on. */
+int64_t	 catalog_older_than(const struct catalog *);
 /* Ends the thread after the messages already posted; commits; checkpoints. */
 void	 catalog_close(struct catalog **);
 

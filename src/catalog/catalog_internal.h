@@ -40,6 +40,7 @@ struct catalog {
 	char	*temporary;	/* directory that goes at close; or NULL */
 	int	 lock_fd;	/* of the lock file */
 	int	 own_fd;	/* of the catalog, locked */
+	int64_t	 older_than;	/* see catalog_older_than */
 	pthread_t thread;
 	struct mailbox *in;
 	struct mailbox *events;
@@ -47,6 +48,8 @@ struct catalog {
 	struct writer writer;
 	bool	 stopping;	/* of the thread, as those below */
 	uint64_t began_ms;	/* of the open transaction */
+	bool	 remember;	/* with the next commit: see stand.h */
+	uint64_t remembered_ms;
 	struct want_list want_dirs;
 	struct want_list want_lease;
 	struct {

@@ -4,6 +4,9 @@
  */
 #include "base/clock.h"
 #include "catalog/catalog_internal.h"
+#include "db/stand.h"
+
+#define REMEMBER_MS 60000
 
 void
 catalog_publish(struct catalog *c)
@@ -70,12 +73,29 @@ answer_intents(struct writer *w)
 	}
 }
 
+/* At both ends of a run, and now and then. A temporary catalog is gone before
+ * anybody could replace it. */
+static bool
+must_remember(struct catalog *c)
+{
+	uint64_t now = clock_mono_ms();
+
+	if (c->temporary != NULL ||
+	    (!c->remember && now - c->remembered_ms < REMEMBER_MS))
+		return false;
+	c->remember = false;
+	c->remembered_ms = now;
+	return true;
+}
+
 void
 catalog_commit(struct catalog *c)
 {
 	struct writer *w = &c->writer;
 
 	if (w->db.in_transaction) {
+		bool remember = must_remember(c);
+
 		writer_trim(w);
 		if (w->run != 0)
 			writer_count_run(w);
@@ -83,8 +103,10 @@ catalog_commit(struct catalog *c)
 		/* The receivers of these replies change the target, and the
 		 * target keeps the change after a power failure: sync the rows
 		 * first. */
-		if (w->intents != NULL)
+		if (w->intents != NULL || remember)
 			db_sync(&w->db);
+		if (remember)
+			stand_remember(&w->db, c->lock_fd);
 		w->results = 0;
 	}
 	catalog_check_failed(c);

@@ -308,6 +308,7 @@ end_run(struct catalog *c, void *arg)
 	struct totals *t = &e->closing->totals;
 	bool complete = e->how == RUN_COMPLETE && !w->no_backlog, sound = true;
 
+	c->remember = true;
 	if (w->attempt != 0)
 		write_end(w, e, w->attempt);
 	w->attempt = 0;

@@ -92,6 +92,11 @@ check_catalog(struct check *c)
 	else if (!p.exists || p.version == 0)
 		check_say(c, CHECK_OK, "catalog", path, NULL,
 		    "new: the first run makes it");
+	else if (p.older)
+		check_say(c, CHECK_WARN, "catalog", path, "datamover catalog "
+		    "restore, if there is a later copy", "an older copy of "
+		    "the catalog that was here: it counts as restored, and "
+		    "PUT asks the bucket first");
 	else if (p.version < p.newest)
 		check_say(c, CHECK_OK, "catalog", path, NULL,
 		    "%s, schema %d: the next run brings it to %d",

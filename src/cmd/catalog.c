@@ -99,10 +99,15 @@ static int
 restore(const struct options *o, const char *path, struct err *err)
 {
 	AUTOFREE char *former = NULL;
+	struct keeper keeper;
+	struct who who;
 
 	if (need_file(o, err) == -1 || ask(o, path, err) == -1)
 		return -1;
-	if (catalog_restore(path, o->words[1], &former, err) == -1) {
+	who_is_it(&who, NULL);
+	keeper = (struct keeper){ who.row.user, who.row.sudo_user,
+	    who.row.host };
+	if (catalog_restore(path, o->words[1], &keeper, &former, err) == -1) {
 		if (former != NULL)
 			err_wrap(err, "the former catalog is also %s", former);
 		return -1;

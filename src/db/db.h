@@ -58,6 +58,8 @@ bool	 db_is_restored(const char *path) MUST_USE;
 /* Is the schema this program's? Has the catalog the table of a restored one? */
 bool	 db_is_newest(struct db *);
 bool	 db_was_restored(struct db *);
+/* True if the catalog, of this schema, was certainly never restored. */
+bool	 db_is_unrestored(struct db *);
 /* Write a snapshot of a catalog to another file, which is missing or empty. The
  * catalog may be in use, and of an older schema. The copy has a mark of its own
  * and no -wal, and is on the disk. alone: leave the -wal of the catalog out. */

@@ -7,6 +7,7 @@
 
 #include "db/db.h"
 
+struct keeper;
 struct stat;
 
 bool	 db_failed(const struct db *);
@@ -18,6 +19,10 @@ int	 db_connect(struct db *, const char *name, const char *path, int flags,
 int	 db_opened(struct db *, struct err *);
 /* Statements without a name, outside of the hot path. */
 void	 db_exec(struct db *, const char *sql);
+/* Write an event of the catalog as a whole (EVENT_PRUNED, EVENT_RESTORED) into
+ * the journal; return its id, or 0 if the schema, or the lack of a run, has no
+ * place for the event. */
+int64_t	 db_event(struct db *, enum stmt);
 /* The first column of the first row. */
 int64_t	 db_number(struct db *, const char *sql);
 
@@ -55,8 +60,9 @@ int	 db_quick_check(const char *path, struct err *) MUST_USE;
 /* The number of the last rung. */
 int	 schema_newest(void);
 /* Note in a copy that it is put in the place of the catalog: what the target
- * got since isn't known. */
-void	 schema_restored(struct db *);
+ * got since isn't known. NULL: by whom, or from which file, isn't
+ * known. */
+void	 schema_restored(struct db *, const struct keeper *, const char *);
 /* The rungs above a version, and all views anew; 0: an empty file. Does nothing
  * for the newest version. */
 void	 schema_climb(struct db *, int version);

@@ -75,7 +75,7 @@ guard_fault(struct err *err, int code, const char *path)
 static int64_t
 read_pid(int fd)
 {
-	char text[24] = "";
+	char text[GUARD_PID_SIZE] = "";
 	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
 
 	if (n <= 0)
@@ -120,7 +120,7 @@ guard_lock(const char *path, int *ret_fd, struct err *err)
 	AUTOFREE char *name = guard_lock_name(path);
 	int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	struct flock lock = lock_of(0, 0);
-	char text[24];
+	char text[GUARD_HEAD_SIZE + 1];
 	int n;
 
 	if (fd == -1)
@@ -132,8 +132,10 @@ guard_lock(const char *path, int *ret_fd, struct err *err)
 		close_fd(&fd);
 		return -1;
 	}
-	n = snprintf(text, sizeof(text), "%lld\n", (long long)getpid());
-	if (ftruncate(fd, 0) == -1 || pwrite(fd, text, (size_t)n, 0) == -1) {
+	/* The blanks are wider than what was there. */
+	n = snprintf(text, sizeof(text), "%-*lld\n%*s\n", GUARD_PID_SIZE - 1,
+	    (long long)getpid(), GUARD_HEAD_SIZE - GUARD_PID_SIZE - 1, "");
+	if (pwrite(fd, text, (size_t)n, 0) == -1) {
 		guard_fault(err, errno, name);
 		close_fd(&fd);
 		return -1;

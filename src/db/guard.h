@@ -11,7 +11,11 @@ struct stat;
 
 /* Check the place of a catalog: a directory of a local file system. */
 int	 guard_place(const char *path, struct err *) MUST_USE;
-/* Take the lock file, for one master; the lock goes with the descriptor. */
+/* Take the lock file, for one master; the lock goes with the descriptor. The
+ * head of the file gets the process number and blanks, for stand.c; what
+ * follows stays. */
+#define GUARD_PID_SIZE	24
+#define GUARD_HEAD_SIZE	(GUARD_PID_SIZE + 128)
 int	 guard_lock(const char *path, int *ret_fd, struct err *) MUST_USE;
 /* Return the name of the lock file: next to the file reached by the path,
  * through symlinks. */

@@ -13,6 +13,7 @@
 #include "db/guard.h"
 #include "db/keep.h"
 #include "db/pair.h"
+#include "db/stand.h"
 
 #define FORMER_TRIES	100
 
@@ -202,7 +203,7 @@ drop_companions(const char *path, struct err *err)
 
 /* The caller has the lock. name: the copy, whole. */
 static int
-take_place(const char *name, const char *path, char **ret_former,
+take_place(const char *name, const char *path, int lock, char **ret_former,
     struct err *err)
 {
 	bool exists = is_there(path, "");
@@ -213,20 +214,23 @@ take_place(const char *name, const char *path, char **ret_former,
 		checkpoint(path);
 	if (exists && link_former(path, ret_former, err) == -1)
 		return -1;
+	stand_forget(lock);
 	if (db_rename(name, path, true, err) == -1)
 		return -1;
 	return drop_companions(path, err);
 }
 
 static int
-mark_restored(const char *name, struct err *err)
+mark_restored(const char *name, const struct keeper *who, const char *from,
+    struct err *err)
 {
+	AUTOFREE char *file = realpath(from, NULL);
 	struct db db;
 
 	if (db_connect(&db, name, name, SQLITE_OPEN_READWRITE, err) == -1)
 		return -1;
 	db_begin(&db);
-	schema_restored(&db);
+	schema_restored(&db, who, file);
 	db_commit(&db);
 	if (db_opened(&db, err) == -1)
 		return -1;
@@ -235,8 +239,8 @@ mark_restored(const char *name, struct err *err)
 }
 
 static int
-restore(const char *path, const char *from, char **ret_former,
-    struct err *err)
+restore(const char *path, const char *from, const struct keeper *who,
+    int lock, char **ret_former, struct err *err)
 {
 	AUTOFREE char *name = xasprintf("%s.new", path);
 	bool alone = file_is_same(path, from) &&
@@ -247,16 +251,16 @@ restore(const char *path, const char *from, char **ret_former,
 		return -1;
 	if (db_copy(from, name, alone, err) == 0 &&
 	    db_quick_check(name, err) == 0 &&
-	    mark_restored(name, err) == 0 &&
-	    take_place(name, path, ret_former, err) == 0)
+	    mark_restored(name, who, from, err) == 0 &&
+	    take_place(name, path, lock, ret_former, err) == 0)
 		return 0;
 	unlink(name);
 	return -1;
 }
 
 int
-catalog_restore(const char *path, const char *from, char **ret_former,
-    struct err *err)
+catalog_restore(const char *path, const char *from, const struct keeper *who,
+    char **ret_former, struct err *err)
 {
 	char *found AUTOFREE = realpath(path, NULL);
 	const char *real = found == NULL ? path : found;
@@ -271,5 +275,5 @@ catalog_restore(const char *path, const char *from, char **ret_former,
 	    guard_lock(real, &lock, err) == -1 ||
 	    (found != NULL && guard_own(real, &own, err) == -1))
 		return -1;
-	return restore(real, from, ret_former, err);
+	return restore(real, from, who, lock, ret_former, err);
 }

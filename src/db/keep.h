@@ -23,14 +23,20 @@ int	 catalog_backup(const char *path, const char *to, bool replace,
  * is none of these. */
 int	 catalog_keep_former(const char *path, char **ret_name,
 	    struct err *) MUST_USE;
+/* Who acts on the catalog: names, or NULL. */
+struct keeper {
+	const char *user;
+	const char *sudo_user;	/* what sudo says */
+	const char *host;
+};
 /* Put a copy of a copy in the place of the catalog, which no master may hold
- * meanwhile. ret_former is the name that the former catalog has now, or NULL if
- * there was none; the caller frees it. A copy without what a restored catalog
- * must know is left where it is. from may be the catalog's own file, if another
- * program has put it there: then the -wal that isn't its own goes with the
- * former catalog. */
-int	 catalog_restore(const char *path, const char *from, char **ret_former,
-	    struct err *) MUST_USE;
+ * meanwhile; an event says who did that. ret_former is the name that the former
+ * catalog has now, or NULL if there was none; the caller frees it. A copy
+ * without what a restored catalog must know is left where it is. from may be
+ * the catalog's own file, if another program has put it there: then the -wal
+ * that isn't its own goes with the former catalog. */
+int	 catalog_restore(const char *path, const char *from,
+	    const struct keeper *, char **ret_former, struct err *) MUST_USE;
 /* Give the catalog another place and name. A note stays in the old place, and a
  * run with the old setting is told where the catalog is. */
 int	 catalog_move(const char *path, const char *to, struct err *)

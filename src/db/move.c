@@ -11,6 +11,7 @@
 #include "db/guard.h"
 #include "db/keep.h"
 #include "db/pair.h"
+#include "db/stand.h"
 
 /* Check the new place. The catalog itself is there if an earlier call was
  * killed between two steps; a note is there if the catalog was there once. */
@@ -121,5 +122,6 @@ catalog_move(const char *path, const char *to, struct err *err)
 	    (strcmp(real, place) != 0 &&
 	    guard_lock(place, &lock_there, err) == -1))
 		return -1;
+	stand_carry(lock, lock_there);
 	return move(real, place, err);
 }

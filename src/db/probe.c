@@ -10,6 +10,7 @@
 #include "db/holder.h"
 #include "db/keep.h"
 #include "db/pair.h"
+#include "db/stand.h"
 
 static int
 may_write(const char *path, struct err *err)
@@ -94,6 +95,20 @@ read_version(const char *path, struct catalog_probe *p, struct err *err)
 	return 0;
 }
 
+static int
+look_whether_older(const char *path, struct catalog_probe *p, struct err *err)
+{
+	struct db db;
+
+	if (!stand_may_be_older(path))
+		return 0;
+	if (db_open_older(&db, path, err) == -1)
+		return -1;
+	p->older = stand_is_older(&db);
+	db_close(&db);
+	return 0;
+}
+
 int
 catalog_probe(const char *path, struct catalog_probe *p, struct err *err)
 {
@@ -114,7 +129,7 @@ catalog_probe(const char *path, struct catalog_probe *p, struct err *err)
 	    catalog_moved(path, err) == -1)
 		return -1;
 	p->in_use = catalog_in_use(path, &p->pid);
-	if (pair_check(path, err) == -1)
+	if (pair_check(path, err) == -1 || read_version(path, p, err) == -1)
 		return -1;
-	return read_version(path, p, err);
+	return p->in_use ? 0 : look_whether_older(path, p, err);
 }

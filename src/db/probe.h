@@ -12,6 +12,7 @@ struct catalog_probe {
 	uint64_t bytes;		/* of the file */
 	int	 version;	/* its schema; 0: none yet */
 	int	 newest;	/* what this program knows */
+	bool	 older;		/* a copy of before: see stand.h */
 	bool	 in_use;	/* a master holds it */
 	int64_t	 pid;		/* which one, or 0 */
 };

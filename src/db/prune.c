@@ -96,13 +96,15 @@ drop(struct horizon *h)
 {
 	struct prune *p = h->p;
 	struct db *db = &h->db;
+	int64_t entry;
 
 	/* First the note: if the process is killed on the way, questions for
 	 * the time before the horizon have no answer already. */
 	db_begin(db);
+	entry = db_event(db, STMT_EVENT_PRUNED);
 	DB_RUN(db, PRUNED_INSERT, INT(clock_wall_ns()), INT(p->horizon_ns),
 	    INT(h->run), INT(h->event), TEXT(p->user), TEXT(p->sudo_user),
-	    TEXT(p->host));
+	    TEXT(p->host), INT(entry));
 	db_commit(db);
 	drop_events(h);
 	drop_versions(h);

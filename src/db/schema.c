@@ -8,9 +8,12 @@
 #include "base/log.h"
 #include "db/db_internal.h"
 #include "db/guard.h"
+#include "db/keep.h"
 #include "db/pair.h"
 
+/* Rungs without effect on a catalog that has taken them. */
 #define ASKED_RUNG	14
+#define RESTORED_RUNG	23
 
 #define TELL_MS	5000
 
@@ -174,6 +177,22 @@ schema_check(struct db *db, bool may_be_older)
 
 
 bool
+db_is_unrestored(struct db *db)
+{
+	return db_number(db, "PRAGMA application_id") == DB_APPLICATION_ID;
+}
+
+int64_t
+db_event(struct db *db, enum stmt s)
+{
+	if (db_number(db, "SELECT count(*) FROM sqlite_schema WHERE "
+	    "name = 'event'") == 0)
+		return 0;
+	db_run(db, s, &INT(clock_wall_ns()), 1);
+	return db_changes(db) == 0 ? 0 : db_last_id(db);
+}
+
+bool
 db_is_newest(struct db *db)
 {
 	return db_number(db, "PRAGMA user_version") == schema_newest();
@@ -187,15 +206,24 @@ db_was_restored(struct db *db)
 }
 
 void
-schema_restored(struct db *db)
+schema_restored(struct db *db, const struct keeper *who, const char *file)
 {
+	static const struct keeper nobody = { .user = NULL };
+	int64_t event;
 	char sql[80];
 
+	if (who == NULL)
+		who = &nobody;
 	for (size_t i = 0; i < ARRAY_LEN(rungs); i++)
-		if (rungs[i].number == ASKED_RUNG)
+		if (rungs[i].number == ASKED_RUNG ||
+		    rungs[i].number == RESTORED_RUNG)
 			db_exec(db, rungs[i].text);
 	DB_RUN0(db, ASKED_NONE);
 	DB_RUN0(db, ASKED_RESTORED);
+	event = db_event(db, STMT_EVENT_RESTORED);
+	DB_RUN(db, RESTORED_INSERT, INT(clock_wall_ns()), TEXT(who->user),
+	    TEXT(who->sudo_user), TEXT(who->host), TEXT(file),
+	    event == 0 ? NOTHING : INT(event));
 	snprintf(sql, sizeof(sql), "PRAGMA application_id = %d",
 	    DB_RESTORED_ID);
 	db_exec(db, sql);

@@ -156,6 +156,23 @@ keep_former(const struct run *r, struct err *err)
 	return 0;
 }
 
+/* An older catalog is told from the one that was here last. */
+static void
+tell_older(const struct run *r)
+{
+	int64_t run = catalog_older_than(r->catalog);
+
+	if (run != 0)
+		log_event(LOG_WARN, EVENT_OLDER_CATALOG,
+		    LOG_WITH(LOG_TEXT("path", r->conf->catalog.path),
+			LOG_NUMBER("last", (uint64_t)run)),
+		    "catalog %s is an older copy, or another one: the catalog "
+		    "that was here had come as far as run %jd; this one "
+		    "counts as restored, and before PUT sends or deletes "
+		    "anything, it asks the bucket what it has got since",
+		    r->conf->catalog.path, (intmax_t)run);
+}
+
 int
 run_attempt(struct run *r, struct err *err)
 {
@@ -171,8 +188,10 @@ run_attempt(struct run *r, struct err *err)
 	plan_target(&spec, r->conf);
 	if (keep_former(r, err) == -1 ||
 	    catalog_open(&r->catalog, r->conf->catalog.path, r->in,
-	    err) == -1 || catalog_begin_attempt(r->catalog, &spec,
-	    &r->attempt, err) == -1)
+	    err) == -1)
+		return -1;
+	tell_older(r);
+	if (catalog_begin_attempt(r->catalog, &spec, &r->attempt, err) == -1)
 		return -1;
 	log_set_run(r->attempt);
 	return 0;

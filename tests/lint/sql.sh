@@ -12,6 +12,9 @@ marks verified: EXISTS stops at the first row
 marks settle: EXISTS stops at the first row
 marks deletion: EXISTS stops at the first row
 run_last run: stops at the first row
+run_newest run: stops at the first row
+event_pruned run: stops at the first row
+event_restored run: stops at the first row
 target_keyless target: targets are few, once a run
 target_names target: a row for each target
 target_named t: targets are few, once a look

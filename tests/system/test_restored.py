@@ -1,5 +1,6 @@
 """A catalog that was put back: the bucket is asked what it got since."""
 import os
+import shutil
 
 from case import MIB
 
@@ -12,7 +13,14 @@ def key(t, name):
     return t.server + t.share + "/" + name
 
 
-def restored(t, copy):
+def put_by_hand(t, copy):
+    """Another program copies the file over the catalog."""
+    for end in ("-wal", "-shm"):
+        os.unlink(t.catalog + end)
+    shutil.copyfile(copy, t.catalog)
+
+
+def restored(t, copy, by_hand=False):
     """What was there when the copy was made, and what came afterwards."""
     t.small_files(20)
     for name in ("same", "changed", "deleted", "lost", "gone"):
@@ -30,7 +38,10 @@ def restored(t, copy):
     t.put(moved=1)
     os.unlink(t.path("passing"))
     t.s3.delete_object(Bucket=t.bucket, Key=key(t, "lost"))
-    t.run("catalog", "restore", "--yes", copy)
+    if by_hand:
+        put_by_hand(t, copy)
+    else:
+        t.run("catalog", "restore", "--yes", copy)
 
 
 def test_restored(t):
@@ -102,3 +113,47 @@ def test_restored_without_a_copy(t):
     os.unlink(t.catalog)
     t.run("catalog", "restore", "--yes", copy)
     t.put(unchanged=1).says("catalog was restored")
+
+
+def test_restored_by_hand(t):
+    """An older copy that was put in place without the verb, and without a
+    -wal: it is noticed by whichever verb comes first, and PUT asks."""
+    proxy = t.proxy()
+    copy = os.path.join(t.dir, "copy.db")
+    restored(t, copy, by_hand=True)
+    before = len(sent(proxy))
+    t.run("check").says("older copy")
+    back = os.path.join(t.dir, "back")
+    os.mkdir(back)
+    r = t.run("GET", "--dest_path", back, "--prefix", key(t, "d0/"))
+    r.says("older copy")
+    r = t.put("--delete", moved=1, failed=0)
+    r.says("catalog was restored")
+    assert "older copy" not in r.text
+    assert [s[1] for s in sent(proxy)[before:] if "-check/" not in s[1]] == [
+        "/%s/%s" % (t.bucket, key(t, "lost"))], sent(proxy)[before:]
+    t.s3.delete_object(Bucket=t.bucket, Key=key(t, "passing"))
+    t.same()
+    assert t.query("SELECT run, user, file FROM restores") == [(1, None, None)]
+    assert t.query("SELECT run, kind FROM events WHERE path IS NULL") == [
+        (1, "catalog-restored")]
+    r = t.put(moved=0)
+    assert "catalog was restored" not in r.text
+    assert "older copy" not in r.text
+
+
+def test_restored_by_hand_put_first(t):
+    t.write("a", "1")
+    copy = os.path.join(t.dir, "copy.db")
+    t.put(moved=1)
+    t.run("catalog", "backup", copy)
+    t.write("b", "1")
+    t.put(moved=1)
+    put_by_hand(t, copy)
+    r = t.put(unchanged=2)
+    r.says("older copy")
+    r.says("catalog was restored")
+    rows = t.query("SELECT path, etag IS NOT NULL FROM objects "
+                   "WHERE state = 'stored'")
+    assert len(rows) == 2, rows
+    assert "restored" not in t.put(unchanged=2).text

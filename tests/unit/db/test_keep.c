@@ -16,6 +16,8 @@
 #include "db/keep.h"
 #include "db/pair.h"
 
+static const struct keeper keeper = { "who", "sudoer", "there" };
+
 /* The steps that the disk keeps; before the one with the number kill_at the
  * process dies. */
 static int steps, kill_at;
@@ -163,7 +165,7 @@ good_restore(const char *path, const char *from)
 	struct err err = ERR_INIT;
 	char *former;
 
-	if (catalog_restore(path, from, &former, &err) == -1)
+	if (catalog_restore(path, from, &keeper, &former, &err) == -1)
 		fail_msg("%s", err.msg);
 	return former;
 }
@@ -356,14 +358,16 @@ no_restore(void **state)
 	one_run(k, "srv/vol/a");
 	good_backup(k->path, copy, false);
 	kit_open(k);
-	assert_int_equal(catalog_restore(k->path, copy, &former, &err), -1);
+	assert_int_equal(catalog_restore(k->path, copy, &keeper, &former,
+	    &err), -1);
 	assert_int_equal(err.kind, ERR_DENIED);
 	kit_close(k);
 	fd = open(copy, O_WRONLY);
 	for (off_t at = 8192; at < 60000; at += 4096)
 		assert_int_equal(pwrite(fd, "nonsense", 8, at), 8);
 	close(fd);
-	assert_int_equal(catalog_restore(k->path, copy, &former, &err), -1);
+	assert_int_equal(catalog_restore(k->path, copy, &keeper, &former,
+	    &err), -1);
 	assert_null(former);
 	check_files(k->path, " a");
 	check_whole(k->path);
@@ -423,7 +427,7 @@ restore_copy(const struct kit *k, struct err *err)
 	AUTOFREE char *copy = name_in(k, "copy.db");
 	char *former;
 
-	return catalog_restore(k->path, copy, &former, err);
+	return catalog_restore(k->path, copy, &keeper, &former, err);
 }
 
 /* The catalog of before is always there under some name. Under the name of the
