@@ -90,6 +90,7 @@ head_done(void *arg, const struct s3_reply *r, const struct err *err)
 		return;
 	}
 	memcpy(t->found_etag, r->etag, sizeof(t->found_etag));
+	t->stale = r->has_meta && !transfer_same_meta(t, &r->meta);
 	transfer_holds(t, EVENT_ADOPTED, r);
 	it = found(t);
 	claim_make(&t->claim, &it, t->w->sender->c.s3.store.sse);

@@ -133,7 +133,7 @@ copy_done(void *arg, const struct s3_reply *r, const struct err *err)
 	etag_single(t->whole_md5, single);
 	if (strcmp(r->etag, single) == 0) {
 		transfer_cut(t, &(struct part_plan){ .count = 1 });
-	} else if (strcmp(r->etag, t->item->prev_etag) != 0) {
+	} else if (strcmp(r->etag, t->etag) != 0) {
 		transfer_again(t, MODE_SEND);
 		return;
 	}
@@ -156,7 +156,7 @@ refresh(struct transfer *t, const struct s3_reply *r)
 	struct s3_meta meta = transfer_meta(t);
 
 	keep_unknown(&meta, t, r);
-	transfer_holds(t, EVENT_NONE, r);
+	transfer_holds(t, t->event, r);
 	if (same_metadata(t, r)) {
 		transfer_end(t, OUTCOME_UNCHANGED);
 	} else if (t->before.size > COPY_MAX) {
@@ -175,7 +175,7 @@ held_done(void *arg, const struct s3_reply *r, const struct err *err)
 	if (!transfer_answered(t, err))
 		return;
 	if (err == NULL && r->size == t->before.size &&
-	    strcmp(r->etag, t->item->prev_etag) == 0)
+	    strcmp(r->etag, t->etag) == 0)
 		refresh(t, r);
 	else
 		transfer_again(t, MODE_SEND);
@@ -198,6 +198,21 @@ same_bytes(struct transfer *t)
 		transfer_end(t, OUTCOME_UNCHANGED);
 		return;
 	}
+	t->calls++;
+	s3_head(t->w->p.s3, t->key, held_done, t);
+}
+
+/* The object found has the file's bytes. It keeps the metadata that a foreign
+ * tool gave it, and not the metadata that PUT gave it before the file had
+ * others. */
+static void
+adopted(struct transfer *t)
+{
+	if (!t->stale || t->w->sender->c.dryrun) {
+		transfer_end(t, OUTCOME_UNCHANGED);
+		return;
+	}
+	t->phase = PHASE_CLOSING;
 	t->calls++;
 	s3_head(t->w->p.s3, t->key, held_done, t);
 }
@@ -234,7 +249,7 @@ compared(struct transfer *t)
 
 	expected_etag(t, etag);
 	if (t->found_etag[0] != '\0' && adopt_fits(t)) {
-		transfer_end(t, OUTCOME_UNCHANGED);
+		adopted(t);
 		return true;
 	}
 	if (strcmp(t->found_etag, etag) == 0) {
