@@ -20,13 +20,15 @@ ROLLBACK;
 INSERT INTO stamp (id, mark) VALUES (1, :mark)
 ON CONFLICT (id) DO UPDATE SET mark = excluded.mark;
 
+-- The ids of events that were pruned are never given again.
 -- name: marks
 SELECT (SELECT coalesce(max(id), 0) FROM dir),
 	max((SELECT coalesce(max(id), 0) FROM object),
 	    (SELECT coalesce(max(id), 0) FROM history)),
 	max((SELECT coalesce(max(id), 0) FROM todo),
 	    (SELECT coalesce(max(last), 0) FROM lease)),
-	(SELECT coalesce(max(id), 0) FROM event),
+	max((SELECT coalesce(max(id), 0) FROM event),
+	    (SELECT coalesce(max(event), 0) FROM pruned)),
 	(SELECT coalesce(max(last), 0) FROM lease),
 	EXISTS (SELECT 1 FROM history), EXISTS (SELECT 1 FROM verified),
 	EXISTS (SELECT 1 FROM settle), EXISTS (SELECT 1 FROM deletion);
@@ -1063,7 +1065,8 @@ SELECT max(id) FROM run WHERE first_event IS NULL AND begun = 1;
 -- name: moment_next
 SELECT coalesce((SELECT first_event FROM run
 	WHERE id > :run AND first_event IS NOT NULL ORDER BY id LIMIT 1),
-	(SELECT max(id) FROM event));
+	max((SELECT coalesce(max(id), 0) FROM event),
+	    (SELECT coalesce(max(event), 0) FROM pruned)));
 
 -- The run that was the last to begin before a moment.
 -- name: moment_at
