@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "db/view.h"
+#include "model/key.h"
 #include "reader/reader_internal.h"
 #include "reader/rows.h"
 
@@ -202,6 +203,47 @@ past_page(struct catalog_reader *r, const struct moment *m, struct str prefix,
 		db_done(db, newest.s);
 	if (earlier.more)
 		db_done(db, earlier.s);
+	return reader_fault(r, err);
+}
+
+struct naming {
+	struct catalog_reader *reader;
+	const struct moment *moment;
+	const struct stored *own;
+	bool	 newer;
+};
+
+/* Was a version of this path, another one of the key, recorded later? */
+static void
+compare_name(void *arg, struct str path)
+{
+	struct naming *n = arg;
+	struct past_row other;
+	size_t count;
+
+	if (n->newer || str_eq(path, str_of(n->own->path)) ||
+	    past_page(n->reader, n->moment, path, STR(""), &other, 1, &count,
+	    NULL) == -1 || count == 0)
+		return;
+	n->newer = str_eq(path, str_of(other.stored.path)) &&
+	    (other.stored.stored_ns > n->own->stored_ns ||
+	    (other.stored.stored_ns == n->own->stored_ns &&
+	    strcmp(other.stored.path, n->own->path) < 0));
+	past_row_release(&other);
+}
+
+int
+past_is_shadowed(struct catalog_reader *r, const struct moment *m,
+    const struct past_row *row, bool *ret, struct err *err)
+{
+	struct naming n = { r, m, &row->stored, false };
+	bool server_as_prefix;
+
+	(void)reader_target(r, &server_as_prefix);
+	if (!server_as_prefix)
+		names_of_key(&r->db, false, str_of(key_without_server(
+		    row->stored.path)), compare_name, &n);
+	*ret = n.newer;
 	return reader_fault(r, err);
 }
 

@@ -43,6 +43,11 @@ int	 past_page(struct catalog_reader *, const struct moment *,
 	    struct str prefix, struct str after, struct past_row *, size_t n,
 	    size_t *ret_count, struct err *) MUST_USE;
 
+/* In a target without the server in the keys: does another path of that moment
+ * have the same key, and tell later what the object is? */
+int	 past_is_shadowed(struct catalog_reader *, const struct moment *,
+	    const struct past_row *, bool *ret, struct err *) MUST_USE;
+
 /* An object that a run has deleted, if nothing else became of the version
  * since. */
 struct deleted_row {

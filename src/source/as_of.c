@@ -100,10 +100,20 @@ read_page(struct as_of *a, struct err *err)
 struct past_row *
 as_of_next(struct as_of *a, struct err *err)
 {
-	while (a->at == a->count && a->prefix < a->prefixes.n)
-		if (read_page(a, err) == -1)
+	bool shadowed = true;
+	struct past_row *row = NULL;
+
+	while (shadowed) {
+		while (a->at == a->count && a->prefix < a->prefixes.n)
+			if (read_page(a, err) == -1)
+				return NULL;
+		row = a->at < a->count ? &a->v[a->at++] : NULL;
+		shadowed = false;
+		if (row != NULL && past_is_shadowed(a->reader, &a->moment, row,
+		    &shadowed, err) == -1)
 			return NULL;
-	return a->at < a->count ? &a->v[a->at++] : NULL;
+	}
+	return row;
 }
 
 void
