@@ -275,13 +275,29 @@ on_part(void *arg, const struct s3_reply *r, const struct err *err)
 		unprovable(t);
 }
 
+/* Of the past only what stored tells of will do. */
+static bool
+is_other(const struct fetch_item *it, const struct s3_reply *r)
+{
+	return it->of_version && it->stored.etag[0] != '\0' &&
+	    (strcmp(r->etag, it->stored.etag) != 0 ||
+	    r->object_size != it->stored.attrs.size);
+}
+
 /* Take the object's present ETag and size. */
 static void
 on_head(void *arg, const struct s3_reply *r, const struct err *err)
 {
 	struct fetching *t = arg;
 
+	struct err other;
+
 	t->calls--;
+	if (err == NULL && is_other(t->item, r)) {
+		err_set(&other, ERR_GONE, 0, "the bucket has another object "
+		    "now");
+		err = &other;
+	}
 	if (err != NULL) {
 		fetching_fail(t, err);
 		return;

@@ -182,7 +182,8 @@ bool
 split_get_fits(const struct fetch_item *it)
 {
 	return it->path != NULL && it->raw == NULL && !it->only_check &&
-	    !it->of_version && it->etag[0] != '\0' && it->size >= SPLIT_BYTES;
+	    fetch_item_version(it).len == 0 && it->etag[0] != '\0' &&
+	    it->size >= SPLIT_BYTES;
 }
 
 void

@@ -57,8 +57,9 @@ struct fetch_item {
 	char	 etag[72];	/* likewise */
 	bool	 has_stored;	/* the catalog knows the key */
 	struct stored stored;	/* owned */
-	bool	 of_version;	/* the object is the version of the bucket that
-				   stored names, which may not be the newest */
+	bool	 of_version;	/* no other object will do than what stored
+				   tells of; its version_id, if not NULL, is
+				   that of an earlier version, perhaps */
 	bool	 only_check;	/* say what would be done: MOVED means that a
 				   run would fetch the object; fetch nothing */
 	/* The file too, where raw is not NULL (TEST): it is read and hashed

@@ -131,7 +131,8 @@ fetched(struct get *g, struct fetch_item *it)
 	if (r.outcome == OUTCOME_GONE && g->past != NULL) {
 		r.outcome = OUTCOME_FAILED;
 		err_set(&r.err, ERR_GONE, 0, "the bucket does not have it any "
-		    "more%s", it->of_version ? " in the version of then" : "");
+		    "more%s", it->stored.version_id != NULL ? " in the "
+		    "version of then" : "");
 	}
 	if (r.outcome == OUTCOME_FAILED) {
 		if (r.err.kind == ERR_CORRUPT) {
@@ -243,6 +244,23 @@ give(struct get *g, const struct source_key *k)
 
 /* --- items of the past --- */
 
+/* A bucket without versions calls all its objects null. */
+static bool
+is_version(const struct stored *s)
+{
+	return s->version_id != NULL && strcmp(s->version_id, "null") != 0;
+}
+
+static bool
+is_same(const struct past_row *p, const struct stored *now)
+{
+	const struct stored *then = &p->stored;
+
+	return (p->held && now->object == then->object) || (now->has_md5 &&
+	    then->has_md5 && now->attrs.size == then->attrs.size &&
+	    memcmp(now->md5, then->md5, sizeof(now->md5)) == 0);
+}
+
 /* Find out where the bytes of then are: in a version of the bucket, or they are
  * what the bucket holds now. */
 static int
@@ -252,11 +270,8 @@ find_bytes(struct get *g, struct past_row *p, struct fetch_item *it,
 	struct stored *then = &p->stored, now;
 	int known;
 
-	it->has_stored = true;
-	/* A bucket without versions calls all its objects null. */
-	it->of_version = then->version_id != NULL &&
-	    strcmp(then->version_id, "null") != 0;
-	if (it->of_version || p->held) {
+	it->has_stored = it->of_version = true;
+	if (is_version(then)) {
 		it->stored = *then;
 		memset(then, 0, sizeof(*then));
 		return 0;
@@ -265,9 +280,9 @@ find_bytes(struct get *g, struct past_row *p, struct fetch_item *it,
 	    err);
 	if (known == -1)
 		return -1;
-	if (known == 1 && now.has_md5 && then->has_md5 &&
-	    now.attrs.size == then->attrs.size &&
-	    memcmp(now.md5, then->md5, sizeof(now.md5)) == 0) {
+	if (known == 1 && is_same(p, &now)) {
+		if (!is_version(&now))
+			free(STEAL(now.version_id));
 		it->stored = now;
 		return 0;
 	}
