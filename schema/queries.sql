@@ -1306,6 +1306,18 @@ UPDATE result SET outcome = 0, held = 1, run = :run, ms = NULL,
 	reason = NULL, version_id = :version, event = :event
 WHERE target = :target AND object = :object;
 
+-- undo is about to bring the object back.
+-- name: result_back_doubt
+UPDATE result SET outcome = 2, run = :run, ms = :ms,
+	reason = 'whether undo has brought it back is not known'
+WHERE target = :target AND object = :object AND outcome = 5;
+
+-- undo has left it as it was.
+-- name: result_back_left
+UPDATE result SET outcome = 5, reason = NULL
+WHERE target = :target AND object = :object AND outcome = 2 AND held = 0 AND
+	run = :run;
+
 -- Without a run the row stays that of its run.
 -- name: result_lost
 UPDATE result SET outcome = 2, held = 0, run = coalesce(:run, run),

@@ -222,3 +222,28 @@ catalog_put_found(struct catalog *c, const struct found *v, size_t n,
 	*ret_foreign = f.foreign;
 	return rc;
 }
+
+/* --- before undo --- */
+
+struct back {
+	const int64_t *objects;
+	size_t	 n;
+};
+
+static void
+doubt_back(struct catalog *c, void *arg)
+{
+	const struct back *b = arg;
+
+	for (size_t i = 0; i < b->n && c->writer.run != 0; i++)
+		writer_back_doubt(&c->writer, b->objects[i]);
+}
+
+int
+catalog_doubt_back(struct catalog *c, const int64_t *objects, size_t n,
+    struct err *err)
+{
+	struct back b = { objects, n };
+
+	return catalog_call(c, doubt_back, &b, err);
+}

@@ -36,4 +36,9 @@ struct found {
 int	 catalog_put_found(struct catalog *, const struct found *v, size_t n,
 	    size_t *ret_foreign, struct err *) MUST_USE;
 
+/* Put versions in doubt that undo is about to bring back, until their outcomes
+ * come. Waits until the rows are on disk. */
+int	 catalog_doubt_back(struct catalog *, const int64_t *objects, size_t n,
+	    struct err *) MUST_USE;
+
 #endif

@@ -18,7 +18,7 @@ enum event_kind {
 				   the run counts it as unchanged */
 	EVENT_COPIED,		/* reserved: copied from another key */
 	EVENT_REFRESHED,	/* copied onto itself, with other metadata */
-	EVENT_RESTORED,		/* reserved: an earlier version came back */
+	EVENT_RESTORED,		/* an earlier version came back: undo */
 	EVENT_REPAIRED,		/* reserved */
 	EVENT_GOING = 10,
 	EVENT_DELETED = 10,	/* by a run; the version id is the marker's */

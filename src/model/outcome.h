@@ -77,6 +77,8 @@ struct outcome_row {
 				   recorded: a later PUT uploads the file
 				   again */
 	bool	 restored;	/* MOVED: the target has this version again */
+	bool	 left;		/* FAILED: undo has changed nothing, and knows
+				   it */
 	char	*version_id;	/* DELETED: of the delete marker; restored: of
 				   the object; owned */
 };

@@ -7,6 +7,7 @@
 #include "base/exit_status.h"
 #include "base/signals.h"
 #include "base/units.h"
+#include "catalog/doubt.h"
 #include "model/key.h"
 #include "reader/past.h"
 #include "report/text.h"
@@ -53,6 +54,7 @@ fail(struct comeback *i, const struct err *err, const char *text)
 {
 	i->answered = true;
 	i->out.outcome = OUTCOME_FAILED;
+	i->out.left = err->kind == ERR_GONE || (i->markers == 0 && !i->copied);
 	i->out.err = *err;
 	if (text != NULL)
 		err_wrap(&i->out.err, "%s", text);
@@ -173,9 +175,9 @@ look(struct comeback *i)
 
 /* --- pages --- */
 
-/* Find out whether another version of the file has come under the key. */
-static void
-begin(struct comeback *i)
+/* True if no other version of the file has come under the key. */
+static bool
+may_come(struct comeback *i)
 {
 	struct stored now;
 	struct err err = ERR_INIT;
@@ -184,15 +186,34 @@ begin(struct comeback *i)
 
 	if (known == -1) {
 		run_fail(&i->u->r, &err);
-		return;
+		return false;
 	}
 	if (known == 1) {
 		stored_release(&now);
 		leave(i, "a later run has put the file again: it is left "
 		    "alone");
-		return;
+		return false;
 	}
-	look(i);
+	return true;
+}
+
+/* If the run is killed from here on, S3 is asked for these objects. */
+static void
+begin(struct undo *u, struct comeback *v, size_t n)
+{
+	AUTOFREE int64_t *objects = xcalloc(n, sizeof(*objects));
+	struct err err = ERR_INIT;
+	size_t count = 0;
+
+	for (size_t i = 0; i < n && !run_stopped(&u->r); i++)
+		if (may_come(&v[i]))
+			objects[count++] = v[i].out.object;
+	if (!run_stopped(&u->r) && catalog_doubt_back(u->r.catalog, objects,
+	    count, &err) == -1)
+		run_fail(&u->r, &err);
+	for (size_t i = 0; i < n && !run_stopped(&u->r); i++)
+		if (!v[i].answered)
+			look(&v[i]);
 }
 
 static void
@@ -200,13 +221,12 @@ bring_page(struct undo *u, struct deleted_row *rows, size_t n)
 {
 	AUTOFREE struct comeback *v = xcalloc(n, sizeof(*v));
 
-	for (size_t i = 0; i < n && !run_stopped(&u->r); i++) {
+	for (size_t i = 0; i < n; i++)
 		v[i] = (struct comeback){ .u = u, .row = &rows[i], .out = {
 		    .path = xstrdup(rows[i].stored.path),
 		    .object = rows[i].stored.object, .attempts = 1,
 		    .size = rows[i].stored.attrs.size } };
-		begin(&v[i]);
-	}
+	begin(u, v, n);
 	run_s3_wait(&u->r);
 	for (size_t i = 0; i < n; i++) {
 		if (v[i].answered)

@@ -236,6 +236,25 @@ mark_restored(struct writer *w, const struct outcome_row *in)
 
 	DB_RUN(&w->db, RESULT_RESTORED, INT(w->run), TEXT(in->version_id),
 	    INT(event), INT(w->target), INT(in->object));
+	writer_version_settled(w, in->object);
+}
+
+/* The target has it as little as before. */
+static void
+mark_left(struct writer *w, const struct outcome_row *in)
+{
+	DB_RUN(&w->db, RESULT_BACK_LEFT, INT(w->target), INT(in->object),
+	    INT(w->run));
+	writer_version_settled(w, in->object);
+}
+
+void
+writer_back_doubt(struct writer *w, int64_t object)
+{
+	w->has_doubts = true;
+	DB_RUN(&w->db, SETTLE_ADD, INT(w->target), INT(object));
+	DB_RUN(&w->db, RESULT_BACK_DOUBT, INT(w->run), INT(writer_ms(w)),
+	    INT(w->target), INT(object));
 }
 
 static void
@@ -383,6 +402,8 @@ outcome(struct writer *w, const struct outcome_row *in)
 		note_failure(&r);
 	if (in->restored)
 		mark_restored(w, in);
+	else if (in->left)
+		mark_left(w, in);
 	if (in->outcome == OUTCOME_DELETED)
 		each_name(w, in, mark_deleted, &r);
 	else if (in->lost)

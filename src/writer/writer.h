@@ -370,6 +370,9 @@ void	 writer_deletes(struct writer *, struct intent *);
 /* Objects that a killed run was deleting may be gone, or not: put them in
  * doubt. */
 void	 writer_settle_deletes(struct writer *);
+/* undo is about to bring this version back: until the outcome is recorded, it
+ * is in doubt. */
+void	 writer_back_doubt(struct writer *, int64_t object);
 
 /* twins.c */
 /* Calls fn for each further catalog path with the same key in the run's bucket.
