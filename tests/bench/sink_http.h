@@ -59,6 +59,8 @@ struct request {
 	bool	 expect;
 	bool	 close;
 	char	*copy;		/* its source, decoded; NULL: it is none */
+	char	*copy_version;	/* of the source; NULL: the newest */
+	bool	 replace;	/* the copy has metadata of its own */
 	char	*match;		/* If-Match, NULL: there is none */
 	bool	 has_md5;
 	uint8_t	 md5[MD5_LEN];	/* Content-MD5 */
@@ -194,6 +196,7 @@ request_release(struct request *r)
 {
 	free(r->path);
 	free(r->copy);
+	free(r->copy_version);
 	free(r->match);
 	for (size_t i = 0; i < r->query_count; i++) {
 		free(r->query[i].name);
@@ -274,6 +277,20 @@ request_text(char **text, const char *value)
 	percent_decode(*text, false);
 }
 
+/* "bucket/key?versionId=ID" */
+static void
+request_copy(struct request *r, const char *value)
+{
+	static const char query[] = "?versionId=";
+	const char *id = strstr(value, query);
+	AUTOFREE char *name = xstrndup(value, id == NULL ? strlen(value) :
+	    (size_t)(id - value));
+
+	request_text(&r->copy, name);
+	if (id != NULL)
+		request_text(&r->copy_version, id + strlen(query));
+}
+
 static void
 request_header(struct request *r, const char *name, const char *value)
 {
@@ -294,7 +311,9 @@ request_header(struct request *r, const char *name, const char *value)
 	else if (strcasecmp(name, "if-match") == 0)
 		request_text(&r->match, value);
 	else if (strcasecmp(name, "x-amz-copy-source") == 0)
-		request_text(&r->copy, value);
+		request_copy(r, value);
+	else if (strcasecmp(name, "x-amz-metadata-directive") == 0)
+		r->replace = strcasecmp(value, "REPLACE") == 0;
 	else if (strncasecmp(name, "x-amz-meta-", 11) == 0 ||
 	    strcasecmp(name, "content-type") == 0)
 		buf_addf(&r->meta, "%s: %s\r\n", name, value);

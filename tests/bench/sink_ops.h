@@ -25,6 +25,7 @@ enum kind {
 	LIST_OBJECTS,
 	LIST_UPLOADS,
 	LIST_PARTS,
+	LIST_VERSIONS,
 	KIND__MAX
 };
 
@@ -48,6 +49,10 @@ struct sink_hooks {
 	/* An object was stored, or is about to go; under the lock. */
 	void	 (*stored)(const struct object *);
 	void	 (*removed)(const struct object *);
+	/* A version is about to go for ever; an object came to light, as what
+	 * had covered it went; under the lock. */
+	void	 (*dropped)(const struct object *);
+	void	 (*returned)(const struct object *);
 };
 
 static struct {
@@ -58,6 +63,7 @@ static struct {
 	uint64_t connections;
 	bool	 keep;
 	bool	 no_md5;
+	bool	 unshown;	/* a marker isn't shown by HEAD and GET */
 	unsigned long latency_ms;
 	uint64_t rate;	/* of a connection */
 	unsigned open;	/* connections */
@@ -139,13 +145,27 @@ wrong_md5(const struct request *r, const uint8_t md5[MD5_LEN])
 	return r->has_md5 && memcmp(r->md5, md5, MD5_LEN) != 0;
 }
 
-static int
-reply_etag(struct conn *c, const char *etag)
+/* The header that tells the version; under the lock. */
+static void
+add_version_locked(struct buf *b, const struct object *o)
 {
-	char line[96];
+	char text[24];
 
-	snprintf(line, sizeof(line), "ETag: \"%s\"\r\n", etag);
-	return reply(c, 200, line, NULL);
+	version_text(o->version, text);
+	if (sink.store.versioning != VERSIONING_NONE)
+		buf_addf(b, "x-amz-version-id: %s\r\n%s", text, o->marker ?
+		    "x-amz-delete-marker: true\r\n" : "");
+}
+
+static int
+reply_etag(struct conn *c, const char *etag, struct buf *more)
+{
+	int rc;
+
+	buf_addf(more, "ETag: \"%s\"\r\n", etag);
+	rc = reply(c, 200, more->data, NULL);
+	buf_release(more);
+	return rc;
 }
 
 static void
@@ -156,14 +176,29 @@ stored_locked(struct object *o)
 		sink.hooks.stored(o);
 }
 
-static void
+/* The marker that is left, or NULL. */
+static struct object *
 remove_locked(const char *name)
 {
 	struct object *o = store_get(&sink.store, name);
 
 	if (o != NULL && sink.hooks.removed != NULL)
 		sink.hooks.removed(o);
-	store_delete(&sink.store, name);
+	return store_hide(&sink.store, name);
+}
+
+static void
+drop_locked(const char *name, const char *id)
+{
+	struct object *o = store_version(&sink.store, name, id);
+
+	if (o == NULL)
+		return;
+	if (sink.hooks.dropped != NULL)
+		sink.hooks.dropped(o);
+	o = store_drop(&sink.store, o);
+	if (o != NULL && sink.hooks.returned != NULL)
+		sink.hooks.returned(o);
 }
 
 static int
@@ -172,6 +207,7 @@ put_object(struct conn *c, struct request *r, const char *name)
 	uint8_t md5[MD5_LEN];
 	struct object *o;
 	struct body body;
+	struct buf more;
 	char etag[72];
 
 	if (body_take(c, r, &body, md5) == -1) {
@@ -183,6 +219,7 @@ put_object(struct conn *c, struct request *r, const char *name)
 		return reply_error(c, 400, "BadDigest");
 	}
 	etag_single(md5, etag);
+	buf_init(&more, 1024);
 	pthread_mutex_lock(&sink.lock);
 	sink.bytes_in += body.size;
 	o = store_put(&sink.store, name);
@@ -191,53 +228,61 @@ put_object(struct conn *c, struct request *r, const char *name)
 	o->size = body.size;
 	memcpy(o->etag, etag, sizeof(etag));
 	stored_locked(o);
+	add_version_locked(&more, o);
 	pthread_mutex_unlock(&sink.lock);
-	return reply_etag(c, etag);
+	return reply_etag(c, etag, &more);
 }
 
 /* The source and what it becomes may be the same object. */
 static bool
-copy_locked(const char *from, const char *name, char *meta, char etag[72])
+copy_locked(struct request *r, const char *name, char etag[72],
+    struct buf *more)
 {
-	struct object *o = store_get(&sink.store, from);
+	struct object *o = store_version(&sink.store, r->copy +
+	    (r->copy[0] == '/'), r->copy_version);
 	uint8_t *data;
 	uint64_t size;
+	char *meta;
 
-	if (o == NULL) {
-		free(meta);
+	if (o == NULL || o->marker)
 		return false;
-	}
 	data = o->data == NULL ? NULL : xmemdup(o->data, o->size + 1);
 	size = o->size;
+	meta = r->replace ? STEAL(r->meta.data) : o->meta == NULL ? NULL :
+	    xstrdup(o->meta);
 	memcpy(etag, o->etag, 72);
 	o = store_put(&sink.store, name);
+	o->copied = true;
 	o->meta = meta;
 	o->data = data;
 	o->size = size;
 	memcpy(o->etag, etag, 72);
 	stored_locked(o);
+	add_version_locked(more, o);
 	return true;
 }
 
 static int
 put_copy(struct conn *c, struct request *r, const char *name)
 {
-	const char *from = r->copy + (r->copy[0] == '/');
+	struct buf b, more;
 	char etag[72];
-	struct buf b;
 	bool ok;
 	int rc;
 
-	pthread_mutex_lock(&sink.lock);
-	ok = copy_locked(from, name, STEAL(r->meta.data), etag);
-	pthread_mutex_unlock(&sink.lock);
-	if (!ok)
-		return reply_error(c, 404, "NoSuchKey");
 	buf_init(&b, 4096);
-	buf_addf(&b, "<CopyObjectResult><ETag>&quot;%s&quot;</ETag>"
-	    "</CopyObjectResult>", etag);
-	rc = reply_xml(c, &b);
+	buf_init(&more, 1024);
+	buf_addstr(&more, "Content-Type: application/xml\r\n");
+	pthread_mutex_lock(&sink.lock);
+	ok = copy_locked(r, name, etag, &more);
+	pthread_mutex_unlock(&sink.lock);
+	if (ok)
+		buf_addf(&b, "<CopyObjectResult><ETag>&quot;%s&quot;</ETag>"
+		    "</CopyObjectResult>", etag);
+	rc = ok ? reply(c, 200, more.data, &b) :
+	    reply_error(c, 404, "NoSuchKey");
 	buf_release(&b);
+	buf_release(&more);
 	return rc;
 }
 
@@ -250,6 +295,7 @@ put_part(struct conn *c, const struct request *r, const char *name,
 	uint8_t md5[MD5_LEN];
 	struct upload *u;
 	struct body body;
+	struct buf more;
 	char etag[72];
 	bool ok = n >= 1 && n <= 10000;
 
@@ -278,7 +324,8 @@ put_part(struct conn *c, const struct request *r, const char *name,
 	if (u == NULL)
 		return reply_error(c, 404, "NoSuchUpload");
 	etag_single(md5, etag);
-	return ok ? reply_etag(c, etag) :
+	buf_init(&more, 1024);
+	return ok ? reply_etag(c, etag, &more) :
 	    reply_error(c, 400, "InvalidArgument");
 }
 
@@ -343,7 +390,7 @@ join_parts(const struct upload *u, const char *xml, struct buf *md5s,
 /* Under the lock. */
 static bool
 complete_locked(const char *id, const char *name, const char *xml,
-    char etag[72])
+    char etag[72], struct buf *more)
 {
 	struct upload *u = upload_get(&sink.store, id, name);
 	struct buf md5s, data;
@@ -363,6 +410,7 @@ complete_locked(const char *id, const char *name, const char *xml,
 		o->size = size;
 		memcpy(o->etag, etag, 72);
 		stored_locked(o);
+		add_version_locked(more, o);
 		upload_delete(&sink.store, u);
 	}
 	buf_release(&md5s);
@@ -374,19 +422,21 @@ static int
 post_complete(struct conn *c, const struct request *r, const char *name,
     const char *id)
 {
-	struct buf xml, b;
+	struct buf xml, b, more;
 	char etag[72];
 	bool ok;
 	int rc;
 
 	buf_init(&xml, 4 * MIB);
 	buf_init(&b, 16 * KIB);
+	buf_init(&more, 1024);
+	buf_addstr(&more, "Content-Type: application/xml\r\n");
 	if (body_read(c, r, body_text, &xml) == -1) {
 		buf_release(&xml);
 		return -1;
 	}
 	pthread_mutex_lock(&sink.lock);
-	ok = complete_locked(id, name, buf_str(&xml).p, etag);
+	ok = complete_locked(id, name, buf_str(&xml).p, etag, &more);
 	pthread_mutex_unlock(&sink.lock);
 	if (ok) {
 		buf_addstr(&b, "<CompleteMultipartUploadResult>");
@@ -394,10 +444,24 @@ post_complete(struct conn *c, const struct request *r, const char *name,
 		buf_addf(&b, "<ETag>&quot;%s&quot;</ETag>"
 		    "</CompleteMultipartUploadResult>", etag);
 	}
-	rc = ok ? reply_xml(c, &b) : reply_error(c, 400, "InvalidPart");
+	rc = ok ? reply(c, 200, more.data, &b) :
+	    reply_error(c, 400, "InvalidPart");
+	buf_release(&more);
 	buf_release(&xml);
 	buf_release(&b);
 	return rc;
+}
+
+static void
+add_marker(struct buf *b, const struct object *marker)
+{
+	char id[24];
+
+	if (marker == NULL)
+		return;
+	version_text(marker->version, id);
+	buf_addf(b, "<DeleteMarker>true</DeleteMarker>"
+	    "<DeleteMarkerVersionId>%s</DeleteMarkerVersionId>", id);
 }
 
 static int
@@ -413,6 +477,7 @@ post_delete(struct conn *c, const struct request *r, const char *bucket)
 		buf_release(&xml);
 		return -1;
 	}
+	/* No version is named: nothing of us deletes versions so. */
 	buf_addstr(&b, "<DeleteResult>");
 	pos = buf_str(&xml).p;
 	pthread_mutex_lock(&sink.lock);
@@ -421,10 +486,11 @@ post_delete(struct conn *c, const struct request *r, const char *bucket)
 		char *plain = xstrndup(key, len);
 		char *name;
 
-		buf_addf(&b, "<Deleted><Key>%s</Key></Deleted>", plain);
+		buf_addf(&b, "<Deleted><Key>%s</Key>", plain);
 		xml_unescape(plain);
 		name = xasprintf("%s/%s", bucket, plain);
-		remove_locked(name);
+		add_marker(&b, remove_locked(name));
+		buf_addstr(&b, "</Deleted>");
 		free(name);
 		free(plain);
 	}
@@ -440,20 +506,30 @@ static int
 delete_key(struct conn *c, const struct request *r, const char *name)
 {
 	const char *id = query_get(r, "uploadId");
+	const char *version = query_get(r, "versionId");
+	const struct object *marker = NULL;
 	struct upload *u = NULL;
+	struct buf more;
+	int rc;
 
+	buf_init(&more, 1024);
 	pthread_mutex_lock(&sink.lock);
-	if (id == NULL) {
-		remove_locked(name);
+	if (id == NULL && version != NULL) {
+		drop_locked(name, version);
+	} else if (id == NULL) {
+		marker = remove_locked(name);
+		if (marker != NULL)
+			add_version_locked(&more, marker);
 	} else {
 		u = upload_get(&sink.store, id, name);
 		if (u != NULL)
 			upload_delete(&sink.store, u);
 	}
 	pthread_mutex_unlock(&sink.lock);
-	if (id != NULL && u == NULL)
-		return reply_error(c, 404, "NoSuchUpload");
-	return reply(c, 204, NULL, NULL);
+	rc = id != NULL && u == NULL ? reply_error(c, 404, "NoSuchUpload") :
+	    reply(c, 204, more.data, NULL);
+	buf_release(&more);
+	return rc;
 }
 
 /* Send len bytes of the object's data, which may be NULL: zeros. */
@@ -474,6 +550,34 @@ send_data(struct conn *c, const uint8_t *data, uint64_t len)
 	return 0;
 }
 
+static void
+add_head_locked(struct buf *b, const struct object *o)
+{
+	char date[40];
+	struct tm tm;
+
+	add_version_locked(b, o);
+	gmtime_r(&o->mtime, &tm);
+	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	buf_addf(b, "%sETag: \"%s\"\r\nLast-Modified: %s\r\n"
+	    "Accept-Ranges: bytes\r\n", o->meta == NULL ? "" : o->meta,
+	    o->etag, date);
+}
+
+/* A marker of a deletion is named where it is the newest of the key. */
+static struct object *
+look_locked(const struct request *r, const char *name, struct buf *more)
+{
+	const char *id = query_get(r, "versionId");
+	struct object *o = store_version(&sink.store, name, id);
+	struct object *marker = id == NULL && o == NULL ?
+	    earlier_get(&sink.store, name) : o;
+
+	if (marker != NULL && marker->marker && !sink.unshown)
+		add_version_locked(more, marker);
+	return o == NULL || o->marker ? NULL : o;
+}
+
 static int
 get_object(struct conn *c, const struct request *r, const char *name)
 {
@@ -481,14 +585,12 @@ get_object(struct conn *c, const struct request *r, const char *name)
 	uint64_t from = 0, len = 0, size = 0;
 	uint8_t *data = NULL;
 	struct object *o;
-	char date[40];
 	struct buf b;
-	struct tm tm;
 	int rc;
 
 	buf_init(&b, 128 * KIB);
 	pthread_mutex_lock(&sink.lock);
-	o = store_get(&sink.store, name);
+	o = look_locked(r, name, &b);
 	if (o != NULL) {
 		found = true;
 		other = r->match != NULL && strstr(r->match, o->etag) == NULL;
@@ -499,16 +601,11 @@ get_object(struct conn *c, const struct request *r, const char *name)
 			len = MIN(len, r->range_to - from + 1);
 		if (!head && o->data != NULL && len > 0)
 			data = xmemdup(o->data + from, len);
-		gmtime_r(&o->mtime, &tm);
-		strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT",
-		    &tm);
-		buf_addf(&b, "%sETag: \"%s\"\r\nLast-Modified: %s\r\n"
-		    "Accept-Ranges: bytes\r\n", o->meta == NULL ? "" :
-		    o->meta, o->etag, date);
+		add_head_locked(&b, o);
 	}
 	pthread_mutex_unlock(&sink.lock);
 	if (!found && head)
-		rc = reply(c, 404, NULL, NULL);
+		rc = reply(c, 404, b.data, NULL);
 	else if (!found)
 		rc = reply_error(c, 404, "NoSuchKey");
 	else if (other)

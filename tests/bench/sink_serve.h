@@ -15,7 +15,7 @@ static const char *const kind_names[KIND__MAX] = {
 	"other", "put_object", "put_copy", "put_part", "post_create",
 	"post_complete", "post_delete", "delete_object", "delete_upload",
 	"head_object", "head_bucket", "get_object", "list_objects",
-	"list_uploads", "list_parts",
+	"list_uploads", "list_parts", "list_versions",
 };
 
 /* ListObjects and ListObjectsV2. A continuation token is the last key in
@@ -135,6 +135,61 @@ list_parts(struct conn *c, const char *name, const char *id)
 }
 
 static void
+add_version(struct buf *b, const struct object *o, const char *bucket,
+    bool url, bool latest)
+{
+	const char *key = o->name + strlen(bucket) + 1;
+	const char *tag = o->marker ? "DeleteMarker" : "Version";
+	char id[24];
+
+	version_text(o->version, id);
+	buf_addf(b, "<%s><Key>", tag);
+	if (url)
+		percent_encode(b, key);
+	else
+		add_xml(b, key);
+	buf_addf(b, "</Key><VersionId>%s</VersionId><IsLatest>%s</IsLatest>",
+	    id, latest ? "true" : "false");
+	add_time(b, "LastModified", o->mtime);
+	if (!o->marker)
+		buf_addf(b, "<ETag>&quot;%s&quot;</ETag><Size>%lu</Size>",
+		    o->etag, (unsigned long)o->size);
+	buf_addf(b, "</%s>", tag);
+}
+
+/* ListObjectVersions, all at once, whatever max-keys says; the keys of earlier
+ * versions in no order but by their age. */
+static int
+list_versions(struct conn *c, const struct request *r, const char *bucket)
+{
+	AUTOFREE char *start = xasprintf("%s/%s", bucket,
+	    query_or(r, "prefix", ""));
+	bool url = strcmp(query_or(r, "encoding-type", ""), "url") == 0;
+	struct store *s = &sink.store;
+	struct buf b;
+	int rc;
+
+	buf_init(&b, 64 * MIB);
+	buf_addf(&b, "<ListVersionsResult><Name>%s</Name>%s<IsTruncated>false"
+	    "</IsTruncated>", bucket, url ? "<EncodingType>url</EncodingType>" :
+	    "");
+	pthread_mutex_lock(&sink.lock);
+	for (struct object *o = store_from(s, start); o != NULL &&
+	    str_starts(str_of(o->name), str_of(start)); o = o->next[0])
+		add_version(&b, o, bucket, url, true);
+	for (struct object *v = s->earlier; v != NULL; v = v->next[0])
+		if (str_starts(str_of(v->name), str_of(start)))
+			add_version(&b, v, bucket, url,
+			    store_get(s, v->name) == NULL &&
+			    earlier_get(s, v->name) == v);
+	pthread_mutex_unlock(&sink.lock);
+	buf_addstr(&b, "</ListVersionsResult>");
+	rc = reply_xml(c, &b);
+	buf_release(&b);
+	return rc;
+}
+
+static void
 stats_text(struct buf *b)
 {
 	uint64_t total = 0;
@@ -199,6 +254,8 @@ bucket_kind(const struct request *r)
 		return POST_DELETE;
 	if (get && query_get(r, "uploads") != NULL)
 		return LIST_UPLOADS;
+	if (get && query_get(r, "versions") != NULL)
+		return LIST_VERSIONS;
 	if (get && query_get(r, "location") == NULL &&
 	    query_get(r, "versioning") == NULL)
 		return LIST_OBJECTS;
@@ -254,6 +311,8 @@ serve_kind(struct conn *c, struct request *r, enum kind kind,
 		return list_objects(c, r, name);
 	case LIST_UPLOADS:
 		return list_uploads(c, r, name);
+	case LIST_VERSIONS:
+		return list_versions(c, r, name);
 	case LIST_PARTS:
 		return list_parts(c, name, id);
 	default:

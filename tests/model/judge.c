@@ -15,6 +15,7 @@
  *		has its reason; TEST says what is
  *	5	the catalog is whole
  *	6	the journal: journal.c
+ *	7	the past, and what comes back of it: past.c, undone.c
  */
 #include <pthread.h>
 
@@ -25,11 +26,6 @@
 struct content {
 	char	*rel;
 	uint64_t hash;
-};
-
-struct change {
-	char	*name;
-	uint64_t at;		/* store_now() */
 };
 
 /* An object of a file that a mount hides, or that isn't mounted. */
@@ -62,10 +58,6 @@ static struct {
 	struct {
 		struct content *contents;
 		size_t	 content_count;
-		char	**touched;
-		size_t	 touched_count;
-		struct change *changes;
-		size_t	 change_count;
 	} locked;
 	struct past past[2 * STEPS_MAX + 32];
 	size_t	 past_count;
@@ -84,16 +76,13 @@ judge_reset(void)
 {
 	for (size_t i = 0; i < j.locked.content_count; i++)
 		free(j.locked.contents[i].rel);
-	for (size_t i = 0; i < j.locked.touched_count; i++)
-		free(j.locked.touched[i]);
-	for (size_t i = 0; i < j.locked.change_count; i++)
-		free(j.locked.changes[i].name);
 	for (size_t i = 0; i < j.past_count; i++)
 		free(j.past[i].files);
 	forget_covered();
 	journal_forget();
-	j.locked.content_count = j.locked.touched_count = 0;
-	j.locked.change_count = j.past_count = 0;
+	touched_forget();
+	past_forget();
+	j.locked.content_count = j.past_count = 0;
 	if (j.before == NULL)
 		j.before = xcalloc(1, sizeof(*j.before));
 	j.before->count = 0;
@@ -103,88 +92,6 @@ const struct files *
 judge_before(void)
 {
 	return j.before;
-}
-
-/* --- objects that are not what the catalog may think; by bucket/key --- */
-
-bool
-is_touched(const char *bucket, const char *key)
-{
-	AUTOFREE char *name = xasprintf("%s/%s", bucket, key);
-	bool found = false;
-
-	pthread_mutex_lock(&j.lock);
-	for (size_t i = 0; i < j.locked.touched_count && !found; i++)
-		found = strcmp(j.locked.touched[i], name) == 0;
-	pthread_mutex_unlock(&j.lock);
-	return found;
-}
-
-bool
-any_touched(void)
-{
-	return j.locked.touched_count > 0;
-}
-
-static void
-touch_locked(const char *name)
-{
-	j.locked.touched = xreallocarray(j.locked.touched,
-	    j.locked.touched_count + 1, sizeof(*j.locked.touched));
-	j.locked.touched[j.locked.touched_count++] = xstrdup(name);
-}
-
-static void
-untouch_locked(const char *name)
-{
-	for (size_t i = 0; i < j.locked.touched_count; i++) {
-		if (strcmp(j.locked.touched[i], name) != 0)
-			continue;
-		free(j.locked.touched[i]);
-		j.locked.touched[i--] =
-		    j.locked.touched[--j.locked.touched_count];
-	}
-}
-
-/* The program stored it once, in this history. */
-static bool
-ever_ours(const char *name)
-{
-	bool found = false;
-
-	pthread_mutex_lock(&j.lock);
-	for (size_t i = 0; i < j.locked.change_count && !found; i++)
-		found = strcmp(j.locked.changes[i].name, name) == 0;
-	pthread_mutex_unlock(&j.lock);
-	return found;
-}
-
-static void
-changed_locked(const char *name)
-{
-	struct change c = { xstrdup(name), store_now() };
-
-	j.locked.changes = xreallocarray(j.locked.changes,
-	    j.locked.change_count + 1, sizeof(c));
-	j.locked.changes[j.locked.change_count++] = c;
-}
-
-void
-judge_touched(const char *name)
-{
-	pthread_mutex_lock(&j.lock);
-	touch_locked(name);
-	pthread_mutex_unlock(&j.lock);
-}
-
-void
-judge_touched_since(uint64_t at)
-{
-	pthread_mutex_lock(&j.lock);
-	for (size_t i = 0; i < j.locked.change_count; i++)
-		if (j.locked.changes[i].at > at)
-			touch_locked(j.locked.changes[i].name);
-	pthread_mutex_unlock(&j.lock);
 }
 
 /* --- while the run goes on --- */
@@ -345,6 +252,8 @@ judge_begin(const struct run *r)
 	forget_covered();
 	store_each(conf_bucket(w.conf), remember_covered, NULL);
 	remember_unasked();
+	past_begin();
+	undone_begin(r);
 	j.away = w.away;
 	j.unsent = j.away && knows_unsent();
 	clock_gettime(CLOCK_REALTIME, &t);
@@ -394,23 +303,22 @@ may_store(const struct run *r)
 }
 
 void
-judge_stored(const char *bucket, const char *key, uint64_t hash)
+judge_stored(const char *bucket, const char *key, uint64_t hash, bool copied)
 {
 	AUTOFREE char *name = xasprintf("%s/%s", bucket, key);
 	AUTOFREE char *rel = rel_of(key);
 
-	pthread_mutex_lock(&j.lock);
-	untouch_locked(name);
-	changed_locked(name);
-	pthread_mutex_unlock(&j.lock);
-	if (!may_store(j.run))
+	judge_changed(name);
+	if (j.run->op == OP_UNDO)
+		past_came(name, hash);
+	else if (!may_store(j.run))
 		breach(1, "%s was stored", key);
 	else if (rel == NULL || strcmp(bucket, conf_bucket(w.conf)) != 0)
 		breach(1, "%s/%s was stored, which is no file's", bucket, key);
 	else if (!had_content(rel, hash))
 		breach(1, "%s was stored with bytes that the file hasn't",
 		    rel);
-	else if (!j.run->bent && is_sent_twice(key, hash))
+	else if (!j.run->bent && !copied && is_sent_twice(key, hash))
 		breach(3, "%s was sent again after the catalog was restored",
 		    rel);
 }
@@ -439,10 +347,7 @@ judge_removed(const char *bucket, const char *key, uint64_t size,
 	AUTOFREE char *name = xasprintf("%s/%s", bucket, key);
 
 	foreign = foreign && !ever_ours(name);
-	pthread_mutex_lock(&j.lock);
-	untouch_locked(name);
-	changed_locked(name);
-	pthread_mutex_unlock(&j.lock);
+	judge_changed(name);
 	if (strcmp(bucket, conf_bucket(w.conf)) != 0)
 		breach(1, "%s/%s was deleted, in another bucket", bucket,
 		    key);
@@ -467,8 +372,10 @@ judge_status(const struct run *r)
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
 		if (r->status == known[i])
 			return;
-	if (r->status == 2 && r->bent)
-		return;		/* the catalog can't be opened */
+	/* The catalog can't be opened; or past.c knows whether there must be an
+	 * answer. */
+	if (r->status == 2 && (r->bent || run_asks_past(r)))
+		return;
 	breach(0, "exit status %d: %.*s", r->status,
 	    (int)MIN(r->err.len, (size_t)200),
 	    r->err.len == 0 ? "" : r->err.data);
@@ -516,7 +423,8 @@ judge_attempt(const struct run *r)
 	AUTOFREE char *last = xasprintf("SELECT coalesce(exit_status, -1) "
 	    "FROM runs WHERE run > %ld ORDER BY run DESC LIMIT 1", j.last_run);
 	long rows = catalog_number(count), status;
-	long most = r->dry || r->op == OP_LIST ? 0 : r->op == OP_TEST ? 2 : 1;
+	long most = r->dry || r->op == OP_LIST || r->op == OP_ASK ? 0 :
+	    r->op == OP_TEST ? 2 : 1;
 
 	most += r->err.len > 0 &&
 	    strstr(r->err.data, "restored_catalog") != NULL;
@@ -684,6 +592,7 @@ judge_end(struct run *r)
 		judge_op(r);
 	if (!breached())
 		judge_covered(r);
+	past_remember(r);
 	if (may_store(r) && catalog_exists())
 		remember_past();
 	w.unasked &= !may_store(r);
@@ -762,8 +671,7 @@ judge_equal(const struct run *r)
 		struct held h;
 
 		judge_file(&now->f[i]);
-		if (!w.adopted &&
-		    !is_touched(conf_bucket(w.conf), key) &&
+		if (!is_touched(conf_bucket(w.conf), key) &&
 		    store_find(conf_bucket(w.conf), key, &h))
 			judge_meta(&now->f[i], &h);
 	}

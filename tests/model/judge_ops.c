@@ -289,6 +289,12 @@ judge_op(const struct run *r)
 {
 	const char *bucket = conf_bucket(w.conf);
 
+	if (r->op == OP_UNDO)
+		undone_judge(r);
+	else if (run_asks_past(r))
+		past_judge(r);
+	if (run_asks_past(r))
+		return;
 	if (r->op == OP_VERIFY && !r->killed)
 		judge_verify(r);
 	if (r->status != 0 || r->dry)

@@ -204,6 +204,8 @@ shrink(struct history *h, int invariant)
 		any |= shrink_field(h, &h->set.nfs, invariant);
 		any |= shrink_field(h, &h->set.coarse, invariant);
 		any |= shrink_field(h, &h->set.volume, invariant);
+		any |= shrink_field(h, &h->set.versioned, invariant);
+		any |= shrink_field(h, &h->set.unshown, invariant);
 		for (size_t i = 0; i < h->count; i++)
 			for (int f = 0; f < FIELDS_MAX; f++)
 				any |= shrink_field(h, &h->steps[i].v[f],

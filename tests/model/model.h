@@ -40,6 +40,8 @@ struct setting {
 	int	 coarse;	/* times of files have full seconds */
 	int	 volume;	/* something is mounted at v */
 	int	 fsids;		/* NFS 4 gives file systems other numbers */
+	int	 versioned;	/* the buckets keep versions */
+	int	 unshown;	/* HEAD doesn't show delete markers */
 };
 
 struct history {
@@ -135,7 +137,8 @@ struct world {
 	bool	 root_counts;	/* the files of the old one still exist */
 	bool	 root_empty;	/* the new one is */
 	bool	 root_fs;	/* it is a file system of its own */
-	bool	 adopted;	/* a run was told to adopt */
+	bool	 adopted;	/* a run was told to adopt, and takes over what
+				   others put */
 	bool	 moved;		/* it had other settings before */
 	bool	 restored;	/* the catalog was one of before */
 	bool	 unasked;	/* and no run has asked the bucket since */
@@ -165,11 +168,15 @@ char	*tree_path(const char *rel) MUST_USE;
 /* The beginning of all keys of the share, under these settings. */
 char	*key_prefix(int conf) MUST_USE;
 const char *conf_bucket(int conf);
+/* With the server in its keys or without it, a bucket is another target. */
+bool	 is_same_target(int conf, int other);
 const char *server_of(int conf);
 /* As the settings name them; NULL ends it. */
 extern const char *const nfs_versions[];
 void	 write_conf(void);
 void	 remove_all(const char *path);
+/* A directory beside the tree. */
+void	 clear_dir(const char *name);
 void	 copy_file(const char *from, const char *to, mode_t);
 /* Call it for all below path, directories first. */
 void	 tree_each(const char *path, void (*)(const char *,
@@ -210,7 +217,9 @@ void	 play_during(const int *v);
 /* --- runs (run.c) --- */
 
 enum op {
-	OP_PUT = 0, OP_MIRROR, OP_GET, OP_DEL, OP_LIST, OP_TEST, OP_VERIFY
+	OP_PUT = 0, OP_MIRROR, OP_GET, OP_DEL, OP_LIST, OP_TEST, OP_VERIFY,
+	OP_ASK,			/* sql --as-of */
+	OP_UNDO
 };
 
 struct totals {
@@ -230,6 +239,8 @@ struct run {
 	bool	 excluded;	/* --delete-excluded */
 	bool	 accept;	/* --accept-filesystem */
 	int	 mode;		/* of TEST */
+	char	 as_of[32];	/* a moment; or "" */
+	long	 undone;	/* run of which OP_UNDO is; else 0 */
 	bool	 quiet;		/* of the end of a history */
 	/* what came */
 	bool	 bent;		/* something was to go wrong */
@@ -250,6 +261,8 @@ void	 play_quiet(void);
 char	*run_text(const struct run *) MUST_USE;
 void	 run_init(struct run *);
 void	 run_release(struct run *);
+/* It is about the past; judged by past.c. */
+bool	 run_asks_past(const struct run *);
 /* Run the program with these words and the settings; the exit status. */
 int	 run_verb(const char *const *words);
 /* Run the program; judge what it does and did. */
@@ -279,6 +292,7 @@ void	 play_clock(const int *v);
 void	 play_save(const int *v);
 void	 play_restore(const int *v);
 void	 play_prune(const int *v);
+void	 play_versioning(const int *v);
 void	 play_foreign(const int *v);
 void	 play_tamper(const int *v);
 void	 others_begin(void);
@@ -292,6 +306,7 @@ struct held {			/* an object of the bucket */
 	const char *etag;
 	const char *meta;
 	uint64_t put_at;	/* store_now() then */
+	uint64_t version;	/* 0: none, or null */
 	bool	 foreign;	/* not put by the program */
 };
 
@@ -315,6 +330,11 @@ void	 store_remove_foreign(const char *bucket, const char *key);
 size_t	 store_uploads(const char *bucket);
 unsigned long store_requests(void);
 unsigned long store_bucket_requests(void);
+unsigned long store_heads(void);
+/* Buckets keep versions from now on, or (suspended) one that is null; how HEAD
+ * answers for a deletion. */
+void	 store_versioning(bool on);
+void	 store_show_markers(bool);
 /* What the next run finds: the nth request of a kind, so many times, ends
  * so (enum trouble); kind 0: any. */
 void	 store_bend(int kind, int nth, int times, int how);
@@ -328,16 +348,10 @@ void	 judge_begin(const struct run *);
 void	 judge_tree_changed(void);	/* while a run goes on */
 void	 judge_end(struct run *);
 /* Called by the store, under its lock. */
-void	 judge_stored(const char *bucket, const char *key, uint64_t hash);
+void	 judge_stored(const char *bucket, const char *key, uint64_t hash,
+	    bool copied);
 void	 judge_removed(const char *bucket, const char *key, uint64_t size,
 	    bool foreign);
-/* Somebody else changed this object (bucket/key): what the catalog says of it
- * may be wrong. */
-void	 judge_touched(const char *name);
-/* So may what it says of all objects that changed since then. */
-void	 judge_touched_since(uint64_t store_time);
-bool	 is_touched(const char *bucket, const char *key);
-bool	 any_touched(void);
 /* The files as they were when the run began. */
 const struct files *judge_before(void);
 /* After quiet: the bucket has no object of a file that is gone; bucket and tree
@@ -366,7 +380,57 @@ void	 judge_meta(const struct file *, const struct held *);
 void	 judge_count(const struct run *);
 bool	 in_prefix(const struct run *, const char *key);
 
+/* --- what others have changed (touched.c) --- */
+
+/* Somebody else changed this object (bucket/key): what the catalog says of it
+ * may be wrong. */
+void	 judge_touched(const char *name);
+/* So may what it says of all objects that changed since then. */
+void	 judge_touched_since(uint64_t store_time);
+/* The program changed it. */
+void	 judge_changed(const char *name);
+bool	 is_touched(const char *bucket, const char *key);
+bool	 is_touched_name(const char *name);
+bool	 any_touched(void);
+void	 touched_each(void (*)(void *, const char *name), void *);
+/* The program stored it once, in this history. */
+bool	 ever_ours(const char *name);
+void	 touched_forget(void);
+
+/* --- the past (past.c, undone.c) --- */
+
+void	 play_as_of(const int *v);
+void	 play_undo(const int *v);
+void	 past_forget(void);
+/* The catalog has dropped what was over. */
+void	 past_pruned(void);
+/* The wall clock was put back: a time means more than one moment. */
+void	 past_clock_back(void);
+void	 past_begin(void);
+/* At the end of each run: what the buckets hold. */
+void	 past_remember(const struct run *);
+void	 past_judge(const struct run *);
+
+void	 undone_forget(void);
+/* The past of runs before this one is dropped. */
+void	 undone_pruned(long run);
+void	 undone_begin(const struct run *);
+/* The run had this number; sure: the catalog has no doubts. */
+void	 undone_remember(long run, bool sure);
+void	 undone_judge(const struct run *);
+/* Called by the store, under its lock: a name ("bucket/key") has changed; the
+ * program is about to delete it (kept: it stays as a version); it is there
+ * again; a version of it with bytes goes for ever. */
+void	 past_change(const char *name);
+void	 past_deleted(const char *name, uint64_t hash, bool kept,
+	    bool foreign);
+void	 past_came(const char *name, uint64_t hash);
+void	 past_dropped(const char *name);
+
 /* --- the journal (journal.c) --- */
+
+/* Where answers are missing, the journal may not know yet. */
+long	 journal_doubts(void);
 
 /* At the end of each run: its events are those of before and more, they agree
  * with the bucket, and say of each earlier run what they said then. */

@@ -68,6 +68,8 @@ play_clock(const int *v)
 	if (w.set.coarse)
 		return;
 	w.clock_s += hours[v[0]] * 3600;
+	if (hours[v[0]] < 0)
+		past_clock_back();
 }
 
 /* datamover catalog ACTION FILE must succeed, and so must the check of what
@@ -147,6 +149,7 @@ play_restore(const int *v)
 	forget_formers();
 	judge_touched_since(saved_at);
 	journal_forget();
+	past_forget();
 	w.restored = w.unasked = true;
 }
 
@@ -159,6 +162,14 @@ play_prune(const int *v UNUSED)
 		return;
 	keep("prune", "--keep=0d", NULL);
 	journal_forget();
+	past_pruned();
+}
+
+/* on: of all buckets; 0: suspended. What has had versions has them. */
+void
+play_versioning(const int *v)
+{
+	store_versioning(v[0] != 0);
 }
 
 /* Another tool puts an object, with the file's bytes or others. */

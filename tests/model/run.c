@@ -93,7 +93,9 @@ play_nfs(const int *v)
 		return;
 	nfs_bend(procs[v[0]], v[1] + 1, v[2] + 1, hows[v[3]]);
 	bend.any = true;
-	bend.lie |= hows[v[3]] == NFS_CUT;
+	/* So often there is nobody left to ask. */
+	bend.lie |= hows[v[3]] == NFS_CUT ||
+	    (procs[v[0]] == 0 && hows[v[3]] == 2 && v[2] > 3);
 }
 
 static void
@@ -195,19 +197,61 @@ add_put(struct args *args, const struct run *r)
 }
 
 static void
+add_question(struct args *args, const struct run *r)
+{
+	AUTOFREE char *prefix = key_prefix(w.conf);
+	AUTOFREE char *below = xasprintf("%s%s%s", prefix, rel_dir(r->prefix),
+	    r->prefix == 0 ? "" : "/");
+	AUTOFREE char *sql = xasprintf("SELECT DISTINCT "
+	    "hex(CAST(key AS BLOB)) "
+	    "FROM as_of WHERE target LIKE '%%/%s' AND "
+	    "substr(key, 1, length('%s')) = '%s'", conf_bucket(w.conf), below,
+	    below);
+
+	add(args, "--format");
+	add(args, "tsv");
+	add(args, sql);
+}
+
+static void
+add_undone(struct args *args, const struct run *r)
+{
+	AUTOFREE char *run = xasprintf("%ld", r->undone);
+
+	add(args, run);
+	if (!r->dry)
+		add(args, "--yes");
+}
+
+bool
+run_asks_past(const struct run *r)
+{
+	return r->as_of[0] != '\0' || r->op == OP_UNDO;
+}
+
+static void
 add_op(struct args *args, const struct run *r)
 {
 	static const char *const verbs[] = { "PUT", "PUT", "GET", "DEL",
-	    "LIST", "TEST", "TEST" };
+	    "LIST", "TEST", "TEST", "sql", "undo" };
 	static const char *const modes[] = { "head", "full", "sample=50%" };
 	AUTOFREE char *out = xasprintf("%s/out", w.dir);
 
 	add(args, verbs[r->op]);
-	if (r->op == OP_PUT || r->op == OP_MIRROR) {
-		add_put(args, r);
-	} else {
-		add_prefix(args, r);
+	if (r->as_of[0] != '\0') {
+		add(args, "--as-of");
+		add(args, r->as_of);
 	}
+	if (r->op == OP_PUT || r->op == OP_MIRROR)
+		add_put(args, r);
+	else if (r->op == OP_ASK)
+		add_question(args, r);
+	else if (r->op == OP_UNDO)
+		add_undone(args, r);
+	else
+		add_prefix(args, r);
+	if (r->op == OP_ASK)
+		return;
 	if (r->op == OP_GET) {
 		add(args, "--dest_path");
 		add(args, out);

@@ -22,7 +22,8 @@ static const char *const filters[] = { "none", "no-tmp", "no-a", "no-c",
 static const char *const test_modes[] = { "head", "full", "sample", NULL };
 static const char *const requests[] = { "any", "put", "copy", "part",
     "create", "complete", "delete-many", "delete", "abort", "head",
-    "head-bucket", "get", "list", "list-uploads", "list-parts", NULL };
+    "head-bucket", "get", "list", "list-uploads", "list-parts",
+    "list-versions", NULL };
 static const char *const troubles[] = { "lost", "mute", "500", "503", "403",
     "wide", "kill", "kill-after", "SIGTERM",
     "kill-late", NULL };
@@ -41,6 +42,8 @@ static const char *const whats[] = { "create", "rewrite", "remove",
     "remove_dir", "umount", "unstash", "share", NULL };
 static const char *const confs[] = { "filer", "old-name", "new-name",
     "other-bucket", NULL };
+static const char *const asks[] = { "LIST", "GET", "sql", NULL };
+static const char *const moments[] = { "run", "time", "day", NULL };
 static const char *const hours[] = { "20", "1", "26", "-1", "-26", NULL };
 
 #define FOCI	2
@@ -97,7 +100,7 @@ static const struct step_kind kinds[] = {
 	    { "follow", 2, 8, NULL }, { "mode", 3, 50, test_modes },
 	    { "dry", 2, 5, NULL }, { "excluded", 2, 25, NULL } }, STEP_OTHER,
 	    NULL },
-	{ "bend", 14, play_bend, { { "kind", 15, 90, requests },
+	{ "bend", 14, play_bend, { { "kind", 16, 90, requests },
 	    { "nth", 8, 60, NULL }, { "times", 30, 30, NULL },
 	    { "how", 10, 85, troubles } }, STEP_BEND, NULL },
 	{ "kill", 14, play_kill, { { "call", 8, 90, kill_calls },
@@ -128,6 +131,14 @@ static const struct step_kind kinds[] = {
 	{ "restore", 6, play_restore, { { "hand", 2, 50, NULL } }, STEP_OTHER,
 	    NULL },
 	{ "prune", 5, play_prune, NONE, STEP_OTHER, NULL },
+	{ "as_of", 9, play_as_of, { { "how", 3, 80, asks },
+	    { "which", 8, 60, NULL }, { "by", 3, 40, moments },
+	    { "prefix", 6, 15, dirs }, { "dry", 2, 10, NULL } }, STEP_OTHER,
+	    NULL },
+	{ "undo", 7, play_undo, { { "which", 4, 40, NULL },
+	    { "dry", 2, 5, NULL } }, STEP_OTHER, NULL },
+	{ "versioning", 3, play_versioning, { { "on", 2, 60, NULL } },
+	    STEP_OTHER, NULL },
 	{ "foreign", 3, play_foreign, { DIR("dir"), NAME("name"),
 	    { "equal", 2, 50, NULL } }, STEP_OTHER, NULL },
 	{ "tamper", 2, play_tamper, { DIR("dir"), NAME("name") }, STEP_OTHER,
@@ -143,6 +154,8 @@ static const struct {
 	{ "coarse", offsetof(struct setting, coarse), 10 },
 	{ "volume", offsetof(struct setting, volume), 30 },
 	{ "fsids", offsetof(struct setting, fsids), 30 },
+	{ "versioned", offsetof(struct setting, versioned), 50 },
+	{ "unshown", offsetof(struct setting, unshown), 25 },
 };
 
 static int *
@@ -258,14 +271,36 @@ draw_settings(struct rng *rng, struct setting *set)
 		*field_of(set, i) = below(rng, 100) < settings[i].chance;
 }
 
+static void
+draw_past(struct rng *rng, struct history *h, const struct focus foci[FOCI])
+{
+	if (h->count < STEPS_MAX - 1)
+		draw_step(rng, &h->steps[h->count++], kind_number(
+		    below(rng, 2) == 0 ? "undo" : "as_of"), foci);
+}
+
+/* Something is deleted, which may come back. */
+static void
+draw_deletion(struct rng *rng, struct history *h, const struct focus foci[FOCI])
+{
+	const struct focus *f = &foci[below(rng, FOCI)];
+	bool all = below(rng, 2) == 0;
+
+	if (!all)
+		add_step(h, "remove", (const int[4]){ f->dir, f->name, 0, 0 });
+	add_step(h, "run", (const int[4]){ all ? OP_DEL : OP_MIRROR,
+	    below(rng, 6) == 0 ? f->dir : 0, 0, 0 });
+}
+
 /* Some files and a run first, that the rest has something to spoil. In one
- * history of seven the server has two names, in turn. */
+ * history of seven the server has two names, in turn; one of three asks for the
+ * past, again and again. */
 void
 history_draw(struct history *h, uint64_t seed)
 {
 	struct rng rng;
 	struct focus foci[FOCI];
-	bool turns;
+	bool turns, past;
 	size_t more;
 
 	memset(h, 0, sizeof(*h));
@@ -276,6 +311,7 @@ history_draw(struct history *h, uint64_t seed)
 	draw_settings(&rng, &h->set);
 	draw_focus(&rng, foci);
 	turns = below(&rng, 7) == 0;
+	past = below(&rng, 3) == 0;
 	for (int i = 0, n = 2 + below(&rng, 6); i < n; i++)
 		add_step(h, "create", (const int[4]){
 		    i < FOCI ? foci[i].dir : below(&rng, 6),
@@ -283,12 +319,17 @@ history_draw(struct history *h, uint64_t seed)
 		    below(&rng, 6), 0 });
 	if (below(&rng, 10) < 7)
 		add_step(h, "run", (const int[4]){ 0 });
+	if (past && below(&rng, 3) != 0)
+		draw_deletion(&rng, h, foci);
 	more = 3 + (size_t)below(&rng, 14);
 	for (size_t i = 0; i < more && h->count < STEPS_MAX - 1; i++) {
 		struct step *s = &h->steps[h->count++];
 
 		draw_step(&rng, s, draw_kind(&rng), foci);
-		if (kinds[s->kind].type == STEP_BEND && below(&rng, 10) < 7)
+		if (past && below(&rng, 3) == 0)
+			draw_past(&rng, h, foci);
+		else if (kinds[s->kind].type == STEP_BEND &&
+		    below(&rng, 10) < 7)
 			draw_step(&rng, &h->steps[h->count++],
 			    kind_number("run"), foci);
 		if (turns && h->count < STEPS_MAX - 1 && below(&rng, 3) == 0)

@@ -35,6 +35,7 @@ static struct {
 	void	 (*during)(void);
 	unsigned long requests;
 	unsigned long bucket_requests;
+	unsigned long heads;
 	uint64_t now;
 	bool	 foreign;	/* what is put is not by the program */
 } s;
@@ -73,6 +74,7 @@ on_request(enum kind kind, const struct request *r)
 	pthread_mutex_lock(&sink.lock);
 	s.requests++;
 	s.bucket_requests += kind == HEAD_BUCKET || kind == LIST_OBJECTS;
+	s.heads += kind == HEAD_OBJECT;
 	/* No question before a deletion can see what happens while the deletion
 	 * is on its way: the event waits for a request that deletes nothing. */
 	if (s.during_at != 0 && s.requests >= (unsigned long)s.during_at &&
@@ -137,7 +139,8 @@ describe(const struct object *o, struct held *h)
 	sscanf(line, OWN_LINE "%lu %d %lu", &at, &foreign, &hash);
 	*h = (struct held){ .key = strchr(o->name, '/') + 1,
 	    .hash = hash, .size = o->size, .etag = o->etag,
-	    .meta = line, .put_at = at, .foreign = foreign != 0 };
+	    .meta = line, .put_at = at, .version = o->version,
+	    .foreign = foreign != 0 };
 }
 
 static void
@@ -149,11 +152,12 @@ on_stored(const struct object *o)
 
 	s.now++;
 	hash = note(store_get(&sink.store, o->name));
+	past_change(o->name);
 	bucket_and_key(o, bucket, &key);
 	if (s.foreign)
 		judge_touched(o->name);
 	else
-		judge_stored(bucket, key, hash);
+		judge_stored(bucket, key, hash, o->copied);
 }
 
 static void
@@ -164,12 +168,37 @@ on_removed(const struct object *o)
 	struct held h;
 
 	s.now++;
+	past_change(o->name);
 	bucket_and_key(o, bucket, &key);
 	describe(o, &h);
-	if (s.foreign)
+	if (s.foreign) {
 		judge_touched(o->name);
-	else
-		judge_removed(bucket, key, o->size, h.foreign);
+		return;
+	}
+	past_deleted(o->name, h.hash, sink.store.versioning == VERSIONING_ON ||
+	    (sink.store.versioning != VERSIONING_NONE && o->version != 0),
+	    h.foreign);
+	judge_removed(bucket, key, o->size, h.foreign);
+}
+
+static void
+on_dropped(const struct object *o)
+{
+	if (!o->marker && !s.foreign)
+		past_dropped(o->name);
+}
+
+/* The marker that was above it went. */
+static void
+on_returned(const struct object *o)
+{
+	struct held h;
+
+	s.now++;
+	past_change(o->name);
+	describe(o, &h);
+	judge_changed(o->name);
+	past_came(o->name, h.hash);
 }
 
 unsigned
@@ -184,7 +213,8 @@ store_start(void)
 	sink.keep = true;
 	sink.hooks = (struct sink_hooks){ .request = on_request,
 	    .unanswered = on_unanswered, .stored = on_stored,
-	    .removed = on_removed };
+	    .removed = on_removed, .dropped = on_dropped,
+	    .returned = on_returned };
 	rng_seed(&sink.store.rng, 1);
 	if (pthread_create(&t, NULL, listener, (void *)(intptr_t)fd) != 0)
 		abort();
@@ -231,6 +261,9 @@ store_clear(void)
 	pthread_mutex_lock(&sink.lock);
 	while (sink.store.head[0] != NULL)
 		store_delete(&sink.store, sink.store.head[0]->name);
+	while (sink.store.earlier != NULL)
+		earlier_remove(&sink.store, sink.store.earlier);
+	sink.store.versioning = VERSIONING_NONE;
 	while (sink.store.uploads != NULL)
 		upload_delete(&sink.store, sink.store.uploads);
 	pthread_mutex_unlock(&sink.lock);
@@ -249,6 +282,7 @@ store_begin_run(void)
 	s.kill_after = false;
 	s.requests = 0;
 	s.bucket_requests = 0;
+	s.heads = 0;
 }
 
 void
@@ -263,6 +297,24 @@ unsigned long
 store_requests(void)
 {
 	return s.requests;
+}
+
+unsigned long
+store_heads(void)
+{
+	return s.heads;
+}
+
+void
+store_versioning(bool on)
+{
+	sink.store.versioning = on ? VERSIONING_ON : VERSIONING_SUSPENDED;
+}
+
+void
+store_show_markers(bool show)
+{
+	sink.unshown = !show;
 }
 
 unsigned long

@@ -205,6 +205,13 @@ conf_bucket(int conf)
 	return confs[conf].bucket;
 }
 
+bool
+is_same_target(int a, int b)
+{
+	return confs[a].in_key == confs[b].in_key &&
+	    strcmp(confs[a].bucket, confs[b].bucket) == 0;
+}
+
 /* Over NFS it is an address. */
 const char *
 server_of(int conf)
@@ -279,7 +286,7 @@ make_dir(const char *name)
 		abort();
 }
 
-static void
+void
 clear_dir(const char *name)
 {
 	AUTOFREE char *path = xasprintf("%s/%s", w.dir, name);
@@ -373,6 +380,9 @@ world_begin(const struct setting *set)
 	if (w.set.volume != 0)
 		mount_under();
 	play_mount(NULL);
+	if (w.set.versioned)
+		store_versioning(true);
+	store_show_markers(w.set.unshown == 0);
 	judge_reset();
 	others_begin();
 }
