@@ -95,6 +95,7 @@ err_kind_name(enum err_kind kind)
 		[ERR_USAGE] = "usage",
 		[ERR_STOPPED] = "stopped",
 		[ERR_BUG] = "bug",
+		[ERR_REFUSED] = "refused",
 	};
 
 	return kind < ERR__MAX && names[kind] != NULL ? names[kind] : "?";

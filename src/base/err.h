@@ -27,6 +27,8 @@ enum err_kind {
 	ERR_USAGE,	/* wrong option */
 	ERR_STOPPED,	/* asked to stop */
 	ERR_BUG,
+	ERR_REFUSED,	/* the store refuses this account or bucket: other
+			   requests will fail, too */
 	ERR__MAX
 };
 

@@ -14,6 +14,7 @@ exit_status_of(const struct err *err)
 	case ERR_UNREACHABLE:
 	case ERR_DENIED:
 	case ERR_RETRY:
+	case ERR_REFUSED:
 		return EXIT_UNREACHABLE;
 	case ERR_CORRUPT:
 		return EXIT_CORRUPT;

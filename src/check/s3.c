@@ -86,11 +86,18 @@ went_well(struct probe *p)
 	return p->err.kind == ERR_NONE;
 }
 
+static bool
+is_refusal(const struct err *err)
+{
+	return err->kind == ERR_DENIED || err->kind == ERR_REFUSED;
+}
+
 static const char *
 todo_of(const struct err *err)
 {
 	switch (err->kind) {
 	case ERR_DENIED:
+	case ERR_REFUSED:
 		return "see access_key and secret_key in [s3_storage], and "
 		    "what they are allowed to do in this bucket";
 	case ERR_RETRY:
@@ -100,8 +107,6 @@ todo_of(const struct err *err)
 		return "make the bucket, or set bucket in [s3_storage]";
 	case ERR_CONFIG:
 		return "see endpoint, region and ca_file in [s3_storage]";
-	case ERR_RESOURCE:
-		return "the store is full: make room, or raise the quota";
 	default:
 		return "see the log of the server";
 	}
@@ -142,8 +147,6 @@ check_clock(struct probe *p)
 	    (intmax_t)off, ahead < 0 ? "behind" : "ahead of");
 }
 
-/* HEAD of the bucket. The answer has no body: if S3 denies the HEAD, list
- * the bucket instead, since the body of that answer tells the reason. */
 static bool
 check_bucket(struct probe *p, const char *bucket)
 {
@@ -152,15 +155,7 @@ check_bucket(struct probe *p, const char *bucket)
 
 	ready(p);
 	s3_bucket(p->s3, answered, p);
-	if (!went_well(p) && p->err.kind == ERR_DENIED) {
-		struct err first = p->err;
-
-		ready(p);
-		s3_list(p->s3, STR(CHECK_PREFIX), STR(""), STR(""), 0,
-		    answered, p);
-		if (went_well(p))
-			p->err = first;
-	}
+	went_well(p);
 	if (p->err.code == 404)
 		err_set(&p->err, ERR_UNREACHABLE, 404,
 		    "there is no such bucket (HTTP 404)");
@@ -255,7 +250,7 @@ check_rights(struct probe *p)
 	if (p->dead)
 		return;
 	there = check_write(p, key);
-	refused = p->err.kind == ERR_DENIED;
+	refused = is_refusal(&p->err);
 	if (there && !p->dead)
 		check_read_back(p, key);
 	/* Also after a write whose answer was lost. */

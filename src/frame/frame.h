@@ -80,6 +80,11 @@ struct run {
 					   tells the status */
 	char	 reason[RUN_REASON_MAX]; /* of the verb's status; or "" */
 	bool	 judged;		/* ops->closing was called */
+	struct {			/* refused.c: results in a row */
+		unsigned refused;	/* by the store, as a whole */
+		unsigned denied;	/* by the store, of a key */
+		bool	 asked;		/* a write decides about denied ones */
+	} row;
 	struct summary summary;		/* of the end */
 	struct crew_stats stats;	/* of the crews that have ended */
 };
@@ -134,6 +139,11 @@ size_t	 run_room(const struct run *);
  * listing that broke off fails the run. */
 struct source_page *run_page(struct run *);
 void	 run_page_used(struct run *);
+/* The result of a request that changes or reads an object: NONE, or why it
+ * failed. The run ends when the store has refused 20 in a row as it refuses
+ * everything (REFUSED). A PUT that is denied 20 in a row writes one object, as
+ * check does: if that is denied too, the run ends. */
+void	 run_saw(struct run *, const struct err *);
 /* Record an outcome. Takes what the row owns. */
 void	 run_outcome(struct run *, const struct outcome_row *);
 

@@ -31,7 +31,8 @@ settle_row(struct outcome_row *r, struct delete_row *deleted)
 	r->err = deleted->err;
 	/* If the store refused, the object is still stored; otherwise nobody
 	 * knows whether the object is gone. */
-	r->lost = r->err.kind != ERR_DENIED && r->err.kind != ERR_INVALID;
+	r->lost = r->err.kind != ERR_DENIED && r->err.kind != ERR_REFUSED &&
+	    r->err.kind != ERR_INVALID;
 }
 
 /* Record what became of the rows of a batch. Requests that were cut off have
@@ -47,6 +48,7 @@ take_deleted(struct run *r, struct delete_batch *b)
 			outcome_row_release(&rows->v[i]);
 			continue;
 		}
+		run_saw(r, &b->v[i].err);
 		settle_row(&rows->v[i], &b->v[i]);
 		rows->v[kept++] = rows->v[i];
 	}

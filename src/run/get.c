@@ -141,6 +141,7 @@ fetched(struct get *g, struct fetch_item *it)
 		}
 	}
 	note_room(g, it->result.outcome, &it->result.err);
+	run_saw(&g->r, &it->result.err);
 	fetch_item_free(&it);
 	settle(g, &r);
 }

@@ -226,7 +226,8 @@ integrity_take(struct integrity *t, struct fetch_item *it)
 	/* S3 was tried again for as long as the settings say. */
 	if (it->result.outcome == OUTCOME_FAILED &&
 	    (it->result.err.kind == ERR_RETRY ||
-	    it->result.err.kind == ERR_UNREACHABLE))
+	    it->result.err.kind == ERR_UNREACHABLE ||
+	    it->result.err.kind == ERR_REFUSED))
 		run_fail(&t->r, &it->result.err);
 	if (!t->r.failed) {
 		verdict_read(it, conf_ignored(t->r.conf), &j);

@@ -261,7 +261,7 @@ note_unsaid(struct mirror *x, const struct stored *s, const struct err *err,
 	if (x->store_lost)
 		return;
 	x->store_lost = err->kind == ERR_RETRY ||
-	    err->kind == ERR_UNREACHABLE;
+	    err->kind == ERR_UNREACHABLE || err->kind == ERR_REFUSED;
 	add_failed(kept, s, err, x->store_lost ? "kept, with all that seems "
 	    "gone and is not deleted yet" : "kept, as the store does not say "
 	    "whether it is what was put");

@@ -182,6 +182,9 @@ static void
 take_results(struct put *p, struct results *r)
 {
 	p->r.out -= r->count;
+	for (size_t i = 0; i < r->count; i++)
+		if (r->v[i].outcome != OUTCOME_UNCHANGED)
+			run_saw(&p->r, &r->v[i].err);
 	catalog_put_results(p->r.catalog, r);
 }
 

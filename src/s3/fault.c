@@ -2,6 +2,8 @@
 
 #include "s3/fault.h"
 
+#define FULL	"the store is full: make room, or raise the quota"
+
 static const struct {
 	const char *code;
 	enum err_kind kind;
@@ -27,16 +29,17 @@ static const struct {
 	    S3_FAULT_RETRY | S3_FAULT_BRIEF, NULL },
 	{ "RequestTimeTooSkewed", ERR_DENIED, S3_FAULT_SKEW,
 	    "the clocks of this machine and of the server differ" },
-	/* Credentials and permissions. */
+	/* Credentials and permissions. REFUSED: not for this key alone. */
 	{ "AccessDenied", ERR_DENIED, 0, NULL },
-	{ "AllAccessDisabled", ERR_DENIED, 0, NULL },
-	{ "AccountProblem", ERR_DENIED, 0, NULL },
-	{ "InvalidAccessKeyId", ERR_DENIED, 0, "is access_key right?" },
-	{ "SignatureDoesNotMatch", ERR_DENIED, 0, "is secret_key right?" },
-	{ "ExpiredToken", ERR_DENIED, 0, NULL },
-	{ "InvalidToken", ERR_DENIED, 0, NULL },
-	{ "TokenRefreshRequired", ERR_DENIED, 0, NULL },
-	{ "UserSuspended", ERR_DENIED, 0, NULL },
+	{ "AllAccessDisabled", ERR_REFUSED, 0, NULL },
+	{ "AccountProblem", ERR_REFUSED, 0, NULL },
+	{ "InvalidAccessKeyId", ERR_REFUSED, 0, "is access_key right?" },
+	{ "SignatureDoesNotMatch", ERR_REFUSED, 0, "is secret_key right?" },
+	{ "ExpiredToken", ERR_REFUSED, 0, NULL },
+	{ "InvalidToken", ERR_REFUSED, 0, NULL },
+	{ "TokenRefreshRequired", ERR_REFUSED, 0, NULL },
+	{ "UserSuspended", ERR_REFUSED, 0, NULL },
+	{ "NotSignedUp", ERR_REFUSED, 0, NULL },
 	{ "InvalidObjectState", ERR_DENIED, 0, "archived object" },
 	/* Not there. */
 	{ "NoSuchKey", ERR_GONE, 0, NULL },
@@ -44,7 +47,7 @@ static const struct {
 	{ "NoSuchUpload", ERR_GONE, 0, NULL },
 	{ "InvalidRange", ERR_GONE, 0, "the object is shorter now" },
 	{ "PreconditionFailed", ERR_GONE, 0, "the object is another now" },
-	{ "NoSuchBucket", ERR_UNREACHABLE, 0, NULL },
+	{ "NoSuchBucket", ERR_REFUSED, 0, NULL },
 	/* The body does not match the agreed parts: parts are missing or too
 	 * small. */
 	{ "InvalidPart", ERR_CORRUPT, 0, NULL },
@@ -57,9 +60,9 @@ static const struct {
 	{ "InvalidURI", ERR_INVALID, 0, NULL },
 	{ "EntityTooLarge", ERR_INVALID, 0, NULL },
 	{ "MetadataTooLarge", ERR_INVALID, 0, NULL },
-	{ "QuotaExceeded", ERR_RESOURCE, 0, NULL },
-	{ "InsufficientStorage", ERR_RESOURCE, 0, NULL },
-	{ "XMinioStorageFull", ERR_RESOURCE, 0, NULL },
+	{ "QuotaExceeded", ERR_REFUSED, 0, FULL },
+	{ "InsufficientStorage", ERR_REFUSED, 0, FULL },
+	{ "XMinioStorageFull", ERR_REFUSED, 0, FULL },
 	/* Settings. */
 	{ "PermanentRedirect", ERR_CONFIG, S3_FAULT_REGION,
 	    "the bucket lives elsewhere: set endpoint and region" },
@@ -105,7 +108,7 @@ static const struct {
 	{ 429, ERR_RETRY, S3_FAULT_RETRY | S3_FAULT_SLOW, NULL },
 	{ 501, ERR_CONFIG, 0, "the server can't do this" },
 	{ 503, ERR_RETRY, S3_FAULT_RETRY | S3_FAULT_SLOW, NULL },
-	{ 507, ERR_RESOURCE, 0, NULL },
+	{ 507, ERR_REFUSED, 0, FULL },
 };
 
 static const struct {

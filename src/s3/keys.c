@@ -28,18 +28,20 @@ s3_keys_failed(const struct s3_slot *t, const char *code)
 	    "ExpiredTokenException", "TokenRefreshRequired" };
 	const struct s3 *s = t->s3;
 
-	if (s->keys_number == 0 || (t->status != 400 && t->status != 401 &&
-	    t->status != 403))
+	if (t->status != 400 && t->status != 401 && t->status != 403)
 		return 0;
 	/* Other keys have come meanwhile: perhaps because of these. */
-	if (t->keys_number != keyring_number(s->store.keyring))
+	if (s->keys_number != 0 && t->keys_number !=
+	    keyring_number(s->store.keyring))
 		return S3_FAULT_EXPIRED;
 	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
-		if (strcmp(code, codes[i]) == 0)
+		if (s->keys_number != 0 && strcmp(code, codes[i]) == 0)
 			return S3_FAULT_EXPIRED;
-	/* The answer to HEAD has no body to say so. */
+	/* The answer to HEAD has no body to say so. The first HEAD of a run, of
+	 * the bucket, finds other faults, too: a wrong region, wrong keys. */
 	return t->mode == S3_MODE_HEAD && !t->req->asked_why &&
-	    s->signer.keys.session_token != NULL ? S3_FAULT_WHY : 0;
+	    ((s->keys_number != 0 && s->signer.keys.session_token != NULL) ||
+	    t->req->op->of_bucket) ? S3_FAULT_WHY : 0;
 }
 
 int

@@ -132,7 +132,8 @@ created(void *arg, const struct s3_reply *r, const struct err *err)
 {
 	struct transfer *t = arg;
 	bool lost = t->unnoted || r->attempts > 1 || (err != NULL &&
-	    err->kind != ERR_DENIED && err->kind != ERR_INVALID);
+	    err->kind != ERR_DENIED && err->kind != ERR_REFUSED &&
+	    err->kind != ERR_INVALID);
 
 	t->calls--;
 	if (err == NULL)

@@ -91,8 +91,8 @@ explain(const struct fetching *f, const char *endpoint, struct err *err)
 	if (buf_overflowed(&f->text))
 		err_set(err, ERR_CONFIG, 0, "over 1 MiB: is that object the "
 		    "cluster map?");
-	if (err->kind == ERR_GONE || (err->kind == ERR_UNREACHABLE &&
-	    err->code == 404))
+	if (err->kind == ERR_GONE || ((err->kind == ERR_UNREACHABLE ||
+	    err->kind == ERR_REFUSED) && err->code == 404))
 		err_set(err, ERR_UNREACHABLE, err->code, "the object "
 		    S3_MAP_KEY " in bucket " S3_MAP_BUCKET " is missing; it "
 		    "tells of the clusters. Is endpoint the discovery "
@@ -162,12 +162,12 @@ plan_check_s3(const struct conf *c, int64_t *boot_ms, struct err *err)
 	*err = a.err;
 	if (sc.map != NULL)
 		return err_wrap(err, "DSS store at %s", endpoint);
-	/* The answer to HEAD has no body with more details. */
-	if (err->kind == ERR_DENIED)
-		err_set(err, ERR_DENIED, err->code, "refused (HTTP 403): the "
-		    "credentials are wrong, or have no right to this bucket");
-	else if (err->code == 404)
+	if (err->code == 404)
 		err_set(err, err->kind, err->code, "there is no such bucket "
 		    "(HTTP 404): make it, or set bucket in [s3_storage]");
+	else if (err->kind == ERR_DENIED)
+		err_wrap(err, "the credentials have no right to this bucket");
+	else if (err->kind == ERR_REFUSED)
+		err_wrap(err, "the credentials are refused");
 	return err_wrap(err, "S3 %s, bucket %s", endpoint, sc.store.bucket);
 }

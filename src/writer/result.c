@@ -81,7 +81,7 @@ note_doubt(struct writer *w, const struct result *r, int64_t object)
 		writer_version_settled(w, object);
 	/* A request refused at the first try was not sent. */
 	if (is_held(r) || (r->attempts <= 1 && (r->err.kind == ERR_DENIED ||
-	    r->err.kind == ERR_INVALID)))
+	    r->err.kind == ERR_REFUSED || r->err.kind == ERR_INVALID)))
 		return false;
 	DB_RUN(&w->db, SETTLE_ADD, INT(w->target), INT(object));
 	w->has_doubts = true;

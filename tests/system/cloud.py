@@ -39,7 +39,9 @@ class Cloud:
         self.given = 0
         self.asked = {}  # service: number of keys given
         self.expired = 0  # requests refused as expired
-        self.refuse = None  # an S3 code for every write, or None
+        self.refuse = None  # (status, S3 code) for writes, or None
+        self.refuse_but = ""  # keys that end so are taken
+        self.probes = 0  # writes of check's object
         cloud = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -187,7 +189,10 @@ class Cloud:
     def of_object(self, h, path, query):
         key = urllib.parse.unquote(path)
         if h.command == "PUT":
-            if self.refuse:
+            self.probes += key.endswith("/probe")
+            if self.refuse and not (
+                self.refuse_but and key.endswith(self.refuse_but)
+            ):
                 return self.refuse[0], ERROR % self.refuse[1], {}
             digest = hashlib.md5(h.body)
             sent = h.headers.get("content-md5")
@@ -195,6 +200,9 @@ class Cloud:
                 return 400, ERROR % "BadDigest", {}
             self.objects[key] = h.body
             return 200, "", {"ETag": '"%s"' % digest.hexdigest()}
+        if h.command == "DELETE":
+            self.objects.pop(key, None)
+            return 204, "", {}
         if key.count("/") == 1:
             return 200, "", {}
         if h.command == "HEAD" and key in self.objects:

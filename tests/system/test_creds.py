@@ -188,7 +188,99 @@ def test_keys_that_nobody_renews(t):
                 "session_token": keys["token"],
             }
         )
-        done = t.run("PUT", "--json", "--tpslimit", "10", expect={1, 3})
+        done = t.run("PUT", "--json", "--tpslimit", "10", expect=3)
         done.says("ExpiredToken", "never renewed")
+    finally:
+        c.close()
+
+
+# --- a store that refuses everything ---
+
+
+def refused_run(t, c, files, *arguments, clients=0, expect=3):
+    """A PUT with keys that end late."""
+    if not os.listdir(t.tree):
+        t.small_files(files)
+    keys = c.keys("settings")
+    s3 = {
+        "endpoint": c.url,
+        "access_key": keys["key"],
+        "secret_key": "secret",
+        "session_token": keys["token"],
+        "max_inflight": 4,
+    }
+    if clients:
+        joined = Clients(t, clients, **s3)
+    else:
+        t.conf(s3_storage=s3)
+    done = t.run("PUT", "--json", *arguments, expect=expect)
+    if clients:
+        joined.end()
+    return done
+
+
+REFUSALS = (
+    (403, "InvalidAccessKeyId"),
+    (403, "SignatureDoesNotMatch"),
+    (403, "UserSuspended"),
+    (403, "AccountProblem"),
+    (403, "QuotaExceeded"),
+    (404, "NoSuchBucket"),
+    (507, "XMinioStorageFull"),
+    (400, "ExpiredToken"),
+)
+
+
+def test_refusals_of_the_account(t):
+    """One reason, a few rows, the rest is left; and the next run goes on."""
+    c = cloud.Cloud(3600)
+    try:
+        for status, code in REFUSALS:
+            c.refuse = (status, code)
+            j = refused_run(t, c, 400).json
+            assert code in j["error"], j
+            assert "20 requests in a row" in j["error"], j
+            assert 20 <= j["failed"] < 150, j
+            assert j["pending"] + j["failed"] == 400, j
+        c.refuse = None
+        refused_run(t, c, 400, expect=0).counted(moved=400, failed=0)
+    finally:
+        c.close()
+
+
+def test_refusals_of_clients(t):
+    """They count at the master, over the clients."""
+    c = cloud.Cloud(3600)
+    c.refuse = (403, "AccountProblem")
+    try:
+        j = refused_run(t, c, 1000, clients=3).json
+        assert "20 requests in a row" in j["error"], j
+        assert j["failed"] < 400, j
+    finally:
+        c.close()
+
+
+def test_denied_everywhere(t):
+    """AccessDenied may be of a key: one write decides."""
+    c = cloud.Cloud(3600)
+    c.refuse = (403, "AccessDenied")
+    try:
+        j = refused_run(t, c, 1000).json
+        assert ".datamover-check/probe" in j["error"], j
+        assert 20 <= j["failed"] < 300, j
+    finally:
+        c.close()
+
+
+def test_denied_keys(t):
+    """The write is accepted: the rows fail, and the run goes on."""
+    c = cloud.Cloud(3600)
+    c.refuse = (403, "AccessDenied")
+    c.refuse_but = "probe"
+    try:
+        j = refused_run(t, c, 200, expect=1).json
+        assert (j["failed"], j["moved"]) == (200, 0), j
+        assert c.probes == 1, c.probes
+        assert not c.objects, c.objects
     finally:
         c.close()

@@ -183,7 +183,7 @@ test_final(void **state)
 
 	(void)state;
 	s3_put(f.s, STR("k"), &hello_body, NULL, on_done, &f.g);
-	bad(&f, ERR_DENIED, "HTTP 403 SignatureDoesNotMatch: "
+	bad(&f, ERR_REFUSED, "HTTP 403 SignatureDoesNotMatch: "
 	    "bad\\x0asignature; is secret_key right?");
 	assert_int_equal(f.g.attempts, 1);
 	assert_int_equal(f.g.status, 403);

@@ -189,7 +189,7 @@ test_not_elsewhere(void **state)
 	store_start(&t, scripts, false);
 	s3_get(t.s, key, 0, 0, on_data, on_done, &t.g);
 	store_run(&t);
-	assert_int_equal(t.g.err.kind, ERR_UNREACHABLE);
+	assert_int_equal(t.g.err.kind, ERR_REFUSED);
 	store_stop(&t);
 }
 

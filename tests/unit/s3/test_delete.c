@@ -109,7 +109,7 @@ test_some_again(void **state)
 	run(&f);
 	is_gone(0);
 	is_gone(1);
-	is_err(2, ERR_UNREACHABLE, "NoSuchBucket");
+	is_err(2, ERR_REFUSED, "NoSuchBucket");
 	second = strstr(asked(&f.v), "POST");
 	assert_non_null(second);
 	second = strstr(second + 1, "POST");

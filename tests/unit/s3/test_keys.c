@@ -74,7 +74,7 @@ a_request_fails_if_none_come(void **state)
 	keyring_give_up(ring, 7, &why);
 	assert_true(keyring_awaits(ring));
 	keyring_give_up(ring, 1, &why);
-	bad(&f, ERR_DENIED, "the keys were not renewed: the source is gone");
+	bad(&f, ERR_REFUSED, "the keys were not renewed: the source is gone");
 	script_finish(&f);
 	keyring_free(&ring);
 }
@@ -137,6 +137,21 @@ head_is_refused_and_get_is_not(void **state)
 	keyring_free(&ring);
 }
 
+/* Also with keys that do not end: a wrong region has its name. */
+static void
+head_of_the_bucket_asks_why(void **state)
+{
+	FIXTURE(f, BAD, BODY("400 Bad", "", "87", "<Error><Code>"
+	    "AuthorizationHeaderMalformed</Code><Region>eu-1</Region>"
+	    "</Error>          "));
+
+	(void)state;
+	s3_bucket(f.s, on_done, &f.g);
+	bad(&f, ERR_CONFIG, "AuthorizationHeaderMalformed");
+	assert_non_null(strstr(f.g.err.msg, "is region right?: eu-1"));
+	script_finish(&f);
+}
+
 static void
 keys_that_were_replaced_are_not_blamed(void **state)
 {
@@ -164,6 +179,7 @@ main(void)
 		cmocka_unit_test(head_asks_why),
 		cmocka_unit_test(head_fails_with_the_reason),
 		cmocka_unit_test(head_is_refused_and_get_is_not),
+		cmocka_unit_test(head_of_the_bucket_asks_why),
 		cmocka_unit_test(keys_that_were_replaced_are_not_blamed),
 	};
 
