@@ -936,20 +936,23 @@ SELECT max(p.id) FROM run n CROSS JOIN run p ON p.id < n.id AND
 	p.begun = 1
 WHERE n.id = :run;
 
--- What failed in that run too, for the same reason.
+-- What failed in that run too, with the same code; the text says more than
+-- once how many attempts there were, and is compared only where there is no
+-- code.
 -- name: failure_repeats
 UPDATE failure SET first_run = (SELECT coalesce(p.first_run, p.run)
 	FROM failure p WHERE p.run = :before AND p.path = failure.path AND
 	p.object IS failure.object AND p.dir IS failure.dir AND
 	p.kind = failure.kind AND p.code = failure.code AND
-	p.reason = failure.reason LIMIT 1)
+	(p.code <> 0 OR p.reason = failure.reason) LIMIT 1)
 WHERE run = :run;
 
 -- name: failure_folded
 DELETE FROM failure WHERE id IN (SELECT p.id
 	FROM failure n CROSS JOIN failure p ON p.run = :before AND
 	    p.path = n.path AND p.object IS n.object AND p.dir IS n.dir AND
-	    p.kind = n.kind AND p.code = n.code AND p.reason = n.reason
+	    p.kind = n.kind AND p.code = n.code AND
+	    (p.code <> 0 OR p.reason = n.reason)
 	WHERE n.run = :run AND n.first_run IS NOT NULL);
 
 -- Uploads.

@@ -282,7 +282,7 @@ write_end(struct writer *w, const struct end *e, int64_t run)
 	    e->judge == NULL ? NOTHING : INT(status), INT(run));
 }
 
-/* What failed in the run before too, for the same reason, becomes one row. */
+/* What failed in the run before too, in the same way, becomes one row. */
 static void
 fold_failures(struct writer *w)
 {

@@ -149,9 +149,16 @@ one_run(struct kit *k, int n)
 	catalog_put_page(k->c, p);
 	l = kit_lease(k, 10);
 	r = kit_results(l);
-	for (size_t i = 0; i < l->count; i++)
-		kit_result(r, &l->items[i], fails(l->items[i].path, n) ?
+	for (size_t i = 0; i < l->count; i++) {
+		bool failed = fails(l->items[i].path, n);
+		struct result *v = kit_result(r, &l->items[i], failed ?
 		    OUTCOME_FAILED : OUTCOME_MOVED);
+
+		/* The same failure, though its text tells another number. */
+		if (failed)
+			err_set(&v->err, ERR_RETRY, 503, "gave up after %d "
+			    "attempts: HTTP 503", n);
+	}
 	catalog_put_results(k->c, r);
 	lease_free(&l);
 	kit_end(k, RUN_COMPLETE);
