@@ -6,6 +6,7 @@
 #define DB_DB_INTERNAL_H
 
 #include "db/db.h"
+#include "db/keep.h"
 
 struct keeper;
 struct stat;
@@ -37,6 +38,14 @@ int	 file_give(const char *name, const struct stat *, struct err *)
  * file is an error. */
 int	 db_rename(const char *from, const char *to, bool replace,
 	    struct err *) MUST_USE;
+
+/* foreign.c */
+/* Tell each table, index, view and trigger that is not what this program makes:
+ * of the newest schema only. -1: they could not be read. */
+int	 foreign_find(struct db *, catalog_finding_fn *, void *arg,
+	    struct err *) MUST_USE;
+/* Triggers would run with the statements of a run: they are an error. */
+void	 foreign_refuse(struct db *);
 
 /* note.c */
 /* Return the place that the note names, to be freed by the caller; NULL: the

@@ -40,6 +40,7 @@ set_up_writer(struct db *db)
 	char sql[80];
 
 	schema_check(db, true);
+	foreign_refuse(db);
 	if (db_failed(db))
 		return;		/* before anything is written */
 	db_exec(db, "PRAGMA journal_mode = WAL");
@@ -90,15 +91,33 @@ open_view(struct db *db, const char *uri, const char *path,
 	return db_opened(db, err);
 }
 
-/* Without a -wal there is no writer, because masters leave their -wal in place;
- * a user who can't make a -wal reads the file as immutable. */
-static bool
-must_be_immutable(const char *path)
-{
-	AUTOFREE char *wal = xasprintf("%s-wal", path);
-	AUTOFREE char *dir = path_parent(path);
+/* How a user who can't make files beside the catalog reads it. Without a -wal
+ * there is no writer, because masters leave their -wal in place: the file is
+ * immutable. A -wal needs its -shm, which a master leaves too, and a copy by
+ * other programs often lacks. */
+enum beside {
+	BESIDE_READABLE,
+	BESIDE_NOTHING,		/* nor can anything be made */
+	BESIDE_NO_SHM		/* but a -wal with changes */
+};
 
-	return access(wal, F_OK) == -1 && access(dir, W_OK) == -1;
+static enum beside
+look_beside(const char *path)
+{
+	char *real AUTOFREE = realpath(path, NULL);
+	const char *name = real == NULL ? path : real;
+	AUTOFREE char *wal = xasprintf("%s-wal", name);
+	AUTOFREE char *shm = xasprintf("%s-shm", name);
+	AUTOFREE char *dir = path_parent(name);
+	struct stat st = { .st_size = 0 };
+
+	if (access(dir, W_OK) == 0)
+		return BESIDE_READABLE;
+	if (stat(wal, &st) == -1)
+		return BESIDE_NOTHING;
+	if (access(shm, F_OK) == 0)
+		return BESIDE_READABLE;
+	return st.st_size == 0 ? BESIDE_NOTHING : BESIDE_NO_SHM;
 }
 
 /* Look at a file before SQLite does. */
@@ -117,6 +136,11 @@ may_look(const char *path, struct err *err)
 		return err_errno(err, ERR_DENIED, errno, "catalog %s", path);
 	if (guard_not_empty(path, &st, err) == -1)
 		return -1;
+	if (look_beside(path) == BESIDE_NO_SHM)
+		return err_set(err, ERR_DENIED, 0, "catalog %s: its last "
+		    "changes are in the -wal beside it, which SQLite reads "
+		    "only where it may make files: copy both files to a "
+		    "directory that you may write, and name that copy", path);
 	return catalog_moved(path, err);
 }
 
@@ -129,7 +153,7 @@ look(struct db *db, const char *path, bool alone, bool may_be_older,
 	if (may_look(path, err) == -1 ||
 	    (!alone && pair_check(path, err) == -1))
 		return -1;
-	uri = db_uri(path, alone || must_be_immutable(path) ?
+	uri = db_uri(path, alone || look_beside(path) == BESIDE_NOTHING ?
 	    "?immutable=1" : "");
 	return open_view(db, uri, path, may_be_older, err);
 }
@@ -151,8 +175,8 @@ db_attach_look(struct db *db, const char *path, struct err *err)
 	if (db_open_look(&probe, path, err) == -1)
 		return -1;
 	db_close(&probe);
-	uri = db_uri(path, must_be_immutable(path) ? "?immutable=1" :
-	    "?mode=ro");
+	uri = db_uri(path, look_beside(path) == BESIDE_NOTHING ?
+	    "?immutable=1" : "?mode=ro");
 	rc = sqlite3_prepare_v2(db->conn, "ATTACH ? AS other", -1, &st, NULL);
 	if (rc == SQLITE_OK) {
 		sqlite3_bind_text(st, 1, uri, -1, SQLITE_STATIC);

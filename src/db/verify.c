@@ -24,13 +24,23 @@ static const struct {
 struct finder {
 	catalog_finding_fn *fn;
 	void	*arg;
-	size_t	 count;
+	size_t	 count;		/* of what is damaged */
+	size_t	 foreign;
 };
 
 static void
 found(struct finder *f, const char *text)
 {
 	f->count++;
+	f->fn(f->arg, text);
+}
+
+static void
+found_foreign(void *arg, const char *text)
+{
+	struct finder *f = arg;
+
+	f->foreign++;
 	f->fn(f->arg, text);
 }
 
@@ -87,9 +97,14 @@ verify(struct db *db, const char *sql, struct finder *f, struct err *err)
 
 	if (rc != SQLITE_OK)
 		return db_fault(err, rc, db->path, sqlite3_errmsg(db->conn));
+	if (f->fn == ignore)
+		foreign_refuse(db);
 	if (f->count == 0 && f->fn != ignore &&
-	    db_number(db, "PRAGMA user_version") == schema_newest())
+	    db_number(db, "PRAGMA user_version") == schema_newest()) {
 		check_rules(db, f);
+		if (foreign_find(db, found_foreign, f, err) == -1)
+			return -1;
+	}
 	if (db->err.kind != ERR_NONE) {
 		*err = db->err;
 		return -1;
@@ -98,6 +113,12 @@ verify(struct db *db, const char *sql, struct finder *f, struct err *err)
 		return err_set(err, ERR_CONFIG, 0, "catalog %s is damaged (%zu "
 		    "findings): put a copy in its place with datamover catalog "
 		    "restore", db->path, f->count);
+	if (f->foreign > 0)
+		return err_set(err, ERR_CONFIG, 0, "catalog %s is whole, but "
+		    "another program has changed its tables or views (%zu "
+		    "findings): drop what is not of this program, or put a "
+		    "copy in its place with datamover catalog restore",
+		    db->path, f->foreign);
 	return 0;
 }
 

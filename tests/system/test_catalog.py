@@ -273,6 +273,40 @@ def test_sql_as_reader(t):
     assert done.returncode == 0 and b"1" in done.stdout, done
 
 
+def test_copy_with_a_wal_as_reader(t):
+    """A -wal without its -shm can't be read where nothing can be made; an
+    empty one says nothing."""
+    t.write("f", "1")
+    t.put(moved=1)
+    place = os.path.join(t.dir, "place")
+    os.mkdir(place)
+    copy = os.path.join(place, "copy.db")
+    t.run("catalog", "backup", copy)
+    db = sqlite3.connect(copy)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.close()
+    with open(copy + "-wal", "wb") as f:
+        f.write(b"x" * 32)
+    os.chmod(copy, 0o644)
+    os.chmod(t.dir, 0o755)
+
+    def ask():
+        return subprocess.run(
+            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+            + [t.world.program, "diff", copy, copy],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=t.environment(),
+        )
+
+    done = ask()
+    assert done.returncode == 3 and b"copy both files" in done.stdout, done
+    os.truncate(copy + "-wal", 0)
+    done = ask()
+    assert done.returncode == 0 and b"1 equal" in done.stdout, done
+    assert sorted(os.listdir(place)) == ["copy.db", "copy.db-wal"]
+
+
 def test_views(t):
     """The views and their columns are a public interface."""
     t.write("f", "1")

@@ -108,6 +108,8 @@ def test_former_catalog(t):
     done = t.run("PUT")
     assert kept.encode() in done.err, done.err
     assert t.query("SELECT kind FROM events") == [("stored",)]
+    # It has the tables of a new one.
+    t.run("catalog", "check").says("whole")
     db = sqlite3.connect(kept)
     assert db.execute("PRAGMA user_version").fetchone() == (9,)
     db.close()
