@@ -159,7 +159,7 @@ DROP VIEW IF EXISTS events;
 -- path by the index of its table. Version 0 is the catalog as a whole: stamp
 -- has one row, and with CAST the arms have columns of the same types, or else
 -- SQLite would first make a table of all arms.
-CREATE VIEW events AS
+CREATE VIEW events AS -- the journal: what became true when
 SELECT
 	e.id AS event,
 	e.run AS run,
@@ -221,7 +221,7 @@ FROM failure f
 	LEFT JOIN deletion m ON m.object = f.object AND m.target = f.target
 WHERE m.object IS NULL AND CASE
 	WHEN y.backlog = 0 AND r.outcome IN (2, 4) AND r.run = f.run
-	    AND o.gone_run IS NULL THEN 1
+	    AND o.id = f.object AND o.gone_run IS NULL THEN 1
 	WHEN y.backlog = 0 THEN (r.run IS NULL OR r.run <= f.run) AND
 	    NOT EXISTS (SELECT 1 FROM run z WHERE z.id > f.run AND
 	    z.op = y.op AND z.target = y.target AND z.begun = 1)
@@ -364,7 +364,7 @@ DROP VIEW IF EXISTS transfers;
 -- The results of each run: what became true, by the journal; what failed; and,
 -- of the last result of a version, what made nothing true (unchanged, gone).
 -- took_ms is that of the event by which the target got the version.
-CREATE VIEW transfers AS
+CREATE VIEW transfers AS -- the results of each run
 SELECT
 	e.run AS run,
 	v.path AS path,

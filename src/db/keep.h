@@ -45,8 +45,8 @@ int	 catalog_move(const char *path, const char *to, struct err *)
 int	 catalog_moved(const char *path, struct err *) MUST_USE;
 
 /* Check all of a catalog: SQLite's structures, that no row speaks of a row that
- * isn't there, and that tables and views are those of this program. Each finding
- * is told; -1: it could not be checked, or something was found. */
+ * isn't there, and that tables and views are those of this program. Each
+ * finding is told; -1: it could not be checked, or something was found. */
 typedef void catalog_finding_fn(void *arg, const char *finding);
 int	 catalog_verify(const char *path, catalog_finding_fn *, void *arg,
 	    struct err *) MUST_USE;

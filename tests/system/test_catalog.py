@@ -180,6 +180,7 @@ def test_sql_lists_the_views(t):
     rows = json.loads(t.run("sql", "--format", "json").out)
     assert [r["view"] for r in rows] == sorted(names), rows
     assert all(len(r["shows"]) > 10 for r in rows), rows
+    assert not any("VIEW" in r["shows"] for r in rows), rows
 
 
 def test_sql_from_a_file(t):

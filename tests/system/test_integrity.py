@@ -485,6 +485,25 @@ def test_integrity_changed_file(t):
 
 
 @limit(120)
+def test_integrity_replaced_version(t):
+    """What was wrong with a version that another one has replaced is over
+    with the next TEST."""
+    t.write("a", "one")
+    t.write("b", "one")
+    t.put(moved=2)
+    for name in "ab":
+        key = t.server + t.share + "/" + name
+        t.s3.put_object(Bucket=t.bucket, Key=key, Body=b"stranger")
+    head = ["TEST", "-di", "--skip_upload", "--mode", "head"]
+    failed = "SELECT path, version FROM failures ORDER BY path"
+    t.run(*head, expect=4)
+    assert len(t.query(failed)) == 2
+    t.write("a", "a newer version")
+    t.put(moved=2)
+    t.run(*head)
+    assert t.query(failed) == [], t.query(failed)
+
+
 def test_integrity_other_parts(t):
     """Objects replaced by multipart ones of other parts, and the other way:
     damage is found by each mode, and the same bytes are corrupt for none."""

@@ -1,0 +1,2 @@
+-- The views events and transfers say what they are; a failure of a version that
+-- another one has replaced holds until the next run of its operation.
