@@ -109,6 +109,14 @@ copy(struct comeback *i)
 	    changed, i);
 }
 
+/* Where versioning is suspended all that comes is the version null: by now that
+ * may be an object of somebody, whose bytes would go for ever. */
+static bool
+is_null(const char *marker)
+{
+	return strcmp(marker, "null") == 0;
+}
+
 /* Nothing is under the key, and perhaps S3 shows the marker that says so. A
  * marker above the one of the run is somebody else's. */
 static void
@@ -122,6 +130,10 @@ bring_back(struct comeback *i, const struct s3_reply *r)
 	else if (marker != NULL && (i->markers > 0 || (shown &&
 	    !str_eq(r->version_id, str_of(marker)))))
 		leave(i, "somebody has deleted it again since: it is left "
+		    "alone");
+	else if (marker != NULL && !shown && is_null(marker))
+		leave(i, "its delete marker is the version null, and the store "
+		    "does not say whether that is a marker still: it is left "
 		    "alone");
 	else if (marker != NULL)
 		take_off(i, str_of(marker));

@@ -418,10 +418,11 @@ void	 undone_begin(const struct run *);
 /* The run had this number; sure: the catalog has no doubts. */
 void	 undone_remember(long run, bool sure);
 void	 undone_judge(const struct run *);
-/* Called by the store, under its lock: a name ("bucket/key") has changed; the
+/* Called by the store, under its lock: a name ("bucket/key") has changed (by
+ * the program: ours); the
  * program is about to delete it (kept: it stays as a version); it is there
  * again; a version of it with bytes goes for ever. */
-void	 past_change(const char *name);
+void	 past_change(const char *name, bool ours);
 void	 past_deleted(const char *name, uint64_t hash, bool kept,
 	    bool foreign);
 void	 past_came(const char *name, uint64_t hash);

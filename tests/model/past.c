@@ -207,6 +207,17 @@ truth_at(long s)
 	return t == NULL || t->end_s > s || p.clock_back ? NULL : t;
 }
 
+/* Has a run gone to it, so that there can be an answer? */
+static bool
+is_target_known(void)
+{
+	AUTOFREE char *sql = xasprintf("SELECT count(*) FROM target WHERE "
+	    "bucket = '%s' AND server_as_prefix = %d", conf_bucket(w.conf),
+	    is_same_target(w.conf, 0) || is_same_target(w.conf, 3));
+
+	return catalog_number(sql) > 0;
+}
+
 /* So many runs ago that made something true; or the first. */
 static const struct truth *
 truth_of(int ago)
@@ -246,7 +257,8 @@ play_as_of(const int *v)
 	p.asked = v[2] == 0 ? t : truth_at(s);
 	/* A time within the horizon needs no answer, nor does one before all
 	 * runs. */
-	p.may_refuse = p.asked == NULL || !p.asked->begun || (p.pruned_s != 0 &&
+	p.may_refuse = p.asked == NULL || !p.asked->begun ||
+	    !is_target_known() || (p.pruned_s != 0 &&
 	    (p.clock_back || (v[2] != 0 && s <= p.pruned_s)));
 	clear_dir("out");
 	run_go(&r);

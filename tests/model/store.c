@@ -152,12 +152,21 @@ on_stored(const struct object *o)
 
 	s.now++;
 	hash = note(store_get(&sink.store, o->name));
-	past_change(o->name);
+	past_change(o->name, !s.foreign);
 	bucket_and_key(o, bucket, &key);
 	if (s.foreign)
 		judge_touched(o->name);
 	else
 		judge_stored(bucket, key, hash, o->copied);
+}
+
+/* The version stays, and its marker can be told from anything else. */
+static bool
+comes_back(const struct object *o)
+{
+	return sink.store.versioning == VERSIONING_ON ||
+	    (sink.store.versioning == VERSIONING_SUSPENDED &&
+	    o->version != 0 && !sink.unshown);
 }
 
 static void
@@ -168,16 +177,14 @@ on_removed(const struct object *o)
 	struct held h;
 
 	s.now++;
-	past_change(o->name);
+	past_change(o->name, !s.foreign);
 	bucket_and_key(o, bucket, &key);
 	describe(o, &h);
 	if (s.foreign) {
 		judge_touched(o->name);
 		return;
 	}
-	past_deleted(o->name, h.hash, sink.store.versioning == VERSIONING_ON ||
-	    (sink.store.versioning != VERSIONING_NONE && o->version != 0),
-	    h.foreign);
+	past_deleted(o->name, h.hash, comes_back(o), h.foreign);
 	judge_removed(bucket, key, o->size, h.foreign);
 }
 
@@ -195,7 +202,7 @@ on_returned(const struct object *o)
 	struct held h;
 
 	s.now++;
-	past_change(o->name);
+	past_change(o->name, true);
 	describe(o, &h);
 	judge_changed(o->name);
 	past_came(o->name, h.hash);
@@ -409,6 +416,9 @@ store_remove_foreign(const char *bucket, const char *key)
 
 	pthread_mutex_lock(&sink.lock);
 	s.foreign = true;
+	/* A deletion of what isn't there leaves a marker too. */
+	s.now++;
+	past_change(name, false);
 	remove_locked(name);
 	s.foreign = false;
 	pthread_mutex_unlock(&sink.lock);

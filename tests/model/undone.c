@@ -12,14 +12,16 @@ struct gone {			/* an object that a run has deleted */
 	uint64_t hash;
 	uint64_t at;		/* store_now() then */
 	bool	 kept;		/* the bucket has it as a version */
-	bool	 last;		/* nothing had become of the name since, when
-				   the run at hand began */
+	/* When the run at hand began: */
+	bool	 last;		/* nothing had become of the name since */
+	bool	 theirs;	/* another tool alone had changed it since */
 	bool	 sure;		/* the catalog knows of both */
 };
 
 struct change {			/* the last one of a name */
 	char	*name;
 	uint64_t at;
+	uint64_t ours_at;	/* by the program */
 };
 
 struct before {
@@ -81,7 +83,7 @@ find_change(const char *name)
 }
 
 void
-past_change(const char *name)
+past_change(const char *name, bool ours)
 {
 	struct change *c = find_change(name);
 
@@ -89,9 +91,11 @@ past_change(const char *name)
 		u.changes = xreallocarray(u.changes, u.change_count + 1,
 		    sizeof(*c));
 		c = &u.changes[u.change_count++];
-		c->name = xstrdup(name);
+		*c = (struct change){ .name = xstrdup(name) };
 	}
 	c->at = store_now();
+	if (ours)
+		c->ours_at = c->at;
 }
 
 void
@@ -117,13 +121,14 @@ past_came(const char *name, uint64_t hash)
 	bool known = false;
 
 	for (size_t i = 0; i < u.gone_count && !known; i++)
-		known = is_of_run(&u.gone[i]) && u.gone[i].hash == hash &&
+		known = is_of_run(&u.gone[i]) && u.gone[i].last &&
+		    u.gone[i].hash == hash &&
 		    strcmp(u.gone[i].name, name) == 0;
 	if (u.undone == 0 || u.dry)
 		breach(7, "%s has come back", name);
 	else if (!known)
-		breach(7, "%s has come back, which run %ld hasn't deleted",
-		    name, u.undone);
+		breach(7, "%s has come back, which run %ld hasn't deleted, "
+		    "or something has become of it since", name, u.undone);
 }
 
 void
@@ -189,9 +194,13 @@ undone_begin(const struct run *r)
 	u.dry = r->dry;
 	u.doubts = catalog_exists() && journal_doubts() != 0;
 	forget_before();
-	for (size_t i = 0; i < u.gone_count; i++)
-		u.gone[i].last = find_change(u.gone[i].name)->at ==
-		    u.gone[i].at;
+	for (size_t i = 0; i < u.gone_count; i++) {
+		struct gone *g = &u.gone[i];
+		const struct change *c = find_change(g->name);
+
+		g->last = c->at == g->at;
+		g->theirs = !g->last && c->ours_at == g->at;
+	}
 	for (int conf = 0; conf <= 3 && r->op == OP_UNDO; conf += 3)
 		store_each(conf_bucket(conf), note,
 		    (void *)(uintptr_t)conf_bucket(conf));
@@ -230,20 +239,25 @@ must_be_there(const struct gone *g)
 static void
 judge_back(const struct run *r)
 {
-	bool all = true;
+	bool all = true, left = false;
 
 	for (size_t i = 0; i < u.gone_count && !breached(); i++) {
 		const struct gone *g = &u.gone[i];
 		struct held h;
+		bool is;
 
 		if (!is_of_run(g))
 			continue;
-		if (!must_be_there(g))
-			all = false;
-		else if (!find(g->name, &h) || h.hash != g->hash)
+		is = find(g->name, &h) && h.hash == g->hash;
+		all = all && must_be_there(g);
+		left |= g->theirs && g->sure && !is;
+		if (must_be_there(g) && !is)
 			breach(7, "undo of run %ld hasn't brought back %s",
 			    u.undone, g->name);
 	}
+	if (left && !breached() && r->status != 1)
+		breach(7, "what run %ld has deleted another tool has changed, "
+		    "and exit status %d", u.undone, r->status);
 	if (all && !breached() && r->status != 0)
 		breach(7, "all that run %ld has deleted is there, and exit "
 		    "status %d: %.*s", u.undone, r->status,
