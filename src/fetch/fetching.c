@@ -312,11 +312,34 @@ on_head(void *arg, const struct s3_reply *r, const struct err *err)
 	t->phase = FETCH_NEW;
 }
 
-/* Foreign tools keep less metadata than datamover: rclone keeps only the
- * mtime. */
+/* The attributes that the file had, by the catalog. */
+static void
+take_stored_meta(struct fetching *t)
+{
+	const struct attrs *a = &t->item->stored.attrs;
+
+	t->asked_meta = true;
+	t->meta = (struct dest_meta){
+		.mtime_ns = a->mtime_ns,
+		.mode = a->mode,
+		.uid = a->uid,
+		.gid = a->gid,
+		.has_mtime = a->mtime_ns != MTIME_NONE,
+		.has_mode = true,
+		.has_owner = a->uid != OWNER_NONE && a->gid != OWNER_NONE,
+	};
+}
+
+/* Foreign tools keep less metadata than datamover: rclone keeps only the mtime.
+ * Of the past the bytes alone may be those of the object: its metadata are
+ * brought up to date in place. */
 void
 fetching_take_meta(struct fetching *t, const struct s3_reply *r)
 {
+	if (t->item->of_version) {
+		take_stored_meta(t);
+		return;
+	}
 	t->asked_meta = true;
 	t->meta = (struct dest_meta){
 		.mtime_ns = r->meta.mtime_ns,
@@ -419,7 +442,6 @@ anew(struct fetching *t)
 static void
 close_up(struct fetching *t)
 {
-	const struct stored *s = &t->item->stored;
 	struct err err = ERR_INIT;
 	bool was = t->existing != NULL;
 
@@ -427,16 +449,9 @@ close_up(struct fetching *t)
 		fetching_end(t, was ? OUTCOME_UNCHANGED : OUTCOME_MOVED);
 		return;
 	}
-	if (!t->asked_meta && t->claim.proof == PROOF_CATALOG) {
-		t->asked_meta = true;
-		t->meta = (struct dest_meta){ .mtime_ns = s->attrs.mtime_ns,
-		    .mode = s->attrs.mode, .uid = s->attrs.uid,
-		    .gid = s->attrs.gid,
-		    .has_mtime = s->attrs.mtime_ns != MTIME_NONE,
-		    .has_mode = true,
-		    .has_owner = s->attrs.uid != OWNER_NONE &&
-		    s->attrs.gid != OWNER_NONE };
-	}
+	if (!t->asked_meta && (t->item->of_version ||
+	    t->claim.proof == PROOF_CATALOG))
+		take_stored_meta(t);
 	if (!t->asked_meta) {
 		head(t, on_meta);
 		return;

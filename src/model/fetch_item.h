@@ -59,7 +59,8 @@ struct fetch_item {
 	struct stored stored;	/* owned */
 	bool	 of_version;	/* no other object will do than what stored
 				   tells of; its version_id, if not NULL, is
-				   that of an earlier version, perhaps */
+				   that of an earlier version, perhaps. The
+				   file gets the attributes in stored */
 	bool	 only_check;	/* say what would be done: MOVED means that a
 				   run would fetch the object; fetch nothing */
 	/* The file too, where raw is not NULL (TEST): it is read and hashed

@@ -284,6 +284,7 @@ find_bytes(struct get *g, struct past_row *p, struct fetch_item *it,
 	if (known == 1 && is_same(p, &now)) {
 		if (!is_version(&now))
 			free(STEAL(now.version_id));
+		now.attrs = then->attrs;
 		it->stored = now;
 		return 0;
 	}

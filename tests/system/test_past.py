@@ -111,6 +111,37 @@ def test_past_unversioned(t):
     assert os.listdir(into) == []
 
 
+def attributes(path):
+    st = os.stat(path)
+    return st.st_mode & 0o7777, st.st_mtime_ns, st.st_uid, st.st_gid
+
+
+def test_past_attributes(t):
+    """Files have the attributes of then, also where the bucket has one object
+    for the bytes of then and of now."""
+    path = t.write("a", "one", mtime=10**18)
+    os.chmod(path, 0o640)
+    t.put(moved=1)
+    told = [attributes(path)]
+    os.chown(path, 7, 8)
+    os.chmod(path, 0o604)
+    os.utime(path, ns=(10**17, 10**17))
+    t.put(unchanged=1)
+    told.append(attributes(path))
+    for kept in (False, True):
+        if kept:
+            versions(t)
+            os.chmod(path, 0o777)
+            t.put(unchanged=1)
+        into = os.path.join(t.dir, "into%d" % kept)
+        os.makedirs(into)
+        file = os.path.join(into, key(t, "a"))
+        # New, and then over the file of the other time.
+        for run in (1, 2, 1):
+            t.run("GET", "--as-of", str(run), "--dest_path", into)
+            assert attributes(file) == told[run - 1], (kept, run)
+
+
 def test_past_prefix(t):
     story(t)
     prefix = key(t, "d/")
