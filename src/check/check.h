@@ -8,10 +8,6 @@
 
 #include "conf/conf.h"
 
-/* Prefix of the probe objects; the rest of each name is random. */
-#define CHECK_PREFIX ".datamover-check/"
-/* What a run writes to learn whether every key is refused. */
-#define CHECK_KEY CHECK_PREFIX "probe"
 
 /* After conf_finish. Returns the exit status: 0, or 3 if something failed. */
 int	 check_run(const struct conf *, bool json);

@@ -241,10 +241,10 @@ check_rights(struct probe *p)
 
 	random_bytes(random, sizeof(random));
 	hex_encode(random, sizeof(random), hex);
-	name = xasprintf(CHECK_PREFIX "%s", hex);
+	name = xasprintf(PROBE_PREFIX "%s", hex);
 	key = str_of(name);
 	ready(p);
-	s3_list(p->s3, STR(CHECK_PREFIX), STR(""), STR(""), 0, answered, p);
+	s3_list(p->s3, STR(PROBE_PREFIX), STR(""), STR(""), 0, answered, p);
 	went_well(p);
 	say(p, "list keys");
 	if (p->dead)

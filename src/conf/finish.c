@@ -16,6 +16,18 @@ bad_endpoint(const char *endpoint, const char *what, struct err *err)
 	    shown, what);
 }
 
+/* A path in front of the bucket, as behind a proxy that serves several
+ * services. Its characters are those that stay as they are in a signature. */
+static bool
+is_path(const char *path)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
+
+	return path[strspn(path, allowed)] == '\0' &&
+	    strstr(path, "//") == NULL && strstr(path, "/.") == NULL;
+}
+
 static int
 check_endpoint(char *endpoint, struct err *err)
 {
@@ -33,14 +45,35 @@ check_endpoint(char *endpoint, struct err *err)
 	if (len == 0)
 		return bad_endpoint(endpoint, "a host is missing; write "
 		    "http://HOST:PORT", err);
-	if (host[len] != '\0')
-		return bad_endpoint(endpoint, "only a host and a port may "
-		    "follow; write http://HOST:PORT", err);
+	if (host[len] != '\0' && (host[len] != '/' || !is_path(host + len)))
+		return bad_endpoint(endpoint, "only a host, a port and a plain "
+		    "path may follow; write http://HOST:PORT", err);
 	for (const char *p = host; *p != '\0'; p++)
 		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f)
 			return bad_endpoint(endpoint, "no host is named so",
 			    err);
 	return 0;
+}
+
+/* A name and a password would go to the log and to clients as text. */
+static int
+check_proxy(const char *proxy, struct err *err)
+{
+	char shown[80];
+
+	if (proxy == NULL)
+		return 0;
+	if (strchr(proxy, '@') != NULL)
+		return err_set(err, ERR_CONFIG, 0, "[s3_storage] proxy: no "
+		    "name and password are allowed here");
+	if ((str_starts(str_of(proxy), STR("http://")) ||
+	    str_starts(str_of(proxy), STR("https://"))) &&
+	    strpbrk(strstr(proxy, "://") + 3, "/?# \t\\") == NULL &&
+	    strstr(proxy, "://")[3] != '\0')
+		return 0;
+	str_escape(str_of(proxy), shown, sizeof(shown));
+	return err_set(err, ERR_CONFIG, 0, "[s3_storage] proxy = %s: write "
+	    "http://HOST:PORT or https://HOST:PORT", shown);
 }
 
 /* Refuse only characters and lengths that could change the meaning of a
@@ -86,6 +119,8 @@ conf_check_s3(struct conf *c, bool required, struct err *err)
 	for (size_t i = 0; i < endpoints->n; i++)
 		if (check_endpoint(endpoints->v[i], err) == -1)
 			return -1;
+	if (check_proxy(c->s3_storage.proxy, err) == -1)
+		return -1;
 	if (c->s3_storage.client_lib == CLIENT_LIB_DSS) {
 		if (refuse_bucket(c, err) == -1)
 			return -1;

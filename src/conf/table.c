@@ -243,7 +243,8 @@ const struct conf_row_info conf_table[] = {
 	    "object conf.json in bucket dss at endpoint.",
 	    WORDS(client_libs)),
 	LIST("s3_storage", "endpoint", AT(s3_storage.endpoints), NULL,
-	    "Where the S3 service is: http:// or https://, host, port. "
+	    "Where the S3 service is: http:// or https://, host, port, and a "
+	    "path in front of the bucket if there is one. "
 	    "Several endpoints are nodes of the same service, used in turn. "
 	    "With dss_client: the discovery endpoint.", PLAIN),
 	TEXT("s3_storage", "bucket", AT(s3_storage.bucket), NULL,
@@ -278,6 +279,12 @@ const struct conf_row_info conf_table[] = {
 	    "The certificates (PEM) with which https endpoints are checked. "
 	    "Empty: those of AWS_CA_BUNDLE, else those of the system.",
 	    HERE),
+	TEXT("s3_storage", "proxy", AT(s3_storage.proxy), NULL,
+	    "The HTTP proxy in front of the store: http://HOST:PORT. Empty: "
+	    "none; the variables of the environment do not count.", PLAIN),
+	YESNO("s3_storage", "request_payer", AT(s3_storage.request_payer),
+	    "no", "Agree to pay for requests and traffic, for a bucket whose "
+	    "requesters pay.", PLAIN),
 	YESNO("s3_storage", "path_style", AT(s3_storage.path_style), "yes",
 	    "Name the bucket in the path of URLs. no: in the host name.",
 	    PLAIN),

@@ -129,8 +129,8 @@ creds_from_sso(struct creds_ask *a, const char *profile, struct keys *k,
 	url = url_of(&s);
 	status = http_ask(&(struct http_ask){ .method = "GET", .url = url,
 	    .headers = { header }, .timeout_ms = ASK_MS, .attempts = 3,
-	    .ca_file = creds_env("AWS_CA_BUNDLE"), .stop = a->stop }, &body,
-	    err);
+	    .ca_file = creds_env("AWS_CA_BUNDLE"), .stop = a->stop,
+	    .proxy = a->store->proxy }, &body, err);
 	if (status == -1)
 		return err_wrap(err, "SSO portal");
 	if (status != 200)

@@ -127,7 +127,7 @@ creds_assume(struct creds_ask *a, const struct sts_role *r, struct keys *k,
 	char *lines[3] = { NULL, NULL, NULL };
 	struct http_ask ask = { .method = "POST", .url = url,
 	    .timeout_ms = ASK_MS, .attempts = 3, .stop = a->stop,
-	    .ca_file = creds_env("AWS_CA_BUNDLE"),
+	    .ca_file = creds_env("AWS_CA_BUNDLE"), .proxy = a->store->proxy,
 	    .headers = { "content-type: application/x-www-form-urlencoded" } };
 	int rc;
 

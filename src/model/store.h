@@ -33,6 +33,8 @@ struct store {
 	char	*ca_file;
 	char	*ca_pem;		/* certificates in ca_file, read by
 					   conf_finish; NULL: the system's */
+	char	*proxy;			/* http://HOST:PORT; or NULL */
+	bool	 request_payer;		/* "requester pays" is agreed to */
 	bool	 path_style;
 	bool	 sign_payload;		/* with the SHA-256 of the body */
 	uint64_t part_size;		/* bytes, at least 5 MiB */

@@ -150,7 +150,8 @@ prepare(struct run *r, struct err *err)
 	/* A dry run sends nothing, but a DSS store has no bucket without its
 	 * map. */
 	if ((r->job->dryrun ? plan_fetch_map(r->conf, err) :
-	    plan_check_s3(r->conf, &setup.s3_clock_ms, err)) == -1)
+	    plan_check_s3_writes(r->conf, &setup.s3_clock_ms,
+	    err)) == -1)
 		return -1;
 	if (plan_check_exports(&r->plan, r->conf, err) == -1 ||
 	    open_catalog(p, err) == -1)

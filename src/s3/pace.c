@@ -85,13 +85,28 @@ parse(const char *authority, char **ret_host, unsigned long *ret_port)
 	return (*ret_host)[0] != '\0';
 }
 
-/* Return the authority in an endpoint's URL; the caller frees the string. NULL
- * if more than a slash follows the authority. */
+/* A path in front of the bucket, of characters that stay as they are in a
+ * signature. */
+static bool
+is_path(const char *path, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!((path[i] >= 'a' && path[i] <= 'z') ||
+		    (path[i] >= 'A' && path[i] <= 'Z') ||
+		    (path[i] >= '0' && path[i] <= '9') ||
+		    strchr("-._~/", path[i]) != NULL))
+			return false;
+	return memmem(path, len, "//", 2) == NULL &&
+	    memmem(path, len, "/.", 2) == NULL;
+}
+
+/* Return the authority in an endpoint's URL, and the path that follows, without
+ * a slash at its end; the caller frees both. NULL: something else follows. */
 static char *
-authority_of(const char *url, bool *ret_tls)
+authority_of(const char *url, bool *ret_tls, char **ret_path)
 {
 	const char *p = url;
-	size_t len;
+	size_t len, path_len;
 
 	*ret_tls = strncasecmp(url, "https://", 8) == 0;
 	if (*ret_tls)
@@ -99,8 +114,12 @@ authority_of(const char *url, bool *ret_tls)
 	else if (strncasecmp(url, "http://", 7) == 0)
 		p += 7;
 	len = strcspn(p, "/");
-	if (p[len] == '/' && p[len + 1] != '\0')
+	path_len = strlen(p + len);
+	while (path_len > 0 && p[len + path_len - 1] == '/')
+		path_len--;
+	if (!is_path(p + len, path_len))
 		return NULL;
+	*ret_path = xstrndup(p + len, path_len);
 	return xstrndup(p, len);
 }
 
@@ -109,16 +128,16 @@ s3_endpoint_init(struct s3_endpoint *e, const char *url, const char *bucket,
     bool path_style, struct err *err)
 {
 	AUTOFREE char *authority = NULL, *host = NULL, *label = NULL;
-	AUTOFREE char *port_text = NULL, *named = NULL;
+	AUTOFREE char *port_text = NULL, *named = NULL, *path = NULL;
 	unsigned long port = 0;
 	char shown[128];
 	const char *scheme;
 
 	memset(e, 0, sizeof(*e));
-	authority = authority_of(url, &e->tls);
+	authority = authority_of(url, &e->tls, &path);
 	if (authority == NULL || !parse(authority, &host, &port))
 		return err_set(err, ERR_CONFIG, 0,
-		    "endpoint %s: not http://HOST[:PORT]",
+		    "endpoint %s: not http://HOST[:PORT][/PATH]",
 		    str_escape(str_of(url), shown, sizeof(shown)));
 	if (port == 0 || port == (e->tls ? 443 : 80))
 		port_text = xstrdup("");
@@ -128,13 +147,13 @@ s3_endpoint_init(struct s3_endpoint *e, const char *url, const char *bucket,
 	    !is_label(bucket, e->tls);
 	label = path_style ? xstrdup("") : xasprintf("%s.", bucket);
 	scheme = e->tls ? "https" : "http";
-	e->name = xasprintf("%s://%s%s", scheme, host, port_text);
+	e->name = xasprintf("%s://%s%s%s", scheme, host, port_text, path);
 	named = xasprintf("S3 %s", e->name);
 	e->silence = silence_of(named);
 	e->host = xasprintf("%s%s%s", label, host, port_text);
 	e->base = path_style ?
-	    xasprintf("%s://%s/%s", scheme, e->host, bucket) :
-	    xasprintf("%s://%s", scheme, e->host);
+	    xasprintf("%s://%s%s/%s", scheme, e->host, path, bucket) :
+	    xasprintf("%s://%s%s", scheme, e->host, path);
 	return 0;
 }
 

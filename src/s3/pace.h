@@ -22,7 +22,7 @@ void	 s3_window_ok(struct s3_window *);
 void	 s3_window_slow(struct s3_window *, uint64_t now_ms);
 
 struct s3_endpoint {
-	char	*name;		/* scheme://host[:port], for people */
+	char	*name;		/* scheme://host[:port][/path], for people */
 	char	*base;		/* URL in front of each path */
 	char	*host;		/* the Host header as curl sends it */
 	bool	 tls;

@@ -160,6 +160,8 @@ add_headers(struct s3_slot *t, struct s3_request *r)
 	add_text(t, "x-amz-date", s3_sign_date(&s->signer, t->signed_sec));
 	if (r->has_meta)
 		add_meta(t, &r->meta);
+	if (s->store.request_payer)
+		add_text(t, "x-amz-request-payer", "requester");
 	if (s->signer.keys.session_token != NULL)
 		add_text(t, "x-amz-security-token",
 		    s->signer.keys.session_token);
@@ -294,7 +296,9 @@ make_easy(struct s3_slot *t)
 	    (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L);
 	/* Only settings decide where requests go, no proxy variables. */
-	curl_easy_setopt(c, CURLOPT_PROXY, "");
+	curl_easy_setopt(c, CURLOPT_PROXY, s->store.proxy == NULL ? "" :
+	    s->store.proxy);
+	curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(c, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(c, CURLOPT_SOCKOPTFUNCTION, on_new_socket);

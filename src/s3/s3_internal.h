@@ -26,7 +26,7 @@
 #include "s3/s3.h"
 
 #define S3_KEY_MAX	1024	/* bytes, S3's own limit */
-#define S3_HEADERS_MAX	20
+#define S3_HEADERS_MAX	32
 #define S3_NO_XML	S3_XML__MAX
 
 struct s3_op {

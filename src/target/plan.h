@@ -66,6 +66,16 @@ int	 plan_fetch_map(const struct conf *, struct err *) MUST_USE;
  * NULL, gets the value of s3_boot_ms. */
 int	 plan_check_s3(const struct conf *, int64_t *boot_ms,
 	    struct err *) MUST_USE;
+/* Prefix of the probe objects of check; the rest of each name is random. */
+#define PROBE_PREFIX ".datamover-check/"
+/* What a run writes to learn whether the store takes anything. */
+#define PROBE_KEY PROBE_PREFIX "probe"
+/* Begin to write that object. Whoever gets a good answer deletes the object. */
+void	 plan_probe(struct s3 *, s3_done_fn *, void *arg);
+/* For a PUT: as plan_check_s3, but keys that may only write are good: if the
+ * bucket may not be looked at, the answer to the probe decides. */
+int	 plan_check_s3_writes(const struct conf *, int64_t *boot_ms,
+	    struct err *) MUST_USE;
 /* Mount each export once, and look whether the export is empty. An error if no
  * export can be reached; else errs and a line of the log name each unreachable
  * export. */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/signals.h"
+#include "crypto/crypto.h"
 #include "target/cluster_map.h"
 #include "target/plan.h"
 
@@ -170,4 +171,71 @@ plan_check_s3(const struct conf *c, int64_t *boot_ms, struct err *err)
 	else if (err->kind == ERR_REFUSED)
 		err_wrap(err, "the credentials are refused");
 	return err_wrap(err, "S3 %s, bucket %s", endpoint, sc.store.bucket);
+}
+
+/* --- keys that may only write --- */
+
+void
+plan_probe(struct s3 *s3, s3_done_fn *done, void *arg)
+{
+	static const char text[] = "datamover: this object may be deleted\n";
+	static const struct s3_meta meta = { .mode = 0644 };
+	struct s3_body body = { .data = text, .len = sizeof(text) - 1 };
+	uint8_t md5[MD5_LEN];
+	struct md5 m;
+
+	md5_init(&m);
+	md5_update(&m, body.data, (size_t)body.len);
+	md5_final(&m, md5);
+	body.md5 = md5;
+	s3_put(s3, STR(PROBE_KEY), &body, &meta, done, arg);
+}
+
+struct probe {
+	struct answer answer;
+	struct s3 *s3;
+};
+
+/* Such keys may not delete, either: then the object stays. */
+static void
+deleted(void *arg, const struct s3_reply *r, const struct err *err UNUSED)
+{
+	answered(arg, r, NULL);
+}
+
+static void
+written(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct probe *p = arg;
+
+	if (err != NULL || p->answer.done)
+		answered(&p->answer, r, err);
+	else
+		s3_delete(p->s3, STR(PROBE_KEY), deleted, &p->answer);
+}
+
+int
+plan_check_s3_writes(const struct conf *c, int64_t *boot_ms, struct err *err)
+{
+	struct probe p = { .answer.done = false };
+	struct s3_config sc;
+
+	if (plan_check_s3(c, boot_ms, err) == 0)
+		return 0;
+	if (err->kind != ERR_DENIED)
+		return -1;
+	sc = plan_s3(c);
+	start_limits(&sc);
+	if (s3_new(&p.s3, &sc, NULL) == -1)
+		return -1;
+	plan_probe(p.s3, written, &p);
+	wait_answer(&p.s3, &p.answer);
+	if (p.answer.err.kind != ERR_NONE)
+		return -1;
+	log_event(LOG_WARN, EVENT_WRITE_ONLY,
+	    LOG_WITH(LOG_TEXT("reason", err->msg)), "the keys may write, and "
+	    "not look at the bucket: what a run can't finish in one go may be "
+	    "sent again; %s", err->msg);
+	err_clear(err);
+	return 0;
 }

@@ -39,6 +39,7 @@ class Cloud:
         self.given = 0
         self.asked = {}  # service: number of keys given
         self.expired = 0  # requests refused as expired
+        self.write_only = False  # all but PUT is denied
         self.refuse = None  # (status, S3 code) for writes, or None
         self.refuse_but = ""  # keys that end so are taken
         self.probes = 0  # writes of check's object
@@ -188,6 +189,8 @@ class Cloud:
 
     def of_object(self, h, path, query):
         key = urllib.parse.unquote(path)
+        if self.write_only and h.command != "PUT":
+            return 403, ERROR % "AccessDenied", {}
         if h.command == "PUT":
             self.probes += key.endswith("/probe")
             if self.refuse and not (

@@ -284,3 +284,21 @@ def test_denied_keys(t):
         assert not c.objects, c.objects
     finally:
         c.close()
+
+
+def test_keys_that_may_only_write(t):
+    """PUT finds out by a write; no other verb can do anything."""
+    c = cloud.Cloud(3600)
+    c.write_only = True
+    try:
+        done = refused_run(t, c, 50, expect=0).counted(moved=50, failed=0)
+        done.says("write_only", "AccessDenied")
+        assert len(c.objects) == 51, len(c.objects)
+        t.write("more", "1")
+        t.put(moved=1, unchanged=50)
+        t.run("LIST", expect=3).says("AccessDenied")
+        c.refuse = (403, "AccessDenied")
+        t.write("last", "1")
+        t.run("PUT", expect=3).says("no right to this bucket")
+    finally:
+        c.close()

@@ -69,6 +69,10 @@ test_endpoint(void **state)
 	endpoint("https://h", "b.k.t", false, "https://h/b.k.t", "h");
 	endpoint("http://h", "b.k.t", false, "http://b.k.t.h", "b.k.t.h");
 	endpoint("http://h", "Bkt_1", false, "http://h/Bkt_1", "h");
+	endpoint("https://h:8/s3/v1/", "bkt", true, "https://h:8/s3/v1/bkt",
+	    "h:8");
+	endpoint("https://s3.x.org/s3", "bkt", false,
+	    "https://bkt.s3.x.org/s3", "bkt.s3.x.org");
 	endpoint("http://10.1.2.3:8", "bkt", false, "http://10.1.2.3:8/bkt",
 	    "10.1.2.3:8");
 	endpoint("http://[::1]:8", "bkt", false, "http://[::1]:8/bkt",
@@ -79,8 +83,9 @@ static void
 test_bad_endpoint(void **state)
 {
 	static const char *const bad[] = { "", "http://", "ftp://h", "h:0",
-	    "h:65536", "h:x", "h:", "http://h/path", "http://u@h", "h h",
-	    "h\r\nx", "http://h?x", "[::1", "::1]", "h:80:80", "http:///b" };
+	    "h:65536", "h:x", "h:", "http://h/a b", "http://h/../b",
+	    "http://u@h", "h h", "h\r\nx", "http://h?x", "[::1", "::1]",
+	    "h:80:80", "http:///b" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
