@@ -17,6 +17,7 @@
 
 #define TURN_MS		200	/* how often to look at signals */
 #define GRACE_MS	2000	/* from SIGTERM to SIGKILL */
+#define OUTPUT_MAX	((size_t)256 * KIB)	/* of the program's */
 
 /* --- the file of figures --- */
 
@@ -123,10 +124,10 @@ make_environment(char **env, size_t max)
 	env[n] = NULL;
 }
 
-/* Start the program with fd as its standard input, and standard error as its
- * output: the last line of standard output is ours. Return 0 or an errno. */
+/* Start the program with these files as its standard input and output. Return 0
+ * or an errno. */
 static int
-start(const char *path, int fd, pid_t *ret_pid)
+start(const char *path, int in, int out, pid_t *ret_pid)
 {
 	char *args[] = { (char *)(uintptr_t)path, NULL }, *env[16];
 	posix_spawn_file_actions_t files;
@@ -141,9 +142,9 @@ start(const char *path, int fd, pid_t *ret_pid)
 	sigaddset(&usual, SIGXFSZ);
 	posix_spawn_file_actions_init(&files);
 	posix_spawnattr_init(&attributes);
-	posix_spawn_file_actions_adddup2(&files, fd, STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&files, STDERR_FILENO,
-	    STDOUT_FILENO);
+	posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
+	posix_spawn_file_actions_adddup2(&files, out, STDERR_FILENO);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP |
 	    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	posix_spawnattr_setsigmask(&attributes, &none);
@@ -154,36 +155,72 @@ start(const char *path, int fd, pid_t *ret_pid)
 	return rc;
 }
 
+struct program {
+	pid_t	 pid;
+	int	 pidfd;
+	int	 out;		/* what it prints; nonblocking; -1: the end */
+	size_t	 printed;
+};
+
+/* Pass on what it prints, to standard error: the last line of standard output
+ * is ours. What is too much for a journal is read and left out. */
+static void
+pass_on(struct program *p)
+{
+	char part[4096];
+	ssize_t n = 1;
+
+	/* A turn ends, though a program may print without end. */
+	for (int i = 0; i < 64 && p->out != -1 && n > 0; i++) {
+		size_t room = OUTPUT_MAX - MIN(p->printed, OUTPUT_MAX);
+
+		n = read(p->out, part, sizeof(part));
+		if (n == 0)
+			close_fd(&p->out);
+		if (n <= 0)
+			continue;
+		write_all(STDERR_FILENO, part, MIN((size_t)n, room));
+		if (room > 0 && (size_t)n >= room)
+			fprintf(stderr, "\n(what the program prints beyond "
+			    "%zu KiB is left out)\n", OUTPUT_MAX / KIB);
+		p->printed += (size_t)n;
+	}
+}
+
 /* True if it has ended within the time. A signal to us ends the waiting. */
 static bool
-ends_within(int pidfd, uint64_t limit_ms, bool signals)
+ends_within(struct program *p, uint64_t limit_ms, bool signals)
 {
-	struct pollfd p = { .fd = pidfd, .events = POLLIN };
 	uint64_t end_ms = clock_mono_ms() + limit_ms, now;
 
 	while ((now = clock_mono_ms()) < end_ms &&
-	    !(signals && signals_waiting()))
-		if (poll(&p, 1, (int)MIN(end_ms - now,
-		    (uint64_t)TURN_MS)) == 1)
+	    !(signals && signals_waiting())) {
+		struct pollfd fds[] = { { .fd = p->pidfd, .events = POLLIN },
+		    { .fd = p->out, .events = POLLIN } };
+		int n = poll(fds, ARRAY_LEN(fds), (int)MIN(end_ms - now,
+		    (uint64_t)TURN_MS));
+
+		pass_on(p);
+		if (n > 0 && fds[0].revents != 0)
 			return true;
+	}
 	return false;
 }
 
 /* Wait for the end of the program; it is ended, with what it has started, when
  * its time is over. */
 static int
-wait_for(pid_t pid, unsigned limit_s, struct err *err)
+wait_for(struct program *p, unsigned limit_s, struct err *err)
 {
-	CLEANUP(close_fd) int pidfd = pidfd_open(pid, 0);
-	bool over = !ends_within(pidfd, limit_s * UINT64_C(1000), true);
+	bool over = !ends_within(p, limit_s * UINT64_C(1000), true);
 	int status = 0;
 
 	if (over) {
-		kill(-pid, SIGTERM);
-		ends_within(pidfd, GRACE_MS, false);
-		kill(-pid, SIGKILL);
+		kill(-p->pid, SIGTERM);
+		ends_within(p, GRACE_MS, false);
+		kill(-p->pid, SIGKILL);
 	}
-	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+	while (waitpid(p->pid, &status, 0) == -1 && errno == EINTR)
 		;
 	if (over)
 		return err_set(err, ERR_STOPPED, 0, signals_waiting() ?
@@ -199,23 +236,33 @@ wait_for(pid_t pid, unsigned limit_s, struct err *err)
 static int
 run_program(const struct conf *c, struct str json, struct err *err)
 {
-	CLEANUP(close_fd) int from = -1;
-	CLEANUP(close_fd) int to = -1;
-	int fds[2], rc;
-	pid_t pid;
+	struct program p = { .pidfd = -1, .out = -1 };
+	int in[2] = { -1, -1 }, out[2] = { -1, -1 };
+	int rc;
 
-	if (pipe2(fds, O_CLOEXEC) == -1)
-		return err_errno(err, ERR_RESOURCE, errno, "pipe");
-	from = fds[0];
-	to = fds[1];
-	rc = start(c->general.after_run, from, &pid);
-	if (rc != 0)
-		return err_errno(err, ERR_CONFIG, rc, "it can't be started");
+	if (pipe2(in, O_CLOEXEC) == -1 || pipe2(out, O_CLOEXEC) == -1)
+		rc = err_errno(err, ERR_RESOURCE, errno, "pipe");
+	else
+		rc = start(c->general.after_run, in[0], out[1], &p.pid);
+	if (rc > 0)
+		rc = err_errno(err, ERR_CONFIG, rc, "it can't be started");
 	/* Far below what a pipe holds: nobody needs to read it. */
-	write_all(to, json.p, json.len);
-	close_fd(&to);
-	close_fd(&from);
-	return wait_for(pid, c->general.after_run_timeout, err);
+	if (rc == 0)
+		write_all(in[1], json.p, json.len);
+	close_fd(&in[0]);
+	close_fd(&in[1]);
+	close_fd(&out[1]);
+	if (rc == 0) {
+		p.pidfd = pidfd_open(p.pid, 0);
+		p.out = out[0];
+		out[0] = -1;
+		fcntl(p.out, F_SETFL, O_NONBLOCK);
+		rc = wait_for(&p, c->general.after_run_timeout, err);
+	}
+	close_fd(&p.pidfd);
+	close_fd(&p.out);
+	close_fd(&out[0]);
+	return rc;
 }
 
 void

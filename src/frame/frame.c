@@ -583,8 +583,8 @@ give_up(struct run *r, const struct err *err, uint64_t start_ms)
 	return status;
 }
 
-/* Nothing follows a dry run, nor the first of two runs if the second one will
- * begin. */
+/* Nothing follows a dry run, options that are refused, nor the first of two
+ * runs if the second one will begin. */
 static void
 tell_ended(const struct run *r, int64_t started_sec)
 {
@@ -595,8 +595,9 @@ tell_ended(const struct run *r, int64_t started_sec)
 	bool first = (r->job->silent && !run_stopped(r)) ||
 	    (r->job->more_follows && (status == EXIT_DONE ||
 	    status == EXIT_FAILED));
+	bool refused = r->attempt == 0 && r->err.kind == ERR_USAGE;
 
-	if (!r->job->dryrun && !first)
+	if (!r->job->dryrun && !first && !refused)
 		run_ended(r->conf, &e);
 }
 

@@ -206,12 +206,23 @@ summary_end(const struct job *job, const struct summary *s, const char *error)
 		summary_json(stdout, s, error);
 }
 
+/* Must somebody act? A signal came from somebody, and what has failed alone is
+ * tried again. */
+static enum log_level
+level_of(int status)
+{
+	if (status == EXIT_DONE)
+		return LOG_INFO;
+	return status == EXIT_FAILED || status == EXIT_INTERRUPTED ||
+	    status == EXIT_TERMINATED ? LOG_WARN : LOG_ERROR;
+}
+
 void
 summary_log(const struct summary *s)
 {
 	const struct totals *t = &s->totals;
 
-	log_event(LOG_INFO, EVENT_RUN_END,
+	log_event(level_of(s->status), EVENT_RUN_END,
 	    LOG_WITH(LOG_TEXT("operation", op_name(s->op)),
 		LOG_NUMBER("status", s->status),
 		LOG_TEXT("reason", s->reason),
@@ -241,7 +252,7 @@ summary_gave_up(const struct job *job, const struct err *err, int status)
 	if (err->kind == ERR_USAGE)
 		fprintf(stderr, "see datamover %s --help\n",
 		    op_name(job->op));
-	log_event(LOG_INFO, EVENT_NOT_BEGUN,
+	log_event(level_of(status), EVENT_NOT_BEGUN,
 	    LOG_WITH(LOG_TEXT("reason", err->msg)), "%s", err->msg);
 	if (job->json)
 		summary_json(stdout, &(struct summary){ .op = job->op,

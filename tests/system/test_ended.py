@@ -44,6 +44,7 @@ def test_after_run(t):
     t.run("TEST", "--data_integrity")
     t.run("PUT", "--dryrun")
     t.run("LIST")
+    t.run("DEL", expect=2).says("--yes")
     with open(got) as f:
         lines = f.read().splitlines()
     assert lines[::2] == ["args 0"] * 4, lines
@@ -55,6 +56,15 @@ def test_after_run(t):
     assert "credentials" in sums[1]["error"], sums
     assert sums[1]["run"] == 2, sums
     assert not log_of(t, "after_run")
+
+
+def test_after_run_prints_much(t):
+    """What is too much is left out, and does not stop the program."""
+    t.conf(general={"after_run": program(
+        t, "head -c 3000000 /dev/zero | tr '\\0' x; exit 7\n"
+    )})
+    err = t.run("PUT").says("left out", "exit status 7").err
+    assert 256 * 1024 <= err.count(b"x") < 257 * 1024, err.count(b"x")
 
 
 @limit(120)

@@ -83,6 +83,19 @@ def test_verbs_log_names_failures(t):
         assert not re.search(r"\b(client|path|status|port)=", line["msg"])
 
 
+def test_verbs_log_errors(t):
+    """A log of errors alone has what somebody must act upon, and standard
+    error has it once."""
+    t.conf(logging={"level": "ERROR"})
+    t.write("f", "1")
+    t.run("PUT")
+    r = t.run("PUT", "--bucket", "no-such-bucket", expect=3)
+    assert r.err.count(b"no such bucket") == 1, r
+    lines = log_of(t, "begin", "end", "run_begin", "not_begun", "run_end")
+    told = [(line["event"], line["level"]) for line in lines]
+    assert told == [("run_end", "error"), ("not_begun", "error")], told
+
+
 @limit(120)
 def test_verbs_signal_at_start(t):
     """A run that has not begun ends with the status of the signal."""
