@@ -54,7 +54,7 @@ each_kind_has_its_exit_status(void **state)
 		[ERR_DENIED] = 3, [ERR_CORRUPT] = 4, [ERR_RESOURCE] = 1,
 		[ERR_PEER] = 1, [ERR_UNREACHABLE] = 3, [ERR_INVALID] = 1,
 		[ERR_CONFIG] = 2, [ERR_USAGE] = 2, [ERR_STOPPED] = 130,
-		[ERR_BUG] = 1,
+		[ERR_BUG] = 1, [ERR_REFUSED] = 3,
 	};
 
 	(void)state;
