@@ -29,6 +29,8 @@ int64_t	 db_number(struct db *, const char *sql);
 
 /* file.c */
 bool	 file_is_same(const char *, const char *);
+/* A -wal without content counts as none: a run leaves such a -wal. */
+bool	 file_has_wal(const char *);
 /* Does the head of the file say that the file is a catalog? */
 bool	 file_is_catalog(const char *);
 /* Give a file owner and mode of another one. */

@@ -89,6 +89,15 @@ db_is_restored(const char *path)
 }
 
 bool
+file_has_wal(const char *path)
+{
+	AUTOFREE char *name = xasprintf("%s-wal", path);
+	struct stat st;
+
+	return stat(name, &st) == 0 && st.st_size > 0;
+}
+
+bool
 file_is_catalog(const char *path)
 {
 	uint32_t id = application_id(path);
@@ -123,8 +132,8 @@ db_rename(const char *from, const char *to, bool replace, struct err *err)
 	return 0;
 }
 
-/* Rename the new file into place. First remove a -wal of the same name: the
- * -wal belongs to a removed catalog, and SQLite would read the -wal. */
+/* Rename the new file into place. First remove an empty -wal of the same name:
+ * the -wal belongs to a removed catalog. */
 static int
 into_place(const char *name, const char *path, struct err *err)
 {
@@ -174,5 +183,10 @@ db_file(const char *path, struct err *err)
 	if (lstat(path, &st) == 0)
 		return err_set(err, ERR_CONFIG, 0, "catalog %s is a symbolic "
 		    "link to a file that is not there", path);
+	if (file_has_wal(path))
+		return err_set(err, ERR_CONFIG, 0, "catalog %s is not there, "
+		    "but the -wal beside it has its last changes: put it back, "
+		    "or a copy with datamover catalog restore; or remove "
+		    "that -wal to begin with a new catalog", path);
 	return make_file(path, err);
 }

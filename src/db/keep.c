@@ -26,16 +26,6 @@ is_there(const char *path, const char *end)
 	return lstat(name, &st) == 0;
 }
 
-/* A -wal without content counts as none. */
-static bool
-has_wal(const char *path)
-{
-	AUTOFREE char *name = xasprintf("%s-wal", path);
-	struct stat st;
-
-	return stat(name, &st) == 0 && st.st_size > 0;
-}
-
 /* An empty file for a copy. */
 static int
 new_file(const char *name, struct err *err)
@@ -75,7 +65,7 @@ may_be_written(const char *path, const char *to, bool replace,
 		    "name, or replace it with --replace", to);
 	if (is_there(to, "") && may_be_replaced(to, err) == -1)
 		return -1;
-	if (has_wal(to) || is_there(to, "-journal"))
+	if (file_has_wal(to) || is_there(to, "-journal"))
 		return err_set(err, ERR_USAGE, 0, "%s has a -wal or -journal "
 		    "beside it, of another database: choose another name", to);
 	return 0;
@@ -170,7 +160,7 @@ link_former(const char *path, char **ret, struct err *err)
 		AUTOFREE char *from = xasprintf("%s-wal", path);
 		AUTOFREE char *wal = xasprintf("%s-wal", name);
 
-		if (has_wal(path) && link(from, wal) == -1) {
+		if (file_has_wal(path) && link(from, wal) == -1) {
 			if (errno == EEXIST)
 				continue;
 			return guard_fault(err, errno, wal);

@@ -462,6 +462,27 @@ def test_restore_after_a_kill(t):
     t.same()
 
 
+def test_catalog_gone_after_a_kill(t):
+    """The last changes of a killed run are not thrown away, though its
+    catalog is not there."""
+    process, proxy = slow_put(t)
+    process.kill()
+    process.wait()
+    proxy.release()
+    away = t.catalog + ".away"
+    os.rename(t.catalog, away)
+    before = digest(t.catalog + "-wal")
+    for verb in (["PUT"], ["GET", "--dest_path", t.dir]):
+        t.run(*verb, expect=2).says("-wal")
+    assert not os.path.exists(t.catalog)
+    assert digest(t.catalog + "-wal") == before
+    os.rename(away, t.catalog)
+    t.run("PUT")
+    t.same()
+    os.unlink(t.catalog)
+    t.run("PUT")
+
+
 def test_moved_catalog(t):
     t.write("a", "1")
     t.put(moved=1)

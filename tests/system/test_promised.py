@@ -101,7 +101,8 @@ def test_promised_thread(t):
         finally:
             process.kill()
             process.wait()
-        os.unlink(t.catalog)
+        for end in ("", "-wal", "-shm"):
+            os.unlink(t.catalog + end)
 
 
 def test_promised_bucket(t):

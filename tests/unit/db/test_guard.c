@@ -117,6 +117,7 @@ empty_file(void **state)
 	assert_int_equal(err.kind, ERR_CONFIG);
 	assert_non_null(strstr(err.msg, "empty"));
 	assert_int_equal(unlink(k->path), 0);
+	assert_int_equal(unlink(wal), 0);
 	one_file(k);
 	assert_true(size_of(k, "") > 0);
 }
@@ -141,7 +142,7 @@ no_tables(void **state)
 }
 
 /* What somebody left who was killed while making one, and the -wal of one
- * that was removed. */
+ * that was removed: with changes it is not thrown away. */
 static void
 remains(void **state)
 {
@@ -152,6 +153,10 @@ remains(void **state)
 	assert_int_equal(unlink(k->path), 0);
 	snprintf(name, sizeof(name), "%s-wal", k->path);
 	write_at(name, 0, "frames", 6);
+	assert_int_equal(refused(k->path, "-wal"), ERR_CONFIG);
+	assert_int_equal(size_of(k, ""), -1);
+	assert_int_equal(size_of(k, "-wal"), 6);
+	assert_int_equal(truncate(name, 0), 0);
 	snprintf(name, sizeof(name), "%s.new", k->path);
 	write_at(name, 0, "half a catalog", 14);
 	one_file(k);
