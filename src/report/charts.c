@@ -28,6 +28,31 @@ no_character(const char *p, size_t n)
 	    ((unsigned char)p[2] == 0xbe || (unsigned char)p[2] == 0xbf);
 }
 
+/* Characters that change the direction of the text around them: a name with one
+ * would be read as another name. */
+static bool
+turns(const char *p, size_t n)
+{
+	static const char *const all[] = { "\xd8\x9c", "\xe2\x80\x8e",
+	    "\xe2\x80\x8f", "\xe2\x80\xaa", "\xe2\x80\xab",
+	    "\xe2\x80\xac", "\xe2\x80\xad", "\xe2\x80\xae",
+	    "\xe2\x81\xa6", "\xe2\x81\xa7", "\xe2\x81\xa8",
+	    "\xe2\x81\xa9" };
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		if (strlen(all[i]) == n && memcmp(p, all[i], n) == 0)
+			return true;
+	return false;
+}
+
+/* Each byte as \xe2, like a control character. */
+static void
+add_bytes(struct buf *b, const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		buf_addf(b, "\\x%02x", (unsigned char)p[i]);
+}
+
 void
 html_text(struct buf *b, const char *s)
 {
@@ -51,6 +76,8 @@ html_text(struct buf *b, const char *s)
 			buf_addstr(b, "&#39;");
 		else if (no_character(p, n))
 			buf_addstr(b, "\xef\xbf\xbd");
+		else if (turns(p, n))
+			add_bytes(b, p, n);
 		else
 			buf_add(b, p, MAX(n, (size_t)1));
 		p += MAX(n, (size_t)1);

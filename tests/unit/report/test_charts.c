@@ -59,6 +59,9 @@ text_is_escaped(void **state)
 	assert_string_equal(html("\xef\xbf\xbe\xef\xbf\xbf."),
 	    "\xef\xbf\xbd\xef\xbf\xbd.");
 	assert_string_equal(html("\xef\xbf\xbd"), "\xef\xbf\xbd");
+	/* What would turn the text behind it around. */
+	assert_string_equal(html("a\xe2\x80\xae" "fdp.exe\xd8\x9c\xd8\x9d"),
+	    "a\\xe2\\x80\\xae" "fdp.exe\\xd8\\x9c\xd8\x9d");
 }
 
 static void
