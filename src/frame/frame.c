@@ -449,9 +449,6 @@ status_of(const struct run *r)
 		return exit_status_signal(r->stop_signal);
 	if (r->failed)
 		return exit_status_of(&r->err);
-	/* What differs is what such a run is to find out. */
-	if (r->job->silent)
-		return EXIT_DONE;
 	if (r->status != EXIT_DONE)
 		return r->status;
 	return c->totals.failed > 0 || !c->closes ||

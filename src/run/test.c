@@ -185,6 +185,9 @@ closing(struct run *r)
 	if (r->status == EXIT_DONE)
 		return;
 	add_verdict(t, false, &b);
+	if (r->job->silent)
+		buf_addstr(&b, "; asked before a PUT, as the catalog was "
+		    "restored");
 	run_reason(r, "%s", b.data);
 }
 

@@ -11,7 +11,8 @@
 #include "target/plan.h"
 
 /* Ask the target what it holds of the exports, as TEST --mode head does, and
- * write into the catalog what differs. What differs is no error. */
+ * write into the catalog what differs. What differs is an error of that run,
+ * and none of the PUT. */
 static int
 compare(const struct conf *conf, const struct job *job)
 {
@@ -42,8 +43,6 @@ must_ask(const struct conf *conf, const struct job *job, struct err *err)
 	bool unasked = false;
 	int rc;
 
-	if (job->dryrun)
-		return 0;
 	rc = plan_make(&plan, conf, job, err);
 	if (rc == 0) {
 		spec.exports = plan.exports;
@@ -83,10 +82,17 @@ int
 run_put(const struct conf *conf, const struct job *job)
 {
 	struct err err = ERR_INIT;
-
 	/* An error comes again, as the run's. */
-	return must_ask(conf, job, &err) == 1 ? put_restored(conf, job) :
-	    put_files(conf, job);
+	bool restored = must_ask(conf, job, &err) == 1;
+
+	if (restored && !job->dryrun)
+		return put_restored(conf, job);
+	if (restored)
+		log_event(LOG_WARN, EVENT_RESTORED_CATALOG, NULL, "the "
+		    "catalog was restored: PUT asks the bucket first, and "
+		    "sends what is missing there; a dry run does not ask, and "
+		    "tells more than will be sent");
+	return put_files(conf, job);
 }
 
 int

@@ -50,12 +50,17 @@ def test_restored(t):
     proxy = t.proxy()
     restored(t, os.path.join(t.dir, "copy.db"))
     before = len(sent(proxy))
+    t.run("PUT", "--dryrun").says("catalog was restored", "does not ask")
     r = t.put("--delete", moved=1, failed=0)
     r.says("catalog was restored")
-    # The comparison before it is a run, and what it finds is no failure.
-    assert t.query("SELECT operation, exit_status, reason FROM runs "
-                   "ORDER BY run DESC LIMIT 2") == [
-        ("PUT", 0, None), ("TEST", 0, None)]
+    assert b"does not ask" not in r.err, r
+    # The comparison before it is a run, and what it finds its failure alone.
+    put, test = t.query("SELECT operation, exit_status, reason FROM runs "
+                        "ORDER BY run DESC LIMIT 2")
+    assert put == ("PUT", 0, None), put
+    assert test[:2] == ("TEST", 4) and "restored" in test[2], test
+    t.run("status", "--max-age", "1d")
+    t.run("status", "--max-age", "1d", "--operation", "TEST", expect=2)
     assert [s[1] for s in sent(proxy)[before:]] == [
         "/%s/%s" % (t.bucket, key(t, "lost"))], sent(proxy)[before:]
     t.s3.delete_object(Bucket=t.bucket, Key=key(t, "passing"))
