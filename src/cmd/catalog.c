@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/exit_status.h"
 #include "base/units.h"
 #include "cmd/cmd.h"
 #include "db/keep.h"
@@ -74,7 +75,8 @@ says_yes(void)
 }
 
 static int
-ask(const struct options *o, const char *path, struct err *err)
+ask(const struct options *o, const char *path, bool *ret_declined,
+    struct err *err)
 {
 	char copy[400], text[400];
 
@@ -91,6 +93,7 @@ ask(const struct options *o, const char *path, struct err *err)
 	fflush(stderr);
 	if (says_yes())
 		return 0;
+	*ret_declined = true;
 	return err_set(err, ERR_STOPPED, 0, "not confirmed: nothing was "
 	    "changed");
 }
@@ -102,8 +105,6 @@ restore(const struct options *o, const char *path, struct err *err)
 	struct keeper keeper;
 	struct who who;
 
-	if (need_file(o, err) == -1 || ask(o, path, err) == -1)
-		return -1;
 	who_is_it(&who, NULL);
 	keeper = (struct keeper){ who.row.user, who.row.sudo_user,
 	    who.row.host };
@@ -206,16 +207,17 @@ static const struct {
 	const char *name;
 	int	 (*run)(const struct options *, const char *path,
 		    struct err *);
+	bool	 asks;
 } actions[] = {
-	{ "backup", backup },
-	{ "check", check },
-	{ "restore", restore },
-	{ "move", move },
-	{ "prune", prune },
+	{ "backup", backup, false },
+	{ "check", check, false },
+	{ "restore", restore, true },
+	{ "move", move, false },
+	{ "prune", prune, false },
 };
 
 static int
-keep(const struct options *o, struct err *err)
+keep(const struct options *o, bool *ret_declined, struct err *err)
 {
 	AUTOFREE char *path = NULL;
 
@@ -225,7 +227,9 @@ keep(const struct options *o, struct err *err)
 		/* A file to be checked needs no settings. */
 		if (actions[i].run == check && o->word_count == 2)
 			return check(o, NULL, err);
-		if (cmd_find_catalog(o, &path, err) == -1)
+		if (cmd_find_catalog(o, &path, err) == -1 ||
+		    (actions[i].asks && (need_file(o, err) == -1 ||
+		    ask(o, path, ret_declined, err) == -1)))
 			return -1;
 		return actions[i].run(o, path, err);
 	}
@@ -236,5 +240,17 @@ keep(const struct options *o, struct err *err)
 int
 cmd_catalog(int argc, char **argv)
 {
-	return cmd_look(VERB_CATALOG, keep, argc, argv);
+	struct err err = ERR_INIT;
+	bool declined = false;
+	struct options o;
+	int status;
+
+	if (cmd_begin(&o, VERB_CATALOG, argc, argv, &status) &&
+	    keep(&o, &declined, &err) == -1) {
+		status = cmd_error("catalog", &err);
+		if (declined)
+			status = EXIT_GUARD;
+	}
+	options_release(&o);
+	return status;
 }

@@ -363,7 +363,7 @@ const struct option options_table[] = {
 	{ "accept-filesystem", NULL, NULL, MOVES, set_flag,
 	    AT(job.accept_filesystem), .help = "an export that is another "
 	    "file system than before is right so, from now on" },
-	{ "no-keep", NULL, NULL, WORKS | VERB_DEL | VERB_UNDO, set_flag,
+	{ "no-keep", NULL, NULL, WORKS | VERB_DEL, set_flag,
 	    AT(job.no_keep), .help = "a catalog of an earlier version is "
 	    "brought up to date without a copy of it" },
 	{ "yes", "y", NULL, VERB_DEL | VERB_UNDO | VERB_CATALOG, set_flag,

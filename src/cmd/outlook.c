@@ -2,6 +2,8 @@
 
 #include "base/jsontext.h"
 
+#define CLOCK_STEP_SEC	300	/* clocks may be set back by so much */
+
 /* A run without an exit status was killed, or an earlier version has written
  * its row; the end of a killed run is known when the next run begins. */
 static const char ask[] =
@@ -107,8 +109,10 @@ outlook_judge(const struct outlook *o, int64_t now_sec, uint64_t max_age_sec)
 {
 	if (o->failure.run > o->success.run)
 		return OUTLOOK_FAILED;
+	/* A clock that was ahead once must not hide the nights since. */
 	if (o->success.run == 0 || now_sec - o->success.ended_sec >
-	    (int64_t)MIN(max_age_sec, (uint64_t)INT64_MAX))
+	    (int64_t)MIN(max_age_sec, (uint64_t)INT64_MAX) ||
+	    o->success.ended_sec - now_sec > CLOCK_STEP_SEC)
 		return OUTLOOK_OLD;
 	return OUTLOOK_FINE;
 }

@@ -16,6 +16,10 @@
 /* The offset of a byte far beyond the end of any catalog, never locked by
  * SQLite. */
 #define GUARD_BYTE ((off_t)1 << 62)
+/* The bytes on which each connection has a shared lock, as long as it is open
+ * (sqlite.org/lockingv3.html; WAL keeps the lock). */
+#define SHARED_BYTES	((off_t)0x40000002)
+#define SHARED_LEN	510
 
 /* WAL needs shared memory, not available between hosts on these file systems.
  * FUSE is not in the list: the file system below FUSE is unknown. */
@@ -164,6 +168,14 @@ guard_own(const char *path, int *ret_fd, struct err *err)
 	}
 	*ret_fd = fd;
 	return 0;
+}
+
+bool
+guard_is_read(int fd)
+{
+	struct flock lock = lock_of(SHARED_BYTES, SHARED_LEN);
+
+	return fcntl(fd, F_OFD_GETLK, &lock) == -1 || lock.l_type != F_UNLCK;
 }
 
 int

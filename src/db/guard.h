@@ -23,6 +23,11 @@ char	*guard_lock_name(const char *path);
 /* Lock the catalog file itself, against masters using another name of the file.
  * Close the descriptor after SQLite has closed the catalog, and not before. */
 int	 guard_own(const char *path, int *ret_fd, struct err *) MUST_USE;
+/* True if another process has the catalog of guard_own's descriptor open with
+ * SQLite, idle or not. When its last reader closes a file, SQLite removes the
+ * -wal of the name that the reader has opened, whatever has this name by
+ * then. */
+bool	 guard_is_read(int fd);
 /* Return -1, with the error for a catalog file without content. */
 int	 guard_empty(const char *path, struct err *);
 int	 guard_not_empty(const char *path, const struct stat *, struct err *)

@@ -60,9 +60,9 @@ bring(const char *path, const char *to, struct err *err)
 	return -1;
 }
 
-/* The caller has both locks. */
+/* The caller has both locks, and that of the catalog itself. */
 static int
-move(const char *path, const char *to, struct err *err)
+move(const char *path, const char *to, int own, struct err *err)
 {
 	static const char *const ends[] = { "-wal", "-shm" };
 	AUTOFREE char *name = xasprintf("%s.new", path);
@@ -73,9 +73,9 @@ move(const char *path, const char *to, struct err *err)
 	    pair_check_locked(path, err) == -1 ||
 	    db_checkpoint(path, err) == -1)
 		return -1;
-	if (stat(wal, &st) == 0 && st.st_size > 0)
+	if ((stat(wal, &st) == 0 && st.st_size > 0) || guard_is_read(own))
 		return err_set(err, ERR_RESOURCE, 0, "catalog %s is being "
-		    "read: try again when nobody asks it", path);
+		    "read: try again when nobody has it open", path);
 	if (note_write(name, to, err) == -1 || bring(path, to, err) == -1 ||
 	    db_rename(name, path, true, err) == -1) {
 		unlink(name);
@@ -123,5 +123,5 @@ catalog_move(const char *path, const char *to, struct err *err)
 	    guard_lock(place, &lock_there, err) == -1))
 		return -1;
 	stand_carry(lock, lock_there);
-	return move(real, place, err);
+	return move(real, place, own, err);
 }

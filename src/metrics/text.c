@@ -198,7 +198,8 @@ add_last(struct buf *b, const struct metrics_last *v, size_t count)
 		{ "last_attempt_timestamp_seconds",
 		    "When the last attempt ended, since 1970." },
 		{ "last_success_timestamp_seconds",
-		    "When the last attempt with exit status 0 ended." },
+		    "When the last attempt with exit status 0 ended; 0: none "
+		    "is known." },
 		{ "last_exit_status",
 		    "The exit status of the last attempt; -1: killed." },
 	};
@@ -209,8 +210,6 @@ add_last(struct buf *b, const struct metrics_last *v, size_t count)
 			int64_t n = i == 0 ? v[k].attempt_sec :
 			    i == 1 ? v[k].success_sec : v[k].status;
 
-			if (i == 1 && n == 0)
-				continue;
 			buf_addf(b, "datamover_%s{", rows[i].name);
 			add_label(b, "operation", v[k].operation);
 			buf_addf(b, "} %jd\n", (intmax_t)n);

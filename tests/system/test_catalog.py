@@ -495,6 +495,20 @@ def test_moved_catalog(t):
     t.put(moved=1, unchanged=1)
 
 
+def test_moved_while_read(t):
+    """SQLite would remove the -wal of whatever has the old name by then, when
+    the reader closes the file."""
+    t.write("a", "1")
+    t.put(moved=1)
+    there = os.path.join(t.dir, "there.db")
+    reader = sqlite3.connect(t.catalog)
+    assert reader.execute("SELECT count(*) FROM objects").fetchall() == [(1,)]
+    t.run("catalog", "move", there, expect=1).says("being read")
+    t.put(unchanged=1)
+    reader.close()
+    t.run("catalog", "move", there)
+
+
 def test_damaged_copy(t):
     t.small_files(500)
     t.put(moved=500)

@@ -168,7 +168,7 @@ def test_metrics_file_locked(t):
     with open(path) as f:
         v = parse(f.read())
     assert v['datamover_last_exit_status{operation="PUT"}'] == 3, v
-    assert 'datamover_last_success_timestamp_seconds{operation="PUT"}' not in v
+    assert v['datamover_last_success_timestamp_seconds{operation="PUT"}'] == 0
     proxy.release()
     assert process.wait(timeout=60) == 0, t.started_text()
     with open(path) as f:
