@@ -893,16 +893,31 @@ SELECT (SELECT coalesce(max(id), 0) + 1 FROM event), 0, 0, id, 24,
 FROM run ORDER BY id DESC LIMIT 1;
 
 -- name: span_insert
-INSERT INTO span (event, last) VALUES (:event, :last);
+INSERT INTO span (event, first, last, method)
+VALUES (:event, :first, :last, :method);
 
--- Objects that the run has found to be what was put, in ranges without gaps.
+-- Objects that the run has found to be what was put, since the last such
+-- question, in ranges without gaps.
 -- name: verified_ranges
-SELECT min(object), max(object)
-FROM (SELECT object, object - row_number() OVER (ORDER BY object) AS gap
+SELECT min(object), max(object), max(method), max(time_ns)
+FROM (SELECT object, method, time_ns,
+	object - row_number() OVER (ORDER BY object) AS gap
 	FROM verified
-	WHERE target = :target AND time_ns >= :since AND run = :run AND
-	outcome IN ('ok', 'changed'))
+	WHERE target = :target AND time_ns > :since AND run = :run AND
+	outcome = 'ok')
 GROUP BY gap ORDER BY 1;
+
+-- TESTs that were killed, and the time up to which their verdicts are events.
+-- name: verified_dead
+SELECT y.id, y.target, y.started_ns, y.started_ns + coalesce((SELECT max(e.ms)
+	FROM event e WHERE e.id > y.first_event AND e.run = y.id AND
+	e.kind = 20) * 1000000 + 999999, -1)
+FROM run y
+WHERE y.state = 'running' AND y.begun = 1 AND y.op = 'TEST' AND
+	y.id <> :attempt;
+
+-- name: event_newest
+SELECT max(id) FROM event;
 
 -- The newest event that tells whether the target has the version.
 -- name: event_last
@@ -1158,10 +1173,18 @@ FROM event e INDEXED BY event_object
 WHERE e.target = :target AND e.kind < 20
 ORDER BY e.object, e.id;
 
+-- Verdicts, but for those that are ranges.
 -- name: span_verdicts
 SELECT v.object, v.run, v.outcome FROM verification v
 WHERE v.target = :target AND v.object > 0
 ORDER BY v.object, v.id;
+
+-- Ranges of objects that were verified.
+-- name: span_ranges
+SELECT e.object, s.last, e.run
+FROM span s CROSS JOIN event e ON e.id = s.event
+WHERE e.target = :target AND s.method IS NOT NULL
+ORDER BY e.object;
 
 -- What became true in a run.
 -- name: span_deeds
@@ -1198,7 +1221,19 @@ SELECT v.outcome, (v.time_ns - y.started_ns) / 1000000,
 FROM verification v CROSS JOIN run y ON y.id = v.run
 	LEFT JOIN object o ON o.id = v.object
 	LEFT JOIN history h ON h.id = v.object
-WHERE v.run = :run;
+WHERE v.run = :run
+UNION ALL
+SELECT 'ok', e.ms, o.size
+FROM run y CROSS JOIN span s ON s.event > y.first_event
+	CROSS JOIN event e ON e.id = s.event
+	CROSS JOIN object o ON o.id BETWEEN s.first AND s.last
+WHERE y.id = :run AND e.run = :run AND s.method IS NOT NULL
+UNION ALL
+SELECT 'ok', e.ms, h.size
+FROM run y CROSS JOIN span s ON s.event > y.first_event
+	CROSS JOIN event e ON e.id = s.event
+	CROSS JOIN history h ON h.id BETWEEN s.first AND s.last
+WHERE y.id = :run AND e.run = :run AND s.method IS NOT NULL;
 
 -- What the target was found to have lost and was not put again. What is gone
 -- at the source too is nobody's any more, once the target has nothing of it.
@@ -1696,11 +1731,13 @@ SELECT coalesce(max(event), 0), coalesce(max(run), 0),
 FROM pruned;
 
 -- Events that a later one had superseded by the horizon, or that say of a
--- version that it was over by then, or was verified. The event to which the
--- result of a file's newest version points stays, and the one that ended it.
+-- version that it was over by then. The event to which the result of a file's
+-- newest version points stays, and the one that ended it.
 -- name: prune_events
 DELETE FROM event
-WHERE id > :after AND id <= :last AND kind <= 20 AND
+WHERE id > :after AND id <= :last AND (kind < 20 OR (kind = 20 AND EXISTS
+	(SELECT 1 FROM span s WHERE s.event = event.id AND
+	s.method IS NULL))) AND
 	(kind >= 10 OR EXISTS (SELECT 1 FROM event n
 	    WHERE n.object = event.object AND n.target = event.target AND
 	    n.id > event.id AND n.id <= :horizon AND n.kind < 20)) AND
@@ -1711,7 +1748,30 @@ WHERE id > :after AND id <= :last AND kind <= 20 AND
 	    event.kind >= 10 AND event.kind < 20)));
 
 -- name: prune_spans
-DELETE FROM span WHERE event > :after AND event <= :last;
+DELETE FROM span WHERE event > :after AND event <= :last AND method IS NULL;
+
+-- Verdicts of before the horizon: see src/db/prune_verdicts.c.
+-- name: prune_sweep
+SELECT e.target, s.first, s.last, e.run, e.id, 0
+FROM span s CROSS JOIN event e ON e.id = s.event
+WHERE s.event <= :event
+UNION ALL
+SELECT v.target, v.object, v.object, v.run, 0, v.id
+FROM verification v WHERE v.run < :run AND v.object > 0
+ORDER BY 1, 2, 4;
+
+-- name: version_within
+SELECT EXISTS (SELECT 1 FROM object WHERE id BETWEEN :first AND :last) OR
+	EXISTS (SELECT 1 FROM history WHERE id BETWEEN :first AND :last);
+
+-- name: prune_span
+DELETE FROM span WHERE event = :event;
+
+-- name: prune_event
+DELETE FROM event WHERE id = :event;
+
+-- name: prune_verification
+DELETE FROM verification WHERE id = :id;
 
 -- name: prune_versions
 SELECT h.id FROM history h
@@ -1743,8 +1803,6 @@ WHERE run < :run AND (run, path) NOT IN (SELECT run, path FROM failures);
 -- name: prune_slowest
 DELETE FROM slowest WHERE run < :run;
 
--- name: prune_verifications
-DELETE FROM verification
-WHERE run < :run AND NOT EXISTS (SELECT 1 FROM verified d
-	WHERE d.object = verification.object AND
-	d.target = verification.target AND d.run = verification.run);
+-- Of keys that the catalog did not know.
+-- name: prune_strangers
+DELETE FROM verification WHERE run < :run AND object = 0;

@@ -358,7 +358,25 @@ SELECT
 FROM verification v
 	LEFT JOIN object o ON o.id = v.object
 	LEFT JOIN history h ON h.id = v.object
-	LEFT JOIN target t ON t.id = v.target;
+	LEFT JOIN target t ON t.id = v.target
+UNION ALL
+SELECT
+	y.id AS run,
+	v.path AS path,
+	s.method AS method,
+	'ok' AS outcome,
+	NULL AS reason,
+	strftime('%Y-%m-%dT%H:%M:%SZ', (y.started_ns / 1000000 + e.ms) / 1000,
+	    'unixepoch') AS time,
+	coalesce(t.name, t.endpoint) || '/' || t.bucket AS target,
+	v.id AS version
+FROM run y JOIN span s ON s.event > coalesce(y.first_event, 0)
+	JOIN event e ON e.id = s.event AND y.id = +e.run
+	JOIN (SELECT id, path FROM object
+	    UNION ALL SELECT id, path FROM history) v
+	    ON v.id BETWEEN s.first AND s.last
+	LEFT JOIN target t ON t.id = e.target
+WHERE s.method IS NOT NULL;
 
 DROP VIEW IF EXISTS transfers;
 -- The results of each run: what became true, by the journal; what failed; and,

@@ -33,6 +33,7 @@ begin_attempt(struct catalog *c, void *arg)
 {
 	struct attempt *a = arg;
 
+	writer_verified_dead(&c->writer);
 	DB_RUN(&c->writer.db, RUNS_DIED, INT(0));
 	catalog_insert_attempt(&c->writer, a->spec);
 	a->run = c->writer.attempt;

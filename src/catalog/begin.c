@@ -112,6 +112,8 @@ insert_run(struct writer *w, const struct run_spec *spec)
 	    INT(w->run));
 	if (DB_ROW(&w->db, RUN_STARTED, INT(w->run))) {
 		w->began_ns = db_int(&w->db, STMT_RUN_STARTED, 0);
+		w->verdict_ns = w->ranges_ns = w->began_ns - 1;
+		w->ranges_ms = clock_mono_ms();
 		db_done(&w->db, STMT_RUN_STARTED);
 	}
 }
@@ -459,6 +461,7 @@ begin_run(struct catalog *c, void *arg)
 	w->no_backlog = b->spec->no_backlog;
 	w->ignore = b->spec->ignore;
 	w->clock_skew_ns = b->spec->clock_skew_ns;
+	writer_verified_dead(w);
 	DB_RUN(&w->db, RUNS_DIED, INT(w->attempt));
 	b->info->late_ms = late_ms(w);
 	writer_settle_deletes(w);

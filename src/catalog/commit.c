@@ -97,8 +97,10 @@ catalog_commit(struct catalog *c)
 		bool remember = must_remember(c);
 
 		writer_trim(w);
-		if (w->run != 0)
+		if (w->run != 0) {
+			writer_verified_now_and_then(w);
 			writer_count_run(w);
+		}
 		db_commit(&w->db);
 		/* The receivers of these replies change the target, and the
 		 * target keeps the change after a power failure: sync the rows

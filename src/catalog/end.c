@@ -316,12 +316,11 @@ end_run(struct catalog *c, void *arg)
 		return;
 	if (complete)
 		catalog_bury(w);
-	if (w->no_backlog) {
-		writer_verified(w);
+	writer_verified(w);
+	if (w->no_backlog)
 		sound = count_plain(w, t);
-	} else {
+	else
 		count_again(w, t);
-	}
 	e->closing->closes = sound && t->found == t->moved + t->unchanged +
 	    t->failed + t->excluded + t->pending;
 	if (complete && t->pending > 0)

@@ -63,6 +63,11 @@ int	 db_checkpoint(const char *path, struct err *) MUST_USE;
 /* As db_copy, without free space: in new pages. */
 int	 db_vacuum(const char *from, const char *to, struct err *) MUST_USE;
 
+/* prune_verdicts.c */
+/* Drop verdicts of runs before this one, whose events have ids up to event, but
+ * the last of them on each object; return how many. */
+uint64_t prune_verdicts(struct db *, int64_t run, int64_t event);
+
 /* verify.c */
 /* Check the structure of a whole file without a -wal. */
 int	 db_quick_check(const char *path, struct err *) MUST_USE;

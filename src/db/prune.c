@@ -108,10 +108,11 @@ drop(struct horizon *h)
 	db_commit(db);
 	drop_events(h);
 	drop_versions(h);
+	p->verdicts += prune_verdicts(db, h->run, h->event);
 	db_begin(db);
 	DB_RUN(db, PRUNE_FAILURES, INT(h->run));
 	count(db, &p->failures);
-	DB_RUN(db, PRUNE_VERIFICATIONS, INT(h->run));
+	DB_RUN(db, PRUNE_STRANGERS, INT(h->run));
 	count(db, &p->verdicts);
 	DB_RUN(db, PRUNE_SLOWEST, INT(h->run));
 	DB_RUN(db, PRUNED_COUNTS, INT(p->events), INT(p->versions),

@@ -1,8 +1,8 @@
 /*
- * prune.h: drop what was over before a horizon: failures, verdicts but each
- * object's last, events that a later event had superseded by then, and versions
- * of which nothing is left. What a target held at the horizon, and since when,
- * stays for ever.
+ * prune.h: drop what was over before a horizon: failures, verdicts but the last
+ * on each object by then, events that a later event had superseded by then, and
+ * versions of which nothing is left. What a target held at the horizon, and
+ * since when, stays for ever.
  */
 #ifndef DB_PRUNE_H
 #define DB_PRUNE_H

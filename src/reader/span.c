@@ -35,6 +35,12 @@ span_run(struct db *db, int64_t run, struct span_run *r)
 
 /* --- spans --- */
 
+/* A range of objects that a run has verified. */
+struct range_of_run {
+	int64_t	 last;
+	int64_t	 run;
+};
+
 struct walk {
 	struct db *db;
 	int64_t	 run;
@@ -44,46 +50,122 @@ struct walk {
 	bool	 open;		/* span has begun */
 	int64_t	 object;
 	bool	 verdicts;	/* a row of verdicts is there */
+	bool	 more_ranges;	/* likewise, of ranges */
+	/* Those around the object, the newest run first: of each run one. */
+	struct range_of_run *ranges;
+	size_t	 range_count;
+	size_t	 range_cap;
+};
+
+/* The last verdict, and the run that gave it. */
+struct last_verdict {
+	enum verdict verdict;
+	int64_t	 run;
 };
 
 static void
-take_verdict(struct walk *w)
+give(struct last_verdict *last, enum verdict v, int64_t run)
 {
-	struct str name = db_bytes(w->db, STMT_SPAN_VERDICTS, 2);
-	enum verdict v = verdict_of(name.p, name.len);
-
-	if (v == VERDICT_NONE || v == VERDICT_DOUBT)
-		return;
-	w->span.now = v;
-	if (db_int(w->db, STMT_SPAN_VERDICTS, 1) <= w->run)
-		w->span.then = v;
+	if (run >= last->run)
+		*last = (struct last_verdict){ v, run };
 }
 
 /* Both statements go by object: take the verdicts given during the span. */
 static void
-take_verdicts(struct walk *w, int64_t until_run)
+take_verdicts(struct walk *w, int64_t until_run, struct last_verdict *now,
+    struct last_verdict *then)
 {
 	const enum stmt s = STMT_SPAN_VERDICTS;
 
 	while (w->verdicts && db_int(w->db, s, 0) <= w->object) {
 		int64_t run = db_int(w->db, s, 1);
+		struct str name = db_bytes(w->db, s, 2);
+		enum verdict v = verdict_of(name.p, name.len);
 
 		if (db_int(w->db, s, 0) == w->object && run > until_run)
 			break;
-		if (db_int(w->db, s, 0) == w->object && run >= w->span.run)
-			take_verdict(w);
+		if (db_int(w->db, s, 0) == w->object && run >= w->span.run &&
+		    v != VERDICT_NONE && v != VERDICT_DOUBT) {
+			give(now, v, run);
+			if (run <= w->run)
+				give(then, v, run);
+		}
 		w->verdicts = db_next(w->db, s);
+	}
+}
+
+static void
+add_range(struct walk *w)
+{
+	const enum stmt s = STMT_SPAN_RANGES;
+	const struct range_of_run range = { db_int(w->db, s, 1),
+	    db_int(w->db, s, 2) };
+	size_t at = 0;
+
+	if (w->range_count == w->range_cap) {
+		w->range_cap = MAX(w->range_cap * 2, (size_t)16);
+		w->ranges = xreallocarray(w->ranges, w->range_cap,
+		    sizeof(*w->ranges));
+	}
+	while (at < w->range_count && w->ranges[at].run > range.run)
+		at++;
+	memmove(w->ranges + at + 1, w->ranges + at,
+	    (w->range_count++ - at) * sizeof(*w->ranges));
+	w->ranges[at] = range;
+}
+
+/* The ranges go by their first object. */
+static void
+move_ranges(struct walk *w)
+{
+	size_t n = 0;
+
+	for (; w->more_ranges && db_int(w->db, STMT_SPAN_RANGES, 0) <=
+	    w->object; w->more_ranges = db_next(w->db, STMT_SPAN_RANGES))
+		add_range(w);
+	for (size_t i = 0; i < w->range_count; i++)
+		if (w->ranges[i].last >= w->object)
+			w->ranges[n++] = w->ranges[i];
+	w->range_count = n;
+}
+
+static void
+take_ranges(struct walk *w, int64_t until_run, struct last_verdict *now,
+    struct last_verdict *then)
+{
+	bool is_now = true;
+
+	for (size_t i = 0; i < w->range_count &&
+	    w->ranges[i].run >= w->span.run; i++) {
+		int64_t run = w->ranges[i].run;
+
+		if (run > until_run)
+			continue;
+		if (is_now)
+			give(now, VERDICT_OK, run);
+		is_now = false;
+		if (run <= w->run) {
+			give(then, VERDICT_OK, run);
+			break;
+		}
 	}
 }
 
 static void
 end_span(struct walk *w, int64_t event, int64_t run)
 {
+	struct last_verdict now = { VERDICT_NONE, 0 };
+	struct last_verdict then = { VERDICT_NONE, 0 };
+
 	if (!w->open)
 		return;
 	w->open = false;
 	w->span.end = event;
-	take_verdicts(w, run);
+	move_ranges(w);
+	take_ranges(w, run, &now, &then);
+	take_verdicts(w, run, &now, &then);
+	w->span.now = now.verdict;
+	w->span.then = then.verdict;
 	w->fn(w->arg, &w->span);
 }
 
@@ -116,14 +198,16 @@ span_each(struct db *db, int64_t target, int64_t run,
 	bool more;
 
 	w.verdicts = DB_ROW(db, SPAN_VERDICTS, INT(target));
+	w.more_ranges = DB_ROW(db, SPAN_RANGES, INT(target));
 	more = DB_ROW(db, SPAN_EVENTS, INT(target));
 	while (more) {
 		take_event(&w);
 		more = db_next(db, STMT_SPAN_EVENTS);
 	}
 	end_span(&w, INT64_MAX, INT64_MAX);
-	if (w.verdicts)
-		db_done(db, STMT_SPAN_VERDICTS);
+	db_done(db, STMT_SPAN_VERDICTS);
+	db_done(db, STMT_SPAN_RANGES);
+	free(w.ranges);
 	return fault_of(db, err);
 }
 

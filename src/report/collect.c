@@ -235,6 +235,29 @@ take_id(void *arg, size_t columns UNUSED, const char *const *names UNUSED,
 	return true;
 }
 
+static bool
+take_pruned(void *arg, size_t columns UNUSED, const char *const *names UNUSED,
+    const struct value *v)
+{
+	struct report *r = arg;
+
+	if (v != NULL)
+		r->pruned = text(&v[0]);
+	return true;
+}
+
+/* Find out who has dropped the past of the run, if anybody has. */
+static int
+collect_pruned(struct report *r, struct catalog_view *view, struct err *err)
+{
+	AUTOFREE char *sql = xasprintf("SELECT time || coalesce(' by ' || "
+	    "user, '') || coalesce(' (sudo by ' || sudo_user || ')', '') || "
+	    "coalesce(' on ' || host, '') FROM prunes WHERE run > %jd "
+	    "ORDER BY time LIMIT 1", (intmax_t)r->run.run);
+
+	return catalog_query(view, sql, take_pruned, r, err);
+}
+
 /* Find the last run of the target, if another run than this one. */
 static int
 collect_now(struct report *r, struct catalog_view *view, struct err *err)
@@ -312,6 +335,7 @@ report_collect(struct report *r, struct catalog_view *view, const char *path,
 	choose_step(r);
 	if (report_state(r, catalog_view_db(view), err) == -1 ||
 	    collect_now(r, view, err) == -1 ||
+	    collect_pruned(r, view, err) == -1 ||
 	    collect_clients(r, view, err) == -1 ||
 	    collect_compactions(r, view, err) == -1 ||
 	    collect_failed(r, view, err) == -1)
@@ -325,6 +349,7 @@ void
 report_release(struct report *r)
 {
 	free(r->catalog);
+	free(r->pruned);
 	for (size_t i = 0; i < r->run_count; i++) {
 		free(r->runs[i].operation);
 		free(r->runs[i].state);

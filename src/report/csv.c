@@ -170,6 +170,8 @@ add_objects(const struct report *r, struct buf *b)
 	for (size_t i = 0; i < r->kind_count; i++)
 		add_count(b, "failures", r->kinds[i].name, "count",
 		    r->kinds[i].count);
+	if (report_lacks_failures(r))
+		add_text(b, "failures", "all", "pruned", r->pruned);
 	for (size_t i = 0; i < r->failed_count; i++) {
 		const struct report_failure *f = &r->failed[i];
 

@@ -301,6 +301,15 @@ html_failed(const struct report *r, struct buf *b)
 {
 	char shown[32];
 
+	if (report_lacks_failures(r)) {
+		buf_addstr(b, "<section id=\"pruned\"><h2>What failed, and "
+		    "was pruned</h2>\n<p class=\"note\">");
+		html_count(b, r->run.totals.failed - r->failed_all);
+		buf_addstr(b, " of what failed is not told any more: it was "
+		    "pruned from the catalog ");
+		html_text(b, r->pruned);
+		buf_addstr(b, ".</p></section>\n");
+	}
 	if (r->failed_all == 0)
 		return;
 	buf_addstr(b, "<section><h2>What failed</h2>\n<p class=\"note\">");

@@ -128,6 +128,8 @@ write_objects(struct jwrite *w, const struct report *r)
 	}
 	jwrite_end(w);
 	jwrite_uint(w, "failures_all", r->failed_all);
+	if (report_lacks_failures(r))
+		jwrite_cstr(w, "failures_pruned", r->pruned);
 	jwrite_object(w, "failures_by_kind");
 	for (size_t i = 0; i < r->kind_count; i++)
 		jwrite_uint(w, r->kinds[i].name, r->kinds[i].count);

@@ -146,6 +146,8 @@ struct report {
 	struct report_failure failed[REPORT_FAILED];
 	size_t	 failed_count;	/* of those here */
 	uint64_t failed_all;
+	char	*pruned;	/* when and by whom failures of the run were
+				   pruned; or NULL */
 	uint64_t failed_again;	/* of those: later runs in a row met the same;
 				   when this run did is not recorded, nor with
 				   how many attempts */

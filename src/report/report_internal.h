@@ -18,6 +18,8 @@ const char *report_verdict(const struct report_run *,
 	    const char **ret_class);
 /* How many objects the run has deleted at the target. */
 uint64_t report_deleted(const struct report_run *);
+/* True if failures of the run were pruned, and are not told. */
+bool	 report_lacks_failures(const struct report *);
 /* Collect what the journal tells; the run and those before it, and the steps of
  * time, are there. */
 int	 report_state(struct report *, struct db *, struct err *) MUST_USE;

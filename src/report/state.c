@@ -200,6 +200,12 @@ report_state(struct report *r, struct db *db, struct err *err)
 	return 0;
 }
 
+bool
+report_lacks_failures(const struct report *r)
+{
+	return r->pruned != NULL && r->run.totals.failed > r->failed_all;
+}
+
 uint64_t
 report_deleted(const struct report_run *u)
 {

@@ -221,6 +221,12 @@ add_failed(const struct report *r, struct buf *b)
 	size_t shown = MIN(r->failed_count, (size_t)LIST_MAX);
 	char count[32];
 
+	if (report_lacks_failures(r)) {
+		buf_addf(b, "\nfailed, and pruned from the catalog: %s, ",
+		    text_count(r->run.totals.failed - r->failed_all, count));
+		buf_add_escaped(b, str_of(r->pruned));
+		buf_addch(b, '\n');
+	}
 	if (r->failed_all == 0)
 		return;
 	buf_addstr(b, "\nfailed\n");

@@ -9,6 +9,11 @@
 #include "writer/writer.h"
 
 #define NS_A_MS 1000000
+/* The verdicts of a TEST become events in slices of time, whose number grows
+ * with the logarithm of its duration: so its report knows when they were
+ * given. */
+#define SLICE_MS UINT64_C(500)
+#define SLICES	64
 
 int64_t
 writer_ms(const struct writer *w)
@@ -112,20 +117,72 @@ writer_replaced(struct writer *w, int64_t object)
 	}
 }
 
+/* Add the events of verdicts given since a time; return the time of the last
+ * verdict. */
+static int64_t
+add_ranges(struct writer *w, int64_t run, int64_t target, int64_t began_ns,
+    int64_t since_ns)
+{
+	const enum stmt s = STMT_VERIFIED_RANGES;
+	bool more = DB_ROW(&w->db, VERIFIED_RANGES, INT(target), INT(since_ns),
+	    INT(run));
+	int64_t newest = since_ns;
+
+	for (; more; more = db_next(&w->db, s)) {
+		int64_t ns = db_int(&w->db, s, 3);
+
+		DB_RUN(&w->db, EVENT_INSERT, INT(w->next_event),
+		    INT(db_int(&w->db, s, 0)), INT(target), INT(run),
+		    INT(EVENT_VERIFIED), INT((ns - began_ns) / NS_A_MS),
+		    NOTHING);
+		DB_RUN(&w->db, SPAN_INSERT, INT(w->next_event),
+		    INT(db_int(&w->db, s, 0)), INT(db_int(&w->db, s, 1)),
+		    BYTES(db_bytes(&w->db, s, 2)));
+		w->next_event++;
+		newest = MAX(newest, ns);
+	}
+	return newest;
+}
+
+int64_t
+writer_verdict_ns(struct writer *w)
+{
+	w->verdict_ns = MAX(MAX(clock_wall_ns(), w->began_ns),
+	    w->verdict_ns + 1);
+	return w->verdict_ns;
+}
+
 void
 writer_verified(struct writer *w)
 {
-	const enum stmt s = STMT_VERIFIED_RANGES;
-	bool more = DB_ROW(&w->db, VERIFIED_RANGES, INT(w->target),
-	    INT(w->began_ns), INT(w->run));
+	int64_t ms = (add_ranges(w, w->run, w->target, w->began_ns,
+	    w->ranges_ns) - w->began_ns) / NS_A_MS;
 
-	while (more) {
-		int64_t first = db_int(&w->db, s, 0);
-		int64_t last = db_int(&w->db, s, 1);
-		int64_t id = writer_event(w, EVENT_VERIFIED, first, NULL);
+	w->ranges_ns = MAX(w->ranges_ns, w->began_ns + (ms + 1) * NS_A_MS - 1);
+	w->verdict_ns = MAX(w->verdict_ns, w->ranges_ns);
+	w->ranges_ms = clock_mono_ms();
+}
 
-		if (last > first)
-			DB_RUN(&w->db, SPAN_INSERT, INT(id), INT(last));
-		more = db_next(&w->db, s);
+void
+writer_verified_now_and_then(struct writer *w)
+{
+	uint64_t age = (uint64_t)MAX(writer_ms(w), 0) / SLICES;
+
+	if (w->verdict_ns > w->ranges_ns && clock_mono_ms() >= w->ranges_ms +
+	    MAX(age, SLICE_MS))
+		writer_verified(w);
+}
+
+void
+writer_verified_dead(struct writer *w)
+{
+	const enum stmt s = STMT_VERIFIED_DEAD;
+	bool more = DB_ROW(&w->db, VERIFIED_DEAD, INT(w->attempt));
+
+	for (; more; more = db_next(&w->db, s)) {
+		w->next_event = db_first(&w->db, STMT_EVENT_NEWEST, NULL, 0) +
+		    1;
+		(void)add_ranges(w, db_int(&w->db, s, 0), db_int(&w->db, s, 1),
+		    db_int(&w->db, s, 2), db_int(&w->db, s, 3));
 	}
 }

@@ -223,7 +223,7 @@ verdict_on_name(struct row *r, struct str path)
 	    str_eq(path, str_of(r->path)))
 		return;
 	look_up(&other, path);
-	put_verdict(&other, clock_wall_ns());
+	put_verdict(&other, writer_verdict_ns(other.writer));
 	free(other.path);
 }
 
@@ -321,14 +321,16 @@ note_verdict(struct row *r)
 {
 	const struct outcome_row *in = r->in;
 	struct writer *w = r->writer;
-	int64_t now = clock_wall_ns();
+	int64_t now = writer_verdict_ns(w);
 
+	put_verdict(r, now);
+	if (in->verdict == VERDICT_OK && r->held)
+		return;		/* an event of a range: writer_verified */
 	DB_RUN(&w->db, VERIFICATION_INSERT, INT(w->run), INT(r->object),
 	    INT(w->target), TEXT(verify_method_name(in->method)),
 	    TEXT(verdict_name(in->verdict)), in->err.kind == ERR_NONE ?
 	    NOTHING : TEXT(in->err.msg), INT(now),
 	    TEXT(r->object == 0 ? r->path : NULL));
-	put_verdict(r, now);
 }
 
 static void

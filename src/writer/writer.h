@@ -187,6 +187,9 @@ struct writer {
 	bool	 has_names;	/* a key of the target may have several paths */
 	bool	 has_history;
 	bool	 has_verified;	/* verdicts are there */
+	int64_t	 verdict_ns;	/* of the run's last verdict */
+	int64_t	 ranges_ns;	/* verdicts up to this one are events */
+	uint64_t ranges_ms;	/* when that was so */
 	bool	 has_deletions;	/* rows may be there */
 	bool	 has_doubts;	/* likewise, of settle */
 	uint64_t delete_failed;	/* of a run with a backlog */
@@ -274,9 +277,16 @@ void	 writer_version_ends(struct writer *, int64_t object, enum event_kind,
 	    const char *version_id);
 /* The same for each version of the path. */
 void	 writer_path_ends(struct writer *, struct str path, enum event_kind);
-/* The run has ended: add an event for each range of objects that it found to
- * be what was put. What it found otherwise has events of its own. */
+/* Add an event for each range of objects that the run has found to be what was
+ * put, since the last call. What it found otherwise has events and verdicts of
+ * its own. */
 void	 writer_verified(struct writer *);
+/* The same before a commit, if the last call is some time ago. */
+void	 writer_verified_now_and_then(struct writer *);
+/* The same for runs that died, before anything else is verified. */
+void	 writer_verified_dead(struct writer *);
+/* The time of a verdict: after that of all others of the run. */
+int64_t	 writer_verdict_ns(struct writer *);
 /* The version was found at the target, by its result. */
 void	 writer_adopted(struct writer *, int64_t object);
 /* The key has the bytes of this version, the newest of its path: the target

@@ -52,7 +52,8 @@ prune_versions todo: once a thousand versions that are dropped
 prune_failures f: all of the past, by a verb of its own
 prune_failures m: deletions that are open are few
 prune_failures failures: what is failed now
-prune_verifications verification: all of the past, by a verb of its own
+prune_strangers verification: all of the past, by a verb of its own
+prune_sweep v: likewise
 unasked e: exports are few, before a run with a restored catalog
 export_paths export: exports are few
 export_newer export: exports are few
@@ -66,6 +67,8 @@ verify_verdict v: likewise
 verify_todo t: likewise
 span_events e: all of the journal, by a verb of its own
 span_verdicts v: likewise
+span_ranges s: likewise
+verified_dead y: runs are few, once a run
 run_verdicts v: likewise
 export_copy k: all of an export that is another file system, once a run
 '

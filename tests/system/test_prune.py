@@ -30,3 +30,39 @@ def test_prune(t):
     t.put(moved=0, unchanged=39)
     r = t.run("TEST", "--data_integrity", "--skip_upload", "--json")
     r.counted(found=39, moved=39)
+
+
+def test_dropped_failures(t):
+    """A report of a run whose failures were pruned says so, and by whom."""
+    t.write("a", "1")
+    t.write("b", "1")
+    proxy = t.proxy(s3_storage={"retry_for": "1"})
+    proxy.order("match PUT,/b 503")
+    t.run("PUT", expect=1)
+    proxy.release()
+    t.put(moved=1)
+    t.run("catalog", "prune", "--keep", "0d")
+    for form, word in (("text", "pruned from"), ("html", 'id="pruned"'),
+                       ("csv", "failures,all,pruned"),
+                       ("json", '"failures_pruned"')):
+        r = t.run("report", "--run", "1", "--format", form)
+        r.says(word)
+        r.says(" by root")
+        r = t.run("report", "--run", "2", "--format", form)
+        assert word not in r.out.decode(), r.out
+
+
+def test_verified_nights(t):
+    """Verdicts of nights that find what was put are ranges, and the past of
+    them goes but for each object's last verdict."""
+    t.small_files(40)
+    t.put(moved=40)
+    for night in range(4):
+        t.run("TEST", "-di", "-su", "--mode", "head")
+    assert t.query("SELECT run, count(*), min(outcome) FROM verifications "
+                   "GROUP BY 1") == [(n, 40, "ok") for n in range(2, 6)]
+    ranges = t.query("SELECT count(*) FROM events WHERE kind = 'verified'")
+    assert ranges[0][0] <= 16, ranges
+    t.run("catalog", "prune", "--keep", "0d")
+    assert t.query("SELECT run, count(*), min(outcome) FROM verifications "
+                   "GROUP BY 1") == [(4, 40, "ok"), (5, 40, "ok")]

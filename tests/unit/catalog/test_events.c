@@ -4,6 +4,10 @@
  */
 #include "kit/outcome.h"
 
+#include <sys/wait.h>
+
+#include "catalog/catalog_internal.h"
+
 /* The rows say the same as the newest events, but for what is in doubt. */
 static void
 check_agreement(struct kit *k)
@@ -238,17 +242,66 @@ ranges_are_verified(void **state)
 	r->lost = true;
 	give_outcomes(k, v);
 	verdict(k, "srv/vol/e", VERDICT_OK);
+	verdict(k, "srv/vol/f", VERDICT_OK);
 	verdict(k, "srv/vol/g", VERDICT_BITROT);
 	kit_end(k, RUN_COMPLETE);
 	check_answer(k, "SELECT kind, path, version, last_version, present "
 	    "FROM events WHERE run = 2 ORDER BY event",
 	    "lost|srv/vol/d|4|NULL|0\n"
-	    "verified|srv/vol/a|1|3|NULL\n"
-	    "verified|srv/vol/e|5|5|NULL");
+	    "verified|srv/vol/a|1|1|NULL\n"
+	    "verified|srv/vol/c|3|3|NULL\n"
+	    "verified|srv/vol/e|5|6|NULL");
 	check_agreement(k);
+	check_answer(k, "SELECT path, outcome, method FROM verifications "
+	    "ORDER BY path", "srv/vol/a|ok|full\nsrv/vol/b|changed|full\n"
+	    "srv/vol/c|ok|full\nsrv/vol/d|missing|full\nsrv/vol/e|ok|full\n"
+	    "srv/vol/f|ok|full\nsrv/vol/g|bitrot|full");
 	begin_op(k, OP_TEST);
 	kit_end(k, RUN_COMPLETE);
 	check_answer(k, "SELECT count(*) FROM events WHERE run = 3", "0");
+}
+
+/* A TEST that finds what was put adds an event, and no row for each object; the
+ * verdicts of a killed one become events when the next run begins. */
+static void
+killed_while_verifying(void **state)
+{
+	struct kit *k = *state;
+	int status;
+	pid_t pid;
+
+	put_all(k);
+	kit_close(k);
+	pid = fork();
+	if (pid == 0) {
+		kit_open(k);
+		begin_op(k, OP_TEST);
+		verdict(k, "srv/vol/a", VERDICT_OK);
+		verdict(k, "srv/vol/b", VERDICT_OK);
+		verdict(k, "srv/vol/c", VERDICT_OK);
+		verdict(k, "srv/vol/e", VERDICT_OK);
+		kit_flush(k, 1);
+		/* As if some time had passed: these are events. */
+		k->c->writer.ranges_ms = 0;
+		kit_flush(k, 2);
+		k->c->writer.ranges_ms = UINT64_MAX / 2;
+		verdict(k, "srv/vol/f", VERDICT_OK);
+		verdict(k, "srv/vol/g", VERDICT_BITROT);
+		kit_flush(k, 1);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	kit_open(k);
+	begin_op(k, OP_TEST);
+	verdict(k, "srv/vol/a", VERDICT_OK);
+	kit_end(k, RUN_COMPLETE);
+	check_answer(k, "SELECT run, count(*) FROM verifications WHERE "
+	    "outcome = 'ok' GROUP BY 1", "2|5\n3|1");
+	check_answer(k, "SELECT version, last_version FROM events WHERE "
+	    "kind = 'verified' AND run = 2 ORDER BY 1 DESC LIMIT 1", "6|6");
+	check_answer(k, "SELECT run, path, outcome FROM verifications WHERE "
+	    "outcome <> 'ok'", "2|srv/vol/g|bitrot");
 }
 
 /* A run's transfers are told as they were, whatever later runs do. */
@@ -295,6 +348,7 @@ main(void)
 		T(doubts_are_none),
 		T(transfers_stay),
 		T(ranges_are_verified),
+		T(killed_while_verifying),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

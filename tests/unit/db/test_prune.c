@@ -268,23 +268,42 @@ nothing_before(void **state)
 	check_answer(k, "SELECT count(*) FROM prunes", " 0");
 }
 
-/* Of the verdicts only the last on each object is kept, which is a state. */
+/* Of the verdicts of before the horizon each object's last one stays, whatever
+ * was found later. */
 static void
-ranges_go(void **state)
+verdicts_go(void **state)
 {
 	struct kit *k = *state;
-	struct prune p = { .horizon_ns = (RUNS + 1) * DAY_NS };
+	struct prune p = { .horizon_ns = 4 * DAY_NS + DAY_NS / 2 };
 
 	runs_by_day(k);
-	run_sql(k, "INSERT INTO event (object, target, run, kind, ms) "
-	    "VALUES (1, 1, 6, 20, 1), (3, 1, 6, 20, 1);"
-	    "INSERT INTO span SELECT max(id), 4 FROM event");
-	one_run(k, RUNS + 1);
-	run_sql(k, "UPDATE run SET started_ns = 604800000000000 - 1, ended_ns "
-	    "= started_ns WHERE id = 7");
+	run_sql(k, "DELETE FROM verification; CREATE TEMP TABLE r AS "
+	    "SELECT column1 AS id, column2 AS run, column3 AS first, "
+	    "column4 AS last FROM (VALUES (1, 1, 1, 3), (2, 1, 5, 5), "
+	    "(3, 2, 1, 2), (4, 2, 100, 200), (5, 3, 2, 2), (6, 6, 1, 5));"
+	    "UPDATE event SET id = id + 1000; UPDATE result SET event = event "
+	    "+ 1000; UPDATE run SET first_event = first_event + 1000 "
+	    "WHERE id > 1;"
+	    "INSERT INTO event (id, object, target, run, kind, ms) SELECT "
+	    "id + iif(run = 6, 10000, 0), first, 1, run, 20, 1 FROM r;"
+	    "INSERT INTO span (event, first, last, method) SELECT "
+	    "id + iif(run = 6, 10000, 0), first, last, 'head' FROM r;"
+	    "UPDATE run SET first_event = 0 WHERE id < 4;"
+	    "INSERT INTO verification (run, object, target, method, outcome, "
+	    "time_ns) VALUES (1, 4, 1, 'head', 'missing', 1), "
+	    "(2, 4, 1, 'head', 'missing', 1), (3, 3, 1, 'head', 'corrupt', 1), "
+	    "(6, 4, 1, 'head', 'corrupt', 1), (1, 0, 1, 'head', 'x', 1);");
 	pruned(k, &p);
-	check_answer(k, "SELECT (SELECT count(*) FROM event WHERE kind = 20), "
-	    "(SELECT count(*) FROM span)", " 0 0");
+	/* Of run 1 the range 5 stays, and 1 to 3 goes; of run 2 1 stays, but
+	 * not what is of no version. */
+	check_answer(k, "SELECT e.run, s.first, s.last FROM span s JOIN event "
+	    "e ON e.id = s.event ORDER BY 1, 2", " 1 5 5 2 1 2 3 2 2 6 1 5");
+	check_answer(k, "SELECT run, object FROM verification ORDER BY 1, 2",
+	    " 2 4 3 3 6 4");
+	assert_int_equal(p.verdicts, 4);
+	check_answer(k, "SELECT group_concat(version) FROM (SELECT version "
+	    "FROM verifications WHERE run = 2 AND outcome = 'ok' ORDER BY 1)",
+	    " 1,2");
 }
 
 static void
@@ -301,7 +320,7 @@ space_is_given_back(void **state)
 	    "i FROM n");
 	size = size_of(k);
 	pruned(k, &p);
-	assert_int_equal(p.verdicts, 20000);
+	assert_int_equal(p.verdicts, 19999);
 	assert_true(size_of(k) < size / 2);
 	one_run(k, RUNS + 1);
 }
@@ -313,7 +332,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(what_goes_and_what_stays),
 		T(nothing_before),
-		T(ranges_go),
+		T(verdicts_go),
 		T(space_is_given_back),
 	};
 
