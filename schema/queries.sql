@@ -311,10 +311,10 @@ ORDER BY v.id DESC;
 -- version first, so that no run counts the version a second time.
 -- name: doubt_held
 INSERT INTO result (object, target, run, outcome, held, size, ms, etag,
-	attempts, reason)
+	attempts, reason, version_id)
 SELECT v.id, :target, v.run, 2, 1, nullif(:size, v.size),
 	(:now - (SELECT started_ns FROM run WHERE id = v.run)) / 1000000,
-	:etag, 1, 'its answer was lost; the object was found later'
+	:etag, 1, 'its answer was lost; the object was found later', :version
 FROM (SELECT id, run, size FROM object WHERE id = :object
 	UNION ALL SELECT id, run, size FROM history WHERE id = :object) v
 WHERE true
@@ -326,8 +326,8 @@ ON CONFLICT (object, target) DO UPDATE SET
 	    nullif(coalesce(etag, lower(hex(md5))), ''), part_size, NULL),
 	part_md5s = iif(excluded.etag =
 	    nullif(coalesce(etag, lower(hex(md5))), ''), part_md5s, NULL),
-	version_id = iif(excluded.etag =
-	    nullif(coalesce(etag, lower(hex(md5))), ''), version_id, NULL),
+	version_id = coalesce(excluded.version_id, iif(excluded.etag =
+	    nullif(coalesce(etag, lower(hex(md5))), ''), version_id, NULL)),
 	etag = iif(excluded.etag =
 	    nullif(coalesce(etag, lower(hex(md5))), ''), etag, excluded.etag);
 

@@ -141,7 +141,7 @@ note_there(struct writer *w, const struct found *f, size_t *foreign)
 	if (id != 0) {
 		DB_RUN(&w->db, DOUBT_HELD, INT(w->target),
 		    INT(f->answer.size), INT(clock_wall_ns()),
-		    TEXT(f->answer.etag), INT(id));
+		    TEXT(f->answer.etag), TEXT(f->version_id), INT(id));
 		writer_adopted(w, id);
 		writer_replaced(w, id);
 		return;

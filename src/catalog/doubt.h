@@ -29,6 +29,8 @@ int	 catalog_doubts(struct catalog *, int64_t after, struct doubt *v,
 struct found {
 	const struct doubt *doubt;
 	struct held_answer answer;
+	char	*version_id;	/* the store's, of the object; or NULL; owned by
+				   the caller */
 };
 /* Record the answers. An existing object is held from now on, as the version
  * that verify/held.h finds it to be; an object not put by this catalog is

@@ -19,6 +19,8 @@ answered(void *arg, const struct s3_reply *r, const struct err *err)
 	struct found *f = arg;
 
 	s3_head_answer(r, err, &f->answer);
+	if (err == NULL && r->version_id.len > 0)
+		f->version_id = xstrndup(r->version_id.p, r->version_id.len);
 }
 
 /* Return false if the run was stopped. */
@@ -44,13 +46,14 @@ static bool
 settle_page(struct page *p, size_t *foreign, struct err *err)
 {
 	size_t n = 0;
-
-	if (run_s3(p->r, err) == -1 || !ask(p) ||
+	bool settled = run_s3(p->r, err) == 0 && ask(p) &&
 	    catalog_put_found(p->r->catalog, p->found, p->count, &n,
-	    err) == -1)
-		return false;
+	    err) == 0;
+
 	*foreign += n;
-	return true;
+	for (size_t i = 0; i < p->count; i++)
+		free(STEAL(p->found[i].version_id));
+	return settled;
 }
 
 /* Page after page, until all are asked for or the run is stopped. */

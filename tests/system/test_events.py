@@ -117,3 +117,29 @@ def test_former_catalog(t):
     catalog_of_before(t)
     t.run("PUT", "--no-keep")
     assert not os.path.exists(kept)
+
+
+def test_version_of_a_doubt(t):
+    """The answer to a PUT was lost and the file is gone: the object that is
+    found later has its version id."""
+    t.s3.put_bucket_versioning(
+        Bucket=t.bucket, VersioningConfiguration={"Status": "Enabled"}
+    )
+    proxy = t.proxy()
+    proxy.order("match PUT,/f swallow-reply")
+    t.write("f", "1")
+    t.write("other", "1")
+    process = t.start("PUT")
+    t.eventually(
+        lambda: len(t.objects()) == 2, what="the store has the object"
+    )
+    process.kill()
+    process.wait()
+    proxy.order("pass")
+    os.unlink(t.path("f"))
+    t.run("PUT", "--fresh", "--delete", "--max-delete", "100%")
+    key = t.server + t.share + "/f"
+    (stored,) = in_store(t, "Versions")[key]
+    (marker,) = in_store(t, "DeleteMarkers")[key]
+    assert events(t, "f") == [(2, "adopted", stored),
+                              (2, "deleted", marker)], events(t, "f")
