@@ -410,6 +410,8 @@ void	 past_begin(void);
 /* At the end of each run: what the buckets hold. */
 void	 past_remember(const struct run *);
 void	 past_judge(const struct run *);
+/* Has a run gone to the target, so that there can be an answer? */
+bool	 past_target_known(void);
 
 void	 undone_forget(void);
 /* The past of runs before this one is dropped. */

@@ -207,9 +207,8 @@ truth_at(long s)
 	return t == NULL || t->end_s > s || p.clock_back ? NULL : t;
 }
 
-/* Has a run gone to it, so that there can be an answer? */
-static bool
-is_target_known(void)
+bool
+past_target_known(void)
 {
 	AUTOFREE char *sql = xasprintf("SELECT count(*) FROM target WHERE "
 	    "bucket = '%s' AND server_as_prefix = %d", conf_bucket(w.conf),
@@ -258,7 +257,7 @@ play_as_of(const int *v)
 	/* A time within the horizon needs no answer, nor does one before all
 	 * runs. */
 	p.may_refuse = p.asked == NULL || !p.asked->begun ||
-	    !is_target_known() || (p.pruned_s != 0 &&
+	    !past_target_known() || (p.pruned_s != 0 &&
 	    (p.clock_back || (v[2] != 0 && s <= p.pruned_s)));
 	clear_dir("out");
 	run_go(&r);

@@ -273,6 +273,8 @@ undone_judge(const struct run *r)
 	judge_rest();
 	if (breached() || r->bent)
 		return;
+	if (r->status == 2 && !past_target_known())
+		return;
 	if ((r->status == 2) != pruned)
 		breach(7, "exit status %d, and run %ld has%s been pruned",
 		    r->status, r->undone, pruned ? "" : "n't");
