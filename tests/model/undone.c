@@ -239,7 +239,8 @@ must_be_there(const struct gone *g)
 static void
 judge_back(const struct run *r)
 {
-	bool all = true, left = false;
+	bool all = true;
+	long left = 0;
 
 	for (size_t i = 0; i < u.gone_count && !breached(); i++) {
 		const struct gone *g = &u.gone[i];
@@ -250,14 +251,16 @@ judge_back(const struct run *r)
 			continue;
 		is = find(g->name, &h) && h.hash == g->hash;
 		all = all && must_be_there(g);
-		left |= g->theirs && g->sure && !is;
+		left += g->theirs && g->sure && !is;
 		if (must_be_there(g) && !is)
 			breach(7, "undo of run %ld hasn't brought back %s",
 			    u.undone, g->name);
 	}
-	if (left && !breached() && r->status != 1)
-		breach(7, "what run %ld has deleted another tool has changed, "
-		    "and exit status %d", u.undone, r->status);
+	if (!breached() && (r->totals.failed < left ||
+	    (left > 0 && r->status != 1)))
+		breach(7, "of what run %ld has deleted another tool has "
+		    "changed %ld, and %ld failed, exit status %d", u.undone,
+		    left, r->totals.failed, r->status);
 	if (all && !breached() && r->status != 0)
 		breach(7, "all that run %ld has deleted is there, and exit "
 		    "status %d: %.*s", u.undone, r->status,

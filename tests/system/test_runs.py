@@ -238,7 +238,7 @@ def test_status_killed(t):
     j = status(t, 2)
     assert j["last_failure"]["run"] == 2, j
     assert "exit_status" not in j["last_failure"], j
-    t.run("status").says("killed")
+    t.run("status").says("PUT run 2, killed")
     proxy.release()
     t.put()
     status(t, 0)
