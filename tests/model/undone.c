@@ -283,6 +283,8 @@ undone_judge(const struct run *r)
 		    r->status, r->undone, pruned ? "" : "n't");
 	else if (!pruned && !r->dry)
 		judge_back(r);
+	if (!u.doubts && journal_doubts() != 0)
+		breach(7, "undo of run %ld has left doubts", u.undone);
 	if (r->totals.moved > (long)store_heads() && !r->dry)
 		breach(7, "%ld came back, with %lu HEAD", r->totals.moved,
 		    store_heads());
