@@ -426,7 +426,7 @@ judge_attempt(const struct run *r)
 	long most = r->dry || r->op == OP_LIST || r->op == OP_ASK ? 0 :
 	    r->op == OP_TEST ? 2 : 1;
 
-	most += r->err.len > 0 &&
+	most += !r->dry && r->err.len > 0 &&
 	    strstr(r->err.data, "restored_catalog") != NULL;
 	if (rows > most || (rows == 0 && most > 0 && !r->full &&
 	    r->status != 2 && r->status < 256))
