@@ -55,7 +55,8 @@ help:
 	@echo "                   in five lanes for two processors, or LANES=n"
 	@echo "make check-package the Debian package, contrib/install.sh"
 	@echo "                   (root)"
-	@echo "make check-long    10,000 strangers at the master's ports (root)"
+	@echo "make check-long    10,000 strangers at the master's ports, and"
+	@echo "                   runs of minutes with keys of seconds (root)"
 	@echo "make check-trixie  the demo and all tests on Debian 13, in a"
 	@echo "                   system that debootstrap makes (root)"
 	@echo "make check-kills   1,000 kills over PUT, GET, DEL against real"
@@ -178,9 +179,12 @@ check-system: all tools
 
 check-all: check lint check-package check-system
 
-# What is too long for every day: strangers by the thousand.
+# What is too long for every day: strangers by the thousand, and runs of 60 s
+# and of 5 minutes with keys that live for 4 s.
 check-long: all tools
 	@STRANGERS=10000 tests/system/run.sh $(B) hostile_many
+	@SECONDS_OF_KEYS=60 tests/system/run.sh $(B) keys_of_4_s
+	@SECONDS_OF_KEYS=300 tests/system/run.sh $(B) keys_of_4_s
 
 # kill -9 at so many moments; SEED chooses others.
 KILLS ?= 1000

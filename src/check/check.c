@@ -43,7 +43,7 @@ check_conf(struct check *c)
 }
 
 int
-check_run(const struct conf *conf, bool json)
+check_run(const struct conf *conf, const char *keys, bool json)
 {
 	struct check c = { .conf = conf, .json = json };
 	static const struct job job = { .op = OP_PUT,
@@ -53,6 +53,7 @@ check_run(const struct conf *conf, bool json)
 	struct err err = ERR_INIT;
 
 	check_conf(&c);
+	check_say(&c, CHECK_OK, "config", "keys of S3", NULL, "from %s", keys);
 	check_local(&c);
 	if (plan_make(&plan, conf, &job, &err) == -1)
 		check_say(&c, CHECK_FAIL, "config", "shares", NULL, "%s",
@@ -71,5 +72,5 @@ check_no_conf(const struct err *err, bool json)
 
 	check_say(&c, CHECK_FAIL, "config", "settings", NULL, "%s", err->msg);
 	last_line(&c, clock_mono_ms(), err);
-	return EXIT_CONFIG;
+	return exit_status_of(err);
 }

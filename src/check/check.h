@@ -9,9 +9,11 @@
 #include "conf/conf.h"
 
 
-/* After conf_finish. Returns the exit status: 0, or 3 if something failed. */
-int	 check_run(const struct conf *, bool json);
-/* The settings could not be read: say so in the same form; returns 2. */
+/* After conf_finish; keys: where the keys of S3 come from. Returns the exit
+ * status: 0, or 3 if something failed. */
+int	 check_run(const struct conf *, const char *keys, bool json);
+/* The settings could not be read, or no keys were found: say so in the same
+ * form; returns the exit status. */
 int	 check_no_conf(const struct err *, bool json);
 
 #endif

@@ -8,6 +8,7 @@ check(const struct options *o)
 	CLEANUP(conf_release) struct conf c;
 	CLEANUP(creds_stop) struct creds *creds = NULL;
 	struct err err = ERR_INIT;
+	char keys[80];
 
 	if (conf_load(&c, o->config, &err) == -1 ||
 	    options_apply(o, &c, &err) == -1 ||
@@ -17,7 +18,7 @@ check(const struct options *o)
 	/* The reader of a JSON file has advised already. */
 	if (!str_ends(str_of(c.file), STR(".json")))
 		conf_advise(&c, &c.notices);
-	return check_run(&c, o->job.json);
+	return check_run(&c, creds_describe(creds, keys), o->job.json);
 }
 
 int

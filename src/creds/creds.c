@@ -223,15 +223,14 @@ plan(struct creds *c)
 static void
 log_renewed(const struct creds *c)
 {
-	char until[32] = "";
+	char until[32] = "", text[80];
 
 	if (c->now.expires_sec != 0)
 		clock_iso8601(c->now.expires_sec, until);
 	log_event(LOG_INFO, EVENT_KEYS,
 	    LOG_WITH(LOG_TEXT("source", c->source->name),
 		LOG_TEXT("until", until[0] == '\0' ? NULL : until)),
-	    "keys of S3 from %s%s%s", c->source->name,
-	    until[0] == '\0' ? "" : ", until ", until);
+	    "keys of S3 from %s", creds_describe(c, text));
 }
 
 static void
@@ -375,6 +374,20 @@ find(struct creds *c, struct keys *k, struct err *err)
 		s->region = STEAL(region);
 	}
 	return 0;
+}
+
+const char *
+creds_describe(const struct creds *c, char out[80])
+{
+	CLEANUP(keys_release) struct keys k = { .access_key = NULL };
+	char until[32] = "";
+
+	keyring_get(c->ring, &k);
+	if (k.expires_sec != 0)
+		clock_iso8601(k.expires_sec, until);
+	snprintf(out, 80, "%s%s%s", c->source->name, until[0] == '\0' ? "" :
+	    ", until ", until);
+	return out;
 }
 
 int

@@ -21,5 +21,8 @@ struct creds;
  * not answer. After an error nothing is to be stopped. */
 int	 creds_start(struct creds **, struct conf *, struct err *) MUST_USE;
 void	 creds_stop(struct creds **);
+/* Where the keys in force come from, for people: "profile", or "instance, until
+ * 2026-01-31T12:00:00Z". */
+const char *creds_describe(const struct creds *, char out[80]);
 
 #endif

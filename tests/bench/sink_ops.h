@@ -37,7 +37,8 @@ enum trouble {
 	TROUBLE_500,
 	TROUBLE_503,
 	TROUBLE_403,
-	TROUBLE_WIDE		/* a listing looks at no prefix */
+	TROUBLE_WIDE,		/* a listing looks at no prefix */
+	TROUBLE_EXPIRED = 50	/* the token has ended */
 };
 
 /* Who wants to know or to meddle; each may be NULL. */

@@ -357,6 +357,8 @@ serve_trouble(struct conn *c, struct request *r, enum kind kind,
 	}
 	if (body_read(c, r, body_nothing, NULL) == -1)
 		return -1;
+	if (t == TROUBLE_EXPIRED)
+		return reply_error(c, 400, "ExpiredToken");
 	if (t == TROUBLE_403)
 		return reply_error(c, 403, "AccessDenied");
 	return t == TROUBLE_500 ? reply_error(c, 500, "InternalError") :

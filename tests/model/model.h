@@ -174,6 +174,8 @@ const char *server_of(int conf);
 /* As the settings name them; NULL ends it. */
 extern const char *const nfs_versions[];
 void	 write_conf(void);
+/* A file with keys of the store, and a token that was not in it before. */
+void	 write_keys(void);
 void	 remove_all(const char *path);
 /* A directory beside the tree. */
 void	 clear_dir(const char *name);

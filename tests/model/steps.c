@@ -26,7 +26,7 @@ static const char *const requests[] = { "any", "put", "copy", "part",
     "list-versions", NULL };
 static const char *const troubles[] = { "lost", "mute", "500", "503", "403",
     "wide", "kill", "kill-after", "SIGTERM",
-    "kill-late", NULL };
+    "kill-late", "expired", NULL };
 static const char *const kill_calls[] = { "send", "recv", "write", "sync",
     "open", "rename", "connect", "any", NULL };
 static const char *const kill_hows[] = { "before", "after", "SIGTERM", NULL };
@@ -102,7 +102,7 @@ static const struct step_kind kinds[] = {
 	    NULL },
 	{ "bend", 14, play_bend, { { "kind", 16, 90, requests },
 	    { "nth", 8, 60, NULL }, { "times", 30, 30, NULL },
-	    { "how", 10, 85, troubles } }, STEP_BEND, NULL },
+	    { "how", 11, 85, troubles } }, STEP_BEND, NULL },
 	{ "kill", 14, play_kill, { { "call", 8, 90, kill_calls },
 	    { "nth", 200, 98, NULL }, { "how", 3, 60, kill_hows } }, STEP_BEND,
 	    NULL },

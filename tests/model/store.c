@@ -23,7 +23,8 @@ enum {
 	KILL_BEFORE = TROUBLE_WIDE + 1,
 	KILL_AFTER,
 	TERMINATE,
-	KILL_LATE		/* what is known by then is in the catalog */
+	KILL_LATE,		/* what is known by then is in the catalog */
+	EXPIRED			/* the token ends, and another one comes */
 };
 
 static struct {
@@ -99,6 +100,12 @@ on_request(enum kind kind, const struct request *r)
 		    strlen(r->path) > strlen(w.tree) ?
 		    r->path + strlen(r->path) - 6 : "",
 		    t == TROUBLE_NONE ? "" : " (bent)");
+	if (t == EXPIRED) {
+		pthread_mutex_lock(&sink.lock);
+		write_keys();
+		pthread_mutex_unlock(&sink.lock);
+		return TROUBLE_EXPIRED;
+	}
 	if (t >= KILL_BEFORE)
 		return kill_run(t);
 	return t == TROUBLE_WIDE && kind != LIST_OBJECTS ? TROUBLE_NONE :

@@ -229,6 +229,27 @@ key_prefix(int conf)
 const char *const nfs_versions[] = { "3", "4", "auto", NULL };
 
 void
+write_keys(void)
+{
+	static unsigned long token;
+	AUTOFREE char *dir = xasprintf("%s/.aws", w.dir);
+	AUTOFREE char *path = xasprintf("%s/credentials", dir);
+	AUTOFREE char *fresh = xasprintf("%s.new", path);
+	FILE *f;
+
+	mkdir(dir, 0755);
+	f = fopen(fresh, "w");
+	if (f == NULL)
+		abort();
+	fprintf(f, "[default]\naws_access_key_id = a\n"
+	    "aws_secret_access_key = s\naws_session_token = t%lu\n",
+	    ++token);
+	fclose(f);
+	if (rename(fresh, path) == -1)
+		abort();
+}
+
+void
 write_conf(void)
 {
 	AUTOFREE char *path = xasprintf("%s/conf", w.dir);
@@ -250,7 +271,7 @@ write_conf(void)
 		    "uid = %u\ngid = %u\ntimeout = 30\n", w.nfs_port,
 		    w.nfs_port, nfs_versions[w.version], w.uid, w.uid);
 	fprintf(f, "[s3_storage]\nendpoint = http://127.0.0.1:%u\n"
-	    "bucket = %s\naccess_key = a\nsecret_key = s\nretry_for = 2\n"
+	    "bucket = %s\nretry_for = 2\n"
 	    "part_size = %dMiB\nmax_inflight = 4\n[client]\nworkers = 1\n"
 	    "[catalog]\npath = %s/cat/catalog.db\n[logging]\npath = %s/log\n"
 	    "level = ERROR\n", w.port, confs[w.conf].bucket,
@@ -258,6 +279,7 @@ write_conf(void)
 	fclose(f);
 	if (chmod(path, 0600) == -1 || chown(path, w.uid, w.uid) == -1)
 		abort();
+	write_keys();
 }
 
 /* --- beginning and end --- */
