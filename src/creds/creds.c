@@ -79,32 +79,10 @@ from_container(struct creds_ask *a, struct keys *k, struct err *err)
 }
 
 static int
-none(const struct creds_ask *a, struct err *err)
-{
-	if (a->store->access_key != NULL)
-		return err_set(err, ERR_CONFIG, 0, "no secret key for "
-		    "access_key %s; set secret_key_file in [s3_storage], or "
-		    "AWS_SECRET_ACCESS_KEY", a->store->access_key);
-	return err_set(err, ERR_CONFIG, 0, "no S3 credentials; set access_key "
-	    "and secret_key_file in [s3_storage], AWS_ACCESS_KEY_ID and "
-	    "AWS_SECRET_ACCESS_KEY, or another source of datamover.conf(5), "
-	    "CREDENTIALS");
-}
-
-/* The last source: nobody has configured anything, so its failure means that
- * there are no keys. */
-static int
 from_instance(struct creds_ask *a, struct keys *k, struct err *err)
 {
-	int rc = a->store->access_key != NULL ? 0 :
+	return a->store->access_key != NULL ? 0 :
 	    creds_from_instance(a, k, err);
-
-	if (rc == -1 && creds_env("AWS_EC2_METADATA_SERVICE_ENDPOINT") ==
-	    NULL && err->kind == ERR_RETRY) {
-		none(a, err);
-		return -1;
-	}
-	return rc == 0 ? none(a, err) : rc;
 }
 
 static const struct source {
@@ -293,9 +271,10 @@ renew(struct creds *c)
 	} else if (rc == 1 && !awaited) {
 		plan(c);
 	} else {
-		if (rc == 1)
-			err_set(&err, ERR_DENIED, 0, "%s still gives the same "
-			    "keys", c->source->name);
+		if (rc != -1)
+			err_set(&err, ERR_DENIED, 0, "%s gives %s",
+			    c->source->name, rc == 1 ? "the same keys still" :
+			    "no keys any more");
 		fail(c, &err);
 	}
 }
@@ -353,6 +332,28 @@ start_thread(struct creds *c, struct err *err)
 
 /* --- life --- */
 
+/* No source has keys. If nobody has named the metadata service, its failure is
+ * no news: this machine may be in no cloud, or in one with another service at
+ * that address. */
+static int
+none(const struct creds *c, int rc, struct err *err)
+{
+	const char *want = c->conf->s3_storage.access_key;
+	struct err why = *err;
+
+	if (rc == -1 && (c->source->find != from_instance ||
+	    creds_env("AWS_EC2_METADATA_SERVICE_ENDPOINT") != NULL))
+		return -1;
+	if (want != NULL)
+		return err_set(err, ERR_CONFIG, 0, "no secret key for "
+		    "access_key %s; set secret_key_file in [s3_storage], or "
+		    "AWS_SECRET_ACCESS_KEY", want);
+	return err_set(err, ERR_CONFIG, 0, "no S3 credentials; set access_key "
+	    "and secret_key_file in [s3_storage], or another source of "
+	    "datamover.conf(5), CREDENTIALS%s%s", rc == 0 ? "" : "; ",
+	    rc == 0 ? "" : why.msg);
+}
+
 static int
 find(struct creds *c, struct keys *k, struct err *err)
 {
@@ -366,7 +367,7 @@ find(struct creds *c, struct keys *k, struct err *err)
 		rc = ask(c, c->source, k, &region, err);
 	}
 	if (rc != 1)
-		return -1;
+		return none(c, rc, err);
 	if (region != NULL && creds_env("AWS_REGION") == NULL &&
 	    creds_env("AWS_DEFAULT_REGION") == NULL && conf_origin_of(c->conf,
 	    "s3_storage", "region") == CONF_DEFAULT) {
