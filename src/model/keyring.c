@@ -10,9 +10,9 @@ struct keyring {
 	pthread_cond_t changed;
 	_Atomic uint64_t number;	/* written under the lock */
 	_Atomic bool awaits;		/* likewise */
+	_Atomic bool has_renewer;
 	struct {
 		struct keys keys;
-		bool	 has_renewer;
 		bool	 woken;
 		bool	 given_up;	/* renewing the keys in force */
 		struct err why;
@@ -151,7 +151,7 @@ keyring_expired(struct keyring *r, uint64_t number, struct err *err)
 
 	pthread_mutex_lock(&r->lock);
 	if (number == atomic_load(&r->number)) {
-		hope = r->locked.has_renewer && !r->locked.given_up;
+		hope = atomic_load(&r->has_renewer) && !r->locked.given_up;
 		if (hope && !atomic_exchange(&r->awaits, true))
 			pthread_cond_broadcast(&r->changed);
 		else if (r->locked.given_up)
@@ -170,12 +170,16 @@ keyring_awaits(const struct keyring *r)
 	return atomic_load(&r->awaits);
 }
 
+bool
+keyring_is_renewed(const struct keyring *r)
+{
+	return atomic_load(&r->has_renewer);
+}
+
 void
 keyring_has_renewer(struct keyring *r)
 {
-	pthread_mutex_lock(&r->lock);
-	r->locked.has_renewer = true;
-	pthread_mutex_unlock(&r->lock);
+	atomic_store(&r->has_renewer, true);
 }
 
 void

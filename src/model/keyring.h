@@ -58,6 +58,8 @@ bool	 keyring_expired(struct keyring *, uint64_t number, struct err *)
 /* Return true if the keys in force have expired and other keys are awaited:
  * send nothing. Takes no lock. */
 bool	 keyring_awaits(const struct keyring *);
+/* Return true if somebody renews the keys. Takes no lock. */
+bool	 keyring_is_renewed(const struct keyring *);
 
 /* --- for the renewer --- */
 

@@ -37,6 +37,11 @@ s3_keys_failed(const struct s3_slot *t, const char *code)
 	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
 		if (s->keys_number != 0 && strcmp(code, codes[i]) == 0)
 			return S3_FAULT_EXPIRED;
+	/* A new key is not known everywhere at once, and one that was replaced
+	 * may go a moment before the file with the new one is read. */
+	if (s->keys_number != 0 && keyring_is_renewed(s->store.keyring) &&
+	    strcmp(code, "InvalidAccessKeyId") == 0)
+		return S3_FAULT_RETRY | S3_FAULT_BRIEF;
 	/* The answer to HEAD has no body to say so. The first HEAD of a run, of
 	 * the bucket, finds other faults, too: a wrong region, wrong keys. */
 	return t->mode == S3_MODE_HEAD && !t->req->asked_why &&

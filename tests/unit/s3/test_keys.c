@@ -153,6 +153,23 @@ head_of_the_bucket_asks_why(void **state)
 }
 
 static void
+a_new_key_may_not_be_known_yet(void **state)
+{
+	const char *const script[] = { BODY("403 No", "", "47", "<Error><Code>"
+	    "InvalidAccessKeyId</Code></Error> "), OK_PUT, NULL };
+	struct fixture f = { .s = NULL };
+	struct keyring *ring = ring_of(&f);
+
+	(void)state;
+	script_start(&f, script);
+	put(&f);
+	good(&f, 2);
+	assert_false(keyring_awaits(ring));
+	script_finish(&f);
+	keyring_free(&ring);
+}
+
+static void
 keys_that_were_replaced_are_not_blamed(void **state)
 {
 	const char *const script[] = { BAD, HEAD_OK, NULL };
@@ -180,6 +197,7 @@ main(void)
 		cmocka_unit_test(head_fails_with_the_reason),
 		cmocka_unit_test(head_is_refused_and_get_is_not),
 		cmocka_unit_test(head_of_the_bucket_asks_why),
+		cmocka_unit_test(a_new_key_may_not_be_known_yet),
 		cmocka_unit_test(keys_that_were_replaced_are_not_blamed),
 	};
 
