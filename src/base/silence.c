@@ -1,6 +1,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/silence.h"
 
@@ -123,4 +124,45 @@ silence_watch(uint64_t now_ms)
 	for (; s != NULL; s = s->next)
 		if (s->watched)
 			silence_look(s, now_ms);
+}
+
+struct watch {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool	 over;
+};
+
+static void *
+watch_main(void *arg)
+{
+	struct watch *w = arg;
+
+	pthread_mutex_lock(&w->lock);
+	while (!w->over) {
+		struct timespec until;
+
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec++;
+		pthread_cond_timedwait(&w->changed, &w->lock, &until);
+		silence_watch(clock_mono_ms());
+	}
+	pthread_mutex_unlock(&w->lock);
+	return NULL;
+}
+
+void
+silence_call(void (*fn)(void *), void *arg)
+{
+	struct watch w = { .lock = PTHREAD_MUTEX_INITIALIZER,
+	    .changed = PTHREAD_COND_INITIALIZER };
+	pthread_t thread;
+	bool watched = pthread_create(&thread, NULL, watch_main, &w) == 0;
+
+	fn(arg);
+	pthread_mutex_lock(&w.lock);
+	w.over = true;
+	pthread_cond_signal(&w.changed);
+	pthread_mutex_unlock(&w.lock);
+	if (watched)
+		pthread_join(thread, NULL);
 }

@@ -32,5 +32,8 @@ void	 silence_look(struct silence *, uint64_t now_ms);
 struct silence *silence_of_directory(const char *path);
 /* Look at all directories. */
 void	 silence_watch(uint64_t now_ms);
+/* Call a function that may hang because of a directory, in this thread, while
+ * another one looks. */
+void	 silence_call(void (*fn)(void *), void *arg);
 
 #endif

@@ -63,6 +63,8 @@ struct dest {
 	const struct dest_ops *ops;
 	mode_t	 file_mode;	/* of a file whose mode isn't known */
 	mode_t	 dir_mode;
+	struct silence *silence; /* of a directory; NULL: nfs/ names a silent
+				    server */
 };
 
 struct dest_file {
@@ -98,6 +100,10 @@ void	 dest_init(struct dest *, const struct dest_ops *);
 int	 dest_in_the_way(struct err *);
 /* Set RETRY, EBUSY: the temporary name now names another file; return -1. */
 int	 dest_taken(struct err *);
+
+/* A call of the kind begins, and is over: an error is an answer, too. */
+void	 dest_asks(const struct dest *);
+void	 dest_answered(const struct dest *);
 
 /* path.c */
 void	 dest_temp_name(struct str name, char out[DEST_TEMP_LEN + 1]);

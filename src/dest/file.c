@@ -19,6 +19,8 @@ int
 dest_write(struct dest_file *f, uint64_t offset, const void *p, size_t len,
     struct err *err)
 {
+	int rc;
+
 	if (f->name == NULL || f->in_place)
 		return err_set(err, ERR_BUG, 0, "write to a finished file");
 	/* The record stands behind the data. */
@@ -26,26 +28,38 @@ dest_write(struct dest_file *f, uint64_t offset, const void *p, size_t len,
 		return err_set(err, ERR_PEER, 0,
 		    "more data than the %ju bytes of the object",
 		    (uintmax_t)f->size);
-	return f->dest->ops->pwrite(f, offset, p, len, err);
+	dest_asks(f->dest);
+	rc = f->dest->ops->pwrite(f, offset, p, len, err);
+	dest_answered(f->dest);
+	return rc;
 }
 
 int
 dest_range_done(struct dest_file *f, uint32_t index, struct err *err)
 {
 	static const uint8_t whole = 1;
+	int rc = 0;
 
 	assert(index < f->count);
-	if (f->recorded && f->dest->ops->note(f,
-	    dest_record(f) + DEST_HEAD_LEN + index, &whole, 1, err) == -1)
-		return -1;
-	f->have[index] = whole;
-	return 0;
+	dest_asks(f->dest);
+	if (f->recorded)
+		rc = f->dest->ops->note(f, dest_record(f) + DEST_HEAD_LEN +
+		    index, &whole, 1, err);
+	dest_answered(f->dest);
+	if (rc == 0)
+		f->have[index] = whole;
+	return rc;
 }
 
 int
 dest_flush(struct dest_file *f, struct err *err)
 {
-	return f->dest->ops->flush(f, err);
+	int rc;
+
+	dest_asks(f->dest);
+	rc = f->dest->ops->flush(f, err);
+	dest_answered(f->dest);
+	return rc;
 }
 
 int
@@ -55,7 +69,9 @@ dest_read(struct dest_file *f, uint64_t offset, void *p, size_t len,
 	ssize_t n = 0;
 
 	if (offset <= f->size && len <= f->size - offset) {
+		dest_asks(f->dest);
 		n = f->dest->ops->pread(f, offset, p, len, err);
+		dest_answered(f->dest);
 		if (n == -1)
 			return -1;
 		if ((size_t)n == len)

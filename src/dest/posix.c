@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/silence.h"
 #include "dest/posix_internal.h"
 #include "model/path.h"
 
@@ -258,8 +260,8 @@ stop(struct dest *d UNUSED, uint64_t limit_ms UNUSED)
 {
 }
 
-int
-dest_open(struct dest **ret_dest, const char *dir, struct err *err)
+static int
+open_root(struct dest **ret_dest, const char *dir, struct err *err)
 {
 	static const struct dest_ops ops = {
 		.free = free_posix,
@@ -307,4 +309,36 @@ dest_open(struct dest **ret_dest, const char *dir, struct err *err)
 	}
 	*ret_dest = &d->dest;
 	return 0;
+}
+
+struct opening {
+	struct dest *dest;
+	const char *dir;
+	struct silence *silence;
+	struct err *err;
+	int	 rc;
+};
+
+static void
+open_watched(void *arg)
+{
+	struct opening *o = arg;
+
+	silence_begin(o->silence, clock_mono_ms());
+	o->rc = open_root(&o->dest, o->dir, o->err);
+	silence_end(o->silence, true, clock_mono_ms());
+}
+
+/* The main thread opens the directory, before it looks at any silence. */
+int
+dest_open(struct dest **ret_dest, const char *dir, struct err *err)
+{
+	struct opening o = { .dir = dir, .err = err,
+	    .silence = silence_of_directory(dir) };
+
+	silence_call(open_watched, &o);
+	*ret_dest = o.dest;
+	if (o.rc == 0)
+		o.dest->silence = o.silence;
+	return o.rc;
 }

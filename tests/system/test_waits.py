@@ -97,6 +97,39 @@ def test_waits_for_directory(t):
     assert waiting["server"] == answers["server"] == name, waiting
 
 
+def waits_for_destination(t, rule):
+    t.small_files(20)
+    t.put(moved=20)
+    back = os.path.join(t.dir, "back")
+    os.mkdir(back)
+    hang = os.path.join(t.dir, "hang")
+    open(hang, "w").close()
+    env = dict(shim(t, ("open", back + rule, -2, -1)), FAULT_HANG=hang)
+    process = t.start("GET", "--dest_path", back, env=env)
+    name = "directory " + back
+    t.eventually(
+        lambda: "warn waiting for " + name in t.started_text(),
+        what=name + " is named",
+    )
+    os.unlink(hang)
+    assert process.wait(timeout=60 * t.world.slowness) == 0, t.started_text()
+    waiting, answers = log_of(t, "waiting", "answers")
+    assert waiting["server"] == answers["server"] == name, waiting
+    assert sum(len(f) for _, _, f in os.walk(back)) == 20
+
+
+@limit(120)
+def test_waits_for_destination(t):
+    """A destination that hangs when a file is to be written."""
+    waits_for_destination(t, "/%s%s/d1" % (t.server, t.share))
+
+
+@limit(120)
+def test_waits_for_destination_at_once(t):
+    """The same at the beginning, in the main thread."""
+    waits_for_destination(t, "/.")
+
+
 def test_waits_in_vain(t):
     """Neither a store nor a filer is named that is slow."""
     t.small_files(100)
