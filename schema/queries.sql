@@ -31,7 +31,8 @@ SELECT (SELECT coalesce(max(id), 0) FROM dir),
 	    (SELECT coalesce(max(event), 0) FROM pruned)),
 	(SELECT coalesce(max(last), 0) FROM lease),
 	EXISTS (SELECT 1 FROM history), EXISTS (SELECT 1 FROM verified),
-	EXISTS (SELECT 1 FROM settle), EXISTS (SELECT 1 FROM deletion);
+	EXISTS (SELECT 1 FROM settle), EXISTS (SELECT 1 FROM deletion
+	UNION ALL SELECT 1 FROM restoring);
 
 -- name: target_insert
 INSERT INTO target (endpoint, bucket, server_as_prefix)
@@ -258,6 +259,17 @@ WHERE target = :target AND EXISTS (SELECT 1
 		(SELECT h.path FROM history h WHERE h.id = deletion.object)) AND
 		r.outcome IN (0, 1, 5));
 
+-- S3 has got the newest version of the path since.
+-- name: restoring_known
+DELETE FROM restoring
+WHERE target = :target AND EXISTS (SELECT 1
+	FROM object o CROSS JOIN result r ON r.object = o.id AND
+		r.target = restoring.target
+	WHERE o.path = coalesce(
+		(SELECT p.path FROM object p WHERE p.id = restoring.object),
+		(SELECT h.path FROM history h WHERE h.id = restoring.object))
+		AND r.outcome IN (0, 1));
+
 -- name: settle_add
 INSERT OR IGNORE INTO settle (target, object) VALUES (:target, :object);
 
@@ -273,7 +285,8 @@ WHERE target = :target AND object IN (SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path) LIMIT 1;
 
 -- Versions that the target may hold, of files that are gone or whose objects
--- were to be deleted: a PUT has no item for them that would ask S3. Objects
+-- were to be deleted or to be brought back: a PUT has no item for them that
+-- would ask S3. Objects
 -- that this run could not delete are left out: they are among its failures
 -- already. Files that exist and whose newest version is stored are left out:
 -- S3 has answered for them.
@@ -283,13 +296,26 @@ FROM settle s LEFT JOIN history h ON h.id = s.object
 	CROSS JOIN object n ON n.path = coalesce(h.path,
 	    (SELECT path FROM object WHERE id = s.object))
 WHERE s.target = :target AND s.object > :after AND
-	(n.gone_run IS NOT NULL OR (EXISTS (SELECT 1 FROM deletion d
-	WHERE d.target = s.target AND d.object = s.object) AND
+	(n.gone_run IS NOT NULL OR ((EXISTS (SELECT 1 FROM deletion d
+	WHERE d.target = s.target AND d.object = s.object) OR
+	EXISTS (SELECT 1 FROM restoring b
+	WHERE b.target = s.target AND b.object = s.object)) AND
 	NOT EXISTS (SELECT 1 FROM result r WHERE r.object = n.id AND
 	r.target = s.target AND r.outcome <= 1))) AND
 	NOT EXISTS (SELECT 1 FROM deletion d WHERE d.target = s.target AND
 	d.object = s.object AND d.run = :run)
 ORDER BY s.object LIMIT :max;
+
+-- Those of them that a run was about to delete or to bring back.
+-- name: noted_page
+SELECT n.object, coalesce(o.path, h.path)
+FROM (SELECT object FROM deletion WHERE target = :target AND object > :after
+	UNION
+	SELECT object FROM restoring WHERE target = :target AND object > :after)
+	n LEFT JOIN object o ON o.id = n.object
+	LEFT JOIN history h ON h.id = n.object
+WHERE coalesce(o.path, h.path) IS NOT NULL
+ORDER BY n.object LIMIT :max;
 
 -- The path's versions that the target may hold, the newest first; the size is
 -- that of the object, where it is known.
@@ -332,12 +358,15 @@ ON CONFLICT (object, target) DO UPDATE SET
 	    nullif(coalesce(etag, lower(hex(md5))), ''), etag, excluded.etag);
 
 -- The target has no object: the objects that a killed run was deleting are
--- deleted. Outcomes stay that this run has counted, and outcomes of files that
--- a transfer found gone, as each run of the crawl counts them: otherwise found
--- would differ from the sum of the totals.
+-- deleted, by that run. Outcomes stay that this run has counted, and outcomes
+-- of files that a transfer found gone, as each run of the crawl counts them:
+-- otherwise found would differ from the sum of the totals.
 -- name: doubt_absent
-UPDATE result SET outcome = 5, ms = (:now - (SELECT y.started_ns FROM run y
-	WHERE y.id = result.run)) / 1000000,
+UPDATE result SET outcome = 5,
+	(run, ms) = (SELECT y.id,
+	    (coalesce(y.ended_ns, y.updated_ns) - y.started_ns) / 1000000
+	    FROM deletion d CROSS JOIN run y ON y.id = d.run
+	    WHERE d.target = result.target AND d.object = result.object),
 	reason = 'the run that deleted it ended before the answer came'
 WHERE target = :target AND run < :run AND outcome <> 3 AND
 	EXISTS (SELECT 1 FROM deletion d
@@ -892,6 +921,28 @@ SELECT (SELECT coalesce(max(id), 0) + 1 FROM event), 0, 0, id, 24,
 	(:now - started_ns) / 1000000
 FROM run ORDER BY id DESC LIMIT 1;
 
+-- What a run did that ended before the answer came: when it ended, or before.
+-- name: event_of_run
+INSERT INTO event (id, object, target, run, kind, ms, version)
+SELECT :id, :object, :target, id, :kind,
+	(coalesce(ended_ns, updated_ns) - started_ns) / 1000000, :version
+FROM run WHERE id = :run;
+
+-- A run that was killed has not counted it.
+-- name: run_deleted
+UPDATE run SET deleted = deleted + 1,
+	moved = moved + (backlog = 0 AND state = 'dead'),
+	found = found + (backlog = 0 AND state = 'dead'),
+	bytes = iif(backlog = 0 AND state = 'dead',
+	    min(0x7fffffffffffffff - :size, bytes) + :size, bytes),
+	found_bytes = iif(backlog = 0 AND state = 'dead',
+	    min(0x7fffffffffffffff - :size, found_bytes) + :size, found_bytes)
+WHERE id = :run;
+
+-- name: version_size
+SELECT size FROM object WHERE id = :id
+UNION ALL SELECT size FROM history WHERE id = :id LIMIT 1;
+
 -- name: span_insert
 INSERT INTO span (event, first, last, method)
 VALUES (:event, :first, :last, :method);
@@ -1107,7 +1158,7 @@ SELECT o.id, o.path, r.md5,
 	    z.kind >= 10 AND z.kind < 20 ORDER BY z.id LIMIT 1)
 FROM object o CROSS JOIN event e ON e.id = (SELECT x.id FROM event x
 	WHERE x.object = o.id AND x.target = :target AND x.kind < 20 AND
-	    (x.id <= :event OR (x.run = :run AND x.ms <= :ms))
+	    (x.run <= :run OR (x.run = :part AND x.ms <= :ms))
 	ORDER BY x.id DESC LIMIT 1) AND e.kind < 10
 	LEFT JOIN run y ON y.id = e.run
 	LEFT JOIN result r ON r.object = o.id AND r.target = :target
@@ -1128,7 +1179,7 @@ SELECT o.id, o.path, r.md5,
 	    z.kind >= 10 AND z.kind < 20 ORDER BY z.id LIMIT 1)
 FROM history o CROSS JOIN event e ON e.id = (SELECT x.id FROM event x
 	WHERE x.object = o.id AND x.target = :target AND x.kind < 20 AND
-	    (x.id <= :event OR (x.run = :run AND x.ms <= :ms))
+	    (x.run <= :run OR (x.run = :part AND x.ms <= :ms))
 	ORDER BY x.id DESC LIMIT 1) AND e.kind < 10
 	LEFT JOIN run y ON y.id = e.run
 	LEFT JOIN result r ON r.object = o.id AND r.target = :target
@@ -1154,19 +1205,51 @@ FROM event e
 	LEFT JOIN object o ON o.id = e.object
 	LEFT JOIN history h ON h.id = e.object
 	LEFT JOIN result r ON r.object = e.object AND r.target = e.target
-WHERE e.id > coalesce((SELECT first_event FROM run WHERE id = :run), 0) AND
-	e.target = :target AND e.id > :after AND e.id <= :last AND
+WHERE e.id > (SELECT first_event FROM run WHERE id = :run) AND
+	e.id > :after AND e.run = :run AND e.target = :target AND
 	e.kind = 10 AND NOT EXISTS (SELECT 1 FROM event x
 	    WHERE x.object = e.object AND x.target = e.target AND
 		x.kind < 20 AND x.id > e.id)
 ORDER BY e.id;
+
+-- What the run was about to delete, and perhaps has.
+-- name: past_doubted
+SELECT d.object, coalesce(o.path, h.path), r.md5,
+	iif(r.event = p.id, coalesce(r.etag, lower(hex(r.md5))), NULL),
+	iif(r.event = p.id, r.part_size, NULL),
+	iif(r.event = p.id, r.part_md5s, NULL), p.version, 0,
+	o.id IS NOT NULL, o.gone_run IS NOT NULL, NULL, NULL,
+	coalesce(o.kind, h.kind), coalesce(o.size, h.size),
+	coalesce(o.mtime_ns, h.mtime_ns), coalesce(o.ctime_ns, h.ctime_ns),
+	coalesce(o.ino, h.ino), coalesce(o.mode, h.mode),
+	coalesce(o.uid, h.uid), coalesce(o.gid, h.gid), 0, d.object, NULL
+FROM deletion d
+	LEFT JOIN event p ON p.id = (SELECT x.id FROM event x
+	    WHERE x.object = d.object AND x.target = d.target AND
+		x.kind < 10 ORDER BY x.id DESC LIMIT 1)
+	LEFT JOIN object o ON o.id = d.object
+	LEFT JOIN history h ON h.id = d.object
+	LEFT JOIN result r ON r.object = d.object AND r.target = d.target
+WHERE d.target = :target AND d.object > :after AND d.run = :run AND
+	coalesce(o.path, h.path) IS NOT NULL
+ORDER BY d.object;
+
+-- name: past_deletions
+SELECT count(*) FROM event
+WHERE id > (SELECT first_event FROM run WHERE id = :run) AND run = :run AND
+	target = :target AND kind = 10;
+
+-- name: run_target
+SELECT t.id, coalesce(t.name, t.endpoint) || '/' || t.bucket
+FROM run y CROSS JOIN target t ON t.id = y.target
+WHERE y.id = :run AND y.begun = 1;
 
 -- name: run_events
 SELECT target, first_event FROM run WHERE id = :run;
 
 -- All that became true of each version at a target, version by version.
 -- name: span_events
-SELECT e.object, e.id, e.run, e.kind, coalesce(o.size, h.size)
+SELECT e.object, e.run, e.kind, coalesce(o.size, h.size)
 FROM event e INDEXED BY event_object
 	LEFT JOIN object o ON o.id = e.object
 	LEFT JOIN history h ON h.id = e.object
@@ -1192,7 +1275,7 @@ SELECT e.object, e.kind, e.ms, coalesce(o.size, h.size)
 FROM event e
 	LEFT JOIN object o ON o.id = e.object
 	LEFT JOIN history h ON h.id = e.object
-WHERE e.id > :first AND e.id <= :last AND e.run = :run
+WHERE e.id > :first AND e.run = :run
 ORDER BY e.id;
 
 -- name: slowest_clear
@@ -1344,17 +1427,9 @@ UPDATE result SET outcome = 0, held = 1, run = :run, ms = NULL,
 	reason = NULL, version_id = :version, event = :event
 WHERE target = :target AND object = :object;
 
--- undo is about to bring the object back.
--- name: result_back_doubt
-UPDATE result SET outcome = 2, run = :run, ms = :ms,
-	reason = 'whether undo has brought it back is not known'
+-- name: result_other
+UPDATE result SET outcome = 2, held = 0, run = :run, ms = :ms, reason = :reason
 WHERE target = :target AND object = :object AND outcome = 5;
-
--- undo has left it as it was.
--- name: result_back_left
-UPDATE result SET outcome = 5, reason = NULL
-WHERE target = :target AND object = :object AND outcome = 2 AND held = 0 AND
-	run = :run;
 
 -- Without a run the row stays that of its run.
 -- name: result_lost
@@ -1382,10 +1457,10 @@ DELETE FROM deletion WHERE target = :target AND object = :object AND run = :run;
 DELETE FROM deletion WHERE target = :target AND object = :object;
 
 -- name: deletion_find
-SELECT 1 FROM deletion WHERE target = :target AND object = :object;
+SELECT run FROM deletion WHERE target = :target AND object = :object;
 
--- name: deletion_any
-SELECT 1 FROM deletion LIMIT 1;
+-- name: note_any
+SELECT 1 FROM deletion UNION ALL SELECT 1 FROM restoring LIMIT 1;
 
 -- The answer was lost: the object stays to be deleted, and whether the target
 -- holds the object is not known.
@@ -1416,6 +1491,25 @@ SELECT target, object FROM deletion;
 -- name: deletion_unverified
 DELETE FROM verified
 WHERE (object, target) IN (SELECT object, target FROM deletion);
+
+-- name: restoring_insert
+INSERT OR IGNORE INTO restoring (target, object, run)
+VALUES (:target, :object, :run);
+
+-- name: restoring_find
+SELECT run FROM restoring WHERE target = :target AND object = :object;
+
+-- name: restoring_done
+DELETE FROM restoring WHERE target = :target AND object = :object;
+
+-- The object was not brought back by this run, and that is known.
+-- name: restoring_over
+DELETE FROM restoring
+WHERE target = :target AND object = :object AND run = :run;
+
+-- name: restoring_settle
+INSERT OR IGNORE INTO settle (target, object)
+SELECT target, object FROM restoring;
 
 -- Clients.
 

@@ -29,7 +29,8 @@ SELECT
 	nullif(o.gid, 4294967295) AS gid,
 	iif(r.md5 IS NULL, NULL, lower(hex(r.md5))) AS md5,
 	nullif(coalesce(r.etag, lower(hex(r.md5))), '') AS etag,
-	CASE WHEN r.outcome = 5 OR m.object IS NOT NULL THEN 'deleted'
+	CASE WHEN b.object IS NOT NULL THEN 'failed'
+	    WHEN r.outcome = 5 OR m.object IS NOT NULL THEN 'deleted'
 	    WHEN o.gone_run IS NOT NULL OR r.outcome = 3 THEN 'gone'
 	    WHEN o.why IS NOT NULL THEN 'excluded'
 	    WHEN r.outcome IN (0, 1) AND l.object IS NULL THEN 'stored'
@@ -37,8 +38,9 @@ SELECT
 	    WHEN l.object IS NOT NULL THEN 'leased'
 	    ELSE 'pending' END AS state,
 	coalesce(o.why, iif(m.object IS NOT NULL,
-	    'it is being deleted, or was when its run was killed', r.reason))
-	    AS reason,
+	    'it is being deleted, or was when its run was killed',
+	    iif(b.object IS NOT NULL, 'it is being brought back, or was when '
+	    || 'its run was killed', r.reason))) AS reason,
 	coalesce(t.name, t.endpoint) || '/' || t.bucket AS target,
 	t.endpoint AS endpoint,
 	t.bucket AS bucket,
@@ -80,7 +82,8 @@ FROM object o
 	    WHERE a.closed = 0) l ON l.object = o.id AND
 	    (r.object IS NULL OR (r.target = l.target AND r.run < l.run))
 	LEFT JOIN verified v ON v.object = r.object AND v.target = r.target
-	LEFT JOIN deletion m ON m.object = r.object AND m.target = r.target;
+	LEFT JOIN deletion m ON m.object = r.object AND m.target = r.target
+	LEFT JOIN restoring b ON b.object = r.object AND b.target = r.target;
 
 DROP VIEW IF EXISTS versions;
 -- Earlier versions: the file changed, or went and came back.
@@ -195,8 +198,9 @@ DROP VIEW IF EXISTS failures;
 -- not be read when they were read last, what is gone and could not be deleted;
 -- of what has neither a file nor a directory in the catalog (lines of a list,
 -- an export that went out of reach, and all that the operations met that do
--- not crawl) what failed in the last run of the operation at the target; and
--- what was to be deleted and perhaps is not.
+-- not crawl) what failed in the last run of the operation at the target; what
+-- was to be deleted and perhaps is not; and what was to be brought back and
+-- perhaps is.
 CREATE VIEW failures AS -- what is failed now, and why
 SELECT
 	f.run AS run,
@@ -222,6 +226,8 @@ FROM failure f
 WHERE m.object IS NULL AND CASE
 	WHEN y.backlog = 0 AND r.outcome IN (2, 4) AND r.run = f.run
 	    AND o.id = f.object AND o.gone_run IS NULL THEN 1
+	WHEN y.op = 'undo' AND r.held = 1 AND EXISTS (SELECT 1 FROM event e
+	    WHERE e.id = r.event AND e.run = f.run) THEN 0	-- it is back
 	WHEN y.backlog = 0 THEN (r.run IS NULL OR r.run <= f.run) AND
 	    NOT EXISTS (SELECT 1 FROM run z WHERE z.id > f.run AND
 	    z.op = y.op AND z.target = y.target AND z.begun = 1)
@@ -257,7 +263,30 @@ FROM deletion m
 	    m.reason IS NOT NULL)
 	LEFT JOIN target t ON t.id = m.target
 	LEFT JOIN object o ON o.id = m.object
-	LEFT JOIN history h ON h.id = m.object;
+	LEFT JOIN history h ON h.id = m.object
+UNION ALL
+SELECT
+	m.run AS run,
+	coalesce(o.path, h.path) AS path,
+	'object' AS what,
+	'retry' AS kind,
+	0 AS code,
+	'the run that brought it back ended before the answer came: whether '
+	    || 'it is back is not known' AS reason,
+	1 AS attempts,
+	strftime('%Y-%m-%dT%H:%M:%SZ', y.updated_ns / 1000000000,
+	    'unixepoch') AS time,
+	coalesce(t.name, t.endpoint) || '/' || t.bucket AS target,
+	m.object AS version,
+	m.run AS since_run
+FROM restoring m
+	JOIN run y ON y.id = m.run AND y.state <> 'running'
+	LEFT JOIN target t ON t.id = m.target
+	LEFT JOIN object o ON o.id = m.object
+	LEFT JOIN history h ON h.id = m.object
+WHERE NOT EXISTS (SELECT 1 FROM failure f
+	WHERE f.run = m.run AND f.object = m.object AND
+	f.path = coalesce(o.path, h.path));
 
 DROP VIEW IF EXISTS failure_log;
 -- Every failure that ever was.

@@ -36,7 +36,7 @@ load_marks(struct writer *w, int64_t *last_leased)
 	w->has_history = db_int(db, s, 5) != 0;
 	w->has_verified = db_int(db, s, 6) != 0;
 	w->has_doubts = db_int(db, s, 7) != 0;
-	w->has_deletions = db_int(db, s, 8) != 0;
+	w->has_notes = db_int(db, s, 8) != 0;
 	db_done(db, s);
 	w->first_new_dir = w->next_dir;
 	w->first_object = w->next_object;

@@ -105,8 +105,9 @@ catalog_commit(struct catalog *c)
 		/* The receivers of these replies change the target, and the
 		 * target keeps the change after a power failure: sync the rows
 		 * first. */
-		if (w->intents != NULL || remember)
+		if (w->intents != NULL || w->must_sync || remember)
 			db_sync(&w->db);
+		w->must_sync = false;
 		if (remember)
 			stand_remember(&w->db, c->lock_fd);
 		w->results = 0;

@@ -13,6 +13,7 @@ doubt_release(struct doubt *d)
 /* --- which --- */
 
 struct listing {
+	enum doubt_kind kind;
 	int64_t	 after;
 	struct doubt *v;
 	size_t	 n;
@@ -22,17 +23,18 @@ struct listing {
 static void
 list(struct catalog *c, void *arg)
 {
-	const enum stmt s = STMT_DOUBT_PAGE;
 	struct writer *w = &c->writer;
 	struct listing *l = arg;
-	bool more;
+	bool noted = l->kind == DOUBT_NOTED, more;
+	const enum stmt s = noted ? STMT_NOTED_PAGE : STMT_DOUBT_PAGE;
 
 	if (w->run == 0)
 		return;
-	if (w->crawls && writer_crawl_done(w))
+	if (w->crawls && writer_crawl_done(w) && !noted)
 		catalog_bury(w);
-	more = DB_ROW(&w->db, DOUBT_PAGE, INT(w->target), INT(l->after),
-	    INT(w->run), INT(l->n));
+	more = noted ? DB_ROW(&w->db, NOTED_PAGE, INT(w->target),
+	    INT(l->after), INT(l->n)) : DB_ROW(&w->db, DOUBT_PAGE,
+	    INT(w->target), INT(l->after), INT(w->run), INT(l->n));
 	while (more) {
 		l->v[l->count].object = db_int(&w->db, s, 0);
 		l->v[l->count++].path = db_strdup(&w->db, s, 1);
@@ -41,10 +43,10 @@ list(struct catalog *c, void *arg)
 }
 
 int
-catalog_doubts(struct catalog *c, int64_t after, struct doubt *v, size_t n,
-    size_t *ret_count, struct err *err)
+catalog_doubts(struct catalog *c, enum doubt_kind kind, int64_t after,
+    struct doubt *v, size_t n, size_t *ret_count, struct err *err)
 {
-	struct listing l = { .after = after, .v = v, .n = n };
+	struct listing l = { .kind = kind, .after = after, .v = v, .n = n };
 	int rc = catalog_call(c, list, &l, err);
 
 	*ret_count = l.count;
@@ -142,7 +144,8 @@ note_there(struct writer *w, const struct found *f, size_t *foreign)
 		DB_RUN(&w->db, DOUBT_HELD, INT(w->target),
 		    INT(f->answer.size), INT(clock_wall_ns()),
 		    TEXT(f->answer.etag), TEXT(f->version_id), INT(id));
-		writer_adopted(w, id);
+		if (!writer_was_restored(w, id, f->version_id))
+			writer_adopted(w, id);
 		writer_replaced(w, id);
 		return;
 	}
@@ -158,20 +161,17 @@ note_there(struct writer *w, const struct found *f, size_t *foreign)
 static void
 version_absent(void *arg, int64_t version)
 {
-	struct writer *w = arg;
-	bool was_to_go = DB_ROW(&w->db, DELETION_FIND, INT(w->target),
-	    INT(version));
+	const struct asking *a = arg;
 
-	if (was_to_go)
-		db_done(&w->db, STMT_DELETION_FIND);
-	writer_version_ends(w, version, was_to_go ? EVENT_DELETED : EVENT_LOST,
-	    NULL);
+	if (!writer_was_deleted(a->writer, version, a->found->version_id))
+		writer_version_ends(a->writer, version, EVENT_LOST, NULL);
 }
 
 static void
-settle(struct writer *w, const struct found *f, size_t *foreign)
+settle(struct writer *w, const struct found *f, bool noted, size_t *foreign)
 {
 	const char *path = f->doubt->path;
+	struct asking asking = { .writer = w, .found = f };
 	struct there there = { .reason = "S3 does not hold it any more",
 	    .event = EVENT_LOST };
 
@@ -185,12 +185,13 @@ settle(struct writer *w, const struct found *f, size_t *foreign)
 		there.event = EVENT_REPLACED;
 		note_there(w, f, foreign);
 	} else if (f->answer.err.kind == ERR_GONE) {
-		DB_RUN(&w->db, DOUBT_ABSENT, INT(clock_wall_ns()),
-		    INT(w->target), INT(w->run), TEXT(path));
+		DB_RUN(&w->db, DOUBT_ABSENT, INT(w->target), INT(w->run),
+		    TEXT(path));
 		DB_RUN(&w->db, DOUBT_NOT_HELD, INT(w->target), TEXT(path));
-		writer_each_version(w, str_of(path), version_absent, w);
+		writer_each_version(w, str_of(path), version_absent, &asking);
 	} else {
-		note_failure(w, f);
+		if (!noted)
+			note_failure(w, f);
 		return;
 	}
 	writer_names_end(w, path, &there);
@@ -198,6 +199,7 @@ settle(struct writer *w, const struct found *f, size_t *foreign)
 }
 
 struct finding {
+	enum doubt_kind kind;
 	const struct found *v;
 	size_t	 n;
 	size_t	 foreign;
@@ -209,41 +211,49 @@ settle_all(struct catalog *c, void *arg)
 	struct finding *f = arg;
 
 	for (size_t i = 0; i < f->n && c->writer.run != 0; i++)
-		settle(&c->writer, &f->v[i], &f->foreign);
+		settle(&c->writer, &f->v[i], f->kind == DOUBT_NOTED,
+		    &f->foreign);
 }
 
 int
-catalog_put_found(struct catalog *c, const struct found *v, size_t n,
-    size_t *ret_foreign, struct err *err)
+catalog_put_found(struct catalog *c, enum doubt_kind kind,
+    const struct found *v, size_t n, size_t *ret_foreign, struct err *err)
 {
-	struct finding f = { .v = v, .n = n };
+	struct finding f = { .kind = kind, .v = v, .n = n };
 	int rc = catalog_call(c, settle_all, &f, err);
 
 	*ret_foreign = f.foreign;
 	return rc;
 }
 
-/* --- before undo --- */
+/* --- what undo is about to do --- */
 
-struct back {
-	const int64_t *objects;
+struct noting {
+	const int64_t *v;
 	size_t	 n;
 };
 
 static void
-doubt_back(struct catalog *c, void *arg)
+note_restoring(struct catalog *c, void *arg)
 {
-	const struct back *b = arg;
+	const struct noting *x = arg;
+	struct writer *w = &c->writer;
 
-	for (size_t i = 0; i < b->n && c->writer.run != 0; i++)
-		writer_back_doubt(&c->writer, b->objects[i]);
+	if (w->run == 0)
+		return;
+	for (size_t i = 0; i < x->n; i++) {
+		DB_RUN(&w->db, RESTORING_INSERT, INT(w->target), INT(x->v[i]),
+		    INT(w->run));
+		DB_RUN(&w->db, SETTLE_ADD, INT(w->target), INT(x->v[i]));
+	}
+	w->has_notes = w->has_doubts = w->must_sync = true;
 }
 
 int
-catalog_doubt_back(struct catalog *c, const int64_t *objects, size_t n,
+catalog_note_restoring(struct catalog *c, const int64_t *v, size_t n,
     struct err *err)
 {
-	struct back b = { objects, n };
+	struct noting x = { .v = v, .n = n };
 
-	return catalog_call(c, doubt_back, &b, err);
+	return catalog_call(c, note_restoring, &x, err);
 }

@@ -22,25 +22,35 @@ void	 doubt_release(struct doubt *);
  * object ids larger than after; *ret_count less than n means the end of the
  * list. If the run has crawled, vanished directories become tombstones first.
  * Waits. */
-int	 catalog_doubts(struct catalog *, int64_t after, struct doubt *v,
-	    size_t n, size_t *ret_count, struct err *) MUST_USE;
+enum doubt_kind {
+	DOUBT_ANY = 0,
+	DOUBT_NOTED	/* what an earlier run was about to delete or to bring
+			   back, whatever became of the files */
+};
+int	 catalog_doubts(struct catalog *, enum doubt_kind, int64_t after,
+	    struct doubt *v, size_t n, size_t *ret_count, struct err *)
+	    MUST_USE;
 
-/* What HEAD said of its key. Where S3 does not say, the run has a failure. */
+/* What HEAD said of its key. Where S3 does not say, the run has a failure, but
+ * for DOUBT_NOTED: the version stays in doubt. */
 struct found {
 	const struct doubt *doubt;
 	struct held_answer answer;
-	char	*version_id;	/* the store's, of the object; or NULL; owned by
-				   the caller */
+	char	*version_id;	/* the store's, of the object or of the delete
+				   marker in its place; or NULL; owned by the
+				   caller */
 };
 /* Record the answers. An existing object is held from now on, as the version
  * that verify/held.h finds it to be; an object not put by this catalog is
  * foreign, and counted in *ret_foreign. Waits until the rows are on disk. */
-int	 catalog_put_found(struct catalog *, const struct found *v, size_t n,
-	    size_t *ret_foreign, struct err *) MUST_USE;
+int	 catalog_put_found(struct catalog *, enum doubt_kind,
+	    const struct found *v, size_t n, size_t *ret_foreign,
+	    struct err *) MUST_USE;
 
-/* Put versions in doubt that undo is about to bring back, until their outcomes
- * come. Waits until the rows are on disk. */
-int	 catalog_doubt_back(struct catalog *, const int64_t *objects, size_t n,
+/* Call before undo sends the requests that bring these versions back: after a
+ * kill a later run asks what became of them. A version without an outcome, or
+ * with FAILED and lost, stays in doubt. Waits until the rows are on disk. */
+int	 catalog_note_restoring(struct catalog *, const int64_t *v, size_t n,
 	    struct err *) MUST_USE;
 
 #endif

@@ -33,7 +33,7 @@ catalog_reset_run(struct writer *w)
 	w->list_open = false;
 	w->no_backlog = false;
 	w->crawls = false;
-	w->has_deletions = false;
+	w->has_notes = false;
 	w->delete_failed = 0;
 	w->dir_cursor = 0;
 	w->again_cursor = 0;
@@ -261,6 +261,7 @@ empty_backlog(struct writer *w)
 	DB_RUN0(db, LEASE_CLEAR);
 	DB_RUN(db, SETTLE_CLEAR, INT(w->target));
 	DB_RUN(db, DELETION_KNOWN, INT(w->target));
+	DB_RUN(db, RESTORING_KNOWN, INT(w->target));
 }
 
 /* The last words into the row of the run, or attempt. */

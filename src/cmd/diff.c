@@ -110,7 +110,7 @@ open_side(const struct diff *d, struct side *s, struct err *err)
 {
 	int64_t target = 0;
 
-	s->moment = (struct moment){ .event = INT64_MAX };
+	s->moment = (struct moment){ .run = INT64_MAX };
 	if (reader_look(&s->reader, s->is_file ? s->word : d->catalog,
 	    err) == -1 || (!s->is_file && past_find(s->reader, s->word,
 	    &s->moment, &target, err) == -1) ||

@@ -76,9 +76,8 @@ struct outcome_row {
 	bool	 lost;		/* the target does not hold the object as
 				   recorded: a later PUT uploads the file
 				   again */
-	bool	 restored;	/* MOVED: the target has this version again */
-	bool	 left;		/* FAILED: undo has changed nothing, and knows
-				   it */
+	bool	 restored;	/* MOVED: the target has this version again;
+				   FAILED: another object is back */
 	char	*version_id;	/* DELETED: of the delete marker; restored: of
 				   the object; owned */
 };

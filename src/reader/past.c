@@ -40,7 +40,7 @@ parse_time(const char *text, int64_t *ret)
 	return false;
 }
 
-/* Events of the run, and of no later one, have ids up to this. */
+/* Events of later runs have ids above this. */
 static int64_t
 last_event(struct db *db, int64_t run)
 {
@@ -75,7 +75,7 @@ moment_of_run(struct db *db, const char *text, struct moment *m,
 	db_done(db, STMT_RUN_STARTED);
 	if (run < first)
 		return not_recorded(text, first, err);
-	*m = (struct moment){ .event = last_event(db, run) };
+	*m = (struct moment){ .run = run };
 	return 0;
 }
 
@@ -91,21 +91,23 @@ moment_of_time(struct db *db, const char *text, int64_t seconds,
 		    err_set(err, ERR_USAGE, 0, "no run began before %s", text);
 	run = db_int(db, s, 0);
 	ended = db_int(db, s, 3);
-	*m = (struct moment){ .event = db_int(db, s, 1), .run = run,
+	*m = (struct moment){ .run = run - 1, .part = run,
 	    .ms = db_int(db, s, 2) };
 	db_done(db, s);
 	if (run < first || (run == first && ended > seconds * NS + NS - 1))
 		return not_recorded(text, first, err);
 	if (run == first)
-		*m = (struct moment){ .event = last_event(db, run) };
+		*m = (struct moment){ .run = run };
 	return 0;
 }
 
 /* Is the answer left? */
 static int
-check_pruned(struct db *db, const char *text, int64_t event, struct err *err)
+check_pruned(struct db *db, const char *text, const struct moment *m,
+    struct err *err)
 {
 	const enum stmt s = STMT_PRUNED_UNTIL;
+	int64_t event = last_event(db, m->run);
 	char horizon[32];
 	bool pruned;
 
@@ -135,7 +137,7 @@ past_moment(struct db *db, const char *text, struct moment *m,
 		    "number of a run nor a time such as 2026-11-30 or "
 		    "2026-11-30T12:00:00Z", text);
 	if (rc == 0)
-		rc = check_pruned(db, text, m->event, err);
+		rc = check_pruned(db, text, m, err);
 	if (db->err.kind == ERR_NONE)
 		return rc;
 	*err = db->err;
@@ -189,10 +191,10 @@ past_page(struct catalog_reader *r, const struct moment *m, struct str prefix,
 
 	*ret_count = 0;
 	range_init(&range, prefix, after);
-	newest.more = DB_ROW(db, PAST_NEWEST, INT(target), INT(m->event),
-	    INT(m->run), INT(m->ms), range.bind_from, range.bind_end);
-	earlier.more = DB_ROW(db, PAST_EARLIER, INT(target), INT(m->event),
-	    INT(m->run), INT(m->ms), range.bind_from, range.bind_end);
+	newest.more = DB_ROW(db, PAST_NEWEST, INT(target), INT(m->run),
+	    INT(m->part), INT(m->ms), range.bind_from, range.bind_end);
+	earlier.more = DB_ROW(db, PAST_EARLIER, INT(target), INT(m->run),
+	    INT(m->part), INT(m->ms), range.bind_from, range.bind_end);
 	while (*ret_count < n && (newest.more || earlier.more)) {
 		bool first = !earlier.more || (newest.more &&
 		    by_path(db, &newest, &earlier) < 0);
@@ -256,6 +258,25 @@ deleted_row_release(struct deleted_row *r)
 	free(STEAL(r->marker));
 }
 
+/* Did the run go to the target of the reader? One that had not begun went
+ * nowhere, and has deleted nothing. */
+static int
+check_target(struct catalog_reader *r, int64_t run, struct err *err)
+{
+	struct db *db = &r->db;
+	bool server_as_prefix, other;
+	char name[120] = "";
+
+	if (!DB_ROW(db, RUN_TARGET, INT(run)))
+		return 0;
+	other = db_int(db, STMT_RUN_TARGET, 0) !=
+	    reader_target(r, &server_as_prefix);
+	str_escape(db_bytes(db, STMT_RUN_TARGET, 1), name, sizeof(name));
+	db_done(db, STMT_RUN_TARGET);
+	return !other ? 0 : err_set(err, ERR_USAGE, 0, "run %jd went to %s, "
+	    "which is not the target of these settings", (intmax_t)run, name);
+}
+
 int
 past_recorded(struct catalog_reader *r, int64_t run, struct err *err)
 {
@@ -275,9 +296,20 @@ past_recorded(struct catalog_reader *r, int64_t run, struct err *err)
 	if (pruned)
 		return err_set(err, ERR_USAGE, 0, "what run %jd has deleted "
 		    "has been pruned from the catalog", (intmax_t)run);
-	return run > first ? reader_fault(r, err) : err_set(err, ERR_USAGE, 0,
-	    "what run %jd has deleted is not recorded: the journal begins "
-	    "after run %jd", (intmax_t)run, (intmax_t)first);
+	if (run <= first)
+		return err_set(err, ERR_USAGE, 0, "what run %jd has deleted is "
+		    "not recorded: the journal begins after run %jd",
+		    (intmax_t)run, (intmax_t)first);
+	return check_target(r, run, err) == -1 ? -1 : reader_fault(r, err);
+}
+
+static void
+take_deleted(struct db *db, enum stmt s, struct deleted_row *d)
+{
+	*d = (struct deleted_row){ .doubted = s == STMT_PAST_DOUBTED };
+	row_stored(db, s, &d->stored);
+	d->number = db_int(db, s, HELD_COLUMN);
+	d->marker = db_strdup(db, s, HELD_COLUMN + 1);
 }
 
 int
@@ -285,23 +317,51 @@ past_deleted_page(struct catalog_reader *r, int64_t run, int64_t after,
     struct deleted_row *v, size_t n, size_t *ret_count, struct err *err)
 {
 	const enum stmt s = STMT_PAST_DELETED;
-	int64_t last = last_event(&r->db, run);
 	bool server_as_prefix, more;
 	int64_t target = reader_target(r, &server_as_prefix);
 
 	*ret_count = 0;
-	more = DB_ROW(&r->db, PAST_DELETED, INT(run), INT(target), INT(after),
-	    INT(last));
+	more = DB_ROW(&r->db, PAST_DELETED, INT(run), INT(after),
+	    INT(target));
 	while (more && *ret_count < n) {
-		struct deleted_row *d = &v[(*ret_count)++];
-
-		row_stored(&r->db, s, &d->stored);
-		d->event = db_int(&r->db, s, HELD_COLUMN);
-		d->marker = db_strdup(&r->db, s, HELD_COLUMN + 1);
+		take_deleted(&r->db, s, &v[(*ret_count)++]);
 		more = db_next(&r->db, s);
 	}
 	if (more)
 		db_done(&r->db, s);
+	return reader_fault(r, err);
+}
+
+int
+past_doubted_page(struct catalog_reader *r, int64_t run, int64_t after,
+    struct deleted_row *v, size_t n, size_t *ret_count, struct err *err)
+{
+	const enum stmt s = STMT_PAST_DOUBTED;
+	bool server_as_prefix, more;
+	int64_t target = reader_target(r, &server_as_prefix);
+
+	*ret_count = 0;
+	more = DB_ROW(&r->db, PAST_DOUBTED, INT(target), INT(after),
+	    INT(run));
+	while (more && *ret_count < n) {
+		take_deleted(&r->db, s, &v[(*ret_count)++]);
+		more = db_next(&r->db, s);
+	}
+	if (more)
+		db_done(&r->db, s);
+	return reader_fault(r, err);
+}
+
+int
+past_deletions(struct catalog_reader *r, int64_t run, uint64_t *ret_count,
+    struct err *err)
+{
+	bool server_as_prefix;
+	const struct value v[] = { INT(run),
+	    INT(reader_target(r, &server_as_prefix)) };
+
+	*ret_count = (uint64_t)db_first(&r->db, STMT_PAST_DELETIONS, v,
+	    ARRAY_LEN(v));
 	return reader_fault(r, err);
 }
 
@@ -322,7 +382,7 @@ past_find(struct catalog_reader *r, const char *text, struct moment *m,
 {
 	const struct value name = TEXT(text);
 
-	*m = (struct moment){ .event = INT64_MAX };
+	*m = (struct moment){ .run = INT64_MAX };
 	*ret_target = text[strspn(text, "0123456789")] == '\0' ? 0 :
 	    db_first(&r->db, STMT_TARGET_NAMED, &name, 1);
 	if (*ret_target == 0 && past_moment(&r->db, text, m, err) == -1)
@@ -409,8 +469,8 @@ past_target_name(struct catalog_reader *r, int64_t target)
 static char *
 until(const char *name, const struct moment *m)
 {
-	return xasprintf("(%s.id <= %jd OR (%s.run = %jd AND %s.ms <= %jd))",
-	    name, (intmax_t)m->event, name, (intmax_t)m->run, name,
+	return xasprintf("(%s.run <= %jd OR (%s.run = %jd AND %s.ms <= %jd))",
+	    name, (intmax_t)m->run, name, (intmax_t)m->part, name,
 	    (intmax_t)m->ms);
 }
 

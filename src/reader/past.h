@@ -12,11 +12,12 @@
 #include "reader/reader.h"
 #include "model/outcome.h"
 
-/* The events until a moment: those with an id up to event, and of one run those
- * of its first ms. */
+/* The events until a moment: those of all runs up to one, and of another run
+ * those of its first ms. What a killed run has done may be found out later: the
+ * event has the number of that run, and an id above those of later runs. */
 struct moment {
-	int64_t	 event;
-	int64_t	 run;		/* 0: none */
+	int64_t	 run;
+	int64_t	 part;		/* the other run; 0: none */
 	int64_t	 ms;
 };
 
@@ -51,19 +52,28 @@ int	 past_is_shadowed(struct catalog_reader *, const struct moment *,
 /* An object that a run has deleted, if nothing else became of the version
  * since. */
 struct deleted_row {
-	int64_t	 event;
+	int64_t	 number;	/* of the row, in its order */
 	struct stored stored;	/* as in past_row, just before the deletion */
 	char	*marker;	/* version id of the delete marker; or NULL */
+	bool	 doubted;	/* the run has only noted that it was about to
+				   delete the object */
+	bool	 deleted;	/* for the caller */
 };
 void	 deleted_row_release(struct deleted_row *);
 
-/* The deletions of a run are recorded; else USAGE. */
+/* The deletions of a run are recorded, and the run went to the target of the
+ * reader; else USAGE. */
 int	 past_recorded(struct catalog_reader *, int64_t run, struct err *)
 	    MUST_USE;
-/* Read the next n of them at most, after an event (0: from the first). */
-int	 past_deleted_page(struct catalog_reader *, int64_t run,
-	    int64_t after, struct deleted_row *, size_t n, size_t *ret_count,
-	    struct err *) MUST_USE;
+/* Read the next n of them at most, after a row (0: from the first). */
+typedef int past_page_fn(struct catalog_reader *, int64_t run, int64_t after,
+	    struct deleted_row *, size_t n, size_t *ret_count, struct err *);
+past_page_fn past_deleted_page MUST_USE;
+/* The same of what the run was about to delete when it was killed. */
+past_page_fn past_doubted_page MUST_USE;
+/* Count the deletions of the run, whatever became of the versions since. */
+int	 past_deletions(struct catalog_reader *, int64_t run,
+	    uint64_t *ret_count, struct err *) MUST_USE;
 
 /* Is the text the file of a catalog, and not the name of anything else? */
 bool	 past_is_file(const char *text);

@@ -15,12 +15,13 @@ span_run(struct db *db, int64_t run, struct span_run *r)
 	const struct value v = INT(run);
 	/* The last run before the journal. */
 	int64_t unrecorded = db_first(db, STMT_MOMENT_FIRST, NULL, 0);
+	/* Events of later runs have larger ids. */
+	int64_t last = db_first(db, STMT_MOMENT_NEXT, &v, 1);
 
 	*r = (struct span_run){ .recorded = run > unrecorded,
-	    .held = run >= unrecorded,
-	    .last = db_first(db, STMT_MOMENT_NEXT, &v, 1) };
+	    .held = run >= unrecorded };
 	if (DB_ROW0(db, PRUNED_UNTIL)) {
-		r->held &= r->last >= db_int(db, STMT_PRUNED_UNTIL, 0);
+		r->held &= last >= db_int(db, STMT_PRUNED_UNTIL, 0);
 		r->recorded &= run >= db_int(db, STMT_PRUNED_UNTIL, 1);
 		db_done(db, STMT_PRUNED_UNTIL);
 	}
@@ -28,7 +29,7 @@ span_run(struct db *db, int64_t run, struct span_run *r)
 		return;
 	r->target = db_int(db, STMT_RUN_EVENTS, 0);
 	/* An attempt that did not begin its run has no events. */
-	r->first = db_null(db, STMT_RUN_EVENTS, 1) ? r->last :
+	r->first = db_null(db, STMT_RUN_EVENTS, 1) ? INT64_MAX :
 	    db_int(db, STMT_RUN_EVENTS, 1);
 	db_done(db, STMT_RUN_EVENTS);
 }
@@ -152,7 +153,7 @@ take_ranges(struct walk *w, int64_t until_run, struct last_verdict *now,
 }
 
 static void
-end_span(struct walk *w, int64_t event, int64_t run)
+end_span(struct walk *w, int64_t run)
 {
 	struct last_verdict now = { VERDICT_NONE, 0 };
 	struct last_verdict then = { VERDICT_NONE, 0 };
@@ -160,7 +161,7 @@ end_span(struct walk *w, int64_t event, int64_t run)
 	if (!w->open)
 		return;
 	w->open = false;
-	w->span.end = event;
+	w->span.end = run;
 	move_ranges(w);
 	take_ranges(w, run, &now, &then);
 	take_verdicts(w, run, &now, &then);
@@ -173,21 +174,21 @@ static void
 take_event(struct walk *w)
 {
 	const enum stmt s = STMT_SPAN_EVENTS;
-	int64_t object = db_int(w->db, s, 0), id = db_int(w->db, s, 1);
-	int64_t run = db_int(w->db, s, 2), kind = db_int(w->db, s, 3);
+	int64_t object = db_int(w->db, s, 0);
+	int64_t run = db_int(w->db, s, 1), kind = db_int(w->db, s, 2);
 
 	if (object != w->object)
-		end_span(w, INT64_MAX, INT64_MAX);
+		end_span(w, INT64_MAX);
 	w->object = object;
 	/* Other metadata: the bytes are the same, and so is the verdict. */
 	if (kind == EVENT_REFRESHED && w->open)
 		return;
-	end_span(w, id, run);
+	end_span(w, run);
 	if (kind >= EVENT_GOING)
 		return;
 	w->open = true;
-	w->span = (struct span){ .first = id, .run = run,
-	    .size = (uint64_t)db_int(w->db, s, 4) };
+	w->span = (struct span){ .run = run,
+	    .size = (uint64_t)db_int(w->db, s, 3) };
 }
 
 int
@@ -204,7 +205,7 @@ span_each(struct db *db, int64_t target, int64_t run,
 		take_event(&w);
 		more = db_next(db, STMT_SPAN_EVENTS);
 	}
-	end_span(&w, INT64_MAX, INT64_MAX);
+	end_span(&w, INT64_MAX);
 	db_done(db, STMT_SPAN_VERDICTS);
 	db_done(db, STMT_SPAN_RANGES);
 	free(w.ranges);
@@ -212,9 +213,9 @@ span_each(struct db *db, int64_t target, int64_t run,
 }
 
 bool
-span_covers(const struct span *s, int64_t event)
+span_covers(const struct span *s, int64_t run)
 {
-	return s->first <= event && event < s->end;
+	return s->run <= run && run < s->end;
 }
 
 /* --- a run --- */
@@ -228,7 +229,7 @@ span_deeds(struct db *db, int64_t run, void (*fn)(void *, const struct deed *),
 	bool more;
 
 	span_run(db, run, &r);
-	more = DB_ROW(db, SPAN_DEEDS, INT(r.first), INT(r.last), INT(run));
+	more = DB_ROW(db, SPAN_DEEDS, INT(r.first), INT(run));
 	while (more) {
 		const struct deed d = { .object = db_int(db, s, 0),
 		    .kind = (enum event_kind)db_int(db, s, 1),

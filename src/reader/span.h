@@ -11,11 +11,9 @@
 #include "model/event.h"
 #include "model/outcome.h"
 
-/* The events of a run: their ids are above first, and not above last. */
 struct span_run {
 	int64_t	 target;	/* 0: the run ended before it was known */
-	int64_t	 first;
-	int64_t	 last;
+	int64_t	 first;		/* the events of the run have larger ids */
 	bool	 recorded;	/* the journal tells what the run has done: it
 				   had begun, and this has not been pruned */
 	bool	 held;		/* and what the target held when it ended: so
@@ -25,9 +23,8 @@ void	 span_run(struct db *, int64_t run, struct span_run *);
 
 /* A time for which the target had a version with the same bytes. */
 struct span {
-	int64_t	 first;		/* event by which it began */
-	int64_t	 end;		/* by which it ended; INT64_MAX: it goes on */
 	int64_t	 run;		/* in which it began */
+	int64_t	 end;		/* in which it ended; INT64_MAX: it goes on */
 	uint64_t size;
 	enum verdict then;	/* the last of it by the run asked for */
 	enum verdict now;	/* the last of it */
@@ -36,9 +33,8 @@ struct span {
 int	 span_each(struct db *, int64_t target, int64_t run,
 	    void (*fn)(void *, const struct span *), void *arg, struct err *)
 	    MUST_USE;
-/* True if the target had the version when the events up to this one were
- * written. */
-bool	 span_covers(const struct span *, int64_t event);
+/* True if the target had the version when the run had ended. */
+bool	 span_covers(const struct span *, int64_t run);
 
 /* What became true in a run. */
 struct deed {

@@ -25,7 +25,6 @@ static const struct {
 
 struct state {
 	struct report *report;
-	int64_t	 last[REPORT_RUNS];	/* event, of each run */
 };
 
 static struct report_size *
@@ -55,12 +54,12 @@ take_span(void *arg, const struct span *p)
 	for (size_t i = 0; i < r->run_count; i++) {
 		struct report_run *u = &r->runs[i];
 
-		if (!u->held || !span_covers(p, s->last[i]))
+		if (!u->held || !span_covers(p, u->run))
 			continue;
 		u->stored++;
 		u->stored_bytes = add_capped(u->stored_bytes, p->size);
 	}
-	if (span_covers(p, s->last[0])) {
+	if (span_covers(p, r->run.run)) {
 		size = size_of(r, p->size);
 		size->stored++;
 		size->stored_bytes = add_capped(size->stored_bytes, p->size);
@@ -185,7 +184,6 @@ report_state(struct report *r, struct db *db, struct err *err)
 	span_run(db, r->run.run, &this);
 	for (size_t i = 0; i < r->run_count; i++) {
 		span_run(db, r->runs[i].run, &other);
-		s.last[i] = other.last;
 		r->runs[i].held = other.held;
 	}
 	r->recorded = this.recorded;

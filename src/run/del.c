@@ -70,8 +70,9 @@ count_more(void *arg)
 	for (; (p = run_page(&d->r)) != NULL; run_page_used(&d->r)) {
 		count_page(d, p);
 		for (size_t i = 0; i < p->count && d->r.job->dryrun; i++)
-			deleter_print(d->r.job, (struct str){ p->keys[i].key,
-			    p->keys[i].len }, p->keys[i].size);
+			deleter_print(d->r.job, "delete", (struct str){
+			    p->keys[i].key, p->keys[i].len },
+			    p->keys[i].size);
 	}
 	return d->r.listed;
 }
@@ -190,7 +191,7 @@ prepare(struct run *r, struct err *err)
 		monitor_end(&r->monitor);
 		return list(d, err);
 	}
-	if (run_begin(r, &spec, err) == -1)
+	if (run_begin(r, &spec, err) == -1 || doubts_settle(r, err) == -1)
 		return -1;
 	cluster_map_deletes_listed();
 	return deleter_start(r, r->job, err) == -1 ? -1 : list(d, err);
@@ -200,15 +201,10 @@ static void
 go(struct run *r)
 {
 	struct del *d = del_of(r);
-	struct err err = ERR_INIT;
 
 	run_loop(r, r->job->dryrun ? count_more : delete_more, d);
 	monitor_end(&r->monitor);
 	if (r->job->dryrun || run_stopped(r))
-		return;
-	if (doubts_settle(r, &err) == -1)
-		run_fail(r, &err);
-	if (run_stopped(r))
 		return;
 	leftovers_abort(r, &d->prefixes);
 	if (!run_stopped(r))

@@ -133,13 +133,14 @@ deleter_room(const struct run *r)
 }
 
 void
-deleter_print(const struct job *job, struct str key, uint64_t size)
+deleter_print(const struct job *job, const char *type, struct str key,
+    uint64_t size)
 {
 	struct buf b;
 
 	buf_init(&b, 64 * KIB);
 	if (job->json) {
-		buf_addstr(&b, "{\"type\":\"delete\",\"key\":");
+		buf_addf(&b, "{\"type\":\"%s\",\"key\":", type);
 		buf_add_json(&b, key);
 		buf_addf(&b, ",\"size\":%ju}\n", (uintmax_t)size);
 	} else {

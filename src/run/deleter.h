@@ -27,7 +27,9 @@ bool	 deleter_room(const struct run *);
 /* Take the answers of catalog and crew; false: the mail is another. */
 bool	 deleter_mail(struct run *, struct mail *);
 
-/* In a dry run: print the object that would be deleted to standard output. */
-void	 deleter_print(const struct job *, struct str key, uint64_t size);
+/* In a dry run: print the object that would be deleted, or brought back, to
+ * standard output. type: of the object with --json. */
+void	 deleter_print(const struct job *, const char *type, struct str key,
+	    uint64_t size);
 
 #endif

@@ -8,6 +8,7 @@
 
 struct page {
 	struct run *r;
+	enum doubt_kind kind;
 	struct doubt v[PAGE];
 	struct found found[PAGE];
 	size_t	 count;
@@ -19,7 +20,7 @@ answered(void *arg, const struct s3_reply *r, const struct err *err)
 	struct found *f = arg;
 
 	s3_head_answer(r, err, &f->answer);
-	if (err == NULL && r->version_id.len > 0)
+	if ((err == NULL || r->delete_marker) && r->version_id.len > 0)
 		f->version_id = xstrndup(r->version_id.p, r->version_id.len);
 }
 
@@ -47,7 +48,7 @@ settle_page(struct page *p, size_t *foreign, struct err *err)
 {
 	size_t n = 0;
 	bool settled = run_s3(p->r, err) == 0 && ask(p) &&
-	    catalog_put_found(p->r->catalog, p->found, p->count, &n,
+	    catalog_put_found(p->r->catalog, p->kind, p->found, p->count, &n,
 	    err) == 0;
 
 	*foreign += n;
@@ -63,8 +64,8 @@ settle_all(struct page *p, size_t *foreign, struct err *err)
 	int64_t after = 0;
 	bool more = true;
 
-	while (more && catalog_doubts(p->r->catalog, after, p->v, PAGE,
-	    &p->count, err) == 0 && p->count > 0) {
+	while (more && catalog_doubts(p->r->catalog, p->kind, after, p->v,
+	    PAGE, &p->count, err) == 0 && p->count > 0) {
 		after = p->v[p->count - 1].object;
 		more = settle_page(p, foreign, err) && p->count == PAGE;
 		for (size_t i = 0; i < p->count; i++)
@@ -72,16 +73,17 @@ settle_all(struct page *p, size_t *foreign, struct err *err)
 	}
 }
 
-int
-doubts_settle(struct run *r, struct err *err)
+static int
+settle_kind(struct run *r, enum doubt_kind kind, struct err *err)
 {
 	AUTOFREE struct page *p = xcalloc(1, sizeof(*p));
 	size_t foreign = 0;
 
 	p->r = r;
+	p->kind = kind;
 	err_clear(err);
 	settle_all(p, &foreign, err);
-	if (foreign > 0)
+	if (foreign > 0 && kind == DOUBT_ANY)
 		log_event(LOG_WARN, EVENT_FOREIGN,
 		    LOG_WITH(LOG_NUMBER("count", foreign)),
 		    "%zu objects under the keys of "
@@ -89,4 +91,16 @@ doubts_settle(struct run *r, struct err *err)
 		    "stay",
 		    foreign);
 	return err->kind == ERR_NONE ? 0 : -1;
+}
+
+int
+doubts_settle(struct run *r, struct err *err)
+{
+	return settle_kind(r, DOUBT_ANY, err);
+}
+
+int
+doubts_settle_noted(struct run *r, struct err *err)
+{
+	return settle_kind(r, DOUBT_NOTED, err);
 }

@@ -297,7 +297,8 @@ note_gone(struct mirror *x, const struct stored *s,
 	}
 	x->proven++;
 	if (x->use == USE_PRINT)
-		deleter_print(x->r->job, key_of(x, s->path), s->attrs.size);
+		deleter_print(x->r->job, "delete", key_of(x, s->path),
+		    s->attrs.size);
 	if (x->use != USE_DELETE)
 		return;
 	r = &rows->v[rows->count++];

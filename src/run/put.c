@@ -6,6 +6,7 @@
 #include "base/exit_status.h"
 #include "crawl/crawl.h"
 #include "run/deleter.h"
+#include "run/doubts.h"
 #include "run/leftovers.h"
 #include "run/mirror.h"
 #include "run/parts.h"
@@ -155,6 +156,8 @@ prepare(struct run *r, struct err *err)
 		return -1;
 	if (plan_check_exports(&r->plan, r->conf, err) == -1 ||
 	    open_catalog(p, err) == -1)
+		return -1;
+	if (!r->job->dryrun && doubts_settle_noted(r, err) == -1)
 		return -1;
 	setup_see_roots(&setup, &r->plan, crew_wants_team(r->conf, r->job));
 	return run_crew(r, r->job, &setup, err) == -1 ? -1 :

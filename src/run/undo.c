@@ -3,8 +3,12 @@
  * bucket that has kept their versions. The delete marker goes, or the version
  * is copied over itself; HEAD proves what is there then. An object that
  * somebody has put or deleted since is left alone.
+ *
+ * Each object is noted in the catalog before its first request: if the run is
+ * killed, the next one asks what became of it (run/doubts.h).
  */
 #include "base/exit_status.h"
+#include "base/log.h"
 #include "base/signals.h"
 #include "base/units.h"
 #include "catalog/doubt.h"
@@ -12,16 +16,27 @@
 #include "reader/past.h"
 #include "report/text.h"
 #include "frame/confirm.h"
+#include "catalog/doubt.h"
 #include "run/deleter.h"
+#include "run/doubts.h"
 #include "run/run.h"
 
 #define PAGE		500
-#define MARKERS_MAX	8	/* that are taken off one key */
+
+/* What is done with the deletions of the run. */
+enum pass {
+	PASS_COUNT = 0,
+	PASS_LOOK,		/* a dry run: look what would come back */
+	PASS_BRING
+};
 
 struct undo {
 	struct run r;
+	enum pass pass;
 	uint64_t count;		/* of the objects, in the pass at hand */
 	uint64_t bytes;
+	uint64_t would;		/* in a dry run: come back */
+	uint64_t failed;	/* likewise: stay away */
 };
 
 /* An object that is to come back. */
@@ -29,8 +44,9 @@ struct comeback {
 	struct undo *u;
 	struct deleted_row *row;
 	struct outcome_row out;
-	unsigned markers;	/* taken off so far */
-	bool	 copied;
+	bool	 asked;		/* S3 is asked; until then nothing was sent */
+	bool	 taken_off;	/* a delete marker: the request was sent */
+	bool	 copied;	/* likewise, the version */
 	bool	 answered;
 };
 
@@ -49,17 +65,21 @@ key_of(const struct comeback *i)
 
 /* --- one object --- */
 
+/* A request that the end of the run has cut off has no answer: the note in the
+ * catalog stays, and a later run asks. */
 static void
 fail(struct comeback *i, const struct err *err, const char *text)
 {
+	if (err->kind == ERR_STOPPED)
+		return;
 	i->answered = true;
 	i->out.outcome = OUTCOME_FAILED;
-	i->out.left = err->kind == ERR_GONE || (i->markers == 0 && !i->copied);
 	i->out.err = *err;
 	if (text != NULL)
 		err_wrap(&i->out.err, "%s", text);
 }
 
+/* What the key holds now is known. */
 static void
 leave(struct comeback *i, const char *text)
 {
@@ -67,6 +87,16 @@ leave(struct comeback *i, const char *text)
 
 	err_set(&err, ERR_GONE, 0, "%s", text);
 	fail(i, &err, NULL);
+}
+
+static void
+is_back(struct comeback *i, struct str version_id)
+{
+	i->answered = true;
+	i->out.outcome = OUTCOME_MOVED;
+	i->out.restored = true;
+	i->out.version_id = version_id.len == 0 ? NULL :
+	    xstrndup(version_id.p, version_id.len);
 }
 
 static void look(struct comeback *);
@@ -77,17 +107,22 @@ changed(void *arg, const struct s3_reply *r, const struct err *err)
 	struct comeback *i = arg;
 
 	(void)r;
-	if (err == NULL || err->kind == ERR_GONE)
+	if (err == NULL || (err->kind == ERR_GONE && !i->copied)) {
 		look(i);
-	else
+	} else if (err->kind == ERR_GONE) {
+		leave(i, "the bucket has kept no version of it");
+	} else {
 		fail(i, err, i->copied ? "the version can't be copied" :
 		    "the delete marker can't be taken off");
+		i->out.lost = err->kind != ERR_DENIED &&
+		    err->kind != ERR_INVALID;
+	}
 }
 
 static void
 take_off(struct comeback *i, struct str marker)
 {
-	i->markers++;
+	i->taken_off = true;
 	s3_delete_version(i->u->r.s3, key_of(i), marker, changed, i);
 }
 
@@ -117,34 +152,6 @@ is_null(const char *marker)
 	return strcmp(marker, "null") == 0;
 }
 
-/* Nothing is under the key, and perhaps S3 shows the marker that says so. A
- * marker above the one of the run is somebody else's. */
-static void
-bring_back(struct comeback *i, const struct s3_reply *r)
-{
-	const char *marker = i->row->marker;
-	bool shown = r->delete_marker && r->version_id.len > 0;
-
-	if (i->copied || i->markers == MARKERS_MAX)
-		leave(i, "it did not come back");
-	else if (marker != NULL && (i->markers > 0 || (shown &&
-	    !str_eq(r->version_id, str_of(marker)))))
-		leave(i, "somebody has deleted it again since: it is left "
-		    "alone");
-	else if (marker != NULL && !shown && is_null(marker))
-		leave(i, "its delete marker is the version null, and the store "
-		    "does not say whether that is a marker still: it is left "
-		    "alone");
-	else if (marker != NULL)
-		take_off(i, str_of(marker));
-	else if (shown)
-		take_off(i, r->version_id);
-	else if (data_version(i) == NULL)
-		leave(i, "the bucket has kept no version of it");
-	else
-		copy(i);
-}
-
 static bool
 is_the_object(const struct comeback *i, const struct s3_reply *r)
 {
@@ -158,6 +165,74 @@ is_the_object(const struct comeback *i, const struct s3_reply *r)
 }
 
 static void
+is_deleted_again(struct comeback *i)
+{
+	leave(i, "somebody has deleted it again since: it is left alone");
+}
+
+/* Has the bucket kept the version? If so it would come back, or did not come
+ * back when the marker went, as another one is there. */
+static void
+looked_at_version(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct comeback *i = arg;
+
+	if (err != NULL && err->kind == ERR_GONE)
+		leave(i, "the bucket has kept no version of it");
+	else if (err != NULL)
+		fail(i, err, NULL);
+	else if (i->taken_off)
+		is_deleted_again(i);
+	else
+		is_back(i, r->version_id);
+}
+
+/* Nothing is under the key. Some stores show the marker that says so: one other
+ * than that of the run is somebody else's. */
+static void
+bring_back(struct comeback *i, const struct s3_reply *r)
+{
+	const char *marker = i->row->marker;
+	bool shown = r->delete_marker && r->version_id.len > 0;
+	bool version = data_version(i) != NULL;
+
+	if (i->copied || (i->taken_off && !shown && !version))
+		leave(i, "it did not come back");
+	else if (shown && (i->taken_off || (marker != NULL &&
+	    !str_eq(r->version_id, str_of(marker)))))
+		is_deleted_again(i);
+	else if (marker != NULL && !shown && !i->taken_off && is_null(marker))
+		leave(i, "its delete marker is the version null, and the store "
+		    "does not say whether that is a marker still: it is left "
+		    "alone");
+	else if (version && (i->taken_off || i->u->pass == PASS_LOOK))
+		s3_head_of(i->u->r.s3, key_of(i), str_of(data_version(i)), 0,
+		    looked_at_version, i);
+	else if (i->u->pass == PASS_LOOK && (marker != NULL || shown))
+		is_back(i, STR(""));
+	else if (marker != NULL || shown)
+		take_off(i, marker != NULL ? str_of(marker) : r->version_id);
+	else if (version)
+		copy(i);
+	else
+		leave(i, "the bucket has kept no version of it");
+}
+
+/* The object under the key is not the one that was put. */
+static void
+is_other(struct comeback *i)
+{
+	if (!i->taken_off && !i->copied) {
+		leave(i, "the bucket holds another object under this key: it "
+		    "is left alone");
+		return;
+	}
+	leave(i, "it is back as it was when it was deleted: another object "
+	    "than was put");
+	i->out.restored = true;
+}
+
+static void
 looked(void *arg, const struct s3_reply *r, const struct err *err)
 {
 	struct comeback *i = arg;
@@ -166,16 +241,12 @@ looked(void *arg, const struct s3_reply *r, const struct err *err)
 		bring_back(i, r);
 	} else if (err != NULL) {
 		fail(i, err, NULL);
-	} else if (!is_the_object(i, r)) {
-		leave(i, i->copied || i->markers > 0 ? "what came back is not "
-		    "what was deleted" : "the bucket holds another object "
-		    "under this key: it is left alone");
+		i->out.lost = i->taken_off || i->copied;
+	} else if (is_the_object(i, r)) {
+		is_back(i, r->version_id);
+		i->row->deleted = i->u->pass != PASS_LOOK || !i->row->doubted;
 	} else {
-		i->answered = true;
-		i->out.outcome = OUTCOME_MOVED;
-		i->out.restored = true;
-		i->out.version_id = r->version_id.len == 0 ? NULL :
-		    xstrndup(r->version_id.p, r->version_id.len);
+		is_other(i);
 	}
 }
 
@@ -187,85 +258,101 @@ look(struct comeback *i)
 
 /* --- pages --- */
 
-/* True if no other version of the file has come under the key. */
-static bool
-may_come(struct comeback *i)
+/* Find out whether another version of the file has come under the key. */
+static void
+begin(struct comeback *i)
 {
 	struct stored now;
 	struct err err = ERR_INIT;
 	int known = catalog_find_stored(i->u->r.reader,
 	    str_of(i->row->stored.path), &now, &err);
+	bool other = known == 1 && now.object != i->row->stored.object;
 
-	if (known == -1) {
-		run_fail(&i->u->r, &err);
-		return false;
-	}
-	if (known == 1) {
+	if (known == 1)
 		stored_release(&now);
+	if (known == -1)
+		run_fail(&i->u->r, &err);
+	else if (known == 1 && (other || !i->row->doubted))
 		leave(i, "a later run has put the file again: it is left "
 		    "alone");
-		return false;
-	}
-	return true;
+	else
+		i->asked = true;
 }
 
-/* If the run is killed from here on, S3 is asked for these objects. */
+/* Note what is about to be asked for; then ask. */
 static void
-begin(struct undo *u, struct comeback *v, size_t n)
+ask_for(struct undo *u, struct comeback *v, size_t n)
 {
 	AUTOFREE int64_t *objects = xcalloc(n, sizeof(*objects));
 	struct err err = ERR_INIT;
 	size_t count = 0;
 
-	for (size_t i = 0; i < n && !run_stopped(&u->r); i++)
-		if (may_come(&v[i]))
-			objects[count++] = v[i].out.object;
-	if (!run_stopped(&u->r) && catalog_doubt_back(u->r.catalog, objects,
-	    count, &err) == -1)
+	for (size_t i = 0; i < n; i++)
+		if (v[i].asked)
+			objects[count++] = v[i].row->stored.object;
+	if (u->pass == PASS_BRING && count > 0 &&
+	    catalog_note_restoring(u->r.catalog, objects, count, &err) == -1)
 		run_fail(&u->r, &err);
 	for (size_t i = 0; i < n && !run_stopped(&u->r); i++)
-		if (!v[i].answered)
+		if (v[i].asked)
 			look(&v[i]);
+	run_s3_wait(&u->r);
+}
+
+/* What a dry run has found out. */
+static void
+tell(struct undo *u, struct comeback *i)
+{
+	const struct stored *s = &i->row->stored;
+
+	if (i->out.outcome == OUTCOME_MOVED && !i->row->deleted) {
+		/* The run had only noted that it was about to delete it. */
+		u->count--;
+		u->bytes -= MIN(u->bytes, s->attrs.size);
+	} else if (i->out.outcome == OUTCOME_MOVED) {
+		u->would++;
+		deleter_print(u->r.job, "restore", key_of(i), s->attrs.size);
+	} else {
+		u->failed++;
+		log_failed(s->path, 1, &i->out.err);
+	}
 }
 
 static void
 bring_page(struct undo *u, struct deleted_row *rows, size_t n)
 {
-	AUTOFREE struct comeback *v = xcalloc(n, sizeof(*v));
+	AUTOFREE struct comeback *v = xcalloc(n + 1, sizeof(*v));
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && !run_stopped(&u->r); i++) {
 		v[i] = (struct comeback){ .u = u, .row = &rows[i], .out = {
 		    .path = xstrdup(rows[i].stored.path),
 		    .object = rows[i].stored.object, .attempts = 1,
 		    .size = rows[i].stored.attrs.size } };
-	begin(u, v, n);
-	run_s3_wait(&u->r);
+		rows[i].deleted = true;
+		begin(&v[i]);
+	}
+	ask_for(u, v, n);
 	for (size_t i = 0; i < n; i++) {
-		if (v[i].answered)
+		if (v[i].answered && u->pass == PASS_BRING) {
 			run_outcome(&u->r, &v[i].out);
-		else
-			outcome_row_release(&v[i].out);
+			continue;
+		}
+		if (v[i].answered)
+			tell(u, &v[i]);
+		outcome_row_release(&v[i].out);
 	}
 }
 
 static void
-count_page(struct undo *u, struct deleted_row *rows, size_t n, bool print)
+count_page(struct undo *u, struct deleted_row *rows, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		const struct stored *s = &rows[i].stored;
-
-		u->count++;
-		u->bytes = add_capped(u->bytes, s->attrs.size);
-		if (print)
-			deleter_print(u->r.job, str_of(key_of_path(s->path,
-			    u->r.conf->fs_config.server_as_prefix)),
-			    s->attrs.size);
-	}
+	u->count += n;
+	for (size_t i = 0; i < n; i++)
+		u->bytes = add_capped(u->bytes, rows[i].stored.attrs.size);
 }
 
-/* Go through the deletions: count them, print them, or bring them back. */
 static void
-each_page(struct undo *u, bool print, bool bring)
+each_page_of(struct undo *u, past_page_fn *page)
 {
 	AUTOFREE struct deleted_row *rows = xcalloc(PAGE, sizeof(*rows));
 	struct run *r = &u->r;
@@ -273,21 +360,60 @@ each_page(struct undo *u, bool print, bool bring)
 	int64_t after = 0;
 	size_t n = PAGE;
 
-	u->count = u->bytes = 0;
 	while (n == PAGE && !run_stopped(r)) {
-		if (past_deleted_page(r->reader, (int64_t)r->job->run, after,
-		    rows, PAGE, &n, &err) == -1)
+		if (page(r->reader, (int64_t)r->job->run, after, rows, PAGE,
+		    &n, &err) == -1)
 			run_fail(r, &err);
 		if (n > 0)
-			after = rows[n - 1].event;
-		count_page(u, rows, n, print);
-		if (bring)
+			after = rows[n - 1].number;
+		count_page(u, rows, n);
+		if (u->pass != PASS_COUNT)
 			bring_page(u, rows, n);
 		for (size_t i = 0; i < n; i++)
 			deleted_row_release(&rows[i]);
-		if (bring)
+		if (u->pass == PASS_BRING)
 			run_turn(r, 0);
 	}
+}
+
+/* Go through the deletions: count them, look at them, or bring them back. Those
+ * that are in doubt are none any more when the run has begun. */
+static void
+each_page(struct undo *u, enum pass pass)
+{
+	u->pass = pass;
+	u->count = u->bytes = 0;
+	each_page_of(u, past_deleted_page);
+	if (pass != PASS_BRING)
+		each_page_of(u, past_doubted_page);
+}
+
+/* Nothing was there to do: say why. */
+static void
+tell_nothing(struct undo *u)
+{
+	struct run *r = &u->r;
+	struct err err = ERR_INIT;
+	uint64_t count = 0;
+	char text[32];
+
+	if (past_deletions(r->reader, (int64_t)r->job->run, &count,
+	    &err) == -1) {
+		run_fail(r, &err);
+		return;
+	}
+	monitor_end(&r->monitor);
+	if (r->job->quiet)
+		return;
+	if (count == 0)
+		fprintf(stderr, "run %ju has deleted nothing that is known to "
+		    "the catalog: nothing is brought back\n",
+		    (uintmax_t)r->job->run);
+	else
+		fprintf(stderr, "of the %s objects that run %ju has deleted "
+		    "each was put, brought back or deleted again by a later "
+		    "run: nothing is brought back\n", text_count(count, text),
+		    (uintmax_t)r->job->run);
 }
 
 /* --- the run --- */
@@ -298,7 +424,7 @@ ask(struct undo *u, struct err *err)
 	struct run *r = &u->r;
 	char count[32], size[16];
 
-	each_page(u, false, false);
+	each_page(u, PASS_COUNT);
 	if (r->failed) {
 		*err = r->err;
 		return -1;
@@ -335,20 +461,25 @@ prepare(struct run *r, struct err *err)
 	    past_recorded(r->reader, (int64_t)r->job->run, err) == -1 ||
 	    (confirm_needed(r->job) && ask(u, err) == -1))
 		return -1;
-	if (r->job->dryrun) {
+	if (r->job->dryrun)
 		monitor_end(&r->monitor);
-		return 0;
-	}
-	catalog_reader_close(&r->reader);
-	return plan_check_s3(r->conf, NULL, err) == -1 ||
-	    run_s3(r, err) == -1 || run_begin(r, &spec, err) == -1 ? -1 :
+	else
+		catalog_reader_close(&r->reader);
+	if (plan_check_s3(r->conf, NULL, err) == -1 || run_s3(r, err) == -1)
+		return -1;
+	return r->job->dryrun ? 0 : run_begin(r, &spec, err) == -1 ||
+	    doubts_settle(r, err) == -1 ? -1 :
 	    catalog_reader_open(r->catalog, &r->reader, err);
 }
 
 static void
 go(struct run *r)
 {
-	each_page(undo_of(r), r->job->dryrun, !r->job->dryrun);
+	struct undo *u = undo_of(r);
+
+	each_page(u, r->job->dryrun ? PASS_LOOK : PASS_BRING);
+	if (u->count == 0 && !run_stopped(r))
+		tell_nothing(u);
 }
 
 static bool
@@ -377,7 +508,8 @@ closing(struct run *r)
 		return;
 	r->closing.closes = true;
 	r->closing.totals = (struct totals){ .found = u->count,
-	    .moved = u->count, .bytes = u->bytes, .found_bytes = u->bytes };
+	    .moved = u->would, .failed = u->failed, .bytes = u->bytes,
+	    .found_bytes = u->bytes };
 }
 
 int

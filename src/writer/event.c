@@ -97,6 +97,54 @@ writer_adopted(struct writer *w, int64_t object)
 	DB_RUN(&w->db, RESULT_EVENT, INT(id), INT(object), INT(w->target));
 }
 
+/* --- what an earlier run has done --- */
+
+static int64_t
+event_of_run(struct writer *w, enum event_kind kind, int64_t object,
+    int64_t run, const char *version_id)
+{
+	DB_RUN(&w->db, EVENT_OF_RUN, INT(w->next_event), INT(object),
+	    INT(w->target), INT(kind), TEXT(version_id), INT(run));
+	return w->next_event++;
+}
+
+/* The run that left a note of the version; 0: none. */
+static int64_t
+noted_by(struct writer *w, enum stmt find, int64_t object)
+{
+	const struct value v[] = { INT(w->target), INT(object) };
+
+	return w->has_notes ? db_first(&w->db, find, v, ARRAY_LEN(v)) : 0;
+}
+
+bool
+writer_was_deleted(struct writer *w, int64_t object, const char *marker)
+{
+	int64_t run = noted_by(w, STMT_DELETION_FIND, object);
+
+	if (run == 0)
+		return false;
+	if (is_there(w, object) && !is_held(w, object)) {
+		(void)event_of_run(w, EVENT_DELETED, object, run, marker);
+		DB_RUN(&w->db, RUN_DELETED, INT(db_first(&w->db,
+		    STMT_VERSION_SIZE, &INT(object), 1)), INT(run));
+	}
+	return true;
+}
+
+bool
+writer_was_restored(struct writer *w, int64_t object, const char *version_id)
+{
+	int64_t run = noted_by(w, STMT_RESTORING_FIND, object), event;
+
+	if (run == 0 || is_there(w, object))
+		return false;
+	event = event_of_run(w, EVENT_RESTORED, object, run, version_id);
+	DB_RUN(&w->db, RESULT_RESTORED, INT(run), TEXT(version_id),
+	    INT(event), INT(w->target), INT(object));
+	return true;
+}
+
 /* Versions of before are found by the path of the newest one. */
 void
 writer_replaced(struct writer *w, int64_t object)

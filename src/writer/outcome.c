@@ -85,7 +85,7 @@ writer_deletes(struct writer *w, struct intent *i)
 	struct outcomes *v = i->deletes;
 
 	if (!w->failed && w->run != 0) {
-		v->intended = w->has_deletions = true;
+		v->intended = w->has_notes = true;
 		for (size_t k = 0; k < v->count; k++) {
 			each_path(w, &v->v[k], intend, w);
 			doubt_names(w, &v->v[k]);
@@ -97,12 +97,13 @@ writer_deletes(struct writer *w, struct intent *i)
 void
 writer_settle_deletes(struct writer *w)
 {
-	if (!DB_ROW0(&w->db, DELETION_ANY))
+	if (!DB_ROW0(&w->db, NOTE_ANY))
 		return;
-	db_done(&w->db, STMT_DELETION_ANY);
+	db_done(&w->db, STMT_NOTE_ANY);
 	DB_RUN(&w->db, DELETION_RESULTS, INT(clock_wall_ns()));
 	DB_RUN0(&w->db, DELETION_SETTLE);
 	DB_RUN0(&w->db, DELETION_UNVERIFIED);
+	DB_RUN0(&w->db, RESTORING_SETTLE);
 }
 
 /* --- outcomes --- */
@@ -227,34 +228,22 @@ verdict_on_name(struct row *r, struct str path)
 	free(other.path);
 }
 
-/* The target has this version again. */
+/* The target has this version again, or another object under its key. */
 static void
-mark_restored(struct writer *w, const struct outcome_row *in)
+mark_restored(struct writer *w, const struct outcome_row *in,
+    const char *reason)
 {
-	int64_t event = writer_event(w, EVENT_RESTORED, in->object,
-	    in->version_id);
+	int64_t event;
 
+	if (in->outcome == OUTCOME_FAILED) {
+		DB_RUN(&w->db, RESULT_OTHER, INT(w->run), INT(writer_ms(w)),
+		    TEXT(reason), INT(w->target), INT(in->object));
+		return;
+	}
+	event = writer_event(w, EVENT_RESTORED, in->object, in->version_id);
 	DB_RUN(&w->db, RESULT_RESTORED, INT(w->run), TEXT(in->version_id),
 	    INT(event), INT(w->target), INT(in->object));
 	writer_version_settled(w, in->object);
-}
-
-/* The target has it as little as before. */
-static void
-mark_left(struct writer *w, const struct outcome_row *in)
-{
-	DB_RUN(&w->db, RESULT_BACK_LEFT, INT(w->target), INT(in->object),
-	    INT(w->run));
-	writer_version_settled(w, in->object);
-}
-
-void
-writer_back_doubt(struct writer *w, int64_t object)
-{
-	w->has_doubts = true;
-	DB_RUN(&w->db, SETTLE_ADD, INT(w->target), INT(object));
-	DB_RUN(&w->db, RESULT_BACK_DOUBT, INT(w->run), INT(writer_ms(w)),
-	    INT(w->target), INT(object));
 }
 
 static void
@@ -306,6 +295,10 @@ spare_version(void *arg, int64_t version)
 
 	DB_RUN(&w->db, DELETION_REFUSED, INT(w->target), INT(version),
 	    INT(w->run));
+	DB_RUN(&w->db, RESTORING_OVER, INT(w->target), INT(version),
+	    INT(w->run));
+	if (db_changes(&w->db) > 0)
+		DB_RUN(&w->db, SETTLE_DONE, INT(w->target), INT(version));
 }
 
 static void
@@ -403,14 +396,12 @@ outcome(struct writer *w, const struct outcome_row *in)
 	if (in->outcome == OUTCOME_FAILED)
 		note_failure(&r);
 	if (in->restored)
-		mark_restored(w, in);
-	else if (in->left)
-		mark_left(w, in);
+		mark_restored(w, in, r.reason);
 	if (in->outcome == OUTCOME_DELETED)
 		each_name(w, in, mark_deleted, &r);
 	else if (in->lost)
 		each_name(w, in, mark_lost, &r);
-	if (w->has_deletions && in->outcome == OUTCOME_FAILED &&
+	if (w->has_notes && in->outcome == OUTCOME_FAILED &&
 	    in->verdict == VERDICT_NONE)
 		each_path(w, in, in->lost ? mark_doubt : spare, &r);
 	count(w, in);

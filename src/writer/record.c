@@ -75,8 +75,10 @@ writer_version_settled(void *arg, int64_t version)
 
 	if (w->has_doubts)
 		DB_RUN(&w->db, SETTLE_DONE, INT(w->target), INT(version));
-	if (w->has_deletions)
-		DB_RUN(&w->db, DELETION_DONE, INT(w->target), INT(version));
+	if (!w->has_notes)
+		return;
+	DB_RUN(&w->db, DELETION_DONE, INT(w->target), INT(version));
+	DB_RUN(&w->db, RESTORING_DONE, INT(w->target), INT(version));
 }
 
 /* Return the raw name bytes if the path shows them changed, or NOTHING. */

@@ -141,6 +141,9 @@ store(struct writer *w, const struct result *r, int64_t object, int fresh)
 	int64_t event = 0;
 	bool in_doubt;
 
+	/* What was sent was not there. */
+	if (kind == EVENT_STORED)
+		writer_was_deleted(w, object, NULL);
 	if (kind != EVENT_NONE)
 		event = writer_event(w, kind, object, r->version_id);
 	if (kind == EVENT_STORED)

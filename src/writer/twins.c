@@ -119,7 +119,7 @@ end_name(void *arg, struct str path)
 		return;
 	settle_name(w, path, false);
 	writer_path_ends(w, path, e->event);
-	if (w->has_deletions)
+	if (w->has_notes)
 		writer_each_version(w, path, deletion_done, w);
 }
 

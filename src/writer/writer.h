@@ -155,6 +155,7 @@ struct writer {
 	bool	 failed;	/* told everybody */
 	size_t	 results;	/* in the open transaction */
 	struct intent *intents;	/* wait for the commit */
+	bool	 must_sync;	/* likewise, the caller of catalog_call */
 
 	/* The row of an attempt that has not begun its run; or 0. */
 	int64_t	 attempt;
@@ -190,7 +191,8 @@ struct writer {
 	int64_t	 verdict_ns;	/* of the run's last verdict */
 	int64_t	 ranges_ns;	/* verdicts up to this one are events */
 	uint64_t ranges_ms;	/* when that was so */
-	bool	 has_deletions;	/* rows may be there */
+	bool	 has_notes;	/* rows may be there of what is about to be
+				   deleted, or brought back */
 	bool	 has_doubts;	/* likewise, of settle */
 	uint64_t delete_failed;	/* of a run with a backlog */
 	int64_t	 next_object;
@@ -289,6 +291,15 @@ void	 writer_verified_dead(struct writer *);
 int64_t	 writer_verdict_ns(struct writer *);
 /* The version was found at the target, by its result. */
 void	 writer_adopted(struct writer *, int64_t object);
+/* An earlier run noted that it was about to delete the version, and the target
+ * holds the version no longer, by its result: add the event, of that run.
+ * False: no run noted it. marker: the delete marker that S3 shows, or NULL. */
+bool	 writer_was_deleted(struct writer *, int64_t object,
+	    const char *marker);
+/* Likewise of a version that was about to be brought back, and was found: the
+ * target holds it now. */
+bool	 writer_was_restored(struct writer *, int64_t object,
+	    const char *version_id);
 /* The key has the bytes of this version, the newest of its path: the target
  * holds no earlier version any more. */
 void	 writer_replaced(struct writer *, int64_t object);
@@ -380,9 +391,6 @@ void	 writer_deletes(struct writer *, struct intent *);
 /* Objects that a killed run was deleting may be gone, or not: put them in
  * doubt. */
 void	 writer_settle_deletes(struct writer *);
-/* undo is about to bring this version back: until the outcome is recorded, it
- * is in doubt. */
-void	 writer_back_doubt(struct writer *, int64_t object);
 
 /* twins.c */
 /* Calls fn for each further catalog path with the same key in the run's bucket.

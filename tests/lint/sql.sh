@@ -11,6 +11,7 @@ marks history: EXISTS stops at the first row
 marks verified: EXISTS stops at the first row
 marks settle: EXISTS stops at the first row
 marks deletion: EXISTS stops at the first row
+marks restoring: EXISTS stops at the first row
 run_last run: stops at the first row
 run_newest run: stops at the first row
 event_pruned run: stops at the first row
@@ -38,10 +39,13 @@ todo_reread frontier: a partial index, of directories that were cut
 todo_reread todo: once a continued run
 upload_list upload: open uploads are few, once a run
 uploads_open u: open uploads are few, once a run
-deletion_any deletion: stops at the first row
+note_any deletion: stops at the first row
+note_any restoring: likewise
 fs_noted dir: a partial index, of file systems
 fs_of_dir up: a directory and those above it
 deletion_settle deletion: of a few batches, once a run
+restoring_settle restoring: of a page, once a run
+noted_page n: of a few batches and a page, once a run
 unread_page v: the versions of one path
 target_by_name target: targets are few, once a run
 target_same_bucket t: likewise, of a new target

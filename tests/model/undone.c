@@ -271,17 +271,21 @@ judge_back(const struct run *r)
 void
 undone_judge(const struct run *r)
 {
-	bool pruned = r->undone < u.pruned;
+	bool pruned = r->undone < u.pruned, other = true;
 
+	for (size_t i = 0; i < u.gone_count; i++)
+		if (is_of_run(&u.gone[i]))
+			other = false;
 	judge_rest();
 	if (breached() || r->bent)
 		return;
 	if (r->status == 2 && !past_target_known())
 		return;
-	if ((r->status == 2) != pruned)
-		breach(7, "exit status %d, and run %ld has%s been pruned",
-		    r->status, r->undone, pruned ? "" : "n't");
-	else if (!pruned && !r->dry)
+	if ((r->status == 2) != (pruned || other))
+		breach(7, "exit status %d, and run %ld has%s been pruned, and "
+		    "went to %s target", r->status, r->undone, pruned ? "" :
+		    "n't", other ? "another" : "this");
+	else if (!pruned && !other && !r->dry)
 		judge_back(r);
 	if (!u.doubts && journal_doubts() != 0)
 		breach(7, "undo of run %ld has left doubts", u.undone);

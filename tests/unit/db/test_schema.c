@@ -125,7 +125,8 @@ what_was_taken_for_done(void **state)
 	    "NULL", " srv/vol/c");
 	check_answer(k, "SELECT path FROM objects WHERE state = 'stored'",
 	    " srv/vol/d");
-	if (catalog_doubts(k->c, 0, v, ARRAY_LEN(v), &n, &err) == -1)
+	if (catalog_doubts(k->c, DOUBT_ANY, 0, v, ARRAY_LEN(v), &n,
+	    &err) == -1)
 		fail_msg("%s", err.msg);
 	assert_int_equal(n, 2);
 	assert_string_equal(v[0].path, "srv/vol/a");
