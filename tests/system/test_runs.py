@@ -63,9 +63,9 @@ def test_attempts(t):
         ("TEST", "--data_integrity", "--skip_upload"),
     ):
         t.run(*verb, expect=3)
-        last(t, verb[0], "failed", 0, 3, "credentials are wrong")
+        last(t, verb[0], "failed", 0, 3, "credentials are refused")
     t.run("TEST", "--data_integrity", expect=3)
-    last(t, "PUT", "failed", 0, 3, "credentials are wrong")
+    last(t, "PUT", "failed", 0, 3, "credentials are refused")
     t.conf(fs_config={"nfsport": 1, "mountport": 1})
     t.run("PUT", expect=3)
     last(t, "PUT", "failed", 0, 3, t.server)
