@@ -9,6 +9,8 @@
 #include "creds/creds_internal.h"
 
 #define AHEAD_MS	300000	/* renew so long before the end, at most */
+#define ENDED_MS	60000	/* ... and after it, so often */
+#define APART_MS	100	/* between two renewals, at least */
 #define LOOK_MS		1000	/* how often to look at the files */
 #define BACKOFF_MS	200	/* before another attempt; then twice as long */
 #define BACKOFF_MAX_MS	10000
@@ -121,6 +123,7 @@ struct creds {
 	uint64_t due_ms;	/* when to renew; UINT64_MAX: on demand */
 	uint64_t failing_ms;	/* since when keys are awaited in vain; or 0 */
 	uint64_t backoff_ms;
+	uint64_t taken_ms;	/* when the keys came */
 	bool	 said;		/* a warning of the failure */
 };
 
@@ -183,7 +186,8 @@ is_changed(struct creds *c)
 }
 
 /* Renew when three quarters of the time are over, or 5 minutes before the
- * end. A source may give the same keys until shortly before their end. */
+ * end. A source may give the same keys until shortly before their end. By our
+ * clock the keys may have ended long ago: then the store decides. */
 static void
 plan(struct creds *c)
 {
@@ -193,9 +197,9 @@ plan(struct creds *c)
 
 	c->due_ms = UINT64_MAX;
 	if (c->now.expires_sec != 0)
-		c->due_ms = clock_mono_ms() + MAX(MAX(left / 4 * 3,
-		    left > AHEAD_MS ? left - AHEAD_MS : 0),
-		    (uint64_t)BACKOFF_MS);
+		c->due_ms = clock_mono_ms() + (left == 0 ? ENDED_MS :
+		    MAX(MAX(left / 4 * 3, left > AHEAD_MS ? left - AHEAD_MS :
+		    0), (uint64_t)BACKOFF_MS));
 }
 
 static void
@@ -218,6 +222,7 @@ take(struct creds *c, struct keys *k)
 	keys_release(&c->now);
 	c->now = *k;
 	memset(k, 0, sizeof(*k));
+	c->taken_ms = clock_mono_ms();
 	c->failing_ms = 0;
 	c->backoff_ms = BACKOFF_MS;
 	c->said = false;
@@ -305,6 +310,10 @@ creds_main(void *arg)
 			keyring_wait(c->ring, wait_ms(c));
 		if (atomic_load(&c->stop))
 			break;
+		/* A store may call all keys expired, one after the other. */
+		if (keyring_awaits(c->ring) &&
+		    clock_mono_ms() - c->taken_ms < APART_MS)
+			poll(NULL, 0, APART_MS);
 		if ((keyring_awaits(c->ring) && !failing) ||
 		    clock_mono_ms() >= c->due_ms ||
 		    (c->source->watched && is_changed(c)))
