@@ -48,13 +48,15 @@ set_up_writer(struct db *db)
 	db_exec(db, "PRAGMA cell_size_check = ON");
 	snprintf(sql, sizeof(sql), "PRAGMA cache_size = -%d", CACHE_KIB);
 	db_exec(db, sql);
+	/* With SQLite's 1,000 pages in the -wal: the climb may be long, and
+	 * needs space beside the catalog. */
+	schema_climb(db, (int)db_number(db, "PRAGMA user_version"));
 	snprintf(sql, sizeof(sql), "PRAGMA wal_autocheckpoint = %d",
 	    CHECKPOINT_PAGES);
 	db_exec(db, sql);
 	snprintf(sql, sizeof(sql), "PRAGMA journal_size_limit = %d",
 	    CHECKPOINT_PAGES * 4096);
 	db_exec(db, sql);
-	schema_climb(db, (int)db_number(db, "PRAGMA user_version"));
 	/* Touches the right edge of every large table. */
 	if (DB_ROW0(db, MARKS))
 		db_done(db, STMT_MARKS);

@@ -212,7 +212,7 @@ goes_on(void **state)
 	all = climb(k, 0);
 	remove_catalog(k);
 	catalog_of_before(k);
-	assert_int_equal(climb(k, all * 2 / 3), 0);
+	assert_int_equal(climb(k, all / 2), 0);
 	left = number(k, "SELECT count(*) FROM result");
 	assert_true(left > 0 && left < ROWS);
 	assert_int_equal(number(k, "SELECT count(*) FROM result_new"),
