@@ -12,9 +12,12 @@ struct gone {			/* an object that a run has deleted */
 	uint64_t hash;
 	uint64_t at;		/* store_now() then */
 	bool	 kept;		/* the bucket has it as a version */
+	uint64_t back_at;	/* store_now() when undo brought it back */
 	/* When the run at hand began: */
 	bool	 last;		/* nothing had become of the name since */
 	bool	 theirs;	/* another tool alone had changed it since */
+	bool	 back;		/* undo had brought it back, and nothing had
+				   become of it since */
 	bool	 sure;		/* the catalog knows of both */
 };
 
@@ -200,6 +203,7 @@ undone_begin(const struct run *r)
 
 		g->last = c->at == g->at;
 		g->theirs = !g->last && c->ours_at == g->at;
+		g->back = c->at == g->back_at;
 	}
 	for (int conf = 0; conf <= 3 && r->op == OP_UNDO; conf += 3)
 		store_each(conf_bucket(conf), note,
@@ -239,11 +243,13 @@ must_be_there(const struct gone *g)
 static void
 judge_back(const struct run *r)
 {
-	bool all = true;
+	/* What others have removed a run may delete once more. */
+	bool all = true, none = !any_touched();
+	bool any = false;
 	long left = 0;
 
 	for (size_t i = 0; i < u.gone_count && !breached(); i++) {
-		const struct gone *g = &u.gone[i];
+		struct gone *g = &u.gone[i];
 		struct held h;
 		bool is;
 
@@ -251,6 +257,10 @@ judge_back(const struct run *r)
 			continue;
 		is = find(g->name, &h) && h.hash == g->hash;
 		all = all && must_be_there(g);
+		none = none && g->back;
+		any = true;
+		if (r->status == 0 && g->last && is)
+			g->back_at = find_change(g->name)->at;
 		left += g->theirs && g->sure && !is;
 		if (must_be_there(g) && !is)
 			breach(7, "undo of run %ld hasn't brought back %s",
@@ -261,6 +271,9 @@ judge_back(const struct run *r)
 		breach(7, "of what run %ld has deleted another tool has "
 		    "changed %ld, and %ld failed, exit status %d", u.undone,
 		    left, r->totals.failed, r->status);
+	if (none && any && !breached() && r->totals.found != 0)
+		breach(7, "undo of run %ld finds %ld once more", u.undone,
+		    r->totals.found);
 	if (all && !breached() && r->status != 0)
 		breach(7, "all that run %ld has deleted is there, and exit "
 		    "status %d: %.*s", u.undone, r->status,
