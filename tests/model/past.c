@@ -157,9 +157,9 @@ past_remember(const struct run *r)
 	p.count++;
 	undone_remember(run, t->known);
 	if (t->known)
-		catalog_rows("SELECT bucket, key, state, version_id, reason, "
-		    "size FROM objects WHERE state = 'stored' AND "
-		    "version_id IS NOT NULL", judge_version, NULL);
+		catalog_rows("SELECT bucket, key, state, "
+		    "coalesce(version_id, 'null'), reason, size FROM objects "
+		    "WHERE state = 'stored'", judge_version, NULL);
 }
 
 /* What had ended before the last run began is dropped. */
