@@ -29,6 +29,14 @@ s3_signer_renew(struct s3_signer *s, const struct keys *keys)
 }
 
 void
+s3_signer_move(struct s3_signer *s, const char *region)
+{
+	free(s->region);
+	s->region = xstrdup(region);
+	s->day[0] = '\0';
+}
+
+void
 s3_signer_release(struct s3_signer *s)
 {
 	keys_release(&s->keys);

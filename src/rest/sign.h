@@ -53,6 +53,8 @@ void	 s3_signer_init(struct s3_signer *, const struct keys *,
 	    const char *region, const char *service);
 /* Sign with these keys from now on. */
 void	 s3_signer_renew(struct s3_signer *, const struct keys *);
+/* Sign for this region from now on. */
+void	 s3_signer_move(struct s3_signer *, const char *region);
 void	 s3_signer_release(struct s3_signer *);
 
 /* The x-amz-date of a moment; valid until the next call. */

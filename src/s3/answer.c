@@ -299,7 +299,8 @@ judge_error(struct s3_slot *t, const struct s3_xml *x, unsigned *flags,
 {
 	const struct s3_op *op = t->req->op;
 	struct s3_fault f = s3_fault_http(t->status, x->code, op->of_bucket);
-	char code[64], message[96], region[40] = "";
+	char code[64], message[96];
+	const char *region = f.flags & S3_FAULT_REGION ? t->region : "";
 	int64_t off = t->date_sec - t->signed_sec;
 
 	/* radosgw answers like this for an upload already completed or
@@ -317,9 +318,8 @@ judge_error(struct s3_slot *t, const struct s3_xml *x, unsigned *flags,
 	*flags |= s3_keys_failed(t, x->code);
 	str_escape(str_of(x->code), code, sizeof(code));
 	str_escape(x->message, message, sizeof(message));
-	if (f.flags & S3_FAULT_REGION)
-		str_escape(x->region.len > 0 ? x->region :
-		    str_of(t->region), region, sizeof(region));
+	if (x->region.len > 0)
+		str_escape(x->region, t->region, sizeof(t->region));
 	return err_set(err, f.kind, t->status, "HTTP %d%s%s%s%s%s%s%s%s",
 	    t->status, code[0] == '\0' ? "" : " ", code,
 	    message[0] == '\0' ? "" : ": ", message,

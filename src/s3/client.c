@@ -245,6 +245,11 @@ try_again(struct s3_slot *t, CURLcode code, unsigned flags, struct err *err)
 	}
 	if ((flags & S3_FAULT_SKEW) && adopt_clock(t))
 		return true;
+	if ((flags & S3_FAULT_REGION) && s3_region_take(t)) {
+		list_push(&s->queue, r);
+		s->stats.retries++;
+		return true;
+	}
 	if (flags & S3_FAULT_WHY) {
 		r->ask_why = r->asked_why = true;
 		list_push(&s->queue, r);

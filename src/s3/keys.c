@@ -1,7 +1,8 @@
-/* Keys that end in the middle of a run: see model/keyring.h. */
+/* Keys that end in the middle of a run, see model/keyring.h; and the region
+ * that goes with them into the signature. */
 #include "s3/s3_internal.h"
 
-#include "base/clock.h"
+#include "base/log.h"
 
 void
 s3_keys_take(struct s3 *s)
@@ -78,4 +79,33 @@ s3_keys_expired(struct s3_slot *t, struct err *err)
 	err_set(err, err->kind, err->code, "%.140s; the keys were not "
 	    "renewed: %s", was.msg, why.msg);
 	return false;
+}
+
+static bool
+is_region(const char *s)
+{
+	return s[0] != '\0' && s[strspn(s,
+	    "abcdefghijklmnopqrstuvwxyz0123456789-")] == '\0';
+}
+
+bool
+s3_region_take(struct s3_slot *t)
+{
+	static _Atomic bool said;
+	struct s3 *s = t->s3;
+	struct s3_request *r = t->req;
+
+	/* A redirection needs another endpoint, too. */
+	if (t->status != 400 || r->region_taken || !is_region(t->region))
+		return false;
+	r->region_taken = true;
+	r->ask_why = r->asked_why = false;
+	if (!atomic_exchange(&said, true))
+		log_event(LOG_WARN, EVENT_REGION,
+		    LOG_WITH(LOG_TEXT("region", t->region)),
+		    "the bucket is in region %s, requests were signed for %s: "
+		    "set region in [s3_storage]", t->region, s->signer.region);
+	if (strcmp(t->region, s->signer.region) != 0)
+		s3_signer_move(&s->signer, t->region);
+	return true;
 }

@@ -13,6 +13,8 @@
  * The client retries 5xx, SlowDown, RequestTimeout, time-outs and broken
  * connections, with full jitter, on the next endpoint, until retry_for_ms is
  * over (ERR_RETRY then). RequestTimeTooSkewed adopts the server's Date once.
+ * Requests signed for a wrong region are signed for the region that the answer
+ * names.
  * A request whose keys have expired waits for other keys (model/keyring.h).
  * 403 is ERR_DENIED, a missing key ERR_GONE, a missing bucket ERR_UNREACHABLE,
  * an unknown upload ERR_GONE. The caller must compare ETags.

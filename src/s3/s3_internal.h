@@ -81,6 +81,7 @@ struct s3_request {
 				   next attempt is a GET, whose answer has the
 				   reason */
 	bool	 asked_why;
+	bool	 region_taken;	/* signed once more, for another region */
 	uint64_t got;		/* bytes given to data */
 	char	 got_etag[72];	/* ETag of the object the bytes came from or
 				   must come from */
@@ -224,6 +225,10 @@ int	 s3_keys_refused_head_alone(struct s3_slot *, unsigned *ret_flags,
 /* The keys of the attempt had expired. Return true if the request may go on
  * with other keys; else err gets the reason. */
 bool	 s3_keys_expired(struct s3_slot *, struct err *);
+
+/* The request was signed for another region than the bucket's, which the answer
+ * names: sign for that region from now on. False: it does not help. */
+bool	 s3_region_take(struct s3_slot *);
 
 /* request.c: one attempt. */
 int	 s3_slot_start(struct s3_slot *, struct s3_request *, struct err *)

@@ -137,18 +137,58 @@ head_is_refused_and_get_is_not(void **state)
 	keyring_free(&ring);
 }
 
-/* Also with keys that do not end: a wrong region has its name. */
+/* Also with keys that do not end. */
 static void
 head_of_the_bucket_asks_why(void **state)
 {
-	FIXTURE(f, BAD, BODY("400 Bad", "", "87", "<Error><Code>"
-	    "AuthorizationHeaderMalformed</Code><Region>eu-1</Region>"
-	    "</Error>          "));
+	FIXTURE(f, BAD, BODY("403 No", "", "47", "<Error><Code>"
+	    "InvalidAccessKeyId</Code></Error> "));
 
 	(void)state;
 	s3_bucket(f.s, on_done, &f.g);
-	bad(&f, ERR_CONFIG, "AuthorizationHeaderMalformed");
-	assert_non_null(strstr(f.g.err.msg, "is region right?: eu-1"));
+	bad(&f, ERR_REFUSED, "InvalidAccessKeyId");
+	script_finish(&f);
+}
+
+#define REGION(name) BODY("400 Bad", "", "87", "<Error><Code>" \
+	"AuthorizationHeaderMalformed</Code><Region>" name "</Region>" \
+	"</Error>          ")
+
+static void
+the_region_of_the_bucket_is_taken(void **state)
+{
+	FIXTURE(f, BAD, REGION("eu-1"), HEAD_OK, OK_PUT);
+
+	(void)state;
+	s3_bucket(f.s, on_done, &f.g);
+	good(&f, 3);
+	assert_non_null(strstr(asked(&f.v), "/us-east-1/s3/aws4_request"));
+	assert_non_null(strstr(asked(&f.v), "/eu-1/s3/aws4_request"));
+	f.g.calls = 0;
+	put(&f);
+	good(&f, 1);
+	script_finish(&f);
+}
+
+static void
+a_region_that_does_not_help(void **state)
+{
+	FIXTURE(f, REGION("eu-1"), REGION("eu-1"));
+
+	(void)state;
+	put(&f);
+	bad(&f, ERR_CONFIG, "is region right?: eu-1");
+	script_finish(&f);
+}
+
+static void
+a_region_of_other_characters(void **state)
+{
+	FIXTURE(f, REGION("E/1;"));
+
+	(void)state;
+	put(&f);
+	bad(&f, ERR_CONFIG, "is region right?: E/1;");
 	script_finish(&f);
 }
 
@@ -197,6 +237,9 @@ main(void)
 		cmocka_unit_test(head_fails_with_the_reason),
 		cmocka_unit_test(head_is_refused_and_get_is_not),
 		cmocka_unit_test(head_of_the_bucket_asks_why),
+		cmocka_unit_test(the_region_of_the_bucket_is_taken),
+		cmocka_unit_test(a_region_that_does_not_help),
+		cmocka_unit_test(a_region_of_other_characters),
 		cmocka_unit_test(a_new_key_may_not_be_known_yet),
 		cmocka_unit_test(keys_that_were_replaced_are_not_blamed),
 	};
