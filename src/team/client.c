@@ -92,8 +92,8 @@ identify(struct team *t, const struct wire_hello *h)
 	    team_client_new(t, host);
 }
 
-static bool
-is_barred(const struct team *t, const struct team_client *c)
+bool
+team_is_barred(const struct team *t, const struct team_client *c)
 {
 	for (size_t i = 0; i < t->client_count; i++)
 		if (t->clients[i]->barred &&
@@ -135,7 +135,7 @@ join(struct team *t, struct wire_peer *peer, const struct wire_hello *h)
 		c->harmless = true;
 		team_lost(t, c, &again);
 	}
-	if (is_barred(t, c)) {
+	if (team_is_barred(t, c)) {
 		refuse(peer, "a client of this host sees another tree than "
 		    "the master");
 		return;

@@ -127,6 +127,8 @@ awaited(const struct team *t, const struct team_client *c)
 	uint64_t limit_ms = (uint64_t)
 	    t->conf->socket_options.max_connection_time_threshold * 1000;
 
+	if (team_is_barred(t, c))
+		return false;	/* it would be sent away */
 	switch (c->state) {
 	case CLIENT_LAUNCHING:
 		return true;	/* SSH has time limits of its own */

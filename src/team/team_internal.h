@@ -312,6 +312,8 @@ size_t	 team_clients_fds(struct team *, struct pollfd *);
 void	 team_clients_service(struct team *, const struct pollfd *);
 /* Send heartbeats; lose clients that are silent. */
 void	 team_clients_turn(struct team *);
+/* A client of this host sees another tree: all of the host's are sent away. */
+bool	 team_is_barred(const struct team *, const struct team_client *);
 
 /* --- leave.c --- */
 

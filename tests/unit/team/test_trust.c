@@ -658,6 +658,34 @@ test_tested_as_is(void **state)
 	without_tree(x);
 }
 
+/* Nobody waits for a client that would be sent away, although its program runs
+ * and may call again; for another one that was lost somebody does. */
+static void
+test_barred_is_not_awaited(void **state)
+{
+	struct conf conf = { .socket_options.recv_timeout = 30 };
+	struct team_client barred = { .host = "bad",
+	    .state = CLIENT_LOST, .running = true, .barred = true,
+	    .err = { .kind = ERR_DENIED, .msg = "sees another tree" } };
+	struct team_client lost = { .host = "good",
+	    .state = CLIENT_LOST, .running = true };
+	struct team_client next = { .host = "bad",
+	    .state = CLIENT_LAUNCHING };
+	struct team_client *clients[] = { &barred, &next, &lost };
+	struct team t = { .conf = &conf, .up = mailbox_new(0),
+	    .silence_ms = 30000, .now_ms = 1, .clients = clients,
+	    .client_count = 3 };
+
+	(void)state;
+	team_watch(&t);
+	assert_false(t.failed);
+	t.client_count = 2;
+	team_watch(&t);
+	assert_true(t.failed);
+	free(mailbox_take(t.up));
+	mailbox_free(&t.up);
+}
+
 int
 main(void)
 {
@@ -671,6 +699,7 @@ main(void)
 		cmocka_unit_test(test_tested_elsewhere),
 		cmocka_unit_test(test_tested_in_doubt),
 		cmocka_unit_test(test_tested_as_is),
+		cmocka_unit_test(test_barred_is_not_awaited),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
