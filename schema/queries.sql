@@ -1147,9 +1147,12 @@ ORDER BY id DESC LIMIT 1;
 -- What the target held at a moment, of the newest versions of files.
 -- name: past_newest
 SELECT o.id, o.path, r.md5,
-	iif(r.event = e.id, coalesce(r.etag, lower(hex(r.md5))), NULL),
-	iif(r.event = e.id, r.part_size, NULL),
-	iif(r.event = e.id, r.part_md5s, NULL), e.version,
+	iif(r.event = e.id OR r.version_id = nullif(e.version, 'null'),
+	    coalesce(r.etag, lower(hex(r.md5))), NULL),
+	iif(r.event = e.id OR r.version_id = nullif(e.version, 'null'),
+	    r.part_size, NULL),
+	iif(r.event = e.id OR r.version_id = nullif(e.version, 'null'),
+	    r.part_md5s, NULL), e.version,
 	y.started_ns + e.ms * 1000000, 1, o.gone_run IS NOT NULL,
 	NULL, NULL, o.kind, o.size, o.mtime_ns, o.ctime_ns, o.ino, o.mode,
 	o.uid, o.gid, 0, r.held,
@@ -1168,9 +1171,12 @@ ORDER BY o.path;
 -- The same of earlier versions.
 -- name: past_earlier
 SELECT o.id, o.path, r.md5,
-	iif(r.event = e.id, coalesce(r.etag, lower(hex(r.md5))), NULL),
-	iif(r.event = e.id, r.part_size, NULL),
-	iif(r.event = e.id, r.part_md5s, NULL), e.version,
+	iif(r.event = e.id OR r.version_id = nullif(e.version, 'null'),
+	    coalesce(r.etag, lower(hex(r.md5))), NULL),
+	iif(r.event = e.id OR r.version_id = nullif(e.version, 'null'),
+	    r.part_size, NULL),
+	iif(r.event = e.id OR r.version_id = nullif(e.version, 'null'),
+	    r.part_md5s, NULL), e.version,
 	y.started_ns + e.ms * 1000000, 0, o.gone_run IS NOT NULL,
 	NULL, NULL, o.kind, o.size, o.mtime_ns, o.ctime_ns, o.ino, o.mode,
 	o.uid, o.gid, 0, r.held,
@@ -1190,9 +1196,12 @@ ORDER BY o.path;
 -- event by which the target had got the version.
 -- name: past_deleted
 SELECT e.object, coalesce(o.path, h.path), r.md5,
-	iif(r.event = p.id, coalesce(r.etag, lower(hex(r.md5))), NULL),
-	iif(r.event = p.id, r.part_size, NULL),
-	iif(r.event = p.id, r.part_md5s, NULL), p.version, 0,
+	iif(r.event = p.id OR r.version_id = nullif(p.version, 'null'),
+	    coalesce(r.etag, lower(hex(r.md5))), NULL),
+	iif(r.event = p.id OR r.version_id = nullif(p.version, 'null'),
+	    r.part_size, NULL),
+	iif(r.event = p.id OR r.version_id = nullif(p.version, 'null'),
+	    r.part_md5s, NULL), p.version, 0,
 	o.id IS NOT NULL, o.gone_run IS NOT NULL, NULL, NULL,
 	coalesce(o.kind, h.kind), coalesce(o.size, h.size),
 	coalesce(o.mtime_ns, h.mtime_ns), coalesce(o.ctime_ns, h.ctime_ns),
@@ -1215,9 +1224,12 @@ ORDER BY e.id;
 -- What the run was about to delete, and perhaps has.
 -- name: past_doubted
 SELECT d.object, coalesce(o.path, h.path), r.md5,
-	iif(r.event = p.id, coalesce(r.etag, lower(hex(r.md5))), NULL),
-	iif(r.event = p.id, r.part_size, NULL),
-	iif(r.event = p.id, r.part_md5s, NULL), p.version, 0,
+	iif(r.event = p.id OR r.version_id = nullif(p.version, 'null'),
+	    coalesce(r.etag, lower(hex(r.md5))), NULL),
+	iif(r.event = p.id OR r.version_id = nullif(p.version, 'null'),
+	    r.part_size, NULL),
+	iif(r.event = p.id OR r.version_id = nullif(p.version, 'null'),
+	    r.part_md5s, NULL), p.version, 0,
 	o.id IS NOT NULL, o.gone_run IS NOT NULL, NULL, NULL,
 	coalesce(o.kind, h.kind), coalesce(o.size, h.size),
 	coalesce(o.mtime_ns, h.mtime_ns), coalesce(o.ctime_ns, h.ctime_ns),

@@ -9,7 +9,8 @@ DROP VIEW IF EXISTS objects;
 -- does not count as stored until the answer is there: the target may get other
 -- bytes. Every file in its newest version, once for each target that has a
 -- result for it; without any, once for the target of the last run that
--- crawled.
+-- crawled. Who stored an object that undo has brought back (kind 6) says the
+-- event of before by which the target got the same version of the store.
 CREATE VIEW objects AS -- every file as it is now, and what targets have
 SELECT
 	o.path AS path,
@@ -49,8 +50,11 @@ SELECT
 	o.gone_run AS gone_run,
 	(SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (y.started_ns / 1000000 +
 	    e.ms) / 1000, 'unixepoch')
-	    FROM event e JOIN run y ON y.id = e.run WHERE e.id = r.event)
-	    AS stored_at,
+	    FROM event e JOIN run y ON y.id = e.run WHERE e.id =
+	    coalesce((SELECT max(p.id) FROM event b CROSS JOIN event p ON
+	    p.object = b.object AND p.target = b.target AND p.id < b.id AND
+	    p.kind < 6 AND p.version = b.version
+	    WHERE b.id = r.event AND b.kind = 6), r.event)) AS stored_at,
 	r.attempts AS attempts,
 	r.part_size AS part_size,
 	r.part_md5s AS part_md5s,
@@ -62,7 +66,11 @@ SELECT
 	strftime('%Y-%m-%dT%H:%M:%SZ', v.time_ns / 1000000000,
 	    'unixepoch') AS verified_at,
 	v.outcome AS verdict,
-	(SELECT e.run FROM event e WHERE e.id = r.event) AS stored_run,
+	(SELECT e.run FROM event e WHERE e.id =
+	    coalesce((SELECT max(p.id) FROM event b CROSS JOIN event p ON
+	    p.object = b.object AND p.target = b.target AND p.id < b.id AND
+	    p.kind < 6 AND p.version = b.version
+	    WHERE b.id = r.event AND b.kind = 6), r.event)) AS stored_run,
 	iif(r.outcome = 1, (SELECT strftime('%Y-%m-%dT%H:%M:%SZ',
 	    (y.started_ns / 1000000 + coalesce(r.ms, (SELECT e.ms FROM event e
 	    WHERE e.id = r.event))) / 1000, 'unixepoch')
@@ -107,9 +115,16 @@ SELECT
 	r.version_id AS version_id,
 	(SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (y.started_ns / 1000000 +
 	    e.ms) / 1000, 'unixepoch')
-	    FROM event e JOIN run y ON y.id = e.run WHERE e.id = r.event)
-	    AS stored_at,
-	(SELECT e.run FROM event e WHERE e.id = r.event) AS stored_run,
+	    FROM event e JOIN run y ON y.id = e.run WHERE e.id =
+	    coalesce((SELECT max(p.id) FROM event b CROSS JOIN event p ON
+	    p.object = b.object AND p.target = b.target AND p.id < b.id AND
+	    p.kind < 6 AND p.version = b.version
+	    WHERE b.id = r.event AND b.kind = 6), r.event)) AS stored_at,
+	(SELECT e.run FROM event e WHERE e.id =
+	    coalesce((SELECT max(p.id) FROM event b CROSS JOIN event p ON
+	    p.object = b.object AND p.target = b.target AND p.id < b.id AND
+	    p.kind < 6 AND p.version = b.version
+	    WHERE b.id = r.event AND b.kind = 6), r.event)) AS stored_run,
 	iif(r.outcome = 5, (SELECT strftime('%Y-%m-%dT%H:%M:%SZ',
 	    (y.started_ns / 1000000 + r.ms) / 1000, 'unixepoch')
 	    FROM run y WHERE y.id = r.run), NULL) AS deleted_at,

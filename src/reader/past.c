@@ -451,17 +451,26 @@ past_target_name(struct catalog_reader *r, int64_t target)
     "-9223372036854775808) / 1000000000, 'unixepoch') AS mtime, " \
     "printf('%%04o', v.mode) AS mode, nullif(v.uid, 4294967295) AS uid, " \
     "nullif(v.gid, 4294967295) AS gid, lower(hex(r.md5)) AS md5, " \
-    "iif(r.event = e.id, nullif(coalesce(r.etag, lower(hex(r.md5))), ''), " \
-    "NULL) AS etag, (SELECT coalesce(t.name, t.endpoint) || '/' || " \
+    "iif(r.event = e.id OR r.version_id = nullif(e.version, 'null'), " \
+    "nullif(coalesce(r.etag, lower(hex(r.md5))), ''), NULL) AS etag, " \
+    "(SELECT coalesce(t.name, t.endpoint) || '/' || " \
     "t.bucket FROM target t WHERE t.id = e.target) AS target, " \
     "(SELECT strftime('%%Y-%%m-%%dT%%H:%%M:%%SZ', (y.started_ns / 1000000 " \
-    "+ e.ms) / 1000, 'unixepoch') FROM run y WHERE y.id = e.run) AS " \
-    "stored_at, e.run AS stored_run, e.version AS version_id, v.id AS " \
-    "version, v.dir AS dir FROM (SELECT " COLUMNS " FROM object UNION ALL " \
+    "+ s.ms) / 1000, 'unixepoch') FROM event s JOIN run y ON y.id = s.run " \
+    "WHERE s.id = " STORED ") AS stored_at, (SELECT s.run FROM event s " \
+    "WHERE s.id = " STORED ") AS stored_run, e.version AS version_id, v.id " \
+    "AS version, v.dir AS dir FROM (SELECT " COLUMNS " FROM object UNION ALL " \
     "SELECT " COLUMNS " FROM history) v CROSS JOIN event e ON e.object = " \
     "v.id AND e.kind < 10 AND %s LEFT JOIN event x ON x.object = v.id AND " \
     "x.target = e.target AND x.kind < 20 AND x.id > e.id AND %s LEFT JOIN " \
     "result r ON r.object = v.id AND r.target = e.target WHERE x.id IS NULL"
+
+/* Who stored it: undo brings back a version that the store had by another
+ * event, unless it has made a copy. */
+#define STORED \
+    "coalesce((SELECT max(p.id) FROM event p WHERE e.kind = 6 AND p.object = " \
+    "e.object AND p.target = e.target AND p.id < e.id AND p.kind < 6 AND " \
+    "p.version = e.version), e.id)"
 
 #define COLUMNS "id, dir, path, raw, size, mtime_ns, mode, uid, gid"
 

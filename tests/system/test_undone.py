@@ -305,3 +305,30 @@ def test_undone_other_bytes(t):
     # The file is there: PUT puts it over the other one.
     t.put(moved=1, unchanged=1)
     t.same()
+
+
+def test_undone_stored_by(t):
+    """Who stored an object stays when the same version comes back; the ETag
+    is known then, and at any time before."""
+    versions(t)
+    t.small_files(5)
+    t.put(moved=5)
+    before = t.query(
+        "SELECT path, stored_run, stored_at, version_id FROM objects "
+        "ORDER BY path"
+    )
+    t.run("DEL", "--yes", "--json").counted(moved=5)
+    undo(t, 2, found=5, moved=5)
+    after = t.query(
+        "SELECT path, stored_run, stored_at, version_id FROM objects "
+        "ORDER BY path"
+    )
+    assert before == after and before[0][1] == 1, (before, after)
+    for run in ("1", "3"):
+        out = t.run(
+            *("sql", "--format", "json", "--as-of", run),
+            "SELECT path, stored_run, stored_at, version_id FROM as_of "
+            "WHERE etag IS NOT NULL ORDER BY path",
+        ).out
+        rows = [tuple(row.values()) for row in json.loads(out)]
+        assert rows == before, (run, rows)
