@@ -207,6 +207,7 @@ SAN_TESTS = put_v3 put_v4 put_mounted put_https put_sizes put_multipart \
 	swallowed reset_in corrupt_part corrupt_etag nfs_reset_v3 \
 	vanishes shrinks changes_while_read changes removed stat_only \
 	retry_failed nightly list_many list_json interrupt ctrl_c kill_ \
+	keys_that_end_early \
 	status_and sql_is views disk_full get_tree get_odd get_sizes \
 	get_corrupt get_resume get_kill del_shares del_odd del_many \
 	del_unanswered integrity_passes integrity_finds integrity_foreign \

@@ -28,7 +28,7 @@ def iso(seconds):
 
 
 class Cloud:
-    def __init__(self, life, lie=0):
+    def __init__(self, life, lie=0, address=("127.0.0.1", 0)):
         """Keys live for so many seconds, and say that they live longer by
         lie."""
         self.life = life
@@ -65,7 +65,7 @@ class Cloud:
             def handle_error(self, request, address):
                 pass
 
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server(address, Handler)
         self.port = self.server.server_address[1]
         self.url = "http://127.0.0.1:%d" % self.port
         threading.Thread(

@@ -122,6 +122,42 @@ def test_check_says_where_keys_come_from(t):
         c.close()
 
 
+# In a network of its own: the address of the endpoint of ECS, and a command.
+ECS = """
+import subprocess, sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, sys.argv[1])
+import cloud
+for words in ("link set lo up", "addr add 169.254.170.2/32 dev lo"):
+    subprocess.run(["ip", *words.split()], check=True)
+c = cloud.Cloud(3600, address=("169.254.170.2", 80))
+status = subprocess.run(sys.argv[2:]).returncode
+c.close()
+sys.exit(status)
+"""
+
+
+def test_keys_of_a_task_of_ecs(t):
+    script = os.path.join(t.dir, "ecs.py")
+    with open(script, "w") as f:
+        f.write(ECS)
+    t.prefix = ["unshare", "--net", "/usr/bin/python3", script]
+    t.prefix.append(os.path.dirname(os.path.abspath(__file__)))
+    t.conf(
+        s3_storage={
+            "endpoint": "http://169.254.170.2",
+            "access_key": None,
+            "secret_key": None,
+        }
+    )
+    variables = {
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/container",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": "Basic abc",
+    }
+    done = t.run("check", expect=3, env=variables)
+    done.says("keys of S3: from container", "bucket %s is there" % t.bucket)
+
+
 def three_clients(t, seconds, life, lie=0):
     files = seconds * 20
     t.small_files(files)
