@@ -26,6 +26,12 @@ db_fault(struct err *err, int code, const char *path, const char *message)
 	case SQLITE_TOOBIG:
 		return err_set(err, ERR_RESOURCE, code,
 		    "the file system of catalog %s: %s", path, message);
+	case SQLITE_INTERRUPT:	/* view.c */
+		return err_set(err, ERR_RESOURCE, code, "catalog %s: this "
+		    "question has taken over 10 minutes, and until its end the "
+		    "-wal beside the catalog can only grow: make a copy with "
+		    "datamover catalog backup FILE, and ask that (--catalog "
+		    "FILE)", path);
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 	case SQLITE_PROTOCOL:

@@ -2,13 +2,55 @@
  * Looking at a catalog: a connection only able to read.
  */
 #include <sqlite3.h>
+#include <sys/stat.h>
 
+#include "base/clock.h"
 #include "db/db.h"
 #include "db/view.h"
 
+/* A statement that computes for so long, while runs write so much that can't
+ * be brought into the file as long as the statement reads, is ended. */
+#define PATIENCE_MS	(10 * 60 * 1000)
+#define WAL_MAX		(256 * (off_t)MIB)
+#define LOOK_MS		1000
+#define LOOK_STEPS	100000	/* of SQLite's machine */
+
 struct catalog_view {
 	struct db db;
+	uint64_t since_ms;	/* since when it reads the same state */
+	uint64_t looked_ms;
 };
+
+/* A statement begins; others of the connection may be under way. */
+static int
+note_begin(unsigned what, void *arg, void *statement, void *sql)
+{
+	struct catalog_view *v = arg;
+
+	(void)what;
+	(void)statement;
+	(void)sql;
+	if (sqlite3_txn_state(v->db.conn, "main") == SQLITE_TXN_NONE)
+		v->since_ms = clock_mono_ms();
+	return 0;
+}
+
+/* Return 1 to end the statement. */
+static int
+is_in_the_way(void *arg)
+{
+	struct catalog_view *v = arg;
+	uint64_t now = clock_mono_ms();
+	AUTOFREE char *wal = NULL;
+	struct stat st;
+
+	if (now - v->since_ms < PATIENCE_MS || now - v->looked_ms < LOOK_MS ||
+	    sqlite3_txn_state(v->db.conn, "main") == SQLITE_TXN_NONE)
+		return 0;
+	v->looked_ms = now;
+	wal = xasprintf("%s-wal", v->db.path);
+	return stat(wal, &st) == 0 && st.st_size > WAL_MAX;
+}
 
 /* For statements of users: allow reading, and nothing else. */
 static int
@@ -42,7 +84,10 @@ catalog_view_open(struct catalog_view **ret, const char *path,
 		free(v);
 		return -1;
 	}
+	v->since_ms = clock_mono_ms();
 	sqlite3_set_authorizer(v->db.conn, authorize, NULL);
+	sqlite3_trace_v2(v->db.conn, SQLITE_TRACE_STMT, note_begin, v);
+	sqlite3_progress_handler(v->db.conn, LOOK_STEPS, is_in_the_way, v);
 	*ret = v;
 	return 0;
 }

@@ -12,7 +12,9 @@
 struct catalog_view;
 /* Open a catalog read-only, with an authorizer: no writes, no ATTACH, no PRAGMA
  * that changes; works for a user with only read permission, and during a run.
- * Never creates a file. */
+ * Never creates a file. A statement that computes for many minutes, while runs
+ * write much, ends with RESOURCE: the catalog's -wal could only grow
+ * meanwhile. */
 int	 catalog_view_open(struct catalog_view **, const char *path,
 	    struct err *) MUST_USE;
 /* Make a second catalog readable in the same statements, as "other". */
