@@ -30,6 +30,14 @@ struct s3_part {
 	uint64_t size;
 	char	 etag[72];
 };
+/* A version of a key in a bucket that keeps versions. */
+struct s3_version {
+	struct str key;
+	struct str id;
+	bool	 marker;	/* a delete marker; else data: */
+	uint64_t size;
+	char	 etag[72];	/* "": not told */
+};
 struct s3_upload {
 	struct str key;
 	struct str upload_id;

@@ -24,6 +24,7 @@ enum place {
 	PLACE_PREFIX,
 	PLACE_PART,
 	PLACE_UPLOAD,
+	PLACE_VERSION,
 	PLACE_DELETED
 };
 
@@ -45,6 +46,7 @@ static const char *const roots[S3_XML__MAX] = {
 	[S3_XML_LIST] = "ListBucketResult",
 	[S3_XML_PARTS] = "ListPartsResult",
 	[S3_XML_UPLOADS] = "ListMultipartUploadsResult",
+	[S3_XML_VERSIONS] = "ListVersionsResult",
 	[S3_XML_CREATE] = "InitiateMultipartUploadResult",
 	[S3_XML_COMPLETE] = "CompleteMultipartUploadResult",
 	[S3_XML_COPY] = "CopyObjectResult",
@@ -72,6 +74,7 @@ s3_xml_release(struct s3_xml *x)
 	free(x->prefixes);
 	free(x->parts);
 	free(x->uploads);
+	free(x->versions);
 	free(x->deleted);
 	s3_xml_init(x);
 }
@@ -226,6 +229,12 @@ open_entry(struct parse *p, const char *name)
 		x->uploads = grow(x->uploads, x->upload_count,
 		    sizeof(*x->uploads));
 		p->place = PLACE_UPLOAD;
+	} else if (x->kind == S3_XML_VERSIONS && (strcmp(name, "Version") == 0
+	    || strcmp(name, "DeleteMarker") == 0)) {
+		x->versions = grow(x->versions, x->version_count,
+		    sizeof(*x->versions));
+		x->versions[x->version_count].marker = name[0] == 'D';
+		p->place = PLACE_VERSION;
 	} else if (x->kind == S3_XML_DELETED && (strcmp(name, "Deleted") == 0
 	    || strcmp(name, "Error") == 0)) {
 		x->deleted = grow(x->deleted, x->deleted_count,
@@ -342,6 +351,24 @@ see_upload(struct parse *p, const char *name, struct str s)
 }
 
 static void
+see_version(struct parse *p, const char *name, struct str s)
+{
+	struct s3_version *v = &p->xml->versions[p->xml->version_count];
+
+	if (is(name, "Key")) {
+		v->key = keep(p->xml, s);
+		p->has_key = true;
+	} else if (is(name, "VersionId")) {
+		v->id = keep(p->xml, s);
+		p->has_id = s.len > 0;
+	} else if (is(name, "Size")) {
+		p->has_size = number(s, &v->size);
+	} else if (is(name, "ETag")) {
+		s3_etag(s, v->etag);
+	}
+}
+
+static void
 see_deleted(struct parse *p, const char *name, struct str s)
 {
 	struct s3_xml_deleted *d = &p->xml->deleted[p->xml->deleted_count];
@@ -432,6 +459,10 @@ close_entry(struct parse *p)
 	} else if (p->place == PLACE_UPLOAD) {
 		whole = p->has_key && p->has_id;
 		x->upload_count++;
+	} else if (p->place == PLACE_VERSION) {
+		whole = p->has_key && p->has_id && (p->has_size ||
+		    x->versions[x->version_count].marker);
+		x->version_count++;
 	} else if (p->place == PLACE_DELETED) {
 		whole = p->has_key && (p->has_id ||
 		    !x->deleted[x->deleted_count].failed);
@@ -462,6 +493,8 @@ on_end(void *arg, const char *name)
 		see_part(p, name, s);
 	else if (p->depth == 3 && p->place == PLACE_UPLOAD)
 		see_upload(p, name, s);
+	else if (p->depth == 3 && p->place == PLACE_VERSION)
+		see_version(p, name, s);
 	else if (p->depth == 3 && p->place == PLACE_DELETED)
 		see_deleted(p, name, s);
 	buf_clear(&p->text);
@@ -540,6 +573,8 @@ decode_all(struct s3_xml *x)
 		decode(&x->listed[i].key);
 	for (size_t i = 0; i < x->prefix_count; i++)
 		decode(&x->prefixes[i]);
+	for (size_t i = 0; i < x->version_count; i++)
+		decode(&x->versions[i].key);
 }
 
 /* Return the name of a required element missing from the answer; or NULL. */
@@ -556,6 +591,8 @@ lacks(const struct parse *p)
 			return "no IsTruncated";
 		return x->truncated && x->next.len == 0 ?
 		    "truncated, but no marker to go on" : NULL;
+	case S3_XML_VERSIONS:	/* only ever one page */
+		return p->seen_truncated ? NULL : "no IsTruncated";
 	case S3_XML_CREATE:
 		return x->upload_id.len == 0 ? "no UploadId" : NULL;
 	case S3_XML_COPY:

@@ -17,6 +17,7 @@ enum s3_xml_kind {
 	S3_XML_LIST = 0,	/* ListBucketResult */
 	S3_XML_PARTS,		/* ListPartsResult */
 	S3_XML_UPLOADS,		/* ListMultipartUploadsResult */
+	S3_XML_VERSIONS,	/* ListVersionsResult */
 	S3_XML_CREATE,		/* InitiateMultipartUploadResult */
 	S3_XML_COMPLETE,	/* CompleteMultipartUploadResult */
 	S3_XML_COPY,		/* CopyObjectResult */
@@ -46,6 +47,8 @@ struct s3_xml {
 	size_t	 part_count;
 	struct s3_upload *uploads;
 	size_t	 upload_count;
+	struct s3_version *versions;
+	size_t	 version_count;
 	struct s3_xml_deleted *deleted;
 	size_t	 deleted_count;
 	bool	 truncated;

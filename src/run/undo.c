@@ -45,6 +45,11 @@ struct comeback {
 	struct deleted_row *row;
 	struct outcome_row out;
 	bool	 asked;		/* S3 is asked; until then nothing was sent */
+	bool	 listed;	/* the versions of the key were asked for */
+	char	**markers;	/* that are above the version, the newest
+				   first, and are yet to be taken off */
+	size_t	 marker_count;
+	size_t	 next_marker;
 	bool	 taken_off;	/* a delete marker: the request was sent */
 	bool	 copied;	/* likewise, the version */
 	bool	 answered;
@@ -100,6 +105,7 @@ is_back(struct comeback *i, struct str version_id)
 }
 
 static void look(struct comeback *);
+static void take_off(struct comeback *, struct str marker);
 
 static void
 changed(void *arg, const struct s3_reply *r, const struct err *err)
@@ -107,7 +113,10 @@ changed(void *arg, const struct s3_reply *r, const struct err *err)
 	struct comeback *i = arg;
 
 	(void)r;
-	if (err == NULL || (err->kind == ERR_GONE && !i->copied)) {
+	if ((err == NULL || err->kind == ERR_GONE) && !i->copied &&
+	    i->next_marker < i->marker_count) {
+		take_off(i, str_of(i->markers[i->next_marker++]));
+	} else if (err == NULL || (err->kind == ERR_GONE && !i->copied)) {
 		look(i);
 	} else if (err->kind == ERR_GONE) {
 		leave(i, "the bucket has kept no version of it");
@@ -187,6 +196,84 @@ looked_at_version(void *arg, const struct s3_reply *r, const struct err *err)
 		is_back(i, r->version_id);
 }
 
+/* The version is the one that the run has deleted. */
+static bool
+is_the_version(const struct comeback *i, const struct s3_version *v)
+{
+	const struct stored *s = &i->row->stored;
+
+	if (data_version(i) != NULL)
+		return str_eq(v->id, str_of(data_version(i)));
+	return s->etag[0] != '\0' && v->size == s->attrs.size &&
+	    strcmp(v->etag, s->etag) == 0;
+}
+
+enum above {
+	FOUND_NOTHING = 0,	/* the version is not there */
+	FOUND_WRITTEN,		/* somebody has written the key since */
+	FOUND_VERSION		/* only the markers are above it */
+};
+
+/* Find the delete markers above the version. What a listing says of other keys,
+ * or that the version itself were a marker, is not believed. */
+static enum above
+find_markers(struct comeback *i, const struct s3_reply *r)
+{
+	const char *data = data_version(i);
+
+	i->markers = xcalloc(r->version_count + 1, sizeof(*i->markers));
+	for (size_t k = 0; k < r->version_count; k++) {
+		const struct s3_version *v = &r->versions[k];
+
+		if (!str_eq(v->key, key_of(i)))
+			continue;
+		if (!v->marker)
+			return is_the_version(i, v) ? FOUND_VERSION :
+			    FOUND_WRITTEN;
+		if (data != NULL && str_eq(v->id, str_of(data)))
+			break;
+		i->markers[i->marker_count++] = xstrndup(v->id.p, v->id.len);
+	}
+	return FOUND_NOTHING;
+}
+
+static void
+forget_markers(struct comeback *i)
+{
+	for (size_t k = 0; k < i->marker_count; k++)
+		free(i->markers[k]);
+	free(STEAL(i->markers));
+	i->marker_count = 0;
+}
+
+/* A store that lists no versions, or has no markers, may copy one. */
+static void
+listed(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct comeback *i = arg;
+	enum above found = FOUND_VERSION;
+
+	i->listed = true;
+	if (err == NULL)
+		found = find_markers(i, r);
+	if (err != NULL && err->kind == ERR_STOPPED)
+		return;
+	if (found == FOUND_WRITTEN)
+		leave(i, "somebody has put it and deleted it again since: it "
+		    "is left alone");
+	else if (found == FOUND_NOTHING && !r->truncated)
+		leave(i, "the bucket has kept no version of it");
+	else if (found == FOUND_NOTHING || (i->row->marker != NULL &&
+	    i->marker_count > 1))
+		is_deleted_again(i);
+	else if (i->marker_count == 0)
+		look(i);
+	else if (i->u->pass == PASS_LOOK)
+		is_back(i, STR(""));
+	else
+		take_off(i, str_of(i->markers[i->next_marker++]));
+}
+
 /* Nothing is under the key. Some stores show the marker that says so: one other
  * than that of the run is somebody else's. */
 static void
@@ -201,6 +288,9 @@ bring_back(struct comeback *i, const struct s3_reply *r)
 	else if (shown && (i->taken_off || (marker != NULL &&
 	    !str_eq(r->version_id, str_of(marker)))))
 		is_deleted_again(i);
+	else if (!i->listed && !i->taken_off && (marker == NULL ||
+	    (!shown && is_null(marker))))
+		s3_versions(i->u->r.s3, key_of(i), listed, i);
 	else if (marker != NULL && !shown && !i->taken_off && is_null(marker))
 		leave(i, "its delete marker is the version null, and the store "
 		    "does not say whether that is a marker still: it is left "
@@ -333,6 +423,7 @@ bring_page(struct undo *u, struct deleted_row *rows, size_t n)
 	}
 	ask_for(u, v, n);
 	for (size_t i = 0; i < n; i++) {
+		forget_markers(&v[i]);
 		if (v[i].answered && u->pass == PASS_BRING) {
 			run_outcome(&u->r, &v[i].out);
 			continue;

@@ -452,6 +452,8 @@ s3_answer_reply(const struct s3_slot *t, const struct s3_xml *x,
 	reply->part_count = x->part_count;
 	reply->uploads = x->uploads;
 	reply->upload_count = x->upload_count;
+	reply->versions = x->versions;
+	reply->version_count = x->version_count;
 	reply->truncated = x->truncated;
 	reply->next = x->next;
 }

@@ -26,6 +26,8 @@ static const struct s3_op op_parts = { .name = "list parts",
     .method = "GET", .xml = S3_XML_PARTS };
 static const struct s3_op op_uploads = { .name = "list uploads",
     .method = "GET", .xml = S3_XML_UPLOADS, .of_bucket = true };
+static const struct s3_op op_versions = { .name = "list versions",
+    .method = "GET", .xml = S3_XML_VERSIONS, .of_bucket = true };
 static const struct s3_op op_list = { .name = "list", .method = "GET",
     .xml = S3_XML_LIST, .of_bucket = true };
 
@@ -296,6 +298,22 @@ s3_list_in(struct s3 *s, size_t cluster, struct str prefix,
 	add_param(p, &n, "continuation-token", token);
 	if (delimiter != 0)
 		add_param(p, &n, "delimiter", (struct str){ &delimiter, 1 });
+	s3_query(&r->query, p, n);
+	s3_request_submit(s, r);
+}
+
+void
+s3_versions(struct s3 *s, struct str key, s3_done_fn *done, void *arg)
+{
+	struct s3_request *r = s3_request_new(s, &op_versions, STR(""), done,
+	    arg);
+	struct s3_param p[4];
+	size_t n = 0;
+
+	p[n++] = (struct s3_param){ "versions", STR("") };
+	add_param(p, &n, "encoding-type", STR("url"));
+	add_param(p, &n, "max-keys", STR("1000"));
+	add_param(p, &n, "prefix", key);
 	s3_query(&r->query, p, n);
 	s3_request_submit(s, r);
 }

@@ -123,6 +123,8 @@ struct s3_reply {
 	size_t	 part_count;
 	const struct s3_upload *uploads;
 	size_t	 upload_count;
+	const struct s3_version *versions;	/* of ListObjectVersions */
+	size_t	 version_count;
 	bool	 truncated;
 	struct str next;		/* token or marker of the next page */
 };
@@ -171,6 +173,9 @@ void	 s3_copy_self(struct s3 *, struct str key, const struct s3_meta *,
 void	 s3_copy_version(struct s3 *, struct str key, struct str version,
 	    s3_done_fn *, void *arg);
 void	 s3_delete(struct s3 *, struct str key, s3_done_fn *, void *arg);
+/* ListObjectVersions: the versions of a key, the newest first, 1,000 at most,
+ * and perhaps those of longer keys after them; no cluster map. */
+void	 s3_versions(struct s3 *, struct str key, s3_done_fn *, void *arg);
 /* Delete a version, or take a delete marker off; no cluster map. */
 void	 s3_delete_version(struct s3 *, struct str key, struct str version,
 	    s3_done_fn *, void *arg);

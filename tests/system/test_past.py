@@ -1,6 +1,7 @@
 """What the bucket held at a moment of the past: --as-of, by the journal."""
 import json
 import os
+import sqlite3
 
 
 
@@ -418,3 +419,60 @@ def test_diff_targets(t):
     t.run("diff", "--target", one, *copies, config=False)
     t.run("diff", "1", "2", "--catalog", t.catalog, config=False,
           expect=2).says("--target")
+
+
+def forget_markers(t):
+    """What the catalog knows of markers is lost."""
+    db = sqlite3.connect(t.catalog)
+    db.execute("UPDATE event SET version = NULL WHERE kind = 10")
+    db.commit()
+    db.close()
+
+
+def test_undo_unknown_markers(t):
+    """The versions of a key are listed where the marker's id isn't known: all
+    markers above the version go, unless somebody has written since."""
+    versions(t)
+    for name in ("a", "ab", "again", "written", "removed"):
+        t.write(name, name)
+    t.put(moved=5)
+    key = t.server + t.share + "/%s"
+    first = {
+        v["Key"]: v["VersionId"]
+        for v in t.s3.list_object_versions(Bucket=t.bucket)["Versions"]
+    }
+    t.run("DEL", "--yes", "--json").counted(moved=5)
+    forget_markers(t)
+    for _ in range(2):
+        t.s3.delete_object(Bucket=t.bucket, Key=key % "again")
+    t.s3.put_object(Bucket=t.bucket, Key=key % "written", Body=b"other")
+    t.s3.delete_object(Bucket=t.bucket, Key=key % "written")
+    t.s3.delete_object(Bucket=t.bucket, Key=key % "removed",
+                       VersionId=first[key % "removed"])
+    before = t.s3.list_object_versions(Bucket=t.bucket)
+    t.run("undo", "2", "--dryrun", "--json", expect=1).counted(
+        found=5, moved=3, failed=2)
+    undo(t, 2, expect=1, found=5, moved=3, failed=2)
+    after = t.s3.list_object_versions(Bucket=t.bucket)
+    back = {v["Key"]: v["VersionId"] for v in after["Versions"]
+            if v["IsLatest"]}
+    assert back == {key % n: first[key % n] for n in ("a", "ab", "again")}
+    left = {m["Key"] for m in after["DeleteMarkers"]}
+    assert left == {key % "written", key % "removed"}, left
+    assert len(after["Versions"]) == len(before["Versions"])
+    reasons = dict(t.query("SELECT path, reason FROM failures"))
+    assert "somebody has put it" in reasons[key % "written"], reasons
+    assert "kept no version" in reasons[key % "removed"], reasons
+
+
+def test_undo_without_a_listing(t):
+    """Where versions may not be listed, the version is copied."""
+    versions(t)
+    t.write("a", "1")
+    t.put(moved=1)
+    t.run("DEL", "--yes", "--json").counted(moved=1)
+    forget_markers(t)
+    proxy = t.proxy(s3_storage={"retry_for": "1"})
+    proxy.order("match GET,versions 503")
+    undo(t, 2, found=1, moved=1)
+    t.same()

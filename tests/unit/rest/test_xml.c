@@ -289,6 +289,38 @@ test_complete_body(void **state)
 	buf_release(&b);
 }
 
+static void
+test_versions(void **state)
+{
+	struct s3_xml x;
+
+	(void)state;
+	good(&x, S3_XML_VERSIONS, HEAD "<ListVersionsResult" NS ">"
+	    "<IsTruncated>false</IsTruncated><EncodingType>url</EncodingType>"
+	    "<DeleteMarker><Key>a+b%2Bc</Key><VersionId>m1</VersionId>"
+	    "<IsLatest>true</IsLatest></DeleteMarker>"
+	    "<Version><Key>a+b%2Bc</Key><VersionId>v+1</VersionId>"
+	    "<Size>5</Size><ETag>&quot;e1&quot;</ETag></Version>"
+	    "</ListVersionsResult>");
+	assert_int_equal(x.version_count, 2);
+	assert_true(x.versions[0].marker);
+	is_str(x.versions[0].key, "a b+c");
+	is_str(x.versions[0].id, "m1");
+	assert_false(x.versions[1].marker);
+	is_str(x.versions[1].id, "v+1");
+	assert_int_equal(x.versions[1].size, 5);
+	assert_string_equal(x.versions[1].etag, "e1");
+	s3_xml_release(&x);
+	bad(S3_XML_VERSIONS, STR("<ListVersionsResult><IsTruncated>false"
+	    "</IsTruncated><Version><Key>a</Key><Size>1</Size></Version>"
+	    "</ListVersionsResult>"), "incomplete");
+	bad(S3_XML_VERSIONS, STR("<ListVersionsResult><IsTruncated>false"
+	    "</IsTruncated><DeleteMarker><VersionId>m</VersionId>"
+	    "</DeleteMarker></ListVersionsResult>"), "incomplete");
+	bad(S3_XML_VERSIONS, STR("<ListVersionsResult>"
+	    "</ListVersionsResult>"), "no IsTruncated");
+}
+
 int
 main(void)
 {
@@ -298,6 +330,7 @@ main(void)
 		cmocka_unit_test(test_control_references),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_uploads),
+		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_error),
 		cmocka_unit_test(test_refused),
