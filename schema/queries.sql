@@ -306,6 +306,15 @@ WHERE s.target = :target AND s.object > :after AND
 	d.object = s.object AND d.run = :run)
 ORDER BY s.object LIMIT :max;
 
+-- All of them.
+-- name: settle_page
+SELECT s.object, coalesce(o.path, h.path)
+FROM settle s LEFT JOIN object o ON o.id = s.object
+	LEFT JOIN history h ON h.id = s.object
+WHERE s.target = :target AND s.object > :after AND
+	coalesce(o.path, h.path) IS NOT NULL
+ORDER BY s.object LIMIT :max;
+
 -- Those of them that a run was about to delete or to bring back.
 -- name: noted_page
 SELECT n.object, coalesce(o.path, h.path)
@@ -1246,10 +1255,14 @@ WHERE d.target = :target AND d.object > :after AND d.run = :run AND
 	coalesce(o.path, h.path) IS NOT NULL
 ORDER BY d.object;
 
+-- Deletions that have events, and those that a DEL has counted without one, as
+-- the catalog did not know the objects.
 -- name: past_deletions
-SELECT count(*) FROM event
-WHERE id > (SELECT first_event FROM run WHERE id = :run) AND run = :run AND
-	target = :target AND kind = 10;
+SELECT n.count, iif(y.backlog = 0, max(y.deleted - n.count, 0), 0)
+FROM run y CROSS JOIN (SELECT count(*) AS count FROM event
+	WHERE id > (SELECT first_event FROM run WHERE id = :run) AND
+	run = :run AND target = :target AND kind = 10) n
+WHERE y.id = :run;
 
 -- name: run_target
 SELECT t.id, coalesce(t.name, t.endpoint) || '/' || t.bucket

@@ -163,6 +163,8 @@ struct run_failure {
 struct run_closing {
 	struct totals totals;	/* counted from rows */
 	bool	 closes;	/* the identity holds */
+	uint64_t unknown;	/* objects that a DEL has deleted, and that the
+				   catalog did not know */
 	struct run_failure failures[10];
 	size_t	 failure_count;	/* of those filled */
 };

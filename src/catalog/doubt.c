@@ -25,16 +25,17 @@ list(struct catalog *c, void *arg)
 {
 	struct writer *w = &c->writer;
 	struct listing *l = arg;
-	bool noted = l->kind == DOUBT_NOTED, more;
-	const enum stmt s = noted ? STMT_NOTED_PAGE : STMT_DOUBT_PAGE;
+	bool any = l->kind == DOUBT_ANY, more;
+	const enum stmt s = any ? STMT_DOUBT_PAGE : l->kind == DOUBT_NOTED ?
+	    STMT_NOTED_PAGE : STMT_SETTLE_PAGE;
+	const struct value v[] = { INT(w->target), INT(l->after), INT(l->n) };
 
 	if (w->run == 0)
 		return;
-	if (w->crawls && writer_crawl_done(w) && !noted)
+	if (w->crawls && writer_crawl_done(w) && any)
 		catalog_bury(w);
-	more = noted ? DB_ROW(&w->db, NOTED_PAGE, INT(w->target),
-	    INT(l->after), INT(l->n)) : DB_ROW(&w->db, DOUBT_PAGE,
-	    INT(w->target), INT(l->after), INT(w->run), INT(l->n));
+	more = any ? DB_ROW(&w->db, DOUBT_PAGE, INT(w->target), INT(l->after),
+	    INT(w->run), INT(l->n)) : db_row(&w->db, s, v, ARRAY_LEN(v));
 	while (more) {
 		l->v[l->count].object = db_int(&w->db, s, 0);
 		l->v[l->count++].path = db_strdup(&w->db, s, 1);
@@ -168,7 +169,7 @@ version_absent(void *arg, int64_t version)
 }
 
 static void
-settle(struct writer *w, const struct found *f, bool noted, size_t *foreign)
+settle(struct writer *w, const struct found *f, bool tells, size_t *foreign)
 {
 	const char *path = f->doubt->path;
 	struct asking asking = { .writer = w, .found = f };
@@ -190,7 +191,7 @@ settle(struct writer *w, const struct found *f, bool noted, size_t *foreign)
 		DB_RUN(&w->db, DOUBT_NOT_HELD, INT(w->target), TEXT(path));
 		writer_each_version(w, str_of(path), version_absent, &asking);
 	} else {
-		if (!noted)
+		if (tells)
 			note_failure(w, f);
 		return;
 	}
@@ -211,7 +212,7 @@ settle_all(struct catalog *c, void *arg)
 	struct finding *f = arg;
 
 	for (size_t i = 0; i < f->n && c->writer.run != 0; i++)
-		settle(&c->writer, &f->v[i], f->kind == DOUBT_NOTED,
+		settle(&c->writer, &f->v[i], f->kind == DOUBT_ANY,
 		    &f->foreign);
 }
 

@@ -24,15 +24,16 @@ void	 doubt_release(struct doubt *);
  * Waits. */
 enum doubt_kind {
 	DOUBT_ANY = 0,
-	DOUBT_NOTED	/* what an earlier run was about to delete or to bring
+	DOUBT_NOTED,	/* what an earlier run was about to delete or to bring
 			   back, whatever became of the files */
+	DOUBT_ALL	/* whatever became of the files */
 };
 int	 catalog_doubts(struct catalog *, enum doubt_kind, int64_t after,
 	    struct doubt *v, size_t n, size_t *ret_count, struct err *)
 	    MUST_USE;
 
-/* What HEAD said of its key. Where S3 does not say, the run has a failure, but
- * for DOUBT_NOTED: the version stays in doubt. */
+/* What HEAD said of its key. Where S3 does not say, the version stays in doubt;
+ * with DOUBT_ANY the run has a failure. */
 struct found {
 	const struct doubt *doubt;
 	struct held_answer answer;

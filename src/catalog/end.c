@@ -35,6 +35,7 @@ catalog_reset_run(struct writer *w)
 	w->crawls = false;
 	w->has_notes = false;
 	w->delete_failed = 0;
+	w->unknown = 0;
 	w->dir_cursor = 0;
 	w->again_cursor = 0;
 	w->todo_cursor = 0;
@@ -326,6 +327,7 @@ end_run(struct catalog *c, void *arg)
 	    t->failed + t->excluded + t->pending;
 	if (complete && t->pending > 0)
 		e->closing->closes = false;
+	e->closing->unknown = w->unknown;
 	list_failures(w, e->closing);
 	if (e->closing->failure_count > 0)
 		fold_failures(w);

@@ -354,14 +354,18 @@ past_doubted_page(struct catalog_reader *r, int64_t run, int64_t after,
 
 int
 past_deletions(struct catalog_reader *r, int64_t run, uint64_t *ret_count,
-    struct err *err)
+    uint64_t *ret_unknown, struct err *err)
 {
+	const enum stmt s = STMT_PAST_DELETIONS;
 	bool server_as_prefix;
-	const struct value v[] = { INT(run),
-	    INT(reader_target(r, &server_as_prefix)) };
+	int64_t target = reader_target(r, &server_as_prefix);
 
-	*ret_count = (uint64_t)db_first(&r->db, STMT_PAST_DELETIONS, v,
-	    ARRAY_LEN(v));
+	*ret_count = *ret_unknown = 0;
+	if (DB_ROW(&r->db, PAST_DELETIONS, INT(run), INT(target))) {
+		*ret_count = (uint64_t)db_int(&r->db, s, 0);
+		*ret_unknown = (uint64_t)db_int(&r->db, s, 1);
+		db_done(&r->db, s);
+	}
 	return reader_fault(r, err);
 }
 

@@ -71,9 +71,11 @@ typedef int past_page_fn(struct catalog_reader *, int64_t run, int64_t after,
 past_page_fn past_deleted_page MUST_USE;
 /* The same of what the run was about to delete when it was killed. */
 past_page_fn past_doubted_page MUST_USE;
-/* Count the deletions of the run, whatever became of the versions since. */
+/* Count the deletions of the run, whatever became of the versions since; and
+ * the objects that it has deleted, and that the catalog did not know. */
 int	 past_deletions(struct catalog_reader *, int64_t run,
-	    uint64_t *ret_count, struct err *) MUST_USE;
+	    uint64_t *ret_count, uint64_t *ret_unknown, struct err *)
+	    MUST_USE;
 
 /* Is the text the file of a catalog, and not the name of anything else? */
 bool	 past_is_file(const char *text);

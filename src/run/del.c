@@ -4,6 +4,7 @@
  * objects.
  */
 #include "base/exit_status.h"
+#include "base/log.h"
 #include "base/signals.h"
 #include "base/units.h"
 #include "report/text.h"
@@ -191,7 +192,7 @@ prepare(struct run *r, struct err *err)
 		monitor_end(&r->monitor);
 		return list(d, err);
 	}
-	if (run_begin(r, &spec, err) == -1 || doubts_settle(r, err) == -1)
+	if (run_begin(r, &spec, err) == -1 || doubts_settle_all(r, err) == -1)
 		return -1;
 	cluster_map_deletes_listed();
 	return deleter_start(r, r->job, err) == -1 ? -1 : list(d, err);
@@ -216,7 +217,15 @@ static void
 closing(struct run *r)
 {
 	const struct del *d = del_of(r);
+	uint64_t unknown = r->closing.unknown;
 
+	if (unknown > 0)
+		log_event(LOG_WARN, EVENT_FOREIGN,
+		    LOG_WITH(LOG_NUMBER("count", unknown)),
+		    "%ju of the deleted objects are none that the catalog "
+		    "knows: the journal has no event of them, and undo does "
+		    "not bring them back; the log names them",
+		    (uintmax_t)unknown);
 	if (!r->job->dryrun)
 		return;
 	r->closing.closes = true;

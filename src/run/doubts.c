@@ -104,3 +104,10 @@ doubts_settle_noted(struct run *r, struct err *err)
 {
 	return settle_kind(r, DOUBT_NOTED, err);
 }
+
+int
+doubts_settle_all(struct run *r, struct err *err)
+{
+	return settle_kind(r, DOUBT_ANY, err) == -1 ? -1 :
+	    settle_kind(r, DOUBT_ALL, err);
+}

@@ -15,6 +15,10 @@
  * run, and stay to be asked. Returns early when the run is stopped. -1: the
  * catalog failed, or no request can be made. Main thread, beside no crew. */
 int	 doubts_settle(struct run *, struct err *) MUST_USE;
+/* The same, and then also for files that exist, for which a PUT would ask: what
+ * S3 gives no answer for is no failure then. Before a DEL, which must know of
+ * the objects that it deletes. */
+int	 doubts_settle_all(struct run *, struct err *) MUST_USE;
 /* Before a PUT moves anything: asks for what an earlier run was about to delete
  * or to bring back. What S3 gives no answer for is no failure: the PUT asks
  * again when it comes to the file. */

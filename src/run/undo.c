@@ -479,22 +479,30 @@ each_page(struct undo *u, enum pass pass)
 		each_page_of(u, past_doubted_page);
 }
 
-/* Nothing was there to do: say why. */
+/* Nothing was there to do: say why. Likewise of what can't be done. */
 static void
-tell_nothing(struct undo *u)
+tell_left(struct undo *u)
 {
 	struct run *r = &u->r;
 	struct err err = ERR_INIT;
-	uint64_t count = 0;
+	uint64_t count, unknown;
 	char text[32];
 
-	if (past_deletions(r->reader, (int64_t)r->job->run, &count,
+	if (past_deletions(r->reader, (int64_t)r->job->run, &count, &unknown,
 	    &err) == -1) {
 		run_fail(r, &err);
 		return;
 	}
 	monitor_end(&r->monitor);
-	if (r->job->quiet)
+	if (unknown > 0) {
+		r->status = EXIT_FAILED;
+		run_reason(r, "%s objects that run %ju has deleted were not "
+		    "known to the catalog: they stay deleted",
+		    text_count(unknown, text), (uintmax_t)r->job->run);
+		log_event(LOG_WARN, EVENT_FOREIGN,
+		    LOG_WITH(LOG_NUMBER("count", unknown)), "%s", r->reason);
+	}
+	if (u->count > 0 || r->job->quiet)
 		return;
 	if (count == 0)
 		fprintf(stderr, "run %ju has deleted nothing that is known to "
@@ -569,8 +577,8 @@ go(struct run *r)
 	struct undo *u = undo_of(r);
 
 	each_page(u, r->job->dryrun ? PASS_LOOK : PASS_BRING);
-	if (u->count == 0 && !run_stopped(r))
-		tell_nothing(u);
+	if (!run_stopped(r))
+		tell_left(u);
 }
 
 static bool

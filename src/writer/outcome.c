@@ -3,6 +3,7 @@
  * and counters, in the catalog's thread.
  */
 #include "base/clock.h"
+#include "base/log.h"
 #include "writer/writer.h"
 
 /* --- deletions that are under way --- */
@@ -115,6 +116,7 @@ struct row {
 	char	*path;		/* catalog path, if so */
 	const char *reason;
 	bool	 held;		/* the object is what the target holds */
+	bool	 known;		/* the object that was deleted was a version */
 	int64_t	 stored_ns;	/* if so: since when */
 };
 
@@ -197,9 +199,11 @@ version_deleted(void *arg, int64_t version)
 
 	DB_RUN(&w->db, RESULT_DELETED, INT(w->run), INT(writer_ms(w)),
 	    INT(w->target), INT(version));
-	if (db_changes(&w->db) > 0)
+	if (db_changes(&w->db) > 0) {
+		r->known = true;
 		writer_version_ends(w, version, EVENT_DELETED,
 		    r->in->version_id);
+	}
 	if (w->has_verified)
 		DB_RUN(&w->db, VERIFIED_CLEAR, INT(version), INT(w->target));
 	writer_version_settled(w, version);
@@ -211,6 +215,22 @@ mark_deleted(void *arg, struct str path)
 	struct row *r = arg;
 
 	writer_each_version(r->writer, path, version_deleted, r);
+}
+
+/* No version can have an event of an object that the catalog does not know: the
+ * log is the record of it. */
+static void
+delete(struct row *r)
+{
+	struct writer *w = r->writer;
+
+	each_name(w, r->in, mark_deleted, r);
+	if (r->known || !w->no_backlog)
+		return;
+	w->unknown++;
+	log_event(LOG_INFO, EVENT_DELETED_UNKNOWN,
+	    LOG_WITH(LOG_TEXT("key", r->in->path)),
+	    "%s: deleted, and not known to the catalog", r->in->path);
 }
 
 /* The object belongs to further names of the key too: record the same verdict
@@ -398,7 +418,7 @@ outcome(struct writer *w, const struct outcome_row *in)
 	if (in->restored)
 		mark_restored(w, in, r.reason);
 	if (in->outcome == OUTCOME_DELETED)
-		each_name(w, in, mark_deleted, &r);
+		delete(&r);
 	else if (in->lost)
 		each_name(w, in, mark_lost, &r);
 	if (w->has_notes && in->outcome == OUTCOME_FAILED &&

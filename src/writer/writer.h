@@ -195,6 +195,8 @@ struct writer {
 				   deleted, or brought back */
 	bool	 has_doubts;	/* likewise, of settle */
 	uint64_t delete_failed;	/* of a run with a backlog */
+	uint64_t unknown;	/* objects deleted that the catalog did not
+				   know */
 	int64_t	 next_object;
 	int64_t	 next_todo;
 	int64_t	 next_event;

@@ -45,6 +45,7 @@ fs_noted dir: a partial index, of file systems
 fs_of_dir up: a directory and those above it
 deletion_settle deletion: of a few batches, once a run
 restoring_settle restoring: of a page, once a run
+past_deletions n: one row
 noted_page n: of a few batches and a page, once a run
 unread_page v: the versions of one path
 target_by_name target: targets are few, once a run

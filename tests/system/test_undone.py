@@ -332,3 +332,51 @@ def test_undone_stored_by(t):
         ).out
         rows = [tuple(row.values()) for row in json.loads(out)]
         assert rows == before, (run, rows)
+
+
+def log_events(t, name):
+    found = []
+    for file in os.listdir(t.logs):
+        with open(os.path.join(t.logs, file)) as f:
+            lines = [json.loads(line) for line in f]
+        found += [line for line in lines if line["event"] == name]
+    return found
+
+
+def test_undone_unknown(t):
+    """What the catalog did not know is named when it is deleted; undo says
+    that it stays away."""
+    versions(t)
+    t.small_files(5)
+    t.put(moved=5)
+    for name in ("theirs 1", "theirs 2"):
+        t.s3.put_object(Bucket=t.bucket, Key=key(t, name), Body=b"theirs")
+    r = t.run("DEL", "--yes", "--json").counted(moved=7)
+    r.says("2 of the deleted objects are none that the catalog knows")
+    named = sorted(line["key"] for line in log_events(t, "deleted_unknown"))
+    assert named == [key(t, "theirs 1"), key(t, "theirs 2")], named
+    undo(t, 2, expect=1, found=5, moved=5).says("2 objects", "stay deleted")
+    t.same()
+    r = t.run("DEL", "--yes", "--json").counted(moved=5)
+    assert "none that the catalog" not in r.text
+    undo(t, 4, found=5, moved=5)
+
+
+def test_undone_killed_put(t):
+    """What a killed PUT has put, and no answer came, is known when DEL deletes
+    it."""
+    proxy = t.proxy()
+    versions(t)
+    t.small_files(12)
+    t.conf(s3_storage={"endpoint": proxy.url})
+    proxy.order("match PUT swallow-reply")
+    proxy.order("match HEAD,exp drop")
+    kill_when(t, lambda: len(t.objects()) == 12, "PUT")
+    proxy.release()
+    assert t.query("SELECT count(*) FROM events") == [(0,)]
+    r = t.run("DEL", "--yes", "--json").counted(moved=12)
+    assert "none that the catalog" not in r.text
+    assert events(t)[2, "deleted"] == (12, 12), events(t)
+    undo(t, 2, found=12, moved=12)
+    t.put(moved=0, unchanged=12)
+    t.same()
