@@ -394,9 +394,9 @@ test_denied(struct s3_config c)
 	c.store.secret_key = "a-wrong-secret-that-no-one-may-see";
 	s = make(&c);
 	check(!put(s, STR("live/x"), "x", 1, NULL, &g) &&
-	    g.err.kind == ERR_DENIED && g.attempts == 1 &&
+	    g.err.kind == ERR_REFUSED && g.attempts == 1 &&
 	    strstr(g.err.msg, c.store.secret_key) == NULL,
-	    "wrong secret: denied", g.err.msg);
+	    "wrong secret: refused", g.err.msg);
 	s3_head(s, STR("live/x"), on_done, &h);
 	check(!run(s, &h) && h.err.kind == ERR_DENIED,
 	    "wrong secret, head: denied", h.err.msg);
@@ -410,8 +410,8 @@ test_denied(struct s3_config c)
 	b.calls = 0;
 	b.err.kind = ERR_NONE;
 	check(!put(s, STR("live/x"), "x", 1, NULL, &b) &&
-	    b.err.kind == ERR_UNREACHABLE,
-	    "put into a missing bucket: unreachable", b.err.msg);
+	    b.err.kind == ERR_REFUSED,
+	    "put into a missing bucket: refused", b.err.msg);
 	s3_free(&s);
 }
 

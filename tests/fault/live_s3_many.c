@@ -139,7 +139,7 @@ test_delete_fails(struct s3_config c)
 	s = make(&c);
 	s3_delete_many(s, keys, ARRAY_LEN(keys), on_deleted, &m);
 	turn(s);
-	check(m.calls == 1 && m.gone == 0 && m.err.kind == ERR_DENIED,
+	check(m.calls == 1 && m.gone == 0 && m.err.kind == ERR_REFUSED,
 	    "delete many with a wrong secret", m.err.msg);
 	s3_free(&s);
 }
