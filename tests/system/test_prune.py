@@ -66,3 +66,24 @@ def test_verified_nights(t):
     t.run("catalog", "prune", "--keep", "0d")
     assert t.query("SELECT run, count(*), min(outcome) FROM verifications "
                    "GROUP BY 1") == [(4, 40, "ok"), (5, 40, "ok")]
+
+
+def test_prune_failed_still(t):
+    """What is failed still keeps its row, however old; what is not, goes."""
+    t.write("bad", "1")
+    t.write("mended", "1")
+    proxy = t.proxy(s3_storage={"retry_for": "1"})
+    proxy.order("match PUT,/bad 503")
+    proxy.order("match PUT,/mended 503")
+    t.put(expect=1, failed=2)
+    proxy.release()
+    proxy.order("match PUT,/bad 503")
+    t.put(expect=1, failed=1, moved=1)
+    t.run("GET", "--dest_path", t.dir)
+    ask = "SELECT path, reason, since_run FROM failures"
+    failed = t.query(ask)
+    assert len(failed) == 1 and failed[0][0].endswith("/bad"), failed
+    assert len(t.query("SELECT DISTINCT path FROM failure_log")) == 2
+    t.run("catalog", "prune", "--keep", "0d")
+    assert t.query(ask) == failed, t.query(ask)
+    assert len(t.query("SELECT DISTINCT path FROM failure_log")) == 1
