@@ -53,6 +53,12 @@ SELECT name FROM target WHERE id = :target AND name IS NOT NULL;
 -- name: target_set_name
 UPDATE target SET name = :name WHERE id = :target AND name IS NOT :name;
 
+-- name: target_known
+SELECT known FROM target WHERE id = :target;
+
+-- name: target_learn
+UPDATE target SET known = known | :known WHERE id = :target;
+
 -- The target with a bucket of this name to which a run went last.
 -- name: target_same_bucket
 SELECT coalesce(t.name, t.endpoint) FROM target t
@@ -192,7 +198,7 @@ WHERE (object, target) IN (SELECT v.object, v.target
 -- results of this path's versions end, unless they describe the same object.
 -- name: name_ends
 UPDATE result SET outcome = 2, held = 0, reason = :reason
-WHERE target = :target AND (held = 1 OR outcome <= 1) AND object IN (
+WHERE target = :target AND (held > 0 OR outcome <= 1) AND object IN (
 	SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path) AND
 	NOT EXISTS (SELECT 1
@@ -215,7 +221,7 @@ WHERE target = :target AND outcome <= 1 AND object IN (
 -- After name_ends: a version that still has a held object is stored.
 -- name: name_stands
 UPDATE result SET outcome = 1, reason = NULL
-WHERE target = :target AND held = 1 AND outcome = 2 AND object IN (
+WHERE target = :target AND held > 0 AND outcome = 2 AND object IN (
 	SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path);
 
@@ -230,7 +236,7 @@ WHERE path = :path AND (gone_run IS NULL OR :also_gone) AND
 -- with this ETag?
 -- name: name_holds
 SELECT 1 FROM result
-WHERE target = :target AND held = 1 AND
+WHERE target = :target AND held > 0 AND
 	coalesce(etag, lower(hex(md5))) = :etag AND object IN (
 	SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path);
@@ -330,7 +336,7 @@ ORDER BY n.object LIMIT :max;
 -- that of the object, where it is known.
 -- name: doubt_versions
 SELECT v.id, coalesce(r.etag, lower(hex(r.md5))), v.kind,
-	iif(r.held = 1, coalesce(r.size, v.size), v.size), v.mtime_ns,
+	iif(r.held > 0, coalesce(r.size, v.size), v.size), v.mtime_ns,
 	v.ctime_ns, v.ino, v.mode, v.uid, v.gid
 FROM (SELECT id, kind, size, mtime_ns, ctime_ns, ino, mode, uid, gid
 	FROM object WHERE path = :path
@@ -338,7 +344,7 @@ FROM (SELECT id, kind, size, mtime_ns, ctime_ns, ino, mode, uid, gid
 	gid FROM history WHERE path = :path) v
 	LEFT JOIN settle s ON s.target = :target AND s.object = v.id
 	LEFT JOIN result r ON r.object = v.id AND r.target = :target
-WHERE s.object IS NOT NULL OR r.held = 1
+WHERE s.object IS NOT NULL OR r.held > 0
 ORDER BY v.id DESC;
 
 -- The object was found: the version is held again. Its digests stay only if
@@ -347,14 +353,14 @@ ORDER BY v.id DESC;
 -- name: doubt_held
 INSERT INTO result (object, target, run, outcome, held, size, ms, etag,
 	attempts, reason, version_id)
-SELECT v.id, :target, v.run, 2, 1, nullif(:size, v.size),
+SELECT v.id, :target, v.run, 2, 9, nullif(:size, v.size),
 	(:now - (SELECT started_ns FROM run WHERE id = v.run)) / 1000000,
 	:etag, 1, 'its answer was lost; the object was found later', :version
 FROM (SELECT id, run, size FROM object WHERE id = :object
 	UNION ALL SELECT id, run, size FROM history WHERE id = :object) v
 WHERE true
 ON CONFLICT (object, target) DO UPDATE SET
-	held = 1, size = excluded.size,
+	held = 9, size = excluded.size,
 	md5 = iif(excluded.etag =
 	    nullif(coalesce(etag, lower(hex(md5))), ''), md5, NULL),
 	part_size = iif(excluded.etag =
@@ -388,14 +394,14 @@ WHERE target = :target AND run < :run AND outcome <> 3 AND
 UPDATE result SET outcome = 2, ms = (:now - (SELECT y.started_ns FROM run y
 	WHERE y.id = result.run)) / 1000000,
 	reason = 'the bucket holds another object under this key'
-WHERE target = :target AND run < :run AND outcome <> 3 AND held = 1 AND
+WHERE target = :target AND run < :run AND outcome <> 3 AND held > 0 AND
 	object IN (SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path);
 
 -- After doubt_absent or doubt_foreign.
 -- name: doubt_not_held
 UPDATE result SET held = 0
-WHERE target = :target AND held = 1 AND object IN (
+WHERE target = :target AND held > 0 AND object IN (
 	SELECT id FROM object WHERE path = :path
 	UNION ALL SELECT id FROM history WHERE path = :path);
 
@@ -626,10 +632,10 @@ SELECT 1 FROM object o
 WHERE o.path > :path || '/' AND o.path < :path || '0' AND
 	((o.kind = 1 AND o.gone_run IS NULL) OR
 	EXISTS (SELECT 1 FROM result r
-	    WHERE r.object = o.id AND r.held = 1) OR
+	    WHERE r.object = o.id AND r.held > 0) OR
 	EXISTS (SELECT 1 FROM history h CROSS JOIN result r ON
 	    r.object = h.id
-	    WHERE h.path = o.path AND r.held = 1)) AND
+	    WHERE h.path = o.path AND r.held > 0)) AND
 	(:all OR NOT EXISTS (SELECT 1 FROM dir n
 	    WHERE n.fsid IS NOT NULL AND n.path > :path || '/' AND
 	    n.path < :path || '0' AND o.path > n.path || '/' AND
@@ -642,10 +648,10 @@ SELECT 1 FROM object o
 WHERE o.path > :former || '/' AND o.path < :former || '0' AND
 	((o.kind = 1 AND o.gone_run IS NULL) OR
 	EXISTS (SELECT 1 FROM result r
-	    WHERE r.object = o.id AND r.held = 1) OR
+	    WHERE r.object = o.id AND r.held > 0) OR
 	EXISTS (SELECT 1 FROM history h CROSS JOIN result r ON
 	    r.object = h.id
-	    WHERE h.path = o.path AND r.held = 1)) AND
+	    WHERE h.path = o.path AND r.held > 0)) AND
 	NOT EXISTS (SELECT 1 FROM object t
 	    WHERE t.path = :path || substr(o.path, length(:former) + 1)) AND
 	(:all OR NOT EXISTS (SELECT 1 FROM dir n
@@ -808,13 +814,20 @@ UPDATE object SET kind = :kind, size = :size, mtime_ns = :mtime,
 	ctime_ns = :ctime, ino = :ino, mode = :mode, uid = :uid, gid = :gid
 WHERE id = :id;
 
+-- What proves the object that is left as it was, of this version or of the one
+-- before it.
+-- name: held_by
+SELECT held FROM result
+WHERE object IN (:object, :prev) AND target = :target AND held > 0
+ORDER BY object = :object DESC LIMIT 1;
+
 -- name: object_held
-SELECT 1 FROM result WHERE object = :id AND held = 1 LIMIT 1;
+SELECT 1 FROM result WHERE object = :id AND held > 0 LIMIT 1;
 
 -- name: history_held
 SELECT h.id
 FROM history h JOIN result r ON r.object = h.id AND r.target = :target
-WHERE h.path = :path AND r.held = 1
+WHERE h.path = :path AND r.held > 0
 ORDER BY h.id DESC LIMIT 1;
 
 -- name: known
@@ -853,7 +866,7 @@ SELECT r.md5, coalesce(r.etag, lower(hex(r.md5))), r.part_size, h.kind,
 	h.size, h.mtime_ns, h.ctime_ns,
 	h.ino, h.mode, h.uid, h.gid, r.outcome IN (0, 1, 4)
 FROM result r LEFT JOIN history h ON h.id = r.object
-WHERE r.object = :prev AND r.target = :target AND r.held = 1;
+WHERE r.object = :prev AND r.target = :target AND r.held > 0;
 
 -- name: lease_insert
 INSERT INTO lease (run, first, last)
@@ -884,7 +897,7 @@ ON CONFLICT (object, target) DO UPDATE SET
 	took_ms = iif(excluded.event IS NULL AND event IS NOT NULL, took_ms,
 	    excluded.took_ms),
 	attempts = excluded.attempts, reason = excluded.reason,
-	held = max(held, excluded.held),
+	held = iif(excluded.held, excluded.held, held),
 	size = iif(excluded.held OR NOT held, NULL, size),
 	md5 = iif(excluded.held, excluded.md5, md5),
 	etag = iif(excluded.held, excluded.etag, etag),
@@ -993,7 +1006,7 @@ UPDATE result SET event = :event WHERE object = :object AND target = :target;
 
 -- name: result_replaced
 UPDATE result SET held = 0
-WHERE target = :target AND held = 1 AND object IN (SELECT h.id
+WHERE target = :target AND held > 0 AND object IN (SELECT h.id
 	FROM object o CROSS JOIN history h ON h.path = o.path
 	WHERE o.id = :object)
 RETURNING object;
@@ -1060,7 +1073,7 @@ SELECT u.object, u.target, coalesce(o.path, h.path), u.upload_id,
 	u.intent_sec, u.target = :other OR o.id IS NULL OR
 	o.gone_run IS NOT NULL OR o.why IS NOT NULL OR
 	EXISTS (SELECT 1 FROM result r WHERE r.object = u.object AND
-		r.target = u.target AND r.held = 1)
+		r.target = u.target AND r.held > 0)
 FROM upload u LEFT JOIN object o ON o.id = u.object
 	LEFT JOIN history h ON h.id = u.object
 WHERE u.target IN (:target, :other) AND coalesce(o.path, h.path) IS NOT NULL;
@@ -1087,10 +1100,10 @@ SELECT s.object, o.path, s.md5, coalesce(s.etag, lower(hex(s.md5))),
 FROM object o CROSS JOIN result s ON s.target = :target AND
 	s.object = coalesce(
 	(SELECT r.object FROM result r WHERE r.object = o.id AND
-	    r.target = :target AND r.held = 1),
+	    r.target = :target AND r.held > 0),
 	(SELECT r.object FROM history x CROSS JOIN result r ON
 	    r.object = x.id AND r.target = :target
-	    WHERE x.path = o.path AND r.held = 1 ORDER BY x.id DESC LIMIT 1))
+	    WHERE x.path = o.path AND r.held > 0 ORDER BY x.id DESC LIMIT 1))
 	LEFT JOIN history h ON h.id = s.object
 	LEFT JOIN verified v ON v.object = s.object AND v.target = :target
 WHERE o.path = :path;
@@ -1111,10 +1124,10 @@ SELECT s.object, o.path, s.md5, coalesce(s.etag, lower(hex(s.md5))),
 FROM object o CROSS JOIN result s ON s.target = :target AND
 	s.object = coalesce(
 	(SELECT r.object FROM result r WHERE r.object = o.id AND
-	    r.target = :target AND r.held = 1),
+	    r.target = :target AND r.held > 0),
 	(SELECT r.object FROM history x CROSS JOIN result r ON
 	    r.object = x.id AND r.target = :target
-	    WHERE x.path = o.path AND r.held = 1 ORDER BY x.id DESC LIMIT 1))
+	    WHERE x.path = o.path AND r.held > 0 ORDER BY x.id DESC LIMIT 1))
 	LEFT JOIN history h ON h.id = s.object
 	LEFT JOIN verified v ON v.object = s.object AND v.target = :target
 WHERE o.path >= :from AND o.path < :end
@@ -1367,10 +1380,10 @@ SELECT coalesce(s.size, (SELECT h.size FROM history h
 FROM object o CROSS JOIN result s ON s.target = :target AND
 	s.object = coalesce(
 	(SELECT r.object FROM result r WHERE r.object = o.id AND
-	    r.target = :target AND r.held = 1),
+	    r.target = :target AND r.held > 0),
 	(SELECT r.object FROM history x CROSS JOIN result r ON
 	    r.object = x.id AND r.target = :target
-	    WHERE x.path = o.path AND r.held = 1 ORDER BY x.id DESC LIMIT 1))
+	    WHERE x.path = o.path AND r.held > 0 ORDER BY x.id DESC LIMIT 1))
 WHERE o.path >= :from AND o.path < :end;
 
 -- name: sample_new
@@ -1379,7 +1392,7 @@ FROM event e CROSS JOIN result r ON r.object = e.object AND
 	    r.target = e.target AND r.event = e.id
 	LEFT JOIN object o ON o.id = r.object
 	LEFT JOIN history h ON h.id = r.object
-WHERE e.id > :last AND e.target = :target AND r.held = 1 AND
+WHERE e.id > :last AND e.target = :target AND r.held > 0 AND
 	NOT EXISTS (SELECT 1 FROM verified v
 	WHERE v.object = r.object AND v.target = r.target)
 ORDER BY e.id;
@@ -1425,7 +1438,7 @@ INSERT INTO verification (run, object, target, method, outcome, reason,
 VALUES (:run, :object, :target, :method, :outcome, :reason, :time, :path);
 
 -- name: held_find
-SELECT 1 FROM result WHERE object = :object AND target = :target AND held = 1;
+SELECT 1 FROM result WHERE object = :object AND target = :target AND held > 0;
 
 -- name: verified_put
 INSERT INTO verified (object, target, run, method, outcome, time_ns)
@@ -1443,12 +1456,12 @@ DELETE FROM verified WHERE object = :object;
 -- name: result_deleted
 UPDATE result SET outcome = 5, held = 0, run = :run, ms = :ms,
 	reason = NULL
-WHERE target = :target AND object = :object AND (held = 1 OR EXISTS (SELECT 1
+WHERE target = :target AND object = :object AND (held > 0 OR EXISTS (SELECT 1
 	FROM deletion d
 	WHERE d.target = result.target AND d.object = result.object));
 
 -- name: result_restored
-UPDATE result SET outcome = 0, held = 1, run = :run, ms = NULL,
+UPDATE result SET outcome = 0, held = 9, run = :run, ms = NULL,
 	reason = NULL, version_id = :version, event = :event
 WHERE target = :target AND object = :object;
 
@@ -1460,18 +1473,18 @@ WHERE target = :target AND object = :object AND outcome = 5;
 -- name: result_lost
 UPDATE result SET outcome = 2, held = 0, run = coalesce(:run, run),
 	ms = coalesce(:ms, ms), reason = :reason
-WHERE target = :target AND held = 1 AND
+WHERE target = :target AND held > 0 AND
 	object = (SELECT id FROM object WHERE path = :path);
 
 -- name: history_lost
 UPDATE result SET held = 0
-WHERE target = :target AND held = 1 AND
+WHERE target = :target AND held > 0 AND
 	object IN (SELECT id FROM history WHERE path = :path);
 
 -- name: deletion_insert
 INSERT OR IGNORE INTO deletion (target, object, run)
 SELECT target, object, :run FROM result
-WHERE target = :target AND object = :object AND held = 1;
+WHERE target = :target AND object = :object AND held > 0;
 
 -- The store refused the deletion that this run noted: the object stays as
 -- before.
@@ -1507,7 +1520,7 @@ UPDATE result SET outcome = 2, held = 0,
 	run = (SELECT d.run FROM deletion d WHERE d.object = result.object AND
 	    d.target = result.target),
 	reason = 'the run that deleted it ended before the answer came'
-WHERE held = 1 AND (object, target) IN (SELECT object, target FROM deletion);
+WHERE held > 0 AND (object, target) IN (SELECT object, target FROM deletion);
 
 -- name: deletion_settle
 INSERT OR IGNORE INTO settle (target, object)
@@ -1676,7 +1689,7 @@ FROM dir WHERE id = :id;
 SELECT coalesce((SELECT y.started_ns + e.ms * 1000000
 	FROM event e CROSS JOIN run y ON y.id = e.run WHERE e.id = r.event), 0)
 FROM object o LEFT JOIN result r ON r.object = o.id AND
-	r.target = :target AND r.held = 1
+	r.target = :target AND r.held > 0
 WHERE o.path = :path AND o.gone_run IS NULL;
 
 -- Is one of the first files that were seen under the former name there under
@@ -1702,10 +1715,10 @@ SELECT 1, s.object, o.path, coalesce(h.kind, o.kind),
 FROM object o CROSS JOIN result s ON s.target = :target AND
 	s.object = coalesce(
 	(SELECT r.object FROM result r WHERE r.object = o.id AND
-	    r.target = :target AND r.held = 1),
+	    r.target = :target AND r.held > 0),
 	(SELECT r.object FROM history x CROSS JOIN result r ON
 	    r.object = x.id AND r.target = :target
-	    WHERE x.path = o.path AND r.held = 1 ORDER BY x.id DESC LIMIT 1))
+	    WHERE x.path = o.path AND r.held > 0 ORDER BY x.id DESC LIMIT 1))
 	LEFT JOIN history h ON h.id = s.object
 WHERE o.path >= :from AND o.path < :end
 ORDER BY o.path;
@@ -1724,22 +1737,23 @@ ORDER BY n.path;
 -- name: name_today
 SELECT o.id, o.gone_run IS NULL OR
 	EXISTS (SELECT 1 FROM result r WHERE r.object = o.id AND
-	    r.target = :target AND r.held = 1) OR
+	    r.target = :target AND r.held > 0) OR
 	EXISTS (SELECT 1 FROM history h CROSS JOIN result r ON
 	    r.object = h.id AND r.target = :target
-	    WHERE h.path = o.path AND r.held = 1)
+	    WHERE h.path = o.path AND r.held > 0)
 FROM object o WHERE o.path = :path;
 
 -- name: name_result
 INSERT INTO result (object, target, run, outcome, held, size, ms,
 	md5, etag, part_size, part_md5s, attempts, version_id, reason)
-SELECT :object, target, run, outcome, 1, coalesce(size, (SELECT size FROM object
+SELECT :object, target, run, outcome, max(held, 1), coalesce(size, (SELECT
+	size FROM object
 	WHERE id = :from), (SELECT size FROM history WHERE id = :from)), ms,
 	md5, etag, part_size, part_md5s, attempts, version_id,
 	'it was put under another name of its server'
 FROM result WHERE object = :from AND target = :target
 ON CONFLICT (object, target) DO UPDATE SET
-	held = 1, size = excluded.size, md5 = excluded.md5,
+	held = excluded.held, size = excluded.size, md5 = excluded.md5,
 	etag = excluded.etag, part_size = excluded.part_size,
 	part_md5s = excluded.part_md5s, version_id = excluded.version_id;
 
@@ -1765,10 +1779,10 @@ FROM object o INDEXED BY object_gone CROSS JOIN result s ON
 	s.target = :target AND
 	s.object = coalesce(
 	(SELECT r.object FROM result r WHERE r.object = o.id AND
-	    r.target = :target AND r.held = 1),
+	    r.target = :target AND r.held > 0),
 	(SELECT r.object FROM history x CROSS JOIN result r ON
 	    r.object = x.id AND r.target = :target
-	    WHERE x.path = o.path AND r.held = 1 ORDER BY x.id DESC LIMIT 1))
+	    WHERE x.path = o.path AND r.held > 0 ORDER BY x.id DESC LIMIT 1))
 	LEFT JOIN history h ON h.id = s.object
 WHERE o.gone_run IS NOT NULL AND o.path >= :from AND o.path < :end AND
 	NOT EXISTS (SELECT 1 FROM result y WHERE y.object = o.id AND
@@ -1794,7 +1808,7 @@ WHERE o.path >= :from AND o.path < :end AND o.gone_run IS NULL AND
 	FROM (SELECT o.id AS id
 	    UNION ALL SELECT h.id FROM history h WHERE h.path = o.path) v
 	WHERE EXISTS (SELECT 1 FROM result r WHERE r.object = v.id AND
-	    r.target = :target AND r.held = 1) OR
+	    r.target = :target AND r.held > 0) OR
 	    EXISTS (SELECT 1 FROM settle s WHERE s.object = v.id AND
 	    s.target = :target)))
 ORDER BY o.path;
@@ -1896,7 +1910,7 @@ DELETE FROM verification WHERE id = :id;
 SELECT h.id FROM history h
 WHERE h.id > :after AND h.until_run < :run AND NOT EXISTS (SELECT 1
 	FROM event e WHERE e.object = h.id) AND NOT EXISTS (SELECT 1
-	FROM result r WHERE r.object = h.id AND r.held = 1) AND NOT EXISTS
+	FROM result r WHERE r.object = h.id AND r.held > 0) AND NOT EXISTS
 	(SELECT 1 FROM target t CROSS JOIN settle s ON s.target = t.id AND
 	s.object = h.id) AND NOT EXISTS (SELECT 1
 	FROM target t CROSS JOIN deletion d ON d.target = t.id AND

@@ -78,7 +78,12 @@ SELECT
 	iif(r.outcome = 5, (SELECT e.version FROM event e
 	    WHERE e.object = r.object AND e.target = r.target AND e.kind = 10
 	    ORDER BY e.id DESC LIMIT 1), NULL) AS marker_id,
-	o.dir AS dir
+	o.dir AS dir,
+	CASE WHEN coalesce(r.held, 0) = 0 THEN NULL
+	    WHEN r.held = 2 THEN 'content-md5'
+	    WHEN r.etag IS NULL AND r.md5 IS NOT NULL THEN 'etag'
+	    WHEN r.held > 0 AND (r.md5 IS NULL OR r.part_size > 0) THEN 'etag'
+	    END AS proof
 FROM object o
 	LEFT JOIN result r ON r.object = o.id
 	LEFT JOIN target t ON t.id = coalesce(r.target,
@@ -241,7 +246,7 @@ FROM failure f
 WHERE m.object IS NULL AND CASE
 	WHEN y.backlog = 0 AND r.outcome IN (2, 4) AND r.run = f.run
 	    AND o.id = f.object AND o.gone_run IS NULL THEN 1
-	WHEN y.op = 'undo' AND r.held = 1 AND EXISTS (SELECT 1 FROM event e
+	WHEN y.op = 'undo' AND r.held > 0 AND EXISTS (SELECT 1 FROM event e
 	    WHERE e.id = r.event AND e.run = f.run) THEN 0	-- it is back
 	WHEN y.backlog = 0 THEN (r.run IS NULL OR r.run <= f.run) AND
 	    NOT EXISTS (SELECT 1 FROM run z WHERE z.id > f.run AND
@@ -252,7 +257,7 @@ WHERE m.object IS NULL AND CASE
 	WHEN f.object IS NULL THEN d.run = f.run AND d.clean = 0 AND
 	    d.gone_run IS NULL
 	WHEN o.id IS NULL THEN 0
-	WHEN o.gone_run IS NOT NULL THEN r.held = 1 AND r.run < f.run AND
+	WHEN o.gone_run IS NOT NULL THEN r.held > 0 AND r.run < f.run AND
 	    f.run >= o.gone_run	-- it could not be deleted at the target
 	WHEN o.why IS NOT NULL THEN 0	-- nor is it to be moved
 	WHEN r.outcome IN (2, 4) THEN r.run = f.run
@@ -365,7 +370,7 @@ SELECT
 	d.objects AS objects,
 	coalesce(t.name, t.endpoint) || '/' || t.bucket AS target
 FROM (SELECT md5, target, count(*) AS objects, max(object) AS last
-	FROM result WHERE held = 1 AND md5 IS NOT NULL
+	FROM result WHERE held > 0 AND md5 IS NOT NULL
 	GROUP BY md5, target HAVING count(*) > 1) d
 	LEFT JOIN object o ON o.id = d.last
 	LEFT JOIN history h ON h.id = d.last

@@ -464,6 +464,7 @@ begin_run(struct catalog *c, void *arg)
 	writer_verified_dead(w);
 	DB_RUN(&w->db, RUNS_DIED, INT(w->attempt));
 	b->info->late_ms = late_ms(w);
+	b->info->known = w->known;
 	writer_settle_deletes(w);
 	if (w->no_backlog)
 		begin_plain(w, b);

@@ -131,6 +131,7 @@ struct run_info {
 	uint64_t late_ms;	/* the master of an earlier run has died: the
 				   clients of the dead master may change
 				   something for this long; 0: no */
+	unsigned known;		/* of the store; see model/proved.h */
 };
 /* Write the row of an attempt to run, before it is known whether the run can
  * begin. The row changes nothing for later runs: catalog_begin_run makes it the

@@ -131,6 +131,11 @@ catalog_take_target(struct writer *w, const struct run_spec *spec,
 		    TEXT(spec->bucket), INT(spec->server_as_prefix));
 		w->target = db_last_id(db);
 	}
+	if (DB_ROW(db, TARGET_KNOWN, INT(w->target))) {
+		w->known = (unsigned)db_int(db, STMT_TARGET_KNOWN, 0) &
+		    KNOWN_ALL;
+		db_done(db, STMT_TARGET_KNOWN);
+	}
 	if (spec->name != NULL) {
 		DB_RUN(db, TARGET_SET_NAME, TEXT(spec->name), INT(w->target));
 		if (w->other_target != 0)

@@ -8,7 +8,6 @@
 
 #include "conf/conf.h"
 
-
 /* After conf_finish; keys: where the keys of S3 come from. Returns the exit
  * status: 0, or 3 if something failed. */
 int	 check_run(const struct conf *, const char *keys, bool json);

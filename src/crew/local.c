@@ -61,6 +61,7 @@ has_sender(struct local *l)
 		.retry_for_ms = l->s3.retry_for_ms,
 		.dryrun = s->dryrun,
 		.adopt = s->adopt,
+		.known = s->known,
 		.server_as_prefix = s->conf->fs_config.server_as_prefix,
 		.ignore_inode = s->conf->fs_config.ignore_inode,
 		.exact = s->exact,

@@ -1,4 +1,5 @@
 #include "delete/delete.h"
+#include "rest/xml.h"
 
 #include "base/backoff.h"
 #include "base/clock.h"

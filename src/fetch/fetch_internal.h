@@ -92,6 +92,8 @@ struct fetching {
 	struct attrs existing_attrs;
 	struct dest_file *file;
 	bool	 resumed;	/* some ranges existed already */
+	bool	 opaque;	/* the answers tell of an encryption under
+				   which ETags are no digests */
 	bool	 asked_meta;	/* meta holds the known metadata */
 	struct dest_meta meta;
 	/* the file of the export */

@@ -263,13 +263,14 @@ on_part(void *arg, const struct s3_reply *r, const struct err *err)
 	struct fetching *t = arg;
 
 	t->calls--;
-	if (err != NULL) {
+	if (err != NULL && !s3_knows_no_parts(err)) {
 		fetching_s3_fault(t, err);
 		return;
 	}
-	if (!is_same(t, r))
+	if (err == NULL && !is_same(t, r))
 		return;
-	if (claim_answer(&t->claim, t->item, r->size, r->parts_count))
+	if (claim_answer(&t->claim, t->item, r->size,
+	    err == NULL ? r->parts_count : 0))
 		start_passes(t);
 	else
 		unprovable(t);
@@ -341,6 +342,7 @@ fetching_take_meta(struct fetching *t, const struct s3_reply *r)
 		return;
 	}
 	t->asked_meta = true;
+	t->opaque = r->etag_opaque;
 	t->meta = (struct dest_meta){
 		.mtime_ns = r->meta.mtime_ns,
 		.mode = r->meta.mode,
@@ -475,12 +477,13 @@ wrong(struct fetching *t)
 	struct err err;
 
 	t->no_keep = true;
-	if (alone && (t->resumed || (!t->claim.guessed &&
+	if (alone && (t->resumed || (!t->claim.guessed && !t->opaque &&
 	    ++t->tries < TRIES_MAX))) {
 		anew(t);
 		return;
 	}
-	if (alone && t->claim.guessed) {
+	if (alone && (t->claim.guessed || t->opaque ||
+	    claim_is_odd(&t->claim))) {
 		unprovable(t);
 		return;
 	}

@@ -28,12 +28,16 @@ init(struct split_plan *p, uint64_t size, uint64_t unit, uint64_t part_size)
 		return;
 	p->part_count = (unsigned)((size - 1) / part_size + 1);
 	p->part_md5s = xcalloc(p->part_count, MD5_LEN);
+	p->etags = xcalloc(p->count, sizeof(*p->etags));
 }
 
 void
 split_plan_release(struct split_plan *p)
 {
 	free(STEAL(p->part_md5s));
+	for (uint32_t i = 0; p->etags != NULL && i < p->count; i++)
+		free(p->etags[i]);
+	free(STEAL(p->etags));
 }
 
 uint64_t
@@ -138,16 +142,53 @@ split_put_range(const struct split_plan *p, const struct item *it,
 	};
 }
 
+/* A line for each part, or no text. */
+static bool
+has_lines(const char *text, unsigned count)
+{
+	unsigned n = 0;
+
+	for (const char *p = text; p != NULL && *p != '\0'; p++)
+		n += *p == '\n';
+	return text == NULL || (n == count && str_ends(str_of(text),
+	    STR("\n")));
+}
+
 bool
 split_put_take(struct split_plan *p, const struct item *step,
     const struct result *r)
 {
 	uint64_t range = step->part_first / (p->unit / p->part_size);
 
-	if (!take(p, (uint32_t)range, r->part_md5s, r->part_count))
+	if (!has_lines(r->part_etags, r->part_count) ||
+	    !take(p, (uint32_t)range, r->part_md5s, r->part_count))
 		return false;
+	free(p->etags[range]);
+	p->etags[range] = r->part_etags == NULL ? NULL :
+	    xstrdup(r->part_etags);
 	add_work(p, r->bytes_sent, r->attempts);
 	return true;
+}
+
+static char *
+all_etags(const struct split_plan *p)
+{
+	struct buf b;
+	bool any = false;
+
+	buf_init(&b, SIZE_MAX);
+	for (uint32_t i = 0; i < p->count; i++) {
+		any |= p->etags[i] != NULL;
+		if (p->etags[i] != NULL)
+			buf_addstr(&b, p->etags[i]);
+		for (unsigned n = range_parts(p, i); p->etags[i] == NULL &&
+		    n > 0; n--)
+			buf_addch(&b, '\n');
+	}
+	if (any)
+		return b.data;
+	buf_release(&b);
+	return NULL;
 }
 
 void
@@ -156,6 +197,8 @@ split_put_end(const struct split_plan *p, struct item *it)
 	it->step = SPLIT_END;
 	it->part_first = 0;
 	give_parts(p, &it->part_count, &it->part_md5s);
+	free(it->part_etags);
+	it->part_etags = all_etags(p);
 }
 
 void
@@ -174,6 +217,7 @@ split_put_undo(struct item *it)
 	it->step = SPLIT_WHOLE;
 	it->part_count = 0;
 	free(STEAL(it->part_md5s));
+	free(STEAL(it->part_etags));
 }
 
 /* --- an object to fetch --- */

@@ -19,6 +19,8 @@ struct split_plan {
 	uint64_t part_size;	/* 0: parts are not hashed */
 	unsigned part_count;
 	uint8_t	*part_md5s;	/* NULL: parts are not hashed */
+	char	**etags;	/* of an upload, by range: as in struct
+				   result */
 	uint64_t bytes;		/* moved in all steps so far */
 	unsigned attempts;
 };

@@ -8,6 +8,7 @@ item_release(struct item *it)
 	free(it->raw);
 	free(it->upload_id);
 	free(it->part_md5s);
+	free(it->part_etags);
 	memset(it, 0, sizeof(*it));
 }
 
@@ -29,6 +30,7 @@ void
 result_release(struct result *r)
 {
 	free(r->part_md5s);
+	free(r->part_etags);
 	free(r->version_id);
 	free(r->upload_id);
 	memset(r, 0, sizeof(*r));

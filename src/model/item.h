@@ -11,6 +11,7 @@
 #include "model/event.h"
 #include "model/mail.h"
 #include "model/outcome.h"
+#include "model/proved.h"
 
 enum item_flag {
 	ITEM_SETTLE = 1,	/* a lease of it was open when a run died: look
@@ -80,6 +81,7 @@ struct item {
 				   whole file */
 	uint8_t	*part_md5s;	/* SPLIT_END: 16 bytes each, owned; else
 				   NULL */
+	char	*part_etags;	/* SPLIT_END: as in struct result; owned */
 };
 void	 item_release(struct item *);
 
@@ -103,9 +105,13 @@ struct result {
 	bool	 has_md5;
 	uint8_t	 md5[16];	/* of the whole file */
 	char	 etag[72];
+	enum proved proved;	/* MOVED, UNCHANGED */
 	uint64_t part_size;	/* 0: not multipart */
 	uint8_t	*part_md5s;	/* 16 bytes a part, owned; or NULL */
 	unsigned part_count;
+	char	*part_etags;	/* SPLIT_RANGE: a line for each part, with its
+				   ETag as S3 wrote it, or empty: the MD5 in
+				   quotes. NULL: all lines are empty. Owned */
 	char	*upload_id;	/* SPLIT_BEGIN: owned; else NULL */
 	uint64_t bytes_sent;
 	uint64_t took_ms;	/* since the transfer began */

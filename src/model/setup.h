@@ -46,6 +46,7 @@ struct setup {
 	int64_t	 s3_clock_ms;	/* of S3's clock, since 1970: at the boot of
 				   this machine; on the wire: at the time of
 				   sending. 0: not known */
+	uint32_t known;		/* of the store; see model/proved.h */
 	/* the mover */
 	uint32_t workers;	/* exactly so many; 0: one a processor */
 	uint32_t workers_max;	/* ... but at most so many; 0: 16 */

@@ -2,6 +2,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "crypto/crypto.h"
 #include "rest/meta.h"
 
 #define NS_PER_SEC	1000000000
@@ -233,18 +234,59 @@ s3_iso_date(struct str s, int64_t *ret)
 	    s.p + 11, ret);
 }
 
+static void
+skip(struct str *s, size_t n)
+{
+	s->p += n;
+	s->len -= n;
+}
+
+/* 32 digits, or 32 digits, '-' and a number of parts. */
+static bool
+is_digest(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (i < 2 * MD5_LEN ? hex_value(s.p[i]) < 0 :
+		    i == 2 * MD5_LEN ? s.p[i] != '-' :
+		    s.p[i] < '0' || s.p[i] > '9')
+			return false;
+	return s.len >= 2 * MD5_LEN;
+}
+
+static void
+long_etag(struct str s, char out[72])
+{
+	uint8_t digest[MD5_LEN];
+	struct md5 m;
+
+	md5_init(&m);
+	md5_update(&m, s.p, s.len);
+	md5_final(&m, digest);
+	memcpy(out, "long:", 5);
+	hex_encode(digest, MD5_LEN, out + 5);
+}
+
 void
 s3_etag(struct str s, char out[72])
 {
-	while (s.len > 0 && (s.p[0] == '"' || s.p[0] == ' ')) {
-		s.p++;
-		s.len--;
-	}
+	while (s.len > 0 && s.p[0] == ' ')
+		skip(&s, 1);
+	if (str_starts(s, STR("W/\"")))
+		skip(&s, 2);
+	while (s.len > 0 && (s.p[0] == '"' || s.p[0] == ' '))
+		skip(&s, 1);
 	while (s.len > 0 && (s.p[s.len - 1] == '"' || s.p[s.len - 1] == ' '))
 		s.len--;
-	if (s.len > 71)
-		s.len = 0;
+	if (s.len > 71) {
+		long_etag(s, out);
+		return;
+	}
 	if (s.len > 0)
 		memcpy(out, s.p, s.len);
 	out[s.len] = '\0';
+	if (!is_digest(s))
+		return;
+	for (size_t i = 0; i < 2 * MD5_LEN; i++)
+		if (out[i] >= 'A' && out[i] <= 'F')
+			out[i] = (char)(out[i] - 'A' + 'a');
 }

@@ -33,8 +33,11 @@ bool	 s3_meta_complete(const struct s3_meta_seen *);
 bool	 s3_http_date(struct str, int64_t *ret_sec);
 /* "2009-10-12T17:50:30.000Z" likewise. */
 bool	 s3_iso_date(struct str, int64_t *ret_sec);
-/* Copy the ETag without quotes and white space at the ends; "" if the ETag is
- * too long. */
+/*
+ * Write the ETag in a form that can be compared: without W/, quotes and white
+ * space at the ends; digits of a digest in lower case; in place of an ETag of
+ * more than 71 bytes "long:" and the MD5 of the ETag.
+ */
 void	 s3_etag(struct str, char out[72]);
 
 #endif

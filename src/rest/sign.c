@@ -256,3 +256,44 @@ s3_query(struct buf *b, struct s3_param *p, size_t count)
 		s3_encode(b, p[i].value, false);
 	}
 }
+
+bool
+s3_query_goes_on(const struct buf *b)
+{
+	return strstr(b->data, "start-after=") != NULL ||
+	    strstr(b->data, "continuation-token=") != NULL;
+}
+
+void
+s3_query_v1(struct buf *b)
+{
+	static const char *const names[][2] = {
+		{ "delimiter=", "delimiter=" },
+		{ "encoding-type=", "encoding-type=" },
+		{ "continuation-token=", "marker=" },
+		{ "start-after=", "marker=" },
+		{ "max-keys=", "max-keys=" }, { "prefix=", "prefix=" },
+	};
+	struct buf v1;
+
+	buf_init(&v1, 64 * KIB);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *p = b->data;
+
+		while (p != NULL && strncmp(p, names[i][0],
+		    strlen(names[i][0])) != 0) {
+			p = strchr(p, '&');
+			p += p != NULL;
+		}
+		if (p == NULL)
+			continue;
+		if (v1.len > 0)
+			buf_addch(&v1, '&');
+		buf_addstr(&v1, names[i][1]);
+		p += strlen(names[i][0]);
+		buf_add(&v1, p, strcspn(p, "&"));
+	}
+	buf_clear(b);
+	buf_add(b, v1.data, v1.len);
+	buf_release(&v1);
+}

@@ -66,5 +66,10 @@ void	 s3_sign(struct s3_signer *, struct s3_to_sign *, struct buf *);
 void	 s3_encode(struct buf *, struct str, bool keep_slash);
 /* Append "a=b&c=d", sorted by name; sorts params. */
 void	 s3_query(struct buf *, struct s3_param *params, size_t count);
+/* A query of ListObjectsV2: does it ask for a page behind a key? Make it one of
+ * ListObjects for the same page: the parameters have other names, their values
+ * stay as they are encoded. */
+bool	 s3_query_goes_on(const struct buf *);
+void	 s3_query_v1(struct buf *);
 
 #endif

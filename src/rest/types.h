@@ -23,12 +23,13 @@ struct s3_listed {
 	struct str key;		/* decoded bytes */
 	uint64_t size;
 	int64_t	 modified_sec;
-	char	 etag[72];	/* without quotes */
+	char	 etag[72];	/* in the form of s3_etag; or "" */
 };
 struct s3_part {
 	unsigned number;	/* 1 to 10,000 */
 	uint64_t size;
-	char	 etag[72];
+	char	 etag[72];	/* in the form of s3_etag */
+	struct str given;	/* the ETag as the server writes it */
 };
 /* A version of a key in a bucket that keeps versions. */
 struct s3_version {

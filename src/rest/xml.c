@@ -330,6 +330,7 @@ see_part(struct parse *p, const char *name, struct str s)
 		p->has_size = number(s, &part->size);
 	} else if (is(name, "ETag")) {
 		s3_etag(s, part->etag);
+		part->given = keep(p->xml, s);
 		p->has_etag = part->etag[0] != '\0';
 	}
 }
@@ -430,6 +431,10 @@ see_root(struct parse *p, const char *name, struct str s)
 	    is(name, "NextPartNumberMarker") ||
 	    is(name, "NextUploadIdMarker")) {
 		x->next = keep(x, s);
+	} else if (x->kind == S3_XML_LIST && is(name, "NextMarker")) {
+		x->next = keep(x, s);
+	} else if (x->kind == S3_XML_LIST && is(name, "Marker")) {
+		x->is_v1 = true;
 	} else if (is(name, "EncodingType")) {
 		x->url_encoded = str_eq(s, STR("url"));
 	} else if (is(name, "UploadId") && x->kind == S3_XML_CREATE) {
@@ -575,6 +580,17 @@ decode_all(struct s3_xml *x)
 		decode(&x->prefixes[i]);
 	for (size_t i = 0; i < x->version_count; i++)
 		decode(&x->versions[i].key);
+	if (x->is_v1 && x->next.len > 0)
+		decode(&x->next);
+}
+
+/* A listing of the first version goes on behind a key: the last key, if the
+ * answer names no marker. */
+static void
+take_marker(struct s3_xml *x)
+{
+	if (x->is_v1 && x->truncated && x->next.len == 0)
+		x->next = x->listed[x->listed_count - 1].key;
 }
 
 /* Return the name of a required element missing from the answer; or NULL. */
@@ -589,6 +605,8 @@ lacks(const struct parse *p)
 	case S3_XML_UPLOADS:
 		if (!p->seen_truncated)
 			return "no IsTruncated";
+		if (x->is_v1 && x->listed_count > 0)
+			return NULL;
 		return x->truncated && x->next.len == 0 ?
 		    "truncated, but no marker to go on" : NULL;
 	case S3_XML_VERSIONS:	/* only ever one page */
@@ -644,20 +662,27 @@ s3_xml_parse(struct s3_xml *x, enum s3_xml_kind wanted, struct str text,
 	if (p.wrong != NULL)
 		return err_set(err, ERR_PEER, 0, "XML: %s", p.wrong);
 	decode_all(x);
+	take_marker(x);
 	return 0;
 }
 
 void
-s3_xml_complete(struct buf *b, const uint8_t *md5s, unsigned count)
+s3_xml_complete(struct buf *b, const uint8_t *md5s, char *const *given,
+    unsigned count)
 {
 	char text[2 * MD5_LEN + 1];
 
 	buf_addstr(b, "<CompleteMultipartUpload xmlns="
 	    "\"http://s3.amazonaws.com/doc/2006-03-01/\">");
 	for (unsigned i = 0; i < count; i++) {
-		hex_encode(md5s + (size_t)i * MD5_LEN, MD5_LEN, text);
-		buf_addf(b, "<Part><PartNumber>%u</PartNumber>"
-		    "<ETag>&quot;%s&quot;</ETag></Part>", i + 1, text);
+		buf_addf(b, "<Part><PartNumber>%u</PartNumber><ETag>", i + 1);
+		if (given != NULL && given[i] != NULL) {
+			s3_xml_text(b, str_of(given[i]));
+		} else {
+			hex_encode(md5s + (size_t)i * MD5_LEN, MD5_LEN, text);
+			buf_addf(b, "&quot;%s&quot;", text);
+		}
+		buf_addstr(b, "</ETag></Part>");
 	}
 	buf_addstr(b, "</CompleteMultipartUpload>");
 }
@@ -687,4 +712,24 @@ s3_xml_text(struct buf *b, struct str s)
 			buf_addch(b, s.p[i]);
 		}
 	}
+}
+
+bool
+s3_key_fits_xml(struct str key)
+{
+	while (key.len > 0) {
+		unsigned char c = (unsigned char)key.p[0];
+		size_t n = utf8_len(key.p, key.len);
+
+		if (n == 0 || (c < 0x20 && c != '\t' && c != '\n' &&
+		    c != '\r'))
+			return false;
+		/* U+FFFE and U+FFFF are no characters. */
+		if (n == 3 && (memcmp(key.p, "\357\277\276", 3) == 0 ||
+		    memcmp(key.p, "\357\277\277", 3) == 0))
+			return false;
+		key.p += n;
+		key.len -= n;
+	}
+	return true;
 }

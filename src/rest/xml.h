@@ -52,6 +52,7 @@ struct s3_xml {
 	struct s3_xml_deleted *deleted;
 	size_t	 deleted_count;
 	bool	 truncated;
+	bool	 is_v1;		/* ListObjects: next is a key */
 	struct str next;	/* token, part number or upload-id marker */
 	char	 etag[72];	/* complete, copy */
 	struct str upload_id;	/* create */
@@ -74,10 +75,17 @@ void	 s3_xml_release(struct s3_xml *);
 int	 s3_xml_parse(struct s3_xml *, enum s3_xml_kind wanted, struct str,
 	    struct err *) MUST_USE;
 
-/* The body of CompleteMultipartUpload. */
-void	 s3_xml_complete(struct buf *, const uint8_t *md5s, unsigned count);
+/* The body of CompleteMultipartUpload: for each part the ETag as the server
+ * wrote it, or NULL: the part's MD5. */
+void	 s3_xml_complete(struct buf *, const uint8_t *md5s,
+	    char *const *given, unsigned count);
 /* Append as character data; a parser gets back exactly the same text, newlines
  * included. */
 void	 s3_xml_text(struct buf *, struct str);
+
+/* Return true if XML 1.0 can carry this key. Keys with control characters or
+ * invalid UTF-8 don't fit: s3_delete_many refuses such keys (ERR_INVALID),
+ * s3_delete takes such keys. */
+bool	 s3_key_fits_xml(struct str key);
 
 #endif

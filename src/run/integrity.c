@@ -246,9 +246,9 @@ integrity_take(struct integrity *t, struct fetch_item *it)
 
 /* The readers have enough to do. */
 static bool
-is_full(const struct run *r)
+is_full(const struct integrity *t)
 {
-	return run_room(r) == 0;
+	return run_room(&t->r) == 0 || t->heads >= PAGE;
 }
 
 /* --- claims --- */
@@ -388,12 +388,47 @@ claims_take(struct claims *c, struct pager *p, struct stored *ret)
 
 /* --- a listing merged with claims --- */
 
+/* An object that the listing shows without an ETag: HEAD tells it. */
+struct headed {
+	struct integrity *t;
+	unsigned export;
+	struct stored stored;
+};
+
+static void
+on_head(void *arg, const struct s3_reply *r, const struct err *err)
+{
+	struct headed *h = arg;
+	struct stored *s = &h->stored;
+	struct judged j;
+
+	h->t->heads--;
+	if (err == NULL)
+		verdict_listed(s, r->size, r->etag, &j);
+	else
+		verdict_missing(s, &j);
+	if (err == NULL || err->kind == ERR_GONE)
+		say_verdict(h->t, h->export, s->path, false, s->object,
+		    r->size, METHOD_HEAD, &j);
+	else if (err->kind != ERR_STOPPED)
+		run_fail(&h->t->r, err);
+	stored_release(s);
+	free(h);
+}
+
 static void
 listed(struct walk *w, const struct s3_listed *k, struct stored *s)
 {
 	struct integrity *t = w->t;
 	struct judged j;
 
+	if (t->r.crew == NULL && k->etag[0] == '\0') {
+		t->heads++;
+		s3_head(t->r.s3, k->key, on_head, xmemdup(&(struct headed){ t,
+		    w->export, *s }, sizeof(struct headed)));
+		memset(s, 0, sizeof(*s));
+		return;
+	}
 	verdict_listed(s, k->size, k->etag, &j);
 	if (t->r.crew != NULL && k->size == s->attrs.size)
 		read_object(t, w->export, k->key, s, k);
@@ -488,10 +523,13 @@ on_page(void *arg, const struct s3_listed *keys, size_t count)
 {
 	struct walk *w = arg;
 
+	/* Draw no conclusion from a page that is out of order. */
+	for (size_t i = 0; i < count; i++)
+		if (!in_order(w, keys[i].key))
+			return;
 	for (size_t i = 0; i < count && !run_stopped(&w->t->r); i++)
-		if (in_order(w, keys[i].key))
-			take_key(w, &keys[i]);
-	if (!w->paused && is_full(&w->t->r)) {
+		take_key(w, &keys[i]);
+	if (!w->paused && is_full(w->t)) {
 		w->paused = true;
 		s3_lister_pause(w->lister);
 	}
@@ -518,7 +556,7 @@ list(struct walk *w)
 	s3_lister_new(&w->lister, t->r.s3, &plan, on_page, on_done, w);
 	while (!w->done && !run_stopped(&t->r)) {
 		run_turn(&t->r, RUN_TICK_MS);
-		if (w->paused && !is_full(&t->r)) {
+		if (w->paused && !is_full(t)) {
 			w->paused = false;
 			s3_lister_resume(w->lister);
 		}
@@ -574,6 +612,8 @@ integrity_walk(struct integrity *t)
 	for (size_t i = 0; i < t->r.plan.count && !run_stopped(&t->r); i++)
 		if (!is_inside(t, i))
 			walk_export(t, (unsigned)i);
+	while (t->heads > 0 && !run_stopped(&t->r))
+		run_turn(&t->r, RUN_TICK_MS);
 }
 
 /* --- a sample --- */
@@ -626,7 +666,7 @@ read_stored(struct sampled *x, struct stored *s)
 		stored_release(s);
 		return false;
 	}
-	while (is_full(&t->r) && !run_stopped(&t->r))
+	while (is_full(t) && !run_stopped(&t->r))
 		run_turn(&t->r, RUN_TICK_MS);
 	read_object(t, x->export, str_of(key), s, NULL);
 	stored_release(s);

@@ -24,6 +24,7 @@ struct integrity {
 		bool	 known;
 		uint64_t fsid;		/* if known; as in a fetch_item */
 	} dir;
+	size_t	 heads;			/* questions to S3 on the way */
 	uint64_t not_ours;		/* objects that the catalog does not
 					   know */
 };

@@ -159,6 +159,7 @@ prepare(struct run *r, struct err *err)
 		return -1;
 	if (!r->job->dryrun && doubts_settle_noted(r, err) == -1)
 		return -1;
+	setup.known = p->r.info.known;
 	setup_see_roots(&setup, &r->plan, crew_wants_team(r->conf, r->job));
 	return run_crew(r, r->job, &setup, err) == -1 ? -1 :
 	    start_crawl(p, err);

@@ -11,6 +11,8 @@ void
 s3_answer_clear(struct s3_slot *t)
 {
 	t->status = 0;
+	t->has_etag = t->etag_opaque = false;
+	buf_clear(&t->etag_given);
 	t->etag[0] = t->region[0] = t->curl_text[0] = '\0';
 	buf_clear(&t->version_id);
 	t->delete_marker = false;
@@ -65,12 +67,28 @@ is(struct str a, struct str name)
 }
 
 static void
+see_etag(struct s3_slot *t, struct str value)
+{
+	s3_etag(value, t->etag);
+	t->has_etag = t->etag[0] != '\0';
+	if (t->req == NULL || !t->req->op->keeps_etag)
+		return;
+	buf_clear(&t->etag_given);
+	buf_add(&t->etag_given, value.p, value.len);
+}
+
+static void
 see_header(struct s3_slot *t, struct str name, struct str value)
 {
 	static const struct str meta = { "x-amz-meta-", 11 };
 
 	if (is(name, STR("etag"))) {
-		s3_etag(value, t->etag);
+		see_etag(t, value);
+	} else if (is(name, STR("x-amz-server-side-encryption"))) {
+		t->etag_opaque |= str_starts(value, STR("aws:kms"));
+	} else if (is(name, STR("x-amz-server-side-encryption-customer-"
+	    "algorithm"))) {
+		t->etag_opaque = true;
 	} else if (is(name, STR("date"))) {
 		t->has_date = s3_http_date(value, &t->date_sec);
 	} else if (is(name, STR("content-length"))) {
@@ -258,18 +276,13 @@ s3_on_read(char *out, size_t size, size_t count, void *arg)
 	return (size_t)n;
 }
 
-/* curl sends the body again, from the start, on another connection when a kept
- * connection turns out to be dead. */
+/* When a kept connection ends behind the body, without an answer, curl wants to
+ * send the request again by itself. Fail: the request gets another attempt,
+ * which counts as one. */
 int
-s3_on_seek(void *arg, curl_off_t offset, int origin)
+s3_on_seek(void *arg UNUSED, curl_off_t offset UNUSED, int origin UNUSED)
 {
-	struct s3_slot *t = arg;
-
-	if (origin != SEEK_SET || offset < 0 ||
-	    (uint64_t)offset > t->req->body.len)
-		return CURL_SEEKFUNC_FAIL;
-	t->sent = (uint64_t)offset;
-	return CURL_SEEKFUNC_OK;
+	return CURL_SEEKFUNC_FAIL;
 }
 
 static int
@@ -348,9 +361,10 @@ judge_success(struct s3_slot *t, struct s3_xml *x, unsigned *flags,
 		}
 		if (x->kind == S3_XML_ERROR)
 			return judge_error(t, x, flags, err);
+		t->s3->lists_v1 |= x->is_v1;
 		return r->judge == NULL ? 0 : r->judge(r, x, flags, err);
 	}
-	if (r->op->needs_etag && t->etag[0] == '\0')
+	if (r->op->needs_etag && !t->has_etag)
 		lacks = "no ETag";
 	else if (!r->op->needs_etag && t->answer.len > 0)
 		lacks = "a body where none belongs";
@@ -421,6 +435,8 @@ s3_answer_reply(const struct s3_slot *t, const struct s3_xml *x,
 
 	memcpy(reply->etag, x->etag[0] != '\0' ? x->etag : t->etag,
 	    sizeof(reply->etag));
+	reply->etag_given = buf_str(&t->etag_given);
+	reply->etag_opaque = t->etag_opaque;
 	reply->status = t->status;
 	reply->attempts = r->attempts;
 	reply->version_id = buf_str(&t->version_id);

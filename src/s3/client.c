@@ -154,7 +154,7 @@ static struct s3_reply
 empty_reply(void)
 {
 	return (struct s3_reply){ .version_id = STR(""),
-	    .upload_id = STR(""), .next = STR("") };
+	    .etag_given = STR(""), .upload_id = STR(""), .next = STR("") };
 }
 
 static void
@@ -255,7 +255,7 @@ try_again(struct s3_slot *t, CURLcode code, unsigned flags, struct err *err)
 		list_push(&s->queue, r);
 		return true;
 	}
-	if (!(flags & S3_FAULT_RETRY))
+	if (!(flags & S3_FAULT_RETRY) || r->op->once)
 		return false;
 	if ((flags & S3_FAULT_BRIEF) && r->attempts >= BRIEF_ATTEMPTS)
 		return false;

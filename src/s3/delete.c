@@ -1,12 +1,15 @@
 /*
  * DeleteObjects: group keys into requests of the size a server takes, and read
- * the result of each key from the answers.
+ * the result of each key from the answers. A server that refuses DeleteObjects
+ * gets a request for each key.
  */
 #include "s3/s3_internal.h"
 
 #define KEYS_MAX	1000	/* of one request, S3's own limit */
 /* radosgw reads bodies of up to 1 MiB. */
 #define BODY_MAX	(1000 * 1024)
+#define TRIES_MAX	3	/* keys denied one by one, before all are */
+#define REFUSED		"the server has no DeleteObjects"
 #define BODY_HEAD	"<Delete xmlns=\"http://s3.amazonaws.com/doc/" \
 			"2006-03-01/\"><Quiet>false</Quiet>"
 #define BODY_TAIL	"</Delete>"
@@ -34,6 +37,12 @@ struct deletion {
 /* One request of a struct deletion, for up to KEYS_MAX keys. */
 struct batch {
 	struct deletion *all;
+	struct s3 *s3;
+	size_t	 cluster;
+	/* one by one: */
+	size_t	 next;		/* key to ask for */
+	size_t	 singles;	/* requests without an answer yet */
+	struct err refused;	/* of the request for all keys */
 	/* The keys without a final result yet, sorted by key. */
 	struct s3_deleted *open[KEYS_MAX];
 	bool	 told[KEYS_MAX];
@@ -47,26 +56,6 @@ static s3_done_fn on_done;
 static const struct s3_op op_delete_many = { .name = "delete objects",
     .method = "POST", .xml = S3_XML_DELETED, .of_bucket = true,
     .deletes = true };
-
-bool
-s3_key_fits_xml(struct str key)
-{
-	while (key.len > 0) {
-		unsigned char c = (unsigned char)key.p[0];
-		size_t n = utf8_len(key.p, key.len);
-
-		if (n == 0 || (c < 0x20 && c != '\t' && c != '\n' &&
-		    c != '\r'))
-			return false;
-		/* U+FFFE and U+FFFF are no characters. */
-		if (n == 3 && (memcmp(key.p, "\357\277\276", 3) == 0 ||
-		    memcmp(key.p, "\357\277\277", 3) == 0))
-			return false;
-		key.p += n;
-		key.len -= n;
-	}
-	return true;
-}
 
 static void *
 keep(struct deletion *d, size_t size)
@@ -243,20 +232,89 @@ release(struct deletion *d)
 	free(d);
 }
 
-/* A request is over. If the request failed, the open keys have failed. */
 static void
-on_done(void *arg, const struct s3_reply *reply, const struct err *err)
+batch_over(struct deletion *d)
 {
-	struct batch *b = arg;
-	struct deletion *d = b->all;
-
-	(void)reply;
-	for (size_t i = 0; i < b->count && err != NULL; i++)
-		*fail(d, b->open[i]) = *err;
 	if (--d->batches > 0)
 		return;
 	d->done(d->arg, d->results, d->count);
 	release(d);
+}
+
+/* --- one by one --- */
+
+/* The request for one key of a batch. */
+struct single {
+	struct batch *batch;
+	struct s3_deleted *result;
+};
+
+static void begin_singles(struct batch *);
+
+static void
+single_done(void *arg, const struct s3_reply *reply, const struct err *err)
+{
+	struct single *one = arg;
+	struct batch *b = one->batch;
+	struct s3_deleted *result = one->result;
+
+	if (err != NULL && err->kind != ERR_GONE)
+		*fail(b->all, result) = *err;
+	else if (reply->version_id.len > 0)
+		result->version_id = keep_str(b->all, reply->version_id);
+	result->delete_marker = result->delete_marker || reply->delete_marker;
+	b->singles--;
+	b->s3->deletes_single |= result->err == NULL;
+	begin_singles(b);
+	if (b->singles == 0)
+		batch_over(b->all);
+}
+
+/* Until a key was deleted so, ask for one key after the other, and give up
+ * after some. */
+static void
+begin_singles(struct batch *b)
+{
+	while (b->next < b->count &&
+	    (b->s3->deletes_single || b->singles == 0)) {
+		struct single *one;
+
+		if (!b->s3->deletes_single && b->next == TRIES_MAX)
+			break;
+		one = keep(b->all, sizeof(*one));
+		*one = (struct single){ b, b->open[b->next++] };
+		b->singles++;
+		s3_delete_in(b->s3, b->cluster, one->result->key, single_done,
+		    one);
+	}
+	for (; b->singles == 0 && b->next < b->count; b->next++)
+		*fail(b->all, b->open[b->next]) = b->refused;
+}
+
+/* Does the server refuse the operation, whatever the keys are? Where the right
+ * to it is a right on the bucket, deleting a key may be allowed. */
+static bool
+is_no_operation(const struct err *err)
+{
+	return err->code == 501 || err->code == 405 ||
+	    (err->code == 403 && err->kind == ERR_DENIED) ||
+	    (err->code == 400 && err->kind == ERR_CONFIG);
+}
+
+/* A request is over. If the request failed, the open keys have failed. */
+static void
+on_done(void *arg, const struct s3_reply *reply UNUSED, const struct err *err)
+{
+	struct batch *b = arg;
+
+	if (err != NULL && b->count > 0 && is_no_operation(err)) {
+		b->refused = *err;
+		begin_singles(b);
+		return;
+	}
+	for (size_t i = 0; i < b->count && err != NULL; i++)
+		*fail(b->all, b->open[i]) = *err;
+	batch_over(b->all);
 }
 
 static bool
@@ -276,6 +334,8 @@ begin(struct s3 *s, struct deletion *d, size_t cluster, size_t *from)
 	struct s3_param p[] = { { "delete", STR("") } };
 
 	b->all = d;
+	b->s3 = s;
+	b->cluster = cluster;
 	d->batches++;
 	r->cluster = cluster;
 	r->judge = judge;
@@ -302,6 +362,8 @@ begin(struct s3 *s, struct deletion *d, size_t cluster, size_t *from)
 		return;
 	}
 	qsort(b->open, b->count, sizeof(b->open[0]), by_key);
+	if (s->deletes_single)
+		err_set(&r->refused, ERR_CONFIG, 501, REFUSED);
 	s3_request_submit(s, r);
 }
 

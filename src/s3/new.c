@@ -106,6 +106,7 @@ make_slots(struct s3 *s, unsigned count)
 		buf_init(&t->head, 256 * KIB);
 		buf_init(&t->answer, S3_XML_MAX);
 		buf_init(&t->version_id, 1024);
+		buf_init(&t->etag_given, 8 * KIB);
 		t->next = s->free_slots;
 		s->free_slots = t;
 	}

@@ -17,7 +17,10 @@ static const struct s3_op op_create = { .name = "create upload",
     .method = "POST", .xml = S3_XML_CREATE, .whole_object = true,
     .counted = true };
 static const struct s3_op op_part = { .name = "put part", .method = "PUT",
-    .xml = S3_NO_XML, .needs_etag = true };
+    .xml = S3_NO_XML, .needs_etag = true, .keeps_etag = true };
+static const struct s3_op op_wrong = { .name = "put of a wrong digest",
+    .method = "PUT", .xml = S3_NO_XML, .whole_object = true,
+    .needs_etag = true, .once = true };
 static const struct s3_op op_complete = { .name = "complete upload",
     .method = "POST", .xml = S3_XML_COMPLETE };
 static const struct s3_op op_abort = { .name = "abort upload",
@@ -61,6 +64,27 @@ s3_put(struct s3 *s, struct str key, const struct s3_body *body,
 	set_body(r, body);
 	set_meta(r, meta);
 	s3_request_submit(s, r);
+}
+
+void
+s3_put_wrong(struct s3 *s, struct str key, s3_done_fn *done, void *arg)
+{
+	static const uint8_t wrong[MD5_LEN] = "no MD5 of these";
+	struct s3_request *r = s3_request_new(s, &op_wrong, key, done, arg);
+	struct s3_body body = { .data = "probe\n", .len = 6, .md5 = wrong };
+	struct s3_meta meta = { .mtime_ns = MTIME_NONE, .mode = 0600,
+	    .uid = OWNER_NONE, .gid = OWNER_NONE };
+
+	set_body(r, &body);
+	set_meta(r, &meta);
+	s3_request_submit(s, r);
+}
+
+bool
+s3_knows_no_parts(const struct err *err)
+{
+	return err->code == 400 || err->code == 405 || err->code == 412 ||
+	    err->code == 416 || err->code == 501;
 }
 
 void
@@ -209,13 +233,14 @@ s3_mpu_part(struct s3 *s, struct str key, struct str upload_id,
 
 void
 s3_mpu_complete(struct s3 *s, struct str key, struct str upload_id,
-    const uint8_t *md5s, unsigned count, s3_done_fn *done, void *arg)
+    const uint8_t *md5s, char *const *given, unsigned count,
+    s3_done_fn *done, void *arg)
 {
 	struct s3_request *r = s3_request_new(s, &op_complete, key, done,
 	    arg);
 
 	set_upload(s, r, upload_id);
-	s3_xml_complete(&r->own_body, md5s, count);
+	s3_xml_complete(&r->own_body, md5s, given, count);
 	r->body.data = r->own_body.data;
 	r->body.len = r->own_body.len;
 	if (buf_overflowed(&r->own_body)) {
@@ -279,6 +304,20 @@ s3_mpu_list_in(struct s3 *s, size_t cluster, struct str prefix,
 	s3_request_submit(s, r);
 }
 
+/* A server that knows the first version alone has not seen where the page
+ * begins. */
+static int
+judge_list(struct s3_request *r, const struct s3_xml *x, unsigned *ret_flags,
+    struct err *err)
+{
+	if (!x->is_v1 || !s3_query_goes_on(&r->query))
+		return 0;
+	s3_query_v1(&r->query);
+	*ret_flags = S3_FAULT_RETRY;
+	return err_set(err, ERR_RETRY, 0, "the server knows ListObjects, not "
+	    "ListObjectsV2");
+}
+
 void
 s3_list_in(struct s3 *s, size_t cluster, struct str prefix,
     struct str start_after, struct str token, char delimiter,
@@ -299,6 +338,9 @@ s3_list_in(struct s3 *s, size_t cluster, struct str prefix,
 	if (delimiter != 0)
 		add_param(p, &n, "delimiter", (struct str){ &delimiter, 1 });
 	s3_query(&r->query, p, n);
+	if (s->lists_v1)
+		s3_query_v1(&r->query);
+	r->judge = judge_list;
 	s3_request_submit(s, r);
 }
 

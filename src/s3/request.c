@@ -67,17 +67,14 @@ add_object(struct s3_slot *t, const struct s3 *s)
 }
 
 /* Ask for the missing bytes of a GET; a retry goes on where the last attempt
- * broke off, in the same object or not at all. */
+ * broke off. That the object is the same is seen in the answer: servers write
+ * ETags in several forms, and compare If-Match with one of them. */
 static void
 add_range(struct s3_slot *t, const struct s3_request *r)
 {
 	uint64_t first = r->offset + r->got;
 	char text[80];
 
-	if (r->got_etag[0] != '\0') {
-		snprintf(text, sizeof(text), "\"%s\"", r->got_etag);
-		add_line(t, "if-match", str_of(text), false);
-	}
 	if (first == 0 && r->len == 0)
 		return;
 	if (r->len == 0)
@@ -350,6 +347,10 @@ set_mode(struct s3_slot *t, const struct s3_request *r)
 	CURL *c = t->easy;
 
 	if (t->mode != mode) {
+		/* With a body of an earlier request still set, curl would not
+		 * rewind the body of this one before it sends the request
+		 * again: see s3_on_seek. */
+		curl_easy_setopt(c, CURLOPT_POSTFIELDS, NULL);
 		curl_easy_setopt(c, CURLOPT_UPLOAD, 0L);
 		curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
 		if (mode == S3_MODE_HEAD)
@@ -420,4 +421,5 @@ s3_slot_release(struct s3_slot *t)
 	buf_release(&t->head);
 	buf_release(&t->answer);
 	buf_release(&t->version_id);
+	buf_release(&t->etag_given);
 }

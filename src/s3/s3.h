@@ -98,7 +98,11 @@ void	 s3_stats(const struct s3 *, struct s3_stats *);
 struct s3_reply {
 	int	 status;		/* HTTP */
 	unsigned attempts;		/* 1: the first attempt succeeded */
-	char	 etag[72];		/* without quotes; "" if none came */
+	char	 etag[72];		/* in the form of s3_etag; "" if none
+					   came */
+	struct str etag_given;		/* of a part: as the server wrote it */
+	bool	 etag_opaque;		/* the object is encrypted so that its
+					   ETag is no digest */
 	struct str version_id;		/* or empty */
 	bool	 delete_marker;		/* DELETE left a marker, or HEAD met a
 					   marker */
@@ -154,6 +158,9 @@ void	 s3_resume(struct s3 *, size_t most);
 
 void	 s3_put(struct s3 *, struct str key, const struct s3_body *,
 	    const struct s3_meta *, s3_done_fn *, void *arg);
+/* Ask whether the server compares bodies with Content-MD5: PUT a body with a
+ * wrong digest, once. Success: the server does not, and has stored the body. */
+void	 s3_put_wrong(struct s3 *, struct str key, s3_done_fn *, void *arg);
 void	 s3_head(struct s3 *, struct str key, s3_done_fn *, void *arg);
 /* The answer to s3_head, for the rule of verify/held.h. */
 void	 s3_head_answer(const struct s3_reply *, const struct err *,
@@ -162,8 +169,10 @@ void	 s3_head_answer(const struct s3_reply *, const struct err *,
  * HEAD of the version with this id ("": the newest), or of one part (from 1) of
  * an object put in parts: size is the part's then, object_size and etag the
  * object's. A server without support for partNumber answers for the whole
- * object, with parts_count 0. part 0: the whole object.
+ * object, with parts_count 0, or refuses (s3_knows_no_parts). part 0: the whole
+ * object.
  */
+bool	 s3_knows_no_parts(const struct err *);
 void	 s3_head_of(struct s3 *, struct str key, struct str version,
 	    unsigned part, s3_done_fn *, void *arg);
 /* CopyObject onto itself with new metadata (MetadataDirective REPLACE). */
@@ -184,7 +193,8 @@ void	 s3_delete_version(struct s3 *, struct str key, struct str version,
  * long; more keys than that make several requests). The callback comes once,
  * with a result for each key, in the order asked. A request that fails as a
  * whole fails all its keys; keys that the server asks to try again are asked
- * for again; a key that the answer doesn't mention has failed. As with
+ * for again; a key that the answer doesn't mention has failed. From a server
+ * that refuses DeleteObjects, the keys are deleted one by one. As with
  * s3_delete, it is no error that a key isn't there. The keys are copied.
  */
 struct s3_deleted {
@@ -198,10 +208,6 @@ typedef void s3_deleted_fn(void *arg, const struct s3_deleted *,
 	    size_t count);
 void	 s3_delete_many(struct s3 *, const struct str *keys, size_t count,
 	    s3_deleted_fn *, void *arg);
-/* Return true if XML 1.0 can carry this key. Keys with control characters or
- * invalid UTF-8 don't fit: s3_delete_many refuses such keys (ERR_INVALID),
- * s3_delete takes such keys. */
-bool	 s3_key_fits_xml(struct str key);
 /* HEAD of the bucket: check the bucket's existence and our permission. */
 void	 s3_bucket(struct s3 *, s3_done_fn *, void *arg);
 
@@ -217,8 +223,8 @@ typedef enum s3_data s3_data_fn(void *arg, const void *, size_t);
 void	 s3_get(struct s3 *, struct str key, uint64_t offset, uint64_t len,
 	    s3_data_fn *, s3_done_fn *, void *arg);
 /* As s3_get, of the version with this id ("": the newest) and with this ETag
- * (without quotes; "": any); for a different ETag fail with ERR_GONE before the
- * first byte. */
+ * (in the form of s3_etag; "": any); for a different ETag fail with ERR_GONE
+ * before the first byte. */
 void	 s3_get_match(struct s3 *, struct str key, struct str version,
 	    const char *etag, uint64_t offset, uint64_t len, s3_data_fn *,
 	    s3_done_fn *, void *arg);
@@ -227,10 +233,12 @@ void	 s3_mpu_create(struct s3 *, struct str key, const struct s3_meta *,
 	    s3_done_fn *, void *arg);
 void	 s3_mpu_part(struct s3 *, struct str key, struct str upload_id,
 	    unsigned number, const struct s3_body *, s3_done_fn *, void *arg);
-/* md5s: 16 bytes for each part, parts 1 to count. A 200 with an error inside
- * is an error. */
+/* md5s: 16 bytes for each part, parts 1 to count; given: for each the ETag as
+ * the server wrote it, where that is not the MD5 (else NULL; or given NULL). A
+ * 200 with an error inside is an error. */
 void	 s3_mpu_complete(struct s3 *, struct str key, struct str upload_id,
-	    const uint8_t *md5s, unsigned count, s3_done_fn *, void *arg);
+	    const uint8_t *md5s, char *const *given, unsigned count,
+	    s3_done_fn *, void *arg);
 void	 s3_mpu_abort(struct s3 *, struct str key, struct str upload_id,
 	    s3_done_fn *, void *arg);
 /* Parts after number marker (0: from the first), up to 1,000. */

@@ -40,6 +40,8 @@ struct s3_op {
 				   cluster */
 	bool	 whole_object;	/* it makes an object: class, encryption */
 	bool	 needs_etag;	/* a good answer has an ETag */
+	bool	 keeps_etag;	/* ... that is wanted as it is written */
+	bool	 once;		/* a failure is an answer too */
 };
 
 /* Judge the XML of a good answer for the operation: as s3_answer_judge. The
@@ -125,6 +127,9 @@ struct s3_slot {
 	/* the answer */
 	int	 status;
 	char	 etag[72];
+	bool	 has_etag;
+	bool	 etag_opaque;
+	struct buf etag_given;
 	struct buf version_id;
 	bool	 delete_marker;
 	uint64_t parts_count;
@@ -198,6 +203,8 @@ struct s3 {
 	size_t	 resume;	/* so many paused transfers may go on */
 	unsigned resume_turn;	/* the slot whose turn it is */
 	bool	 paused_now;	/* the caller has things to do */
+	bool	 lists_v1;	/* the server knows ListObjects alone */
+	bool	 deletes_single; /* the server refuses DeleteObjects */
 	/* loop.c: the sockets and the timer named by curl */
 	struct {
 		int	 wakeup_fd;

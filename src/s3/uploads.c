@@ -58,6 +58,7 @@ part_over(struct walk_part *p)
 	struct walk *w = p->walk;
 	struct s3_reply reply = { .status = w->status,
 	    .attempts = w->attempts, .version_id = STR(""),
+	    .etag_given = STR(""),
 	    .upload_id = STR(""), .next = STR("") };
 
 	buf_release(&p->key);

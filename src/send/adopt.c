@@ -53,10 +53,12 @@ is_replaced(const struct transfer *t, const struct s3_reply *r)
 /* Take the object's part size from the server's answer; if the answer has none,
  * guess a size not tried yet. */
 static bool
-take_parts(struct transfer *t, const struct s3_reply *r)
+take_parts(struct transfer *t, const struct s3_reply *r,
+    const struct err *err)
 {
 	struct fetch_item it = found(t);
-	bool fits = claim_answer(&t->claim, &it, r->size, r->parts_count);
+	bool fits = claim_answer(&t->claim, &it, r->size,
+	    err == NULL ? r->parts_count : 0);
 
 	for (unsigned i = 0; fits && i < t->guesses; i++)
 		fits = claim_guess(&t->claim, &it);
@@ -68,9 +70,12 @@ part_done(void *arg, const struct s3_reply *r, const struct err *err)
 {
 	struct transfer *t = arg;
 
-	if (!transfer_answered(t, err))
+	bool no_parts = err != NULL && s3_knows_no_parts(err);
+
+	if (!transfer_answered(t, no_parts ? NULL : err))
 		return;
-	if (err == NULL && !is_replaced(t, r) && take_parts(t, r))
+	if ((no_parts || (err == NULL && !is_replaced(t, r))) &&
+	    take_parts(t, r, err))
 		compare(t);
 	else
 		nothing_found(t);

@@ -13,6 +13,8 @@
 /* Date headers give the server's clock in whole seconds, and several machines
  * may serve requests. */
 #define CLOCK_GRAIN_S	2
+/* So that those of 10,000 parts fit into a message to a client. */
+#define PART_ETAG_MAX	512
 
 void
 multipart_forget_parts(struct transfer *t)
@@ -21,6 +23,10 @@ multipart_forget_parts(struct transfer *t)
 	t->have = NULL;
 	free(t->have_md5s);
 	t->have_md5s = NULL;
+	for (unsigned i = 0; t->given != NULL && i < t->plan.count; i++)
+		free(t->given[i]);
+	free(t->given);
+	t->given = NULL;
 }
 
 void
@@ -31,19 +37,35 @@ multipart_forget(struct transfer *t)
 	multipart_forget_parts(t);
 }
 
-static void
-alloc_have(struct transfer *t)
+void
+multipart_alloc(struct transfer *t)
 {
 	if (t->have != NULL)
 		return;
 	t->have = xcalloc(t->plan.count, 1);
 	t->have_md5s = xcalloc(t->plan.count, MD5_LEN);
+	t->given = xcalloc(t->plan.count, sizeof(*t->given));
+}
+
+/* Keep the part's ETag for Complete as S3 has written it, unless that is the
+ * MD5 in quotes. */
+static void
+keep_given(struct transfer *t, unsigned index, struct str given,
+    const uint8_t *md5)
+{
+	char usual[2 * MD5_LEN + 3] = "\"";
+
+	hex_encode(md5, MD5_LEN, usual + 1);
+	usual[2 * MD5_LEN + 1] = '"';
+	free(t->given[index]);
+	t->given[index] = str_eq(given, (struct str){ usual,
+	    2 * MD5_LEN + 2 }) ? NULL : xstrndup(given.p, given.len);
 }
 
 static void
 intent(struct transfer *t)
 {
-	alloc_have(t);
+	multipart_alloc(t);
 	t->upload_noted = t->intended = true;
 	t->upload_part_size = t->plan.part_size;
 	/* With unnoted set, uploads of an earlier attempt may be open: keep the
@@ -188,9 +210,12 @@ take_parts(struct transfer *t, const struct s3_reply *r)
 			continue;
 		part_range(t->before.size, &t->plan, p->number - 1, &off,
 		    &len);
-		if (p->size == len && hex_decode(p->etag, t->have_md5s +
+		if (p->size != len || !hex_decode(p->etag, t->have_md5s +
 		    (size_t)(p->number - 1) * MD5_LEN, MD5_LEN))
-			t->have[p->number - 1] = 1;
+			continue;
+		t->have[p->number - 1] = 1;
+		keep_given(t, p->number - 1, p->given, t->have_md5s +
+		    (size_t)(p->number - 1) * MD5_LEN);
 	}
 }
 
@@ -239,7 +264,7 @@ multipart_ask(struct transfer *t)
 	if (t->upload_id != NULL && t->have != NULL) {
 		go_on(t);	/* the parts are known */
 	} else if (t->upload_id != NULL) {
-		alloc_have(t);
+		multipart_alloc(t);
 		ask_parts(t, transfer_first_part(t));
 	} else if (t->item->upload_intent_sec > 0 && !t->upload_noted) {
 		t->intent_sec = t->item->upload_intent_sec;
@@ -269,7 +294,6 @@ part_done(void *arg, const struct s3_reply *r, const struct err *err)
 	struct segment *s = arg;
 	struct transfer *t = s->t;
 	struct err early = ERR_INIT;
-	char etag[72];
 
 	t->calls--;
 	t->attempts += r->attempts - (r->attempts > 0);
@@ -289,9 +313,15 @@ part_done(void *arg, const struct s3_reply *r, const struct err *err)
 		transfer_resend(t, &early);
 		return;
 	}
-	etag_single(s->digest, etag);
-	if (!transfer_proved(t, etag, r->etag))
+	if (r->etag_given.len > PART_ETAG_MAX) {
+		err_set(&early, ERR_PEER, 0, "part %u has an ETag of %zu bytes",
+		    s->index + 1, r->etag_given.len);
+		transfer_s3_fault(t, &early);
 		return;
+	}
+	if (!proof_part(t, s->digest, r))
+		return;
+	keep_given(t, s->index, r->etag_given, s->digest);
 	if (s->ring != NULL)
 		ring_done(s);
 	t->have[s->index] = 1;
@@ -321,32 +351,18 @@ multipart_send(struct segment *s)
 
 /* --- completing --- */
 
-static void
-complete_proved(struct transfer *t, const char *got)
-{
-	char etag[72];
-
-	etag_multipart(t->part_md5s, t->plan.count, etag);
-	if (!transfer_proved(t, etag, got))
-		return;
-	memcpy(t->etag, got, sizeof(t->etag));
-	multipart_forget(t);
-	transfer_end(t, OUTCOME_MOVED);
-}
-
-/* True if the object in the bucket is the object made by the upload. Where
- * ETags are no digests, compare size, times and number of parts. */
+/* True if the object in the bucket is the object made by the upload. An ETag
+ * that is no digest of the parts is at least not that of the object before. */
 static bool
 is_ours(const struct transfer *t, const struct s3_reply *r)
 {
-	char suffix[16];
+	char expected[72];
 
 	if (!transfer_looks_same(t, r))
 		return false;
-	if (etag_is_digest(t->w->sender->c.s3.store.sse))
-		return true;
-	snprintf(suffix, sizeof(suffix), "-%u", t->plan.count);
-	return str_ends(str_of(r->etag), str_of(suffix));
+	proof_expected(t, expected);
+	return strcmp(r->etag, expected) == 0 || !t->item->has_prev ||
+	    strcmp(r->etag, t->item->prev_etag) != 0;
 }
 
 /* The answer was lost, or had no ETag: look at the object in the bucket. */
@@ -363,8 +379,7 @@ complete_looked(void *arg, const struct s3_reply *r, const struct err *err)
 		    "S3 does not hold what it makes");
 		upload_lost(t, &lost);
 	} else {
-		transfer_holds(t, EVENT_STORED, r);
-		complete_proved(t, r->etag);
+		proof_object(t, r);
 	}
 }
 
@@ -374,11 +389,14 @@ complete_done(void *arg, const struct s3_reply *r, const struct err *err)
 	struct transfer *t = arg;
 
 	t->attempts += r->attempts;
+	/* Some part is not there, or has another ETag: ask for the parts
+	 * anew. */
+	if (err != NULL && err->kind == ERR_CORRUPT && !t->broken)
+		multipart_forget_parts(t);
 	if (!transfer_answered(t, err))
 		return;
 	if (err == NULL && r->etag[0] != '\0') {
-		transfer_holds(t, EVENT_STORED, r);
-		complete_proved(t, r->etag);
+		proof_object(t, r);
 		return;
 	}
 	t->calls++;
@@ -391,8 +409,9 @@ multipart_complete(struct transfer *t)
 	t->phase = PHASE_CLOSING;
 	t->calls++;
 	s3_mpu_complete(t->w->p.s3, t->key, str_of(t->upload_id), t->part_md5s,
-	    t->plan.count, complete_done, t);
+	    t->given, t->plan.count, complete_done, t);
 }
+
 
 /* Keep an upload in the catalog if the abort failed, and end the transfer: a
  * new upload would take the row. */

@@ -7,15 +7,6 @@
 
 #define COPY_MAX (5 * GIB)	/* limit of CopyObject (Amazon S3 API) */
 
-static void
-expected_etag(const struct transfer *t, char out[72])
-{
-	if (transfer_is_multipart(t))
-		etag_multipart(t->part_md5s, t->plan.count, out);
-	else
-		etag_single(t->whole_md5, out);
-}
-
 void
 send_go_on(struct transfer *t)
 {
@@ -132,6 +123,7 @@ copy_done(void *arg, const struct s3_reply *r, const struct err *err)
 	/* The copy of a multipart object may be a plain object. */
 	etag_single(t->whole_md5, single);
 	if (strcmp(r->etag, single) == 0) {
+		t->proved = PROVED_ETAG;
 		transfer_cut(t, &(struct part_plan){ .count = 1 });
 	} else if (strcmp(r->etag, t->etag) != 0) {
 		transfer_again(t, MODE_SEND);
@@ -247,12 +239,14 @@ compared(struct transfer *t)
 {
 	char etag[72];
 
-	expected_etag(t, etag);
+	proof_expected(t, etag);
 	if (t->found_etag[0] != '\0' && adopt_fits(t)) {
+		t->proved = PROVED_ETAG;
 		adopted(t);
 		return true;
 	}
 	if (strcmp(t->found_etag, etag) == 0) {
+		t->proved = PROVED_ETAG;
 		memcpy(t->etag, etag, sizeof(t->etag));
 		transfer_end(t, OUTCOME_MOVED);
 		return true;
@@ -282,7 +276,6 @@ put_done(void *arg, const struct s3_reply *r, const struct err *err)
 {
 	struct segment *s = arg;
 	struct transfer *t = s->t;
-	char etag[72];
 
 	t->calls--;
 	t->attempts += r->attempts;
@@ -292,13 +285,8 @@ put_done(void *arg, const struct s3_reply *r, const struct err *err)
 		transfer_s3_fault(t, err);
 		return;
 	}
-	expected_etag(t, etag);
-	if (!transfer_proved(t, etag, r->etag))
-		return;
-	memcpy(t->etag, r->etag, sizeof(t->etag));
-	transfer_holds(t, EVENT_STORED, r);
 	t->bytes_sent += s->len;
-	transfer_end(t, OUTCOME_MOVED);
+	proof_object(t, r);
 }
 
 static ptrdiff_t

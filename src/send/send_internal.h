@@ -15,6 +15,7 @@
 
 #include "base/backoff.h"
 #include "crypto/crypto.h"
+#include "model/proved.h"
 #include "send/sender.h"
 #include "tree/place.h"
 #include "verify/claim.h"
@@ -139,7 +140,13 @@ struct transfer {
 	uint8_t	*have;		/* a flag for each part: the server has the
 				   part */
 	uint8_t	*have_md5s;
+	char	**given;	/* for each part: the ETag as S3 wrote it, or
+				   NULL: the part's MD5 in quotes */
 	char	 etag[72];
+	enum proved proved;
+	bool	 opaque;	/* the object's encryption says that its ETag
+				   is no digest */
+	bool	 waits_proof;	/* see worker.asks_md5 */
 	char	*version_id;
 	uint64_t bytes_sent;
 	unsigned attempts;
@@ -169,6 +176,8 @@ struct worker {
 	uint64_t batch_since_ms;
 	uint64_t now_ms;
 	struct rng rng;
+	bool	 asks_md5;	/* whether the store compares Content-MD5 */
+	char	 probe_key[64];	/* ... by this object */
 };
 
 /* To a worker: the intent of this object's upload is on disk. */
@@ -190,6 +199,7 @@ struct sender {
 	struct sender_config c;
 	struct reach *reach;		/* by export */
 	struct pool pool;
+	_Atomic unsigned known;		/* of the store; see model/proved.h */
 	pthread_mutex_t lock;
 	struct {
 		struct held_lease *head;
@@ -256,10 +266,6 @@ bool	 transfer_is_same(struct transfer *, const struct tree_entry *,
 void	 transfer_again(struct transfer *, enum transfer_mode);
 /* The file's metadata as sent to S3. */
 struct s3_meta transfer_meta(const struct transfer *);
-/* Compare the ETag got from S3 with the expected ETag; false if the ETags
- * differ, after handling the fault. */
-bool	 transfer_proved(struct transfer *, const char *expected,
-	    const char *got);
 /* Send again, later; after too many tries end the transfer with this error. */
 void	 transfer_resend(struct transfer *, const struct err *);
 /* Does the object's metadata agree with the file's present attributes? */
@@ -317,6 +323,17 @@ bool	 send_is_needed(const struct transfer *, const struct segment *);
 /* The bytes of a segment, at the pace of --bwlimit. */
 struct s3_body send_body(struct segment *);
 
+/* proof.c: what proves the object */
+/* The ETag that S3 gives for the transfer's bytes where ETags are digests. */
+void	 proof_expected(const struct transfer *, char etag[72]);
+/* S3 has stored the part; false if the part differs, after handling the
+ * fault. */
+bool	 proof_part(struct transfer *, const uint8_t md5[MD5_LEN],
+	    const struct s3_reply *);
+/* S3 has stored the object, as the answer says: find the proof, and end the
+ * transfer. */
+void	 proof_object(struct transfer *, const struct s3_reply *);
+
 /* adopt.c: PUT --adopt, objects put by foreign tools */
 /* Ask S3 for the object, and read the file in the object's parts. */
 void	 adopt_ask(struct transfer *);
@@ -336,6 +353,8 @@ void	 multipart_send_body(struct segment *, const struct s3_body *);
 void	 multipart_complete(struct transfer *);
 /* Abort the upload and forget its id. */
 void	 multipart_abort(struct transfer *);
+/* Make room for the state of the parts at S3. */
+void	 multipart_alloc(struct transfer *);
 /* Forget the upload (multipart_forget), or only the state of its parts at
  * S3. */
 void	 multipart_forget(struct transfer *);

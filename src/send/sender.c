@@ -10,6 +10,7 @@ sender_start(struct sender **ret, const struct sender_config *c,
 	struct sender *s = xcalloc(1, sizeof(*s));
 
 	s->c = *c;
+	s->known = c->known;
 	s->reach = xcalloc(c->export_count + 1, sizeof(*s->reach));
 	s->pool.rate.bytes_per_s = c->bwlimit;
 	s->locked.tail = &s->locked.head;

@@ -35,6 +35,7 @@ struct sender_config {
 	bool	 dryrun;	/* read, and send nothing */
 	bool	 adopt;		/* do not send files whose bytes the bucket
 				   holds already */
+	unsigned known;		/* of the store; see model/proved.h */
 	bool	 server_as_prefix; /* key = path, or path without server */
 	bool	 ignore_inode;
 	bool	 exact;		/* send a file only in the version that its item

@@ -81,6 +81,41 @@ is_sound(const struct transfer *t)
 	    it->part_count <= count - it->part_first;
 }
 
+/* Take the ETags of all parts from their lines. */
+static void
+take_etags(struct transfer *t)
+{
+	const char *p = t->item->part_etags;
+
+	multipart_alloc(t);
+	for (unsigned i = 0; p != NULL && i < t->plan.count; i++) {
+		size_t len = strcspn(p, "\n");
+
+		if (len > 0)
+			t->given[i] = xstrndup(p, len);
+		p += len + (p[len] == '\n');
+	}
+}
+
+static char *
+give_etags(const struct transfer *t, unsigned first, unsigned count)
+{
+	struct buf b;
+	bool any = false;
+
+	buf_init(&b, SIZE_MAX);
+	for (unsigned i = first; t->given != NULL && i < first + count; i++) {
+		any |= t->given[i] != NULL;
+		if (t->given[i] != NULL)
+			buf_addstr(&b, t->given[i]);
+		buf_addch(&b, '\n');
+	}
+	if (any)
+		return b.data;
+	buf_release(&b);
+	return NULL;
+}
+
 void
 send_split_begin(struct transfer *t)
 {
@@ -101,6 +136,7 @@ send_split_begin(struct transfer *t)
 		/* The last step sends no bytes; stat the file once more. */
 		memcpy(t->part_md5s, it->part_md5s,
 		    t->plan.count * (size_t)MD5_LEN);
+		take_etags(t);
 		t->next_index = t->done_count = t->plan.count;
 		t->no_attrs = true;
 		t->phase = PHASE_MOVING;
@@ -129,10 +165,12 @@ send_split_result(struct transfer *t, struct result *r)
 		r->part_count = t->item->part_count;
 		r->part_md5s = xmemdup(t->part_md5s + first * (size_t)MD5_LEN,
 		    r->part_count * (size_t)MD5_LEN);
+		r->part_etags = give_etags(t, first, r->part_count);
 	} else {
 		memcpy(r->etag, t->etag, sizeof(r->etag));
 		r->part_md5s = STEAL(t->part_md5s);
 		r->version_id = STEAL(t->version_id);
 		r->event = t->event;
+		r->proved = t->proved;
 	}
 }

@@ -48,17 +48,6 @@ transfer_meta(const struct transfer *t)
 	};
 }
 
-bool
-transfer_proved(struct transfer *t, const char *expected, const char *got)
-{
-	struct err err = ERR_INIT;
-
-	if (etag_check(expected, got, t->w->sender->c.s3.store.sse, &err) == 0)
-		return true;
-	transfer_s3_fault(t, &err);
-	return false;
-}
-
 static struct str
 key_of(const struct worker *w, const struct item *it)
 {
@@ -135,6 +124,7 @@ reset(struct transfer *t)
 {
 	for (size_t i = 0; i < SEGMENTS_MAX; i++)
 		segment_free(&t->seg[i]);
+	t->proved = PROVED_NOT;
 	t->next_index = 0;
 	t->done_count = 0;
 	t->whole_done = 0;
@@ -251,6 +241,7 @@ make_result(struct transfer *t)
 		return r;
 	}
 	r.event = t->event;
+	r.proved = t->proved;
 	r.has_md5 = t->mode != MODE_READ;
 	memcpy(r.md5, t->whole_md5, MD5_LEN);
 	memcpy(r.etag, t->etag, sizeof(r.etag));

@@ -98,6 +98,7 @@ take_digests(const struct team *t, const struct item *it, const char *etag,
 	if (etag_is_digest(t->conf->s3_storage.sse) ? strcmp(etag, want) != 0 :
 	    !has_parts(etag, it->part_count))
 		return false;
+	r->proved = strcmp(etag, want) == 0 ? PROVED_ETAG : PROVED_NOT;
 	r->part_size = it->upload_part_size;
 	r->part_count = it->part_count;
 	r->part_md5s = xmemdup(it->part_md5s,

@@ -160,6 +160,13 @@ claim_answer(struct fetch_claim *c, const struct fetch_item *it,
 }
 
 bool
+claim_is_odd(const struct fetch_claim *c)
+{
+	return c->proof == PROOF_ETAG && c->part_size > 0 &&
+	    c->part_count == 1;
+}
+
+bool
 claim_holds(const struct fetch_claim *c, struct fetch_item *it,
     const struct md5 *whole, const uint8_t *part_md5s)
 {

@@ -37,6 +37,9 @@ bool	 claim_answer(struct fetch_claim *, const struct fetch_item *,
 /* Take the next guess of the part size after a wrong guess; false: none
  * left. */
 bool	 claim_guess(struct fetch_claim *, const struct fetch_item *);
+/* True if the ETag that is the proof names one part: some servers write -1
+ * behind ETags that are no digests, as of objects that they compress. */
+bool	 claim_is_odd(const struct fetch_claim *);
 /* Does the digest of the bytes, in whole or part_md5s, hold? Fills the item's
  * etag_computed. */
 bool	 claim_holds(const struct fetch_claim *, struct fetch_item *,

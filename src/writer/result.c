@@ -133,10 +133,47 @@ etag_row(const struct result *r, char hex[33])
 	return strcmp(r->etag, hex) == 0 ? NULL : r->etag;
 }
 
+/* What the results of a target tell of its digests. */
 static void
-store(struct writer *w, const struct result *r, int64_t object, int fresh)
+learn(struct writer *w, const struct result *r)
+{
+	enum etag_of of = r->part_size == 0 ? ETAG_WHOLE : ETAG_JOINED;
+	unsigned known = 0;
+
+	if (r->proved == PROVED_ETAG)
+		known = KNOWN_DIGEST(of);
+	else if (r->proved == PROVED_MD5)
+		known = KNOWN_OPAQUE(of) | KNOWN_MD5;
+	if ((w->known & known) == known)
+		return;
+	w->known |= known;
+	DB_RUN(&w->db, TARGET_LEARN, INT(known), INT(w->target));
+}
+
+/* result.held: what proves the object. */
+static int
+held_by(struct writer *w, const struct result *r, int64_t object,
+    int64_t prev)
+{
+	int by = HELD_FOUND;
+
+	if (!is_held(r))
+		return 0;
+	if (r->proved != PROVED_NOT)
+		return (int)r->proved;
+	if (DB_ROW(&w->db, HELD_BY, INT(object), INT(prev), INT(w->target))) {
+		by = (int)db_int(&w->db, STMT_HELD_BY, 0);
+		db_done(&w->db, STMT_HELD_BY);
+	}
+	return by;
+}
+
+static void
+store(struct writer *w, const struct result *r, int64_t object, int64_t prev,
+    int fresh)
 {
 	enum event_kind kind = event_of(w, r, object);
+	int held = held_by(w, r, object, prev);
 	char hex[33];
 	int64_t event = 0;
 	bool in_doubt;
@@ -150,7 +187,7 @@ store(struct writer *w, const struct result *r, int64_t object, int fresh)
 		slowest_add(&w->slowest, object, r->took_ms, r->attempts);
 
 	DB_RUN(&w->db, RESULT_INSERT, INT(object), INT(w->target),
-	    INT(w->run), INT(r->outcome), INT(is_held(r)),
+	    INT(w->run), INT(r->outcome), INT(held),
 	    event == 0 ? INT(writer_ms(w)) : NOTHING,
 	    BLOB(r->md5, r->has_md5 ? sizeof(r->md5) : 0),
 	    TEXT(etag_row(r, hex)),
@@ -160,6 +197,7 @@ store(struct writer *w, const struct result *r, int64_t object, int fresh)
 	    TEXT(r->version_id),
 	    TEXT(r->err.kind == ERR_NONE ? NULL : r->err.msg), INT(fresh),
 	    event == 0 ? NOTHING : INT(event));
+	learn(w, r);
 	in_doubt = note_doubt(w, r, object);
 	/* A verdict was on the bytes before. */
 	if (w->has_verified && (r->outcome == OUTCOME_MOVED || in_doubt) &&
@@ -250,7 +288,8 @@ settle_item(struct writer *w, const struct open_lease *l, struct open_item *it,
 
 	if (read && !writer_same(&r->attrs, &it->attrs))
 		object = as_read(w, it, &r->attrs);
-	store(w, r, object, read ? writer_fresh(w, l, it, &r->attrs) : 0);
+	store(w, r, object, it->prev,
+	    read ? writer_fresh(w, l, it, &r->attrs) : 0);
 	/* A version of before that is in doubt is no prev. */
 	if (is_held(r) && (object != it->object || w->has_doubts ||
 	    (it->prev != 0 && it->prev != object)))

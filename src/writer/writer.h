@@ -164,6 +164,7 @@ struct writer {
 	int64_t	 began_ns;
 	int64_t	 crawl;
 	int64_t	 target;
+	unsigned known;		/* of its store; see model/proved.h */
 	int64_t	 other_target;	/* the same bucket, with the server in the keys
 				   if target is without, and without if with;
 				   0: no such target */

@@ -5,7 +5,8 @@
  * --keep; without it GET gives zeros). Every bucket exists.
  *
  *	sink [--port N] [--keep] [--no-md5] [--seed FILE] [--latency MS]
- *	    [--rate BYTES]
+ *	    [--rate BYTES] [--traits NAME,NAME...] [--page KEYS]
+ *	sink --list-traits
  *
  * prints the address it listens on, and its counts when it is ended by
  * SIGTERM; GET /_stats gives them at any time. With --no-md5 a Content-MD5
@@ -13,10 +14,41 @@
  * seed file names objects that are there from the start, one a line: size,
  * seconds since 1970, bucket/key. Each request waits for the latency before
  * it is looked at, and a connection moves no more than the rate a second.
+ * Traits make it a store of another kind: sink_traits.h.
  */
 #include <signal.h>
 
 #include "sink_serve.h"
+
+static const struct {
+	const char *name;
+	const char *text;
+	const char *from;
+} traits[TRAIT__MAX] = {
+#define TRAIT_ROW(id, name, text, from) { name, text, from },
+	TRAITS(TRAIT_ROW)
+#undef TRAIT_ROW
+};
+
+/* Of names with commas between them; false: no such trait. */
+static bool
+traits_parse(char *text, unsigned *ret)
+{
+	char *name;
+
+	*ret = 0;
+	while ((name = strsep(&text, ",")) != NULL) {
+		size_t i = 0;
+
+		while (i < TRAIT__MAX && strcmp(name, traits[i].name) != 0)
+			i++;
+		if (i == TRAIT__MAX && *name != '\0')
+			return false;
+		if (i < TRAIT__MAX)
+			*ret |= 1U << i;
+	}
+	return true;
+}
 
 /* The ETag is that of an empty object, whatever the size. The time is also
  * given as rclone writes it. */
@@ -51,6 +83,14 @@ seed(const char *path)
 	return 0;
 }
 
+static void
+list_traits(void)
+{
+	for (size_t i = 0; i < TRAIT__MAX; i++)
+		printf("%s\t%s\t%s\n", traits[i].name, traits[i].text,
+		    traits[i].from);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -75,10 +115,21 @@ main(int argc, char **argv)
 			sink.latency_ms = strtoul(argv[++i], NULL, 10);
 		} else if (strcmp(argv[i], "--rate") == 0 && i + 1 < argc) {
 			sink.rate = strtoull(argv[++i], NULL, 10);
+		} else if (strcmp(argv[i], "--page") == 0 && i + 1 < argc) {
+			sink.page = strtoul(argv[++i], NULL, 10);
+		} else if (strcmp(argv[i], "--traits") == 0 && i + 1 < argc &&
+		    traits_parse(argv[i + 1], &sink.traits)) {
+			i++;
+			if (sink.traits & TRAIT_VERSIONED)
+				sink.store.versioning = VERSIONING_ON;
+		} else if (strcmp(argv[i], "--list-traits") == 0) {
+			list_traits();
+			return 0;
 		} else {
 			fprintf(stderr, "usage: sink [--port N] [--keep] "
 			    "[--no-md5] [--seed FILE] [--latency MS] "
-			    "[--rate BYTES]\n");
+			    "[--rate BYTES] [--traits NAME,...] "
+			    "[--page KEYS]\n");
 			return 2;
 		}
 	}

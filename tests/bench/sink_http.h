@@ -25,6 +25,7 @@ struct conn {
 	size_t	 start;
 	size_t	 end;
 	uint64_t rate;	/* bytes a second, either way; 0: no limit */
+	unsigned served;	/* requests before */
 	bool	 mute;	/* answers are made and not sent */
 };
 
@@ -62,6 +63,7 @@ struct request {
 	char	*copy_version;	/* of the source; NULL: the newest */
 	bool	 replace;	/* the copy has metadata of its own */
 	char	*match;		/* If-Match, NULL: there is none */
+	bool	 has_sum;	/* x-amz-checksum-... */
 	bool	 has_md5;
 	uint8_t	 md5[MD5_LEN];	/* Content-MD5 */
 	struct buf meta;	/* header lines to keep */
@@ -308,6 +310,8 @@ request_header(struct request *r, const char *name, const char *value)
 		request_range(r, value);
 	else if (strcasecmp(name, "content-md5") == 0)
 		r->has_md5 = base64_decode_md5(value, r->md5);
+	else if (strncasecmp(name, "x-amz-checksum-", 15) == 0)
+		r->has_sum = true;
 	else if (strcasecmp(name, "if-match") == 0)
 		request_text(&r->match, value);
 	else if (strcasecmp(name, "x-amz-copy-source") == 0)
@@ -429,6 +433,8 @@ status_text(int status)
 		return "Not Found";
 	case 403:
 		return "Forbidden";
+	case 405:
+		return "Method Not Allowed";
 	case 412:
 		return "Precondition Failed";
 	case 416:

@@ -82,6 +82,7 @@ struct listing {
 	const char *delimiter;
 	const char *after;	/* key or common prefix, or NULL */
 	bool	 url;
+	void	(*etag)(struct buf *, const struct object *); /* or NULL */
 	size_t	 limit;
 	struct buf xml;
 	struct buf last;	/* the last key or prefix that was given */
@@ -145,9 +146,13 @@ list_object(struct listing *l, const struct object *o, const char *key)
 	add_key(l, &l->xml, key);
 	buf_addstr(&l->xml, "</Key>");
 	add_time(&l->xml, "LastModified", o->mtime);
-	buf_addf(&l->xml, "<ETag>&quot;%s&quot;</ETag><Size>%lu</Size>"
-	    "<StorageClass>STANDARD</StorageClass></Contents>", o->etag,
-	    (unsigned long)o->size);
+	if (l->etag != NULL) {
+		buf_addstr(&l->xml, "<ETag>");
+		l->etag(&l->xml, o);
+		buf_addstr(&l->xml, "</ETag>");
+	}
+	buf_addf(&l->xml, "<Size>%lu</Size><StorageClass>STANDARD"
+	    "</StorageClass></Contents>", (unsigned long)o->size);
 	buf_clear(&l->last);
 	buf_addstr(&l->last, key);
 	l->given++;

@@ -7,7 +7,7 @@
 
 #include <pthread.h>
 
-#include "sink_list.h"
+#include "sink_traits.h"
 
 enum kind {
 	OTHER = 0,
@@ -64,14 +64,21 @@ static struct {
 	uint64_t connections;
 	bool	 keep;
 	bool	 no_md5;
+	unsigned traits;
+	size_t	 page;		/* most keys of a listing */
 	bool	 unshown;	/* a marker isn't shown by HEAD and GET */
 	unsigned long latency_ms;
 	uint64_t rate;	/* of a connection */
 	unsigned open;	/* connections */
 	pthread_cond_t closed;
 	struct sink_hooks hooks;
+	int	 hold_kind;	/* -1: none; else the hold_nth next one of this
+				   kind never has an answer */
+	unsigned hold_nth;
+	uint64_t held;
+	unsigned closes;
 } sink = { .lock = PTHREAD_MUTEX_INITIALIZER,
-    .closed = PTHREAD_COND_INITIALIZER };
+    .closed = PTHREAD_COND_INITIALIZER, .page = 1000, .hold_kind = -1 };
 
 struct body {
 	bool	 hash;
@@ -140,10 +147,34 @@ body_take(struct conn *c, const struct request *r, struct body *b,
 	return 0;
 }
 
-static bool
-wrong_md5(const struct request *r, const uint8_t md5[MD5_LEN])
+/* What a store says against the headers of a write; NULL: nothing. */
+static const char *
+refusal(const struct request *r, int *ret_status)
 {
-	return r->has_md5 && memcmp(r->md5, md5, MD5_LEN) != 0;
+	*ret_status = 501;
+	if ((sink.traits & TRAIT_SUM_REFUSED) != 0 && r->has_sum)
+		return "NotImplemented";
+	*ret_status = 400;
+	if ((sink.traits & TRAIT_LOCKED) != 0 && !r->has_md5 && !r->has_sum)
+		return "InvalidRequest";
+	return NULL;
+}
+
+/* True, with the answer sent, if the body must not be stored. */
+static bool
+refused(struct conn *c, const struct request *r, const uint8_t *md5, int *rc)
+{
+	int status;
+	const char *code = refusal(r, &status);
+
+	if (code == NULL && (sink.traits & TRAIT_MD5_IGNORED) == 0 &&
+	    r->has_md5 && memcmp(r->md5, md5, MD5_LEN) != 0) {
+		status = sink.traits & TRAIT_MD5_500 ? 500 : 400;
+		code = status == 500 ? "InternalError" : "BadDigest";
+	}
+	if (code != NULL)
+		*rc = reply_error(c, status, code);
+	return code != NULL;
 }
 
 /* The header that tells the version; under the lock. */
@@ -158,12 +189,23 @@ add_version_locked(struct buf *b, const struct object *o)
 		    "x-amz-delete-marker: true\r\n" : "");
 }
 
+/* Header lines with the ETag of an object or a part. */
+static void
+add_etag(struct buf *b, const char *etag)
+{
+	char text[ETAG_SPACE + 8];
+
+	buf_addf(b, "ETag: %s\r\n", quoted_etag(sink.traits, etag, text));
+	if (sink.traits & TRAIT_KMS)
+		buf_addstr(b, "x-amz-server-side-encryption: aws:kms\r\n");
+}
+
 static int
 reply_etag(struct conn *c, const char *etag, struct buf *more)
 {
 	int rc;
 
-	buf_addf(more, "ETag: \"%s\"\r\n", etag);
+	add_etag(more, etag);
 	rc = reply(c, 200, more->data, NULL);
 	buf_release(more);
 	return rc;
@@ -209,17 +251,14 @@ put_object(struct conn *c, struct request *r, const char *name)
 	struct object *o;
 	struct body body;
 	struct buf more;
-	char etag[72];
+	char etag[ETAG_SPACE];
+	int rc = -1;
 
-	if (body_take(c, r, &body, md5) == -1) {
+	if (body_take(c, r, &body, md5) == -1 || refused(c, r, md5, &rc)) {
 		buf_release(&body.data);
-		return -1;
+		return rc;
 	}
-	if (wrong_md5(r, md5)) {
-		buf_release(&body.data);
-		return reply_error(c, 400, "BadDigest");
-	}
-	etag_single(md5, etag);
+	object_etag(sink.traits, md5, 0, etag);
 	buf_init(&more, 1024);
 	pthread_mutex_lock(&sink.lock);
 	sink.bytes_in += body.size;
@@ -236,13 +275,14 @@ put_object(struct conn *c, struct request *r, const char *name)
 
 /* The source and what it becomes may be the same object. */
 static bool
-copy_locked(struct request *r, const char *name, char etag[72],
+copy_locked(struct request *r, const char *name, char etag[ETAG_SPACE],
     struct buf *more)
 {
 	struct object *o = store_version(&sink.store, r->copy +
 	    (r->copy[0] == '/'), r->copy_version);
+	unsigned parts;
 	uint8_t *data;
-	uint64_t size;
+	uint64_t size, part_size;
 	char *meta;
 
 	if (o == NULL || o->marker)
@@ -251,13 +291,17 @@ copy_locked(struct request *r, const char *name, char etag[72],
 	size = o->size;
 	meta = r->replace ? STEAL(r->meta.data) : o->meta == NULL ? NULL :
 	    xstrdup(o->meta);
-	memcpy(etag, o->etag, 72);
+	memcpy(etag, o->etag, ETAG_SPACE);
+	parts = o->parts;
+	part_size = o->part_size;
 	o = store_put(&sink.store, name);
 	o->copied = true;
 	o->meta = meta;
 	o->data = data;
 	o->size = size;
-	memcpy(o->etag, etag, 72);
+	o->parts = parts;
+	o->part_size = part_size;
+	memcpy(o->etag, etag, ETAG_SPACE);
 	stored_locked(o);
 	add_version_locked(more, o);
 	return true;
@@ -266,8 +310,8 @@ copy_locked(struct request *r, const char *name, char etag[72],
 static int
 put_copy(struct conn *c, struct request *r, const char *name)
 {
+	char etag[ETAG_SPACE], text[ETAG_SPACE + 8];
 	struct buf b, more;
-	char etag[72];
 	bool ok;
 	int rc;
 
@@ -277,9 +321,11 @@ put_copy(struct conn *c, struct request *r, const char *name)
 	pthread_mutex_lock(&sink.lock);
 	ok = copy_locked(r, name, etag, &more);
 	pthread_mutex_unlock(&sink.lock);
-	if (ok)
-		buf_addf(&b, "<CopyObjectResult><ETag>&quot;%s&quot;</ETag>"
-		    "</CopyObjectResult>", etag);
+	if (ok) {
+		buf_addstr(&b, "<CopyObjectResult><ETag>");
+		add_xml(&b, quoted_etag(sink.traits, etag, text));
+		buf_addstr(&b, "</ETag></CopyObjectResult>");
+	}
 	rc = ok ? reply(c, 200, more.data, &b) :
 	    reply_error(c, 404, "NoSuchKey");
 	buf_release(&b);
@@ -297,17 +343,15 @@ put_part(struct conn *c, const struct request *r, const char *name,
 	struct upload *u;
 	struct body body;
 	struct buf more;
-	char etag[72];
+	char etag[ETAG_SPACE];
 	bool ok = n >= 1 && n <= 10000;
+	int rc = -1;
 
-	if (body_take(c, r, &body, md5) == -1) {
+	if (body_take(c, r, &body, md5) == -1 || refused(c, r, md5, &rc)) {
 		buf_release(&body.data);
-		return -1;
+		return rc;
 	}
-	if (wrong_md5(r, md5)) {
-		buf_release(&body.data);
-		return reply_error(c, 400, "BadDigest");
-	}
+	part_etag(sink.traits, md5, etag);
 	pthread_mutex_lock(&sink.lock);
 	sink.bytes_in += body.size;
 	u = upload_get(&sink.store, id, name);
@@ -319,12 +363,12 @@ put_part(struct conn *c, const struct request *r, const char *name,
 		p->size = body.size;
 		p->data = (uint8_t *)STEAL(body.data.data);
 		memcpy(p->md5, md5, MD5_LEN);
+		memcpy(p->etag, etag, sizeof(etag));
 	}
 	pthread_mutex_unlock(&sink.lock);
 	buf_release(&body.data);
 	if (u == NULL)
 		return reply_error(c, 404, "NoSuchUpload");
-	etag_single(md5, etag);
 	buf_init(&more, 1024);
 	return ok ? reply_etag(c, etag, &more) :
 	    reply_error(c, 400, "InvalidArgument");
@@ -366,20 +410,51 @@ body_text(void *arg, const void *data, size_t len)
 	buf_add(arg, data, len);
 }
 
+/* Does the text between <Part> and </Part> name this part by the ETag that it
+ * was given? */
+static bool
+names_part(const char *text, size_t len, const struct part *part)
+{
+	AUTOFREE char *own = xstrndup(text, len);
+	const char *pos = own, *tag = next_tag(&pos, "<ETag>");
+	AUTOFREE char *etag = NULL;
+	struct str s;
+
+	if (tag == NULL)
+		return false;
+	etag = xstrndup(tag, strcspn(tag, "<"));
+	xml_unescape(etag);
+	s = str_of(etag);
+	if (str_starts(s, STR("W/"))) {
+		s.p += 2;
+		s.len -= 2;
+	}
+	if (s.len > 1 && s.p[0] == '"' && s.p[s.len - 1] == '"') {
+		s.p++;
+		s.len -= 2;
+	}
+	return str_eq(s, str_of(part->etag));
+}
+
 /* Make the object of the parts that xml names; false if one isn't there. */
 static bool
 join_parts(const struct upload *u, const char *xml, struct buf *md5s,
     uint64_t *size, struct buf *data)
 {
-	const char *p;
+	const char *text;
 
-	while ((p = next_tag(&xml, "<PartNumber>")) != NULL) {
-		unsigned long n = strtoul(p, NULL, 10);
+	while ((text = next_tag(&xml, "<Part>")) != NULL) {
+		const char *end = strstr(text, "</Part>"), *pos = text;
+		const char *p = next_tag(&pos, "<PartNumber>");
+		unsigned long n = p == NULL ? 0 : strtoul(p, NULL, 10);
 		const struct part *part;
 
-		if (n < 1 || n > u->part_cap || !u->parts[n - 1].given)
+		if (end == NULL || n < 1 || n > u->part_cap ||
+		    !u->parts[n - 1].given)
 			return false;
 		part = &u->parts[n - 1];
+		if (!names_part(text, (size_t)(end - text), part))
+			return false;
 		buf_add(md5s, part->md5, MD5_LEN);
 		*size += part->size;
 		if (part->data != NULL)
@@ -391,7 +466,7 @@ join_parts(const struct upload *u, const char *xml, struct buf *md5s,
 /* Under the lock. */
 static bool
 complete_locked(const char *id, const char *name, const char *xml,
-    char etag[72], struct buf *more)
+    char etag[ETAG_SPACE], struct buf *more)
 {
 	struct upload *u = upload_get(&sink.store, id, name);
 	struct buf md5s, data;
@@ -403,13 +478,21 @@ complete_locked(const char *id, const char *name, const char *xml,
 	buf_init(&data, (size_t)64 * GIB);
 	ok = u != NULL && join_parts(u, xml, &md5s, &size, &data);
 	if (ok) {
-		etag_multipart((const uint8_t *)md5s.data,
-		    (unsigned)(md5s.len / MD5_LEN), etag);
+		uint8_t md5[MD5_LEN];
+		struct md5 m;
+
+		md5_init(&m);
+		md5_update(&m, md5s.data, md5s.len);
+		md5_final(&m, md5);
+		object_etag(sink.traits, md5, (unsigned)(md5s.len / MD5_LEN),
+		    etag);
 		o = store_put(&sink.store, name);
 		o->meta = STEAL(u->meta);
 		o->data = (uint8_t *)STEAL(data.data);
 		o->size = size;
-		memcpy(o->etag, etag, 72);
+		memcpy(o->etag, etag, ETAG_SPACE);
+		o->parts = (unsigned)(md5s.len / MD5_LEN);
+		o->part_size = u->parts[0].size;
 		stored_locked(o);
 		add_version_locked(more, o);
 		upload_delete(&sink.store, u);
@@ -423,12 +506,12 @@ static int
 post_complete(struct conn *c, const struct request *r, const char *name,
     const char *id)
 {
+	char etag[ETAG_SPACE], text[ETAG_SPACE + 8];
 	struct buf xml, b, more;
-	char etag[72];
 	bool ok;
 	int rc;
 
-	buf_init(&xml, 4 * MIB);
+	buf_init(&xml, 16 * MIB);
 	buf_init(&b, 16 * KIB);
 	buf_init(&more, 1024);
 	buf_addstr(&more, "Content-Type: application/xml\r\n");
@@ -442,8 +525,10 @@ post_complete(struct conn *c, const struct request *r, const char *name,
 	if (ok) {
 		buf_addstr(&b, "<CompleteMultipartUploadResult>");
 		name_parts(name, &b);
-		buf_addf(&b, "<ETag>&quot;%s&quot;</ETag>"
-		    "</CompleteMultipartUploadResult>", etag);
+		buf_addstr(&b, "<ETag>");
+		add_xml(&b, quoted_etag(sink.traits, etag, text));
+		buf_addstr(&b, "</ETag></CompleteMultipartUploadResult>");
+		add_etag(&more, etag);
 	}
 	rc = ok ? reply(c, 200, more.data, &b) :
 	    reply_error(c, 400, "InvalidPart");
@@ -465,18 +550,45 @@ add_marker(struct buf *b, const struct object *marker)
 	    "<DeleteMarkerVersionId>%s</DeleteMarkerVersionId>", id);
 }
 
+static const char *
+delete_refusal(const struct request *r, int *ret_status)
+{
+	static const struct {
+		unsigned trait;
+		int status;
+		const char *code;
+	} no[] = {
+		{ TRAIT_DELETE_501, 501, "NotImplemented" },
+		{ TRAIT_DELETE_400, 400, "NotImplemented" },
+		{ TRAIT_DELETE_405, 405, "MethodNotAllowed" },
+		{ TRAIT_DELETE_403, 403, "AccessDenied" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(no); i++)
+		if (sink.traits & no[i].trait) {
+			*ret_status = no[i].status;
+			return no[i].code;
+		}
+	return refusal(r, ret_status);
+}
+
 static int
 post_delete(struct conn *c, const struct request *r, const char *bucket)
 {
 	struct buf xml, b;
-	const char *pos, *key;
-	int rc;
+	const char *pos, *key, *code;
+	int rc, status;
 
 	buf_init(&xml, 16 * MIB);
 	buf_init(&b, 4 * MIB);
 	if (body_read(c, r, body_text, &xml) == -1) {
 		buf_release(&xml);
 		return -1;
+	}
+	code = delete_refusal(r, &status);
+	if (code != NULL) {
+		buf_release(&xml);
+		return reply_error(c, status, code);
 	}
 	/* No version is named: nothing of us deletes versions so. */
 	buf_addstr(&b, "<DeleteResult>");
@@ -560,9 +672,9 @@ add_head_locked(struct buf *b, const struct object *o)
 	add_version_locked(b, o);
 	gmtime_r(&o->mtime, &tm);
 	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
-	buf_addf(b, "%sETag: \"%s\"\r\nLast-Modified: %s\r\n"
-	    "Accept-Ranges: bytes\r\n", o->meta == NULL ? "" : o->meta,
-	    o->etag, date);
+	buf_addf(b, "%sLast-Modified: %s\r\nAccept-Ranges: bytes\r\n",
+	    o->meta == NULL ? "" : o->meta, date);
+	add_etag(b, o->etag);
 }
 
 /* A marker of a deletion is named where it is the newest of the key. */
@@ -579,10 +691,40 @@ look_locked(const struct request *r, const char *name, struct buf *more)
 	return o == NULL || o->marker ? NULL : o;
 }
 
+/* HEAD of a part: true if the answer, of len bytes, is of the part alone. */
+static bool
+part_asked(const struct request *r, const struct object *o, struct buf *b,
+    uint64_t *len, int *ret_status)
+{
+	const char *number = query_get(r, "partNumber");
+	unsigned long n = number == NULL ? 0 : strtoul(number, NULL, 10);
+	uint64_t first = o->parts == 0 ? o->size : o->part_size, at;
+
+	if (n == 0 || (sink.traits & TRAIT_PART_WHOLE) != 0)
+		return false;
+	*ret_status = sink.traits & TRAIT_PART_501 ? 501 :
+	    sink.traits & TRAIT_PART_400 ? 400 :
+	    sink.traits & TRAIT_PART_412 ? 412 :
+	    n > MAX(o->parts, 1U) ? 416 : 0;
+	if (*ret_status != 0)
+		return false;
+	at = first * (n - 1);
+	*len = MIN(first, o->size - at);
+	if (o->parts > 0)
+		buf_addf(b, "x-amz-mp-parts-count: %u\r\n", o->parts);
+	if (o->size > 0)
+		buf_addf(b, "Content-Range: bytes %lu-%lu/%lu\r\n",
+		    (unsigned long)at, (unsigned long)(at + *len - 1),
+		    (unsigned long)o->size);
+	return true;
+}
+
 static int
 get_object(struct conn *c, const struct request *r, const char *name)
 {
 	bool head = r->method[0] == 'H', found = false, other = false;
+	bool part = false;
+	int status = 0;
 	uint64_t from = 0, len = 0, size = 0;
 	uint8_t *data = NULL;
 	struct object *o;
@@ -603,12 +745,15 @@ get_object(struct conn *c, const struct request *r, const char *name)
 		if (!head && o->data != NULL && len > 0)
 			data = xmemdup(o->data + from, len);
 		add_head_locked(&b, o);
+		part = part_asked(r, o, &b, &len, &status);
 	}
 	pthread_mutex_unlock(&sink.lock);
 	if (!found && head)
 		rc = reply(c, 404, b.data, NULL);
 	else if (!found)
 		rc = reply_error(c, 404, "NoSuchKey");
+	else if (status != 0)
+		rc = reply(c, status, NULL, NULL);
 	else if (other)
 		rc = reply(c, 412, NULL, NULL);
 	else if (r->range && len == 0)
@@ -619,7 +764,8 @@ get_object(struct conn *c, const struct request *r, const char *name)
 			    (unsigned long)from,
 			    (unsigned long)(from + len - 1),
 			    (unsigned long)size);
-		rc = reply_with(c, r->range ? 206 : 200, len, b.data, NULL);
+		rc = reply_with(c, r->range || part ? 206 : 200, len, b.data,
+		    NULL);
 		if (rc == 0 && !head)
 			rc = send_data(c, data, len);
 	}

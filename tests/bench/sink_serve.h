@@ -20,10 +20,40 @@ static const char *const kind_names[KIND__MAX] = {
 
 /* ListObjects and ListObjectsV2. A continuation token is the last key in
  * hex. */
+static void
+listed_etag(struct buf *b, const struct object *o)
+{
+	char text[ETAG_SPACE + 8];
+
+	add_xml(b, quoted_etag(sink.traits, o->etag, text));
+}
+
+/* Give the entries between from and the end in another order. */
+static void
+mix(struct buf *b, size_t from)
+{
+	const char *last = NULL, *p = b->data + from;
+	struct buf other;
+
+	if (from >= b->len)
+		return;
+	while ((p = strstr(p, "<Contents>")) != NULL)
+		last = p++;
+	if (last == NULL)
+		return;
+	buf_init(&other, 8 * MIB);
+	buf_addstr(&other, last);
+	buf_add(&other, b->data + from, (size_t)(last - b->data) - from);
+	memcpy(b->data + from, other.data, other.len);
+	buf_release(&other);
+}
+
 static int
 list_objects(struct conn *c, const struct request *r, const char *bucket)
 {
-	bool v2 = strcmp(query_or(r, "list-type", ""), "2") == 0;
+	bool v2 = strcmp(query_or(r, "list-type", ""), "2") == 0 &&
+	    (sink.traits & TRAIT_LIST_V1) == 0;
+	size_t entries;
 	const char *token = query_get(r, "continuation-token");
 	AUTOFREE char *hex = NULL;
 	struct listing l = {
@@ -32,7 +62,9 @@ list_objects(struct conn *c, const struct request *r, const char *bucket)
 		.prefix = query_or(r, "prefix", ""),
 		.delimiter = query_or(r, "delimiter", ""),
 		.after = query_get(r, v2 ? "start-after" : "marker"),
-		.url = strcmp(query_or(r, "encoding-type", ""), "url") == 0,
+		.url = strcmp(query_or(r, "encoding-type", ""), "url") == 0 &&
+		    (sink.traits & TRAIT_LIST_RAW) == 0,
+		.etag = sink.traits & TRAIT_LIST_NO_ETAG ? NULL : listed_etag,
 		.limit = strtoul(query_or(r, "max-keys", "1000"), NULL, 10),
 	};
 	int rc;
@@ -43,18 +75,26 @@ list_objects(struct conn *c, const struct request *r, const char *bucket)
 			return reply_error(c, 400, "InvalidArgument");
 		l.after = hex;
 	}
-	l.limit = MIN(l.limit, (size_t)1000);
+	l.limit = MIN(l.limit, sink.page);
 	buf_init(&l.xml, 8 * MIB);
 	buf_init(&l.last, 4 * KIB);
 	buf_addf(&l.xml, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 	    "<ListBucketResult><Name>%s</Name><Prefix>", bucket);
 	add_key(&l, &l.xml, l.prefix);
-	buf_addf(&l.xml, "</Prefix><MaxKeys>%zu</MaxKeys>", l.limit);
+	buf_addstr(&l.xml, v2 ? "</Prefix>" : "</Prefix><Marker>");
+	if (!v2) {
+		add_key(&l, &l.xml, l.after == NULL ? "" : l.after);
+		buf_addstr(&l.xml, "</Marker>");
+	}
+	buf_addf(&l.xml, "<MaxKeys>%zu</MaxKeys>", l.limit);
 	if (l.url)
 		buf_addstr(&l.xml, "<EncodingType>url</EncodingType>");
+	entries = l.xml.len;
 	pthread_mutex_lock(&sink.lock);
 	list_locked(&l);
 	pthread_mutex_unlock(&sink.lock);
+	if (sink.traits & TRAIT_LIST_MIXED)
+		mix(&l.xml, entries);
 	buf_addf(&l.xml, "<KeyCount>%zu</KeyCount><IsTruncated>%s"
 	    "</IsTruncated>", l.given, l.more ? "true" : "false");
 	if (l.more && v2) {
@@ -64,7 +104,7 @@ list_objects(struct conn *c, const struct request *r, const char *bucket)
 		buf_addf(&l.xml, "<NextContinuationToken>%s"
 		    "</NextContinuationToken>", text);
 		free(text);
-	} else if (l.more) {
+	} else if (l.more && *l.delimiter != '\0') {
 		buf_addstr(&l.xml, "<NextMarker>");
 		add_key(&l, &l.xml, l.last.data);
 		buf_addstr(&l.xml, "</NextMarker>");
@@ -117,13 +157,13 @@ list_parts(struct conn *c, const char *name, const char *id)
 	pthread_mutex_lock(&sink.lock);
 	u = upload_get(&sink.store, id, name);
 	for (unsigned i = 0; u != NULL && i < u->part_cap; i++) {
-		char etag[72];
+		char text[ETAG_SPACE + 8];
 
 		if (!u->parts[i].given)
 			continue;
-		etag_single(u->parts[i].md5, etag);
-		buf_addf(&b, "<Part><PartNumber>%u</PartNumber><ETag>&quot;"
-		    "%s&quot;</ETag><Size>%lu</Size></Part>", i + 1, etag,
+		buf_addf(&b, "<Part><PartNumber>%u</PartNumber><ETag>", i + 1);
+		add_xml(&b, quoted_etag(sink.traits, u->parts[i].etag, text));
+		buf_addf(&b, "</ETag><Size>%lu</Size></Part>",
 		    (unsigned long)u->parts[i].size);
 	}
 	pthread_mutex_unlock(&sink.lock);
@@ -201,9 +241,9 @@ stats_text(struct buf *b)
 		total += sink.counts[i];
 	}
 	buf_addf(b, "requests %lu\nbytes_in %lu\nconnections %lu\n"
-	    "objects %lu\n", (unsigned long)total,
+	    "objects %lu\nheld %lu\n", (unsigned long)total,
 	    (unsigned long)sink.bytes_in, (unsigned long)sink.connections,
-	    (unsigned long)sink.store.objects);
+	    (unsigned long)sink.store.objects, (unsigned long)sink.held);
 	pthread_mutex_unlock(&sink.lock);
 }
 
@@ -218,6 +258,53 @@ get_stats(struct conn *c)
 	rc = reply(c, 200, "Content-Type: text/plain\r\n", &b);
 	buf_release(&b);
 	return rc;
+}
+
+/* GET /_hold?kind=put_part&nth=2: hold the second next part up for good. */
+static int
+take_hold(struct conn *c, const struct request *r)
+{
+	const char *kind = query_or(r, "kind", "");
+	int found = -1;
+
+	for (int i = 0; i < KIND__MAX; i++)
+		if (strcmp(kind, kind_names[i]) == 0)
+			found = i;
+	pthread_mutex_lock(&sink.lock);
+	sink.hold_kind = found;
+	sink.hold_nth = (unsigned)strtoul(query_or(r, "nth", "1"), NULL, 10);
+	pthread_mutex_unlock(&sink.lock);
+	return reply(c, found == -1 ? 404 : 200, NULL, NULL);
+}
+
+static bool
+is_held(enum kind kind)
+{
+	bool held;
+
+	pthread_mutex_lock(&sink.lock);
+	held = sink.hold_kind == (int)kind && --sink.hold_nth == 0;
+	if (held) {
+		sink.hold_kind = -1;
+		sink.held++;
+	}
+	pthread_mutex_unlock(&sink.lock);
+	return held;
+}
+
+/* Does the connection end behind this body, with no answer? */
+static bool
+closes_now(const struct conn *c, const struct request *r)
+{
+	bool now;
+
+	if ((sink.traits & TRAIT_CLOSES) == 0 || c->served == 0 ||
+	    r->length == 0)
+		return false;
+	pthread_mutex_lock(&sink.lock);
+	now = ++sink.closes % 2 == 1;
+	pthread_mutex_unlock(&sink.lock);
+	return now;
 }
 
 /* What asks about the bucket, or makes one. */
@@ -376,6 +463,8 @@ serve_one(struct conn *c, struct request *r)
 		return -1;
 	if (strcmp(r->path, "/_stats") == 0)
 		return get_stats(c);
+	if (strcmp(r->path, "/_hold") == 0)
+		return take_hold(c, r);
 	if (sink.latency_ms > 0)
 		usleep((useconds_t)sink.latency_ms * 1000);
 	name = r->path + 1;
@@ -388,6 +477,14 @@ serve_one(struct conn *c, struct request *r)
 	else if (len > 0)
 		kind = bucket_kind(r);
 	count(kind);
+	if (is_held(kind))
+		for (;;)
+			pause();
+	if (closes_now(c, r)) {
+		body_read(c, r, body_nothing, NULL);
+		return -1;
+	}
+	c->served++;
 	return serve_trouble(c, r, kind, name);
 }
 

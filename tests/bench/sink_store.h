@@ -14,13 +14,16 @@
 #include "crypto/crypto.h"
 
 #define LEVELS 24
+#define ETAG_SPACE 256
 
 struct object {
 	char	*name;
 	char	*meta;		/* header lines to give back, each with CRLF */
 	uint8_t	*data;		/* or NULL: only counted */
 	uint64_t size;
-	char	 etag[72];
+	char	 etag[ETAG_SPACE];
+	unsigned parts;		/* 0: a single PUT */
+	uint64_t part_size;	/* of the first */
 	time_t	 mtime;
 	uint64_t version;	/* 0: null */
 	bool	 marker;	/* of a deletion: it has no bytes */
@@ -31,6 +34,7 @@ struct object {
 struct part {
 	bool	 given;
 	uint8_t	 md5[MD5_LEN];
+	char	 etag[ETAG_SPACE];
 	uint8_t	*data;
 	uint64_t size;
 };
@@ -189,6 +193,8 @@ object_move(struct object *to, struct object *from)
 	to->data = STEAL(from->data);
 	to->size = from->size;
 	memcpy(to->etag, from->etag, sizeof(to->etag));
+	to->parts = from->parts;
+	to->part_size = from->part_size;
 	to->mtime = from->mtime;
 	to->version = from->version;
 }
@@ -228,6 +234,7 @@ store_put(struct store *s, const char *name)
 	object_clear(o);
 	o->version = store_new_version(s);
 	o->copied = false;
+	o->parts = 0;
 	return o;
 }
 

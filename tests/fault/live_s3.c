@@ -286,7 +286,8 @@ test_multipart(struct s3 *s)
 	s3_mpu_list(s, STR("live/"), on_upload, on_done, &u);
 	check(run(s, &u) && u.count == 1 && strcmp(u.keys.data, key.p) == 0,
 	    "list uploads", u.err.msg);
-	s3_mpu_complete(s, key, buf_str(&c.upload_id), md5s, 2, on_done, &f);
+	s3_mpu_complete(s, key, buf_str(&c.upload_id), md5s, NULL, 2, on_done,
+	    &f);
 	check(run(s, &f), "complete upload", f.err.msg);
 	s3_head(s, key, on_done, &h);
 	check(run(s, &h) && strcmp(h.etag, etag) == 0 && h.has_meta &&
@@ -295,7 +296,8 @@ test_multipart(struct s3 *s)
 	check(get_is(s, key, 0, 0, data, PART + LAST), "get the whole", "");
 	/* With the right parts, some servers see that it was done before. */
 	md5s[0] ^= 1;
-	s3_mpu_complete(s, key, STR("2~nothing"), md5s, 2, on_done, &again);
+	s3_mpu_complete(s, key, STR("2~nothing"), md5s, NULL, 2, on_done,
+	    &again);
 	check(!run(s, &again) && again.err.kind == ERR_GONE,
 	    "complete of an unknown upload: gone", again.err.msg);
 	delete(s, key);

@@ -6,6 +6,7 @@
  */
 #include "lister/lister.h"
 #include "live_s3.h"
+#include "rest/xml.h"
 
 #define COUNT 2300
 

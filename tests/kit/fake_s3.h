@@ -56,7 +56,9 @@ struct fake_s3 {
 		/* What it is told: */
 		bool	 held;		/* PUTs wait until it is false */
 		unsigned wrong_etags;	/* of the next PUTs */
+		unsigned spoiled_etags;	/* in the answers to the next PUTs */
 		bool	 opaque_etags;	/* no digests, as under SSE-KMS */
+		bool	 ignores_md5;	/* Content-MD5 is not compared */
 		unsigned damaged;	/* of the next PUTs, on their way */
 		unsigned fail_parts;	/* 500, of the next ones */
 		unsigned without_md5;	/* PUTs without Content-MD5 so far */

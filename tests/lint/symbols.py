@@ -39,7 +39,7 @@ tree/below tree/tree nfs/conn nfs/v3 nfs/v3_write
 s3/client s3/cluster s3/ops
 crawl/crawler crawl/list crawl/looks crawl/reading crawl/self
 send/adopt send/sender send/multipart send/segment send/send send/split
-    send/place send/ring send/transfer send/worker
+    send/place send/proof send/ring send/transfer send/worker
 fetch/file fetch/pass fetch/split fetch/turn
     fetch/fetching
 lister/lister lister/cut lister/merge

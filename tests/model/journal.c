@@ -130,7 +130,7 @@ journal_doubts(void)
 
 /* The rows of now say the same as the journal. */
 static const char apart[] = "SELECT count(*) FROM result r "
-    "WHERE r.held <> coalesce((SELECT e.kind < 10 FROM event e "
+    "WHERE (r.held > 0) <> coalesce((SELECT e.kind < 10 FROM event e "
     "WHERE e.object = r.object AND e.target = r.target AND e.kind < 20 "
     "ORDER BY e.id DESC LIMIT 1), 0)";
 

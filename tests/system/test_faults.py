@@ -134,12 +134,16 @@ def test_corrupt_etag(t):
 
 @limit(120)
 def test_corrupt_etag_always(t):
-    """And if it stays so, the objects are failed rows."""
-    t.write("f", "1")
+    """And if it stays so where ETags were digests, the objects are failed
+    rows."""
+    t.write("before", "0")
     proxy = t.proxy(s3_storage={"retry_for": 3})
+    t.put(moved=1)
+    assert t.query("SELECT proof FROM objects") == [("etag",)]
+    t.write("f", "1")
     proxy.order("match PUT corrupt-etag")
     proxy.order("match HEAD corrupt-etag")
-    t.put(expect=1, found=1, moved=0, failed=1)
+    t.put(expect=1, found=2, unchanged=1, moved=0, failed=1)
     proxy.order("pass")
     t.run("PUT")
     t.same()

@@ -13,7 +13,7 @@ static void
 check_agreement(struct kit *k)
 {
 	check_answer(k, "SELECT r.object, r.held FROM result r "
-	    "WHERE r.held <> coalesce((SELECT e.kind < 10 FROM event e "
+	    "WHERE (r.held > 0) <> coalesce((SELECT e.kind < 10 FROM event e "
 	    "WHERE e.object = r.object AND e.target = r.target AND "
 	    "e.kind < 20 ORDER BY e.id DESC LIMIT 1), 0) AND "
 	    "NOT EXISTS (SELECT 1 FROM settle s WHERE s.object = r.object "

@@ -279,7 +279,7 @@ test_complete_body(void **state)
 
 	(void)state;
 	buf_init(&b, 10000);
-	s3_xml_complete(&b, md5s, 2);
+	s3_xml_complete(&b, md5s, NULL, 2);
 	assert_string_equal(b.data, "<CompleteMultipartUpload" NS ">"
 	    "<Part><PartNumber>1</PartNumber><ETag>&quot;"
 	    "ab000000000000000000000000000000&quot;</ETag></Part>"
@@ -321,6 +321,50 @@ test_versions(void **state)
 	    "</ListVersionsResult>"), "no IsTruncated");
 }
 
+static void
+test_complete_with_given(void **state UNUSED)
+{
+	static const uint8_t md5s[32] = { [31] = 0x01 };
+	char opaque[] = "W/\"a&b\"";
+	char *const given[] = { opaque, NULL };
+	struct buf b;
+
+	buf_init(&b, 10000);
+	s3_xml_complete(&b, md5s, given, 2);
+	assert_non_null(strstr(b.data, "<ETag>W/\"a&amp;b\"</ETag>"));
+	assert_non_null(strstr(b.data, "<ETag>&quot;00000000000000000000000"
+	    "000000001&quot;</ETag>"));
+	buf_release(&b);
+}
+
+/* ListObjects: the page goes on behind its last key, as encoded, if the answer
+ * names no marker. */
+static void
+test_list_v1(void **state UNUSED)
+{
+	struct s3_xml x;
+	struct err err;
+
+	s3_xml_init(&x);
+	assert_int_equal(s3_xml_parse(&x, S3_XML_LIST, STR(
+	    "<ListBucketResult><Marker></Marker><IsTruncated>true"
+	    "</IsTruncated><EncodingType>url</EncodingType><Contents><Key>a%20b"
+	    "</Key><Size>1</Size></Contents></ListBucketResult>"), &err), 0);
+	assert_true(x.is_v1);
+	assert_true(str_eq(x.next, STR("a b")));
+	s3_xml_release(&x);
+	assert_int_equal(s3_xml_parse(&x, S3_XML_LIST, STR(
+	    "<ListBucketResult><Marker></Marker><IsTruncated>true"
+	    "</IsTruncated><NextMarker>c%20d</NextMarker>"
+	    "<EncodingType>url</EncodingType></ListBucketResult>"), &err), 0);
+	assert_true(str_eq(x.next, STR("c d")));
+	s3_xml_release(&x);
+	assert_int_equal(s3_xml_parse(&x, S3_XML_LIST, STR(
+	    "<ListBucketResult><Marker></Marker><IsTruncated>true"
+	    "</IsTruncated></ListBucketResult>"), &err), -1);
+	s3_xml_release(&x);
+}
+
 int
 main(void)
 {
@@ -328,6 +372,8 @@ main(void)
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_list_plain),
 		cmocka_unit_test(test_control_references),
+		cmocka_unit_test(test_complete_with_given),
+		cmocka_unit_test(test_list_v1),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_uploads),
 		cmocka_unit_test(test_versions),

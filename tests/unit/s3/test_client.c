@@ -154,6 +154,54 @@ test_gate_holds(void **state)
 	script_finish(&f);
 }
 
+/* A body that is there at every second question. */
+struct slow {
+	bool	 now;
+	unsigned begun;
+};
+
+static ptrdiff_t
+read_slowly(void *arg, uint64_t offset, void *out, size_t max)
+{
+	struct slow *s = arg;
+
+	s->now = !s->now;
+	if (!s->now)
+		return 0;
+	s->begun += offset == 0;
+	memset(out, 'x', MIN(max, (size_t)1000));
+	return (ptrdiff_t)MIN(max, (size_t)1000);
+}
+
+/* A kept connection ends behind a body that comes piece by piece: the request
+ * has another attempt, and curl none of its own. */
+static void
+test_kept_ends(void **state UNUSED)
+{
+	const char *const script[] = { OK_PUT, CLOSE, OK_PUT, NULL };
+	struct fixture f = { .c.stall_timeout_ms = 2000 };
+	struct slow slow = { .now = false };
+	struct s3_stats stats;
+	struct s3_body body = { .len = 20000, .read = read_slowly,
+	    .read_arg = &slow };
+
+	script_start(&f, script);
+	s3_put(f.s, STR("k"), &hello_body, NULL, on_done, &f.g);
+	good(&f, 1);
+	f.g.calls = 0;
+	s3_put(f.s, STR("k"), &body, NULL, on_done, &f.g);
+	while (f.g.calls == 0) {
+		s3_resume(f.s, SIZE_MAX);
+		s3_wait(f.s, NULL, 0, 10);
+	}
+	good(&f, 2);
+	assert_int_equal(slow.begun, 2);
+	/* It did not stand still until its time was over. */
+	s3_stats(f.s, &stats);
+	assert_int_equal(stats.slowdowns, 0);
+	script_finish(&f);
+}
+
 static void
 test_gives_up(void **state)
 {
@@ -301,7 +349,7 @@ test_error_in_200(void **state)
 		FIXTURE(f, BODY("200 OK", "", "41",
 		    "<Error><Code>InternalError</Code></Error>"),
 		    BODY("200 OK", "", "81", COMPLETE));
-		s3_mpu_complete(f.s, STR("k"), STR("u"), md5, 1, on_done,
+		s3_mpu_complete(f.s, STR("k"), STR("u"), md5, NULL, 1, on_done,
 		    &f.g);
 		good(&f, 2);
 		assert_string_equal(f.g.etag, "c-1");
@@ -310,7 +358,7 @@ test_error_in_200(void **state)
 	{
 		FIXTURE(f, BODY("200 OK", "", "40",
 		    "<Error><Code>AccessDenied</Code></Error>"));
-		s3_mpu_complete(f.s, STR("k"), STR("u"), md5, 1, on_done,
+		s3_mpu_complete(f.s, STR("k"), STR("u"), md5, NULL, 1, on_done,
 		    &f.g);
 		bad(&f, ERR_DENIED, "HTTP 200 AccessDenied");
 		script_finish(&f);
@@ -577,6 +625,7 @@ main(void)
 		cmocka_unit_test(test_object_headers),
 		cmocka_unit_test(test_retries),
 		cmocka_unit_test(test_window),
+		cmocka_unit_test(test_kept_ends),
 		cmocka_unit_test(test_gives_up),
 		cmocka_unit_test(test_gate_holds),
 		cmocka_unit_test(test_final),

@@ -1,6 +1,7 @@
 /* DeleteObjects against a server that follows a script; what GET and HEAD of
  * objects in parts ask for. */
 #include "kit/s3_script.h"
+#include "rest/xml.h"
 
 /* Its end is the connection's, so that nobody need count. */
 #define ANSWER(body) "HTTP/1.1 200 OK\r\n\r\n<DeleteResult>" body \
@@ -146,18 +147,63 @@ test_gives_up(void **state)
 	script_finish(&f);
 }
 
+#define DENIED	BODY("403 F", "", "60", "<Error><Code>AccessDenied</Code>" \
+		"<Message>m</Message></Error>")
+#define NO_CONTENT "HTTP/1.1 204 None\r\n\r\n"
+
+/* A server without DeleteObjects: key by key, and next time at once. */
+static void
+test_one_by_one(void **state UNUSED)
+{
+	const struct str keys[] = { STR("k1"), STR("k2") };
+	FIXTURE(f, BODY("501 N", "", "42",
+	    "<Error><Code>NotImplemented</Code></Error>"), NO_CONTENT,
+	    "HTTP/1.1 204 None\r\nx-amz-version-id: v9\r\n"
+	    "x-amz-delete-marker: true\r\n\r\n", NO_CONTENT, DENIED);
+
+	s3_delete_many(f.s, keys, 2, on_deleted, &f.g);
+	run(&f);
+	is_gone(0);
+	is_gone(1);
+	assert_string_equal(told.r[1].version, "v9");
+	assert_true(told.r[1].marker);
+	f.g.calls = 0;
+	s3_delete_many(f.s, keys, 2, on_deleted, &f.g);
+	run(&f);
+	is_gone(0);
+	is_err(1, ERR_DENIED, "delete: HTTP 403");
+	assert_null(strstr(strstr(asked(&f.v), "DELETE "), "POST "));
+	script_finish(&f);
+}
+
+/* Keys that may not delete: some are tried, not all. */
+static void
+test_few_tried(void **state UNUSED)
+{
+	const struct str keys[] = { STR("k1"), STR("k2"), STR("k3"),
+	    STR("k4"), STR("k5") };
+	FIXTURE(f, DENIED, DENIED, DENIED, DENIED);
+
+	s3_delete_many(f.s, keys, 5, on_deleted, &f.g);
+	run(&f);
+	is_err(2, ERR_DENIED, "delete: HTTP 403");
+	is_err(3, ERR_DENIED, "delete objects: HTTP 403");
+	is_err(4, ERR_DENIED, "delete objects: HTTP 403");
+	script_finish(&f);
+}
+
 static void
 test_whole_fails(void **state)
 {
 	const struct str keys[] = { STR("k1"), STR("k2") };
-	FIXTURE(f, BODY("403 F", "", "60", "<Error><Code>AccessDenied</Code>"
-	    "<Message>m</Message></Error>"));
+	FIXTURE(f, DENIED, DENIED, DENIED);
 
 	(void)state;
 	s3_delete_many(f.s, keys, ARRAY_LEN(keys), on_deleted, &f.g);
 	run(&f);
-	is_err(0, ERR_DENIED, "delete objects: HTTP 403 AccessDenied: m");
-	is_err(1, ERR_DENIED, "delete objects: HTTP 403 AccessDenied: m");
+	/* The right to delete a key may be there. */
+	is_err(0, ERR_DENIED, "delete: HTTP 403 AccessDenied: m");
+	is_err(1, ERR_DENIED, "delete: HTTP 403 AccessDenied: m");
 	assert_non_null(strstr(asked(&f.v), "content-md5: "
 	    "TtHN01HEZ2qCQ0zYUZFCmA==\r"));
 	script_finish(&f);
@@ -297,6 +343,8 @@ main(void)
 		cmocka_unit_test(test_each_key),
 		cmocka_unit_test(test_some_again),
 		cmocka_unit_test(test_gives_up),
+		cmocka_unit_test(test_one_by_one),
+		cmocka_unit_test(test_few_tried),
 		cmocka_unit_test(test_whole_fails),
 		cmocka_unit_test(test_no_answer),
 		cmocka_unit_test(test_fits_xml),

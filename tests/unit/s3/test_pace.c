@@ -206,7 +206,7 @@ static void
 test_dates(void **state)
 {
 	int64_t t = 0;
-	char etag[72], text[100];
+	char etag[72], other[72], text[100];
 
 	(void)state;
 	assert_true(s3_http_date(STR("Fri, 24 May 2013 00:00:00 GMT"), &t));
@@ -225,7 +225,17 @@ test_dates(void **state)
 	assert_string_equal(etag, "");
 	memset(text, 'e', sizeof(text));
 	s3_etag((struct str){ text, 72 }, etag);
-	assert_string_equal(etag, "");
+	assert_int_equal(strlen(etag), 5 + 32);
+	assert_true(str_starts(str_of(etag), STR("long:")));
+	/* Another long one is another one. */
+	text[0] = 'f';
+	s3_etag((struct str){ text, 72 }, other);
+	assert_string_not_equal(etag, other);
+	s3_etag(STR("W/\"0123456789ABCDEF0123456789ABCDEF-12\""), etag);
+	assert_string_equal(etag, "0123456789abcdef0123456789abcdef-12");
+	s3_etag(STR("\"0123456789ABCDEF0123456789ABCDEF-A\""), etag);
+	assert_string_equal(etag, "0123456789ABCDEF0123456789ABCDEF-A");
+	text[0] = 'e';
 	s3_etag((struct str){ text, 71 }, etag);
 	assert_int_equal(strlen(etag), 71);
 }
