@@ -40,8 +40,8 @@ SELECT
 	    ELSE 'pending' END AS state,
 	coalesce(o.why, iif(m.object IS NOT NULL,
 	    'it is being deleted, or was when its run was killed',
-	    iif(b.object IS NOT NULL, 'it is being brought back, or was when '
-	    || 'its run was killed', r.reason))) AS reason,
+	    iif(b.object IS NOT NULL, 'undo was to bring it back: whether it '
+	    || 'is back is not known', r.reason))) AS reason,
 	coalesce(t.name, t.endpoint) || '/' || t.bucket AS target,
 	t.endpoint AS endpoint,
 	t.bucket AS bucket,

@@ -237,6 +237,16 @@ find_markers(struct comeback *i, const struct s3_reply *r)
 	return FOUND_NOTHING;
 }
 
+/* A marker other than the one that the run has left? */
+static bool
+has_other_marker(const struct comeback *i)
+{
+	const char *own = i->row->marker;
+
+	return own != NULL && (i->marker_count > 1 || (i->marker_count == 1 &&
+	    strcmp(i->markers[0], own) != 0));
+}
+
 static void
 forget_markers(struct comeback *i)
 {
@@ -263,8 +273,7 @@ listed(void *arg, const struct s3_reply *r, const struct err *err)
 		    "is left alone");
 	else if (found == FOUND_NOTHING && !r->truncated)
 		leave(i, "the bucket has kept no version of it");
-	else if (found == FOUND_NOTHING || (i->row->marker != NULL &&
-	    i->marker_count > 1))
+	else if (found == FOUND_NOTHING || has_other_marker(i))
 		is_deleted_again(i);
 	else if (i->marker_count == 0)
 		look(i);
@@ -289,7 +298,7 @@ bring_back(struct comeback *i, const struct s3_reply *r)
 	    !str_eq(r->version_id, str_of(marker)))))
 		is_deleted_again(i);
 	else if (!i->listed && !i->taken_off && (marker == NULL ||
-	    (!shown && is_null(marker))))
+	    (!shown && (is_null(marker) || i->u->pass == PASS_LOOK))))
 		s3_versions(i->u->r.s3, key_of(i), listed, i);
 	else if (marker != NULL && !shown && !i->taken_off && is_null(marker))
 		leave(i, "its delete marker is the version null, and the store "
