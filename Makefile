@@ -35,7 +35,7 @@ PRELOADS := $(patsubst tests/%.c,$(B)/tools/%.so,\
 	$(wildcard tests/fault/preload/*.c))
 
 .PHONY: all check check-model check-system check-package check-all check-long \
-	check-kills check-trixie \
+	check-kills check-stores check-trixie \
 	asan tsan fuzz fuzz-long coverage \
 	lint lint-sql lint-layers lint-form lint-symbols lint-clang lint-doc \
 	bench compare install deb clean help tools
@@ -59,6 +59,8 @@ help:
 	@echo "                   runs of minutes with keys of seconds (root)"
 	@echo "make check-trixie  the demo and all tests on Debian 13, in a"
 	@echo "                   system that debootstrap makes (root)"
+	@echo "make check-stores  stores of all kinds, each pair of traits by"
+	@echo "                   itself: some 20 minutes"
 	@echo "make check-kills   1,000 kills over PUT, GET, DEL against real"
 	@echo "                   servers (root); KILLS=N, SEED=N"
 	@echo "make asan tsan     unit tests and part of the system tests under"
@@ -188,6 +190,9 @@ check-long: all tools
 
 # kill -9 at so many moments; SEED chooses others.
 KILLS ?= 1000
+check-stores: all tools
+	@tests/system/stores.py --build=$(B) --pairs
+
 check-kills: all tools
 	@KILLS=$(KILLS) tests/system/run.sh $(B) --lanes=2 \
 	    kills_alone kills_clients

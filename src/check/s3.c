@@ -26,7 +26,9 @@ struct probe {
 	bool	 dead;		/* no answer: nothing more is asked */
 	struct err err;
 	char	 etag[72];
+	bool	 asked_md5;	/* whether it compares Content-MD5 */
 	char	*upload_id;
+	char	*given;		/* ETag of the part, as the store wrote it */
 	char	 got[sizeof(body_text)];
 	size_t	 got_len;
 };
@@ -46,6 +48,20 @@ answered(void *arg, const struct s3_reply *r, const struct err *err)
 	snprintf(p->etag, sizeof(p->etag), "%s", r->etag);
 	if (r->upload_id.len > 0 && p->upload_id == NULL)
 		p->upload_id = xstrndup(r->upload_id.p, r->upload_id.len);
+	if (r->etag_given.len > 0 && p->given == NULL)
+		p->given = xstrndup(r->etag_given.p, r->etag_given.len);
+}
+
+static void
+deleted(void *arg, const struct s3_deleted *d, size_t count UNUSED)
+{
+	struct probe *p = arg;
+
+	if (p->dead)
+		return;
+	p->done = true;
+	if (d[0].err != NULL)
+		p->err = *d[0].err;
 }
 
 static enum s3_data
@@ -169,6 +185,7 @@ check_bucket(struct probe *p, const char *bucket)
 static bool
 check_md5(struct probe *p, struct str key)
 {
+	p->asked_md5 = true;
 	ready(p);
 	s3_put_wrong(p->s3, key, answered, p);
 	if (went_well(p)) {
@@ -188,20 +205,28 @@ check_md5(struct probe *p, struct str key)
 	return true;
 }
 
+/* What is written, and its MD5. */
+static struct s3_body
+probe_body(uint8_t md5[MD5_LEN])
+{
+	struct md5 m;
+
+	md5_init(&m);
+	md5_update(&m, body_text, sizeof(body_text) - 1);
+	md5_final(&m, md5);
+	return (struct s3_body){ .data = body_text,
+	    .len = sizeof(body_text) - 1, .md5 = md5 };
+}
+
 static bool
 check_write(struct probe *p, struct str key)
 {
 	uint8_t md5[MD5_LEN];
 	struct s3_meta meta = { .mode = 0644 };
-	struct s3_body body = { .data = body_text,
-	    .len = sizeof(body_text) - 1, .md5 = md5 };
+	struct s3_body body = probe_body(md5);
 	struct etag_case c = { .of = ETAG_WHOLE, .got = p->etag };
 	char expected[72];
-	struct md5 m;
 
-	md5_init(&m);
-	md5_update(&m, body.data, body.len);
-	md5_final(&m, md5);
 	etag_single(md5, expected);
 	ready(p);
 	s3_put(p->s3, key, &body, &meta, answered, p);
@@ -229,24 +254,54 @@ check_delete(struct probe *p, struct str key)
 	    key.p);
 
 	ready(p);
-	s3_delete(p->s3, key, answered, p);
+	s3_delete_many(p->s3, &key, 1, deleted, p);
 	went_well(p);
 	say(p, step);
+}
+
+/* The object gets one part, and replaces that of check_write. */
+static bool
+check_part(struct probe *p, struct str key, struct str id)
+{
+	uint8_t md5[MD5_LEN];
+	struct s3_body body = probe_body(md5);
+	char expected[72];
+	struct etag_case c = { .of = ETAG_JOINED, .expected = expected,
+	    .got = p->etag };
+
+	ready(p);
+	s3_mpu_part(p->s3, key, id, 1, &body, answered, p);
+	went_well(p);
+	if (!say(p, "send a part"))
+		return false;
+	ready(p);
+	s3_mpu_complete(p->s3, key, id, md5, &p->given, 1, answered, p);
+	went_well(p);
+	if (!say(p, "complete it"))
+		return false;
+	etag_multipart(md5, 1, expected);
+	if (p->etag[0] != '\0' && !p->asked_md5 &&
+	    etag_judge(&c) != ETAG_PROVES)
+		check_md5(p, key);
+	return true;
 }
 
 static void
 check_multipart(struct probe *p, struct str key)
 {
 	struct s3_meta meta = { .mode = 0644 };
+	struct str id;
 
 	ready(p);
 	s3_mpu_create(p->s3, key, &meta, answered, p);
 	went_well(p);
 	if (!say(p, "begin a multipart upload"))
 		return;
+	id = str_of(p->upload_id == NULL ? "" : p->upload_id);
+	if (check_part(p, key, id) || p->dead)
+		return;
 	ready(p);
-	s3_mpu_abort(p->s3, key, str_of(p->upload_id == NULL ? "" :
-	    p->upload_id), answered, p);
+	s3_mpu_abort(p->s3, key, id, answered, p);
 	went_well(p);
 	say(p, "abort it");
 }
@@ -274,11 +329,11 @@ check_rights(struct probe *p)
 	refused = is_refusal(&p->err);
 	if (there && !p->dead)
 		check_read_back(p, key);
+	if (!refused && !p->dead)
+		check_multipart(p, key);
 	/* Also after a write whose answer was lost. */
 	if (!refused && !p->dead)
 		check_delete(p, key);
-	if (!p->dead)
-		check_multipart(p, key);
 }
 
 /* True if it answers as it should. */
@@ -305,6 +360,7 @@ check_endpoint(struct check *c, char *endpoint, char *bucket, bool rights)
 	p.dead = true;
 	s3_free(&p.s3);
 	free(p.upload_id);
+	free(p.given);
 	return ok;
 }
 

@@ -12,9 +12,8 @@
 
 #include "base/strlist.h"
 
-/* Prefix of objects by which the store is tried; the rest of their names is
- * random. */
-#define CHECK_PREFIX ".datamover-check/"
+/* Prefix of the objects by which the store is tried. */
+#define PROBE_PREFIX ".datamover-check/"
 
 enum client_lib { CLIENT_LIB_MINIO = 0, CLIENT_LIB_BOTO3, CLIENT_LIB_DSS };
 

@@ -110,7 +110,7 @@ asked(struct worker *w, const struct err *err)
 		else if (err->kind == ERR_DENIED)
 			unprovable(t, "whether it compares Content-MD5 can't "
 			    "be asked: these keys may not write "
-			    CHECK_PREFIX);
+			    PROBE_PREFIX);
 		else
 			transfer_s3_fault(t, err);
 	}
@@ -159,9 +159,9 @@ ask_md5(struct transfer *t)
 		return;
 	w->asks_md5 = true;
 	random_bytes(random, sizeof(random));
-	memcpy(w->probe_key, CHECK_PREFIX, sizeof(CHECK_PREFIX) - 1);
+	memcpy(w->probe_key, PROBE_PREFIX, sizeof(PROBE_PREFIX) - 1);
 	hex_encode(random, sizeof(random), w->probe_key +
-	    sizeof(CHECK_PREFIX) - 1);
+	    sizeof(PROBE_PREFIX) - 1);
 	s3_put_wrong(w->p.s3, str_of(w->probe_key), wrong_done, w);
 }
 

@@ -66,8 +66,6 @@ int	 plan_fetch_map(const struct conf *, struct err *) MUST_USE;
  * NULL, gets the value of s3_boot_ms. */
 int	 plan_check_s3(const struct conf *, int64_t *boot_ms,
 	    struct err *) MUST_USE;
-/* Prefix of the probe objects of check; the rest of each name is random. */
-#define PROBE_PREFIX ".datamover-check/"
 /* What a run writes to learn whether the store takes anything. */
 #define PROBE_KEY PROBE_PREFIX "probe"
 /* Begin to write that object. Whoever gets a good answer deletes the object. */

@@ -35,6 +35,7 @@ MIB = 1 << 20
 SHARE = "share"
 
 STEPS = {
+    "check": "check",
     "put": "PUT",
     "resume": "a killed PUT goes on with the parts that are there",
     "paced": "PUT --bwlimit",
@@ -67,6 +68,7 @@ for trait in "etag-opaque", "etag-multi", "etag-long", "etag-dash", "kms":
     CANNOT[(trait,), "alone"] = NO_DIGEST
     CANNOT[(trait,), "adopt"] = SENT_AGAIN
     if trait != "kms":
+        CANNOT[(trait, "md5-ignored"), "check"] = NO_PROOF
         CANNOT[(trait, "md5-ignored"), "put"] = NO_PROOF
 for trait in "etag-opaque", "etag-long", "parts-long", "kms":
     CANNOT[(trait,), "resume"] = PARTS_AGAIN
@@ -258,6 +260,9 @@ class Story:
 
     # --- the steps; each raises Failed ---
 
+    def check(self):
+        self.run("check")
+
     def resume(self):
         """After a kill before its last part, the rest of a file is sent, and
         its first parts are not sent again."""
@@ -372,6 +377,8 @@ class Story:
                 self.cells[step] = str(why)
                 if step == "put":
                     break
+            if step == "check" and self.sink.stats()["objects"] != 0:
+                self.cells[step] = "an object is left"
         return self.cells
 
 
@@ -455,6 +462,9 @@ def table(build):
         lines += [".It Sy " + name, text[0].upper() + text[1:] + "."]
         less = {}
         for (of, step), why in CANNOT.items():
+            # That check fails there is as it should be.
+            if step == "check":
+                continue
             if of == (name,):
                 less.setdefault(why, []).append(step)
             elif name in of:
