@@ -159,7 +159,7 @@ def test_keys_of_a_task_of_ecs(t):
 
 
 def three_clients(t, seconds, life, lie=0):
-    files = seconds * 20
+    files = seconds * 30
     t.small_files(files)
     c = cloud.Cloud(life, lie)
     try:
@@ -173,8 +173,8 @@ def three_clients(t, seconds, life, lie=0):
         )
         variables, _ = cloud.settings(c, t.dir)["instance"]
         begun = time.monotonic()
-        done = t.run("PUT", "--json", "--tpslimit", "34", env=variables)
-        assert time.monotonic() - begun >= seconds * 0.8
+        done = t.run("PUT", "--json", "--tpslimit", "30", env=variables)
+        assert time.monotonic() - begun >= seconds * 0.9
         done.counted(moved=files, failed=0)
         assert len(c.objects) == files, len(c.objects)
         clients.end()
