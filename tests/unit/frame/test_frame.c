@@ -175,6 +175,57 @@ test_unknown_mail(void **state UNUSED)
 	teardown(x);
 }
 
+static void
+see(struct fixture *x, enum err_kind kind, int code, unsigned times)
+{
+	struct err err = { .kind = kind, .code = code, .msg = "why" };
+
+	while (times-- > 0)
+		run_saw(&x->r, &err);
+}
+
+/* Only refusals of everything end a run, and only in a row. */
+static void
+test_refusals(void **state)
+{
+	struct fixture *x = setup();
+
+	(void)state;
+	x->job.op = OP_GET;
+	see(x, ERR_REFUSED, 403, 19);
+	see(x, ERR_NONE, 0, 1);
+	see(x, ERR_REFUSED, 403, 19);
+	/* These say nothing of the store. */
+	see(x, ERR_GONE, 2, 1);
+	see(x, ERR_DENIED, 13, 100);
+	see(x, ERR_RETRY, 503, 100);
+	assert_false(x->r.failed);
+	see(x, ERR_REFUSED, 507, 1);
+	assert_true(x->r.failed);
+	assert_int_equal(x->r.err.kind, ERR_REFUSED);
+	assert_int_equal(x->r.err.code, 507);
+	assert_string_equal(x->r.err.msg, "the store has refused 20 requests "
+	    "in a row: why");
+	assert_int_equal(x->stops, 1);
+	see(x, ERR_REFUSED, 507, 100);
+	assert_int_equal(x->stops, 1);
+	teardown(x);
+}
+
+/* A GET has no write that could decide. */
+static void
+test_denials(void **state)
+{
+	struct fixture *x = setup();
+
+	(void)state;
+	x->job.op = OP_GET;
+	see(x, ERR_DENIED, 403, 100);
+	assert_false(x->r.failed);
+	assert_null(x->r.s3);
+	teardown(x);
+}
+
 int
 main(void)
 {
@@ -183,6 +234,8 @@ main(void)
 		cmocka_unit_test(test_failures),
 		cmocka_unit_test(test_unknown_mail),
 		cmocka_unit_test(test_signals),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_denials),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
