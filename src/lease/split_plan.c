@@ -176,7 +176,7 @@ all_etags(const struct split_plan *p)
 	struct buf b;
 	bool any = false;
 
-	buf_init(&b, SIZE_MAX);
+	buf_init(&b, 16 * MIB);
 	for (uint32_t i = 0; i < p->count; i++) {
 		any |= p->etags[i] != NULL;
 		if (p->etags[i] != NULL)

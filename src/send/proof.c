@@ -105,8 +105,11 @@ asked(struct worker *w, const struct err *err)
 		t->calls--;
 		if (t->broken)
 			continue;
+		/* AWS compares Content-MD5 of what it encrypts with KMS. */
 		if (err == NULL)
 			by_md5(t);
+		else if (err->kind == ERR_DENIED && t->opaque)
+			proved(t, PROVED_MD5);
 		else if (err->kind == ERR_DENIED)
 			unprovable(t, "whether it compares Content-MD5 can't "
 			    "be asked: these keys may not write "
@@ -165,13 +168,13 @@ ask_md5(struct transfer *t)
 	s3_put_wrong(w->p.s3, str_of(w->probe_key), wrong_done, w);
 }
 
-/* The ETag says nothing. AWS compares Content-MD5, whatever the encryption. */
+/* The ETag says nothing. */
 static void
 by_md5(struct transfer *t)
 {
 	unsigned has = known(t);
 
-	if (t->opaque || (has & KNOWN_MD5) != 0)
+	if (has & KNOWN_MD5)
 		proved(t, PROVED_MD5);
 	else if (has & KNOWN_MD5_IGNORED)
 		unprovable(t, "it does not compare Content-MD5");

@@ -103,7 +103,7 @@ give_etags(const struct transfer *t, unsigned first, unsigned count)
 	struct buf b;
 	bool any = false;
 
-	buf_init(&b, SIZE_MAX);
+	buf_init(&b, 16 * MIB);
 	for (unsigned i = first; t->given != NULL && i < first + count; i++) {
 		any |= t->given[i] != NULL;
 		if (t->given[i] != NULL)

@@ -226,6 +226,8 @@ fake_post_locked(struct fake_request *r)
 		    "<Error><Code>NoSuchUpload</Code></Error>");
 		return;
 	}
+	snprintf(r->f->locked.completed, sizeof(r->f->locked.completed),
+	    "%.*s", (int)(r->in.len - r->head), r->in.data + r->head);
 	o = fake_store_locked(r->f, r->key);
 	for (size_t i = 1; i < FAKE_PARTS && u->parts[i].len > 0; i++) {
 		struct md5 md5;

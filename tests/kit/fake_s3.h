@@ -68,6 +68,7 @@ struct fake_s3 {
 		bool	 denies_heads;
 		const char *head_lines;	/* more of HEAD's answers; or NULL */
 		char	*orphan;	/* key of the upload that it made */
+		char	 completed[4096]; /* body of the last Complete */
 		void	 (*on_put)(void *arg, unsigned count);
 		void	 (*on_get)(void *arg, unsigned count);
 		void	 (*on_head)(void *arg, unsigned count);

@@ -77,8 +77,9 @@ sender_setup(void)
 	x->spec = (struct tree_spec){ .type = TREE_POSIX, .share = x->dir };
 	x->c = (struct sender_config){ .workers = 2, .exports = &x->spec,
 	    .export_count = 1, .part_size = PART, .memory_bytes = 64 * MIB,
-	    .retry_for_ms = 60000, .known = KNOWN_DIGEST(ETAG_WHOLE) |
-	    KNOWN_DIGEST(ETAG_PART) | KNOWN_DIGEST(ETAG_JOINED),
+	    .retry_for_ms = 60000, .known = KNOWN_MD5 |
+	    KNOWN_DIGEST(ETAG_WHOLE) | KNOWN_DIGEST(ETAG_PART) |
+	    KNOWN_DIGEST(ETAG_JOINED),
 	    .up = mailbox_new(0),
 	    .s3 = { .store = { .endpoints = { &x->endpoint, 1 },
 	    .bucket = "bkt", .access_key = "a", .secret_key = "s",

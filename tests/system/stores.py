@@ -67,9 +67,8 @@ CANNOT = {
 for trait in "etag-opaque", "etag-multi", "etag-long", "etag-dash", "kms":
     CANNOT[(trait,), "alone"] = NO_DIGEST
     CANNOT[(trait,), "adopt"] = SENT_AGAIN
-    if trait != "kms":
-        CANNOT[(trait, "md5-ignored"), "check"] = NO_PROOF
-        CANNOT[(trait, "md5-ignored"), "put"] = NO_PROOF
+    CANNOT[(trait, "md5-ignored"), "check"] = NO_PROOF
+    CANNOT[(trait, "md5-ignored"), "put"] = NO_PROOF
 for trait in "etag-opaque", "etag-long", "parts-long", "kms":
     CANNOT[(trait,), "resume"] = PARTS_AGAIN
 
