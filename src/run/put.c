@@ -9,7 +9,7 @@
 #include "run/doubts.h"
 #include "run/leftovers.h"
 #include "run/mirror.h"
-#include "run/parts.h"
+#include "run/run.h"
 #include "target/exports.h"
 
 struct put {

@@ -16,4 +16,10 @@ int	 run_del(const struct conf *, const struct job *);
 int	 run_get(const struct conf *, const struct job *);
 int	 run_undo(const struct conf *, const struct job *);
 
+/* The runs of which run_put and run_test are made (whole.c): one run each. The
+ * verification of a silent job fails only if not all was looked at. */
+int	 put_files(const struct conf *, const struct job *);
+int	 verify_objects(const struct conf *, const struct job *,
+	    bool put_failed);
+
 #endif

@@ -4,7 +4,7 @@
 #include "base/exit_status.h"
 #include "crew/setup.h"
 #include "run/integrity.h"
-#include "run/parts.h"
+#include "run/run.h"
 
 static struct integrity *
 integrity_of(struct run *r)

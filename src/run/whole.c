@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "catalog/catalog.h"
 #include "report/summary.h"
-#include "run/parts.h"
 #include "run/run.h"
 #include "target/plan.h"
 

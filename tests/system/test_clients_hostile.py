@@ -3,6 +3,7 @@ nothing, with it only what the protocol says. STRANGERS in the environment
 says how many come at once."""
 import base64
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -15,6 +16,9 @@ from test_clients import fill
 STRANGERS = int(os.environ.get("STRANGERS", "500"))
 PORTS = (6000, 6001)
 VERSION = "0.1.0"
+HEADER = os.path.join(os.path.dirname(__file__), "../../src/wire/wire.h")
+with open(HEADER) as header:
+    PROTOCOL = int(re.search(r"WIRE_PROTOCOL\s+(\d+)", header.read()).group(1))
 NO_KEY = "00" * 48
 
 
@@ -123,7 +127,7 @@ def frame(kind, payload=b"", length=None):
     return struct.pack(">IB", length, kind) + payload
 
 
-def hello(client=0, channel=0, version=VERSION, protocol=7, pid=4711):
+def hello(client=0, channel=0, version=VERSION, protocol=PROTOCOL, pid=4711):
     return frame(
         1,
         struct.pack(">I", protocol)
