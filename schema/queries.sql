@@ -1061,6 +1061,22 @@ WHERE object = :object AND target = :target;
 -- name: upload_ended
 DELETE FROM upload WHERE object = :object AND target = :target;
 
+-- name: upload_part_add
+INSERT INTO upload_part (object, target, number, part)
+VALUES (:object, :target, :number, :part)
+ON CONFLICT (object, target, number) DO UPDATE SET part = excluded.part;
+
+-- name: upload_parts_end
+DELETE FROM upload_part WHERE object = :object AND target = :target;
+
+-- A line for each part; of very many the first 1,500 are enough for a message.
+-- name: upload_parts
+SELECT group_concat(number || ' ' || part, char(10))
+FROM (SELECT number, part FROM upload_part
+	WHERE object = :object AND target = :target
+	ORDER BY number LIMIT 1500)
+HAVING count(*) > 0;
+
 -- name: upload_find
 SELECT upload_id, intent_sec, part_size FROM upload
 WHERE object = :object AND target = :target;

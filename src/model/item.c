@@ -1,5 +1,6 @@
 #include "model/item.h"
 #include "model/job.h"
+#include "model/upload_note.h"
 
 void
 item_release(struct item *it)
@@ -9,7 +10,35 @@ item_release(struct item *it)
 	free(it->upload_id);
 	free(it->part_md5s);
 	free(it->part_etags);
+	free(it->upload_parts);
 	memset(it, 0, sizeof(*it));
+}
+
+void
+item_forget_upload(struct item *it)
+{
+	free(STEAL(it->upload_parts));
+	free(STEAL(it->upload_id));
+	it->upload_intent_sec = 0;
+	it->upload_part_size = 0;
+}
+
+/* Beyond so many bytes, parts are sent again. */
+#define PARTS_TEXT_MAX	((size_t)(1 * MIB))
+
+void
+item_keep_part(struct item *it, const char *part)
+{
+	char *all;
+
+	if (part == NULL || strlen(part) > UPLOAD_PART_LINE ||
+	    (it->upload_parts != NULL &&
+	    strlen(it->upload_parts) > PARTS_TEXT_MAX))
+		return;
+	all = xasprintf("%s%s\n", it->upload_parts == NULL ? "" :
+	    it->upload_parts, part);
+	free(it->upload_parts);
+	it->upload_parts = all;
 }
 
 void

@@ -76,6 +76,8 @@ struct item {
 	char	*upload_id;
 	int64_t	 upload_intent_sec;
 	uint64_t upload_part_size;
+	char	*upload_parts;	/* of the upload: lines as in struct
+				   upload_note; owned, or NULL */
 	unsigned part_first;	/* SPLIT_RANGE: from 0 */
 	unsigned part_count;	/* SPLIT_RANGE: of the range; SPLIT_END: of the
 				   whole file */
@@ -84,6 +86,10 @@ struct item {
 	char	*part_etags;	/* SPLIT_END: as in struct result; owned */
 };
 void	 item_release(struct item *);
+/* The upload has ended. */
+void	 item_forget_upload(struct item *);
+/* A part of the upload is there: see struct upload_note. */
+void	 item_keep_part(struct item *, const char *part);
 
 struct lease {
 	struct mail mail;

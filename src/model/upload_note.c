@@ -8,6 +8,7 @@ upload_note_free(struct upload_note **np)
 	if (*np == NULL)
 		return;
 	free((*np)->upload_id);
+	free((*np)->part);
 	free(*np);
 	*np = NULL;
 }

@@ -11,7 +11,8 @@
 enum upload_event {
 	UPLOAD_INTENT = 0,	/* about to create: waits for sender_noted */
 	UPLOAD_CREATED,		/* upload_id is known */
-	UPLOAD_ENDED		/* completed or aborted */
+	UPLOAD_ENDED,		/* completed or aborted */
+	UPLOAD_PART		/* a part is there whose ETag is not its MD5 */
 };
 struct upload_note {
 	struct mail mail;	/* MAIL_UPLOAD to the run, MAIL_UPLOAD_NOTED
@@ -20,10 +21,14 @@ struct upload_note {
 	int64_t	 lease;		/* that its item came with */
 	int64_t	 object;
 	char	*upload_id;	/* owned, or NULL */
+	char	*part;		/* PART: its number, its MD5 in hexadecimal,
+				   and its ETag as S3 wrote it, with blanks
+				   between; owned */
 	int64_t	 server_sec;	/* S3's clock */
 	uint64_t part_size;
 	unsigned worker;	/* for sender_noted */
 };
+#define UPLOAD_PART_LINE	600	/* bytes of part */
 void	 upload_note_free(struct upload_note **);
 
 #endif

@@ -199,6 +199,27 @@ multipart_noted(struct transfer *t)
 
 static void ask_parts(struct transfer *, unsigned marker);
 
+/* Does the catalog know the MD5 of the part with this ETag? */
+static bool
+is_noted(const struct transfer *t, const struct s3_part *p, uint8_t *md5)
+{
+	char hex[2 * MD5_LEN + 1], *end;
+
+	for (const char *s = t->item->upload_parts; s != NULL && *s != '\0';) {
+		unsigned long number = strtoul(s, &end, 10);
+		size_t len = strcspn(end, "\n"), head = 2 + 2 * MD5_LEN;
+
+		if (number == p->number && len > head && str_eq(p->given,
+		    (struct str){ end + head, len - head })) {
+			memcpy(hex, end + 1, 2 * MD5_LEN);
+			hex[2 * MD5_LEN] = '\0';
+			return hex_decode(hex, md5, MD5_LEN);
+		}
+		s = end + len + (end[len] == '\n');
+	}
+	return false;
+}
+
 static void
 take_parts(struct transfer *t, const struct s3_reply *r)
 {
@@ -210,8 +231,10 @@ take_parts(struct transfer *t, const struct s3_reply *r)
 			continue;
 		part_range(t->before.size, &t->plan, p->number - 1, &off,
 		    &len);
-		if (p->size != len || !hex_decode(p->etag, t->have_md5s +
-		    (size_t)(p->number - 1) * MD5_LEN, MD5_LEN))
+		if (p->size != len || (!is_noted(t, p, t->have_md5s +
+		    (size_t)(p->number - 1) * MD5_LEN) &&
+		    !hex_decode(p->etag, t->have_md5s +
+		    (size_t)(p->number - 1) * MD5_LEN, MD5_LEN)))
 			continue;
 		t->have[p->number - 1] = 1;
 		keep_given(t, p->number - 1, p->given, t->have_md5s +
@@ -322,6 +345,9 @@ part_done(void *arg, const struct s3_reply *r, const struct err *err)
 	if (!proof_part(t, s->digest, r))
 		return;
 	keep_given(t, s->index, r->etag_given, s->digest);
+	if (t->given[s->index] != NULL && !transfer_is_step(t) &&
+	    !proof_is_md5(r->etag, s->digest))
+		worker_note_part(t, s->index, s->digest);
 	if (s->ring != NULL)
 		ring_done(s);
 	t->have[s->index] = 1;

@@ -59,6 +59,15 @@ differs(struct transfer *t, const char *expected, const char *got)
 }
 
 bool
+proof_is_md5(const char *etag, const uint8_t md5[MD5_LEN])
+{
+	char expected[72];
+
+	etag_single(md5, expected);
+	return strcmp(etag, expected) == 0;
+}
+
+bool
 proof_part(struct transfer *t, const uint8_t md5[MD5_LEN],
     const struct s3_reply *r)
 {

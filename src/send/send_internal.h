@@ -233,6 +233,9 @@ void	 worker_buffer_free(struct worker *, void *, uint64_t size);
 void	 worker_result(struct worker *, struct held_lease *,
 	    const struct result *);
 void	 worker_note(struct transfer *, enum upload_event);
+/* Tell the catalog of a part whose ETag is not its MD5. */
+void	 worker_note_part(struct transfer *, unsigned index,
+	    const uint8_t *md5);
 
 /* transfer.c */
 void	 transfer_begin(struct worker *, const struct item *,
@@ -326,6 +329,7 @@ struct s3_body send_body(struct segment *);
 /* proof.c: what proves the object */
 /* The ETag that S3 gives for the transfer's bytes where ETags are digests. */
 void	 proof_expected(const struct transfer *, char etag[72]);
+bool	 proof_is_md5(const char *etag, const uint8_t md5[MD5_LEN]);
 /* S3 has stored the part; false if the part differs, after handling the
  * fault. */
 bool	 proof_part(struct transfer *, const uint8_t md5[MD5_LEN],

@@ -102,16 +102,18 @@ worker_result(struct worker *w, struct held_lease *h, const struct result *r)
 		flush(w);
 }
 
-void
-worker_note(struct transfer *t, enum upload_event event)
+static void
+note(struct transfer *t, enum upload_event event, char *part)
 {
 	struct upload_note *n = xcalloc(1, sizeof(*n));
 
 	/* Send results first: the catalog must not forget an ended upload
 	 * before knowing the object made by the upload. */
-	flush(t->w);
+	if (event != UPLOAD_PART)
+		flush(t->w);
 	n->mail.type = MAIL_UPLOAD;
 	n->event = event;
+	n->part = part;
 	n->lease = t->lease->lease->id;
 	n->object = t->item->object;
 	n->upload_id = t->upload_id == NULL ? NULL : xstrdup(t->upload_id);
@@ -119,6 +121,22 @@ worker_note(struct transfer *t, enum upload_event event)
 	n->part_size = t->plan.part_size;
 	n->worker = t->w->p.index;
 	mailbox_put(t->w->sender->c.up, &n->mail);
+}
+
+void
+worker_note(struct transfer *t, enum upload_event event)
+{
+	note(t, event, NULL);
+}
+
+void
+worker_note_part(struct transfer *t, unsigned index, const uint8_t *md5)
+{
+	char hex[2 * MD5_LEN + 1];
+
+	hex_encode(md5, MD5_LEN, hex);
+	note(t, UPLOAD_PART, xasprintf("%u %s %s", index + 1, hex,
+	    t->given[index]));
 }
 
 static void

@@ -39,12 +39,11 @@ keep(struct team_task *k, const struct upload_note *n)
 		    xstrdup(n->upload_id);
 		it->upload_part_size = n->part_size;
 		break;
-	case UPLOAD_ENDED:
-		free(it->upload_id);
-		it->upload_id = NULL;
-		it->upload_intent_sec = 0;
-		it->upload_part_size = 0;
+	case UPLOAD_PART:
+		item_keep_part(it, n->part);
 		break;
+	case UPLOAD_ENDED:
+		item_forget_upload(it);
 	}
 }
 
@@ -108,7 +107,8 @@ team_note(struct team_client *c, struct wire_note *in)
 
 	/* Send up the results that came before the note. */
 	team_flush(t);
-	if (k == NULL && was_closing(t, in->lease, n)) {
+	if (k == NULL && n->event != UPLOAD_PART &&
+	    was_closing(t, in->lease, n)) {
 		put_note(t, n);
 		return;
 	}

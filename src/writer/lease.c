@@ -173,6 +173,11 @@ add_upload(struct writer *w, struct item *it)
 	it->upload_intent_sec = db_int(db, s, 1);
 	it->upload_part_size = (uint64_t)db_int(db, s, 2);
 	db_done(db, s);
+	if (it->upload_id == NULL || !DB_ROW(db, UPLOAD_PARTS,
+	    INT(it->object), INT(w->target)))
+		return;
+	it->upload_parts = db_strdup(db, STMT_UPLOAD_PARTS, 0);
+	db_done(db, STMT_UPLOAD_PARTS);
 }
 
 static void

@@ -358,6 +358,21 @@ writer_intend(struct writer *w, struct intent *i)
 	*at = i;
 }
 
+/* "NUMBER MD5 ETAG" */
+static void
+note_part(struct writer *w, const struct upload_note *n)
+{
+	char *end = NULL;
+	unsigned long number = n->part == NULL ? 0 :
+	    strtoul(n->part, &end, 10);
+
+	if (number < 1 || number > 10000 || *end != ' ' ||
+	    strlen(end) > UPLOAD_PART_LINE || strchr(end, '\n') != NULL)
+		return;
+	DB_RUN(&w->db, UPLOAD_PART_ADD, INT(n->object), INT(w->target),
+	    INT(number), TEXT(end + 1));
+}
+
 void
 writer_upload(struct writer *w, struct intent *i)
 {
@@ -366,6 +381,8 @@ writer_upload(struct writer *w, struct intent *i)
 	if (!w->failed && w->run != 0) {
 		switch (n->event) {
 		case UPLOAD_INTENT:
+			DB_RUN(&w->db, UPLOAD_PARTS_END, INT(n->object),
+			    INT(w->target));
 			idset_add(&w->uploads, n->object);
 			DB_RUN(&w->db, UPLOAD_INTENT, INT(n->object),
 			    INT(w->target), INT(n->server_sec),
@@ -376,7 +393,12 @@ writer_upload(struct writer *w, struct intent *i)
 			    INT(n->part_size), INT(n->object),
 			    INT(w->target));
 			break;
+		case UPLOAD_PART:
+			note_part(w, n);
+			break;
 		case UPLOAD_ENDED:
+			DB_RUN(&w->db, UPLOAD_PARTS_END, INT(n->object),
+			    INT(w->target));
 			DB_RUN(&w->db, UPLOAD_ENDED, INT(n->object),
 			    INT(w->target));
 			break;

@@ -24,7 +24,7 @@ struct fixture {
 	struct sender *sender;
 	struct result got[ITEMS];	/* by object; object 0: none yet */
 	size_t	 count;
-	unsigned notes[3];	/* by event */
+	unsigned notes[4];	/* by event */
 	size_t	 ended_at;	/* results before the last UPLOAD_ENDED */
 };
 
