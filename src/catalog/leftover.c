@@ -59,10 +59,16 @@ forget(struct catalog *c, void *arg)
 {
 	const struct ending *e = arg;
 
-	for (size_t i = 0; i < e->n; i++)
-		if (e->v[i].ended)
-			DB_RUN(&c->writer.db, UPLOAD_ENDED, INT(e->v[i].object),
-			    INT(e->v[i].target));
+	for (size_t i = 0; i < e->n; i++) {
+		const struct open_upload *u = &e->v[i];
+
+		if (!u->ended)
+			continue;
+		DB_RUN(&c->writer.db, UPLOAD_ENDED, INT(u->object),
+		    INT(u->target));
+		DB_RUN(&c->writer.db, UPLOAD_PARTS_END, INT(u->object),
+		    INT(u->target));
+	}
 }
 
 int
