@@ -1,13 +1,12 @@
-"""Stores of all kinds: see stores.py."""
-import os
-
+"""Stores of all kinds: see stores.py. The program is the copy that all tests
+use: the build may change meanwhile."""
 import stores
 from case import limit
 
 
 def told(t, sets):
     said = []
-    bad = stores.run_all(t.world.build, sets, say=said.append)
+    bad = stores.run_all(t.world.directory, sets, say=said.append)
     assert bad == 0, "%d steps went other than expected:\n%s" % (
         bad,
         "\n".join(said),
@@ -17,11 +16,11 @@ def told(t, sets):
 @limit(240)
 def test_stores_each(t):
     """Each trait by itself; the manual has the same table."""
-    stores.check_page(t.world.build)
-    told(t, stores.each(t.world.build))
+    stores.check_page(t.world.directory)
+    told(t, stores.each(t.world.directory))
 
 
 @limit(240)
 def test_stores_pairs(t):
     """Each pair of traits, several at a time."""
-    told(t, stores.covering(t.world.build, 1))
+    told(t, stores.covering(t.world.directory, 1))
