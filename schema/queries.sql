@@ -161,12 +161,12 @@ WHERE id = :run;
 -- name: run_first_event
 SELECT coalesce(first_event, 0) FROM run WHERE id = :run;
 
--- What of a version that was stored before was being sent, or compared, when
--- the run was cut: its bytes at the target are not known.
+-- What of a version that was stored or deleted before was being sent, or
+-- compared, when the run was cut: its bytes at the target are not known.
 -- name: settle_doubt
 UPDATE result SET outcome = 2,
 	reason = 'its run was cut before the answer came'
-WHERE outcome <= 1 AND (object, target) IN (SELECT t.object, r.target
+WHERE outcome IN (0, 1, 5) AND (object, target) IN (SELECT t.object, r.target
 	FROM lease l JOIN run r ON r.id = l.run
 		CROSS JOIN todo t ON t.id BETWEEN l.first AND l.last
 	WHERE l.closed = 0 AND NOT EXISTS (SELECT 1 FROM result x
