@@ -363,6 +363,8 @@ ON CONFLICT (object, target) DO UPDATE SET
 	held = 9, size = excluded.size,
 	md5 = iif(excluded.etag =
 	    nullif(coalesce(etag, lower(hex(md5))), ''), md5, NULL),
+	crc64 = iif(excluded.etag =
+	    nullif(coalesce(etag, lower(hex(md5))), ''), crc64, NULL),
 	part_size = iif(excluded.etag =
 	    nullif(coalesce(etag, lower(hex(md5))), ''), part_size, NULL),
 	part_md5s = iif(excluded.etag =
@@ -883,10 +885,10 @@ UPDATE todo SET object = :object WHERE id = :id;
 
 -- name: result_insert
 INSERT INTO result (object, target, run, outcome, held, ms,
-	md5, etag, part_size, part_md5s, took_ms, attempts, version_id,
+	md5, crc64, etag, part_size, part_md5s, took_ms, attempts, version_id,
 	reason, fresh, event)
 VALUES (:object, :target, :run, :outcome, :held, :ms,
-	:md5, :etag, :part_size, :part_md5s, :took, :attempts, :version,
+	:md5, :crc64, :etag, :part_size, :part_md5s, :took, :attempts, :version,
 	:reason, :fresh, :event)
 ON CONFLICT (object, target) DO UPDATE SET
 	fresh = CASE WHEN NOT excluded.held THEN fresh
@@ -900,6 +902,7 @@ ON CONFLICT (object, target) DO UPDATE SET
 	held = iif(excluded.held, excluded.held, held),
 	size = iif(excluded.held OR NOT held, NULL, size),
 	md5 = iif(excluded.held, excluded.md5, md5),
+	crc64 = iif(excluded.held, excluded.crc64, crc64),
 	etag = iif(excluded.held, excluded.etag, etag),
 	part_size = iif(excluded.held, excluded.part_size, part_size),
 	part_md5s = iif(excluded.held, excluded.part_md5s, part_md5s),
@@ -1761,15 +1764,16 @@ FROM object o WHERE o.path = :path;
 
 -- name: name_result
 INSERT INTO result (object, target, run, outcome, held, size, ms,
-	md5, etag, part_size, part_md5s, attempts, version_id, reason)
+	md5, crc64, etag, part_size, part_md5s, attempts, version_id, reason)
 SELECT :object, target, run, outcome, max(held, 1), coalesce(size, (SELECT
 	size FROM object
 	WHERE id = :from), (SELECT size FROM history WHERE id = :from)), ms,
-	md5, etag, part_size, part_md5s, attempts, version_id,
+	md5, crc64, etag, part_size, part_md5s, attempts, version_id,
 	'it was put under another name of its server'
 FROM result WHERE object = :from AND target = :target
 ON CONFLICT (object, target) DO UPDATE SET
 	held = excluded.held, size = excluded.size, md5 = excluded.md5,
+	crc64 = excluded.crc64,
 	etag = excluded.etag, part_size = excluded.part_size,
 	part_md5s = excluded.part_md5s, version_id = excluded.version_id;
 

@@ -79,11 +79,10 @@ SELECT
 	    WHERE e.object = r.object AND e.target = r.target AND e.kind = 10
 	    ORDER BY e.id DESC LIMIT 1), NULL) AS marker_id,
 	o.dir AS dir,
-	CASE WHEN coalesce(r.held, 0) = 0 THEN NULL
-	    WHEN r.held = 2 THEN 'content-md5'
-	    WHEN r.etag IS NULL AND r.md5 IS NOT NULL THEN 'etag'
-	    WHEN r.held > 0 AND (r.md5 IS NULL OR r.part_size > 0) THEN 'etag'
-	    END AS proof
+	CASE WHEN r.held = 2 THEN 'content-md5'
+	    WHEN r.held > 0 AND (r.md5 IS NULL OR r.etag IS NULL OR
+	    r.part_size > 0) THEN 'etag' END AS proof,
+	iif(r.crc64 IS NULL, NULL, printf('%016x', r.crc64)) AS crc64
 FROM object o
 	LEFT JOIN result r ON r.object = o.id
 	LEFT JOIN target t ON t.id = coalesce(r.target,
@@ -135,7 +134,8 @@ SELECT
 	    FROM run y WHERE y.id = r.run), NULL) AS deleted_at,
 	iif(r.outcome = 5, (SELECT e.version FROM event e
 	    WHERE e.object = r.object AND e.target = r.target AND e.kind = 10
-	    ORDER BY e.id DESC LIMIT 1), NULL) AS marker_id
+	    ORDER BY e.id DESC LIMIT 1), NULL) AS marker_id,
+	iif(r.crc64 IS NULL, NULL, printf('%016x', r.crc64)) AS crc64
 FROM history h
 	LEFT JOIN result r ON r.object = h.id
 	LEFT JOIN target t ON t.id = r.target;

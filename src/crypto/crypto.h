@@ -36,6 +36,13 @@ void	 md5_final(const struct md5 *, uint8_t out[MD5_LEN]);
  * (16 with AVX2). */
 size_t	 md5_lanes(void);
 
+/* CRC-64/NVME (NVM Express, NVM Command Set Specification 1.0, 5.2.1.3.4; S3's
+ * CRC64NVME) of the bytes behind those whose CRC is 'crc'; 0 before the first.
+ * S3 writes it as base64 of the 8 bytes, the highest first. */
+uint64_t crc64nvme(uint64_t crc, const void *, size_t);
+/* The CRC of two texts, one behind the other, by the CRC of each. */
+uint64_t crc64nvme_append(uint64_t crc, uint64_t next, uint64_t next_len);
+
 void	 sha256(const void *, size_t, uint8_t out[SHA256_LEN]);
 /* For names of files of other programs; proves nothing. */
 void	 sha1(const void *, size_t, uint8_t out[SHA1_LEN]);

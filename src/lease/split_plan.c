@@ -29,6 +29,7 @@ init(struct split_plan *p, uint64_t size, uint64_t unit, uint64_t part_size)
 	p->part_count = (unsigned)((size - 1) / part_size + 1);
 	p->part_md5s = xcalloc(p->part_count, MD5_LEN);
 	p->etags = xcalloc(p->count, sizeof(*p->etags));
+	p->crc64s = xcalloc(p->count, sizeof(*p->crc64s));
 }
 
 void
@@ -38,6 +39,7 @@ split_plan_release(struct split_plan *p)
 	for (uint32_t i = 0; p->etags != NULL && i < p->count; i++)
 		free(p->etags[i]);
 	free(STEAL(p->etags));
+	free(STEAL(p->crc64s));
 }
 
 uint64_t
@@ -166,6 +168,7 @@ split_put_take(struct split_plan *p, const struct item *step,
 	free(p->etags[range]);
 	p->etags[range] = r->part_etags == NULL ? NULL :
 	    xstrdup(r->part_etags);
+	p->crc64s[range] = (struct split_crc64){ r->has_crc64, r->crc64 };
 	add_work(p, r->bytes_sent, r->attempts);
 	return true;
 }
@@ -201,12 +204,26 @@ split_put_end(const struct split_plan *p, struct item *it)
 	it->part_etags = all_etags(p);
 }
 
+/* The CRC of the file, if those of all ranges are known. */
+static void
+join_crc64s(const struct split_plan *p, struct result *r)
+{
+	r->has_crc64 = true;
+	r->crc64 = 0;
+	for (uint32_t i = 0; i < p->count; i++) {
+		r->has_crc64 = r->has_crc64 && p->crc64s[i].known;
+		r->crc64 = crc64nvme_append(r->crc64, p->crc64s[i].crc64,
+		    split_plan_bytes(p, i));
+	}
+}
+
 void
 split_put_result(const struct split_plan *p, struct result *r)
 {
 	r->bytes_sent += p->bytes;
 	r->attempts = MAX(r->attempts, p->attempts);
 	r->has_md5 = false;
+	join_crc64s(p, r);
 	r->part_size = p->part_size;
 	give_parts(p, &r->part_count, &r->part_md5s);
 }

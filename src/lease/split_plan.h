@@ -21,6 +21,10 @@ struct split_plan {
 	uint8_t	*part_md5s;	/* NULL: parts are not hashed */
 	char	**etags;	/* of an upload, by range: as in struct
 				   result */
+	struct split_crc64 {
+		bool	 known;
+		uint64_t crc64;
+	}	*crc64s;	/* of an upload, by range */
 	uint64_t bytes;		/* moved in all steps so far */
 	unsigned attempts;
 };

@@ -110,6 +110,9 @@ struct result {
 				   CHANGED: as found */
 	bool	 has_md5;
 	uint8_t	 md5[16];	/* of the whole file */
+	bool	 has_crc64;
+	uint64_t crc64;		/* CRC-64/NVME of the whole file; SPLIT_RANGE:
+				   of the range */
 	char	 etag[72];
 	enum proved proved;	/* MOVED, UNCHANGED */
 	uint64_t part_size;	/* 0: not multipart */

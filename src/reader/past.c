@@ -463,8 +463,10 @@ past_target_name(struct catalog_reader *r, int64_t target)
     "+ s.ms) / 1000, 'unixepoch') FROM event s JOIN run y ON y.id = s.run " \
     "WHERE s.id = " STORED ") AS stored_at, (SELECT s.run FROM event s " \
     "WHERE s.id = " STORED ") AS stored_run, e.version AS version_id, v.id " \
-    "AS version, v.dir AS dir FROM (SELECT " COLUMNS " FROM object UNION ALL " \
-    "SELECT " COLUMNS " FROM history) v CROSS JOIN event e ON e.object = " \
+    "AS version, v.dir AS dir, " \
+    "iif(r.crc64 IS NULL, NULL, printf('%%016x', r.crc64)) AS crc64 " \
+    "FROM (SELECT " COLUMNS " FROM object UNION ALL SELECT " COLUMNS \
+    " FROM history) v CROSS JOIN event e ON e.object = " \
     "v.id AND e.kind < 10 AND %s LEFT JOIN event x ON x.object = v.id AND " \
     "x.target = e.target AND x.kind < 20 AND x.id > e.id AND %s LEFT JOIN " \
     "result r ON r.object = v.id AND r.target = e.target WHERE x.id IS NULL"

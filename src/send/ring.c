@@ -133,10 +133,12 @@ hash_pieces(struct ring *ring)
 
 		if (!ring->pieces[i].here)
 			return;
-		if (s->t->mode != MODE_READ)
+		if (s->t->mode != MODE_READ) {
 			md5_update_many((struct md5_job[]){
 			    { &s->md5, data, n }, { &ring->whole, data, n } },
 			    2);
+			s->crc64 = crc64nvme(s->crc64, data, n);
+		}
 		take(ring, n);
 	}
 	hashed(ring);
@@ -214,6 +216,7 @@ ring_done(struct segment *s)
 	struct transfer *t = s->t;
 
 	memcpy(t->part_md5s + (size_t)s->index * MD5_LEN, s->digest, MD5_LEN);
+	t->part_crc64s[s->index] = s->crc64;
 	t->whole = s->ring->whole;
 	t->whole_done += s->len;
 	s->state = SEG_DONE;

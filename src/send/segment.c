@@ -211,6 +211,7 @@ hash_turn(struct worker *w)
 			continue;
 		}
 		s->hashed += jobs[i].len;
+		s->crc64 = crc64nvme(s->crc64, jobs[i].data, jobs[i].len);
 		if (s->hashed == s->len) {
 			md5_final(&s->md5, s->digest);
 			s->state = SEG_READY;

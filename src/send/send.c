@@ -323,6 +323,7 @@ single_ready(struct transfer *t, struct segment *s)
 	if (must_stat(t))
 		return;
 	memcpy(t->whole_md5, s->digest, MD5_LEN);
+	t->whole_crc64 = s->crc64;
 	if (compared(t))
 		return;
 	s->state = SEG_SENDING;
@@ -344,6 +345,7 @@ static void
 part_ready(struct transfer *t, struct segment *s)
 {
 	memcpy(t->part_md5s + (size_t)s->index * MD5_LEN, s->digest, MD5_LEN);
+	t->part_crc64s[s->index] = s->crc64;
 	if (send_is_needed(t, s))
 		multipart_send(s);
 	else
@@ -364,6 +366,7 @@ all_done(struct transfer *t)
 		return;
 	}
 	md5_final(&t->whole, t->whole_md5);
+	t->whole_crc64 = transfer_crc64(t, 0, t->plan.count);
 	if (!compared(t))
 		multipart_complete(t);
 }

@@ -47,6 +47,7 @@ struct segment {
 	uint64_t asked;		/* bytes asked for so far */
 	uint64_t got;
 	struct md5 md5;
+	uint64_t crc64;		/* of the bytes that are hashed */
 	uint64_t hashed;
 	uint8_t	 digest[MD5_LEN];
 };
@@ -126,6 +127,7 @@ struct transfer {
 	struct md5 whole;
 	uint64_t whole_done;	/* bytes in whole */
 	uint8_t	 whole_md5[MD5_LEN];
+	uint64_t whole_crc64;
 	/* multipart */
 	char	*upload_id;
 	uint64_t upload_part_size; /* the upload's part size; 0: not known */
@@ -137,6 +139,7 @@ struct transfer {
 				   with unknown ids may be open */
 	int64_t	 intent_sec;	/* S3's clock, before the upload was created */
 	uint8_t	*part_md5s;	/* plan.count * 16 */
+	uint64_t *part_crc64s;	/* plan.count; NULL: not multipart */
 	uint8_t	*have;		/* a flag for each part: the server has the
 				   part */
 	uint8_t	*have_md5s;
@@ -281,6 +284,9 @@ bool	 transfer_looks_same(const struct transfer *, const struct s3_reply *);
  * further attempt, or a different answer of S3, may need different parts.
  */
 void	 transfer_cut(struct transfer *, const struct part_plan *);
+/* The CRC of this many parts, from the one with this index on. */
+uint64_t transfer_crc64(const struct transfer *, unsigned first,
+	    unsigned count);
 bool	 transfer_is_multipart(const struct transfer *);
 /* Is the item a step of a file uploaded by several clients? */
 bool	 transfer_is_step(const struct transfer *);

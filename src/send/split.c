@@ -166,6 +166,8 @@ send_split_result(struct transfer *t, struct result *r)
 		r->part_md5s = xmemdup(t->part_md5s + first * (size_t)MD5_LEN,
 		    r->part_count * (size_t)MD5_LEN);
 		r->part_etags = give_etags(t, first, r->part_count);
+		r->has_crc64 = true;
+		r->crc64 = transfer_crc64(t, first, r->part_count);
 	} else {
 		memcpy(r->etag, t->etag, sizeof(r->etag));
 		r->part_md5s = STEAL(t->part_md5s);

@@ -113,6 +113,7 @@ transfer_free(struct transfer *t)
 	tree_file_close(&t->file);
 	multipart_forget(t);
 	free(t->part_md5s);
+	free(t->part_crc64s);
 	free(t->version_id);
 	sender_settled(t->w->sender, t->lease);
 	free(t);
@@ -164,6 +165,21 @@ transfer_cut(struct transfer *t, const struct part_plan *plan)
 	free(t->part_md5s);
 	t->part_md5s = plan->part_size == 0 ? NULL :
 	    xcalloc(plan->count, MD5_LEN);
+	free(t->part_crc64s);
+	t->part_crc64s = plan->part_size == 0 ? NULL :
+	    xcalloc(plan->count, sizeof(*t->part_crc64s));
+}
+
+uint64_t
+transfer_crc64(const struct transfer *t, unsigned first, unsigned count)
+{
+	uint64_t crc = 0, offset, len;
+
+	for (unsigned i = first; i < first + count; i++) {
+		part_range(t->before.size, &t->plan, i, &offset, &len);
+		crc = crc64nvme_append(crc, t->part_crc64s[i], len);
+	}
+	return crc;
 }
 
 /* The part size of the open upload or the stored object, else the configured
@@ -244,6 +260,8 @@ make_result(struct transfer *t)
 	r.proved = t->proved;
 	r.has_md5 = t->mode != MODE_READ;
 	memcpy(r.md5, t->whole_md5, MD5_LEN);
+	r.has_crc64 = r.has_md5;
+	r.crc64 = t->whole_crc64;
 	memcpy(r.etag, t->etag, sizeof(r.etag));
 	r.part_size = t->plan.part_size;
 	r.part_md5s = STEAL(t->part_md5s);

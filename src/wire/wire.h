@@ -29,7 +29,7 @@
 #include "model/upload_note.h"
 #include "model/setup.h"
 
-#define WIRE_PROTOCOL	9
+#define WIRE_PROTOCOL	10
 #define WIRE_FRAME_MAX	(8U << 20)
 #define WIRE_HELLO_MAX	(4U << 10)
 #define WIRE_HELLO_MS	10000

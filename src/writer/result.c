@@ -190,6 +190,7 @@ store(struct writer *w, const struct result *r, int64_t object, int64_t prev,
 	    INT(w->run), INT(r->outcome), INT(held),
 	    event == 0 ? INT(writer_ms(w)) : NOTHING,
 	    BLOB(r->md5, r->has_md5 ? sizeof(r->md5) : 0),
+	    r->has_crc64 ? INT((int64_t)r->crc64) : NOTHING,
 	    TEXT(etag_row(r, hex)),
 	    r->part_size == 0 ? NOTHING : INT(r->part_size),
 	    BLOB(r->part_md5s, r->part_md5s == NULL ? 0 :

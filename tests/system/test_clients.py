@@ -196,6 +196,11 @@ def test_clients_one_large_file(t):
     assert len(posts) == 1, posts
     get(t, moved=1)
     same_tree(t)
+    # The CRC of the file, joined from theirs, is that of the file sent alone.
+    os.link(t.path("large"), t.path("again"))
+    t.put("--standalone", moved=1, unchanged=1)
+    (one,), (other,) = t.query("SELECT crc64 FROM objects")
+    assert one == other and len(one) == 16, (one, other)
     hosts.quiet()
 
 

@@ -110,6 +110,18 @@ def test_put_empty_tree(t):
     assert not t.objects()
 
 
+def crc64nvme(data):
+    table = []
+    for byte in range(256):
+        for _ in range(8):
+            byte = byte >> 1 ^ (0x9A6C9329AC4BC9B5 if byte & 1 else 0)
+        table.append(byte)
+    crc = 0xFFFFFFFFFFFFFFFF
+    for byte in data:
+        crc = crc >> 8 ^ table[(crc ^ byte) & 255]
+    return crc ^ 0xFFFFFFFFFFFFFFFF
+
+
 def test_put_sizes(t):
     """Sizes around what one NFS READ, one part and a few parts hold."""
     edges = (1, 4096, 64 << 10, 128 << 10, 512 << 10, MIB, 8 * MIB, 16 * MIB)
@@ -118,6 +130,11 @@ def test_put_sizes(t):
             t.random_file("size-%d" % (size + d), size + d)
     t.put(moved=3 * len(edges), failed=0)
     t.same(whole=3 * len(edges))
+    for path, crc64 in t.query(
+        "SELECT path, crc64 FROM objects WHERE size <= 524288"
+    ):
+        with open(t.path(os.path.basename(path)), "rb") as file:
+            assert crc64 == "%016x" % crc64nvme(file.read()), path
 
 
 def multipart(t, version):
@@ -133,6 +150,15 @@ def multipart(t, version):
         md5 = md5.hex()
     assert md5 == file.digest(), "the catalog's md5 is of the whole file"
     assert stored.strip('"') == etag
+    # Again in one piece: the CRC of the whole is that of the parts, joined.
+    before = t.query("SELECT crc64 FROM objects")
+    t.conf(
+        fs_config={"nfs_version": version}, s3_storage={"part_size": "64MiB"}
+    )
+    os.link(t.path("large"), t.path("again"))
+    t.put(found=2, moved=1, unchanged=1)
+    assert t.query("SELECT crc64 FROM objects") == 2 * before
+    os.unlink(t.path("again"))
     t.put(found=1, moved=0, unchanged=1)
 
 

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "crypto/crypto.h"
 #include "lease/split_plan.h"
 
 #define PART	(8 * MIB)	/* of an upload */
@@ -95,7 +96,18 @@ test_put_no_upload(void **state)
 	item_release(&it);
 }
 
-/* One answer to a range: the MD5 of part n is n, sixteen times. */
+/* The CRC of so many zeros: of half of them, twice, and of the odd one. */
+static uint64_t
+zeros(uint64_t len)
+{
+	uint64_t half = len < 2 ? 0 : zeros(len / 2);
+	uint64_t crc64 = crc64nvme_append(half, half, len / 2);
+
+	return len % 2 == 0 ? crc64 : crc64nvme(crc64, "", 1);
+}
+
+/* One answer to a range: the MD5 of part n is n, sixteen times, and the CRC of
+ * the range that of zeros. */
 static struct result
 sent(const struct item *step)
 {
@@ -109,6 +121,9 @@ sent(const struct item *step)
 		    16);
 	r.bytes_sent = 10;
 	r.attempts = 1;
+	r.has_crc64 = true;
+	r.crc64 = zeros(MIN(step->part_count * step->upload_part_size,
+	    step->attrs.size - step->part_first * step->upload_part_size));
 	return r;
 }
 
@@ -196,11 +211,18 @@ whole_way(uint64_t size, uint64_t part_size, size_t clients)
 	r.has_md5 = true;
 	split_put_result(&p, &r);
 	assert_false(r.has_md5);
+	assert_true(r.has_crc64);
+	assert_int_equal(r.crc64, zeros(size));
+	p.crc64s[p.count - 1].known = false;
 	assert_int_equal(r.part_size, part_size);
 	assert_int_equal(r.part_count, count);
 	assert_memory_equal(r.part_md5s, it.part_md5s, count * 16);
 	assert_int_equal(r.bytes_sent, steps * 20);
 	assert_int_equal(r.attempts, 2);
+	result_release(&r);
+	memset(&r, 0, sizeof(r));
+	split_put_result(&p, &r);
+	assert_false(r.has_crc64);
 	result_release(&r);
 	split_plan_release(&p);
 	split_put_undo(&it);

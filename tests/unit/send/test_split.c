@@ -116,6 +116,19 @@ expect_failed(struct fixture *x, enum err_kind kind)
 	forget(x);
 }
 
+/* The CRC is that of the object. */
+static void
+check_crc64(struct fixture *x, uint64_t crc64)
+{
+	struct fake_object *o;
+
+	pthread_mutex_lock(&x->f.lock);
+	o = fake_find_locked(&x->f, "s/f0");
+	assert_non_null(o);
+	assert_int_equal(crc64nvme(0, o->data.data, o->data.len), crc64);
+	pthread_mutex_unlock(&x->f.lock);
+}
+
 static void
 test_three_steps(void **state UNUSED)
 {
@@ -123,6 +136,7 @@ test_three_steps(void **state UNUSED)
 	uint8_t md5s[COUNT * MD5_LEN];
 	struct lease *l;
 	char etag[72];
+	uint64_t crc64;
 
 	open_upload(x);
 	/* Two ranges at once, out of order. */
@@ -137,12 +151,15 @@ test_three_steps(void **state UNUSED)
 		assert_int_equal(x->got[i].part_size, PART);
 	}
 	assert_int_equal(x->got[0].bytes_sent, 2 * PART + 777);
+	crc64 = crc64nvme_append(x->got[1].crc64, x->got[0].crc64,
+	    2 * PART + 777);
 	memcpy(md5s, x->got[1].part_md5s, 3 * MD5_LEN);
 	memcpy(md5s + 3 * MD5_LEN, x->got[0].part_md5s, 3 * MD5_LEN);
 	forget(x);
 	assert_int_equal(x->f.locked.parts, COUNT);
 	assert_int_equal(x->notes[UPLOAD_ENDED], 0);
 	move(x, closing(x, md5s));
+	check_crc64(x, crc64);
 	assert_int_equal(x->got[0].outcome, OUTCOME_MOVED);
 	assert_int_equal(x->got[0].part_size, PART);
 	assert_int_equal(x->got[0].part_count, COUNT);

@@ -283,7 +283,7 @@ test_versions(void **state)
 
 	(void)state;
 	team_start(x, OP_PUT);
-	refused(x, WIRE_PROTOCOL + 1, DATAMOVER_VERSION, "protocol 9");
+	refused(x, WIRE_PROTOCOL + 1, DATAMOVER_VERSION, "protocol 10");
 	refused(x, WIRE_PROTOCOL, "9.9-else", "9.9-else");
 	assert_int_equal(crew_clients(x->crew, &c, 1), 0);
 	team_finish(x);

@@ -374,7 +374,7 @@ test_refused(void **state)
 	    "0123456789012345678901234567890123456789", "cut short");
 	/* A boolean is 0 or 1. */
 	REFUSED(WIRE_BYE, "\0\0\0\0\0\0\0\0\0\2", "idle: no such value");
-	REFUSED(WIRE_HELLO, "\0\0\0\x9\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+	REFUSED(WIRE_HELLO, "\0\0\0\xa\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 	    "\0\0\0\0\2", "channel: no such value");
 }
 
@@ -487,7 +487,7 @@ test_stolen(void **state)
 static void
 test_foreign_hello(void **state)
 {
-	static const char hello[] = "\0\0\0\xa" "whatever there is";
+	static const char hello[] = "\0\0\0\xff" "whatever there is";
 	struct err err = ERR_INIT;
 	struct wire_msg m;
 
@@ -495,13 +495,13 @@ test_foreign_hello(void **state)
 	for (size_t len = 4; len < sizeof(hello); len++) {
 		assert_int_equal(wire_decode(&m, WIRE_HELLO,
 		    (struct str){ hello, len }, &err), 0);
-		assert_int_equal(m.u.hello.protocol, 10);
+		assert_int_equal(m.u.hello.protocol, 255);
 		assert_string_equal(m.u.hello.version, "");
 		assert_string_equal(m.u.hello.host, "");
 		wire_msg_release(&m);
 	}
 	REFUSED(WIRE_HELLO, "\0\0\0", "cut short");
-	REFUSED(WIRE_HELLO, "\0\0\0\x9" "whatever there is", "cut short");
+	REFUSED(WIRE_HELLO, "\0\0\0\xa" "whatever there is", "cut short");
 }
 
 /* The saved input of this type for the fuzz target; or write one anew. */
