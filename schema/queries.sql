@@ -20,6 +20,9 @@ ROLLBACK;
 INSERT INTO stamp (id, mark) VALUES (1, :mark)
 ON CONFLICT (id) DO UPDATE SET mark = excluded.mark;
 
+-- name: stand_add
+UPDATE stamp SET stand = stand + 1 WHERE id = 1;
+
 -- The ids of events that were pruned are never given again.
 -- name: marks
 SELECT (SELECT coalesce(max(id), 0) FROM dir),

@@ -73,15 +73,17 @@ answer_intents(struct writer *w)
 	}
 }
 
-/* At both ends of a run, and now and then. A temporary catalog is gone before
- * anybody could replace it. */
+/* At both ends of a run, before a request that is noted first changes the
+ * target, and now and then. A temporary catalog is gone before anybody could
+ * replace it. */
 static bool
 must_remember(struct catalog *c)
 {
 	uint64_t now = clock_mono_ms();
 
 	if (c->temporary != NULL ||
-	    (!c->remember && now - c->remembered_ms < REMEMBER_MS))
+	    (!c->remember && c->writer.intents == NULL &&
+	    !c->writer.must_sync && now - c->remembered_ms < REMEMBER_MS))
 		return false;
 	c->remember = false;
 	c->remembered_ms = now;
@@ -101,6 +103,8 @@ catalog_commit(struct catalog *c)
 			writer_verified_now_and_then(w);
 			writer_count_run(w);
 		}
+		if (remember)
+			stand_count(&w->db);
 		db_commit(&w->db);
 		/* The receivers of these replies change the target, and the
 		 * target keeps the change after a power failure: sync the rows

@@ -15,7 +15,7 @@
 #define SIGN_AT		GUARD_PID_SIZE
 #define STAND_AT	GUARD_HEAD_SIZE
 #define LINE_SIZE	128
-#define NUMBERS		4
+#define NUMBERS		5
 
 /* What grows with each run, and nothing makes smaller. */
 struct stand {
@@ -23,6 +23,7 @@ struct stand {
 	int64_t	 began;
 	int64_t	 ended;		/* bool */
 	int64_t	 event;		/* the last one */
+	int64_t	 number;	/* see stand_count */
 };
 
 /* --- the file --- */
@@ -44,8 +45,9 @@ write_stand(int fd, const struct stand *s)
 {
 	char text[LINE_SIZE];
 
-	snprintf(text, sizeof(text), "%jd %jd %jd %jd", (intmax_t)s->run,
-	    (intmax_t)s->began, (intmax_t)s->ended, (intmax_t)s->event);
+	snprintf(text, sizeof(text), "%jd %jd %jd %jd %jd", (intmax_t)s->run,
+	    (intmax_t)s->began, (intmax_t)s->ended, (intmax_t)s->event,
+	    (intmax_t)s->number);
 	write_line(fd, STAND_AT, text);
 }
 
@@ -69,7 +71,7 @@ read_stand(int fd)
 	int64_t v[NUMBERS];
 
 	read_line(fd, STAND_AT, v);
-	return (struct stand){ v[0], v[1], v[2], v[3] };
+	return (struct stand){ v[0], v[1], v[2], v[3], v[4] };
 }
 
 void
@@ -147,6 +149,19 @@ last_event(struct db *db)
 	    db_number(db, "SELECT coalesce(max(id), 0) FROM event");
 }
 
+static int64_t
+number_of(struct db *db)
+{
+	return !db_is_newest(db) ? INT64_MAX :
+	    db_number(db, "SELECT coalesce(max(stand), 0) FROM stamp");
+}
+
+void
+stand_count(struct db *db)
+{
+	DB_RUN0(db, STAND_ADD);
+}
+
 void
 stand_remember(struct db *db, int lock_fd)
 {
@@ -159,6 +174,7 @@ stand_remember(struct db *db, int lock_fd)
 		db_done(db, STMT_RUN_NEWEST);
 	}
 	s.event = last_event(db);
+	s.number = number_of(db);
 	if (!db_failed(db))
 		write_stand(lock_fd, &s);
 }
@@ -180,7 +196,8 @@ is_older(struct db *db, const struct stand *s)
 {
 	return s->run != 0 &&
 	    db_number(db, "SELECT count(*) FROM run") > 0 &&
-	    (!knows_run(db, s) || last_event(db) < s->event) &&
+	    (!knows_run(db, s) || last_event(db) < s->event ||
+	    number_of(db) < s->number) &&
 	    !db_failed(db);
 }
 
@@ -204,6 +221,7 @@ stand_check(struct db *db, int lock_fd, int64_t *ret_run, struct err *err)
 	if (*ret_run != 0) {
 		db_begin(db);
 		schema_restored(db, NULL, NULL);
+		stand_count(db);
 		db_commit(db);
 		db_sync(db);
 		stand_remember(db, lock_fd);

@@ -19,6 +19,9 @@ struct db;
 
 /* --- the master, with the descriptor of its lock (guard.h) --- */
 
+/* In the transaction at whose end the state is remembered: a copy that was made
+ * before it is told from all later ones, whatever the transaction writes. */
+void	 stand_count(struct db *);
 /* Remember the state of now. The caller has synced the catalog. */
 void	 stand_remember(struct db *, int lock_fd);
 /* Remember nothing: another catalog is to take the place, and is believed. */

@@ -2,7 +2,7 @@
  * An older copy of a catalog that another program has put in its place is
  * noticed, and nothing else is taken for one.
  */
-#include "kit/catalog.h"
+#include "kit/outcome.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -229,6 +229,35 @@ within_a_killed_run(void **state)
 	assert_int_equal(opened(k), 2);
 }
 
+/* The backup was made while DEL listed, and DEL was killed after its request:
+ * an intent is neither a run nor an event. */
+static void
+within_a_killed_deletion(void **state)
+{
+	struct kit *k = *state;
+	AUTOFREE char *copy = name_in(k, "copy.db");
+	int status;
+	pid_t pid;
+
+	one_run(k, "srv/vol/a");
+	pid = fork();
+	if (pid == 0) {
+		struct outcomes *v = xcalloc(1, sizeof(*v));
+
+		kit_open(k);
+		begin_op(k, OP_DEL);
+		backup(k, copy);
+		row(v, "srv/vol/a", OUTCOME_MOVED);
+		catalog_intend_delete(k->c, v, k->mail);
+		kit_mail(k, MAIL_DELETE_NOTED);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	put_by_hand(k, copy);
+	assert_int_equal(opened(k), 2);
+}
+
 /* --- believed --- */
 
 /* The end of a killed run is remembered by nobody: the catalog has come
@@ -392,6 +421,7 @@ main(void)
 		T(another_branch),
 		T(within_a_run),
 		T(within_a_killed_run),
+		T(within_a_killed_deletion),
 		T(a_killed_run),
 		T(a_newer_copy),
 		T(another_place),
