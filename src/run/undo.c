@@ -46,10 +46,8 @@ struct comeback {
 	struct outcome_row out;
 	bool	 asked;		/* S3 is asked; until then nothing was sent */
 	bool	 listed;	/* the versions of the key were asked for */
-	char	**markers;	/* that are above the version, the newest
-				   first, and are yet to be taken off */
+	char	*top;		/* the newest of the markers above it */
 	size_t	 marker_count;
-	size_t	 next_marker;
 	bool	 taken_off;	/* a delete marker: the request was sent */
 	bool	 copied;	/* likewise, the version */
 	bool	 answered;
@@ -105,7 +103,6 @@ is_back(struct comeback *i, struct str version_id)
 }
 
 static void look(struct comeback *);
-static void take_off(struct comeback *, struct str marker);
 
 static void
 changed(void *arg, const struct s3_reply *r, const struct err *err)
@@ -113,10 +110,7 @@ changed(void *arg, const struct s3_reply *r, const struct err *err)
 	struct comeback *i = arg;
 
 	(void)r;
-	if ((err == NULL || err->kind == ERR_GONE) && !i->copied &&
-	    i->next_marker < i->marker_count) {
-		take_off(i, str_of(i->markers[i->next_marker++]));
-	} else if (err == NULL || (err->kind == ERR_GONE && !i->copied)) {
+	if (err == NULL || (err->kind == ERR_GONE && !i->copied)) {
 		look(i);
 	} else if (err->kind == ERR_GONE) {
 		leave(i, "the bucket has kept no version of it");
@@ -176,7 +170,9 @@ is_the_object(const struct comeback *i, const struct s3_reply *r)
 static void
 is_deleted_again(struct comeback *i)
 {
-	leave(i, "somebody has deleted it again since: it is left alone");
+	leave(i, i->taken_off ? "its delete marker is off, and another one of "
+	    "somebody is above it: it stays deleted" :
+	    "somebody has deleted it again: it is left alone");
 }
 
 /* Has the bucket kept the version? If so it would come back, or did not come
@@ -211,8 +207,16 @@ is_the_version(const struct comeback *i, const struct s3_version *v)
 enum above {
 	FOUND_NOTHING = 0,	/* the version is not there */
 	FOUND_WRITTEN,		/* somebody has written the key since */
+	FOUND_OTHER,		/* somebody had, before the run deleted it */
 	FOUND_VERSION		/* only the markers are above it */
 };
+
+static bool
+has_own_marker(const struct comeback *i)
+{
+	return i->row->marker != NULL && i->top != NULL &&
+	    strcmp(i->top, i->row->marker) == 0;
+}
 
 /* Find the delete markers above the version. What a listing says of other keys,
  * or that the version itself were a marker, is not believed. */
@@ -221,7 +225,6 @@ find_markers(struct comeback *i, const struct s3_reply *r)
 {
 	const char *data = data_version(i);
 
-	i->markers = xcalloc(r->version_count + 1, sizeof(*i->markers));
 	for (size_t k = 0; k < r->version_count; k++) {
 		const struct s3_version *v = &r->versions[k];
 
@@ -229,31 +232,21 @@ find_markers(struct comeback *i, const struct s3_reply *r)
 			continue;
 		if (!v->marker)
 			return is_the_version(i, v) ? FOUND_VERSION :
-			    FOUND_WRITTEN;
+			    has_own_marker(i) ? FOUND_OTHER : FOUND_WRITTEN;
 		if (data != NULL && str_eq(v->id, str_of(data)))
 			break;
-		i->markers[i->marker_count++] = xstrndup(v->id.p, v->id.len);
+		if (i->marker_count++ == 0)
+			i->top = xstrndup(v->id.p, v->id.len);
 	}
 	return FOUND_NOTHING;
 }
 
-/* A marker other than the one that the run has left? */
+/* A run leaves one marker at most: further ones are somebody's. */
 static bool
 has_other_marker(const struct comeback *i)
 {
-	const char *own = i->row->marker;
-
-	return own != NULL && (i->marker_count > 1 || (i->marker_count == 1 &&
-	    strcmp(i->markers[0], own) != 0));
-}
-
-static void
-forget_markers(struct comeback *i)
-{
-	for (size_t k = 0; k < i->marker_count; k++)
-		free(i->markers[k]);
-	free(STEAL(i->markers));
-	i->marker_count = 0;
+	return i->marker_count > 1 || (i->marker_count == 1 &&
+	    i->row->marker != NULL && !has_own_marker(i));
 }
 
 /* A store that lists no versions, or has no markers, may copy one. */
@@ -268,19 +261,24 @@ listed(void *arg, const struct s3_reply *r, const struct err *err)
 		found = find_markers(i, r);
 	if (err != NULL && err->kind == ERR_STOPPED)
 		return;
-	if (found == FOUND_WRITTEN)
+	if (has_other_marker(i))
+		is_deleted_again(i);
+	else if (found == FOUND_WRITTEN)
 		leave(i, "somebody has put it and deleted it again since: it "
 		    "is left alone");
 	else if (found == FOUND_NOTHING && !r->truncated)
 		leave(i, "the bucket has kept no version of it");
-	else if (found == FOUND_NOTHING || has_other_marker(i))
+	else if (found == FOUND_NOTHING)
 		is_deleted_again(i);
 	else if (i->marker_count == 0)
 		look(i);
-	else if (i->u->pass == PASS_LOOK)
-		is_back(i, STR(""));
+	else if (i->u->pass == PASS_BRING)
+		take_off(i, str_of(i->top));
+	else if (found == FOUND_OTHER)
+		leave(i, "another object than was put was deleted: that comes "
+		    "back");
 	else
-		take_off(i, str_of(i->markers[i->next_marker++]));
+		is_back(i, STR(""));
 }
 
 /* Nothing is under the key. Some stores show the marker that says so: one other
@@ -297,8 +295,7 @@ bring_back(struct comeback *i, const struct s3_reply *r)
 	else if (shown && (i->taken_off || (marker != NULL &&
 	    !str_eq(r->version_id, str_of(marker)))))
 		is_deleted_again(i);
-	else if (!i->listed && !i->taken_off && (marker == NULL ||
-	    (!shown && (is_null(marker) || i->u->pass == PASS_LOOK))))
+	else if (!i->listed && !i->taken_off)
 		s3_versions(i->u->r.s3, key_of(i), listed, i);
 	else if (marker != NULL && !shown && !i->taken_off && is_null(marker))
 		leave(i, "its delete marker is the version null, and the store "
@@ -432,7 +429,7 @@ bring_page(struct undo *u, struct deleted_row *rows, size_t n)
 	}
 	ask_for(u, v, n);
 	for (size_t i = 0; i < n; i++) {
-		forget_markers(&v[i]);
+		free(STEAL(v[i].top));
 		if (v[i].answered && u->pass == PASS_BRING) {
 			run_outcome(&u->r, &v[i].out);
 			continue;

@@ -430,8 +430,8 @@ def forget_markers(t):
 
 
 def test_undo_unknown_markers(t):
-    """The versions of a key are listed where the marker's id isn't known: all
-    markers above the version go, unless somebody has written since."""
+    """A marker that isn't known goes if it is the only one above the version,
+    and nobody has written since."""
     versions(t)
     for name in ("a", "ab", "again", "written", "removed"):
         t.write(name, name)

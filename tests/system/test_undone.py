@@ -6,7 +6,7 @@ import os
 from unittest.mock import ANY
 
 from test_del import settled
-from test_past import asked, key, undo, versions
+from test_past import asked, forget_markers, key, undo, versions
 
 
 def kill_when(t, condition, *arguments):
@@ -379,3 +379,53 @@ def test_undone_killed_put(t):
     undo(t, 2, found=12, moved=12)
     t.put(moved=0, unchanged=12)
     t.same()
+
+
+def listing(t):
+    listed = t.s3.list_object_versions(Bucket=t.bucket)
+    return [
+        sorted((v["Key"], v["VersionId"]) for v in listed.get(part, []))
+        for part in ("Versions", "DeleteMarkers")
+    ]
+
+
+def deleted_by_others(t, known):
+    """A marker of the run, and one of somebody above it: what he had put
+    stays below his marker, or is gone for good."""
+    versions(t)
+    for name in ("put", "purged"):
+        t.write(name, name)
+    t.put(moved=2)
+    t.run("DEL", "--yes", "--json").counted(moved=2)
+    for name in ("put", "purged"):
+        put = t.s3.put_object(
+            Bucket=t.bucket, Key=key(t, name), Body=b"theirs"
+        )
+        t.s3.delete_object(Bucket=t.bucket, Key=key(t, name))
+    t.s3.delete_object(
+        Bucket=t.bucket, Key=key(t, "purged"), VersionId=put["VersionId"]
+    )
+    if not known:
+        forget_markers(t)
+    before = listing(t)
+    assert len(before[1]) == 4, before
+    marker_ids = "SELECT path, marker_id FROM objects ORDER BY path"
+    markers = t.query(marker_ids)
+    r = t.run("undo", "2", "--dryrun", "--json", expect=1)
+    r.counted(found=2, moved=0, failed=2)
+    undo(t, 2, expect=1, found=2, moved=0, failed=2)
+    assert listing(t) == before
+    assert t.query(marker_ids) == markers
+    assert states(t) == {"deleted"}, t.states()
+    for (reason,) in t.query("SELECT reason FROM failures"):
+        assert "deleted it again" in reason, reason
+
+
+def test_undone_others_marker(t):
+    """Nothing of the bucket is changed where that brings nothing back."""
+    deleted_by_others(t, True)
+
+
+def test_undone_others_marker_unknown(t):
+    """The same where the catalog doesn't know its own marker."""
+    deleted_by_others(t, False)
