@@ -1888,7 +1888,8 @@ FROM pruned;
 
 -- Events that a later one had superseded by the horizon, or that say of a
 -- version that it was over by then. The event to which the result of a file's
--- newest version points stays, and the one that ended it.
+-- newest version points stays, and the one that ended it; and that by which
+-- the target had got what undo brought back, as long as the latter stays.
 -- name: prune_events
 DELETE FROM event
 WHERE id > :after AND id <= :last AND (kind < 20 OR (kind = 20 AND EXISTS
@@ -1901,7 +1902,16 @@ WHERE id > :after AND id <= :last AND (kind < 20 OR (kind = 20 AND EXISTS
 	    o.id = r.object
 	    WHERE r.object = event.object AND r.target = event.target AND
 	    (r.event = event.id OR (r.event < event.id AND
-	    event.kind >= 10 AND event.kind < 20)));
+	    event.kind >= 10 AND event.kind < 20))) AND
+	NOT (kind < 6 AND EXISTS (SELECT 1 FROM event b
+	    WHERE b.object = event.object AND b.target = event.target AND
+	    b.id > event.id AND b.kind = 6 AND b.version = event.version AND
+	    (b.id > :horizon OR NOT EXISTS (SELECT 1 FROM event n
+		WHERE n.object = b.object AND n.target = b.target AND
+		n.id > b.id AND n.id <= :horizon AND n.kind < 20) OR
+	    EXISTS (SELECT 1 FROM result r CROSS JOIN object o ON
+		o.id = r.object WHERE r.object = b.object AND
+		r.target = b.target AND r.event = b.id))));
 
 -- name: prune_spans
 DELETE FROM span WHERE event > :after AND event <= :last AND method IS NULL;

@@ -1,6 +1,8 @@
 """catalog prune: the past goes, what is there stays."""
 import os
 
+from test_past import versions
+
 
 def test_prune(t):
     t.small_files(40)
@@ -87,3 +89,33 @@ def test_prune_failed_still(t):
     t.run("catalog", "prune", "--keep", "0d")
     assert t.query(ask) == failed, t.query(ask)
     assert len(t.query("SELECT DISTINCT path FROM failure_log")) == 1
+
+
+def test_prune_brought_back(t):
+    """Who stored what undo has brought back stays known, in the state of now
+    and in that of the runs that are kept; and goes when it is over."""
+    versions(t)
+    t.small_files(4)
+    t.put(moved=4)
+    t.run("DEL", "--yes", "--json").counted(moved=4)
+    t.run("undo", "2", "--yes", "--json").counted(moved=4)
+    t.put(moved=0, unchanged=4)
+    columns = "SELECT path, stored_run, stored_at, version_id FROM "
+    stored = t.query(columns + "objects ORDER BY path")
+    assert {row[1] for row in stored} == {1}, stored
+
+    def as_of():
+        return t.run("sql", "--as-of", "4", columns + "as_of ORDER BY path").out
+
+    before = as_of()
+    for _ in range(2):
+        t.run("catalog", "prune", "--keep", "0d")
+        assert t.query(columns + "objects ORDER BY path") == stored
+        assert as_of() == before
+    for i in range(4):
+        t.write("d%d/f%d" % (i % 4, i), os.urandom(99))
+    t.put(moved=4)
+    t.put(unchanged=4)
+    t.run("catalog", "prune", "--keep", "0d")
+    assert t.query("SELECT DISTINCT run FROM events WHERE kind <> 'pruned'") \
+        == [(5,)]
