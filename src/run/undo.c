@@ -16,7 +16,6 @@
 #include "reader/past.h"
 #include "report/text.h"
 #include "frame/confirm.h"
-#include "catalog/doubt.h"
 #include "run/deleter.h"
 #include "run/doubts.h"
 #include "run/run.h"
@@ -147,14 +146,6 @@ copy(struct comeback *i)
 	    changed, i);
 }
 
-/* Where versioning is suspended all that comes is the version null: by now that
- * may be an object of somebody, whose bytes would go for ever. */
-static bool
-is_null(const char *marker)
-{
-	return strcmp(marker, "null") == 0;
-}
-
 static bool
 is_the_object(const struct comeback *i, const struct s3_reply *r)
 {
@@ -223,8 +214,6 @@ has_own_marker(const struct comeback *i)
 static enum above
 find_markers(struct comeback *i, const struct s3_reply *r)
 {
-	const char *data = data_version(i);
-
 	for (size_t k = 0; k < r->version_count; k++) {
 		const struct s3_version *v = &r->versions[k];
 
@@ -233,7 +222,7 @@ find_markers(struct comeback *i, const struct s3_reply *r)
 		if (!v->marker)
 			return is_the_version(i, v) ? FOUND_VERSION :
 			    has_own_marker(i) ? FOUND_OTHER : FOUND_WRITTEN;
-		if (data != NULL && str_eq(v->id, str_of(data)))
+		if (is_the_version(i, v))
 			break;
 		if (i->marker_count++ == 0)
 			i->top = xstrndup(v->id.p, v->id.len);
@@ -245,8 +234,7 @@ find_markers(struct comeback *i, const struct s3_reply *r)
 static bool
 has_other_marker(const struct comeback *i)
 {
-	return i->marker_count > 1 || (i->marker_count == 1 &&
-	    i->row->marker != NULL && !has_own_marker(i));
+	return i->marker_count > (i->row->marker == NULL || has_own_marker(i));
 }
 
 /* A store that lists no versions, or has no markers, may copy one. */
@@ -266,10 +254,8 @@ listed(void *arg, const struct s3_reply *r, const struct err *err)
 	else if (found == FOUND_WRITTEN)
 		leave(i, "somebody has put it and deleted it again since: it "
 		    "is left alone");
-	else if (found == FOUND_NOTHING && !r->truncated)
-		leave(i, "the bucket has kept no version of it");
 	else if (found == FOUND_NOTHING)
-		is_deleted_again(i);
+		leave(i, "the bucket has kept no version of it");
 	else if (i->marker_count == 0)
 		look(i);
 	else if (i->u->pass == PASS_BRING)
@@ -297,7 +283,10 @@ bring_back(struct comeback *i, const struct s3_reply *r)
 		is_deleted_again(i);
 	else if (!i->listed && !i->taken_off)
 		s3_versions(i->u->r.s3, key_of(i), listed, i);
-	else if (marker != NULL && !shown && !i->taken_off && is_null(marker))
+	/* Where versioning is suspended all that comes is the version null: by
+	 * now that may be somebody's object, whose bytes would go for ever. */
+	else if (marker != NULL && !shown && !i->taken_off &&
+	    strcmp(marker, "null") == 0)
 		leave(i, "its delete marker is the version null, and the store "
 		    "does not say whether that is a marker still: it is left "
 		    "alone");
@@ -485,7 +474,31 @@ each_page(struct undo *u, enum pass pass)
 		each_page_of(u, past_doubted_page);
 }
 
-/* Nothing was there to do: say why. Likewise of what can't be done. */
+/* Nothing was there to do: say why. */
+static void
+tell_nothing(struct undo *u, uint64_t count)
+{
+	const uintmax_t run = u->r.job->run;
+	char text[32];
+
+	u->pass = PASS_COUNT;
+	if (!u->r.job->dryrun)
+		each_page_of(u, past_doubted_page);
+	if (u->count > 0)
+		fprintf(stderr, "what became of %s objects that run %ju was "
+		    "deleting the store does not say: nothing is brought "
+		    "back\n", text_count(u->count, text), run);
+	else if (count == 0)
+		fprintf(stderr, "run %ju has deleted nothing that is known to "
+		    "the catalog: nothing is brought back\n", run);
+	else
+		fprintf(stderr, "of the %s objects that run %ju has deleted "
+		    "each was put, brought back or deleted again by a later "
+		    "run: nothing is brought back\n", text_count(count, text),
+		    run);
+}
+
+/* What can't be brought back. */
 static void
 tell_left(struct undo *u)
 {
@@ -508,17 +521,8 @@ tell_left(struct undo *u)
 		log_event(LOG_WARN, EVENT_FOREIGN,
 		    LOG_WITH(LOG_NUMBER("count", unknown)), "%s", r->reason);
 	}
-	if (u->count > 0 || r->job->quiet)
-		return;
-	if (count == 0)
-		fprintf(stderr, "run %ju has deleted nothing that is known to "
-		    "the catalog: nothing is brought back\n",
-		    (uintmax_t)r->job->run);
-	else
-		fprintf(stderr, "of the %s objects that run %ju has deleted "
-		    "each was put, brought back or deleted again by a later "
-		    "run: nothing is brought back\n", text_count(count, text),
-		    (uintmax_t)r->job->run);
+	if (u->count == 0 && !r->job->quiet)
+		tell_nothing(u, count);
 }
 
 /* --- the run --- */

@@ -429,3 +429,17 @@ def test_undone_others_marker(t):
 def test_undone_others_marker_unknown(t):
     """The same where the catalog doesn't know its own marker."""
     deleted_by_others(t, False)
+
+
+def test_undone_no_answers(t):
+    """Where the store does not say what a killed run has deleted, undo does
+    not say that it was nothing."""
+    proxy = killed_del(t, 6)
+    t.conf(s3_storage={"endpoint": proxy.url, "retry_for": "1"})
+    proxy.order("match HEAD,exp 503")
+    r = t.run("undo", "2", "--yes", expect=1)
+    r.says("6 objects that run 2 was deleting", "does not say")
+    assert "has deleted nothing" not in r.text, r.text
+    assert events(t) == {(1, "stored"): (6, 6)}, events(t)
+    proxy.release()
+    undo(t, 2, found=6, moved=6)
