@@ -388,10 +388,19 @@ claims_take(struct claims *c, struct pager *p, struct stored *ret)
 
 /* --- a listing merged with claims --- */
 
+/* The file is gone, and so was its object when a verdict found another: what
+ * has not the recorded ETag is nobody's, and nobody misses the object. */
+static bool
+is_over(const struct pager *p, const struct stored *s)
+{
+	return p->read == catalog_lost_page && s->gone;
+}
+
 /* An object that the listing shows without an ETag: HEAD tells it. */
 struct headed {
 	struct integrity *t;
 	unsigned export;
+	bool	 over;		/* see is_over */
 	struct stored stored;
 };
 
@@ -407,49 +416,16 @@ on_head(void *arg, const struct s3_reply *r, const struct err *err)
 		verdict_listed(s, r->size, r->etag, &j);
 	else
 		verdict_missing(s, &j);
-	if (err == NULL || err->kind == ERR_GONE)
+	if (h->over && (err == NULL || err->kind == ERR_GONE) &&
+	    j.verdict != VERDICT_OK)
+		h->t->not_ours += err == NULL;
+	else if (err == NULL || err->kind == ERR_GONE)
 		say_verdict(h->t, h->export, s->path, false, s->object,
 		    r->size, METHOD_HEAD, &j);
 	else if (err->kind != ERR_STOPPED)
 		run_fail(&h->t->r, err);
 	stored_release(s);
 	free(h);
-}
-
-static void
-listed(struct walk *w, const struct s3_listed *k, struct stored *s)
-{
-	struct integrity *t = w->t;
-	struct judged j;
-
-	if (t->r.crew == NULL && k->etag[0] == '\0') {
-		t->heads++;
-		s3_head(t->r.s3, k->key, on_head, xmemdup(&(struct headed){ t,
-		    w->export, *s }, sizeof(struct headed)));
-		memset(s, 0, sizeof(*s));
-		return;
-	}
-	verdict_listed(s, k->size, k->etag, &j);
-	if (t->r.crew != NULL && k->size == s->attrs.size)
-		read_object(t, w->export, k->key, s, k);
-	else
-		say_verdict(t, w->export, s->path, false, s->object,
-		    k->size, METHOD_HEAD, &j);
-}
-
-/* Take the next claim: the listing does not have its key. */
-static void
-missing(struct walk *w, struct pager *p)
-{
-	struct stored s;
-	struct judged j;
-
-	claims_take(&w->claims, p, &s);
-	verdict_missing(&s, &j);
-	if (p->unlisted)
-		say_verdict(w->t, export_of(w->t, s.path, w->export), s.path,
-		    false, s.object, s.attrs.size, METHOD_HEAD, &j);
-	stored_release(&s);
 }
 
 /* The catalog does not have this path. */
@@ -468,6 +444,44 @@ foreign(struct walk *w, const struct s3_listed *k)
 	t->not_ours++;
 	say_verdict(t, w->export, w->path.data, false, 0, k->size,
 	    METHOD_HEAD, &j);
+}
+
+static void
+listed(struct walk *w, const struct s3_listed *k, struct stored *s, bool over)
+{
+	struct integrity *t = w->t;
+	struct judged j;
+
+	if (t->r.crew == NULL && k->etag[0] == '\0') {
+		t->heads++;
+		s3_head(t->r.s3, k->key, on_head, xmemdup(&(struct headed){ t,
+		    w->export, over, *s }, sizeof(struct headed)));
+		memset(s, 0, sizeof(*s));
+		return;
+	}
+	verdict_listed(s, k->size, k->etag, &j);
+	if (over && j.verdict != VERDICT_OK)
+		foreign(w, k);
+	else if (t->r.crew != NULL && k->size == s->attrs.size)
+		read_object(t, w->export, k->key, s, k);
+	else
+		say_verdict(t, w->export, s->path, false, s->object,
+		    k->size, METHOD_HEAD, &j);
+}
+
+/* Take the next claim: the listing does not have its key. */
+static void
+missing(struct walk *w, struct pager *p)
+{
+	struct stored s;
+	struct judged j;
+
+	claims_take(&w->claims, p, &s);
+	verdict_missing(&s, &j);
+	if (p->unlisted && !is_over(p, &s))
+		say_verdict(w->t, export_of(w->t, s.path, w->export), s.path,
+		    false, s.object, s.attrs.size, METHOD_HEAD, &j);
+	stored_release(&s);
 }
 
 static void
@@ -495,7 +509,7 @@ take_key(struct walk *w, const struct s3_listed *k)
 		return;
 	}
 	claims_take(&w->claims, p, &s);
-	listed(w, k, &s);
+	listed(w, k, &s, is_over(p, &s));
 	stored_release(&s);
 }
 
@@ -681,9 +695,13 @@ read_lost(struct sampled *x)
 
 	add_pager(&c, catalog_lost_page, str_of(x->own), true);
 	while (!run_stopped(&t->r) && pager_peek(t, &c.v[0]) != NULL) {
-		struct stored one = c.v[0].v[c.v[0].at++];
+		struct pager *p = &c.v[0];
+		struct stored one = p->v[p->at++];
 
-		(void)read_stored(x, &one);
+		if (is_over(p, &one))
+			stored_release(&one);
+		else
+			(void)read_stored(x, &one);
 	}
 	claims_release(&c);
 }

@@ -504,6 +504,34 @@ def test_integrity_replaced_version(t):
     assert t.query(failed) == [], t.query(failed)
 
 
+def test_integrity_replaced_and_gone(t):
+    """A stranger's object in the place of one whose file is gone is reported
+    while the file is there, and nobody's afterwards; so is its absence."""
+    for name in ("a", "b", "same"):
+        t.write(name, "one")
+    t.put(moved=3)
+    prefix = t.server + t.share + "/"
+    t.s3.put_object(Bucket=t.bucket, Key=prefix + "a", Body=b"stranger")
+    t.s3.put_object(Bucket=t.bucket, Key=prefix + "b", Body=b"two")
+    head = ["TEST", "-di", "--skip_upload", "--mode", "head"]
+    sample = head[:-1] + ["sample=100%"]
+    t.run(*head, expect=4).says("2 corrupt")
+    t.run(*head, expect=4).says("2 corrupt")
+    os.unlink(t.path("a"))
+    os.unlink(t.path("b"))
+    t.put("--delete", "--max-delete", "100%", deleted=0)
+    for _ in range(2):
+        t.run(*head).says("2 objects under the prefix are not in the catalog")
+        t.run("TEST", "-di", "--skip_upload")
+        t.run(*sample)
+    # What is as it was put is that object again.
+    t.s3.put_object(Bucket=t.bucket, Key=prefix + "b", Body=b"one")
+    t.run(*head).says("1 objects under the prefix are not in the catalog")
+    t.s3.delete_object(Bucket=t.bucket, Key=prefix + "a")
+    t.run(*head)
+    t.run("TEST", "-di", "--skip_upload")
+
+
 def test_integrity_other_parts(t):
     """Objects replaced by multipart ones of other parts, and the other way:
     damage is found by each mode, and the same bytes are corrupt for none."""
