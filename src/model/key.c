@@ -111,3 +111,17 @@ key_of_path(const char *path, bool server_as_prefix)
 {
 	return server_as_prefix ? path : key_without_server(path);
 }
+
+char *
+key_name_below(const char *root, struct str key)
+{
+	size_t skip = strlen(root) > 0 ? strlen(root) + 1 : 0;
+	CLEANUP(buf_release) struct buf b;
+
+	buf_init(&b, 64 * KIB);
+	if (key.len <= skip || memchr(key.p, '\0', key.len) != NULL ||
+	    key_to_path(&b, (struct str){ key.p + skip, key.len - skip })
+	    == -1)
+		return NULL;
+	return xstrdup(b.data);
+}

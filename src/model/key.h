@@ -26,6 +26,9 @@ bool	 key_is_of_path(struct str key, struct str path);
 const char *key_without_server(const char *path);
 /* The key text of a catalog path. Points into path. */
 const char *key_of_path(const char *path, bool server_as_prefix);
+/* Return the name, below the root with this key text, that a key stands for.
+ * NULL: of none. */
+char	*key_name_below(const char *root, struct str key);
 
 /* Append the key text for what somebody has written as the beginning of a key,
  * or as bytes of a path: those that aren't UTF-8 can only be of a path. */

@@ -127,29 +127,6 @@ say_verdict(struct integrity *t, unsigned export, const char *path,
 	});
 }
 
-/* Return the name, below the root of the export, that a key stands for. */
-static char *
-raw_name(const struct integrity *t, unsigned export, struct str key)
-{
-	const char *root = t->r.plan.roots[export];
-	size_t skip;
-	struct buf b;
-	char *raw;
-
-	root = key_of_path(root, t->r.conf->fs_config.server_as_prefix);
-	skip = strlen(root) > 0 ? strlen(root) + 1 : 0;
-	buf_init(&b, 64 * KIB);
-	if (key.len <= skip || memchr(key.p, '\0', key.len) != NULL ||
-	    key_to_path(&b, (struct str){ key.p + skip, key.len - skip })
-	    == -1) {
-		buf_release(&b);
-		return NULL;
-	}
-	raw = xstrdup(b.data);
-	buf_release(&b);
-	return raw;
-}
-
 /* Tell in which file system the crawl saw the file, for the comparison with
  * what is found now. */
 static void
@@ -193,7 +170,8 @@ read_object(struct integrity *t, unsigned export, struct str key,
 	    sizeof(it->etag));
 	it->modified_sec = listed != NULL ? listed->modified_sec : 0;
 	if (!t->r.job->skip_upload || !it->has_stored)
-		it->raw = raw_name(t, export, key);
+		it->raw = key_name_below(key_of_path(t->r.plan.roots[export],
+		    t->r.conf->fs_config.server_as_prefix), key);
 	it->any_fs = true;
 	if (it->raw != NULL && it->has_stored)
 		place(t, it);
