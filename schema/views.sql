@@ -248,6 +248,13 @@ WHERE m.object IS NULL AND CASE
 	    AND o.id = f.object AND o.gone_run IS NULL THEN 1
 	WHEN y.op = 'undo' AND r.held > 0 AND EXISTS (SELECT 1 FROM event e
 	    WHERE e.id = r.event AND e.run = f.run) THEN 0	-- it is back
+	WHEN y.op = 'undo' AND EXISTS (SELECT 1 FROM run z WHERE
+	    z.id > f.run AND z.op IN ('PUT', 'DEL') AND
+	    z.target = y.target AND z.begun = 1) AND NOT EXISTS (SELECT 1
+	    FROM restoring b WHERE b.object = f.object AND
+	    b.target = f.target) THEN 0
+	WHEN y.op = 'TEST' AND o.gone_run > f.run AND
+	    coalesce(r.held, 0) = 0 THEN 0	-- nor is the file there
 	WHEN y.backlog = 0 THEN (r.run IS NULL OR r.run <= f.run) AND
 	    NOT EXISTS (SELECT 1 FROM run z WHERE z.id > f.run AND
 	    z.op = y.op AND z.target = y.target AND z.begun = 1)

@@ -697,3 +697,23 @@ def test_integrity_unmounted_meanwhile(t):
     text = t.started_text()
     assert process.returncode == 4, text
     assert "10 unreadable" in text and "mounted" in text, text
+
+
+def test_corrupt_and_gone(t):
+    """An object that TEST found to be another one is failed as long as its
+    file is there; not after a PUT that has found the file gone."""
+    t.write("a", "1")
+    t.write("b", "1")
+    t.put(moved=2)
+    root = t.server + t.share
+    t.s3.put_object(Bucket=t.bucket, Key=root + "/a", Body=b"stranger's")
+    test = ("TEST", "-di", "-su", "--mode", "head")
+    t.run(*test, expect=4)
+    t.run("DEL", "--yes")
+    ask = "SELECT run, path FROM failures"
+    assert t.query(ask) == [(2, root + "/a")], t.query(ask)
+    os.unlink(t.path("a"))
+    t.put("--delete", "--max-delete", "100%", moved=1)
+    assert t.query(ask) == [], t.query(ask)
+    assert t.query("SELECT run FROM failure_log") == [(2,)]
+    t.run(*test)

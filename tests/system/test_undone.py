@@ -443,3 +443,26 @@ def test_undone_no_answers(t):
     assert events(t) == {(1, "stored"): (6, 6)}, events(t)
     proxy.release()
     undo(t, 2, found=6, moved=6)
+
+
+def test_undone_failures_end(t):
+    """What undo could not bring back is failed until the next undo, or until a
+    run has put or deleted at the target since."""
+    ask = "SELECT run, path FROM failures"
+    t.small_files(3)
+    t.put(moved=3)
+    t.run("DEL", "--yes")
+    undo(t, 2, expect=1, found=3, failed=3)
+    assert [run for run, _ in t.query(ask)] == [3, 3, 3]
+    t.run("TEST", "-di", "-su", expect=1)
+    assert len(t.query(ask)) == 3
+    t.run("DEL", "--yes")
+    assert t.query(ask) == [], t.query(ask)
+    undo(t, 2, expect=1, found=3, failed=3)
+    for directory, _, names in os.walk(t.tree):
+        for name in names:
+            os.unlink(os.path.join(directory, name))
+    t.write("other")
+    t.put("--delete", moved=1)
+    assert t.query(ask) == [], t.query(ask)
+    assert len(t.query("SELECT run FROM failure_log")) == 6

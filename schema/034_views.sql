@@ -1,0 +1,1 @@
+-- Views, which stand in views.sql.
