@@ -67,13 +67,10 @@ secret_free()
 	runuser -u nobody -- cat /etc/dss/datamover/datamover.conf && return 1
 	runuser -u datamover -- cat /etc/dss/datamover/datamover.conf
 }
-# The settings as installed are complete but for what nobody can guess.
+# The settings as installed are right; keys are looked for by a run.
 conf_loads()
 {
-	local out
-	out=$(datamover conf --check 2>&1)
-	echo "$out"
-	[[ $out == *credentials* ]]
+	datamover conf --check
 }
 
 # Without a word about it in the settings, the user that the installation
