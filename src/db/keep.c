@@ -40,12 +40,17 @@ new_file(const char *name, struct err *err)
 /* --- backup --- */
 
 /* Only a copy of a catalog is ever replaced: not a device, nor a file of
- * anything else whose name was given by mistake. */
+ * anything else whose name was given by mistake, nor a catalog with which runs
+ * have been made. */
 static int
 may_be_replaced(const char *to, struct err *err)
 {
 	struct stat st;
 
+	if (is_there(to, ".lock"))
+		return err_set(err, ERR_USAGE, 0, "%s has a .lock beside it: "
+		    "it is the catalog of other runs, and no copy of this one; "
+		    "choose another name", to);
 	if (lstat(to, &st) == 0 && S_ISREG(st.st_mode) && file_is_catalog(to))
 		return 0;
 	return err_set(err, ERR_USAGE, 0, "%s is no copy of a catalog: "

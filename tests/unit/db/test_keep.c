@@ -267,6 +267,23 @@ replaces_copies_alone(void **state)
 	assert_true(S_ISLNK(st.st_mode));
 }
 
+/* A catalog with which runs are made is no copy of another, idle as it is. */
+static void
+spares_catalogs(void **state)
+{
+	struct kit *k = *state;
+	AUTOFREE char *other = name_in(k, "other.db");
+	struct err err = ERR_INIT;
+
+	one_run(k, "srv/vol/a");
+	good_backup(k->path, other, false);
+	one_run(k, "srv/vol/b");
+	assert_int_equal(catalog_backup(other, k->path, true, &err), -1);
+	assert_int_equal(err.kind, ERR_USAGE);
+	assert_non_null(strstr(err.msg, "has a .lock beside it"));
+	check_files(k->path, " a b");
+}
+
 /* An existing file stays when the copy can't be made. */
 static void
 no_backup(void **state)
@@ -556,6 +573,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(while_a_run_goes_on),
 		TEST(replaces_copies_alone),
+		TEST(spares_catalogs),
 		TEST(no_backup),
 		TEST(after_a_kill),
 		TEST(copied_by_hand),
