@@ -8,6 +8,7 @@
 #include "db/db_internal.h"
 #include "db/guard.h"
 #include "db/pair.h"
+#include "db/stand.h"
 
 #define CHUNK	50000		/* ids of events in a transaction */
 #define PAGE	1000		/* versions in a transaction */
@@ -17,6 +18,7 @@ struct horizon {
 	struct db db;
 	int64_t	 run;		/* see the table pruned */
 	int64_t	 event;
+	int	 lock;
 };
 
 static bool
@@ -105,7 +107,10 @@ drop(struct horizon *h)
 	DB_RUN(db, PRUNED_INSERT, INT(clock_wall_ns()), INT(p->horizon_ns),
 	    INT(h->run), INT(h->event), TEXT(p->user), TEXT(p->sudo_user),
 	    TEXT(p->host), INT(entry));
+	stand_count(db);
 	db_commit(db);
+	db_sync(db);
+	stand_remember(db, h->lock);
 	drop_events(h);
 	drop_versions(h);
 	p->verdicts += prune_verdicts(db, h->run, h->event);
@@ -145,13 +150,18 @@ shrink(const char *path, struct prune *p, struct err *err)
 }
 
 static int
-prune(const char *path, struct prune *p, struct err *err)
+prune(const char *path, struct prune *p, int lock, struct err *err)
 {
-	struct horizon h = { .p = p };
+	struct horizon h = { .p = p, .lock = lock };
+	int64_t older_than;
 
 	if (pair_check_locked(path, err) == -1 ||
 	    db_open_writer(&h.db, path, err) == -1)
 		return -1;
+	if (stand_check(&h.db, lock, &older_than, err) == -1) {
+		db_close(&h.db);
+		return -1;
+	}
 	p->nothing = !find_horizon(&h);
 	if (!p->nothing)
 		drop(&h);
@@ -177,5 +187,5 @@ catalog_prune(const char *path, struct prune *p, struct err *err)
 	    guard_lock(real, &lock, err) == -1 ||
 	    db_file(real, err) == -1 || guard_own(real, &own, err) == -1)
 		return -1;
-	return prune(real, p, err);
+	return prune(real, p, lock, err);
 }

@@ -379,22 +379,27 @@ by_the_verb(void **state)
 	    " 3 2 stored");
 }
 
-/* What prune drops doesn't make a catalog older. */
+/* What prune drops doesn't make a catalog older; a copy from before would bring
+ * it back. */
 static void
 a_pruned_one(void **state)
 {
 	struct kit *k = *state;
+	AUTOFREE char *copy = name_in(k, "copy.db");
 	struct prune p = { .horizon_ns = INT64_MAX, .user = "who" };
 	struct err err = ERR_INIT;
 
 	one_run(k, "srv/vol/a");
 	one_run(k, "srv/vol/b");
+	backup(k, copy);
 	if (catalog_prune(k->path, &p, &err) == -1)
 		fail_msg("%s", err.msg);
 	assert_int_equal(opened(k), 0);
 	check_rows(k, "SELECT run, kind FROM events WHERE path IS NULL",
 	    " 2 pruned");
 	assert_false(is_unasked(k));
+	put_by_hand(k, copy);
+	assert_int_equal(opened(k), 2);
 }
 
 /* An untouched catalog is not opened once more by each PUT. */
