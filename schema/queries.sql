@@ -1250,7 +1250,9 @@ SELECT e.object, coalesce(o.path, h.path), r.md5,
 	coalesce(o.kind, h.kind), coalesce(o.size, h.size),
 	coalesce(o.mtime_ns, h.mtime_ns), coalesce(o.ctime_ns, h.ctime_ns),
 	coalesce(o.ino, h.ino), coalesce(o.mode, h.mode),
-	coalesce(o.uid, h.uid), coalesce(o.gid, h.gid), 0, e.id, e.version
+	coalesce(o.uid, h.uid), coalesce(o.gid, h.gid), 0, e.id, e.version,
+	EXISTS (SELECT 1 FROM restoring b
+	    WHERE b.target = e.target AND b.object = e.object)
 FROM event e
 	LEFT JOIN event p ON p.id = (SELECT x.id FROM event x
 	    WHERE x.object = e.object AND x.target = e.target AND

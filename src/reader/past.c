@@ -306,7 +306,8 @@ past_recorded(struct catalog_reader *r, int64_t run, struct err *err)
 static void
 take_deleted(struct db *db, enum stmt s, struct deleted_row *d)
 {
-	*d = (struct deleted_row){ .doubted = s == STMT_PAST_DOUBTED };
+	*d = (struct deleted_row){ .doubted = s == STMT_PAST_DOUBTED ||
+	    db_int(db, s, HELD_COLUMN + 2) != 0 };
 	row_stored(db, s, &d->stored);
 	d->number = db_int(db, s, HELD_COLUMN);
 	d->marker = db_strdup(db, s, HELD_COLUMN + 1);

@@ -56,7 +56,8 @@ struct deleted_row {
 	struct stored stored;	/* as in past_row, just before the deletion */
 	char	*marker;	/* version id of the delete marker; or NULL */
 	bool	 doubted;	/* the run has only noted that it was about to
-				   delete the object */
+				   delete the object, or an undo that it was
+				   about to bring it back */
 	bool	 deleted;	/* for the caller */
 };
 void	 deleted_row_release(struct deleted_row *);

@@ -174,6 +174,8 @@ def test_undone_unanswered(t):
 
 def test_undone_killed_undo_undo(t):
     killed_undo(t)
+    # A dry run asks nobody what the killed one did, and sees it.
+    t.run("undo", "2", "--dryrun", "--json").counted(found=0, moved=0)
     undo(t, 2, found=0).says("by a later run")
     assert events(t)[3, "restored"] == (12, 12), events(t)
     assert asked(t, "3") == asked(t, "1") and len(asked(t, "3")) == 12
