@@ -70,6 +70,7 @@ belong(struct place *p, struct bytes file, struct bytes wal)
 	if (rc == -1) {
 		assert_int_equal(err.kind, ERR_CONFIG);
 		assert_non_null(strstr(err.msg, "catalog restore"));
+		assert_non_null(strstr(err.msg, "move the -wal away"));
 	}
 	return rc;
 }
