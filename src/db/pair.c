@@ -305,9 +305,9 @@ pair_check_locked(const char *path, struct err *err)
 	if (look(path))
 		return 0;
 	return err_set(err, ERR_CONFIG, 0, "catalog %s: the -wal beside it "
-	    "belongs to another state (a copy was put in its place?); nothing "
-	    "was touched: put the copy there with datamover catalog restore; "
-	    "if this file is the copy, move the -wal away", path);
+	    "belongs to another state (a copy was put in its place?): put the "
+	    "copy there with datamover catalog restore; if this is the copy, "
+	    "move the -wal away", path);
 }
 
 /* A master that begins or ends between two looks changes both files. */
