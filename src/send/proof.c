@@ -9,6 +9,8 @@
 #include "send/send_internal.h"
 #include "verify/etag.h"
 
+#define MD5_TRIES	5	/* questions without an answer */
+
 void
 proof_expected(const struct transfer *t, char etag[72])
 {
@@ -147,6 +149,12 @@ wrong_done(void *arg, const struct s3_reply *r, const struct err *err)
 	    err->kind != ERR_REFUSED && err->kind != ERR_RETRY));
 	struct err passing;
 
+	/* No answer: a kept connection has ended, perhaps. */
+	if (err != NULL && err->kind == ERR_RETRY && r->status == 0 &&
+	    ++w->md5_tries < MD5_TRIES) {
+		s3_put_wrong(w->p.s3, str_of(w->probe_key), wrong_done, w);
+		return;
+	}
 	if (err == NULL) {
 		learn(w->sender, KNOWN_MD5_IGNORED);
 		s3_delete(w->p.s3, str_of(w->probe_key), probe_deleted, w);
@@ -170,6 +178,7 @@ ask_md5(struct transfer *t)
 	if (w->asks_md5)
 		return;
 	w->asks_md5 = true;
+	w->md5_tries = 0;
 	random_bytes(random, sizeof(random));
 	memcpy(w->probe_key, PROBE_PREFIX, sizeof(PROBE_PREFIX) - 1);
 	hex_encode(random, sizeof(random), w->probe_key +

@@ -180,6 +180,7 @@ struct worker {
 	uint64_t now_ms;
 	struct rng rng;
 	bool	 asks_md5;	/* whether the store compares Content-MD5 */
+	unsigned md5_tries;	/* ... without an answer so far */
 	char	 probe_key[64];	/* ... by this object */
 };
 

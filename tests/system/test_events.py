@@ -139,7 +139,8 @@ def test_version_of_a_doubt(t):
     os.unlink(t.path("f"))
     t.run("PUT", "--fresh", "--delete", "--max-delete", "100%")
     key = t.server + t.share + "/f"
-    (stored,) = in_store(t, "Versions")[key]
+    # It may have been sent once more before the run was killed.
+    stored = in_store(t, "Versions")[key][-1]
     (marker,) = in_store(t, "DeleteMarkers")[key]
     assert events(t, "f") == [(2, "adopted", stored),
                               (2, "deleted", marker)], events(t, "f")
