@@ -201,8 +201,11 @@ sleep_ms(struct worker *w)
 	for (struct transfer *t = w->active; t != NULL; t = t->next)
 		if (t->calls == 0 && t->resume_at_ms > 0)
 			until = MIN(until, t->resume_at_ms);
+	/* The time of a limit that nobody uses is past: a store that takes no
+	 * bytes must not keep the processor busy. */
 	if (rate_limited(&w->sender->pool.rate) && s3_pending(w->p.s3) > 0)
-		until = MIN(until, rate_next_ms(&w->sender->pool.rate));
+		until = MIN(until, MAX(rate_next_ms(&w->sender->pool.rate),
+		    w->now_ms + 1));
 	return until <= w->now_ms ? 0 : (int)(until - w->now_ms);
 }
 
