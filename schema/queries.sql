@@ -1288,7 +1288,7 @@ FROM deletion d
 	LEFT JOIN object o ON o.id = d.object
 	LEFT JOIN history h ON h.id = d.object
 	LEFT JOIN result r ON r.object = d.object AND r.target = d.target
-WHERE d.target = :target AND d.object > :after AND d.run = :run AND
+WHERE d.run = :run AND d.object > :after AND d.target = :target AND
 	coalesce(o.path, h.path) IS NOT NULL
 ORDER BY d.object;
 

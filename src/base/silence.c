@@ -6,7 +6,8 @@
 #include "base/silence.h"
 
 #define LIMIT_MS	5000
-/* Requests that fail are sent again within this time: it is one silence. */
+/* A failed request is sent again within this time: the silence of the server
+ * goes on from one request to the next. */
 #define PAUSE_MS	15000
 
 struct silence {

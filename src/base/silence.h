@@ -21,7 +21,8 @@ struct silence *silence_of(const char *name);
 void	 silence_begin(struct silence *, uint64_t now_ms);
 /* The request is over: answered, even by a refusal, or given up. */
 void	 silence_end(struct silence *, bool answered, uint64_t now_ms);
-/* Bytes move, or it is us who keep them back. */
+/* The server sends or takes bytes, or this program holds bytes back (bwlimit,
+ * a source that is slow): the server is not silent. */
 void	 silence_heard(struct silence *, uint64_t now_ms);
 /* Call about once a second while requests are open or wait to be sent again:
  * tells of the silence. */

@@ -179,7 +179,8 @@ stand_remember(struct db *db, int lock_fd)
 		write_stand(lock_fd, &s);
 }
 
-/* The run with this number is the one that is remembered. */
+/* True if the catalog's run of the remembered number began when the remembered
+ * run began: the catalog has not come from another branch. */
 static bool
 knows_run(struct db *db, const struct stand *s)
 {

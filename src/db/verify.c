@@ -7,7 +7,8 @@
 #include "db/keep.h"
 #include "db/pair.h"
 
-/* Statements that count the rows which speak of a row that isn't there. */
+/* Each statement counts rows that contradict another table: what a row names is
+ * missing there, or stands there too. */
 static const struct {
 	enum stmt stmt;
 	const char *what;

@@ -313,17 +313,19 @@ take_deleted(struct db *db, enum stmt s, struct deleted_row *d)
 	d->marker = db_strdup(db, s, HELD_COLUMN + 1);
 }
 
-int
-past_deleted_page(struct catalog_reader *r, int64_t run, int64_t after,
-    struct deleted_row *v, size_t n, size_t *ret_count, struct err *err)
+/* A page of the rows of a statement that names the run, the last row of the
+ * page before and the target, in this order. */
+static int
+deleted_page(struct catalog_reader *r, enum stmt s, int64_t run,
+    int64_t after, struct deleted_row *v, size_t n, size_t *ret_count,
+    struct err *err)
 {
-	const enum stmt s = STMT_PAST_DELETED;
 	bool server_as_prefix, more;
 	int64_t target = reader_target(r, &server_as_prefix);
+	const struct value of[] = { INT(run), INT(after), INT(target) };
 
 	*ret_count = 0;
-	more = DB_ROW(&r->db, PAST_DELETED, INT(run), INT(after),
-	    INT(target));
+	more = db_row(&r->db, s, of, ARRAY_LEN(of));
 	while (more && *ret_count < n) {
 		take_deleted(&r->db, s, &v[(*ret_count)++]);
 		more = db_next(&r->db, s);
@@ -334,23 +336,19 @@ past_deleted_page(struct catalog_reader *r, int64_t run, int64_t after,
 }
 
 int
+past_deleted_page(struct catalog_reader *r, int64_t run, int64_t after,
+    struct deleted_row *v, size_t n, size_t *ret_count, struct err *err)
+{
+	return deleted_page(r, STMT_PAST_DELETED, run, after, v, n, ret_count,
+	    err);
+}
+
+int
 past_doubted_page(struct catalog_reader *r, int64_t run, int64_t after,
     struct deleted_row *v, size_t n, size_t *ret_count, struct err *err)
 {
-	const enum stmt s = STMT_PAST_DOUBTED;
-	bool server_as_prefix, more;
-	int64_t target = reader_target(r, &server_as_prefix);
-
-	*ret_count = 0;
-	more = DB_ROW(&r->db, PAST_DOUBTED, INT(target), INT(after),
-	    INT(run));
-	while (more && *ret_count < n) {
-		take_deleted(&r->db, s, &v[(*ret_count)++]);
-		more = db_next(&r->db, s);
-	}
-	if (more)
-		db_done(&r->db, s);
-	return reader_fault(r, err);
+	return deleted_page(r, STMT_PAST_DOUBTED, run, after, v, n, ret_count,
+	    err);
 }
 
 int

@@ -23,11 +23,12 @@ void	 span_run(struct db *, int64_t run, struct span_run *);
 
 /* A time for which the target had a version with the same bytes. */
 struct span {
-	int64_t	 run;		/* in which it began */
-	int64_t	 end;		/* in which it ended; INT64_MAX: it goes on */
+	int64_t	 run;		/* run at which the time began */
+	int64_t	 end;		/* run at which the time ended; INT64_MAX: the
+				   target has the version still */
 	uint64_t size;
-	enum verdict then;	/* the last of it by the run asked for */
-	enum verdict now;	/* the last of it */
+	enum verdict then;	/* the last verdict by the run asked for */
+	enum verdict now;	/* the last verdict of all */
 };
 /* Call fn for each span at the target. */
 int	 span_each(struct db *, int64_t target, int64_t run,

@@ -8,7 +8,8 @@
 #define KEYS_MAX	1000	/* of one request, S3's own limit */
 /* radosgw reads bodies of up to 1 MiB. */
 #define BODY_MAX	(1000 * 1024)
-#define TRIES_MAX	3	/* keys denied one by one, before all are */
+#define TRIES_MAX	3	/* DELETEs of single keys that are denied,
+				   until all keys count as denied */
 #define REFUSED		"the server has no DeleteObjects"
 #define BODY_HEAD	"<Delete xmlns=\"http://s3.amazonaws.com/doc/" \
 			"2006-03-01/\"><Quiet>false</Quiet>"

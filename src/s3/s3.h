@@ -101,8 +101,9 @@ struct s3_reply {
 	char	 etag[72];		/* in the form of s3_etag; "" if none
 					   came */
 	struct str etag_given;		/* of a part: as the server wrote it */
-	bool	 etag_opaque;		/* the object is encrypted so that its
-					   ETag is no digest */
+	bool	 etag_opaque;		/* the answer names an encryption of
+					   the object whose ETags are no
+					   digests */
 	struct str version_id;		/* or empty */
 	bool	 delete_marker;		/* DELETE left a marker, or HEAD met a
 					   marker */

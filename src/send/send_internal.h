@@ -113,8 +113,9 @@ struct transfer {
 	bool	 keep_upload;	/* the abort failed: the upload's row stays */
 	char	 found_etag[72];/* HEAD: ETag of an object that may hold the
 				   file already; or "" */
-	bool	 stale;		/* that object has other metadata than the
-				   file, all that PUT gives */
+	bool	 stale;		/* the object of found_etag has every field of
+				   metadata that PUT gives, and one of them
+				   differs from the file's */
 	struct fetch_claim claim; /* --adopt: the parts of the object */
 	unsigned guesses;	/* --adopt: wrong guesses of part sizes */
 	struct fault fault;	/* of reading the file */

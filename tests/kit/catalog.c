@@ -261,3 +261,47 @@ kit_find(struct kit *k, const char *path, struct known *ret)
 		fail_msg("%s", err.msg);
 	return rc;
 }
+
+/* --- answers --- */
+
+static bool
+add_row(void *arg, size_t columns, const char *const *n UNUSED,
+    const struct value *row)
+{
+	char *all = arg;
+
+	for (size_t i = 0; row != NULL && i < columns; i++) {
+		size_t len = strlen(all);
+
+		if (row[i].type == VALUE_INTEGER)
+			snprintf(all + len, 4000 - len, " %jd",
+			    (intmax_t)row[i].integer);
+		else
+			snprintf(all + len, 4000 - len, " %.*s",
+			    (int)row[i].bytes.len, row[i].bytes.p == NULL ?
+			    "-" : row[i].bytes.p);
+	}
+	return true;
+}
+
+void
+kit_answer(const struct kit *k, const char *sql, char all[4000])
+{
+	struct catalog_view *view;
+	struct err err = ERR_INIT;
+
+	all[0] = '\0';
+	if (catalog_view_open(&view, k->path, &err) == -1 ||
+	    catalog_query(view, sql, add_row, all, &err) == -1)
+		fail_msg("%s", err.msg);
+	catalog_view_close(&view);
+}
+
+void
+kit_check_answer(const struct kit *k, const char *sql, const char *expected)
+{
+	char all[4000];
+
+	kit_answer(k, sql, all);
+	assert_string_equal(all, expected);
+}

@@ -67,6 +67,11 @@ size_t kit_settle(struct kit *k, size_t max, enum outcome outcome);
 /* Wait until everything posted is handled. */
 void kit_flush(struct kit *k, int64_t object);
 
+/* The rows of the answer, each value behind a space, NULL as "-". */
+void kit_answer(const struct kit *k, const char *sql, char all[4000]);
+void kit_check_answer(const struct kit *k, const char *sql,
+    const char *expected);
+
 /* 1 found, 0 not. */
 int kit_find(struct kit *k, const char *path, struct known *ret);
 

@@ -28,48 +28,6 @@ run_sql(const struct kit *k, const char *sql)
 	sqlite3_close(db);
 }
 
-static bool
-add_row(void *arg, size_t columns, const char *const *n UNUSED,
-    const struct value *row)
-{
-	char *all = arg;
-
-	for (size_t i = 0; row != NULL && i < columns; i++) {
-		size_t len = strlen(all);
-
-		if (row[i].type == VALUE_INTEGER)
-			snprintf(all + len, 4000 - len, " %jd",
-			    (intmax_t)row[i].integer);
-		else
-			snprintf(all + len, 4000 - len, " %.*s",
-			    (int)row[i].bytes.len, row[i].bytes.p == NULL ?
-			    "-" : row[i].bytes.p);
-	}
-	return true;
-}
-
-static void
-answer(const struct kit *k, const char *sql, char all[4000])
-{
-	struct catalog_view *view;
-	struct err err = ERR_INIT;
-
-	all[0] = '\0';
-	if (catalog_view_open(&view, k->path, &err) == -1 ||
-	    catalog_query(view, sql, add_row, all, &err) == -1)
-		fail_msg("%s", err.msg);
-	catalog_view_close(&view);
-}
-
-static void
-check_answer(const struct kit *k, const char *sql, const char *expected)
-{
-	char all[4000];
-
-	answer(k, sql, all);
-	assert_string_equal(all, expected);
-}
-
 /* What the target held when the run had ended; false: no answer is left. */
 static bool
 as_of(const struct kit *k, int run, char all[4000])
@@ -228,11 +186,11 @@ what_goes_and_what_stays(void **state)
 	for (int n = 1; n <= RUNS; n++)
 		assert_true(as_of(k, n, before[n]));
 	/* What repeats is one row, and was a failure of each of the runs. */
-	check_answer(k, "SELECT path, count(*), min(run), max(run) FROM "
+	kit_check_answer(k, "SELECT path, count(*), min(run), max(run) FROM "
 	    "failure_log GROUP BY path ORDER BY path",
 	    " srv/vol/d 6 1 6 srv/vol/e 1 1 1 srv/vol/f 1 1 1");
 	rows_of_failures(k, 3);
-	answer(k, now, objects);
+	kit_answer(k, now, objects);
 	pruned(k, &p);
 	assert_false(p.nothing);
 	/* Of the versions of a those of runs 1 and 2; that of run 3 was there
@@ -245,11 +203,11 @@ what_goes_and_what_stays(void **state)
 		if (n >= 3)
 			assert_string_equal(after, before[n]);
 	}
-	answer(k, now, after);
+	kit_answer(k, now, after);
 	assert_string_equal(after, objects);
-	check_answer(k, "SELECT path, run, since_run FROM failures ORDER BY "
-	    "path", " srv/vol/d 6 1 srv/vol/e 1 1");
-	check_answer(k, "SELECT run, user, host, versions, failures FROM "
+	kit_check_answer(k, "SELECT path, run, since_run FROM failures "
+	    "ORDER BY path", " srv/vol/d 6 1 srv/vol/e 1 1");
+	kit_check_answer(k, "SELECT run, user, host, versions, failures FROM "
 	    "prunes", " 4 me here 2 1");
 	one_run(k, RUNS + 1);
 	pruned(k, &p);
@@ -265,7 +223,7 @@ nothing_before(void **state)
 	runs_by_day(k);
 	pruned(k, &p);
 	assert_true(p.nothing);
-	check_answer(k, "SELECT count(*) FROM prunes", " 0");
+	kit_check_answer(k, "SELECT count(*) FROM prunes", " 0");
 }
 
 /* Of the verdicts of before the horizon each object's last one stays, whatever
@@ -296,12 +254,13 @@ verdicts_go(void **state)
 	pruned(k, &p);
 	/* Of run 1 the range 5 stays, and 1 to 3 goes; of run 2 1 stays, but
 	 * not what is of no version. */
-	check_answer(k, "SELECT e.run, s.first, s.last FROM span s JOIN event "
-	    "e ON e.id = s.event ORDER BY 1, 2", " 1 5 5 2 1 2 3 2 2 6 1 5");
-	check_answer(k, "SELECT run, object FROM verification ORDER BY 1, 2",
-	    " 2 4 3 3 6 4");
+	kit_check_answer(k, "SELECT e.run, s.first, s.last FROM span s JOIN "
+	    "event e ON e.id = s.event ORDER BY 1, 2",
+	    " 1 5 5 2 1 2 3 2 2 6 1 5");
+	kit_check_answer(k, "SELECT run, object FROM verification "
+	    "ORDER BY 1, 2", " 2 4 3 3 6 4");
 	assert_int_equal(p.verdicts, 4);
-	check_answer(k, "SELECT group_concat(version) FROM (SELECT version "
+	kit_check_answer(k, "SELECT group_concat(version) FROM (SELECT version "
 	    "FROM verifications WHERE run = 2 AND outcome = 'ok' ORDER BY 1)",
 	    " 1,2");
 }

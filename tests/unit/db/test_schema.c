@@ -83,31 +83,6 @@ old_catalog(const struct kit *k)
 	sqlite3_close(db);
 }
 
-static bool
-add_row(void *arg, size_t columns UNUSED, const char *const *n UNUSED,
-    const struct value *row)
-{
-	char *all = arg;
-
-	if (row != NULL)
-		strncat(strcat(all, " "), row[0].bytes.p, row[0].bytes.len);
-	return true;
-}
-
-static void
-check_answer(const struct kit *k, const char *sql, const char *expected)
-{
-	struct catalog_view *view;
-	struct err err = ERR_INIT;
-	char all[400] = "";
-
-	if (catalog_view_open(&view, k->path, &err) == -1 ||
-	    catalog_query(view, sql, add_row, all, &err) == -1)
-		fail_msg("%s", err.msg);
-	catalog_view_close(&view);
-	assert_string_equal(all, expected);
-}
-
 static void
 what_was_taken_for_done(void **state)
 {
@@ -120,10 +95,10 @@ what_was_taken_for_done(void **state)
 	old_catalog(k);
 	kit_open(k);
 	kit_begin_spec(k, &spec);
-	check_answer(k, "SELECT path FROM failures", " srv/vol/a");
-	check_answer(k, "SELECT path FROM objects WHERE deleted_at IS NOT "
+	kit_check_answer(k, "SELECT path FROM failures", " srv/vol/a");
+	kit_check_answer(k, "SELECT path FROM objects WHERE deleted_at IS NOT "
 	    "NULL", " srv/vol/c");
-	check_answer(k, "SELECT path FROM objects WHERE state = 'stored'",
+	kit_check_answer(k, "SELECT path FROM objects WHERE state = 'stored'",
 	    " srv/vol/d");
 	if (catalog_doubts(k->c, DOUBT_ANY, 0, v, ARRAY_LEN(v), &n,
 	    &err) == -1)
@@ -164,25 +139,25 @@ journal_begins(void **state)
 	sqlite3_close(db);
 	kit_open(k);
 	kit_close(k);
-	check_answer(k, "SELECT kind || run || path || coalesce(version_id, "
-	    "'-') FROM events ORDER BY event", " deleted2srv/vol/cm3"
-	    " known1srv/vol/d- known1srv/vol/ev7");
-	check_answer(k, "SELECT version || coalesce(version_id, '-') || "
+	kit_check_answer(k, "SELECT kind || run || path || coalesce("
+	    "version_id, '-') FROM events ORDER BY event",
+	    " deleted2srv/vol/cm3 known1srv/vol/d- known1srv/vol/ev7");
+	kit_check_answer(k, "SELECT version || coalesce(version_id, '-') || "
 	    "coalesce(stored_at, '-') FROM versions ORDER BY version",
 	    " 5v5- 6v6- 7v71970-01-01T00:01:00Z");
-	check_answer(k, "SELECT version || coalesce(version_id, '-') || "
+	kit_check_answer(k, "SELECT version || coalesce(version_id, '-') || "
 	    "coalesce(marker_id, '-') || coalesce(stored_run, '-') "
 	    "FROM objects ORDER BY version", " 1--- 2--- 3-m3- 4--1");
-	check_answer(k, "SELECT version || coalesce(etag, '-') || "
+	kit_check_answer(k, "SELECT version || coalesce(etag, '-') || "
 	    "coalesce(md5, '-') FROM objects ORDER BY version",
 	    " 1-- 2-- 3other00ff 400ff00ff");
-	check_answer(k, "SELECT version || coalesce(etag, '-') || "
+	kit_check_answer(k, "SELECT version || coalesce(etag, '-') || "
 	    "coalesce(md5, '-') FROM versions ORDER BY version",
 	    " 5-00ff 6-- 7--");
-	check_answer(k, "SELECT object || ':' || coalesce(size, '-') || "
+	kit_check_answer(k, "SELECT object || ':' || coalesce(size, '-') || "
 	    "coalesce(etag, '-') FROM result ORDER BY object",
 	    " 1:-- 2:-- 3:5other 4:-- 5:- 6:-- 7:--");
-	check_answer(k, "SELECT count(*) || '' FROM run "
+	kit_check_answer(k, "SELECT count(*) || '' FROM run "
 	    "WHERE first_event IS NOT NULL", " 0");
 }
 
@@ -278,7 +253,7 @@ rows_stay(void **state)
 	assert_int_equal(number(k, "SELECT count(*) FROM result"), 4);
 	assert_int_equal(number(k, "SELECT count(*) FROM run"), 2);
 	assert_int_equal(number(k, "SELECT last FROM lease WHERE run = 2"), 1);
-	check_answer(k, "SELECT path FROM objects WHERE state = 'leased'",
+	kit_check_answer(k, "SELECT path FROM objects WHERE state = 'leased'",
 	    " srv/vol/d");
 	climbed = schema_of(k);
 	assert_string_equal(new, climbed);
@@ -297,8 +272,8 @@ views_anew(void **state)
 	    "DROP VIEW dirs");
 	sqlite3_close(db);
 	open_and_close(k);
-	check_answer(k, "SELECT operation FROM runs", " PUT PUT");
-	check_answer(k, "SELECT path FROM dirs", " srv/vol");
+	kit_check_answer(k, "SELECT operation FROM runs", " PUT PUT");
+	kit_check_answer(k, "SELECT path FROM dirs", " srv/vol");
 }
 
 static void

@@ -90,40 +90,6 @@ opened(struct kit *k)
 	return run;
 }
 
-static bool
-add_row(void *arg, size_t columns, const char *const *n UNUSED,
-    const struct value *row)
-{
-	char *all = arg;
-
-	for (size_t i = 0; row != NULL && i < columns; i++) {
-		size_t len = strlen(all);
-
-		if (row[i].type == VALUE_INTEGER)
-			snprintf(all + len, 400 - len, " %jd",
-			    (intmax_t)row[i].integer);
-		else
-			snprintf(all + len, 400 - len, " %.*s",
-			    (int)row[i].bytes.len, row[i].bytes.len == 0 ?
-			    "" : row[i].bytes.p);
-	}
-	return true;
-}
-
-static void
-check_rows(const struct kit *k, const char *sql, const char *expected)
-{
-	struct catalog_view *view;
-	struct err err = ERR_INIT;
-	char all[400] = "";
-
-	if (catalog_view_open(&view, k->path, &err) == -1 ||
-	    catalog_query(view, sql, add_row, all, &err) == -1)
-		fail_msg("%s", err.msg);
-	catalog_view_close(&view);
-	assert_string_equal(all, expected);
-}
-
 /* --- noticed --- */
 
 static void
@@ -142,14 +108,15 @@ an_older_copy(void **state)
 	assert_int_equal(catalog_probe(k->path, &probe, &err), 0);
 	assert_true(probe.older);
 	assert_int_equal(opened(k), 2);
-	check_rows(k, "SELECT run, user, file, event FROM restores",
+	kit_check_answer(k, "SELECT run, user, file, event FROM restores",
 	    " 1   2");
-	check_rows(k, "SELECT event, run, kind FROM events WHERE path IS NULL",
+	kit_check_answer(k, "SELECT event, run, kind FROM events WHERE path "
+	    "IS NULL",
 	    " 2 1 catalog-restored");
 	/* A run of the copy's own: it has come as far now. */
 	one_run(k, "srv/vol/c");
 	assert_int_equal(opened(k), 0);
-	check_rows(k, "SELECT count(*) FROM restores", " 1");
+	kit_check_answer(k, "SELECT count(*) FROM restores", " 1");
 	/* The copy of then is an older one again. */
 	put_by_hand(k, copy);
 	assert_int_equal(opened(k), 2);
@@ -194,39 +161,65 @@ within_a_run(void **state)
 	assert_int_equal(opened(k), 2);
 }
 
+/* A run that is killed where the function returns. */
+static void
+killed(struct kit *k, void (*run)(struct kit *, const char *copy),
+    const char *copy)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		kit_open(k);
+		run(k, copy);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void
+backup_between_results(struct kit *k, const char *copy)
+{
+	struct dir_page *p;
+
+	kit_begin(k);
+	p = kit_page(kit_take(k, "srv/vol"), true);
+	kit_entry(p, PAGE_NEW, 0, "srv/vol/b", kit_attrs(1, 1));
+	kit_entry(p, PAGE_NEW, 0, "srv/vol/c", kit_attrs(1, 1));
+	catalog_put_page(k->c, p);
+	kit_settle(k, 1, OUTCOME_MOVED);
+	kit_flush(k, 1);
+	backup(k, copy);
+	kit_settle(k, 1, OUTCOME_MOVED);
+	/* As if a minute had passed. */
+	k->c->remember = true;
+	kit_flush(k, 1);
+}
+
 /* The run of the backup was killed, later. */
 static void
 within_a_killed_run(void **state)
 {
 	struct kit *k = *state;
 	AUTOFREE char *copy = name_in(k, "copy.db");
-	int status;
-	pid_t pid;
 
 	one_run(k, "srv/vol/a");
-	pid = fork();
-	if (pid == 0) {
-		struct dir_page *p;
-
-		kit_open(k);
-		kit_begin(k);
-		p = kit_page(kit_take(k, "srv/vol"), true);
-		kit_entry(p, PAGE_NEW, 0, "srv/vol/b", kit_attrs(1, 1));
-		kit_entry(p, PAGE_NEW, 0, "srv/vol/c", kit_attrs(1, 1));
-		catalog_put_page(k->c, p);
-		kit_settle(k, 1, OUTCOME_MOVED);
-		kit_flush(k, 1);
-		backup(k, copy);
-		kit_settle(k, 1, OUTCOME_MOVED);
-		/* As if a minute had passed. */
-		k->c->remember = true;
-		kit_flush(k, 1);
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
+	killed(k, backup_between_results, copy);
 	put_by_hand(k, copy);
 	assert_int_equal(opened(k), 2);
+}
+
+static void
+backup_before_intent(struct kit *k, const char *copy)
+{
+	struct outcomes *v = xcalloc(1, sizeof(*v));
+
+	begin_op(k, OP_DEL);
+	backup(k, copy);
+	row(v, "srv/vol/a", OUTCOME_MOVED);
+	catalog_intend_delete(k->c, v, k->mail);
+	kit_mail(k, MAIL_DELETE_NOTED);
 }
 
 /* The backup was made while DEL listed, and DEL was killed after its request:
@@ -236,29 +229,22 @@ within_a_killed_deletion(void **state)
 {
 	struct kit *k = *state;
 	AUTOFREE char *copy = name_in(k, "copy.db");
-	int status;
-	pid_t pid;
 
 	one_run(k, "srv/vol/a");
-	pid = fork();
-	if (pid == 0) {
-		struct outcomes *v = xcalloc(1, sizeof(*v));
-
-		kit_open(k);
-		begin_op(k, OP_DEL);
-		backup(k, copy);
-		row(v, "srv/vol/a", OUTCOME_MOVED);
-		catalog_intend_delete(k->c, v, k->mail);
-		kit_mail(k, MAIL_DELETE_NOTED);
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
+	killed(k, backup_before_intent, copy);
 	put_by_hand(k, copy);
 	assert_int_equal(opened(k), 2);
 }
 
 /* --- believed --- */
+
+static void
+one_file(struct kit *k, const char *copy UNUSED)
+{
+	kit_begin(k);
+	put_file(k, "srv/vol/b");
+	kit_flush(k, 1);
+}
 
 /* The end of a killed run is remembered by nobody: the catalog has come
  * further than what is. */
@@ -266,19 +252,9 @@ static void
 a_killed_run(void **state)
 {
 	struct kit *k = *state;
-	int status;
-	pid_t pid;
 
 	one_run(k, "srv/vol/a");
-	pid = fork();
-	if (pid == 0) {
-		kit_open(k);
-		kit_begin(k);
-		put_file(k, "srv/vol/b");
-		kit_flush(k, 1);
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
+	killed(k, one_file, NULL);
 	assert_int_equal(opened(k), 0);
 	kit_open(k);
 	kit_begin(k);
@@ -370,12 +346,12 @@ by_the_verb(void **state)
 		fail_msg("%s", err.msg);
 	assert_true(is_unasked(k));
 	assert_int_equal(opened(k), 0);
-	check_rows(k, "SELECT run, file, user, sudo_user, host, event "
+	kit_check_answer(k, "SELECT run, file, user, sudo_user, host, event "
 	    "FROM restores", expected);
-	check_rows(k, "SELECT event, run, kind FROM events "
+	kit_check_answer(k, "SELECT event, run, kind FROM events "
 	    "WHERE kind = 'catalog-restored'", " 2 1 catalog-restored");
 	one_run(k, "srv/vol/c");
-	check_rows(k, "SELECT event, run, kind FROM events WHERE run = 2",
+	kit_check_answer(k, "SELECT event, run, kind FROM events WHERE run = 2",
 	    " 3 2 stored");
 }
 
@@ -395,7 +371,7 @@ a_pruned_one(void **state)
 	if (catalog_prune(k->path, &p, &err) == -1)
 		fail_msg("%s", err.msg);
 	assert_int_equal(opened(k), 0);
-	check_rows(k, "SELECT run, kind FROM events WHERE path IS NULL",
+	kit_check_answer(k, "SELECT run, kind FROM events WHERE path IS NULL",
 	    " 2 pruned");
 	assert_false(is_unasked(k));
 	put_by_hand(k, copy);
